@@ -1,0 +1,1 @@
+//! A Constant Contact sandbox.
