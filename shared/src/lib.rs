@@ -1,1 +1,11 @@
-//! Leadfeed.
+//! What the Leadfeed functions share, in four rooms.
+//!
+//! [`domain`] holds types and rules and knows neither clock nor network. [`ports`] are the promises
+//! the use cases need from the world, [`app`] are the use cases, and `adapters` keep the promises
+//! with DynamoDB, SQS, Secrets Manager and the Constant Contact API. Dependencies point inward only:
+//! without default features this crate compiles with no AWS and no HTTP in its tree.
+#![warn(missing_docs)]
+
+pub mod app;
+pub mod domain;
+pub mod ports;

@@ -1,0 +1,1 @@
+//! The use cases: the order of effects, over the ports alone.

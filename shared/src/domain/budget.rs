@@ -1,0 +1,330 @@
+//! What an application may still call. The budget is a clock: every call gets the next free moment on it, so
+//! calls of all functions together are spaced by the interval the limit allows, and a day has a number of them.
+
+use jiff::{SignedDuration, Timestamp, ToSpan as _, tz::TimeZone};
+use serde::{Deserialize, Serialize};
+
+/// Limits of an application.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Limits {
+    /// Calls in any one second.
+    pub per_second: u32,
+    /// Calls in a UTC day.
+    pub per_day: u32,
+}
+
+impl Default for Limits {
+    /// What Constant Contact gives an application: 4 a second and 10,000 a UTC day.
+    fn default() -> Self {
+        Self {
+            per_second: 4,
+            per_day: 10_000,
+        }
+    }
+}
+
+/// Of the exact spacing, how much more is kept: calls that leave evenly arrive less evenly, and a late one
+/// followed by four punctual ones would be five in a second. Costs 4 % of the rate.
+const SLACK_PERCENT: i64 = 4;
+
+/// The part of a day that deliveries leave for connecting accounts and for health checks, in percent.
+const RESERVE_PERCENT: u32 = 2;
+
+/// Whose call it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CallClass {
+    /// Delivering leads: may not touch the reserve.
+    Delivery,
+    /// A person is waiting, or a connection has to be kept alive.
+    Interactive,
+}
+
+/// What is known of an application's calls.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BudgetState {
+    /// The next free moment, in milliseconds since the UNIX epoch.
+    pub next_call_ms: i64,
+    /// The UTC day that `spent` counts, in days since the UNIX epoch.
+    pub day: i64,
+    /// Calls given out on that day.
+    pub spent: u32,
+    /// Nothing is given out before this moment (ms): the day's quota was refused.
+    pub closed_until_ms: i64,
+}
+
+/// Moments at which calls may leave.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reservation {
+    /// At least one.
+    Granted(Vec<Timestamp>),
+    /// None before this moment.
+    NotBefore {
+        /// The moment.
+        at: Timestamp,
+        /// Whether that is because the day's quota is spent.
+        day_spent: bool,
+    },
+}
+
+impl BudgetState {
+    /// The state to assume where none is stored: that the day so far was used evenly. A lost row must not give
+    /// the day's calls out twice.
+    #[must_use]
+    pub fn assumed(limits: Limits, now: Timestamp) -> Self {
+        let day_ms = i128::from(now.as_millisecond().rem_euclid(DAY_MS));
+        let spent = i128::from(limits.per_day) * day_ms / i128::from(DAY_MS);
+        Self {
+            next_call_ms: now.as_millisecond(),
+            day: day_of(now),
+            spent: u32::try_from(spent).unwrap_or(limits.per_day),
+            closed_until_ms: 0,
+        }
+    }
+
+    /// Takes up to `want` moments, none later than `horizon`; gives the state after it.
+    #[must_use]
+    pub fn reserve(
+        &self,
+        limits: Limits,
+        class: CallClass,
+        want: u32,
+        now: Timestamp,
+        horizon: Timestamp,
+    ) -> (Self, Reservation) {
+        let mut next = self.clone();
+        if day_of(now) > next.day {
+            (next.day, next.spent) = (day_of(now), 0);
+        }
+        let now_ms = now.as_millisecond();
+        let share = match class {
+            CallClass::Delivery => limits.per_day - limits.per_day * RESERVE_PERCENT / 100,
+            CallClass::Interactive => limits.per_day,
+        };
+        if next.closed_until_ms > now_ms {
+            let at = Timestamp::from_millisecond(next.closed_until_ms).unwrap_or(Timestamp::MAX);
+            return (
+                next,
+                Reservation::NotBefore {
+                    at,
+                    day_spent: true,
+                },
+            );
+        }
+        let left = share.saturating_sub(next.spent);
+        if left == 0 {
+            return (
+                next,
+                Reservation::NotBefore {
+                    at: next_midnight(now),
+                    day_spent: true,
+                },
+            );
+        }
+        let interval = interval_ms(limits);
+        let first = next.next_call_ms.max(now_ms);
+        let fitting = (horizon.as_millisecond() - first).div_euclid(interval) + 1;
+        let count = i64::from(want.min(left)).min(fitting);
+        if count <= 0 {
+            let at = Timestamp::from_millisecond(first).unwrap_or(Timestamp::MAX);
+            return (
+                next,
+                Reservation::NotBefore {
+                    at,
+                    day_spent: false,
+                },
+            );
+        }
+        next.next_call_ms = first + count * interval;
+        next.spent += u32::try_from(count).unwrap_or(u32::MAX);
+        let moments = (0..count)
+            .filter_map(|i| Timestamp::from_millisecond(first + i * interval).ok())
+            .collect();
+        (next, Reservation::Granted(moments))
+    }
+
+    /// After a `throttled` answer: nobody calls for a second.
+    #[must_use]
+    pub fn throttled(&self, now: Timestamp) -> Self {
+        Self {
+            next_call_ms: self.next_call_ms.max(now.as_millisecond() + 1_000),
+            ..self.clone()
+        }
+    }
+
+    /// After a `quota_exceeded` answer: nobody calls before the next UTC day.
+    #[must_use]
+    pub fn quota_exceeded(&self, now: Timestamp) -> Self {
+        Self {
+            closed_until_ms: next_midnight(now).as_millisecond(),
+            ..self.clone()
+        }
+    }
+}
+
+const DAY_MS: i64 = 86_400_000;
+
+fn day_of(now: Timestamp) -> i64 {
+    now.as_millisecond().div_euclid(DAY_MS)
+}
+
+/// Spacing of calls. An application with one call a second or less is spaced by whole seconds.
+fn interval_ms(limits: Limits) -> i64 {
+    let exact = 1_000 / i64::from(limits.per_second.max(1));
+    (exact + exact * SLACK_PERCENT / 100).max(1)
+}
+
+/// 00:00 UTC after `now`, when the day's quota begins anew.
+#[must_use]
+pub fn next_midnight(now: Timestamp) -> Timestamp {
+    let today = now.to_zoned(TimeZone::UTC);
+    let tomorrow = today
+        .start_of_day()
+        .and_then(|day| day.checked_add(1.day()));
+    tomorrow.map_or_else(
+        |_| {
+            now.saturating_add(SignedDuration::from_hours(24))
+                .unwrap_or(now)
+        },
+        |day| day.timestamp(),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIMITS: Limits = Limits {
+        per_second: 4,
+        per_day: 10_000,
+    };
+
+    fn noon() -> Timestamp {
+        "2026-11-23T12:00:00Z".parse().unwrap()
+    }
+
+    fn after(ms: i64) -> Timestamp {
+        noon() + SignedDuration::from_millis(ms)
+    }
+
+    fn fresh() -> BudgetState {
+        BudgetState {
+            next_call_ms: 0,
+            day: day_of(noon()),
+            spent: 0,
+            closed_until_ms: 0,
+        }
+    }
+
+    fn reserve(state: &mut BudgetState, want: u32, now: Timestamp) -> Reservation {
+        let horizon = now + SignedDuration::from_secs(30);
+        let (next, reservation) = state.reserve(LIMITS, CallClass::Delivery, want, now, horizon);
+        *state = next;
+        reservation
+    }
+
+    #[test]
+    fn no_second_holds_more_calls_than_the_limit_whoever_reserves() {
+        let mut state = fresh();
+        let mut moments = Vec::new();
+        for (ms, want) in [(0, 3), (10, 10), (11, 1), (900, 5), (901, 2), (8_000, 4)] {
+            let Reservation::Granted(more) = reserve(&mut state, want, after(ms)) else {
+                panic!("closed")
+            };
+            moments.extend(more);
+        }
+
+        assert_eq!(moments.len(), 25);
+        for window in moments.windows(5) {
+            assert!(window[4].duration_since(window[0]) > SignedDuration::from_secs(1));
+        }
+    }
+
+    #[test]
+    fn at_least_95_percent_of_the_rate_is_used() {
+        let mut state = fresh();
+        let Reservation::Granted(moments) = reserve(&mut state, 100, noon()) else {
+            panic!("closed")
+        };
+
+        let seconds = moments[99].duration_since(moments[0]).as_secs_f64();
+        assert!(
+            99.0 / seconds >= 0.95 * 4.0,
+            "{} calls a second",
+            99.0 / seconds
+        );
+    }
+
+    #[test]
+    fn a_day_ends_at_its_number_and_leaves_the_reserve() {
+        let mut state = BudgetState {
+            spent: 9_799,
+            ..fresh()
+        };
+
+        assert_eq!(
+            reserve(&mut state, 10, noon()),
+            Reservation::Granted(vec![noon()])
+        );
+        let midnight = "2026-11-24T00:00:00Z".parse().unwrap();
+        assert_eq!(
+            reserve(&mut state, 1, after(5)),
+            Reservation::NotBefore {
+                at: midnight,
+                day_spent: true
+            }
+        );
+        let (_, interactive) = state.reserve(
+            LIMITS,
+            CallClass::Interactive,
+            1,
+            after(5_000),
+            after(9_000),
+        );
+        assert_eq!(interactive, Reservation::Granted(vec![after(5_000)]));
+        assert!(matches!(
+            reserve(&mut state, 1, midnight),
+            Reservation::Granted(_)
+        ));
+        assert_eq!(state.spent, 1);
+    }
+
+    #[test]
+    fn a_refused_quota_closes_the_app_until_midnight_and_a_throttle_for_a_second() {
+        let mut closed = fresh().quota_exceeded(noon());
+        let mut throttled = fresh().throttled(noon());
+
+        let midnight = "2026-11-24T00:00:00Z".parse().unwrap();
+        assert_eq!(
+            reserve(&mut closed, 1, noon()),
+            Reservation::NotBefore {
+                at: midnight,
+                day_spent: true
+            }
+        );
+        assert_eq!(
+            reserve(&mut throttled, 1, noon()),
+            Reservation::Granted(vec![after(1_000)])
+        );
+    }
+
+    #[test]
+    fn calls_beyond_the_horizon_are_not_given_out() {
+        let mut state = BudgetState {
+            next_call_ms: after(60_000).as_millisecond(),
+            ..fresh()
+        };
+
+        assert_eq!(
+            reserve(&mut state, 1, noon()),
+            Reservation::NotBefore {
+                at: after(60_000),
+                day_spent: false
+            }
+        );
+    }
+
+    #[test]
+    fn a_lost_row_is_taken_for_an_even_day() {
+        assert_eq!(BudgetState::assumed(LIMITS, noon()).spent, 5_000);
+    }
+}

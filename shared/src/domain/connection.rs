@@ -1,0 +1,369 @@
+//! The OAuth link between a customer and a Constant Contact account.
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use super::ids::{AppId, CustomerId, RemoteId};
+use super::lead::WaitReason;
+use super::token::REFRESH_MARGIN;
+
+/// How long a worker may take over a refresh before another may try: several times the deadline of the call.
+pub const LEASE_FOR: SignedDuration = SignedDuration::from_secs(60);
+
+/// How long a connection is left alone after a refresh failed for a passing reason.
+pub const COOLDOWN: SignedDuration = SignedDuration::from_secs(30);
+
+/// A connection. That a customer never connected is the absence of one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Connection {
+    /// Whose it is.
+    pub customer: CustomerId,
+    /// The application it was made with.
+    pub app: AppId,
+    /// The stack that may refresh it: two stacks refreshing one rotating token kill the connection.
+    pub stack: String,
+    /// Where it stands.
+    #[serde(flatten)]
+    pub status: ConnectionStatus,
+    /// The account at the other end.
+    pub account: Account,
+    /// The lists that leads join unless their form names others.
+    pub lists: Vec<RemoteId>,
+    /// What the customer confirmed, without which nothing is delivered.
+    pub terms: Option<Terms>,
+    /// Lists and custom fields as they were when last asked.
+    pub catalog: Catalog,
+    /// Counts the token pairs, from 1.
+    pub generation: u64,
+    /// When the newest access token ends.
+    pub token_expires_at: Timestamp,
+    /// A refresh under way.
+    pub lease: Option<Lease>,
+    /// No refresh before this time: the last one failed for a passing reason.
+    pub cooldown_until: Option<Timestamp>,
+    /// When the account was connected.
+    pub connected_at: Timestamp,
+}
+
+/// Where a connection stands, and what the customer should do.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "status", rename_all = "snake_case")]
+pub enum ConnectionStatus {
+    /// Leads go out.
+    Active,
+    /// Connected, yet nothing can go out.
+    Limited {
+        /// What is in the way.
+        reason: LimitedReason,
+    },
+    /// The tokens are dead.
+    NeedsReconnect {
+        /// How they died.
+        reason: ReconnectReason,
+        /// When.
+        since: Timestamp,
+    },
+    /// The customer, or the operator, ended it.
+    Disconnected,
+}
+
+/// What keeps a live connection from delivering.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LimitedReason {
+    /// The user who connected may not write contacts (a campaign creator); the owner or a manager has to connect.
+    MissingPrivilege,
+    /// Another account than before; the customer has to say that this is meant.
+    AccountChanged,
+    /// The application is switched off, or not approved for other accounts.
+    AppDeactivated,
+    /// A scope was not granted.
+    MissingScope,
+}
+
+/// How a connection died.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ReconnectReason {
+    /// The token endpoint no longer knows the refresh token.
+    InvalidGrant,
+    /// The rotated token could not be stored.
+    TokenLost,
+    /// The API refuses a fresh token.
+    TokenRejected,
+}
+
+/// The account at the other end.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Account {
+    /// `encoded_account_id`.
+    pub id: String,
+    /// The organisation's name.
+    pub name: String,
+}
+
+/// The customer's word that the leads are its own.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Terms {
+    /// When it was given.
+    pub accepted_at: Timestamp,
+    /// From which address.
+    pub ip: Option<String>,
+    /// The text that was shown.
+    pub text: String,
+}
+
+/// Lists and custom fields of the account, remembered so that showing a page costs no call.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Catalog {
+    /// Every list.
+    pub lists: Vec<ContactList>,
+    /// Every custom field.
+    pub custom_fields: Vec<CustomField>,
+}
+
+/// A contact list.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ContactList {
+    /// Its id.
+    pub id: RemoteId,
+    /// Its name.
+    pub name: String,
+}
+
+/// A custom field.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CustomField {
+    /// Its id, by which `sign_up_form` knows it.
+    pub id: RemoteId,
+    /// Its label, by which people know it.
+    pub label: String,
+    /// Its name, by which imports know it.
+    pub name: String,
+}
+
+/// The right to refresh, held by one worker.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lease {
+    /// The worker's random name.
+    pub owner: String,
+    /// When the right lapses.
+    pub until: Timestamp,
+    /// The generation the worker means to store: says afterwards that a refresh was tried.
+    pub intent: u64,
+}
+
+/// What to do about a token.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RefreshDecision {
+    /// The stored token is good.
+    Fresh,
+    /// It has to be refreshed.
+    Due(DueReason),
+    /// Not now: somebody is at it, or the last try failed.
+    NotBefore(Timestamp),
+    /// It cannot be had at all.
+    Impossible(WaitReason),
+}
+
+/// Why a refresh is due.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DueReason {
+    /// The token ends soon or has ended.
+    Expiring,
+    /// The API refused it.
+    Rejected,
+    /// A worker died over a refresh.
+    Interrupted,
+    /// Not used for so long that the refresh token itself would lapse (180 days).
+    Idle,
+}
+
+impl Connection {
+    /// Decides about the token: `rejected` is the generation the API refused, if it did.
+    #[must_use]
+    pub fn refresh_decision(
+        &self,
+        stack: &str,
+        rejected: Option<u64>,
+        now: Timestamp,
+    ) -> RefreshDecision {
+        if let Err(why) = self.is_usable() {
+            return RefreshDecision::Impossible(why);
+        }
+        let reason = match &self.lease {
+            _ if rejected == Some(self.generation) => Some(DueReason::Rejected),
+            Some(lease) if lease.until <= now => Some(DueReason::Interrupted),
+            _ if now + REFRESH_MARGIN >= self.token_expires_at => Some(DueReason::Expiring),
+            _ => None,
+        };
+        let Some(reason) = reason else {
+            return RefreshDecision::Fresh;
+        };
+        if self.stack != stack {
+            return RefreshDecision::Impossible(WaitReason::Reconnect);
+        }
+        let busy = self
+            .lease
+            .as_ref()
+            .map(|lease| lease.until)
+            .filter(|until| *until > now);
+        let cooling = self.cooldown_until.filter(|until| *until > now);
+        match busy.max(cooling) {
+            Some(until) => RefreshDecision::NotBefore(until),
+            None => RefreshDecision::Due(reason),
+        }
+    }
+
+    /// Whether the connection has tokens that may be used at all.
+    ///
+    /// # Errors
+    /// What a lead has to wait for.
+    pub fn is_usable(&self) -> Result<(), WaitReason> {
+        match self.status {
+            ConnectionStatus::Active => Ok(()),
+            ConnectionStatus::Limited { .. } => Err(WaitReason::Rights),
+            ConnectionStatus::NeedsReconnect { .. } => Err(WaitReason::Reconnect),
+            ConnectionStatus::Disconnected => Err(WaitReason::NotConnected),
+        }
+    }
+
+    /// The lists a lead of this customer joins, if it can go out at all.
+    ///
+    /// # Errors
+    /// What the lead has to wait for.
+    pub fn lists_for(&self, form_lists: &[RemoteId]) -> Result<Vec<RemoteId>, WaitReason> {
+        self.is_usable()?;
+        if self.terms.is_none() {
+            return Err(WaitReason::NoList);
+        }
+        let lists = if form_lists.is_empty() {
+            &self.lists
+        } else {
+            form_lists
+        };
+        if lists.is_empty() {
+            Err(WaitReason::NoList)
+        } else {
+            Ok(lists.to_vec())
+        }
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    pub(crate) fn connection() -> Connection {
+        Connection {
+            customer: "engines".parse().unwrap(),
+            app: AppId::default_app(),
+            stack: "here".into(),
+            status: ConnectionStatus::Active,
+            account: Account {
+                id: "a1".into(),
+                name: "Analytical Engines".into(),
+            },
+            lists: vec!["5e7b1a1c-0000-11ee-8c99-0242ac120002".parse().unwrap()],
+            terms: Some(Terms {
+                accepted_at: Timestamp::UNIX_EPOCH,
+                ip: None,
+                text: "ours".into(),
+            }),
+            catalog: Catalog::default(),
+            generation: 3,
+            token_expires_at: at(86_400),
+            lease: None,
+            cooldown_until: None,
+            connected_at: Timestamp::UNIX_EPOCH,
+        }
+    }
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    #[test]
+    fn a_token_is_refreshed_early_on_rejection_and_after_a_crash() {
+        let good = connection();
+        let crashed = Connection {
+            lease: Some(Lease {
+                owner: "x".into(),
+                until: at(10),
+                intent: 4,
+            }),
+            ..connection()
+        };
+
+        assert_eq!(
+            good.refresh_decision("here", None, at(0)),
+            RefreshDecision::Fresh
+        );
+        assert_eq!(
+            good.refresh_decision("here", None, at(86_000)),
+            RefreshDecision::Due(DueReason::Expiring)
+        );
+        assert_eq!(
+            good.refresh_decision("here", Some(3), at(0)),
+            RefreshDecision::Due(DueReason::Rejected)
+        );
+        assert_eq!(
+            good.refresh_decision("here", Some(2), at(0)),
+            RefreshDecision::Fresh
+        );
+        assert_eq!(
+            crashed.refresh_decision("here", None, at(10)),
+            RefreshDecision::Due(DueReason::Interrupted)
+        );
+    }
+
+    #[test]
+    fn nobody_refreshes_beside_a_lease_or_in_a_cooldown_or_from_another_stack() {
+        let leased = Connection {
+            lease: Some(Lease {
+                owner: "x".into(),
+                until: at(90_060),
+                intent: 4,
+            }),
+            ..connection()
+        };
+        let cooling = Connection {
+            cooldown_until: Some(at(90_030)),
+            ..connection()
+        };
+
+        assert_eq!(
+            leased.refresh_decision("here", None, at(90_000)),
+            RefreshDecision::NotBefore(at(90_060))
+        );
+        assert_eq!(
+            cooling.refresh_decision("here", None, at(90_000)),
+            RefreshDecision::NotBefore(at(90_030))
+        );
+        assert_eq!(
+            connection().refresh_decision("staging", None, at(90_000)),
+            RefreshDecision::Impossible(WaitReason::Reconnect)
+        );
+    }
+
+    #[test]
+    fn a_lead_goes_to_its_forms_lists_or_else_the_connections() {
+        let own: RemoteId = "11111111-0000-11ee-8c99-0242ac120002".parse().unwrap();
+        let unchosen = Connection {
+            lists: vec![],
+            ..connection()
+        };
+        let unconfirmed = Connection {
+            terms: None,
+            ..connection()
+        };
+
+        assert_eq!(connection().lists_for(&[]), Ok(connection().lists));
+        assert_eq!(
+            connection().lists_for(std::slice::from_ref(&own)),
+            Ok(vec![own])
+        );
+        assert_eq!(unchosen.lists_for(&[]), Err(WaitReason::NoList));
+        assert_eq!(unconfirmed.lists_for(&[]), Err(WaitReason::NoList));
+    }
+}

@@ -1,0 +1,217 @@
+//! The error taxonomy of the Constant Contact API: what each answer means for the lead and for whom to blame.
+
+use serde::Deserialize;
+
+/// An answer of the API that is not success, sorted by what the caller does next.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CrmError {
+    /// 400: this lead will not be taken as it is.
+    #[error("refused")]
+    Invalid(Refusal),
+    /// 401: the token.
+    #[error("unauthorized")]
+    Unauthorized,
+    /// 403: a scope, the user's privilege or the application; the status does not tell which.
+    #[error("forbidden")]
+    Forbidden,
+    /// 404: the list, or whatever else the call named, is gone.
+    #[error("not found")]
+    NotFound(Refusal),
+    /// 409: two calls changed one contact at a time, or the resource is there already.
+    #[error("conflict")]
+    Conflict(Refusal),
+    /// 429 `throttled`: this second is full.
+    #[error("throttled")]
+    Throttled,
+    /// 429 `quota_exceeded`: this UTC day is.
+    #[error("the day's quota is spent")]
+    QuotaExceeded,
+    /// 405, 406, 415 and whatever else only a mistake of ours can cause.
+    #[error("the API answered {0} to a call of ours")]
+    Ours(u16),
+    /// 5xx, a connection that failed before the request left, an answer nobody can read.
+    #[error("the API is not available")]
+    Unavailable,
+    /// The request left and its answer was lost: it may have had its effect.
+    #[error("the answer was lost")]
+    AnswerLost,
+}
+
+/// Constant Contact's own words.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Refusal {
+    /// `error_key`, such as `contacts.api.validation.error`.
+    pub key: String,
+    /// `error_message`. May quote what was sent: for the ledger, never for a log.
+    pub message: String,
+}
+
+impl CrmError {
+    /// Sorts an answer by its status and body. Bodies come as an array or an object of `error_key` and
+    /// `error_message`, as the gateway's `message`, as HTML or as nothing at all.
+    #[must_use]
+    pub fn classify(status: u16, body: &[u8]) -> Self {
+        let refusal = Refusal::read(body);
+        match status {
+            400 => Self::Invalid(refusal),
+            401 => Self::Unauthorized,
+            403 => Self::Forbidden,
+            404 => Self::NotFound(refusal),
+            409 => Self::Conflict(refusal),
+            429 if refusal.key == "quota_exceeded" => Self::QuotaExceeded,
+            429 => Self::Throttled,
+            300..=499 => Self::Ours(status),
+            _ => Self::Unavailable,
+        }
+    }
+}
+
+impl Refusal {
+    /// Whether the words say the address itself is at fault.
+    #[must_use]
+    pub fn blames_address(&self) -> bool {
+        self.mentions("email")
+    }
+
+    /// Whether the words say a list is at fault.
+    #[must_use]
+    pub fn blames_list(&self) -> bool {
+        self.mentions("list")
+    }
+
+    /// The optional field the words blame, if they name one: the lead can go without it.
+    #[must_use]
+    pub fn blames_optional(&self) -> Option<OptionalField> {
+        [
+            (OptionalField::Phone, "phone"),
+            (OptionalField::CustomFields, "custom_field"),
+            (OptionalField::Address, "street_address"),
+            (OptionalField::Address, "postal_code"),
+        ]
+        .into_iter()
+        .find(|(_, word)| self.mentions(word))
+        .map(|(field, _)| field)
+    }
+
+    fn mentions(&self, word: &str) -> bool {
+        self.message.to_lowercase().contains(word)
+    }
+
+    fn read(body: &[u8]) -> Self {
+        #[derive(Deserialize)]
+        #[serde(untagged)]
+        enum Body {
+            Many(Vec<One>),
+            One(One),
+        }
+        #[derive(Deserialize, Default)]
+        struct One {
+            #[serde(default)]
+            error_key: String,
+            #[serde(default, alias = "message")]
+            error_message: String,
+        }
+        let one = match serde_json::from_slice(body) {
+            Ok(Body::Many(many)) => many.into_iter().next().unwrap_or_default(),
+            Ok(Body::One(one)) => one,
+            Err(_) => One::default(),
+        };
+        Self {
+            key: one.error_key,
+            message: super::contact::cut(&one.error_message, 500).to_owned(),
+        }
+    }
+}
+
+/// A part of a lead that Constant Contact does not need.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OptionalField {
+    /// The phone number.
+    Phone,
+    /// All custom fields.
+    CustomFields,
+    /// The postal address.
+    Address,
+}
+
+impl OptionalField {
+    /// The field's name in a note.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Phone => "phone_number",
+            Self::CustomFields => "custom_fields",
+            Self::Address => "street_address",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_body_shape_is_read() {
+        let words = |body: &str| Refusal::read(body.as_bytes());
+        let expected = Refusal {
+            key: "k".into(),
+            message: "m".into(),
+        };
+
+        assert_eq!(
+            words(r#"[{"error_key":"k","error_message":"m"}]"#),
+            expected
+        );
+        assert_eq!(words(r#"{"error_key":"k","error_message":"m"}"#), expected);
+        assert_eq!(words(r#"{"message":"Forbidden"}"#).message, "Forbidden");
+        for nothing in ["", "[]", "<html>", "{", "null", "[1]"] {
+            assert_eq!(words(nothing), Refusal::default(), "{nothing}");
+        }
+    }
+
+    #[test]
+    fn the_two_429s_are_told_apart_and_an_unknown_one_is_the_milder() {
+        let of = |body: &str| CrmError::classify(429, body.as_bytes());
+
+        assert_eq!(
+            of(r#"{"error_key":"quota_exceeded","error_message":"Limit Exceeded"}"#),
+            CrmError::QuotaExceeded
+        );
+        assert_eq!(
+            of(r#"{"error_key":"throttled","error_message":"Too Many Requests"}"#),
+            CrmError::Throttled
+        );
+        assert_eq!(of(""), CrmError::Throttled);
+    }
+
+    #[test]
+    fn statuses_are_sorted_by_what_to_do() {
+        assert_eq!(CrmError::classify(401, b""), CrmError::Unauthorized);
+        assert_eq!(CrmError::classify(403, b""), CrmError::Forbidden);
+        assert_eq!(CrmError::classify(415, b""), CrmError::Ours(415));
+        assert_eq!(CrmError::classify(302, b""), CrmError::Ours(302));
+        assert_eq!(CrmError::classify(503, b"<html>"), CrmError::Unavailable);
+        assert!(matches!(
+            CrmError::classify(404, b"[]"),
+            CrmError::NotFound(_)
+        ));
+    }
+
+    #[test]
+    fn the_field_at_fault_is_found_in_the_words() {
+        let of = |message: &str| {
+            Refusal {
+                key: String::new(),
+                message: message.into(),
+            }
+            .blames_optional()
+        };
+
+        assert_eq!(of("phone_number is invalid"), Some(OptionalField::Phone));
+        assert_eq!(
+            of("custom_field_id does not exist"),
+            Some(OptionalField::CustomFields)
+        );
+        assert_eq!(of("email_address is invalid"), None);
+    }
+}

@@ -1,0 +1,227 @@
+//! A mail address that Constant Contact can store.
+
+use std::fmt;
+use std::str::FromStr;
+
+use email_address::Options;
+use serde::{Deserialize, Serialize};
+
+/// The longest address Constant Contact stores (`POST /contacts`, and the upload page's "Email Address").
+pub const MAX_CHARS: usize = 80;
+
+/// The longest address `POST /contacts/sign_up_form` takes by its description; longer ones go by `POST /contacts`.
+pub const MAX_SIGN_UP_CHARS: usize = 50;
+
+/// Why a text is not an address. Never carries the text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum EmailError {
+    /// Nothing was given.
+    #[error("an email address is needed")]
+    Missing,
+    /// Longer than [`MAX_CHARS`].
+    #[error("the email address is longer than 80 characters")]
+    TooLong,
+    /// Not an address by RFC 5321, or a form of one that no mailing list takes (quoted names, IP literals, no dot in the domain).
+    #[error("this does not look like an email address")]
+    Malformed,
+}
+
+impl EmailError {
+    /// The stable word of this error in an answer.
+    #[must_use]
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Missing => "email_missing",
+            Self::TooLong => "email_too_long",
+            Self::Malformed => "email_malformed",
+        }
+    }
+}
+
+/// An address as its owner wrote it. `Debug` and `Display` show it masked: the full text is had by
+/// [`as_str`](Self::as_str) only.
+#[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct EmailAddress(String);
+
+impl EmailAddress {
+    /// The full address.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The form under which two spellings are one person: Constant Contact ignores case.
+    #[must_use]
+    pub fn key(&self) -> String {
+        self.0.to_lowercase()
+    }
+
+    /// Whether `POST /contacts/sign_up_form` takes an address of this length.
+    #[must_use]
+    pub fn fits_sign_up(&self) -> bool {
+        self.0.chars().count() <= MAX_SIGN_UP_CHARS
+    }
+
+    /// Whether the address names a role (`info@`, `sales@`), which Constant Contact stores but does not mail.
+    #[must_use]
+    pub fn is_role(&self) -> bool {
+        const ROLES: [&str; 26] = [
+            "abuse",
+            "admin",
+            "all",
+            "everyone",
+            "ftp",
+            "investorrelations",
+            "jobs",
+            "marketing",
+            "media",
+            "noc",
+            "postmaster",
+            "prime",
+            "privacy",
+            "remove",
+            "request",
+            "root",
+            "sales",
+            "security",
+            "spam",
+            "subscribe",
+            "usenet",
+            "users",
+            "uucp",
+            "webmaster",
+            "www",
+            "hostmaster",
+        ];
+        let key = self.key();
+        let (local, domain) = key.rsplit_once('@').unwrap_or((&key, ""));
+        ROLES.contains(&local) || matches!(domain, "googlegroups.com" | "yahoogroups.com")
+    }
+
+    /// Enough to recognise one's own address by, and no more: `a•••@e•••.com`.
+    #[must_use]
+    pub fn masked(&self) -> String {
+        let (local, domain) = self.0.rsplit_once('@').unwrap_or((&self.0, ""));
+        let (name, tld) = domain.rsplit_once('.').unwrap_or((domain, ""));
+        let first = |text: &str| text.chars().next().map(String::from).unwrap_or_default();
+        format!("{}•••@{}•••.{tld}", first(local), first(name))
+    }
+}
+
+impl FromStr for EmailAddress {
+    type Err = EmailError;
+
+    fn from_str(text: &str) -> Result<Self, EmailError> {
+        let text = text.trim_matches([' ', '\t']);
+        if text.is_empty() {
+            return Err(EmailError::Missing);
+        }
+        let options = Options::default()
+            .with_required_tld()
+            .without_domain_literal()
+            .without_display_text();
+        let address = email_address::EmailAddress::parse_with_options(text, options)
+            .map_err(|_| EmailError::Malformed)?;
+        if address.local_part().starts_with('"') || address.as_str().chars().any(char::is_control) {
+            return Err(EmailError::Malformed);
+        }
+        if text.chars().count() > MAX_CHARS {
+            return Err(EmailError::TooLong);
+        }
+        Ok(Self(text.to_owned()))
+    }
+}
+
+impl TryFrom<String> for EmailAddress {
+    type Error = EmailError;
+
+    fn try_from(text: String) -> Result<Self, EmailError> {
+        text.parse()
+    }
+}
+
+impl From<EmailAddress> for String {
+    fn from(address: EmailAddress) -> String {
+        address.0
+    }
+}
+
+impl fmt::Debug for EmailAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "EmailAddress({})", self.masked())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_that_people_have_are_taken() {
+        for good in [
+            "ada@example.com",
+            "ada+news@example.co.uk",
+            "o'brien@example.com",
+            "ada@bücher.example",
+            "ada@example.photography",
+            " ada@example.com ",
+            &format!("{}@example.com", "a".repeat(60)),
+        ] {
+            assert!(good.parse::<EmailAddress>().is_ok(), "{good}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_an_address_is_refused_without_repeating_it() {
+        for bad in [
+            "ada",
+            "ada@",
+            "@example.com",
+            "a@@example.com",
+            "a@b@example.com",
+            "a b@example.com",
+            "a@b",
+            "ada@example.com.",
+            "\"ada\"@example.com",
+            "ada@[127.0.0.1]",
+            "ada@exa mple.com",
+            "ada@example.com\r\nBcc: x@example.com",
+            "Ada <ada@example.com>",
+            "ada@example..com",
+            ".ada@example.com",
+        ] {
+            assert_eq!(
+                bad.parse::<EmailAddress>(),
+                Err(EmailError::Malformed),
+                "{bad}"
+            );
+        }
+        assert_eq!("  ".parse::<EmailAddress>(), Err(EmailError::Missing));
+        let long = format!("{}@{}.example.com", "a".repeat(60), "b".repeat(20));
+        assert_eq!(long.parse::<EmailAddress>(), Err(EmailError::TooLong));
+    }
+
+    #[test]
+    fn debug_shows_the_address_masked() {
+        let address: EmailAddress = "ada@example.com".parse().unwrap();
+
+        assert_eq!(format!("{address:?}"), "EmailAddress(a•••@e•••.com)");
+    }
+
+    #[test]
+    fn roles_are_known() {
+        assert!(
+            "Sales@example.com"
+                .parse::<EmailAddress>()
+                .unwrap()
+                .is_role()
+        );
+        assert!(
+            !"salesman@example.com"
+                .parse::<EmailAddress>()
+                .unwrap()
+                .is_role()
+        );
+    }
+}

@@ -1,0 +1,207 @@
+//! A lead form: what it asks, what it promises, where its leads go.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use url::Url;
+
+use super::ids::{CustomerId, FormId, RemoteId};
+
+/// One version of the text beside the opt-in box. Versions are kept for ever: leads point at them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Statement {
+    /// Counts from 1.
+    pub version: u32,
+    /// The text shown.
+    pub text: String,
+    /// Since when.
+    pub since: Timestamp,
+}
+
+/// Why a statement cannot stand beside an opt-in box.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum StatementError {
+    /// Nothing to agree to.
+    #[error("a form needs a consent statement")]
+    Missing,
+    /// Longer than 1,000 characters: nobody reads that.
+    #[error("the consent statement is longer than 1,000 characters")]
+    TooLong,
+    /// The person must know who will mail them.
+    #[error("the consent statement has to name the brand that will send the mail")]
+    BrandNotNamed,
+}
+
+/// A lead form.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Form {
+    /// Its public id.
+    pub id: FormId,
+    /// Whose it is.
+    pub customer: CustomerId,
+    /// Its name, for people.
+    pub name: String,
+    /// Every version of the consent statement, oldest first; never empty.
+    pub statements: Vec<Statement>,
+    /// The name of the opt-in box.
+    pub consent_field: String,
+    /// The lists its leads join; empty means the lists the customer chose for the connection.
+    pub lists: Vec<RemoteId>,
+    /// Fields that must be filled in besides the address.
+    pub required: Vec<String>,
+    /// The form's own names for our fields: theirs to ours.
+    pub mapped: BTreeMap<String, String>,
+    /// Values every lead of this form carries, such as a campaign; they win over what is submitted.
+    pub constants: BTreeMap<String, String>,
+    /// Origins that may post by script (CORS).
+    pub allowed_origins: Vec<String>,
+    /// Where a browser goes after the form.
+    pub return_url: Option<String>,
+    /// Hosts a submission may send the browser back to.
+    pub return_hosts: Vec<String>,
+    /// Counts the rotations of the signed webhook's secret, which is derived from it; the one before stays valid.
+    pub webhook_generation: u32,
+    /// Whether it takes leads.
+    pub open: bool,
+    /// When it was created.
+    pub created_at: Timestamp,
+}
+
+impl Form {
+    /// The statement shown today.
+    #[must_use]
+    pub fn statement(&self) -> &Statement {
+        self.statements
+            .last()
+            .expect("a form is made with a statement")
+    }
+
+    /// Where the browser goes: the wish of the submission if it stays on an allowed host, else the form's own page.
+    #[must_use]
+    pub fn return_to(&self, wish: Option<&str>) -> Option<Url> {
+        let own = self.return_url.as_deref().and_then(|url| web_url(url));
+        let own_host = own.as_ref().and_then(Url::host_str).map(str::to_owned);
+        let allowed = |url: &Url| {
+            url.host_str().is_some_and(|host| {
+                own_host.as_deref() == Some(host)
+                    || self.return_hosts.iter().any(|known| known == host)
+            })
+        };
+        wish.and_then(web_url).filter(allowed).or(own)
+    }
+}
+
+/// A page address a browser can be sent to: absolute `http(s)`, no user part, standard port, 2,000 characters at most.
+fn web_url(text: &str) -> Option<Url> {
+    if text.len() > 2_000 || !(text.starts_with("https://") || text.starts_with("http://")) {
+        return None;
+    }
+    let url = Url::parse(text).ok()?;
+    (url.username().is_empty() && url.password().is_none() && url.port().is_none()).then_some(url)
+}
+
+/// The next version of a consent statement.
+///
+/// # Errors
+/// [`StatementError`], by which the statement must name the brand that will send the mail.
+pub fn statement(
+    text: &str,
+    brand: &str,
+    version: u32,
+    since: Timestamp,
+) -> Result<Statement, StatementError> {
+    let text = super::contact::clean(text);
+    if text.is_empty() {
+        return Err(StatementError::Missing);
+    }
+    if text.chars().count() > 1_000 {
+        return Err(StatementError::TooLong);
+    }
+    if !text.to_lowercase().contains(&brand.to_lowercase()) {
+        return Err(StatementError::BrandNotNamed);
+    }
+    Ok(Statement {
+        version,
+        text,
+        since,
+    })
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    pub(crate) fn form() -> Form {
+        let since = "2026-11-01T00:00:00Z".parse().unwrap();
+        Form {
+            id: "frm_01ARZ3NDEKTSV4RRFFQ69G5FAV".parse().unwrap(),
+            customer: "engines".parse().unwrap(),
+            name: "Newsletter".into(),
+            statements: vec![
+                statement(
+                    "Analytical Engines may mail me.",
+                    "Analytical Engines",
+                    1,
+                    since,
+                )
+                .unwrap(),
+            ],
+            consent_field: "consent".into(),
+            lists: vec![],
+            required: vec![],
+            mapped: BTreeMap::new(),
+            constants: BTreeMap::new(),
+            allowed_origins: vec![],
+            return_url: Some("https://engines.example/thanks".into()),
+            return_hosts: vec!["www.engines.example".into()],
+            webhook_generation: 1,
+            open: true,
+            created_at: since,
+        }
+    }
+
+    #[test]
+    fn a_statement_names_the_brand_that_will_mail() {
+        let since = Timestamp::UNIX_EPOCH;
+
+        assert_eq!(
+            statement("I agree.", "Engines", 1, since),
+            Err(StatementError::BrandNotNamed)
+        );
+        assert_eq!(
+            statement(" ", "Engines", 1, since),
+            Err(StatementError::Missing)
+        );
+        assert!(statement("engines may mail me", "Engines", 1, since).is_ok());
+    }
+
+    #[test]
+    fn a_browser_is_sent_to_allowed_hosts_only() {
+        let form = form();
+        let to = |wish| form.return_to(Some(wish)).unwrap().to_string();
+
+        assert_eq!(
+            to("https://www.engines.example/ok?a=1"),
+            "https://www.engines.example/ok?a=1"
+        );
+        assert_eq!(
+            to("https://engines.example/other"),
+            "https://engines.example/other"
+        );
+        for bad in [
+            "https://evil.example/",
+            "//evil.example/",
+            "javascript:alert(1)",
+            "data:text/html,x",
+            "https://engines.example:8443/",
+            "https://engines.example@evil.example/",
+            "https://engınes.example/",
+            "https://www.engines.example.evil.example/",
+            "/relative",
+            &format!("https://www.engines.example/{}", "a".repeat(4_000)),
+        ] {
+            assert_eq!(to(bad), "https://engines.example/thanks", "{bad}");
+        }
+    }
+}

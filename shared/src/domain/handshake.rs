@@ -1,0 +1,34 @@
+//! An OAuth authorization under way, between our redirect and the callback.
+
+use jiff::{SignedDuration, Timestamp};
+use secrecy::SecretString;
+
+use super::ids::{AppId, CustomerId};
+
+/// How long a person has to sign in and decide.
+pub const OPEN_FOR: SignedDuration = SignedDuration::from_mins(10);
+
+/// What has to be known again when the browser comes back. Stored under the fingerprint of its random
+/// `state` (RFC 6749 section 10.12) and taken out once.
+#[derive(Debug, Clone)]
+pub struct Handshake {
+    /// Who connects.
+    pub customer: CustomerId,
+    /// With which application.
+    pub app: AppId,
+    /// Fingerprint of the cookie of the browser that started.
+    pub browser: String,
+    /// PKCE verifier (RFC 7636), where PKCE is switched on.
+    pub verifier: Option<SecretString>,
+    /// When it is too late.
+    pub expires_at: Timestamp,
+}
+
+/// What came of trying to take a handshake out of the store.
+#[derive(Debug, Clone)]
+pub enum Taken {
+    /// It was there, and now belongs to the caller alone.
+    Handshake(Handshake),
+    /// Never made, expired, or taken before.
+    Nothing,
+}

@@ -1,0 +1,189 @@
+//! Identifiers. Each is a type of its own with one way in, [`FromStr`], so that an id which exists is
+//! an id which is well formed.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+use ulid::Ulid;
+
+/// Why a text is not an identifier. Never carries the text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("malformed {kind}")]
+pub struct MalformedId {
+    kind: &'static str,
+}
+
+macro_rules! text_id {
+    ($(#[$doc:meta])* $name:ident, $kind:literal, $accepts:expr) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(try_from = "String", into = "String")]
+        pub struct $name(String);
+
+        impl $name {
+            /// The identifier as text.
+            #[must_use]
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = MalformedId;
+
+            fn from_str(text: &str) -> Result<Self, MalformedId> {
+                let accepts: fn(&str) -> bool = $accepts;
+                accepts(text).then(|| Self(text.to_owned())).ok_or(MalformedId { kind: $kind })
+            }
+        }
+
+        impl TryFrom<String> for $name {
+            type Error = MalformedId;
+
+            fn try_from(text: String) -> Result<Self, MalformedId> {
+                text.parse()
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(id: $name) -> String {
+                id.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+    };
+}
+
+text_id!(
+    /// The operator's own name for a customer: `[a-z0-9][a-z0-9_-]{0,62}`.
+    CustomerId, "customer id", is_slug
+);
+text_id!(
+    /// The name of a Constant Contact application; the one every customer uses by default is `default`.
+    AppId, "app id", is_slug
+);
+text_id!(
+    /// A lead form: `frm_` and a ULID. Public: it stands in the page's HTML.
+    FormId, "form id", |text| is_prefixed_ulid("frm_", text)
+);
+text_id!(
+    /// A lead: `lead_` and a ULID, so that ids sort by the time of the submission.
+    LeadId, "lead id", |text| is_prefixed_ulid("lead_", text)
+);
+text_id!(
+    /// A single-use link: `lnk_` and a ULID.
+    LinkId, "link id", |text| is_prefixed_ulid("lnk_", text)
+);
+text_id!(
+    /// A resource of the remote account (list, contact, custom field, activity): a UUID by its own rule.
+    RemoteId, "remote id", is_uuid
+);
+
+impl AppId {
+    /// The application used by every customer that brought none.
+    #[must_use]
+    pub fn default_app() -> Self {
+        Self("default".to_owned())
+    }
+}
+
+impl FormId {
+    /// A new id from a ULID.
+    #[must_use]
+    pub fn new(ulid: Ulid) -> Self {
+        Self(format!("frm_{ulid}"))
+    }
+}
+
+impl LeadId {
+    /// A new id from a ULID.
+    #[must_use]
+    pub fn new(ulid: Ulid) -> Self {
+        Self(format!("lead_{ulid}"))
+    }
+}
+
+impl LinkId {
+    /// A new id from a ULID.
+    #[must_use]
+    pub fn new(ulid: Ulid) -> Self {
+        Self(format!("lnk_{ulid}"))
+    }
+}
+
+fn is_slug(text: &str) -> bool {
+    let alphanumeric = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit();
+    text.len() <= 63
+        && text.bytes().next().is_some_and(alphanumeric)
+        && text
+            .bytes()
+            .all(|b| alphanumeric(b) || b == b'_' || b == b'-')
+}
+
+fn is_prefixed_ulid(prefix: &str, text: &str) -> bool {
+    text.strip_prefix(prefix)
+        .is_some_and(|rest| Ulid::from_string(rest).is_ok_and(|ulid| ulid.to_string() == rest))
+}
+
+fn is_uuid(text: &str) -> bool {
+    text.len() == 36
+        && text.bytes().enumerate().all(|(i, b)| match i {
+            8 | 13 | 18 | 23 => b == b'-',
+            _ => b.is_ascii_hexdigit(),
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_customer_id_is_a_short_lowercase_slug() {
+        for good in ["a", "acme", "acme-2", "0_x", &"a".repeat(63)] {
+            assert!(good.parse::<CustomerId>().is_ok(), "{good}");
+        }
+        for bad in ["", "-a", "_a", "Acme", "a b", "a/b", "ä", &"a".repeat(64)] {
+            assert!(bad.parse::<CustomerId>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_prefixed_id_reads_back_as_it_was_made_and_nothing_else_is_one() {
+        let id = LeadId::new(Ulid::from_parts(1_700_000_000_000, 7));
+
+        assert_eq!(id.as_str().parse::<LeadId>(), Ok(id.clone()));
+        assert!(id.as_str().to_lowercase().parse::<LeadId>().is_err());
+        assert!(
+            id.as_str()
+                .replace("lead_", "frm_")
+                .parse::<LeadId>()
+                .is_err()
+        );
+        assert!("lead_".parse::<LeadId>().is_err());
+    }
+
+    #[test]
+    fn a_remote_id_is_a_uuid() {
+        assert!(
+            "5e7b1a1c-0000-11ee-8c99-0242ac120002"
+                .parse::<RemoteId>()
+                .is_ok()
+        );
+        assert!(
+            "5e7b1a1c000011ee8c990242ac120002"
+                .parse::<RemoteId>()
+                .is_err()
+        );
+        assert!(
+            "../contacts/../../x-0000-0000-000000"
+                .parse::<RemoteId>()
+                .is_err()
+        );
+    }
+}

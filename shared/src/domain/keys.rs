@@ -1,0 +1,135 @@
+//! Keys derived from the stack's one signing secret, and what is made with them.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use hkdf::Hkdf;
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use secrecy::{ExposeSecret as _, SecretString};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+use super::ids::FormId;
+
+/// The stack's signing keys. Each purpose has a key of its own (HKDF, RFC 5869), so that a text signed
+/// for one purpose is worth nothing for another.
+#[derive(Clone)]
+pub struct SigningKeys {
+    root: SecretString,
+}
+
+/// What a signature is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// Sealing a consent record.
+    Consent,
+    /// Links that are mailed to a customer.
+    Link,
+    /// The cookie that ties a browser to its page or handshake.
+    Session,
+    /// Deriving a lead's id from what was submitted, so that a double click is one lead.
+    LeadId,
+}
+
+impl Purpose {
+    fn label(self) -> &'static str {
+        match self {
+            Self::Consent => "consent",
+            Self::Link => "link",
+            Self::Session => "session",
+            Self::LeadId => "lead-id",
+        }
+    }
+}
+
+/// A signature over a consent record, in base64url.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Seal(String);
+
+impl SigningKeys {
+    /// From the secret the template generated.
+    #[must_use]
+    pub fn new(root: SecretString) -> Self {
+        Self { root }
+    }
+
+    /// HMAC-SHA-256 (RFC 2104) of `text` for `purpose`.
+    #[must_use]
+    pub fn sign(&self, purpose: Purpose, text: &[u8]) -> [u8; 32] {
+        let mut mac = self.mac(purpose);
+        mac.update(text);
+        mac.finalize().into_bytes().into()
+    }
+
+    /// Whether `signature` is the one for `text`, compared in constant time.
+    #[must_use]
+    pub fn verify(&self, purpose: Purpose, text: &[u8], signature: &[u8]) -> bool {
+        let mut mac = self.mac(purpose);
+        mac.update(text);
+        mac.verify_slice(signature).is_ok()
+    }
+
+    /// Seals a consent record.
+    #[must_use]
+    pub fn seal(&self, text: &str) -> Seal {
+        Seal(URL_SAFE_NO_PAD.encode(self.sign(Purpose::Consent, text.as_bytes())))
+    }
+
+    /// Whether a consent record is as it was sealed.
+    #[must_use]
+    pub fn is_intact(&self, text: &str, seal: &Seal) -> bool {
+        URL_SAFE_NO_PAD
+            .decode(&seal.0)
+            .is_ok_and(|signature| self.verify(Purpose::Consent, text.as_bytes(), &signature))
+    }
+
+    /// The secret of a form's signed webhook, as the Standard Webhooks libraries take it (`whsec_…`).
+    #[must_use]
+    pub fn webhook_secret(&self, form: &FormId, generation: u32) -> SecretString {
+        let key = self.derive(&format!("webhook:{form}:{generation}"));
+        format!("whsec_{}", STANDARD.encode(&key[..24])).into()
+    }
+
+    fn mac(&self, purpose: Purpose) -> Hmac<Sha256> {
+        Hmac::new_from_slice(&self.derive(purpose.label())).expect("HMAC takes keys of any length")
+    }
+
+    fn derive(&self, label: &str) -> [u8; 32] {
+        let mut key = [0; 32];
+        Hkdf::<Sha256>::new(None, self.root.expose_secret().as_bytes())
+            .expand(label.as_bytes(), &mut key)
+            .expect("32 bytes are within HKDF's bound");
+        key
+    }
+}
+
+/// SHA-256 of `text` in hex: how something secret or personal is named without being shown.
+#[must_use]
+pub fn fingerprint(text: &str) -> String {
+    hex::encode(Sha256::digest(text.as_bytes()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_signature_is_good_for_its_text_purpose_and_stack_only() {
+        let keys = SigningKeys::new("root".into());
+        let signature = keys.sign(Purpose::Link, b"text");
+
+        assert!(keys.verify(Purpose::Link, b"text", &signature));
+        assert!(!keys.verify(Purpose::Link, b"texT", &signature));
+        assert!(!keys.verify(Purpose::Session, b"text", &signature));
+        assert!(!SigningKeys::new("other".into()).verify(Purpose::Link, b"text", &signature));
+    }
+
+    #[test]
+    fn a_changed_record_breaks_its_seal() {
+        let keys = SigningKeys::new("root".into());
+        let seal = keys.seal("agreed");
+
+        assert!(keys.is_intact("agreed", &seal));
+        assert!(!keys.is_intact("agreed to more", &seal));
+    }
+}

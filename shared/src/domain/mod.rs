@@ -1,0 +1,19 @@
+//! Types and rules that hold without a network: no clock, no randomness, no I/O.
+
+pub mod budget;
+pub mod connection;
+pub mod consent;
+pub mod contact;
+pub mod crm;
+pub mod customer;
+pub mod email;
+pub mod form;
+pub mod handshake;
+pub mod ids;
+pub mod keys;
+pub mod lead;
+pub mod link;
+pub mod retry;
+pub mod submission;
+pub mod task;
+pub mod token;

@@ -1,0 +1,39 @@
+//! When a lead that met a passing trouble is tried again.
+
+use jiff::SignedDuration;
+
+/// The first wait.
+const BASE: SignedDuration = SignedDuration::from_secs(30);
+/// The longest wait.
+const CAP: SignedDuration = SignedDuration::from_hours(6);
+
+/// The wait after the given attempt (from 1): doubling, capped, with the upper half left to the dice (0 to 255),
+/// so that leads which failed together do not come back together.
+#[must_use]
+pub fn backoff(attempt: u32, dice: u8) -> SignedDuration {
+    let doubled = BASE.saturating_mul(2_i32.saturating_pow(attempt.saturating_sub(1).min(16)));
+    let wait = doubled.min(CAP);
+    let half = SignedDuration::from_millis(i64::try_from(wait.as_millis() / 2).unwrap_or(0));
+    half + SignedDuration::from_millis(
+        i64::try_from(half.as_millis()).unwrap_or(0) * i64::from(dice) / 255,
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_double_to_six_hours_and_the_dice_move_the_upper_half() {
+        for (attempt, least, most) in [
+            (1, 15, 30),
+            (2, 30, 60),
+            (5, 240, 480),
+            (20, 10_800, 21_600),
+            (u32::MAX, 10_800, 21_600),
+        ] {
+            assert_eq!(backoff(attempt, 0).as_secs(), least, "{attempt}");
+            assert_eq!(backoff(attempt, 255).as_secs(), most, "{attempt}");
+        }
+    }
+}

@@ -1,0 +1,212 @@
+//! What a form sends, before anything in it is believed: a bounded list of named texts.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+/// Fields in one submission; a real form has a dozen.
+const MAX_FIELDS: usize = 100;
+/// Characters in a field's name.
+const MAX_NAME: usize = 100;
+/// Characters in a value.
+const MAX_VALUE: usize = 4_000;
+/// How deep a JSON lead may nest: the lead, its `consent`, nothing below.
+const MAX_DEPTH: usize = 2;
+
+/// Why a body is no submission at all (400): it could not be read, as opposed to read and found wanting (422).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum SubmissionError {
+    /// No field at all.
+    #[error("the body holds no fields")]
+    Empty,
+    /// The JSON does not parse, or its numbers are out of range.
+    #[error("the body is not valid JSON")]
+    MalformedJson,
+    /// The JSON is not an object, or holds a list or an object where text belongs.
+    #[error("the JSON must be an object of texts, as the documentation shows")]
+    NotALead,
+    /// More than 100 fields, a name over 100 or a value over 4,000 characters.
+    #[error("too many fields, or one that is too long")]
+    TooLarge,
+}
+
+/// Named texts in the order they came, names flat: JSON's `consent.given_at` and a form's `consent_given_at` are one.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Submission(Vec<(String, String)>);
+
+impl Submission {
+    /// From the pairs of a form body.
+    ///
+    /// # Errors
+    /// [`SubmissionError::Empty`] and [`SubmissionError::TooLarge`].
+    pub fn from_pairs<N, V>(
+        pairs: impl IntoIterator<Item = (N, V)>,
+    ) -> Result<Self, SubmissionError>
+    where
+        N: Into<String>,
+        V: Into<String>,
+    {
+        let mut fields = Vec::new();
+        for (name, value) in pairs {
+            let (name, value) = (name.into(), value.into());
+            let fits = fields.len() < MAX_FIELDS
+                && name.chars().count() <= MAX_NAME
+                && value.chars().count() <= MAX_VALUE;
+            if !fits {
+                return Err(SubmissionError::TooLarge);
+            }
+            fields.push((name, value));
+        }
+        if fields.is_empty() {
+            return Err(SubmissionError::Empty);
+        }
+        Ok(Self(fields))
+    }
+
+    /// From a JSON lead. Numbers and booleans are read as their text; `null` is as good as absent.
+    ///
+    /// # Errors
+    /// Any [`SubmissionError`].
+    pub fn from_json(body: &[u8]) -> Result<Self, SubmissionError> {
+        let lead: Value =
+            serde_json::from_slice(body).map_err(|_| SubmissionError::MalformedJson)?;
+        let mut pairs = Vec::new();
+        flatten("", &lead, MAX_DEPTH, &mut pairs)?;
+        Self::from_pairs(pairs)
+    }
+
+    /// The first value of a field, if it is there at all.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.0
+            .iter()
+            .find(|(n, _)| n == name)
+            .map(|(_, value)| value.as_str())
+    }
+
+    /// The values under `custom_fields[Label]`, by label.
+    #[must_use]
+    pub fn custom_fields(&self) -> BTreeMap<String, String> {
+        let label = |name: &str| {
+            Some(
+                name.strip_prefix("custom_fields[")?
+                    .strip_suffix(']')?
+                    .trim()
+                    .to_owned(),
+            )
+        };
+        self.0
+            .iter()
+            .filter_map(|(name, value)| Some((label(name)?, value.clone())))
+            .collect()
+    }
+
+    /// All fields, in order.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
+    /// The same fields under other names.
+    #[must_use]
+    pub fn renamed(self, rename: impl Fn(&str) -> Option<String>) -> Self {
+        Self(
+            self.0
+                .into_iter()
+                .map(|(name, value)| (rename(&name).unwrap_or(name), value))
+                .collect(),
+        )
+    }
+}
+
+fn flatten(
+    name: &str,
+    value: &Value,
+    depth: usize,
+    into: &mut Vec<(String, String)>,
+) -> Result<(), SubmissionError> {
+    let text = match value {
+        Value::Null => return Ok(()),
+        Value::Object(members) if depth > 0 => {
+            return members.iter().try_for_each(|(key, value)| {
+                flatten(&flat_name(name, key), value, depth - 1, into)
+            });
+        }
+        Value::Object(_) | Value::Array(_) => return Err(SubmissionError::NotALead),
+        _ if name.is_empty() => return Err(SubmissionError::NotALead),
+        Value::String(text) => text.clone(),
+        Value::Bool(truth) => truth.to_string(),
+        Value::Number(number) => number.to_string(),
+    };
+    into.push((name.to_owned(), text));
+    Ok(())
+}
+
+fn flat_name(group: &str, key: &str) -> String {
+    match (group, key) {
+        ("consent", "given") => "consent".to_owned(),
+        ("consent", key) => format!("consent_{key}"),
+        ("custom_fields", label) => format!("custom_fields[{label}]"),
+        _ => key.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_json_lead_and_a_form_give_the_same_fields() {
+        let json = br#"{"email":"ada@example.com","street_address":{"city":"London"},
+            "custom_fields":{"Favourite engine":"difference"},"consent":{"given":true,"page_url":"https://example.com/"}}"#;
+        let form = [
+            ("consent", "true"),
+            ("consent_page_url", "https://example.com/"),
+            ("custom_fields[Favourite engine]", "difference"),
+            ("email", "ada@example.com"),
+            ("city", "London"),
+        ];
+
+        let (json, form) = (
+            Submission::from_json(json).unwrap(),
+            Submission::from_pairs(form).unwrap(),
+        );
+
+        let sorted = |s: &Submission| {
+            s.iter()
+                .map(|(n, v)| (n.to_owned(), v.to_owned()))
+                .collect::<BTreeMap<_, _>>()
+        };
+        assert_eq!(sorted(&json), sorted(&form));
+        assert_eq!(json.custom_fields()["Favourite engine"], "difference");
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_told_apart() {
+        let read = |body: &str| Submission::from_json(body.as_bytes());
+
+        assert_eq!(read("{}"), Err(SubmissionError::Empty));
+        assert_eq!(read("{\"email\":"), Err(SubmissionError::MalformedJson));
+        assert_eq!(read("{\"age\":NaN}"), Err(SubmissionError::MalformedJson));
+        assert_eq!(read("{\"age\":1e999}"), Err(SubmissionError::MalformedJson));
+        assert_eq!(read("[1]"), Err(SubmissionError::NotALead));
+        assert_eq!(read("\"ada\""), Err(SubmissionError::NotALead));
+        assert_eq!(read("{\"email\":[\"a\"]}"), Err(SubmissionError::NotALead));
+        assert_eq!(
+            read("{\"a\":{\"b\":{\"c\":1}}}"),
+            Err(SubmissionError::NotALead)
+        );
+        assert_eq!(read("{\"zip\":12345}").unwrap().get("zip"), Some("12345"));
+    }
+
+    #[test]
+    fn size_is_bounded() {
+        let many = (0..=MAX_FIELDS).map(|i| (i.to_string(), ""));
+        assert_eq!(Submission::from_pairs(many), Err(SubmissionError::TooLarge));
+        assert_eq!(
+            Submission::from_pairs([("a", "x".repeat(MAX_VALUE + 1))]),
+            Err(SubmissionError::TooLarge)
+        );
+    }
+}

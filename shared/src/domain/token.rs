@@ -1,0 +1,216 @@
+//! Tokens of a connection, and when they are to be refreshed.
+
+use std::fmt;
+
+use jiff::{SignedDuration, Timestamp};
+use secrecy::{ExposeSecret as _, SecretString};
+
+/// How long before its end a token is refreshed. Also what a clock may be wrong by.
+pub const REFRESH_MARGIN: SignedDuration = SignedDuration::from_mins(10);
+
+/// What was granted with a code or a refresh token.
+#[derive(Clone)]
+pub struct Tokens {
+    /// Bearer token of the API.
+    pub access: SecretString,
+    /// Gets the next pair; single use where the application has rotating refresh tokens.
+    pub refresh: SecretString,
+    /// When the access token ends.
+    pub expires_at: Timestamp,
+    /// The scopes granted, separated by blanks.
+    pub scope: String,
+}
+
+/// Tokens as the vault keeps them: counted, so that the newest pair is known whatever order writes arrive in.
+#[derive(Clone)]
+pub struct StoredTokens {
+    /// Counts the pairs of this connection from 1.
+    pub generation: u64,
+    /// The pair.
+    pub tokens: Tokens,
+}
+
+impl fmt::Debug for Tokens {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Tokens")
+            .field("expires_at", &self.expires_at)
+            .field("scope", &self.scope)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for StoredTokens {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StoredTokens")
+            .field("generation", &self.generation)
+            .field("tokens", &self.tokens)
+            .finish()
+    }
+}
+
+/// What the token endpoint granted, before it is known to be enough.
+#[derive(Clone)]
+pub struct Grant {
+    /// Bearer token of the API.
+    pub access: SecretString,
+    /// Absent where the application has long-lived tokens, or `offline_access` was not granted.
+    pub refresh: Option<SecretString>,
+    /// When the access token ends.
+    pub expires_at: Timestamp,
+    /// The scopes granted; `None` where the answer does not say.
+    pub scope: Option<String>,
+}
+
+impl fmt::Debug for Grant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Grant")
+            .field("expires_at", &self.expires_at)
+            .field("scope", &self.scope)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Why a grant cannot be a connection.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum GrantError {
+    /// No refresh token: the connection would end in a day.
+    #[error("Constant Contact granted no lasting access (offline_access)")]
+    NoRefreshToken,
+    /// A scope we cannot do without.
+    #[error("Constant Contact did not grant {0}")]
+    MissingScope(&'static str),
+}
+
+/// The scopes asked for: contacts and lists, the account's name, and lasting access.
+pub const SCOPES: [&str; 3] = ["contact_data", "account_read", "offline_access"];
+
+impl Grant {
+    /// The tokens of a new connection.
+    ///
+    /// # Errors
+    /// [`GrantError`] where the customer would be connected in name only.
+    pub fn into_tokens(self) -> Result<Tokens, GrantError> {
+        if let Some(scope) = &self.scope {
+            let missing = SCOPES
+                .into_iter()
+                .find(|needed| !scope.split_whitespace().any(|granted| granted == *needed));
+            match missing {
+                Some("offline_access") => return Err(GrantError::NoRefreshToken),
+                Some(scope) => return Err(GrantError::MissingScope(scope)),
+                None => {}
+            }
+        }
+        let refresh = self
+            .refresh
+            .filter(|token| !token.expose_secret().is_empty())
+            .ok_or(GrantError::NoRefreshToken)?;
+        let scope = self.scope.unwrap_or_else(|| SCOPES.join(" "));
+        Ok(Tokens {
+            access: self.access,
+            refresh,
+            expires_at: self.expires_at,
+            scope,
+        })
+    }
+
+    /// The tokens after a refresh: a long-lived refresh token comes back unchanged, empty or not at all.
+    #[must_use]
+    pub fn renew(self, old: &Tokens) -> Tokens {
+        let refresh = self
+            .refresh
+            .filter(|token| !token.expose_secret().is_empty());
+        Tokens {
+            access: self.access,
+            refresh: refresh.unwrap_or_else(|| old.refresh.clone()),
+            expires_at: self.expires_at,
+            scope: self.scope.unwrap_or_else(|| old.scope.clone()),
+        }
+    }
+}
+
+/// When a token ends by `expires_in`, which Constant Contact's own description calls a UNIX timestamp and every
+/// client reads as a duration: a value beyond a billion can only be the former. Bounded to a day and a bit.
+#[must_use]
+pub fn expiry(expires_in: i64, now: Timestamp) -> Timestamp {
+    const LONGEST: i64 = 25 * 3600;
+    let seconds = if expires_in > 1_000_000_000 {
+        expires_in - now.as_second()
+    } else {
+        expires_in
+    };
+    now.saturating_add(SignedDuration::from_secs(seconds.clamp(0, LONGEST)))
+        .unwrap_or(now)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn grant(refresh: Option<&str>, scope: Option<&str>) -> Grant {
+        Grant {
+            access: "a".into(),
+            refresh: refresh.map(Into::into),
+            expires_at: Timestamp::UNIX_EPOCH,
+            scope: scope.map(Into::into),
+        }
+    }
+
+    #[test]
+    fn a_grant_without_lasting_access_or_contacts_is_no_connection() {
+        let all = Some("contact_data account_read offline_access");
+
+        assert!(grant(Some("r"), all).into_tokens().is_ok());
+        assert!(grant(Some("r"), None).into_tokens().is_ok());
+        assert_eq!(
+            grant(None, all).into_tokens().unwrap_err(),
+            GrantError::NoRefreshToken
+        );
+        assert_eq!(
+            grant(Some(""), all).into_tokens().unwrap_err(),
+            GrantError::NoRefreshToken
+        );
+        let some = grant(Some("r"), Some("account_read offline_access"));
+        assert_eq!(
+            some.into_tokens().unwrap_err(),
+            GrantError::MissingScope("contact_data")
+        );
+        let some = grant(Some("r"), Some("contact_data account_read"));
+        assert_eq!(some.into_tokens().unwrap_err(), GrantError::NoRefreshToken);
+    }
+
+    #[test]
+    fn a_long_lived_refresh_token_is_kept() {
+        let old = grant(Some("old"), None).into_tokens().unwrap();
+
+        assert_eq!(grant(None, None).renew(&old).refresh.expose_secret(), "old");
+        assert_eq!(
+            grant(Some(""), None).renew(&old).refresh.expose_secret(),
+            "old"
+        );
+        assert_eq!(
+            grant(Some("new"), None).renew(&old).refresh.expose_secret(),
+            "new"
+        );
+    }
+
+    #[test]
+    fn expires_in_is_read_both_ways() {
+        let now: Timestamp = "2026-11-23T09:30:00Z".parse().unwrap();
+        let tomorrow = "2026-11-24T09:30:00Z".parse::<Timestamp>().unwrap();
+
+        assert_eq!(expiry(86_400, now), tomorrow);
+        assert_eq!(expiry(tomorrow.as_second(), now), tomorrow);
+        assert_eq!(expiry(-5, now), now);
+        assert!(expiry(i64::MAX, now) <= "2026-11-24T10:30:00Z".parse().unwrap());
+    }
+
+    #[test]
+    fn debug_shows_no_token() {
+        let tokens = Tokens {
+            access: "SENTINEL".into(),
+            ..grant(Some("SENTINEL"), None).into_tokens().unwrap()
+        };
+
+        assert!(!format!("{tokens:?}").contains("SENTINEL"));
+    }
+}

@@ -1,0 +1,18 @@
+use std::future::Future;
+
+use jiff::Timestamp;
+
+/// The time, and waiting for it.
+pub trait Clock: Send + Sync {
+    /// Now.
+    fn now(&self) -> Timestamp;
+
+    /// Waits until `moment`; returns at once where it has passed.
+    fn sleep_until(&self, moment: Timestamp) -> impl Future<Output = ()> + Send;
+}
+
+/// Randomness nobody can guess.
+pub trait Dice: Send + Sync {
+    /// Sixteen random bytes.
+    fn roll(&self) -> [u8; 16];
+}

@@ -1,0 +1,79 @@
+use std::future::Future;
+
+use jiff::Timestamp;
+use secrecy::SecretString;
+
+use crate::domain::connection::{Account, Catalog, ContactList};
+use crate::domain::contact::Contact;
+use crate::domain::crm::CrmError;
+use crate::domain::email::EmailAddress;
+use crate::domain::ids::RemoteId;
+use crate::domain::lead::DeliveryAction;
+
+/// A contact to be made or updated, with explicit permission.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SignUp {
+    /// The person, within the limits of the API.
+    pub contact: Contact,
+    /// Custom fields by the account's ids.
+    pub custom_fields: Vec<(RemoteId, String)>,
+    /// At least one.
+    pub lists: Vec<RemoteId>,
+}
+
+/// What the API says of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SignedUp {
+    /// The contact; absent where the answer lacks it.
+    pub contact: Option<RemoteId>,
+    /// Whether it is new.
+    pub action: DeliveryAction,
+}
+
+/// Contacts of an account.
+pub trait Contacts: Send + Sync {
+    /// Makes or updates a contact by its address. One call for an address that `sign_up_form` takes.
+    fn sign_up(
+        &self,
+        token: &SecretString,
+        sign_up: &SignUp,
+    ) -> impl Future<Output = Result<SignedUp, CrmError>> + Send;
+
+    /// When the person opted out of this account's mail, if they are opted out now. One call.
+    fn opted_out_at(
+        &self,
+        token: &SecretString,
+        email: &EmailAddress,
+    ) -> impl Future<Output = Result<Option<Timestamp>, CrmError>> + Send;
+}
+
+/// Who the account at the other end is, and what the user who connected may do there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AccountSummary {
+    /// The account.
+    pub account: Account,
+    /// The user's privileges by name, such as `contacts:write`.
+    pub privileges: Vec<String>,
+}
+
+/// The account itself.
+pub trait Accounts: Send + Sync {
+    /// The account and the user's privileges. Two calls.
+    fn summary(
+        &self,
+        token: &SecretString,
+    ) -> impl Future<Output = Result<AccountSummary, CrmError>> + Send;
+
+    /// All lists and custom fields. As many calls as there are pages.
+    fn catalog(
+        &self,
+        token: &SecretString,
+    ) -> impl Future<Output = Result<Catalog, CrmError>> + Send;
+
+    /// Makes a list. One call.
+    fn create_list(
+        &self,
+        token: &SecretString,
+        name: &str,
+    ) -> impl Future<Output = Result<ContactList, CrmError>> + Send;
+}

@@ -1,0 +1,170 @@
+use std::future::Future;
+
+use jiff::Timestamp;
+
+use super::StoreError;
+use crate::domain::connection::{Connection, ConnectionStatus, Lease};
+use crate::domain::customer::Customer;
+use crate::domain::form::Form;
+use crate::domain::handshake::{Handshake, Taken};
+use crate::domain::ids::{CustomerId, FormId, LinkId};
+
+/// One page of a listing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Page<T> {
+    /// What it holds, in the order of the keys.
+    pub items: Vec<T>,
+    /// Where the next page begins; opaque.
+    pub next: Option<String>,
+}
+
+/// The operator's customers.
+pub trait Customers: Send + Sync {
+    /// One customer.
+    fn customer(
+        &self,
+        id: &CustomerId,
+    ) -> impl Future<Output = Result<Option<Customer>, StoreError>> + Send;
+
+    /// Makes or replaces a customer.
+    fn put_customer(
+        &self,
+        customer: &Customer,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// Removes a customer. Its connection, forms and leads are the caller's to see to first.
+    fn delete_customer(
+        &self,
+        id: &CustomerId,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// Customers in the order of their ids, `limit` at a time. A customer just made may be missing for a moment.
+    fn customers(
+        &self,
+        cursor: Option<&str>,
+        limit: u16,
+    ) -> impl Future<Output = Result<Page<Customer>, StoreError>> + Send;
+}
+
+/// Lead forms. [`form`](Self::form) is the one call without a customer: a form's id is public and is all that a
+/// submission names.
+pub trait Forms: Send + Sync {
+    /// One form.
+    fn form(&self, id: &FormId) -> impl Future<Output = Result<Option<Form>, StoreError>> + Send;
+
+    /// Makes or replaces a form.
+    fn put_form(&self, form: &Form) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// Removes a form.
+    fn delete_form(&self, id: &FormId) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// A customer's forms, oldest first. One just made may be missing for a moment.
+    fn forms_of(
+        &self,
+        customer: &CustomerId,
+    ) -> impl Future<Output = Result<Vec<Form>, StoreError>> + Send;
+}
+
+/// What came of asking for the right to refresh.
+#[derive(Debug, Clone)]
+pub enum Leased {
+    /// The caller has it; the connection is as it was at that moment.
+    Granted(Box<Connection>),
+    /// Somebody else has it, or the generation has moved on. The connection as it is.
+    Denied(Option<Box<Connection>>),
+}
+
+/// Connections, without their tokens.
+pub trait Connections: Send + Sync {
+    /// A customer's connection, read consistently.
+    fn connection(
+        &self,
+        customer: &CustomerId,
+    ) -> impl Future<Output = Result<Option<Connection>, StoreError>> + Send;
+
+    /// Makes or replaces a whole connection, lease included: the customer has connected.
+    fn put_connection(
+        &self,
+        connection: &Connection,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// Grants `lease` if the row's generation is `generation` and no other lease is live at `now`.
+    /// Exactly one of any number of concurrent calls is granted.
+    fn lease(
+        &self,
+        customer: &CustomerId,
+        generation: u64,
+        lease: &Lease,
+        now: Timestamp,
+    ) -> impl Future<Output = Result<Leased, StoreError>> + Send;
+
+    /// Advances the row to `generation`, makes it active and removes the lease, if `generation` is newer than
+    /// the row's. A row that is disconnected stays so. Says whether the row is now at `generation`.
+    fn advance(
+        &self,
+        customer: &CustomerId,
+        generation: u64,
+        token_expires_at: Timestamp,
+    ) -> impl Future<Output = Result<bool, StoreError>> + Send;
+
+    /// Gives the lease back, if it is still `owner`'s, with a cooldown for everybody where one is due.
+    fn release(
+        &self,
+        customer: &CustomerId,
+        owner: &str,
+        cooldown_until: Option<Timestamp>,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// Sets the status, if the row's generation is still `generation`. Says whether it did.
+    fn set_status(
+        &self,
+        customer: &CustomerId,
+        generation: u64,
+        status: &ConnectionStatus,
+    ) -> impl Future<Output = Result<bool, StoreError>> + Send;
+}
+
+/// Authorizations under way.
+pub trait Handshakes: Send + Sync {
+    /// Remembers a handshake under the fingerprint of its state.
+    fn open(
+        &self,
+        state: &str,
+        handshake: &Handshake,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// Takes a handshake out. Exactly one of any number of concurrent calls gets it, and none does at or after
+    /// its expiry, however late the store cleans up.
+    fn take(
+        &self,
+        state: &str,
+        now: Timestamp,
+    ) -> impl Future<Output = Result<Taken, StoreError>> + Send;
+}
+
+/// Single-use links.
+pub trait Links: Send + Sync {
+    /// Makes a link that can be burnt once before `expires_at`.
+    fn mint(
+        &self,
+        customer: &CustomerId,
+        link: &LinkId,
+        expires_at: Timestamp,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// Whether the link could still be burnt.
+    fn is_live(
+        &self,
+        customer: &CustomerId,
+        link: &LinkId,
+        now: Timestamp,
+    ) -> impl Future<Output = Result<bool, StoreError>> + Send;
+
+    /// Burns the link. Exactly one of any number of concurrent calls is told `true`.
+    fn burn(
+        &self,
+        customer: &CustomerId,
+        link: &LinkId,
+        now: Timestamp,
+    ) -> impl Future<Output = Result<bool, StoreError>> + Send;
+}

@@ -1,0 +1,69 @@
+use std::future::Future;
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::StoreError;
+use crate::domain::connection::ConnectionStatus;
+use crate::domain::ids::{CustomerId, LeadId};
+use crate::domain::lead::LeadState;
+
+/// Something an operator may want to hear of. Holds no personal data.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+pub enum Event {
+    /// A connection changed its status (`leadfeed.connection`).
+    Connection {
+        /// Whose.
+        customer_id: CustomerId,
+        /// The status entered.
+        #[serde(flatten)]
+        status: ConnectionStatus,
+        /// When.
+        at: Timestamp,
+    },
+    /// A lead ended, or began to wait for a person (`leadfeed.lead`).
+    Lead {
+        /// Whose.
+        customer_id: CustomerId,
+        /// Which.
+        lead_id: LeadId,
+        /// The state's word.
+        status: &'static str,
+        /// When.
+        at: Timestamp,
+    },
+}
+
+impl Event {
+    /// The event of a lead's new state.
+    #[must_use]
+    pub fn lead(
+        customer_id: CustomerId,
+        lead_id: LeadId,
+        state: &LeadState,
+        at: Timestamp,
+    ) -> Self {
+        Self::Lead {
+            customer_id,
+            lead_id,
+            status: state.word(),
+            at,
+        }
+    }
+
+    /// The event's detail type.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Connection { .. } => "leadfeed.connection",
+            Self::Lead { .. } => "leadfeed.lead",
+        }
+    }
+}
+
+/// The event bus. An event may be lost; nothing in the product depends on one.
+pub trait Events: Send + Sync {
+    /// Publishes an event.
+    fn publish(&self, event: &Event) -> impl Future<Output = Result<(), StoreError>> + Send;
+}

@@ -1,0 +1,161 @@
+use std::future::Future;
+
+use jiff::Timestamp;
+
+use super::{Page, StoreError};
+use crate::domain::ids::{CustomerId, LeadId};
+use crate::domain::lead::{Lead, LeadRecord, LeadState};
+
+/// What came of recording a lead.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Recorded {
+    /// It is new.
+    New,
+    /// A lead of this id is there already and was left as it is.
+    Already(Box<LeadRecord>),
+}
+
+/// What came of claiming a lead.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Claim {
+    /// The caller alone may deliver it, until the claim's deadline.
+    Taken(Box<LeadRecord>),
+    /// There is nothing to deliver: it is settled, set aside or in an import.
+    Settled(LeadState),
+    /// Another drain has it, at least until then.
+    Held {
+        /// The other claim's deadline.
+        until: Timestamp,
+    },
+    /// No such lead.
+    Missing,
+}
+
+/// What a drain writes down when it is done with a lead.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settlement {
+    /// The state entered.
+    pub state: LeadState,
+    /// When the lead is to be taken up again; `None` for a settled one and for one that waits for a person.
+    pub due_at: Option<Timestamp>,
+    /// When it happened.
+    pub at: Timestamp,
+    /// Until when the row is kept, in UNIX seconds, once nothing more can happen to it.
+    pub expires_at: Option<i64>,
+}
+
+/// Which leads of a customer to list.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct LeadFilter {
+    /// Only those in this state (its word).
+    pub status: Option<String>,
+    /// Only those received at or after this moment.
+    pub since: Option<Timestamp>,
+}
+
+/// The durable record of every lead and what became of it.
+///
+/// Every method is one atomic step on one lead. A state machine that ends in exactly one state follows from
+/// the conditions stated here, not from the callers' order.
+pub trait Ledger: Send + Sync {
+    /// Records a lead unless one of its id is there. `due_at` is when somebody has to look whether it is stuck.
+    fn record(
+        &self,
+        lead: &Lead,
+        state: &LeadState,
+        due_at: Timestamp,
+    ) -> impl Future<Output = Result<Recorded, StoreError>> + Send;
+
+    /// Claims a lead for `owner` until `until`, if its state allows it at `now`
+    /// ([`LeadState::is_claimable`]), and counts the attempt. Exactly one of any number of concurrent calls
+    /// has it at a time.
+    fn claim(
+        &self,
+        customer: &CustomerId,
+        lead: &LeadId,
+        owner: &str,
+        until: Timestamp,
+        now: Timestamp,
+    ) -> impl Future<Output = Result<Claim, StoreError>> + Send;
+
+    /// Ends a claim with its outcome and a line of the timeline, if the claim is still `owner`'s and the lead
+    /// was not erased meanwhile. Says whether it did.
+    fn settle(
+        &self,
+        customer: &CustomerId,
+        lead: &LeadId,
+        owner: &str,
+        settlement: &Settlement,
+    ) -> impl Future<Output = Result<bool, StoreError>> + Send;
+
+    /// Moves a lead that waits (or was never queued) to `queued`, with a new `due_at`, if it still waits.
+    /// Says whether it did.
+    fn requeue(
+        &self,
+        customer: &CustomerId,
+        lead: &LeadId,
+        at: Timestamp,
+        due_at: Timestamp,
+    ) -> impl Future<Output = Result<bool, StoreError>> + Send;
+
+    /// One lead, read consistently.
+    fn lead(
+        &self,
+        customer: &CustomerId,
+        lead: &LeadId,
+    ) -> impl Future<Output = Result<Option<LeadRecord>, StoreError>> + Send;
+
+    /// Whose lead an id is. For the operator, who may name a lead alone. One just made may be missing for a moment.
+    fn owner_of(
+        &self,
+        lead: &LeadId,
+    ) -> impl Future<Output = Result<Option<CustomerId>, StoreError>> + Send;
+
+    /// A customer's leads, newest first, `limit` at a time (a filtered page may hold fewer and still have a next).
+    fn leads(
+        &self,
+        customer: &CustomerId,
+        filter: &LeadFilter,
+        cursor: Option<&str>,
+        limit: u16,
+    ) -> impl Future<Output = Result<Page<LeadRecord>, StoreError>> + Send;
+
+    /// Leads of any customer that are due at `now` although no lane holds them: recorded or queued, and not
+    /// settled since. At most `limit`, longest due first.
+    fn overdue(
+        &self,
+        now: Timestamp,
+        limit: u16,
+    ) -> impl Future<Output = Result<Vec<(CustomerId, LeadId)>, StoreError>> + Send;
+
+    /// Leads of one customer that wait, those due first; `due_by` leaves out what is due later and what waits
+    /// for a person.
+    fn waiting(
+        &self,
+        customer: &CustomerId,
+        due_by: Option<Timestamp>,
+        limit: u16,
+    ) -> impl Future<Output = Result<Vec<LeadId>, StoreError>> + Send;
+
+    /// Customers whose lane was marked due at or before `now`, longest due first.
+    fn due_lanes(
+        &self,
+        now: Timestamp,
+        limit: u16,
+    ) -> impl Future<Output = Result<Vec<(CustomerId, Timestamp)>, StoreError>> + Send;
+
+    /// Marks that a customer has leads waiting which are due at `at`, unless an earlier mark stands.
+    fn mark_lane(
+        &self,
+        customer: &CustomerId,
+        at: Timestamp,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// Moves a customer's mark from `seen` to `next` (or away), if nobody has marked it earlier meanwhile.
+    fn advance_lane(
+        &self,
+        customer: &CustomerId,
+        seen: Timestamp,
+        next: Option<Timestamp>,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
+}

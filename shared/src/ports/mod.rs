@@ -1,0 +1,37 @@
+//! What the use cases need from the world: small promises, each with its words for failure.
+//!
+//! The documentation of a port states the atomicity it promises. Adapters and fakes keep the same promise,
+//! and one set of contract tests holds both to it.
+
+mod budget;
+mod clock;
+mod crm;
+mod directory;
+mod events;
+mod ledger;
+mod oauth;
+mod queue;
+mod vault;
+
+pub use budget::Budget;
+pub use clock::{Clock, Dice};
+pub use crm::{AccountSummary, Accounts, Contacts, SignUp, SignedUp};
+pub use directory::{Connections, Customers, Forms, Handshakes, Leased, Links, Page};
+pub use events::{Event, Events};
+pub use ledger::{Claim, LeadFilter, Ledger, Recorded, Settlement};
+pub use oauth::{AppCredentials, Authorization, TokenError};
+pub use queue::{Queue, QueueError};
+pub use vault::{Apps, Kept, Vault};
+
+/// The store did not do what it was asked; it may do so later. What was meant to be changed may or may not
+/// have been, so every write is one that can be repeated.
+#[derive(Debug, thiserror::Error)]
+#[error("the store is unavailable")]
+pub struct StoreError(#[source] pub Box<dyn std::error::Error + Send + Sync>);
+
+impl StoreError {
+    /// From whatever the adapter met.
+    pub fn new(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self(source.into())
+    }
+}

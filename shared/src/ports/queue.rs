@@ -1,0 +1,20 @@
+use std::future::Future;
+
+use crate::domain::task::Task;
+
+/// The queue did not take the messages at these places of the batch.
+#[derive(Debug, thiserror::Error)]
+#[error("the queue did not take {} messages", .failed.len())]
+pub struct QueueError {
+    /// Indices into the batch.
+    pub failed: Vec<usize>,
+    /// Why, where one error failed them all.
+    #[source]
+    pub source: Option<Box<dyn std::error::Error + Send + Sync>>,
+}
+
+/// The hint that there is something to deliver. It may lose, repeat and reorder what it is given.
+pub trait Queue: Send + Sync {
+    /// Sends tasks, grouped by customer for fairness.
+    fn send(&self, tasks: &[Task]) -> impl Future<Output = Result<(), QueueError>> + Send;
+}

@@ -1,0 +1,49 @@
+use std::future::Future;
+
+use super::{AppCredentials, StoreError};
+use crate::domain::budget::Limits;
+use crate::domain::ids::{AppId, CustomerId};
+use crate::domain::token::StoredTokens;
+
+/// What came of storing tokens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kept {
+    /// They are stored.
+    Stored,
+    /// Other tokens of this generation are stored already; these are not.
+    Superseded,
+}
+
+/// Where tokens are kept.
+pub trait Vault: Send + Sync {
+    /// A connection's newest tokens.
+    fn tokens(
+        &self,
+        customer: &CustomerId,
+    ) -> impl Future<Output = Result<Option<StoredTokens>, StoreError>> + Send;
+
+    /// Stores a pair under its generation. Storing the same pair again is nothing new; a pair can be stored under
+    /// one generation only once.
+    fn keep(
+        &self,
+        customer: &CustomerId,
+        tokens: &StoredTokens,
+    ) -> impl Future<Output = Result<Kept, StoreError>> + Send;
+
+    /// Forgets a connection's tokens; that there are none is no error.
+    fn forget(&self, customer: &CustomerId) -> impl Future<Output = Result<(), StoreError>> + Send;
+}
+
+/// Constant Contact applications.
+pub trait Apps: Send + Sync {
+    /// An application's id and secret; `None` where nobody has stored them. With `anew`, past any cache: the
+    /// token endpoint has just refused what is remembered.
+    fn credentials(
+        &self,
+        app: &AppId,
+        anew: bool,
+    ) -> impl Future<Output = Result<Option<AppCredentials>, StoreError>> + Send;
+
+    /// An application's limits.
+    fn limits(&self, app: &AppId) -> impl Future<Output = Result<Limits, StoreError>> + Send;
+}
