@@ -9,3 +9,5 @@
 pub mod app;
 pub mod domain;
 pub mod ports;
+#[cfg(feature = "web")]
+pub mod web;

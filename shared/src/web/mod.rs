@@ -1,0 +1,9 @@
+//! How the HTTP functions answer: problem details for programs, pages for people.
+
+mod negotiate;
+mod page;
+mod problem;
+
+pub use negotiate::{Audience, audience};
+pub use page::{page, see_other};
+pub use problem::{Problem, json};

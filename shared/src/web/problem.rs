@@ -1,0 +1,183 @@
+use lambda_http::http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
+use lambda_http::http::{HeaderValue, StatusCode};
+use lambda_http::{Body, Response};
+use problem_details::ProblemDetails;
+use serde::Serialize;
+
+use crate::domain::lead::{FieldError, Rejection};
+
+/// An error as the caller sees it: RFC 9457, with a `code` that stays the same when words change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    status: StatusCode,
+    extensions: Extensions,
+    detail: String,
+    retry_after: Option<u32>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+struct Extensions {
+    code: &'static str,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    errors: Vec<FieldError>,
+}
+
+impl Problem {
+    /// A problem. `detail` is one of our own sentences and repeats nothing the caller sent.
+    pub fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
+        Self {
+            status,
+            extensions: Extensions {
+                code,
+                errors: vec![],
+            },
+            detail: detail.into(),
+            retry_after: None,
+        }
+    }
+
+    /// 503: what was asked could not be done now and may be asked again.
+    #[must_use]
+    pub fn unavailable() -> Self {
+        let detail = "This could not be done right now. Please try again.";
+        Self {
+            retry_after: Some(5),
+            ..Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", detail)
+        }
+    }
+
+    /// 404: there is no such thing, or none that the caller may know of.
+    #[must_use]
+    pub fn not_found(what: &str) -> Self {
+        Self::new(
+            StatusCode::NOT_FOUND,
+            "not_found",
+            format!("There is no such {what}."),
+        )
+    }
+
+    /// The same problem, to be tried again after so many seconds.
+    #[must_use]
+    pub fn retry_after(self, seconds: u32) -> Self {
+        Self {
+            retry_after: Some(seconds),
+            ..self
+        }
+    }
+
+    /// Its status.
+    #[must_use]
+    pub fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// Its stable word.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        self.extensions.code
+    }
+
+    /// Its sentence.
+    #[must_use]
+    pub fn detail(&self) -> &str {
+        &self.detail
+    }
+
+    /// The fields at fault.
+    #[must_use]
+    pub fn errors(&self) -> &[FieldError] {
+        &self.extensions.errors
+    }
+
+    /// As `application/problem+json`.
+    #[must_use]
+    pub fn into_response(self) -> Response<Body> {
+        let details = ProblemDetails::from_status_code(self.status)
+            .with_detail(self.detail)
+            .with_extensions(self.extensions);
+        let mut response = json(self.status, &details);
+        let headers = response.headers_mut();
+        headers.insert(
+            CONTENT_TYPE,
+            HeaderValue::from_static("application/problem+json"),
+        );
+        if let Some(seconds) = self.retry_after {
+            headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        response
+    }
+}
+
+impl From<Rejection> for Problem {
+    /// 422. A single fault lends the problem its code.
+    fn from(rejection: Rejection) -> Self {
+        let code = match rejection.errors.as_slice() {
+            [only] => only.code,
+            _ => "invalid_lead",
+        };
+        let detail = "The lead was not taken. Each field at fault is listed.";
+        let problem = Self::new(StatusCode::UNPROCESSABLE_ENTITY, code, detail);
+        Self {
+            extensions: Extensions {
+                code,
+                errors: rejection.errors,
+            },
+            ..problem
+        }
+    }
+}
+
+/// A JSON answer that nobody stores.
+#[must_use]
+pub fn json(status: StatusCode, body: &impl Serialize) -> Response<Body> {
+    let body = serde_json::to_string(body).expect("our answers are plain data");
+    let mut response = Response::new(Body::from(body));
+    *response.status_mut() = status;
+    response
+        .headers_mut()
+        .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+        .headers_mut()
+        .insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_problem_is_problem_json_with_a_stable_code() {
+        let rejection = Rejection {
+            errors: vec![FieldError {
+                field: "email".into(),
+                code: "email_missing",
+                message: "m".into(),
+            }],
+        };
+
+        let response = Problem::from(rejection).into_response();
+
+        assert_eq!(response.status(), 422);
+        assert_eq!(
+            response.headers()["content-type"],
+            "application/problem+json"
+        );
+        let Body::Text(body) = response.body() else {
+            panic!("no text")
+        };
+        let body: serde_json::Value = serde_json::from_str(body).unwrap();
+        assert_eq!(body["code"], "email_missing");
+        assert_eq!(body["status"], 422);
+        assert_eq!(body["title"], "Unprocessable Entity");
+        assert_eq!(body["errors"][0]["field"], "email");
+    }
+
+    #[test]
+    fn what_may_be_tried_again_says_when() {
+        assert_eq!(
+            Problem::unavailable().into_response().headers()["retry-after"],
+            "5"
+        );
+    }
+}
