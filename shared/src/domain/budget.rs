@@ -142,6 +142,24 @@ impl BudgetState {
         (next, Reservation::Granted(moments))
     }
 
+    /// Calls given out on the UTC day of `now`.
+    #[must_use]
+    pub fn spent_today(&self, now: Timestamp) -> u32 {
+        if self.day == day_of(now) {
+            self.spent
+        } else {
+            0
+        }
+    }
+
+    /// Until when nothing is given out at all, if that lies ahead.
+    #[must_use]
+    pub fn closed_until(&self, now: Timestamp) -> Option<Timestamp> {
+        Timestamp::from_millisecond(self.closed_until_ms)
+            .ok()
+            .filter(|until| *until > now)
+    }
+
     /// After a `throttled` answer: nobody calls for a second.
     #[must_use]
     pub fn throttled(&self, now: Timestamp) -> Self {
@@ -286,6 +304,21 @@ mod tests {
             Reservation::Granted(_)
         ));
         assert_eq!(state.spent, 1);
+    }
+
+    #[test]
+    fn what_was_spent_and_closed_is_yesterdays_after_midnight() {
+        let state = BudgetState {
+            spent: 12,
+            ..fresh()
+        }
+        .quota_exceeded(noon());
+        let midnight = next_midnight(noon());
+
+        assert_eq!(state.spent_today(noon()), 12);
+        assert_eq!(state.closed_until(noon()), Some(midnight));
+        assert_eq!(state.spent_today(midnight), 0);
+        assert_eq!(state.closed_until(midnight), None);
     }
 
     #[test]

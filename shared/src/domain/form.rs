@@ -93,7 +93,8 @@ impl Form {
 }
 
 /// A page address a browser can be sent to: absolute `http(s)`, no user part, standard port, 2,000 characters at most.
-fn web_url(text: &str) -> Option<Url> {
+#[must_use]
+pub fn web_url(text: &str) -> Option<Url> {
     if text.len() > 2_000 || !(text.starts_with("https://") || text.starts_with("http://")) {
         return None;
     }

@@ -3,12 +3,12 @@ use std::future::Future;
 use jiff::Timestamp;
 
 use super::StoreError;
-use crate::domain::budget::{CallClass, Limits, Reservation};
+use crate::domain::budget::{BudgetState, CallClass, Limits, Reservation};
 use crate::domain::ids::AppId;
 
 /// What an application may still call, shared by every function that calls.
 ///
-/// Steps on the state are those of [`BudgetState`](crate::domain::budget::BudgetState), each atomic: two
+/// Steps on the state are those of [`BudgetState`], each atomic: two
 /// reservations never hold the same moment.
 pub trait Budget: Send + Sync {
     /// Takes up to `want` moments, none later than `horizon`.
@@ -29,6 +29,12 @@ pub trait Budget: Send + Sync {
         now: Timestamp,
         horizon: Timestamp,
     ) -> impl Future<Output = Result<Reservation, StoreError>> + Send;
+
+    /// The state as it is stored; `None` before an application's first call. For showing it.
+    fn state(
+        &self,
+        app: &AppId,
+    ) -> impl Future<Output = Result<Option<BudgetState>, StoreError>> + Send;
 
     /// The API said `throttled`.
     fn throttled(

@@ -1,5 +1,6 @@
 use std::future::Future;
 
+use super::StoreError;
 use crate::domain::task::Task;
 
 /// The queue did not take the messages at these places of the batch.
@@ -17,4 +18,7 @@ pub struct QueueError {
 pub trait Queue: Send + Sync {
     /// Sends tasks, grouped by customer for fairness.
     fn send(&self, tasks: &[Task]) -> impl Future<Output = Result<(), QueueError>> + Send;
+
+    /// About how many tasks nobody has received yet. For showing it, and for seeing that the queue is there.
+    fn depth(&self) -> impl Future<Output = Result<u64, StoreError>> + Send;
 }

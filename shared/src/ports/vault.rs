@@ -46,4 +46,15 @@ pub trait Apps: Send + Sync {
 
     /// An application's limits.
     fn limits(&self, app: &AppId) -> impl Future<Output = Result<Limits, StoreError>> + Send;
+
+    /// Stores an application's limits, then its id and secret, over any that were there.
+    fn put(
+        &self,
+        app: &AppId,
+        credentials: &AppCredentials,
+        limits: Limits,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// Whether an id and secret are stored. Looks without reading them: for the operator, who may write only.
+    fn is_set(&self, app: &AppId) -> impl Future<Output = Result<bool, StoreError>> + Send;
 }
