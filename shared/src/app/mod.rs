@@ -1,1 +1,3 @@
 //! The use cases: the order of effects, over the ports alone.
+
+pub mod intake;

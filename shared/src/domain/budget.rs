@@ -160,6 +160,21 @@ impl BudgetState {
             .filter(|until| *until > now)
     }
 
+    /// How many deliveries could be called within `span` from now.
+    #[must_use]
+    pub fn available(&self, limits: Limits, now: Timestamp, span: SignedDuration) -> u32 {
+        match self.reserve(
+            limits,
+            CallClass::Delivery,
+            limits.per_day,
+            now,
+            now.saturating_add(span).unwrap_or(now),
+        ) {
+            (_, Reservation::Granted(moments)) => u32::try_from(moments.len()).unwrap_or(u32::MAX),
+            (_, Reservation::NotBefore { .. }) => 0,
+        }
+    }
+
     /// After a `throttled` answer: nobody calls for a second.
     #[must_use]
     pub fn throttled(&self, now: Timestamp) -> Self {

@@ -9,8 +9,9 @@ use super::contact::{clean, cut};
 use super::form::Form;
 use super::submission::Submission;
 
-/// A consent younger than this is fresh: the person has just acted, so an older opt-out is overtaken by it.
-pub const FRESH_FOR: SignedDuration = SignedDuration::from_hours(24);
+/// A consent younger than this is fresh: the person has just acted, so an opt-out is older and overtaken by it.
+/// Long enough for a full queue to drain, short enough that nobody subscribes and leaves within it.
+pub const FRESH_FOR: SignedDuration = SignedDuration::from_mins(15);
 
 /// What the person agreed to, when, where, and from where.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -30,6 +30,15 @@ pub struct SignedUp {
     pub action: DeliveryAction,
 }
 
+/// A person who left.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OptOut {
+    /// Who.
+    pub email: EmailAddress,
+    /// When.
+    pub at: Timestamp,
+}
+
 /// Contacts of an account.
 pub trait Contacts: Send + Sync {
     /// Makes or updates a contact by its address. One call for an address that `sign_up_form` takes.
@@ -45,6 +54,14 @@ pub trait Contacts: Send + Sync {
         token: &SecretString,
         email: &EmailAddress,
     ) -> impl Future<Output = Result<Option<Timestamp>, CrmError>> + Send;
+
+    /// Everybody who opted out at or after `since` and still is, where one call (a page of 500) tells it: so many
+    /// old leads are held against the account's opt-outs at once. `None` where there are more.
+    fn opt_outs_since(
+        &self,
+        token: &SecretString,
+        since: Timestamp,
+    ) -> impl Future<Output = Result<Option<Vec<OptOut>>, CrmError>> + Send;
 }
 
 /// Who the account at the other end is, and what the user who connected may do there.

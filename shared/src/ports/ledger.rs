@@ -128,14 +128,13 @@ pub trait Ledger: Send + Sync {
         limit: u16,
     ) -> impl Future<Output = Result<Vec<(CustomerId, LeadId)>, StoreError>> + Send;
 
-    /// Leads of one customer that wait, those due first; `due_by` leaves out what is due later and what waits
-    /// for a person.
+    /// Leads of one customer that wait, the longest due first, with the time they are due; those that wait for a
+    /// person have none and come last.
     fn waiting(
         &self,
         customer: &CustomerId,
-        due_by: Option<Timestamp>,
         limit: u16,
-    ) -> impl Future<Output = Result<Vec<LeadId>, StoreError>> + Send;
+    ) -> impl Future<Output = Result<Vec<(LeadId, Option<Timestamp>)>, StoreError>> + Send;
 
     /// Customers whose lane was marked due at or before `now`, longest due first.
     fn due_lanes(

@@ -15,7 +15,7 @@ mod vault;
 
 pub use budget::Budget;
 pub use clock::{Clock, Dice};
-pub use crm::{AccountSummary, Accounts, Contacts, SignUp, SignedUp};
+pub use crm::{AccountSummary, Accounts, Contacts, OptOut, SignUp, SignedUp};
 pub use directory::{Connections, Customers, Forms, Handshakes, Leased, Links, Page};
 pub use events::{Event, Events};
 pub use ledger::{Claim, LeadFilter, Ledger, Recorded, Settlement};
