@@ -88,8 +88,8 @@ pub trait Ledger: Send + Sync {
         settlement: &Settlement,
     ) -> impl Future<Output = Result<bool, StoreError>> + Send;
 
-    /// Moves a lead that waits (or was never queued) to `queued`, with a new `due_at`, if it still waits.
-    /// Says whether it did.
+    /// Moves a lead to `queued`, with a new `due_at` and a line of the timeline, if it waits, was never queued, or
+    /// is stuck at `at`: its `due_at` has come while it was queued, claimed or in an import. Says whether it did.
     fn requeue(
         &self,
         customer: &CustomerId,
@@ -143,14 +143,16 @@ pub trait Ledger: Send + Sync {
         limit: u16,
     ) -> impl Future<Output = Result<Vec<(CustomerId, Timestamp)>, StoreError>> + Send;
 
-    /// Marks that a customer has leads waiting which are due at `at`, unless an earlier mark stands.
+    /// Marks that a customer has leads waiting which are due at `at`. The earliest mark stands; a later one is
+    /// remembered beside it.
     fn mark_lane(
         &self,
         customer: &CustomerId,
         at: Timestamp,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
-    /// Moves a customer's mark from `seen` to `next` (or away), if nobody has marked it earlier meanwhile.
+    /// Moves a customer's mark from `seen` to `next` (or away), if nobody has marked it earlier meanwhile. A later
+    /// mark that was remembered stays: the lead it speaks of may have come after the caller looked.
     fn advance_lane(
         &self,
         customer: &CustomerId,
