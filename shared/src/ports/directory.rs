@@ -82,11 +82,12 @@ pub trait Connections: Send + Sync {
         customer: &CustomerId,
     ) -> impl Future<Output = Result<Option<Connection>, StoreError>> + Send;
 
-    /// Makes or replaces a whole connection, lease included: the customer has connected.
+    /// Makes or replaces a whole connection, lease included, unless the row is of a newer generation.
+    /// Says whether it did.
     fn put_connection(
         &self,
         connection: &Connection,
-    ) -> impl Future<Output = Result<(), StoreError>> + Send;
+    ) -> impl Future<Output = Result<bool, StoreError>> + Send;
 
     /// Grants `lease` if the row's generation is `generation` and no other lease is live at `now`.
     /// Exactly one of any number of concurrent calls is granted.
