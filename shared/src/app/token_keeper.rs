@@ -282,6 +282,16 @@ where
         Err(RefreshError::Unkept)
     }
 
+    /// What another worker has stored meanwhile.
+    async fn newer(&self, row: &Connection) -> Result<Option<Refreshed>, RefreshError> {
+        match self.vault.tokens(&row.customer).await? {
+            Some(newer) if newer.generation > row.generation => {
+                self.advance(row, newer).await.map(Some)
+            }
+            _ => Ok(None),
+        }
+    }
+
     async fn advance(
         &self,
         row: &Connection,
