@@ -258,6 +258,9 @@ pub enum LeadState {
         action: DeliveryAction,
         /// The permission it was recorded with.
         permission: Permission,
+        /// What Constant Contact would not take and the lead went without.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        notes: Vec<Note>,
     },
     /// It will go out once something has changed.
     Waiting {
@@ -500,6 +503,7 @@ mod tests {
             contact: None,
             action: DeliveryAction::Created,
             permission: Permission::Explicit,
+            notes: vec![],
         };
         let claimed = LeadState::Sending {
             owner: "a".into(),
