@@ -8,6 +8,8 @@
 
 pub mod app;
 pub mod domain;
+#[cfg(any(test, feature = "fakes"))]
+pub mod fakes;
 pub mod ports;
 #[cfg(feature = "web")]
 pub mod web;

@@ -1,0 +1,130 @@
+use std::collections::BTreeMap;
+use std::future::poll_fn;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Poll, Waker};
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::ports::Clock;
+
+/// A time that moves only when somebody moves it.
+///
+/// A *leaping* clock is moved by whoever waits, which suits a test of one use case. On a *standing* one the waiting
+/// are parked, and a simulation that finds everybody parked calls [`advance_to_next`](Self::advance_to_next).
+#[derive(Debug, Clone)]
+pub struct VirtualClock(Arc<Mutex<Time>>);
+
+#[derive(Debug)]
+struct Time {
+    now: Timestamp,
+    leaps: bool,
+    /// Who waits, by the moment and by the order of asking.
+    parked: BTreeMap<(Timestamp, u64), Waker>,
+    asked: u64,
+}
+
+impl VirtualClock {
+    /// A clock on which waiting takes no time and moves it.
+    #[must_use]
+    pub fn leaping(now: Timestamp) -> Self {
+        Self::new(now, true)
+    }
+
+    /// A clock on which the waiting are parked.
+    #[must_use]
+    pub fn standing(now: Timestamp) -> Self {
+        Self::new(now, false)
+    }
+
+    fn new(now: Timestamp, leaps: bool) -> Self {
+        Self(Arc::new(Mutex::new(Time {
+            now,
+            leaps,
+            parked: BTreeMap::new(),
+            asked: 0,
+        })))
+    }
+
+    /// Moves the time on and wakes who waited for it.
+    pub fn advance(&self, by: SignedDuration) {
+        let mut time = self.time();
+        let moment = time.now + by;
+        time.reach(moment);
+    }
+
+    /// Moves the time to `moment`, never back.
+    pub fn advance_to(&self, moment: Timestamp) {
+        self.time().reach(moment);
+    }
+
+    /// When the first of the waiting wants to wake.
+    #[must_use]
+    pub fn next_alarm(&self) -> Option<Timestamp> {
+        let time = self.time();
+        time.parked.keys().next().map(|(moment, _)| *moment)
+    }
+
+    /// Moves the time to the next alarm, if anybody waits, and gives it.
+    pub fn advance_to_next(&self) -> Option<Timestamp> {
+        let moment = self.next_alarm()?;
+        self.advance_to(moment);
+        Some(moment)
+    }
+
+    fn time(&self) -> MutexGuard<'_, Time> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Time {
+    fn reach(&mut self, moment: Timestamp) {
+        self.now = self.now.max(moment);
+        while let Some(first) = self.parked.first_entry() {
+            if first.key().0 > self.now {
+                break;
+            }
+            first.remove().wake();
+        }
+    }
+}
+
+impl Clock for VirtualClock {
+    fn now(&self) -> Timestamp {
+        self.time().now
+    }
+
+    async fn sleep_until(&self, moment: Timestamp) {
+        let place = Place {
+            clock: self,
+            key: {
+                let mut time = self.time();
+                time.asked += 1;
+                (moment, time.asked)
+            },
+        };
+        poll_fn(|context| {
+            let mut time = self.time();
+            if time.leaps {
+                time.reach(moment);
+            }
+            if time.now >= moment {
+                return Poll::Ready(());
+            }
+            time.parked.insert(place.key, context.waker().clone());
+            Poll::Pending
+        })
+        .await;
+    }
+}
+
+/// A place among the parked, given up when its owner is dropped, so that nobody waits for the dead.
+struct Place<'a> {
+    clock: &'a VirtualClock,
+    key: (Timestamp, u64),
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        self.clock.time().parked.remove(&self.key);
+    }
+}

@@ -1,0 +1,103 @@
+use jiff::Timestamp;
+
+use super::directory::{MemoryDirectory, Rows};
+use crate::domain::connection::{Connection, ConnectionStatus, Lease};
+use crate::domain::ids::CustomerId;
+use crate::ports::{Connections, Leased, StoreError};
+
+impl Connections for MemoryDirectory {
+    async fn connection(&self, customer: &CustomerId) -> Result<Option<Connection>, StoreError> {
+        self.0
+            .step(|rows| rows.connections.get(customer).cloned())
+            .await
+    }
+
+    async fn put_connection(&self, connection: &Connection) -> Result<bool, StoreError> {
+        let put = |rows: &mut Rows| {
+            let row = rows.connections.get(&connection.customer);
+            let newer = row.is_some_and(|row| row.generation > connection.generation);
+            if !newer {
+                rows.connections
+                    .insert(connection.customer.clone(), connection.clone());
+            }
+            !newer
+        };
+        self.0.step(put).await
+    }
+
+    async fn lease(
+        &self,
+        customer: &CustomerId,
+        generation: u64,
+        lease: &Lease,
+        now: Timestamp,
+    ) -> Result<Leased, StoreError> {
+        let grant = |rows: &mut Rows| {
+            let Some(row) = rows.connections.get_mut(customer) else {
+                return Leased::Denied(None);
+            };
+            let taken = row.lease.as_ref().is_some_and(|other| other.until > now);
+            if row.generation != generation || taken {
+                return Leased::Denied(Some(Box::new(row.clone())));
+            }
+            row.lease = Some(lease.clone());
+            Leased::Granted(Box::new(row.clone()))
+        };
+        self.0.step(grant).await
+    }
+
+    async fn advance(
+        &self,
+        customer: &CustomerId,
+        generation: u64,
+        token_expires_at: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let advance = |rows: &mut Rows| {
+            let Some(row) = rows.connections.get_mut(customer) else {
+                return false;
+            };
+            if row.generation < generation && row.status != ConnectionStatus::Disconnected {
+                row.generation = generation;
+                row.token_expires_at = token_expires_at;
+                row.status = ConnectionStatus::Active;
+                row.lease = None;
+                row.cooldown_until = None;
+            }
+            row.generation == generation
+        };
+        self.0.step(advance).await
+    }
+
+    async fn release(
+        &self,
+        customer: &CustomerId,
+        owner: &str,
+        cooldown_until: Option<Timestamp>,
+    ) -> Result<(), StoreError> {
+        let release = |rows: &mut Rows| {
+            let own = rows.connections.get_mut(customer).filter(|row| {
+                let lease = row.lease.as_ref();
+                lease.is_some_and(|lease| lease.owner == owner)
+            });
+            if let Some(row) = own {
+                row.lease = None;
+                row.cooldown_until = cooldown_until.or(row.cooldown_until);
+            }
+        };
+        self.0.step(release).await
+    }
+
+    async fn set_status(
+        &self,
+        customer: &CustomerId,
+        generation: u64,
+        status: &ConnectionStatus,
+    ) -> Result<bool, StoreError> {
+        let set = |rows: &mut Rows| {
+            let row = rows.connections.get_mut(customer);
+            let row = row.filter(|row| row.generation == generation);
+            row.map(|row| row.status = status.clone()).is_some()
+        };
+        self.0.step(set).await
+    }
+}

@@ -1,0 +1,212 @@
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+
+use crate::domain::connection::{Account, Catalog, ContactList, CustomField};
+use crate::domain::contact::Contact;
+use crate::domain::crm::{CrmError, Refusal};
+use crate::domain::email::EmailAddress;
+use crate::domain::ids::RemoteId;
+use crate::domain::lead::DeliveryAction;
+use crate::ports::{OptOut, SignUp, SignedUp};
+
+/// An account and all that is in it.
+#[derive(Debug)]
+pub(super) struct Book {
+    pub(super) account: Account,
+    pub(super) privileges: Vec<String>,
+    pub(super) confirmed_opt_in: bool,
+    pub(super) catalog: Catalog,
+    contacts: BTreeMap<String, RemoteContact>,
+}
+
+/// A contact as the account has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RemoteContact {
+    /// Its id.
+    pub id: RemoteId,
+    /// What the last sign-up said of the person.
+    pub contact: Contact,
+    /// Custom fields by id, of all sign-ups.
+    pub custom_fields: BTreeMap<RemoteId, String>,
+    /// Lists of all sign-ups.
+    pub lists: BTreeSet<RemoteId>,
+    /// Whether it may be mailed.
+    pub permission: RemotePermission,
+    /// When the person left, if they are gone now.
+    pub opted_out_at: Option<Timestamp>,
+    /// When a sign-up brought a person back who had left.
+    pub resubscribed_at: Option<Timestamp>,
+    /// How many sign-ups made or changed it.
+    pub sign_ups: u32,
+}
+
+/// Whether a contact may be mailed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RemotePermission {
+    /// Asked and agreed.
+    Explicit,
+    /// Has to confirm first.
+    PendingConfirmation,
+    /// Has left.
+    Unsubscribed,
+}
+
+impl Book {
+    pub(super) fn new(account: &str, name: &str) -> Self {
+        const OWNER: [&str; 4] = [
+            "contacts:read",
+            "contacts:write",
+            "contacts:lists:read",
+            "contacts:lists:write",
+        ];
+        Self {
+            account: Account {
+                id: account.to_owned(),
+                name: name.to_owned(),
+            },
+            privileges: OWNER.map(str::to_owned).to_vec(),
+            confirmed_opt_in: false,
+            catalog: Catalog::default(),
+            contacts: BTreeMap::new(),
+        }
+    }
+
+    pub(super) fn allows(&self, privilege: Option<&str>) -> Result<(), CrmError> {
+        let has = |name: &str| self.privileges.iter().any(|own| own == name);
+        if privilege.is_none_or(has) {
+            Ok(())
+        } else {
+            Err(CrmError::Forbidden)
+        }
+    }
+
+    pub(super) fn add_list(&mut self, id: RemoteId, name: &str) -> ContactList {
+        let name = name.to_owned();
+        let list = ContactList { id, name };
+        self.catalog.lists.push(list.clone());
+        list
+    }
+
+    pub(super) fn remove_list(&mut self, id: &RemoteId) {
+        self.catalog.lists.retain(|list| list.id != *id);
+    }
+
+    pub(super) fn add_custom_field(&mut self, id: RemoteId, label: &str) {
+        self.catalog.custom_fields.push(CustomField {
+            id,
+            label: label.to_owned(),
+            name: label.replace(' ', "_"),
+        });
+    }
+
+    pub(super) fn contact(&self, email: &EmailAddress) -> Option<&RemoteContact> {
+        self.contacts.get(&email.key())
+    }
+
+    pub(super) fn contacts(&self) -> Vec<RemoteContact> {
+        self.contacts.values().cloned().collect()
+    }
+
+    pub(super) fn opt_outs_since(&self, since: Timestamp) -> Vec<OptOut> {
+        let gone = |contact: &RemoteContact| {
+            let at = contact.opted_out_at.filter(|at| *at >= since)?;
+            let email = contact.contact.email.clone();
+            Some(OptOut { email, at })
+        };
+        self.contacts.values().filter_map(gone).collect()
+    }
+
+    pub(super) fn opt_out(&mut self, email: &EmailAddress, id: RemoteId, now: Timestamp) {
+        let contact = self.contacts.entry(email.key());
+        let contact = contact.or_insert_with(|| RemoteContact::unknown(email, id));
+        contact.permission = RemotePermission::Unsubscribed;
+        contact.opted_out_at = Some(now);
+    }
+
+    /// Takes a sign-up as the real one does: an unknown list or field refuses it whole, lists and fields are added
+    /// to those there are, and a person who had left is back.
+    pub(super) fn sign_up(
+        &mut self,
+        sign_up: &SignUp,
+        id: RemoteId,
+        now: Timestamp,
+    ) -> Result<SignedUp, CrmError> {
+        self.check(sign_up)?;
+        let email = &sign_up.contact.email;
+        let known = self.contacts.contains_key(&email.key());
+        let contact = self.contacts.entry(email.key());
+        let contact = contact.or_insert_with(|| RemoteContact::unknown(email, id));
+        contact.contact = sign_up.contact.clone();
+        contact.lists.extend(sign_up.lists.iter().cloned());
+        contact
+            .custom_fields
+            .extend(sign_up.custom_fields.iter().cloned());
+        contact.sign_ups += 1;
+        if contact.opted_out_at.take().is_some() {
+            contact.resubscribed_at = Some(now);
+        }
+        contact.permission = match contact.permission {
+            RemotePermission::PendingConfirmation if known => RemotePermission::PendingConfirmation,
+            _ if !known && self.confirmed_opt_in => RemotePermission::PendingConfirmation,
+            _ => RemotePermission::Explicit,
+        };
+        let action = if known {
+            DeliveryAction::Updated
+        } else {
+            DeliveryAction::Created
+        };
+        Ok(SignedUp {
+            contact: Some(contact.id.clone()),
+            action,
+        })
+    }
+
+    fn check(&self, sign_up: &SignUp) -> Result<(), CrmError> {
+        let refusal = |key: &str, message: &str| Refusal {
+            key: key.to_owned(),
+            message: message.to_owned(),
+        };
+        let invalid =
+            |message| CrmError::Invalid(refusal("contacts.api.validation.error", message));
+        if sign_up.lists.is_empty() {
+            return Err(invalid("list_memberships is empty"));
+        }
+        let known = |id: &RemoteId| self.catalog.lists.iter().any(|list| list.id == *id);
+        if !sign_up.lists.iter().all(known) {
+            let refusal = refusal("contacts.api.not_found", "a list was not found");
+            return Err(CrmError::NotFound(refusal));
+        }
+        let fields = &self.catalog.custom_fields;
+        let known = |id: &RemoteId| fields.iter().any(|field| field.id == *id);
+        if !sign_up.custom_fields.iter().all(|(id, _)| known(id)) {
+            return Err(invalid("custom_field_id does not exist"));
+        }
+        Ok(())
+    }
+}
+
+impl RemoteContact {
+    fn unknown(email: &EmailAddress, id: RemoteId) -> Self {
+        let contact = Contact {
+            email: email.clone(),
+            first_name: String::new(),
+            last_name: String::new(),
+            job_title: String::new(),
+            company_name: String::new(),
+            phone_number: String::new(),
+            street_address: Default::default(),
+            custom_fields: BTreeMap::new(),
+        };
+        Self {
+            id,
+            contact,
+            custom_fields: BTreeMap::new(),
+            lists: BTreeSet::new(),
+            permission: RemotePermission::Explicit,
+            opted_out_at: None,
+            resubscribed_at: None,
+            sign_ups: 0,
+        }
+    }
+}

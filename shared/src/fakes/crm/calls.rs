@@ -1,0 +1,227 @@
+use std::collections::VecDeque;
+
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
+use secrecy::{ExposeSecret as _, SecretString};
+
+use super::book::Book;
+use super::{FakeCrm, World};
+use crate::domain::connection::{Catalog, ContactList};
+use crate::domain::crm::{CrmError, Refusal};
+use crate::domain::email::EmailAddress;
+use crate::ports::{AccountSummary, Accounts, Clock as _, Contacts, OptOut, SignUp, SignedUp};
+
+/// A call that arrived.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Call {
+    /// `POST /contacts/sign_up_form`.
+    SignUp,
+    /// `GET /contacts` for one address.
+    OptOut,
+    /// `GET /contacts` for all who opted out.
+    OptOuts,
+    /// `GET /account/summary`.
+    Summary,
+    /// `GET /account/user/privileges`.
+    Privileges,
+    /// `GET /contact_lists`.
+    Lists,
+    /// `GET /contact_custom_fields`.
+    CustomFields,
+    /// `POST /contact_lists`.
+    CreateList,
+    /// `POST /token` with a code.
+    Exchange,
+    /// `POST /token` with a refresh token.
+    Refresh,
+}
+
+/// Limits of each application; `None` is no limit.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct RemoteLimits {
+    /// API calls in any second.
+    pub per_second: Option<usize>,
+    /// API calls in a UTC day.
+    pub per_day: Option<usize>,
+    /// Calls of the token endpoint in any second.
+    pub tokens_per_second: Option<usize>,
+}
+
+/// What an application has used of its limits. Refused calls cost nothing.
+#[derive(Debug, Default)]
+pub(super) struct Meter {
+    second: VecDeque<Timestamp>,
+    tokens: VecDeque<Timestamp>,
+    day: Option<Date>,
+    spent: usize,
+}
+
+fn enters(second: &mut VecDeque<Timestamp>, limit: Option<usize>, now: Timestamp) -> bool {
+    second.retain(|call| now.duration_since(*call) < SignedDuration::from_secs(1));
+    let room = limit.is_none_or(|limit| second.len() < limit);
+    if room {
+        second.push_back(now);
+    }
+    room
+}
+
+impl Meter {
+    fn call(&mut self, limits: RemoteLimits, now: Timestamp) -> Result<(), CrmError> {
+        let today = now.to_zoned(TimeZone::UTC).date();
+        if self.day.replace(today) != Some(today) {
+            self.spent = 0;
+        }
+        if limits.per_day.is_some_and(|limit| self.spent >= limit) {
+            return Err(CrmError::QuotaExceeded);
+        }
+        if !enters(&mut self.second, limits.per_second, now) {
+            return Err(CrmError::Throttled);
+        }
+        self.spent += 1;
+        Ok(())
+    }
+
+    pub(super) fn token_call(&mut self, limits: RemoteLimits, now: Timestamp) -> bool {
+        enters(&mut self.tokens, limits.tokens_per_second, now)
+    }
+}
+
+impl World {
+    /// Admits a call and gives the account it is about.
+    fn admit(
+        &mut self,
+        call: Call,
+        token: &SecretString,
+        now: Timestamp,
+    ) -> Result<String, CrmError> {
+        self.calls.push((now, call));
+        let issued = self.access.get(token.expose_secret());
+        let issued = issued
+            .filter(|issued| issued.ends > now)
+            .ok_or(CrmError::Unauthorized)?;
+        let meter = self.meters.entry(issued.client_id.clone()).or_default();
+        meter.call(self.limits, now)?;
+        Ok(issued.account.clone())
+    }
+}
+
+impl FakeCrm {
+    /// One call of the API.
+    async fn call<R>(
+        &self,
+        call: Call,
+        token: &SecretString,
+        work: impl FnOnce(&mut World, &str, Timestamp) -> Result<R, CrmError>,
+    ) -> Result<R, CrmError> {
+        let step = |world: &mut World| {
+            let now = self.clock.now();
+            let account = world.admit(call, token, now)?;
+            match world.answers.pop_front() {
+                None => work(world, &account, now),
+                Some(CrmError::AnswerLost) => {
+                    work(world, &account, now).and(Err(CrmError::AnswerLost))
+                }
+                Some(error) => Err(error),
+            }
+        };
+        self.world.try_step(step).await
+    }
+
+    async fn look<R>(
+        &self,
+        call: Call,
+        token: &SecretString,
+        privilege: Option<&str>,
+        look: impl FnOnce(&mut Book) -> R,
+    ) -> Result<R, CrmError> {
+        self.call(call, token, |world, account, _| {
+            let book = world.book(account);
+            book.allows(privilege)?;
+            Ok(look(book))
+        })
+        .await
+    }
+}
+
+impl Contacts for FakeCrm {
+    async fn sign_up(&self, token: &SecretString, sign_up: &SignUp) -> Result<SignedUp, CrmError> {
+        self.call(Call::SignUp, token, |world, account, now| {
+            let id = world.id();
+            let book = world.book(account);
+            book.allows(Some("contacts:write"))?;
+            book.sign_up(sign_up, id, now)
+        })
+        .await
+    }
+
+    async fn opted_out_at(
+        &self,
+        token: &SecretString,
+        email: &EmailAddress,
+    ) -> Result<Option<Timestamp>, CrmError> {
+        let look = |book: &mut Book| book.contact(email).and_then(|contact| contact.opted_out_at);
+        self.look(Call::OptOut, token, Some("contacts:read"), look)
+            .await
+    }
+
+    async fn opt_outs_since(
+        &self,
+        token: &SecretString,
+        since: Timestamp,
+    ) -> Result<Option<Vec<OptOut>>, CrmError> {
+        let look = |book: &mut Book| {
+            let gone = book.opt_outs_since(since);
+            (gone.len() <= 500).then_some(gone)
+        };
+        self.look(Call::OptOuts, token, Some("contacts:read"), look)
+            .await
+    }
+}
+
+impl Accounts for FakeCrm {
+    async fn summary(&self, token: &SecretString) -> Result<AccountSummary, CrmError> {
+        let account = self
+            .look(Call::Summary, token, None, |book| book.account.clone())
+            .await?;
+        let privileges = self
+            .look(Call::Privileges, token, None, |book| {
+                book.privileges.clone()
+            })
+            .await?;
+        Ok(AccountSummary {
+            account,
+            privileges,
+        })
+    }
+
+    async fn catalog(&self, token: &SecretString) -> Result<Catalog, CrmError> {
+        let lists = self
+            .look(Call::Lists, token, Some("contacts:lists:read"), |book| {
+                book.catalog.lists.clone()
+            })
+            .await?;
+        let custom_fields = self
+            .look(Call::CustomFields, token, Some("contacts:read"), |book| {
+                book.catalog.custom_fields.clone()
+            })
+            .await?;
+        Ok(Catalog {
+            lists,
+            custom_fields,
+        })
+    }
+
+    async fn create_list(&self, token: &SecretString, name: &str) -> Result<ContactList, CrmError> {
+        self.call(Call::CreateList, token, |world, account, _| {
+            let id = world.id();
+            let book = world.book(account);
+            book.allows(Some("contacts:lists:write"))?;
+            if book.catalog.lists.iter().any(|list| list.name == name) {
+                return Err(CrmError::Conflict(Refusal::default()));
+            }
+            Ok(book.add_list(id, name))
+        })
+        .await
+    }
+}

@@ -1,0 +1,223 @@
+//! A small, honest Constant Contact: accounts with contacts, rotating tokens, both limits, faults by script.
+
+mod book;
+mod calls;
+mod tokens;
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::cell::Cell;
+use super::clock::VirtualClock;
+use super::faults::Faults;
+use crate::domain::crm::CrmError;
+use crate::domain::email::EmailAddress;
+use crate::domain::ids::RemoteId;
+use crate::domain::token::Tokens;
+use crate::ports::{Clock as _, TokenError};
+use book::Book;
+pub use book::{RemoteContact, RemotePermission};
+use calls::Meter;
+pub use calls::{Call, RemoteLimits};
+pub use tokens::TokenKind;
+use tokens::{Code, Issued, Refreshable};
+
+/// The other side of [`Authorization`](crate::ports::Authorization), [`Accounts`](crate::ports::Accounts) and
+/// [`Contacts`](crate::ports::Contacts).
+#[derive(Debug, Clone)]
+pub struct FakeCrm {
+    world: Cell<World>,
+    clock: VirtualClock,
+}
+
+#[derive(Debug, Default)]
+struct World {
+    /// Secrets of applications by client id.
+    apps: HashMap<String, String>,
+    /// Accounts by their encoded ids.
+    accounts: BTreeMap<String, Book>,
+    codes: HashMap<String, Code>,
+    access: HashMap<String, Issued>,
+    refresh: HashMap<String, Refreshable>,
+    kind: TokenKind,
+    limits: RemoteLimits,
+    meters: HashMap<String, Meter>,
+    calls: Vec<(Timestamp, Call)>,
+    answers: VecDeque<CrmError>,
+    token_answers: VecDeque<TokenError>,
+    made: u64,
+}
+
+impl World {
+    fn number(&mut self) -> u64 {
+        self.made += 1;
+        self.made
+    }
+
+    fn id(&mut self) -> RemoteId {
+        let id = format!("00000000-0000-4000-8000-{:012x}", self.number());
+        id.parse().expect("it is a UUID")
+    }
+
+    fn book(&mut self, account: &str) -> &mut Book {
+        self.accounts.get_mut(account).expect("an open account")
+    }
+}
+
+/// What a test arranges and sees. None of it is a call, and none of it fails; an account that was never opened panics.
+impl FakeCrm {
+    /// No applications and no accounts.
+    #[must_use]
+    pub fn new(clock: VirtualClock, faults: &Faults) -> Self {
+        Self {
+            world: Cell::new(faults),
+            clock,
+        }
+    }
+
+    /// Makes an application known, or changes its secret.
+    pub fn register(&self, client_id: &str, client_secret: &str) {
+        let (id, secret) = (client_id.to_owned(), client_secret.to_owned());
+        self.world.with(|world| world.apps.insert(id, secret));
+    }
+
+    /// Opens an account whose owner may do everything.
+    pub fn open_account(&self, account: &str, name: &str) {
+        let book = Book::new(account, name);
+        let id = account.to_owned();
+        self.world.with(|world| world.accounts.insert(id, book));
+    }
+
+    /// Gives an account a list.
+    pub fn add_list(&self, account: &str, name: &str) -> RemoteId {
+        self.world.with(|world| {
+            let id = world.id();
+            world.book(account).add_list(id.clone(), name);
+            id
+        })
+    }
+
+    /// Takes a list away.
+    pub fn remove_list(&self, account: &str, list: &RemoteId) {
+        self.world
+            .with(|world| world.book(account).remove_list(list));
+    }
+
+    /// Gives an account a custom field.
+    pub fn add_custom_field(&self, account: &str, label: &str) -> RemoteId {
+        self.world.with(|world| {
+            let id = world.id();
+            world.book(account).add_custom_field(id.clone(), label);
+            id
+        })
+    }
+
+    /// Says what the user who connects may do.
+    pub fn set_privileges(&self, account: &str, privileges: &[&str]) {
+        let privileges = privileges.iter().map(|name| (*name).to_owned()).collect();
+        self.world
+            .with(|world| world.book(account).privileges = privileges);
+    }
+
+    /// Switches confirmed opt-in.
+    pub fn set_confirmed_opt_in(&self, account: &str, on: bool) {
+        self.world
+            .with(|world| world.book(account).confirmed_opt_in = on);
+    }
+
+    /// A person leaves the account's mail.
+    pub fn opt_out(&self, account: &str, email: &EmailAddress) {
+        self.world.with(|world| {
+            let id = world.id();
+            let now = self.clock.now();
+            world.book(account).opt_out(email, id, now);
+        });
+    }
+
+    /// A contact.
+    #[must_use]
+    pub fn contact(&self, account: &str, email: &EmailAddress) -> Option<RemoteContact> {
+        self.world
+            .with(|world| world.book(account).contact(email).cloned())
+    }
+
+    /// Every contact of an account.
+    #[must_use]
+    pub fn contacts(&self, account: &str) -> Vec<RemoteContact> {
+        self.world.with(|world| world.book(account).contacts())
+    }
+
+    /// The consent page: a code for an application, as the callback would bring it.
+    #[must_use]
+    pub fn authorize(&self, account: &str, client_id: &str) -> String {
+        let now = self.clock.now();
+        self.world
+            .with(|world| world.issue_code(account, client_id, now))
+    }
+
+    /// Tokens of an account that was connected just now.
+    ///
+    /// # Panics
+    /// Never: the grant is whole.
+    #[must_use]
+    pub fn connect(&self, account: &str, client_id: &str) -> Tokens {
+        let now = self.clock.now();
+        let grant = self
+            .world
+            .with(|world| world.issue(account, client_id, now));
+        grant.into_tokens().expect("a whole grant")
+    }
+
+    /// The user takes the access back: no refresh token of the account is good any more.
+    pub fn revoke(&self, account: &str) {
+        self.world
+            .with(|world| world.refresh.retain(|_, token| token.account != account));
+    }
+
+    /// No access token of the account is good any more.
+    pub fn expire_access(&self, account: &str) {
+        self.world
+            .with(|world| world.access.retain(|_, token| token.account != account));
+    }
+
+    /// Chooses the kind of refresh tokens.
+    pub fn set_token_kind(&self, kind: TokenKind) {
+        self.world.with(|world| world.kind = kind);
+    }
+
+    /// Sets the limits of every application.
+    pub fn set_limits(&self, limits: RemoteLimits) {
+        self.world.with(|world| world.limits = limits);
+    }
+
+    /// Has the API answer its next call with an error. [`CrmError::AnswerLost`] comes after the effect, every
+    /// other in its place.
+    pub fn answer_next(&self, error: CrmError) {
+        self.world.with(|world| world.answers.push_back(error));
+    }
+
+    /// Has the token endpoint answer its next call with an error. [`TokenError::AnswerLost`] comes after the effect,
+    /// every other in its place.
+    pub fn token_answer_next(&self, error: TokenError) {
+        self.world
+            .with(|world| world.token_answers.push_back(error));
+    }
+
+    /// Every call that arrived, refused ones too.
+    #[must_use]
+    pub fn calls(&self) -> Vec<(Timestamp, Call)> {
+        self.world.with(|world| world.calls.clone())
+    }
+
+    /// How many calls of one kind arrived.
+    #[must_use]
+    pub fn count(&self, call: Call) -> usize {
+        let same = |(_, other): &&(Timestamp, Call)| *other == call;
+        self.world
+            .with(|world| world.calls.iter().filter(same).count())
+    }
+}
+
+/// How long an access token lasts.
+const ACCESS_FOR: SignedDuration = SignedDuration::from_hours(24);

@@ -1,0 +1,172 @@
+use jiff::{SignedDuration, Timestamp};
+use secrecy::{ExposeSecret as _, SecretString};
+
+use super::calls::Call;
+use super::{ACCESS_FOR, FakeCrm, World};
+use crate::domain::token::{Grant, SCOPES};
+use crate::ports::{AppCredentials, Authorization, Clock as _, TokenError};
+
+/// The kind of an application's refresh tokens.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum TokenKind {
+    /// Each is good once and comes with its successor.
+    #[default]
+    Rotating,
+    /// One for ever; a refresh does not repeat it.
+    LongLived,
+}
+
+/// How long a code lasts.
+const CODE_FOR: SignedDuration = SignedDuration::from_mins(5);
+/// How long an unused refresh token lasts.
+const REFRESH_FOR: SignedDuration = SignedDuration::from_hours(180 * 24);
+
+#[derive(Debug)]
+pub(super) struct Code {
+    account: String,
+    client_id: String,
+    ends: Timestamp,
+}
+
+#[derive(Debug)]
+pub(super) struct Issued {
+    pub(super) account: String,
+    pub(super) client_id: String,
+    pub(super) ends: Timestamp,
+}
+
+#[derive(Debug)]
+pub(super) struct Refreshable {
+    pub(super) account: String,
+    client_id: String,
+    ends: Timestamp,
+}
+
+impl World {
+    pub(super) fn issue_code(&mut self, account: &str, client_id: &str, now: Timestamp) -> String {
+        let text = format!("code-{}", self.number());
+        let code = Code {
+            account: account.to_owned(),
+            client_id: client_id.to_owned(),
+            ends: now + CODE_FOR,
+        };
+        self.codes.insert(text.clone(), code);
+        text
+    }
+
+    /// A new pair.
+    pub(super) fn issue(&mut self, account: &str, client_id: &str, now: Timestamp) -> Grant {
+        let refresh = format!("refresh-{}", self.number());
+        let refreshable = Refreshable {
+            account: account.to_owned(),
+            client_id: client_id.to_owned(),
+            ends: now + REFRESH_FOR,
+        };
+        self.refresh.insert(refresh.clone(), refreshable);
+        Grant {
+            refresh: Some(refresh.into()),
+            ..self.issue_access(account, client_id, now)
+        }
+    }
+
+    fn issue_access(&mut self, account: &str, client_id: &str, now: Timestamp) -> Grant {
+        let access = format!("access-{}", self.number());
+        let ends = now + ACCESS_FOR;
+        let issued = Issued {
+            account: account.to_owned(),
+            client_id: client_id.to_owned(),
+            ends,
+        };
+        self.access.insert(access.clone(), issued);
+        Grant {
+            access: access.into(),
+            refresh: None,
+            expires_at: ends,
+            scope: Some(SCOPES.join(" ")),
+        }
+    }
+
+    fn exchange(
+        &mut self,
+        client_id: &str,
+        code: &str,
+        now: Timestamp,
+    ) -> Result<Grant, TokenError> {
+        let code = self.codes.remove(code);
+        let code = code
+            .filter(|code| code.client_id == client_id && code.ends > now)
+            .ok_or(TokenError::InvalidGrant)?;
+        Ok(self.issue(&code.account, client_id, now))
+    }
+
+    fn renew(&mut self, client_id: &str, token: &str, now: Timestamp) -> Result<Grant, TokenError> {
+        let known = self.refresh.get_mut(token);
+        let known = known
+            .filter(|known| known.client_id == client_id && known.ends > now)
+            .ok_or(TokenError::InvalidGrant)?;
+        let account = known.account.clone();
+        match self.kind {
+            TokenKind::LongLived => {
+                known.ends = now + REFRESH_FOR;
+                Ok(self.issue_access(&account, client_id, now))
+            }
+            TokenKind::Rotating => {
+                self.refresh.remove(token);
+                Ok(self.issue(&account, client_id, now))
+            }
+        }
+    }
+}
+
+impl FakeCrm {
+    async fn token_call(
+        &self,
+        call: Call,
+        app: &AppCredentials,
+        work: impl FnOnce(&mut World, Timestamp) -> Result<Grant, TokenError>,
+    ) -> Result<Grant, TokenError> {
+        let step = |world: &mut World| {
+            let now = self.clock.now();
+            world.calls.push((now, call));
+            let secret = world.apps.get(&app.client_id);
+            if secret.map(String::as_str) != Some(app.client_secret.expose_secret()) {
+                return Err(TokenError::InvalidClient);
+            }
+            let meter = world.meters.entry(app.client_id.clone()).or_default();
+            if !meter.token_call(world.limits, now) {
+                return Err(TokenError::Throttled);
+            }
+            match world.token_answers.pop_front() {
+                None => work(world, now),
+                Some(TokenError::AnswerLost) => work(world, now).and(Err(TokenError::AnswerLost)),
+                Some(error) => Err(error),
+            }
+        };
+        self.world.try_step(step).await
+    }
+}
+
+impl Authorization for FakeCrm {
+    async fn exchange(
+        &self,
+        app: &AppCredentials,
+        code: &SecretString,
+        _verifier: Option<&SecretString>,
+    ) -> Result<Grant, TokenError> {
+        self.token_call(Call::Exchange, app, |world, now| {
+            world.exchange(&app.client_id, code.expose_secret(), now)
+        })
+        .await
+    }
+
+    async fn refresh(
+        &self,
+        app: &AppCredentials,
+        refresh_token: &SecretString,
+    ) -> Result<Grant, TokenError> {
+        self.token_call(Call::Refresh, app, |world, now| {
+            world.renew(&app.client_id, refresh_token.expose_secret(), now)
+        })
+        .await
+    }
+}

@@ -1,0 +1,111 @@
+use std::collections::{BTreeMap, HashMap};
+
+use jiff::Timestamp;
+
+use super::cell::Cell;
+use super::faults::Faults;
+use crate::domain::connection::Connection;
+use crate::domain::customer::Customer;
+use crate::domain::form::Form;
+use crate::domain::handshake::Handshake;
+use crate::domain::ids::{CustomerId, FormId, LinkId};
+use crate::ports::{Customers, Forms, Page, StoreError};
+
+/// Customers, forms, connections, handshakes and links.
+#[derive(Debug, Clone)]
+pub struct MemoryDirectory(pub(super) Cell<Rows>);
+
+#[derive(Debug, Default)]
+pub(super) struct Rows {
+    customers: BTreeMap<CustomerId, Customer>,
+    forms: BTreeMap<FormId, Form>,
+    pub(super) connections: HashMap<CustomerId, Connection>,
+    pub(super) handshakes: HashMap<String, Handshake>,
+    pub(super) links: HashMap<(CustomerId, LinkId), Timestamp>,
+}
+
+impl MemoryDirectory {
+    /// An empty one.
+    #[must_use]
+    pub fn new(faults: &Faults) -> Self {
+        Self(Cell::new(faults))
+    }
+}
+
+impl Default for MemoryDirectory {
+    fn default() -> Self {
+        Self::new(&Faults::default())
+    }
+}
+
+impl Customers for MemoryDirectory {
+    async fn customer(&self, id: &CustomerId) -> Result<Option<Customer>, StoreError> {
+        self.0.step(|rows| rows.customers.get(id).cloned()).await
+    }
+
+    async fn put_customer(&self, customer: &Customer) -> Result<(), StoreError> {
+        let put = |rows: &mut Rows| {
+            rows.customers.insert(customer.id.clone(), customer.clone());
+        };
+        self.0.step(put).await
+    }
+
+    async fn delete_customer(&self, id: &CustomerId) -> Result<(), StoreError> {
+        let delete = |rows: &mut Rows| {
+            rows.customers.remove(id);
+        };
+        self.0.step(delete).await
+    }
+
+    async fn customers(
+        &self,
+        cursor: Option<&str>,
+        limit: u16,
+    ) -> Result<Page<Customer>, StoreError> {
+        let list = |rows: &mut Rows| {
+            let mut after = rows
+                .customers
+                .values()
+                .filter(|customer| cursor.is_none_or(|last| customer.id.as_str() > last));
+            let items: Vec<_> = after.by_ref().take(usize::from(limit)).cloned().collect();
+            let more = after.next().is_some();
+            let last = items.last().map(|customer| customer.id.to_string());
+            Page {
+                next: last.filter(|_| more),
+                items,
+            }
+        };
+        self.0.step(list).await
+    }
+}
+
+impl Forms for MemoryDirectory {
+    async fn form(&self, id: &FormId) -> Result<Option<Form>, StoreError> {
+        self.0.step(|rows| rows.forms.get(id).cloned()).await
+    }
+
+    async fn put_form(&self, form: &Form) -> Result<(), StoreError> {
+        let put = |rows: &mut Rows| {
+            rows.forms.insert(form.id.clone(), form.clone());
+        };
+        self.0.step(put).await
+    }
+
+    async fn delete_form(&self, id: &FormId) -> Result<(), StoreError> {
+        let delete = |rows: &mut Rows| {
+            rows.forms.remove(id);
+        };
+        self.0.step(delete).await
+    }
+
+    async fn forms_of(&self, customer: &CustomerId) -> Result<Vec<Form>, StoreError> {
+        let list = |rows: &mut Rows| {
+            let own = rows
+                .forms
+                .values()
+                .filter(|form| form.customer == *customer);
+            own.cloned().collect()
+        };
+        self.0.step(list).await
+    }
+}

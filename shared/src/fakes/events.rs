@@ -1,0 +1,33 @@
+use super::cell::Cell;
+use super::faults::Faults;
+use crate::ports::{Event, Events, StoreError};
+
+/// Events published.
+#[derive(Debug, Clone)]
+pub struct MemoryEvents(Cell<Vec<Event>>);
+
+impl MemoryEvents {
+    /// None yet.
+    #[must_use]
+    pub fn new(faults: &Faults) -> Self {
+        Self(Cell::new(faults))
+    }
+
+    /// All of them, oldest first.
+    #[must_use]
+    pub fn published(&self) -> Vec<Event> {
+        self.0.with(|events| events.clone())
+    }
+}
+
+impl Default for MemoryEvents {
+    fn default() -> Self {
+        Self::new(&Faults::default())
+    }
+}
+
+impl Events for MemoryEvents {
+    async fn publish(&self, event: &Event) -> Result<(), StoreError> {
+        self.0.step(|events| events.push(event.clone())).await
+    }
+}

@@ -1,0 +1,148 @@
+use std::collections::BTreeMap;
+use std::future::{Future, pending, poll_fn};
+use std::pin::pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Poll;
+
+use crate::domain::crm::CrmError;
+use crate::ports::{StoreError, TokenError};
+
+/// What goes wrong at a step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// The call fails and has no effect.
+    FailBefore,
+    /// The call has its effect and fails all the same.
+    FailAfter,
+    /// The caller is killed before the effect.
+    CrashBefore,
+    /// The caller is killed once the effect is there.
+    CrashAfter,
+}
+
+/// Which steps of the fakes go wrong. Every port call is one step, counted from 1 over all fakes that share this.
+#[derive(Debug, Clone, Default)]
+pub struct Faults(Arc<Mutex<Plan>>);
+
+#[derive(Debug, Default)]
+struct Plan {
+    steps: u64,
+    faults: BTreeMap<u64, Fault>,
+    crashed: bool,
+}
+
+/// An error that can be made up.
+pub(super) trait Failure {
+    /// The call was never made.
+    fn before() -> Self;
+    /// The call was made and nobody knows what came of it.
+    fn after() -> Self;
+}
+
+impl Faults {
+    /// Has `fault` happen at the given step.
+    pub fn at(&self, step: u64, fault: Fault) {
+        self.plan().faults.insert(step, fault);
+    }
+
+    /// Has `fault` happen at the next step.
+    pub fn next(&self, fault: Fault) {
+        let mut plan = self.plan();
+        let step = plan.steps + 1;
+        plan.faults.insert(step, fault);
+    }
+
+    /// Steps so far.
+    #[must_use]
+    pub fn steps(&self) -> u64 {
+        self.plan().steps
+    }
+
+    /// Runs a use case until it is done, or gives `None` where a crash killed it. A killed one would otherwise wait
+    /// for ever, as nothing in it runs on.
+    pub async fn until_crash<T>(&self, work: impl Future<Output = T>) -> Option<T> {
+        let mut work = pin!(work);
+        poll_fn(|context| match work.as_mut().poll(context) {
+            Poll::Ready(done) => Poll::Ready(Some(done)),
+            Poll::Pending if std::mem::take(&mut self.plan().crashed) => Poll::Ready(None),
+            Poll::Pending => Poll::Pending,
+        })
+        .await
+    }
+
+    pub(super) async fn around<R, E: Failure>(
+        &self,
+        effect: impl FnOnce() -> Result<R, E>,
+    ) -> Result<R, E> {
+        give_way().await;
+        match self.step() {
+            None => effect(),
+            Some(Fault::FailBefore) => Err(E::before()),
+            Some(Fault::FailAfter) => effect().and_then(|_| Err(E::after())),
+            Some(Fault::CrashBefore) => self.crash().await,
+            Some(Fault::CrashAfter) => {
+                drop(effect());
+                self.crash().await
+            }
+        }
+    }
+
+    fn step(&self) -> Option<Fault> {
+        let mut plan = self.plan();
+        plan.steps += 1;
+        let step = plan.steps;
+        plan.faults.remove(&step)
+    }
+
+    async fn crash<T>(&self) -> T {
+        self.plan().crashed = true;
+        pending().await
+    }
+
+    fn plan(&self) -> MutexGuard<'_, Plan> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Lets every other task go first, once.
+async fn give_way() {
+    let mut given = false;
+    poll_fn(|context| {
+        if std::mem::replace(&mut given, true) {
+            return Poll::Ready(());
+        }
+        context.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
+}
+
+impl Failure for StoreError {
+    fn before() -> Self {
+        Self::new("planned: not done")
+    }
+
+    fn after() -> Self {
+        Self::new("planned: done, answer lost")
+    }
+}
+
+impl Failure for CrmError {
+    fn before() -> Self {
+        Self::Unavailable
+    }
+
+    fn after() -> Self {
+        Self::AnswerLost
+    }
+}
+
+impl Failure for TokenError {
+    fn before() -> Self {
+        Self::Unavailable
+    }
+
+    fn after() -> Self {
+        Self::AnswerLost
+    }
+}

@@ -1,0 +1,247 @@
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
+use super::cell::Cell;
+use super::faults::Faults;
+use super::lanes::{self, Lane};
+use crate::domain::ids::{CustomerId, LeadId};
+use crate::domain::lead::{Lead, LeadRecord, LeadState, TimelineEntry};
+use crate::ports::{Claim, LeadFilter, Ledger, Page, Recorded, Settlement, StoreError};
+
+/// Leads and what became of them.
+#[derive(Debug, Clone)]
+pub struct MemoryLedger(Cell<Rows>);
+
+#[derive(Debug, Default)]
+pub(super) struct Rows {
+    pub(super) leads: BTreeMap<(CustomerId, LeadId), LeadRecord>,
+    pub(super) lanes: BTreeMap<CustomerId, Lane>,
+}
+
+impl MemoryLedger {
+    /// An empty one.
+    #[must_use]
+    pub fn new(faults: &Faults) -> Self {
+        Self(Cell::new(faults))
+    }
+
+    /// Every lead there is, in the order of customers and ids.
+    #[must_use]
+    pub fn all(&self) -> Vec<LeadRecord> {
+        self.0.with(|rows| rows.leads.values().cloned().collect())
+    }
+}
+
+impl Default for MemoryLedger {
+    fn default() -> Self {
+        Self::new(&Faults::default())
+    }
+}
+
+impl Rows {
+    fn of(&self, customer: &CustomerId) -> impl DoubleEndedIterator<Item = &LeadRecord> {
+        let own = |record: &&LeadRecord| record.lead.customer == *customer;
+        self.leads.values().filter(own)
+    }
+}
+
+fn enter(record: &mut LeadRecord, state: LeadState, at: Timestamp, due_at: Option<Timestamp>) {
+    record.state = state.clone();
+    record.due_at = due_at;
+    record.timeline.push(TimelineEntry { at, state });
+}
+
+fn key(customer: &CustomerId, lead: &LeadId) -> (CustomerId, LeadId) {
+    (customer.clone(), lead.clone())
+}
+
+impl Ledger for MemoryLedger {
+    async fn record(
+        &self,
+        lead: &Lead,
+        state: &LeadState,
+        due_at: Timestamp,
+    ) -> Result<Recorded, StoreError> {
+        let record = |rows: &mut Rows| {
+            let key = key(&lead.customer, &lead.id);
+            if let Some(record) = rows.leads.get(&key) {
+                return Recorded::Already(Box::new(record.clone()));
+            }
+            let mut record = LeadRecord {
+                lead: lead.clone(),
+                state: state.clone(),
+                due_at: None,
+                attempts: 0,
+                timeline: Vec::new(),
+                exported_at: None,
+            };
+            enter(&mut record, state.clone(), lead.received_at, Some(due_at));
+            rows.leads.insert(key, record);
+            Recorded::New
+        };
+        self.0.step(record).await
+    }
+
+    async fn claim(
+        &self,
+        customer: &CustomerId,
+        lead: &LeadId,
+        owner: &str,
+        until: Timestamp,
+        now: Timestamp,
+    ) -> Result<Claim, StoreError> {
+        let claim = |rows: &mut Rows| {
+            let Some(record) = rows.leads.get_mut(&key(customer, lead)) else {
+                return Claim::Missing;
+            };
+            if !record.state.is_claimable(now) {
+                return match &record.state {
+                    LeadState::Sending { until, .. } => Claim::Held { until: *until },
+                    state => Claim::Settled(state.clone()),
+                };
+            }
+            record.attempts += 1;
+            record.due_at = Some(until);
+            record.state = LeadState::Sending {
+                owner: owner.to_owned(),
+                until,
+            };
+            Claim::Taken(Box::new(record.clone()))
+        };
+        self.0.step(claim).await
+    }
+
+    async fn settle(
+        &self,
+        customer: &CustomerId,
+        lead: &LeadId,
+        owner: &str,
+        settlement: &Settlement,
+    ) -> Result<bool, StoreError> {
+        let settle = |rows: &mut Rows| {
+            let record = rows.leads.get_mut(&key(customer, lead));
+            let held = record.filter(|record| {
+                matches!(&record.state, LeadState::Sending { owner: holder, .. } if holder == owner)
+            });
+            held.map(|record| {
+                enter(
+                    record,
+                    settlement.state.clone(),
+                    settlement.at,
+                    settlement.due_at,
+                );
+            })
+            .is_some()
+        };
+        self.0.step(settle).await
+    }
+
+    async fn requeue(
+        &self,
+        customer: &CustomerId,
+        lead: &LeadId,
+        at: Timestamp,
+        due_at: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let requeue = |rows: &mut Rows| {
+            let record = rows.leads.get_mut(&key(customer, lead));
+            let idle = record.filter(|record| lanes::is_idle(record, at));
+            idle.map(|record| enter(record, LeadState::Queued, at, Some(due_at)))
+                .is_some()
+        };
+        self.0.step(requeue).await
+    }
+
+    async fn lead(
+        &self,
+        customer: &CustomerId,
+        lead: &LeadId,
+    ) -> Result<Option<LeadRecord>, StoreError> {
+        let read = |rows: &mut Rows| rows.leads.get(&key(customer, lead)).cloned();
+        self.0.step(read).await
+    }
+
+    async fn owner_of(&self, lead: &LeadId) -> Result<Option<CustomerId>, StoreError> {
+        let find = |rows: &mut Rows| {
+            let mut keys = rows.leads.keys();
+            let key = keys.find(|(_, id)| id == lead);
+            key.map(|(customer, _)| customer.clone())
+        };
+        self.0.step(find).await
+    }
+
+    async fn leads(
+        &self,
+        customer: &CustomerId,
+        filter: &LeadFilter,
+        cursor: Option<&str>,
+        limit: u16,
+    ) -> Result<Page<LeadRecord>, StoreError> {
+        let list = |rows: &mut Rows| {
+            let mut older = rows
+                .of(customer)
+                .rev()
+                .filter(|record| cursor.is_none_or(|last| record.lead.id.as_str() < last));
+            let read: Vec<_> = older.by_ref().take(usize::from(limit)).collect();
+            let more = older.next().is_some();
+            let last = read.last().map(|record| record.lead.id.to_string());
+            let fits = |record: &&LeadRecord| {
+                let status = filter.status.as_deref();
+                status.is_none_or(|word| record.state.word() == word)
+                    && filter
+                        .since
+                        .is_none_or(|since| record.lead.received_at >= since)
+            };
+            Page {
+                next: last.filter(|_| more),
+                items: read.into_iter().filter(fits).cloned().collect(),
+            }
+        };
+        self.0.step(list).await
+    }
+
+    async fn overdue(
+        &self,
+        now: Timestamp,
+        limit: u16,
+    ) -> Result<Vec<(CustomerId, LeadId)>, StoreError> {
+        self.0
+            .step(|rows| lanes::overdue(rows, now, usize::from(limit)))
+            .await
+    }
+
+    async fn waiting(
+        &self,
+        customer: &CustomerId,
+        limit: u16,
+    ) -> Result<Vec<(LeadId, Option<Timestamp>)>, StoreError> {
+        let list = |rows: &mut Rows| lanes::waiting(rows.of(customer), usize::from(limit));
+        self.0.step(list).await
+    }
+
+    async fn due_lanes(
+        &self,
+        now: Timestamp,
+        limit: u16,
+    ) -> Result<Vec<(CustomerId, Timestamp)>, StoreError> {
+        self.0
+            .step(|rows| lanes::due(rows, now, usize::from(limit)))
+            .await
+    }
+
+    async fn mark_lane(&self, customer: &CustomerId, at: Timestamp) -> Result<(), StoreError> {
+        self.0.step(|rows| lanes::mark(rows, customer, at)).await
+    }
+
+    async fn advance_lane(
+        &self,
+        customer: &CustomerId,
+        seen: Timestamp,
+        next: Option<Timestamp>,
+    ) -> Result<(), StoreError> {
+        self.0
+            .step(|rows| lanes::advance(rows, customer, seen, next))
+            .await
+    }
+}

@@ -1,0 +1,97 @@
+//! The ports kept in memory: real implementations of their promises, for tests and simulation.
+//!
+//! Each is a cheap clone around one mutex, so every port call is one atomic step. A call gives way once before
+//! its step, so whoever polls decides how concurrent use cases interleave; [`Faults`] decides which step fails.
+
+mod apps;
+mod budget;
+mod cell;
+mod clock;
+mod connections;
+mod crm;
+mod dice;
+mod directory;
+mod events;
+mod faults;
+mod handshakes;
+mod lanes;
+mod ledger;
+mod links;
+mod queue;
+mod vault;
+
+pub use apps::MemoryApps;
+pub use budget::MemoryBudget;
+pub use clock::VirtualClock;
+pub use crm::{Call, FakeCrm, RemoteContact, RemoteLimits, RemotePermission, TokenKind};
+pub use dice::SeededDice;
+pub use directory::MemoryDirectory;
+pub use events::MemoryEvents;
+pub use faults::{Fault, Faults};
+pub use ledger::MemoryLedger;
+pub use queue::MemoryQueue;
+pub use vault::MemoryVault;
+
+use jiff::Timestamp;
+
+use crate::domain::ids::AppId;
+
+/// A whole world in memory, all of it under one set of [`Faults`] and one clock.
+///
+/// The default application is known to both ends: to [`MemoryApps`] and to [`FakeCrm`].
+#[derive(Debug, Clone)]
+pub struct Memory {
+    /// The time.
+    pub clock: VirtualClock,
+    /// Randomness.
+    pub dice: SeededDice,
+    /// Which steps fail.
+    pub faults: Faults,
+    /// Customers, forms, connections, handshakes, links.
+    pub directory: MemoryDirectory,
+    /// Leads.
+    pub ledger: MemoryLedger,
+    /// Tasks.
+    pub queue: MemoryQueue,
+    /// Tokens.
+    pub vault: MemoryVault,
+    /// Applications.
+    pub apps: MemoryApps,
+    /// Calls.
+    pub budget: MemoryBudget,
+    /// Events.
+    pub events: MemoryEvents,
+    /// The other side.
+    pub crm: FakeCrm,
+}
+
+impl Memory {
+    /// An empty world at `now`, in which waiting moves the time.
+    #[must_use]
+    pub fn new(now: Timestamp) -> Self {
+        Self::with_clock(VirtualClock::leaping(now), 0)
+    }
+
+    /// An empty world with a clock and randomness of the caller's.
+    #[must_use]
+    pub fn with_clock(clock: VirtualClock, seed: u64) -> Self {
+        let faults = Faults::default();
+        let apps = MemoryApps::new(&faults);
+        let crm = FakeCrm::new(clock.clone(), &faults);
+        apps.set(&AppId::default_app(), "client", "client-secret");
+        crm.register("client", "client-secret");
+        Self {
+            clock,
+            dice: SeededDice::new(seed),
+            directory: MemoryDirectory::new(&faults),
+            ledger: MemoryLedger::new(&faults),
+            queue: MemoryQueue::new(&faults),
+            vault: MemoryVault::new(&faults),
+            budget: MemoryBudget::new(&faults),
+            events: MemoryEvents::new(&faults),
+            faults,
+            apps,
+            crm,
+        }
+    }
+}

@@ -1,0 +1,85 @@
+use std::collections::VecDeque;
+
+use super::cell::Cell;
+use super::faults::Faults;
+use crate::domain::task::Task;
+use crate::ports::{Queue, QueueError, StoreError};
+
+/// Tasks sent and not yet received. How often and in what order they arrive is the receiver's game to play.
+#[derive(Debug, Clone)]
+pub struct MemoryQueue(Cell<Line>);
+
+#[derive(Debug, Default)]
+struct Line {
+    tasks: VecDeque<Task>,
+    refuse: Vec<usize>,
+}
+
+impl MemoryQueue {
+    /// An empty one.
+    #[must_use]
+    pub fn new(faults: &Faults) -> Self {
+        Self(Cell::new(faults))
+    }
+
+    /// What has been sent and not received.
+    #[must_use]
+    pub fn sent(&self) -> Vec<Task> {
+        self.0.with(|line| line.tasks.iter().cloned().collect())
+    }
+
+    /// Takes up to `most` tasks out, first come first served.
+    #[must_use]
+    pub fn receive(&self, most: usize) -> Vec<Task> {
+        self.0.with(|line| {
+            let most = most.min(line.tasks.len());
+            line.tasks.drain(..most).collect()
+        })
+    }
+
+    /// Puts a task back in front, as a queue does with what its receiver did not delete.
+    pub fn give_back(&self, task: Task) {
+        self.0.with(|line| line.tasks.push_front(task));
+    }
+
+    /// Refuses the tasks at these places of the next batch.
+    pub fn refuse_next(&self, places: impl IntoIterator<Item = usize>) {
+        self.0
+            .with(|line| line.refuse = places.into_iter().collect());
+    }
+}
+
+impl Default for MemoryQueue {
+    fn default() -> Self {
+        Self::new(&Faults::default())
+    }
+}
+
+impl Queue for MemoryQueue {
+    async fn send(&self, tasks: &[Task]) -> Result<(), QueueError> {
+        let send = |line: &mut Line| {
+            let refuse = std::mem::take(&mut line.refuse);
+            let places = tasks.iter().enumerate();
+            let taken = places.filter(|(place, _)| !refuse.contains(place));
+            line.tasks.extend(taken.map(|(_, task)| task.clone()));
+            refuse.into_iter().filter(|place| *place < tasks.len())
+        };
+        let sent: Result<_, StoreError> = self.0.step(send).await;
+        match sent.map(Iterator::collect::<Vec<_>>) {
+            Ok(failed) if failed.is_empty() => Ok(()),
+            Ok(failed) => Err(QueueError {
+                failed,
+                source: None,
+            }),
+            Err(lost) => Err(QueueError {
+                failed: (0..tasks.len()).collect(),
+                source: Some(lost.0),
+            }),
+        }
+    }
+
+    async fn depth(&self) -> Result<u64, StoreError> {
+        let count = |line: &mut Line| u64::try_from(line.tasks.len()).unwrap_or(u64::MAX);
+        self.0.step(count).await
+    }
+}
