@@ -10,7 +10,7 @@ use crate::domain::keys::{Purpose, SigningKeys};
 use crate::domain::lead::{Lead, LeadState, ParsedLead, Rejection};
 use crate::domain::submission::Submission;
 use crate::domain::task::Task;
-use crate::ports::{Clock, Forms, Ledger, Queue, Recorded};
+use crate::ports::{Clock, Forms, Ledger, Queue, Recorded, Wiring};
 
 /// Two equal submissions of a form are one lead when they fall into one slot of this length, or when the second
 /// comes in the slot after the first was recorded: what a double click or an impatient reload does.
@@ -23,15 +23,15 @@ const QUEUED_CHECK: SignedDuration = SignedDuration::from_hours(6);
 const RECEIVED_CHECK: SignedDuration = SignedDuration::from_secs(60);
 
 /// Accepts leads.
-pub struct Intake<F, L, Q, C> {
+pub struct Intake<W: Wiring> {
     /// Where forms are found.
-    pub forms: F,
+    pub forms: W::Directory,
     /// Where leads are recorded.
-    pub ledger: L,
+    pub ledger: W::Ledger,
     /// Where they are handed on.
-    pub queue: Q,
+    pub queue: W::Queue,
     /// The time.
-    pub clock: C,
+    pub clock: W::Clock,
     /// What consents are sealed with.
     pub keys: SigningKeys,
 }
@@ -62,7 +62,7 @@ pub enum IntakeError {
     Unavailable,
 }
 
-impl<F: Forms, L: Ledger, Q: Queue, C: Clock> Intake<F, L, Q, C> {
+impl<W: Wiring> Intake<W> {
     /// The form of this id, if it takes leads.
     ///
     /// # Errors

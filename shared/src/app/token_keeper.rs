@@ -20,7 +20,7 @@ use crate::domain::lead::WaitReason;
 use crate::domain::token::{Grant, StoredTokens};
 use crate::ports::{
     Apps, Authorization, Budget, Clock, Connections, Dice, Event, Events, Kept, Leased, StoreError,
-    TokenError, Vault,
+    TokenError, Vault, Wiring,
 };
 
 /// How long one caller waits for another's refresh before it gives the work back.
@@ -33,23 +33,23 @@ const LOOK_AGAIN: SignedDuration = SignedDuration::from_millis(250);
 const KEEP_TRIES: u32 = 4;
 
 /// Keeps connections supplied with tokens.
-pub struct TokenKeeper<D, V, A, O, B, E, C, R> {
+pub struct TokenKeeper<W: Wiring> {
     /// Connections.
-    pub connections: D,
+    pub connections: W::Directory,
     /// Their tokens.
-    pub vault: V,
+    pub vault: W::Vault,
     /// Applications.
-    pub apps: A,
+    pub apps: W::Apps,
     /// The token endpoint.
-    pub oauth: O,
+    pub oauth: W::OAuth,
     /// The token endpoint's limit.
-    pub budget: B,
+    pub budget: W::Budget,
     /// Who hears of a connection's end.
-    pub events: E,
+    pub events: W::Events,
     /// The time.
-    pub clock: C,
+    pub clock: W::Clock,
     /// Names for leases.
-    pub dice: R,
+    pub dice: W::Dice,
     /// The stack this is: another stack's connections are not refreshed.
     pub stack: String,
     /// Pairs seen before, by customer: good as long as the row says their generation.
@@ -94,17 +94,7 @@ enum Refreshed {
     Again,
 }
 
-impl<D, V, A, O, B, E, C, R> TokenKeeper<D, V, A, O, B, E, C, R>
-where
-    D: Connections,
-    V: Vault,
-    A: Apps,
-    O: Authorization,
-    B: Budget,
-    E: Events,
-    C: Clock,
-    R: Dice,
-{
+impl<W: Wiring> TokenKeeper<W> {
     /// A token for a customer's account, refreshed where need be. `rejected` is the generation that the API has
     /// just refused.
     ///

@@ -12,6 +12,7 @@ mod ledger;
 mod oauth;
 mod queue;
 mod vault;
+mod wiring;
 
 pub use budget::Budget;
 pub use clock::{Clock, Dice};
@@ -22,6 +23,7 @@ pub use ledger::{Claim, LeadFilter, Ledger, Recorded, Settlement};
 pub use oauth::{AppCredentials, Authorization, TokenError};
 pub use queue::{Queue, QueueError};
 pub use vault::{Apps, Kept, Vault};
+pub use wiring::Wiring;
 
 /// The store did not do what it was asked; it may do so later. What was meant to be changed may or may not
 /// have been, so every write is one that can be repeated.

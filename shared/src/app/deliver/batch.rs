@@ -1,0 +1,114 @@
+//! Reading a batch of messages: what they ask for, once each.
+
+use std::collections::BTreeMap;
+
+use crate::domain::contact::{Contact, StreetAddress};
+use crate::domain::ids::{CustomerId, LeadId};
+use crate::domain::lead::{Lead, LeadRecord};
+use crate::domain::task::Task;
+
+/// A message of the queue, as it came.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Message {
+    /// What the queue calls it.
+    pub id: String,
+    /// Its text.
+    pub body: Option<String>,
+}
+
+/// One lead that the batch asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Asked {
+    /// Which.
+    pub lead: LeadId,
+    /// The lead itself, where a message carried it.
+    pub carried: Option<Box<Lead>>,
+    /// The messages that ask for it.
+    pub messages: Vec<String>,
+}
+
+/// Sorts a batch by customer, a lead once, and names the messages that nobody can read.
+#[must_use]
+pub fn sort(messages: Vec<Message>) -> (BTreeMap<CustomerId, Vec<Asked>>, Vec<String>) {
+    let mut sorted: BTreeMap<CustomerId, Vec<Asked>> = BTreeMap::new();
+    let mut unreadable = Vec::new();
+    for message in messages {
+        let Some(task) = message
+            .body
+            .as_deref()
+            .and_then(|body| serde_json::from_str::<Task>(body).ok())
+        else {
+            unreadable.push(message.id);
+            continue;
+        };
+        let asked = sorted.entry(task.customer().clone()).or_default();
+        let lead = task.lead().clone();
+        let carried = match task {
+            Task::Accepted { lead } => Some(lead),
+            Task::Released { .. } => None,
+        };
+        match asked.iter_mut().find(|known| known.lead == lead) {
+            Some(known) => {
+                known.messages.push(message.id);
+                known.carried = known.carried.take().or(carried);
+            }
+            None => asked.push(Asked {
+                lead,
+                carried,
+                messages: vec![message.id],
+            }),
+        }
+    }
+    (sorted, unreadable)
+}
+
+/// Leads of one address that go out as one call, oldest first.
+pub type SameAddress = Vec<LeadRecord>;
+
+/// Groups a customer's leads by address, in the order the addresses first came.
+#[must_use]
+pub fn by_address(records: Vec<LeadRecord>) -> Vec<SameAddress> {
+    let mut groups: Vec<(String, SameAddress)> = Vec::new();
+    for record in records {
+        let key = record.lead.contact.email.key();
+        match groups.iter_mut().find(|(known, _)| *known == key) {
+            Some((_, group)) => group.push(record),
+            None => groups.push((key, vec![record])),
+        }
+    }
+    groups
+        .iter_mut()
+        .for_each(|(_, group)| group.sort_by_key(|record| record.lead.received_at));
+    groups.into_iter().map(|(_, group)| group).collect()
+}
+
+/// What leads of one address say together: the newest word on everything, and what only an older one said.
+/// `None` where there is none.
+#[must_use]
+pub fn merged(leads: &[LeadRecord]) -> Option<Contact> {
+    leads
+        .iter()
+        .map(|record| record.lead.contact.clone())
+        .reduce(|old, new| {
+            let newer = |new: String, old: String| if new.is_empty() { old } else { new };
+            Contact {
+                email: new.email,
+                first_name: newer(new.first_name, old.first_name),
+                last_name: newer(new.last_name, old.last_name),
+                job_title: newer(new.job_title, old.job_title),
+                company_name: newer(new.company_name, old.company_name),
+                phone_number: newer(new.phone_number, old.phone_number),
+                street_address: whole_address(new.street_address, old.street_address),
+                custom_fields: old
+                    .custom_fields
+                    .into_iter()
+                    .chain(new.custom_fields)
+                    .collect(),
+            }
+        })
+}
+
+/// A postal address is one thing: half of the new one and half of the old would be a third.
+fn whole_address(new: StreetAddress, old: StreetAddress) -> StreetAddress {
+    if new.is_empty() { old } else { new }
+}

@@ -1,0 +1,78 @@
+//! What an answer of Constant Contact means for a lead.
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::domain::budget::next_midnight;
+use crate::domain::crm::CrmError;
+use crate::domain::lead::{LeadState, RefusalReason, WaitReason};
+use crate::domain::retry::backoff;
+
+/// How a delivery ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outcome {
+    /// The state the lead enters.
+    pub state: LeadState,
+    /// When it is to be taken up again, if time alone may help.
+    pub due_at: Option<Timestamp>,
+}
+
+impl Outcome {
+    /// The lead is done with.
+    #[must_use]
+    pub fn settled(state: LeadState) -> Self {
+        Self {
+            state,
+            due_at: None,
+        }
+    }
+
+    /// The lead waits: for a person, or until `due_at`.
+    #[must_use]
+    pub fn waits(why: WaitReason, due_at: Option<Timestamp>) -> Self {
+        Self {
+            state: LeadState::Waiting { why },
+            due_at,
+        }
+    }
+
+    /// The lead waits for a moment of the budget, which begins at `at`; leads that wait for the same moment are
+    /// spread over the minutes after it.
+    #[must_use]
+    pub fn waits_for_budget(at: Timestamp, dice: u8) -> Self {
+        Self::waits(
+            WaitReason::Quota,
+            Some(at + SignedDuration::from_secs(i64::from(dice))),
+        )
+    }
+
+    /// What an error that was not mended on the spot means for the lead after so many attempts.
+    #[must_use]
+    pub fn of_error(error: &CrmError, attempt: u32, now: Timestamp, dice: u8) -> Self {
+        let later = Some(now + backoff(attempt, dice));
+        match error {
+            CrmError::Invalid(words) | CrmError::NotFound(words) if words.blames_list() => {
+                Self::waits(WaitReason::NoList, None)
+            }
+            CrmError::NotFound(_) => Self::waits(WaitReason::NoList, None),
+            CrmError::Invalid(words) => {
+                let why = if words.blames_address() {
+                    RefusalReason::InvalidAddress
+                } else {
+                    RefusalReason::CcRefused
+                };
+                Self::settled(LeadState::Refused {
+                    why,
+                    detail: Some(words.message.clone()),
+                })
+            }
+            CrmError::Forbidden => Self::waits(WaitReason::Rights, None),
+            CrmError::QuotaExceeded => Self::waits_for_budget(next_midnight(now), dice),
+            CrmError::Throttled => Self::waits(WaitReason::Quota, later),
+            CrmError::AnswerLost => Self::waits(WaitReason::AnswerLost, later),
+            CrmError::Unauthorized
+            | CrmError::Conflict(_)
+            | CrmError::Unavailable
+            | CrmError::Ours(_) => Self::waits(WaitReason::Upstream, later),
+        }
+    }
+}

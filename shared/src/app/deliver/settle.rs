@@ -1,0 +1,123 @@
+//! Writing down how it ended.
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::outcome::Outcome;
+use super::{Drain, Ready};
+use crate::domain::customer::Customer;
+use crate::domain::ids::CustomerId;
+use crate::domain::lead::{LeadRecord, LeadState};
+use crate::ports::{Clock, Connections, Ledger, Settlement, StoreError, Wiring};
+
+/// Times an outcome is offered to the ledger. A lost one costs a second call, and for a delivery an opt-out check.
+const TRIES: u32 = 3;
+
+impl<W: Wiring> Drain<W> {
+    pub(super) async fn settle(
+        &self,
+        ready: &Ready,
+        leads: &[LeadRecord],
+        owner: &str,
+        outcome: &Outcome,
+    ) {
+        self.settle_all(
+            &ready.customer.id,
+            Some(&ready.customer),
+            leads,
+            owner,
+            outcome,
+        )
+        .await;
+    }
+
+    /// Writes one outcome of several leads of a customer. A timed wait is marked before it is written: a mark
+    /// without a lead is looked at once in vain, a lead without a mark would wait for ever.
+    pub(super) async fn settle_all(
+        &self,
+        id: &CustomerId,
+        customer: Option<&Customer>,
+        leads: &[LeadRecord],
+        owner: &str,
+        outcome: &Outcome,
+    ) {
+        if let Some(due) = outcome.due_at {
+            self.warn_on_fail(self.ledger.mark_lane(id, due).await);
+        }
+        for record in leads {
+            self.write(record, customer, owner, outcome).await;
+        }
+        if let LeadState::Waiting { why } = &outcome.state
+            && why.needs_person()
+        {
+            self.look_again(id).await;
+        }
+    }
+
+    async fn write(
+        &self,
+        record: &LeadRecord,
+        customer: Option<&Customer>,
+        owner: &str,
+        outcome: &Outcome,
+    ) {
+        let at = self.keeper.clock.now();
+        let settlement = Settlement {
+            state: outcome.state.clone(),
+            due_at: outcome.due_at,
+            at,
+            expires_at: expiry(outcome, customer, at),
+        };
+        for attempt in 1..=TRIES {
+            match self
+                .ledger
+                .settle(&record.lead.customer, &record.lead.id, owner, &settlement)
+                .await
+            {
+                Ok(true) => return,
+                Ok(false) => {
+                    tracing::warn!(lead.id = %record.lead.id, "a claim was no longer ours when its outcome came");
+                    return;
+                }
+                Err(error) => {
+                    tracing::error!(lead.id = %record.lead.id, attempt, error = &error as &dyn std::error::Error, "an outcome was not written");
+                }
+            }
+        }
+    }
+
+    /// The person may have acted between our look at the connection and the lead's wait: then nobody else would
+    /// free the lead.
+    async fn look_again(&self, customer: &CustomerId) {
+        match self.directory.connection(customer).await {
+            Ok(Some(connection)) if connection.lists_for(&[]).is_ok() => {
+                self.warn_on_fail(
+                    self.ledger
+                        .mark_lane(customer, self.keeper.clock.now())
+                        .await,
+                );
+            }
+            Ok(_) => {}
+            Err(error) => self.warn_on_fail(Err(error)),
+        }
+    }
+
+    /// Swallows a failure that something else makes good, by name.
+    pub(super) fn warn_on_fail(&self, result: Result<(), StoreError>) {
+        if let Err(error) = result {
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "something of use was not written"
+            );
+        }
+    }
+}
+
+/// When the row may go, once nothing more can happen to the lead.
+fn expiry(outcome: &Outcome, customer: Option<&Customer>, at: Timestamp) -> Option<i64> {
+    let ended = matches!(
+        outcome.state,
+        LeadState::Delivered { .. } | LeadState::Refused { .. }
+    );
+    let days = i64::from(customer?.retention_days);
+    ended.then(|| at.as_second() + SignedDuration::from_hours(24 * days).as_secs())
+}

@@ -1,0 +1,31 @@
+use super::{
+    Accounts, Apps, Authorization, Budget, Clock, Connections, Contacts, Customers, Dice, Events,
+    Forms, Handshakes, Ledger, Links, Queue, Vault,
+};
+
+/// One choice of adapter for every port. A program has exactly one of these: the AWS one in production, the one in
+/// memory in simulations. A use case holds the few it needs.
+pub trait Wiring: 'static {
+    /// Customers, forms, connections, handshakes, links.
+    type Directory: Customers + Forms + Connections + Handshakes + Links;
+    /// Leads.
+    type Ledger: Ledger;
+    /// The way to the drain.
+    type Queue: Queue;
+    /// Tokens.
+    type Vault: Vault;
+    /// Applications.
+    type Apps: Apps;
+    /// What they may still call.
+    type Budget: Budget;
+    /// The token endpoint.
+    type OAuth: Authorization;
+    /// The API.
+    type Crm: Contacts + Accounts;
+    /// The event bus.
+    type Events: Events;
+    /// The time.
+    type Clock: Clock;
+    /// Randomness.
+    type Dice: Dice;
+}
