@@ -1,1 +1,148 @@
-//! A Constant Contact sandbox.
+//! A Constant Contact V3 sandbox as strict as the real one.
+//!
+//! [`Sandbox::start`] runs one on a free loopback port; the [`RunningSandbox`] gives its address
+//! and, to tests, its clock and its whole state.
+
+pub mod clock;
+pub mod contract;
+mod control;
+pub mod dice;
+pub mod faults;
+mod http;
+pub mod journal;
+pub mod lab;
+mod pages;
+mod server;
+pub mod settings;
+mod signer;
+pub mod world;
+
+use std::io;
+
+use jiff::{SignedDuration, Timestamp};
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+use clock::VirtualClock;
+use dice::Dice;
+use lab::{Lab, Shared};
+use settings::Settings;
+use signer::Signer;
+use world::{App, World};
+
+/// How a sandbox starts.
+#[derive(Debug)]
+pub struct Config {
+    /// 0 takes a free port.
+    pub port: u16,
+    pub apps: Vec<App>,
+    pub settings: Settings,
+    /// The same seed gives the same accounts, lists and ids.
+    pub seed: u64,
+    /// What the clock shows at the start; the real time by default.
+    pub start_at: Option<Timestamp>,
+    /// `iss` of access tokens; a path of the sandbox itself by default.
+    pub issuer: Option<String>,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            port: 0,
+            apps: Vec::new(),
+            settings: Settings::default(),
+            seed: 1,
+            start_at: None,
+            issuer: None,
+        }
+    }
+}
+
+pub struct Sandbox;
+
+impl Sandbox {
+    pub async fn start(config: Config) -> io::Result<RunningSandbox> {
+        let listener = server::listen(config.port).await?;
+        let url = format!("http://{}", listener.local_addr()?);
+        let issuer = config
+            .issuer
+            .unwrap_or_else(|| format!("{url}/oauth2/aus1lm3ry9mF7x2Ja0h8"));
+        let signer = Signer::new(issuer).map_err(io::Error::other)?;
+        let clock = VirtualClock::default();
+        if let Some(start) = config.start_at {
+            clock.set(start);
+        }
+        let mut dice = Dice::seeded(config.seed);
+        let mut world = World::seeded(clock.now(), &mut dice);
+        let apps = config
+            .apps
+            .into_iter()
+            .map(|app| (app.client_id.clone(), app));
+        world.apps.extend(apps);
+        let lab = Lab {
+            world,
+            dice,
+            settings: config.settings,
+            journal: journal::Journal::default(),
+            faults: faults::Faults::default(),
+        };
+        let shared = Shared::new(lab, clock, signer);
+        let people = control::routes(&shared).merge(pages::routes(&shared));
+        let app = http::vendor(&shared).merge(people);
+        let (stop, stopped) = oneshot::channel();
+        let task = tokio::spawn(server::serve(listener, app, stopped));
+        Ok(RunningSandbox {
+            url,
+            shared,
+            stop: Some(stop),
+            task,
+        })
+    }
+}
+
+/// A sandbox in this process. Dropped, it stops.
+pub struct RunningSandbox {
+    url: String,
+    shared: Shared,
+    stop: Option<oneshot::Sender<()>>,
+    task: JoinHandle<()>,
+}
+
+impl RunningSandbox {
+    /// `http://127.0.0.1:PORT`, without a trailing slash.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    pub fn clock(&self) -> &VirtualClock {
+        &self.shared.clock
+    }
+
+    pub fn advance(&self, by: SignedDuration) {
+        self.shared.clock.advance(by);
+    }
+
+    /// Reads or changes anything; no call is served meanwhile.
+    pub fn with<R>(&self, act: impl FnOnce(&mut Lab) -> R) -> R {
+        let now = self.shared.clock.now();
+        let mut lab = self.shared.lab();
+        let lab = &mut *lab;
+        lab.world.settle(now, &mut lab.dice);
+        act(lab)
+    }
+
+    /// Stops and waits until every connection is closed.
+    pub async fn shutdown(mut self) {
+        if let Some(stop) = self.stop.take() {
+            // An error says that it has stopped already.
+            stop.send(()).ok();
+        }
+        (&mut self.task).await.ok();
+    }
+}
+
+impl Drop for RunningSandbox {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}

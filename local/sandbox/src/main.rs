@@ -1,1 +1,118 @@
-fn main() {}
+//! `cc-sandbox`: the sandbox as a program.
+
+use std::io::Write;
+
+use anyhow::Context;
+use cc_sandbox::settings::{Pkce, Settings};
+use cc_sandbox::world::{App, TokenKind};
+use cc_sandbox::{Config, Sandbox};
+use clap::{Parser, ValueEnum};
+use tokio::io::AsyncReadExt;
+use tokio::signal::unix::{SignalKind, signal};
+
+/// A Constant Contact V3 sandbox on the loopback interface.
+#[derive(Parser)]
+#[command(version)]
+struct Options {
+    /// 0 takes a free port
+    #[arg(long, default_value_t = 0)]
+    port: u16,
+    #[arg(long, default_value = "sandbox-client")]
+    client_id: String,
+    #[arg(long, default_value = "sandbox-secret")]
+    client_secret: String,
+    /// Registered redirect URIs; may be given several times
+    #[arg(long = "redirect-uri", default_value = "https://localhost")]
+    redirect_uris: Vec<String>,
+    #[arg(long, default_value_t = 4)]
+    calls_per_second: u32,
+    #[arg(long, default_value_t = 10_000)]
+    calls_per_day: u32,
+    #[arg(long, value_enum, default_value = "refuse")]
+    pkce: PkceOption,
+    /// Refresh tokens of the app stay the same instead of rotating
+    #[arg(long)]
+    long_lived_tokens: bool,
+    /// No call limits at all
+    #[arg(long)]
+    no_limits: bool,
+    /// The same seed gives the same accounts and ids
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// All settings as JSON, in the form of GET /_sandbox/settings
+    #[arg(long)]
+    settings: Option<String>,
+    /// `iss` of access tokens
+    #[arg(long)]
+    issuer: Option<String>,
+    /// Stop when stdin ends, as it does when the parent process is gone
+    #[arg(long)]
+    exit_with_parent: bool,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum PkceOption {
+    Accept,
+    Refuse,
+}
+
+impl Options {
+    fn config(self) -> anyhow::Result<Config> {
+        let mut settings = match self.settings.as_deref() {
+            Some(json) => serde_json::from_str(json).context("--settings")?,
+            None => Settings::default(),
+        };
+        if let PkceOption::Accept = self.pkce {
+            settings.readings.pkce = Pkce::Accept;
+        }
+        settings.limits &= !self.no_limits;
+        let mut app = App::new(&self.client_id, &self.client_secret, self.redirect_uris);
+        app.calls_per_second = self.calls_per_second;
+        app.calls_per_day = self.calls_per_day;
+        if self.long_lived_tokens {
+            app.token_kind = TokenKind::LongLived;
+        }
+        Ok(Config {
+            port: self.port,
+            apps: vec![app],
+            settings,
+            seed: self.seed,
+            start_at: None,
+            issuer: self.issuer,
+        })
+    }
+}
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    let options = Options::parse();
+    let with_parent = options.exit_with_parent;
+    let sandbox = Sandbox::start(options.config()?)
+        .await
+        .context("cannot listen")?;
+    let mut stdout = std::io::stdout();
+    writeln!(stdout, "cc-sandbox listening on {}", sandbox.url())?;
+    stdout.flush()?;
+    until_told(with_parent).await?;
+    sandbox.shutdown().await;
+    // A pending read of stdin would keep the runtime from ending.
+    std::process::exit(0)
+}
+
+/// Waits for SIGTERM, SIGINT or, if so wished, the end of stdin.
+async fn until_told(with_parent: bool) -> anyhow::Result<()> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+        () = stdin_ends(), if with_parent => {}
+    }
+    Ok(())
+}
+
+async fn stdin_ends() {
+    let mut stdin = tokio::io::stdin();
+    let mut ignored = [0; 256];
+    while matches!(stdin.read(&mut ignored).await, Ok(1..)) {}
+}

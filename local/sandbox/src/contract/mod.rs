@@ -1,0 +1,96 @@
+//! Our own written contract: one type per request body.
+//!
+//! A body that parses into its type is within every length, count and vocabulary the API
+//! describes; anything else, an unknown property included, is a validation error naming the field.
+
+mod contact;
+mod fields;
+mod import;
+mod lists;
+mod sign_up;
+mod text;
+
+pub use contact::{
+    ChoiceId, EmailInput, FieldInput, NewContact, NoteInput, Permission, PhoneInput, Resubscribe,
+    SmsInput, UpdatedContact,
+};
+pub use fields::{ChoiceInput, FieldType, Metadata, NewField};
+pub use import::{ContactRow, JsonImport, address_kind};
+pub use lists::{AddMemberships, AddTags, Exclusion, ListInput, NewTag, Selection};
+pub use sign_up::{SignUp, SignUpField, SmsChannel};
+pub use text::{Anniversary, Bounded, Email, Id, Text, birthday};
+
+use serde::Deserialize;
+
+/// Why a body is not one of ours: what its answer's `error_message` says.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct Violation(pub String);
+
+/// Reads one JSON body; the error names the offending field.
+pub fn parse<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Violation> {
+    if serde_json::from_slice::<serde::de::IgnoredAny>(body).is_err() {
+        return Err(Violation("The JSON in the request is malformed.".into()));
+    }
+    let mut json = serde_json::Deserializer::from_slice(body);
+    serde_path_to_error::deserialize(&mut json).map_err(describe)
+}
+
+fn describe(error: serde_path_to_error::Error<serde_json::Error>) -> Violation {
+    let path = error.path().to_string();
+    let cause = error.inner();
+    let text = cause.to_string();
+    let text = text.split(" at line ").next().unwrap_or_default();
+    match path.as_str() {
+        "." => Violation(text.to_owned()),
+        _ => Violation(format!("{path}: {text}")),
+    }
+}
+
+/// For optional properties that may be left out but, when sent, may not be null.
+fn given<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
+where
+    D: serde::Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    T::deserialize(deserializer).map(Some)
+}
+
+/// Who acted: the person themselves or the account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, serde::Serialize)]
+pub enum Source {
+    Contact,
+    Account,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum AddressKind {
+    Home,
+    Work,
+    Other,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PhoneKind {
+    Home,
+    Work,
+    Mobile,
+    Other,
+}
+
+/// A postal address, the same on every contact body.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StreetAddress {
+    pub kind: AddressKind,
+    pub street: Option<Text<255>>,
+    pub city: Option<Text<50>>,
+    pub state: Option<Text<50>>,
+    pub postal_code: Option<Text<50>>,
+    pub country: Option<Text<50>>,
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,107 @@
+use super::*;
+
+const LIST: &str = "04fe9a97-a579-43c5-bb1a-58ed29bf0a6a";
+
+fn sign_up(properties: &str) -> Result<SignUp, String> {
+    let body = format!(r#"{{"list_memberships":["{LIST}"]{properties}}}"#);
+    parse(body.as_bytes()).map_err(|violation| violation.0)
+}
+
+#[test]
+fn an_unknown_property_is_refused_by_name() {
+    let refused = sign_up(r#","create_source":"Contact""#).unwrap_err();
+    assert!(
+        refused.contains("unknown field `create_source`"),
+        "{refused}"
+    );
+}
+
+#[test]
+fn a_name_of_fifty_characters_passes_and_of_fifty_one_does_not() {
+    let of = |len: usize| format!(r#","first_name":"{}""#, "é".repeat(len));
+    assert!(sign_up(&of(50)).is_ok());
+
+    let refused = sign_up(&of(51)).unwrap_err();
+    assert_eq!(refused, "first_name: exceeds 50 characters");
+}
+
+#[test]
+fn null_is_not_a_value_of_a_sign_up() {
+    assert!(sign_up(r#","last_name":null"#).is_err());
+}
+
+#[test]
+fn malformed_json_says_so() {
+    let refused = parse::<SignUp>(br#"{"list_memberships":[],}"#).unwrap_err();
+    assert_eq!(refused.0, "The JSON in the request is malformed.");
+}
+
+#[test]
+fn eight_date_forms_are_anniversaries() {
+    let good = [
+        "12/31/2020",
+        "1/2/2020",
+        "2020/12/31",
+        "2020/1/2",
+        "2020-12-31",
+        "2020-1-2",
+        "12-31-2020",
+        "1-2-2020",
+    ];
+    for text in good {
+        assert!(text.parse::<Anniversary>().is_ok(), "{text}");
+    }
+    for text in [
+        "",
+        "31/12/2020",
+        "2020-02-30",
+        "2020.1.2",
+        "1/2/20",
+        "a/b/cccc",
+        "+1/2/2020",
+    ] {
+        assert!(text.parse::<Anniversary>().is_err(), "{text}");
+    }
+}
+
+#[test]
+fn addresses_with_quotes_spaces_or_no_dotted_domain_are_refused() {
+    let refused = [
+        "",
+        "a",
+        "a@b",
+        "a@@b.example",
+        "a b@c.example",
+        "\"a b\"@c.example",
+        "a@c.example.",
+        "ä@c.example",
+        "a@[127.0.0.1]",
+        "A <a@c.example>",
+        "a@c.example\r\n",
+    ];
+    for text in refused {
+        assert!(Email::parse(text, 50).is_err(), "{text:?}");
+    }
+    assert!(Email::parse("first+tag@mail.c.example", 50).is_ok());
+}
+
+#[test]
+fn rows_beyond_the_cut_are_gone() {
+    let body = format!(
+        r#"{{"list_ids":["{LIST}"],"import_data":[{{"email":"a@c.example"}},{{"email":"b@c.example"}}]}}"#
+    );
+    let all = JsonImport::parse(body.as_bytes(), body.len()).unwrap();
+    let cut = JsonImport::parse(body.as_bytes(), body.len() - 3).unwrap();
+    assert_eq!((all.rows.len(), cut.rows.len()), (2, 1));
+}
+
+#[test]
+fn a_row_knows_its_flat_vocabulary_and_nothing_else() {
+    let row = |property: &str| {
+        let body = format!(r#"{{"list_ids":["{LIST}"],"import_data":[{{{property}}}]}}"#);
+        JsonImport::parse(body.as_bytes(), usize::MAX)
+    };
+    assert!(row(r#""email":"a@c.example","cf:Loaf":"rye","home country":"US""#).is_ok());
+    assert!(row(r#""email":"a@c.example","notes":"x""#).is_err());
+    assert!(row(r#""email_address":"a@c.example""#).is_err());
+}

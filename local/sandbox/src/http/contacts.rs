@@ -1,0 +1,274 @@
+//! `/contacts`.
+
+use axum::Extension;
+use axum::body::Bytes;
+use axum::extract::{Path, RawQuery, State};
+use axum::http::{HeaderMap, StatusCode};
+use serde::Deserialize;
+use serde_json::json;
+use tokio::time::{Duration, sleep};
+use uuid::Uuid;
+
+use super::answer::{self, Answer};
+use super::gateway::Caller;
+use super::paging::Paging;
+use super::params::Params;
+use super::views::{self, EVERYTHING, Include};
+use crate::contract::{self, Id, NewContact, Resubscribe, SignUp, UpdatedContact};
+use crate::lab::Shared;
+use crate::world::{self, Action, ContactQuery, Page, Refusal, Span, StatusFilter};
+
+/// Reads a JSON body of our contract.
+pub fn json_body<'a, T: Deserialize<'a>>(
+    headers: &HeaderMap,
+    body: &'a Bytes,
+) -> Result<T, Refusal> {
+    require_json(headers)?;
+    Ok(contract::parse(body)?)
+}
+
+pub fn require_json(headers: &HeaderMap) -> Result<(), Refusal> {
+    let text = |name| {
+        headers
+            .get(name)
+            .map(|value| value.to_str().unwrap_or_default())
+    };
+    let media_type = text("content-type").and_then(|value| value.split(';').next());
+    let is_json =
+        media_type.is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/json"));
+    let accept = text("accept").unwrap_or("*/*");
+    let takes_json = ["application/json", "application/*", "*/*"];
+    match () {
+        () if !is_json => Err(Refusal::UnsupportedMediaType),
+        () if !takes_json.iter().any(|kind| accept.contains(kind)) => Err(Refusal::NotAcceptable),
+        () => Ok(()),
+    }
+}
+
+pub fn path_id(name: &str, text: &str) -> Result<Uuid, Refusal> {
+    let id: Result<Id, _> = text.parse();
+    id.map(|id| id.0)
+        .map_err(|_| Refusal::NotFound(format!("{name} is in an invalid format.")))
+}
+
+/// A contact being written; another write to it is refused until this one is answered.
+struct Held<'a> {
+    shared: &'a Shared,
+    account: usize,
+    contact: String,
+}
+
+impl<'a> Held<'a> {
+    fn take(shared: &'a Shared, account: usize, contact: &str) -> Result<Self, Refusal> {
+        let contact = contact.to_ascii_lowercase();
+        shared.lab().world.hold(account, &contact)?;
+        Ok(Self {
+            shared,
+            account,
+            contact,
+        })
+    }
+
+    /// Keeps the hold for as long as a write takes.
+    async fn finish(self) {
+        let ms = self.shared.lab().settings.contact_write_ms;
+        if ms > 0 {
+            sleep(Duration::from_millis(ms)).await;
+        }
+    }
+}
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        self.shared.lab().world.release(self.account, &self.contact);
+    }
+}
+
+/// What a known contact is held by: its address, as a sign-up would name it.
+fn hold_key(shared: &Shared, account: usize, id: Uuid) -> String {
+    let lab = shared.lab();
+    let contact = lab.world.accounts[account].contact(id);
+    contact
+        .and_then(|contact| contact.email.clone())
+        .unwrap_or_else(|| id.to_string())
+}
+
+pub async fn sign_up(
+    State(shared): State<Shared>,
+    Extension(caller): Extension<Caller>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Answer {
+    let input: SignUp = json_body(&headers, &body)?;
+    let account = caller.seat.account;
+    let sms = input
+        .sms_channel
+        .as_ref()
+        .map(|sms| sms.sms_address.as_str());
+    let key = input.email_address.as_deref().or(sms).unwrap_or_default();
+    let held = Held::take(&shared, account, key)?;
+    let done = shared.now(|world, scene| world.sign_up(account, &input, scene))?;
+    held.finish().await;
+    let status = match done.action {
+        Action::Created => StatusCode::CREATED,
+        Action::Updated => StatusCode::OK,
+    };
+    answer::with_status(status, &done)
+}
+
+pub async fn create(
+    State(shared): State<Shared>,
+    Extension(caller): Extension<Caller>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Answer {
+    let input: NewContact = json_body(&headers, &body)?;
+    let account = caller.seat.account;
+    let email = world::email_of(input.email_address.as_ref())?;
+    let held = match &email {
+        Some(email) => Some(Held::take(&shared, account, email.as_str())?),
+        None => None,
+    };
+    let view = shared.now(|world, scene| {
+        let contact = world.create_contact(account, &input, scene)?;
+        Ok::<_, Refusal>(views::contact(contact, &EVERYTHING))
+    })?;
+    if let Some(held) = held {
+        held.finish().await;
+    }
+    answer::with_status(StatusCode::CREATED, &view)
+}
+
+pub async fn update(
+    State(shared): State<Shared>,
+    Extension(caller): Extension<Caller>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Answer {
+    let id = path_id("contact_id", &id)?;
+    let input: UpdatedContact = json_body(&headers, &body)?;
+    let account = caller.seat.account;
+    let held = Held::take(&shared, account, &hold_key(&shared, account, id))?;
+    let view = shared.now(|world, scene| {
+        let contact = world.update_contact(account, id, &input, scene)?;
+        Ok::<_, Refusal>(views::contact(contact, &EVERYTHING))
+    })?;
+    held.finish().await;
+    answer::ok(&view)
+}
+
+pub async fn resubscribe(
+    State(shared): State<Shared>,
+    Extension(caller): Extension<Caller>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Answer {
+    let id = path_id("contact_id", &id)?;
+    let input: Resubscribe = json_body(&headers, &body)?;
+    let account = caller.seat.account;
+    let held = Held::take(&shared, account, &hold_key(&shared, account, id))?;
+    let view = shared.now(|world, scene| {
+        let contact = world.resubscribe(account, id, &input, scene)?;
+        Ok::<_, Refusal>(views::contact(contact, &EVERYTHING))
+    })?;
+    held.finish().await;
+    answer::ok(&view)
+}
+
+pub async fn delete(
+    State(shared): State<Shared>,
+    Extension(caller): Extension<Caller>,
+    Path(id): Path<String>,
+) -> Answer {
+    let id = path_id("contact_id", &id)?;
+    shared.now(|world, scene| world.delete_contact(caller.seat.account, id, scene))?;
+    answer::no_content()
+}
+
+pub async fn get(
+    State(shared): State<Shared>,
+    Extension(caller): Extension<Caller>,
+    Path(id): Path<String>,
+    RawQuery(query): RawQuery,
+) -> Answer {
+    let id = path_id("contact_id", &id)?;
+    let include = Params::parse(query.unwrap_or_default().as_bytes()).words("include")?;
+    let view = shared.now(|world, _| {
+        let contact = world.accounts[caller.seat.account].contact(id);
+        contact.map(|contact| views::contact(contact, &include))
+    });
+    answer::ok(&view.ok_or_else(|| Refusal::NotFound("The contact was not found.".into()))?)
+}
+
+pub async fn list(
+    State(shared): State<Shared>,
+    Extension(caller): Extension<Caller>,
+    RawQuery(query): RawQuery,
+) -> Answer {
+    let paging = Paging::read(query.as_deref(), "/v3/contacts", 500)?;
+    let include: Vec<Include> = paging.filters.words("include")?;
+    let with_count = paging.filters.flag("include_count")?;
+    let query = query_of(&paging.filters)?;
+    let view = shared.now(|world, _| {
+        let account = &world.accounts[caller.seat.account];
+        let page = Page::of(account.matching(&query), paging.start, paging.limit);
+        let contacts = page
+            .items
+            .iter()
+            .map(|contact| views::contact(contact, &include));
+        let mut view = json!({
+            "contacts": contacts.collect::<Vec<_>>(),
+            "_links": paging.links(page.next),
+        });
+        if with_count {
+            view["contacts_count"] = json!(account.matching(&query).count());
+        }
+        view
+    });
+    answer::ok(&view)
+}
+
+fn query_of(params: &Params) -> Result<ContactQuery, Refusal> {
+    let span = |after, before| {
+        Ok::<_, Refusal>(Span {
+            after: params.time(after)?,
+            before: params.time(before)?,
+        })
+    };
+    let ids = |name, max| {
+        let ids: Vec<Id> = params.items(name, max)?;
+        Ok::<_, Refusal>(ids.into_iter().map(|id| id.0).collect())
+    };
+    Ok(ContactQuery {
+        statuses: params.words::<StatusFilter>("status")?,
+        email: params.get("email").map(str::to_owned),
+        lists: ids("lists", 25)?,
+        tags: ids("tags", 50)?,
+        updated: span("updated_after", "updated_before")?,
+        created: span("created_after", "created_before")?,
+        opted_out: span("optout_after", "optout_before")?,
+    })
+}
+
+pub async fn counts(State(shared): State<Shared>, Extension(caller): Extension<Caller>) -> Answer {
+    use crate::contract::Permission;
+    let view = shared.now(|world, _| {
+        let contacts = world.accounts[caller.seat.account].contacts();
+        let alive = || {
+            contacts
+                .iter()
+                .filter(|contact| contact.deleted_at.is_none())
+        };
+        let with = |permission| alive().filter(|c| c.permission == permission).count();
+        json!({
+            "total": alive().count(),
+            "explicit": with(Permission::Explicit),
+            "implicit": with(Permission::Implicit),
+            "pending": with(Permission::PendingConfirmation),
+            "unsubscribed": with(Permission::Unsubscribed),
+        })
+    });
+    answer::ok(&view)
+}

@@ -1,0 +1,70 @@
+//! Everything the sandbox keeps in memory, behind one lock that is never held across an await.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use jiff::Timestamp;
+use tokio::sync::broadcast;
+
+use crate::clock::VirtualClock;
+use crate::dice::Dice;
+use crate::faults::Faults;
+use crate::journal::{Entry, Journal};
+use crate::settings::Settings;
+use crate::signer::Signer;
+use crate::world::{Scene, World};
+
+/// The sandbox's state, open to tests as it is.
+#[derive(Debug)]
+pub struct Lab {
+    pub world: World,
+    pub dice: Dice,
+    pub settings: Settings,
+    pub journal: Journal,
+    pub faults: Faults,
+}
+
+impl Lab {
+    /// The world, and what a call into it needs.
+    pub fn at(&mut self, now: Timestamp) -> (&mut World, Scene<'_>) {
+        let scene = Scene {
+            now,
+            dice: &mut self.dice,
+            settings: &self.settings,
+        };
+        (&mut self.world, scene)
+    }
+}
+
+/// What every handler shares.
+#[derive(Clone)]
+pub struct Shared {
+    lab: Arc<Mutex<Lab>>,
+    pub clock: Arc<VirtualClock>,
+    pub signer: Signer,
+    /// Completed journal entries, for the live page.
+    pub live: broadcast::Sender<Arc<Entry>>,
+}
+
+impl Shared {
+    pub fn new(lab: Lab, clock: VirtualClock, signer: Signer) -> Self {
+        Self {
+            lab: Arc::new(Mutex::new(lab)),
+            clock: Arc::new(clock),
+            signer,
+            live: broadcast::channel(1024).0,
+        }
+    }
+
+    pub fn lab(&self) -> MutexGuard<'_, Lab> {
+        self.lab.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Runs `act` on the world as it is now, background activities included.
+    pub fn now<R>(&self, act: impl FnOnce(&mut World, &mut Scene<'_>) -> R) -> R {
+        let now = self.clock.now();
+        let mut lab = self.lab();
+        let (world, mut scene) = lab.at(now);
+        world.settle(now, scene.dice);
+        act(world, &mut scene)
+    }
+}

@@ -1,0 +1,136 @@
+//! Custom fields and the values they take.
+
+use jiff::Timestamp;
+use serde::Serialize;
+use uuid::Uuid;
+
+use super::{Account, Refusal, Scene};
+use crate::contract::{Anniversary, FieldType, Metadata, NewField};
+
+const MAX_FIELDS: usize = 100;
+
+#[derive(Clone, Debug)]
+pub struct CustomField {
+    pub id: Uuid,
+    pub label: String,
+    pub name: String,
+    pub kind: FieldType,
+    pub metadata: Metadata,
+    pub version: Option<i64>,
+    pub choices: Vec<Choice>,
+    pub created_at: Timestamp,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub struct Choice {
+    pub choice_id: u64,
+    pub choice_label: String,
+    pub display_order: i64,
+}
+
+impl CustomField {
+    pub fn new(label: &str, kind: FieldType, id: Uuid, now: Timestamp) -> Self {
+        Self {
+            id,
+            label: label.to_owned(),
+            name: label.replace(char::is_whitespace, "_"),
+            kind,
+            metadata: Metadata::default(),
+            version: None,
+            choices: Vec::new(),
+            created_at: now,
+        }
+    }
+
+    /// Whether `value` is one this field stores; choices are never given as text.
+    fn takes(&self, value: &str) -> bool {
+        match self.kind {
+            FieldType::String | FieldType::TextArea => true,
+            FieldType::Date => value.parse::<Anniversary>().is_ok(),
+            FieldType::Datetime => value.parse::<Timestamp>().is_ok(),
+            FieldType::Number | FieldType::Currency => {
+                value.parse::<f64>().is_ok_and(f64::is_finite)
+            }
+            FieldType::Boolean => matches!(value, "true" | "false"),
+            FieldType::SingleSelect | FieldType::MultiSelect => false,
+        }
+    }
+}
+
+impl Account {
+    pub fn field(&self, id: Uuid) -> Option<&CustomField> {
+        self.fields.iter().find(|field| field.id == id)
+    }
+
+    pub fn field_named(&self, name: &str) -> Option<&CustomField> {
+        self.fields.iter().find(|field| field.name == name)
+    }
+
+    /// Refuses an unknown field and a value its type does not take.
+    pub(super) fn check_value(&self, field: Uuid, value: &str) -> Result<(), Refusal> {
+        let known = self
+            .field(field)
+            .ok_or_else(|| Refusal::Invalid(format!("custom_field_id {field} does not exist")))?;
+        if known.takes(value) {
+            return Ok(());
+        }
+        Err(Refusal::Invalid(format!(
+            "value of custom_field_id {field} is not valid for its type"
+        )))
+    }
+
+    /// Refuses unknown choices, several for a single choice, and choices of a field without any.
+    pub(super) fn check_choices(&self, field: Uuid, choices: &[u64]) -> Result<(), Refusal> {
+        let known = self
+            .field(field)
+            .ok_or_else(|| Refusal::Invalid(format!("custom_field_id {field} does not exist")))?;
+        let offered = |id: &u64| known.choices.iter().any(|choice| choice.choice_id == *id);
+        let too_many = known.kind == FieldType::SingleSelect && choices.len() > 1;
+        if known.kind.has_choices() && choices.iter().all(offered) && !too_many {
+            return Ok(());
+        }
+        Err(Refusal::Invalid(format!(
+            "choice_ids of custom_field_id {field} does not have a valid value"
+        )))
+    }
+
+    pub fn create_field(
+        &mut self,
+        input: NewField,
+        scene: &mut Scene<'_>,
+    ) -> Result<&CustomField, Refusal> {
+        let label = input.label.as_str().trim();
+        if label.is_empty() {
+            return Err(Refusal::Invalid("label is missing".into()));
+        }
+        let mut field = CustomField::new(label, input.kind, scene.dice.uuid(), scene.now);
+        if self.field_named(&field.name).is_some() {
+            return Err(Refusal::Conflict(
+                "Validation failed: a custom field with this label already exists".into(),
+            ));
+        }
+        if self.fields.len() >= MAX_FIELDS {
+            return Err(Refusal::Invalid(format!(
+                "An account has at most {MAX_FIELDS} custom fields"
+            )));
+        }
+        let choices = input.choices.map(|choices| choices.into_vec());
+        if input.kind.has_choices() != choices.as_ref().is_some_and(|c| !c.is_empty()) {
+            return Err(Refusal::Invalid(
+                "choices does not have a valid value".into(),
+            ));
+        }
+        field.metadata = input.metadata.unwrap_or_default();
+        field.version = input.version;
+        field.choices = (1..)
+            .zip(choices.unwrap_or_default())
+            .map(|(order, choice)| Choice {
+                choice_id: order,
+                choice_label: choice.choice_label.into_string(),
+                display_order: choice.display_order.unwrap_or(order as i64),
+            })
+            .collect();
+        self.fields.push(field);
+        Ok(&self.fields[self.fields.len() - 1])
+    }
+}

@@ -1,0 +1,109 @@
+//! Contact lists and tags.
+
+use uuid::Uuid;
+
+use super::{Account, List, Refusal, Scene, Tag};
+use crate::contract::{ListInput, NewTag};
+
+const MAX_LISTS: usize = 1000;
+
+impl Account {
+    pub fn create_list(
+        &mut self,
+        input: &ListInput,
+        scene: &mut Scene<'_>,
+    ) -> Result<&List, Refusal> {
+        let name = self.free_list_name(input, None)?;
+        let alive = self.lists.iter().filter(|list| list.deleted_at.is_none());
+        if alive.count() >= MAX_LISTS {
+            return Err(Refusal::Invalid(format!(
+                "An account has at most {MAX_LISTS} lists"
+            )));
+        }
+        self.lists.push(List {
+            id: scene.dice.uuid(),
+            name,
+            description: input
+                .description
+                .as_ref()
+                .map(|text| text.as_str().to_owned()),
+            favorite: input.favorite.unwrap_or(false),
+            created_at: scene.now,
+            updated_at: scene.now,
+            deleted_at: None,
+        });
+        Ok(&self.lists[self.lists.len() - 1])
+    }
+
+    pub fn update_list(
+        &mut self,
+        id: Uuid,
+        input: &ListInput,
+        scene: &Scene<'_>,
+    ) -> Result<&List, Refusal> {
+        let name = self.free_list_name(input, Some(id))?;
+        let list = self.living_list(id)?;
+        list.name = name;
+        list.description = input
+            .description
+            .as_ref()
+            .map(|text| text.as_str().to_owned());
+        list.favorite = input.favorite.unwrap_or(false);
+        list.updated_at = scene.now;
+        Ok(list)
+    }
+
+    /// Deletes a list and its memberships, but no contact.
+    pub fn delete_list(&mut self, id: Uuid, scene: &Scene<'_>) -> Result<(), Refusal> {
+        self.living_list(id)?.deleted_at = Some(scene.now);
+        for contact in &mut self.contacts {
+            contact.lists.retain(|member| *member != id);
+        }
+        Ok(())
+    }
+
+    fn living_list(&mut self, id: Uuid) -> Result<&mut List, Refusal> {
+        let mut lists = self.lists.iter_mut();
+        lists
+            .find(|list| list.id == id && list.deleted_at.is_none())
+            .ok_or_else(|| Refusal::NotFound("The list was not found.".into()))
+    }
+
+    fn free_list_name(&self, input: &ListInput, of: Option<Uuid>) -> Result<String, Refusal> {
+        let name = input.name.as_str();
+        if name.trim().is_empty() {
+            return Err(Refusal::Invalid("name is missing".into()));
+        }
+        let taken = |list: &List| {
+            list.deleted_at.is_none() && Some(list.id) != of && list.name.eq_ignore_ascii_case(name)
+        };
+        if self.lists.iter().any(taken) {
+            return Err(Refusal::Conflict(
+                "Validation failed: List name already exists".into(),
+            ));
+        }
+        Ok(name.to_owned())
+    }
+
+    pub fn create_tag(&mut self, input: &NewTag, scene: &mut Scene<'_>) -> Result<&Tag, Refusal> {
+        let name = input.name.as_str();
+        if name.is_empty() {
+            return Err(Refusal::Invalid("name is missing".into()));
+        }
+        if self.tags.iter().any(|tag| tag.name == name) {
+            return Err(Refusal::Conflict(
+                "Validation failed: Tag name already exists".into(),
+            ));
+        }
+        self.tags.push(Tag {
+            id: scene.dice.uuid(),
+            name: name.to_owned(),
+            source: input
+                .tag_source
+                .as_ref()
+                .map(|text| text.as_str().to_owned()),
+            created_at: scene.now,
+        });
+        Ok(&self.tags[self.tags.len() - 1])
+    }
+}
