@@ -1,0 +1,149 @@
+use std::cell::OnceCell;
+use std::time::Duration;
+
+use aws_config::environment::EnvironmentVariableCredentialsProvider;
+use aws_config::retry::RetryConfig;
+use aws_config::timeout::TimeoutConfig;
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_sdk_dynamodb::config::SharedCredentialsProvider;
+use secrecy::SecretString;
+
+use super::config::{self, ConfigError};
+use super::dynamo::{DynamoDirectory, DynamoLedger};
+use super::events::EventBridge;
+use super::secrets::{Secrets, SecretsApps, SecretsVault};
+use super::sqs::SqsQueue;
+use crate::domain::keys::SigningKeys;
+use crate::ports::StoreError;
+
+/// Where the adapters come from. Everything is taken from the environment of the function: region and credentials
+/// as Lambda sets them, no profile, no metadata service.
+///
+/// Each service has one client, made when the first adapter asks for it.
+#[derive(Debug)]
+pub struct Aws {
+    config: SdkConfig,
+    dynamodb: OnceCell<aws_sdk_dynamodb::Client>,
+    secrets: OnceCell<Secrets>,
+}
+
+impl Aws {
+    /// From `AWS_REGION`, the credentials' variables and, where it is set, `AWS_ENDPOINT_URL`.
+    ///
+    /// # Errors
+    /// [`ConfigError`] without a region.
+    pub fn from_env() -> Result<Self, ConfigError> {
+        let region = Region::new(config::required("AWS_REGION")?);
+        let credentials = EnvironmentVariableCredentialsProvider::new();
+        let mut builder = SdkConfig::builder()
+            .behavior_version(BehaviorVersion::v2026_01_12())
+            .region(region)
+            .credentials_provider(SharedCredentialsProvider::new(credentials))
+            .retry_config(RetryConfig::standard().with_max_attempts(3))
+            .timeout_config(timeouts());
+        builder.set_endpoint_url(config::optional("AWS_ENDPOINT_URL"));
+        Ok(Self {
+            config: builder.build(),
+            dynamodb: OnceCell::new(),
+            secrets: OnceCell::new(),
+        })
+    }
+
+    /// The table `LEADFEED_DIRECTORY_TABLE`.
+    ///
+    /// # Errors
+    /// [`ConfigError`].
+    pub fn directory(&self) -> Result<DynamoDirectory, ConfigError> {
+        let table = config::required("LEADFEED_DIRECTORY_TABLE")?;
+        Ok(DynamoDirectory::new(self.dynamodb(), table))
+    }
+
+    /// The table `LEADFEED_LEDGER_TABLE`.
+    ///
+    /// # Errors
+    /// [`ConfigError`].
+    pub fn ledger(&self) -> Result<DynamoLedger, ConfigError> {
+        let table = config::required("LEADFEED_LEDGER_TABLE")?;
+        Ok(DynamoLedger::new(self.dynamodb(), table))
+    }
+
+    /// The queue `LEADFEED_QUEUE_URL`.
+    ///
+    /// # Errors
+    /// [`ConfigError`].
+    pub fn queue(&self) -> Result<SqsQueue, ConfigError> {
+        let url = config::required("LEADFEED_QUEUE_URL")?;
+        Ok(SqsQueue::new(aws_sdk_sqs::Client::new(&self.config), url))
+    }
+
+    /// The bus `LEADFEED_EVENT_BUS`.
+    ///
+    /// # Errors
+    /// [`ConfigError`].
+    pub fn events(&self) -> Result<EventBridge, ConfigError> {
+        let bus = config::required("LEADFEED_EVENT_BUS")?;
+        Ok(EventBridge::new(
+            aws_sdk_eventbridge::Client::new(&self.config),
+            bus,
+        ))
+    }
+
+    /// Tokens of connections, under `LEADFEED_SECRET_PREFIX`.
+    ///
+    /// # Errors
+    /// [`ConfigError`].
+    pub fn vault(&self) -> Result<SecretsVault, ConfigError> {
+        Ok(SecretsVault::new(self.secrets()?))
+    }
+
+    /// Applications, under `LEADFEED_SECRET_PREFIX`, with limits in `LEADFEED_DIRECTORY_TABLE`.
+    ///
+    /// # Errors
+    /// [`ConfigError`].
+    pub fn apps(&self) -> Result<SecretsApps, ConfigError> {
+        Ok(SecretsApps::new(self.secrets()?, self.directory()?))
+    }
+
+    /// The keys that sign links and receipts.
+    ///
+    /// # Errors
+    /// [`StoreError`] where the secret is missing or cannot be read.
+    pub async fn signing_keys(&self) -> Result<SigningKeys, StoreError> {
+        self.key("keys/signing").await.map(SigningKeys::new)
+    }
+
+    /// The bearer token of the operator's API.
+    ///
+    /// # Errors
+    /// [`StoreError`] where the secret is missing or cannot be read.
+    pub async fn admin_token(&self) -> Result<SecretString, StoreError> {
+        self.key("keys/admin").await
+    }
+
+    async fn key(&self, name: &str) -> Result<SecretString, StoreError> {
+        let secrets = self.secrets().map_err(StoreError::new)?;
+        let value = secrets.read(name).await?;
+        value.ok_or_else(|| StoreError::new(format!("the secret {name} has no value")))
+    }
+
+    fn dynamodb(&self) -> aws_sdk_dynamodb::Client {
+        let client = || aws_sdk_dynamodb::Client::new(&self.config);
+        self.dynamodb.get_or_init(client).clone()
+    }
+
+    fn secrets(&self) -> Result<Secrets, ConfigError> {
+        let prefix = config::required("LEADFEED_SECRET_PREFIX")?;
+        let client = || aws_sdk_secretsmanager::Client::new(&self.config);
+        let secrets = || Secrets::new(client(), prefix);
+        Ok(self.secrets.get_or_init(secrets).clone())
+    }
+}
+
+/// Short enough that three attempts fit into the time of a function that answers a browser.
+fn timeouts() -> TimeoutConfig {
+    TimeoutConfig::builder()
+        .connect_timeout(Duration::from_millis(1_500))
+        .operation_attempt_timeout(Duration::from_secs(3))
+        .operation_timeout(Duration::from_secs(8))
+        .build()
+}

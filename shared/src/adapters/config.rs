@@ -1,0 +1,113 @@
+//! What a function is told by its environment. A missing or malformed variable ends the start, and the error names
+//! the variable but never its value.
+
+use std::env;
+
+use url::Url;
+
+/// Why a function cannot start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum ConfigError {
+    /// Not set, empty, or no text.
+    #[error("the environment variable {0} is not set")]
+    Missing(&'static str),
+    /// Set to something it cannot be.
+    #[error("the environment variable {name} is not {expected}")]
+    Malformed {
+        /// Which.
+        name: &'static str,
+        /// What it has to be.
+        expected: &'static str,
+    },
+}
+
+/// The value of a variable that has to be there.
+///
+/// # Errors
+/// [`ConfigError::Missing`].
+pub fn required(name: &'static str) -> Result<String, ConfigError> {
+    optional(name).ok_or(ConfigError::Missing(name))
+}
+
+/// The value of a variable that may be left out.
+#[must_use]
+pub fn optional(name: &'static str) -> Option<String> {
+    env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+/// A base URL, without a closing slash.
+///
+/// # Errors
+/// [`ConfigError`].
+pub fn base_url(name: &'static str) -> Result<Url, ConfigError> {
+    read_base_url(name, &required(name)?)
+}
+
+/// `on` or `off`.
+///
+/// # Errors
+/// [`ConfigError`].
+pub fn switch(name: &'static str) -> Result<bool, ConfigError> {
+    read_switch(name, &required(name)?)
+}
+
+fn read_base_url(name: &'static str, value: &str) -> Result<Url, ConfigError> {
+    let malformed = ConfigError::Malformed {
+        name,
+        expected: "an http or https URL",
+    };
+    let url = Url::parse(value.trim_end_matches('/')).map_err(|_| malformed)?;
+    let plain = url.query().is_none() && url.fragment().is_none() && url.has_host();
+    match url.scheme() {
+        "http" | "https" if plain => Ok(url),
+        _ => Err(malformed),
+    }
+}
+
+fn read_switch(name: &'static str, value: &str) -> Result<bool, ConfigError> {
+    match value {
+        "on" => Ok(true),
+        "off" => Ok(false),
+        _ => Err(ConfigError::Malformed {
+            name,
+            expected: "on or off",
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_missing_variable_is_named() {
+        let error = required("LEADFEED_NOT_SET_ANYWHERE").unwrap_err();
+
+        assert_eq!(
+            error.to_string(),
+            "the environment variable LEADFEED_NOT_SET_ANYWHERE is not set"
+        );
+    }
+
+    #[test]
+    fn a_malformed_value_is_refused_and_not_repeated() {
+        for bad in [
+            "SENTINEL",
+            "ftp://SENTINEL",
+            "https://",
+            "https://SENTINEL/?a",
+        ] {
+            let error = read_base_url("LEADFEED_PUBLIC_URL", bad).unwrap_err();
+            assert!(!error.to_string().contains("SENTINEL"), "{error}");
+        }
+        assert!(read_switch("LEADFEED_PKCE", "true").is_err());
+    }
+
+    #[test]
+    fn a_base_url_keeps_its_path_and_loses_its_slash() {
+        let url = read_base_url("LEADFEED_CC_API_URL", "https://api.cc.email/v3/").unwrap();
+
+        assert_eq!(url.as_str(), "https://api.cc.email/v3");
+        assert_eq!(read_switch("LEADFEED_PKCE", "on"), Ok(true));
+    }
+}

@@ -1,0 +1,240 @@
+//! Budgets, by optimistic lock: a step is computed from a known state and written on the condition that this state
+//! still stands. A process remembers the state it wrote last, so that a step costs one write and seldom a read; what
+//! is remembered is only a guess for that condition to confirm, and nothing is answered from it alone.
+//!
+//! Where no state is stored, `first_call_at` in the application's own row tells a new application, of whose day
+//! nothing is spent, from one whose budget was lost, which is taken for
+//! [assumed](crate::domain::budget::BudgetState::assumed).
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::directory::DynamoDirectory;
+use super::keys::{self, Key};
+use super::table::{Change, Done, Item, number, read, value};
+use crate::domain::budget::{BudgetState, CallClass, Limits, Reservation};
+use crate::domain::ids::AppId;
+use crate::ports::{Budget, StoreError};
+
+/// How often a step is computed anew because another process was faster. Drains are few and a step takes
+/// milliseconds.
+const ATTEMPTS: u32 = 12;
+/// One call a second, as many as a day has.
+const TOKEN_CALLS: Limits = Limits {
+    per_second: 1,
+    per_day: 86_400,
+};
+
+/// The states this process wrote last.
+pub(super) type Remembered = Arc<Mutex<HashMap<Key, BudgetState>>>;
+
+/// What is counted.
+enum Bucket<'a> {
+    Calls(&'a AppId, Limits),
+    TokenCalls(&'a AppId),
+}
+
+impl Bucket<'_> {
+    fn key(&self) -> Key {
+        match self {
+            Self::Calls(app, _) => keys::budget(app),
+            Self::TokenCalls(app) => keys::token_budget(app),
+        }
+    }
+}
+
+/// A state to step from.
+enum Known {
+    Remembered(BudgetState),
+    Stored(BudgetState),
+    /// There is none.
+    Nothing,
+}
+
+impl DynamoDirectory {
+    /// One atomic step: `change` of the state at `now`.
+    async fn step<T>(
+        &self,
+        bucket: Bucket<'_>,
+        now: Timestamp,
+        change: impl Fn(&BudgetState) -> (BudgetState, T),
+    ) -> Result<T, StoreError> {
+        let key = bucket.key();
+        let mut known = match self.remembered(&key) {
+            Some(state) => Known::Remembered(state),
+            None => self.stored(&key).await?,
+        };
+        for attempt in 0..ATTEMPTS {
+            let (old, guessed) = match &known {
+                Known::Remembered(state) => (Some(state), true),
+                Known::Stored(state) => (Some(state), false),
+                Known::Nothing => (None, false),
+            };
+            let (next, answer) = match old {
+                Some(state) => change(state),
+                None => change(&self.first_state(&bucket, now).await?),
+            };
+            if old == Some(&next) {
+                if !guessed {
+                    return Ok(answer);
+                }
+                known = self.stored(&key).await?;
+                continue;
+            }
+            match self.swap(&key, old, &next).await? {
+                Done::Yes(_) => {
+                    self.remember(key, next);
+                    return Ok(answer);
+                }
+                Done::No(current) => {
+                    known = current
+                        .map(read)
+                        .transpose()?
+                        .map_or(Known::Nothing, Known::Stored)
+                }
+            }
+            if attempt > 0 {
+                pause().await;
+            }
+        }
+        Err(StoreError::new("too many write to this budget at once"))
+    }
+
+    async fn stored(&self, key: &Key) -> Result<Known, StoreError> {
+        let item = self.table.get(key.clone()).await?;
+        let state: Option<BudgetState> = item.map(read).transpose()?;
+        Ok(state.map_or(Known::Nothing, Known::Stored))
+    }
+
+    /// Puts `next` in the place of `old`, if that still stands.
+    async fn swap(
+        &self,
+        key: &Key,
+        old: Option<&BudgetState>,
+        next: &BudgetState,
+    ) -> Result<Done, StoreError> {
+        let mut values = vec![
+            (":next_call", number(next.next_call_ms)),
+            (":day", number(next.day)),
+            (":spent", number(next.spent)),
+            (":closed", number(next.closed_until_ms)),
+        ];
+        if let Some(old) = old {
+            values.extend([
+                (":old_next_call", number(old.next_call_ms)),
+                (":old_day", number(old.day)),
+                (":old_spent", number(old.spent)),
+                (":old_closed", number(old.closed_until_ms)),
+            ]);
+        }
+        let unchanged = "next_call_ms = :old_next_call AND #day = :old_day AND spent = :old_spent \
+                         AND closed_until_ms = :old_closed";
+        let change = Change {
+            set: "SET next_call_ms = :next_call, #day = :day, spent = :spent, closed_until_ms = :closed",
+            when: Some(old.map_or("attribute_not_exists(pk)", |_| unchanged)),
+            names: &["day"],
+            values,
+        };
+        self.table.update(key.clone(), change).await
+    }
+
+    /// The state where none is stored: nothing spent at an application's very first call, else assumed.
+    async fn first_state(
+        &self,
+        bucket: &Bucket<'_>,
+        now: Timestamp,
+    ) -> Result<BudgetState, StoreError> {
+        let (app, limits) = match bucket {
+            Bucket::TokenCalls(_) => return Ok(BudgetState::assumed(TOKEN_CALLS, now)),
+            Bucket::Calls(app, limits) => (*app, *limits),
+        };
+        let change = Change {
+            set: "SET first_call_at = :now",
+            when: Some("attribute_not_exists(first_call_at)"),
+            names: &[],
+            values: vec![(":now", value(&now)?)],
+        };
+        let assumed = BudgetState::assumed(limits, now);
+        Ok(match self.table.update(keys::app(app), change).await? {
+            Done::Yes(_) => BudgetState {
+                spent: 0,
+                ..assumed
+            },
+            Done::No(_) => assumed,
+        })
+    }
+
+    fn remembered(&self, key: &Key) -> Option<BudgetState> {
+        let budgets = self.budgets.lock().unwrap_or_else(PoisonError::into_inner);
+        budgets.get(key).cloned()
+    }
+
+    fn remember(&self, key: Key, state: BudgetState) {
+        let mut budgets = self.budgets.lock().unwrap_or_else(PoisonError::into_inner);
+        budgets.insert(key, state);
+    }
+}
+
+/// A few milliseconds, never the same for two who collided.
+async fn pause() {
+    tokio::time::sleep(Duration::from_millis(rand::random_range(1..=25))).await;
+}
+
+impl Budget for DynamoDirectory {
+    async fn reserve(
+        &self,
+        app: &AppId,
+        limits: Limits,
+        class: CallClass,
+        want: u32,
+        now: Timestamp,
+        horizon: Timestamp,
+    ) -> Result<Reservation, StoreError> {
+        let take = |state: &BudgetState| state.reserve(limits, class, want, now, horizon);
+        self.step(Bucket::Calls(app, limits), now, take).await
+    }
+
+    async fn reserve_token_call(
+        &self,
+        app: &AppId,
+        now: Timestamp,
+        horizon: Timestamp,
+    ) -> Result<Reservation, StoreError> {
+        let take = |state: &BudgetState| {
+            state.reserve(TOKEN_CALLS, CallClass::Interactive, 1, now, horizon)
+        };
+        self.step(Bucket::TokenCalls(app), now, take).await
+    }
+
+    async fn state(&self, app: &AppId) -> Result<Option<BudgetState>, StoreError> {
+        let item: Option<Item> = self.table.get(keys::budget(app)).await?;
+        item.map(read).transpose()
+    }
+
+    async fn throttled(
+        &self,
+        app: &AppId,
+        limits: Limits,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.step(Bucket::Calls(app, limits), now, |state| {
+            (state.throttled(now), ())
+        })
+        .await
+    }
+
+    async fn quota_exceeded(
+        &self,
+        app: &AppId,
+        limits: Limits,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.step(Bucket::Calls(app, limits), now, |state| {
+            (state.quota_exceeded(now), ())
+        })
+        .await
+    }
+}

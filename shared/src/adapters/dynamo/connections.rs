@@ -1,0 +1,173 @@
+use aws_sdk_dynamodb::types::AttributeValue;
+use jiff::Timestamp;
+
+use super::directory::DynamoDirectory;
+use super::keys;
+use super::table::{Change, Done, Item, millis, number, read, row, text, value};
+use crate::domain::connection::{Connection, ConnectionStatus, Lease};
+use crate::domain::ids::CustomerId;
+use crate::ports::{Connections, Leased, StoreError};
+
+// A connection's row is the connection, and `lease_until` beside its `lease` for conditions to compare.
+
+impl Connections for DynamoDirectory {
+    async fn connection(&self, customer: &CustomerId) -> Result<Option<Connection>, StoreError> {
+        let item = self.table.get(keys::connection(customer)).await?;
+        item.map(read).transpose()
+    }
+
+    async fn put_connection(&self, connection: &Connection) -> Result<bool, StoreError> {
+        let mut item = row(keys::connection(&connection.customer), connection)?;
+        if let Some(lease) = &connection.lease {
+            item.insert("lease_until".into(), millis(lease.until));
+        }
+        let not_newer = "attribute_not_exists(generation) OR generation <= :generation";
+        let values = Item::from([(":generation".into(), number(connection.generation))]);
+        let done = self.table.put_if(item, not_newer, Some(values)).await?;
+        Ok(matches!(done, Done::Yes(_)))
+    }
+
+    /// The answer to a request that was repeated because the first answer was lost finds the caller's own lease
+    /// there, and is a grant.
+    async fn lease(
+        &self,
+        customer: &CustomerId,
+        generation: u64,
+        lease: &Lease,
+        now: Timestamp,
+    ) -> Result<Leased, StoreError> {
+        let change = Change {
+            set: "SET lease = :lease, lease_until = :until",
+            when: Some(
+                "generation = :generation AND (attribute_not_exists(lease_until) OR lease_until <= :now)",
+            ),
+            names: &[],
+            values: vec![
+                (":lease", value(lease)?),
+                (":until", millis(lease.until)),
+                (":generation", number(generation)),
+                (":now", millis(now)),
+            ],
+        };
+        match self
+            .table
+            .update(keys::connection(customer), change)
+            .await?
+        {
+            Done::Yes(item) => Ok(Leased::Granted(Box::new(read(item)?))),
+            Done::No(None) => Ok(Leased::Denied(None)),
+            Done::No(Some(item)) => {
+                let connection: Box<Connection> = Box::new(read(item)?);
+                if connection.lease.as_ref() == Some(lease) {
+                    Ok(Leased::Granted(connection))
+                } else {
+                    Ok(Leased::Denied(Some(connection)))
+                }
+            }
+        }
+    }
+
+    async fn advance(
+        &self,
+        customer: &CustomerId,
+        generation: u64,
+        token_expires_at: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let change = Change {
+            set: "SET #status = :active, generation = :generation, token_expires_at = :expires \
+                  REMOVE #reason, #since, lease, lease_until, cooldown_until",
+            when: Some("generation < :generation AND #status <> :disconnected"),
+            names: &["status", "reason", "since"],
+            values: vec![
+                (":active", text("active")),
+                (":disconnected", text("disconnected")),
+                (":generation", number(generation)),
+                (":expires", value(&token_expires_at)?),
+            ],
+        };
+        match self
+            .table
+            .update(keys::connection(customer), change)
+            .await?
+        {
+            Done::Yes(_) => Ok(true),
+            Done::No(item) => {
+                Ok(item.is_some_and(|item| item.get("generation") == Some(&number(generation))))
+            }
+        }
+    }
+
+    async fn release(
+        &self,
+        customer: &CustomerId,
+        owner: &str,
+        cooldown_until: Option<Timestamp>,
+    ) -> Result<(), StoreError> {
+        let mut values = vec![(":owner", text(owner))];
+        let set = match cooldown_until {
+            Some(until) => {
+                values.push((":until", value(&until)?));
+                "SET cooldown_until = :until REMOVE lease, lease_until"
+            }
+            None => "REMOVE lease, lease_until",
+        };
+        let change = Change {
+            set,
+            when: Some("lease.#owner = :owner"),
+            names: &["owner"],
+            values,
+        };
+        self.table
+            .update(keys::connection(customer), change)
+            .await
+            .map(|_| ())
+    }
+
+    async fn set_status(
+        &self,
+        customer: &CustomerId,
+        generation: u64,
+        status: &ConnectionStatus,
+    ) -> Result<bool, StoreError> {
+        let (set, mut values) = status_expression(status)?;
+        values.push((":generation", number(generation)));
+        let change = Change {
+            set: &set,
+            when: Some("generation = :generation"),
+            names: &["status", "reason", "since"],
+            values,
+        };
+        let done = self
+            .table
+            .update(keys::connection(customer), change)
+            .await?;
+        Ok(matches!(done, Done::Yes(_)))
+    }
+}
+
+/// Sets what the status has and removes what it has not.
+fn status_expression(
+    status: &ConnectionStatus,
+) -> Result<(String, Vec<(&'static str, AttributeValue)>), StoreError> {
+    let mut item: Item = serde_dynamo::to_item(status).map_err(StoreError::new)?;
+    let mut values = Vec::new();
+    let (mut set, mut remove) = (Vec::new(), Vec::new());
+    for (name, placeholder) in [
+        ("status", ":status"),
+        ("reason", ":reason"),
+        ("since", ":since"),
+    ] {
+        match item.remove(name) {
+            Some(value) => {
+                set.push(format!("#{name} = {placeholder}"));
+                values.push((placeholder, value));
+            }
+            None => remove.push(format!("#{name}")),
+        }
+    }
+    let mut expression = format!("SET {}", set.join(", "));
+    if !remove.is_empty() {
+        expression.push_str(&format!(" REMOVE {}", remove.join(", ")));
+    }
+    Ok((expression, values))
+}

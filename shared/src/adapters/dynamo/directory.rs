@@ -1,0 +1,164 @@
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::types::AttributeValue;
+use serde::Deserialize;
+
+use super::budget::Remembered;
+use super::keys;
+use super::table::{Change, Item, Table, number, read, row, text};
+use crate::adapters::sdk_error::failed;
+use crate::domain::budget::Limits;
+use crate::domain::customer::Customer;
+use crate::domain::form::Form;
+use crate::domain::ids::{AppId, CustomerId, FormId};
+use crate::ports::{Customers, Forms, Page, StoreError};
+
+/// The Directory table: customers, forms, connections, handshakes, links, and the budgets and limits of
+/// applications.
+#[derive(Debug, Clone)]
+pub struct DynamoDirectory {
+    pub(super) table: Table,
+    pub(super) budgets: Remembered,
+}
+
+impl DynamoDirectory {
+    /// A table by its name.
+    #[must_use]
+    pub fn new(client: Client, table: String) -> Self {
+        Self {
+            table: Table::new(client, table),
+            budgets: Remembered::default(),
+        }
+    }
+
+    /// An application's limits, where somebody has set them.
+    pub(crate) async fn limits(&self, app: &AppId) -> Result<Option<Limits>, StoreError> {
+        #[derive(Deserialize)]
+        struct AppRow {
+            per_second: Option<u32>,
+            per_day: Option<u32>,
+        }
+        let Some(item) = self.table.get(keys::app(app)).await? else {
+            return Ok(None);
+        };
+        let row: AppRow = read(item)?;
+        Ok(row
+            .per_second
+            .zip(row.per_day)
+            .map(|(per_second, per_day)| Limits {
+                per_second,
+                per_day,
+            }))
+    }
+
+    pub(crate) async fn put_limits(&self, app: &AppId, limits: Limits) -> Result<(), StoreError> {
+        let change = Change {
+            set: "SET per_second = :second, per_day = :day",
+            when: None,
+            names: &[],
+            values: vec![
+                (":second", number(limits.per_second)),
+                (":day", number(limits.per_day)),
+            ],
+        };
+        self.table.update(keys::app(app), change).await.map(|_| ())
+    }
+}
+
+impl Customers for DynamoDirectory {
+    async fn customer(&self, id: &CustomerId) -> Result<Option<Customer>, StoreError> {
+        self.table
+            .get(keys::customer(id))
+            .await?
+            .map(read)
+            .transpose()
+    }
+
+    async fn put_customer(&self, customer: &Customer) -> Result<(), StoreError> {
+        let mut item = row(keys::customer(&customer.id), customer)?;
+        item.insert("owner".into(), text(keys::CUSTOMERS));
+        self.table.put(item).await
+    }
+
+    async fn delete_customer(&self, id: &CustomerId) -> Result<(), StoreError> {
+        self.table.take(keys::customer(id)).await.map(|_| ())
+    }
+
+    async fn customers(
+        &self,
+        cursor: Option<&str>,
+        limit: u16,
+    ) -> Result<Page<Customer>, StoreError> {
+        let Some(after) = cursor.map(str::parse::<CustomerId>).transpose().ok() else {
+            return Ok(Page {
+                items: Vec::new(),
+                next: None,
+            }); // nobody gave this cursor out
+        };
+        let start = after.map(|id| {
+            let mut key = keys::customer(&id).into_item();
+            key.insert("owner".into(), text(keys::CUSTOMERS));
+            key
+        });
+        let (items, last) = self
+            .owned_by(keys::CUSTOMERS, start, Some(i32::from(limit)))
+            .await?;
+        Ok(Page {
+            items: items.into_iter().map(read).collect::<Result<_, _>>()?,
+            next: last.as_ref().and_then(keys::customer_of).map(String::from),
+        })
+    }
+}
+
+impl Forms for DynamoDirectory {
+    async fn form(&self, id: &FormId) -> Result<Option<Form>, StoreError> {
+        self.table.get(keys::form(id)).await?.map(read).transpose()
+    }
+
+    async fn put_form(&self, form: &Form) -> Result<(), StoreError> {
+        let mut item = row(keys::form(&form.id), form)?;
+        item.insert("owner".into(), text(keys::of_customer(&form.customer)));
+        self.table.put(item).await
+    }
+
+    async fn delete_form(&self, id: &FormId) -> Result<(), StoreError> {
+        self.table.take(keys::form(id)).await.map(|_| ())
+    }
+
+    async fn forms_of(&self, customer: &CustomerId) -> Result<Vec<Form>, StoreError> {
+        let owner = keys::of_customer(customer);
+        let mut forms = Vec::new();
+        let mut start = None;
+        loop {
+            let (items, last) = self.owned_by(&owner, start, None).await?;
+            for item in items {
+                forms.push(read(item)?);
+            }
+            if last.is_none() {
+                return Ok(forms);
+            }
+            start = last;
+        }
+    }
+}
+
+impl DynamoDirectory {
+    /// Rows of an owner in the order of their keys, and where the next page begins.
+    async fn owned_by(
+        &self,
+        owner: &str,
+        start: Option<Item>,
+        limit: Option<i32>,
+    ) -> Result<(Vec<Item>, Option<Item>), StoreError> {
+        let request = self
+            .table
+            .query()
+            .index_name("by_owner")
+            .key_condition_expression("#owner = :owner")
+            .expression_attribute_names("#owner", "owner")
+            .expression_attribute_values(":owner", AttributeValue::S(owner.to_owned()))
+            .set_exclusive_start_key(start)
+            .set_limit(limit);
+        let answer = request.send().await.map_err(failed("Query"))?;
+        Ok((answer.items.unwrap_or_default(), answer.last_evaluated_key))
+    }
+}

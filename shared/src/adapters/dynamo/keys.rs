@@ -1,0 +1,119 @@
+//! The one place where keys are built and read.
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+
+use super::table::Item;
+use crate::domain::ids::FormId;
+use crate::domain::ids::{AppId, CustomerId, LeadId, LinkId};
+
+/// The key of a row.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) struct Key {
+    pub(super) pk: String,
+    pub(super) sk: String,
+}
+
+impl Key {
+    fn new(pk: String, sk: impl Into<String>) -> Self {
+        Self { pk, sk: sk.into() }
+    }
+
+    pub(super) fn into_item(self) -> Item {
+        HashMap::from([
+            ("pk".to_owned(), AttributeValue::S(self.pk)),
+            ("sk".to_owned(), AttributeValue::S(self.sk)),
+        ])
+    }
+}
+
+const CUSTOMER: &str = "CUSTOMER#";
+
+// ---- Directory ----
+
+/// Owner of all customers in the index `by_owner`.
+pub(super) const CUSTOMERS: &str = "customers";
+
+pub(super) fn customer(id: &CustomerId) -> Key {
+    Key::new(of_customer(id), "CUSTOMER")
+}
+
+pub(super) fn form(id: &FormId) -> Key {
+    Key::new(format!("FORM#{id}"), "FORM")
+}
+
+pub(super) fn connection(customer: &CustomerId) -> Key {
+    Key::new(of_customer(customer), "CONNECTION")
+}
+
+pub(super) fn handshake(fingerprint: &str) -> Key {
+    Key::new(format!("HANDSHAKE#{fingerprint}"), "HANDSHAKE")
+}
+
+pub(super) fn link(customer: &CustomerId, link: &LinkId) -> Key {
+    Key::new(of_customer(customer), format!("LINK#{link}"))
+}
+
+pub(super) fn app(app: &AppId) -> Key {
+    Key::new(format!("APP#{app}"), "APP")
+}
+
+pub(super) fn budget(app: &AppId) -> Key {
+    Key::new(format!("APP#{app}"), "BUDGET")
+}
+
+pub(super) fn token_budget(app: &AppId) -> Key {
+    Key::new(format!("APP#{app}"), "TOKEN_BUDGET")
+}
+
+// ---- Ledger ----
+
+/// Shard of all lanes' marks in the index `due`.
+pub(super) const LANES: &str = "lanes";
+/// Shards of leads on their way.
+pub(super) const SHARDS: u8 = 4;
+
+pub(super) fn lead(customer: &CustomerId, lead: &LeadId) -> Key {
+    Key::new(of_customer(customer), lead.as_str())
+}
+
+pub(super) fn lane(customer: &CustomerId) -> Key {
+    Key::new(format!("LANE#{customer}"), "LANE")
+}
+
+/// Shard of a lead on its way: one of a few, so that no index partition takes all writes.
+pub(super) fn shard_of(lead: &LeadId) -> String {
+    let last = lead.as_str().bytes().last().unwrap_or_default();
+    shard(last % SHARDS)
+}
+
+pub(super) fn shard(number: u8) -> String {
+    format!("due#{number}")
+}
+
+/// Shard of a customer's waiting leads.
+pub(super) fn lane_shard(customer: &CustomerId) -> String {
+    format!("lane#{customer}")
+}
+
+// ---- Both ----
+
+/// Partition of what is a customer's; in `by_owner`, the owner of its forms.
+pub(super) fn of_customer(id: &CustomerId) -> String {
+    format!("{CUSTOMER}{id}")
+}
+
+/// Whose row it is.
+pub(super) fn customer_of(item: &Item) -> Option<CustomerId> {
+    let pk = item.get("pk")?.as_s().ok()?;
+    let id = pk
+        .strip_prefix(CUSTOMER)
+        .or_else(|| pk.strip_prefix("LANE#"))?;
+    id.parse().ok()
+}
+
+/// Which lead's row it is.
+pub(super) fn lead_of(item: &Item) -> Option<LeadId> {
+    item.get("sk")?.as_s().ok()?.parse().ok()
+}

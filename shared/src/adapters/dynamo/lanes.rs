@@ -1,0 +1,162 @@
+//! What is due: reads of the index `due`, and the marks of lanes.
+//!
+//! A mark is `due_at` of the lane's row. The next later one is remembered as `later_at` (equal to `due_at` where there
+//! is none), so that whoever takes the first away leaves the second: its lead may have come after they looked.
+
+use jiff::Timestamp;
+
+use super::keys;
+use super::ledger::{DynamoLedger, FOR_A_PERSON};
+use super::table::{Change, Done, Item, millis, number, text};
+use crate::adapters::sdk_error::failed;
+use crate::domain::ids::{CustomerId, LeadId};
+use crate::ports::StoreError;
+
+/// How often advancing a mark is begun anew because another mark came in between.
+const ATTEMPTS: u32 = 5;
+
+impl DynamoLedger {
+    pub(super) async fn overdue_leads(
+        &self,
+        now: Timestamp,
+        limit: u16,
+    ) -> Result<Vec<(CustomerId, LeadId)>, StoreError> {
+        let mut rows = Vec::new();
+        for shard in 0..keys::SHARDS {
+            rows.extend(
+                self.due(&keys::shard(shard), now.as_millisecond(), limit)
+                    .await?,
+            );
+        }
+        rows.sort_by_key(due_at);
+        let leads = rows
+            .iter()
+            .filter_map(|row| Some((keys::customer_of(row)?, keys::lead_of(row)?)));
+        Ok(leads.take(usize::from(limit)).collect())
+    }
+
+    pub(super) async fn waiting_leads(
+        &self,
+        customer: &CustomerId,
+        limit: u16,
+    ) -> Result<Vec<(LeadId, Option<Timestamp>)>, StoreError> {
+        let rows = self
+            .due(&keys::lane_shard(customer), FOR_A_PERSON, limit)
+            .await?;
+        let lead = |row: &Item| {
+            let at = due_at(row).filter(|at| *at < FOR_A_PERSON);
+            Some((
+                keys::lead_of(row)?,
+                at.and_then(|at| Timestamp::from_millisecond(at).ok()),
+            ))
+        };
+        Ok(rows.iter().filter_map(lead).collect())
+    }
+
+    pub(super) async fn marked_lanes(
+        &self,
+        now: Timestamp,
+        limit: u16,
+    ) -> Result<Vec<(CustomerId, Timestamp)>, StoreError> {
+        let rows = self.due(keys::LANES, now.as_millisecond(), limit).await?;
+        let lane = |row: &Item| {
+            let at = Timestamp::from_millisecond(due_at(row)?).ok()?;
+            Some((keys::customer_of(row)?, at))
+        };
+        Ok(rows.iter().filter_map(lane).collect())
+    }
+
+    /// Keys of a shard that are due by `by`, longest due first, at most `limit`.
+    async fn due(&self, shard: &str, by: i64, limit: u16) -> Result<Vec<Item>, StoreError> {
+        let request = self
+            .table
+            .query()
+            .index_name("due")
+            .key_condition_expression("due_shard = :shard AND due_at <= :by")
+            .expression_attribute_values(":shard", text(shard))
+            .expression_attribute_values(":by", number(by))
+            .limit(i32::from(limit));
+        let answer = request.send().await.map_err(failed("Query"))?;
+        Ok(answer.items.unwrap_or_default())
+    }
+
+    /// One write where the new mark is the earliest, two where an earlier one stands.
+    pub(super) async fn mark(
+        &self,
+        customer: &CustomerId,
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
+        let earliest = Change {
+            set: "SET due_shard = :lanes, later_at = if_not_exists(due_at, :at), due_at = :at",
+            when: Some("attribute_not_exists(due_at) OR due_at > :at"),
+            names: &[],
+            values: vec![(":lanes", text(keys::LANES)), (":at", millis(at))],
+        };
+        let later = Change {
+            set: "SET due_shard = :lanes, due_at = if_not_exists(due_at, :at), later_at = :at",
+            when: Some("attribute_not_exists(due_at) OR later_at = due_at OR later_at > :at"),
+            names: &[],
+            values: vec![(":lanes", text(keys::LANES)), (":at", millis(at))],
+        };
+        match self.table.update(keys::lane(customer), earliest).await? {
+            Done::No(Some(row)) if due_at(&row) != Some(at.as_millisecond()) => self
+                .table
+                .update(keys::lane(customer), later)
+                .await
+                .map(|_| ()),
+            _ => Ok(()),
+        }
+    }
+
+    pub(super) async fn advance(
+        &self,
+        customer: &CustomerId,
+        seen: Timestamp,
+        next: Option<Timestamp>,
+    ) -> Result<(), StoreError> {
+        let seen = seen.as_millisecond();
+        let next = next.map(Timestamp::as_millisecond);
+        let mut later = seen;
+        for _ in 0..ATTEMPTS {
+            let change = move_mark(seen, later, next);
+            match self.table.update(keys::lane(customer), change).await? {
+                Done::No(Some(row)) if due_at(&row) == Some(seen) => {
+                    later = moment(&row, "later_at").unwrap_or(seen);
+                }
+                _ => return Ok(()),
+            }
+        }
+        Err(StoreError::new("too many mark this lane at once"))
+    }
+}
+
+/// From `seen` to the earlier of `next` and the remembered `later`, if that is later at all.
+fn move_mark(seen: i64, later: i64, next: Option<i64>) -> Change<'static> {
+    let mut marks: Vec<_> = next
+        .into_iter()
+        .chain(Some(later).filter(|at| *at > seen))
+        .collect();
+    marks.sort_unstable();
+    let mut values = vec![(":seen", number(seen)), (":later", number(later))];
+    let set = match (marks.first(), marks.last()) {
+        (Some(first), Some(last)) => {
+            values.extend([(":first", number(first)), (":last", number(last))]);
+            "SET due_at = :first, later_at = :last"
+        }
+        _ => "REMOVE due_at, due_shard, later_at",
+    };
+    Change {
+        set,
+        when: Some("due_at = :seen AND later_at = :later"),
+        names: &[],
+        values,
+    }
+}
+
+fn due_at(row: &Item) -> Option<i64> {
+    moment(row, "due_at")
+}
+
+fn moment(row: &Item, name: &str) -> Option<i64> {
+    row.get(name)?.as_n().ok()?.parse().ok()
+}

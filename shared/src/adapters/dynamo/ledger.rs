@@ -1,0 +1,411 @@
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::types::AttributeValue;
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+use ulid::Ulid;
+
+use super::keys;
+use super::table::{Change, Done, Item, Table, millis, number, read, row, text, value};
+use crate::adapters::sdk_error::failed;
+use crate::domain::ids::{CustomerId, LeadId};
+use crate::domain::lead::{Lead, LeadRecord, LeadState, TimelineEntry};
+use crate::ports::{Claim, LeadFilter, Ledger, Page, Recorded, Settlement, StoreError};
+
+/// The Ledger table: leads, and the lanes they wait in.
+#[derive(Debug, Clone)]
+pub struct DynamoLedger {
+    pub(super) table: Table,
+}
+
+impl DynamoLedger {
+    /// A table by its name.
+    #[must_use]
+    pub fn new(client: Client, table: String) -> Self {
+        Self {
+            table: Table::new(client, table),
+        }
+    }
+}
+
+/// A lead as it is stored.
+#[derive(Serialize, Deserialize)]
+struct LeadRow {
+    lead: Lead,
+    state: LeadState,
+    #[serde(default)]
+    attempts: u32,
+    #[serde(default)]
+    timeline: Vec<TimelineEntry>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    exported_at: Option<Timestamp>,
+    /// For the filter of a listing, in milliseconds.
+    received_at: i64,
+    /// In milliseconds; with `due_shard` only while something is due.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    due_at: Option<i64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    due_shard: Option<String>,
+}
+
+impl From<LeadRow> for LeadRecord {
+    fn from(row: LeadRow) -> Self {
+        let due_at = row.due_at.filter(|at| *at < FOR_A_PERSON);
+        Self {
+            lead: row.lead,
+            state: row.state,
+            due_at: due_at.and_then(|at| Timestamp::from_millisecond(at).ok()),
+            attempts: row.attempts,
+            timeline: row.timeline,
+            exported_at: row.exported_at,
+        }
+    }
+}
+
+/// The due time of leads that wait for a person: 9999-01-01, in milliseconds.
+pub(super) const FOR_A_PERSON: i64 = 253_370_764_800_000;
+
+/// Where a lead in this state stands in the index `due`, if anything is due.
+fn due(
+    customer: &CustomerId,
+    lead: &LeadId,
+    state: &LeadState,
+    at: Option<Timestamp>,
+) -> Option<(String, i64)> {
+    let at = at.map(Timestamp::as_millisecond);
+    match state {
+        LeadState::Received | LeadState::Queued | LeadState::Sending { .. } => {
+            Some((keys::shard_of(lead), at?))
+        }
+        LeadState::Waiting { .. } => Some((keys::lane_shard(customer), at.unwrap_or(FOR_A_PERSON))),
+        LeadState::Delivered { .. }
+        | LeadState::Refused { .. }
+        | LeadState::Quarantined { .. }
+        | LeadState::Erased => None,
+    }
+}
+
+fn record(item: Item) -> Result<Box<LeadRecord>, StoreError> {
+    read::<LeadRow>(item).map(|row| Box::new(row.into()))
+}
+
+/// A line of the timeline, as a list to append.
+fn line(at: Timestamp, state: &LeadState) -> Result<AttributeValue, StoreError> {
+    value(&[TimelineEntry {
+        at,
+        state: state.clone(),
+    }])
+}
+
+/// What [`LeadState::is_claimable`] says, for DynamoDB: a claim's deadline is its `due_at`.
+const CLAIMABLE: &str = "#state.#status IN (:received, :queued) \
+     OR (#state.#status = :waiting AND #state.why <> :import) \
+     OR (#state.#status = :sending AND due_at <= :now)";
+
+/// Waiting, never queued, or stuck.
+const REQUEUEABLE: &str = "#state.#status = :received \
+     OR (#state.#status = :waiting AND #state.why <> :import) \
+     OR (#state.#status IN (:queued, :sending, :waiting) AND due_at <= :now)";
+
+/// The words that both conditions name.
+fn words(now: Timestamp) -> [(&'static str, AttributeValue); 6] {
+    [
+        (":received", text("received")),
+        (":queued", text("queued")),
+        (":waiting", text("waiting")),
+        (":sending", text("sending")),
+        (":import", text("import")),
+        (":now", millis(now)),
+    ]
+}
+
+impl Ledger for DynamoLedger {
+    async fn record(
+        &self,
+        lead: &Lead,
+        state: &LeadState,
+        due_at: Timestamp,
+    ) -> Result<Recorded, StoreError> {
+        let (due_shard, due_at) = due(&lead.customer, &lead.id, state, Some(due_at)).unzip();
+        let content = LeadRow {
+            lead: lead.clone(),
+            state: state.clone(),
+            attempts: 0,
+            timeline: vec![TimelineEntry {
+                at: lead.received_at,
+                state: state.clone(),
+            }],
+            exported_at: None,
+            received_at: lead.received_at.as_millisecond(),
+            due_at,
+            due_shard,
+        };
+        let row = row(keys::lead(&lead.customer, &lead.id), &content)?;
+        match self
+            .table
+            .put_if(row, "attribute_not_exists(pk)", None)
+            .await?
+        {
+            Done::Yes(_) => Ok(Recorded::New),
+            Done::No(item) => Ok(Recorded::Already(record(item.unwrap_or_default())?)),
+        }
+    }
+
+    async fn claim(
+        &self,
+        customer: &CustomerId,
+        lead: &LeadId,
+        owner: &str,
+        until: Timestamp,
+        now: Timestamp,
+    ) -> Result<Claim, StoreError> {
+        let state = LeadState::Sending {
+            owner: owner.to_owned(),
+            until,
+        };
+        let mut values = vec![
+            (":state", value(&state)?),
+            (":until", millis(until)),
+            (":shard", text(keys::shard_of(lead))),
+            (":one", number(1)),
+        ];
+        values.extend(words(now));
+        let change = Change {
+            set: "SET #state = :state, due_at = :until, due_shard = :shard ADD attempts :one",
+            when: Some(CLAIMABLE),
+            names: &["state", "status"],
+            values,
+        };
+        match self
+            .table
+            .update(keys::lead(customer, lead), change)
+            .await?
+        {
+            Done::Yes(item) => Ok(Claim::Taken(record(item)?)),
+            Done::No(None) => Ok(Claim::Missing),
+            Done::No(Some(mut item)) => match state_of(&mut item)? {
+                LeadState::Sending { until, .. } => Ok(Claim::Held { until }),
+                state => Ok(Claim::Settled(state)),
+            },
+        }
+    }
+
+    /// The answer to a request that was repeated because the first answer was lost finds the lead settled as
+    /// asked, and says so.
+    async fn settle(
+        &self,
+        customer: &CustomerId,
+        lead: &LeadId,
+        owner: &str,
+        settlement: &Settlement,
+    ) -> Result<bool, StoreError> {
+        let Settlement { state, at, .. } = settlement;
+        let mut values = vec![
+            (":state", value(state)?),
+            (":line", line(*at, state)?),
+            (":none", AttributeValue::L(Vec::new())),
+            (":sending", text("sending")),
+            (":owner", text(owner)),
+        ];
+        let mut set =
+            "SET #state = :state, timeline = list_append(if_not_exists(timeline, :none), :line)"
+                .to_owned();
+        let mut remove = Vec::new();
+        match due(customer, lead, state, settlement.due_at) {
+            Some((shard, due_at)) => {
+                set.push_str(", due_shard = :shard, due_at = :due");
+                values.extend([(":shard", text(shard)), (":due", number(due_at))]);
+            }
+            None => remove.extend(["due_shard", "due_at"]),
+        }
+        match settlement.expires_at {
+            Some(second) => {
+                set.push_str(", expires_at = :expires");
+                values.push((":expires", number(second)));
+            }
+            None => remove.push("expires_at"),
+        }
+        if !remove.is_empty() {
+            set.push_str(&format!(" REMOVE {}", remove.join(", ")));
+        }
+        let change = Change {
+            set: &set,
+            when: Some("#state.#status = :sending AND #state.#owner = :owner"),
+            names: &["state", "status", "owner"],
+            values,
+        };
+        match self
+            .table
+            .update(keys::lead(customer, lead), change)
+            .await?
+        {
+            Done::Yes(_) => Ok(true),
+            Done::No(None) => Ok(false),
+            Done::No(Some(item)) => {
+                let record = record(item)?;
+                let last = record.timeline.last();
+                Ok(last.is_some_and(|line| line.at == *at && line.state == *state))
+            }
+        }
+    }
+
+    async fn requeue(
+        &self,
+        customer: &CustomerId,
+        lead: &LeadId,
+        at: Timestamp,
+        due_at: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let mut values = vec![
+            (":state", value(&LeadState::Queued)?),
+            (":line", line(at, &LeadState::Queued)?),
+            (":none", AttributeValue::L(Vec::new())),
+            (":due", millis(due_at)),
+            (":shard", text(keys::shard_of(lead))),
+        ];
+        values.extend(words(at));
+        let change = Change {
+            set: "SET #state = :state, due_at = :due, due_shard = :shard, \
+                  timeline = list_append(if_not_exists(timeline, :none), :line)",
+            when: Some(REQUEUEABLE),
+            names: &["state", "status"],
+            values,
+        };
+        let done = self
+            .table
+            .update(keys::lead(customer, lead), change)
+            .await?;
+        Ok(matches!(done, Done::Yes(_)))
+    }
+
+    async fn lead(
+        &self,
+        customer: &CustomerId,
+        lead: &LeadId,
+    ) -> Result<Option<LeadRecord>, StoreError> {
+        let item = self.table.get(keys::lead(customer, lead)).await?;
+        let row: Option<LeadRow> = item.map(read).transpose()?;
+        Ok(row.map(LeadRecord::from))
+    }
+
+    async fn owner_of(&self, lead: &LeadId) -> Result<Option<CustomerId>, StoreError> {
+        let request = self
+            .table
+            .query()
+            .index_name("by_lead")
+            .key_condition_expression("sk = :lead")
+            .expression_attribute_values(":lead", text(lead.as_str()))
+            .limit(1);
+        let answer = request.send().await.map_err(failed("Query"))?;
+        Ok(answer.items().first().and_then(keys::customer_of))
+    }
+
+    async fn leads(
+        &self,
+        customer: &CustomerId,
+        filter: &LeadFilter,
+        cursor: Option<&str>,
+        limit: u16,
+    ) -> Result<Page<LeadRecord>, StoreError> {
+        let nothing = Page {
+            items: Vec::new(),
+            next: None,
+        };
+        let oldest = oldest_id(filter.since);
+        let Ok(before) = cursor.map(str::parse::<LeadId>).transpose() else {
+            return Ok(nothing); // nobody gave this cursor out
+        };
+        if before.as_ref().is_some_and(|before| *before <= oldest) {
+            return Ok(nothing);
+        }
+        let mut request = self
+            .table
+            .query()
+            .key_condition_expression("pk = :pk AND sk BETWEEN :oldest AND :newest")
+            .expression_attribute_values(":pk", text(keys::of_customer(customer)))
+            .expression_attribute_values(":oldest", text(oldest.as_str()))
+            .expression_attribute_values(":newest", text("lead_~"))
+            .set_exclusive_start_key(before.map(|before| keys::lead(customer, &before).into_item()))
+            .scan_index_forward(false)
+            .limit(i32::from(limit));
+        let mut fits = Vec::new();
+        if let Some(status) = &filter.status {
+            fits.push("#state.#status = :status");
+            request = request
+                .expression_attribute_names("#state", "state")
+                .expression_attribute_names("#status", "status")
+                .expression_attribute_values(":status", text(status));
+        }
+        if let Some(since) = filter.since {
+            fits.push("received_at >= :since");
+            request = request.expression_attribute_values(":since", millis(since));
+        }
+        let fits = (!fits.is_empty()).then(|| fits.join(" AND "));
+        let answer = request.set_filter_expression(fits).send().await;
+        let answer = answer.map_err(failed("Query"))?;
+        let items = answer.items.unwrap_or_default().into_iter();
+        Ok(Page {
+            items: items
+                .map(|item| Ok(*record(item)?))
+                .collect::<Result<_, StoreError>>()?,
+            next: answer
+                .last_evaluated_key
+                .as_ref()
+                .and_then(keys::lead_of)
+                .map(String::from),
+        })
+    }
+
+    async fn overdue(
+        &self,
+        now: Timestamp,
+        limit: u16,
+    ) -> Result<Vec<(CustomerId, LeadId)>, StoreError> {
+        self.overdue_leads(now, limit).await
+    }
+
+    async fn waiting(
+        &self,
+        customer: &CustomerId,
+        limit: u16,
+    ) -> Result<Vec<(LeadId, Option<Timestamp>)>, StoreError> {
+        self.waiting_leads(customer, limit).await
+    }
+
+    async fn due_lanes(
+        &self,
+        now: Timestamp,
+        limit: u16,
+    ) -> Result<Vec<(CustomerId, Timestamp)>, StoreError> {
+        self.marked_lanes(now, limit).await
+    }
+
+    async fn mark_lane(&self, customer: &CustomerId, at: Timestamp) -> Result<(), StoreError> {
+        self.mark(customer, at).await
+    }
+
+    async fn advance_lane(
+        &self,
+        customer: &CustomerId,
+        seen: Timestamp,
+        next: Option<Timestamp>,
+    ) -> Result<(), StoreError> {
+        self.advance(customer, seen, next).await
+    }
+}
+
+/// The state alone, as a row whose lead was erased has no more than that.
+fn state_of(item: &mut Item) -> Result<LeadState, StoreError> {
+    let state = item.remove("state").unwrap_or(AttributeValue::Null(true));
+    serde_dynamo::from_attribute_value(state)
+        .map_err(|_| StoreError::new("a lead's state cannot be read"))
+}
+
+/// No lead received at or after `since` has an id below this one. Ids carry the time, rounded down.
+fn oldest_id(since: Option<Timestamp>) -> LeadId {
+    const ROUNDED_BY: SignedDuration = SignedDuration::from_hours(1);
+    let since = since.and_then(|since| since.checked_sub(ROUNDED_BY).ok());
+    let millis = since.map_or(0, |since| {
+        u64::try_from(since.as_millisecond()).unwrap_or(0)
+    });
+    LeadId::new(Ulid::from_parts(millis, 0))
+}

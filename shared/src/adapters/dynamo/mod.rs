@@ -1,0 +1,19 @@
+//! The two tables. The Directory holds customers, forms, connections, handshakes, links and budgets; the Ledger
+//! holds leads and lanes.
+//!
+//! A row is a domain type as serde writes it, its keys, and beside them what conditions and indexes compare:
+//! moments as milliseconds. Attributes that a row's reader does not know are left alone, so that functions of two
+//! versions work on one table.
+
+mod budget;
+mod connections;
+mod directory;
+mod handshakes;
+mod keys;
+mod lanes;
+mod ledger;
+mod links;
+mod table;
+
+pub use directory::DynamoDirectory;
+pub use ledger::DynamoLedger;

@@ -1,0 +1,173 @@
+//! A table, and the few requests the adapters make.
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::operation::put_item::PutItemError;
+use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
+use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
+use aws_sdk_dynamodb::types::{
+    AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure as OnFailure,
+};
+use jiff::Timestamp;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::keys::Key;
+use crate::adapters::sdk_error::{Unreadable, failed};
+use crate::ports::StoreError;
+
+pub(super) type Item = HashMap<String, AttributeValue>;
+
+#[derive(Debug, Clone)]
+pub(super) struct Table {
+    client: Client,
+    name: String,
+}
+
+/// A change of one row.
+pub(super) struct Change<'a> {
+    /// The update expression.
+    pub(super) set: &'a str,
+    /// The condition expression; none where the change is always right.
+    pub(super) when: Option<&'a str>,
+    /// Names both use that DynamoDB reserves, as `#name`.
+    pub(super) names: &'a [&'static str],
+    /// Values both use.
+    pub(super) values: Vec<(&'static str, AttributeValue)>,
+}
+
+/// What came of a conditional request.
+pub(super) enum Done {
+    /// It was done; the row after a change.
+    Yes(Item),
+    /// The condition did not hold; the row as it is, if there is one.
+    No(Option<Item>),
+}
+
+impl Table {
+    pub(super) fn new(client: Client, name: String) -> Self {
+        Self { client, name }
+    }
+
+    /// One row, read consistently.
+    pub(super) async fn get(&self, key: Key) -> Result<Option<Item>, StoreError> {
+        let request = self.client.get_item().table_name(&self.name);
+        let request = request.set_key(Some(key.into_item())).consistent_read(true);
+        let answer = request.send().await.map_err(failed("GetItem"))?;
+        Ok(answer.item)
+    }
+
+    /// Makes or replaces a row.
+    pub(super) async fn put(&self, row: Item) -> Result<(), StoreError> {
+        let request = self.client.put_item().table_name(&self.name);
+        let answer = request.set_item(Some(row)).send().await;
+        answer.map(|_| ()).map_err(failed("PutItem"))
+    }
+
+    /// Makes or replaces a row, if the row as it is allows it.
+    pub(super) async fn put_if(
+        &self,
+        row: Item,
+        when: &str,
+        values: Option<Item>,
+    ) -> Result<Done, StoreError> {
+        let request = self.client.put_item().table_name(&self.name);
+        let request = request
+            .condition_expression(when)
+            .set_expression_attribute_values(values)
+            .return_values_on_condition_check_failure(OnFailure::AllOld)
+            .set_item(Some(row));
+        match request.send().await {
+            Ok(_) => Ok(Done::Yes(Item::new())),
+            Err(error) => match error.as_service_error() {
+                Some(PutItemError::ConditionalCheckFailedException(loser)) => {
+                    Ok(Done::No(loser.item.clone()))
+                }
+                _ => Err(failed("PutItem")(error)),
+            },
+        }
+    }
+
+    pub(super) async fn update(&self, key: Key, change: Change<'_>) -> Result<Done, StoreError> {
+        let mut request = self
+            .client
+            .update_item()
+            .table_name(&self.name)
+            .set_key(Some(key.into_item()))
+            .update_expression(change.set)
+            .set_condition_expression(change.when.map(str::to_owned))
+            .return_values(ReturnValue::AllNew)
+            .return_values_on_condition_check_failure(OnFailure::AllOld);
+        for name in change.names {
+            request = request.expression_attribute_names(format!("#{name}"), *name);
+        }
+        for (name, value) in change.values {
+            request = request.expression_attribute_values(name, value);
+        }
+        match request.send().await {
+            Ok(answer) => Ok(Done::Yes(answer.attributes.unwrap_or_default())),
+            Err(error) => match error.as_service_error() {
+                Some(UpdateItemError::ConditionalCheckFailedException(loser)) => {
+                    Ok(Done::No(loser.item.clone()))
+                }
+                _ => Err(failed("UpdateItem")(error)),
+            },
+        }
+    }
+
+    /// Removes a row and gives it to the caller.
+    pub(super) async fn take(&self, key: Key) -> Result<Option<Item>, StoreError> {
+        let request = self.client.delete_item().table_name(&self.name);
+        let request = request
+            .set_key(Some(key.into_item()))
+            .return_values(ReturnValue::AllOld);
+        let answer = request.send().await.map_err(failed("DeleteItem"))?;
+        Ok(answer.attributes)
+    }
+
+    pub(super) fn query(&self) -> QueryFluentBuilder {
+        self.client.query().table_name(&self.name)
+    }
+}
+
+/// A row under its key.
+pub(super) fn row(key: Key, content: &impl Serialize) -> Result<Item, StoreError> {
+    let mut item: Item = serde_dynamo::to_item(content).map_err(StoreError::new)?;
+    item.extend(key.into_item());
+    Ok(item)
+}
+
+/// What a row says.
+pub(super) fn read<T: DeserializeOwned>(item: Item) -> Result<T, StoreError> {
+    let key = |name| item.get(name).and_then(|value| value.as_s().ok()).cloned();
+    let name = format!(
+        "{} {}",
+        key("pk").unwrap_or_default(),
+        key("sk").unwrap_or_default()
+    );
+    serde_dynamo::from_item(item).map_err(|_| StoreError::new(Unreadable(name)))
+}
+
+/// A value as serde writes it.
+pub(super) fn value(content: &impl Serialize) -> Result<AttributeValue, StoreError> {
+    serde_dynamo::to_attribute_value(content).map_err(StoreError::new)
+}
+
+pub(super) fn text(text: impl Into<String>) -> AttributeValue {
+    AttributeValue::S(text.into())
+}
+
+pub(super) fn number(number: impl ToString) -> AttributeValue {
+    AttributeValue::N(number.to_string())
+}
+
+/// A moment, as conditions and indexes compare it.
+pub(super) fn millis(moment: Timestamp) -> AttributeValue {
+    number(moment.as_millisecond())
+}
+
+/// When DynamoDB may remove a row that ends at `moment`: the first whole second after it.
+pub(super) fn ttl(moment: Timestamp) -> i64 {
+    moment.as_second() + 1
+}

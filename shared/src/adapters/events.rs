@@ -1,0 +1,44 @@
+use aws_sdk_eventbridge::Client;
+use aws_sdk_eventbridge::types::PutEventsRequestEntry;
+
+use super::sdk_error::{AwsError, failed};
+use crate::ports::{Event, Events, StoreError};
+
+/// The source every event of ours names.
+const SOURCE: &str = "leadfeed";
+
+/// An EventBridge bus.
+#[derive(Debug, Clone)]
+pub struct EventBridge {
+    client: Client,
+    bus: String,
+}
+
+impl EventBridge {
+    /// A bus by its name.
+    #[must_use]
+    pub fn new(client: Client, bus: String) -> Self {
+        Self { client, bus }
+    }
+}
+
+impl Events for EventBridge {
+    async fn publish(&self, event: &Event) -> Result<(), StoreError> {
+        let entry = PutEventsRequestEntry::builder()
+            .event_bus_name(&self.bus)
+            .source(SOURCE)
+            .detail_type(event.kind())
+            .detail(serde_json::to_string(event).map_err(StoreError::new)?)
+            .build();
+        let answer = self.client.put_events().entries(entry).send().await;
+        let answer = answer.map_err(failed("PutEvents"))?;
+        match answer.entries().iter().find(|e| e.error_code().is_some()) {
+            None => Ok(()),
+            Some(entry) => Err(StoreError::new(AwsError::Refused {
+                operation: "PutEvents",
+                code: entry.error_code().unwrap_or_default().to_owned(),
+                message: entry.error_message().unwrap_or_default().to_owned(),
+            })),
+        }
+    }
+}

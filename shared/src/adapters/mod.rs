@@ -1,0 +1,33 @@
+//! The ports kept with DynamoDB, SQS, Secrets Manager and EventBridge, and what the environment configures.
+//!
+//! Adapters translate and decide nothing. A port that promises one atomic step is one conditional request here.
+
+#[cfg(feature = "aws")]
+mod aws;
+#[cfg(feature = "aws")]
+mod clock;
+#[cfg(feature = "aws")]
+pub mod config;
+#[cfg(feature = "aws")]
+mod dynamo;
+#[cfg(feature = "aws")]
+mod events;
+#[cfg(feature = "aws")]
+mod sdk_error;
+#[cfg(feature = "aws")]
+mod secrets;
+#[cfg(feature = "aws")]
+mod sqs;
+
+#[cfg(feature = "aws")]
+pub use aws::Aws;
+#[cfg(feature = "aws")]
+pub use clock::{OsDice, SystemClock};
+#[cfg(feature = "aws")]
+pub use dynamo::{DynamoDirectory, DynamoLedger};
+#[cfg(feature = "aws")]
+pub use events::EventBridge;
+#[cfg(feature = "aws")]
+pub use secrets::{SecretsApps, SecretsVault};
+#[cfg(feature = "aws")]
+pub use sqs::SqsQueue;

@@ -1,0 +1,339 @@
+//! Secrets Manager: tokens of connections, ids and secrets of applications, and the stack's own keys.
+//!
+//! A token pair is one version of the connection's secret, and the version's id follows from customer and
+//! generation. Secrets Manager takes a version id once, so two pairs of one generation cannot both be stored.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use aws_sdk_secretsmanager::Client;
+use aws_sdk_secretsmanager::operation::create_secret::CreateSecretError;
+use jiff::Timestamp;
+use secrecy::{ExposeSecret as _, SecretString};
+use serde::{Deserialize, Serialize};
+
+use super::dynamo::DynamoDirectory;
+use super::sdk_error::{Unreadable, failed};
+use crate::domain::budget::Limits;
+use crate::domain::ids::{AppId, CustomerId};
+use crate::domain::keys::fingerprint;
+use crate::domain::token::{StoredTokens, Tokens};
+use crate::ports::{AppCredentials, Apps, Kept, StoreError, Vault};
+
+/// The secrets of one stack: those whose names begin with its prefix.
+#[derive(Debug, Clone)]
+pub(super) struct Secrets {
+    client: Client,
+    prefix: String,
+}
+
+/// What came of making a secret.
+enum Created {
+    New,
+    /// There is one of this name, or one was deleted a moment ago.
+    Taken,
+}
+
+/// What came of adding a version to a secret.
+enum Put {
+    Done,
+    /// Another value has this version id.
+    VersionTaken,
+    /// There is no such secret.
+    NoSecret,
+}
+
+impl Secrets {
+    pub(super) fn new(client: Client, prefix: String) -> Self {
+        Self { client, prefix }
+    }
+
+    /// A secret's newest value. One without a value, or on its way out, is as good as none.
+    pub(super) async fn read(&self, name: &str) -> Result<Option<SecretString>, StoreError> {
+        let request = self.client.get_secret_value().secret_id(self.id(name));
+        match request.send().await {
+            Ok(answer) => Ok(answer.secret_string.map(SecretString::from)),
+            Err(error) => match error.as_service_error() {
+                Some(refusal)
+                    if refusal.is_resource_not_found_exception()
+                        || refusal.is_invalid_request_exception() =>
+                {
+                    Ok(None)
+                }
+                _ => Err(failed("GetSecretValue")(error)),
+            },
+        }
+    }
+
+    async fn create(
+        &self,
+        name: &str,
+        version: Option<&str>,
+        value: &str,
+    ) -> Result<Created, StoreError> {
+        let request = self
+            .client
+            .create_secret()
+            .name(self.id(name))
+            .secret_string(value);
+        let request = request.set_client_request_token(version.map(str::to_owned));
+        match request.send().await {
+            Ok(_) => Ok(Created::New),
+            Err(error) => match error.as_service_error() {
+                Some(
+                    CreateSecretError::ResourceExistsException(_)
+                    | CreateSecretError::InvalidRequestException(_),
+                ) => Ok(Created::Taken),
+                _ => Err(failed("CreateSecret")(error)),
+            },
+        }
+    }
+
+    async fn put(&self, name: &str, version: Option<&str>, value: &str) -> Result<Put, StoreError> {
+        let request = self
+            .client
+            .put_secret_value()
+            .secret_id(self.id(name))
+            .secret_string(value);
+        let request = request.set_client_request_token(version.map(str::to_owned));
+        match request.send().await {
+            Ok(_) => Ok(Put::Done),
+            Err(error) => match error.as_service_error() {
+                Some(refusal) if refusal.is_resource_exists_exception() => Ok(Put::VersionTaken),
+                Some(refusal) if refusal.is_resource_not_found_exception() => Ok(Put::NoSecret),
+                _ => Err(failed("PutSecretValue")(error)),
+            },
+        }
+    }
+
+    fn id(&self, name: &str) -> String {
+        format!("{}/{name}", self.prefix)
+    }
+}
+
+/// Tokens of connections.
+#[derive(Debug, Clone)]
+pub struct SecretsVault(Secrets);
+
+/// A pair as it is stored.
+#[derive(Serialize, Deserialize)]
+struct StoredPair {
+    generation: u64,
+    access_token: String,
+    refresh_token: String,
+    expires_at: Timestamp,
+    scope: String,
+}
+
+/// How often a write is begun anew because the secret came or went meanwhile.
+const ATTEMPTS: u32 = 4;
+
+impl SecretsVault {
+    pub(super) fn new(secrets: Secrets) -> Self {
+        Self(secrets)
+    }
+}
+
+impl Vault for SecretsVault {
+    async fn tokens(&self, customer: &CustomerId) -> Result<Option<StoredTokens>, StoreError> {
+        let name = connection(customer);
+        let Some(value) = self.0.read(&name).await? else {
+            return Ok(None);
+        };
+        let pair: StoredPair = serde_json::from_str(value.expose_secret())
+            .map_err(|_| StoreError::new(Unreadable(name)))?;
+        Ok(Some(pair.into()))
+    }
+
+    /// Never puts an older generation over a newer one. Two racing writers of different generations would need
+    /// two leases at once; two of the same are told apart by the version id.
+    async fn keep(&self, customer: &CustomerId, tokens: &StoredTokens) -> Result<Kept, StoreError> {
+        let name = connection(customer);
+        let version = fingerprint(&format!("{name}:{}", tokens.generation));
+        let value = serde_json::to_string(&StoredPair::from(tokens)).map_err(StoreError::new)?;
+        for attempt in 0..ATTEMPTS {
+            match self.tokens(customer).await? {
+                Some(stored) if stored.generation == tokens.generation => {
+                    return Ok(if same(&stored.tokens, &tokens.tokens) {
+                        Kept::Stored
+                    } else {
+                        Kept::Superseded
+                    });
+                }
+                Some(stored) if stored.generation > tokens.generation => {
+                    return Ok(Kept::Superseded);
+                }
+                Some(_) => match self.0.put(&name, Some(&version), &value).await? {
+                    Put::Done => return Ok(Kept::Stored),
+                    Put::VersionTaken => return Ok(Kept::Superseded),
+                    Put::NoSecret => {}
+                },
+                None => match self.0.create(&name, Some(&version), &value).await? {
+                    Created::New => return Ok(Kept::Stored),
+                    Created::Taken => {}
+                },
+            }
+            tokio::time::sleep(Duration::from_millis(200) * (attempt + 1)).await;
+        }
+        Err(StoreError::new(format!("{name} is being made or deleted")))
+    }
+
+    async fn forget(&self, customer: &CustomerId) -> Result<(), StoreError> {
+        let id = self.0.id(&connection(customer));
+        let request = self.0.client.delete_secret().secret_id(id);
+        match request.force_delete_without_recovery(true).send().await {
+            Ok(_) => Ok(()),
+            Err(error) => match error.as_service_error() {
+                Some(refusal) if refusal.is_resource_not_found_exception() => Ok(()),
+                _ => Err(failed("DeleteSecret")(error)),
+            },
+        }
+    }
+}
+
+fn connection(customer: &CustomerId) -> String {
+    format!("connection/{customer}")
+}
+
+fn same(a: &Tokens, b: &Tokens) -> bool {
+    a.access.expose_secret() == b.access.expose_secret()
+        && a.refresh.expose_secret() == b.refresh.expose_secret()
+}
+
+impl From<StoredPair> for StoredTokens {
+    fn from(pair: StoredPair) -> Self {
+        Self {
+            generation: pair.generation,
+            tokens: Tokens {
+                access: pair.access_token.into(),
+                refresh: pair.refresh_token.into(),
+                expires_at: pair.expires_at,
+                scope: pair.scope,
+            },
+        }
+    }
+}
+
+impl From<&StoredTokens> for StoredPair {
+    fn from(stored: &StoredTokens) -> Self {
+        let StoredTokens { generation, tokens } = stored;
+        Self {
+            generation: *generation,
+            access_token: tokens.access.expose_secret().to_owned(),
+            refresh_token: tokens.refresh.expose_secret().to_owned(),
+            expires_at: tokens.expires_at,
+            scope: tokens.scope.clone(),
+        }
+    }
+}
+
+/// Applications: ids and secrets here, limits in the directory. An id and secret once read are remembered for
+/// the life of the process.
+#[derive(Debug, Clone)]
+pub struct SecretsApps {
+    secrets: Secrets,
+    directory: DynamoDirectory,
+    known: Arc<Mutex<HashMap<AppId, AppCredentials>>>,
+}
+
+/// An application's secret as the operator stores it.
+#[derive(Serialize, Deserialize)]
+struct StoredApp {
+    client_id: String,
+    client_secret: String,
+}
+
+impl SecretsApps {
+    pub(super) fn new(secrets: Secrets, directory: DynamoDirectory) -> Self {
+        Self {
+            secrets,
+            directory,
+            known: Arc::default(),
+        }
+    }
+
+    fn with_known<T>(&self, look: impl FnOnce(&mut HashMap<AppId, AppCredentials>) -> T) -> T {
+        look(&mut self.known.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Apps for SecretsApps {
+    async fn credentials(
+        &self,
+        app: &AppId,
+        anew: bool,
+    ) -> Result<Option<AppCredentials>, StoreError> {
+        if let Some(known) = self
+            .with_known(|known| known.get(app).cloned())
+            .filter(|_| !anew)
+        {
+            return Ok(Some(known));
+        }
+        let name = app_secret(app);
+        let Some(value) = self.secrets.read(&name).await? else {
+            return Ok(None);
+        };
+        let stored: StoredApp = serde_json::from_str(value.expose_secret())
+            .map_err(|_| StoreError::new(Unreadable(name)))?;
+        let credentials = AppCredentials {
+            client_id: stored.client_id,
+            client_secret: stored.client_secret.into(),
+        };
+        self.with_known(|known| known.insert(app.clone(), credentials.clone()));
+        Ok(Some(credentials))
+    }
+
+    async fn limits(&self, app: &AppId) -> Result<Limits, StoreError> {
+        Ok(self.directory.limits(app).await?.unwrap_or_default())
+    }
+
+    async fn put(
+        &self,
+        app: &AppId,
+        credentials: &AppCredentials,
+        limits: Limits,
+    ) -> Result<(), StoreError> {
+        self.directory.put_limits(app, limits).await?;
+        let name = app_secret(app);
+        let value = serde_json::to_string(&StoredApp {
+            client_id: credentials.client_id.clone(),
+            client_secret: credentials.client_secret.expose_secret().to_owned(),
+        });
+        let value = value.map_err(StoreError::new)?;
+        if let Put::NoSecret = self.secrets.put(&name, None, &value).await?
+            && let Created::Taken = self.secrets.create(&name, None, &value).await?
+        {
+            return Err(StoreError::new(format!("{name} is being made or deleted")));
+        }
+        self.with_known(|known| known.remove(app));
+        Ok(())
+    }
+
+    async fn is_set(&self, app: &AppId) -> Result<bool, StoreError> {
+        let id = self.secrets.id(&app_secret(app));
+        match self
+            .secrets
+            .client
+            .describe_secret()
+            .secret_id(id)
+            .send()
+            .await
+        {
+            Ok(secret) => Ok(secret.version_ids_to_stages().is_some_and(|versions| {
+                versions
+                    .values()
+                    .flatten()
+                    .any(|stage| stage == "AWSCURRENT")
+            })),
+            Err(error) => match error.as_service_error() {
+                Some(refusal) if refusal.is_resource_not_found_exception() => Ok(false),
+                _ => Err(failed("DescribeSecret")(error)),
+            },
+        }
+    }
+}
+
+fn app_secret(app: &AppId) -> String {
+    format!("app/{app}")
+}

@@ -1,0 +1,143 @@
+use aws_sdk_sqs::Client;
+use aws_sdk_sqs::types::{QueueAttributeName, SendMessageBatchRequestEntry};
+
+use super::sdk_error::{AwsError, failed};
+use crate::domain::task::Task;
+use crate::ports::{Queue, QueueError, StoreError};
+
+/// Messages in one request.
+const BATCH: usize = 10;
+/// Bytes of one request, well below what SQS takes. A longer message goes alone.
+const BATCH_BYTES: usize = 256 * 1024;
+
+/// A standard queue. The message group is the customer, by which SQS is fair between them.
+#[derive(Debug, Clone)]
+pub struct SqsQueue {
+    client: Client,
+    url: String,
+}
+
+impl SqsQueue {
+    /// A queue by its URL.
+    #[must_use]
+    pub fn new(client: Client, url: String) -> Self {
+        Self { client, url }
+    }
+
+    /// Sends one batch; adds what was not taken to `failed`.
+    async fn send_batch(&self, batch: &[Message<'_>], failed: &mut QueueError) {
+        let entries = batch.iter().map(Message::entry).collect();
+        let request = self.client.send_message_batch().queue_url(&self.url);
+        match request.set_entries(Some(entries)).send().await {
+            Ok(answer) => failed.failed.extend(
+                answer
+                    .failed()
+                    .iter()
+                    .filter_map(|entry| entry.id().parse::<usize>().ok()),
+            ),
+            Err(error) => {
+                failed
+                    .failed
+                    .extend(batch.iter().map(|message| message.place));
+                let error = AwsError::new("SendMessageBatch", error);
+                failed.source.get_or_insert(error.into());
+            }
+        }
+    }
+}
+
+/// A task and its place among those given.
+struct Message<'a> {
+    place: usize,
+    task: &'a Task,
+    body: String,
+}
+
+impl Message<'_> {
+    fn entry(&self) -> SendMessageBatchRequestEntry {
+        SendMessageBatchRequestEntry::builder()
+            .id(self.place.to_string())
+            .message_group_id(self.task.customer().as_str())
+            .message_body(&self.body)
+            .build()
+            .expect("id and body are given")
+    }
+}
+
+/// How many of the first messages fit into one request; at least one.
+fn fitting(messages: &[Message<'_>]) -> usize {
+    let mut bytes = 0;
+    let fits = |message: &&Message<'_>| {
+        bytes += message.body.len();
+        bytes <= BATCH_BYTES
+    };
+    let count = messages.iter().take(BATCH).take_while(fits).count();
+    count.max(1).min(messages.len())
+}
+
+impl Queue for SqsQueue {
+    async fn send(&self, tasks: &[Task]) -> Result<(), QueueError> {
+        let messages: Vec<_> = tasks
+            .iter()
+            .enumerate()
+            .map(|(place, task)| Message {
+                place,
+                task,
+                body: serde_json::to_string(task).expect("a task is plain data"),
+            })
+            .collect();
+        let mut error = QueueError {
+            failed: Vec::new(),
+            source: None,
+        };
+        let mut rest = messages.as_slice();
+        while !rest.is_empty() {
+            let (batch, later) = rest.split_at(fitting(rest));
+            self.send_batch(batch, &mut error).await;
+            rest = later;
+        }
+        if error.failed.is_empty() {
+            Ok(())
+        } else {
+            Err(error)
+        }
+    }
+
+    async fn depth(&self) -> Result<u64, StoreError> {
+        let name = QueueAttributeName::ApproximateNumberOfMessages;
+        let request = self.client.get_queue_attributes().queue_url(&self.url);
+        let answer = request.attribute_names(name.clone()).send().await;
+        let answer = answer.map_err(failed("GetQueueAttributes"))?;
+        let depth = answer.attributes().and_then(|all| all.get(&name));
+        depth
+            .and_then(|depth| depth.parse().ok())
+            .ok_or_else(|| StoreError::new("GetQueueAttributes: no number of messages"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_holds_ten_messages_at_most_and_a_long_one_goes_alone() {
+        let task = Task::Released {
+            customer: "engines".parse().unwrap(),
+            lead: "lead_01ARZ3NDEKTSV4RRFFQ69G5FAV".parse().unwrap(),
+        };
+        let message = |length| Message {
+            place: 0,
+            task: &task,
+            body: "x".repeat(length),
+        };
+
+        let many: Vec<_> = (0..25).map(|_| message(100)).collect();
+        let long = [message(300_000), message(100)];
+        let half = [message(200_000), message(50_000), message(50_000)];
+
+        assert_eq!(fitting(&many), 10);
+        assert_eq!(fitting(&many[20..]), 5);
+        assert_eq!(fitting(&long), 1);
+        assert_eq!(fitting(&half), 2);
+    }
+}
