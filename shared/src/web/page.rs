@@ -1,17 +1,32 @@
+use std::sync::LazyLock;
+
 use askama::Template;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use lambda_http::http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, LOCATION, REFERRER_POLICY,
     X_CONTENT_TYPE_OPTIONS,
 };
 use lambda_http::http::{HeaderValue, StatusCode};
 use lambda_http::{Body, Response};
+use sha2::{Digest as _, Sha256};
 
 use super::Problem;
 
-/// Nothing from anywhere but the page itself: its own style, forms to ourselves and on to the consent page.
-const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; frame-ancestors 'none'";
+/// The one style of all pages, which `base.html` includes.
+const STYLE: &str = include_str!("../../templates/style.css");
 
-/// A page for a person.
+/// Nothing from anywhere but the page itself, and of that only our style: no script, no other style, no frame.
+/// Forms are free to lead on, as browsers apply `form-action` to the redirects that follow too.
+static POLICY: LazyLock<HeaderValue> = LazyLock::new(|| {
+    let style = STANDARD.encode(Sha256::digest(STYLE));
+    let policy = format!(
+        "default-src 'none'; style-src 'sha256-{style}'; img-src data:; base-uri 'none'; frame-ancestors 'none'"
+    );
+    HeaderValue::try_from(policy).expect("a hash in base64 is plain text")
+});
+
+/// A page for a person. Templates extend `base.html`; styles beside its own are not applied.
 #[must_use]
 pub fn page(status: StatusCode, template: &impl Template) -> Response<Body> {
     match template.render() {
@@ -40,19 +55,55 @@ pub fn see_other(location: &str) -> Response<Body> {
 }
 
 fn with_headers(status: StatusCode, html: String) -> Response<Body> {
-    const HEADERS: [(HeaderName, &str); 5] = [
+    const HEADERS: [(HeaderName, &str); 4] = [
         (CONTENT_TYPE, "text/html; charset=utf-8"),
-        (CONTENT_SECURITY_POLICY, POLICY),
         (REFERRER_POLICY, "no-referrer"),
         (CACHE_CONTROL, "no-store"),
         (X_CONTENT_TYPE_OPTIONS, "nosniff"),
     ];
     let mut response = Response::new(Body::from(html));
     *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_SECURITY_POLICY, POLICY.clone());
     for (name, value) in HEADERS {
-        response
-            .headers_mut()
-            .insert(name, HeaderValue::from_static(value));
+        headers.insert(name, HeaderValue::from_static(value));
     }
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Template)]
+    #[template(path = "problem.html")]
+    struct Sample {
+        title: &'static str,
+        detail: &'static str,
+        errors: Vec<crate::domain::lead::FieldError>,
+    }
+
+    #[test]
+    fn the_policy_names_the_style_that_the_page_carries_and_what_is_said_is_escaped() {
+        let sample = Sample {
+            title: "<script>",
+            detail: "d",
+            errors: vec![],
+        };
+
+        let response = page(StatusCode::OK, &sample);
+
+        let Body::Text(html) = response.body() else {
+            panic!("no text")
+        };
+        let (_, rest) = html.split_once("<style>").unwrap();
+        let (style, _) = rest.split_once("</style>").unwrap();
+        let hash = STANDARD.encode(Sha256::digest(style));
+        let policy = response.headers()[CONTENT_SECURITY_POLICY]
+            .to_str()
+            .unwrap();
+        assert!(policy.contains(&format!("style-src 'sha256-{hash}'")));
+        assert!(!policy.contains("unsafe"));
+        assert!(!html.contains("<script>"));
+    }
 }

@@ -1,9 +1,11 @@
+use askama::Template;
 use lambda_http::http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
-use lambda_http::http::{HeaderValue, StatusCode};
+use lambda_http::http::{HeaderMap, HeaderValue, StatusCode};
 use lambda_http::{Body, Response};
 use problem_details::ProblemDetails;
 use serde::Serialize;
 
+use super::{Audience, audience, page};
 use crate::domain::lead::{FieldError, Rejection};
 
 /// An error as the caller sees it: RFC 9457, with a `code` that stays the same when words change.
@@ -65,6 +67,16 @@ impl Problem {
         }
     }
 
+    /// The same problem with the fields at fault. A single one lends it its code.
+    #[must_use]
+    pub fn with_errors(mut self, errors: Vec<FieldError>) -> Self {
+        if let [only] = errors.as_slice() {
+            self.extensions.code = only.code;
+        }
+        self.extensions.errors = errors;
+        self
+    }
+
     /// Its status.
     #[must_use]
     pub fn status(&self) -> StatusCode {
@@ -89,6 +101,31 @@ impl Problem {
         &self.extensions.errors
     }
 
+    /// As the asker reads it: a page for a browser, problem details for a program.
+    #[must_use]
+    pub fn answer(self, asked: &HeaderMap) -> Response<Body> {
+        match audience(asked) {
+            Audience::Browser => self.into_page(),
+            Audience::Program => self.into_response(),
+        }
+    }
+
+    /// As a page.
+    #[must_use]
+    pub fn into_page(self) -> Response<Body> {
+        let title = match self.status {
+            StatusCode::NOT_FOUND => "There is nothing here",
+            status if status.is_server_error() => "That did not work",
+            _ => "That cannot be done",
+        };
+        let template = ProblemPage {
+            title,
+            detail: &self.detail,
+            errors: &self.extensions.errors,
+        };
+        with_retry_after(page(self.status, &template), self.retry_after)
+    }
+
     /// As `application/problem+json`.
     #[must_use]
     pub fn into_response(self) -> Response<Body> {
@@ -96,34 +133,37 @@ impl Problem {
             .with_detail(self.detail)
             .with_extensions(self.extensions);
         let mut response = json(self.status, &details);
-        let headers = response.headers_mut();
-        headers.insert(
+        response.headers_mut().insert(
             CONTENT_TYPE,
             HeaderValue::from_static("application/problem+json"),
         );
-        if let Some(seconds) = self.retry_after {
-            headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
-        }
-        response
+        with_retry_after(response, self.retry_after)
     }
+}
+
+#[derive(Template)]
+#[template(path = "problem.html")]
+struct ProblemPage<'a> {
+    title: &'a str,
+    detail: &'a str,
+    errors: &'a [FieldError],
+}
+
+fn with_retry_after(mut response: Response<Body>, seconds: Option<u32>) -> Response<Body> {
+    if let Some(seconds) = seconds {
+        response
+            .headers_mut()
+            .insert(RETRY_AFTER, HeaderValue::from(seconds));
+    }
+    response
 }
 
 impl From<Rejection> for Problem {
     /// 422. A single fault lends the problem its code.
     fn from(rejection: Rejection) -> Self {
-        let code = match rejection.errors.as_slice() {
-            [only] => only.code,
-            _ => "invalid_lead",
-        };
         let detail = "The lead was not taken. Each field at fault is listed.";
-        let problem = Self::new(StatusCode::UNPROCESSABLE_ENTITY, code, detail);
-        Self {
-            extensions: Extensions {
-                code,
-                errors: rejection.errors,
-            },
-            ..problem
-        }
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_lead", detail)
+            .with_errors(rejection.errors)
     }
 }
 
@@ -144,6 +184,8 @@ pub fn json(status: StatusCode, body: &impl Serialize) -> Response<Body> {
 
 #[cfg(test)]
 mod tests {
+    use lambda_http::http::header::ACCEPT;
+
     use super::*;
 
     #[test]
@@ -171,6 +213,27 @@ mod tests {
         assert_eq!(body["status"], 422);
         assert_eq!(body["title"], "Unprocessable Entity");
         assert_eq!(body["errors"][0]["field"], "email");
+    }
+
+    #[test]
+    fn a_browser_gets_a_page_and_a_program_problem_details() {
+        let answer = |accept: &'static str| {
+            let asked = HeaderMap::from_iter([(ACCEPT, HeaderValue::from_static(accept))]);
+            Problem::not_found("form").answer(&asked)
+        };
+
+        let (page, details) = (answer("text/html,*/*;q=0.8"), answer("*/*"));
+
+        assert_eq!(
+            (page.status(), details.status()),
+            (404.try_into().unwrap(), 404.try_into().unwrap())
+        );
+        assert_eq!(page.headers()["content-type"], "text/html; charset=utf-8");
+        assert!(matches!(page.body(), Body::Text(html) if html.contains("There is no such form.")));
+        assert_eq!(
+            details.headers()["content-type"],
+            "application/problem+json"
+        );
     }
 
     #[test]

@@ -1,0 +1,204 @@
+use jiff::SignedDuration;
+use secrecy::{ExposeSecret as _, SecretString};
+
+use super::verdict::{may_feed, verdict};
+use super::{Connect, ConnectError, Session, release_waiting, state};
+use crate::domain::connection::{Connection, ConnectionStatus, LimitedReason};
+use crate::domain::handshake::{Handshake, Taken};
+use crate::domain::ids::CustomerId;
+use crate::domain::token::{StoredTokens, Tokens};
+use crate::ports::{Clock as _, Connections as _, Handshakes as _, Kept, Vault as _, Wiring};
+
+/// Constant Contact's issuer. It names itself in no answer so far; where one names an issuer, it has to be this one
+/// (RFC 9207).
+const ISSUER: &str = "https://identity.constantcontact.com/oauth2/aus1lm3ry9mF7x2Ja0h8";
+
+/// How often a new pair is offered to the vault: its code is used up, so there is no other.
+const KEEP_TRIES: u32 = 4;
+
+/// With what a browser comes back from the authorization server.
+#[derive(Default)]
+pub struct Return {
+    /// `state`.
+    pub state: Option<SecretString>,
+    /// `code`.
+    pub code: Option<SecretString>,
+    /// `iss`.
+    pub issuer: Option<String>,
+    /// `error`.
+    pub error: Option<String>,
+}
+
+/// Where a browser goes after its return.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Landing {
+    /// The person said no; whatever was connected still is.
+    Declined,
+    /// Connected: on to the lists.
+    Lists,
+    /// Connected to another account than before: is that meant?
+    OtherAccount,
+    /// Connected by a user who may not write contacts.
+    Powerless,
+}
+
+impl<W: Wiring> Connect<W> {
+    /// Ends an authorization: checks that this browser began it, takes it out of the store for good, and connects
+    /// the account.
+    ///
+    /// # Errors
+    /// Any [`ConnectError`] but those about links and choices. What was connected before is untouched by all of them.
+    pub async fn finish(
+        &self,
+        back: Return,
+        cookie: Option<&str>,
+    ) -> Result<Landing, ConnectError> {
+        let now = self.clock.now();
+        let session = Session::read(cookie, &self.keys, now);
+        let state = back.state.ok_or(ConnectError::NoState)?;
+        let state = state.expose_secret();
+        if !state::is_good(state, &self.keys, now) {
+            return Err(ConnectError::UnknownState);
+        }
+        let handshake = match self.directory.take(state, now).await? {
+            Taken::Handshake(handshake) => handshake,
+            Taken::Nothing => return Err(self.used(session).await?),
+        };
+        if !session.is_some_and(|session| session.opened(&handshake)) {
+            return Err(ConnectError::OtherBrowser);
+        }
+        if back.issuer.is_some_and(|issuer| issuer != ISSUER) {
+            return Err(ConnectError::WrongIssuer);
+        }
+        match back.error.as_deref() {
+            None => {}
+            Some("access_denied") => return Ok(Landing::Declined),
+            Some("server_error" | "temporarily_unavailable") => {
+                return Err(ConnectError::Unavailable);
+            }
+            Some(_) => return Err(ConnectError::AppRefused),
+        }
+        let code = back.code.ok_or(ConnectError::NoCode)?;
+        let grant = self.exchange(&handshake, &code).await?;
+        self.connect(&handshake, grant.into_tokens()?).await
+    }
+
+    /// What to say of a state of ours that somebody was faster with: to the browser that started, that it was.
+    async fn used(&self, session: Option<Session>) -> Result<ConnectError, ConnectError> {
+        let Some(session) = session else {
+            return Ok(ConnectError::UnknownState);
+        };
+        if !self.has_started(&session).await? {
+            return Ok(ConnectError::UnknownState);
+        }
+        let row = self.directory.connection(session.customer()).await?;
+        let connected = row.is_some_and(|row| session.sees(&row));
+        Ok(ConnectError::UsedState { connected })
+    }
+
+    /// Looks at the account behind the tokens, and connects the customer to it if that is any use.
+    async fn connect(
+        &self,
+        handshake: &Handshake,
+        tokens: Tokens,
+    ) -> Result<Landing, ConnectError> {
+        let customer = &handshake.customer;
+        let summary = self.summary(&handshake.app, &tokens.access).await?;
+        let old = self.directory.connection(customer).await?;
+        let may_feed = may_feed(&summary.privileges);
+        let status = verdict(old.as_ref(), &summary.account, may_feed)?;
+        let catalog = if may_feed {
+            self.catalog(&handshake.app, &tokens.access).await?
+        } else {
+            Default::default()
+        };
+        let landing = landing(&status);
+        if let (Landing::OtherAccount, Some(old)) = (landing, &old) {
+            self.hold(old, &status).await?;
+        }
+        let token_expires_at = tokens.expires_at;
+        let generation = self.keep(customer, old.as_ref(), tokens).await?;
+        let same = old.filter(|old| old.account.id == summary.account.id);
+        let (mut lists, terms) = same.map(|old| (old.lists, old.terms)).unwrap_or_default();
+        lists.retain(|list| catalog.lists.iter().any(|known| known.id == *list));
+        let connection = Connection {
+            customer: customer.clone(),
+            app: handshake.app.clone(),
+            stack: self.site.stack.clone(),
+            status,
+            account: summary.account,
+            lists,
+            terms,
+            catalog,
+            generation,
+            token_expires_at,
+            lease: None,
+            cooldown_until: None,
+            connected_at: self.clock.now(),
+        };
+        if !self.directory.put_connection(&connection).await? {
+            return Err(ConnectError::Busy);
+        }
+        tracing::info!(customer.id = %customer, status = ?connection.status, "an account was connected");
+        self.tell(customer, &connection.status).await;
+        if connection.status == ConnectionStatus::Active && connection.terms.is_some() {
+            release_waiting(&self.ledger, &self.queue, customer, self.clock.now()).await?;
+        }
+        Ok(landing)
+    }
+
+    /// Stops deliveries to the old account before tokens of another are stored: a row that is behind its tokens
+    /// catches up by itself, and must not do so with another account's.
+    async fn hold(&self, old: &Connection, status: &ConnectionStatus) -> Result<(), ConnectError> {
+        let held = self
+            .directory
+            .set_status(&old.customer, old.generation, status)
+            .await?;
+        held.then_some(()).ok_or(ConnectError::Busy)
+    }
+
+    /// Stores a pair under a generation of its own, newer than every other.
+    async fn keep(
+        &self,
+        customer: &CustomerId,
+        old: Option<&Connection>,
+        tokens: Tokens,
+    ) -> Result<u64, ConnectError> {
+        let stored = self.vault.tokens(customer).await?;
+        let newest = [
+            old.map(|row| row.generation),
+            old.and_then(|row| row.lease.as_ref()).map(|l| l.intent),
+            stored.map(|pair| pair.generation),
+        ];
+        let mut pair = StoredTokens {
+            generation: newest.into_iter().flatten().max().unwrap_or(0) + 1,
+            tokens,
+        };
+        for attempt in 1..=KEEP_TRIES {
+            match self.vault.keep(customer, &pair).await {
+                Ok(Kept::Stored) => return Ok(pair.generation),
+                Ok(Kept::Superseded) => pair.generation += 1,
+                Err(error) if attempt == KEEP_TRIES => return Err(error.into()),
+                Err(error) => {
+                    tracing::error!(
+                        customer.id = %customer, attempt, error = &error as &dyn std::error::Error,
+                        "a new token was not stored"
+                    );
+                    let pause = SignedDuration::from_millis(200 * i64::from(attempt));
+                    self.clock.sleep_until(self.clock.now() + pause).await;
+                }
+            }
+        }
+        Err(ConnectError::Busy)
+    }
+}
+
+fn landing(status: &ConnectionStatus) -> Landing {
+    match status {
+        ConnectionStatus::Limited {
+            reason: LimitedReason::AccountChanged,
+        } => Landing::OtherAccount,
+        ConnectionStatus::Limited { .. } => Landing::Powerless,
+        _ => Landing::Lists,
+    }
+}

@@ -1,0 +1,214 @@
+use super::remote::is_called;
+use super::{Connect, ConnectError, disconnect, release_waiting};
+use crate::domain::connection::{Connection, ConnectionStatus, ContactList, LimitedReason, Terms};
+use crate::domain::contact::clean;
+use crate::domain::customer::Customer;
+use crate::domain::ids::{CustomerId, RemoteId};
+use crate::ports::{Clock as _, Connections as _, Customers as _, Vault as _, Wiring};
+
+/// Characters of a list's name.
+const LIST_NAME: usize = 255;
+
+/// How often a choice is written again because the connection changed meanwhile.
+const PUT_TRIES: u32 = 3;
+
+/// The text a customer confirms before the first lead goes out. It follows Constant Contact's permission policy.
+#[must_use]
+pub fn terms(brand: &str) -> String {
+    format!(
+        "Everyone whose details are sent to this account filled in one of our own forms and asked there to get \
+         marketing e-mail from {brand}. We do not use lists that were bought, rented, borrowed, traded or collected \
+         from other sources, and we keep the proof of each opt-in."
+    )
+}
+
+/// What a customer chose.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Choice {
+    /// Lists that are there.
+    pub lists: Vec<RemoteId>,
+    /// The name of one to be made.
+    pub new_list: String,
+    /// Whether the terms were confirmed.
+    pub terms: bool,
+    /// From which address.
+    pub ip: Option<String>,
+}
+
+/// What is not right about a choice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ChoiceFault {
+    /// No list, old or new.
+    NoList,
+    /// A list the account does not have.
+    UnknownList,
+    /// The new list's name is too long.
+    LongName,
+    /// The terms were not confirmed.
+    TermsNotConfirmed,
+}
+
+/// A customer with the connection that its browser has just made.
+#[derive(Debug, Clone)]
+pub struct Connected {
+    /// The customer.
+    pub customer: Customer,
+    /// Its connection.
+    pub connection: Connection,
+}
+
+impl<W: Wiring> Connect<W> {
+    /// What the steps after the return are about. Costs no call of the API.
+    ///
+    /// # Errors
+    /// [`ConnectError::Session`] where this browser has not burnt a link, [`ConnectError::NotConnected`] where it has
+    /// not come back from the authorization server with an account.
+    pub async fn connected(&self, cookie: Option<&str>) -> Result<Connected, ConnectError> {
+        let session = self.started(cookie).await?;
+        let customer = self.directory.customer(session.customer()).await?;
+        let connection = self.directory.connection(session.customer()).await?;
+        match (customer, connection) {
+            (Some(customer), Some(connection)) if session.sees(&connection) => Ok(Connected {
+                customer,
+                connection,
+            }),
+            _ => Err(ConnectError::NotConnected),
+        }
+    }
+
+    /// Says that the other account is meant.
+    ///
+    /// # Errors
+    /// Those of [`connected`](Self::connected), and [`ConnectError::Busy`] where the connection is changing.
+    pub async fn confirm_account(&self, cookie: Option<&str>) -> Result<(), ConnectError> {
+        let Connection {
+            customer,
+            generation,
+            status,
+            ..
+        } = self.connected(cookie).await?.connection;
+        let changed = ConnectionStatus::Limited {
+            reason: LimitedReason::AccountChanged,
+        };
+        if status != changed {
+            return Ok(());
+        }
+        let active = ConnectionStatus::Active;
+        if !self
+            .directory
+            .set_status(&customer, generation, &active)
+            .await?
+        {
+            return Err(ConnectError::Busy);
+        }
+        self.tell(&customer, &active).await;
+        Ok(())
+    }
+
+    /// Writes down lists and terms, and lets the leads go that waited for them.
+    ///
+    /// # Errors
+    /// [`ConnectError::Choice`] with everything that is not right, [`ConnectError::NotReady`] where there is no
+    /// active connection to choose for, and others.
+    pub async fn choose(&self, cookie: Option<&str>, choice: Choice) -> Result<(), ConnectError> {
+        let Connected {
+            customer,
+            connection,
+        } = self.connected(cookie).await?;
+        is_active(&connection)?;
+        let new_list = clean(&choice.new_list);
+        let faults = faults(&choice, &new_list, &connection);
+        if !faults.is_empty() {
+            return Err(ConnectError::Choice(faults));
+        }
+        let new_list = match new_list.as_str() {
+            "" => None,
+            name => Some(self.list_called(&connection, name).await?),
+        };
+        let now = self.clock.now();
+        let terms = choice.terms.then(|| Terms {
+            accepted_at: now,
+            ip: choice.ip,
+            text: terms(&customer.brand),
+        });
+        self.write(&customer.id, choice.lists, new_list, terms)
+            .await?;
+        self.tell(&customer.id, &ConnectionStatus::Active).await;
+        release_waiting(&self.ledger, &self.queue, &customer.id, now).await?;
+        Ok(())
+    }
+
+    /// Ends the connection of the session's customer.
+    ///
+    /// # Errors
+    /// Those of [`connected`](Self::connected).
+    pub async fn disconnect(&self, cookie: Option<&str>) -> Result<(), ConnectError> {
+        let customer = self.connected(cookie).await?.customer.id;
+        let now = self.clock.now();
+        disconnect(&self.directory, &self.vault, &self.events, &customer, now).await?;
+        Ok(())
+    }
+
+    async fn list_called(
+        &self,
+        connection: &Connection,
+        name: &str,
+    ) -> Result<ContactList, ConnectError> {
+        let known = connection.catalog.lists.iter();
+        if let Some(list) = known.into_iter().find(|list| is_called(list, name)) {
+            return Ok(list.clone());
+        }
+        let stored = self.vault.tokens(&connection.customer).await?;
+        let token = stored.ok_or(ConnectError::NotReady)?.tokens.access;
+        self.make_list(&connection.app, &token, name).await
+    }
+
+    async fn write(
+        &self,
+        customer: &CustomerId,
+        mut lists: Vec<RemoteId>,
+        new_list: Option<ContactList>,
+        terms: Option<Terms>,
+    ) -> Result<(), ConnectError> {
+        lists.extend(new_list.as_ref().map(|list| list.id.clone()));
+        lists.sort();
+        lists.dedup();
+        for _ in 0..PUT_TRIES {
+            let row = self.directory.connection(customer).await?;
+            let mut row = row.ok_or(ConnectError::NotReady)?;
+            is_active(&row)?;
+            row.lists.clone_from(&lists);
+            row.terms = terms.clone().or(row.terms);
+            let known = &mut row.catalog.lists;
+            let unknown = new_list.iter().filter(|new| !known.contains(new));
+            known.extend(unknown.cloned().collect::<Vec<_>>());
+            if self.directory.put_connection(&row).await? {
+                return Ok(());
+            }
+        }
+        Err(ConnectError::Busy)
+    }
+}
+
+fn is_active(connection: &Connection) -> Result<(), ConnectError> {
+    connection.is_usable().map_err(|_| ConnectError::NotReady)
+}
+
+fn faults(choice: &Choice, new_list: &str, connection: &Connection) -> Vec<ChoiceFault> {
+    let known = |id: &RemoteId| connection.catalog.lists.iter().any(|list| list.id == *id);
+    [
+        (
+            choice.lists.is_empty() && new_list.is_empty(),
+            ChoiceFault::NoList,
+        ),
+        (!choice.lists.iter().all(known), ChoiceFault::UnknownList),
+        (new_list.chars().count() > LIST_NAME, ChoiceFault::LongName),
+        (
+            !choice.terms && connection.terms.is_none(),
+            ChoiceFault::TermsNotConfirmed,
+        ),
+    ]
+    .into_iter()
+    .filter_map(|(at_fault, fault)| at_fault.then_some(fault))
+    .collect()
+}

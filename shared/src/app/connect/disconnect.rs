@@ -1,0 +1,40 @@
+use jiff::Timestamp;
+
+use super::publish;
+use crate::domain::connection::ConnectionStatus;
+use crate::domain::ids::CustomerId;
+use crate::ports::{Connections, Events, StoreError, Vault};
+
+/// How often the end is written again because the connection changed meanwhile.
+const TRIES: u32 = 3;
+
+/// Ends a connection: forgets its tokens and stops deliveries. Asks nobody else, so it works while Constant Contact
+/// does not, and where the tokens cannot be forgotten deliveries are stopped all the same. Can be repeated.
+///
+/// # Errors
+/// [`StoreError`] where either was not done.
+pub async fn disconnect(
+    connections: &impl Connections,
+    vault: &impl Vault,
+    events: &impl Events,
+    customer: &CustomerId,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let forgotten = vault.forget(customer).await;
+    for _ in 0..TRIES {
+        let row = connections.connection(customer).await?;
+        let Some(row) = row.filter(|row| row.status != ConnectionStatus::Disconnected) else {
+            return forgotten;
+        };
+        let status = ConnectionStatus::Disconnected;
+        if connections
+            .set_status(customer, row.generation, &status)
+            .await?
+        {
+            tracing::info!(customer.id = %customer, "an account was disconnected");
+            publish(events, customer, &status, now).await;
+            return forgotten;
+        }
+    }
+    Err(StoreError::new("the connection kept changing"))
+}

@@ -1,0 +1,66 @@
+use jiff::SignedDuration;
+use secrecy::SecretString;
+
+use super::{Connect, ConnectError};
+use crate::domain::budget::Reservation;
+use crate::domain::handshake::Handshake;
+use crate::domain::ids::AppId;
+use crate::domain::token::Grant;
+use crate::ports::{Apps as _, Authorization as _, Budget as _, Clock as _, TokenError, Wiring};
+
+/// How long a person waits for a turn at the token endpoint, which takes one call a second.
+const PATIENCE: SignedDuration = SignedDuration::from_secs(8);
+
+impl<W: Wiring> Connect<W> {
+    /// Exchanges a code. It is good once, so there is one try; a second follows only where the endpoint did not know
+    /// the application, looks at no code then, and the secret may have been changed since it was last read.
+    pub(super) async fn exchange(
+        &self,
+        handshake: &Handshake,
+        code: &SecretString,
+    ) -> Result<Grant, ConnectError> {
+        match self.try_exchange(handshake, code, false).await? {
+            Err(TokenError::InvalidClient) => self.try_exchange(handshake, code, true).await?,
+            answer => answer,
+        }
+        .map_err(|error| {
+            tracing::warn!(customer.id = %handshake.customer, %error, "a code was not exchanged");
+            match error {
+                TokenError::InvalidGrant => ConnectError::CodeRefused,
+                TokenError::InvalidClient => ConnectError::AppUnknown,
+                TokenError::Throttled => ConnectError::Busy,
+                TokenError::Unavailable | TokenError::AnswerLost => ConnectError::Unavailable,
+            }
+        })
+    }
+
+    async fn try_exchange(
+        &self,
+        handshake: &Handshake,
+        code: &SecretString,
+        anew: bool,
+    ) -> Result<Result<Grant, TokenError>, ConnectError> {
+        let app = self.apps.credentials(&handshake.app, anew).await?;
+        let app = app.ok_or(ConnectError::AppUnknown)?;
+        self.await_turn(&handshake.app).await?;
+        let verifier = handshake.verifier.as_ref();
+        Ok(self.oauth.exchange(&app, code, verifier).await)
+    }
+
+    async fn await_turn(&self, app: &AppId) -> Result<(), ConnectError> {
+        let now = self.clock.now();
+        let turn = self
+            .budget
+            .reserve_token_call(app, now, now + PATIENCE)
+            .await?;
+        match turn {
+            Reservation::Granted(moments) => {
+                for moment in moments {
+                    self.clock.sleep_until(moment).await;
+                }
+                Ok(())
+            }
+            Reservation::NotBefore { .. } => Err(ConnectError::Busy),
+        }
+    }
+}

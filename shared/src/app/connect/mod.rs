@@ -1,0 +1,112 @@
+//! Connecting a customer's account: from the mailed link to the chosen lists, and the way back.
+//!
+//! A link starts one connection attempt. The attempt belongs to the browser that started it (a cookie), comes back
+//! once (a handshake taken out of the store by one of any number of callbacks), and stores tokens before anything
+//! says that they exist. Whatever goes wrong on the way, a connection that worked before goes on working.
+
+mod callback;
+mod choose;
+mod disconnect;
+mod error;
+mod exchange;
+mod release;
+mod remote;
+mod session;
+mod start;
+mod state;
+mod verdict;
+
+pub use callback::{Landing, Return};
+pub use choose::{Choice, ChoiceFault, Connected, terms};
+pub use disconnect::disconnect;
+pub use error::ConnectError;
+pub use release::release_waiting;
+pub use session::{SESSION_FOR, Session};
+pub use start::{Departure, Welcome};
+
+use url::Url;
+
+use crate::domain::connection::ConnectionStatus;
+use crate::domain::ids::CustomerId;
+use crate::domain::keys::SigningKeys;
+use crate::ports::{Clock as _, Event, Events, Wiring};
+
+/// Connects accounts.
+pub struct Connect<W: Wiring> {
+    /// Customers, their connections, handshakes and links.
+    pub directory: W::Directory,
+    /// Tokens.
+    pub vault: W::Vault,
+    /// Applications.
+    pub apps: W::Apps,
+    /// The token endpoint.
+    pub oauth: W::OAuth,
+    /// The account at the other end.
+    pub accounts: W::Crm,
+    /// Calls.
+    pub budget: W::Budget,
+    /// Leads that wait for the connection.
+    pub ledger: W::Ledger,
+    /// Where they go.
+    pub queue: W::Queue,
+    /// Who hears of a connection.
+    pub events: W::Events,
+    /// The time.
+    pub clock: W::Clock,
+    /// States, verifiers and session ids.
+    pub dice: W::Dice,
+    /// What links and sessions are signed with.
+    pub keys: SigningKeys,
+    /// Where we are and whom we ask.
+    pub site: Site,
+}
+
+/// Where this stack is and whom it sends people to. All of it is configuration; nothing is taken from a request.
+#[derive(Debug, Clone)]
+pub struct Site {
+    /// The address people see, without a closing slash.
+    pub public_url: String,
+    /// The authorization server, without a closing slash.
+    pub auth_url: Url,
+    /// Whether an authorization carries a PKCE challenge.
+    pub pkce: bool,
+    /// The stack a new connection belongs to.
+    pub stack: String,
+}
+
+impl Site {
+    /// Where the authorization server sends the browser back to; registered with the application.
+    #[must_use]
+    pub fn redirect_uri(&self) -> String {
+        format!("{}/oauth/callback", self.public_url)
+    }
+}
+
+impl<W: Wiring> Connect<W> {
+    /// Tells whoever listens. A lost event changes nothing else.
+    async fn tell(&self, customer: &CustomerId, status: &ConnectionStatus) {
+        publish(&self.events, customer, status, self.clock.now()).await;
+    }
+}
+
+async fn publish(
+    events: &impl Events,
+    customer: &CustomerId,
+    status: &ConnectionStatus,
+    at: jiff::Timestamp,
+) {
+    let event = Event::Connection {
+        customer_id: customer.clone(),
+        status: status.clone(),
+        at,
+    };
+    if let Err(error) = events.publish(&event).await {
+        tracing::error!(
+            error = &error as &dyn std::error::Error,
+            "an event was not published"
+        );
+    }
+}
+
+#[cfg(all(test, feature = "fakes"))]
+mod tests;

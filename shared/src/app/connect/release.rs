@@ -1,0 +1,45 @@
+use jiff::Timestamp;
+
+use crate::app::release::put_back;
+use crate::domain::ids::CustomerId;
+use crate::ports::{Ledger, Queue, StoreError};
+
+/// How many leads go out at once: one batch of the queue. The scheduler sends on the rest as the budget allows.
+const FIRST: usize = 10;
+
+/// How many that wait are looked at; those that have a time of their own come before those that wait for a person.
+const LOOKED_AT: u16 = 100;
+
+/// Lets the leads go that wait for something a person has just put right: marks the customer's lane for the
+/// scheduler and sends the first few on without it.
+///
+/// # Errors
+/// [`StoreError`] where not even the mark was made; nobody would look at the leads then.
+pub async fn release_waiting(
+    ledger: &impl Ledger,
+    queue: &impl Queue,
+    customer: &CustomerId,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    ledger.mark_lane(customer, now).await?;
+    if let Err(error) = send_first(ledger, queue, customer, now).await {
+        tracing::warn!(
+            customer.id = %customer, error = &error as &dyn std::error::Error,
+            "waiting leads are left to the scheduler"
+        );
+    }
+    Ok(())
+}
+
+async fn send_first(
+    ledger: &impl Ledger,
+    queue: &impl Queue,
+    customer: &CustomerId,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let waiting = ledger.waiting(customer, LOOKED_AT).await?.into_iter();
+    let for_a_person = waiting.filter(|(_, due_at)| due_at.is_none());
+    let leads: Vec<_> = for_a_person.map(|(lead, _)| lead).take(FIRST).collect();
+    put_back(ledger, queue, customer, &leads, now).await?;
+    Ok(())
+}

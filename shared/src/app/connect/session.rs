@@ -1,0 +1,115 @@
+use jiff::{SignedDuration, Timestamp};
+use ulid::Ulid;
+
+use super::{Connect, ConnectError};
+use crate::domain::connection::Connection;
+use crate::domain::handshake::Handshake;
+use crate::domain::ids::{CustomerId, LinkId};
+use crate::domain::keys::{SigningKeys, fingerprint};
+use crate::domain::link::{Link, LinkKind};
+use crate::ports::{Clock as _, Dice as _, Links as _, Wiring};
+
+/// How long a session lasts.
+pub const SESSION_FOR: SignedDuration = SignedDuration::from_hours(2);
+
+/// A session with less than this left is not begun with: signing in and choosing lists may take a while.
+const LEAST_LEFT: SignedDuration = SignedDuration::from_hours(1);
+
+/// A browser on its way through a connection, known by a signed cookie.
+///
+/// By itself it opens nothing. It is *started* once this browser has burnt a link, and may see the account once that
+/// has been connected since.
+#[derive(Clone)]
+pub struct Session {
+    link: Link,
+    token: String,
+}
+
+impl Session {
+    pub(super) fn begin(
+        customer: &CustomerId,
+        id: [u8; 16],
+        keys: &SigningKeys,
+        now: Timestamp,
+    ) -> Self {
+        let link = Link {
+            kind: LinkKind::Session,
+            customer: customer.clone(),
+            id: LinkId::new(Ulid::from_bytes(id)),
+            expires_at: (now + SESSION_FOR).as_second(),
+        };
+        let token = link.sign(keys);
+        Self { link, token }
+    }
+
+    pub(super) fn read(cookie: Option<&str>, keys: &SigningKeys, now: Timestamp) -> Option<Self> {
+        let token = cookie?;
+        let link = Link::verify(token, LinkKind::Session, keys, now).ok()?;
+        Some(Self {
+            link,
+            token: token.to_owned(),
+        })
+    }
+
+    /// The cookie's value.
+    #[must_use]
+    pub fn cookie(&self) -> &str {
+        &self.token
+    }
+
+    /// Whose account it is about.
+    #[must_use]
+    pub fn customer(&self) -> &CustomerId {
+        &self.link.customer
+    }
+
+    pub(super) fn id(&self) -> &LinkId {
+        &self.link.id
+    }
+
+    /// How a handshake names the browser.
+    pub(super) fn fingerprint(&self) -> String {
+        fingerprint(&self.token)
+    }
+
+    pub(super) fn opened(&self, handshake: &Handshake) -> bool {
+        self.link.customer == handshake.customer && self.fingerprint() == handshake.browser
+    }
+
+    /// Whether the connection was made since the session began, so that its browser may see it.
+    pub(super) fn sees(&self, connection: &Connection) -> bool {
+        connection.connected_at >= self.ends_at() - SESSION_FOR
+    }
+
+    pub(super) fn ends_at(&self) -> Timestamp {
+        Timestamp::from_second(self.link.expires_at).unwrap_or(Timestamp::UNIX_EPOCH)
+    }
+}
+
+impl<W: Wiring> Connect<W> {
+    /// The browser's session about this customer, or a new one.
+    pub(super) fn session_for(&self, customer: &CustomerId, cookie: Option<&str>) -> Session {
+        let now = self.clock.now();
+        Session::read(cookie, &self.keys, now)
+            .filter(|session| session.customer() == customer)
+            .filter(|session| session.ends_at() >= now + LEAST_LEFT)
+            .unwrap_or_else(|| Session::begin(customer, self.dice.roll(), &self.keys, now))
+    }
+
+    /// Whether the session's browser has burnt a link.
+    pub(super) async fn has_started(&self, session: &Session) -> Result<bool, ConnectError> {
+        let (customer, now) = (session.customer(), self.clock.now());
+        Ok(self.directory.is_live(customer, session.id(), now).await?)
+    }
+
+    /// The session of a browser that has burnt a link.
+    pub(super) async fn started(&self, cookie: Option<&str>) -> Result<Session, ConnectError> {
+        let session = Session::read(cookie, &self.keys, self.clock.now());
+        let session = session.ok_or(ConnectError::Session)?;
+        if self.has_started(&session).await? {
+            Ok(session)
+        } else {
+            Err(ConnectError::Session)
+        }
+    }
+}

@@ -1,0 +1,162 @@
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use secrecy::{ExposeSecret as _, SecretString};
+use sha2::{Digest as _, Sha256};
+use url::Url;
+
+use super::{Connect, ConnectError, Session, state};
+use crate::domain::customer::Customer;
+use crate::domain::handshake::{Handshake, OPEN_FOR};
+use crate::domain::link::{Link, LinkKind};
+use crate::domain::token::SCOPES;
+use crate::ports::{
+    Apps as _, Clock as _, Connections as _, Customers as _, Dice as _, Handshakes as _,
+    Links as _, Wiring,
+};
+
+/// What the page behind a connect link shows.
+pub struct Welcome {
+    /// Who is asked.
+    pub customer: Customer,
+    /// Whether an account was connected before.
+    pub again: bool,
+    /// The browser's session, a cookie from now on.
+    pub session: Session,
+}
+
+/// A browser about to leave for the authorization server.
+pub struct Departure {
+    /// Where to.
+    pub location: Url,
+    /// By what it is known when it comes back.
+    pub session: Session,
+}
+
+/// Whether the authorization server has to ask who the person is, although it may know.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum SignIn {
+    AsUsual,
+    Anew,
+}
+
+impl<W: Wiring> Connect<W> {
+    /// What to show to somebody who opens a connect link. Burns nothing: scanners of mail open links too.
+    ///
+    /// # Errors
+    /// [`ConnectError::Link`] and [`ConnectError::Store`].
+    pub async fn show(&self, token: &str, cookie: Option<&str>) -> Result<Welcome, ConnectError> {
+        let (link, customer) = self.open(token).await?;
+        let session = self.session_for(&customer.id, cookie);
+        let live = self
+            .directory
+            .is_live(&customer.id, &link.id, self.clock.now())
+            .await?;
+        if !live && !self.has_started(&session).await? {
+            return Err(ConnectError::Link);
+        }
+        let again = self.directory.connection(&customer.id).await?.is_some();
+        Ok(Welcome {
+            customer,
+            again,
+            session,
+        })
+    }
+
+    /// Burns a connect link and sends its bearer to the authorization server. The browser that burnt it may do so
+    /// again: a second click is no second bearer.
+    ///
+    /// # Errors
+    /// [`ConnectError::Link`], [`ConnectError::AppUnknown`] and [`ConnectError::Store`].
+    pub async fn start(
+        &self,
+        token: &str,
+        cookie: Option<&str>,
+    ) -> Result<Departure, ConnectError> {
+        let (link, customer) = self.open(token).await?;
+        let session = self.session_for(&customer.id, cookie);
+        let departure = self.depart(&customer, session, SignIn::AsUsual).await?;
+        let (session, now) = (&departure.session, self.clock.now());
+        if self.directory.burn(&customer.id, &link.id, now).await? {
+            self.directory
+                .mint(&customer.id, session.id(), session.ends_at())
+                .await?;
+        } else if !self.has_started(session).await? {
+            return Err(ConnectError::Link);
+        }
+        Ok(departure)
+    }
+
+    /// Sends a browser that has burnt a link to the authorization server once more, to sign in anew.
+    ///
+    /// # Errors
+    /// [`ConnectError::Session`], [`ConnectError::AppUnknown`] and [`ConnectError::Store`].
+    pub async fn start_again(&self, cookie: Option<&str>) -> Result<Departure, ConnectError> {
+        let session = self.started(cookie).await?;
+        let customer = self.directory.customer(session.customer()).await?;
+        let customer = customer.ok_or(ConnectError::Session)?;
+        self.depart(&customer, session, SignIn::Anew).await
+    }
+
+    async fn open(&self, token: &str) -> Result<(Link, Customer), ConnectError> {
+        let link = Link::verify(token, LinkKind::Connect, &self.keys, self.clock.now())
+            .map_err(|_| ConnectError::Link)?;
+        let customer = self.directory.customer(&link.customer).await?;
+        Ok((link, customer.ok_or(ConnectError::Link)?))
+    }
+
+    /// Opens a handshake. One that nobody is sent to lapses.
+    async fn depart(
+        &self,
+        customer: &Customer,
+        session: Session,
+        sign_in: SignIn,
+    ) -> Result<Departure, ConnectError> {
+        let app = self.apps.credentials(&customer.app, false).await?;
+        let app = app.ok_or(ConnectError::AppUnknown)?;
+        let expires_at = self.clock.now() + OPEN_FOR;
+        let state = state::new(self.dice.roll(), expires_at, &self.keys);
+        let verifier = self.site.pkce.then(|| {
+            let rolled = [self.dice.roll(), self.dice.roll()].concat();
+            SecretString::from(URL_SAFE_NO_PAD.encode(rolled))
+        });
+        let location = self.authorize_url(&app.client_id, &state, verifier.as_ref(), sign_in);
+        let handshake = Handshake {
+            customer: customer.id.clone(),
+            app: customer.app.clone(),
+            browser: session.fingerprint(),
+            verifier,
+            expires_at,
+        };
+        self.directory.open(&state, &handshake).await?;
+        Ok(Departure { location, session })
+    }
+
+    fn authorize_url(
+        &self,
+        client_id: &str,
+        state: &str,
+        verifier: Option<&SecretString>,
+        sign_in: SignIn,
+    ) -> Url {
+        let mut url = self.site.auth_url.clone();
+        url.set_path(&format!("{}/authorize", url.path().trim_end_matches('/')));
+        let mut query = url.query_pairs_mut();
+        query
+            .append_pair("response_type", "code")
+            .append_pair("client_id", client_id)
+            .append_pair("redirect_uri", &self.site.redirect_uri())
+            .append_pair("scope", &SCOPES.join(" "))
+            .append_pair("state", state);
+        if let Some(verifier) = verifier {
+            let challenge = URL_SAFE_NO_PAD.encode(Sha256::digest(verifier.expose_secret()));
+            query
+                .append_pair("code_challenge", &challenge)
+                .append_pair("code_challenge_method", "S256");
+        }
+        if sign_in == SignIn::Anew {
+            query.append_pair("prompt", "login");
+        }
+        drop(query);
+        url
+    }
+}

@@ -1,0 +1,92 @@
+use super::ConnectError;
+use crate::domain::connection::{Account, Connection, ConnectionStatus, LimitedReason};
+
+/// The privileges without which a user cannot feed leads.
+const NEEDED: [&str; 2] = ["contacts:write", "contacts:lists:read"];
+
+pub(super) fn may_feed(privileges: &[String]) -> bool {
+    NEEDED
+        .iter()
+        .all(|needed| privileges.iter().any(|own| own == needed))
+}
+
+/// Where a connection stands that has just been made to `account`, in the place of `old`.
+///
+/// A user without rights is noted only where nothing better was there: what works, or waits for an answer about its
+/// account, is kept. An account that differs from the one before stays unconfirmed until somebody confirms it,
+/// however often it is connected.
+pub(super) fn verdict(
+    old: Option<&Connection>,
+    account: &Account,
+    may_feed: bool,
+) -> Result<ConnectionStatus, ConnectError> {
+    let unconfirmed = ConnectionStatus::Limited {
+        reason: LimitedReason::AccountChanged,
+    };
+    let changed = old.is_some_and(|old| old.account.id != account.id || old.status == unconfirmed);
+    let works = old.is_some_and(|old| old.status == ConnectionStatus::Active);
+    match (may_feed, changed) {
+        (true, false) => Ok(ConnectionStatus::Active),
+        (true, true) => Ok(unconfirmed),
+        (false, false) if !works => Ok(ConnectionStatus::Limited {
+            reason: LimitedReason::MissingPrivilege,
+        }),
+        (false, _) => Err(ConnectError::MissingPrivilege),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::connection::tests::connection;
+
+    const UNCONFIRMED: ConnectionStatus = ConnectionStatus::Limited {
+        reason: LimitedReason::AccountChanged,
+    };
+    const POWERLESS: ConnectionStatus = ConnectionStatus::Limited {
+        reason: LimitedReason::MissingPrivilege,
+    };
+
+    fn judged(
+        old: Option<ConnectionStatus>,
+        account: &str,
+        may_feed: bool,
+    ) -> Option<ConnectionStatus> {
+        let old = old.map(|status| Connection {
+            status,
+            ..connection()
+        });
+        let account = Account {
+            id: account.into(),
+            ..connection().account
+        };
+        verdict(old.as_ref(), &account, may_feed).ok()
+    }
+
+    #[test]
+    fn the_same_account_goes_on_and_another_waits_for_a_word() {
+        let gone = Some(ConnectionStatus::Disconnected);
+        let active = Some(ConnectionStatus::Active);
+
+        assert_eq!(judged(None, "a1", true), Some(ConnectionStatus::Active));
+        assert_eq!(judged(active.clone(), "a1", true), active);
+        assert_eq!(
+            judged(gone.clone(), "a1", true),
+            Some(ConnectionStatus::Active)
+        );
+        assert_eq!(judged(active, "a2", true), Some(UNCONFIRMED));
+        assert_eq!(judged(gone, "a2", true), Some(UNCONFIRMED));
+        assert_eq!(judged(Some(UNCONFIRMED), "a1", true), Some(UNCONFIRMED));
+    }
+
+    #[test]
+    fn a_user_without_rights_replaces_nothing_that_works_or_waits_for_a_word() {
+        let active = Some(ConnectionStatus::Active);
+
+        assert_eq!(judged(None, "a1", false), Some(POWERLESS));
+        assert_eq!(judged(Some(POWERLESS), "a1", false), Some(POWERLESS));
+        assert_eq!(judged(active.clone(), "a1", false), None);
+        assert_eq!(judged(active, "a2", false), None);
+        assert_eq!(judged(Some(UNCONFIRMED), "a1", false), None);
+    }
+}
