@@ -1,0 +1,20 @@
+use leadfeed_shared::fakes::Memory;
+use libtest_mimic::Trial;
+use tokio::runtime::Handle;
+
+use crate::promise::{Ports, every_promise};
+use crate::samples::at;
+
+/// The fakes.
+pub fn trials(runtime: &Handle) -> Vec<Trial> {
+    let memory = Memory::new(at(0));
+    let ports = Ports {
+        directory: memory.directory,
+        ledger: memory.ledger,
+        queue: memory.queue,
+        vault: memory.vault,
+        apps: memory.apps,
+        budget: memory.budget,
+    };
+    every_promise("memory", &ports, runtime)
+}

@@ -1,0 +1,126 @@
+use std::future::Future;
+
+use futures::future::{BoxFuture, join_all};
+use leadfeed_shared::ports::{
+    Apps, Budget, Connections, Customers, Forms, Handshakes, Ledger, Links, Queue, Vault,
+};
+use libtest_mimic::Trial;
+use tokio::runtime::Handle;
+
+use crate::promises;
+
+/// Something that a port promises, and the check that it is kept.
+pub struct Promise<P> {
+    pub name: &'static str,
+    pub check: fn(P) -> BoxFuture<'static, ()>,
+}
+
+/// The promises of a port by the names of their checks, as `pub fn all()`.
+#[macro_export]
+macro_rules! promises {
+    ($($port:ident)+: $($check:ident),+ $(,)?) => {
+        pub fn all<P: $($port +)+ Clone + 'static>() -> Vec<$crate::promise::Promise<P>> {
+            vec![$($crate::promise::Promise {
+                name: stringify!($check),
+                check: |port| Box::pin($check(port)),
+            }),+]
+        }
+    };
+}
+
+/// The ports of one keeper.
+#[derive(Clone)]
+pub struct Ports<D, L, Q, V, A, B> {
+    pub directory: D,
+    pub ledger: L,
+    pub queue: Q,
+    pub vault: V,
+    pub apps: A,
+    pub budget: B,
+}
+
+/// Every promise as a test of `keeper`.
+pub fn every_promise<D, L, Q, V, A, B>(
+    keeper: &'static str,
+    ports: &Ports<D, L, Q, V, A, B>,
+    runtime: &Handle,
+) -> Vec<Trial>
+where
+    D: Customers + Forms + Connections + Handshakes + Links + Clone + 'static,
+    L: Ledger + Clone + 'static,
+    Q: Queue + Clone + 'static,
+    V: Vault + Clone + 'static,
+    A: Apps + Clone + 'static,
+    B: Budget + Clone + 'static,
+{
+    let on = Keeper { keeper, runtime };
+    let mut trials = Vec::new();
+    trials.extend(on.keeps("customers", promises::customers::all(), &ports.directory));
+    trials.extend(on.keeps("forms", promises::forms::all(), &ports.directory));
+    trials.extend(on.keeps(
+        "connections",
+        promises::connections::all(),
+        &ports.directory,
+    ));
+    trials.extend(on.keeps("handshakes", promises::handshakes::all(), &ports.directory));
+    trials.extend(on.keeps("links", promises::links::all(), &ports.directory));
+    trials.extend(on.keeps("claims", promises::claims::all(), &ports.ledger));
+    trials.extend(on.keeps("ledger", promises::ledger::all(), &ports.ledger));
+    trials.extend(on.keeps("lanes", promises::lanes::all(), &ports.ledger));
+    trials.extend(on.keeps("queue", promises::queue::all(), &ports.queue));
+    trials.extend(on.keeps("vault", promises::vault::all(), &ports.vault));
+    trials.extend(on.keeps("apps", promises::apps::all(), &ports.apps));
+    trials.extend(on.keeps("budget", promises::budget::all(), &ports.budget));
+    trials
+}
+
+struct Keeper<'a> {
+    keeper: &'static str,
+    runtime: &'a Handle,
+}
+
+impl Keeper<'_> {
+    fn keeps<P: Clone + Send + 'static>(
+        &self,
+        port: &str,
+        promises: Vec<Promise<P>>,
+        keeper: &P,
+    ) -> Vec<Trial> {
+        let trial = |promise: Promise<P>| {
+            let name = format!("{}::{port}::{}", self.keeper, promise.name);
+            let (runtime, keeper) = (self.runtime.clone(), keeper.clone());
+            Trial::test(name, move || {
+                runtime.block_on((promise.check)(keeper));
+                Ok(())
+            })
+        };
+        promises.into_iter().map(trial).collect()
+    }
+}
+
+/// What a number of callers are told who all call at once.
+pub async fn at_once<F, T>(callers: usize, call: impl Fn(usize) -> F) -> Vec<T>
+where
+    F: Future<Output = T> + Send + 'static,
+    T: Send + 'static,
+{
+    let calls: Vec<_> = (0..callers).map(|i| tokio::spawn(call(i))).collect();
+    let told = join_all(calls).await;
+    told.into_iter().map(|told| told.unwrap()).collect()
+}
+
+/// Asks until the answer fits: for reads that may be a moment behind. Gives the last answer.
+pub async fn eventually<F, T>(ask: impl Fn() -> F, fits: impl Fn(&T) -> bool) -> T
+where
+    F: Future<Output = T>,
+{
+    let mut answer = ask().await;
+    for _ in 0..50 {
+        if fits(&answer) {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        answer = ask().await;
+    }
+    answer
+}

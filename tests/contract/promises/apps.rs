@@ -1,0 +1,40 @@
+use leadfeed_shared::domain::budget::Limits;
+use leadfeed_shared::ports::{AppCredentials, Apps};
+use secrecy::ExposeSecret as _;
+
+use crate::{fresh, promises};
+
+promises! { Apps:
+    an_application_reads_back_as_it_was_put,
+    an_unknown_application_has_no_credentials_and_the_usual_limits,
+}
+
+async fn an_application_reads_back_as_it_was_put<A: Apps>(apps: A) {
+    let app = fresh::app();
+    for (secret, per_second) in [("first", 2), ("second", 10)] {
+        let credentials = AppCredentials {
+            client_id: "client".into(),
+            client_secret: secret.into(),
+        };
+        let limits = Limits {
+            per_second,
+            per_day: 250_000,
+        };
+
+        apps.put(&app, &credentials, limits).await.unwrap();
+
+        let read = apps.credentials(&app, true).await.unwrap().unwrap();
+        assert_eq!(read.client_id, "client");
+        assert_eq!(read.client_secret.expose_secret(), secret);
+        assert_eq!(apps.limits(&app).await.unwrap(), limits);
+        assert!(apps.is_set(&app).await.unwrap());
+    }
+}
+
+async fn an_unknown_application_has_no_credentials_and_the_usual_limits<A: Apps>(apps: A) {
+    let app = fresh::app();
+
+    assert!(apps.credentials(&app, false).await.unwrap().is_none());
+    assert!(!apps.is_set(&app).await.unwrap());
+    assert_eq!(apps.limits(&app).await.unwrap(), Limits::default());
+}

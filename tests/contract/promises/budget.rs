@@ -1,0 +1,168 @@
+use jiff::{SignedDuration, Timestamp};
+use leadfeed_shared::domain::budget::{CallClass, Limits, Reservation, next_midnight};
+use leadfeed_shared::domain::ids::AppId;
+use leadfeed_shared::ports::Budget;
+
+use crate::promise::at_once;
+use crate::samples::at;
+use crate::{fresh, promises};
+
+promises! { Budget:
+    no_two_of_many_concurrent_reservations_hold_the_same_moment,
+    a_day_gives_out_its_number_and_no_more,
+    no_moment_lies_beyond_the_horizon,
+    token_calls_are_a_second_apart_whoever_asks,
+    a_throttled_application_rests_for_a_second,
+    an_exceeded_quota_closes_the_day_for_everybody,
+    the_state_is_shown_as_it_is,
+    applications_do_not_share_a_budget,
+}
+
+const LIMITS: Limits = Limits {
+    per_second: 4,
+    per_day: 10_000,
+};
+
+async fn reserve<B: Budget>(budget: &B, app: &AppId, limits: Limits, want: u32) -> Reservation {
+    let class = CallClass::Interactive;
+    let reserved = budget.reserve(app, limits, class, want, at(0), at(30));
+    reserved.await.unwrap()
+}
+
+fn moments(reservation: Reservation) -> Vec<Timestamp> {
+    match reservation {
+        Reservation::Granted(moments) => moments,
+        Reservation::NotBefore { .. } => vec![],
+    }
+}
+
+fn assert_apart(mut moments: Vec<Timestamp>, least: SignedDuration) {
+    moments.sort();
+    for pair in moments.windows(2) {
+        assert!(pair[1].duration_since(pair[0]) >= least);
+    }
+}
+
+async fn no_two_of_many_concurrent_reservations_hold_the_same_moment<B>(budget: B)
+where
+    B: Budget + Clone + 'static,
+{
+    let app = fresh::app();
+
+    let told = at_once(12, |_| {
+        let (budget, app) = (budget.clone(), app.clone());
+        async move { reserve(&budget, &app, LIMITS, 3).await }
+    })
+    .await;
+
+    let held: Vec<_> = told.into_iter().flat_map(moments).collect();
+    assert_eq!(held.len(), 36);
+    assert_apart(held, SignedDuration::from_millis(250));
+}
+
+async fn a_day_gives_out_its_number_and_no_more<B>(budget: B)
+where
+    B: Budget + Clone + 'static,
+{
+    let app = fresh::app();
+    let few = Limits {
+        per_second: 50,
+        per_day: 20,
+    };
+
+    let told = at_once(8, |_| {
+        let (budget, app) = (budget.clone(), app.clone());
+        async move { reserve(&budget, &app, few, 3).await }
+    })
+    .await;
+
+    let held: usize = told.into_iter().map(|told| moments(told).len()).sum();
+    assert_eq!(held, 20);
+    let spent = Reservation::NotBefore {
+        at: next_midnight(at(0)),
+        day_spent: true,
+    };
+    assert_eq!(reserve(&budget, &app, few, 1).await, spent);
+}
+
+async fn no_moment_lies_beyond_the_horizon<B: Budget>(budget: B) {
+    let app = fresh::app();
+
+    let held = moments(reserve(&budget, &app, LIMITS, 1_000).await);
+
+    assert!(held.len() >= 100);
+    assert!(held.iter().all(|moment| *moment <= at(30)));
+    let rest = reserve(&budget, &app, LIMITS, 1).await;
+    assert!(matches!(rest, Reservation::NotBefore { at: next, day_spent: false } if next > at(30)));
+}
+
+async fn token_calls_are_a_second_apart_whoever_asks<B>(budget: B)
+where
+    B: Budget + Clone + 'static,
+{
+    let app = fresh::app();
+
+    let told = at_once(8, |_| {
+        let (budget, app) = (budget.clone(), app.clone());
+        async move {
+            budget
+                .reserve_token_call(&app, at(0), at(30))
+                .await
+                .unwrap()
+        }
+    })
+    .await;
+
+    let held: Vec<_> = told.into_iter().flat_map(moments).collect();
+    assert_eq!(held.len(), 8);
+    assert_apart(held, SignedDuration::from_secs(1));
+}
+
+async fn a_throttled_application_rests_for_a_second<B: Budget>(budget: B) {
+    let app = fresh::app();
+    reserve(&budget, &app, LIMITS, 1).await;
+
+    budget.throttled(&app, LIMITS, at(5)).await.unwrap();
+
+    let class = CallClass::Delivery;
+    let next = budget.reserve(&app, LIMITS, class, 1, at(5), at(30)).await;
+    assert_eq!(next.unwrap(), Reservation::Granted(vec![at(6)]));
+}
+
+async fn an_exceeded_quota_closes_the_day_for_everybody<B: Budget>(budget: B) {
+    let app = fresh::app();
+
+    budget.quota_exceeded(&app, LIMITS, at(5)).await.unwrap();
+
+    let midnight = next_midnight(at(5));
+    let closed = Reservation::NotBefore {
+        at: midnight,
+        day_spent: true,
+    };
+    assert_eq!(reserve(&budget, &app, LIMITS, 1).await, closed);
+    let class = CallClass::Delivery;
+    let tomorrow = budget
+        .reserve(&app, LIMITS, class, 1, midnight, midnight)
+        .await;
+    assert_eq!(tomorrow.unwrap(), Reservation::Granted(vec![midnight]));
+}
+
+async fn the_state_is_shown_as_it_is<B: Budget>(budget: B) {
+    let app = fresh::app();
+    assert_eq!(budget.state(&app).await.unwrap(), None);
+
+    reserve(&budget, &app, LIMITS, 3).await;
+
+    let state = budget.state(&app).await.unwrap().unwrap();
+    assert_eq!(state.spent_today(at(0)), 3);
+    assert_eq!(state.closed_until(at(0)), None);
+}
+
+async fn applications_do_not_share_a_budget<B: Budget>(budget: B) {
+    let (one, other) = (fresh::app(), fresh::app());
+
+    let first = reserve(&budget, &one, LIMITS, 1).await;
+
+    assert_eq!(first, Reservation::Granted(vec![at(0)]));
+    assert_eq!(reserve(&budget, &other, LIMITS, 1).await, first);
+}

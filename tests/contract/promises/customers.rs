@@ -1,0 +1,74 @@
+use leadfeed_shared::ports::Customers;
+
+use crate::promise::eventually;
+use crate::{fresh, promises, samples};
+
+promises! { Customers:
+    a_customer_reads_back_as_it_was_put,
+    the_last_put_wins,
+    a_deleted_customer_is_gone_and_deleting_it_again_is_no_error,
+    pages_hold_every_customer_once_in_order,
+}
+
+async fn a_customer_reads_back_as_it_was_put<C: Customers>(customers: C) {
+    let customer = samples::customer(fresh::customer());
+
+    customers.put_customer(&customer).await.unwrap();
+
+    let read = customers.customer(&customer.id).await.unwrap();
+    assert_eq!(read, Some(customer));
+    let nobody = customers.customer(&fresh::customer()).await.unwrap();
+    assert_eq!(nobody, None);
+}
+
+async fn the_last_put_wins<C: Customers>(customers: C) {
+    let mut customer = samples::customer(fresh::customer());
+    customers.put_customer(&customer).await.unwrap();
+
+    customer.return_url = None;
+    customers.put_customer(&customer).await.unwrap();
+
+    let read = customers.customer(&customer.id).await.unwrap();
+    assert_eq!(read, Some(customer));
+}
+
+async fn a_deleted_customer_is_gone_and_deleting_it_again_is_no_error<C: Customers>(customers: C) {
+    let customer = samples::customer(fresh::customer());
+    customers.put_customer(&customer).await.unwrap();
+
+    customers.delete_customer(&customer.id).await.unwrap();
+    customers.delete_customer(&customer.id).await.unwrap();
+
+    assert_eq!(customers.customer(&customer.id).await.unwrap(), None);
+}
+
+async fn pages_hold_every_customer_once_in_order<C: Customers>(customers: C) {
+    let mut ids = Vec::new();
+    for _ in 0..5 {
+        let customer = samples::customer(fresh::customer());
+        customers.put_customer(&customer).await.unwrap();
+        ids.push(customer.id);
+    }
+    ids.sort();
+
+    let listed = eventually(
+        || async {
+            let mut found = Vec::new();
+            let mut cursor = None;
+            loop {
+                let page = customers.customers(cursor.as_deref(), 3).await.unwrap();
+                assert!(page.items.len() <= 3);
+                found.extend(page.items.into_iter().map(|customer| customer.id));
+                cursor = page.next;
+                if cursor.is_none() {
+                    break found;
+                }
+            }
+        },
+        |found| ids.iter().all(|id| found.contains(id)),
+    )
+    .await;
+
+    let own: Vec<_> = listed.into_iter().filter(|id| ids.contains(id)).collect();
+    assert_eq!(own, ids);
+}

@@ -1,0 +1,180 @@
+//! Promises of the ledger about what is due.
+
+use jiff::Timestamp;
+use leadfeed_shared::domain::ids::CustomerId;
+use leadfeed_shared::domain::lead::{LeadState, WaitReason};
+use leadfeed_shared::ports::Ledger;
+
+use super::claims::{claim, delivered, record, settle, settled, waiting};
+use crate::promise::eventually;
+use crate::samples::{at, lead};
+use crate::{fresh, promises};
+
+promises! { Ledger:
+    a_stuck_lead_is_overdue_when_its_time_has_come,
+    what_waits_or_is_settled_is_not_overdue,
+    the_longest_due_wait_first_and_persons_last,
+    the_earliest_mark_of_a_lane_stands,
+    an_advanced_mark_moves_or_goes,
+    a_mark_made_earlier_meanwhile_is_not_advanced,
+    a_later_mark_is_not_lost,
+}
+
+/// How much the global listings may hold of other tests.
+const ALL: u16 = 1_000;
+
+async fn overdue<L: Ledger>(ledger: &L, customer: &CustomerId, now: i64) -> usize {
+    let due = ledger.overdue(at(now), ALL).await.unwrap();
+    due.iter().filter(|(owner, _)| owner == customer).count()
+}
+
+async fn a_stuck_lead_is_overdue_when_its_time_has_come<L: Ledger>(ledger: L) {
+    let customer = fresh::customer();
+    let unqueued = lead(&customer, 0);
+    ledger
+        .record(&unqueued, &LeadState::Received, at(60))
+        .await
+        .unwrap();
+    record(&ledger, &customer, 0).await;
+    let held = record(&ledger, &customer, 0).await;
+    claim(&ledger, &held, "ada", 0).await;
+    let count = async |now, expected| {
+        eventually(
+            || async { overdue(&ledger, &customer, now).await },
+            |count| *count == expected,
+        )
+        .await
+    };
+
+    assert_eq!(count(60, 2).await, 2);
+    assert_eq!(count(100, 3).await, 3);
+    assert_eq!(count(59, 0).await, 0);
+    assert!(settle(&ledger, &held, "ada", &delivered()).await);
+    assert_eq!(count(100, 2).await, 2);
+}
+
+async fn what_waits_or_is_settled_is_not_overdue<L: Ledger>(ledger: L) {
+    let customer = fresh::customer();
+    for settlement in [
+        delivered(),
+        waiting(WaitReason::Upstream, Some(50)),
+        waiting(WaitReason::Reconnect, None),
+    ] {
+        settled(&ledger, &customer, &settlement).await;
+    }
+    let stuck = record(&ledger, &customer, 0).await;
+
+    let due = eventually(
+        || async { ledger.overdue(at(9_999), ALL).await.unwrap() },
+        |due| due.iter().filter(|(owner, _)| *owner == customer).count() == 1,
+    );
+
+    let due: Vec<_> = due
+        .await
+        .into_iter()
+        .filter(|(owner, _)| *owner == customer)
+        .collect();
+    assert_eq!(due, [(customer, stuck.id)]);
+}
+
+async fn the_longest_due_wait_first_and_persons_last<L: Ledger>(ledger: L) {
+    let customer = fresh::customer();
+    let mut ids = Vec::new();
+    for (why, due) in [
+        (WaitReason::Reconnect, None),
+        (WaitReason::Quota, Some(900)),
+        (WaitReason::Upstream, Some(20)),
+        (WaitReason::Import, Some(500)),
+    ] {
+        ids.push(settled(&ledger, &customer, &waiting(why, due)).await.id);
+    }
+    settled(&ledger, &customer, &delivered()).await;
+    settled(
+        &ledger,
+        &fresh::customer(),
+        &waiting(WaitReason::Quota, Some(1)),
+    )
+    .await;
+
+    let all = eventually(
+        || async { ledger.waiting(&customer, 10).await.unwrap() },
+        |all| all.len() == 4,
+    );
+
+    let order = [(2, Some(20)), (3, Some(500)), (1, Some(900)), (0, None)];
+    let order = order.map(|(i, due): (usize, Option<i64>)| (ids[i].clone(), due.map(at)));
+    assert_eq!(all.await, order);
+    assert_eq!(ledger.waiting(&customer, 2).await.unwrap(), order[..2]);
+}
+
+/// The customer's mark, once it is the expected one.
+async fn mark<L: Ledger>(
+    ledger: &L,
+    customer: &CustomerId,
+    expected: Option<Timestamp>,
+) -> Option<Timestamp> {
+    let seen = async || {
+        let due = ledger.due_lanes(at(86_400), ALL).await.unwrap();
+        let own = due.into_iter().find(|(owner, _)| owner == customer);
+        own.map(|(_, at)| at)
+    };
+    eventually(seen, |seen| *seen == expected).await
+}
+
+async fn the_earliest_mark_of_a_lane_stands<L: Ledger>(ledger: L) {
+    let customer = fresh::customer();
+    for second in [30, 20, 40] {
+        ledger.mark_lane(&customer, at(second)).await.unwrap();
+    }
+
+    assert_eq!(mark(&ledger, &customer, Some(at(20))).await, Some(at(20)));
+    let early = ledger.due_lanes(at(19), ALL).await.unwrap();
+    assert!(early.iter().all(|(owner, _)| *owner != customer));
+}
+
+async fn an_advanced_mark_moves_or_goes<L: Ledger>(ledger: L) {
+    let customer = fresh::customer();
+    ledger.mark_lane(&customer, at(20)).await.unwrap();
+
+    ledger
+        .advance_lane(&customer, at(20), Some(at(50)))
+        .await
+        .unwrap();
+    assert_eq!(mark(&ledger, &customer, Some(at(50))).await, Some(at(50)));
+    ledger.advance_lane(&customer, at(50), None).await.unwrap();
+    assert_eq!(mark(&ledger, &customer, None).await, None);
+    ledger
+        .advance_lane(&customer, at(50), Some(at(60)))
+        .await
+        .unwrap();
+    assert_eq!(mark(&ledger, &customer, None).await, None);
+    ledger.mark_lane(&customer, at(70)).await.unwrap();
+    assert_eq!(mark(&ledger, &customer, Some(at(70))).await, Some(at(70)));
+}
+
+async fn a_mark_made_earlier_meanwhile_is_not_advanced<L: Ledger>(ledger: L) {
+    let customer = fresh::customer();
+    ledger.mark_lane(&customer, at(20)).await.unwrap();
+    ledger.mark_lane(&customer, at(10)).await.unwrap();
+
+    ledger.advance_lane(&customer, at(20), None).await.unwrap();
+
+    assert_eq!(mark(&ledger, &customer, Some(at(10))).await, Some(at(10)));
+}
+
+async fn a_later_mark_is_not_lost<L: Ledger>(ledger: L) {
+    let customer = fresh::customer();
+    for next in [None, Some(at(90))] {
+        ledger.mark_lane(&customer, at(20)).await.unwrap();
+        ledger.mark_lane(&customer, at(40)).await.unwrap();
+
+        ledger.advance_lane(&customer, at(20), next).await.unwrap();
+
+        assert_eq!(mark(&ledger, &customer, Some(at(40))).await, Some(at(40)));
+        ledger.advance_lane(&customer, at(40), None).await.unwrap();
+        if next.is_some() {
+            ledger.advance_lane(&customer, at(90), None).await.unwrap();
+        }
+        assert_eq!(mark(&ledger, &customer, None).await, None);
+    }
+}

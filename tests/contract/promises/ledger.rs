@@ -1,0 +1,193 @@
+//! Promises of the ledger about what is written down and read back.
+
+use leadfeed_shared::domain::ids::LeadId;
+use leadfeed_shared::domain::lead::{LeadRecord, LeadState, TimelineEntry, WaitReason};
+use leadfeed_shared::ports::{LeadFilter, Ledger};
+
+use super::claims::{claim, delivered, record, settle, settled, waiting};
+use crate::promise::eventually;
+use crate::samples::{at, lead};
+use crate::{fresh, promises};
+
+promises! { Ledger:
+    a_lead_reads_back_as_it_was_recorded,
+    the_timeline_tells_what_became_of_a_lead,
+    a_waiting_or_unqueued_lead_is_requeued_and_no_other,
+    a_stuck_lead_is_requeued_once_it_is_due,
+    leads_are_listed_newest_first_page_by_page,
+    a_filter_leaves_out_other_states_and_earlier_leads,
+    a_lead_names_its_customer,
+}
+
+async fn a_lead_reads_back_as_it_was_recorded<L: Ledger>(ledger: L) {
+    let lead = lead(&fresh::customer(), 5);
+
+    ledger
+        .record(&lead, &LeadState::Received, at(65))
+        .await
+        .unwrap();
+
+    let read = ledger.lead(&lead.customer, &lead.id).await.unwrap();
+    let expected = LeadRecord {
+        state: LeadState::Received,
+        due_at: Some(at(65)),
+        attempts: 0,
+        timeline: vec![TimelineEntry {
+            at: lead.received_at,
+            state: LeadState::Received,
+        }],
+        exported_at: None,
+        lead,
+    };
+    assert_eq!(read, Some(expected));
+}
+
+async fn the_timeline_tells_what_became_of_a_lead<L: Ledger>(ledger: L) {
+    let quota = waiting(WaitReason::Quota, Some(50));
+    let lead = settled(&ledger, &fresh::customer(), &quota).await;
+    let requeued = ledger.requeue(&lead.customer, &lead.id, at(50), at(110));
+    assert!(requeued.await.unwrap());
+    claim(&ledger, &lead, "grace", 51).await;
+    assert!(settle(&ledger, &lead, "grace", &delivered()).await);
+
+    let read = ledger
+        .lead(&lead.customer, &lead.id)
+        .await
+        .unwrap()
+        .unwrap();
+
+    let words: Vec<_> = read
+        .timeline
+        .iter()
+        .map(|line| (line.state.word(), line.at))
+        .collect();
+    let told = [
+        ("queued", at(0)),
+        ("waiting", at(9)),
+        ("queued", at(50)),
+        ("delivered", at(9)),
+    ];
+    assert_eq!(words, told);
+    assert_eq!((read.state, read.due_at), (delivered().state, None));
+    assert_eq!(read.attempts, 2);
+}
+
+async fn a_waiting_or_unqueued_lead_is_requeued_and_no_other<L: Ledger>(ledger: L) {
+    let customer = fresh::customer();
+    let requeue = async |id: &LeadId| ledger.requeue(&customer, id, at(10), at(70)).await.unwrap();
+    let received = lead(&customer, 0);
+    ledger
+        .record(&received, &LeadState::Received, at(60))
+        .await
+        .unwrap();
+    let person = settled(&ledger, &customer, &waiting(WaitReason::NoList, None)).await;
+    let later = settled(
+        &ledger,
+        &customer,
+        &waiting(WaitReason::Upstream, Some(900)),
+    )
+    .await;
+    for lead in [received, person, later] {
+        assert!(requeue(&lead.id).await);
+        let read = ledger.lead(&customer, &lead.id).await.unwrap().unwrap();
+        assert_eq!((read.state, read.due_at), (LeadState::Queued, Some(at(70))));
+        assert!(!requeue(&lead.id).await, "twice");
+    }
+
+    let held = record(&ledger, &customer, 0).await;
+    claim(&ledger, &held, "ada", 0).await;
+    assert!(!requeue(&held.id).await, "held");
+    let done = settled(&ledger, &customer, &delivered()).await;
+    assert!(!requeue(&done.id).await, "delivered");
+    let import = settled(&ledger, &customer, &waiting(WaitReason::Import, Some(900))).await;
+    assert!(!requeue(&import.id).await, "in an import");
+}
+
+async fn a_stuck_lead_is_requeued_once_it_is_due<L: Ledger>(ledger: L) {
+    let customer = fresh::customer();
+    let requeue = async |id: &LeadId, now| {
+        ledger
+            .requeue(&customer, id, at(now), at(now + 60))
+            .await
+            .unwrap()
+    };
+    let queued = record(&ledger, &customer, 0).await;
+    let claimed = record(&ledger, &customer, 0).await;
+    claim(&ledger, &claimed, "ada", 0).await;
+    let import = settled(&ledger, &customer, &waiting(WaitReason::Import, Some(500))).await;
+
+    for (lead, due) in [(queued, 60), (claimed, 100), (import, 500)] {
+        assert!(!requeue(&lead.id, due - 1).await, "not due");
+        assert!(requeue(&lead.id, due).await, "due");
+        let read = ledger.lead(&customer, &lead.id).await.unwrap().unwrap();
+        assert_eq!(
+            (read.state, read.due_at),
+            (LeadState::Queued, Some(at(due + 60)))
+        );
+        assert!(
+            !settle(&ledger, &lead, "ada", &delivered()).await,
+            "the claim is over"
+        );
+    }
+}
+
+async fn leads_are_listed_newest_first_page_by_page<L: Ledger>(ledger: L) {
+    let customer = fresh::customer();
+    let mut ids = Vec::new();
+    for second in 0..5 {
+        ids.push(record(&ledger, &customer, second).await.id);
+    }
+    ids.reverse();
+
+    let mut listed = Vec::new();
+    let mut cursor: Option<String> = None;
+    let all = LeadFilter::default();
+    loop {
+        let page = ledger.leads(&customer, &all, cursor.as_deref(), 2);
+        let page = page.await.unwrap();
+        assert!(page.items.len() <= 2);
+        listed.extend(page.items.into_iter().map(|record| record.lead.id));
+        cursor = page.next;
+        if cursor.is_none() {
+            break;
+        }
+    }
+
+    assert_eq!(listed, ids);
+}
+
+async fn a_filter_leaves_out_other_states_and_earlier_leads<L: Ledger>(ledger: L) {
+    let customer = fresh::customer();
+    settled(&ledger, &customer, &delivered()).await;
+    record(&ledger, &customer, 5).await;
+    let late = record(&ledger, &customer, 6).await;
+    let list = async |status: &str, since| {
+        let filter = LeadFilter {
+            status: Some(status.into()),
+            since: Some(at(since)),
+        };
+        let page = ledger.leads(&customer, &filter, None, 10).await.unwrap();
+        page.items
+            .into_iter()
+            .map(|record| record.lead.id)
+            .collect::<Vec<_>>()
+    };
+
+    assert_eq!(list("queued", 6).await, [late.id]);
+    assert_eq!(list("queued", 0).await.len(), 2);
+    assert_eq!(list("delivered", 0).await.len(), 1);
+    assert_eq!(list("delivered", 1).await, []);
+    assert_eq!(list("refused", 0).await, []);
+}
+
+async fn a_lead_names_its_customer<L: Ledger>(ledger: L) {
+    let lead = record(&ledger, &fresh::customer(), 0).await;
+
+    let owner = eventually(
+        || async { ledger.owner_of(&lead.id).await.unwrap() },
+        Option::is_some,
+    );
+
+    assert_eq!(owner.await, Some(lead.customer));
+    assert_eq!(ledger.owner_of(&fresh::lead(0)).await.unwrap(), None);
+}

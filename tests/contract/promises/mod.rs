@@ -1,0 +1,12 @@
+pub mod apps;
+pub mod budget;
+pub mod claims;
+pub mod connections;
+pub mod customers;
+pub mod forms;
+pub mod handshakes;
+pub mod lanes;
+pub mod ledger;
+pub mod links;
+pub mod queue;
+pub mod vault;

@@ -1,0 +1,97 @@
+use leadfeed_shared::domain::token::StoredTokens;
+use leadfeed_shared::ports::{Kept, Vault};
+use secrecy::ExposeSecret as _;
+
+use crate::promise::at_once;
+use crate::samples::tokens;
+use crate::{fresh, promises};
+
+promises! { Vault:
+    tokens_read_back_as_they_were_kept,
+    the_same_pair_is_kept_again_and_another_of_its_generation_is_not,
+    exactly_one_of_many_concurrent_pairs_is_kept,
+    the_newest_generation_is_read,
+    forgotten_tokens_are_gone_and_forgetting_nothing_is_no_error,
+}
+
+fn shown(tokens: &StoredTokens) -> (u64, String, String) {
+    (
+        tokens.generation,
+        tokens.tokens.access.expose_secret().to_owned(),
+        tokens.tokens.refresh.expose_secret().to_owned(),
+    )
+}
+
+async fn tokens_read_back_as_they_were_kept<V: Vault>(vault: V) {
+    let customer = fresh::customer();
+    assert!(vault.tokens(&customer).await.unwrap().is_none());
+    let pair = tokens(1, "one");
+
+    assert_eq!(vault.keep(&customer, &pair).await.unwrap(), Kept::Stored);
+
+    let read = vault.tokens(&customer).await.unwrap().unwrap();
+    assert_eq!(shown(&read), shown(&pair));
+    assert_eq!(read.tokens.expires_at, pair.tokens.expires_at);
+    assert_eq!(read.tokens.scope, pair.tokens.scope);
+}
+
+async fn the_same_pair_is_kept_again_and_another_of_its_generation_is_not<V: Vault>(vault: V) {
+    let customer = fresh::customer();
+    let keep = async |text| vault.keep(&customer, &tokens(1, text)).await.unwrap();
+
+    assert_eq!(keep("one").await, Kept::Stored);
+    assert_eq!(keep("one").await, Kept::Stored);
+    assert_eq!(keep("two").await, Kept::Superseded);
+
+    let read = vault.tokens(&customer).await.unwrap().unwrap();
+    assert_eq!(shown(&read), shown(&tokens(1, "one")));
+}
+
+async fn exactly_one_of_many_concurrent_pairs_is_kept<V>(vault: V)
+where
+    V: Vault + Clone + 'static,
+{
+    let customer = fresh::customer();
+    vault.keep(&customer, &tokens(1, "one")).await.unwrap();
+
+    let told = at_once(8, |i| {
+        let (vault, customer) = (vault.clone(), customer.clone());
+        async move {
+            let kept = vault.keep(&customer, &tokens(2, &i.to_string())).await;
+            (i, kept.unwrap())
+        }
+    })
+    .await;
+
+    let kept: Vec<_> = told
+        .iter()
+        .filter(|(_, kept)| *kept == Kept::Stored)
+        .collect();
+    assert_eq!(kept.len(), 1);
+    let read = vault.tokens(&customer).await.unwrap().unwrap();
+    assert_eq!(shown(&read), shown(&tokens(2, &kept[0].0.to_string())));
+}
+
+async fn the_newest_generation_is_read<V: Vault>(vault: V) {
+    let customer = fresh::customer();
+    for generation in 1..=3 {
+        let pair = tokens(generation, &generation.to_string());
+        assert_eq!(vault.keep(&customer, &pair).await.unwrap(), Kept::Stored);
+    }
+
+    let late = vault.keep(&customer, &tokens(2, "late")).await.unwrap();
+
+    assert_eq!(late, Kept::Superseded);
+    let read = vault.tokens(&customer).await.unwrap().unwrap();
+    assert_eq!(shown(&read), shown(&tokens(3, "3")));
+}
+
+async fn forgotten_tokens_are_gone_and_forgetting_nothing_is_no_error<V: Vault>(vault: V) {
+    let customer = fresh::customer();
+    vault.keep(&customer, &tokens(1, "one")).await.unwrap();
+
+    vault.forget(&customer).await.unwrap();
+    vault.forget(&customer).await.unwrap();
+
+    assert!(vault.tokens(&customer).await.unwrap().is_none());
+}
