@@ -192,3 +192,7 @@ fn lead_id(content: &[u8; 32], at: Timestamp) -> LeadId {
         random,
     ))
 }
+
+#[cfg(test)]
+#[path = "intake_tests.rs"]
+mod tests;

@@ -362,3 +362,7 @@ impl Seen {
         access
     }
 }
+
+#[cfg(test)]
+#[path = "token_keeper_tests.rs"]
+mod tests;

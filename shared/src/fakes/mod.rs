@@ -19,6 +19,7 @@ mod ledger;
 mod links;
 mod queue;
 mod vault;
+mod wiring;
 
 pub use apps::MemoryApps;
 pub use budget::MemoryBudget;
@@ -31,6 +32,7 @@ pub use faults::{Fault, Faults};
 pub use ledger::MemoryLedger;
 pub use queue::MemoryQueue;
 pub use vault::MemoryVault;
+pub use wiring::STACK;
 
 use jiff::Timestamp;
 

@@ -12,9 +12,7 @@ use crate::domain::ids::RemoteId;
 use crate::domain::lead::{
     LeadRecord, LeadState, Permission, RefusalReason, TimelineEntry, WaitReason,
 };
-use crate::ports::{
-    Accounts, Apps, Budget, Clock, Connections, Contacts, Event, Events, SignUp, Wiring,
-};
+use crate::ports::{Accounts, Budget, Clock, Connections, Contacts, Event, Events, SignUp, Wiring};
 
 /// Times one lead is tried again within one claim.
 const RETRIES: u32 = 4;

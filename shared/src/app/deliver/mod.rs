@@ -8,6 +8,8 @@ pub mod batch;
 mod call;
 pub mod outcome;
 mod settle;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 
@@ -59,7 +61,6 @@ struct Delivery<'a> {
     ready: &'a Ready,
     limits: Limits,
     leads: &'a SameAddress,
-    owner: &'a str,
     deadline: Timestamp,
 }
 
@@ -250,7 +251,6 @@ impl<W: Wiring> Drain<W> {
                     ready,
                     limits,
                     leads,
-                    owner,
                     deadline,
                 };
                 let outcome = match moment {

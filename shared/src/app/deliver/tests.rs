@@ -1,0 +1,375 @@
+use jiff::SignedDuration;
+
+use super::batch::Message;
+use crate::app::scene::{ACCOUNT, Scene};
+use crate::domain::connection::{ConnectionStatus, LimitedReason};
+use crate::domain::crm::{CrmError, Refusal};
+use crate::domain::lead::{LeadState, RefusalReason, WaitReason};
+use crate::domain::task::Task;
+use crate::fakes::{Call, Fault};
+use crate::ports::{Clock as _, Connections as _, Customers as _, Ledger as _};
+
+fn word(state: &LeadState) -> &'static str {
+    state.word()
+}
+
+fn invalid(message: &str) -> CrmError {
+    CrmError::Invalid(Refusal {
+        key: "contacts.api.validation.error".into(),
+        message: message.into(),
+    })
+}
+
+#[tokio::test]
+async fn a_lead_arrives_once_with_one_call_and_explicit_permission() {
+    let scene = Scene::connected().await;
+    let lead = scene
+        .submit(&[("email", "ada@example.com"), ("first_name", "Ada")])
+        .await;
+
+    let again = scene.drain().await;
+
+    assert!(again.is_empty());
+    assert_eq!(word(&scene.state(&lead.lead).await), "delivered");
+    assert_eq!(scene.memory.crm.contacts(ACCOUNT).len(), 1);
+    assert_eq!(scene.memory.crm.calls().len(), 1);
+}
+
+#[tokio::test]
+async fn a_redelivered_message_makes_no_second_call() {
+    let scene = Scene::connected().await;
+    scene.submit(&[("email", "ada@example.com")]).await;
+    let messages = scene.messages();
+
+    scene.drain_these(messages.clone()).await;
+    let again = scene.drain_these(messages).await;
+
+    assert!(again.is_empty());
+    assert_eq!(scene.memory.crm.count(Call::SignUp), 1);
+}
+
+#[tokio::test]
+async fn two_leads_of_one_address_go_out_as_one_call_that_says_both() {
+    let scene = Scene::connected().await;
+    let first = scene
+        .submit(&[("email", "ada@example.com"), ("company_name", "Engines")])
+        .await;
+    let second = scene
+        .submit(&[("email", "ADA@example.com"), ("first_name", "Ada")])
+        .await;
+
+    scene.drain().await;
+
+    assert_eq!(scene.memory.crm.count(Call::SignUp), 1);
+    for lead in [&first.lead, &second.lead] {
+        assert_eq!(word(&scene.state(lead).await), "delivered");
+    }
+}
+
+#[tokio::test]
+async fn one_poisoned_message_costs_the_others_nothing() {
+    let scene = Scene::connected().await;
+    let lead = scene.submit(&[("email", "ada@example.com")]).await;
+    let mut messages = scene.messages();
+    messages.insert(
+        0,
+        Message {
+            id: "poison".into(),
+            body: Some("{".into()),
+        },
+    );
+    messages.insert(
+        1,
+        Message {
+            id: "empty".into(),
+            body: None,
+        },
+    );
+
+    let again = scene.drain_these(messages).await;
+
+    assert_eq!(again, ["poison", "empty"]);
+    assert_eq!(word(&scene.state(&lead.lead).await), "delivered");
+}
+
+#[tokio::test]
+async fn a_lead_waits_while_nobody_is_connected_and_goes_out_afterwards() {
+    let scene = Scene::unconnected().await;
+    let lead = scene.submit(&[("email", "ada@example.com")]).await;
+
+    scene.drain().await;
+
+    assert_eq!(
+        scene.state(&lead.lead).await,
+        LeadState::Waiting {
+            why: WaitReason::NotConnected
+        }
+    );
+    scene.connect().await;
+    scene
+        .memory
+        .ledger
+        .mark_lane(&scene.customer, scene.memory.clock.now())
+        .await
+        .unwrap();
+    assert_eq!(scene.memory.release().run().await.unwrap().waited, 1);
+    scene.drain().await;
+    assert_eq!(word(&scene.state(&lead.lead).await), "delivered");
+}
+
+#[tokio::test]
+async fn a_lead_that_only_its_message_has_is_recorded_and_delivered() {
+    let scene = Scene::connected().await;
+    let lead = {
+        let steps = scene.memory.faults.steps();
+        // Intake looks back, sends, records: its third step is the ledger's.
+        scene.memory.faults.at(steps + 3, Fault::FailBefore);
+        scene.submit(&[("email", "ada@example.com")]).await
+    };
+    assert!(scene.memory.ledger.all().is_empty());
+
+    scene.drain().await;
+
+    assert_eq!(word(&scene.state(&lead.lead).await), "delivered");
+}
+
+#[tokio::test]
+async fn a_spent_quota_parks_the_lead_until_after_midnight_and_stops_all_calls() {
+    let scene = Scene::connected().await;
+    let lead = scene.submit(&[("email", "ada@example.com")]).await;
+    scene.memory.crm.answer_next(CrmError::QuotaExceeded);
+
+    scene.drain().await;
+    let other = scene.submit(&[("email", "bob@example.com")]).await;
+    scene.drain().await;
+
+    for lead in [&lead.lead, &other.lead] {
+        assert_eq!(
+            scene.state(lead).await,
+            LeadState::Waiting {
+                why: WaitReason::Quota
+            }
+        );
+    }
+    assert_eq!(scene.memory.crm.count(Call::SignUp), 1);
+    scene
+        .memory
+        .clock
+        .advance_to("2026-11-24T00:05:00Z".parse().unwrap());
+    assert_eq!(scene.memory.release().run().await.unwrap().waited, 2);
+}
+
+#[tokio::test]
+async fn a_throttled_call_is_made_again_in_place() {
+    let scene = Scene::connected().await;
+    let lead = scene.submit(&[("email", "ada@example.com")]).await;
+    scene.memory.crm.answer_next(CrmError::Throttled);
+    let before = scene.memory.clock.now();
+
+    scene.drain().await;
+
+    assert_eq!(word(&scene.state(&lead.lead).await), "delivered");
+    assert!(scene.memory.clock.now().duration_since(before) >= SignedDuration::from_secs(1));
+}
+
+#[tokio::test]
+async fn an_optional_field_that_is_refused_is_left_out_and_noted() {
+    let scene = Scene::connected().await;
+    let lead = scene
+        .submit(&[
+            ("email", "ada@example.com"),
+            ("phone_number", "+1 555 0100"),
+        ])
+        .await;
+    scene
+        .memory
+        .crm
+        .answer_next(invalid("phone_number is not valid"));
+
+    scene.drain().await;
+
+    let LeadState::Delivered { notes, .. } = scene.state(&lead.lead).await else {
+        panic!("not delivered")
+    };
+    assert_eq!(notes[0].field, "phone_number");
+}
+
+#[tokio::test]
+async fn what_cannot_go_out_is_refused_or_waits_by_its_cause() {
+    for (error, expected) in [
+        (invalid("email_address is not valid"), "refused"),
+        (invalid("first_name is not valid"), "refused"),
+        (invalid("list_memberships: no such list"), "waiting"),
+        (CrmError::NotFound(Refusal::default()), "waiting"),
+        (CrmError::Ours(415), "waiting"),
+        (CrmError::Unavailable, "waiting"),
+        (CrmError::AnswerLost, "waiting"),
+    ] {
+        let scene = Scene::connected().await;
+        let lead = scene.submit(&[("email", "ada@example.com")]).await;
+        scene.memory.crm.answer_next(error.clone());
+
+        let again = scene.drain().await;
+
+        assert_eq!(word(&scene.state(&lead.lead).await), expected, "{error}");
+        assert!(again.is_empty());
+    }
+}
+
+#[tokio::test]
+async fn an_expired_token_is_refreshed_on_the_way() {
+    let scene = Scene::connected().await;
+    scene.memory.clock.advance(SignedDuration::from_hours(25));
+    let lead = scene.submit(&[("email", "ada@example.com")]).await;
+
+    scene.drain().await;
+
+    assert_eq!(word(&scene.state(&lead.lead).await), "delivered");
+    assert_eq!(scene.memory.crm.count(Call::Refresh), 1);
+}
+
+#[tokio::test]
+async fn a_rejected_token_is_refreshed_once_and_the_call_made_again() {
+    let scene = Scene::connected().await;
+    scene.memory.crm.expire_access(ACCOUNT);
+    let lead = scene.submit(&[("email", "ada@example.com")]).await;
+
+    scene.drain().await;
+
+    assert_eq!(word(&scene.state(&lead.lead).await), "delivered");
+    assert_eq!(
+        (
+            scene.memory.crm.count(Call::Refresh),
+            scene.memory.crm.count(Call::SignUp)
+        ),
+        (1, 2)
+    );
+}
+
+#[tokio::test]
+async fn a_forbidden_call_names_its_cause_and_ends_the_calls() {
+    let scene = Scene::connected().await;
+    scene
+        .memory
+        .crm
+        .set_privileges(ACCOUNT, &["contacts:lists:read"]);
+    let lead = scene.submit(&[("email", "ada@example.com")]).await;
+
+    scene.drain().await;
+    scene.submit(&[("email", "bob@example.com")]).await;
+    scene.drain().await;
+
+    assert_eq!(
+        scene.state(&lead.lead).await,
+        LeadState::Waiting {
+            why: WaitReason::Rights
+        }
+    );
+    let connection = scene
+        .memory
+        .directory
+        .connection(&scene.customer)
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(
+        connection.status,
+        ConnectionStatus::Limited {
+            reason: LimitedReason::MissingPrivilege
+        }
+    );
+    assert_eq!(scene.memory.crm.count(Call::SignUp), 1);
+}
+
+#[tokio::test]
+async fn an_older_consent_gives_way_to_a_newer_opt_out() {
+    let scene = Scene::connected().await;
+    let email = "ada@example.com";
+    scene.submit(&[("email", email)]).await;
+    scene.drain().await;
+    let back_dated = [
+        ("email", email),
+        ("first_name", "Ada"),
+        ("consent_given_at", "2026-11-20T09:00:00Z"),
+    ];
+    scene.memory.crm.opt_out(ACCOUNT, &email.parse().unwrap());
+    scene.memory.clock.advance(SignedDuration::from_mins(1));
+
+    let lead = scene.submit(&back_dated).await;
+    scene.drain().await;
+
+    let state = scene.state(&lead.lead).await;
+    assert_eq!(
+        state,
+        LeadState::Refused {
+            why: RefusalReason::OptedOutAfterConsent,
+            detail: None
+        }
+    );
+}
+
+#[tokio::test]
+async fn a_person_who_left_and_signs_up_afresh_is_delivered() {
+    let scene = Scene::connected().await;
+    let email = "ada@example.com";
+    scene.submit(&[("email", email)]).await;
+    scene.drain().await;
+    scene.memory.crm.opt_out(ACCOUNT, &email.parse().unwrap());
+    scene.memory.clock.advance(SignedDuration::from_mins(1));
+
+    let lead = scene
+        .submit(&[("email", email), ("first_name", "Ada")])
+        .await;
+    scene.drain().await;
+
+    assert_eq!(word(&scene.state(&lead.lead).await), "delivered");
+}
+
+#[tokio::test]
+async fn a_deleted_customers_leads_are_not_sent() {
+    let scene = Scene::connected().await;
+    let lead = scene.submit(&[("email", "ada@example.com")]).await;
+    scene
+        .memory
+        .directory
+        .delete_customer(&scene.customer)
+        .await
+        .unwrap();
+
+    scene.drain().await;
+
+    let state = scene.state(&lead.lead).await;
+    assert_eq!(
+        state,
+        LeadState::Refused {
+            why: RefusalReason::CustomerDeleted,
+            detail: None
+        }
+    );
+    assert_eq!(scene.memory.crm.count(Call::SignUp), 0);
+}
+
+#[tokio::test]
+async fn a_changed_consent_record_is_not_sent() {
+    let scene = Scene::connected().await;
+    scene.submit(&[("email", "ada@example.com")]).await;
+    let Some(Task::Accepted { mut lead }) = scene.memory.queue.receive(1).pop() else {
+        panic!("no task")
+    };
+    lead.id = "lead_01ARZ3NDEKTSV4RRFFQ69G5FAV".parse().unwrap();
+    lead.consent.statement = "Anybody may mail me.".into();
+    let id = lead.id.clone();
+
+    scene
+        .drain_these(crate::app::scene::messages(&[Task::Accepted { lead }]))
+        .await;
+
+    let state = scene.state(&id).await;
+    assert_eq!(
+        state,
+        LeadState::Refused {
+            why: RefusalReason::SealBroken,
+            detail: None
+        }
+    );
+}

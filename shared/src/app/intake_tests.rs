@@ -1,0 +1,137 @@
+use futures_util::future::join;
+use jiff::SignedDuration;
+
+use super::IntakeError;
+use crate::app::scene::Scene;
+use crate::domain::consent::Origin;
+use crate::domain::submission::Submission;
+use crate::fakes::Fault;
+use crate::ports::Forms as _;
+
+const ADA: &[(&str, &str)] = &[("email", "ada@example.com")];
+
+#[tokio::test]
+async fn an_accepted_lead_is_in_the_queue_and_in_the_ledger() {
+    let scene = Scene::connected().await;
+
+    let accepted = scene.submit(ADA).await;
+
+    assert_eq!(accepted.status, "queued");
+    assert_eq!(scene.memory.ledger.all().len(), 1);
+    assert_eq!(scene.memory.queue.sent().len(), 1);
+}
+
+#[tokio::test]
+async fn a_double_click_is_one_lead() {
+    let scene = Scene::connected().await;
+    let (first, second) = join(scene.submit(ADA), scene.submit(ADA)).await;
+    scene.memory.clock.advance(SignedDuration::from_secs(9));
+    let third = scene.submit(ADA).await;
+    scene.memory.clock.advance(SignedDuration::from_secs(30));
+    let later = scene.submit(ADA).await;
+    let other = scene
+        .submit(&[("email", "ada@example.com"), ("first_name", "Ada")])
+        .await;
+
+    assert_eq!(first.lead, second.lead);
+    assert_eq!(first.lead, third.lead);
+    assert_ne!(first.lead, later.lead);
+    assert_ne!(later.lead, other.lead);
+    assert_eq!(scene.memory.ledger.all().len(), 3);
+}
+
+/// Intake looks back, sends, records: whichever of the last two fails, the lead is delivered.
+#[tokio::test]
+async fn either_of_queue_and_ledger_alone_keeps_a_lead_that_was_answered_with_success() {
+    for (step, fault) in [
+        (2, Fault::FailBefore),
+        (2, Fault::FailAfter),
+        (3, Fault::FailBefore),
+        (3, Fault::FailAfter),
+    ] {
+        let scene = Scene::connected().await;
+        scene
+            .memory
+            .faults
+            .at(scene.memory.faults.steps() + step, fault);
+
+        let lead = scene.submit(ADA).await.lead;
+
+        scene.memory.clock.advance(SignedDuration::from_mins(2));
+        scene.memory.release().run().await.unwrap();
+        scene.drain().await;
+        scene.drain().await;
+        assert_eq!(
+            scene.state(&lead).await.word(),
+            "delivered",
+            "{step} {fault:?}"
+        );
+        assert_eq!(
+            scene.memory.crm.count(crate::fakes::Call::SignUp),
+            1,
+            "{step} {fault:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn where_neither_keeps_it_the_lead_is_not_accepted() {
+    let scene = Scene::connected().await;
+    let steps = scene.memory.faults.steps();
+    scene.memory.faults.at(steps + 2, Fault::FailBefore);
+    scene.memory.faults.at(steps + 3, Fault::FailBefore);
+    let fields =
+        Submission::from_pairs([("email", "ada@example.com"), ("consent", "yes")]).unwrap();
+
+    let result = scene
+        .memory
+        .intake()
+        .accept(&scene.form, fields, &Origin::default())
+        .await;
+
+    assert!(matches!(result, Err(IntakeError::Unavailable)));
+}
+
+#[tokio::test]
+async fn a_submission_without_consent_leaves_nothing_behind() {
+    let scene = Scene::connected().await;
+    let fields = Submission::from_pairs(ADA.iter().copied()).unwrap();
+
+    let result = scene
+        .memory
+        .intake()
+        .accept(&scene.form, fields, &Origin::default())
+        .await;
+
+    let Err(IntakeError::Rejected(rejection)) = result else {
+        panic!("{result:?}")
+    };
+    assert_eq!(rejection.errors[0].code, "consent_required");
+    assert!(scene.memory.ledger.all().is_empty());
+    assert!(scene.memory.queue.sent().is_empty());
+}
+
+#[tokio::test]
+async fn unknown_and_closed_forms_are_told_apart() {
+    let scene = Scene::connected().await;
+    let intake = scene.memory.intake();
+    let closed = crate::domain::form::Form {
+        open: false,
+        ..scene.form.clone()
+    };
+    scene.memory.directory.put_form(&closed).await.unwrap();
+
+    assert!(matches!(
+        intake.open_form(scene.form.id.as_str()).await,
+        Err(IntakeError::ClosedForm)
+    ));
+    for unknown in ["", "frm_", "frm_01ARZ3NDEKTSV4RRFFQ69G5FAA", "../etc"] {
+        assert!(
+            matches!(
+                intake.open_form(unknown).await,
+                Err(IntakeError::UnknownForm)
+            ),
+            "{unknown}"
+        );
+    }
+}

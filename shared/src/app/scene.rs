@@ -1,0 +1,228 @@
+//! A world in memory with one customer in it, for the tests of the use cases.
+
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, Wake, Waker};
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::app::deliver::batch::Message;
+use crate::app::intake::Accepted;
+use crate::domain::budget::BudgetState;
+use crate::domain::connection::{Account, Catalog, Connection, ConnectionStatus, Terms};
+use crate::domain::consent::Origin;
+use crate::domain::customer::{BulkImport, Customer};
+use crate::domain::form::{Form, statement};
+use crate::domain::ids::{AppId, CustomerId, FormId, LeadId, RemoteId};
+use crate::domain::lead::LeadState;
+use crate::domain::submission::Submission;
+use crate::domain::task::Task;
+use crate::domain::token::StoredTokens;
+use crate::fakes::{Memory, STACK, VirtualClock};
+use crate::ports::{
+    Clock as _, Connections as _, Customers as _, Forms as _, Ledger as _, Vault as _,
+};
+
+pub(crate) const ACCOUNT: &str = "account-1";
+pub(crate) const NOON: &str = "2026-11-23T12:00:00Z";
+
+pub(crate) struct Scene {
+    pub memory: Memory,
+    pub customer: CustomerId,
+    pub form: Form,
+    pub list: RemoteId,
+}
+
+impl Scene {
+    /// A customer with an open form and a connected account, at noon of a Monday.
+    pub async fn connected() -> Self {
+        let scene = Self::unconnected().await;
+        scene.connect().await;
+        scene
+    }
+
+    /// The same under a clock of the test's.
+    pub async fn connected_at(clock: VirtualClock) -> Self {
+        let scene = Self::unconnected_at(clock).await;
+        scene.connect().await;
+        scene
+    }
+
+    /// A customer with an open form who has not connected.
+    pub async fn unconnected() -> Self {
+        Self::unconnected_at(VirtualClock::leaping(NOON.parse().unwrap())).await
+    }
+
+    async fn unconnected_at(clock: VirtualClock) -> Self {
+        let now = clock.now();
+        let memory = Memory::with_clock(clock, 0);
+        memory.crm.open_account(ACCOUNT, "Analytical Engines");
+        let list = memory.crm.add_list(ACCOUNT, "News");
+        memory.budget.set(
+            &AppId::default_app(),
+            BudgetState {
+                next_call_ms: 0,
+                day: now.as_second() / 86_400,
+                spent: 0,
+                closed_until_ms: 0,
+            },
+        );
+        let customer: CustomerId = "engines".parse().unwrap();
+        memory
+            .directory
+            .put_customer(&engines(&customer, now))
+            .await
+            .unwrap();
+        let form = form(&customer, now);
+        memory.directory.put_form(&form).await.unwrap();
+        Self {
+            memory,
+            customer,
+            form,
+            list,
+        }
+    }
+
+    /// Connects the account, as the pages do.
+    pub async fn connect(&self) {
+        let now = self.memory.clock.now();
+        let tokens = self.memory.crm.connect(ACCOUNT, "client");
+        let connection = Connection {
+            customer: self.customer.clone(),
+            app: AppId::default_app(),
+            stack: STACK.into(),
+            status: ConnectionStatus::Active,
+            account: Account {
+                id: ACCOUNT.into(),
+                name: "Analytical Engines".into(),
+            },
+            lists: vec![self.list.clone()],
+            terms: Some(Terms {
+                accepted_at: now,
+                ip: None,
+                text: "ours".into(),
+            }),
+            catalog: Catalog::default(),
+            generation: 1,
+            token_expires_at: tokens.expires_at,
+            lease: None,
+            cooldown_until: None,
+            connected_at: now,
+        };
+        self.memory
+            .vault
+            .keep(
+                &self.customer,
+                &StoredTokens {
+                    generation: 1,
+                    tokens,
+                },
+            )
+            .await
+            .unwrap();
+        self.memory
+            .directory
+            .put_connection(&connection)
+            .await
+            .unwrap();
+    }
+
+    /// A visitor signs up.
+    pub async fn submit(&self, fields: &[(&str, &str)]) -> Accepted {
+        let fields = fields.iter().copied().chain([("consent", "yes")]);
+        let fields = Submission::from_pairs(fields).unwrap();
+        self.memory
+            .intake()
+            .accept(&self.form, fields, &Origin::default())
+            .await
+            .unwrap()
+    }
+
+    /// What the queue holds, as messages.
+    pub fn messages(&self) -> Vec<Message> {
+        messages(&self.memory.queue.receive(10))
+    }
+
+    /// One invocation of the drain with up to ten messages; names what it gives back.
+    pub async fn drain(&self) -> Vec<String> {
+        self.drain_these(self.messages()).await
+    }
+
+    pub async fn drain_these(&self, messages: Vec<Message>) -> Vec<String> {
+        let deadline = self.memory.clock.now() + SignedDuration::from_secs(60);
+        self.memory.drain().drain(messages, deadline).await
+    }
+
+    pub async fn state(&self, lead: &LeadId) -> LeadState {
+        self.memory
+            .ledger
+            .lead(&self.customer, lead)
+            .await
+            .unwrap()
+            .unwrap()
+            .state
+    }
+}
+
+pub(crate) fn messages(tasks: &[Task]) -> Vec<Message> {
+    let message = |(i, task)| Message {
+        id: format!("m{i}"),
+        body: Some(serde_json::to_string(task).unwrap()),
+    };
+    tasks.iter().enumerate().map(message).collect()
+}
+
+/// Runs work under a standing clock, moving the time whenever all of it waits.
+pub(crate) fn drive<T>(clock: &VirtualClock, work: impl Future<Output = T>) -> T {
+    struct Woken(AtomicBool);
+    impl Wake for Woken {
+        fn wake(self: Arc<Self>) {
+            self.0.store(true, Ordering::SeqCst);
+        }
+    }
+    let woken = Arc::new(Woken(AtomicBool::new(false)));
+    let waker = Waker::from(woken.clone());
+    let mut work = pin!(work);
+    loop {
+        if let Poll::Ready(done) = work.as_mut().poll(&mut Context::from_waker(&waker)) {
+            return done;
+        }
+        if !woken.0.swap(false, Ordering::SeqCst) {
+            clock
+                .advance_to_next()
+                .expect("work that waits for nothing");
+        }
+    }
+}
+
+fn engines(id: &CustomerId, now: Timestamp) -> Customer {
+    Customer {
+        id: id.clone(),
+        name: "Analytical Engines".into(),
+        brand: "Analytical Engines".into(),
+        app: AppId::default_app(),
+        return_url: None,
+        return_hosts: vec![],
+        bulk_import: BulkImport::Never,
+        retention_days: 730,
+        created_at: now,
+    }
+}
+
+fn form(customer: &CustomerId, now: Timestamp) -> Form {
+    let id: FormId = "frm_01ARZ3NDEKTSV4RRFFQ69G5FAV".parse().unwrap();
+    let mut form = crate::domain::form::tests::form();
+    form.id = id;
+    form.customer = customer.clone();
+    form.statements = vec![
+        statement(
+            "Analytical Engines may mail me.",
+            "Analytical Engines",
+            1,
+            now,
+        )
+        .unwrap(),
+    ];
+    form
+}

@@ -1,0 +1,291 @@
+use futures_util::future::join_all;
+use jiff::SignedDuration;
+
+use super::{AccessError, TokenKeeper};
+use crate::app::scene::{ACCOUNT, NOON, Scene, drive};
+use crate::domain::connection::{ConnectionStatus, ReconnectReason};
+use crate::domain::lead::WaitReason;
+use crate::fakes::{Call, Fault, Memory, TokenKind, VirtualClock};
+use crate::ports::{Clock as _, Connections as _, TokenError, Vault as _};
+
+async fn expired() -> Scene {
+    let scene = Scene::connected().await;
+    scene.memory.clock.advance(SignedDuration::from_hours(25));
+    scene
+}
+
+async fn status(scene: &Scene) -> ConnectionStatus {
+    scene
+        .memory
+        .directory
+        .connection(&scene.customer)
+        .await
+        .unwrap()
+        .unwrap()
+        .status
+}
+
+fn waits(result: Result<super::Access, AccessError>) -> WaitReason {
+    match result {
+        Err(AccessError::Waits(why)) => why,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_hundred_workers_on_an_expired_token_make_one_refresh() {
+    let scene = Scene::connected_at(VirtualClock::standing(NOON.parse().unwrap())).await;
+    scene.memory.clock.advance(SignedDuration::from_hours(25));
+    let keepers: Vec<TokenKeeper<Memory>> = (0..100).map(|_| scene.memory.keeper()).collect();
+    let work = join_all(
+        keepers
+            .iter()
+            .map(|keeper| keeper.access(&scene.customer, None)),
+    );
+
+    let results = drive(&scene.memory.clock, work);
+
+    assert!(
+        results
+            .iter()
+            .all(|result| result.as_ref().is_ok_and(|access| access.generation == 2))
+    );
+    assert_eq!(scene.memory.crm.count(Call::Refresh), 1);
+}
+
+#[tokio::test]
+async fn an_answer_lost_after_the_rotation_is_found_out_after_the_cooldown() {
+    let scene = expired().await;
+    scene.memory.crm.token_answer_next(TokenError::AnswerLost);
+
+    let first = scene.memory.keeper().access(&scene.customer, None).await;
+    scene.memory.clock.advance(SignedDuration::from_secs(31));
+
+    assert!(matches!(first, Err(AccessError::Busy { .. })));
+    assert_eq!(
+        waits(scene.memory.keeper().access(&scene.customer, None).await),
+        WaitReason::Reconnect
+    );
+}
+
+#[tokio::test]
+async fn a_fresh_token_costs_no_call_and_a_warm_worker_no_look_into_the_vault() {
+    let scene = Scene::connected().await;
+    let keeper = scene.memory.keeper();
+    keeper.access(&scene.customer, None).await.unwrap();
+    let steps = scene.memory.faults.steps();
+
+    keeper.access(&scene.customer, None).await.unwrap();
+
+    assert_eq!(scene.memory.faults.steps() - steps, 1);
+    assert_eq!(scene.memory.crm.count(Call::Refresh), 0);
+}
+
+#[tokio::test]
+async fn killed_at_any_step_the_connection_works_again_or_asks_to_be_made_again() {
+    let whole = {
+        let scene = expired().await;
+        let before = scene.memory.faults.steps();
+        scene
+            .memory
+            .keeper()
+            .access(&scene.customer, None)
+            .await
+            .unwrap();
+        scene.memory.faults.steps() - before
+    };
+    let mut lost = Vec::new();
+    for step in 1..=whole {
+        for fault in [Fault::CrashBefore, Fault::CrashAfter] {
+            let scene = expired().await;
+            scene
+                .memory
+                .faults
+                .at(scene.memory.faults.steps() + step, fault);
+            let keeper = scene.memory.keeper();
+            let killed = scene
+                .memory
+                .faults
+                .until_crash(keeper.access(&scene.customer, None))
+                .await;
+            assert!(killed.is_none(), "step {step} was not reached");
+
+            scene.memory.clock.advance(SignedDuration::from_mins(2));
+            match scene.memory.keeper().access(&scene.customer, None).await {
+                Ok(access) => assert_eq!(access.generation, 2, "{step} {fault:?}"),
+                Err(AccessError::Waits(WaitReason::Reconnect)) => lost.push((step, fault)),
+                Err(other) => panic!("{step} {fault:?}: {other}"),
+            }
+        }
+    }
+    // Only where Constant Contact has rotated and the vault has nothing yet.
+    assert_eq!(lost.len(), 2, "{lost:?} of {whole} steps");
+    assert_eq!(lost[0].1, Fault::CrashAfter);
+    assert_eq!(lost[1], (lost[0].0 + 1, Fault::CrashBefore));
+}
+
+#[tokio::test]
+async fn a_confirmed_invalid_grant_is_the_end_and_ends_the_calls() {
+    let scene = expired().await;
+    scene.memory.crm.revoke(ACCOUNT);
+
+    for _ in 0..3 {
+        assert_eq!(
+            waits(scene.memory.keeper().access(&scene.customer, None).await),
+            WaitReason::Reconnect
+        );
+    }
+
+    let now = scene.memory.clock.now();
+    let dead = ConnectionStatus::NeedsReconnect {
+        reason: ReconnectReason::InvalidGrant,
+        since: now,
+    };
+    assert_eq!(status(&scene).await, dead);
+    assert_eq!(scene.memory.crm.count(Call::Refresh), 1);
+    assert_eq!(scene.memory.events.published().len(), 1);
+}
+
+#[tokio::test]
+async fn passing_trouble_is_a_cooldown_and_never_a_death() {
+    for error in [TokenError::Throttled, TokenError::Unavailable] {
+        let scene = expired().await;
+        scene.memory.crm.token_answer_next(error);
+
+        let first = scene.memory.keeper().access(&scene.customer, None).await;
+        let second = scene.memory.keeper().access(&scene.customer, None).await;
+
+        assert!(matches!(first, Err(AccessError::Busy { .. })), "{error}");
+        assert!(matches!(second, Err(AccessError::Busy { .. })), "{error}");
+        assert_eq!(scene.memory.crm.count(Call::Refresh), 1, "{error}");
+        scene.memory.clock.advance(SignedDuration::from_secs(31));
+        assert!(
+            scene
+                .memory
+                .keeper()
+                .access(&scene.customer, None)
+                .await
+                .is_ok(),
+            "{error}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_token_that_only_nears_its_end_is_used_while_its_refresh_fails() {
+    let scene = Scene::connected().await;
+    scene
+        .memory
+        .clock
+        .advance(SignedDuration::from_hours(24) - SignedDuration::from_mins(5));
+    scene.memory.crm.token_answer_next(TokenError::Unavailable);
+
+    assert_eq!(
+        scene
+            .memory
+            .keeper()
+            .access(&scene.customer, None)
+            .await
+            .unwrap()
+            .generation,
+        1
+    );
+}
+
+#[tokio::test]
+async fn a_rotated_client_secret_is_read_anew_once() {
+    let scene = expired().await;
+    scene
+        .memory
+        .crm
+        .token_answer_next(TokenError::InvalidClient);
+
+    assert!(
+        scene
+            .memory
+            .keeper()
+            .access(&scene.customer, None)
+            .await
+            .is_ok()
+    );
+    assert_eq!(status(&scene).await, ConnectionStatus::Active);
+    assert_eq!(scene.memory.crm.count(Call::Refresh), 2);
+}
+
+#[tokio::test]
+async fn a_long_lived_refresh_token_that_does_not_come_back_is_kept() {
+    let scene = expired().await;
+    scene.memory.crm.set_token_kind(TokenKind::LongLived);
+
+    for _ in 0..3 {
+        assert!(
+            scene
+                .memory
+                .keeper()
+                .access(&scene.customer, None)
+                .await
+                .is_ok()
+        );
+        scene.memory.clock.advance(SignedDuration::from_hours(25));
+    }
+
+    assert_eq!(scene.memory.crm.count(Call::Refresh), 3);
+}
+
+#[tokio::test]
+async fn another_stack_refuses_to_refresh() {
+    let scene = expired().await;
+    let keeper = TokenKeeper {
+        stack: "staging".into(),
+        ..scene.memory.keeper()
+    };
+
+    assert_eq!(
+        waits(keeper.access(&scene.customer, None).await),
+        WaitReason::Reconnect
+    );
+    assert_eq!(scene.memory.crm.count(Call::Refresh), 0);
+    assert_eq!(status(&scene).await, ConnectionStatus::Active);
+}
+
+#[tokio::test]
+async fn a_vault_that_fails_while_the_new_pair_is_stored_is_tried_again() {
+    let scene = expired().await;
+    let steps = {
+        let dry = expired().await;
+        let before = dry.memory.faults.steps();
+        dry.memory
+            .keeper()
+            .access(&dry.customer, None)
+            .await
+            .unwrap();
+        dry.memory.faults.steps() - before
+    };
+    // The last step advances the row; the one before it stores the pair.
+    scene
+        .memory
+        .faults
+        .at(scene.memory.faults.steps() + steps - 1, Fault::FailBefore);
+
+    assert_eq!(
+        scene
+            .memory
+            .keeper()
+            .access(&scene.customer, None)
+            .await
+            .unwrap()
+            .generation,
+        2
+    );
+    assert_eq!(
+        scene
+            .memory
+            .vault
+            .tokens(&scene.customer)
+            .await
+            .unwrap()
+            .unwrap()
+            .generation,
+        2
+    );
+}

@@ -1,0 +1,91 @@
+//! The use cases wired to a world in memory.
+
+use super::{
+    FakeCrm, Memory, MemoryApps, MemoryBudget, MemoryDirectory, MemoryEvents, MemoryLedger,
+    MemoryQueue, MemoryVault, SeededDice, VirtualClock,
+};
+use crate::app::deliver::Drain;
+use crate::app::intake::Intake;
+use crate::app::release::Release;
+use crate::app::token_keeper::{Seen, TokenKeeper};
+use crate::domain::keys::SigningKeys;
+use crate::ports::Wiring;
+
+/// The name of the stack that a world in memory is.
+pub const STACK: &str = "memory";
+
+impl Wiring for Memory {
+    type Directory = MemoryDirectory;
+    type Ledger = MemoryLedger;
+    type Queue = MemoryQueue;
+    type Vault = MemoryVault;
+    type Apps = MemoryApps;
+    type Budget = MemoryBudget;
+    type OAuth = FakeCrm;
+    type Crm = FakeCrm;
+    type Events = MemoryEvents;
+    type Clock = VirtualClock;
+    type Dice = SeededDice;
+}
+
+impl Memory {
+    /// The keys of this world.
+    #[must_use]
+    pub fn keys(&self) -> SigningKeys {
+        SigningKeys::new("the root of a world in memory".into())
+    }
+
+    /// Accepts leads.
+    #[must_use]
+    pub fn intake(&self) -> Intake<Self> {
+        Intake {
+            forms: self.directory.clone(),
+            ledger: self.ledger.clone(),
+            queue: self.queue.clone(),
+            clock: self.clock.clone(),
+            keys: self.keys(),
+        }
+    }
+
+    /// Keeps tokens, as one function does: it remembers what it has seen.
+    #[must_use]
+    pub fn keeper(&self) -> TokenKeeper<Self> {
+        TokenKeeper {
+            connections: self.directory.clone(),
+            vault: self.vault.clone(),
+            apps: self.apps.clone(),
+            oauth: self.crm.clone(),
+            budget: self.budget.clone(),
+            events: self.events.clone(),
+            clock: self.clock.clone(),
+            dice: self.dice.clone(),
+            stack: STACK.to_owned(),
+            seen: Seen::default(),
+        }
+    }
+
+    /// Delivers leads.
+    #[must_use]
+    pub fn drain(&self) -> Drain<Self> {
+        Drain {
+            ledger: self.ledger.clone(),
+            directory: self.directory.clone(),
+            keeper: self.keeper(),
+            crm: self.crm.clone(),
+            keys: self.keys(),
+        }
+    }
+
+    /// Releases leads.
+    #[must_use]
+    pub fn release(&self) -> Release<Self> {
+        Release {
+            ledger: self.ledger.clone(),
+            connections: self.directory.clone(),
+            queue: self.queue.clone(),
+            apps: self.apps.clone(),
+            budget: self.budget.clone(),
+            clock: self.clock.clone(),
+        }
+    }
+}
