@@ -1,0 +1,97 @@
+//! What a browser asked.
+
+use lambda_http::http::header;
+use lambda_http::request::RequestContext;
+use lambda_http::{Request, RequestExt as _};
+use leadfeed_shared::app::connect::{Choice, ConnectError, Return};
+use secrecy::SecretString;
+use url::form_urlencoded::parse;
+
+/// The one cookie. Its prefix has browsers refuse it from any other host, path or plain connection.
+pub const COOKIE: &str = "__Host-leadfeed-session";
+
+/// The longest form: a few thousand lists ticked.
+const LONGEST_BODY: usize = 256 * 1024;
+
+/// A request of a browser.
+pub struct Asked<'a> {
+    request: &'a Request,
+    path: &'a str,
+}
+
+impl<'a> From<&'a Request> for Asked<'a> {
+    fn from(request: &'a Request) -> Self {
+        let path = request.uri().path();
+        Self { request, path }
+    }
+}
+
+impl Asked<'_> {
+    pub fn path(&self) -> &str {
+        self.path
+    }
+
+    /// The value of our cookie.
+    pub fn cookie(&self) -> Option<&str> {
+        let cookies = self.request.headers().get_all(header::COOKIE);
+        cookies
+            .iter()
+            .filter_map(|value| value.to_str().ok())
+            .flat_map(|value| value.split(';'))
+            .filter_map(|cookie| cookie.trim().split_once('='))
+            .find_map(|(name, value)| (name == COOKIE).then_some(value))
+    }
+
+    /// Whether another site's page sent this form, which browsers say of themselves.
+    pub fn is_from_elsewhere(&self) -> bool {
+        let site = self.request.headers().get("sec-fetch-site");
+        site.is_some_and(|site| site == "cross-site")
+    }
+
+    /// What the authorization server's redirect says. Where it says something twice, the first counts.
+    pub fn back(&self) -> Return {
+        let mut back = Return::default();
+        for (name, value) in parse(self.request.uri().query().unwrap_or_default().as_bytes()) {
+            match name.as_ref() {
+                "state" => set(&mut back.state, SecretString::from(value.as_ref())),
+                "code" => set(&mut back.code, SecretString::from(value.as_ref())),
+                "iss" => set(&mut back.issuer, value.into_owned()),
+                "error" => set(&mut back.error, value.into_owned()),
+                _ => {}
+            }
+        }
+        back
+    }
+
+    /// The lists and terms of a form.
+    pub fn choice(&self) -> Result<Choice, ConnectError> {
+        let body = self.request.body().as_ref();
+        if body.len() > LONGEST_BODY {
+            return Err(ConnectError::TooLong);
+        }
+        let mut choice = Choice {
+            ip: self.ip(),
+            ..Choice::default()
+        };
+        for (name, value) in parse(body) {
+            match name.as_ref() {
+                "list" => choice.lists.extend(value.parse()),
+                "new_list" => choice.new_list = value.into_owned(),
+                "terms" => choice.terms = value == "yes",
+                _ => {}
+            }
+        }
+        Ok(choice)
+    }
+
+    fn ip(&self) -> Option<String> {
+        match self.request.request_context_ref() {
+            Some(RequestContext::ApiGatewayV2(context)) => context.http.source_ip.clone(),
+            _ => None,
+        }
+    }
+}
+
+fn set<T>(slot: &mut Option<T>, value: T) {
+    slot.get_or_insert(value);
+}

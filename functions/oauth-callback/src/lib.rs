@@ -1,0 +1,166 @@
+//! The customer's way to a connection: the connect link, the authorization server and back, lists and terms.
+//!
+//! Decodes what came, calls [`Connect`], encodes the answer: a page, or a 303 to an address that says nothing.
+
+mod asked;
+mod pages;
+mod trouble;
+
+use lambda_http::http::{HeaderValue, StatusCode, header::SET_COOKIE};
+use lambda_http::{Body, Request, Response};
+use leadfeed_shared::app::connect::{
+    Connect, ConnectError, Connected, Departure, Landing, SESSION_FOR, Session,
+};
+use leadfeed_shared::domain::connection::{ConnectionStatus, LimitedReason};
+use leadfeed_shared::ports::Wiring;
+use leadfeed_shared::web::{Problem, page, see_other};
+
+use self::asked::{Asked, COOKIE};
+
+const LISTS: &str = "/connect/lists";
+const ACCOUNT: &str = "/connect/account";
+const DONE: &str = "/connect/done";
+const DECLINED: &str = "/connect/declined";
+const DISCONNECTED: &str = "/connect/disconnected";
+
+/// Answers one request. Never fails: what goes wrong is an answer too.
+pub async fn handle<W: Wiring>(connect: &Connect<W>, request: Request) -> Response<Body> {
+    let asked = Asked::from(&request);
+    let answer = match (request.method().as_str(), asked.path()) {
+        ("POST", _) if asked.is_from_elsewhere() => Err(ConnectError::Session),
+        ("GET" | "HEAD", "/oauth/callback") => callback(connect, &asked).await,
+        ("GET" | "HEAD", path) => show(connect, &asked, path).await,
+        ("POST", path) => act(connect, &asked, path).await,
+        _ => return not_allowed(&request),
+    };
+    answer.unwrap_or_else(|error| trouble::answer(&error, request.headers()))
+}
+
+async fn show<W: Wiring>(
+    connect: &Connect<W>,
+    asked: &Asked<'_>,
+    path: &str,
+) -> Result<Response<Body>, ConnectError> {
+    match path {
+        LISTS => Ok(lists(connect.connected(asked.cookie()).await?)),
+        ACCOUNT => Ok(account(&connect.connected(asked.cookie()).await?)),
+        DONE => Ok(done(&connect.connected(asked.cookie()).await?)),
+        DECLINED => Ok(page(StatusCode::OK, &pages::Declined)),
+        DISCONNECTED => Ok(page(StatusCode::OK, &pages::Disconnected)),
+        path => {
+            let token = path.strip_prefix("/connect/").unwrap_or_default();
+            let welcome = connect.show(token, asked.cookie()).await?;
+            let page = page(StatusCode::OK, &pages::Welcome::of(&welcome));
+            Ok(with_session(page, &welcome.session))
+        }
+    }
+}
+
+async fn act<W: Wiring>(
+    connect: &Connect<W>,
+    asked: &Asked<'_>,
+    path: &str,
+) -> Result<Response<Body>, ConnectError> {
+    let cookie = asked.cookie();
+    match path {
+        LISTS => choose(connect, asked).await,
+        ACCOUNT => {
+            connect.confirm_account(cookie).await?;
+            Ok(see_other(LISTS))
+        }
+        "/connect/again" => Ok(depart(&connect.start_again(cookie).await?)),
+        "/connect/disconnect" => {
+            connect.disconnect(cookie).await?;
+            Ok(see_other(DISCONNECTED))
+        }
+        path => {
+            let token = path.strip_prefix("/connect/").unwrap_or_default();
+            Ok(depart(&connect.start(token, cookie).await?))
+        }
+    }
+}
+
+async fn callback<W: Wiring>(
+    connect: &Connect<W>,
+    asked: &Asked<'_>,
+) -> Result<Response<Body>, ConnectError> {
+    let landing = connect.finish(asked.back(), asked.cookie()).await?;
+    Ok(see_other(match landing {
+        Landing::Declined => DECLINED,
+        Landing::Lists | Landing::Powerless => LISTS,
+        Landing::OtherAccount => ACCOUNT,
+    }))
+}
+
+async fn choose<W: Wiring>(
+    connect: &Connect<W>,
+    asked: &Asked<'_>,
+) -> Result<Response<Body>, ConnectError> {
+    let choice = asked.choice()?;
+    match connect.choose(asked.cookie(), choice.clone()).await {
+        Ok(()) => Ok(see_other(DONE)),
+        Err(ConnectError::NotReady) => Ok(see_other(LISTS)),
+        Err(ConnectError::Choice(faults)) => {
+            let connected = connect.connected(asked.cookie()).await?;
+            let template = pages::Lists::after(&connected, &choice, &faults);
+            Ok(page(StatusCode::UNPROCESSABLE_ENTITY, &template))
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Lists and terms, or what stands in the way of choosing any.
+fn lists(connected: Connected) -> Response<Body> {
+    match &connected.connection.status {
+        ConnectionStatus::Active => page(StatusCode::OK, &pages::Lists::of(&connected)),
+        ConnectionStatus::Disconnected => see_other(DISCONNECTED),
+        ConnectionStatus::Limited {
+            reason: LimitedReason::AccountChanged,
+        } => see_other(ACCOUNT),
+        ConnectionStatus::Limited {
+            reason: LimitedReason::MissingPrivilege,
+        } => page(StatusCode::OK, &pages::Powerless::of(&connected)),
+        ConnectionStatus::Limited { .. } => trouble::page_of(&ConnectError::AppForbidden),
+        ConnectionStatus::NeedsReconnect { .. } => trouble::page_of(&ConnectError::NotConnected),
+    }
+}
+
+fn account(connected: &Connected) -> Response<Body> {
+    match connected.connection.status {
+        ConnectionStatus::Limited {
+            reason: LimitedReason::AccountChanged,
+        } => page(StatusCode::CONFLICT, &pages::OtherAccount::of(connected)),
+        _ => see_other(LISTS),
+    }
+}
+
+fn done(connected: &Connected) -> Response<Body> {
+    match pages::Done::of(connected) {
+        Some(done) => page(StatusCode::OK, &done),
+        None => see_other(LISTS),
+    }
+}
+
+fn depart(departure: &Departure) -> Response<Body> {
+    with_session(see_other(departure.location.as_str()), &departure.session)
+}
+
+/// The cookie is for this host alone, never for scripts, and comes along from the authorization server's redirect.
+fn with_session(mut response: Response<Body>, session: &Session) -> Response<Body> {
+    let (value, age) = (session.cookie(), SESSION_FOR.as_secs());
+    let cookie = format!("{COOKIE}={value}; Path=/; Max-Age={age}; Secure; HttpOnly; SameSite=Lax");
+    if let Ok(cookie) = HeaderValue::try_from(cookie) {
+        response.headers_mut().insert(SET_COOKIE, cookie);
+    }
+    response
+}
+
+fn not_allowed(request: &Request) -> Response<Body> {
+    let status = StatusCode::METHOD_NOT_ALLOWED;
+    let problem = Problem::new(
+        status,
+        "method_not_allowed",
+        "This address takes GET and POST.",
+    );
+    problem.answer(request.headers())
+}

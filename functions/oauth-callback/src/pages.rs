@@ -1,0 +1,165 @@
+//! The pages. Showing one costs no call of the API.
+
+use askama::Template;
+use jiff::{Timestamp, tz::TimeZone};
+use leadfeed_shared::app::connect::{self, Choice, ChoiceFault, Connected};
+use leadfeed_shared::domain::connection::ConnectionStatus;
+
+#[derive(Template)]
+#[template(path = "welcome.html")]
+pub struct Welcome<'a> {
+    name: &'a str,
+    again: bool,
+}
+
+#[derive(Template)]
+#[template(path = "declined.html")]
+pub struct Declined;
+
+#[derive(Template)]
+#[template(path = "disconnected.html")]
+pub struct Disconnected;
+
+#[derive(Template)]
+#[template(path = "other_account.html")]
+pub struct OtherAccount<'a> {
+    name: &'a str,
+    account: &'a str,
+}
+
+#[derive(Template)]
+#[template(path = "powerless.html")]
+pub struct Powerless<'a> {
+    account: &'a str,
+}
+
+#[derive(Template)]
+#[template(path = "lists.html")]
+pub struct Lists<'a> {
+    account: &'a str,
+    lists: Vec<List<'a>>,
+    new_list: &'a str,
+    terms: String,
+    confirmed: Option<String>,
+    ticked: bool,
+    faults: &'a [ChoiceFault],
+}
+
+/// One list to choose.
+pub struct List<'a> {
+    id: &'a str,
+    name: &'a str,
+    chosen: bool,
+}
+
+#[derive(Template)]
+#[template(path = "done.html")]
+pub struct Done<'a> {
+    name: &'a str,
+    account: &'a str,
+    lists: Vec<&'a str>,
+    confirmed: String,
+}
+
+impl<'a> Welcome<'a> {
+    pub fn of(welcome: &'a connect::Welcome) -> Self {
+        Self {
+            name: &welcome.customer.name,
+            again: welcome.again,
+        }
+    }
+}
+
+impl<'a> OtherAccount<'a> {
+    pub fn of(connected: &'a Connected) -> Self {
+        Self {
+            name: &connected.customer.name,
+            account: &connected.connection.account.name,
+        }
+    }
+}
+
+impl<'a> Powerless<'a> {
+    pub fn of(connected: &'a Connected) -> Self {
+        Self {
+            account: &connected.connection.account.name,
+        }
+    }
+}
+
+impl<'a> Lists<'a> {
+    /// The lists as they are chosen.
+    pub fn of(connected: &'a Connected) -> Self {
+        let chosen = &connected.connection.lists;
+        let mut page = Self::with(connected, |id| {
+            chosen.iter().any(|list| list.as_str() == id)
+        });
+        if let [only] = page.lists.as_mut_slice() {
+            only.chosen = true;
+        }
+        page
+    }
+
+    /// The lists as somebody just chose them, with what is not right about that.
+    pub fn after(connected: &'a Connected, choice: &'a Choice, faults: &'a [ChoiceFault]) -> Self {
+        Self {
+            new_list: &choice.new_list,
+            ticked: choice.terms,
+            faults,
+            ..Self::with(connected, |id| {
+                choice.lists.iter().any(|list| list.as_str() == id)
+            })
+        }
+    }
+
+    fn with(connected: &'a Connected, is_chosen: impl Fn(&str) -> bool) -> Self {
+        let Connected {
+            customer,
+            connection,
+        } = connected;
+        let list = |list: &'a leadfeed_shared::domain::connection::ContactList| List {
+            id: list.id.as_str(),
+            name: &list.name,
+            chosen: is_chosen(list.id.as_str()),
+        };
+        Self {
+            account: &connection.account.name,
+            lists: connection.catalog.lists.iter().map(list).collect(),
+            new_list: "",
+            terms: connect::terms(&customer.brand),
+            confirmed: connection
+                .terms
+                .as_ref()
+                .map(|terms| day(terms.accepted_at)),
+            ticked: false,
+            faults: &[],
+        }
+    }
+
+    fn has(&self, fault: ChoiceFault) -> bool {
+        self.faults.contains(&fault)
+    }
+}
+
+impl<'a> Done<'a> {
+    /// `None` where something is left to do.
+    pub fn of(connected: &'a Connected) -> Option<Self> {
+        let Connected {
+            customer,
+            connection,
+        } = connected;
+        let terms = connection.terms.as_ref()?;
+        let known = connection.catalog.lists.iter();
+        let chosen = known.filter(|list| connection.lists.contains(&list.id));
+        (connection.status == ConnectionStatus::Active).then(|| Self {
+            name: &customer.name,
+            account: &connection.account.name,
+            lists: chosen.map(|list| list.name.as_str()).collect(),
+            confirmed: day(terms.accepted_at),
+        })
+    }
+}
+
+fn day(at: Timestamp) -> String {
+    at.to_zoned(TimeZone::UTC).strftime("%-d %B %Y").to_string()
+}

@@ -1,0 +1,96 @@
+//! What to tell a person when a step was not done; what happened, and what to do now, stands in the template.
+
+use askama::Template;
+use lambda_http::http::{HeaderMap, StatusCode};
+use lambda_http::{Body, Response};
+use leadfeed_shared::app::connect::ConnectError;
+use leadfeed_shared::domain::token::GrantError;
+use leadfeed_shared::web::{Audience, Problem, audience, page};
+
+#[derive(Template)]
+#[template(path = "trouble.html")]
+struct Trouble<'a> {
+    error: &'a ConnectError,
+    code: &'static str,
+    next: Next,
+}
+
+/// What a person can press.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Next {
+    /// Nothing here.
+    Nothing,
+    /// Sign in at Constant Contact once more.
+    Again,
+    /// Go on to the lists.
+    Lists,
+}
+
+/// The error as the asker reads it.
+pub fn answer(error: &ConnectError, asked: &HeaderMap) -> Response<Body> {
+    if let ConnectError::Store(error) = error {
+        tracing::error!(
+            error = error as &dyn std::error::Error,
+            "a step of connecting was not done"
+        );
+    }
+    match audience(asked) {
+        Audience::Browser => page_of(error),
+        Audience::Program => {
+            let (status, code) = kind(error);
+            Problem::new(status, code, error.to_string()).into_response()
+        }
+    }
+}
+
+/// The error as a page.
+pub fn page_of(error: &ConnectError) -> Response<Body> {
+    let (status, code) = kind(error);
+    let next = next(error);
+    page(status, &Trouble { error, code, next })
+}
+
+fn kind(error: &ConnectError) -> (StatusCode, &'static str) {
+    use ConnectError as E;
+    match error {
+        E::Link => (StatusCode::FORBIDDEN, "link_unusable"),
+        E::Session => (StatusCode::FORBIDDEN, "session_missing"),
+        E::NotConnected => (StatusCode::CONFLICT, "not_connected"),
+        E::NoState | E::NoCode => (StatusCode::BAD_REQUEST, "callback_incomplete"),
+        E::UnknownState => (StatusCode::BAD_REQUEST, "state_unknown"),
+        E::UsedState { connected: true } => (StatusCode::BAD_REQUEST, "state_used"),
+        E::UsedState { connected: false } => (StatusCode::CONFLICT, "state_in_use"),
+        E::OtherBrowser => (StatusCode::FORBIDDEN, "browser_unknown"),
+        E::WrongIssuer => (StatusCode::BAD_REQUEST, "issuer_wrong"),
+        E::AppRefused => (StatusCode::BAD_REQUEST, "app_refused"),
+        E::AppUnknown => (StatusCode::SERVICE_UNAVAILABLE, "app_unknown"),
+        E::AppForbidden => (StatusCode::FORBIDDEN, "app_forbidden"),
+        E::CodeRefused => (StatusCode::BAD_REQUEST, "code_refused"),
+        E::Grant(GrantError::NoRefreshToken) => (StatusCode::BAD_REQUEST, "offline_access_missing"),
+        E::Grant(GrantError::MissingScope(_)) => (StatusCode::BAD_REQUEST, "scope_missing"),
+        E::MissingPrivilege => (StatusCode::FORBIDDEN, "privilege_missing"),
+        E::Unavailable => (StatusCode::BAD_GATEWAY, "constant_contact_unavailable"),
+        E::Busy => (StatusCode::SERVICE_UNAVAILABLE, "busy"),
+        E::NotReady => (StatusCode::CONFLICT, "not_ready"),
+        E::Choice(_) => (StatusCode::UNPROCESSABLE_ENTITY, "choice_invalid"),
+        E::TooLong => (StatusCode::PAYLOAD_TOO_LARGE, "too_large"),
+        E::Store(_) => (StatusCode::SERVICE_UNAVAILABLE, "unavailable"),
+    }
+}
+
+fn next(error: &ConnectError) -> Next {
+    use ConnectError as E;
+    match error {
+        E::UsedState { .. } | E::NotReady | E::Choice(_) | E::TooLong => Next::Lists,
+        E::NotConnected
+        | E::WrongIssuer
+        | E::AppUnknown
+        | E::CodeRefused
+        | E::Grant(_)
+        | E::MissingPrivilege
+        | E::Unavailable
+        | E::Busy
+        | E::Store(_) => Next::Again,
+        _ => Next::Nothing,
+    }
+}
