@@ -66,6 +66,9 @@ pub enum ConnectError {
     /// The lists and terms are not as they should be.
     #[error("the choice is not complete")]
     Choice(Vec<ChoiceFault>),
+    /// The form is longer than any that this stack shows.
+    #[error("the form is too long")]
+    TooLong,
     /// A store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
