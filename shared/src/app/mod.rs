@@ -1,4 +1,10 @@
 //! The use cases: the order of effects, over the ports alone.
 
+pub mod admin;
+pub mod connect;
+pub mod deliver;
 pub mod intake;
+pub mod release;
+#[cfg(test)]
+mod scene;
 pub mod token_keeper;

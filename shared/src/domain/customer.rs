@@ -28,10 +28,10 @@ pub struct Customer {
     /// The Constant Contact application its connection uses.
     #[serde(default = "AppId::default_app")]
     pub app: AppId,
-    /// Where a browser goes after a form, unless the form or the submission says otherwise.
+    /// Where a browser goes after a form that was made without a page of its own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub return_url: Option<String>,
-    /// Further hosts a submission may send the browser back to.
+    /// Hosts a submission may send the browser back to, for forms made without their own.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub return_hosts: Vec<String>,
     /// Whether bulk import is agreed to.
@@ -45,6 +45,8 @@ pub struct Customer {
 }
 
 /// Two years, which is how long implied consent has to be provable under Canada's anti-spam law.
+pub const DEFAULT_RETENTION_DAYS: u16 = 730;
+
 fn default_retention() -> u16 {
-    730
+    DEFAULT_RETENTION_DAYS
 }

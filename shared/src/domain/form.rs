@@ -119,7 +119,7 @@ pub fn statement(
     if text.chars().count() > 1_000 {
         return Err(StatementError::TooLong);
     }
-    if !text.to_lowercase().contains(&brand.to_lowercase()) {
+    if !names_brand(&text, brand) {
         return Err(StatementError::BrandNotNamed);
     }
     Ok(Statement {
@@ -127,6 +127,12 @@ pub fn statement(
         text,
         since,
     })
+}
+
+/// Whether a consent statement says who will send the mail.
+#[must_use]
+pub fn names_brand(statement: &str, brand: &str) -> bool {
+    statement.to_lowercase().contains(&brand.to_lowercase())
 }
 
 #[cfg(test)]

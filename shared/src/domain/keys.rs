@@ -26,6 +26,8 @@ pub enum Purpose {
     Link,
     /// The cookie that ties a browser to its page or handshake.
     Session,
+    /// Cursors of the operator's listings, so that nobody makes up a place to read from.
+    Cursor,
     /// Deriving a lead's id from what was submitted, so that a double click is one lead.
     LeadId,
 }
@@ -36,6 +38,7 @@ impl Purpose {
             Self::Consent => "consent",
             Self::Link => "link",
             Self::Session => "session",
+            Self::Cursor => "cursor",
             Self::LeadId => "lead-id",
         }
     }

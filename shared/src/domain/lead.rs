@@ -372,6 +372,18 @@ pub enum QuarantineReason {
 }
 
 impl LeadState {
+    /// The words of all states.
+    pub const WORDS: [&str; 8] = [
+        "received",
+        "queued",
+        "sending",
+        "delivered",
+        "waiting",
+        "refused",
+        "quarantined",
+        "erased",
+    ];
+
     /// The stable word of this state.
     #[must_use]
     pub fn word(&self) -> &'static str {

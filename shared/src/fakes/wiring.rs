@@ -4,6 +4,7 @@ use super::{
     FakeCrm, Memory, MemoryApps, MemoryBudget, MemoryDirectory, MemoryEvents, MemoryLedger,
     MemoryQueue, MemoryVault, SeededDice, VirtualClock,
 };
+use crate::app::admin::Admin;
 use crate::app::deliver::Drain;
 use crate::app::intake::Intake;
 use crate::app::release::Release;
@@ -86,6 +87,24 @@ impl Memory {
             apps: self.apps.clone(),
             budget: self.budget.clone(),
             clock: self.clock.clone(),
+        }
+    }
+
+    /// The operator's use cases.
+    #[must_use]
+    pub fn admin(&self) -> Admin<Self> {
+        Admin {
+            directory: self.directory.clone(),
+            ledger: self.ledger.clone(),
+            queue: self.queue.clone(),
+            vault: self.vault.clone(),
+            apps: self.apps.clone(),
+            budget: self.budget.clone(),
+            events: self.events.clone(),
+            clock: self.clock.clone(),
+            dice: self.dice.clone(),
+            keys: self.keys(),
+            public_url: "https://leads.example".to_owned(),
         }
     }
 }

@@ -1,0 +1,86 @@
+use jiff::Timestamp;
+
+use super::values::{id, number, secret};
+use super::{Admin, AdminError, Properties};
+use crate::domain::budget::{BudgetState, Limits, next_midnight};
+use crate::domain::ids::AppId;
+use crate::ports::{AppCredentials, Apps as _, Budget as _, Clock as _, Wiring};
+use secrecy::ExposeSecret as _;
+
+/// What is shown of an application: never its secret.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AppSettings {
+    /// Which.
+    pub app: AppId,
+    /// What Constant Contact lets it call.
+    pub limits: Limits,
+}
+
+/// What an application has called today and may still call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Spending {
+    /// Which.
+    pub app: AppId,
+    /// What Constant Contact lets it call.
+    pub limits: Limits,
+    /// Calls given out since 00:00 UTC; before the first one, what is assumed of the day.
+    pub spent: u32,
+    /// Constant Contact said that the day is spent: no call before this moment.
+    pub closed_until: Option<Timestamp>,
+    /// When the day's number begins anew.
+    pub resets_at: Timestamp,
+}
+
+impl<W: Wiring> Admin<W> {
+    /// Stores an application, over the one of that id.
+    ///
+    /// # Errors
+    /// [`AdminError::Invalid`].
+    pub async fn put_app(
+        &self,
+        app: &AppId,
+        mut settings: Properties,
+    ) -> Result<AppSettings, AdminError> {
+        let client_id = settings.required("client_id", secret);
+        let client_secret = settings.required("client_secret", secret);
+        let usual = Limits::default();
+        let per_second = settings.optional("calls_per_second", number(1..=1_000));
+        let per_day = settings.optional("calls_per_day", number(1..=100_000_000));
+        let limits = Limits {
+            per_second: per_second.unwrap_or(usual.per_second),
+            per_day: per_day.unwrap_or(usual.per_day),
+        };
+        let credentials = client_id
+            .zip(client_secret)
+            .map(|(id, client_secret)| AppCredentials {
+                client_id: id.expose_secret().to_owned(),
+                client_secret,
+            });
+        let credentials = settings.finish(credentials)?;
+        self.apps.put(app, &credentials, limits).await?;
+        Ok(AppSettings {
+            app: app.clone(),
+            limits,
+        })
+    }
+
+    /// What an application may still call, `default` unless another is named.
+    ///
+    /// # Errors
+    /// [`AdminError::Invalid`].
+    pub async fn spending(&self, mut query: Properties) -> Result<Spending, AdminError> {
+        let app = query.optional("app_id", id);
+        let app = query.finish(Some(app.unwrap_or_else(AppId::default_app)))?;
+        let limits = self.apps.limits(&app).await?;
+        let now = self.clock.now();
+        let state = self.budget.state(&app).await?;
+        let state = state.unwrap_or_else(|| BudgetState::assumed(limits, now));
+        Ok(Spending {
+            app,
+            limits,
+            spent: state.spent_today(now),
+            closed_until: state.closed_until(now),
+            resets_at: next_midnight(now),
+        })
+    }
+}

@@ -1,0 +1,57 @@
+//! Cursors of listings. A store's own cursor may name keys, so it is given out signed for its listing and is good
+//! for no other.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::Value;
+
+use super::properties::Fault;
+use crate::domain::keys::{Purpose, SigningKeys};
+
+/// A store's cursor as the operator sees it.
+pub(super) fn give_out(keys: &SigningKeys, listing: &str, next: &str) -> String {
+    let signature = keys.sign(Purpose::Cursor, &signed(listing, next));
+    let parts = [next.as_bytes(), &signature].map(|part| URL_SAFE_NO_PAD.encode(part));
+    parts.join(".")
+}
+
+/// Reads a cursor that was given out for `listing`.
+pub(super) fn take_back(
+    keys: &SigningKeys,
+    listing: &str,
+) -> impl Fn(&Value) -> Result<String, Fault> {
+    move |value| {
+        let verified = || {
+            let (next, signature) = value.as_str()?.split_once('.')?;
+            let next = String::from_utf8(URL_SAFE_NO_PAD.decode(next).ok()?).ok()?;
+            let signature = URL_SAFE_NO_PAD.decode(signature).ok()?;
+            keys.verify(Purpose::Cursor, &signed(listing, &next), &signature)
+                .then_some(next)
+        };
+        let message = "only a next_cursor that this listing has answered with is taken";
+        verified().ok_or_else(|| Fault::new("malformed", message))
+    }
+}
+
+fn signed(listing: &str, next: &str) -> Vec<u8> {
+    [listing.as_bytes(), next.as_bytes()].join(&0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cursor_is_good_for_its_listing_only() {
+        let keys = SigningKeys::new("root".into());
+        let cursor = Value::from(give_out(&keys, "leads:engines", "place"));
+
+        let read = |listing, cursor: &Value| take_back(&keys, listing)(cursor).ok();
+
+        assert_eq!(read("leads:engines", &cursor), Some("place".to_owned()));
+        assert_eq!(read("leads:other", &cursor), None);
+        for forged in ["", ".", "place", "cGxhY2U.", "cGxhY2U.AAAA"] {
+            assert_eq!(read("leads:engines", &forged.into()), None, "{forged}");
+        }
+    }
+}

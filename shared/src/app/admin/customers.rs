@@ -1,0 +1,164 @@
+use jiff::Timestamp;
+
+use super::properties::Fault;
+use super::values::{host, id, list, number, one_of, page_url, text};
+use super::{Admin, AdminError, Properties, cursor};
+use crate::app::release::put_back;
+use crate::domain::customer::{BulkImport, Customer, DEFAULT_RETENTION_DAYS};
+use crate::domain::form::names_brand;
+use crate::domain::ids::{AppId, CustomerId};
+use crate::ports::{Clock as _, Customers as _, Forms as _, Ledger as _, Page, StoreError, Wiring};
+
+/// Something the operator put.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Saved<T> {
+    /// As it is now.
+    pub now: T,
+    /// Whether it was not there before.
+    pub created: bool,
+}
+
+/// Rounds of 100 leads that deleting a customer sends to the drain.
+const CLOSING_ROUNDS: u32 = 10;
+
+/// What listings of customers are signed for.
+const LISTING: &str = "customers";
+
+impl<W: Wiring> Admin<W> {
+    /// Makes a customer, or replaces its settings and keeps everything else.
+    ///
+    /// # Errors
+    /// [`AdminError::Invalid`]; a new brand is refused while an open form has a statement that does not name it.
+    pub async fn put_customer(
+        &self,
+        id: &CustomerId,
+        mut settings: Properties,
+    ) -> Result<Saved<Customer>, AdminError> {
+        let before = self.directory.customer(id).await?;
+        let created_at = before.as_ref().map(|customer| customer.created_at);
+        let customer = read(
+            id,
+            created_at.unwrap_or_else(|| self.clock.now()),
+            &mut settings,
+        );
+        if let (Some(before), Some(customer)) = (&before, &customer)
+            && before.brand != customer.brand
+            && !self.all_forms_name(customer).await?
+        {
+            let message = "an open form has a consent statement that does not name this brand";
+            settings.refuse("brand", Fault::new("brand_not_named", message));
+        }
+        let customer = settings.finish(customer)?;
+        self.directory.put_customer(&customer).await?;
+        Ok(Saved {
+            now: customer,
+            created: before.is_none(),
+        })
+    }
+
+    /// One customer.
+    ///
+    /// # Errors
+    /// [`AdminError::NotFound`].
+    pub async fn customer(&self, id: &CustomerId) -> Result<Customer, AdminError> {
+        let customer = self.directory.customer(id).await?;
+        customer.ok_or(AdminError::NotFound("customer"))
+    }
+
+    /// A page of the customers.
+    ///
+    /// # Errors
+    /// [`AdminError::Invalid`].
+    pub async fn customers(&self, mut query: Properties) -> Result<Page<Customer>, AdminError> {
+        let (from, limit) = self.place(LISTING, &mut query);
+        query.finish(Some(()))?;
+        let page = self.directory.customers(from.as_deref(), limit).await?;
+        Ok(self.sign(LISTING, page))
+    }
+
+    /// Removes a customer: its connection first, so that nothing more goes out, then its forms, then itself. Its
+    /// leads stay in the ledger; those that wait are sent to the drain, which refuses them.
+    ///
+    /// # Errors
+    /// [`AdminError::NotFound`].
+    pub async fn delete_customer(&self, id: &CustomerId) -> Result<(), AdminError> {
+        self.customer(id).await?;
+        match self.disconnect(id).await {
+            Ok(()) | Err(AdminError::NotFound(_)) => {}
+            Err(error) => return Err(error),
+        }
+        for form in self.directory.forms_of(id).await? {
+            self.directory.delete_form(&form.id).await?;
+        }
+        self.directory.delete_customer(id).await?;
+        if let Err(error) = self.close_waiting(id).await {
+            tracing::warn!(
+                customer.id = %id, error = &error as &dyn std::error::Error,
+                "leads of a deleted customer go on waiting"
+            );
+        }
+        Ok(())
+    }
+
+    /// Sends what waits to the drain, as far as one request can.
+    async fn close_waiting(&self, id: &CustomerId) -> Result<(), StoreError> {
+        for _ in 0..CLOSING_ROUNDS {
+            let waiting = self.ledger.waiting(id, 100).await?;
+            let leads: Vec<_> = waiting.into_iter().map(|(lead, _)| lead).collect();
+            if leads.is_empty() {
+                break;
+            }
+            put_back(&self.ledger, &self.queue, id, &leads, self.clock.now()).await?;
+        }
+        Ok(())
+    }
+
+    async fn all_forms_name(&self, customer: &Customer) -> Result<bool, AdminError> {
+        let forms = self.directory.forms_of(&customer.id).await?;
+        let mut open = forms.iter().filter(|form| form.open);
+        Ok(open.all(|form| names_brand(&form.statement().text, &customer.brand)))
+    }
+
+    /// Where in a listing a page begins, and how long it is at most.
+    pub(super) fn place(&self, listing: &str, query: &mut Properties) -> (Option<String>, u16) {
+        let from = query.optional("cursor", cursor::take_back(&self.keys, listing));
+        let limit = query.optional("limit", number(1..=100));
+        let limit = limit.and_then(|limit| u16::try_from(limit).ok());
+        (from, limit.unwrap_or(50))
+    }
+
+    /// A page whose cursor may be given out.
+    pub(super) fn sign<T>(&self, listing: &str, page: Page<T>) -> Page<T> {
+        let next = page.next.as_deref();
+        Page {
+            next: next.map(|next| cursor::give_out(&self.keys, listing, next)),
+            items: page.items,
+        }
+    }
+}
+
+fn read(id: &CustomerId, created_at: Timestamp, from: &mut Properties) -> Option<Customer> {
+    let name = from.required("name", text(100));
+    let brand = from.required("brand", text(100));
+    let app = from.optional("app_id", self::id);
+    let return_url = from.optional("return_url", page_url);
+    let return_hosts = from.optional("return_hosts", list(20, host));
+    let bulk_import = from.optional("bulk_import", one_of(&["never", "when_over_budget"]));
+    let retention_days = from.optional("retention_days", number(1..=3_650));
+    Some(Customer {
+        id: id.clone(),
+        name: name?,
+        brand: brand?,
+        app: app.unwrap_or_else(AppId::default_app),
+        return_url,
+        return_hosts: return_hosts.unwrap_or_default(),
+        bulk_import: match bulk_import {
+            Some("when_over_budget") => BulkImport::WhenOverBudget,
+            _ => BulkImport::Never,
+        },
+        retention_days: retention_days
+            .and_then(|days| u16::try_from(days).ok())
+            .unwrap_or(DEFAULT_RETENTION_DAYS),
+        created_at,
+    })
+}

@@ -1,0 +1,130 @@
+//! Which fields a form may speak of: ours by their names, the account's own by their labels.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::properties::Fault;
+use super::values::{list, members, table, text};
+
+/// Our names of what a lead says of a person.
+const CONTACT: [&str; 11] = [
+    "email",
+    "first_name",
+    "last_name",
+    "job_title",
+    "company_name",
+    "phone_number",
+    "street",
+    "city",
+    "state",
+    "postal_code",
+    "country",
+];
+
+/// Names with a meaning of their own, which the opt-in box cannot have.
+const RESERVED: [&str; 9] = [
+    "consent_statement",
+    "consent_given_at",
+    "consent_page_url",
+    "consent_source",
+    "consent_pre_ticked",
+    "source",
+    "lead_source",
+    "pre_ticked",
+    "implicit",
+];
+
+/// What a form asks for and calls it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct FieldRules {
+    pub(super) required: Vec<String>,
+    pub(super) mapped: BTreeMap<String, String>,
+}
+
+/// Reads `{"required": [ours], "mapped": {theirs: ours}}`.
+pub(super) fn rules(value: &Value) -> Result<FieldRules, Fault> {
+    let [required, mapped] = members(value, ["required", "mapped"])?;
+    let required = match required {
+        Value::Null => Vec::new(),
+        names => list(20, field)(names).map_err(|fault| fault.within(".required"))?,
+    };
+    let mapped = match mapped {
+        Value::Null => BTreeMap::new(),
+        names => table(50, text(100), field)(names).map_err(|fault| fault.within(".mapped"))?,
+    };
+    Ok(FieldRules { required, mapped })
+}
+
+/// Reads values that every lead of a form carries. Neither the address nor the opt-in can be one: both are the
+/// person's own.
+pub(super) fn constants(value: &Value) -> Result<BTreeMap<String, String>, Fault> {
+    let name = |value: &Value| match field(value)?.as_str() {
+        "email" => Err(Fault::new(
+            "not_permitted",
+            "an address cannot be the same for all",
+        )),
+        name => Ok(name.to_owned()),
+    };
+    table(25, name, text(255))(value)
+}
+
+/// Reads the name of the opt-in box.
+pub(super) fn consent_field(value: &Value) -> Result<String, Fault> {
+    let name = text(100)(value)?;
+    if RESERVED.contains(&name.as_str()) || is_field(&name) {
+        return Err(Fault::new("not_permitted", "this name has another meaning"));
+    }
+    Ok(name)
+}
+
+fn field(value: &Value) -> Result<String, Fault> {
+    let name = text(100)(value)?;
+    if is_field(&name) {
+        return Ok(name);
+    }
+    let message = format!(
+        "one of {} or custom_fields[Label] is needed",
+        CONTACT.join(", ")
+    );
+    Err(Fault::new("unknown_field", message))
+}
+
+fn is_field(name: &str) -> bool {
+    let label = name.strip_prefix("custom_fields[");
+    let label = label.and_then(|rest| rest.strip_suffix(']'));
+    CONTACT.contains(&name) || label.is_some_and(|label| !label.trim().is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn rules_speak_of_fields_that_exist() {
+        let good = json!({"required": ["last_name"], "mapped": {"q1": "custom_fields[Engine]"}});
+
+        assert_eq!(rules(&good).unwrap().mapped["q1"], "custom_fields[Engine]");
+        assert_eq!(rules(&json!({})).unwrap(), FieldRules::default());
+        for (bad, at) in [
+            (json!({"required": ["surname"]}), ".required[0]"),
+            (json!({"mapped": {"a": "custom_fields[]"}}), ".mapped.a"),
+            (json!({"requires": []}), ".requires"),
+        ] {
+            assert_eq!(rules(&bad).unwrap_err().at, at);
+        }
+    }
+
+    #[test]
+    fn consent_cannot_be_a_constant_and_its_box_no_other_field() {
+        assert!(constants(&json!({"company_name": "Fair 2026"})).is_ok());
+        assert!(constants(&json!({"consent": "yes"})).is_err());
+        assert!(constants(&json!({"email": "ada@example.com"})).is_err());
+        assert!(consent_field(&json!("newsletter")).is_ok());
+        for bad in ["email", "consent_statement", "custom_fields[A]"] {
+            assert!(consent_field(&json!(bad)).is_err(), "{bad}");
+        }
+    }
+}

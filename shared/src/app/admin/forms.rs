@@ -1,0 +1,182 @@
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use secrecy::SecretString;
+use serde_json::Value;
+
+use super::fields::{FieldRules, consent_field, constants, rules};
+use super::properties::Fault;
+use super::values::{flag, host, id, list, origin, page_url, string, text};
+use super::{Admin, AdminError, Properties};
+use crate::domain::customer::Customer;
+use crate::domain::form::{Form, Statement, StatementError, names_brand, statement};
+use crate::domain::ids::{CustomerId, FormId};
+use crate::ports::{Clock as _, Customers as _, Forms as _, Wiring};
+
+/// Versions of a statement that one form can have: all of them stay in its row.
+const MAX_VERSIONS: u32 = 50;
+
+impl<W: Wiring> Admin<W> {
+    /// Makes a form. What it does not say of its return page, it takes over from its customer.
+    ///
+    /// # Errors
+    /// [`AdminError::NotFound`], [`AdminError::Invalid`].
+    pub async fn create_form(
+        &self,
+        customer: &CustomerId,
+        mut settings: Properties,
+    ) -> Result<Form, AdminError> {
+        let customer = self.customer(customer).await?;
+        let now = self.clock.now();
+        let name = settings.required("name", text(100));
+        let statement = settings.required("consent_statement", statement_of(&customer, 1, now));
+        let mut form = Form {
+            id: FormId::new(self.ulid()),
+            customer: customer.id.clone(),
+            name: name.unwrap_or_default(),
+            statements: statement.into_iter().collect(),
+            consent_field: "consent".to_owned(),
+            lists: Vec::new(),
+            required: Vec::new(),
+            mapped: BTreeMap::new(),
+            constants: BTreeMap::new(),
+            allowed_origins: Vec::new(),
+            return_url: customer.return_url.clone(),
+            return_hosts: customer.return_hosts.clone(),
+            webhook_generation: 1,
+            open: true,
+            created_at: now,
+        };
+        revise(&mut form, &customer, &mut settings);
+        let form = settings.finish(Some(form))?;
+        self.directory.put_form(&form).await?;
+        Ok(form)
+    }
+
+    /// One form of whichever customer.
+    ///
+    /// # Errors
+    /// [`AdminError::NotFound`].
+    pub async fn form(&self, id: &FormId) -> Result<Form, AdminError> {
+        let form = self.directory.form(id).await?;
+        form.ok_or(AdminError::NotFound("form"))
+    }
+
+    /// A customer's forms, oldest first.
+    ///
+    /// # Errors
+    /// [`AdminError::NotFound`].
+    pub async fn forms(&self, customer: &CustomerId) -> Result<Vec<Form>, AdminError> {
+        self.customer(customer).await?;
+        Ok(self.directory.forms_of(customer).await?)
+    }
+
+    /// Changes a form (RFC 7396). Another consent statement becomes its next version.
+    ///
+    /// # Errors
+    /// [`AdminError::NotFound`], [`AdminError::Invalid`].
+    pub async fn change_form(
+        &self,
+        id: &FormId,
+        mut change: Properties,
+    ) -> Result<Form, AdminError> {
+        let mut form = self.form(id).await?;
+        let customer = self.directory.customer(&form.customer).await?;
+        let customer = customer.ok_or(AdminError::NotFound("form"))?;
+        if let Some(name) = change.replacement("name", text(100)) {
+            form.name = name;
+        }
+        let version = form.statement().version + 1;
+        let next = statement_of(&customer, version, self.clock.now());
+        let next = change.replacement("consent_statement", next);
+        if let Some(next) = next.filter(|next| next.text != form.statement().text) {
+            form.statements.push(next);
+        }
+        revise(&mut form, &customer, &mut change);
+        let form = change.finish(Some(form))?;
+        self.directory.put_form(&form).await?;
+        Ok(form)
+    }
+
+    /// Removes a form. Leads that came by it stay.
+    ///
+    /// # Errors
+    /// [`AdminError::NotFound`].
+    pub async fn delete_form(&self, id: &FormId) -> Result<(), AdminError> {
+        self.form(id).await?;
+        Ok(self.directory.delete_form(id).await?)
+    }
+
+    /// Gives a form's webhook its next secret. The one before stays good until the next rotation.
+    ///
+    /// # Errors
+    /// [`AdminError::NotFound`].
+    pub async fn rotate_webhook(&self, id: &FormId) -> Result<Form, AdminError> {
+        let mut form = self.form(id).await?;
+        form.webhook_generation = form.webhook_generation.saturating_add(1);
+        self.directory.put_form(&form).await?;
+        Ok(form)
+    }
+
+    /// The newest secret of a form's webhook.
+    #[must_use]
+    pub fn webhook_secret(&self, form: &Form) -> SecretString {
+        self.keys.webhook_secret(&form.id, form.webhook_generation)
+    }
+}
+
+/// Reads what a form may say of itself when it is made and when it is changed.
+fn revise(form: &mut Form, customer: &Customer, from: &mut Properties) {
+    let lists = from.change("list_ids", list(50, id));
+    lists.apply(&mut form.lists, Vec::new());
+    let mut fields = FieldRules {
+        required: std::mem::take(&mut form.required),
+        mapped: std::mem::take(&mut form.mapped),
+    };
+    from.change("fields", rules)
+        .apply(&mut fields, FieldRules::default());
+    (form.required, form.mapped) = (fields.required, fields.mapped);
+    let constants = from.change("constants", constants);
+    constants.apply(&mut form.constants, BTreeMap::new());
+    let origins = from.change("allowed_origins", list(20, origin));
+    origins.apply(&mut form.allowed_origins, Vec::new());
+    let url = from.change("return_url", |value| page_url(value).map(Some));
+    url.apply(&mut form.return_url, customer.return_url.clone());
+    let hosts = from.change("return_hosts", list(20, host));
+    hosts.apply(&mut form.return_hosts, customer.return_hosts.clone());
+    let consent = from.change("consent_field", consent_field);
+    consent.apply(&mut form.consent_field, "consent".to_owned());
+    from.change("open", flag).apply(&mut form.open, true);
+
+    if form.mapped.contains_key(&form.consent_field) {
+        let message = "the opt-in box cannot be mapped to a field";
+        from.refuse("fields.mapped", Fault::new("not_permitted", message));
+    }
+    let names_brand = |shown: &Statement| names_brand(&shown.text, &customer.brand);
+    if form.open && !form.statements.last().is_none_or(names_brand) {
+        from.refuse("consent_statement", fault(StatementError::BrandNotNamed));
+    }
+}
+
+fn statement_of(
+    customer: &Customer,
+    version: u32,
+    now: Timestamp,
+) -> impl Fn(&Value) -> Result<Statement, Fault> {
+    move |value| {
+        if version > MAX_VERSIONS {
+            let message = "the statement was changed 50 times; please make a new form";
+            return Err(Fault::new("too_many", message));
+        }
+        statement(string(value)?, &customer.brand, version, now).map_err(fault)
+    }
+}
+
+fn fault(error: StatementError) -> Fault {
+    let code = match error {
+        StatementError::Missing => "empty",
+        StatementError::TooLong => "too_long",
+        StatementError::BrandNotNamed => "brand_not_named",
+    };
+    Fault::new(code, error.to_string())
+}

@@ -1,0 +1,70 @@
+use jiff::{SignedDuration, Timestamp};
+
+use super::{Admin, AdminError};
+use crate::domain::ids::{CustomerId, LinkId};
+use crate::domain::link::{Link, LinkKind};
+use crate::ports::{Clock as _, Links as _, Wiring};
+
+/// How long a customer has to follow a connect link: a mail may lie over a weekend.
+const CONNECT_FOR: SignedDuration = SignedDuration::from_hours(7 * 24);
+
+/// How long a manage link is good, as often as it is followed.
+const MANAGE_FOR: SignedDuration = SignedDuration::from_hours(24);
+
+/// A link to hand to a customer. Whoever has it may use it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MadeLink {
+    /// The whole address.
+    pub url: String,
+    /// Its end.
+    pub expires_at: Timestamp,
+}
+
+impl<W: Wiring> Admin<W> {
+    /// A link by which a customer connects an account, once.
+    ///
+    /// # Errors
+    /// [`AdminError::NotFound`].
+    pub async fn connect_link(&self, customer: &CustomerId) -> Result<MadeLink, AdminError> {
+        let made = self.link(LinkKind::Connect, customer, CONNECT_FOR).await?;
+        let (link, made) = made;
+        self.directory
+            .mint(customer, &link.id, made.expires_at)
+            .await?;
+        Ok(made)
+    }
+
+    /// A link to the customer's own page.
+    ///
+    /// # Errors
+    /// [`AdminError::NotFound`].
+    pub async fn manage_link(&self, customer: &CustomerId) -> Result<MadeLink, AdminError> {
+        let (_, made) = self.link(LinkKind::Manage, customer, MANAGE_FOR).await?;
+        Ok(made)
+    }
+
+    async fn link(
+        &self,
+        kind: LinkKind,
+        customer: &CustomerId,
+        good_for: SignedDuration,
+    ) -> Result<(Link, MadeLink), AdminError> {
+        self.customer(customer).await?;
+        let end = self.clock.now().as_second() + good_for.as_secs();
+        let link = Link {
+            kind,
+            customer: customer.clone(),
+            id: LinkId::new(self.ulid()),
+            expires_at: end,
+        };
+        let page = match kind {
+            LinkKind::Manage => "manage",
+            _ => "connect",
+        };
+        let made = MadeLink {
+            url: format!("{}/{page}/{}", self.public_url, link.sign(&self.keys)),
+            expires_at: Timestamp::from_second(end).unwrap_or(Timestamp::MAX),
+        };
+        Ok((link, made))
+    }
+}

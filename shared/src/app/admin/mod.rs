@@ -1,0 +1,74 @@
+//! What the operator does: customers with their links, connections and forms, leads to look at, and the state of
+//! the whole. Reaches no token and calls nobody.
+
+mod apps;
+mod connection;
+mod cursor;
+mod customers;
+mod fields;
+mod forms;
+mod health;
+mod leads;
+mod links;
+mod operators;
+mod properties;
+mod values;
+
+pub use apps::{AppSettings, Spending};
+pub use customers::Saved;
+pub use health::{Check, Health};
+pub use links::MadeLink;
+pub use operators::{NoToken, Operators};
+pub use properties::{Invalid, NotAnObject, Properties};
+
+use ulid::Ulid;
+
+use crate::domain::keys::SigningKeys;
+use crate::ports::{Clock as _, Dice as _, StoreError, Wiring};
+
+/// The operator's use cases.
+pub struct Admin<W: Wiring> {
+    /// Customers, forms, connections, links.
+    pub directory: W::Directory,
+    /// Leads.
+    pub ledger: W::Ledger,
+    /// The way to the drain.
+    pub queue: W::Queue,
+    /// Tokens, to be forgotten.
+    pub vault: W::Vault,
+    /// Applications, to be set.
+    pub apps: W::Apps,
+    /// What they may still call.
+    pub budget: W::Budget,
+    /// Who hears of a connection's end.
+    pub events: W::Events,
+    /// The time.
+    pub clock: W::Clock,
+    /// Randomness for ids.
+    pub dice: W::Dice,
+    /// What links and cursors are signed with.
+    pub keys: SigningKeys,
+    /// The address of the stack as browsers see it, without a closing slash.
+    pub public_url: String,
+}
+
+/// Why something was not done.
+#[derive(Debug, thiserror::Error)]
+pub enum AdminError {
+    /// There is no such thing, or not where it was looked for.
+    #[error("there is no such {0}")]
+    NotFound(&'static str),
+    /// What was sent cannot be taken.
+    #[error(transparent)]
+    Invalid(#[from] Invalid),
+    /// It may work later.
+    #[error(transparent)]
+    Unavailable(#[from] StoreError),
+}
+
+impl<W: Wiring> Admin<W> {
+    fn ulid(&self) -> Ulid {
+        let millisecond = u64::try_from(self.clock.now().as_millisecond()).unwrap_or_default();
+        Ulid::from_parts(millisecond, u128::from_be_bytes(self.dice.roll()))
+    }
+}
