@@ -1,0 +1,151 @@
+//! The local stack: all of it up, or nothing left behind.
+
+use anyhow::{Context, Result};
+use reqwest::Method;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::aws::Aws;
+use crate::front_door::{Doorstep, FrontDoor, House};
+use crate::ministack::MiniStack;
+use crate::place::Place;
+use crate::progress::Progress;
+use crate::sam::{Deployment, STACK, Sam};
+use crate::sandbox::Sandbox;
+use crate::venv::Venv;
+
+/// A running stack. Dropping it stops everything; so does the end of this process, however it comes.
+#[derive(Debug)]
+pub struct Stack {
+    // In this order they are dropped: first who calls, then who is called.
+    front_door: FrontDoor,
+    ministack: MiniStack,
+    sandbox: Sandbox,
+    aws: Aws,
+    deployment: Deployment,
+    admin_token: String,
+}
+
+impl Stack {
+    /// Installs, starts, builds and deploys what is needed.
+    pub async fn start(progress: &Progress) -> Result<Self> {
+        let place = Place::of_the_checkout()?;
+        let (sam, ministack) = tokio::try_join!(
+            async {
+                let venv = Venv::ready(&place, progress, "sam").await?;
+                let folder = TempDir::new_in(place.private("run")?)?;
+                let template = Sam::of(&place, progress, &venv)
+                    .build(folder.path())
+                    .await?;
+                Ok::<_, anyhow::Error>((venv, folder, template))
+            },
+            async {
+                let venv = Venv::ready(&place, progress, "ministack").await?;
+                MiniStack::start(&place, progress, &venv).await
+            },
+        )?;
+        let (venv, _folder, template) = sam;
+        let aws = ministack.aws()?;
+        let doorstep = Doorstep::hold().await?;
+        let sandbox = Sandbox::start(&format!("{}/oauth/callback", doorstep.url())).await?;
+        let parameters = [
+            ("PublicUrl", doorstep.url()),
+            ("ConstantContactApiUrl", &sandbox.api_url()),
+            ("ConstantContactAuthUrl", &sandbox.auth_url()),
+        ];
+        Sam::of(&place, progress, &venv)
+            .deploy(&template, &aws, &parameters)
+            .await?;
+        let deployment = Deployment::describe(&aws).await?;
+        settle_drain_concurrency(&aws, &deployment).await?;
+        store_app(&aws, &sandbox).await?;
+        let admin_token = secret(&aws, "keys/admin").await?;
+        let preflight = vec![("/f/", deployment.resource("LeadWebhook")?.to_owned())];
+        let house = House::new(aws.clone(), deployment.output("ApiUrl")?, preflight)?;
+        let front_door = doorstep.open(house)?;
+        Ok(Self {
+            front_door,
+            ministack,
+            sandbox,
+            aws,
+            deployment,
+            admin_token,
+        })
+    }
+
+    /// The address of the stack, as browsers and forms use it; no closing slash.
+    pub fn url(&self) -> &str {
+        self.front_door.url()
+    }
+
+    /// The bearer token of the operator's API.
+    pub fn admin_token(&self) -> &str {
+        &self.admin_token
+    }
+
+    /// The Constant Contact sandbox.
+    pub fn sandbox(&self) -> &Sandbox {
+        &self.sandbox
+    }
+
+    /// The AWS endpoint, called as the account's root.
+    pub fn aws(&self) -> &Aws {
+        &self.aws
+    }
+
+    /// Names of what was deployed.
+    pub fn deployment(&self) -> &Deployment {
+        &self.deployment
+    }
+
+    /// MiniStack, for its log.
+    pub fn ministack(&self) -> &MiniStack {
+        &self.ministack
+    }
+
+    /// Invokes a function by its logical name and answers its payload.
+    pub async fn invoke(&self, function: &str, event: &Value) -> Result<Value> {
+        let name = self.deployment.resource(function)?;
+        self.aws
+            .rest(
+                "lambda",
+                Method::POST,
+                &format!("/2015-03-31/functions/{name}/invocations"),
+                event,
+            )
+            .await
+    }
+}
+
+/// Gives the event source mapping its concurrency as a number: a CloudFormation parameter is text, and MiniStack keeps it so.
+async fn settle_drain_concurrency(aws: &Aws, deployment: &Deployment) -> Result<()> {
+    let path = format!(
+        "/2015-03-31/event-source-mappings/{}",
+        deployment.resource("LeadQueueToDrain")?
+    );
+    let change = json!({"ScalingConfig": {"MaximumConcurrency": 2}});
+    aws.rest("lambda", Method::PUT, &path, &change)
+        .await
+        .map(drop)
+}
+
+/// What the operator does once after the first deploy.
+async fn store_app(aws: &Aws, sandbox: &Sandbox) -> Result<()> {
+    let value = json!({"client_id": sandbox.client_id(), "client_secret": sandbox.client_secret()})
+        .to_string();
+    let body = json!({"SecretId": format!("leadfeed/{STACK}/app/default"), "SecretString": value});
+    aws.json("secretsmanager", "secretsmanager.PutSecretValue", &body)
+        .await
+        .map(drop)
+}
+
+async fn secret(aws: &Aws, name: &str) -> Result<String> {
+    let body = json!({"SecretId": format!("leadfeed/{STACK}/{name}")});
+    let answer = aws
+        .json("secretsmanager", "secretsmanager.GetSecretValue", &body)
+        .await?;
+    Ok(answer["SecretString"]
+        .as_str()
+        .context("the secret has no text")?
+        .to_owned())
+}
