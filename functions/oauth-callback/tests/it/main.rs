@@ -1,0 +1,8 @@
+//! Connecting through the door of the function, on ports in memory.
+
+mod browser;
+mod callback;
+mod secrets;
+mod stage;
+mod start;
+mod steps;

@@ -1,0 +1,339 @@
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+use jiff::{SignedDuration, Timestamp};
+use leadfeed_shared::app::connect::{Connect, Site};
+use leadfeed_shared::app::deliver::batch::Message;
+use leadfeed_shared::domain::budget::Limits;
+use leadfeed_shared::domain::connection::{Connection, ConnectionStatus};
+use leadfeed_shared::domain::consent::Origin;
+use leadfeed_shared::domain::customer::{BulkImport, Customer};
+use leadfeed_shared::domain::form::{Form, statement};
+use leadfeed_shared::domain::ids::{AppId, CustomerId, LeadId, LinkId};
+use leadfeed_shared::domain::link::{Link, LinkKind};
+use leadfeed_shared::domain::submission::Submission;
+use leadfeed_shared::domain::token::Grant;
+use leadfeed_shared::fakes::{
+    Call, FakeCrm, Memory, MemoryApps, MemoryBudget, MemoryDirectory, MemoryEvents, MemoryLedger,
+    MemoryQueue, MemoryVault, SeededDice, VirtualClock,
+};
+use leadfeed_shared::ports::{
+    AppCredentials, Apps, Authorization, Clock as _, Connections as _, Customers as _, Dice as _,
+    Forms as _, Ledger as _, Links as _, StoreError, TokenError, Wiring,
+};
+use secrecy::SecretString;
+use ulid::Ulid;
+
+use crate::browser::{Answer, Browser};
+
+/// A stack with one customer, and a Constant Contact with two accounts.
+pub struct Stage {
+    pub memory: Memory,
+    pub connect: Connect<World>,
+    pub oauth: Scripted,
+    pub customer: CustomerId,
+}
+
+/// Ports in memory, with a token endpoint that grants what the test says.
+pub struct World;
+
+impl Wiring for World {
+    type Directory = MemoryDirectory;
+    type Ledger = MemoryLedger;
+    type Queue = MemoryQueue;
+    type Vault = MemoryVault;
+    type Apps = Warm;
+    type Budget = MemoryBudget;
+    type OAuth = Scripted;
+    type Crm = FakeCrm;
+    type Events = MemoryEvents;
+    type Clock = VirtualClock;
+    type Dice = SeededDice;
+}
+
+type Edit = fn(Grant) -> Grant;
+
+/// The token endpoint, with grants edited.
+#[derive(Clone)]
+pub struct Scripted {
+    crm: FakeCrm,
+    pub edit: Arc<Mutex<Option<Edit>>>,
+    pub verifiers: Arc<Mutex<Vec<bool>>>,
+}
+
+impl Authorization for Scripted {
+    async fn exchange(
+        &self,
+        app: &AppCredentials,
+        code: &SecretString,
+        verifier: Option<&SecretString>,
+    ) -> Result<Grant, TokenError> {
+        self.verifiers.lock().unwrap().push(verifier.is_some());
+        let grant = self.crm.exchange(app, code, verifier).await?;
+        let edit = *self.edit.lock().unwrap();
+        Ok(edit.map_or_else(|| grant.clone(), |edit| edit(grant.clone())))
+    }
+
+    async fn refresh(
+        &self,
+        app: &AppCredentials,
+        refresh_token: &SecretString,
+    ) -> Result<Grant, TokenError> {
+        self.crm.refresh(app, refresh_token).await
+    }
+}
+
+/// Applications as a warm function has them: remembered until they are asked for anew.
+#[derive(Clone)]
+pub struct Warm {
+    apps: MemoryApps,
+    pub remembered: Arc<Mutex<Option<AppCredentials>>>,
+}
+
+impl Apps for Warm {
+    async fn credentials(
+        &self,
+        app: &AppId,
+        anew: bool,
+    ) -> Result<Option<AppCredentials>, StoreError> {
+        let remembered = self.remembered.lock().unwrap().clone();
+        match remembered {
+            Some(remembered) if !anew => Ok(Some(remembered)),
+            _ => self.apps.credentials(app, anew).await,
+        }
+    }
+
+    async fn limits(&self, app: &AppId) -> Result<Limits, StoreError> {
+        self.apps.limits(app).await
+    }
+
+    async fn put(
+        &self,
+        app: &AppId,
+        credentials: &AppCredentials,
+        limits: Limits,
+    ) -> Result<(), StoreError> {
+        self.apps.put(app, credentials, limits).await
+    }
+
+    async fn is_set(&self, app: &AppId) -> Result<bool, StoreError> {
+        self.apps.is_set(app).await
+    }
+}
+
+/// The account of the customer.
+pub const ENGINES: &str = "account-1";
+/// Another one.
+pub const LOOMS: &str = "account-2";
+
+impl Stage {
+    /// At noon of a Monday: a customer, and accounts with a list each.
+    pub async fn new() -> Self {
+        Self::with_clock(VirtualClock::leaping(
+            "2026-11-23T12:00:00Z".parse().unwrap(),
+        ))
+        .await
+    }
+
+    pub async fn with_clock(clock: VirtualClock) -> Self {
+        let memory = Memory::with_clock(clock, 7);
+        for (account, name) in [(ENGINES, "Analytical Engines"), (LOOMS, "Jacquard Looms")] {
+            memory.crm.open_account(account, name);
+            memory.crm.add_list(account, "Newsletter");
+        }
+        let customer: CustomerId = "engines".parse().unwrap();
+        let row = row(&customer, memory.clock.now());
+        memory.directory.put_customer(&row).await.unwrap();
+        let oauth = Scripted {
+            crm: memory.crm.clone(),
+            edit: Arc::default(),
+            verifiers: Arc::default(),
+        };
+        let connect = connect(&memory, &oauth);
+        Self {
+            memory,
+            connect,
+            oauth,
+            customer,
+        }
+    }
+
+    /// The path of a connect link as the operator mints it.
+    pub async fn link(&self) -> String {
+        let id = LinkId::new(Ulid::from_bytes(self.memory.dice.roll()));
+        let end = self.memory.clock.now() + SignedDuration::from_hours(1);
+        self.memory
+            .directory
+            .mint(&self.customer, &id, end)
+            .await
+            .unwrap();
+        let link = Link {
+            kind: LinkKind::Connect,
+            customer: self.customer.clone(),
+            id,
+            expires_at: end.as_second(),
+        };
+        format!("/connect/{}", link.sign(&self.connect.keys))
+    }
+
+    /// A browser that followed a new link to the authorization server, and the state it was sent with.
+    pub async fn departed(&self) -> (Browser, String) {
+        let mut browser = Browser::default();
+        let link = self.link().await;
+        browser.get(self, &link).await;
+        let state = browser.post(self, &link, "").await.query()["state"].clone();
+        (browser, state)
+    }
+
+    /// Where the authorization server sends the browser back to once an account's user has agreed.
+    pub fn agreed(&self, account: &str, state: &str) -> String {
+        let code = self.memory.crm.authorize(account, "client");
+        format!("/oauth/callback?code={code}&state={state}")
+    }
+
+    /// A browser that has connected an account, and what it was answered.
+    pub async fn connected(&self, account: &str) -> (Browser, Answer) {
+        let (mut browser, state) = self.departed().await;
+        let answer = browser.get(self, &self.agreed(account, &state)).await;
+        (browser, answer)
+    }
+
+    /// A browser that has connected an account and chosen its list.
+    pub async fn complete(&self, account: &str) -> Browser {
+        let (mut browser, _) = self.connected(account).await;
+        let list = self.row().await.unwrap().catalog.lists[0].id.clone();
+        let answer = browser
+            .post(self, "/connect/lists", &format!("list={list}&terms=yes"))
+            .await;
+        assert_eq!(answer.location(), "/connect/done");
+        browser
+    }
+
+    pub async fn customer_row(&self) -> Customer {
+        self.memory
+            .directory
+            .customer(&self.customer)
+            .await
+            .unwrap()
+            .unwrap()
+    }
+
+    pub async fn put(&self, row: &Customer) {
+        self.memory.directory.put_customer(row).await.unwrap();
+    }
+
+    pub async fn row(&self) -> Option<Connection> {
+        self.memory
+            .directory
+            .connection(&self.customer)
+            .await
+            .unwrap()
+    }
+
+    pub async fn status(&self) -> ConnectionStatus {
+        self.row().await.unwrap().status
+    }
+
+    /// Leads that people sent before the account was connected.
+    pub async fn leads_that_wait(&self, count: usize) -> Vec<LeadId> {
+        let form = form(&self.customer, self.memory.clock.now());
+        self.memory.directory.put_form(&form).await.unwrap();
+        let mut leads = Vec::new();
+        for i in 0..count {
+            let email = format!("ada{i}@example.com");
+            let fields = Submission::from_pairs([("email", email.as_str()), ("consent", "yes")]);
+            let intake = self.memory.intake();
+            let accepted = intake
+                .accept(&form, fields.unwrap(), &Origin::default())
+                .await;
+            leads.push(accepted.unwrap().lead);
+        }
+        loop {
+            let tasks = self.memory.queue.receive(10);
+            if tasks.is_empty() {
+                break leads;
+            }
+            let message = |task| Message {
+                id: "m".into(),
+                body: Some(serde_json::to_string(&task).unwrap()),
+            };
+            let deadline = self.memory.clock.now() + SignedDuration::from_secs(60);
+            let messages = tasks.into_iter().map(message).collect();
+            self.memory.drain().drain(messages, deadline).await;
+        }
+    }
+
+    /// Customers the scheduler will look at.
+    pub async fn lane(&self) -> Vec<(CustomerId, Timestamp)> {
+        self.memory
+            .ledger
+            .due_lanes(self.memory.clock.now(), 10)
+            .await
+            .unwrap()
+    }
+
+    pub fn exchanges(&self) -> usize {
+        self.memory.crm.count(Call::Exchange)
+    }
+}
+
+fn connect(memory: &Memory, oauth: &Scripted) -> Connect<World> {
+    Connect {
+        directory: memory.directory.clone(),
+        vault: memory.vault.clone(),
+        apps: Warm {
+            apps: memory.apps.clone(),
+            remembered: Arc::default(),
+        },
+        oauth: oauth.clone(),
+        accounts: memory.crm.clone(),
+        budget: memory.budget.clone(),
+        ledger: memory.ledger.clone(),
+        queue: memory.queue.clone(),
+        events: memory.events.clone(),
+        clock: memory.clock.clone(),
+        dice: memory.dice.clone(),
+        keys: memory.keys(),
+        site: Site {
+            public_url: "https://leads.example".into(),
+            auth_url: "https://authz.example/oauth2/default/v1".parse().unwrap(),
+            pkce: false,
+            stack: "memory".into(),
+        },
+    }
+}
+
+fn form(customer: &CustomerId, since: Timestamp) -> Form {
+    let text = "Analytical Engines may mail me.";
+    Form {
+        id: "frm_01ARZ3NDEKTSV4RRFFQ69G5FAV".parse().unwrap(),
+        customer: customer.clone(),
+        name: "Newsletter".into(),
+        statements: vec![statement(text, "Analytical Engines", 1, since).unwrap()],
+        consent_field: "consent".into(),
+        lists: vec![],
+        required: vec![],
+        mapped: BTreeMap::new(),
+        constants: BTreeMap::new(),
+        allowed_origins: vec![],
+        return_url: None,
+        return_hosts: vec![],
+        webhook_generation: 1,
+        open: true,
+        created_at: since,
+    }
+}
+
+fn row(id: &CustomerId, now: Timestamp) -> Customer {
+    Customer {
+        id: id.clone(),
+        name: "Analytical Engines".into(),
+        brand: "Analytical Engines".into(),
+        app: AppId::default_app(),
+        return_url: None,
+        return_hosts: vec![],
+        bulk_import: BulkImport::Never,
+        retention_days: 730,
+        created_at: now,
+    }
+}

@@ -1,0 +1,204 @@
+use jiff::SignedDuration;
+use leadfeed_shared::domain::ids::AppId;
+use leadfeed_shared::fakes::{Call, Fault};
+
+use crate::browser::{Browser, ask};
+use crate::stage::{ENGINES, Stage};
+
+#[tokio::test]
+async fn opening_a_link_shows_a_page_and_burns_nothing() {
+    let stage = Stage::new().await;
+    let link = stage.link().await;
+
+    for _ in 0..3 {
+        let mut scanner = Browser::default();
+        let page = scanner.get(&stage, &link).await;
+        assert_eq!(page.status, 200);
+        assert!(page.body.contains("Analytical Engines"));
+        let head = Browser::default().send(&stage, "HEAD", &link, None).await;
+        assert_eq!(head.status, 200);
+    }
+
+    let mut person = Browser::default();
+    person.get(&stage, &link).await;
+    let to = person.post(&stage, &link, "").await;
+    assert!(
+        to.location()
+            .starts_with("https://authz.example/oauth2/default/v1/authorize?")
+    );
+    assert_eq!(stage.memory.crm.calls().len(), 0);
+}
+
+#[tokio::test]
+async fn the_authorization_asks_for_what_it_needs_and_comes_back_to_the_configured_address() {
+    let mut stage = Stage::new().await;
+    stage.connect.site.pkce = true;
+    let (mut browser, link) = (Browser::default(), stage.link().await);
+
+    let mut event = browser.event("POST", &link, Some(""));
+    event["headers"]["host"] = "evil.example".into();
+    event["headers"]["x-forwarded-host"] = "evil.example".into();
+    let answer = ask(&stage, event).await;
+    let query = answer.query();
+
+    assert_eq!(query["response_type"], "code");
+    assert_eq!(query["client_id"], "client");
+    assert_eq!(
+        query["redirect_uri"],
+        "https://leads.example/oauth/callback"
+    );
+    assert_eq!(query["scope"], "contact_data account_read offline_access");
+    assert_eq!(query["code_challenge_method"], "S256");
+    assert_eq!(query["code_challenge"].len(), 43);
+    let cookie = &answer.headers["set-cookie"];
+    for attribute in [
+        "__Host-leadfeed-session=",
+        "; Path=/;",
+        "; Secure",
+        "; HttpOnly",
+        "; SameSite=Lax",
+    ] {
+        assert!(cookie.contains(attribute), "{attribute}");
+    }
+
+    let (name, value) = cookie.split(';').next().unwrap().split_once('=').unwrap();
+    browser.cookies.insert(name.to_owned(), value.to_owned());
+    let back = browser
+        .get(&stage, &stage.agreed(ENGINES, &query["state"]))
+        .await;
+    assert_eq!(back.location(), "/connect/lists");
+    assert_eq!(*stage.oauth.verifiers.lock().unwrap(), [true]);
+}
+
+#[tokio::test]
+async fn a_link_starts_one_browser_which_may_click_twice() {
+    let stage = Stage::new().await;
+    let link = stage.link().await;
+    let (mut first, mut second) = (Browser::default(), Browser::default());
+    first.get(&stage, &link).await;
+    second.get(&stage, &link).await;
+
+    let (once, twice) = (
+        first.post(&stage, &link, "").await,
+        first.post(&stage, &link, "").await,
+    );
+    let other = second.post(&stage, &link, "").await;
+
+    assert_ne!(once.query()["state"], twice.query()["state"]);
+    assert_eq!(other.status, 403);
+    assert_eq!(first.get(&stage, &link).await.status, 200);
+    assert_eq!(second.get(&stage, &link).await.status, 403);
+}
+
+#[tokio::test]
+async fn a_tampered_expired_or_foreign_link_is_refused_and_reveals_nothing() {
+    let stage = Stage::new().await;
+    let good = stage.link().await;
+    let mut answers = Vec::new();
+    for bad in [
+        "/connect/".to_owned(),
+        "/connect/x".to_owned(),
+        "/nowhere".to_owned(),
+        good.replace("/connect/e", "/connect/f"),
+        format!("{good}A"),
+        Stage::new()
+            .await
+            .link()
+            .await
+            .replace("/connect/eyJ", "/connect/eyK"),
+    ] {
+        let answer = Browser::default().get(&stage, &bad).await;
+        assert_eq!(
+            Browser::default().post(&stage, &bad, "").await.status,
+            403,
+            "{bad}"
+        );
+        answers.push(answer);
+    }
+    stage.memory.clock.advance(SignedDuration::from_hours(1));
+    answers.push(Browser::default().get(&stage, &good).await);
+
+    for answer in &answers {
+        assert_eq!(answer.status, 403);
+        assert_eq!(answer.body, answers[0].body);
+        assert!(!answer.body.contains("Engines"));
+    }
+}
+
+#[tokio::test]
+async fn a_link_is_not_burnt_where_the_start_fails_before_that() {
+    let stage = Stage::new().await;
+    let link = stage.link().await;
+    let mut browser = Browser::default();
+    browser.get(&stage, &link).await;
+    stage.memory.faults.next(Fault::FailBefore);
+
+    assert_eq!(browser.post(&stage, &link, "").await.status, 503);
+    assert_eq!(Browser::default().get(&stage, &link).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_customer_whose_application_nobody_stored_is_told_so_and_keeps_the_link() {
+    let stage = Stage::new().await;
+    let link = stage.link().await;
+    let mut row = stage.customer_row().await;
+    row.app = "own".parse().unwrap();
+    stage.put(&row).await;
+
+    let answer = Browser::default().post(&stage, &link, "").await;
+
+    assert_eq!(answer.status, 503);
+    assert!(answer.body.contains("not set up"));
+    row.app = AppId::default_app();
+    stage.put(&row).await;
+    assert_eq!(Browser::default().post(&stage, &link, "").await.status, 303);
+}
+
+#[tokio::test]
+async fn another_sites_form_starts_nothing() {
+    let stage = Stage::new().await;
+    let link = stage.link().await;
+    let mut event = Browser::default().event("POST", &link, Some(""));
+    event["headers"]["sec-fetch-site"] = "cross-site".into();
+
+    assert_eq!(ask(&stage, event).await.status, 403);
+    assert_eq!(Browser::default().get(&stage, &link).await.status, 200);
+    assert_eq!(stage.memory.crm.count(Call::Exchange), 0);
+}
+
+#[tokio::test]
+async fn every_event_is_answered_and_a_program_gets_problem_details() {
+    let stage = Stage::new().await;
+    let events = [
+        (
+            include_str!("../../../../events/oauth-connect.json"),
+            403,
+            "link_unusable",
+        ),
+        (
+            include_str!("../../../../events/oauth-callback.json"),
+            400,
+            "state_unknown",
+        ),
+        (
+            include_str!("../../../../events/oauth-lists.json"),
+            403,
+            "session_missing",
+        ),
+    ];
+    for (event, status, code) in events {
+        let mut event: serde_json::Value = serde_json::from_str(event).unwrap();
+        let page = ask(&stage, event.clone()).await;
+        event["headers"]["accept"] = "*/*".into();
+        let details = ask(&stage, event).await;
+
+        assert_eq!((page.status, details.status), (status, status));
+        assert!(page.headers["content-type"].starts_with("text/html"));
+        let details: serde_json::Value = serde_json::from_str(&details.body).unwrap();
+        assert_eq!(details["code"], code);
+    }
+    let put = Browser::default()
+        .send(&stage, "PUT", "/connect/lists", None)
+        .await;
+    assert_eq!(put.status, 405);
+}

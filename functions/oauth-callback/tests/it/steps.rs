@@ -1,0 +1,246 @@
+use leadfeed_shared::domain::connection::ConnectionStatus;
+use leadfeed_shared::domain::crm::CrmError;
+use leadfeed_shared::fakes::{Call, Fault};
+use leadfeed_shared::ports::{Event, Vault as _};
+
+use crate::browser::Browser;
+use crate::stage::{ENGINES, Stage};
+
+#[tokio::test]
+async fn choosing_lists_and_confirming_the_terms_is_recorded_and_frees_what_waited() {
+    let stage = Stage::new().await;
+    let leads = stage.leads_that_wait(12).await;
+    let (mut browser, _) = stage.connected(ENGINES).await;
+    let page = browser.get(&stage, "/connect/lists").await;
+    assert!(page.body.contains("Newsletter"));
+    assert_eq!(
+        browser.get(&stage, "/connect/done").await.location(),
+        "/connect/lists"
+    );
+
+    let body = "new_list=From+the+web&terms=yes";
+    let answer = browser.post(&stage, "/connect/lists", body).await;
+
+    assert_eq!(answer.location(), "/connect/done");
+    let row = stage.row().await.unwrap();
+    let terms = row.terms.unwrap();
+    assert_eq!(terms.ip.as_deref(), Some("203.0.113.7"));
+    assert!(terms.text.contains("bought, rented, borrowed"));
+    assert!(
+        browser
+            .get(&stage, "/connect/done")
+            .await
+            .body
+            .contains("From the web")
+    );
+    let released = stage.memory.queue.receive(100);
+    assert_eq!(released.len(), 10);
+    assert!(released.iter().all(|task| leads.contains(task.lead())));
+    assert_eq!(stage.lane().await.len(), 1);
+}
+
+#[tokio::test]
+async fn every_step_back_without_lists_terms_or_sense_is_explained() {
+    let stage = Stage::new().await;
+    let (mut browser, _) = stage.connected(ENGINES).await;
+    let unknown = "list=5e7b1a1c-0000-11ee-8c99-0242ac120002&terms=yes";
+    let long = format!("new_list={}&terms=yes", "x".repeat(256));
+    for (body, words) in [
+        ("", vec!["#lists", "#terms"]),
+        ("list=../../x&terms=yes", vec!["#lists"]),
+        (unknown, vec!["#lists"]),
+        (&long, vec!["#new_list"]),
+        ("new_list=News&terms=no", vec!["#terms"]),
+    ] {
+        let answer = browser.post(&stage, "/connect/lists", body).await;
+        assert_eq!(answer.status, 422, "{body}");
+        for word in words {
+            assert!(answer.body.contains(word), "{body}");
+        }
+    }
+    let huge = format!("new_list={}", "x".repeat(300_000));
+    assert_eq!(
+        browser.post(&stage, "/connect/lists", &huge).await.status,
+        413
+    );
+    assert_eq!(stage.memory.crm.count(Call::CreateList), 0);
+    assert!(stage.row().await.unwrap().terms.is_none());
+}
+
+#[tokio::test]
+async fn a_list_is_made_once_however_often_the_button_is_pressed() {
+    let stage = Stage::new().await;
+    let (mut browser, _) = stage.connected(ENGINES).await;
+    stage.memory.crm.answer_next(CrmError::AnswerLost);
+    let body = "new_list=From+the+web&terms=yes";
+
+    for _ in 0..3 {
+        let answer = browser.post(&stage, "/connect/lists", body).await;
+        assert_eq!(answer.location(), "/connect/done");
+    }
+
+    assert_eq!(stage.memory.crm.count(Call::CreateList), 1);
+    let row = stage.row().await.unwrap();
+    assert_eq!((row.lists.len(), row.catalog.lists.len()), (1, 2));
+}
+
+#[tokio::test]
+async fn showing_pages_costs_no_call() {
+    let stage = Stage::new().await;
+    let mut browser = stage.complete(ENGINES).await;
+    let before = stage.memory.crm.calls().len();
+
+    for path in [
+        "/connect/lists",
+        "/connect/done",
+        "/connect/account",
+        "/connect/declined",
+    ] {
+        browser.get(&stage, path).await;
+    }
+
+    assert_eq!(stage.memory.crm.calls().len(), before);
+}
+
+#[tokio::test]
+async fn the_steps_are_closed_to_a_browser_that_did_not_connect() {
+    let stage = Stage::new().await;
+    stage.complete(ENGINES).await;
+    let mut looked = Browser::default();
+    looked.get(&stage, &stage.link().await).await;
+    stage
+        .memory
+        .clock
+        .advance(jiff::SignedDuration::from_mins(1));
+    let (mut departed, _) = stage.departed().await;
+
+    for path in ["/connect/lists", "/connect/account", "/connect/done"] {
+        for (browser, status) in [
+            (&mut Browser::default(), 403),
+            (&mut looked, 403),
+            (&mut departed, 409),
+        ] {
+            let answer = browser.get(&stage, path).await;
+            assert_eq!(answer.status, status, "{path}");
+            assert!(!answer.body.contains("Analytical"));
+        }
+    }
+    for path in [
+        "/connect/lists",
+        "/connect/account",
+        "/connect/disconnect",
+        "/connect/again",
+    ] {
+        assert_eq!(looked.post(&stage, path, "").await.status, 403, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn reconnecting_the_same_account_keeps_lists_and_terms_and_frees_what_waited() {
+    let stage = Stage::new().await;
+    let mut browser = stage.complete(ENGINES).await;
+    let before = stage.row().await.unwrap();
+    browser.post(&stage, "/connect/disconnect", "").await;
+    stage.leads_that_wait(1).await;
+
+    let (_, answer) = stage.connected(ENGINES).await;
+
+    assert_eq!(answer.location(), "/connect/lists");
+    let row = stage.row().await.unwrap();
+    assert_eq!((&row.lists, &row.terms), (&before.lists, &before.terms));
+    assert!(row.generation > before.generation);
+    assert_eq!(stage.memory.queue.receive(10).len(), 1);
+}
+
+#[tokio::test]
+async fn disconnecting_asks_nobody_and_forgets_the_tokens() {
+    let stage = Stage::new().await;
+    let mut browser = stage.complete(ENGINES).await;
+    let calls = stage.memory.crm.calls().len();
+
+    let answer = browser.post(&stage, "/connect/disconnect", "").await;
+    let page = browser.get(&stage, answer.location()).await;
+
+    assert_eq!(page.status, 200);
+    assert_eq!(stage.memory.crm.calls().len(), calls);
+    assert_eq!(stage.status().await, ConnectionStatus::Disconnected);
+    assert!(
+        stage
+            .memory
+            .vault
+            .tokens(&stage.customer)
+            .await
+            .unwrap()
+            .is_none()
+    );
+    let statuses: Vec<_> = stage
+        .memory
+        .events
+        .published()
+        .into_iter()
+        .filter_map(status)
+        .collect();
+    let (active, gone) = (ConnectionStatus::Active, ConnectionStatus::Disconnected);
+    assert_eq!(statuses, [active.clone(), active, gone]);
+}
+
+#[tokio::test]
+async fn deliveries_stop_even_where_the_tokens_cannot_be_forgotten() {
+    let stage = Stage::new().await;
+    let mut browser = stage.complete(ENGINES).await;
+    // The session, the customer and the connection are read before the tokens are forgotten.
+    stage
+        .memory
+        .faults
+        .at(stage.memory.faults.steps() + 4, Fault::FailBefore);
+
+    let answer = browser.post(&stage, "/connect/disconnect", "").await;
+
+    assert_eq!(answer.status, 503);
+    assert_eq!(stage.status().await, ConnectionStatus::Disconnected);
+    let again = browser.post(&stage, "/connect/disconnect", "").await;
+    assert_eq!(again.location(), "/connect/disconnected");
+    assert!(
+        stage
+            .memory
+            .vault
+            .tokens(&stage.customer)
+            .await
+            .unwrap()
+            .is_none()
+    );
+}
+
+#[tokio::test]
+async fn no_answer_leaks_where_it_was_read() {
+    let stage = Stage::new().await;
+    let (mut browser, state) = stage.departed().await;
+    let done = browser.get(&stage, &stage.agreed(ENGINES, &state)).await;
+    let lists = browser.get(&stage, "/connect/lists").await;
+    let refused = browser.get(&stage, "/oauth/callback?code=SENTINEL").await;
+
+    assert!(!done.location().contains('?'));
+    for answer in [&done, &lists, &refused] {
+        assert_eq!(answer.headers["referrer-policy"], "no-referrer");
+        assert_eq!(answer.headers["cache-control"], "no-store");
+        let policy = &answer.headers["content-security-policy"];
+        assert!(policy.starts_with("default-src 'none'; style-src 'sha256-"));
+        assert!(!answer.body.contains("SENTINEL"));
+        for foreign in ["http://", "https://", "<script", "<link rel=\"stylesheet\""] {
+            assert!(
+                !answer
+                    .body
+                    .replace("http://www.w3.org", "")
+                    .contains(foreign),
+                "{foreign}"
+            );
+        }
+    }
+}
+
+fn status(event: Event) -> Option<ConnectionStatus> {
+    match event {
+        Event::Connection { status, .. } => Some(status),
+        Event::Lead { .. } => None,
+    }
+}
