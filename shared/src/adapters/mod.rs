@@ -1,4 +1,5 @@
-//! The ports kept with DynamoDB, SQS, Secrets Manager and EventBridge, and what the environment configures.
+//! The ports kept with DynamoDB, SQS, Secrets Manager, EventBridge and the Constant Contact API, and what the
+//! environment configures.
 //!
 //! Adapters translate and decide nothing. A port that promises one atomic step is one conditional request here.
 
@@ -8,6 +9,8 @@ mod aws;
 mod clock;
 #[cfg(feature = "aws")]
 pub mod config;
+#[cfg(feature = "constant-contact")]
+mod constant_contact;
 #[cfg(feature = "aws")]
 mod dynamo;
 #[cfg(feature = "aws")]
@@ -18,11 +21,15 @@ mod sdk_error;
 mod secrets;
 #[cfg(feature = "aws")]
 mod sqs;
+#[cfg(all(feature = "aws", feature = "constant-contact"))]
+mod wiring;
 
 #[cfg(feature = "aws")]
 pub use aws::Aws;
 #[cfg(feature = "aws")]
 pub use clock::{OsDice, SystemClock};
+#[cfg(feature = "constant-contact")]
+pub use constant_contact::{ConstantContact, Deadlines, Http, TokenEndpoint};
 #[cfg(feature = "aws")]
 pub use dynamo::{DynamoDirectory, DynamoLedger};
 #[cfg(feature = "aws")]

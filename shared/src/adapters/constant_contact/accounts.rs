@@ -1,0 +1,138 @@
+use reqwest::Method;
+use secrecy::SecretString;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+use url::Url;
+
+use super::api::{ConstantContact, Links, PAGE};
+use crate::domain::connection::{Account, Catalog, ContactList, CustomField};
+use crate::domain::crm::CrmError;
+use crate::domain::ids::RemoteId;
+use crate::ports::{AccountSummary, Accounts};
+
+/// More pages than an account can fill, at 1,000 lists and 100 fields: an answer that leads in circles ends here.
+const MAX_PAGES: usize = 50;
+
+/// Lists or fields, whichever the page is of.
+#[derive(Deserialize)]
+struct Page {
+    #[serde(alias = "lists", alias = "custom_fields")]
+    items: Vec<Value>,
+    #[serde(rename = "_links")]
+    links: Option<Links>,
+}
+
+#[derive(Deserialize)]
+struct Summary {
+    encoded_account_id: String,
+    #[serde(default)]
+    organization_name: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Privilege {
+    privilege_name: String,
+}
+
+#[derive(Deserialize)]
+struct List {
+    list_id: RemoteId,
+    name: String,
+}
+
+#[derive(Deserialize)]
+struct Field {
+    custom_field_id: RemoteId,
+    label: String,
+    name: String,
+    #[serde(rename = "type", default)]
+    kind: String,
+}
+
+impl Field {
+    /// Whether the field takes text. The others take choices, which a sign-up cannot carry.
+    fn takes_text(&self) -> bool {
+        !matches!(self.kind.as_str(), "single_select" | "multi_select")
+    }
+}
+
+impl From<List> for ContactList {
+    fn from(list: List) -> Self {
+        Self {
+            id: list.list_id,
+            name: list.name,
+        }
+    }
+}
+
+impl From<Field> for CustomField {
+    fn from(field: Field) -> Self {
+        Self {
+            id: field.custom_field_id,
+            label: field.label,
+            name: field.name,
+        }
+    }
+}
+
+impl ConstantContact {
+    /// Everything on all pages from `first` on. An item that cannot be read is left out.
+    async fn all<T: DeserializeOwned>(
+        &self,
+        token: &SecretString,
+        first: Url,
+    ) -> Result<Vec<T>, CrmError> {
+        let mut items = Vec::new();
+        let mut next = Some(first);
+        for _ in 0..MAX_PAGES {
+            let Some(url) = next else { return Ok(items) };
+            let page: Page = self.get(token, url, PAGE).await?;
+            let read = page.items.into_iter().map(serde_json::from_value);
+            items.extend(read.filter_map(Result::ok));
+            next = self.next(page.links)?;
+        }
+        Err(CrmError::Unavailable)
+    }
+
+    fn first_page(&self, path: &str, limit: &str) -> Url {
+        let mut url = self.url(path);
+        url.query_pairs_mut().append_pair("limit", limit);
+        url
+    }
+}
+
+impl Accounts for ConstantContact {
+    async fn summary(&self, token: &SecretString) -> Result<AccountSummary, CrmError> {
+        let summary: Summary = self.get(token, self.url("/account/summary"), PAGE).await?;
+        let privileges = self.url("/account/user/privileges");
+        let privileges: Vec<Privilege> = self.get(token, privileges, PAGE).await?;
+        Ok(AccountSummary {
+            account: Account {
+                id: summary.encoded_account_id,
+                name: summary.organization_name.unwrap_or_default(),
+            },
+            privileges: privileges.into_iter().map(|p| p.privilege_name).collect(),
+        })
+    }
+
+    async fn catalog(&self, token: &SecretString) -> Result<Catalog, CrmError> {
+        let lists = self.first_page("/contact_lists", "500");
+        let lists: Vec<List> = self.all(token, lists).await?;
+        let fields = self.first_page("/contact_custom_fields", "100");
+        let fields: Vec<Field> = self.all(token, fields).await?;
+        let fields = fields.into_iter().filter(Field::takes_text);
+        Ok(Catalog {
+            lists: lists.into_iter().map(Into::into).collect(),
+            custom_fields: fields.map(Into::into).collect(),
+        })
+    }
+
+    async fn create_list(&self, token: &SecretString, name: &str) -> Result<ContactList, CrmError> {
+        let url = self.url("/contact_lists");
+        let body = json!({ "name": name });
+        let answer = self.write(Method::POST, token, url, &body).await?;
+        let list: Option<List> = answer.json();
+        list.map(Into::into).ok_or(CrmError::AnswerLost)
+    }
+}

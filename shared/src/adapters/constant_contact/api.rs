@@ -1,0 +1,117 @@
+use reqwest::header::{ACCEPT, HeaderValue};
+use reqwest::{Method, RequestBuilder};
+use secrecy::{ExposeSecret as _, SecretString};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use url::Url;
+
+use super::http::{Answer, Http, Lost};
+use crate::domain::crm::CrmError;
+
+/// Bytes of an ordinary answer.
+const ANSWER: usize = 256 * 1024;
+/// Bytes of a page: 500 contacts, lists or fields.
+pub(super) const PAGE: usize = 2 * 1024 * 1024;
+
+/// The API of Constant Contact, version 3.
+#[derive(Debug, Clone)]
+pub struct ConstantContact {
+    http: Http,
+    base: Url,
+}
+
+/// Where the next page is.
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct Links {
+    pub(super) next: Option<Next>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Next {
+    href: String,
+}
+
+impl ConstantContact {
+    /// The API at `base`, such as `https://api.cc.email/v3`.
+    #[must_use]
+    pub fn new(http: Http, base: Url) -> Self {
+        Self { http, base }
+    }
+
+    /// A resource, its path beginning with a slash.
+    pub(super) fn url(&self, path: &str) -> Url {
+        let mut url = self.base.clone();
+        url.set_path(&format!("{}{path}", self.base.path().trim_end_matches('/')));
+        url
+    }
+
+    /// The next page, which an answer names by its path. A token is sent to no other origin, whatever it names.
+    pub(super) fn next(&self, links: Option<Links>) -> Result<Option<Url>, CrmError> {
+        let Some(next) = links.and_then(|links| links.next) else {
+            return Ok(None);
+        };
+        let url = self.base.join(&next.href).ok();
+        let own = url.filter(|url| url.origin() == self.base.origin());
+        own.map(Some).ok_or(CrmError::Unavailable)
+    }
+
+    /// Reads a resource. That the answer was lost is no worse than that none came: nothing has changed.
+    pub(super) async fn get<T: DeserializeOwned>(
+        &self,
+        token: &SecretString,
+        url: Url,
+        limit: usize,
+    ) -> Result<T, CrmError> {
+        let request = self.request(Method::GET, token, url);
+        let answer = self.call(request, limit).await;
+        let answer = answer.map_err(|_| CrmError::Unavailable)?.accepted()?;
+        answer.json().ok_or(CrmError::Unavailable)
+    }
+
+    /// Changes something; gives the answer, which is a success.
+    pub(super) async fn write(
+        &self,
+        method: Method,
+        token: &SecretString,
+        url: Url,
+        body: &impl Serialize,
+    ) -> Result<Answer, CrmError> {
+        let request = self.request(method, token, url).json(body);
+        let answer = self.call(request, ANSWER).await;
+        let answer = answer.map_err(|lost| match lost {
+            Lost::Before => CrmError::Unavailable,
+            Lost::After => CrmError::AnswerLost,
+        })?;
+        answer.accepted()
+    }
+
+    fn request(&self, method: Method, token: &SecretString, url: Url) -> RequestBuilder {
+        let json = HeaderValue::from_static("application/json");
+        let request = self.http.client().request(method, url);
+        request
+            .bearer_auth(token.expose_secret())
+            .header(ACCEPT, json)
+    }
+
+    async fn call(&self, request: RequestBuilder, limit: usize) -> Result<Answer, Lost> {
+        let request = request.build().map_err(|_| Lost::Before)?;
+        self.http.call(request, limit).await
+    }
+}
+
+impl Answer {
+    fn accepted(self) -> Result<Self, CrmError> {
+        match self.status {
+            200..=299 => Ok(self),
+            status => Err(CrmError::classify(
+                status,
+                self.body.as_deref().unwrap_or_default(),
+            )),
+        }
+    }
+
+    /// The body, where it is what it should be.
+    pub(super) fn json<T: DeserializeOwned>(&self) -> Option<T> {
+        serde_json::from_slice(self.body.as_deref()?).ok()
+    }
+}

@@ -1,0 +1,140 @@
+use jiff::{SignedDuration, Timestamp};
+use reqwest::Method;
+use secrecy::SecretString;
+use serde::Deserialize;
+
+use super::api::{ConstantContact, Links, PAGE};
+use super::http::Answer;
+use super::merge::{Person, named_in};
+use super::sign_up::Form;
+use crate::domain::crm::CrmError;
+use crate::domain::email::EmailAddress;
+use crate::domain::ids::RemoteId;
+use crate::domain::lead::DeliveryAction;
+use crate::ports::{Contacts, OptOut, SignUp, SignedUp};
+
+/// The most contacts one call lists.
+const MOST: &str = "500";
+
+#[derive(Deserialize)]
+struct Page {
+    contacts: Vec<Listed>,
+    #[serde(rename = "_links")]
+    links: Option<Links>,
+}
+
+#[derive(Deserialize)]
+struct Listed {
+    email_address: Option<ListedEmail>,
+}
+
+#[derive(Deserialize)]
+struct ListedEmail {
+    address: String,
+    #[serde(default)]
+    permission_to_send: String,
+    opt_out_date: Option<Timestamp>,
+    updated_at: Option<Timestamp>,
+}
+
+impl ListedEmail {
+    /// When the person left, if they are gone. Where the answer does not say, as late as can be: nobody is brought
+    /// back for want of a date.
+    fn opted_out_at(&self) -> Option<Timestamp> {
+        let at = self.opt_out_date.or(self.updated_at);
+        (self.permission_to_send == "unsubscribed").then(|| at.unwrap_or(Timestamp::MAX))
+    }
+}
+
+/// The answer to a sign-up: what it says is welcome, and what it leaves out the status tells.
+fn signed_up(answer: &Answer) -> SignedUp {
+    #[derive(Deserialize)]
+    struct Body {
+        contact_id: Option<RemoteId>,
+    }
+    let body: Option<Body> = answer.json();
+    SignedUp {
+        contact: body.and_then(|body| body.contact_id),
+        action: match answer.status {
+            201 => DeliveryAction::Created,
+            _ => DeliveryAction::Updated,
+        },
+    }
+}
+
+impl ConstantContact {
+    async fn make_or_replace(
+        &self,
+        token: &SecretString,
+        sign_up: &SignUp,
+    ) -> Result<SignedUp, CrmError> {
+        let new = Person::new(sign_up);
+        let made = self.write(Method::POST, token, self.url("/contacts"), &new);
+        let refusal = match made.await {
+            Err(CrmError::Conflict(refusal)) => refusal,
+            made => return made.map(|answer| signed_up(&answer)),
+        };
+        let id = named_in(&refusal.message).ok_or(CrmError::Conflict(refusal))?;
+        let url = self.url(&format!("/contacts/{id}"));
+        let mut read = url.clone();
+        read.query_pairs_mut()
+            .append_pair("include", Person::INCLUDE);
+        let known: Person = self.get(token, read, PAGE).await?;
+        let person = known.replacing(sign_up);
+        let answer = self.write(Method::PUT, token, url, &person).await?;
+        Ok(signed_up(&answer))
+    }
+
+    async fn listed(&self, token: &SecretString, query: &[(&str, &str)]) -> Result<Page, CrmError> {
+        let mut url = self.url("/contacts");
+        url.query_pairs_mut().extend_pairs(query);
+        self.get(token, url, PAGE).await
+    }
+}
+
+impl Contacts for ConstantContact {
+    async fn sign_up(&self, token: &SecretString, sign_up: &SignUp) -> Result<SignedUp, CrmError> {
+        if !sign_up.contact.email.fits_sign_up() {
+            return self.make_or_replace(token, sign_up).await;
+        }
+        let url = self.url("/contacts/sign_up_form");
+        let form = Form::new(sign_up);
+        let answer = self.write(Method::POST, token, url, &form).await?;
+        Ok(signed_up(&answer))
+    }
+
+    async fn opted_out_at(
+        &self,
+        token: &SecretString,
+        email: &EmailAddress,
+    ) -> Result<Option<Timestamp>, CrmError> {
+        let query = [("email", email.as_str()), ("status", "all")];
+        let page = self.listed(token, &query).await?;
+        let same = |listed: &ListedEmail| listed.address.to_lowercase() == email.key();
+        let mut listed = page.contacts.into_iter().filter_map(|c| c.email_address);
+        let own = listed.find(same);
+        Ok(own.and_then(|listed| listed.opted_out_at()))
+    }
+
+    async fn opt_outs_since(
+        &self,
+        token: &SecretString,
+        since: Timestamp,
+    ) -> Result<Option<Vec<OptOut>>, CrmError> {
+        // A second early, because nobody says whether the bound itself is within.
+        let after = since.saturating_add(SignedDuration::from_secs(-1));
+        let after = after.unwrap_or(since).to_string();
+        let query = [("status", "all"), ("optout_after", &after), ("limit", MOST)];
+        let page = self.listed(token, &query).await?;
+        if self.next(page.links)?.is_some() {
+            return Ok(None);
+        }
+        let gone = |listed: ListedEmail| {
+            let at = listed.opted_out_at().filter(|at| *at >= since)?;
+            let email = listed.address.parse().ok()?;
+            Some(OptOut { email, at })
+        };
+        let listed = page.contacts.into_iter().filter_map(|c| c.email_address);
+        Ok(Some(listed.filter_map(gone).collect()))
+    }
+}

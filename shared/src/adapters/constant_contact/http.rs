@@ -1,0 +1,104 @@
+use std::time::Duration;
+
+use reqwest::redirect::Policy;
+use reqwest::{Client, Request, Response};
+
+/// How long a call may take.
+#[derive(Debug, Clone, Copy)]
+pub struct Deadlines {
+    /// To connect.
+    pub connect: Duration,
+    /// From beginning to end.
+    pub total: Duration,
+}
+
+impl Default for Deadlines {
+    fn default() -> Self {
+        Self {
+            connect: Duration::from_secs(3),
+            total: Duration::from_secs(12),
+        }
+    }
+}
+
+/// How long a connection is kept without a call. A frozen function wakes to connections that are long dead.
+const IDLE: Duration = Duration::from_secs(15);
+
+/// One pool of connections for everything that is asked of Constant Contact. Follows no redirect and no proxy.
+///
+/// A call that finds its kept connection closed before any byte of it was written is made again on a new one; a
+/// call of which a byte has left is made once.
+#[derive(Debug, Clone)]
+pub struct Http(Client);
+
+/// What came back. The body is `None` where it broke off or was longer than it may be.
+pub(super) struct Answer {
+    pub(super) status: u16,
+    pub(super) content_type: Option<reqwest::header::HeaderValue>,
+    pub(super) body: Option<Vec<u8>>,
+}
+
+/// No answer came back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Lost {
+    /// The request never left.
+    Before,
+    /// It did, and may have had its effect.
+    After,
+}
+
+impl Http {
+    /// A client with no connection yet.
+    ///
+    /// # Errors
+    /// Where TLS cannot be had.
+    pub fn new(deadlines: Deadlines) -> Result<Self, reqwest::Error> {
+        let client = Client::builder()
+            .user_agent(concat!("leadfeed/", env!("CARGO_PKG_VERSION")))
+            .redirect(Policy::none())
+            .no_proxy()
+            .http1_only()
+            .connect_timeout(deadlines.connect)
+            .timeout(deadlines.total)
+            .pool_idle_timeout(IDLE)
+            .build()?;
+        Ok(Self(client))
+    }
+
+    pub(super) fn client(&self) -> &Client {
+        &self.0
+    }
+
+    /// Makes a call and reads up to `limit` bytes of its answer.
+    pub(super) async fn call(&self, request: Request, limit: usize) -> Result<Answer, Lost> {
+        let response = self.0.execute(request).await.map_err(|error| {
+            let lost = if error.is_connect() || error.is_builder() {
+                Lost::Before
+            } else {
+                Lost::After
+            };
+            let timeout = error.is_timeout();
+            tracing::warn!(error = %error.without_url(), timeout, ?lost, "no answer of Constant Contact");
+            lost
+        })?;
+        let request_id = response.headers().get("x-amzn-requestid");
+        let status = response.status().as_u16();
+        tracing::debug!(http.status = status, cc.request_id = ?request_id, "answer of Constant Contact");
+        Ok(Answer {
+            status,
+            content_type: response.headers().get("content-type").cloned(),
+            body: read(response, limit).await,
+        })
+    }
+}
+
+async fn read(mut response: Response, limit: usize) -> Option<Vec<u8>> {
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await.ok()? {
+        if body.len() + chunk.len() > limit {
+            return None;
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Some(body)
+}
