@@ -113,7 +113,8 @@ pub async fn method_not_allowed(method: Method) -> Response {
 }
 
 pub async fn unknown_path(uri: Uri) -> Response {
-    if uri.path().starts_with("/v3/") {
+    let path = uri.path();
+    if path.starts_with("/v3/") || path.contains("/.well-known/") {
         return gateway_message(StatusCode::NOT_FOUND, "Not Found");
     }
     gateway_message(StatusCode::FORBIDDEN, "Forbidden")

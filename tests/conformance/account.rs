@@ -1,0 +1,142 @@
+//! The account behind a token, and what its user may do.
+
+use serde_json::Value;
+
+use crate::fact::{Fact, fact};
+use crate::site::{CLUB_OWNER, CREATOR, MANAGER, OWNER, Site, USUAL_SCOPE};
+
+pub fn facts() -> Vec<Fact> {
+    vec![
+        fact!(
+            Token,
+            SWAGGER,
+            the_summary_names_the_account_and_its_organization
+        ),
+        fact!(Token, SWAGGER, extra_fields_come_only_when_asked_for),
+        fact!(Token, SWAGGER, an_unknown_extra_field_is_refused),
+        fact!(
+            Sandbox,
+            SWAGGER,
+            users_of_one_account_see_the_same_account_id
+        ),
+        fact!(Sandbox, SWAGGER, the_summary_needs_account_read),
+        fact!(Token, SWAGGER, privileges_are_an_array_of_ids_and_names),
+        fact!(Sandbox, SWAGGER, privileges_need_no_scope),
+        fact!(Sandbox, PRIVILEGES, owners_and_managers_may_do_everything),
+        fact!(Sandbox, PRIVILEGES, a_campaign_creator_may_only_read_lists),
+    ]
+}
+
+const SUMMARY: &str = "/v3/account/summary";
+
+async fn the_summary_names_the_account_and_its_organization(site: Site) {
+    let summary = site.owner().await.get(SUMMARY).await.expect(200).json();
+    let names = [
+        "encoded_account_id",
+        "organization_name",
+        "contact_email",
+        "country_code",
+        "first_name",
+        "last_name",
+        "time_zone_id",
+    ];
+    for name in names {
+        assert!(
+            summary[name].as_str().is_some_and(|text| !text.is_empty()),
+            "{name}: {summary}"
+        );
+    }
+}
+
+async fn extra_fields_come_only_when_asked_for(site: Site) {
+    let api = site.owner().await;
+    let plain = api.get(SUMMARY).await.expect(200).json();
+    assert_eq!(plain.get("physical_address"), None);
+
+    let path = format!("{SUMMARY}?extra_fields=physical_address,company_logo");
+    let rich = api.get(&path).await.expect(200).json();
+    assert!(
+        rich["physical_address"].is_object() && rich["company_logo"].is_object(),
+        "{rich}"
+    );
+}
+
+async fn an_unknown_extra_field_is_refused(site: Site) {
+    let path = format!("{SUMMARY}?extra_fields=everything");
+    site.owner().await.get(&path).await.expect(400);
+}
+
+async fn account_id(site: &Site, user: &str) -> Value {
+    let api = site.sign_in(user, USUAL_SCOPE).await;
+    api.get(SUMMARY).await.expect(200).json()["encoded_account_id"].clone()
+}
+
+async fn users_of_one_account_see_the_same_account_id(site: Site) {
+    assert_eq!(
+        account_id(&site, OWNER).await,
+        account_id(&site, MANAGER).await
+    );
+    assert_ne!(
+        account_id(&site, OWNER).await,
+        account_id(&site, CLUB_OWNER).await
+    );
+}
+
+async fn the_summary_needs_account_read(site: Site) {
+    let api = site.sign_in(OWNER, "contact_data offline_access").await;
+    api.get(SUMMARY).await.expect(403);
+}
+
+async fn privileges(site: &Site, user: &str, scope: &str) -> Vec<String> {
+    let api = site.sign_in(user, scope).await;
+    let privileges = api
+        .get("/v3/account/user/privileges")
+        .await
+        .expect(200)
+        .json();
+    crate::site::ids(&privileges, "privilege_name")
+}
+
+async fn privileges_are_an_array_of_ids_and_names(site: Site) {
+    let api = site.owner().await;
+    let privileges = api
+        .get("/v3/account/user/privileges")
+        .await
+        .expect(200)
+        .json();
+    let privileges = privileges.as_array().expect("an array");
+    assert!(!privileges.is_empty());
+    for privilege in privileges {
+        assert!(privilege["privilege_id"].is_u64() && privilege["privilege_name"].is_string());
+    }
+}
+
+async fn privileges_need_no_scope(site: Site) {
+    assert!(!privileges(&site, OWNER, "offline_access").await.is_empty());
+}
+
+async fn owners_and_managers_may_do_everything(site: Site) {
+    for user in [OWNER, MANAGER] {
+        let names = privileges(&site, user, USUAL_SCOPE).await;
+        for name in [
+            "contacts:read",
+            "contacts:write",
+            "contacts:lists:read",
+            "contacts:lists:write",
+        ] {
+            assert!(
+                names.iter().any(|known| known == name),
+                "{user} lacks {name}"
+            );
+        }
+    }
+}
+
+async fn a_campaign_creator_may_only_read_lists(site: Site) {
+    let names = privileges(&site, CREATOR, USUAL_SCOPE).await;
+    let contacts: Vec<_> = names
+        .iter()
+        .filter(|name| name.starts_with("contacts:"))
+        .collect();
+    assert_eq!(contacts, ["contacts:lists:read"]);
+}

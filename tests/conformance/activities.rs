@@ -1,0 +1,179 @@
+//! Activity reports, and the activities that are not imports.
+
+use jiff::SignedDuration;
+use serde_json::{Value, json};
+
+use crate::fact::{Fact, fact};
+use crate::site::{Api, Site, address, ids};
+
+pub fn facts() -> Vec<Fact> {
+    vec![
+        fact!(Token, SWAGGER, an_unknown_activity_is_not_found),
+        fact!(Token, BULK, the_collection_lists_activities),
+        fact!(Sandbox, BULK, the_collection_is_filtered_by_state),
+        fact!(Token, SWAGGER, another_state_is_refused),
+        fact!(Sandbox, BULK, the_collection_reaches_ten_days_back),
+        fact!(Token, SWAGGER, an_activity_page_holds_at_most_five_hundred),
+        fact!(Token, SWAGGER, a_tag_has_a_unique_name),
+        fact!(Sandbox, SWAGGER, tags_are_added_by_an_activity),
+        fact!(Token, SWAGGER, unknown_tags_are_refused),
+        fact!(Sandbox, SWAGGER, memberships_are_added_by_an_activity),
+        fact!(Token, SWAGGER, a_source_names_contacts_in_one_way),
+    ]
+}
+
+const ACTIVITIES: &str = "/v3/activities";
+const NO_ID: &str = "04fe9a97-a579-43c5-bb1a-58ed29bf0a6a";
+
+async fn import(api: &Api<'_>) -> String {
+    let body = json!({ "import_data": [{ "email": address() }], "list_ids": [api.list().await] });
+    let path = "/v3/activities/contacts_json_import";
+    let activity = api.post(path, &body).await.expect(201).json();
+    activity["activity_id"]
+        .as_str()
+        .unwrap_or_default()
+        .to_owned()
+}
+
+async fn listed(api: &Api<'_>, query: &str) -> Vec<String> {
+    let page = api
+        .get(&format!("{ACTIVITIES}?{query}"))
+        .await
+        .expect(200)
+        .json();
+    ids(&page["activities"], "activity_id")
+}
+
+async fn an_unknown_activity_is_not_found(site: Site) {
+    let api = site.owner().await;
+    api.get(&format!("{ACTIVITIES}/{NO_ID}")).await.expect(404);
+    api.get(&format!("{ACTIVITIES}/x")).await.expect(404);
+}
+
+async fn the_collection_lists_activities(site: Site) {
+    let api = site.owner().await;
+    let id = import(&api).await;
+    assert!(listed(&api, "limit=500").await.contains(&id));
+}
+
+async fn the_collection_is_filtered_by_state(site: Site) {
+    site.settings(|settings| settings.import_queued_ms = 0);
+    let api = site.owner().await;
+    let id = import(&api).await;
+    assert_eq!(listed(&api, "state=processing").await, [id.as_str()]);
+    site.sandbox().advance(SignedDuration::from_mins(1));
+    assert!(listed(&api, "state=processing").await.is_empty());
+    assert_eq!(listed(&api, "state=completed").await, [id]);
+}
+
+async fn another_state_is_refused(site: Site) {
+    let api = site.owner().await;
+    for state in ["done", "initialized"] {
+        api.get(&format!("{ACTIVITIES}?state={state}"))
+            .await
+            .expect(400);
+    }
+}
+
+async fn the_collection_reaches_ten_days_back(site: Site) {
+    let id = import(&site.owner().await).await;
+    site.sandbox()
+        .advance(SignedDuration::from_hours(24 * 10 - 1));
+    assert_eq!(listed(&site.owner().await, "").await, [id]);
+    site.sandbox().advance(SignedDuration::from_hours(2));
+    assert!(listed(&site.owner().await, "").await.is_empty());
+}
+
+async fn an_activity_page_holds_at_most_five_hundred(site: Site) {
+    let api = site.owner().await;
+    api.get(&format!("{ACTIVITIES}?limit=501"))
+        .await
+        .expect(400);
+}
+
+async fn tag(api: &Api<'_>) -> Value {
+    let body = json!({ "name": format!("tag {}", address()) });
+    api.post("/v3/contact_tags", &body).await.expect(201).json()
+}
+
+async fn a_tag_has_a_unique_name(site: Site) {
+    let api = site.owner().await;
+    let tag = tag(&api).await;
+    assert!(tag["tag_id"].is_string());
+    api.post("/v3/contact_tags", &json!({ "name": tag["name"] }))
+        .await
+        .expect(409);
+    for name in [String::new(), "x".repeat(256)] {
+        api.post("/v3/contact_tags", &json!({ "name": name }))
+            .await
+            .expect(400);
+    }
+    let page = api
+        .get("/v3/contact_tags?limit=500")
+        .await
+        .expect(200)
+        .json();
+    assert!(
+        ids(&page["tags"], "tag_id")
+            .iter()
+            .any(|id| tag["tag_id"] == id.as_str())
+    );
+}
+
+async fn contact_id(api: &Api<'_>, address: &str) -> Value {
+    api.sign_up(address, json!({})).await.expect(201).json()["contact_id"].clone()
+}
+
+async fn tags_are_added_by_an_activity(site: Site) {
+    let (api, address) = (site.owner().await, address());
+    let (contact, tag) = (contact_id(&api, &address).await, tag(&api).await);
+    let body = json!({ "source": { "contact_ids": [contact] }, "tag_ids": [tag["tag_id"]] });
+    api.post("/v3/activities/contacts_taggings_add", &body)
+        .await
+        .expect(201);
+    site.sandbox().advance(SignedDuration::from_mins(1));
+    assert_eq!(
+        api.contact(&address).await["taggings"],
+        json!([tag["tag_id"]])
+    );
+}
+
+async fn unknown_tags_are_refused(site: Site) {
+    let body = json!({ "source": { "all_active_contacts": true }, "tag_ids": [NO_ID] });
+    let api = site.owner().await;
+    let reply = api
+        .post("/v3/activities/contacts_taggings_add", &body)
+        .await;
+    reply.expect_one_of(&[400, 404]);
+}
+
+async fn memberships_are_added_by_an_activity(site: Site) {
+    let (api, address) = (site.owner().await, address());
+    let contact = contact_id(&api, &address).await;
+    let lists = api.lists().await;
+    let body = json!({ "source": { "contact_ids": [contact] }, "list_ids": lists[1..3] });
+    api.post("/v3/activities/add_list_memberships", &body)
+        .await
+        .expect(201);
+    site.sandbox().advance(SignedDuration::from_mins(1));
+    assert_eq!(
+        api.contact(&address).await["list_memberships"],
+        json!(lists[..3])
+    );
+}
+
+async fn a_source_names_contacts_in_one_way(site: Site) {
+    let api = site.owner().await;
+    let list = api.list().await;
+    let sources = [
+        json!({}),
+        json!({ "contact_ids": [NO_ID], "list_ids": [list] }),
+        json!({ "contact_ids": vec![NO_ID; 501] }),
+    ];
+    for source in sources {
+        let body = json!({ "source": source, "list_ids": [list] });
+        api.post("/v3/activities/add_list_memberships", &body)
+            .await
+            .expect(400);
+    }
+}

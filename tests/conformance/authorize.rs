@@ -1,0 +1,258 @@
+//! The authorisation request and the consent page.
+
+use cc_sandbox::settings::{Pkce, Strict};
+use cc_sandbox::world::App;
+
+use crate::fact::{Fact, fact};
+use crate::site::{CLIENT_ID, MANAGER, OWNER, REDIRECT_URI, Site, USUAL_SCOPE};
+
+/// A verifier and its S256 challenge, from RFC 7636, appendix B.
+const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
+const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
+
+pub fn facts() -> Vec<Fact> {
+    vec![
+        fact!(Host, FORUM_SCRIPT, a_script_gets_an_html_page),
+        fact!(Host, FREEFORM_272, an_unknown_client_is_shown_a_400_page),
+        fact!(Host, SERVER_FLOW, a_missing_client_is_shown_a_page),
+        fact!(
+            Host,
+            AUTH_OVERVIEW,
+            an_unregistered_redirect_uri_is_never_redirected_to
+        ),
+        fact!(Host, AUTH_OVERVIEW, a_redirect_uri_must_match_exactly),
+        fact!(
+            Sandbox,
+            AUTH_OVERVIEW,
+            several_redirect_uris_may_be_registered
+        ),
+        fact!(Host, SERVER_FLOW, another_response_type_is_refused),
+        fact!(
+            Sandbox,
+            FORUM_SCRIPT,
+            the_state_comes_back_unchanged_beside_the_code
+        ),
+        fact!(
+            Sandbox,
+            SERVER_FLOW,
+            a_missing_state_is_refused_or_not_as_read
+        ),
+        fact!(Sandbox, SCOPES, an_unknown_scope_is_refused),
+        fact!(
+            Sandbox,
+            NANGO,
+            scopes_are_separated_by_spaces_and_not_by_encoded_pluses
+        ),
+        fact!(
+            Sandbox,
+            PHPFUI,
+            a_denial_comes_back_as_access_denied_with_the_state
+        ),
+        fact!(Host, RELEASE_NOTES, a_fresh_login_may_be_asked_for),
+        fact!(
+            Sandbox,
+            PKCE_FLOW,
+            pkce_with_a_secret_is_refused_by_the_strict_reading
+        ),
+        fact!(
+            Sandbox,
+            PHPFUI,
+            pkce_with_a_secret_works_by_the_other_reading
+        ),
+        fact!(Sandbox, PKCE_FLOW, a_wrong_verifier_gets_no_token),
+        fact!(
+            Sandbox,
+            RELEASE_NOTES,
+            a_private_app_serves_only_the_user_who_made_it
+        ),
+        fact!(Sandbox, AUTH_OVERVIEW, a_repeated_parameter_is_refused),
+        fact!(Host, API_EVANGELIST, there_is_no_discovery_document),
+    ]
+}
+
+async fn a_script_gets_an_html_page(site: Site) {
+    let page = site.authorize(&site.proper(USUAL_SCOPE, "s")).await;
+    // A live host first sends on to its login page.
+    assert!(matches!(page.status, 200 | 302), "{}", page.status);
+    if page.status == 200 {
+        assert!(
+            page.header("content-type")
+                .is_some_and(|kind| kind.starts_with("text/html"))
+        );
+    }
+}
+
+async fn an_unknown_client_is_shown_a_400_page(site: Site) {
+    let mut params = site.proper(USUAL_SCOPE, "s");
+    params[0].1 = "no-such-client";
+    let page = site.authorize(&params).await.expect(400);
+    assert!(
+        page.text.contains("400 - Unknown or invalid client_id"),
+        "{}",
+        page.text
+    );
+}
+
+async fn a_missing_client_is_shown_a_page(site: Site) {
+    let params = site.proper(USUAL_SCOPE, "s");
+    let page = site.authorize(&params[1..]).await.expect(400);
+    assert!(page.header("location").is_none());
+}
+
+async fn an_unregistered_redirect_uri_is_never_redirected_to(site: Site) {
+    let mut params = site.proper(USUAL_SCOPE, "s");
+    params[1].1 = "https://elsewhere.example/callback";
+    let page = site.authorize(&params).await.expect(400);
+    assert!(page.header("location").is_none());
+}
+
+async fn a_redirect_uri_must_match_exactly(site: Site) {
+    let uri = site.redirect_uri.clone();
+    for other in [
+        format!("{uri}/"),
+        format!("{uri}?x=1"),
+        uri.to_uppercase(),
+        format!("{uri}#f"),
+    ] {
+        let mut params = site.proper(USUAL_SCOPE, "s");
+        params[1].1 = &other;
+        site.authorize(&params).await.expect(400);
+    }
+}
+
+async fn several_redirect_uris_may_be_registered(site: Site) {
+    let mut params = site.proper(USUAL_SCOPE, "s");
+    params[1].1 = "http://localhost:8080/cb";
+    let reply = site.decide(&params, OWNER, "allow").await;
+    let location = reply.header("location").unwrap_or_default();
+    assert!(
+        location.starts_with("http://localhost:8080/cb?code="),
+        "{location}"
+    );
+}
+
+async fn another_response_type_is_refused(site: Site) {
+    let mut params = site.proper(USUAL_SCOPE, "s");
+    params[2].1 = "no-such-type";
+    let reply = site.authorize(&params).await;
+    assert_eq!(reply.redirected_with("error"), "unsupported_response_type");
+    assert_eq!(reply.redirected_with("state"), "s");
+}
+
+async fn the_state_comes_back_unchanged_beside_the_code(site: Site) {
+    let state = "a+b/c=d&e f%20g.ä";
+    let reply = site
+        .decide(&site.proper(USUAL_SCOPE, state), OWNER, "allow")
+        .await;
+    assert_eq!(reply.redirected_with("state"), state);
+    assert!(!reply.redirected_with("code").is_empty());
+}
+
+async fn a_missing_state_is_refused_or_not_as_read(site: Site) {
+    let params = site.proper(USUAL_SCOPE, "");
+    let refused = site.authorize(&params[..4]).await;
+    assert_eq!(refused.redirected_with("error"), "invalid_request");
+
+    site.settings(|settings| settings.readings.state_required = Strict::No);
+    site.authorize(&params[..4]).await.expect(200);
+}
+
+async fn an_unknown_scope_is_refused(site: Site) {
+    for scope in ["contact_data everything", ""] {
+        let reply = site.authorize(&site.proper(scope, "s")).await;
+        assert_eq!(reply.redirected_with("error"), "invalid_scope");
+    }
+}
+
+async fn scopes_are_separated_by_spaces_and_not_by_encoded_pluses(site: Site) {
+    let reply = site
+        .authorize(&site.proper("contact_data+account_read", "s"))
+        .await;
+    assert_eq!(reply.redirected_with("error"), "invalid_scope");
+    site.authorize(&site.proper("contact_data account_read", "s"))
+        .await
+        .expect(200);
+}
+
+async fn a_denial_comes_back_as_access_denied_with_the_state(site: Site) {
+    let reply = site
+        .decide(&site.proper(USUAL_SCOPE, "s-1"), OWNER, "deny")
+        .await;
+    assert_eq!(reply.redirected_with("error"), "access_denied");
+    assert_eq!(reply.redirected_with("state"), "s-1");
+    assert!(!reply.redirected_with("error_description").is_empty());
+    assert!(reply.redirected().iter().all(|(name, _)| name != "code"));
+}
+
+async fn a_fresh_login_may_be_asked_for(site: Site) {
+    let mut params = site.proper(USUAL_SCOPE, "s");
+    params.push(("prompt", "login"));
+    let page = site.authorize(&params).await;
+    assert!(matches!(page.status, 200 | 302), "{}", page.status);
+}
+
+fn with_challenge(site: &Site) -> Vec<(&str, &str)> {
+    let mut params = site.proper(USUAL_SCOPE, "s");
+    params.extend([
+        ("code_challenge", CHALLENGE),
+        ("code_challenge_method", "S256"),
+    ]);
+    params
+}
+
+async fn pkce_with_a_secret_is_refused_by_the_strict_reading(site: Site) {
+    let reply = site.authorize(&with_challenge(&site)).await;
+    assert_eq!(reply.redirected_with("error"), "invalid_request");
+}
+
+async fn redeem_with(site: &Site, verifier: &str) -> crate::site::Reply {
+    site.settings(|settings| settings.readings.pkce = Pkce::Accept);
+    let allowed = site.decide(&with_challenge(site), OWNER, "allow").await;
+    let code = allowed.redirected_with("code");
+    site.token(&[
+        ("grant_type", "authorization_code"),
+        ("code", &code),
+        ("redirect_uri", REDIRECT_URI),
+        ("code_verifier", verifier),
+    ])
+    .await
+}
+
+async fn pkce_with_a_secret_works_by_the_other_reading(site: Site) {
+    redeem_with(&site, VERIFIER).await.expect(200);
+}
+
+async fn a_wrong_verifier_gets_no_token(site: Site) {
+    let refused = redeem_with(&site, "another-verifier-that-is-just-as-long-as-it-was").await;
+    assert_eq!(refused.expect(400).json()["error"], "invalid_grant");
+}
+
+async fn a_private_app_serves_only_the_user_who_made_it(site: Site) {
+    let mut app = App::new(CLIENT_ID, &site.secret, vec![REDIRECT_URI.into()]);
+    app.private_to = Some(OWNER.into());
+    site.register(app);
+    let params = site.proper(USUAL_SCOPE, "s");
+
+    let refused = site.decide(&params, MANAGER, "allow").await;
+    assert!(refused.header("location").is_none());
+    let allowed = site.decide(&params, OWNER, "allow").await;
+    assert!(!allowed.redirected_with("code").is_empty());
+}
+
+async fn a_repeated_parameter_is_refused(site: Site) {
+    let mut params = site.proper(USUAL_SCOPE, "s");
+    params.push(("redirect_uri", "https://elsewhere.example"));
+    site.authorize(&params).await.expect(400);
+}
+
+async fn there_is_no_discovery_document(site: Site) {
+    let roots = ["/.well-known", "/oauth2/default/.well-known"];
+    for (root, name) in roots.iter().flat_map(|root| {
+        ["openid-configuration", "oauth-authorization-server"].map(|name| (root, name))
+    }) {
+        let url = format!("{}{root}/{name}", site.auth);
+        site.send(site.request(reqwest::Method::GET, &url))
+            .await
+            .expect(404);
+    }
+}

@@ -1,0 +1,40 @@
+//! A fact of the API: a sentence, the place it is published, and a check.
+
+use std::future::Future;
+use std::pin::Pin;
+
+use crate::site::Site;
+
+type Check = fn(Site) -> Pin<Box<dyn Future<Output = ()>>>;
+
+pub struct Fact {
+    pub name: &'static str,
+    pub source: &'static str,
+    pub needs: Needs,
+    pub check: Check,
+}
+
+/// What a host must offer for the check to run on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Needs {
+    /// The host and a registered client.
+    Host,
+    /// A good access token of an account's owner as well.
+    Token,
+    /// The sandbox's clock, faults, settings or accounts.
+    Sandbox,
+}
+
+/// Names the function as a fact: `fact!(Token, SWAGGER, an_unknown_address_is_an_empty_page)`.
+macro_rules! fact {
+    ($needs:ident, $source:ident, $check:ident) => {
+        $crate::fact::Fact {
+            name: stringify!($check),
+            source: $crate::sources::$source,
+            needs: $crate::fact::Needs::$needs,
+            check: |site| Box::pin($check(site)),
+        }
+    };
+}
+
+pub(crate) use fact;

@@ -1,0 +1,164 @@
+//! Custom fields.
+
+use serde_json::{Value, json};
+
+use crate::fact::{Fact, fact};
+use crate::site::{Api, SHOP_OWNER, Site, USUAL_SCOPE, address};
+
+pub fn facts() -> Vec<Fact> {
+    vec![
+        fact!(
+            Sandbox,
+            SWAGGER,
+            a_page_of_fields_has_ids_labels_names_and_types
+        ),
+        fact!(
+            Sandbox,
+            WORDPRESS,
+            fifty_fields_are_a_page_unless_a_hundred_are_asked_for
+        ),
+        fact!(Token, SWAGGER, a_field_page_holds_at_most_a_hundred),
+        fact!(
+            Token,
+            CUSTOM_FIELDS,
+            a_fields_name_is_its_label_without_blanks
+        ),
+        fact!(Token, SWAGGER, a_label_is_unique),
+        fact!(Token, SWAGGER, a_label_is_at_most_50_characters),
+        fact!(Token, CUSTOM_FIELDS, these_are_the_types_of_fields),
+        fact!(
+            Token,
+            CUSTOM_FIELDS,
+            a_select_field_needs_choices_and_others_take_none
+        ),
+        fact!(Token, SWAGGER, a_field_takes_no_unknown_property),
+        fact!(Sandbox, SWAGGER, an_account_has_at_most_a_hundred_fields),
+    ]
+}
+
+const FIELDS: &str = "/v3/contact_custom_fields";
+
+fn label() -> String {
+    address().replace("@example.com", "")
+}
+
+async fn created(api: &Api<'_>, label: &str, kind: &str) -> Value {
+    api.post(FIELDS, &json!({ "label": label, "type": kind }))
+        .await
+        .expect(201)
+        .json()
+}
+
+async fn a_page_of_fields_has_ids_labels_names_and_types(site: Site) {
+    let page = site.owner().await.get(FIELDS).await.expect(200).json();
+    let fields = page["custom_fields"].as_array().expect("fields");
+    assert!(!fields.is_empty());
+    for field in fields {
+        for name in [
+            "custom_field_id",
+            "label",
+            "name",
+            "type",
+            "created_at",
+            "updated_at",
+        ] {
+            assert!(field[name].is_string(), "{name}: {field}");
+        }
+    }
+}
+
+async fn fifty_fields_are_a_page_unless_a_hundred_are_asked_for(site: Site) {
+    let api = site.sign_in(SHOP_OWNER, USUAL_SCOPE).await;
+    let count = async |path: &str| {
+        let page = api.get(path).await.expect(200).json();
+        page["custom_fields"].as_array().map(Vec::len)
+    };
+    assert_eq!(count(FIELDS).await, Some(50));
+    assert_eq!(count("/v3/contact_custom_fields?limit=100").await, Some(60));
+}
+
+async fn a_field_page_holds_at_most_a_hundred(site: Site) {
+    site.owner()
+        .await
+        .get(&format!("{FIELDS}?limit=101"))
+        .await
+        .expect(400);
+}
+
+async fn a_fields_name_is_its_label_without_blanks(site: Site) {
+    let label = format!("A {} b", label());
+    let field = created(&site.owner().await, &label, "string").await;
+    assert_eq!(field["label"], json!(label));
+    assert_eq!(field["name"], json!(label.replace(' ', "_")));
+}
+
+async fn a_label_is_unique(site: Site) {
+    let api = site.owner().await;
+    let label = label();
+    created(&api, &label, "string").await;
+    api.post(FIELDS, &json!({ "label": label, "type": "date" }))
+        .await
+        .expect(409);
+}
+
+async fn a_label_is_at_most_50_characters(site: Site) {
+    let api = site.owner().await;
+    let longest = format!("{:50}", label()).replace(' ', "x");
+    created(&api, &longest, "string").await;
+    for label in ["x".repeat(51), String::new()] {
+        api.post(FIELDS, &json!({ "label": label, "type": "string" }))
+            .await
+            .expect(400);
+    }
+}
+
+async fn these_are_the_types_of_fields(site: Site) {
+    let api = site.owner().await;
+    for kind in [
+        "string",
+        "date",
+        "datetime",
+        "number",
+        "currency",
+        "boolean",
+        "text_area",
+    ] {
+        assert_eq!(created(&api, &label(), kind).await["type"], kind);
+    }
+    api.post(FIELDS, &json!({ "label": label(), "type": "colour" }))
+        .await
+        .expect(400);
+}
+
+async fn a_select_field_needs_choices_and_others_take_none(site: Site) {
+    let api = site.owner().await;
+    let choices = json!([{ "choice_label": "Red", "display_order": 1 }]);
+    let body = |kind: &str| json!({ "label": label(), "type": kind, "choices": choices });
+    for kind in ["single_select", "multi_select"] {
+        let field = api.post(FIELDS, &body(kind)).await.expect(201).json();
+        assert_eq!(field["choices"][0]["choice_label"], "Red");
+        assert!(field["choices"][0]["choice_id"].is_u64());
+        api.post(FIELDS, &json!({ "label": label(), "type": kind }))
+            .await
+            .expect(400);
+    }
+    api.post(FIELDS, &body("string")).await.expect(400);
+}
+
+async fn a_field_takes_no_unknown_property(site: Site) {
+    let body = json!({ "label": label(), "type": "string", "name": "n" });
+    site.owner().await.post(FIELDS, &body).await.expect(400);
+}
+
+async fn an_account_has_at_most_a_hundred_fields(site: Site) {
+    let api = site.sign_in(SHOP_OWNER, USUAL_SCOPE).await;
+    for n in 60..100 {
+        created(&api, &format!("More {n}"), "string").await;
+    }
+    api.post(
+        FIELDS,
+        &json!({ "label": "one too many", "type": "string" }),
+    )
+    .await
+    .expect(400);
+}

@@ -1,0 +1,489 @@
+//! Bulk imports.
+
+use cc_sandbox::contract::Source;
+use cc_sandbox::settings::UnknownImportField;
+use cc_sandbox::world::ActivityState;
+use jiff::SignedDuration;
+use serde_json::{Value, json};
+
+use crate::fact::{Fact, fact};
+use crate::site::{Api, CLUB_OWNER, OWNER, Site, USUAL_SCOPE, address, merged};
+
+pub fn facts() -> Vec<Fact> {
+    vec![
+        fact!(Token, SWAGGER, an_import_is_answered_201_with_an_activity),
+        fact!(Sandbox, BULK, an_import_runs_through_its_states),
+        fact!(
+            Sandbox,
+            IMPORT,
+            imported_contacts_are_implicit_by_the_account
+        ),
+        fact!(Sandbox, AUTORESPONDER, an_import_asks_for_no_confirmation),
+        fact!(Sandbox, IMPORT, an_import_changes_only_what_it_sends),
+        fact!(
+            Sandbox,
+            SWAGGER,
+            an_unsubscribed_row_is_counted_and_joins_no_list
+        ),
+        fact!(Sandbox, SYNC, a_person_who_left_one_list_is_put_back_on_it),
+        fact!(Sandbox, BULK, a_bad_address_is_a_correctable_row),
+        fact!(Sandbox, BULK, a_completed_import_may_have_row_errors),
+        fact!(Sandbox, SWAGGER, custom_fields_are_named_and_not_numbered),
+        fact!(Sandbox, SWAGGER, an_unknown_custom_field_has_two_readings),
+        fact!(Sandbox, SWAGGER, phones_and_addresses_are_flat),
+        fact!(Token, SWAGGER, rows_and_lists_are_both_required),
+        fact!(Token, SWAGGER, an_import_takes_no_tags_and_no_options),
+        fact!(Token, SWAGGER, a_row_has_its_own_vocabulary),
+        fact!(
+            Token,
+            SWAGGER,
+            a_row_has_at_most_25_custom_fields_and_3_phones
+        ),
+        fact!(Token, SWAGGER, a_rows_texts_have_their_lengths),
+        fact!(Sandbox, IMPORT, more_than_40_000_rows_are_refused),
+        fact!(
+            Sandbox,
+            IMPORT,
+            what_lies_beyond_4_mb_is_dropped_without_a_word
+        ),
+        fact!(
+            Sandbox,
+            SWAGGER,
+            more_than_a_thousand_waiting_activities_are_429
+        ),
+        fact!(Sandbox, SWAGGER, an_import_may_fail_as_a_whole),
+        fact!(Sandbox, SWAGGER, a_csv_file_is_imported_too),
+        fact!(Sandbox, SWAGGER, an_imported_file_must_be_csv),
+    ]
+}
+
+const IMPORT: &str = "/v3/activities/contacts_json_import";
+
+async fn import(api: &Api<'_>, rows: Value) -> Value {
+    let body = json!({ "import_data": rows, "list_ids": [api.list().await] });
+    api.post(IMPORT, &body).await.expect(201).json()
+}
+
+/// The activity after all the time it needs.
+async fn ended(site: &Site, api: &Api<'_>, activity: &Value) -> Value {
+    site.sandbox().advance(SignedDuration::from_mins(10));
+    let path = activity["_links"]["self"]["href"].as_str().expect("a link");
+    api.get(path).await.expect(200).json()
+}
+
+async fn imported(site: &Site, api: &Api<'_>, rows: Value) -> Value {
+    let activity = import(api, rows).await;
+    ended(site, api, &activity).await
+}
+
+async fn an_import_is_answered_201_with_an_activity(site: Site) {
+    let activity = import(&site.owner().await, json!([{ "email": address() }])).await;
+    assert!(activity["activity_id"].is_string() && activity["created_at"].is_string());
+    assert!(
+        matches!(
+            activity["state"].as_str(),
+            Some("initialized" | "processing")
+        ),
+        "{activity}"
+    );
+    for name in ["contacts_count", "added_count", "updated_count"] {
+        assert_eq!(activity.get(name), None, "{activity}");
+    }
+}
+
+async fn an_import_runs_through_its_states(site: Site) {
+    site.settings(|settings| {
+        settings.import_queued_ms = 10_000;
+        settings.import_running_ms = 10_000;
+    });
+    let (api, address) = (site.owner().await, address());
+    let activity = import(&api, json!([{ "email": address }])).await;
+    let path = activity["_links"]["self"]["href"]
+        .as_str()
+        .expect("a link")
+        .to_owned();
+    let mut seen = Vec::new();
+    for _ in 0..3 {
+        let now = api.get(&path).await.expect(200).json();
+        let there = api.contact(&address).await != Value::Null;
+        seen.push((
+            now["state"].clone(),
+            now["percent_done"].as_u64() == Some(100),
+            there,
+        ));
+        site.sandbox().advance(SignedDuration::from_secs(10));
+    }
+    let states = ["initialized", "processing", "completed"];
+    for ((state, full, there), expected) in seen.into_iter().zip(states) {
+        assert_eq!(state, expected);
+        assert_eq!(
+            (full, there),
+            (expected == "completed", expected == "completed")
+        );
+    }
+}
+
+async fn imported_contacts_are_implicit_by_the_account(site: Site) {
+    let (api, address) = (site.owner().await, address());
+    imported(
+        &site,
+        &api,
+        json!([{ "email": address, "first_name": "A" }]),
+    )
+    .await;
+    let contact = api.contact(&address).await;
+    assert_eq!(contact["email_address"]["permission_to_send"], "implicit");
+    assert_eq!(contact["email_address"]["opt_in_source"], "Account");
+    assert_eq!(contact["create_source"], "Account");
+    assert_eq!(contact["list_memberships"], json!([api.list().await]));
+}
+
+async fn an_import_asks_for_no_confirmation(site: Site) {
+    let (api, address) = (site.sign_in(CLUB_OWNER, USUAL_SCOPE).await, address());
+    imported(&site, &api, json!([{ "email": address }])).await;
+    let email = api.contact(&address).await["email_address"].clone();
+    assert_eq!(email["permission_to_send"], "implicit");
+    assert_eq!(email["confirm_status"], "off");
+}
+
+async fn an_import_changes_only_what_it_sends(site: Site) {
+    let (api, address) = (site.owner().await, address());
+    api.sign_up(&address, json!({ "first_name": "A", "last_name": "B" }))
+        .await
+        .expect(201);
+    imported(
+        &site,
+        &api,
+        json!([{ "email": address, "first_name": "C" }]),
+    )
+    .await;
+    let contact = api.contact(&address).await;
+    assert_eq!(
+        (&contact["first_name"], &contact["last_name"]),
+        (&json!("C"), &json!("B"))
+    );
+    assert_eq!(contact["email_address"]["permission_to_send"], "explicit");
+}
+
+async fn an_unsubscribed_row_is_counted_and_joins_no_list(site: Site) {
+    let (api, address) = (site.owner().await, address());
+    api.sign_up(&address, json!({})).await.expect(201);
+    let now = site.sandbox().clock().now();
+    site.account_of(OWNER, |account| {
+        let id = account
+            .contact_by_email(&address)
+            .map(|contact| contact.id)
+            .expect("it");
+        account
+            .contact_mut(id)
+            .expect("it")
+            .unsubscribe(Source::Contact, None, now);
+    });
+    let rows = json!([{ "email": address }, { "email": crate::site::address() }]);
+    let activity = imported(&site, &api, rows).await;
+    assert_eq!(activity["state"], "completed");
+    assert_eq!(activity["status"]["cannot_add_to_list_count"], 1);
+    let contact = api.contact(&address).await;
+    assert_eq!(
+        contact["email_address"]["permission_to_send"],
+        "unsubscribed"
+    );
+    assert_eq!(contact["list_memberships"], json!([]));
+}
+
+async fn a_person_who_left_one_list_is_put_back_on_it(site: Site) {
+    let (api, address) = (site.owner().await, address());
+    let created = api.sign_up(&address, json!({})).await.expect(201).json();
+    let path = format!(
+        "/v3/contacts/{}",
+        created["contact_id"].as_str().unwrap_or_default()
+    );
+    let left = json!({ "update_source": "Contact", "list_memberships": [] });
+    api.put(&path, &left).await.expect(200);
+    imported(&site, &api, json!([{ "email": address }])).await;
+    assert_eq!(
+        api.contact(&address).await["list_memberships"],
+        json!([api.list().await])
+    );
+}
+
+async fn a_bad_address_is_a_correctable_row(site: Site) {
+    let api = site.owner().await;
+    let good = address();
+    let rows = json!([
+        { "email": "no address" },
+        { "first_name": "Nobody" },
+        { "email": address(), "anniversary": "soon" },
+        { "email": address(), "birthday_month": 5 },
+        { "email": good },
+    ]);
+    let activity = imported(&site, &api, rows).await;
+    assert_eq!(activity["status"]["correctable_count"], 4);
+    assert_eq!(activity["status"]["items_total_count"], 5);
+    assert!(api.contact(&good).await["contact_id"].is_string());
+}
+
+async fn a_completed_import_may_have_row_errors(site: Site) {
+    let activity = imported(
+        &site,
+        &site.owner().await,
+        json!([{ "email": "no address" }]),
+    )
+    .await;
+    assert_eq!(activity["state"], "completed");
+    assert_eq!(activity["percent_done"], 100);
+    assert!(
+        activity["activity_errors"]
+            .as_array()
+            .is_some_and(|errors| !errors.is_empty())
+    );
+}
+
+async fn custom_fields_are_named_and_not_numbered(site: Site) {
+    let (api, address) = (site.owner().await, address());
+    imported(
+        &site,
+        &api,
+        json!([{ "email": address, "cf:Favourite_loaf": "rye" }]),
+    )
+    .await;
+    let field = api.field("Favourite_loaf").await;
+    let expected = json!([{ "custom_field_id": field, "value": "rye" }]);
+    assert_eq!(api.contact(&address).await["custom_fields"], expected);
+}
+
+async fn an_unknown_custom_field_has_two_readings(site: Site) {
+    let api = site.owner().await;
+    let row = json!([{ "email": address(), "cf:Unheard_of": "x" }]);
+    let activity = imported(&site, &api, row.clone()).await;
+    assert_eq!(activity["status"]["error_count"], 1);
+
+    site.settings(|settings| settings.readings.unknown_import_field = UnknownImportField::Refuse);
+    let body = json!({ "import_data": row, "list_ids": [api.list().await] });
+    api.post(IMPORT, &body).await.expect(400);
+}
+
+async fn phones_and_addresses_are_flat(site: Site) {
+    let (api, address) = (site.owner().await, address());
+    let row = json!([{
+        "email": address, "work_phone": "555 0100", "home_street": "1 Mill Lane",
+        "home_street2": "Flat 2", "home_city": "Waltham", "home country": "US",
+    }]);
+    imported(&site, &api, row).await;
+    let contact = api.contact(&address).await;
+    assert_eq!(contact["phone_numbers"][0]["kind"], "work");
+    let street = &contact["street_addresses"][0];
+    assert_eq!(
+        (&street["kind"], &street["street"]),
+        (&json!("home"), &json!("1 Mill Lane Flat 2"))
+    );
+    assert_eq!(
+        (&street["city"], &street["country"]),
+        (&json!("Waltham"), &json!("US"))
+    );
+}
+
+/// The answer to an import of one row, with other properties of the body.
+async fn answers(site: &Site, row: Value, more: Value, status: u16) {
+    let api = site.owner().await;
+    let body = json!({ "import_data": [row], "list_ids": [api.list().await] });
+    api.post(IMPORT, &merged(body, more)).await.expect(status);
+}
+
+async fn rows_and_lists_are_both_required(site: Site) {
+    let api = site.owner().await;
+    let rows = json!([{ "email": address() }]);
+    let list = api.list().await;
+    let bodies = [
+        json!({ "import_data": rows }),
+        json!({ "list_ids": [list] }),
+        json!({ "import_data": [], "list_ids": [list] }),
+        json!({ "import_data": rows, "list_ids": [] }),
+        json!({ "import_data": rows, "list_ids": vec![list; 51] }),
+    ];
+    for body in bodies {
+        api.post(IMPORT, &body).await.expect(400);
+    }
+}
+
+async fn an_import_takes_no_tags_and_no_options(site: Site) {
+    let row = json!({ "email": address() });
+    answers(&site, row.clone(), json!({ "tag_ids": [] }), 400).await;
+    answers(
+        &site,
+        row.clone(),
+        json!({ "sms_permission_to_send": "sure" }),
+        400,
+    )
+    .await;
+    answers(
+        &site,
+        row,
+        json!({ "sms_permission_to_send": "not_set" }),
+        201,
+    )
+    .await;
+}
+
+async fn a_row_has_its_own_vocabulary(site: Site) {
+    for name in [
+        "email_address",
+        "phone_number",
+        "postal_code",
+        "list_memberships",
+        "notes",
+    ] {
+        answers(
+            &site,
+            json!({ "email": address(), name: "x" }),
+            json!({}),
+            400,
+        )
+        .await;
+    }
+}
+
+async fn a_row_has_at_most_25_custom_fields_and_3_phones(site: Site) {
+    let mut row = json!({ "email": address() });
+    for n in 0..26 {
+        row[format!("cf:f{n}")] = json!("x");
+    }
+    answers(&site, row, json!({}), 400).await;
+    let mut row = json!({ "email": address() });
+    for name in ["phone", "home_phone", "work_phone", "mobile_phone"] {
+        row[name] = json!("555 0100");
+    }
+    answers(&site, row, json!({}), 400).await;
+}
+
+async fn a_rows_texts_have_their_lengths(site: Site) {
+    let lengths = [
+        ("first_name", 50),
+        ("work_phone", 50),
+        ("street", 255),
+        ("zip", 50),
+    ];
+    for (name, max) in lengths {
+        for (len, status) in [(max, 201), (max + 1, 400)] {
+            answers(
+                &site,
+                json!({ "email": address(), name: "x".repeat(len) }),
+                json!({}),
+                status,
+            )
+            .await;
+        }
+    }
+}
+
+fn many(count: usize, filler: usize) -> Value {
+    let row =
+        |n: usize| json!({ "email": format!("row{n}@example.com"), "street": "x".repeat(filler) });
+    (0..count).map(row).collect()
+}
+
+async fn more_than_40_000_rows_are_refused(site: Site) {
+    let api = site.owner().await;
+    let row = |n: usize| json!({ "email": format!("row{n}@example.com") });
+    let rows: Vec<_> = (0..40_001).map(row).collect();
+    let list = api.list().await;
+    let body = |count: usize| json!({ "list_ids": [list], "import_data": rows[..count] });
+    api.post(IMPORT, &body(40_001)).await.expect(400);
+    let activity = api.post(IMPORT, &body(40_000)).await.expect(201).json();
+    let activity = ended(&site, &api, &activity).await;
+    assert_eq!(activity["status"]["person_count"], 40_000);
+}
+
+async fn what_lies_beyond_4_mb_is_dropped_without_a_word(site: Site) {
+    let api = site.owner().await;
+    let rows = many(20_000, 200);
+    // The lists come first: sent last, they would be dropped too.
+    let body = format!(
+        r#"{{"list_ids":["{}"],"import_data":{rows}}}"#,
+        api.list().await
+    );
+    let fits = body.as_bytes()[..4_000_000]
+        .windows(9)
+        .filter(|text| text == b"\"street\":")
+        .count();
+    let request = api
+        .request(reqwest::Method::POST, IMPORT)
+        .header("content-type", "application/json");
+    let activity = site.send(request.body(body)).await.expect(201).json();
+    let activity = ended(&site, &api, &activity).await;
+    assert_eq!(activity["state"], "completed");
+    assert_eq!(activity["activity_errors"], json!([]));
+    let kept = activity["status"]["person_count"]
+        .as_u64()
+        .unwrap_or_default();
+    assert!(
+        kept < 20_000 && kept.abs_diff(fits as u64) <= 1,
+        "{kept} of {fits}"
+    );
+}
+
+async fn more_than_a_thousand_waiting_activities_are_429(site: Site) {
+    site.settings(|settings| settings.import_queued_ms = 3_600_000);
+    let api = site.owner().await;
+    let body = json!({ "import_data": [{ "email": address() }], "list_ids": [api.list().await] });
+    for _ in 0..1000 {
+        api.post(IMPORT, &body).await.expect(201);
+    }
+    let refused = api.post(IMPORT, &body).await.expect(429);
+    assert_ne!(refused.error_key(), "throttled");
+    assert_ne!(refused.error_key(), "quota_exceeded");
+}
+
+async fn an_import_may_fail_as_a_whole(site: Site) {
+    let endings = [
+        ActivityState::Failed,
+        ActivityState::Cancelled,
+        ActivityState::TimedOut,
+    ];
+    site.account_of(OWNER, |account| account.import_endings.extend(endings));
+    let api = site.owner().await;
+    for state in ["failed", "cancelled", "timed_out"] {
+        let address = address();
+        let activity = imported(&site, &api, json!([{ "email": address }])).await;
+        assert_eq!(activity["state"], state);
+        assert_eq!(api.contact(&address).await, Value::Null);
+    }
+}
+
+async fn send_file(site: &Site, api: &Api<'_>, name: &str, content: String) -> crate::site::Reply {
+    let boundary = "a-boundary";
+    let body = format!(
+        "--{boundary}\r\nContent-Disposition: form-data; name=\"list_ids\"\r\n\r\n{}\r\n\
+         --{boundary}\r\nContent-Disposition: form-data; name=\"file\"; filename=\"{name}\"\r\n\
+         Content-Type: text/csv\r\n\r\n{content}\r\n--{boundary}--\r\n",
+        api.list().await
+    );
+    let request = api.request(reqwest::Method::POST, "/v3/activities/contacts_file_import");
+    let kind = format!("multipart/form-data; boundary={boundary}");
+    site.send(request.header("content-type", kind).body(body))
+        .await
+}
+
+async fn a_csv_file_is_imported_too(site: Site) {
+    let (api, address) = (site.owner().await, address());
+    let file = format!("email,first_name,cf:Favourite_loaf\r\n{address},\"A, B\",rye\r\n");
+    let activity = send_file(&site, &api, "leads.csv", file)
+        .await
+        .expect(201)
+        .json();
+    ended(&site, &api, &activity).await;
+    let contact = api.contact(&address).await;
+    assert_eq!(contact["first_name"], "A, B");
+    assert_eq!(contact["custom_fields"][0]["value"], "rye");
+}
+
+async fn an_imported_file_must_be_csv(site: Site) {
+    let api = site.owner().await;
+    send_file(&site, &api, "leads.xlsx", "email\r\n".into())
+        .await
+        .expect(415);
+    let json = json!({ "list_ids": api.list().await });
+    api.post("/v3/activities/contacts_file_import", &json)
+        .await
+        .expect(415);
+}

@@ -1,0 +1,288 @@
+//! `GET /contacts`.
+
+use jiff::SignedDuration;
+use serde_json::{Value, json};
+
+use crate::fact::{Fact, fact};
+use crate::site::{Api, OWNER, Site, address, encoded, ids};
+
+pub fn facts() -> Vec<Fact> {
+    vec![
+        fact!(Token, SIGN_UP, an_unknown_address_is_200_and_an_empty_page),
+        fact!(Token, SIGN_UP, a_plus_in_an_address_must_be_encoded),
+        fact!(
+            Token,
+            SWAGGER,
+            deleted_contacts_are_left_out_unless_asked_for
+        ),
+        fact!(Sandbox, FORUM_STATUS, contacts_are_found_by_status),
+        fact!(Token, SWAGGER, another_status_is_refused),
+        fact!(Token, SWAGGER, sub_resources_come_only_when_included),
+        fact!(Token, SWAGGER, another_include_is_refused),
+        fact!(Token, SWAGGER, a_contact_page_holds_one_to_five_hundred),
+        fact!(Sandbox, OVERVIEW, the_pages_keep_their_filters),
+        fact!(Sandbox, SYNC, opt_outs_are_found_by_their_date),
+        fact!(Token, SWAGGER, changed_contacts_are_found_by_their_date),
+        fact!(Token, SWAGGER, a_date_that_is_none_is_refused),
+        fact!(Token, SWAGGER, members_of_a_list_are_found),
+        fact!(Token, SWAGGER, twenty_five_lists_are_the_most_in_a_query),
+        fact!(Token, SWAGGER, the_number_of_contacts_comes_when_asked_for),
+        fact!(Token, OVERVIEW, timestamps_are_iso_8601),
+    ]
+}
+
+const CONTACTS: &str = "/v3/contacts";
+
+async fn page(api: &Api<'_>, query: &str) -> Value {
+    api.get(&format!("{CONTACTS}?{query}"))
+        .await
+        .expect(200)
+        .json()
+}
+
+async fn found(api: &Api<'_>, query: &str) -> Vec<String> {
+    ids(&page(api, query).await["contacts"], "contact_id")
+}
+
+async fn signed_up(api: &Api<'_>, address: &str) -> String {
+    let created = api
+        .sign_up(address, json!({ "first_name": "A" }))
+        .await
+        .expect(201)
+        .json();
+    created["contact_id"]
+        .as_str()
+        .unwrap_or_default()
+        .to_owned()
+}
+
+async fn an_unknown_address_is_200_and_an_empty_page(site: Site) {
+    let api = site.owner().await;
+    let page = page(&api, &format!("email={}", encoded(&address()))).await;
+    assert_eq!(page["contacts"], json!([]));
+}
+
+async fn a_plus_in_an_address_must_be_encoded(site: Site) {
+    let (api, address) = (site.owner().await, address().replace("fact.", "fact+"));
+    let id = signed_up(&api, &address).await;
+    assert_eq!(
+        found(&api, &format!("email={}", encoded(&address))).await,
+        [id]
+    );
+    assert!(found(&api, &format!("email={address}")).await.is_empty());
+}
+
+async fn deleted_contacts_are_left_out_unless_asked_for(site: Site) {
+    let (api, address) = (site.owner().await, address());
+    let id = signed_up(&api, &address).await;
+    api.delete(&format!("{CONTACTS}/{id}")).await.expect(204);
+    let email = encoded(&address);
+    assert!(found(&api, &format!("email={email}")).await.is_empty());
+    for status in ["all", "deleted"] {
+        assert_eq!(
+            found(&api, &format!("email={email}&status={status}")).await,
+            [id.as_str()]
+        );
+    }
+}
+
+fn unsubscribe(site: &Site, address: &str) {
+    let now = site.sandbox().clock().now();
+    site.account_of(OWNER, |account| {
+        let id = account
+            .contact_by_email(address)
+            .map(|contact| contact.id)
+            .expect("it");
+        let contact = account.contact_mut(id).expect("it");
+        contact.unsubscribe(cc_sandbox::contract::Source::Contact, None, now);
+    });
+}
+
+async fn contacts_are_found_by_status(site: Site) {
+    let api = site.owner().await;
+    let (active, gone) = (address(), address());
+    let active_id = signed_up(&api, &active).await;
+    let gone_id = signed_up(&api, &gone).await;
+    unsubscribe(&site, &gone);
+    let unset = json!({
+        "email_address": { "address": address(), "permission_to_send": "not_set" },
+        "create_source": "Account",
+    });
+    api.post(CONTACTS, &unset).await.expect(201);
+
+    assert_eq!(found(&api, "status=active").await, [active_id.as_str()]);
+    assert_eq!(found(&api, "status=unsubscribed").await, [gone_id.as_str()]);
+    assert_eq!(found(&api, "status=not_set").await.len(), 1);
+    assert_eq!(
+        found(&api, "status=active,unsubscribed").await,
+        [active_id, gone_id]
+    );
+    assert_eq!(found(&api, "").await.len(), 3);
+}
+
+async fn another_status_is_refused(site: Site) {
+    site.owner()
+        .await
+        .get(&format!("{CONTACTS}?status=asleep"))
+        .await
+        .expect(400);
+}
+
+async fn sub_resources_come_only_when_included(site: Site) {
+    let (api, address) = (site.owner().await, address());
+    signed_up(&api, &address).await;
+    let email = format!("email={}", encoded(&address));
+    let plain = page(&api, &email).await["contacts"][0].clone();
+    assert_eq!(plain.get("list_memberships"), None);
+    let rich = page(
+        &api,
+        &format!("{email}&include=list_memberships,custom_fields"),
+    )
+    .await;
+    let rich = &rich["contacts"][0];
+    assert_eq!(rich["list_memberships"], json!([api.list().await]));
+    assert!(rich["custom_fields"].is_array());
+    assert_eq!(rich.get("phone_numbers"), None);
+}
+
+async fn another_include_is_refused(site: Site) {
+    site.owner()
+        .await
+        .get(&format!("{CONTACTS}?include=everything"))
+        .await
+        .expect(400);
+}
+
+async fn a_contact_page_holds_one_to_five_hundred(site: Site) {
+    let api = site.owner().await;
+    for limit in ["0", "501", "x"] {
+        api.get(&format!("{CONTACTS}?limit={limit}"))
+            .await
+            .expect(400);
+    }
+    api.get(&format!("{CONTACTS}?limit=500")).await.expect(200);
+}
+
+async fn the_pages_keep_their_filters(site: Site) {
+    let api = site.owner().await;
+    let mut expected = Vec::new();
+    for n in 0..7 {
+        let address = address();
+        let id = signed_up(&api, &address).await;
+        if n % 2 == 0 {
+            unsubscribe(&site, &address);
+            expected.push(id);
+        }
+    }
+    let mut seen = Vec::new();
+    let mut next = Some(format!(
+        "{CONTACTS}?status=unsubscribed&limit=2&include=list_memberships"
+    ));
+    while let Some(path) = next {
+        let page = api.get(&path).await.expect(200).json();
+        assert!(page["contacts"][0]["list_memberships"].is_array());
+        seen.extend(ids(&page["contacts"], "contact_id"));
+        next = page["_links"]["next"]["href"].as_str().map(str::to_owned);
+    }
+    assert_eq!(seen, expected);
+}
+
+async fn opt_outs_are_found_by_their_date(site: Site) {
+    let (api, address) = (site.owner().await, address());
+    let id = signed_up(&api, &address).await;
+    let before = site.sandbox().clock().now();
+    site.sandbox().advance(SignedDuration::from_mins(5));
+    unsubscribe(&site, &address);
+    let after = site.sandbox().clock().now() + SignedDuration::from_secs(1);
+
+    let query =
+        |name: &str, at| format!("status=unsubscribed&{name}={}", encoded(&format!("{at}")));
+    assert_eq!(
+        found(&api, &query("optout_after", before)).await,
+        [id.as_str()]
+    );
+    assert_eq!(found(&api, &query("optout_before", after)).await, [id]);
+    assert!(found(&api, &query("optout_after", after)).await.is_empty());
+    let contact = api.contact(&address).await;
+    assert_eq!(contact["email_address"]["opt_out_source"], "Contact");
+    assert!(contact["email_address"]["opt_out_date"].is_string());
+}
+
+async fn changed_contacts_are_found_by_their_date(site: Site) {
+    let (api, address) = (site.owner().await, address());
+    let id = signed_up(&api, &address).await;
+    let email = encoded(&address);
+    for (name, when, hit) in [
+        ("updated_after", "2020-01-01T00:00:00Z", true),
+        ("updated_after", "2099-01-01T00:00:00Z", false),
+        ("created_before", "2099-01-01", true),
+        ("created_before", "2020-01-01", false),
+    ] {
+        let hits = found(&api, &format!("email={email}&{name}={when}")).await;
+        assert_eq!(hits.contains(&id), hit, "{name}={when}");
+    }
+}
+
+async fn a_date_that_is_none_is_refused(site: Site) {
+    let api = site.owner().await;
+    for name in [
+        "updated_after",
+        "created_after",
+        "optout_after",
+        "optout_before",
+    ] {
+        api.get(&format!("{CONTACTS}?{name}=yesterday"))
+            .await
+            .expect(400);
+    }
+}
+
+async fn members_of_a_list_are_found(site: Site) {
+    let (api, address) = (site.owner().await, address());
+    let name = format!("Members {address}");
+    let list = api
+        .post("/v3/contact_lists", &json!({ "name": name }))
+        .await
+        .expect(201)
+        .json();
+    let more = json!({ "list_memberships": [list["list_id"]] });
+    let created = api.sign_up(&address, more).await.expect(201).json();
+    let query = format!("lists={}", list["list_id"].as_str().unwrap_or_default());
+    assert_eq!(
+        json!(found(&api, &query).await),
+        json!([created["contact_id"]])
+    );
+}
+
+async fn twenty_five_lists_are_the_most_in_a_query(site: Site) {
+    let api = site.owner().await;
+    let id = "04fe9a97-a579-43c5-bb1a-58ed29bf0a6a";
+    api.get(&format!("{CONTACTS}?lists={}", vec![id; 25].join(",")))
+        .await
+        .expect(200);
+    api.get(&format!("{CONTACTS}?lists={}", vec![id; 26].join(",")))
+        .await
+        .expect(400);
+}
+
+async fn the_number_of_contacts_comes_when_asked_for(site: Site) {
+    let (api, address) = (site.owner().await, address());
+    signed_up(&api, &address).await;
+    let email = encoded(&address);
+    assert_eq!(
+        page(&api, &format!("email={email}"))
+            .await
+            .get("contacts_count"),
+        None
+    );
+    let counted = page(&api, &format!("email={email}&include_count=true")).await;
+    assert_eq!(counted["contacts_count"], 1);
+}
+
+async fn timestamps_are_iso_8601(site: Site) {
+    let (api, address) = (site.owner().await, address());
+    signed_up(&api, &address).await;
+    let at = api.contact(&address).await["created_at"].clone();
+    let at = at.as_str().unwrap_or_default();
+    assert!(at.parse::<jiff::Timestamp>().is_ok(), "{at}");
+}

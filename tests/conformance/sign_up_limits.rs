@@ -1,0 +1,457 @@
+//! What `sign_up_form` takes and refuses.
+
+use cc_sandbox::settings::{ListGone, SignUpCustomFields, SignUpEmailLength};
+use serde_json::{Value, json};
+
+use crate::fact::{Fact, fact};
+use crate::site::{SHOP_OWNER, Site, USUAL_SCOPE, address, address_of_length, ids, merged};
+
+pub fn facts() -> Vec<Fact> {
+    vec![
+        fact!(Token, SWAGGER, lists_are_required),
+        fact!(Token, SWAGGER, an_address_or_an_sms_channel_is_required),
+        fact!(Token, SWAGGER, an_sms_channel_may_stand_for_the_address),
+        fact!(Token, SWAGGER, an_sms_channel_needs_all_its_properties),
+        fact!(Token, SWAGGER, the_address_is_a_plain_string),
+        fact!(Token, SWAGGER, an_address_of_50_characters_is_taken),
+        fact!(Sandbox, SWAGGER, an_address_of_51_to_80_has_two_readings),
+        fact!(Token, SWAGGER, an_address_of_81_characters_is_refused),
+        fact!(Token, SWAGGER, what_is_no_address_is_refused_by_name),
+        fact!(Token, SIGN_UP, addresses_with_a_plus_are_taken),
+        fact!(Token, SWAGGER, create_source_is_not_taken),
+        fact!(Token, SIGN_UP, permission_to_send_is_not_taken),
+        fact!(Token, SWAGGER, tags_notes_and_phone_lists_are_not_taken),
+        fact!(Token, SWAGGER, names_are_at_most_50_characters),
+        fact!(Token, SWAGGER, a_phone_number_is_at_most_25_characters),
+        fact!(Token, SWAGGER, null_is_not_a_value),
+        fact!(
+            Sandbox,
+            WORDPRESS,
+            twenty_six_custom_fields_have_two_readings
+        ),
+        fact!(Sandbox, SWAGGER, fifty_one_custom_fields_are_too_many),
+        fact!(
+            Sandbox,
+            SWAGGER,
+            a_custom_field_value_is_at_most_255_characters
+        ),
+        fact!(Token, API_EVANGELIST, an_unknown_custom_field_is_refused),
+        fact!(Sandbox, CUSTOM_FIELDS, a_select_field_cannot_be_set_here),
+        fact!(Sandbox, CUSTOM_FIELDS, a_value_must_suit_the_fields_type),
+        fact!(Token, SWAGGER, an_anniversary_has_eight_forms),
+        fact!(Token, SWAGGER, another_anniversary_is_refused),
+        fact!(Token, SWAGGER, a_birthday_has_both_its_parts_or_neither),
+        fact!(Token, SWAGGER, a_birthday_is_a_month_and_a_day),
+        fact!(Token, SWAGGER, a_street_address_needs_a_kind),
+        fact!(Token, SWAGGER, a_street_has_255_characters_and_the_rest_50),
+        fact!(Sandbox, SWAGGER, an_unknown_list_is_400_or_404_as_read),
+        fact!(Sandbox, SWAGGER, a_deleted_list_is_400_or_404_as_read),
+        fact!(Token, OVERVIEW, a_list_id_is_a_uuid),
+        fact!(
+            Sandbox,
+            SWAGGER,
+            fifty_lists_are_taken_and_fifty_one_are_not
+        ),
+        fact!(Sandbox, LISTS_POST, a_contact_is_on_at_most_fifty_lists),
+        fact!(Token, SWAGGER, a_refused_sign_up_leaves_nothing_behind),
+    ]
+}
+
+const SIGN_UP: &str = "/v3/contacts/sign_up_form";
+const NO_ID: &str = "04fe9a97-a579-43c5-bb1a-58ed29bf0a6a";
+
+/// Signs a fresh address up with `more` and expects `status`.
+async fn answers(site: &Site, more: Value, status: u16) -> crate::site::Reply {
+    site.owner()
+        .await
+        .sign_up(&address(), more)
+        .await
+        .expect(status)
+}
+
+async fn lists_are_required(site: Site) {
+    let api = site.owner().await;
+    for body in [
+        json!({ "email_address": address() }),
+        json!({ "email_address": address(), "list_memberships": [] }),
+    ] {
+        let refused = api.post(SIGN_UP, &body).await.expect(400);
+        assert!(
+            refused.error_message().contains("list_memberships"),
+            "{}",
+            refused.text
+        );
+    }
+}
+
+async fn an_address_or_an_sms_channel_is_required(site: Site) {
+    let api = site.owner().await;
+    let body = json!({ "list_memberships": [api.list().await] });
+    let refused = api.post(SIGN_UP, &body).await.expect(400);
+    assert!(
+        refused.error_message().contains("email_address"),
+        "{}",
+        refused.text
+    );
+}
+
+fn sms_channel() -> Value {
+    json!({
+        "sms_address": "5555550100",
+        "dial_code": "1",
+        "country_code": "US",
+        "sms_channel_consents": [{
+            "sms_consent_permission": "explicit",
+            "consent_type": "promotional_sms",
+            "consent_medium_type": "website",
+            "consent_medium_url": "https://example.com/form",
+            "consent_medium_details": "sign-up form",
+        }],
+    })
+}
+
+async fn an_sms_channel_may_stand_for_the_address(site: Site) {
+    let api = site.owner().await;
+    let body = json!({ "list_memberships": [api.list().await], "sms_channel": sms_channel() });
+    api.post(SIGN_UP, &body).await.expect_one_of(&[200, 201]);
+}
+
+async fn an_sms_channel_needs_all_its_properties(site: Site) {
+    for name in [
+        "sms_address",
+        "dial_code",
+        "country_code",
+        "sms_channel_consents",
+    ] {
+        let mut channel = sms_channel();
+        if let Some(channel) = channel.as_object_mut() {
+            channel.remove(name);
+        }
+        answers(&site, json!({ "sms_channel": channel }), 400).await;
+    }
+}
+
+async fn the_address_is_a_plain_string(site: Site) {
+    let nested = json!({ "email_address": { "address": address() } });
+    let refused = answers(&site, nested, 400).await;
+    assert!(
+        refused.error_message().contains("email_address"),
+        "{}",
+        refused.text
+    );
+}
+
+async fn an_address_of_50_characters_is_taken(site: Site) {
+    site.owner()
+        .await
+        .sign_up(&address_of_length(50), json!({}))
+        .await
+        .expect(201);
+}
+
+async fn an_address_of_51_to_80_has_two_readings(site: Site) {
+    let api = site.owner().await;
+    api.sign_up(&address_of_length(51), json!({}))
+        .await
+        .expect(400);
+    site.settings(|settings| settings.readings.sign_up_email_length = SignUpEmailLength::Chars80);
+    api.sign_up(&address_of_length(51), json!({}))
+        .await
+        .expect(201);
+    api.sign_up(&address_of_length(80), json!({}))
+        .await
+        .expect(201);
+}
+
+async fn an_address_of_81_characters_is_refused(site: Site) {
+    site.owner()
+        .await
+        .sign_up(&address_of_length(81), json!({}))
+        .await
+        .expect(400);
+}
+
+async fn what_is_no_address_is_refused_by_name(site: Site) {
+    let api = site.owner().await;
+    for text in [
+        "",
+        "a",
+        "a@b",
+        "a@@b.example",
+        "a b@c.example",
+        "@c.example",
+        "a@c.example.",
+    ] {
+        let refused = api.sign_up(text, json!({})).await.expect(400);
+        assert!(
+            refused.error_message().contains("email_address"),
+            "{text}: {}",
+            refused.text
+        );
+    }
+}
+
+async fn addresses_with_a_plus_are_taken(site: Site) {
+    let api = site.owner().await;
+    let address = address().replace("fact.", "fact+");
+    api.sign_up(&address, json!({})).await.expect(201);
+    assert_eq!(
+        api.contact(&address).await["email_address"]["address"],
+        address
+    );
+}
+
+async fn create_source_is_not_taken(site: Site) {
+    answers(&site, json!({ "create_source": "Contact" }), 400).await;
+}
+
+async fn permission_to_send_is_not_taken(site: Site) {
+    answers(&site, json!({ "permission_to_send": "explicit" }), 400).await;
+    answers(&site, json!({ "opt_in_source": "Contact" }), 400).await;
+}
+
+async fn tags_notes_and_phone_lists_are_not_taken(site: Site) {
+    for name in ["taggings", "notes", "phone_numbers", "street_addresses"] {
+        answers(&site, json!({ name: [] }), 400).await;
+    }
+}
+
+async fn names_are_at_most_50_characters(site: Site) {
+    for name in ["first_name", "last_name", "job_title", "company_name"] {
+        answers(&site, json!({ name: "é".repeat(50) }), 201).await;
+        let refused = answers(&site, json!({ name: "é".repeat(51) }), 400).await;
+        assert!(refused.error_message().contains(name), "{}", refused.text);
+    }
+}
+
+async fn a_phone_number_is_at_most_25_characters(site: Site) {
+    answers(&site, json!({ "phone_number": "5".repeat(25) }), 201).await;
+    answers(&site, json!({ "phone_number": "5".repeat(26) }), 400).await;
+}
+
+async fn null_is_not_a_value(site: Site) {
+    answers(&site, json!({ "first_name": null }), 400).await;
+}
+
+/// So many custom fields of the account that has enough of them.
+async fn custom_fields(site: &Site, count: usize) -> u16 {
+    let api = site.sign_in(SHOP_OWNER, USUAL_SCOPE).await;
+    let page = api
+        .get("/v3/contact_custom_fields?limit=100")
+        .await
+        .expect(200)
+        .json();
+    let fields = ids(&page["custom_fields"], "custom_field_id");
+    let fields = fields.into_iter().take(count);
+    let fields: Vec<_> = fields
+        .map(|id| json!({ "custom_field_id": id, "value": "v" }))
+        .collect();
+    assert_eq!(fields.len(), count);
+    api.sign_up(&address(), json!({ "custom_fields": fields }))
+        .await
+        .status
+}
+
+async fn twenty_six_custom_fields_have_two_readings(site: Site) {
+    assert_eq!(custom_fields(&site, 25).await, 201);
+    assert_eq!(custom_fields(&site, 26).await, 400);
+    site.settings(|settings| settings.readings.sign_up_custom_fields = SignUpCustomFields::Max50);
+    assert_eq!(custom_fields(&site, 26).await, 201);
+}
+
+async fn fifty_one_custom_fields_are_too_many(site: Site) {
+    site.settings(|settings| settings.readings.sign_up_custom_fields = SignUpCustomFields::Max50);
+    assert_eq!(custom_fields(&site, 50).await, 201);
+    assert_eq!(custom_fields(&site, 51).await, 400);
+}
+
+fn one_field(id: &str, value: &str) -> Value {
+    json!({ "custom_fields": [{ "custom_field_id": id, "value": value }] })
+}
+
+async fn a_custom_field_value_is_at_most_255_characters(site: Site) {
+    let field = site.owner().await.field("Favourite_loaf").await;
+    answers(&site, one_field(&field, &"v".repeat(255)), 201).await;
+    answers(&site, one_field(&field, &"v".repeat(256)), 400).await;
+}
+
+async fn an_unknown_custom_field_is_refused(site: Site) {
+    let refused = answers(&site, one_field(NO_ID, "v"), 400).await;
+    assert_eq!(refused.error_key(), "contacts.api.validation.error");
+}
+
+async fn a_select_field_cannot_be_set_here(site: Site) {
+    let field = site.owner().await.field("Shop").await;
+    answers(&site, one_field(&field, "North"), 400).await;
+    let by_choice = json!({ "custom_fields": [{ "custom_field_id": field, "choice_ids": [1] }] });
+    answers(&site, by_choice, 400).await;
+}
+
+async fn a_value_must_suit_the_fields_type(site: Site) {
+    let api = site.owner().await;
+    let (date, number) = (api.field("First_visit").await, api.field("Visits").await);
+    answers(&site, one_field(&date, "2020-02-29"), 201).await;
+    answers(&site, one_field(&date, "soon"), 400).await;
+    answers(&site, one_field(&number, "12.5"), 201).await;
+    answers(&site, one_field(&number, "many"), 400).await;
+}
+
+async fn an_anniversary_has_eight_forms(site: Site) {
+    let forms = [
+        "12/31/2020",
+        "1/2/2020",
+        "2020/12/31",
+        "2020/1/2",
+        "2020-12-31",
+        "2020-1-2",
+        "12-31-2020",
+        "1-2-2020",
+    ];
+    for form in forms {
+        answers(&site, json!({ "anniversary": form }), 201).await;
+    }
+}
+
+async fn another_anniversary_is_refused(site: Site) {
+    for form in ["31/12/2020", "2020-02-30", "20201231", "tomorrow", ""] {
+        answers(&site, json!({ "anniversary": form }), 400).await;
+    }
+}
+
+async fn a_birthday_has_both_its_parts_or_neither(site: Site) {
+    answers(&site, json!({ "birthday_month": 5 }), 400).await;
+    answers(&site, json!({ "birthday_day": 5 }), 400).await;
+    answers(
+        &site,
+        json!({ "birthday_month": 5, "birthday_day": 5 }),
+        201,
+    )
+    .await;
+}
+
+async fn a_birthday_is_a_month_and_a_day(site: Site) {
+    for (month, day) in [(0, 1), (13, 1), (1, 0), (1, 32), (-1, 5)] {
+        answers(
+            &site,
+            json!({ "birthday_month": month, "birthday_day": day }),
+            400,
+        )
+        .await;
+    }
+    answers(
+        &site,
+        json!({ "birthday_month": "5", "birthday_day": "5" }),
+        400,
+    )
+    .await;
+}
+
+async fn a_street_address_needs_a_kind(site: Site) {
+    answers(
+        &site,
+        json!({ "street_address": { "street": "1 Mill Lane" } }),
+        400,
+    )
+    .await;
+    answers(
+        &site,
+        json!({ "street_address": { "kind": "summer" } }),
+        400,
+    )
+    .await;
+    for kind in ["home", "work", "other"] {
+        answers(&site, json!({ "street_address": { "kind": kind } }), 201).await;
+    }
+}
+
+async fn a_street_has_255_characters_and_the_rest_50(site: Site) {
+    let with = |name: &str, len| json!({ "street_address": merged(json!({ "kind": "home" }), json!({ name: "s".repeat(len) })) });
+    for (name, max) in [
+        ("street", 255),
+        ("city", 50),
+        ("state", 50),
+        ("postal_code", 50),
+        ("country", 50),
+    ] {
+        answers(&site, with(name, max), 201).await;
+        answers(&site, with(name, max + 1), 400).await;
+    }
+}
+
+async fn gone(site: &Site, list: &str) {
+    let readings = [
+        (ListGone::BadRequest, 400, "contacts.api.validation.error"),
+        (ListGone::NotFound, 404, "contacts.api.not_found"),
+    ];
+    for (reading, status, key) in readings {
+        site.settings(|settings| settings.readings.list_gone = reading);
+        let refused = answers(site, json!({ "list_memberships": [list] }), status).await;
+        assert_eq!(refused.error_key(), key);
+    }
+}
+
+async fn an_unknown_list_is_400_or_404_as_read(site: Site) {
+    gone(&site, NO_ID).await;
+}
+
+async fn a_deleted_list_is_400_or_404_as_read(site: Site) {
+    let api = site.owner().await;
+    let list = api
+        .post("/v3/contact_lists", &json!({ "name": "Gone" }))
+        .await
+        .expect(201)
+        .json();
+    let list = list["list_id"].as_str().unwrap_or_default().to_owned();
+    api.delete(&format!("/v3/contact_lists/{list}"))
+        .await
+        .expect(202);
+    gone(&site, &list).await;
+}
+
+async fn a_list_id_is_a_uuid(site: Site) {
+    for id in ["1", "04fe9a97a57943c5bb1a58ed29bf0a6a", ""] {
+        answers(&site, json!({ "list_memberships": [id] }), 400).await;
+    }
+}
+
+async fn shop_lists(api: &crate::site::Api<'_>) -> Vec<String> {
+    let page = api
+        .get("/v3/contact_lists?limit=500")
+        .await
+        .expect(200)
+        .json();
+    ids(&page["lists"], "list_id")
+}
+
+async fn fifty_lists_are_taken_and_fifty_one_are_not(site: Site) {
+    let api = site.sign_in(SHOP_OWNER, USUAL_SCOPE).await;
+    let lists = shop_lists(&api).await;
+    api.sign_up(&address(), json!({ "list_memberships": lists[..50] }))
+        .await
+        .expect(201);
+    api.sign_up(&address(), json!({ "list_memberships": lists[..51] }))
+        .await
+        .expect(400);
+}
+
+async fn a_contact_is_on_at_most_fifty_lists(site: Site) {
+    let (api, address) = (site.sign_in(SHOP_OWNER, USUAL_SCOPE).await, address());
+    let lists = shop_lists(&api).await;
+    api.sign_up(&address, json!({ "list_memberships": lists[..50] }))
+        .await
+        .expect(201);
+    api.sign_up(&address, json!({ "list_memberships": lists[..50] }))
+        .await
+        .expect(200);
+    api.sign_up(&address, json!({ "list_memberships": lists[50..51] }))
+        .await
+        .expect(400);
+}
+
+async fn a_refused_sign_up_leaves_nothing_behind(site: Site) {
+    let (api, address) = (site.owner().await, address());
+    api.sign_up(&address, one_field(NO_ID, "v"))
+        .await
+        .expect(400);
+    assert_eq!(api.contact(&address).await, Value::Null);
+}
