@@ -3,16 +3,24 @@
 //! It needs Rust and Python 3.10 or newer; the rest it installs into the project's own folder `.local`.
 
 pub mod aws;
+pub mod browser;
+pub mod customer;
+pub mod demo;
 mod front_door;
 mod guard;
+pub mod leads;
 mod ministack;
+pub mod operator;
 mod place;
 pub mod progress;
 mod sam;
 mod sandbox;
+pub mod sending;
 mod stack;
+pub mod tools;
 mod venv;
 
+pub use ministack::MiniStack;
 pub use sam::{Deployment, STACK};
 pub use sandbox::Sandbox;
 pub use stack::Stack;

@@ -32,6 +32,13 @@ enum Start {
 }
 
 impl MiniStack {
+    /// Starts one with nothing on it.
+    pub async fn bare(progress: &Progress) -> Result<Self> {
+        let place = Place::of_the_checkout()?;
+        let venv = Venv::ready(&place, progress, "ministack").await?;
+        Self::start(&place, progress, &venv).await
+    }
+
     /// Starts one on a free port.
     pub async fn start(place: &Place, progress: &Progress, venv: &Venv) -> Result<Self> {
         let step = progress.step("starting MiniStack");

@@ -35,7 +35,7 @@ impl Stack {
                 let venv = Venv::ready(&place, progress, "sam").await?;
                 let folder = TempDir::new_in(place.private("run")?)?;
                 let template = Sam::of(&place, progress, &venv)
-                    .build(folder.path())
+                    .build(&folder.path().join("build"))
                     .await?;
                 Ok::<_, anyhow::Error>((venv, folder, template))
             },

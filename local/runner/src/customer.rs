@@ -1,0 +1,44 @@
+//! The customer: follows a connect link in a browser and agrees.
+
+use anyhow::{Result, ensure};
+
+use crate::browser::Browser;
+
+/// Opens the link, allows the access, chooses the account's first list and confirms the terms.
+pub async fn connect(link: &str) -> Result<()> {
+    let mut browser = Browser::new()?;
+    let welcome = browser.open(link).await?;
+    ensure!(
+        welcome.status.is_success(),
+        "the connect page said: {}",
+        welcome.heading()?
+    );
+    let consent = browser.submit(&welcome, "", &[]).await?;
+    ensure!(
+        consent.status.is_success(),
+        "the consent page said: {}",
+        consent.heading()?
+    );
+    let lists = browser
+        .submit(&consent, "", &[("decision", "allow")])
+        .await?;
+    ensure!(
+        lists.status.is_success(),
+        "the way back said: {}",
+        lists.heading()?
+    );
+    let choices = lists.choices("list")?;
+    let mut choice = vec![("terms", "yes")];
+    match choices.first() {
+        Some(list) => choice.push(("list", list)),
+        None => choice.push(("new_list", "Web sign-ups")),
+    }
+    let done = browser.submit(&lists, "/connect/lists", &choice).await?;
+    ensure!(
+        done.url.path() == "/connect/done",
+        "choosing lists ended at {}: {}",
+        done.url.path(),
+        done.heading()?
+    );
+    Ok(())
+}

@@ -1,0 +1,163 @@
+//! Sends rows in at a form and follows each lead to its end.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use futures::{StreamExt, TryStreamExt, stream};
+use reqwest::{Client, StatusCode};
+use serde_json::Value;
+
+use crate::leads::Row;
+use crate::operator::{Operator, text};
+use crate::progress::Progress;
+
+const AT_ONCE: usize = 4;
+const POLL_EVERY: Duration = Duration::from_millis(250);
+/// How long nothing may move before what is left is reported as it is.
+const PATIENCE: Duration = Duration::from_secs(90);
+
+/// What became of a row.
+#[derive(Debug, Clone)]
+pub enum Outcome {
+    /// It was taken in, and this is its lead.
+    Lead(Value),
+    /// It was turned away with a reason.
+    TurnedAway {
+        /// The stable word for it.
+        code: String,
+        /// Field and word for each fault.
+        faults: Vec<String>,
+    },
+    /// Something broke.
+    Failed(String),
+}
+
+impl Outcome {
+    /// Whether a row ended as it should: delivered, or refused with a reason.
+    pub fn is_settled(&self) -> bool {
+        match self {
+            Self::Lead(lead) => lead["status"] == "delivered" || lead["status"] == "refused",
+            Self::TurnedAway { .. } => true,
+            Self::Failed(_) => false,
+        }
+    }
+
+    /// Whether it is a contact now.
+    pub fn is_delivered(&self) -> bool {
+        matches!(self, Self::Lead(lead) if lead["status"] == "delivered")
+    }
+
+    /// In a word or two.
+    pub fn words(&self) -> String {
+        match self {
+            Self::Lead(lead) => {
+                let details = ["why", "detail", "action", "contact_id"]
+                    .iter()
+                    .filter_map(|name| lead[*name].as_str());
+                let words: Vec<&str> = lead["status"].as_str().into_iter().chain(details).collect();
+                words.join("  ")
+            }
+            Self::TurnedAway { code, faults } => format!("refused  {code}  {}", faults.join(", ")),
+            Self::Failed(why) => format!("FAILED  {why}"),
+        }
+    }
+}
+
+/// Sends all rows to `submit_url` and waits for what becomes of them; the answers are in the order of the rows.
+pub async fn send(
+    operator: &Operator,
+    submit_url: &str,
+    rows: &[Row],
+    progress: &Progress,
+) -> Result<Vec<Outcome>> {
+    let client = Client::builder().no_proxy().build()?;
+    let step = progress.count("sending the leads in", rows.len());
+    let sent = stream::iter(rows)
+        .map(|row| submit(&client, submit_url, row))
+        .buffered(AT_ONCE);
+    let sent: Vec<Sent> = sent
+        .enumerate()
+        .inspect(|(index, _)| step.at(index + 1))
+        .map(|(_, sent)| sent)
+        .try_collect()
+        .await?;
+    step.done();
+    let step = progress.count("following them to their ends", rows.len());
+    let mut outcomes = Vec::with_capacity(sent.len());
+    let mut moved = Instant::now();
+    for sent in sent {
+        let outcome = match sent {
+            Sent::Accepted(id) => follow(operator, &id, &mut moved).await?,
+            Sent::Not(outcome) => outcome,
+        };
+        outcomes.push(outcome);
+        step.at(outcomes.len());
+    }
+    step.done();
+    Ok(outcomes)
+}
+
+enum Sent {
+    Accepted(String),
+    Not(Outcome),
+}
+
+async fn submit(client: &Client, url: &str, row: &Row) -> Result<Sent> {
+    let (kind, body) = row.body.parts();
+    let request = client
+        .post(url)
+        .header("content-type", kind)
+        .header("accept", "application/json");
+    let answer = request.body(body.to_owned()).send().await?;
+    let status = answer.status();
+    let body: Value = serde_json::from_str(&answer.text().await?).unwrap_or_default();
+    Ok(match status {
+        StatusCode::ACCEPTED => Sent::Accepted(text(&body, "lead_id")?),
+        status if status.is_client_error() => Sent::Not(turned_away(&body)),
+        status => Sent::Not(Outcome::Failed(format!("the form answered {status}"))),
+    })
+}
+
+fn turned_away(problem: &Value) -> Outcome {
+    let fault = |fault: &Value| {
+        Some(format!(
+            "{}: {}",
+            fault["field"].as_str()?,
+            fault["code"].as_str()?
+        ))
+    };
+    Outcome::TurnedAway {
+        code: problem["code"]
+            .as_str()
+            .unwrap_or("without a code")
+            .to_owned(),
+        faults: problem["errors"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(fault)
+            .collect(),
+    }
+}
+
+/// Asks for the lead until it has come to an end, or nothing has moved for long.
+async fn follow(operator: &Operator, id: &str, moved: &mut Instant) -> Result<Outcome> {
+    let mut status = Value::Null;
+    loop {
+        let lead = operator
+            .lead(id)
+            .await
+            .context("a lead that was taken in cannot be shown")?;
+        if lead["status"] != status {
+            status = lead["status"].clone();
+            *moved = Instant::now();
+        }
+        let ended = ["delivered", "refused", "quarantined", "erased"]
+            .iter()
+            .any(|end| status == **end);
+        if ended || moved.elapsed() > PATIENCE {
+            return Ok(Outcome::Lead(lead));
+        }
+        tokio::time::sleep(POLL_EVERY).await;
+    }
+}

