@@ -1,6 +1,24 @@
-use lambda_http::{Body, Error, Request, Response, run, service_fn};
+//! The public door: lead forms, signed webhooks and web-to-lead posts.
+#![recursion_limit = "256"] // futures of the AWS SDK nest deeply
+
+use lambda_http::{Error, lambda_runtime, run, service_fn};
+use lead_webhook::handle;
+use leadfeed_shared::adapters::{Aws, SystemClock};
+use leadfeed_shared::app::intake::Intake;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    run(service_fn(async |_: Request| Ok::<_, Error>(Response::new(Body::Empty)))).await
+    lambda_runtime::tracing::init_default_subscriber();
+    let aws = Aws::from_env()?;
+    let intake = Intake::<Aws> {
+        forms: aws.directory()?,
+        ledger: aws.ledger()?,
+        queue: aws.queue()?,
+        clock: SystemClock,
+        keys: aws.signing_keys().await?,
+    };
+    run(service_fn(async |request| {
+        Ok::<_, Error>(handle(&intake, request).await)
+    }))
+    .await
 }

@@ -1,7 +1,21 @@
-use lambda_runtime::{Error, LambdaEvent, run, service_fn};
-use serde_json::{Value, json};
+//! Drains the queue into Constant Contact.
+#![recursion_limit = "256"] // futures of the AWS SDK nest deeply
+
+use lambda_runtime::{Error, run, service_fn, tracing};
+use leadfeed_shared::adapters::Aws;
+use leadfeed_shared::app::deliver::Drain;
+use queue_drain::handle;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    run(service_fn(async |_: LambdaEvent<Value>| Ok::<_, Error>(json!({"batchItemFailures": []})))).await
+    tracing::init_default_subscriber();
+    let aws = Aws::from_env()?;
+    let drain = Drain::<Aws> {
+        ledger: aws.ledger()?,
+        directory: aws.directory()?,
+        keeper: aws.token_keeper()?,
+        crm: aws.crm()?,
+        keys: aws.signing_keys().await?,
+    };
+    run(service_fn(async |event| handle(&drain, event).await)).await
 }

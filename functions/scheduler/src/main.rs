@@ -1,7 +1,22 @@
-use lambda_runtime::{Error, LambdaEvent, run, service_fn};
-use serde_json::{Value, json};
+//! Runs every minute and puts back into the queue what is due.
+#![recursion_limit = "256"] // futures of the AWS SDK nest deeply
+
+use lambda_runtime::{Error, run, service_fn, tracing};
+use leadfeed_shared::adapters::{Aws, SystemClock};
+use leadfeed_shared::app::release::Release;
+use scheduler::handle;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    run(service_fn(async |_: LambdaEvent<Value>| Ok::<_, Error>(json!({"batchItemFailures": []})))).await
+    tracing::init_default_subscriber();
+    let aws = Aws::from_env()?;
+    let release = Release::<Aws> {
+        ledger: aws.ledger()?,
+        connections: aws.directory()?,
+        queue: aws.queue()?,
+        apps: aws.apps()?,
+        budget: aws.directory()?,
+        clock: SystemClock,
+    };
+    run(service_fn(async |event| handle(&release, event).await)).await
 }

@@ -1,0 +1,95 @@
+//! Answers, for a browser or for a program.
+
+use lambda_http::http::header::ALLOW;
+use lambda_http::http::{HeaderValue, StatusCode};
+use lambda_http::{Body, Request, Response};
+use leadfeed_shared::app::intake::{Accepted, IntakeError};
+use leadfeed_shared::domain::form::Form;
+use leadfeed_shared::domain::submission::Submission;
+use leadfeed_shared::web::{Audience, Problem, audience, json, see_other};
+use serde::Serialize;
+
+use crate::pages;
+
+/// Answers in the way the caller reads.
+pub struct Reply {
+    audience: Audience,
+}
+
+impl Reply {
+    pub fn to(request: &Request) -> Self {
+        Self {
+            audience: audience(request.headers()),
+        }
+    }
+
+    /// The lead is kept: 202, or on to the page the form names.
+    pub fn accepted(&self, form: &Form, lead: &Accepted, wish: Option<&str>) -> Response<Body> {
+        match self.audience {
+            Audience::Program => accepted(lead),
+            Audience::Browser => match form.return_to(wish) {
+                Some(page) => see_other(page.as_str()),
+                None => see_other(&format!("/f/{}/thanks", form.id)),
+            },
+        }
+    }
+
+    /// The lead is not kept; a person sees what to correct, and what was typed.
+    pub fn refused(&self, form: &Form, fields: &Submission, error: IntakeError) -> Response<Body> {
+        match (self.audience, error) {
+            (Audience::Browser, IntakeError::Rejected(rejection)) => {
+                pages::form(form, Some(fields), &rejection.errors)
+            }
+            (_, error) => self.problem(problem(error)),
+        }
+    }
+
+    /// Anything else that went wrong.
+    pub fn problem(&self, problem: Problem) -> Response<Body> {
+        match self.audience {
+            Audience::Program => problem.into_response(),
+            Audience::Browser => problem.into_page(),
+        }
+    }
+}
+
+/// 202 with the lead's id.
+pub fn accepted(lead: &Accepted) -> Response<Body> {
+    #[derive(Serialize)]
+    struct Body<'a> {
+        lead_id: &'a str,
+        status: &'a str,
+    }
+    json(
+        StatusCode::ACCEPTED,
+        &Body {
+            lead_id: lead.lead.as_str(),
+            status: lead.status,
+        },
+    )
+}
+
+/// The problem an intake error is.
+pub fn problem(error: IntakeError) -> Problem {
+    match error {
+        IntakeError::UnknownForm => Problem::not_found("form"),
+        IntakeError::ClosedForm => Problem::new(
+            StatusCode::GONE,
+            "form_closed",
+            "This form takes no more answers.",
+        ),
+        IntakeError::Rejected(rejection) => rejection.into(),
+        IntakeError::Unavailable => Problem::unavailable(),
+    }
+}
+
+/// 405, naming what is allowed.
+pub fn method_not_allowed(allowed: &'static str) -> Response<Body> {
+    let detail = "This address does not take that method.";
+    let mut answer =
+        Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", detail).into_response();
+    answer
+        .headers_mut()
+        .insert(ALLOW, HeaderValue::from_static(allowed));
+    answer
+}

@@ -1,0 +1,122 @@
+//! The public door: lead forms, signed webhooks and web-to-lead posts.
+//!
+//! Decodes what came, calls [`Intake`], encodes the answer. Touches no token and never calls Constant Contact.
+
+mod answer;
+mod body;
+mod cors;
+mod origin;
+mod pages;
+mod signed;
+mod web_to_lead;
+
+use lambda_http::{Body, Request, RequestExt as _, Response};
+use leadfeed_shared::app::intake::Intake;
+use leadfeed_shared::domain::form::Form;
+use leadfeed_shared::domain::submission::Submission;
+use leadfeed_shared::ports::Wiring;
+use leadfeed_shared::web::Problem;
+
+use self::answer::Reply;
+
+/// Answers one request. Never fails: what goes wrong is an answer too.
+pub async fn handle<W: Wiring>(intake: &Intake<W>, request: Request) -> Response<Body> {
+    let path = request.raw_http_path().to_owned();
+    let segments: Vec<&str> = path
+        .split('/')
+        .filter(|segment| !segment.is_empty())
+        .collect();
+    let reply = Reply::to(&request);
+    let answer = match (request.method().as_str(), segments.as_slice()) {
+        ("POST", ["f", form]) => submit(intake, form, &request, &reply).await,
+        ("GET" | "HEAD", ["f", form]) => show(intake, form).await,
+        ("OPTIONS", ["f", form]) => preflight(intake, form, &request).await,
+        ("GET" | "HEAD", ["f", _, "thanks"]) => Ok(pages::thanks()),
+        ("POST", ["hooks", form]) => webhook(intake, form, &request).await,
+        ("POST", ["servlet", "servlet.WebToLead"]) => web_to_lead(intake, &request, &reply).await,
+        (_, ["f", _] | ["f", _, "thanks"]) => Ok(answer::method_not_allowed("GET, POST, OPTIONS")),
+        (_, ["hooks", _] | ["servlet", "servlet.WebToLead"]) => {
+            Ok(answer::method_not_allowed("POST"))
+        }
+        _ => Err(Problem::not_found("page")),
+    };
+    answer.unwrap_or_else(|problem| reply.problem(problem))
+}
+
+/// A form post, a script's JSON or a beacon.
+async fn submit<W: Wiring>(
+    intake: &Intake<W>,
+    form: &str,
+    request: &Request,
+    reply: &Reply,
+) -> Result<Response<Body>, Problem> {
+    let form = intake.open_form(form).await.map_err(answer::problem)?;
+    let answer = match body::read(request.headers(), request.body()).await {
+        Ok(fields) => accept(intake, &form, fields, request, reply, "return_url").await,
+        Err(problem) => reply.problem(problem),
+    };
+    Ok(cors::allow(answer, &form, request))
+}
+
+async fn accept<W: Wiring>(
+    intake: &Intake<W>,
+    form: &Form,
+    fields: Submission,
+    request: &Request,
+    reply: &Reply,
+    return_field: &str,
+) -> Response<Body> {
+    let wish = fields.get(return_field).map(str::to_owned);
+    match intake
+        .accept(form, fields.clone(), &origin::of(request))
+        .await
+    {
+        Ok(accepted) => reply.accepted(form, &accepted, wish.as_deref()),
+        Err(error) => reply.refused(form, &fields, error),
+    }
+}
+
+/// The hosted form. Whatever the query holds is neither stored nor shown: addresses do not belong in URLs.
+async fn show<W: Wiring>(intake: &Intake<W>, form: &str) -> Result<Response<Body>, Problem> {
+    let form = intake.open_form(form).await.map_err(answer::problem)?;
+    Ok(pages::form(&form, None, &[]))
+}
+
+async fn preflight<W: Wiring>(
+    intake: &Intake<W>,
+    form: &str,
+    request: &Request,
+) -> Result<Response<Body>, Problem> {
+    let form = intake.open_form(form).await.map_err(answer::problem)?;
+    Ok(cors::preflight(&form, request))
+}
+
+/// A lead from another server, signed by the rules of Standard Webhooks.
+async fn webhook<W: Wiring>(
+    intake: &Intake<W>,
+    form: &str,
+    request: &Request,
+) -> Result<Response<Body>, Problem> {
+    let form = intake.open_form(form).await.map_err(answer::problem)?;
+    signed::verify(&intake.keys, &form, request)?;
+    let fields = body::read(request.headers(), request.body()).await?;
+    match intake.accept(&form, fields, &origin::of_server()).await {
+        Ok(accepted) => Ok(answer::accepted(&accepted)),
+        Err(error) => Err(answer::problem(error)),
+    }
+}
+
+/// A form made for salesforce.com, whose host and id were changed.
+async fn web_to_lead<W: Wiring>(
+    intake: &Intake<W>,
+    request: &Request,
+    reply: &Reply,
+) -> Result<Response<Body>, Problem> {
+    let fields = body::read(request.headers(), request.body()).await?;
+    let form = intake
+        .open_form(fields.get("oid").unwrap_or_default())
+        .await
+        .map_err(answer::problem)?;
+    let fields = web_to_lead::renamed(fields);
+    Ok(accept(intake, &form, fields, request, reply, "retURL").await)
+}

@@ -1,0 +1,25 @@
+//! Where a request came from, for the consent record.
+
+use lambda_http::http::header::{REFERER, USER_AGENT};
+use lambda_http::request::RequestContext;
+use lambda_http::{Request, RequestExt as _};
+use leadfeed_shared::domain::consent::Origin;
+
+/// Of a browser's request: the address as the gateway saw it, not as a header claims it.
+pub fn of(request: &Request) -> Origin {
+    let header = |name| Some(request.headers().get(name)?.to_str().ok()?.to_owned());
+    let ip = match request.request_context_ref() {
+        Some(RequestContext::ApiGatewayV2(context)) => context.http.source_ip.clone(),
+        _ => None,
+    };
+    Origin {
+        ip,
+        user_agent: header(USER_AGENT),
+        referer: header(REFERER),
+    }
+}
+
+/// Of another server: its own address and name say nothing of the person.
+pub fn of_server() -> Origin {
+    Origin::default()
+}

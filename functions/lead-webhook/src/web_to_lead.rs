@@ -1,0 +1,17 @@
+//! The field names of salesforce.com's web-to-lead forms.
+
+use leadfeed_shared::domain::submission::Submission;
+
+/// The same submission under our names. `oid` and `retURL` are read before; what has no name of ours stays as it is.
+pub fn renamed(fields: Submission) -> Submission {
+    fields.renamed(|name| {
+        let ours = match name {
+            "company" => "company_name",
+            "title" => "job_title",
+            "phone" => "phone_number",
+            "zip" => "postal_code",
+            _ => return None,
+        };
+        Some(ours.to_owned())
+    })
+}

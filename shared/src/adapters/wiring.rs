@@ -1,0 +1,82 @@
+//! The wiring of production: AWS, Constant Contact and the clock on the wall.
+
+use super::config::{self, ConfigError};
+use super::{
+    Aws, ConstantContact, Deadlines, DynamoDirectory, DynamoLedger, EventBridge, Http, OsDice,
+    SecretsApps, SecretsVault, SqsQueue, SystemClock, TokenEndpoint,
+};
+use crate::app::token_keeper::{Seen, TokenKeeper};
+use crate::ports::Wiring;
+
+impl Wiring for Aws {
+    type Directory = DynamoDirectory;
+    type Ledger = DynamoLedger;
+    type Queue = SqsQueue;
+    type Vault = SecretsVault;
+    type Apps = SecretsApps;
+    type Budget = DynamoDirectory;
+    type OAuth = TokenEndpoint<SystemClock>;
+    type Crm = ConstantContact;
+    type Events = EventBridge;
+    type Clock = SystemClock;
+    type Dice = OsDice;
+}
+
+impl Aws {
+    /// The API at `LEADFEED_CC_API_URL`.
+    ///
+    /// # Errors
+    /// [`ConfigError`].
+    pub fn crm(&self) -> Result<ConstantContact, ConfigError> {
+        Ok(ConstantContact::new(
+            http()?,
+            config::base_url("LEADFEED_CC_API_URL")?,
+        ))
+    }
+
+    /// The token endpoint under `LEADFEED_CC_AUTH_URL`, for authorizations that come back to
+    /// `LEADFEED_PUBLIC_URL`.
+    ///
+    /// # Errors
+    /// [`ConfigError`].
+    pub fn token_endpoint(&self) -> Result<TokenEndpoint<SystemClock>, ConfigError> {
+        let name = "LEADFEED_PUBLIC_URL";
+        let base = config::base_url("LEADFEED_CC_AUTH_URL")?;
+        let callback = format!(
+            "{}/oauth/callback",
+            config::base_url(name)?.as_str().trim_end_matches('/')
+        );
+        let malformed = ConfigError::Malformed {
+            name,
+            expected: "an http or https URL",
+        };
+        TokenEndpoint::new(http()?, &base, callback, SystemClock).map_err(|_| malformed)
+    }
+
+    /// Everything that keeps tokens, as the stack `LEADFEED_STACK`.
+    ///
+    /// # Errors
+    /// [`ConfigError`].
+    pub fn token_keeper(&self) -> Result<TokenKeeper<Self>, ConfigError> {
+        Ok(TokenKeeper {
+            connections: self.directory()?,
+            vault: self.vault()?,
+            apps: self.apps()?,
+            oauth: self.token_endpoint()?,
+            budget: self.directory()?,
+            events: self.events()?,
+            clock: SystemClock,
+            dice: OsDice,
+            stack: config::required("LEADFEED_STACK")?,
+            seen: Seen::default(),
+        })
+    }
+}
+
+fn http() -> Result<Http, ConfigError> {
+    let failed = ConfigError::Malformed {
+        name: "SSL_CERT_FILE",
+        expected: "a file of certificates",
+    };
+    Http::new(Deadlines::default()).map_err(|_| failed)
+}
