@@ -1,4 +1,4 @@
-use std::cell::OnceCell;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use aws_config::environment::EnvironmentVariableCredentialsProvider;
@@ -23,8 +23,8 @@ use crate::ports::StoreError;
 #[derive(Debug)]
 pub struct Aws {
     config: SdkConfig,
-    dynamodb: OnceCell<aws_sdk_dynamodb::Client>,
-    secrets: OnceCell<Secrets>,
+    dynamodb: OnceLock<aws_sdk_dynamodb::Client>,
+    secrets: OnceLock<aws_sdk_secretsmanager::Client>,
 }
 
 impl Aws {
@@ -44,8 +44,8 @@ impl Aws {
         builder.set_endpoint_url(config::optional("AWS_ENDPOINT_URL"));
         Ok(Self {
             config: builder.build(),
-            dynamodb: OnceCell::new(),
-            secrets: OnceCell::new(),
+            dynamodb: OnceLock::new(),
+            secrets: OnceLock::new(),
         })
     }
 
@@ -93,7 +93,7 @@ impl Aws {
     /// # Errors
     /// [`ConfigError`].
     pub fn vault(&self) -> Result<SecretsVault, ConfigError> {
-        Ok(SecretsVault::new(self.secrets()?))
+        Ok(SecretsVault::new(self.secrets(), secret_prefix()?))
     }
 
     /// Applications, under `LEADFEED_SECRET_PREFIX`, with limits in `LEADFEED_DIRECTORY_TABLE`.
@@ -101,7 +101,12 @@ impl Aws {
     /// # Errors
     /// [`ConfigError`].
     pub fn apps(&self) -> Result<SecretsApps, ConfigError> {
-        Ok(SecretsApps::new(self.secrets()?, self.directory()?))
+        let directory = self.directory()?;
+        Ok(SecretsApps::new(
+            self.secrets(),
+            secret_prefix()?,
+            directory,
+        ))
     }
 
     /// The keys that sign links and receipts.
@@ -121,8 +126,8 @@ impl Aws {
     }
 
     async fn key(&self, name: &str) -> Result<SecretString, StoreError> {
-        let secrets = self.secrets().map_err(StoreError::new)?;
-        let value = secrets.read(name).await?;
+        let prefix = secret_prefix().map_err(StoreError::new)?;
+        let value = Secrets::new(self.secrets(), prefix).read(name).await?;
         value.ok_or_else(|| StoreError::new(format!("the secret {name} has no value")))
     }
 
@@ -131,12 +136,14 @@ impl Aws {
         self.dynamodb.get_or_init(client).clone()
     }
 
-    fn secrets(&self) -> Result<Secrets, ConfigError> {
-        let prefix = config::required("LEADFEED_SECRET_PREFIX")?;
+    fn secrets(&self) -> aws_sdk_secretsmanager::Client {
         let client = || aws_sdk_secretsmanager::Client::new(&self.config);
-        let secrets = || Secrets::new(client(), prefix);
-        Ok(self.secrets.get_or_init(secrets).clone())
+        self.secrets.get_or_init(client).clone()
     }
+}
+
+fn secret_prefix() -> Result<String, ConfigError> {
+    config::required("LEADFEED_SECRET_PREFIX")
 }
 
 /// Short enough that three attempts fit into the time of a function that answers a browser.

@@ -130,8 +130,10 @@ struct StoredPair {
 const ATTEMPTS: u32 = 4;
 
 impl SecretsVault {
-    pub(super) fn new(secrets: Secrets) -> Self {
-        Self(secrets)
+    /// The connections' secrets under a prefix.
+    #[must_use]
+    pub fn new(client: Client, prefix: String) -> Self {
+        Self(Secrets::new(client, prefix))
     }
 }
 
@@ -245,9 +247,11 @@ struct StoredApp {
 }
 
 impl SecretsApps {
-    pub(super) fn new(secrets: Secrets, directory: DynamoDirectory) -> Self {
+    /// The applications' secrets under a prefix.
+    #[must_use]
+    pub fn new(client: Client, prefix: String, directory: DynamoDirectory) -> Self {
         Self {
-            secrets,
+            secrets: Secrets::new(client, prefix),
             directory,
             known: Arc::default(),
         }
