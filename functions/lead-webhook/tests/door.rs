@@ -279,7 +279,9 @@ async fn the_hosted_form_is_empty_whatever_the_query_says() {
     assert_eq!(answer.status(), 200);
     assert!(text(&answer).contains("Analytical Engines may mail me."));
     assert!(!text(&answer).contains("SENTINEL"));
-    assert!(!text(&answer).contains("checked"));
+    assert!(
+        text(&answer).contains(r#"<input type="checkbox" name="consent" value="yes" required>"#)
+    );
 }
 
 #[tokio::test]
