@@ -236,7 +236,7 @@ async fn fifty_connections_get_no_more_than_the_limit_in_any_second(site: Site) 
     let workers = futures::future::join_all((0..50).map(|_| worker())).await;
     let taken: Vec<_> = workers.into_iter().flatten().collect();
     assert!(
-        (12..=16).contains(&taken.len()),
+        (8..=16).contains(&taken.len()),
         "{} calls were taken in 3.2 s",
         taken.len()
     );

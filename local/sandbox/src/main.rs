@@ -87,28 +87,23 @@ impl Options {
 async fn main() -> anyhow::Result<()> {
     let options = Options::parse();
     let with_parent = options.exit_with_parent;
+    // Listened to before anybody can know that the program runs.
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
     let sandbox = Sandbox::start(options.config()?)
         .await
         .context("cannot listen")?;
     let mut stdout = std::io::stdout();
     writeln!(stdout, "cc-sandbox listening on {}", sandbox.url())?;
     stdout.flush()?;
-    until_told(with_parent).await?;
-    sandbox.shutdown().await;
-    // A pending read of stdin would keep the runtime from ending.
-    std::process::exit(0)
-}
-
-/// Waits for SIGTERM, SIGINT or, if so wished, the end of stdin.
-async fn until_told(with_parent: bool) -> anyhow::Result<()> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
     tokio::select! {
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
         () = stdin_ends(), if with_parent => {}
     }
-    Ok(())
+    sandbox.shutdown().await;
+    // A pending read of stdin would keep the runtime from ending.
+    std::process::exit(0)
 }
 
 async fn stdin_ends() {

@@ -105,3 +105,31 @@ fn a_row_knows_its_flat_vocabulary_and_nothing_else() {
     assert!(row(r#""email":"a@c.example","notes":"x""#).is_err());
     assert!(row(r#""email_address":"a@c.example""#).is_err());
 }
+
+proptest::proptest! {
+    #[test]
+    fn no_bytes_make_a_parser_panic(body in proptest::collection::vec(proptest::num::u8::ANY, 0..200)) {
+        parse::<SignUp>(&body).ok();
+        parse::<NewContact>(&body).ok();
+        JsonImport::parse(&body, 50).ok();
+    }
+
+    #[test]
+    fn no_text_makes_a_parser_panic(text in ".{0,100}") {
+        Email::parse(&text, 80).ok();
+        text.parse::<Anniversary>().ok();
+        text.parse::<Id>().ok();
+        let body = serde_json::json!({ "email": text, text.clone(): text, "cf:x": text });
+        let body = format!(r#"{{"list_ids":["{LIST}"],"import_data":[{body}]}}"#);
+        JsonImport::parse(body.as_bytes(), text.len() * 3).ok();
+    }
+
+    #[test]
+    fn what_parses_as_an_address_is_short_enough_and_has_one_key(text in "[a-zA-Z0-9.+_-]{1,70}@[a-z0-9.-]{1,20}") {
+        if let Ok(email) = Email::parse(&text, 50) {
+            proptest::prop_assert!(email.as_str().chars().count() <= 50);
+            let upper = Email::parse(&text.to_uppercase(), 50);
+            proptest::prop_assert_eq!(upper.map(|email| email.key()).ok(), Some(email.key()));
+        }
+    }
+}

@@ -9,7 +9,7 @@ use axum::extract::Request;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{Html, IntoResponse, Response};
-use futures::stream;
+use futures::stream::{self, StreamExt};
 use tokio::time::sleep;
 
 use super::answer::{self, Outcome};
@@ -20,6 +20,8 @@ use crate::world::{Refusal, TokenRefusal};
 
 /// Longest pause and largest body a fault may ask for.
 const MAX_PAUSE: Duration = Duration::from_secs(600);
+/// Enough for what was written to leave the process.
+const FLUSH: Duration = Duration::from_millis(30);
 const CHUNK: usize = 64 * 1024;
 
 pub async fn run(struck: Option<Strike>, request: Request, next: Next) -> Response {
@@ -147,10 +149,11 @@ async fn whole(response: Response) -> (axum::http::response::Parts, Bytes) {
 async fn cut_body(response: Response) -> Response {
     let (parts, bytes) = whole(response).await;
     let half = bytes.slice(..bytes.len() / 2);
-    let pieces = stream::iter([
-        Ok(half),
-        Err(io::Error::from(io::ErrorKind::ConnectionAborted)),
-    ]);
+    let broken = async {
+        sleep(FLUSH).await;
+        Err(io::Error::from(io::ErrorKind::ConnectionAborted))
+    };
+    let pieces = stream::iter([Ok(half)]).chain(stream::once(broken));
     Response::from_parts(parts, Body::from_stream(pieces))
 }
 

@@ -6,9 +6,11 @@
 mod account;
 mod activity;
 mod app;
+mod authorize;
 mod contact;
 mod contacts;
 mod fields;
+mod grants;
 mod guard;
 mod import;
 mod limits;
@@ -16,6 +18,7 @@ mod lists;
 mod oauth;
 mod query;
 mod refusal;
+mod scope;
 mod seed;
 mod sign_up;
 
@@ -26,17 +29,17 @@ use jiff::Timestamp;
 pub use account::{Account, List, Role, Seat, Tag, User};
 pub use activity::{Activity, ActivityState, Job, Tally};
 pub use app::{App, TokenKind};
+pub use authorize::{AuthorizeError, AuthorizeRequest, Grant};
 pub use contact::{Address, ConfirmStatus, Contact, FieldData, Phone};
 pub use contacts::email_of;
 pub use fields::{Choice, CustomField};
+pub use grants::{Access, Grants};
 pub use guard::AddressGuard;
 pub use limits::{Admission, Meter};
-pub use oauth::{
-    Access, AuthorizeError, AuthorizeRequest, Grant, Grants, RefreshAnswer, Scope, ScopeSet,
-    TokenRefusal, TokenRequest, Tokens,
-};
+pub use oauth::{RefreshAnswer, TokenRefusal, TokenRequest, Tokens};
 pub use query::{ContactQuery, Page, Span, StatusFilter};
 pub use refusal::{ForbiddenBecause, Refusal};
+pub use scope::{Scope, ScopeSet};
 pub use seed::SeedContact;
 pub use sign_up::{Action, SignedUp};
 

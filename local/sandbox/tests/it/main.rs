@@ -1,0 +1,9 @@
+//! The sandbox's own promises: control, faults, the journal, the pages and the program.
+
+#![expect(clippy::unwrap_used, reason = "a step that fails is a test that fails")]
+
+mod control;
+mod faults;
+mod lab;
+mod pages;
+mod program;
