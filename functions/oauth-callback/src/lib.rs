@@ -5,6 +5,9 @@
 mod asked;
 mod pages;
 mod trouble;
+mod wiring;
+
+pub use self::wiring::connect;
 
 use lambda_http::http::{HeaderValue, StatusCode, header::SET_COOKIE};
 use lambda_http::{Body, Request, Response};

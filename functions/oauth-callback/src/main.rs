@@ -1,9 +1,15 @@
-use lambda_http::{Body, Error, Request, Response, run, service_fn};
+//! Connects a customer's Constant Contact account.
+
+use lambda_http::{Error, lambda_runtime, run, service_fn};
+use leadfeed_shared::adapters::Aws;
+use oauth_callback::{connect, handle};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    run(service_fn(async |_: Request| {
-        Ok::<_, Error>(Response::new(Body::Empty))
+    lambda_runtime::tracing::init_default_subscriber();
+    let connect = connect(&Aws::from_env()?).await?;
+    run(service_fn(async |request| {
+        Ok::<_, Error>(handle(&connect, request).await)
     }))
     .await
 }

@@ -108,5 +108,5 @@ async fn publish(
     }
 }
 
-#[cfg(all(test, feature = "fakes"))]
+#[cfg(test)]
 mod tests;

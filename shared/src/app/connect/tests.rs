@@ -1,1 +1,173 @@
+//! What a crash at any step leaves behind. The ways to go wrong that a person sees are proven at the function's door.
 
+use std::collections::HashMap;
+
+use secrecy::SecretString;
+
+use super::{Choice, Connect, Landing, Return, Site};
+use crate::app::scene::{ACCOUNT, Scene};
+use crate::domain::connection::{Connection, ConnectionStatus};
+use crate::domain::ids::LinkId;
+use crate::domain::link::{Link, LinkKind};
+use crate::fakes::{Fault, Memory, STACK};
+use crate::ports::{Clock as _, Connections as _, Dice as _, Links as _, Vault as _};
+
+const OTHER: &str = "account-2";
+
+fn connect(memory: &Memory) -> Connect<Memory> {
+    Connect {
+        directory: memory.directory.clone(),
+        vault: memory.vault.clone(),
+        apps: memory.apps.clone(),
+        oauth: memory.crm.clone(),
+        accounts: memory.crm.clone(),
+        budget: memory.budget.clone(),
+        ledger: memory.ledger.clone(),
+        queue: memory.queue.clone(),
+        events: memory.events.clone(),
+        clock: memory.clock.clone(),
+        dice: memory.dice.clone(),
+        keys: memory.keys(),
+        site: Site {
+            public_url: "https://leads.example".into(),
+            auth_url: "https://authz.example/v1".parse().unwrap(),
+            pkce: false,
+            stack: STACK.into(),
+        },
+    }
+}
+
+/// A scene with a second account.
+async fn scene() -> Scene {
+    let scene = Scene::connected().await;
+    scene.memory.crm.open_account(OTHER, "Jacquard Looms");
+    scene.memory.crm.add_list(OTHER, "News");
+    scene
+}
+
+/// A browser that has followed a new link: its cookie, and the state it left with.
+async fn depart(scene: &Scene) -> (String, String) {
+    let memory = &scene.memory;
+    let end = memory.clock.now() + super::SESSION_FOR;
+    let id = LinkId::new(ulid::Ulid::from_bytes(memory.dice.roll()));
+    memory
+        .directory
+        .mint(&scene.customer, &id, end)
+        .await
+        .unwrap();
+    let link = Link {
+        kind: LinkKind::Connect,
+        customer: scene.customer.clone(),
+        id,
+        expires_at: end.as_second(),
+    };
+    let departure = connect(memory)
+        .start(&link.sign(&memory.keys()), None)
+        .await
+        .unwrap();
+    let query: HashMap<_, _> = departure.location.query_pairs().into_owned().collect();
+    (
+        departure.session.cookie().to_owned(),
+        query["state"].clone(),
+    )
+}
+
+fn back(scene: &Scene, account: &str, state: &str) -> Return {
+    Return {
+        state: Some(SecretString::from(state)),
+        code: Some(scene.memory.crm.authorize(account, "client").into()),
+        ..Return::default()
+    }
+}
+
+async fn row(scene: &Scene) -> Connection {
+    let row = scene.memory.directory.connection(&scene.customer).await;
+    row.unwrap().unwrap()
+}
+
+#[tokio::test]
+async fn a_function_killed_at_any_step_of_a_reconnect_leaves_a_connection_that_works() {
+    let mut step = 0;
+    loop {
+        step += 1;
+        for fault in [Fault::CrashBefore, Fault::CrashAfter] {
+            let scene = scene().await;
+            let (cookie, state) = depart(&scene).await;
+            let back = back(&scene, ACCOUNT, &state);
+            let (connect, faults) = (connect(&scene.memory), &scene.memory.faults);
+            faults.at(faults.steps() + step, fault);
+
+            let work = connect.finish(back, Some(&cookie));
+            let whole = faults.until_crash(work).await;
+            if let Some(landing) = whole {
+                assert_eq!(landing.unwrap(), Landing::Lists);
+                assert!(step > 10, "only {step} steps");
+                return;
+            }
+
+            assert_eq!(row(&scene).await.status, ConnectionStatus::Active, "{step}");
+            let access = scene.memory.keeper().access(&scene.customer, None).await;
+            assert!(access.is_ok(), "{step} {fault:?}");
+            let lead = scene.submit(&[("email", "ada@example.com")]).await.lead;
+            scene.drain().await;
+            assert_eq!(scene.state(&lead).await.word(), "delivered", "{step}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_function_killed_at_any_step_sends_no_lead_to_an_account_nobody_confirmed() {
+    let mut step = 0;
+    loop {
+        step += 1;
+        for fault in [Fault::CrashBefore, Fault::CrashAfter] {
+            let scene = scene().await;
+            let (cookie, state) = depart(&scene).await;
+            let back = back(&scene, OTHER, &state);
+            let (connect, faults) = (connect(&scene.memory), &scene.memory.faults);
+            faults.at(faults.steps() + step, fault);
+
+            let work = connect.finish(back, Some(&cookie));
+            let whole = faults.until_crash(work).await;
+            if let Some(landing) = whole {
+                assert_eq!(landing.unwrap(), Landing::OtherAccount);
+                assert!(step > 10, "only {step} steps");
+                return;
+            }
+
+            scene.submit(&[("email", "ada@example.com")]).await;
+            scene.drain().await;
+            assert_eq!(scene.memory.crm.contacts(OTHER), [], "{step} {fault:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_choice_never_overwrites_newer_tokens() {
+    let scene = scene().await;
+    let (cookie, state) = depart(&scene).await;
+    let connect = connect(&scene.memory);
+    let back = back(&scene, ACCOUNT, &state);
+    connect.finish(back, Some(&cookie)).await.unwrap();
+    let before = row(&scene).await;
+    let choice = Choice {
+        lists: before.lists.clone(),
+        terms: true,
+        ..Choice::default()
+    };
+
+    let rejected = Some(before.generation);
+    let keeper = scene.memory.keeper();
+    let (chosen, refreshed) = tokio::join!(
+        connect.choose(Some(&cookie), choice),
+        keeper.access(&scene.customer, rejected)
+    );
+
+    chosen.unwrap();
+    let (row, generation) = (row(&scene).await, refreshed.unwrap().generation);
+    assert!(row.terms.is_some());
+    let stored = scene.memory.vault.tokens(&scene.customer).await;
+    assert_eq!(stored.unwrap().unwrap().generation, generation);
+    let access = keeper.access(&scene.customer, None).await.unwrap();
+    assert_eq!(access.generation, generation);
+}

@@ -1,0 +1,31 @@
+use lambda_http::Error;
+use leadfeed_shared::adapters::{Aws, OsDice, SystemClock, config};
+use leadfeed_shared::app::connect::{Connect, Site};
+
+/// Connecting on AWS, as the environment says.
+///
+/// # Errors
+/// What the environment lacks, or that the signing key could not be read.
+pub async fn connect(aws: &Aws) -> Result<Connect<Aws>, Error> {
+    let public_url = config::base_url("LEADFEED_PUBLIC_URL")?;
+    Ok(Connect {
+        directory: aws.directory()?,
+        vault: aws.vault()?,
+        apps: aws.apps()?,
+        oauth: aws.token_endpoint()?,
+        accounts: aws.crm()?,
+        budget: aws.directory()?,
+        ledger: aws.ledger()?,
+        queue: aws.queue()?,
+        events: aws.events()?,
+        clock: SystemClock,
+        dice: OsDice,
+        keys: aws.signing_keys().await?,
+        site: Site {
+            public_url: public_url.as_str().trim_end_matches('/').to_owned(),
+            auth_url: config::base_url("LEADFEED_CC_AUTH_URL")?,
+            pkce: config::switch("LEADFEED_PKCE")?,
+            stack: config::required("LEADFEED_STACK")?,
+        },
+    })
+}
