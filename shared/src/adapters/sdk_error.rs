@@ -58,3 +58,25 @@ where
 {
     move |error| StoreError::new(AwsError::new(operation, error))
 }
+
+#[cfg(test)]
+mod tests {
+    use aws_sdk_dynamodb::error::ErrorMetadata;
+    use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
+
+    use super::*;
+
+    #[test]
+    fn an_error_keeps_the_services_words_and_not_the_response() {
+        let words = ErrorMetadata::builder()
+            .code("Throttling")
+            .message("slower");
+        let error = UpdateItemError::generic(words.build());
+        let response = "SENTINEL".to_owned();
+
+        let error = failed("UpdateItem")(SdkError::service_error(error, response));
+
+        assert_eq!(error.0.to_string(), "UpdateItem: Throttling: slower");
+        assert!(!format!("{error:?}").contains("SENTINEL"));
+    }
+}

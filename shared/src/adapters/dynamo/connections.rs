@@ -1,9 +1,8 @@
-use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::Timestamp;
 
 use super::directory::DynamoDirectory;
 use super::keys;
-use super::table::{Change, Done, Item, millis, number, read, row, text, value};
+use super::table::{Change, Done, Item, Values, millis, number, read, row, text, value};
 use crate::domain::connection::{Connection, ConnectionStatus, Lease};
 use crate::domain::ids::CustomerId;
 use crate::ports::{Connections, Leased, StoreError};
@@ -146,9 +145,7 @@ impl Connections for DynamoDirectory {
 }
 
 /// Sets what the status has and removes what it has not.
-fn status_expression(
-    status: &ConnectionStatus,
-) -> Result<(String, Vec<(&'static str, AttributeValue)>), StoreError> {
+fn status_expression(status: &ConnectionStatus) -> Result<(String, Values), StoreError> {
     let mut item: Item = serde_dynamo::to_item(status).map_err(StoreError::new)?;
     let mut values = Vec::new();
     let (mut set, mut remove) = (Vec::new(), Vec::new());

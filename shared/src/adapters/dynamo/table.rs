@@ -18,6 +18,8 @@ use crate::adapters::sdk_error::{Unreadable, failed};
 use crate::ports::StoreError;
 
 pub(super) type Item = HashMap<String, AttributeValue>;
+/// Values by the placeholders of an expression.
+pub(super) type Values = Vec<(&'static str, AttributeValue)>;
 
 #[derive(Debug, Clone)]
 pub(super) struct Table {
@@ -34,7 +36,7 @@ pub(super) struct Change<'a> {
     /// Names both use that DynamoDB reserves, as `#name`.
     pub(super) names: &'a [&'static str],
     /// Values both use.
-    pub(super) values: Vec<(&'static str, AttributeValue)>,
+    pub(super) values: Values,
 }
 
 /// What came of a conditional request.
@@ -170,4 +172,40 @@ pub(super) fn millis(moment: Timestamp) -> AttributeValue {
 /// When DynamoDB may remove a row that ends at `moment`: the first whole second after it.
 pub(super) fn ttl(moment: Timestamp) -> i64 {
     moment.as_second() + 1
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::Deserialize;
+
+    use super::*;
+
+    #[derive(Debug, Deserialize)]
+    struct Known {
+        #[expect(dead_code, reason = "only its type matters")]
+        number: u32,
+    }
+
+    fn item(number: AttributeValue) -> Item {
+        Item::from([
+            ("pk".into(), text("CUSTOMER#engines")),
+            ("sk".into(), text("CUSTOMER")),
+            ("number".into(), number),
+            ("invented_later".into(), text("anything")),
+        ])
+    }
+
+    #[test]
+    fn a_row_is_read_whatever_else_it_holds() {
+        assert!(read::<Known>(item(number(7))).is_ok());
+    }
+
+    #[test]
+    fn a_row_that_cannot_be_read_is_named_and_not_quoted() {
+        let error = read::<Known>(item(text("SENTINEL@example.com"))).unwrap_err();
+
+        let words = format!("{error:?}");
+        assert!(words.contains("CUSTOMER#engines CUSTOMER"), "{words}");
+        assert!(!words.contains("SENTINEL"), "{words}");
+    }
 }
