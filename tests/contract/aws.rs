@@ -1,5 +1,3 @@
-use std::env;
-
 use aws_config::retry::RetryConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
@@ -8,42 +6,43 @@ use aws_sdk_dynamodb::types::{
     AttributeDefinition, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType, Projection,
     ProjectionType, ScalarAttributeType,
 };
-use leadfeed_shared::adapters::{
-    DynamoDirectory, DynamoLedger, SecretsApps, SecretsVault, SqsQueue,
-};
+use leadfeed_shared::adapters::{SecretsApps, SecretsVault, SqsQueue};
 use libtest_mimic::Trial;
 use tokio::runtime::Handle;
 
-use crate::fresh;
+use crate::dynamo::Tables;
 use crate::promise::{Ports, every_promise};
+use crate::{bus, fresh, strict};
 
-/// What MiniStack cannot be held to: it takes a version id of a secret a second time, with another value.
-const KINDER: &str = "aws::vault::exactly_one_of_many_concurrent_pairs_is_kept";
-
-/// The AWS adapters, on a MiniStack of the caller's.
-pub async fn trials(runtime: &Handle) -> anyhow::Result<Vec<Trial>> {
-    let config = config(&env::var("LEADFEED_TEST_AWS_ENDPOINT")?);
+/// The AWS adapters, on the MiniStack at `endpoint`.
+pub async fn trials(endpoint: &str, runtime: &Handle) -> anyhow::Result<Vec<Trial>> {
+    let config = config(endpoint);
     let dynamodb = aws_sdk_dynamodb::Client::new(&config);
     let sqs = aws_sdk_sqs::Client::new(&config);
-    let secrets = aws_sdk_secretsmanager::Client::new(&config);
+    let strict = config
+        .to_builder()
+        .endpoint_url(strict::secrets(endpoint).await?);
+    let secrets = aws_sdk_secretsmanager::Client::new(&strict.build());
     let stack = fresh::text();
     let prefix = format!("leadfeed/{stack}");
-    let directory = DynamoDirectory::new(dynamodb.clone(), directory(&dynamodb, &stack).await?);
+    let tables = Tables {
+        directory: directory(&dynamodb, &stack).await?,
+        ledger: ledger(&dynamodb, &stack).await?,
+        client: dynamodb,
+    };
+    let directory = tables.directory();
     let ports = Ports {
-        ledger: DynamoLedger::new(dynamodb.clone(), ledger(&dynamodb, &stack).await?),
+        ledger: tables.ledger(),
         queue: SqsQueue::new(sqs.clone(), queue(&sqs, &stack).await?),
         vault: SecretsVault::new(secrets.clone(), prefix.clone()),
         apps: SecretsApps::new(secrets, prefix, directory.clone()),
         budget: directory.clone(),
         directory,
     };
-    let trials = every_promise("aws", &ports, runtime).into_iter();
-    Ok(trials
-        .map(|trial| {
-            let kinder = trial.name() == KINDER;
-            trial.with_ignored_flag(kinder)
-        })
-        .collect())
+    let mut trials = every_promise("aws", &ports, runtime);
+    trials.extend(tables.trials(runtime));
+    trials.push(bus::trial(&config, runtime));
+    Ok(trials)
 }
 
 fn config(endpoint: &str) -> SdkConfig {

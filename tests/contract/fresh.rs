@@ -32,5 +32,5 @@ pub fn link() -> LinkId {
 
 fn ulid(second: u64) -> Ulid {
     let random = u128::from_be_bytes(rand::random());
-    Ulid::from_parts(1_700_000_000_000 + second * 1_000, random)
+    Ulid::from_parts(1_795_392_000_000 + second * 1_000, random)
 }

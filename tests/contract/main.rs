@@ -2,21 +2,44 @@
 //!
 //! A promise is a function over a port, listed once at the head of its file in `promises`. A keeper is a module that
 //! opens its ports and calls [`every_promise`]; every promise uses ids of its own, so keepers may share a table.
-#![expect(clippy::unwrap_used, reason = "a store that fails here breaks the promise")]
+#![expect(
+    clippy::unwrap_used,
+    reason = "a store that fails here breaks the promise"
+)]
 
 mod aws;
+mod bus;
+mod dynamo;
 mod fresh;
 mod memory;
 mod promise;
 mod promises;
 mod samples;
+mod strict;
 
+use std::env;
+
+use leadfeed_local::MiniStack;
+use leadfeed_local::progress::Progress;
 use libtest_mimic::Arguments;
+
+/// Names a MiniStack that runs already, so that a repeated run need not start one.
+const ENDPOINT: &str = "LEADFEED_TEST_AWS_ENDPOINT";
 
 fn main() -> anyhow::Result<()> {
     let arguments = Arguments::from_args();
     let runtime = tokio::runtime::Runtime::new()?;
+    let ministack = match env::var(ENDPOINT) {
+        Ok(_) => None,
+        Err(_) => Some(runtime.block_on(MiniStack::bare(&Progress::new()))?),
+    };
+    let endpoint = match &ministack {
+        Some(ministack) => ministack.aws()?.endpoint().to_owned(),
+        None => env::var(ENDPOINT)?,
+    };
     let mut trials = memory::trials(runtime.handle());
-    trials.extend(runtime.block_on(aws::trials(runtime.handle()))?);
-    libtest_mimic::run(&arguments, trials).exit()
+    trials.extend(runtime.block_on(aws::trials(&endpoint, runtime.handle()))?);
+    let conclusion = libtest_mimic::run(&arguments, trials);
+    drop(ministack);
+    conclusion.exit()
 }

@@ -1,0 +1,193 @@
+//! What the tables hold, beyond what the ports can see.
+
+use std::collections::HashMap;
+use std::future::Future;
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::types::AttributeValue;
+use jiff::Timestamp;
+use leadfeed_shared::adapters::{DynamoDirectory, DynamoLedger};
+use leadfeed_shared::domain::budget::{CallClass, Limits, Reservation};
+use leadfeed_shared::domain::ids::AppId;
+use leadfeed_shared::domain::lead::{LeadState, WaitReason};
+use leadfeed_shared::ports::{Budget, Ledger};
+use libtest_mimic::Trial;
+use tokio::runtime::Handle;
+
+use crate::fresh;
+use crate::promises::claims::{delivered, record, settled, waiting};
+use crate::samples::at;
+
+type Item = HashMap<String, AttributeValue>;
+
+/// The two tables.
+#[derive(Clone)]
+pub struct Tables {
+    pub client: Client,
+    pub directory: String,
+    pub ledger: String,
+}
+
+impl Tables {
+    /// A directory as another process has it: one that remembers nothing.
+    pub fn directory(&self) -> DynamoDirectory {
+        DynamoDirectory::new(self.client.clone(), self.directory.clone())
+    }
+
+    pub fn ledger(&self) -> DynamoLedger {
+        DynamoLedger::new(self.client.clone(), self.ledger.clone())
+    }
+
+    pub fn trials(&self, runtime: &Handle) -> Vec<Trial> {
+        vec![
+            self.trial(
+                runtime,
+                "a_settled_lead_leaves_the_index",
+                a_settled_lead_leaves_the_index,
+            ),
+            self.trial(
+                runtime,
+                "attributes_of_a_later_version_are_left_alone",
+                attributes_of_a_later_version_are_left_alone,
+            ),
+            self.trial(
+                runtime,
+                "a_new_budget_is_whole_and_a_lost_one_taken_for_an_even_day",
+                a_new_budget_is_whole_and_a_lost_one_taken_for_an_even_day,
+            ),
+            self.trial(
+                runtime,
+                "processes_that_remember_each_their_own_share_a_budget",
+                processes_that_remember_each_their_own_share_a_budget,
+            ),
+        ]
+    }
+
+    fn trial<F>(&self, runtime: &Handle, name: &str, check: fn(Self) -> F) -> Trial
+    where
+        F: Future<Output = ()> + 'static,
+    {
+        let (runtime, tables) = (runtime.clone(), self.clone());
+        Trial::test(format!("aws::tables::{name}"), move || {
+            runtime.block_on(check(tables));
+            Ok(())
+        })
+    }
+
+    async fn item(&self, table: &str, pk: String, sk: &str) -> Item {
+        let request = self
+            .client
+            .get_item()
+            .table_name(table)
+            .consistent_read(true);
+        let answer = request.set_key(Some(key(pk, sk))).send().await.unwrap();
+        answer.item.unwrap()
+    }
+}
+
+fn key(pk: String, sk: &str) -> Item {
+    Item::from([
+        ("pk".into(), AttributeValue::S(pk)),
+        ("sk".into(), AttributeValue::S(sk.into())),
+    ])
+}
+
+async fn a_settled_lead_leaves_the_index(tables: Tables) {
+    let (customer, ledger) = (fresh::customer(), tables.ledger());
+    let person = waiting(WaitReason::Reconnect, None);
+    for (settlement, indexed) in [(delivered(), false), (person, true)] {
+        let lead = settled(&ledger, &customer, &settlement).await;
+
+        let item = tables
+            .item(
+                &tables.ledger,
+                format!("CUSTOMER#{customer}"),
+                lead.id.as_str(),
+            )
+            .await;
+
+        assert_eq!(item.contains_key("due_shard"), indexed);
+        assert_eq!(item.contains_key("due_at"), indexed);
+        assert_eq!(item.contains_key("expires_at"), !indexed);
+    }
+}
+
+async fn attributes_of_a_later_version_are_left_alone(tables: Tables) {
+    let (customer, ledger) = (fresh::customer(), tables.ledger());
+    let lead = record(&ledger, &customer, 0).await;
+    let pk = format!("CUSTOMER#{customer}");
+    let later = tables
+        .client
+        .update_item()
+        .table_name(&tables.ledger)
+        .set_key(Some(key(pk.clone(), lead.id.as_str())))
+        .update_expression("SET invented = :later, #lead.invented = :later")
+        .expression_attribute_names("#lead", "lead")
+        .expression_attribute_values(":later", AttributeValue::S("later".into()));
+    later.send().await.unwrap();
+
+    let taken = ledger
+        .claim(&customer, &lead.id, "ada", at(100), at(1))
+        .await;
+    taken.unwrap();
+    assert!(
+        ledger
+            .settle(&customer, &lead.id, "ada", &delivered())
+            .await
+            .unwrap()
+    );
+
+    let item = tables.item(&tables.ledger, pk, lead.id.as_str()).await;
+    assert_eq!(item["invented"].as_s().unwrap(), "later");
+    assert_eq!(
+        item["lead"].as_m().unwrap()["invented"].as_s().unwrap(),
+        "later"
+    );
+    let read = ledger.lead(&customer, &lead.id).await.unwrap().unwrap();
+    assert!(matches!(read.state, LeadState::Delivered { .. }));
+}
+
+async fn reserve(directory: &DynamoDirectory, app: &AppId, now: Timestamp) -> Vec<Timestamp> {
+    let class = CallClass::Delivery;
+    let reserved = directory.reserve(app, Limits::default(), class, 2, now, at(86_400));
+    match reserved.await.unwrap() {
+        Reservation::Granted(moments) => moments,
+        Reservation::NotBefore { .. } => vec![],
+    }
+}
+
+async fn a_new_budget_is_whole_and_a_lost_one_taken_for_an_even_day(tables: Tables) {
+    let (app, noon) = (fresh::app(), at(43_200));
+    let spent = async || tables.directory().state(&app).await.unwrap().unwrap().spent;
+
+    assert_eq!(reserve(&tables.directory(), &app, noon).await.len(), 2);
+    assert_eq!(spent().await, 2);
+
+    let lose = tables.client.delete_item().table_name(&tables.directory);
+    let lose = lose.set_key(Some(key(format!("APP#{app}"), "BUDGET")));
+    lose.send().await.unwrap();
+    assert_eq!(reserve(&tables.directory(), &app, noon).await.len(), 2);
+    assert_eq!(spent().await, 5_002);
+}
+
+async fn processes_that_remember_each_their_own_share_a_budget(tables: Tables) {
+    let (app, noon) = (fresh::app(), at(43_200));
+    let processes = [tables.directory(), tables.directory(), tables.directory()];
+    let mut moments = Vec::new();
+    for _ in 0..4 {
+        for process in &processes {
+            moments.extend(reserve(process, &app, noon).await);
+        }
+    }
+
+    assert_eq!(moments.len(), 24);
+    moments.sort();
+    moments.dedup();
+    assert_eq!(moments.len(), 24);
+    let closed = &processes[0];
+    closed
+        .quota_exceeded(&app, Limits::default(), noon)
+        .await
+        .unwrap();
+    assert_eq!(reserve(&processes[1], &app, noon).await, []);
+}
