@@ -7,10 +7,10 @@ use secrecy::SecretString;
 use super::{Choice, Connect, Landing, Return, Site};
 use crate::app::scene::{ACCOUNT, Scene};
 use crate::domain::connection::{Connection, ConnectionStatus};
-use crate::domain::ids::LinkId;
+use crate::domain::ids::{LinkId, RemoteId};
 use crate::domain::link::{Link, LinkKind};
 use crate::fakes::{Fault, Memory, STACK};
-use crate::ports::{Clock as _, Connections as _, Dice as _, Links as _, Vault as _};
+use crate::ports::{Clock as _, Connections as _, Dice as _, Forms as _, Links as _, Vault as _};
 
 const OTHER: &str = "account-2";
 
@@ -37,12 +37,12 @@ fn connect(memory: &Memory) -> Connect<Memory> {
     }
 }
 
-/// A scene with a second account.
-async fn scene() -> Scene {
+/// A scene with a second account, which has a list.
+async fn scene() -> (Scene, RemoteId) {
     let scene = Scene::connected().await;
     scene.memory.crm.open_account(OTHER, "Jacquard Looms");
-    scene.memory.crm.add_list(OTHER, "News");
-    scene
+    let list = scene.memory.crm.add_list(OTHER, "News");
+    (scene, list)
 }
 
 /// A browser that has followed a new link: its cookie, and the state it left with.
@@ -91,7 +91,7 @@ async fn a_function_killed_at_any_step_of_a_reconnect_leaves_a_connection_that_w
     loop {
         step += 1;
         for fault in [Fault::CrashBefore, Fault::CrashAfter] {
-            let scene = scene().await;
+            let (scene, _) = scene().await;
             let (cookie, state) = depart(&scene).await;
             let back = back(&scene, ACCOUNT, &state);
             let (connect, faults) = (connect(&scene.memory), &scene.memory.faults);
@@ -121,13 +121,16 @@ async fn a_function_killed_at_any_step_sends_no_lead_to_an_account_nobody_confir
     loop {
         step += 1;
         for fault in [Fault::CrashBefore, Fault::CrashAfter] {
-            let scene = scene().await;
+            let (mut scene, others) = scene().await;
+            scene.form.lists = vec![others];
+            scene.memory.directory.put_form(&scene.form).await.unwrap();
             let (cookie, state) = depart(&scene).await;
             let back = back(&scene, OTHER, &state);
             let (connect, faults) = (connect(&scene.memory), &scene.memory.faults);
             faults.at(faults.steps() + step, fault);
 
             let work = connect.finish(back, Some(&cookie));
+            // The form names the other account's list, so that nothing but the connection is in the way.
             let whole = faults.until_crash(work).await;
             if let Some(landing) = whole {
                 assert_eq!(landing.unwrap(), Landing::OtherAccount);
@@ -144,7 +147,7 @@ async fn a_function_killed_at_any_step_sends_no_lead_to_an_account_nobody_confir
 
 #[tokio::test]
 async fn a_choice_never_overwrites_newer_tokens() {
-    let scene = scene().await;
+    let (scene, _) = scene().await;
     let (cookie, state) = depart(&scene).await;
     let connect = connect(&scene.memory);
     let back = back(&scene, ACCOUNT, &state);
