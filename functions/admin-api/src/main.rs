@@ -1,6 +1,17 @@
-use lambda_http::{Body, Error, Request, Response, run, service_fn};
+//! The operator's API.
+
+mod wiring;
+
+use admin_api::handle;
+use lambda_http::{Error, lambda_runtime, run, service_fn};
+use leadfeed_shared::adapters::Aws;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    run(service_fn(async |_: Request| Ok::<_, Error>(Response::new(Body::Empty)))).await
+    lambda_runtime::tracing::init_default_subscriber();
+    let api = wiring::api(&Aws::from_env()?).await?;
+    run(service_fn(async |request| {
+        Ok::<_, Error>(handle(&api, request).await)
+    }))
+    .await
 }

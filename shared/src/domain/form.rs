@@ -80,7 +80,7 @@ impl Form {
     /// Where the browser goes: the wish of the submission if it stays on an allowed host, else the form's own page.
     #[must_use]
     pub fn return_to(&self, wish: Option<&str>) -> Option<Url> {
-        let own = self.return_url.as_deref().and_then(|url| web_url(url));
+        let own = self.return_url.as_deref().and_then(web_url);
         let own_host = own.as_ref().and_then(Url::host_str).map(str::to_owned);
         let allowed = |url: &Url| {
             url.host_str().is_some_and(|host| {

@@ -1,0 +1,100 @@
+//! How use cases end, in HTTP's words.
+
+use std::str::FromStr;
+
+use lambda_http::http::header::{ALLOW, WWW_AUTHENTICATE};
+use lambda_http::http::{HeaderValue, StatusCode};
+use lambda_http::{Body, Response};
+use leadfeed_shared::app::admin::{AdminError, Invalid, Saved};
+use leadfeed_shared::domain::lead::FieldError;
+use leadfeed_shared::web::Problem;
+
+/// What is answered instead of what was asked for.
+pub struct Refused(pub Problem);
+
+impl From<Problem> for Refused {
+    fn from(problem: Problem) -> Self {
+        Self(problem)
+    }
+}
+
+impl From<Invalid> for Refused {
+    fn from(invalid: Invalid) -> Self {
+        let detail = "Nothing was changed. Each property at fault is listed.";
+        let problem = Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", detail);
+        Self(problem.with_errors(invalid.errors))
+    }
+}
+
+impl From<AdminError> for Refused {
+    fn from(error: AdminError) -> Self {
+        match error {
+            AdminError::NotFound(what) => Self(Problem::not_found(what)),
+            AdminError::Invalid(invalid) => invalid.into(),
+            AdminError::Unavailable(error) => {
+                tracing::error!(
+                    error = &error as &dyn std::error::Error,
+                    "the operator was not served"
+                );
+                Self(Problem::unavailable())
+            }
+        }
+    }
+}
+
+/// The id of something that is there. A malformed one names nothing.
+pub fn parsed<T: FromStr>(id: &str, what: &str) -> Result<T, Refused> {
+    id.parse().map_err(|_| Problem::not_found(what).into())
+}
+
+/// The id of something that may come to be.
+pub fn chosen<T: FromStr>(id: &str, property: &str) -> Result<T, Refused> {
+    id.parse().map_err(|_| {
+        let fault = FieldError {
+            field: property.to_owned(),
+            code: "malformed",
+            message: "1 to 63 of a-z, 0-9, _ and - are needed, a letter or digit first".to_owned(),
+        };
+        Invalid {
+            errors: vec![fault],
+        }
+        .into()
+    })
+}
+
+/// 201 where something came to be, else 200.
+pub fn saved<T>(saved: &Saved<T>) -> StatusCode {
+    if saved.created {
+        StatusCode::CREATED
+    } else {
+        StatusCode::OK
+    }
+}
+
+/// 204.
+pub fn done((): ()) -> Response<Body> {
+    let mut response = Response::new(Body::Empty);
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    response
+}
+
+/// 401 (RFC 6750).
+pub fn unauthorized() -> Response<Body> {
+    let detail = "The admin token is needed: Authorization: Bearer <token>.";
+    let problem = Problem::new(StatusCode::UNAUTHORIZED, "unauthorized", detail);
+    let mut response = problem.into_response();
+    let challenge = HeaderValue::from_static("Bearer realm=\"leadfeed\"");
+    response.headers_mut().insert(WWW_AUTHENTICATE, challenge);
+    response
+}
+
+/// 405, with what is allowed.
+pub fn method_not_allowed(allow: &str) -> Response<Body> {
+    let detail = format!("This resource knows {allow}.");
+    let status = StatusCode::METHOD_NOT_ALLOWED;
+    let mut response = Problem::new(status, "method_not_allowed", detail).into_response();
+    if let Ok(allow) = HeaderValue::from_str(allow) {
+        response.headers_mut().insert(ALLOW, allow);
+    }
+    response
+}

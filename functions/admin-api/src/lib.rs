@@ -1,0 +1,112 @@
+//! The operator's API: decodes a request, makes one use-case call, encodes the answer.
+
+mod answer;
+mod request;
+pub mod routes;
+mod snippet;
+mod view;
+
+use lambda_http::http::StatusCode;
+use lambda_http::{Body, Request, Response};
+use leadfeed_shared::app::admin::{Admin, Operators};
+use leadfeed_shared::domain::ids::CustomerId;
+use leadfeed_shared::ports::Wiring;
+use leadfeed_shared::web::{Problem, json};
+
+use answer::{Refused, done, parsed};
+use request::{body, query};
+use routes::{Matched, Operation, find};
+
+/// The API: who may ask, and what is done for them.
+pub struct Api<W: Wiring> {
+    /// Who may ask.
+    pub operators: Operators,
+    /// What is done.
+    pub admin: Admin<W>,
+}
+
+/// Answers a request. Whatever it holds, the answer is one that `docs/openapi.yaml` describes.
+pub async fn handle<W: Wiring>(api: &Api<W>, request: Request) -> Response<Body> {
+    let (operation, id) = match find(request.method(), request.uri().path()) {
+        Matched::Operation(operation, id) => (operation, id),
+        Matched::OtherMethods(allow) => return answer::method_not_allowed(&allow),
+        Matched::Nothing => return Problem::not_found("resource").into_response(),
+    };
+    if !request::is_operators(&request, &api.operators) {
+        return answer::unauthorized();
+    }
+    match perform(&api.admin, operation, id, &request).await {
+        Ok(response) => response,
+        Err(Refused(problem)) => problem.into_response(),
+    }
+}
+
+async fn perform<W: Wiring>(
+    admin: &Admin<W>,
+    operation: Operation,
+    id: &str,
+    request: &Request,
+) -> Result<Response<Body>, Refused> {
+    let customer = || parsed::<CustomerId>(id, "customer");
+    Ok(match operation {
+        Operation::ListCustomers => ok(&view::customers(&admin.customers(query(request)).await?)),
+        Operation::PutCustomer => {
+            let id = answer::chosen(id, "customer_id")?;
+            let saved = admin.put_customer(&id, body(request)?).await?;
+            json(answer::saved(&saved), &view::customer(&saved.now))
+        }
+        Operation::GetCustomer => ok(&view::customer(&admin.customer(&customer()?).await?)),
+        Operation::DeleteCustomer => done(admin.delete_customer(&customer()?).await?),
+        Operation::MakeConnectLink => {
+            body(request)?.none()?;
+            created(&view::link(&admin.connect_link(&customer()?).await?))
+        }
+        Operation::MakeManageLink => {
+            body(request)?.none()?;
+            created(&view::link(&admin.manage_link(&customer()?).await?))
+        }
+        Operation::GetConnection => ok(&view::connection(
+            admin.connection(&customer()?).await?.as_ref(),
+        )),
+        Operation::Disconnect => done(admin.disconnect(&customer()?).await?),
+        Operation::CreateForm => {
+            let form = admin.create_form(&customer()?, body(request)?).await?;
+            created(&view::form_with_doors(&form, admin)?)
+        }
+        Operation::ListForms => ok(&view::forms(&admin.forms(&customer()?).await?)),
+        Operation::GetForm => {
+            let form = admin.form(&parsed(id, "form")?).await?;
+            ok(&view::form_with_doors(&form, admin)?)
+        }
+        Operation::ChangeForm => {
+            let form = admin
+                .change_form(&parsed(id, "form")?, body(request)?)
+                .await?;
+            ok(&view::form_with_doors(&form, admin)?)
+        }
+        Operation::DeleteForm => done(admin.delete_form(&parsed(id, "form")?).await?),
+        Operation::RotateWebhook => {
+            body(request)?.none()?;
+            let form = admin.rotate_webhook(&parsed(id, "form")?).await?;
+            ok(&view::form_with_doors(&form, admin)?)
+        }
+        Operation::ListLeads => ok(&view::leads(
+            &admin.leads(&customer()?, query(request)).await?,
+        )),
+        Operation::GetLead => ok(&view::lead(&admin.lead(&parsed(id, "lead")?).await?)),
+        Operation::PutApp => {
+            let id = answer::chosen(id, "app_id")?;
+            ok(&view::app(&admin.put_app(&id, body(request)?).await?))
+        }
+        Operation::GetBudget => ok(&view::budget(&admin.spending(query(request)).await?)),
+        Operation::GetHealth => ok(&view::health(&admin.health().await)),
+    })
+}
+
+fn ok(view: &impl serde::Serialize) -> Response<Body> {
+    json(StatusCode::OK, view)
+}
+
+fn created(view: &impl serde::Serialize) -> Response<Body> {
+    json(StatusCode::CREATED, view)
+}

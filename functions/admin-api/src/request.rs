@@ -1,0 +1,58 @@
+//! What a request says, still unbelieved: its properties.
+
+use lambda_http::http::StatusCode;
+use lambda_http::http::header::{AUTHORIZATION, CONTENT_TYPE};
+use lambda_http::{Request, RequestExt as _};
+use leadfeed_shared::app::admin::{Operators, Properties};
+use leadfeed_shared::web::Problem;
+
+/// Bytes of a body. The largest thing an operator sends is a form with a page of constants.
+const MAX_BODY: usize = 64 * 1024;
+
+/// The properties of a JSON body.
+pub fn body(request: &Request) -> Result<Properties, Problem> {
+    let body: &[u8] = request.body().as_ref();
+    if body.len() > MAX_BODY {
+        let detail = "The body is larger than 64 kB.";
+        return Err(Problem::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "too_large",
+            detail,
+        ));
+    }
+    if !body.is_empty() && !is_json(request) {
+        let detail = "The body has to be application/json.";
+        return Err(Problem::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "unsupported_media_type",
+            detail,
+        ));
+    }
+    Properties::parse(body).map_err(|_| {
+        let detail = "The body has to be one JSON object.";
+        Problem::new(StatusCode::BAD_REQUEST, "malformed_json", detail)
+    })
+}
+
+/// The properties of the query.
+pub fn query(request: &Request) -> Properties {
+    let pairs = request.query_string_parameters();
+    Properties::from_query(pairs.iter())
+}
+
+/// Whether the operator asks.
+pub fn is_operators(request: &Request, operators: &Operators) -> bool {
+    let header = request.headers().get(AUTHORIZATION);
+    header.is_some_and(|value| value.to_str().is_ok_and(|text| operators.admit(text)))
+}
+
+fn is_json(request: &Request) -> bool {
+    let declared = request.headers().get(CONTENT_TYPE);
+    let declared = declared
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default();
+    let kind = declared.split(';').next().unwrap_or_default().trim();
+    ["application/json", "application/merge-patch+json"]
+        .iter()
+        .any(|json| kind.eq_ignore_ascii_case(json))
+}

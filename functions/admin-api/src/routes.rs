@@ -1,0 +1,159 @@
+//! Which request is which operation. `docs/openapi.yaml` describes each of them, and a test holds the two together.
+
+use lambda_http::http::Method;
+
+/// What can be asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Operation {
+    ListCustomers,
+    PutCustomer,
+    GetCustomer,
+    DeleteCustomer,
+    MakeConnectLink,
+    MakeManageLink,
+    GetConnection,
+    Disconnect,
+    CreateForm,
+    ListForms,
+    GetForm,
+    ChangeForm,
+    DeleteForm,
+    RotateWebhook,
+    ListLeads,
+    GetLead,
+    PutApp,
+    GetBudget,
+    GetHealth,
+}
+
+/// Method, path and operation. A path names at most one thing, in braces.
+pub const ROUTES: [(Method, &str, Operation); 19] = {
+    use Operation::*;
+    [
+        (Method::GET, "/v1/customers", ListCustomers),
+        (Method::PUT, "/v1/customers/{customer_id}", PutCustomer),
+        (Method::GET, "/v1/customers/{customer_id}", GetCustomer),
+        (
+            Method::DELETE,
+            "/v1/customers/{customer_id}",
+            DeleteCustomer,
+        ),
+        (
+            Method::POST,
+            "/v1/customers/{customer_id}/connect-links",
+            MakeConnectLink,
+        ),
+        (
+            Method::POST,
+            "/v1/customers/{customer_id}/manage-links",
+            MakeManageLink,
+        ),
+        (
+            Method::GET,
+            "/v1/customers/{customer_id}/connection",
+            GetConnection,
+        ),
+        (
+            Method::DELETE,
+            "/v1/customers/{customer_id}/connection",
+            Disconnect,
+        ),
+        (
+            Method::POST,
+            "/v1/customers/{customer_id}/forms",
+            CreateForm,
+        ),
+        (Method::GET, "/v1/customers/{customer_id}/forms", ListForms),
+        (Method::GET, "/v1/forms/{form_id}", GetForm),
+        (Method::PATCH, "/v1/forms/{form_id}", ChangeForm),
+        (Method::DELETE, "/v1/forms/{form_id}", DeleteForm),
+        (
+            Method::POST,
+            "/v1/forms/{form_id}/webhook-rotations",
+            RotateWebhook,
+        ),
+        (Method::GET, "/v1/customers/{customer_id}/leads", ListLeads),
+        (Method::GET, "/v1/leads/{lead_id}", GetLead),
+        (Method::PUT, "/v1/apps/{app_id}", PutApp),
+        (Method::GET, "/v1/budget", GetBudget),
+        (Method::GET, "/v1/health", GetHealth),
+    ]
+};
+
+/// What a method and a path come to.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Matched<'p> {
+    /// An operation, on the thing of this id (empty where the path names none).
+    Operation(Operation, &'p str),
+    /// The path is known with other methods: those.
+    OtherMethods(String),
+    /// Nothing.
+    Nothing,
+}
+
+/// Finds the operation.
+#[must_use]
+pub fn find<'p>(method: &Method, path: &'p str) -> Matched<'p> {
+    let mut others = Vec::new();
+    for (known, template, operation) in &ROUTES {
+        match named(template, path) {
+            Some(id) if known == method => return Matched::Operation(*operation, id),
+            Some(_) => others.push(known.as_str()),
+            None => {}
+        }
+    }
+    if others.is_empty() {
+        Matched::Nothing
+    } else {
+        Matched::OtherMethods(others.join(", "))
+    }
+}
+
+/// What `path` has in the place that `template` leaves open, if they agree elsewhere.
+fn named<'p>(template: &str, path: &'p str) -> Option<&'p str> {
+    let mut id = "";
+    let (mut wanted, mut given) = (template.split('/'), path.split('/'));
+    loop {
+        match (wanted.next(), given.next()) {
+            (None, None) => return Some(id),
+            (Some(open), Some(segment)) if open.starts_with('{') && !segment.is_empty() => {
+                id = segment;
+            }
+            (Some(fixed), Some(segment)) if fixed == segment => {}
+            _ => return None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_is_the_operation_of_its_method_and_path() {
+        let found = |method, path| find(&method, path);
+
+        assert_eq!(
+            found(Method::GET, "/v1/customers"),
+            Matched::Operation(Operation::ListCustomers, "")
+        );
+        assert_eq!(
+            found(Method::DELETE, "/v1/customers/engines/connection"),
+            Matched::Operation(Operation::Disconnect, "engines")
+        );
+        assert_eq!(
+            found(Method::POST, "/v1/customers/engines/connection"),
+            Matched::OtherMethods("GET, DELETE".into())
+        );
+        for path in [
+            "/",
+            "/v1",
+            "/v1/customers/",
+            "/v1/customers/a/b",
+            "/v1/leads//x",
+            "v1/budget",
+        ] {
+            assert_eq!(found(Method::GET, path), Matched::Nothing, "{path}");
+        }
+    }
+}

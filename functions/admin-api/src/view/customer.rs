@@ -1,0 +1,151 @@
+use jiff::Timestamp;
+use leadfeed_shared::app::admin::MadeLink;
+use leadfeed_shared::domain::connection::{
+    Connection, ConnectionStatus, LimitedReason, ReconnectReason,
+};
+use leadfeed_shared::domain::customer::{BulkImport, Customer};
+use leadfeed_shared::domain::ids::{AppId, CustomerId, RemoteId};
+use leadfeed_shared::ports::Page;
+use serde::Serialize;
+
+#[derive(Serialize)]
+pub struct CustomerView<'a> {
+    customer_id: &'a CustomerId,
+    name: &'a str,
+    brand: &'a str,
+    app_id: &'a AppId,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    return_url: Option<&'a str>,
+    return_hosts: &'a [String],
+    bulk_import: BulkImport,
+    retention_days: u16,
+    created_at: Timestamp,
+}
+
+pub fn customer(customer: &Customer) -> CustomerView<'_> {
+    CustomerView {
+        customer_id: &customer.id,
+        name: &customer.name,
+        brand: &customer.brand,
+        app_id: &customer.app,
+        return_url: customer.return_url.as_deref(),
+        return_hosts: &customer.return_hosts,
+        bulk_import: customer.bulk_import,
+        retention_days: customer.retention_days,
+        created_at: customer.created_at,
+    }
+}
+
+#[derive(Serialize)]
+pub struct CustomersView<'a> {
+    customers: Vec<CustomerView<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_cursor: Option<&'a str>,
+}
+
+pub fn customers(page: &Page<Customer>) -> CustomersView<'_> {
+    CustomersView {
+        customers: page.items.iter().map(customer).collect(),
+        next_cursor: page.next.as_deref(),
+    }
+}
+
+#[derive(Serialize)]
+pub struct LinkView<'a> {
+    url: &'a str,
+    expires_at: Timestamp,
+}
+
+pub fn link(link: &MadeLink) -> LinkView<'_> {
+    LinkView {
+        url: &link.url,
+        expires_at: link.expires_at,
+    }
+}
+
+#[derive(Serialize, Default)]
+pub struct ConnectionView<'a> {
+    status: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<Reason>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    since: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    account: Option<AccountView<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    app_id: Option<&'a AppId>,
+    lists: Vec<ListView<'a>>,
+    available_lists: Vec<ListView<'a>>,
+    custom_fields: Vec<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    terms_accepted_at: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    connected_at: Option<Timestamp>,
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Reason {
+    Limited(LimitedReason),
+    Reconnect(ReconnectReason),
+}
+
+#[derive(Serialize)]
+struct AccountView<'a> {
+    id: &'a str,
+    name: &'a str,
+}
+
+#[derive(Serialize)]
+struct ListView<'a> {
+    list_id: &'a RemoteId,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<&'a str>,
+}
+
+pub fn connection(connection: Option<&Connection>) -> ConnectionView<'_> {
+    let Some(connection) = connection else {
+        return ConnectionView {
+            status: "not_connected",
+            ..ConnectionView::default()
+        };
+    };
+    let (status, reason, since) = match &connection.status {
+        ConnectionStatus::Active => ("active", None, None),
+        ConnectionStatus::Limited { reason } => ("limited", Some(Reason::Limited(*reason)), None),
+        ConnectionStatus::NeedsReconnect { reason, since } => (
+            "needs_reconnect",
+            Some(Reason::Reconnect(*reason)),
+            Some(*since),
+        ),
+        ConnectionStatus::Disconnected => ("disconnected", None, None),
+    };
+    let catalog = &connection.catalog;
+    let name_of = |id: &RemoteId| {
+        let known = catalog.lists.iter().find(|list| list.id == *id);
+        known.map(|list| list.name.as_str())
+    };
+    let chosen = |list_id| ListView {
+        list_id,
+        name: name_of(list_id),
+    };
+    ConnectionView {
+        status,
+        reason,
+        since,
+        account: Some(AccountView {
+            id: &connection.account.id,
+            name: &connection.account.name,
+        }),
+        app_id: Some(&connection.app),
+        lists: connection.lists.iter().map(chosen).collect(),
+        available_lists: catalog.lists.iter().map(|list| chosen(&list.id)).collect(),
+        custom_fields: catalog
+            .custom_fields
+            .iter()
+            .map(|field| field.label.as_str())
+            .collect(),
+        terms_accepted_at: connection.terms.as_ref().map(|terms| terms.accepted_at),
+        connected_at: Some(connection.connected_at),
+    }
+}

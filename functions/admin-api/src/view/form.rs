@@ -1,0 +1,127 @@
+use std::collections::BTreeMap;
+
+use askama::Template as _;
+use jiff::Timestamp;
+use leadfeed_shared::app::admin::Admin;
+use leadfeed_shared::domain::form::{Form, Statement};
+use leadfeed_shared::domain::ids::{CustomerId, FormId, RemoteId};
+use leadfeed_shared::ports::Wiring;
+use leadfeed_shared::web::Problem;
+use secrecy::ExposeSecret as _;
+use serde::Serialize;
+
+use crate::snippet::{FetchSnippet, HtmlSnippet, Inputs};
+
+#[derive(Serialize)]
+pub struct FormView<'a> {
+    form_id: &'a FormId,
+    customer_id: &'a CustomerId,
+    name: &'a str,
+    open: bool,
+    consent_statement: &'a str,
+    statements: Vec<StatementView<'a>>,
+    consent_field: &'a str,
+    list_ids: &'a [RemoteId],
+    fields: FieldsView<'a>,
+    constants: &'a BTreeMap<String, String>,
+    allowed_origins: &'a [String],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    return_url: Option<&'a str>,
+    return_hosts: &'a [String],
+    created_at: Timestamp,
+}
+
+#[derive(Serialize)]
+struct StatementView<'a> {
+    version: u32,
+    text: &'a str,
+    since: Timestamp,
+}
+
+#[derive(Serialize)]
+struct FieldsView<'a> {
+    required: &'a [String],
+    mapped: &'a BTreeMap<String, String>,
+}
+
+/// A form together with the ways in: the only view that holds a secret.
+#[derive(Serialize)]
+pub struct FormWithDoors<'a> {
+    #[serde(flatten)]
+    form: FormView<'a>,
+    submit_url: String,
+    hosted_url: String,
+    webhook_url: String,
+    webhook_secret: String,
+    snippet_html: String,
+    snippet_fetch: String,
+}
+
+#[derive(Serialize)]
+pub struct FormsView<'a> {
+    forms: Vec<FormView<'a>>,
+}
+
+pub fn forms(forms: &[Form]) -> FormsView<'_> {
+    FormsView {
+        forms: forms.iter().map(form).collect(),
+    }
+}
+
+pub fn form_with_doors<'a, W: Wiring>(
+    shown: &'a Form,
+    admin: &Admin<W>,
+) -> Result<FormWithDoors<'a>, Problem> {
+    let address = |entrance: &str| format!("{}/{entrance}/{}", admin.public_url, shown.id);
+    let inputs = Inputs::of(shown, address("f"));
+    let unrendered = |error: askama::Error| {
+        tracing::error!(
+            error = &error as &dyn std::error::Error,
+            "a snippet could not be rendered"
+        );
+        Problem::unavailable()
+    };
+    Ok(FormWithDoors {
+        form: form(shown),
+        submit_url: address("f"),
+        hosted_url: address("f"),
+        webhook_url: address("hooks"),
+        webhook_secret: admin.webhook_secret(shown).expose_secret().to_owned(),
+        snippet_html: HtmlSnippet { inputs: &inputs }
+            .render()
+            .map_err(unrendered)?,
+        snippet_fetch: FetchSnippet { inputs: &inputs }
+            .render()
+            .map_err(unrendered)?,
+    })
+}
+
+fn form(form: &Form) -> FormView<'_> {
+    FormView {
+        form_id: &form.id,
+        customer_id: &form.customer,
+        name: &form.name,
+        open: form.open,
+        consent_statement: &form.statement().text,
+        statements: form.statements.iter().map(statement).collect(),
+        consent_field: &form.consent_field,
+        list_ids: &form.lists,
+        fields: FieldsView {
+            required: &form.required,
+            mapped: &form.mapped,
+        },
+        constants: &form.constants,
+        allowed_origins: &form.allowed_origins,
+        return_url: form.return_url.as_deref(),
+        return_hosts: &form.return_hosts,
+        created_at: form.created_at,
+    }
+}
+
+fn statement(statement: &Statement) -> StatementView<'_> {
+    StatementView {
+        version: statement.version,
+        text: &statement.text,
+        since: statement.since,
+    }
+}

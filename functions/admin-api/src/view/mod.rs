@@ -1,0 +1,11 @@
+//! What the operator is shown. Types of their own, so that what is stored and what is shown can change apart.
+
+mod customer;
+mod form;
+mod lead;
+mod stack;
+
+pub use customer::{connection, customer, customers, link};
+pub use form::{form_with_doors, forms};
+pub use lead::{lead, leads};
+pub use stack::{app, budget, health};

@@ -1,0 +1,70 @@
+use jiff::Timestamp;
+use leadfeed_shared::app::admin::{AppSettings, Check, Health, Spending};
+use leadfeed_shared::domain::ids::AppId;
+use serde::Serialize;
+
+#[derive(Serialize)]
+pub struct AppView<'a> {
+    app_id: &'a AppId,
+    calls_per_second: u32,
+    calls_per_day: u32,
+}
+
+pub fn app(app: &AppSettings) -> AppView<'_> {
+    AppView {
+        app_id: &app.app,
+        calls_per_second: app.limits.per_second,
+        calls_per_day: app.limits.per_day,
+    }
+}
+
+#[derive(Serialize)]
+pub struct BudgetView<'a> {
+    app_id: &'a AppId,
+    calls_per_second: u32,
+    calls_per_day: u32,
+    calls_today: u32,
+    calls_left_today: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    closed_until: Option<Timestamp>,
+    resets_at: Timestamp,
+}
+
+pub fn budget(spending: &Spending) -> BudgetView<'_> {
+    let left = spending.limits.per_day.saturating_sub(spending.spent);
+    BudgetView {
+        app_id: &spending.app,
+        calls_per_second: spending.limits.per_second,
+        calls_per_day: spending.limits.per_day,
+        calls_today: spending.spent,
+        calls_left_today: spending.closed_until.map_or(left, |_| 0),
+        closed_until: spending.closed_until,
+        resets_at: spending.resets_at,
+    }
+}
+
+#[derive(Serialize)]
+pub struct HealthView<'a> {
+    status: &'static str,
+    checks: Vec<CheckView<'a>>,
+}
+
+#[derive(Serialize)]
+struct CheckView<'a> {
+    name: &'a str,
+    ok: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    detail: Option<&'a str>,
+}
+
+pub fn health(health: &Health) -> HealthView<'_> {
+    let check = |check: &Check| CheckView {
+        name: check.name,
+        ok: check.trouble.is_none(),
+        detail: check.trouble,
+    };
+    HealthView {
+        status: if health.is_good() { "ok" } else { "attention" },
+        checks: health.checks.iter().map(check).collect(),
+    }
+}

@@ -1,0 +1,27 @@
+use admin_api::Api;
+use lambda_http::Error;
+use leadfeed_shared::adapters::{Aws, OsDice, SystemClock, config};
+use leadfeed_shared::app::admin::{Admin, Operators};
+
+/// The API on the function's own tables, queue and secrets.
+pub async fn api(aws: &Aws) -> Result<Api<Aws>, Error> {
+    Ok(Api {
+        operators: Operators::parse(&aws.admin_token().await?)?,
+        admin: Admin {
+            directory: aws.directory()?,
+            ledger: aws.ledger()?,
+            queue: aws.queue()?,
+            vault: aws.vault()?,
+            apps: aws.apps()?,
+            budget: aws.directory()?,
+            events: aws.events()?,
+            clock: SystemClock,
+            dice: OsDice,
+            keys: aws.signing_keys().await?,
+            public_url: config::base_url("LEADFEED_PUBLIC_URL")?
+                .as_str()
+                .trim_end_matches('/')
+                .to_owned(),
+        },
+    })
+}

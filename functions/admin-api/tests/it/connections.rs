@@ -1,0 +1,212 @@
+use jiff::{SignedDuration, Timestamp};
+use leadfeed_shared::domain::connection::{
+    Account, Catalog, Connection, ConnectionStatus, ContactList, ReconnectReason, Terms,
+};
+use leadfeed_shared::domain::ids::AppId;
+use leadfeed_shared::domain::link::{Link, LinkError, LinkKind};
+use leadfeed_shared::domain::token::{StoredTokens, Tokens};
+use leadfeed_shared::ports::{Connections as _, Links as _, Vault as _};
+use serde_json::json;
+
+use crate::stage::{Stage, now};
+
+const LIST: &str = "5e7b1a1c-0000-11ee-8c99-0242ac120002";
+
+#[tokio::test]
+async fn a_connect_link_is_signed_for_seven_days_and_one_use() {
+    let stage = Stage::with_customers().await;
+
+    let answer = stage
+        .post("/v1/customers/engines/connect-links", json!({}))
+        .await;
+
+    assert_eq!(
+        (answer.status, answer.text("expires_at")),
+        (201, "2026-11-30T09:30:00Z".into())
+    );
+    let url = answer.text("url");
+    let token = url.strip_prefix("https://leads.example/connect/").unwrap();
+    let verify = |kind, at| Link::verify(token, kind, &stage.memory.keys(), at);
+    let link = verify(LinkKind::Connect, now()).unwrap();
+    assert_eq!(verify(LinkKind::Manage, now()), Err(LinkError::Forged));
+    let week = now() + SignedDuration::from_hours(7 * 24);
+    assert_eq!(verify(LinkKind::Connect, week), Err(LinkError::Expired));
+    assert_eq!(link.customer.as_str(), "engines");
+    let directory = &stage.memory.directory;
+    assert!(
+        directory
+            .burn(&link.customer, &link.id, now())
+            .await
+            .unwrap()
+    );
+    assert!(
+        !directory
+            .burn(&link.customer, &link.id, now())
+            .await
+            .unwrap()
+    );
+}
+
+#[tokio::test]
+async fn a_manage_link_is_good_for_a_day() {
+    let stage = Stage::with_customers().await;
+
+    let answer = stage
+        .post("/v1/customers/engines/manage-links", json!({}))
+        .await;
+
+    assert_eq!(
+        (answer.status, answer.text("expires_at")),
+        (201, "2026-11-24T09:30:00Z".into())
+    );
+    let url = answer.text("url");
+    let token = url.strip_prefix("https://leads.example/manage/").unwrap();
+    let link = Link::verify(token, LinkKind::Manage, &stage.memory.keys(), now()).unwrap();
+    assert_eq!(link.customer.as_str(), "engines");
+}
+
+#[tokio::test]
+async fn links_are_made_for_customers_that_exist_and_take_no_properties() {
+    let stage = Stage::with_customers().await;
+    for kind in ["connect-links", "manage-links"] {
+        let target = format!("/v1/customers/nobody/{kind}");
+        assert_eq!(stage.post(&target, json!({})).await.status, 404);
+        let target = format!("/v1/customers/engines/{kind}");
+        let answer = stage.post(&target, json!({"days": 90})).await;
+        assert_eq!(
+            (answer.status, answer.faults()),
+            (422, vec![("days", "unknown_property")])
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_connection_shows_account_lists_and_what_is_wrong() {
+    let stage = Stage::with_customers().await;
+    let none = stage.get("/v1/customers/engines/connection").await;
+    connect(&stage, ConnectionStatus::Active).await;
+    let active = stage.get("/v1/customers/engines/connection").await;
+    let (reason, since) = (ReconnectReason::InvalidGrant, now());
+    connect(&stage, ConnectionStatus::NeedsReconnect { reason, since }).await;
+    let dead = stage.get("/v1/customers/engines/connection").await;
+
+    assert_eq!(
+        none.body,
+        json!({"status": "not_connected", "lists": [], "available_lists": [], "custom_fields": []})
+    );
+    assert_eq!(
+        active.body,
+        json!({
+            "status": "active", "account": {"id": "a1", "name": "Engines Inc"}, "app_id": "default",
+            "lists": [{"list_id": LIST, "name": "News"}],
+            "available_lists": [{"list_id": LIST, "name": "News"}], "custom_fields": [],
+            "terms_accepted_at": "2026-11-23T09:30:00Z", "connected_at": "2026-11-23T09:30:00Z",
+        })
+    );
+    assert_eq!(dead.text("status"), "needs_reconnect");
+    assert_eq!(dead.text("reason"), "invalid_grant");
+    assert_eq!(dead.text("since"), "2026-11-23T09:30:00Z");
+}
+
+#[tokio::test]
+async fn disconnecting_forgets_the_tokens_and_can_be_repeated() {
+    let stage = Stage::with_customers().await;
+    let target = "/v1/customers/engines/connection";
+    let never = stage.delete(target).await;
+    connect(&stage, ConnectionStatus::Active).await;
+
+    let (first, second) = (stage.delete(target).await, stage.delete(target).await);
+
+    assert_eq!((never.status, first.status, second.status), (404, 204, 204));
+    assert_eq!(stage.get(target).await.text("status"), "disconnected");
+    let customer = "engines".parse().unwrap();
+    assert!(
+        stage
+            .memory
+            .vault
+            .tokens(&customer)
+            .await
+            .unwrap()
+            .is_none()
+    );
+    assert_eq!(
+        stage.delete("/v1/customers/looms/connection").await.status,
+        404
+    );
+}
+
+#[tokio::test]
+async fn deleting_a_customer_ends_its_connection() {
+    let stage = Stage::with_customers().await;
+    connect(&stage, ConnectionStatus::Active).await;
+
+    stage.delete("/v1/customers/engines").await;
+
+    let customer = "engines".parse().unwrap();
+    assert!(
+        stage
+            .memory
+            .vault
+            .tokens(&customer)
+            .await
+            .unwrap()
+            .is_none()
+    );
+    let connection = stage.memory.directory.connection(&customer).await.unwrap();
+    assert_eq!(connection.unwrap().status, ConnectionStatus::Disconnected);
+}
+
+async fn connect(stage: &Stage, status: ConnectionStatus) {
+    let connection = Connection {
+        customer: "engines".parse().unwrap(),
+        app: AppId::default_app(),
+        stack: "memory".into(),
+        status,
+        account: Account {
+            id: "a1".into(),
+            name: "Engines Inc".into(),
+        },
+        lists: vec![LIST.parse().unwrap()],
+        terms: Some(Terms {
+            accepted_at: now(),
+            ip: None,
+            text: "ours".into(),
+        }),
+        catalog: Catalog {
+            lists: vec![ContactList {
+                id: LIST.parse().unwrap(),
+                name: "News".into(),
+            }],
+            custom_fields: vec![],
+        },
+        generation: 1,
+        token_expires_at: Timestamp::MAX,
+        lease: None,
+        cooldown_until: None,
+        connected_at: now(),
+    };
+    let tokens = Tokens {
+        access: "SENTINEL".into(),
+        refresh: "SENTINEL".into(),
+        expires_at: Timestamp::MAX,
+        scope: String::new(),
+    };
+    let stored = StoredTokens {
+        generation: 1,
+        tokens,
+    };
+    stage
+        .memory
+        .vault
+        .keep(&connection.customer, &stored)
+        .await
+        .unwrap();
+    assert!(
+        stage
+            .memory
+            .directory
+            .put_connection(&connection)
+            .await
+            .unwrap()
+    );
+}

@@ -1,0 +1,168 @@
+use jiff::SignedDuration;
+use serde_json::json;
+
+use crate::stage::Stage;
+
+#[tokio::test]
+async fn putting_a_customer_again_replaces_its_settings_and_keeps_its_birthday() {
+    let stage = Stage::new();
+    let full = json!({
+        "name": "Analytical Engines Ltd", "brand": "Engines", "app_id": "own", "retention_days": 30,
+        "return_url": "https://engines.example/thanks", "return_hosts": ["WWW.engines.example"],
+        "bulk_import": "when_over_budget",
+    });
+
+    let first = stage.put("/v1/customers/engines", full).await;
+    stage.memory.clock.advance(SignedDuration::from_hours(1));
+    let bare = json!({"name": "Engines", "brand": "Engines"});
+    let second = stage.put("/v1/customers/engines", bare.clone()).await;
+    let third = stage.put("/v1/customers/engines", bare).await;
+
+    assert_eq!((first.status, second.status), (201, 200));
+    assert_eq!(first.body["created_at"], "2026-11-23T09:30:00Z");
+    assert_eq!(first.body["return_hosts"], json!(["www.engines.example"]));
+    assert_eq!(first.body["bulk_import"], "when_over_budget");
+    assert_eq!(
+        second.body,
+        json!({
+            "customer_id": "engines", "name": "Engines", "brand": "Engines", "app_id": "default",
+            "return_hosts": [], "bulk_import": "never", "retention_days": 730,
+            "created_at": "2026-11-23T09:30:00Z",
+        })
+    );
+    assert_eq!(third.body, second.body);
+    assert_eq!(stage.get("/v1/customers/engines").await.body, second.body);
+}
+
+#[tokio::test]
+async fn every_property_at_fault_is_named() {
+    let stage = Stage::new();
+    let body = json!({
+        "name": " ", "app_id": "A B", "return_url": "javascript:alert(1)", "return_hosts": ["a", "b/c"],
+        "bulk_import": "always", "retention_days": 0, "colour": "red",
+    });
+
+    let answer = stage.put("/v1/customers/engines", body).await;
+
+    assert_eq!(
+        (answer.status, answer.text("code")),
+        (422, "invalid".into())
+    );
+    assert_eq!(
+        answer.faults(),
+        [
+            ("name", "empty"),
+            ("brand", "required"),
+            ("app_id", "malformed"),
+            ("return_url", "malformed"),
+            ("return_hosts[1]", "malformed"),
+            ("bulk_import", "unknown_value"),
+            ("retention_days", "out_of_range"),
+            ("colour", "unknown_property"),
+        ]
+    );
+    assert_eq!(stage.get("/v1/customers/engines").await.status, 404);
+}
+
+#[tokio::test]
+async fn a_customer_id_is_a_slug() {
+    let stage = Stage::new();
+    let body = json!({"name": "A", "brand": "A"});
+
+    for id in ["Engines", "a.b", "-a", "a%20b", &"a".repeat(64)] {
+        let answer = stage
+            .put(&format!("/v1/customers/{id}"), body.clone())
+            .await;
+        assert_eq!(
+            (answer.status, answer.faults()),
+            (422, vec![("customer_id", "malformed")])
+        );
+        assert_eq!(stage.get(&format!("/v1/customers/{id}")).await.status, 404);
+    }
+}
+
+#[tokio::test]
+async fn customers_are_listed_page_by_page() {
+    let stage = Stage::new();
+    for id in ["a", "b", "c"] {
+        stage
+            .put(
+                &format!("/v1/customers/{id}"),
+                json!({"name": id, "brand": id}),
+            )
+            .await;
+    }
+
+    let first = stage.get("/v1/customers?limit=2").await;
+    let cursor = first.text("next_cursor");
+    let second = stage
+        .get(&format!("/v1/customers?limit=2&cursor={cursor}"))
+        .await;
+
+    let ids = |answer: &crate::stage::Answer| -> Vec<String> {
+        let customers = answer.body["customers"].as_array().unwrap().iter();
+        customers
+            .map(|customer| customer["customer_id"].as_str().unwrap().to_owned())
+            .collect()
+    };
+    assert_eq!(
+        (ids(&first), ids(&second)),
+        (vec!["a".into(), "b".into()], vec!["c".into()])
+    );
+    assert_eq!(second.body.get("next_cursor"), None);
+    for (query, fault) in [
+        ("limit=0", ("limit", "out_of_range")),
+        ("limit=x", ("limit", "out_of_range")),
+        ("cursor=b", ("cursor", "malformed")),
+        ("curser=b", ("curser", "unknown_property")),
+    ] {
+        let answer = stage.get(&format!("/v1/customers?{query}")).await;
+        assert_eq!((answer.status, answer.faults()), (422, vec![fault]));
+    }
+}
+
+#[tokio::test]
+async fn a_brand_changes_only_where_open_forms_name_it() {
+    let stage = Stage::with_customers().await;
+    let form = stage.form().await;
+    let renamed = json!({"name": "Engines", "brand": "Difference Engines"});
+
+    let refused = stage.put("/v1/customers/engines", renamed.clone()).await;
+    stage
+        .patch(&format!("/v1/forms/{form}"), json!({"open": false}))
+        .await;
+    let taken = stage.put("/v1/customers/engines", renamed).await;
+    let reopened = stage
+        .patch(&format!("/v1/forms/{form}"), json!({"open": true}))
+        .await;
+    let statement = "Difference Engines may mail me.";
+    let change = json!({"open": true, "consent_statement": statement});
+    let restated = stage.patch(&format!("/v1/forms/{form}"), change).await;
+
+    assert_eq!(refused.faults(), [("brand", "brand_not_named")]);
+    assert_eq!(taken.status, 200);
+    assert_eq!(
+        reopened.faults(),
+        [("consent_statement", "brand_not_named")]
+    );
+    assert_eq!(restated.status, 200);
+}
+
+#[tokio::test]
+async fn a_deleted_customer_is_gone_with_its_forms() {
+    let stage = Stage::with_customers().await;
+    let form = stage.form().await;
+
+    let deleted = stage.delete("/v1/customers/engines").await;
+
+    assert_eq!(deleted.status, 204);
+    assert_eq!(stage.delete("/v1/customers/engines").await.status, 404);
+    for gone in [
+        "/v1/customers/engines",
+        "/v1/customers/engines/forms",
+        &format!("/v1/forms/{form}"),
+    ] {
+        assert_eq!(stage.get(gone).await.status, 404, "{gone}");
+    }
+    assert_eq!(stage.get("/v1/customers/looms").await.status, 200);
+}

@@ -1,0 +1,56 @@
+//! The events in `events/`, which `sam local invoke` takes too.
+
+use serde_json::{Value, json};
+
+use crate::stage::Stage;
+
+macro_rules! sample {
+    ($name:literal) => {
+        ($name, include_str!(concat!("../../../../events/", $name)))
+    };
+}
+
+/// Each sample with the status it gets, in an order in which each can be answered.
+const SAMPLES: [((&str, &str), u16); 5] = [
+    (sample!("admin-put-customer.json"), 201),
+    (sample!("admin-create-form.json"), 201),
+    (sample!("admin-make-connect-link.json"), 201),
+    (sample!("admin-list-leads.json"), 200),
+    (sample!("admin-get-health.json"), 200),
+];
+
+#[tokio::test]
+async fn every_sample_is_answered_as_it_should_be() {
+    let stage = Stage::new();
+    for ((name, event), status) in SAMPLES {
+        let event: Value = serde_json::from_str(event).unwrap();
+        assert_eq!(stage.send(event).await.status, status, "{name}");
+    }
+}
+
+#[test]
+fn no_sample_is_forgotten() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../events");
+    let names = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name());
+    let mut names: Vec<_> = names
+        .map(|name| name.into_string().unwrap())
+        .filter(|name| name.starts_with("admin-"))
+        .collect();
+    let mut known = SAMPLES.map(|((name, _), _)| name.to_owned());
+    names.sort();
+    known.sort();
+
+    assert_eq!(names, known);
+}
+
+#[tokio::test]
+async fn a_body_in_base64_is_read_as_well() {
+    let stage = Stage::new();
+    let mut event: Value = serde_json::from_str(SAMPLES[0].0.1).unwrap();
+    event["body"] = json!("eyJuYW1lIjoiQSIsImJyYW5kIjoiQSJ9");
+    event["isBase64Encoded"] = json!(true);
+
+    assert_eq!(stage.send(event).await.status, 201);
+}

@@ -1,0 +1,241 @@
+use serde_json::json;
+
+use crate::stage::Stage;
+
+const FORMS: &str = "/v1/customers/engines/forms";
+const STATEMENT: &str = "Analytical Engines may mail me.";
+
+#[tokio::test]
+async fn a_form_comes_with_its_ways_in() {
+    let stage = Stage::with_customers().await;
+
+    let answer = stage
+        .post(
+            FORMS,
+            json!({"name": "News", "consent_statement": STATEMENT}),
+        )
+        .await;
+
+    let id = answer.text("form_id");
+    assert_eq!(answer.status, 201);
+    assert_eq!(
+        answer.text("submit_url"),
+        format!("https://leads.example/f/{id}")
+    );
+    assert_eq!(
+        answer.text("hosted_url"),
+        format!("https://leads.example/f/{id}")
+    );
+    assert_eq!(
+        answer.text("webhook_url"),
+        format!("https://leads.example/hooks/{id}")
+    );
+    assert!(answer.text("webhook_secret").starts_with("whsec_"));
+    assert_eq!(
+        answer.body["statements"],
+        json!([{"version": 1, "text": STATEMENT, "since": "2026-11-23T09:30:00Z"}])
+    );
+    assert_eq!(
+        stage.get(&format!("/v1/forms/{id}")).await.body,
+        answer.body
+    );
+    let listed = stage.get(FORMS).await;
+    assert_eq!(listed.body["forms"][0]["form_id"], id);
+    assert_eq!(listed.body["forms"][0].get("webhook_secret"), None);
+}
+
+#[tokio::test]
+async fn a_form_takes_over_its_customers_return_page() {
+    let stage = Stage::new();
+    let customer = json!({
+        "name": "A", "brand": "A", "return_url": "https://a.example/ok", "return_hosts": ["b.example"],
+    });
+    stage.put("/v1/customers/a", customer).await;
+    let form = json!({"name": "News", "consent_statement": "A may mail me."});
+
+    let made = stage.post("/v1/customers/a/forms", form).await;
+    let target = format!("/v1/forms/{}", made.text("form_id"));
+    let own = stage
+        .patch(&target, json!({"return_url": "https://c.example/"}))
+        .await;
+    let back = stage.patch(&target, json!({"return_url": null})).await;
+
+    assert_eq!(made.text("return_url"), "https://a.example/ok");
+    assert_eq!(made.body["return_hosts"], json!(["b.example"]));
+    assert_eq!(own.text("return_url"), "https://c.example/");
+    assert_eq!(back.text("return_url"), "https://a.example/ok");
+}
+
+#[tokio::test]
+async fn every_property_at_fault_is_named() {
+    let stage = Stage::with_customers().await;
+    let body = json!({
+        "consent_statement": "I agree.", "list_ids": ["x"], "open": "yes",
+        "fields": {"required": ["surname"]}, "constants": {"consent": "yes"},
+        "allowed_origins": ["*"], "consent_field": "email", "honey": 1,
+    });
+
+    let answer = stage.post(FORMS, body).await;
+
+    assert_eq!(
+        answer.faults(),
+        [
+            ("name", "required"),
+            ("consent_statement", "brand_not_named"),
+            ("list_ids[0]", "malformed"),
+            ("fields.required[0]", "unknown_field"),
+            ("constants.consent", "unknown_field"),
+            ("allowed_origins[0]", "malformed"),
+            ("consent_field", "not_permitted"),
+            ("open", "wrong_type"),
+            ("honey", "unknown_property"),
+        ]
+    );
+    assert_eq!(stage.get(FORMS).await.body, json!({"forms": []}));
+    let nobodys = stage.post("/v1/customers/nobody/forms", json!({})).await;
+    assert_eq!(nobodys.status, 404);
+}
+
+#[tokio::test]
+async fn the_opt_in_box_cannot_be_mapped_away() {
+    let stage = Stage::with_customers().await;
+    let body = json!({
+        "name": "News", "consent_statement": STATEMENT, "consent_field": "agree",
+        "fields": {"mapped": {"agree": "job_title"}},
+    });
+
+    assert_eq!(
+        stage.post(FORMS, body).await.faults(),
+        [("fields.mapped", "not_permitted")]
+    );
+}
+
+#[tokio::test]
+async fn another_statement_is_another_version_and_the_same_one_is_not() {
+    let stage = Stage::with_customers().await;
+    let target = format!("/v1/forms/{}", stage.form().await);
+
+    stage
+        .patch(&target, json!({"consent_statement": STATEMENT}))
+        .await;
+    let next = "Analytical Engines may mail me weekly.";
+    let changed = stage
+        .patch(
+            &target,
+            json!({"consent_statement": next, "name": "Weekly"}),
+        )
+        .await;
+    let nameless = stage
+        .patch(
+            &target,
+            json!({"consent_statement": "I agree.", "name": null}),
+        )
+        .await;
+
+    let versions = changed.body["statements"].as_array().unwrap();
+    assert_eq!(versions.len(), 2);
+    assert_eq!(
+        (&versions[1]["version"], &versions[1]["text"]),
+        (&json!(2), &json!(next))
+    );
+    assert_eq!(
+        (changed.text("consent_statement"), changed.text("name")),
+        (next.into(), "Weekly".into())
+    );
+    assert_eq!(
+        nameless.faults(),
+        [
+            ("name", "required"),
+            ("consent_statement", "brand_not_named")
+        ]
+    );
+    assert_eq!(stage.get(&target).await.body, changed.body);
+}
+
+#[tokio::test]
+async fn a_change_leaves_the_rest_as_it_is() {
+    let stage = Stage::with_customers().await;
+    let body = json!({
+        "name": "News", "consent_statement": STATEMENT, "allowed_origins": ["https://a.example"],
+        "list_ids": ["5e7b1a1c-0000-11ee-8c99-0242ac120002"], "constants": {"company_name": "Fair"},
+        "fields": {"required": ["city"], "mapped": {"town": "city"}},
+    });
+    let mut expected = stage.post(FORMS, body).await.body;
+    let target = format!("/v1/forms/{}", expected["form_id"].as_str().unwrap());
+
+    let changed = stage
+        .patch(&target, json!({"open": false, "constants": null}))
+        .await;
+
+    expected["open"] = json!(false);
+    expected["constants"] = json!({});
+    assert_eq!(changed.body, expected);
+}
+
+#[tokio::test]
+async fn a_rotated_webhook_has_another_secret_that_stays() {
+    let stage = Stage::with_customers().await;
+    let target = format!("/v1/forms/{}", stage.form().await);
+    let before = stage.get(&target).await;
+
+    let rotated = stage
+        .post(&format!("{target}/webhook-rotations"), json!({}))
+        .await;
+
+    assert_eq!(rotated.status, 200);
+    assert_ne!(
+        rotated.text("webhook_secret"),
+        before.text("webhook_secret")
+    );
+    assert_eq!(stage.get(&target).await.body, rotated.body);
+}
+
+#[tokio::test]
+async fn a_deleted_form_is_gone() {
+    let stage = Stage::with_customers().await;
+    let target = format!("/v1/forms/{}", stage.form().await);
+
+    assert_eq!(stage.delete(&target).await.status, 204);
+    assert_eq!(stage.delete(&target).await.status, 404);
+    assert_eq!(stage.get(&target).await.status, 404);
+    assert_eq!(stage.patch(&target, json!({})).await.status, 404);
+    assert_eq!(
+        stage
+            .post(&format!("{target}/webhook-rotations"), json!({}))
+            .await
+            .status,
+        404
+    );
+    assert_eq!(stage.get(FORMS).await.body, json!({"forms": []}));
+}
+
+#[tokio::test]
+async fn snippets_ask_openly_and_escape_whatever_they_hold() {
+    let stage = Stage::with_customers().await;
+    let statement = r#"<b>"Analytical Engines"</b> & {{friends}} may mail me."#;
+    let body = json!({
+        "name": "News", "consent_statement": statement, "consent_field": "agree",
+        "fields": {"required": ["custom_fields[Engine <3]", "city"], "mapped": {"\"town": "city"}},
+    });
+
+    let form = stage.post(FORMS, body).await;
+
+    for snippet in [form.text("snippet_html"), form.text("snippet_fetch")] {
+        assert!(snippet.contains(&format!(
+            "action=\"{}\" method=\"post\"",
+            form.text("submit_url")
+        )));
+        assert!(
+            snippet.contains(r#"<input type="email" name="email" autocomplete="email" required>"#)
+        );
+        assert!(snippet.contains(r#"<input type="checkbox" name="agree" value="yes" required>"#));
+        assert!(
+            snippet.contains(r#"name="custom_fields[Engine &#60;3]""#),
+            "{snippet}"
+        );
+        assert!(snippet.contains(r#"name="&#34;town" autocomplete="address-level2" required>"#));
+        assert!(snippet.contains("&#60;b&#62;&#34;Analytical Engines&#34;&#60;/b&#62; &#38; {{friends}} may mail me.</label>"));
+        assert!(!snippet.contains("checked"));
+        assert!(!snippet.contains("<b>"));
+    }
+}

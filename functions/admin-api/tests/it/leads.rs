@@ -1,0 +1,231 @@
+use jiff::SignedDuration;
+use leadfeed_shared::domain::consent::Origin;
+use leadfeed_shared::domain::ids::LeadId;
+use leadfeed_shared::domain::lead::{
+    DeliveryAction, LeadState, Permission, RefusalReason, WaitReason,
+};
+use leadfeed_shared::domain::submission::Submission;
+use leadfeed_shared::ports::{Ledger as _, Settlement};
+use serde_json::json;
+
+use crate::stage::{Answer, Stage, now};
+
+const LEADS: &str = "/v1/customers/engines/leads";
+
+#[tokio::test]
+async fn a_lead_shows_what_became_of_it() {
+    let stage = Stage::with_customers().await;
+    let form = stage.form().await;
+    let lead = accept(&stage, &form, "ada@example.com").await;
+    let delivered = LeadState::Delivered {
+        contact: Some("5e7b1a1c-0000-11ee-8c99-0242ac120002".parse().unwrap()),
+        action: DeliveryAction::Created,
+        permission: Permission::Explicit,
+        notes: vec![],
+    };
+    settle(&stage, &lead, delivered).await;
+
+    let answer = stage.get(&format!("/v1/leads/{lead}")).await;
+
+    assert_eq!(answer.status, 200);
+    assert_eq!(
+        answer.body,
+        json!({
+            "lead_id": lead, "customer_id": "engines", "form_id": form, "status": "delivered",
+            "contact_id": "5e7b1a1c-0000-11ee-8c99-0242ac120002", "action": "created", "permission": "explicit",
+            "received_at": "2026-11-23T09:30:00Z", "attempts": 1,
+            "contact": {
+                "email": "ada@example.com", "first_name": "Ada", "last_name": "", "job_title": "",
+                "company_name": "", "phone_number": "", "street_address": {}, "custom_fields": {},
+            },
+            "consent": {
+                "statement": "Analytical Engines may mail me.", "version": 1,
+                "given_at": "2026-11-23T09:30:00Z", "ip": "192.0.2.7", "certificates": {},
+            },
+            "notes": [],
+            "timeline": [
+                {"at": "2026-11-23T09:30:00Z", "status": "queued"},
+                {
+                    "at": "2026-11-23T09:30:00Z", "status": "delivered", "action": "created", "permission": "explicit",
+                    "contact_id": "5e7b1a1c-0000-11ee-8c99-0242ac120002",
+                },
+            ],
+        })
+    );
+}
+
+#[tokio::test]
+async fn a_lead_says_why_it_waits_or_was_refused_and_never_who_holds_it() {
+    let stage = Stage::with_customers().await;
+    let form = stage.form().await;
+    let waiting = accept(&stage, &form, "waits@example.com").await;
+    settle(
+        &stage,
+        &waiting,
+        LeadState::Waiting {
+            why: WaitReason::Quota,
+        },
+    )
+    .await;
+    let refused = accept(&stage, &form, "refused@example.com").await;
+    let (why, detail) = (RefusalReason::CcRefused, Some("not today".into()));
+    settle(&stage, &refused, LeadState::Refused { why, detail }).await;
+    let held = accept(&stage, &form, "held@example.com").await;
+    claim(&stage, &held).await;
+
+    let get = async |lead: &LeadId| stage.get(&format!("/v1/leads/{lead}")).await;
+    let (waiting, refused, held) = (get(&waiting).await, get(&refused).await, get(&held).await);
+
+    assert_eq!(
+        (waiting.text("status"), waiting.text("why")),
+        ("waiting".into(), "quota".into())
+    );
+    assert_eq!(waiting.text("next_attempt_at"), "2026-11-24T00:00:00Z");
+    assert_eq!(
+        (refused.text("why"), refused.text("detail")),
+        ("cc_refused".into(), "not today".into())
+    );
+    assert_eq!(held.text("status"), "sending");
+    assert!(!held.body.to_string().contains("SENTINEL"));
+}
+
+#[tokio::test]
+async fn leads_are_listed_newest_first_by_state_and_time() {
+    let stage = Stage::with_customers().await;
+    let form = stage.form().await;
+    let mut made = Vec::new();
+    for i in 0..4 {
+        made.push(
+            accept(&stage, &form, &format!("p{i}@example.com"))
+                .await
+                .to_string(),
+        );
+        stage.memory.clock.advance(SignedDuration::from_mins(1));
+    }
+    made.reverse();
+
+    let all = stage.get(LEADS).await;
+    let late = stage
+        .get(&format!("{LEADS}?since=2026-11-23T09:32:00Z&status=queued"))
+        .await;
+    let none = stage.get(&format!("{LEADS}?status=delivered")).await;
+    let first = stage.get(&format!("{LEADS}?limit=3")).await;
+    let cursor = first.text("next_cursor");
+    let rest = stage.get(&format!("{LEADS}?limit=3&cursor={cursor}")).await;
+
+    assert_eq!(ids(&all), made);
+    assert_eq!(ids(&late), made[..2]);
+    assert_eq!(ids(&none), [""; 0]);
+    assert_eq!(
+        (ids(&first), ids(&rest)),
+        (made[..3].to_vec(), made[3..].to_vec())
+    );
+    for (query, fault) in [
+        ("status=lost", ("status", "unknown_value")),
+        ("since=yesterday", ("since", "malformed")),
+        ("cursor=x", ("cursor", "malformed")),
+    ] {
+        let answer = stage.get(&format!("{LEADS}?{query}")).await;
+        assert_eq!((answer.status, answer.faults()), (422, vec![fault]));
+    }
+}
+
+#[tokio::test]
+async fn what_is_one_customers_is_not_found_by_way_of_another() {
+    let stage = Stage::with_customers().await;
+    let form = stage.form().await;
+    for email in ["a@example.com", "b@example.com"] {
+        accept(&stage, &form, email).await;
+        stage.memory.clock.advance(SignedDuration::from_mins(1));
+    }
+    let cursor = stage
+        .get(&format!("{LEADS}?limit=1"))
+        .await
+        .text("next_cursor");
+
+    let leads = stage.get("/v1/customers/looms/leads").await;
+    let forms = stage.get("/v1/customers/looms/forms").await;
+    let by_cursor = stage
+        .get(&format!("/v1/customers/looms/leads?cursor={cursor}"))
+        .await;
+    let as_customers = stage.get(&format!("/v1/customers?cursor={cursor}")).await;
+    let as_lead = stage.get(&format!("/v1/leads/{form}")).await;
+    let nobodys = stage.get("/v1/customers/nobody/leads").await;
+
+    assert_eq!(leads.body, json!({"leads": []}));
+    assert_eq!(forms.body, json!({"forms": []}));
+    assert_eq!(by_cursor.faults(), [("cursor", "malformed")]);
+    assert_eq!(as_customers.faults(), [("cursor", "malformed")]);
+    assert_eq!((as_lead.status, nobodys.status), (404, 404));
+}
+
+#[tokio::test]
+async fn leads_of_a_deleted_customer_are_handed_to_the_drain_to_be_refused() {
+    let stage = Stage::with_customers().await;
+    let form = stage.form().await;
+    let lead = accept(&stage, &form, "ada@example.com").await;
+    settle(
+        &stage,
+        &lead,
+        LeadState::Waiting {
+            why: WaitReason::NotConnected,
+        },
+    )
+    .await;
+
+    stage.delete("/v1/customers/engines").await;
+
+    let answer = stage.get(&format!("/v1/leads/{lead}")).await;
+    assert_eq!(
+        (answer.status, answer.text("status")),
+        (200, "queued".into())
+    );
+}
+
+fn ids(answer: &Answer) -> Vec<String> {
+    let leads = answer.body["leads"].as_array().unwrap().iter();
+    leads
+        .map(|lead| lead["lead_id"].as_str().unwrap().to_owned())
+        .collect()
+}
+
+async fn accept(stage: &Stage, form: &str, email: &str) -> LeadId {
+    let intake = stage.memory.intake();
+    let form = intake.open_form(form).await.unwrap();
+    let fields = [("email", email), ("first_name", "Ada"), ("consent", "yes")];
+    let fields = Submission::from_pairs(fields).unwrap();
+    let origin = Origin {
+        ip: Some("192.0.2.7".into()),
+        ..Origin::default()
+    };
+    intake.accept(&form, fields, &origin).await.unwrap().lead
+}
+
+async fn claim(stage: &Stage, lead: &LeadId) {
+    let (customer, until) = (
+        "engines".parse().unwrap(),
+        now() + SignedDuration::from_mins(1),
+    );
+    let ledger = &stage.memory.ledger;
+    ledger
+        .claim(&customer, lead, "SENTINEL", until, now())
+        .await
+        .unwrap();
+}
+
+async fn settle(stage: &Stage, lead: &LeadId, state: LeadState) {
+    claim(stage, lead).await;
+    let settlement = Settlement {
+        state,
+        due_at: Some("2026-11-24T00:00:00Z".parse().unwrap()),
+        at: now(),
+        expires_at: None,
+    };
+    let customer = "engines".parse().unwrap();
+    let settled = stage
+        .memory
+        .ledger
+        .settle(&customer, lead, "SENTINEL", &settlement)
+        .await;
+    assert!(settled.unwrap());
+}

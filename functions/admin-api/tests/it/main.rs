@@ -1,0 +1,14 @@
+//! The operator's API from event to answer, on ports in memory.
+
+#![expect(clippy::unwrap_used, reason = "a step that fails is a test that fails")]
+
+mod connections;
+mod customers;
+mod document;
+mod events;
+mod forms;
+mod leads;
+mod openapi;
+mod refusals;
+mod stack;
+mod stage;

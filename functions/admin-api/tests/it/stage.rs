@@ -1,0 +1,135 @@
+//! A stack in memory and a way to ask it. Every answer is held against `docs/openapi.yaml` in passing.
+
+use admin_api::{Api, handle};
+use jiff::Timestamp;
+use lambda_http::http::HeaderMap;
+use lambda_http::request::from_str;
+use lambda_http::{Body, Request, Response};
+use leadfeed_shared::app::admin::Operators;
+use leadfeed_shared::fakes::Memory;
+use serde_json::{Value, json};
+
+use crate::document::Document;
+
+pub const TOKEN: &str = "test-admin-token";
+
+pub struct Stage {
+    pub memory: Memory,
+    pub api: Api<Memory>,
+}
+
+pub struct Answer {
+    pub status: u16,
+    pub headers: HeaderMap,
+    pub body: Value,
+}
+
+pub fn now() -> Timestamp {
+    "2026-11-23T09:30:00Z".parse().unwrap()
+}
+
+impl Stage {
+    pub fn new() -> Self {
+        let memory = Memory::new(now());
+        let operators = Operators::parse(&format!("{TOKEN}\nnext-token").into()).unwrap();
+        let admin = memory.admin();
+        Self {
+            memory,
+            api: Api { operators, admin },
+        }
+    }
+
+    /// With the customers `engines` and `looms`.
+    pub async fn with_customers() -> Self {
+        let stage = Self::new();
+        for (id, brand) in [("engines", "Analytical Engines"), ("looms", "Looms")] {
+            let settings = json!({"name": brand, "brand": brand});
+            let answer = stage.put(&format!("/v1/customers/{id}"), settings).await;
+            assert_eq!(answer.status, 201);
+        }
+        stage
+    }
+
+    pub async fn get(&self, target: &str) -> Answer {
+        self.send(event("GET", target, None)).await
+    }
+
+    pub async fn delete(&self, target: &str) -> Answer {
+        self.send(event("DELETE", target, None)).await
+    }
+
+    pub async fn put(&self, target: &str, body: Value) -> Answer {
+        self.send(event("PUT", target, Some(&body))).await
+    }
+
+    pub async fn post(&self, target: &str, body: Value) -> Answer {
+        self.send(event("POST", target, Some(&body))).await
+    }
+
+    pub async fn patch(&self, target: &str, body: Value) -> Answer {
+        self.send(event("PATCH", target, Some(&body))).await
+    }
+
+    /// Makes a form of `engines` and gives its id.
+    pub async fn form(&self) -> String {
+        let statement = "Analytical Engines may mail me.";
+        let body = json!({"name": "Newsletter", "consent_statement": statement});
+        let answer = self.post("/v1/customers/engines/forms", body).await;
+        assert_eq!(answer.status, 201, "{}", answer.body);
+        answer.text("form_id")
+    }
+
+    pub async fn send(&self, event: Value) -> Answer {
+        let request = from_str(&event.to_string()).unwrap();
+        let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+        let answer = Answer::of(self.ask(request).await);
+        Document::read().check(&method, &path, &answer);
+        answer
+    }
+
+    async fn ask(&self, request: Request) -> Response<Body> {
+        handle(&self.api, request).await
+    }
+}
+
+impl Answer {
+    fn of(response: Response<Body>) -> Self {
+        let body = match response.body() {
+            Body::Text(text) => serde_json::from_str(text).unwrap(),
+            _ => Value::Null,
+        };
+        Self {
+            status: response.status().as_u16(),
+            headers: response.headers().clone(),
+            body,
+        }
+    }
+
+    pub fn text(&self, property: &str) -> String {
+        self.body[property].as_str().unwrap_or_default().to_owned()
+    }
+
+    /// Fields at fault with their codes.
+    pub fn faults(&self) -> Vec<(&str, &str)> {
+        let errors = self.body["errors"].as_array().into_iter().flatten();
+        errors
+            .filter_map(|error| Some((error["field"].as_str()?, error["code"].as_str()?)))
+            .collect()
+    }
+}
+
+/// An event of the gateway, as `events/admin-get-health.json` with another request in it.
+pub fn event(method: &str, target: &str, body: Option<&Value>) -> Value {
+    let mut event: Value =
+        serde_json::from_str(include_str!("../../../../events/admin-get-health.json")).unwrap();
+    let (path, query) = target.split_once('?').unwrap_or((target, ""));
+    event["rawPath"] = path.into();
+    event["rawQueryString"] = query.into();
+    event["requestContext"]["http"]["path"] = path.into();
+    event["requestContext"]["http"]["method"] = method.into();
+    if let Some(body) = body {
+        event["headers"]["content-type"] = "application/json".into();
+        event["body"] = body.to_string().into();
+    }
+    event
+}
