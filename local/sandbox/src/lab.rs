@@ -19,6 +19,8 @@ pub struct Lab {
     pub world: World,
     pub dice: Dice,
     pub settings: Settings,
+    /// What a reset returns to.
+    pub initial_settings: Settings,
     pub journal: Journal,
     pub faults: Faults,
 }

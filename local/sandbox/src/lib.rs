@@ -82,6 +82,7 @@ impl Sandbox {
         let lab = Lab {
             world,
             dice,
+            initial_settings: config.settings.clone(),
             settings: config.settings,
             journal: journal::Journal::default(),
             faults: faults::Faults::default(),

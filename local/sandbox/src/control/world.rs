@@ -8,7 +8,6 @@ use serde_json::{Value, json};
 
 use super::{Answer, Body, Refused, not_found};
 use crate::lab::Shared;
-use crate::settings::Settings;
 use crate::world::{App, RefreshAnswer, Seat, TokenKind, World};
 
 fn view(app: &App, now: jiff::Timestamp) -> Value {
@@ -40,7 +39,7 @@ pub async fn reset(State(shared): State<Shared>) -> StatusCode {
         };
         lab.world.apps.insert(fresh.client_id.clone(), fresh);
     }
-    lab.settings = Settings::default();
+    lab.settings = lab.initial_settings.clone();
     lab.faults.clear();
     lab.journal.clear();
     StatusCode::NO_CONTENT

@@ -5,5 +5,6 @@
 mod control;
 mod faults;
 mod lab;
+mod load;
 mod pages;
 mod program;
