@@ -1,0 +1,118 @@
+use leadfeed_shared::adapters::ConstantContact;
+use leadfeed_shared::domain::crm::CrmError;
+use leadfeed_shared::ports::Accounts;
+use serde_json::json;
+
+use crate::bench::{Bench, http};
+use crate::wire::{Wire, answer};
+
+#[tokio::test]
+async fn an_account_tells_its_name_and_the_users_privileges() {
+    let bench = Bench::start().await;
+
+    let summary = bench.api.summary(&bench.token).await.unwrap();
+
+    let id = bench.account(|account| account.encoded_id.clone());
+    assert_eq!(summary.account.id, id);
+    assert_eq!(summary.account.name, "Harbor Bakery");
+    assert!(
+        summary
+            .privileges
+            .iter()
+            .any(|name| name == "contacts:write")
+    );
+}
+
+#[tokio::test]
+async fn a_catalog_holds_the_lists_and_the_fields_that_take_text() {
+    let bench = Bench::start().await;
+
+    let catalog = bench.api.catalog(&bench.token).await.unwrap();
+
+    let (lists, fields) = bench.account(|account| {
+        let text = account
+            .fields
+            .iter()
+            .filter(|field| !field.kind.has_choices());
+        (account.lists.len(), text.count())
+    });
+    assert!(lists >= 4 && fields >= 1);
+    assert_eq!(
+        (catalog.lists.len(), catalog.custom_fields.len()),
+        (lists, fields)
+    );
+    assert!(catalog.lists.iter().any(|list| list.name == "Newsletter"));
+}
+
+#[tokio::test]
+async fn a_list_is_made_once() {
+    let bench = Bench::start().await;
+
+    let made = bench
+        .api
+        .create_list(&bench.token, "Web leads")
+        .await
+        .unwrap();
+    let again = bench.api.create_list(&bench.token, "Web leads").await;
+
+    let catalog = bench.api.catalog(&bench.token).await.unwrap();
+    assert!(catalog.lists.contains(&made));
+    assert!(matches!(again, Err(CrmError::Conflict(_))));
+}
+
+fn page(list: u8, next: serde_json::Value) -> String {
+    let list =
+        json!({ "list_id": format!("00000000-0000-4000-8000-0000000000{list:02}"), "name": "L" });
+    json!({ "lists": [list], "_links": { "next": next } }).to_string()
+}
+
+#[tokio::test]
+async fn every_page_is_read_by_the_path_that_the_one_before_names() {
+    let fields = json!({ "custom_fields": [] }).to_string();
+    let wire = Wire::answering(vec![
+        answer(
+            200,
+            &page(1, json!({ "href": "/v3/contact_lists?cursor=a%2Bb" })),
+        ),
+        answer(200, &page(2, json!(null))),
+        answer(200, &fields),
+    ])
+    .await;
+    let api = ConstantContact::new(http(), wire.url("/v3"));
+
+    let catalog = api.catalog(&"token".into()).await.unwrap();
+
+    assert_eq!(catalog.lists.len(), 2);
+    let paths: Vec<_> = wire
+        .requests()
+        .iter()
+        .map(|r| r.lines().next().unwrap().to_owned())
+        .collect();
+    assert_eq!(
+        paths,
+        [
+            "GET /v3/contact_lists?limit=500 HTTP/1.1",
+            "GET /v3/contact_lists?cursor=a%2Bb HTTP/1.1",
+            "GET /v3/contact_custom_fields?limit=100 HTTP/1.1",
+        ]
+    );
+}
+
+#[tokio::test]
+async fn no_page_leads_to_another_origin_or_in_circles() {
+    let other = Wire::answering(vec![]).await;
+    let away = json!({ "href": other.url("/v3/contact_lists").as_str() });
+    let circle = answer(
+        200,
+        &page(1, json!({ "href": "/v3/contact_lists?cursor=a" })),
+    );
+    for answers in [vec![answer(200, &page(1, away))], vec![circle; 60]] {
+        let wire = Wire::answering(answers).await;
+        let api = ConstantContact::new(http(), wire.url("/v3"));
+
+        let refused = api.catalog(&"token".into()).await;
+
+        assert_eq!(refused, Err(CrmError::Unavailable));
+    }
+    assert!(other.requests().is_empty());
+}

@@ -1,0 +1,191 @@
+//! A sandbox with one application, and the adapters that call it.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use cc_sandbox::faults::{Action, Fault, Match};
+use cc_sandbox::settings::Settings;
+use cc_sandbox::world::{Account, App};
+use cc_sandbox::{Config, RunningSandbox, Sandbox};
+use leadfeed_shared::adapters::{ConstantContact, Deadlines, Http};
+use leadfeed_shared::domain::contact::{Contact, StreetAddress};
+use leadfeed_shared::domain::email::EmailAddress;
+use leadfeed_shared::domain::ids::RemoteId;
+use leadfeed_shared::ports::SignUp;
+use secrecy::SecretString;
+use serde_json::{Value, json};
+use url::Url;
+
+pub const CALLBACK: &str = "https://feed.example/oauth/callback";
+
+pub struct Bench {
+    pub sandbox: RunningSandbox,
+    pub api: ConstantContact,
+    /// Of the first account's owner.
+    pub token: SecretString,
+}
+
+impl Bench {
+    /// A sandbox without limits, and a token for the owner of its first account.
+    pub async fn start() -> Self {
+        let settings = Settings {
+            limits: false,
+            contact_write_ms: 0,
+            ..Settings::default()
+        };
+        let sandbox = Sandbox::start(Config {
+            apps: vec![App::new("client", "secret", vec![CALLBACK.into()])],
+            settings,
+            ..Config::default()
+        })
+        .await
+        .unwrap();
+        let owner = sandbox.with(|lab| lab.world.accounts[0].users[0].login.clone());
+        let token = mint(&sandbox, &owner).await;
+        let api = ConstantContact::new(http(), url(&sandbox, "/v3"));
+        Self {
+            sandbox,
+            api,
+            token,
+        }
+    }
+
+    /// Looks at the first account.
+    pub fn account<R>(&self, look: impl FnOnce(&mut Account) -> R) -> R {
+        self.sandbox.with(|lab| look(&mut lab.world.accounts[0]))
+    }
+
+    /// The first list of the account.
+    pub fn list(&self) -> RemoteId {
+        self.account(|account| account.lists[0].id.to_string())
+            .parse()
+            .unwrap()
+    }
+
+    /// A contact of the account as the API shows it.
+    pub async fn shown(&self, email: &str) -> Value {
+        let mut address = url(&self.sandbox, "/v3/contacts");
+        let everything =
+            "custom_fields,list_memberships,phone_numbers,street_addresses,taggings,notes";
+        address
+            .query_pairs_mut()
+            .append_pair("email", email)
+            .append_pair("status", "all")
+            .append_pair("include", everything);
+        let page: Value = self.ask(reqwest::Method::GET, address, Value::Null).await;
+        page["contacts"][0].clone()
+    }
+
+    /// Calls the API beside the adapter.
+    pub async fn ask(&self, method: reqwest::Method, url: Url, body: Value) -> Value {
+        use secrecy::ExposeSecret as _;
+        let request = reqwest::Client::new()
+            .request(method, url)
+            .bearer_auth(self.token.expose_secret());
+        let request = if body.is_null() {
+            request
+        } else {
+            request.json(&body)
+        };
+        let answer = request.send().await.unwrap();
+        assert!(
+            answer.status().is_success(),
+            "{}",
+            answer.text().await.unwrap()
+        );
+        answer.json().await.unwrap()
+    }
+
+    /// The next call of a route meets this.
+    pub fn strike(&self, route: &str, after_effect: bool, action: Action) {
+        let fault = Fault {
+            on: Match {
+                route: Some(route.into()),
+                ..Match::default()
+            },
+            skip: 0,
+            times: Some(1),
+            after_effect,
+            action,
+        };
+        self.sandbox.with(|lab| lab.faults.add(fault));
+    }
+
+    /// The calls so far, as `METHOD route`.
+    pub fn calls(&self) -> Vec<String> {
+        self.sandbox.with(|lab| {
+            let entries = lab.journal.entries().iter();
+            entries
+                .map(|e| format!("{} {}", e.method, e.route))
+                .collect()
+        })
+    }
+}
+
+/// A client that gives up soon.
+pub fn http() -> Http {
+    Http::new(Deadlines {
+        connect: Duration::from_millis(500),
+        total: Duration::from_millis(1_500),
+    })
+    .unwrap()
+}
+
+pub fn url(sandbox: &RunningSandbox, path: &str) -> Url {
+    format!("{}{path}", sandbox.url()).parse().unwrap()
+}
+
+async fn mint(sandbox: &RunningSandbox, user: &str) -> SecretString {
+    let minted = reqwest::Client::new()
+        .post(url(sandbox, "/_sandbox/tokens"))
+        .json(&json!({ "client_id": "client", "user": user }))
+        .send()
+        .await
+        .unwrap();
+    let minted: Value = minted.json().await.unwrap();
+    minted["access_token"].as_str().unwrap().into()
+}
+
+pub fn email(text: &str) -> EmailAddress {
+    text.parse().unwrap()
+}
+
+/// A sign-up with every field filled in but the custom ones.
+pub fn sign_up(address: &str, list: RemoteId) -> SignUp {
+    SignUp {
+        contact: Contact {
+            email: email(address),
+            first_name: "Ada".into(),
+            last_name: "Łovelace".into(),
+            job_title: "Countess".into(),
+            company_name: "Engines".into(),
+            phone_number: "+1 555 0100".into(),
+            street_address: StreetAddress {
+                street: "12 St James's Square".into(),
+                city: "London".into(),
+                state: String::new(),
+                postal_code: "SW1Y".into(),
+                country: "United Kingdom".into(),
+            },
+            custom_fields: BTreeMap::new(),
+        },
+        custom_fields: vec![],
+        lists: vec![list],
+    }
+}
+
+/// A sign-up of which nothing is filled in but the address.
+pub fn bare(address: &str, list: RemoteId) -> SignUp {
+    let mut bare = sign_up(address, list);
+    bare.contact = Contact {
+        email: bare.contact.email,
+        first_name: String::new(),
+        last_name: String::new(),
+        job_title: String::new(),
+        company_name: String::new(),
+        phone_number: String::new(),
+        street_address: StreetAddress::default(),
+        custom_fields: BTreeMap::new(),
+    };
+    bare
+}

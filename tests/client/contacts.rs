@@ -1,0 +1,121 @@
+use cc_sandbox::contract::{Permission, Source};
+use cc_sandbox::world::SeedContact;
+use jiff::Timestamp;
+use leadfeed_shared::domain::crm::CrmError;
+use leadfeed_shared::domain::lead::DeliveryAction;
+use leadfeed_shared::ports::{Contacts, OptOut};
+
+use crate::bench::{Bench, bare, email, sign_up};
+
+fn left(bench: &Bench, address: &str, at: Timestamp) {
+    bench.sandbox.with(|lab| {
+        let (world, mut scene) = lab.at(at);
+        let seed = SeedContact {
+            email: address.into(),
+            permission: Permission::Unsubscribed,
+            lists: vec![],
+            deleted: false,
+            opt_out_source: Some(Source::Contact),
+            opt_out_date: Some(at),
+        };
+        world.accounts[0].seed_contact(seed, &mut scene).unwrap();
+    });
+}
+
+fn at(second: i64) -> Timestamp {
+    Timestamp::from_second(1_700_000_000 + second).unwrap()
+}
+
+#[tokio::test]
+async fn a_sign_up_makes_a_contact_and_the_next_one_updates_it() {
+    let bench = Bench::start().await;
+    let field = bench.account(|account| account.fields[0].id.to_string());
+    let mut lead = sign_up("ada+news@example.com", bench.list());
+    lead.custom_fields = vec![(field.parse().unwrap(), "difference".into())];
+
+    let made = bench.api.sign_up(&bench.token, &lead).await.unwrap();
+    let again = bare("ADA+news@example.com", bench.list());
+    let changed = bench.api.sign_up(&bench.token, &again).await.unwrap();
+
+    assert_eq!(made.action, DeliveryAction::Created);
+    assert_eq!(changed.action, DeliveryAction::Updated);
+    assert_eq!(made.contact, changed.contact);
+    let shown = bench.shown("ada+news@example.com").await;
+    assert_eq!(shown["contact_id"], made.contact.unwrap().as_str());
+    assert_eq!(shown["last_name"], "Łovelace");
+    assert_eq!(shown["street_addresses"][0]["city"], "London");
+    assert_eq!(shown["phone_numbers"][0]["phone_number"], "+1 555 0100");
+    assert_eq!(shown["custom_fields"][0]["value"], "difference");
+    assert_eq!(shown["list_memberships"][0], bench.list().as_str());
+    assert_eq!(shown["email_address"]["permission_to_send"], "explicit");
+}
+
+#[tokio::test]
+async fn a_list_that_is_gone_is_blamed_by_name() {
+    let bench = Bench::start().await;
+    let gone = "00000000-0000-4000-8000-000000000000".parse().unwrap();
+
+    let refused = bench
+        .api
+        .sign_up(&bench.token, &bare("ada@example.com", gone))
+        .await;
+
+    let Err(CrmError::Invalid(refusal) | CrmError::NotFound(refusal)) = refused else {
+        panic!("{refused:?}")
+    };
+    assert!(refusal.blames_list());
+}
+
+#[tokio::test]
+async fn an_opt_out_is_found_by_its_address() {
+    let bench = Bench::start().await;
+    left(&bench, "Gone+1@example.com", at(0));
+    let here = bare("here@example.com", bench.list());
+    bench.api.sign_up(&bench.token, &here).await.unwrap();
+    let ask = async |address| bench.api.opted_out_at(&bench.token, &email(address)).await;
+
+    assert_eq!(ask("gone+1@example.com").await, Ok(Some(at(0))));
+    assert_eq!(ask("here@example.com").await, Ok(None));
+    assert_eq!(ask("nobody@example.com").await, Ok(None));
+}
+
+#[tokio::test]
+async fn opt_outs_are_listed_from_a_moment_on() {
+    let bench = Bench::start().await;
+    for (address, second) in [
+        ("a@example.com", 10),
+        ("b@example.com", 20),
+        ("c@example.com", 30),
+    ] {
+        left(&bench, address, at(second));
+    }
+    let back = bare("c@example.com", bench.list());
+    bench.api.sign_up(&bench.token, &back).await.unwrap();
+
+    let since = bench
+        .api
+        .opt_outs_since(&bench.token, at(20))
+        .await
+        .unwrap();
+
+    let expected = OptOut {
+        email: email("b@example.com"),
+        at: at(20),
+    };
+    assert_eq!(since, Some(vec![expected]));
+}
+
+#[tokio::test]
+async fn more_opt_outs_than_a_page_holds_are_not_half_told() {
+    let bench = Bench::start().await;
+    for i in 0..501 {
+        left(&bench, &format!("gone{i}@example.com"), at(i));
+    }
+    let ask = async |second| {
+        let told = bench.api.opt_outs_since(&bench.token, at(second)).await;
+        told.unwrap().map(|told| told.len())
+    };
+
+    assert_eq!(ask(0).await, None);
+    assert_eq!(ask(101).await, Some(400));
+}

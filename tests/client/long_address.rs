@@ -1,0 +1,141 @@
+//! Addresses longer than a sign-up takes.
+
+use cc_sandbox::contract::{Permission, Source};
+use cc_sandbox::world::SeedContact;
+use leadfeed_shared::domain::lead::DeliveryAction;
+use leadfeed_shared::ports::Contacts;
+use serde_json::json;
+
+use crate::bench::{Bench, bare, sign_up, url};
+
+const LONG: &str = "augusta.ada.king.countess.of.lovelace.1815@analytical-engines.example";
+
+#[tokio::test]
+async fn a_long_address_becomes_a_contact_like_any_other() {
+    let bench = Bench::start().await;
+
+    let made = bench
+        .api
+        .sign_up(&bench.token, &sign_up(LONG, bench.list()))
+        .await
+        .unwrap();
+
+    assert_eq!(made.action, DeliveryAction::Created);
+    let shown = bench.shown(LONG).await;
+    assert_eq!(shown["contact_id"], made.contact.unwrap().as_str());
+    assert_eq!(shown["first_name"], "Ada");
+    assert_eq!(shown["phone_numbers"][0]["phone_number"], "+1 555 0100");
+    assert_eq!(shown["street_addresses"][0]["postal_code"], "SW1Y");
+    assert_eq!(shown["email_address"]["permission_to_send"], "explicit");
+    assert_eq!(
+        bench.calls().first().map(String::as_str),
+        Some("POST /v3/contacts")
+    );
+}
+
+#[tokio::test]
+async fn a_known_long_address_keeps_all_it_has_and_gains_what_the_lead_brings() {
+    let bench = Bench::start().await;
+    let (lists, fields) = bench.account(|account| {
+        let lists: Vec<_> = account
+            .lists
+            .iter()
+            .map(|list| list.id.to_string())
+            .collect();
+        let text = account
+            .fields
+            .iter()
+            .filter(|field| !field.kind.has_choices());
+        let fields: Vec<_> = text.map(|field| field.id.to_string()).collect();
+        (lists, fields)
+    });
+    let before = json!({
+        "email_address": { "address": LONG, "permission_to_send": "implicit" },
+        "create_source": "Account",
+        "first_name": "Augusta",
+        "job_title": "Mathematician",
+        "birthday_month": 12,
+        "birthday_day": 10,
+        "anniversary": "07/08/1835",
+        "custom_fields": [{ "custom_field_id": fields[0], "value": "difference" }],
+        "phone_numbers": [{ "phone_number": "555 0199", "kind": "home" }],
+        "street_addresses": [{ "kind": "home", "city": "Ockham" }],
+        "list_memberships": [lists[1]],
+        "notes": [{ "content": "wrote the first program" }],
+    });
+    let contacts = url(&bench.sandbox, "/v3/contacts");
+    bench.ask(reqwest::Method::POST, contacts, before).await;
+    let before = bench.shown(LONG).await;
+    let mut lead = bare(LONG, lists[0].parse().unwrap());
+    lead.contact.last_name = "Lovelace".into();
+    lead.contact.phone_number = "+1 555 0100".into();
+
+    let changed = bench.api.sign_up(&bench.token, &lead).await.unwrap();
+
+    assert_eq!(changed.action, DeliveryAction::Updated);
+    let after = bench.shown(LONG).await;
+    for same in [
+        "contact_id",
+        "first_name",
+        "job_title",
+        "birthday_month",
+        "birthday_day",
+        "anniversary",
+        "custom_fields",
+        "notes",
+        "create_source",
+    ] {
+        assert_eq!(after[same], before[same], "{same}");
+    }
+    assert_eq!(after["last_name"], "Lovelace");
+    assert_eq!(after["list_memberships"], json!([lists[1], lists[0]]));
+    assert_eq!(after["street_addresses"][0]["city"], "Ockham");
+    let phones = after["phone_numbers"].as_array().unwrap();
+    let phones: Vec<_> = phones
+        .iter()
+        .map(|p| (&p["phone_number"], &p["kind"]))
+        .collect();
+    assert_eq!(
+        phones,
+        [
+            (&json!("555 0199"), &json!("home")),
+            (&json!("+1 555 0100"), &json!("other"))
+        ]
+    );
+    assert_eq!(after["email_address"]["permission_to_send"], "explicit");
+}
+
+#[tokio::test]
+async fn a_deleted_long_address_comes_back_and_a_pending_one_stays_pending() {
+    let bench = Bench::start().await;
+    for (deleted, permission, expected) in [
+        (true, Permission::Implicit, "explicit"),
+        (
+            false,
+            Permission::PendingConfirmation,
+            "pending_confirmation",
+        ),
+    ] {
+        let now = bench.sandbox.clock().now();
+        let address = &LONG.replace("1815", if deleted { "1852" } else { "1843" });
+        bench.sandbox.with(|lab| {
+            let (world, mut scene) = lab.at(now);
+            let seed = SeedContact {
+                email: address.clone(),
+                permission,
+                lists: vec![],
+                deleted,
+                opt_out_source: None::<Source>,
+                opt_out_date: None,
+            };
+            world.accounts[0].seed_contact(seed, &mut scene).unwrap();
+        });
+
+        let lead = bare(address, bench.list());
+        bench.api.sign_up(&bench.token, &lead).await.unwrap();
+
+        let shown = bench.shown(address).await;
+        assert_eq!(shown["email_address"]["permission_to_send"], expected);
+        assert!(shown["deleted_at"].is_null());
+    }
+}

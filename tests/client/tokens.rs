@@ -1,0 +1,261 @@
+use cc_sandbox::faults::Action;
+use cc_sandbox::settings::{ExpiresIn, LongLivedRefresh, Pkce, Settings};
+use cc_sandbox::world::TokenKind;
+use jiff::SignedDuration;
+use leadfeed_shared::adapters::TokenEndpoint;
+use leadfeed_shared::fakes::VirtualClock;
+use leadfeed_shared::ports::{AppCredentials, Authorization, Clock as _, TokenError};
+use secrecy::{ExposeSecret as _, SecretString};
+use url::Url;
+
+use crate::bench::{Bench, CALLBACK, http, url};
+
+const TOKEN: &str = "/oauth2/default/v1/token";
+/// The example of RFC 7636, appendix B.
+const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
+const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
+
+struct Desk {
+    bench: Bench,
+    clock: VirtualClock,
+    endpoint: TokenEndpoint<VirtualClock>,
+}
+
+impl Desk {
+    async fn open() -> Self {
+        let bench = Bench::start().await;
+        let clock = VirtualClock::standing(bench.sandbox.clock().now());
+        let base = url(&bench.sandbox, "/oauth2/default/v1");
+        let endpoint = TokenEndpoint::new(http(), &base, CALLBACK.into(), clock.clone()).unwrap();
+        Self {
+            bench,
+            clock,
+            endpoint,
+        }
+    }
+
+    fn set(&self, change: impl FnOnce(&mut Settings)) {
+        self.bench.sandbox.with(|lab| change(&mut lab.settings));
+    }
+
+    /// The person allows it; what the callback brings.
+    async fn code(&self, challenge: Option<&str>) -> SecretString {
+        let login = self.bench.account(|account| account.users[0].login.clone());
+        let mut form = vec![
+            ("response_type", "code"),
+            ("client_id", "client"),
+            ("redirect_uri", CALLBACK),
+            ("scope", "contact_data account_read offline_access"),
+            ("state", "a-state-of-sixteen-bytes"),
+            ("user", &login),
+            ("decision", "allow"),
+        ];
+        if let Some(challenge) = challenge {
+            form.push(("code_challenge", challenge));
+            form.push(("code_challenge_method", "S256"));
+        }
+        let browser = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none());
+        let consent = url(&self.bench.sandbox, "/oauth2/default/v1/consent");
+        let sent = browser
+            .build()
+            .unwrap()
+            .post(consent)
+            .form(&form)
+            .send()
+            .await
+            .unwrap();
+        let location: Url = sent.headers()["location"]
+            .to_str()
+            .unwrap()
+            .parse()
+            .unwrap();
+        let mut query = location.query_pairs();
+        let (_, code) = query.find(|(name, _)| name == "code").unwrap();
+        code.into_owned().into()
+    }
+
+    async fn connect(&self) -> SecretString {
+        let code = self.code(None).await;
+        let grant = self
+            .endpoint
+            .exchange(&app("secret"), &code, None)
+            .await
+            .unwrap();
+        grant.refresh.unwrap()
+    }
+
+    async fn refresh(&self, token: &SecretString) -> Result<(), TokenError> {
+        self.endpoint.refresh(&app("secret"), token).await.map(drop)
+    }
+}
+
+fn app(secret: &str) -> AppCredentials {
+    AppCredentials {
+        client_id: "client".into(),
+        client_secret: secret.into(),
+    }
+}
+
+#[tokio::test]
+async fn a_code_is_exchanged_once() {
+    let desk = Desk::open().await;
+    let code = desk.code(None).await;
+
+    let grant = desk
+        .endpoint
+        .exchange(&app("secret"), &code, None)
+        .await
+        .unwrap();
+    let again = desk.endpoint.exchange(&app("secret"), &code, None).await;
+
+    assert_eq!(
+        grant.expires_at,
+        desk.clock.now() + SignedDuration::from_hours(24)
+    );
+    assert!(grant.clone().into_tokens().is_ok());
+    assert_eq!(again.unwrap_err(), TokenError::InvalidGrant);
+}
+
+#[tokio::test]
+async fn a_rotating_token_is_good_once_and_brings_its_successor() {
+    let desk = Desk::open().await;
+    let first = desk.connect().await;
+
+    let grant = desk.endpoint.refresh(&app("secret"), &first).await.unwrap();
+
+    let second = grant.refresh.unwrap();
+    assert_ne!(first.expose_secret(), second.expose_secret());
+    assert_eq!(desk.refresh(&first).await, Err(TokenError::InvalidGrant));
+}
+
+#[tokio::test]
+async fn a_long_lived_token_may_come_back_empty_or_not_at_all() {
+    for reading in [
+        LongLivedRefresh::Missing,
+        LongLivedRefresh::Empty,
+        LongLivedRefresh::Same,
+    ] {
+        let desk = Desk::open().await;
+        desk.set(|settings| settings.readings.long_lived_refresh = reading);
+        desk.bench.sandbox.with(|lab| {
+            let app = lab.world.apps.get_mut("client").unwrap();
+            app.token_kind = TokenKind::LongLived;
+        });
+        let code = desk.code(None).await;
+        let grant = desk
+            .endpoint
+            .exchange(&app("secret"), &code, None)
+            .await
+            .unwrap();
+        let old = grant.into_tokens().unwrap();
+
+        for _ in 0..2 {
+            let grant = desk
+                .endpoint
+                .refresh(&app("secret"), &old.refresh)
+                .await
+                .unwrap();
+            let new = grant.renew(&old);
+            assert_eq!(
+                new.refresh.expose_secret(),
+                old.refresh.expose_secret(),
+                "{reading:?}"
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_end_given_as_a_point_in_time_is_understood() {
+    let desk = Desk::open().await;
+    desk.set(|settings| settings.readings.expires_in = ExpiresIn::Epoch);
+    let code = desk.code(None).await;
+
+    let grant = desk
+        .endpoint
+        .exchange(&app("secret"), &code, None)
+        .await
+        .unwrap();
+
+    let lasts = grant.expires_at.duration_since(desk.clock.now());
+    assert!((lasts - SignedDuration::from_hours(24)).abs() < SignedDuration::from_secs(60));
+}
+
+#[tokio::test]
+async fn a_verifier_goes_with_the_code_where_there_is_one() {
+    let desk = Desk::open().await;
+    desk.set(|settings| settings.readings.pkce = Pkce::Accept);
+    let verifier = SecretString::from(VERIFIER);
+    let code = desk.code(Some(CHALLENGE)).await;
+
+    let without = desk.endpoint.exchange(&app("secret"), &code, None).await;
+    let code = desk.code(Some(CHALLENGE)).await;
+    let with = desk
+        .endpoint
+        .exchange(&app("secret"), &code, Some(&verifier))
+        .await;
+
+    assert!(without.is_err());
+    assert!(with.is_ok());
+}
+
+#[tokio::test]
+async fn each_refusal_of_the_token_endpoint_has_its_meaning() {
+    let desk = Desk::open().await;
+    let token = desk.connect().await;
+    let error = |status, body: &str| Action::Answer {
+        status,
+        headers: Default::default(),
+        body: body.into(),
+    };
+    let okta = r#"{"errorCode":"E0000047","errorSummary":"SENTINEL"}"#;
+    let old = r#"{"error_description":"unknown, invalid, or expired refresh token","error":"invalid_grant"}"#;
+    for (action, expected) in [
+        (Action::InvalidGrant, TokenError::InvalidGrant),
+        (error(400, old), TokenError::InvalidGrant),
+        (error(401, old), TokenError::InvalidGrant),
+        (
+            error(401, r#"{"error":"invalid_client"}"#),
+            TokenError::InvalidClient,
+        ),
+        (error(429, okta), TokenError::Throttled),
+        (error(400, okta), TokenError::Unavailable),
+        (error(400, ""), TokenError::Unavailable),
+        (error(503, old), TokenError::Unavailable),
+        (Action::Html { status: 502 }, TokenError::Unavailable),
+        (Action::Html { status: 400 }, TokenError::Unavailable),
+        (
+            Action::Redirect {
+                status: 302,
+                location: "http://127.0.0.1:1/".into(),
+            },
+            TokenError::Unavailable,
+        ),
+        (Action::Html { status: 200 }, TokenError::AnswerLost),
+        (Action::Empty { status: 200 }, TokenError::AnswerLost),
+        (Action::MalformedJson, TokenError::AnswerLost),
+        (
+            Action::HugeBody { bytes: 1_000_000 },
+            TokenError::AnswerLost,
+        ),
+        (Action::Cut, TokenError::AnswerLost),
+    ] {
+        desk.bench.strike(TOKEN, false, action.clone());
+        assert_eq!(desk.refresh(&token).await, Err(expected), "{action:?}");
+    }
+    let wrong = desk.endpoint.refresh(&app("wrong"), &token).await;
+    assert_eq!(wrong.unwrap_err(), TokenError::InvalidClient);
+    assert_eq!(desk.refresh(&token).await, Ok(()));
+}
+
+#[tokio::test]
+async fn a_lost_answer_may_have_used_the_token_up() {
+    for action in [Action::Cut, Action::CutBody, Action::Delay { ms: 4_000 }] {
+        let desk = Desk::open().await;
+        let token = desk.connect().await;
+        desk.bench.strike(TOKEN, true, action);
+
+        assert_eq!(desk.refresh(&token).await, Err(TokenError::AnswerLost));
+        assert_eq!(desk.refresh(&token).await, Err(TokenError::InvalidGrant));
+    }
+}
