@@ -1,0 +1,250 @@
+//! The rules that `template.yaml` keeps.
+
+use std::collections::BTreeMap;
+use std::fs;
+
+use serde_json::Value;
+
+/// Resources by logical id. Tags are dropped: `!GetAtt Ledger.Arn` reads as `"Ledger.Arn"`.
+fn resources() -> BTreeMap<String, Value> {
+    let text =
+        fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../template.yaml")).unwrap();
+    let template: Value = serde_saphyr::from_str(&text).unwrap();
+    serde_json::from_value(template["Resources"].clone()).unwrap()
+}
+
+fn of_kind(kind: &str) -> BTreeMap<String, Value> {
+    let found: BTreeMap<_, _> = resources()
+        .into_iter()
+        .filter(|(_, resource)| resource["Type"] == kind)
+        .collect();
+    assert!(!found.is_empty(), "no {kind} in the template");
+    found
+}
+
+fn functions() -> BTreeMap<String, Value> {
+    of_kind("AWS::Serverless::Function")
+}
+
+/// All statements with the functions that have them.
+fn statements() -> Vec<(String, Value)> {
+    let of = |(name, function): (String, Value)| {
+        let policies = function["Properties"]["Policies"]
+            .as_array()
+            .unwrap()
+            .clone();
+        let statements = policies
+            .into_iter()
+            .flat_map(|policy| policy["Statement"].as_array().unwrap().clone());
+        statements
+            .map(move |statement| (name.clone(), statement))
+            .collect::<Vec<_>>()
+    };
+    functions().into_iter().flat_map(of).collect()
+}
+
+fn actions(statement: &Value) -> Vec<String> {
+    match &statement["Action"] {
+        Value::String(one) => vec![one.clone()],
+        many => serde_json::from_value(many.clone()).unwrap(),
+    }
+}
+
+#[test]
+fn there_are_five_functions_built_by_cargo_lambda_from_their_own_folders() {
+    let functions = functions();
+
+    assert_eq!(functions.len(), 5);
+    for (name, function) in functions {
+        assert_eq!(
+            function["Metadata"]["BuildMethod"], "rust-cargolambda",
+            "{name}"
+        );
+        let folder = function["Properties"]["CodeUri"].as_str().unwrap();
+        assert!(folder.starts_with("functions/"), "{name}");
+        assert!(
+            fs::exists(format!(
+                "{}/../{folder}/Cargo.toml",
+                env!("CARGO_MANIFEST_DIR")
+            ))
+            .unwrap(),
+            "{name}"
+        );
+    }
+}
+
+#[test]
+fn every_statement_allows_named_actions_on_one_named_resource() {
+    for (function, statement) in statements() {
+        assert_eq!(statement["Effect"], "Allow", "{function}: {statement}");
+        assert!(statement["Sid"].is_string(), "{function}: {statement}");
+        let resource = statement["Resource"]
+            .as_str()
+            .unwrap_or_else(|| panic!("{function}: {statement}"));
+        assert!(
+            !actions(&statement)
+                .iter()
+                .any(|action| action.contains('*')),
+            "{function}: {statement}"
+        );
+        // The only wildcard: secrets under a name of ours, which are made at run time and end in random letters.
+        let named = !resource.contains('*')
+            || resource.ends_with("/connection/*")
+            || resource.ends_with("/app/*");
+        assert!(named, "{function}: {statement}");
+    }
+}
+
+#[test]
+fn no_function_takes_a_role_or_a_managed_policy_from_elsewhere() {
+    for (name, function) in functions() {
+        assert!(function["Properties"]["Role"].is_null(), "{name}");
+        for policy in function["Properties"]["Policies"].as_array().unwrap() {
+            assert!(policy["Statement"].is_array(), "{name}: {policy}");
+        }
+        // SAM attaches a policy for every queue to the role of a function with an SQS event.
+        for event in function["Properties"]["Events"]
+            .as_object()
+            .into_iter()
+            .flatten()
+        {
+            assert_ne!(event.1["Type"], "SQS", "{name}");
+        }
+    }
+}
+
+#[test]
+fn the_public_doors_and_the_admin_api_cannot_read_a_token() {
+    for (function, statement) in statements() {
+        let reads = actions(&statement)
+            .iter()
+            .any(|action| action == "secretsmanager:GetSecretValue");
+        let tokens = statement["Resource"]
+            .as_str()
+            .unwrap()
+            .ends_with("/connection/*");
+        if reads && tokens {
+            assert!(
+                ["OauthCallback", "QueueDrain"].contains(&function.as_str()),
+                "{function} reads tokens"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_message_stays_hidden_for_six_times_the_drains_timeout() {
+    let timeout = functions()["QueueDrain"]["Properties"]["Timeout"]
+        .as_u64()
+        .unwrap();
+    let queue = &of_kind("AWS::SQS::Queue")["LeadQueue"]["Properties"];
+
+    assert_eq!(queue["VisibilityTimeout"].as_u64().unwrap(), 6 * timeout);
+    assert!(queue["RedrivePolicy"]["maxReceiveCount"].as_u64().unwrap() >= 5);
+    assert_eq!(
+        queue["RedrivePolicy"]["deadLetterTargetArn"],
+        "LeadDeadLetters.Arn"
+    );
+}
+
+#[test]
+fn every_queue_is_encrypted_and_keeps_messages_for_two_weeks() {
+    for (name, queue) in of_kind("AWS::SQS::Queue") {
+        assert_eq!(queue["Properties"]["SqsManagedSseEnabled"], true, "{name}");
+        assert_eq!(
+            queue["Properties"]["MessageRetentionPeriod"],
+            14 * 24 * 60 * 60,
+            "{name}"
+        );
+    }
+}
+
+#[test]
+fn the_drain_reports_single_failures_and_shares_its_limits() {
+    for (name, mapping) in of_kind("AWS::Lambda::EventSourceMapping") {
+        let properties = &mapping["Properties"];
+        assert_eq!(
+            properties["FunctionResponseTypes"][0], "ReportBatchItemFailures",
+            "{name}"
+        );
+        assert_eq!(
+            properties["ScalingConfig"]["MaximumConcurrency"], "DrainConcurrency",
+            "{name}"
+        );
+    }
+}
+
+#[test]
+fn tables_survive_the_stack_and_can_be_wound_back() {
+    for (name, table) in of_kind("AWS::DynamoDB::Table") {
+        assert_eq!(table["DeletionPolicy"], "Retain", "{name}");
+        assert_eq!(table["UpdateReplacePolicy"], "Retain", "{name}");
+        let properties = &table["Properties"];
+        assert_eq!(properties["BillingMode"], "PAY_PER_REQUEST", "{name}");
+        assert_eq!(
+            properties["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"], true,
+            "{name}"
+        );
+        assert_eq!(properties["SSESpecification"]["SSEEnabled"], true, "{name}");
+        assert_eq!(
+            properties["TimeToLiveSpecification"]["AttributeName"], "expires_at",
+            "{name}"
+        );
+    }
+}
+
+#[test]
+fn every_function_logs_into_a_group_that_forgets() {
+    let groups = of_kind("AWS::Logs::LogGroup");
+
+    for (name, function) in functions() {
+        let group = function["Properties"]["LoggingConfig"]["LogGroup"]
+            .as_str()
+            .unwrap();
+        assert_eq!(
+            groups[group]["Properties"]["RetentionInDays"], "LogRetentionDays",
+            "{name}"
+        );
+    }
+}
+
+#[test]
+fn functions_behind_the_api_answer_before_it_gives_up() {
+    let default = 15;
+    for name in ["OauthCallback", "LeadWebhook", "AdminApi"] {
+        let timeout = functions()[name]["Properties"]["Timeout"]
+            .as_u64()
+            .unwrap_or(default);
+        assert!(timeout < 30, "{name}");
+    }
+}
+
+#[test]
+fn no_secret_is_a_parameter_or_stands_in_the_template() {
+    for (name, secret) in of_kind("AWS::SecretsManager::Secret") {
+        assert!(secret["Properties"]["SecretString"].is_null(), "{name}");
+    }
+}
+
+#[test]
+fn every_route_leads_to_a_function_that_the_api_may_invoke() {
+    let (routes, integrations) = (
+        of_kind("AWS::ApiGatewayV2::Route"),
+        of_kind("AWS::ApiGatewayV2::Integration"),
+    );
+    let permissions = of_kind("AWS::Lambda::Permission");
+
+    for (name, route) in routes {
+        let target = route["Properties"]["Target"].as_str().unwrap();
+        let integration = target
+            .trim_start_matches("integrations/${")
+            .trim_end_matches('}');
+        let uri = integrations[integration]["Properties"]["IntegrationUri"]
+            .as_str()
+            .unwrap();
+        let function = uri.trim_end_matches(".Arn");
+        assert!(functions().contains_key(function), "{name}");
+        let allowed = |permission: &Value| permission["Properties"]["FunctionName"] == function;
+        assert!(permissions.values().any(allowed), "{name}");
+    }
+}
