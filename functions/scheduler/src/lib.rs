@@ -1,23 +1,32 @@
-//! Runs every minute and puts back into the queue what is due.
+//! Runs every minute: puts back into the queue what is due, and keeps idle connections alive.
 
 use lambda_runtime::{Error, LambdaEvent};
 use leadfeed_shared::app::release::Release;
+use leadfeed_shared::app::token_keeper::TokenKeeper;
 use leadfeed_shared::ports::Wiring;
 use serde_json::{Value, json};
 
-/// One run. What it does not reach is due still in the next.
+/// What a run is made of.
+pub struct Run<W: Wiring> {
+    /// Releases leads.
+    pub release: Release<W>,
+    /// Keeps connections alive.
+    pub keeper: TokenKeeper<W>,
+}
+
+/// One run. What it does not reach is due still in the next; trouble in one half does not keep the other.
 ///
 /// # Errors
-/// Where the ledger cannot be asked.
-pub async fn handle<W: Wiring>(
-    release: &Release<W>,
-    _event: LambdaEvent<Value>,
-) -> Result<Value, Error> {
-    let released = release.run().await?;
+/// Where the ledger or the directory cannot be asked.
+pub async fn handle<W: Wiring>(run: &Run<W>, _event: LambdaEvent<Value>) -> Result<Value, Error> {
+    let released = run.release.run().await;
+    let kept_alive = run.keeper.keep_alive().await;
+    let (released, kept_alive) = (released?, kept_alive?);
     tracing::info!(
         stuck = released.stuck,
         waited = released.waited,
-        "leads were put back into the queue"
+        kept_alive,
+        "a run is done"
     );
-    Ok(json!({ "stuck": released.stuck, "waited": released.waited }))
+    Ok(json!({ "stuck": released.stuck, "waited": released.waited, "kept_alive": kept_alive }))
 }

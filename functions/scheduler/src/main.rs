@@ -1,10 +1,10 @@
-//! Runs every minute and puts back into the queue what is due.
+//! Runs every minute: puts back into the queue what is due, and keeps idle connections alive.
 #![recursion_limit = "256"] // futures of the AWS SDK nest deeply
 
 use lambda_runtime::{Error, run, service_fn, tracing};
 use leadfeed_shared::adapters::{Aws, SystemClock};
 use leadfeed_shared::app::release::Release;
-use scheduler::handle;
+use scheduler::{Run, handle};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
@@ -18,5 +18,9 @@ async fn main() -> Result<(), Error> {
         budget: aws.directory()?,
         clock: SystemClock,
     };
-    run(service_fn(async |event| handle(&release, event).await)).await
+    let minute = Run {
+        release,
+        keeper: aws.token_keeper()?,
+    };
+    run(service_fn(async |event| handle(&minute, event).await)).await
 }

@@ -3,17 +3,22 @@
 use jiff::Timestamp;
 use lambda_runtime::{Context, LambdaEvent};
 use leadfeed_shared::fakes::Memory;
-use scheduler::handle;
+use scheduler::{Run, handle};
 use serde_json::json;
 
 const EVENT: &str = include_str!("../../../events/schedule.json");
 
 #[tokio::test]
-async fn a_run_without_leads_releases_none() {
+async fn a_run_with_nothing_to_do_does_nothing() {
     let memory = Memory::new(Timestamp::now());
     let event = LambdaEvent::new(serde_json::from_str(EVENT).unwrap(), Context::default());
 
-    let answer = handle(&memory.release(), event).await.unwrap();
+    let run = Run {
+        release: memory.release(),
+        keeper: memory.keeper(),
+    };
 
-    assert_eq!(answer, json!({ "stuck": 0, "waited": 0 }));
+    let answer = handle(&run, event).await.unwrap();
+
+    assert_eq!(answer, json!({ "stuck": 0, "waited": 0, "kept_alive": 0 }));
 }

@@ -4,6 +4,7 @@ pub mod admin;
 pub mod connect;
 pub mod deliver;
 pub mod intake;
+pub mod keep_alive;
 pub mod release;
 #[cfg(test)]
 mod scene;

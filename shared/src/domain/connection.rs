@@ -1,6 +1,6 @@
 //! The OAuth link between a customer and a Constant Contact account.
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::{SignedDuration, Timestamp, ToSpan as _, tz::TimeZone};
 use serde::{Deserialize, Serialize};
 
 use super::ids::{AppId, CustomerId, RemoteId};
@@ -175,8 +175,6 @@ pub enum DueReason {
     Rejected,
     /// A worker died over a refresh.
     Interrupted,
-    /// Not used for so long that the refresh token itself would lapse (180 days).
-    Idle,
 }
 
 impl Connection {
@@ -248,6 +246,26 @@ impl Connection {
             Ok(lists.to_vec())
         }
     }
+}
+
+/// The UTC month of a moment, as `2026-11`.
+#[must_use]
+pub fn month_of(at: Timestamp) -> String {
+    at.to_zoned(TimeZone::UTC).strftime("%Y-%m").to_string()
+}
+
+/// Months in which an idle connection was last used, oldest first: from half a year ago, when its refresh token
+/// would die, to the month before the last.
+#[must_use]
+pub fn idle_months(now: Timestamp) -> Vec<String> {
+    let today = now.to_zoned(TimeZone::UTC);
+    let first = today.first_of_month().unwrap_or(today);
+    let back = |months: i32| first.checked_sub(months.months()).ok();
+    (2..=7)
+        .rev()
+        .filter_map(back)
+        .map(|month| month_of(month.timestamp()))
+        .collect()
 }
 
 #[cfg(test)]
@@ -365,5 +383,14 @@ pub(crate) mod tests {
         );
         assert_eq!(unchosen.lists_for(&[]), Err(WaitReason::NoList));
         assert_eq!(unconfirmed.lists_for(&[]), Err(WaitReason::NoList));
+    }
+
+    #[test]
+    fn idle_months_end_with_the_one_before_the_last() {
+        let months = idle_months("2026-01-31T23:00:00Z".parse().unwrap());
+
+        assert_eq!(months.first().unwrap(), "2025-06");
+        assert_eq!(months.last().unwrap(), "2025-11");
+        assert_eq!(months.len(), 6);
     }
 }

@@ -128,3 +128,58 @@ impl Drop for Place<'_> {
         self.clock.time().parked.remove(&self.key);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    #[tokio::test]
+    async fn the_parked_wake_in_the_order_of_their_moments() {
+        let clock = VirtualClock::standing(at(0));
+        let woken = Mutex::new(Vec::new());
+        let sleep = async |second| {
+            clock.sleep_until(at(second)).await;
+            woken.lock().unwrap().push((second, clock.now()));
+        };
+        let drive = async {
+            while clock.advance_to_next().is_some() {
+                tokio::task::yield_now().await;
+            }
+        };
+
+        tokio::join!(sleep(20), sleep(10), sleep(0), drive);
+
+        let woken = woken.into_inner().unwrap();
+        assert_eq!(woken, [(0, at(0)), (10, at(10)), (20, at(20))]);
+    }
+
+    #[tokio::test]
+    async fn nobody_waits_for_who_gave_up_waiting() {
+        let clock = VirtualClock::standing(at(0));
+        let given_up = async {
+            tokio::select! {
+                biased;
+                () = clock.sleep_until(at(20)) => panic!("the time stood"),
+                () = tokio::task::yield_now() => {}
+            }
+        };
+
+        given_up.await;
+
+        assert_eq!(clock.next_alarm(), None);
+    }
+
+    #[tokio::test]
+    async fn a_leaping_clock_is_moved_by_who_waits() {
+        let clock = VirtualClock::leaping(at(0));
+
+        clock.sleep_until(at(20)).await;
+        clock.sleep_until(at(10)).await;
+
+        assert_eq!(clock.now(), at(20));
+    }
+}

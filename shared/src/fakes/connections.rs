@@ -1,7 +1,7 @@
 use jiff::Timestamp;
 
 use super::directory::{MemoryDirectory, Rows};
-use crate::domain::connection::{Connection, ConnectionStatus, Lease};
+use crate::domain::connection::{Connection, ConnectionStatus, Lease, idle_months, month_of};
 use crate::domain::ids::CustomerId;
 use crate::ports::{Connections, Leased, StoreError};
 
@@ -56,16 +56,43 @@ impl Connections for MemoryDirectory {
             let Some(row) = rows.connections.get_mut(customer) else {
                 return false;
             };
-            if row.generation < generation && row.status != ConnectionStatus::Disconnected {
+            let kept = matches!(
+                row.status,
+                ConnectionStatus::Disconnected | ConnectionStatus::Limited { .. }
+            );
+            if row.generation < generation && !kept {
                 row.generation = generation;
                 row.token_expires_at = token_expires_at;
                 row.status = ConnectionStatus::Active;
                 row.lease = None;
                 row.cooldown_until = None;
             }
-            row.generation == generation
+            row.generation == generation && row.status == ConnectionStatus::Active
         };
         self.0.step(advance).await
+    }
+
+    async fn idle(&self, now: Timestamp, limit: u16) -> Result<Vec<CustomerId>, StoreError> {
+        let find = |rows: &mut Rows| {
+            let months = idle_months(now);
+            let active = rows
+                .connections
+                .values()
+                .filter(|row| row.status == ConnectionStatus::Active);
+            let idle = active.filter_map(|row| {
+                let month = month_of(row.token_expires_at);
+                months
+                    .contains(&month)
+                    .then(|| (month, row.customer.clone()))
+            });
+            let mut idle: Vec<_> = idle.collect();
+            idle.sort();
+            idle.into_iter()
+                .map(|(_, customer)| customer)
+                .take(limit.into())
+                .collect()
+        };
+        self.0.step(find).await
     }
 
     async fn release(

@@ -146,3 +146,46 @@ impl Failure for TokenError {
         Self::AnswerLost
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::*;
+    use crate::domain::connection::ConnectionStatus;
+    use crate::fakes::MemoryEvents;
+    use crate::ports::{Event, Events as _};
+
+    fn event() -> Event {
+        Event::Connection {
+            customer_id: "engines".parse().unwrap(),
+            status: ConnectionStatus::Active,
+            at: Timestamp::UNIX_EPOCH,
+        }
+    }
+
+    #[tokio::test]
+    async fn each_fault_strikes_its_step_and_no_other() {
+        for (fault, returns, effects) in [
+            (Fault::FailBefore, true, 0),
+            (Fault::FailAfter, true, 1),
+            (Fault::CrashBefore, false, 0),
+            (Fault::CrashAfter, false, 1),
+        ] {
+            let faults = Faults::default();
+            let events = MemoryEvents::new(&faults);
+            let event = event();
+            events.publish(&event).await.unwrap();
+            faults.at(2, fault);
+
+            let struck = faults.until_crash(events.publish(&event)).await;
+
+            assert_eq!(struck.is_some(), returns, "{fault:?}");
+            assert!(struck.is_none_or(|told| told.is_err()), "{fault:?}");
+            assert_eq!(events.published().len(), 1 + effects, "{fault:?}");
+            let next = faults.until_crash(events.publish(&event)).await;
+            assert!(next.unwrap().is_ok());
+            assert_eq!(faults.steps(), 3);
+        }
+    }
+}

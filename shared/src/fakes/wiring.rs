@@ -5,6 +5,7 @@ use super::{
     MemoryQueue, MemoryVault, SeededDice, VirtualClock,
 };
 use crate::app::admin::Admin;
+use crate::app::connect::{Connect, Site};
 use crate::app::deliver::Drain;
 use crate::app::intake::Intake;
 use crate::app::release::Release;
@@ -62,6 +63,35 @@ impl Memory {
             dice: self.dice.clone(),
             stack: STACK.to_owned(),
             seen: Seen::default(),
+        }
+    }
+
+    /// Connects accounts.
+    ///
+    /// # Panics
+    /// Never: the address is one.
+    #[must_use]
+    pub fn connect(&self) -> Connect<Self> {
+        let auth_url = "https://authz.example/oauth2/default/v1".parse();
+        Connect {
+            directory: self.directory.clone(),
+            vault: self.vault.clone(),
+            apps: self.apps.clone(),
+            oauth: self.crm.clone(),
+            accounts: self.crm.clone(),
+            budget: self.budget.clone(),
+            ledger: self.ledger.clone(),
+            queue: self.queue.clone(),
+            events: self.events.clone(),
+            clock: self.clock.clone(),
+            dice: self.dice.clone(),
+            keys: self.keys(),
+            site: Site {
+                public_url: "https://leads.example".to_owned(),
+                auth_url: auth_url.expect("a URL"),
+                pkce: false,
+                stack: STACK.to_owned(),
+            },
         }
     }
 

@@ -100,13 +100,23 @@ pub trait Connections: Send + Sync {
     ) -> impl Future<Output = Result<Leased, StoreError>> + Send;
 
     /// Advances the row to `generation`, makes it active and removes the lease, if `generation` is newer than
-    /// the row's. A row that is disconnected stays so. Says whether the row is now at `generation`.
+    /// the row's. A row that is disconnected or limited is left as it is: what stands in its way is not its token.
+    /// Says whether the row is now active at `generation`.
     fn advance(
         &self,
         customer: &CustomerId,
         generation: u64,
         token_expires_at: Timestamp,
     ) -> impl Future<Output = Result<bool, StoreError>> + Send;
+
+    /// Active connections whose newest token ended in a UTC month that lies at least one whole month before
+    /// `now`, oldest month first, at most `limit`: nobody has used them for more than a month, and a refresh token
+    /// that is not used for 180 days dies.
+    fn idle(
+        &self,
+        now: Timestamp,
+        limit: u16,
+    ) -> impl Future<Output = Result<Vec<CustomerId>, StoreError>> + Send;
 
     /// Gives the lease back, if it is still `owner`'s, with a cooldown for everybody where one is due.
     fn release(

@@ -3,11 +3,12 @@ use jiff::Timestamp;
 use super::directory::DynamoDirectory;
 use super::keys;
 use super::table::{Change, Done, Item, Values, millis, number, read, row, text, value};
-use crate::domain::connection::{Connection, ConnectionStatus, Lease};
+use crate::domain::connection::{Connection, ConnectionStatus, Lease, idle_months, month_of};
 use crate::domain::ids::CustomerId;
 use crate::ports::{Connections, Leased, StoreError};
 
-// A connection's row is the connection, and `lease_until` beside its `lease` for conditions to compare.
+// A connection's row is the connection, `lease_until` beside its `lease` for conditions to compare, and while
+// its tokens live an `owner` by the month the newest ends in, under which `idle` finds it.
 
 impl Connections for DynamoDirectory {
     async fn connection(&self, customer: &CustomerId) -> Result<Option<Connection>, StoreError> {
@@ -19,6 +20,9 @@ impl Connections for DynamoDirectory {
         let mut item = row(keys::connection(&connection.customer), connection)?;
         if let Some(lease) = &connection.lease {
             item.insert("lease_until".into(), millis(lease.until));
+        }
+        if has_tokens(&connection.status) {
+            item.insert("owner".into(), text(month(connection.token_expires_at)));
         }
         let not_newer = "attribute_not_exists(generation) OR generation <= :generation";
         let values = Item::from([(":generation".into(), number(connection.generation))]);
@@ -73,13 +77,15 @@ impl Connections for DynamoDirectory {
         token_expires_at: Timestamp,
     ) -> Result<bool, StoreError> {
         let change = Change {
-            set: "SET #status = :active, generation = :generation, token_expires_at = :expires \
+            set: "SET #status = :active, generation = :generation, token_expires_at = :expires, #owner = :month \
                   REMOVE #reason, #since, lease, lease_until, cooldown_until",
-            when: Some("generation < :generation AND #status <> :disconnected"),
-            names: &["status", "reason", "since"],
+            when: Some("generation < :generation AND NOT #status IN (:disconnected, :limited)"),
+            names: &["status", "reason", "since", "owner"],
             values: vec![
                 (":active", text("active")),
                 (":disconnected", text("disconnected")),
+                (":limited", text("limited")),
+                (":month", text(month(token_expires_at))),
                 (":generation", number(generation)),
                 (":expires", value(&token_expires_at)?),
             ],
@@ -90,10 +96,26 @@ impl Connections for DynamoDirectory {
             .await?
         {
             Done::Yes(_) => Ok(true),
-            Done::No(item) => {
-                Ok(item.is_some_and(|item| item.get("generation") == Some(&number(generation))))
-            }
+            Done::No(item) => Ok(item.is_some_and(|item| {
+                item.get("generation") == Some(&number(generation))
+                    && item.get("status") == Some(&text("active"))
+            })),
         }
+    }
+
+    async fn idle(&self, now: Timestamp, limit: u16) -> Result<Vec<CustomerId>, StoreError> {
+        let mut idle = Vec::new();
+        for month in idle_months(now) {
+            let owner = keys::connections_of(&month);
+            let (items, _) = self.owned_by(&owner, None, Some(i32::from(limit))).await?;
+            let rows: Vec<Connection> = items.into_iter().map(read).collect::<Result<_, _>>()?;
+            let active = rows
+                .into_iter()
+                .filter(|row| row.status == ConnectionStatus::Active);
+            idle.extend(active.map(|row| row.customer));
+        }
+        idle.truncate(limit.into());
+        Ok(idle)
     }
 
     async fn release(
@@ -130,10 +152,20 @@ impl Connections for DynamoDirectory {
     ) -> Result<bool, StoreError> {
         let (set, mut values) = status_expression(status)?;
         values.push((":generation", number(generation)));
+        let names = ["status", "reason", "since", "owner"];
+        let set = match has_tokens(status) {
+            true => set,
+            false if set.contains("REMOVE") => format!("{set}, #owner"),
+            false => format!("{set} REMOVE #owner"),
+        };
         let change = Change {
             set: &set,
             when: Some("generation = :generation"),
-            names: &["status", "reason", "since"],
+            names: if has_tokens(status) {
+                &names[..3]
+            } else {
+                &names
+            },
             values,
         };
         let done = self
@@ -142,6 +174,17 @@ impl Connections for DynamoDirectory {
             .await?;
         Ok(matches!(done, Done::Yes(_)))
     }
+}
+
+fn has_tokens(status: &ConnectionStatus) -> bool {
+    matches!(
+        status,
+        ConnectionStatus::Active | ConnectionStatus::Limited { .. }
+    )
+}
+
+fn month(token_expires_at: Timestamp) -> String {
+    keys::connections_of(&month_of(token_expires_at))
 }
 
 /// Sets what the status has and removes what it has not.

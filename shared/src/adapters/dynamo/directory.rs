@@ -143,7 +143,7 @@ impl Forms for DynamoDirectory {
 
 impl DynamoDirectory {
     /// Rows of an owner in the order of their keys, and where the next page begins.
-    async fn owned_by(
+    pub(super) async fn owned_by(
         &self,
         owner: &str,
         start: Option<Item>,

@@ -47,6 +47,11 @@ pub(super) fn connection(customer: &CustomerId) -> Key {
     Key::new(of_customer(customer), "CONNECTION")
 }
 
+/// Owner, in `by_owner`, of the active connections whose newest token ends in a month.
+pub(super) fn connections_of(month: &str) -> String {
+    format!("connections#{month}")
+}
+
 pub(super) fn handshake(fingerprint: &str) -> Key {
     Key::new(format!("HANDSHAKE#{fingerprint}"), "HANDSHAKE")
 }

@@ -8,8 +8,10 @@ use crate::ports::{Connections, Events, StoreError, Vault};
 /// How often the end is written again because the connection changed meanwhile.
 const TRIES: u32 = 3;
 
-/// Ends a connection: forgets its tokens and stops deliveries. Asks nobody else, so it works while Constant Contact
-/// does not, and where the tokens cannot be forgotten deliveries are stopped all the same. Can be repeated.
+/// Ends a connection: forgets its tokens and stops deliveries.
+///
+/// Asks nobody else, so it works while Constant Contact does not, and where the tokens cannot be forgotten
+/// deliveries are stopped all the same. Can be repeated.
 ///
 /// # Errors
 /// [`StoreError`] where either was not done.

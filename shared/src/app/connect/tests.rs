@@ -4,38 +4,15 @@ use std::collections::HashMap;
 
 use secrecy::SecretString;
 
-use super::{Choice, Connect, Landing, Return, Site};
+use super::{Choice, Landing, Return};
 use crate::app::scene::{ACCOUNT, Scene};
 use crate::domain::connection::{Connection, ConnectionStatus};
 use crate::domain::ids::{LinkId, RemoteId};
 use crate::domain::link::{Link, LinkKind};
-use crate::fakes::{Fault, Memory, STACK};
+use crate::fakes::Fault;
 use crate::ports::{Clock as _, Connections as _, Dice as _, Forms as _, Links as _, Vault as _};
 
 const OTHER: &str = "account-2";
-
-fn connect(memory: &Memory) -> Connect<Memory> {
-    Connect {
-        directory: memory.directory.clone(),
-        vault: memory.vault.clone(),
-        apps: memory.apps.clone(),
-        oauth: memory.crm.clone(),
-        accounts: memory.crm.clone(),
-        budget: memory.budget.clone(),
-        ledger: memory.ledger.clone(),
-        queue: memory.queue.clone(),
-        events: memory.events.clone(),
-        clock: memory.clock.clone(),
-        dice: memory.dice.clone(),
-        keys: memory.keys(),
-        site: Site {
-            public_url: "https://leads.example".into(),
-            auth_url: "https://authz.example/v1".parse().unwrap(),
-            pkce: false,
-            stack: STACK.into(),
-        },
-    }
-}
 
 /// A scene with a second account, which has a list.
 async fn scene() -> (Scene, RemoteId) {
@@ -61,7 +38,8 @@ async fn depart(scene: &Scene) -> (String, String) {
         id,
         expires_at: end.as_second(),
     };
-    let departure = connect(memory)
+    let departure = memory
+        .connect()
         .start(&link.sign(&memory.keys()), None)
         .await
         .unwrap();
@@ -94,7 +72,7 @@ async fn a_function_killed_at_any_step_of_a_reconnect_leaves_a_connection_that_w
             let (scene, _) = scene().await;
             let (cookie, state) = depart(&scene).await;
             let back = back(&scene, ACCOUNT, &state);
-            let (connect, faults) = (connect(&scene.memory), &scene.memory.faults);
+            let (connect, faults) = (scene.memory.connect(), &scene.memory.faults);
             faults.at(faults.steps() + step, fault);
 
             let work = connect.finish(back, Some(&cookie));
@@ -126,7 +104,7 @@ async fn a_function_killed_at_any_step_sends_no_lead_to_an_account_nobody_confir
             scene.memory.directory.put_form(&scene.form).await.unwrap();
             let (cookie, state) = depart(&scene).await;
             let back = back(&scene, OTHER, &state);
-            let (connect, faults) = (connect(&scene.memory), &scene.memory.faults);
+            let (connect, faults) = (scene.memory.connect(), &scene.memory.faults);
             faults.at(faults.steps() + step, fault);
 
             let work = connect.finish(back, Some(&cookie));
@@ -149,7 +127,7 @@ async fn a_function_killed_at_any_step_sends_no_lead_to_an_account_nobody_confir
 async fn a_choice_never_overwrites_newer_tokens() {
     let (scene, _) = scene().await;
     let (cookie, state) = depart(&scene).await;
-    let connect = connect(&scene.memory);
+    let connect = scene.memory.connect();
     let back = back(&scene, ACCOUNT, &state);
     connect.finish(back, Some(&cookie)).await.unwrap();
     let before = row(&scene).await;
