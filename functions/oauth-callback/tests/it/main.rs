@@ -1,4 +1,5 @@
 //! Connecting through the door of the function, on ports in memory.
+#![cfg(test)]
 
 mod browser;
 mod callback;

@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use jiff::{SignedDuration, Timestamp};
-use leadfeed_shared::app::connect::{Connect, Site};
+use leadfeed_shared::app::connect::Connect;
 use leadfeed_shared::app::deliver::batch::Message;
 use leadfeed_shared::domain::budget::Limits;
 use leadfeed_shared::domain::connection::{Connection, ConnectionStatus};
@@ -294,12 +294,7 @@ fn connect(memory: &Memory, oauth: &Scripted) -> Connect<World> {
         clock: memory.clock.clone(),
         dice: memory.dice.clone(),
         keys: memory.keys(),
-        site: Site {
-            public_url: "https://leads.example".into(),
-            auth_url: "https://authz.example/oauth2/default/v1".parse().unwrap(),
-            pkce: false,
-            stack: "memory".into(),
-        },
+        site: memory.connect().site,
     }
 }
 
