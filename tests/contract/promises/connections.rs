@@ -16,7 +16,8 @@ promises! { Connections:
     a_lease_without_a_connection_is_denied,
     advancing_makes_the_row_newer_and_active_and_ends_the_lease,
     advancing_to_an_older_generation_changes_nothing,
-    advancing_leaves_a_disconnected_row_disconnected,
+    advancing_leaves_a_disconnected_or_limited_row_as_it_is,
+    active_connections_are_idle_a_whole_month_after_their_last_token,
     only_the_owner_gives_a_lease_back_and_may_leave_a_cooldown,
     a_status_is_set_at_its_generation_only,
 }
@@ -187,18 +188,55 @@ async fn advancing_to_an_older_generation_changes_nothing<C: Connections>(connec
     assert!(!connections.advance(&nobody, 2, at(90_000)).await.unwrap());
 }
 
-async fn advancing_leaves_a_disconnected_row_disconnected<C: Connections>(connections: C) {
-    let mut connection = connection(&fresh::customer());
-    connection.status = ConnectionStatus::Disconnected;
-    connections.put_connection(&connection).await.unwrap();
+async fn advancing_leaves_a_disconnected_or_limited_row_as_it_is<C: Connections>(connections: C) {
+    for status in [
+        ConnectionStatus::Disconnected,
+        ConnectionStatus::Limited {
+            reason: LimitedReason::AccountChanged,
+        },
+    ] {
+        let mut connection = put(&connections).await;
+        connection.status = status;
+        assert!(connections.put_connection(&connection).await.unwrap());
+        let (customer, newer) = (&connection.customer, connection.generation + 1);
 
-    connections
-        .advance(&connection.customer, 4, at(90_000))
-        .await
-        .unwrap();
+        for generation in [newer, connection.generation] {
+            let advanced = connections.advance(customer, generation, at(9)).await;
+            assert!(!advanced.unwrap(), "{generation}");
+        }
 
-    let row = read(&connections, &connection).await;
-    assert_eq!(row.status, ConnectionStatus::Disconnected);
+        assert_eq!(read(&connections, &connection).await, connection);
+    }
+}
+
+async fn active_connections_are_idle_a_whole_month_after_their_last_token<C: Connections>(
+    connections: C,
+) {
+    let day = |text: &str| format!("{text}T12:00:00Z").parse().unwrap();
+    let mut used = put(&connections).await;
+    used.token_expires_at = day("2031-01-31");
+    assert!(connections.put_connection(&used).await.unwrap());
+    let mut dead = put(&connections).await;
+    dead.token_expires_at = used.token_expires_at;
+    assert!(connections.put_connection(&dead).await.unwrap());
+    let status = ConnectionStatus::Disconnected;
+    let set = connections.set_status(&dead.customer, dead.generation, &status);
+    assert!(set.await.unwrap());
+    let idle = async |now| {
+        let idle = connections.idle(day(now), 100).await.unwrap();
+        (idle.contains(&used.customer), idle.contains(&dead.customer))
+    };
+
+    assert_eq!(idle("2031-01-20").await, (false, false));
+    assert_eq!(idle("2031-02-28").await, (false, false));
+    assert_eq!(idle("2031-03-01").await, (true, false));
+    assert_eq!(idle("2031-08-30").await, (true, false));
+
+    let next = used.generation + 1;
+    let advanced = connections.advance(&used.customer, next, day("2031-03-02"));
+    assert!(advanced.await.unwrap());
+    assert_eq!(idle("2031-04-30").await, (false, false));
+    assert_eq!(idle("2031-05-01").await, (true, false));
 }
 
 async fn only_the_owner_gives_a_lease_back_and_may_leave_a_cooldown<C: Connections>(
