@@ -1,5 +1,7 @@
-//! What an application may still call. The budget is a clock: every call gets the next free moment on it, so
-//! calls of all functions together are spaced by the interval the limit allows, and a day has a number of them.
+//! What an application may still call.
+//!
+//! The budget is a clock: every call gets the next free moment on it, so calls of all functions together are spaced
+//! by the interval the limit allows, and a day has a number of them.
 
 use jiff::{SignedDuration, Timestamp, ToSpan as _, tz::TimeZone};
 use serde::{Deserialize, Serialize};

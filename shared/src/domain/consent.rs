@@ -9,7 +9,8 @@ use super::contact::{clean, cut};
 use super::form::Form;
 use super::submission::Submission;
 
-/// A consent younger than this is fresh: the person has just acted, so an opt-out is older and overtaken by it.
+/// A consent younger than this is fresh: the person has just acted, so an opt-out is older.
+///
 /// Long enough for a full queue to drain, short enough that nobody subscribes and leaves within it.
 pub const FRESH_FOR: SignedDuration = SignedDuration::from_mins(15);
 

@@ -128,8 +128,10 @@ impl Grant {
     }
 }
 
-/// When a token ends by `expires_in`, which Constant Contact's own description calls a UNIX timestamp and every
-/// client reads as a duration: a value beyond a billion can only be the former. Bounded to a day and a bit.
+/// When a token ends by `expires_in`, bounded to a day and a bit.
+///
+/// Constant Contact's own description calls it a UNIX timestamp and every client reads it as a duration: a value
+/// beyond a billion can only be the former.
 #[must_use]
 pub fn expiry(expires_in: i64, now: Timestamp) -> Timestamp {
     const LONGEST: i64 = 25 * 3600;

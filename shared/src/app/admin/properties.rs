@@ -219,7 +219,9 @@ mod tests {
     use super::super::values::{flag, text};
     use super::*;
 
-    fn read(body: &str) -> Result<(String, Option<bool>), Vec<(String, &'static str)>> {
+    type Read = Result<(String, Option<bool>), Vec<(String, &'static str)>>;
+
+    fn read(body: &str) -> Read {
         let mut properties = Properties::parse(body.as_bytes()).unwrap();
         let name = properties.required("name", text(3));
         let open = properties.optional("open", flag);
