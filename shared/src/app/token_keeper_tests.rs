@@ -1,4 +1,5 @@
 use futures_util::future::join_all;
+use futures_util::poll;
 use jiff::SignedDuration;
 
 use super::{AccessError, TokenKeeper};
@@ -288,4 +289,62 @@ async fn a_vault_that_fails_while_the_new_pair_is_stored_is_tried_again() {
             .generation,
         2
     );
+}
+
+#[tokio::test]
+async fn a_frozen_worker_that_wakes_with_the_newest_pair_wins() {
+    let scene = expired().await;
+    let (slow, quick) = (scene.memory.keeper(), scene.memory.keeper());
+    let mut frozen = Box::pin(slow.access(&scene.customer, None));
+    while scene.memory.crm.count(Call::Refresh) == 0 {
+        assert!(poll!(frozen.as_mut()).is_pending());
+    }
+
+    scene.memory.clock.advance(SignedDuration::from_mins(2));
+    assert_eq!(
+        waits(quick.access(&scene.customer, None).await),
+        WaitReason::Reconnect
+    );
+    assert_eq!(frozen.await.unwrap().generation, 2);
+
+    assert_eq!(status(&scene).await, ConnectionStatus::Active);
+    assert_eq!(
+        quick
+            .access(&scene.customer, None)
+            .await
+            .unwrap()
+            .generation,
+        2
+    );
+}
+
+#[tokio::test]
+async fn an_invalid_grant_beside_a_newer_stored_pair_is_no_death() {
+    let scene = expired().await;
+    let (slow, quick) = (scene.memory.keeper(), scene.memory.keeper());
+    let mut frozen = Box::pin(slow.access(&scene.customer, None));
+    while scene
+        .memory
+        .vault
+        .tokens(&scene.customer)
+        .await
+        .unwrap()
+        .unwrap()
+        .generation
+        == 1
+    {
+        assert!(poll!(frozen.as_mut()).is_pending());
+    }
+    drop(frozen);
+
+    scene.memory.clock.advance(SignedDuration::from_mins(2));
+    assert_eq!(
+        quick
+            .access(&scene.customer, None)
+            .await
+            .unwrap()
+            .generation,
+        2
+    );
+    assert_eq!(scene.memory.crm.count(Call::Refresh), 1);
 }

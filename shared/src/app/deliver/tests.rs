@@ -373,3 +373,30 @@ async fn a_changed_consent_record_is_not_sent() {
         }
     );
 }
+
+#[tokio::test]
+async fn a_vault_that_cannot_be_read_makes_leads_wait_and_intake_does_not_notice() {
+    let scene = Scene::connected().await;
+    let lead = scene.submit(&[("email", "ada@example.com")]).await;
+    // A drain claims, reads the customer and the connection; its keeper reads the connection, then the vault.
+    scene
+        .memory
+        .faults
+        .at(scene.memory.faults.steps() + 5, Fault::FailBefore);
+
+    let again = scene.drain().await;
+    let other = scene.submit(&[("email", "bob@example.com")]).await;
+
+    assert!(again.is_empty());
+    assert_eq!(other.status, "queued");
+    assert_eq!(
+        scene.state(&lead.lead).await,
+        LeadState::Waiting {
+            why: WaitReason::Upstream
+        }
+    );
+    scene.memory.clock.advance(SignedDuration::from_mins(1));
+    assert_eq!(scene.memory.release().run().await.unwrap().waited, 1);
+    scene.drain().await;
+    assert_eq!(word(&scene.state(&lead.lead).await), "delivered");
+}
