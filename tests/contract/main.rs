@@ -11,11 +11,13 @@ mod aws;
 mod bus;
 mod dynamo;
 mod fresh;
+mod keeper;
 mod memory;
 mod promise;
 mod promises;
 mod samples;
 mod strict;
+mod wire;
 
 use std::env;
 

@@ -1,0 +1,107 @@
+//! A wire that can be cut. Everything a use case does to the world goes over HTTP; here each request is one step, and
+//! at a chosen step the caller is killed before the request goes on, or once its effect is there.
+
+use std::future::{Future, pending};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::{HeaderMap, Method, Uri, header};
+use axum::response::{IntoResponse, Response};
+use tokio::net::TcpListener;
+use tokio::sync::Notify;
+
+/// When, at a step, the caller dies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cut {
+    Before,
+    After,
+}
+
+/// Steps counted over all wires that share this.
+#[derive(Default)]
+pub struct Steps {
+    taken: AtomicU64,
+    cut: Mutex<Option<(u64, Cut)>>,
+    killed: Notify,
+}
+
+impl Steps {
+    /// Starts counting anew, with a cut at a step to come or with none.
+    pub fn restart(&self, cut: Option<(u64, Cut)>) {
+        self.taken.store(0, Ordering::SeqCst);
+        *self.cut.lock().unwrap() = cut;
+    }
+
+    pub fn taken(&self) -> u64 {
+        self.taken.load(Ordering::SeqCst)
+    }
+
+    /// Runs work until it is done, or gives `None` where the cut killed it.
+    pub async fn until_cut<T>(&self, work: impl Future<Output = T>) -> Option<T> {
+        tokio::select! {
+            biased;
+            () = self.killed.notified() => None,
+            done = work => Some(done),
+        }
+    }
+
+    async fn kill(&self) -> Response {
+        self.killed.notify_one();
+        pending().await
+    }
+}
+
+#[derive(Clone)]
+struct Wire {
+    behind: String,
+    client: reqwest::Client,
+    steps: Arc<Steps>,
+}
+
+/// An address that passes everything on to `behind`.
+pub async fn to(behind: &str, steps: &Arc<Steps>) -> anyhow::Result<String> {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
+    let address = listener.local_addr()?;
+    let wire = Wire {
+        behind: behind.to_owned(),
+        client: reqwest::Client::builder().no_proxy().build()?,
+        steps: steps.clone(),
+    };
+    let service = Router::new().fallback(pass).with_state(wire);
+    tokio::spawn(async move { axum::serve(listener, service).await });
+    Ok(format!("http://{address}"))
+}
+
+async fn pass(
+    State(wire): State<Wire>,
+    method: Method,
+    uri: Uri,
+    mut headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    let step = wire.steps.taken.fetch_add(1, Ordering::SeqCst) + 1;
+    let cut = *wire.steps.cut.lock().unwrap();
+    if cut == Some((step, Cut::Before)) {
+        return wire.steps.kill().await;
+    }
+    headers.remove(header::HOST);
+    let url = format!("{}{uri}", wire.behind);
+    let request = wire.client.request(method, url).headers(headers).body(body);
+    let answer = request.send().await.unwrap();
+    let (status, kind) = (
+        answer.status(),
+        answer.headers().get(header::CONTENT_TYPE).cloned(),
+    );
+    let body = answer.bytes().await.unwrap();
+    if cut == Some((step, Cut::After)) {
+        return wire.steps.kill().await;
+    }
+    let mut answer = (status, body).into_response();
+    if let Some(kind) = kind {
+        answer.headers_mut().insert(header::CONTENT_TYPE, kind);
+    }
+    answer
+}
