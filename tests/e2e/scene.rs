@@ -46,7 +46,7 @@ impl Scene {
             .add_customer(customer, "Analytical Engines")
             .await
             .unwrap();
-        let form = json!({"name": "Newsletter", "consent_statement": "Yes, mail me."});
+        let form = json!({"name": "Newsletter", "consent_statement": "Yes, Analytical Engines may mail me."});
         let form = operator.add_form(customer, &form).await.unwrap();
         let client = Client::builder()
             .no_proxy()

@@ -5,10 +5,12 @@ use std::path::Path;
 use anyhow::Result;
 use serde_json::{Value, json};
 
+use crate::aws::{REGION, ROOT_KEY};
 use crate::customer;
 use crate::leads::{self, Row};
 use crate::operator::{Operator, text};
 use crate::progress::Progress;
+use crate::sam::STACK;
 use crate::sending::{Outcome, send};
 use crate::stack::Stack;
 
@@ -31,7 +33,8 @@ impl Demo {
         operator
             .add_customer(CUSTOMER, "Analytical Engines")
             .await?;
-        let statement = "Yes, mail me news of the engines. I can unsubscribe at any time.";
+        let statement =
+            "Yes, Analytical Engines may mail me its news. I can unsubscribe at any time.";
         let form = json!({"name": "Newsletter", "consent_statement": statement});
         let form = operator.add_form(CUSTOMER, &form).await?;
         let link = operator.connect_link(CUSTOMER).await?;
@@ -89,10 +92,12 @@ impl Demo {
              \x20 contacts arriving               {}\n\n\
              \x20 curl {submit} -d email=mary@example.com -d consent=yes -H 'accept: application/json'\n\
              \x20 curl {url}/v1/customers/{CUSTOMER}/leads -H 'authorization: Bearer {token}'\n\n\
-             Logs of the functions: {}\n\
+             And their logs, with AWS_ENDPOINT_URL={} AWS_DEFAULT_REGION={REGION} \
+             AWS_ACCESS_KEY_ID={ROOT_KEY} AWS_SECRET_ACCESS_KEY={ROOT_KEY}:\n\
+             \x20 cargo run -- tool sam logs --stack-name {STACK}\n\n\
              Ctrl-C stops everything.",
             stack.sandbox().url(),
-            stack.ministack().log_path().display(),
+            stack.aws().endpoint(),
         ))
     }
 }

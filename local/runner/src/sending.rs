@@ -13,6 +13,7 @@ use crate::progress::Progress;
 
 const AT_ONCE: usize = 4;
 const POLL_EVERY: Duration = Duration::from_millis(250);
+const ENDS: [&str; 4] = ["delivered", "refused", "quarantined", "erased"];
 /// How long nothing may move before what is left is reported as it is.
 const PATIENCE: Duration = Duration::from_secs(90);
 
@@ -142,19 +143,18 @@ fn turned_away(problem: &Value) -> Outcome {
 
 /// Asks for the lead until it has come to an end, or nothing has moved for long.
 async fn follow(operator: &Operator, id: &str, moved: &mut Instant) -> Result<Outcome> {
-    let mut status = Value::Null;
+    let mut seen: Option<Value> = None;
     loop {
         let lead = operator
             .lead(id)
             .await
             .context("a lead that was taken in cannot be shown")?;
-        if lead["status"] != status {
-            status = lead["status"].clone();
+        let status = lead["status"].clone();
+        let ended = ENDS.iter().any(|end| status == **end);
+        if ended || seen.as_ref().is_some_and(|seen| *seen != status) {
             *moved = Instant::now();
         }
-        let ended = ["delivered", "refused", "quarantined", "erased"]
-            .iter()
-            .any(|end| status == **end);
+        seen = Some(status);
         if ended || moved.elapsed() > PATIENCE {
             return Ok(Outcome::Lead(lead));
         }

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::aws::Aws;
+use crate::differences;
 use crate::front_door::{Doorstep, FrontDoor, House};
 use crate::ministack::MiniStack;
 use crate::place::Place;
@@ -57,7 +58,7 @@ impl Stack {
             .deploy(&template, &aws, &parameters)
             .await?;
         let deployment = Deployment::describe(&aws).await?;
-        settle_drain_concurrency(&aws, &deployment).await?;
+        differences::settle(&aws, &deployment).await?;
         store_app(&aws, &sandbox).await?;
         let admin_token = secret(&aws, "keys/admin").await?;
         let preflight = vec![("/f/", deployment.resource("LeadWebhook")?.to_owned())];
@@ -115,18 +116,6 @@ impl Stack {
             )
             .await
     }
-}
-
-/// Gives the event source mapping its concurrency as a number: a CloudFormation parameter is text, and MiniStack keeps it so.
-async fn settle_drain_concurrency(aws: &Aws, deployment: &Deployment) -> Result<()> {
-    let path = format!(
-        "/2015-03-31/event-source-mappings/{}",
-        deployment.resource("LeadQueueToDrain")?
-    );
-    let change = json!({"ScalingConfig": {"MaximumConcurrency": 2}});
-    aws.rest("lambda", Method::PUT, &path, &change)
-        .await
-        .map(drop)
 }
 
 /// What the operator does once after the first deploy.

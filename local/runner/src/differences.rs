@@ -1,0 +1,59 @@
+//! Where MiniStack is not as AWS: put right after the deployment, so that the template stays written for AWS.
+
+use anyhow::{Context, Result};
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::aws::Aws;
+use crate::role::RolePolicy;
+use crate::sam::Deployment;
+
+/// The functions of the template.
+const FUNCTIONS: [&str; 5] = [
+    "OauthCallback",
+    "LeadWebhook",
+    "QueueDrain",
+    "Scheduler",
+    "AdminApi",
+];
+
+/// Puts them right.
+pub async fn settle(aws: &Aws, deployment: &Deployment) -> Result<()> {
+    number_of_drains(aws, deployment).await?;
+    for function in FUNCTIONS {
+        batches_of_messages(aws, deployment, function).await?;
+    }
+    Ok(())
+}
+
+/// A `CloudFormation` parameter is text, and so MiniStack takes the mapping's concurrency.
+async fn number_of_drains(aws: &Aws, deployment: &Deployment) -> Result<()> {
+    let path = format!(
+        "/2015-03-31/event-source-mappings/{}",
+        deployment.resource("LeadQueueToDrain")?
+    );
+    let change = json!({"ScalingConfig": {"MaximumConcurrency": 2}});
+    aws.rest("lambda", Method::PUT, &path, &change)
+        .await
+        .map(drop)
+}
+
+/// On AWS `sqs:SendMessage` allows batches too; MiniStack asks for an action of their own, which AWS does not know.
+async fn batches_of_messages(aws: &Aws, deployment: &Deployment, function: &str) -> Result<()> {
+    let policy = RolePolicy::of(aws, deployment, function).await?;
+    let mut document = policy.document().clone();
+    let statements = document["Statement"]
+        .as_array_mut()
+        .context("a policy without statements")?;
+    for statement in statements {
+        let mut actions = match statement["Action"].take() {
+            Value::Array(actions) => actions,
+            one => vec![one],
+        };
+        if actions.contains(&json!("sqs:SendMessage")) {
+            actions.push(json!("sqs:SendMessageBatch"));
+        }
+        statement["Action"] = Value::Array(actions);
+    }
+    policy.put(aws, &document).await
+}
