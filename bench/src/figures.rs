@@ -1,0 +1,49 @@
+//! Medians, percentiles and sizes.
+
+use std::time::Duration;
+
+/// The value below which this share of the samples lies, by nearest rank; none of no samples.
+pub fn quantile<T: Ord + Copy>(samples: &[T], percent: usize) -> Option<T> {
+    let mut sorted = samples.to_vec();
+    sorted.sort_unstable();
+    let rank = (sorted.len() * percent).div_ceil(100);
+    sorted.get(rank.saturating_sub(1)).copied()
+}
+
+/// The middle sample, the lower of two; zero of no samples.
+pub fn median<T: Ord + Copy + Default>(samples: &[T]) -> T {
+    quantile(samples, 50).unwrap_or_default()
+}
+
+/// As `1.23 ms`.
+pub fn millis(time: Duration) -> String {
+    format!("{:.2} ms", time.as_secs_f64() * 1e3)
+}
+
+/// As `1.23 MB`, in millions of bytes.
+pub fn megabytes(bytes: u64) -> String {
+    let thousands = (bytes + 5_000) / 10_000;
+    format!("{}.{:02} MB", thousands / 100, thousands % 100)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_quantile_is_one_of_the_samples() {
+        let samples: Vec<u32> = (1..=200).rev().collect();
+
+        assert_eq!(quantile(&samples, 50), Some(100));
+        assert_eq!(quantile(&samples, 99), Some(198));
+        assert_eq!(quantile(&[7], 99), Some(7));
+        assert_eq!(quantile::<u32>(&[], 50), None);
+    }
+
+    #[test]
+    fn figures_are_rounded_to_hundredths() {
+        assert_eq!(megabytes(1_234_999), "1.23 MB");
+        assert_eq!(megabytes(1_235_000), "1.24 MB");
+        assert_eq!(millis(Duration::from_micros(1_234)), "1.23 ms");
+    }
+}

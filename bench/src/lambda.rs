@@ -1,0 +1,192 @@
+//! A function's process, and the runtime API that it polls.
+
+use std::fs;
+use std::path::Path;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::{Path as Segments, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use tokio::net::TcpListener;
+use tokio::process::{Child, Command};
+use tokio::sync::{Mutex, mpsc};
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+
+/// Longer than any function is given.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// What a function does at its runtime API.
+enum Moment {
+    /// It asked for work.
+    Polled(Instant),
+    /// It answered.
+    Answered(Instant, Bytes),
+    /// It could not start, or failed.
+    Failed(Bytes),
+}
+
+struct Desk {
+    moments: mpsc::UnboundedSender<Moment>,
+    work: Mutex<mpsc::UnboundedReceiver<(Bytes, mpsc::UnboundedSender<Instant>)>>,
+}
+
+/// A running function.
+pub struct Function {
+    child: Child,
+    api: JoinHandle<std::io::Result<()>>,
+    work: mpsc::UnboundedSender<(Bytes, mpsc::UnboundedSender<Instant>)>,
+    moments: mpsc::UnboundedReceiver<Moment>,
+    /// From the start of the process until it first asked for work.
+    pub startup: Duration,
+}
+
+impl Drop for Function {
+    fn drop(&mut self) {
+        self.api.abort();
+    }
+}
+
+impl Function {
+    /// Starts a program with nothing but this environment, and waits until it asks for work.
+    pub async fn start(program: &Path, environment: &[(&str, String)]) -> Result<Self> {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
+        let address = listener.local_addr()?.to_string();
+        let (work, queue) = mpsc::unbounded_channel();
+        let (sender, mut moments) = mpsc::unbounded_channel();
+        let desk = std::sync::Arc::new(Desk {
+            moments: sender,
+            work: Mutex::new(queue),
+        });
+        let service = Router::new()
+            .route("/2018-06-01/runtime/invocation/next", get(next))
+            .route("/2018-06-01/runtime/invocation/{id}/response", post(answer))
+            .route("/2018-06-01/runtime/invocation/{id}/error", post(error))
+            .route("/2018-06-01/runtime/init/error", post(init_error))
+            .with_state(desk);
+        let api = tokio::spawn(async move { axum::serve(listener, service).await });
+        let start = Instant::now();
+        let child = Command::new(program)
+            .env_clear()
+            .envs(environment.iter().map(|(name, value)| (*name, value)))
+            .env("AWS_LAMBDA_RUNTIME_API", address)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .kill_on_drop(true)
+            .spawn()
+            .with_context(|| format!("{} does not start", program.display()))?;
+        let startup = match timeout(PATIENCE, moments.recv()).await? {
+            Some(Moment::Polled(at)) => at - start,
+            Some(Moment::Failed(why)) => bail!("{}", String::from_utf8_lossy(&why)),
+            _ => bail!("{} did not ask for work", program.display()),
+        };
+        Ok(Self {
+            child,
+            api,
+            work,
+            moments,
+            startup,
+        })
+    }
+
+    /// Gives the function an event; answers how long it took, once it has asked for more, and what it said.
+    pub async fn invoke(&mut self, event: &Bytes) -> Result<(Duration, Bytes)> {
+        let (handed, mut start) = mpsc::unbounded_channel();
+        self.work.send((event.clone(), handed))?;
+        let start = start.recv().await.context("the function is gone")?;
+        let mut answered = None;
+        loop {
+            match timeout(PATIENCE, self.moments.recv()).await? {
+                Some(Moment::Answered(at, body)) => answered = Some((at - start, body)),
+                Some(Moment::Polled(_)) => {
+                    return answered.context("the function asked for more without an answer");
+                }
+                Some(Moment::Failed(why)) => bail!("{}", String::from_utf8_lossy(&why)),
+                None => bail!("the function is gone"),
+            }
+        }
+    }
+
+    /// The most memory that was ever resident, in bytes.
+    pub fn peak_memory(&self) -> Result<u64> {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.pid()?))?;
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let kilobytes: u64 = peak
+            .and_then(|peak| peak.trim().strip_suffix(" kB"))
+            .context("no VmHWM")?
+            .parse()?;
+        Ok(kilobytes * 1024)
+    }
+
+    /// Time on a processor so far, of all threads that are alive.
+    pub fn cpu(&self) -> Result<Duration> {
+        let mut nanos = 0;
+        for thread in fs::read_dir(format!("/proc/{}/task", self.pid()?))? {
+            let account = fs::read_to_string(thread?.path().join("schedstat"))?;
+            let ran: u64 = account
+                .split(' ')
+                .next()
+                .context("no run time in schedstat")?
+                .parse()?;
+            nanos += ran;
+        }
+        Ok(Duration::from_nanos(nanos))
+    }
+
+    /// Ends the process.
+    pub async fn end(mut self) -> Result<()> {
+        Ok(self.child.kill().await?)
+    }
+
+    fn pid(&self) -> Result<u32> {
+        self.child.id().context("the function has ended")
+    }
+}
+
+type Shared = State<std::sync::Arc<Desk>>;
+
+async fn next(State(desk): Shared) -> Response {
+    if desk.moments.send(Moment::Polled(Instant::now())).is_err() {
+        return StatusCode::GONE.into_response();
+    }
+    let Some((event, handed)) = desk.work.lock().await.recv().await else {
+        return StatusCode::GONE.into_response();
+    };
+    let headers = [
+        ("lambda-runtime-aws-request-id", "bench"),
+        ("lambda-runtime-deadline-ms", "4102444800000"),
+        (
+            "lambda-runtime-invoked-function-arn",
+            "arn:aws:lambda:us-east-1:123456789012:function:bench",
+        ),
+    ];
+    match handed.send(Instant::now()) {
+        Ok(()) => (headers, event).into_response(),
+        Err(_) => StatusCode::GONE.into_response(),
+    }
+}
+
+async fn answer(State(desk): Shared, Segments(_): Segments<String>, body: Bytes) -> StatusCode {
+    told(&desk, Moment::Answered(Instant::now(), body))
+}
+
+async fn error(State(desk): Shared, Segments(_): Segments<String>, body: Bytes) -> StatusCode {
+    told(&desk, Moment::Failed(body))
+}
+
+async fn init_error(State(desk): Shared, body: Bytes) -> StatusCode {
+    told(&desk, Moment::Failed(body))
+}
+
+fn told(desk: &Desk, moment: Moment) -> StatusCode {
+    match desk.moments.send(moment) {
+        Ok(()) => StatusCode::ACCEPTED,
+        Err(_) => StatusCode::GONE,
+    }
+}
