@@ -1,0 +1,136 @@
+//! Chromium, driven through chromedriver; both end with this process.
+
+use std::env;
+use std::ffi::OsStr;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use fantoccini::{Client, ClientBuilder};
+use hyper_util::client::legacy::connect::HttpConnector;
+use leadfeed_local::Guarded;
+use serde_json::{Value, json};
+
+const START_WITHIN: Duration = Duration::from_secs(20);
+
+/// Only loopback is reached, and nothing but what a test asks for.
+const FLAGS: [&str; 10] = [
+    "--headless=new",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-proxy-server",
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost",
+];
+
+static DRIVER: LazyLock<Driver> = LazyLock::new(Driver::start);
+
+/// The programs as they are installed here.
+pub struct Programs {
+    chromedriver: PathBuf,
+    chromium: PathBuf,
+}
+
+/// A running chromedriver. The guard ends it and its browsers, and removes their profiles.
+struct Driver {
+    _guarded: Guarded,
+    chromium: PathBuf,
+    folder: PathBuf,
+    url: String,
+}
+
+impl Programs {
+    /// `None` where one is missing.
+    pub fn find() -> Option<Self> {
+        Some(Self {
+            chromedriver: on_path("chromedriver")?,
+            chromium: ["chromium", "chromium-browser", "google-chrome"]
+                .into_iter()
+                .find_map(on_path)?,
+        })
+    }
+}
+
+fn on_path(name: &str) -> Option<PathBuf> {
+    let path = env::var_os("PATH")?;
+    env::split_paths(&path)
+        .map(|folder| folder.join(name))
+        .find(|file| file.is_file())
+}
+
+impl Driver {
+    fn start() -> Self {
+        let programs = Programs::find().expect("chromium and chromedriver");
+        let folder = tempfile::tempdir().unwrap().keep(); // removed by the guard, who outlives us
+        let log = folder.join("chromedriver.log");
+        let guarded = Guarded::start(
+            &folder,
+            File::create(&log).unwrap(),
+            &programs.chromedriver,
+            |command| {
+                command.arg("--port=0").env("TMPDIR", &folder);
+            },
+        )
+        .unwrap();
+        let port = port(&log);
+        Self {
+            _guarded: guarded,
+            chromium: programs.chromium,
+            folder,
+            url: format!("http://127.0.0.1:{port}"),
+        }
+    }
+}
+
+/// The port that chromedriver took, which it says once it listens.
+fn port(log: &Path) -> u16 {
+    let deadline = Instant::now() + START_WITHIN;
+    loop {
+        let said = fs::read_to_string(log).unwrap();
+        let rest = said.split_once("started successfully on port ");
+        if let Some((port, _)) = rest.and_then(|(_, rest)| rest.split_once('.')) {
+            return port.parse().unwrap();
+        }
+        assert!(
+            Instant::now() < deadline,
+            "chromedriver did not start:\n{said}"
+        );
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// A browser that nobody has used before.
+pub async fn fresh() -> Client {
+    static COUNT: AtomicUsize = AtomicUsize::new(0);
+    // Starting waits for the driver, so not on a thread that others run on.
+    let driver = tokio::task::spawn_blocking(|| &*DRIVER).await.unwrap();
+    let number = COUNT.fetch_add(1, Ordering::Relaxed);
+    let profile = driver.folder.join(format!("profile-{number}"));
+    let arguments: Vec<String> = FLAGS
+        .into_iter()
+        .map(str::to_owned)
+        .chain([format!("--user-data-dir={}", profile.display())])
+        .collect();
+    let Value::Object(capabilities) = json!({
+        "browserName": "chrome",
+        "goog:chromeOptions": {"binary": text(driver.chromium.as_os_str()), "args": arguments},
+        "goog:loggingPrefs": {"browser": "ALL"},
+    }) else {
+        unreachable!("an object is an object")
+    };
+    ClientBuilder::new(HttpConnector::new())
+        .capabilities(capabilities)
+        .connect(&driver.url)
+        .await
+        .unwrap()
+}
+
+fn text(path: &OsStr) -> &str {
+    path.to_str().unwrap()
+}

@@ -1,0 +1,214 @@
+//! The customer's way to a connection, and the wrong turns on it.
+
+use serde_json::json;
+
+use crate::pictures::{Screen, take};
+use crate::scene::{CREATOR, NAME, OWNER, Scene, allow, choose, connect};
+use crate::window::Window;
+
+pub async fn who_allows_and_chooses_a_list_is_connected() {
+    let scene = Scene::of("allows").await;
+    let window = Window::open().await;
+
+    window.goto(&scene.link().await).await;
+    window
+        .shows(&format!("Connect {NAME} to Constant Contact"))
+        .await;
+    take(&window, "connect", Screen::LightDesktop).await;
+    window.press("Continue to Constant Contact").await;
+    allow(&window, OWNER).await;
+    choose(&window).await;
+    take(&window, "lists", Screen::LightDesktop).await;
+    take(&window, "lists-phone-dark", Screen::DarkPhone).await;
+    window.press("Save and start").await;
+    window.shows(&format!("{NAME} is connected")).await;
+    take(&window, "connected", Screen::LightDesktop).await;
+
+    let text = window.text().await;
+    assert!(text.contains("Harbor Bakery"), "{text}");
+    assert_eq!(window.url().await.path(), "/connect/done");
+    assert_eq!(window.url().await.query(), None);
+    let connection = scene.connection().await;
+    assert_eq!(connection["status"], "active", "{connection}");
+    assert_eq!(
+        connection["lists"].as_array().unwrap().len(),
+        1,
+        "{connection}"
+    );
+    window.close().await;
+}
+
+pub async fn who_declines_can_decide_again() {
+    let scene = Scene::of("declines").await;
+    let window = Window::open().await;
+
+    window.goto(&scene.link().await).await;
+    window.press("Continue to Constant Contact").await;
+    window.shows("Allow Leadfeed access?").await;
+    window.press("Deny").await;
+    window.shows("You declined").await;
+    assert_eq!(scene.connection().await["status"], "not_connected");
+
+    window.press("Decide again").await;
+    allow(&window, OWNER).await;
+    window.shows("Which lists do new contacts join?").await;
+    window.close().await;
+}
+
+pub async fn a_user_without_the_right_reads_who_has_to_connect() {
+    let scene = Scene::of("wrong-user").await;
+    let window = Window::open().await;
+
+    window.goto(&scene.link().await).await;
+    window.press("Continue to Constant Contact").await;
+    allow(&window, CREATOR).await;
+    window.shows("Your user may not add contacts").await;
+    let text = window.text().await;
+    assert!(
+        text.contains("account owner or an account manager"),
+        "{text}"
+    );
+    assert_ne!(scene.connection().await["status"], "active");
+
+    window.press("Sign in as another user").await;
+    allow(&window, OWNER).await;
+    choose(&window).await;
+    window.press("Save and start").await;
+    window.shows(&format!("{NAME} is connected")).await;
+    window.close().await;
+}
+
+pub async fn another_browser_cannot_finish_what_this_one_began() {
+    let scene = Scene::of("two-browsers").await;
+    let (window, other) = tokio::join!(Window::open(), Window::open());
+
+    let link = scene.link().await;
+    window.goto(&link).await;
+    window.press("Continue to Constant Contact").await;
+    window.shows("Allow Leadfeed access?").await;
+    let callback = way_back(&window).await;
+
+    other.goto(&callback).await;
+    other.shows("This was started in another browser").await;
+    assert_eq!(scene.connection().await["status"], "not_connected");
+
+    window.goto(&link).await;
+    connect(&window).await;
+    window.close().await;
+    other.close().await;
+}
+
+/// Where the consent page would send the browser, had its owner allowed the access.
+async fn way_back(consent: &Window) -> String {
+    let url = consent.url().await;
+    let mut fields: Vec<(String, String)> = url.query_pairs().into_owned().collect();
+    fields.push(("user".to_owned(), OWNER.to_owned()));
+    fields.push(("decision".to_owned(), "allow".to_owned()));
+    let client = reqwest::Client::builder()
+        .no_proxy()
+        .redirect(reqwest::redirect::Policy::none())
+        .build()
+        .unwrap();
+    let target = url.join("consent").unwrap();
+    let answer = client.post(target).form(&fields).send().await.unwrap();
+    let location = answer.headers()["location"].to_str().unwrap();
+    assert!(location.contains("/oauth/callback?"), "{location}");
+    location.to_owned()
+}
+
+pub async fn going_back_after_connecting_changes_nothing() {
+    let scene = Scene::of("goes-back").await;
+    let window = Window::open().await;
+    window.goto(&scene.link().await).await;
+    connect(&window).await;
+    let connected = scene.connection().await;
+
+    window.back().await;
+    window.shows("Which lists do new contacts join?").await;
+    assert_eq!(window.count("[name=list]:checked").await, 1);
+    window.back().await;
+    window.back().await;
+    window.shows(&format!("Connect {NAME} again")).await;
+
+    let after = scene.connection().await;
+    assert_eq!(after["status"], "active");
+    assert_eq!(after["lists"], connected["lists"]);
+    window.close().await;
+}
+
+pub async fn pressing_each_button_twice_makes_one_connection() {
+    let scene = Scene::of("presses-twice").await;
+    let window = Window::open().await;
+
+    window.goto(&scene.link().await).await;
+    window.press_twice("Continue to Constant Contact").await;
+    allow(&window, OWNER).await;
+    choose(&window).await;
+    window.press_twice("Save and start").await;
+    window.shows(&format!("{NAME} is connected")).await;
+
+    let connection = scene.connection().await;
+    assert_eq!(connection["status"], "active");
+    assert_eq!(connection["lists"].as_array().unwrap().len(), 1);
+    window.close().await;
+}
+
+pub async fn allowing_twice_makes_one_connection() {
+    let scene = Scene::of("allows-twice").await;
+    let window = Window::open().await;
+
+    window.goto(&scene.link().await).await;
+    window.press("Continue to Constant Contact").await;
+    window.shows("Allow Leadfeed access?").await;
+    window.select("#user", OWNER).await;
+    let callback = way_back(&window).await;
+    window.goto(&callback).await;
+    window.shows("Which lists do new contacts join?").await;
+    window.goto(&callback).await;
+    window.shows("This step is done already").await;
+    window.press("Continue").await;
+    window.shows("Which lists do new contacts join?").await;
+
+    assert_eq!(scene.connection().await["status"], "active");
+    window.close().await;
+}
+
+pub async fn a_link_can_be_opened_twice_and_used_by_one_browser() {
+    let scene = Scene::of("opens-twice").await;
+    let (window, other) = tokio::join!(Window::open(), Window::open());
+    let link = scene.link().await;
+    let welcome = format!("Connect {NAME} to Constant Contact");
+
+    window.goto(&link).await;
+    window.shows(&welcome).await;
+    other.goto(&link).await;
+    other.shows(&welcome).await;
+    connect(&window).await;
+
+    other.press("Continue to Constant Contact").await;
+    other.shows("This link cannot be used").await;
+    other.goto(&link).await;
+    other.shows("This link cannot be used").await;
+    assert_eq!(scene.connection().await["status"], "active");
+    window.close().await;
+    other.close().await;
+}
+
+pub async fn a_choice_without_a_list_says_what_is_missing() {
+    let scene = Scene::of("no-list").await;
+    let window = Window::open().await;
+
+    window.goto(&scene.link().await).await;
+    window.press("Continue to Constant Contact").await;
+    allow(&window, OWNER).await;
+    window.shows("Which lists do new contacts join?").await;
+    window.click("#terms").await;
+    window.press("Save and start").await;
+    window.shows("Which lists do new contacts join?").await;
+
+    let text = window.text().await;
+    assert!(text.contains("Choose at least one list"), "{text}");
+    assert_eq!(window.count("#terms:checked").await, 1);
+    assert_eq!(scene.connection().await["lists"], json!([]));
+    window.close().await;
+}

@@ -1,0 +1,126 @@
+//! A visitor's way into the customer's lists.
+
+use axum::Router;
+use axum::response::Html;
+use axum::routing::get;
+use fantoccini::key::Key;
+use leadfeed_tests::stack;
+use tokio::net::TcpListener;
+
+use crate::scene::{Scene, contact};
+use crate::window::Window;
+
+pub async fn the_hosted_form_can_be_filled_in_by_keyboard_alone() {
+    let scene = Scene::connected("keyboard").await;
+    let window = Window::open().await;
+    let tab = char::from(Key::Tab).to_string();
+    let next = async |expected: &str| {
+        window.keys(&tab).await;
+        assert_eq!(window.focus().await, expected);
+    };
+
+    window.goto(&scene.hosted_form()).await;
+    next("Skip to the content").await;
+    next("email").await;
+    window.keys("keyboard@example.com").await;
+    next("first_name").await;
+    window.keys("Ada").await;
+    next("last_name").await;
+    next("company_name").await;
+    next("phone_number").await;
+    next("consent").await;
+    window.keys(" ").await;
+    next("Sign up").await;
+    window.keys(&char::from(Key::Enter).to_string()).await;
+
+    window.shows("Thank you").await;
+    let contact = contact("keyboard@example.com").await;
+    assert_eq!(contact.first_name.as_deref(), Some("Ada"));
+    window.close().await;
+}
+
+pub async fn a_mistake_is_marked_and_what_was_typed_stays() {
+    let scene = Scene::connected("mistaken").await;
+    let window = Window::open().await;
+
+    window.goto(&scene.hosted_form()).await;
+    window.fill("[name=email]", "mistaken@").await;
+    window.fill("[name=first_name]", "Ada").await;
+    window.click("[name=consent]").await;
+    window.press("Sign up").await;
+
+    let note = window.find("[role=alert]").await.text().await.unwrap();
+    assert!(note.starts_with("Not sent yet."), "{note}");
+    let marked = window.find("[aria-invalid=true]").await;
+    assert_eq!(marked.attr("name").await.unwrap().as_deref(), Some("email"));
+    let error = marked.attr("aria-describedby").await.unwrap().unwrap();
+    let error = window.find(&format!("#{error}")).await;
+    assert_ne!(error.text().await.unwrap(), "");
+    assert_eq!(window.value("[name=email]").await, "mistaken@");
+    assert_eq!(window.value("[name=first_name]").await, "Ada");
+
+    window.fill("[name=email]", "mistaken@example.com").await;
+    window.click("[name=consent]").await;
+    window.press("Sign up").await;
+    window.shows("Thank you").await;
+    let contact = contact("mistaken@example.com").await;
+    assert_eq!(contact.first_name.as_deref(), Some("Ada"));
+    window.close().await;
+}
+
+pub async fn a_form_without_consent_asks_for_it() {
+    let scene = Scene::connected("unasked").await;
+    let window = Window::open().await;
+
+    window.goto(&scene.hosted_form()).await;
+    window.fill("[name=email]", "unasked@example.com").await;
+    window.press("Sign up").await;
+
+    window.find(".option[aria-invalid=true]").await;
+    assert_eq!(window.value("[name=email]").await, "unasked@example.com");
+    window.close().await;
+}
+
+pub async fn a_web_to_lead_page_posts_into_the_lists() {
+    let scene = Scene::connected("web-to-lead").await;
+    let window = Window::open().await;
+    let page = include_str!("web_to_lead.html")
+        .replace("https://YOUR-STACK", stack().url())
+        .replace("YOUR-FORM", scene.form["form_id"].as_str().unwrap());
+
+    window.goto(&site(page).await).await;
+    window.fill("#first_name", "Mary").await;
+    window.fill("#last_name", "Somerville").await;
+    window.fill("#email", "mary@example.com").await;
+    window.fill("#company", "Mechanism of the Heavens").await;
+    window.click("#consent").await;
+    window.click("[name=submit]").await;
+
+    window.shows("Thank you").await;
+    let contact = contact("mary@example.com").await;
+    assert_eq!(contact.first_name.as_deref(), Some("Mary"));
+    assert_eq!(contact.last_name.as_deref(), Some("Somerville"));
+    window.close().await;
+}
+
+pub async fn a_breach_of_a_policy_would_stand_in_the_console() {
+    let window = Window::open().await;
+    let page =
+        "<meta http-equiv=content-security-policy content=\"script-src 'none'\"><script>1</script>";
+
+    window.goto(&site(page.to_owned()).await).await;
+
+    let complaints = window.complaints().await;
+    assert_eq!(complaints.len(), 1, "{complaints:?}");
+    assert_eq!(complaints[0]["source"], "security");
+    window.close().await;
+}
+
+/// Another site, with this one page; answers its address.
+async fn site(page: String) -> String {
+    let router = Router::new().route("/", get(async || Html(page)));
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    tokio::spawn(async { axum::serve(listener, router).await });
+    format!("http://localhost:{port}/")
+}

@@ -1,0 +1,199 @@
+//! A browser's window as a person uses it: by what stands on the page.
+
+use std::time::{Duration, Instant};
+
+use fantoccini::actions::{
+    InputSource as _, KeyAction, KeyActions, MOUSE_BUTTON_LEFT, MouseActions, PointerAction,
+};
+use fantoccini::elements::Element;
+use fantoccini::error::CmdError;
+use fantoccini::wd::WebDriverCompatibleCommand;
+use fantoccini::{Client, Locator};
+use reqwest::Method;
+use serde_json::{Value, json};
+use url::{ParseError, Url};
+
+use crate::chromium;
+
+const PATIENCE: Duration = Duration::from_secs(30);
+
+pub struct Window {
+    client: Client,
+}
+
+/// A command of chromedriver beside the standard.
+#[derive(Debug)]
+struct Extension {
+    path: &'static str,
+    body: Value,
+}
+
+impl WebDriverCompatibleCommand for Extension {
+    fn endpoint(&self, base: &Url, session: Option<&str>) -> Result<Url, ParseError> {
+        base.join(&format!(
+            "session/{}/{}",
+            session.unwrap_or_default(),
+            self.path
+        ))
+    }
+
+    fn method_and_body(&self, _: &Url) -> (Method, Option<String>) {
+        (Method::POST, Some(self.body.to_string()))
+    }
+}
+
+impl Window {
+    /// That of a browser with neither cookies nor history.
+    pub async fn open() -> Self {
+        let client = chromium::fresh().await;
+        Self { client }
+    }
+
+    pub async fn goto(&self, url: &str) {
+        self.client.goto(url).await.unwrap();
+    }
+
+    pub async fn back(&self) {
+        self.client.back().await.unwrap();
+    }
+
+    pub async fn url(&self) -> Url {
+        self.client.current_url().await.unwrap()
+    }
+
+    /// Waits for the page with this heading.
+    pub async fn shows(&self, heading: &str) {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let shown = self.heading().await; // fails while one page makes way for another
+            if shown.as_ref().is_ok_and(|shown| shown == heading) {
+                return;
+            }
+            assert!(
+                Instant::now() < deadline,
+                "not {heading:?} but {shown:?} within {PATIENCE:?}"
+            );
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    async fn heading(&self) -> Result<String, CmdError> {
+        self.client.find(Locator::Css("h1")).await?.text().await
+    }
+
+    /// All that can be read on the page.
+    pub async fn text(&self) -> String {
+        self.find("body").await.text().await.unwrap()
+    }
+
+    pub async fn find(&self, css: &str) -> Element {
+        let found = self.client.find(Locator::Css(css)).await;
+        found.unwrap_or_else(|error| panic!("{css}: {error}"))
+    }
+
+    /// How many elements are like this.
+    pub async fn count(&self, css: &str) -> usize {
+        self.client.find_all(Locator::Css(css)).await.unwrap().len()
+    }
+
+    /// What stands in a field.
+    pub async fn value(&self, css: &str) -> String {
+        self.find(css).await.prop("value").await.unwrap().unwrap()
+    }
+
+    pub async fn click(&self, css: &str) {
+        self.find(css).await.click().await.unwrap();
+    }
+
+    pub async fn fill(&self, css: &str, text: &str) {
+        let field = self.find(css).await;
+        field.clear().await.unwrap();
+        field.send_keys(text).await.unwrap();
+    }
+
+    pub async fn select(&self, css: &str, value: &str) {
+        let select = self.find(css).await;
+        select.select_by_value(value).await.unwrap();
+    }
+
+    /// Presses the button or follows the link that says this.
+    pub async fn press(&self, words: &str) {
+        self.saying(words).await.click().await.unwrap();
+    }
+
+    /// Presses a button twice, as fast as a mouse can.
+    pub async fn press_twice(&self, words: &str) {
+        let element = self.saying(words).await;
+        let (button, duration) = (MOUSE_BUTTON_LEFT, None);
+        let (x, y) = (0.0, 0.0);
+        let click = [PointerAction::Down { button }, PointerAction::Up { button }];
+        let there = PointerAction::MoveToElement {
+            element,
+            duration,
+            x,
+            y,
+        };
+        let mouse = [there]
+            .into_iter()
+            .chain(click.clone())
+            .chain(click)
+            .fold(MouseActions::new("mouse".to_owned()), |mouse, action| {
+                mouse.then(action)
+            });
+        self.client.perform_actions(mouse).await.unwrap();
+    }
+
+    async fn saying(&self, words: &str) -> Element {
+        let path = format!("//*[self::button or self::a][normalize-space()='{words}']");
+        let found = self.client.find(Locator::XPath(&path)).await;
+        found.unwrap_or_else(|error| panic!("{words}: {error}"))
+    }
+
+    /// Types on the keyboard, wherever the focus is.
+    pub async fn keys(&self, keys: &str) {
+        let keyboard = keys
+            .chars()
+            .flat_map(|value| [KeyAction::Down { value }, KeyAction::Up { value }])
+            .fold(KeyActions::new("keyboard".to_owned()), |keys, key| {
+                keys.then(key)
+            });
+        self.client.perform_actions(keyboard).await.unwrap();
+    }
+
+    /// The name of the field that has the focus, or what it says.
+    pub async fn focus(&self) -> String {
+        let element = self.client.active_element().await.unwrap();
+        match element.attr("name").await.unwrap() {
+            Some(name) => name,
+            None => element.text().await.unwrap(),
+        }
+    }
+
+    /// What the browser's console says since it was last asked. That a page came with a 4xx is none of it.
+    pub async fn complaints(&self) -> Vec<Value> {
+        let log = self.extension("se/log", json!({"type": "browser"})).await;
+        let mut log: Vec<Value> = serde_json::from_value(log).unwrap();
+        let status = "the server responded with a status of 4";
+        log.retain(|entry| !entry["message"].as_str().unwrap().contains(status));
+        log
+    }
+
+    /// Sends a command of the developer tools.
+    pub async fn tool(&self, command: &str, parameters: Value) -> Value {
+        let body = json!({"cmd": command, "params": parameters});
+        self.extension("goog/cdp/execute", body).await
+    }
+
+    async fn extension(&self, path: &'static str, body: Value) -> Value {
+        self.client
+            .issue_cmd(Extension { path, body })
+            .await
+            .unwrap()
+    }
+
+    /// Closes the browser, whose console has to be silent.
+    pub async fn close(self) {
+        assert_eq!(self.complaints().await, Vec::<Value>::new());
+        self.client.close().await.unwrap();
+    }
+}
