@@ -44,11 +44,17 @@ impl Demo {
     }
 
     /// Sends the leads of a file, or the built-in ones, and says what became of each. True where each was settled.
-    pub async fn run(&self, file: Option<&Path>, progress: &Progress) -> Result<bool> {
+    pub async fn run(
+        &self,
+        stack: &Stack,
+        file: Option<&Path>,
+        progress: &Progress,
+    ) -> Result<bool> {
         let rows = match file {
             Some(file) => leads::read(file)?,
             None => [leads::from_csv(FORM_LEADS)?, leads::from_jsonl(JSON_LEADS)].concat(),
         };
+        let before = stack.sandbox().contacts();
         let outcomes = send(
             &self.operator,
             &text(&self.form, "submit_url")?,
@@ -75,7 +81,11 @@ impl Demo {
                     .for_each(|entry| progress.print(&format!("         {entry}")));
             }
         }
-        progress.print(&format!("\n{}", summary(&rows, &outcomes)));
+        let arrived = stack.sandbox().contacts() - before;
+        progress.print(&format!(
+            "\n{}; the sandbox holds {arrived} new contacts",
+            summary(&rows, &outcomes)
+        ));
         Ok(outcomes.iter().all(Outcome::is_settled))
     }
 

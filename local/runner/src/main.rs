@@ -58,7 +58,7 @@ async fn main() -> Result<ExitCode> {
 async fn run(options: &Options, progress: &Progress) -> Result<ExitCode> {
     let stack = Stack::start(progress).await?;
     let demo = Demo::prepare(&stack, progress).await?;
-    let settled = demo.run(options.leads.as_deref(), progress).await?;
+    let settled = demo.run(&stack, options.leads.as_deref(), progress).await?;
     if options.once {
         return Ok(if settled {
             ExitCode::SUCCESS

@@ -39,6 +39,15 @@ impl Sandbox {
         &self.running
     }
 
+    /// How many contacts its accounts hold.
+    pub fn contacts(&self) -> usize {
+        let count = |lab: &mut cc_sandbox::lab::Lab| {
+            let accounts = lab.world.accounts.iter();
+            accounts.map(|account| account.contacts().len()).sum()
+        };
+        self.running.with(count)
+    }
+
     /// Base URL of the API.
     pub fn api_url(&self) -> String {
         format!("{}/v3", self.url())
