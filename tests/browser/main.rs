@@ -16,12 +16,6 @@ use libtest_mimic::{Arguments, Trial};
 
 type Scenario = fn() -> Pin<Box<dyn Future<Output = ()>>>;
 
-/// What does not hold yet, and why.
-const NOT_YET: (&str, &str) = (
-    "connecting::a_user_without_the_right_reads_who_has_to_connect",
-    "not yet: the account's summary is refused to such a user before the rights are asked for",
-);
-
 /// Names each function as a test of its module.
 macro_rules! scenarios {
     ($($module:ident: $($scenario:ident),+;)+) => {
@@ -35,14 +29,7 @@ fn main() -> ExitCode {
     let is_possible = Programs::find().is_some();
     let trials = scenarios()
         .into_iter()
-        .map(|(name, scenario)| {
-            let trial = trial(name, scenario);
-            if name == NOT_YET.0 {
-                trial.with_kind(NOT_YET.1).with_ignored_flag(true)
-            } else {
-                trial.with_ignored_flag(!is_possible)
-            }
-        })
+        .map(|(name, scenario)| trial(name, scenario).with_ignored_flag(!is_possible))
         .collect();
     let mut arguments = Arguments::from_args();
     arguments.test_threads = Some(1); // two people who connect within a second are asked to wait

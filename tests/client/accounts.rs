@@ -3,7 +3,7 @@ use leadfeed_shared::domain::crm::CrmError;
 use leadfeed_shared::ports::Accounts;
 use serde_json::json;
 
-use crate::bench::{Bench, http};
+use crate::bench::{Bench, http, mint};
 use crate::wire::{Wire, answer};
 
 #[tokio::test]
@@ -13,14 +13,31 @@ async fn an_account_tells_its_name_and_the_users_privileges() {
     let summary = bench.api.summary(&bench.token).await.unwrap();
 
     let id = bench.account(|account| account.encoded_id.clone());
-    assert_eq!(summary.account.id, id);
-    assert_eq!(summary.account.name, "Harbor Bakery");
+    assert_eq!(summary.account.as_ref().unwrap().id, id);
+    assert_eq!(summary.account.unwrap().name, "Harbor Bakery");
     assert!(
         summary
             .privileges
             .iter()
             .any(|name| name == "contacts:write")
     );
+}
+
+#[tokio::test]
+async fn a_user_who_may_not_see_the_account_still_tells_their_privileges() {
+    let bench = Bench::start().await;
+    let creator = bench.account(|account| {
+        let users = account.users.iter().map(|user| user.login.clone());
+        users.last().unwrap()
+    });
+    assert!(creator.starts_with("creator@"));
+    let token = mint(&bench.sandbox, &creator).await;
+
+    let summary = bench.api.summary(&token).await.unwrap();
+
+    assert_eq!(summary.account, None);
+    let may_write = |name: &String| name == "contacts:write";
+    assert!(!summary.privileges.iter().any(may_write));
 }
 
 #[tokio::test]

@@ -135,7 +135,7 @@ pub fn url(sandbox: &RunningSandbox, path: &str) -> Url {
     format!("{}{path}", sandbox.url()).parse().unwrap()
 }
 
-async fn mint(sandbox: &RunningSandbox, user: &str) -> SecretString {
+pub async fn mint(sandbox: &RunningSandbox, user: &str) -> SecretString {
     let minted = reqwest::Client::new()
         .post(url(sandbox, "/_sandbox/tokens"))
         .json(&json!({ "client_id": "client", "user": user }))

@@ -67,15 +67,16 @@ pub trait Contacts: Send + Sync {
 /// Who the account at the other end is, and what the user who connected may do there.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AccountSummary {
-    /// The account.
-    pub account: Account,
+    /// The account; `None` where this user may not look at it.
+    pub account: Option<Account>,
     /// The user's privileges by name, such as `contacts:write`.
     pub privileges: Vec<String>,
 }
 
 /// The account itself.
 pub trait Accounts: Send + Sync {
-    /// The account and the user's privileges. Two calls.
+    /// The user's privileges, which everybody may ask for, and the account. Two calls; a 403 to the first says that
+    /// the application is switched off.
     fn summary(
         &self,
         token: &SecretString,

@@ -57,6 +57,15 @@ impl Field {
     }
 }
 
+impl From<Summary> for Account {
+    fn from(summary: Summary) -> Self {
+        Self {
+            id: summary.encoded_account_id,
+            name: summary.organization_name.unwrap_or_default(),
+        }
+    }
+}
+
 impl From<List> for ContactList {
     fn from(list: List) -> Self {
         Self {
@@ -104,14 +113,16 @@ impl ConstantContact {
 
 impl Accounts for ConstantContact {
     async fn summary(&self, token: &SecretString) -> Result<AccountSummary, CrmError> {
-        let summary: Summary = self.get(token, self.url("/account/summary"), PAGE).await?;
         let privileges = self.url("/account/user/privileges");
         let privileges: Vec<Privilege> = self.get(token, privileges, PAGE).await?;
+        let account = self.get::<Summary>(token, self.url("/account/summary"), PAGE);
+        let account = match account.await {
+            Ok(summary) => Some(Account::from(summary)),
+            Err(CrmError::Forbidden) => None,
+            Err(error) => return Err(error),
+        };
         Ok(AccountSummary {
-            account: Account {
-                id: summary.encoded_account_id,
-                name: summary.organization_name.unwrap_or_default(),
-            },
+            account,
             privileges: privileges.into_iter().map(|p| p.privilege_name).collect(),
         })
     }

@@ -106,7 +106,12 @@ impl<W: Wiring> Connect<W> {
         let summary = self.summary(&handshake.app, &tokens.access).await?;
         let old = self.directory.connection(customer).await?;
         let may_feed = may_feed(&summary.privileges);
-        let status = verdict(old.as_ref(), &summary.account, may_feed)?;
+        let account = match summary.account {
+            Some(account) => account,
+            None if may_feed => return Err(ConnectError::AppForbidden),
+            None => return Err(ConnectError::MissingPrivilege),
+        };
+        let status = verdict(old.as_ref(), &account, may_feed)?;
         let catalog = if may_feed {
             self.catalog(&handshake.app, &tokens.access).await?
         } else {
@@ -118,7 +123,7 @@ impl<W: Wiring> Connect<W> {
         }
         let token_expires_at = tokens.expires_at;
         let generation = self.keep(customer, old.as_ref(), tokens).await?;
-        let same = old.filter(|old| old.account.id == summary.account.id);
+        let same = old.filter(|old| old.account.id == account.id);
         let (mut lists, terms) = same.map(|old| (old.lists, old.terms)).unwrap_or_default();
         lists.retain(|list| catalog.lists.iter().any(|known| known.id == *list));
         let connection = Connection {
@@ -126,7 +131,7 @@ impl<W: Wiring> Connect<W> {
             app: handshake.app.clone(),
             stack: self.site.stack.clone(),
             status,
-            account: summary.account,
+            account,
             lists,
             terms,
             catalog,

@@ -181,16 +181,16 @@ impl Contacts for FakeCrm {
 
 impl Accounts for FakeCrm {
     async fn summary(&self, token: &SecretString) -> Result<AccountSummary, CrmError> {
-        let account = self
-            .look(Call::Summary, token, None, |book| book.account.clone())
-            .await?;
         let privileges = self
             .look(Call::Privileges, token, None, |book| {
                 book.privileges.clone()
             })
             .await?;
+        let account = self
+            .look(Call::Summary, token, None, |book| book.account.clone())
+            .await?;
         Ok(AccountSummary {
-            account,
+            account: Some(account),
             privileges,
         })
     }
