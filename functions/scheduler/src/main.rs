@@ -18,9 +18,7 @@ async fn main() -> Result<(), Error> {
         budget: aws.directory()?,
         clock: SystemClock,
     };
-    let minute = Run {
-        release,
-        keeper: aws.token_keeper()?,
-    };
+    let keeper = aws.token_keeper()?;
+    let minute = Run { release, keeper };
     run(service_fn(async |event| handle(&minute, event).await)).await
 }
