@@ -129,7 +129,7 @@ fn the_public_doors_and_the_admin_api_cannot_read_a_token() {
             .ends_with("/connection/*");
         if reads && tokens {
             assert!(
-                ["OauthCallback", "QueueDrain"].contains(&function.as_str()),
+                ["OauthCallback", "QueueDrain", "Scheduler"].contains(&function.as_str()),
                 "{function} reads tokens"
             );
         }
