@@ -1,0 +1,218 @@
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::domain::contact::Note;
+use crate::domain::ids::RemoteId;
+
+/// What became of a lead. Each variant carries only what that state has.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "status", rename_all = "snake_case")]
+pub enum LeadState {
+    /// Recorded; the queue did not take it yet.
+    Received,
+    /// Recorded and in the queue.
+    Queued,
+    /// A drain has claimed it.
+    Sending {
+        /// The claim's random owner.
+        owner: String,
+        /// When the claim lapses.
+        until: Timestamp,
+    },
+    /// It is in Constant Contact.
+    Delivered {
+        /// The contact's id there; `None` where the answer lacked it.
+        contact: Option<RemoteId>,
+        /// Whether the contact was new.
+        action: DeliveryAction,
+        /// The permission it was recorded with.
+        permission: Permission,
+        /// What Constant Contact would not take and the lead went without.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        notes: Vec<Note>,
+    },
+    /// It will go out once something has changed.
+    Waiting {
+        /// What it waits for.
+        why: WaitReason,
+    },
+    /// It will not go out.
+    Refused {
+        /// The reason.
+        why: RefusalReason,
+        /// Constant Contact's own words, where they are the reason.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        detail: Option<String>,
+    },
+    /// It looked like a robot's; a person decides.
+    Quarantined {
+        /// The reason.
+        why: QuarantineReason,
+    },
+    /// Its data was erased on request.
+    Erased,
+}
+
+/// Whether a delivery made a contact.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DeliveryAction {
+    /// The contact is new.
+    Created,
+    /// The contact was there and now has the lead's data.
+    Updated,
+    /// By bulk import, which does not say.
+    Imported,
+}
+
+/// The permission a contact has at Constant Contact after a delivery.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Permission {
+    /// Asked and agreed.
+    Explicit,
+    /// Inferred: all that a bulk import can record.
+    Implicit,
+    /// The account asks every new contact to confirm by mail first.
+    PendingConfirmation,
+}
+
+/// What a lead waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WaitReason {
+    /// The customer has not connected an account.
+    NotConnected,
+    /// The connection died; the customer has to connect again.
+    Reconnect,
+    /// The connected user or application lacks a right.
+    Rights,
+    /// No list is chosen, or the chosen one is gone.
+    NoList,
+    /// The budget for calls is spent.
+    Quota,
+    /// Constant Contact, or something on the way to it, is out of order.
+    Upstream,
+    /// The call's answer was lost; the lead goes out again when nobody can have left since.
+    AnswerLost,
+    /// A bulk import has taken it.
+    Import,
+}
+
+impl WaitReason {
+    /// Whether only a person can end the wait.
+    #[must_use]
+    pub fn needs_person(self) -> bool {
+        matches!(
+            self,
+            Self::NotConnected | Self::Reconnect | Self::Rights | Self::NoList
+        )
+    }
+}
+
+/// Why a lead will not go out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RefusalReason {
+    /// The person opted out after this consent was given.
+    OptedOutAfterConsent,
+    /// Constant Contact does not take the address.
+    InvalidAddress,
+    /// Constant Contact refuses the lead for good.
+    CcRefused,
+    /// The address is on the customer's suppression list.
+    Suppressed,
+    /// The customer was deleted.
+    CustomerDeleted,
+    /// The consent record was changed after it was sealed.
+    SealBroken,
+}
+
+/// Why a lead was set aside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum QuarantineReason {
+    /// The field that people do not see was filled in.
+    Honeypot,
+    /// Filled in faster than people type.
+    TooFast,
+    /// The captcha failed or could not be checked.
+    Captcha,
+}
+
+impl LeadState {
+    /// The words of all states.
+    pub const WORDS: [&str; 8] = [
+        "received",
+        "queued",
+        "sending",
+        "delivered",
+        "waiting",
+        "refused",
+        "quarantined",
+        "erased",
+    ];
+
+    /// The stable word of this state.
+    #[must_use]
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Received => "received",
+            Self::Queued => "queued",
+            Self::Sending { .. } => "sending",
+            Self::Delivered { .. } => "delivered",
+            Self::Waiting { .. } => "waiting",
+            Self::Refused { .. } => "refused",
+            Self::Quarantined { .. } => "quarantined",
+            Self::Erased => "erased",
+        }
+    }
+
+    /// Whether a drain may take the lead up at `now`: it is on its way and nobody else holds it.
+    #[must_use]
+    pub fn is_claimable(&self, now: Timestamp) -> bool {
+        match self {
+            Self::Received | Self::Queued => true,
+            Self::Waiting { why } => *why != WaitReason::Import,
+            Self::Sending { until, .. } => *until <= now,
+            Self::Delivered { .. }
+            | Self::Refused { .. }
+            | Self::Quarantined { .. }
+            | Self::Erased => false,
+        }
+    }
+}
+
+/// One line of a lead's timeline.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TimelineEntry {
+    /// When.
+    pub at: Timestamp,
+    /// The state entered.
+    #[serde(flatten)]
+    pub state: LeadState,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_settled_lead_is_never_claimed_again() {
+        let delivered = LeadState::Delivered {
+            contact: None,
+            action: DeliveryAction::Created,
+            permission: Permission::Explicit,
+            notes: vec![],
+        };
+        let claimed = LeadState::Sending {
+            owner: "a".into(),
+            until: Timestamp::UNIX_EPOCH,
+        };
+
+        assert!(!delivered.is_claimable(Timestamp::MAX));
+        assert!(!LeadState::Erased.is_claimable(Timestamp::MAX));
+        assert!(!claimed.is_claimable(Timestamp::MIN));
+        assert!(claimed.is_claimable(Timestamp::UNIX_EPOCH));
+    }
+}
