@@ -53,20 +53,25 @@ impl Reply {
     }
 }
 
+#[derive(Serialize)]
+struct Kept<'a> {
+    lead_id: &'a str,
+    status: &'a str,
+}
+
 /// 202 with the lead's id.
 pub fn accepted(lead: &Accepted) -> Response<Body> {
-    #[derive(Serialize)]
-    struct Body<'a> {
-        lead_id: &'a str,
-        status: &'a str,
-    }
-    json(
-        StatusCode::ACCEPTED,
-        &Body {
-            lead_id: lead.lead.as_str(),
-            status: lead.status,
-        },
-    )
+    kept(StatusCode::ACCEPTED, lead, lead.status)
+}
+
+/// 200 for a message that was here before.
+pub fn duplicate(lead: &Accepted) -> Response<Body> {
+    kept(StatusCode::OK, lead, "duplicate")
+}
+
+fn kept(code: StatusCode, lead: &Accepted, status: &str) -> Response<Body> {
+    let lead_id = lead.lead.as_str();
+    json(code, &Kept { lead_id, status })
 }
 
 /// The problem an intake error is.
@@ -79,6 +84,17 @@ pub fn problem(error: IntakeError) -> Problem {
             "This form takes no more answers.",
         ),
         IntakeError::Rejected(rejection) => rejection.into(),
+        IntakeError::KeyReused => Problem::new(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "idempotency_key_reused",
+            "Another submission came with this key. A new submission needs a key of its own.",
+        ),
+        IntakeError::InFlight { wait } => Problem::new(
+            StatusCode::CONFLICT,
+            "idempotency_key_in_flight",
+            "A submission with this key is being taken in. Please ask again in a moment.",
+        )
+        .retry_after(wait),
         IntakeError::Unavailable => Problem::unavailable(),
     }
 }

@@ -5,13 +5,14 @@
 mod answer;
 mod body;
 mod cors;
+mod key;
 mod origin;
 mod pages;
 mod signed;
 mod web_to_lead;
 
 use lambda_http::{Body, Request, RequestExt as _, Response};
-use leadfeed_shared::app::intake::Intake;
+use leadfeed_shared::app::intake::{Arrival, Door, Intake};
 use leadfeed_shared::domain::form::Form;
 use leadfeed_shared::domain::submission::Submission;
 use leadfeed_shared::ports::Wiring;
@@ -66,11 +67,18 @@ async fn accept<W: Wiring>(
     reply: &Reply,
     return_field: &str,
 ) -> Response<Body> {
+    let key = match key::of(request) {
+        Ok(key) => key,
+        Err(problem) => return reply.problem(problem),
+    };
     let wish = fields.get(return_field).map(str::to_owned);
-    match intake
-        .accept(form, fields.clone(), &origin::of(request))
-        .await
-    {
+    let arrival = Arrival {
+        fields: fields.clone(),
+        origin: origin::of(request),
+        door: Door::Form,
+        key,
+    };
+    match intake.take(form, arrival).await {
         Ok(accepted) => reply.accepted(form, &accepted, wish.as_deref()),
         Err(error) => reply.refused(form, &fields, error),
     }
@@ -98,9 +106,15 @@ async fn webhook<W: Wiring>(
     request: &Request,
 ) -> Result<Response<Body>, Problem> {
     let form = intake.open_form(form).await.map_err(answer::problem)?;
-    signed::verify(&intake.keys, &form, request)?;
-    let fields = body::read(request.headers(), request.body()).await?;
-    match intake.accept(&form, fields, &origin::of_server()).await {
+    let key = signed::verify(&intake.keys, &form, request)?;
+    let arrival = Arrival {
+        fields: body::read(request.headers(), request.body()).await?,
+        origin: origin::of_server(),
+        door: Door::Webhook,
+        key: Some(key),
+    };
+    match intake.take(&form, arrival).await {
+        Ok(accepted) if accepted.repeated => Ok(answer::duplicate(&accepted)),
         Ok(accepted) => Ok(answer::accepted(&accepted)),
         Err(error) => Err(answer::problem(error)),
     }

@@ -9,6 +9,7 @@ pub mod customer;
 pub mod email;
 pub mod form;
 pub mod handshake;
+pub mod idempotency;
 pub mod ids;
 pub mod keys;
 pub mod lead;

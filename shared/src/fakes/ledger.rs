@@ -7,16 +7,17 @@ use super::faults::Faults;
 use super::lanes::{self, Lane};
 use crate::domain::ids::{CustomerId, LeadId};
 use crate::domain::lead::{Lead, LeadRecord, LeadState, TimelineEntry};
-use crate::ports::{Claim, LeadFilter, Ledger, Page, Recorded, Settlement, StoreError};
+use crate::ports::{Claim, KeyClaim, LeadFilter, Ledger, Page, Recorded, Settlement, StoreError};
 
 /// Leads and what became of them.
 #[derive(Debug, Clone)]
-pub struct MemoryLedger(Cell<Rows>);
+pub struct MemoryLedger(pub(super) Cell<Rows>);
 
 #[derive(Debug, Default)]
 pub(super) struct Rows {
     pub(super) leads: BTreeMap<(CustomerId, LeadId), LeadRecord>,
     pub(super) lanes: BTreeMap<CustomerId, Lane>,
+    pub(super) keys: BTreeMap<(CustomerId, String), KeyClaim>,
 }
 
 impl MemoryLedger {

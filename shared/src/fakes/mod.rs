@@ -14,6 +14,7 @@ mod directory;
 mod events;
 mod faults;
 mod handshakes;
+mod idempotency;
 mod lanes;
 mod ledger;
 mod links;

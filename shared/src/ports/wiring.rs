@@ -1,6 +1,6 @@
 use super::{
     Accounts, Apps, Authorization, Budget, Clock, Connections, Contacts, Customers, Dice, Events,
-    Forms, Handshakes, Ledger, Links, Queue, Vault,
+    Forms, Handshakes, Idempotency, Ledger, Links, Queue, Vault,
 };
 
 /// One choice of adapter for every port. A program has exactly one of these: the AWS one in production, the one in
@@ -8,8 +8,8 @@ use super::{
 pub trait Wiring: 'static {
     /// Customers, forms, connections, handshakes, links.
     type Directory: Customers + Forms + Connections + Handshakes + Links;
-    /// Leads.
-    type Ledger: Ledger;
+    /// Leads, and the keys they came with.
+    type Ledger: Ledger + Idempotency;
     /// The way to the drain.
     type Queue: Queue;
     /// Tokens.

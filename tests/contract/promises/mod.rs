@@ -5,6 +5,7 @@ pub mod connections;
 pub mod customers;
 pub mod forms;
 pub mod handshakes;
+pub mod idempotency;
 pub mod lanes;
 pub mod ledger;
 pub mod links;

@@ -102,6 +102,10 @@ pub(super) fn lane_shard(customer: &CustomerId) -> String {
     format!("lane#{customer}")
 }
 
+pub(super) fn idempotency(customer: &CustomerId, key: &str) -> Key {
+    Key::new(of_customer(customer), format!("KEY#{key}"))
+}
+
 // ---- Both ----
 
 /// Partition of what is a customer's; in `by_owner`, the owner of its forms.

@@ -9,6 +9,7 @@ mod budget;
 mod connections;
 mod directory;
 mod handshakes;
+mod idempotency;
 mod keys;
 mod lanes;
 mod ledger;

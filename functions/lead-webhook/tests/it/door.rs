@@ -1,82 +1,15 @@
-//! The public door, from gateway event to answer, on ports in memory.
-#![expect(clippy::unwrap_used, reason = "what fails here fails the test")]
-
 use std::collections::HashMap;
 
-use jiff::Timestamp;
 use lambda_http::http::header::{ACCEPT, LOCATION};
-use lambda_http::{Body, Request, RequestExt as _, Response};
+use lambda_http::{Body, RequestExt as _};
 use lead_webhook::handle;
-use leadfeed_shared::domain::form::{Form, statement};
-use leadfeed_shared::fakes::Memory;
+use leadfeed_shared::domain::form::Form;
 use leadfeed_shared::ports::Forms as _;
-use secrecy::ExposeSecret as _;
-use serde_json::Value;
-use standardwebhooks::Webhook;
 
-const FORM_POST: &str = include_str!("../../../events/lead-form-post.json");
-const JSON: &str = include_str!("../../../events/lead-json.json");
-const FORM: &str = "frm_01ARZ3NDEKTSV4RRFFQ69G5FAV";
+use crate::stage::{FORM, event, json, request, text, world};
 
-async fn world() -> (Memory, Form) {
-    let memory = Memory::new(Timestamp::now());
-    let since = Timestamp::UNIX_EPOCH;
-    let form = Form {
-        id: FORM.parse().unwrap(),
-        customer: "engines".parse().unwrap(),
-        name: "Newsletter".into(),
-        statements: vec![
-            statement(
-                "Analytical Engines may mail me.",
-                "Analytical Engines",
-                1,
-                since,
-            )
-            .unwrap(),
-        ],
-        consent_field: "consent".into(),
-        lists: vec![],
-        required: vec![],
-        mapped: [].into(),
-        constants: [].into(),
-        allowed_origins: vec!["https://engines.example".into()],
-        return_url: Some("https://engines.example/thanks".into()),
-        return_hosts: vec![],
-        webhook_generation: 2,
-        open: true,
-        created_at: since,
-    };
-    memory.directory.put_form(&form).await.unwrap();
-    (memory, form)
-}
-
-fn event(json: &str) -> Request {
-    lambda_http::request::from_str(json).unwrap()
-}
-
-/// A request of the given kind, as a program sends it.
-fn request(method: &str, path: &str, kind: &str, body: &str) -> Request {
-    let request = lambda_http::http::Request::builder()
-        .method(method)
-        .uri(format!("https://leads.example{path}"));
-    let request = if kind.is_empty() {
-        request
-    } else {
-        request.header("content-type", kind)
-    };
-    request
-        .body(Body::from(body))
-        .unwrap()
-        .with_raw_http_path(path)
-}
-
-fn json(response: &Response<Body>) -> Value {
-    serde_json::from_slice(response.body()).unwrap()
-}
-
-fn text(response: &Response<Body>) -> String {
-    String::from_utf8(response.body().to_vec()).unwrap()
-}
+const FORM_POST: &str = include_str!("../../../../events/lead-form-post.json");
+const JSON: &str = include_str!("../../../../events/lead-json.json");
 
 #[tokio::test]
 async fn a_browsers_post_is_kept_and_sent_on_to_the_forms_page() {
@@ -320,46 +253,6 @@ async fn a_salesforce_form_works_with_its_id_and_an_opt_in_box() {
         ("Engines", "Countess")
     );
     assert_eq!(contact.street_address.postal_code, "W1");
-}
-
-#[tokio::test]
-async fn a_webhook_is_taken_by_this_secret_or_the_one_before_it() {
-    let (memory, form) = world().await;
-    let body = r#"{"email":"ada@example.com","consent":true}"#;
-    let signed = |generation: u32, seconds_ago: i64| {
-        let secret = memory.keys().webhook_secret(&form.id, generation);
-        let at = Timestamp::now().as_second() - seconds_ago;
-        let signature = Webhook::new(secret.expose_secret())
-            .unwrap()
-            .sign("msg_1", at, body.as_bytes())
-            .unwrap();
-        let mut request = request("POST", &format!("/hooks/{FORM}"), "application/json", body);
-        for (name, value) in [
-            ("webhook-id", "msg_1"),
-            ("webhook-timestamp", &at.to_string()),
-            ("webhook-signature", &signature),
-        ] {
-            request.headers_mut().insert(
-                lambda_http::http::HeaderName::try_from(name).unwrap(),
-                value.parse().unwrap(),
-            );
-        }
-        request
-    };
-
-    for (generation, seconds_ago, status) in [
-        (2, 0, 202),
-        (1, 0, 202),
-        (3, 0, 401),
-        (2, 400, 401),
-        (2, -400, 401),
-    ] {
-        let answer = handle(&memory.intake(), signed(generation, seconds_ago)).await;
-        assert_eq!(answer.status(), status, "{generation} {seconds_ago}");
-    }
-    let mut tampered = signed(2, 0);
-    *tampered.body_mut() = Body::from(body.replace("ada", "eve"));
-    assert_eq!(handle(&memory.intake(), tampered).await.status(), 401);
 }
 
 #[tokio::test]

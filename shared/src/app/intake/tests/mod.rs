@@ -1,3 +1,5 @@
+mod keys;
+
 use futures_util::future::join;
 use jiff::SignedDuration;
 

@@ -1,20 +1,21 @@
 //! Accepting a lead: what was answered with success is kept, whichever of queue and ledger fails.
 
-use jiff::{SignedDuration, Timestamp};
-use ulid::Ulid;
+mod identity;
+#[cfg(test)]
+mod tests;
 
+use jiff::{SignedDuration, Timestamp};
+
+use self::identity::{Identity, Seen, again};
 use crate::domain::consent::Origin;
 use crate::domain::form::Form;
+use crate::domain::idempotency::IdempotencyKey;
 use crate::domain::ids::{FormId, LeadId};
-use crate::domain::keys::{Purpose, SigningKeys};
+use crate::domain::keys::SigningKeys;
 use crate::domain::lead::{Lead, LeadState, ParsedLead, Rejection};
 use crate::domain::submission::Submission;
 use crate::domain::task::Task;
 use crate::ports::{Clock, Forms, Ledger, Queue, Recorded, Wiring};
-
-/// Two equal submissions of a form are one lead when they fall into one slot of this length, or when the second
-/// comes in the slot after the first was recorded: what a double click or an impatient reload does.
-const SLOT: SignedDuration = SignedDuration::from_secs(10);
 
 /// When the scheduler looks after a lead that the queue has: long after a drain should have.
 const QUEUED_CHECK: SignedDuration = SignedDuration::from_hours(6);
@@ -36,13 +37,47 @@ pub struct Intake<W: Wiring> {
     pub keys: SigningKeys,
 }
 
+/// A submission as it came in.
+#[derive(Debug, Clone)]
+pub struct Arrival {
+    /// What it says.
+    pub fields: Submission,
+    /// Where it came from.
+    pub origin: Origin,
+    /// By which way.
+    pub door: Door,
+    /// What its sender calls it, so that the same one can be sent again.
+    pub key: Option<IdempotencyKey>,
+}
+
+/// The ways in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Door {
+    /// A form in a browser, whose sender is nobody we know.
+    Form,
+    /// A server that signs what it sends.
+    Webhook,
+}
+
+impl Door {
+    /// Keeps the keys of one way in apart from those of the other.
+    fn word(self) -> &'static str {
+        match self {
+            Self::Form => "form",
+            Self::Webhook => "webhook",
+        }
+    }
+}
+
 /// A lead that is durably kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Accepted {
     /// Its id: the same for a submission that came twice.
     pub lead: LeadId,
-    /// Its state's word.
+    /// The word of the state it was first kept in.
     pub status: &'static str,
+    /// Whether it was here before this submission.
+    pub repeated: bool,
 }
 
 /// Why a submission was not accepted.
@@ -57,6 +92,15 @@ pub enum IntakeError {
     /// The submission is no lead.
     #[error(transparent)]
     Rejected(#[from] Rejection),
+    /// Another submission came with this key.
+    #[error("the key was used for another submission")]
+    KeyReused,
+    /// A submission with this key is being taken in at this moment.
+    #[error("a submission with this key is being taken in")]
+    InFlight {
+        /// In so many seconds it will be done, or has failed.
+        wait: u32,
+    },
     /// It could not be kept: nothing of it remains, and it may be sent again.
     #[error("the lead could not be kept")]
     Unavailable,
@@ -83,30 +127,38 @@ impl<W: Wiring> Intake<W> {
         }
     }
 
-    /// Accepts a submission. Success means that the lead is in the queue, in the ledger, or in both.
+    /// Accepts what a form sent without a key.
     ///
     /// # Errors
-    /// [`IntakeError::Rejected`] with the fields at fault; [`IntakeError::Unavailable`] when neither queue nor
-    /// ledger took the lead.
+    /// Those of [`take`](Self::take).
     pub async fn accept(
         &self,
         form: &Form,
         fields: Submission,
         origin: &Origin,
     ) -> Result<Accepted, IntakeError> {
-        let now = self.clock.now();
-        let content = self.keys.sign(Purpose::LeadId, &canonical(form, &fields));
-        let parsed = ParsedLead::parse(form, fields, origin, now)?;
+        let arrival = Arrival {
+            fields,
+            origin: origin.clone(),
+            door: Door::Form,
+            key: None,
+        };
+        self.take(form, arrival).await
+    }
 
-        let earlier = lead_id(&content, now - SLOT);
-        if let Ok(Some(record)) = self.ledger.lead(&form.customer, &earlier).await {
-            return Ok(Accepted {
-                lead: earlier,
-                status: record.state.word(),
-            });
+    /// Takes a submission in. Success means that the lead is in the queue, in the ledger, or in both.
+    ///
+    /// # Errors
+    /// [`IntakeError::Rejected`] with the fields at fault; [`IntakeError::KeyReused`] and [`IntakeError::InFlight`]
+    /// for its key; [`IntakeError::Unavailable`] when neither queue nor ledger took the lead.
+    pub async fn take(&self, form: &Form, arrival: Arrival) -> Result<Accepted, IntakeError> {
+        let now = self.clock.now();
+        let identity = Identity::of(&arrival, form, &self.keys);
+        let parsed = ParsedLead::parse(form, arrival.fields, &arrival.origin, now)?;
+        match self.look_back(form, &identity, now).await? {
+            Seen::Before(accepted) => Ok(accepted),
+            Seen::Never(id) => self.keep(self.seal(form, id, parsed, now)).await,
         }
-        self.keep(self.seal(form, lead_id(&content, now), parsed, now))
-            .await
     }
 
     fn seal(&self, form: &Form, id: LeadId, parsed: ParsedLead, now: Timestamp) -> Lead {
@@ -146,26 +198,19 @@ impl<W: Wiring> Intake<W> {
             Ok(()) => (LeadState::Queued, QUEUED_CHECK),
             Err(_) => (LeadState::Received, RECEIVED_CHECK),
         };
-        match self
-            .ledger
-            .record(&lead, &state, lead.received_at + check)
-            .await
-        {
-            Ok(Recorded::New) => Ok(Accepted {
-                lead: lead.id,
-                status: state.word(),
-            }),
-            Ok(Recorded::Already(record)) => Ok(Accepted {
-                lead: lead.id,
-                status: record.state.word(),
-            }),
+        let new = |lead: Lead| Accepted {
+            status: told(&state),
+            lead: lead.id,
+            repeated: false,
+        };
+        let due_at = lead.received_at + check;
+        match self.ledger.record(&lead, &state, due_at).await {
+            Ok(Recorded::Already(record)) if record.lead != *lead => Ok(again(&record)),
+            Ok(_) => Ok(new(*lead)), // recorded now, or by a drain that was faster than we
             Err(error) => {
                 tracing::error!(lead.id = %lead.id, error = &error as &dyn std::error::Error, "a lead was not recorded");
                 match state {
-                    LeadState::Queued => Ok(Accepted {
-                        lead: lead.id,
-                        status: state.word(),
-                    }),
+                    LeadState::Queued => Ok(new(*lead)),
                     _ => Err(IntakeError::Unavailable),
                 }
             }
@@ -173,26 +218,7 @@ impl<W: Wiring> Intake<W> {
     }
 }
 
-/// The text by which two submissions are equal: the form and every field, whatever their order.
-fn canonical(form: &Form, fields: &Submission) -> Vec<u8> {
-    let mut pairs: Vec<_> = fields.iter().collect();
-    pairs.sort_unstable();
-    serde_json::to_vec(&(&form.id, pairs)).expect("texts are plain data")
+/// The word an answer has for the state a lead was first kept in.
+fn told(state: &LeadState) -> &'static str {
+    state.word()
 }
-
-/// The id of a submission with this content in the slot of `at`.
-fn lead_id(content: &[u8; 32], at: Timestamp) -> LeadId {
-    let slot = i64::try_from(SLOT.as_millis()).expect("a slot is seconds long");
-    let start = at.as_millisecond().div_euclid(slot) * slot;
-    let random = content[..10]
-        .iter()
-        .fold(0_u128, |sum, byte| sum << 8 | u128::from(*byte));
-    LeadId::new(Ulid::from_parts(
-        u64::try_from(start).unwrap_or_default(),
-        random,
-    ))
-}
-
-#[cfg(test)]
-#[path = "intake_tests.rs"]
-mod tests;

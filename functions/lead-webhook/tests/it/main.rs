@@ -1,0 +1,7 @@
+//! The public door, from gateway event to answer, on ports in memory.
+#![expect(clippy::unwrap_used, reason = "what fails here fails the test")]
+
+mod door;
+mod keys;
+mod stage;
+mod webhooks;

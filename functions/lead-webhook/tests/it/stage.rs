@@ -1,0 +1,70 @@
+//! A stack in memory, and requests to it.
+
+use jiff::Timestamp;
+use lambda_http::{Body, Request, RequestExt as _, Response};
+use leadfeed_shared::domain::form::{Form, statement};
+use leadfeed_shared::fakes::Memory;
+use leadfeed_shared::ports::Forms as _;
+use serde_json::Value;
+
+pub const FORM: &str = "frm_01ARZ3NDEKTSV4RRFFQ69G5FAV";
+
+pub async fn world() -> (Memory, Form) {
+    let memory = Memory::new(Timestamp::now());
+    let since = Timestamp::UNIX_EPOCH;
+    let form = Form {
+        id: FORM.parse().unwrap(),
+        customer: "engines".parse().unwrap(),
+        name: "Newsletter".into(),
+        statements: vec![
+            statement(
+                "Analytical Engines may mail me.",
+                "Analytical Engines",
+                1,
+                since,
+            )
+            .unwrap(),
+        ],
+        consent_field: "consent".into(),
+        lists: vec![],
+        required: vec![],
+        mapped: [].into(),
+        constants: [].into(),
+        allowed_origins: vec!["https://engines.example".into()],
+        return_url: Some("https://engines.example/thanks".into()),
+        return_hosts: vec![],
+        webhook_generation: 2,
+        open: true,
+        created_at: since,
+    };
+    memory.directory.put_form(&form).await.unwrap();
+    (memory, form)
+}
+
+pub fn event(json: &str) -> Request {
+    lambda_http::request::from_str(json).unwrap()
+}
+
+/// A request of the given kind, as a program sends it.
+pub fn request(method: &str, path: &str, kind: &str, body: &str) -> Request {
+    let request = lambda_http::http::Request::builder()
+        .method(method)
+        .uri(format!("https://leads.example{path}"));
+    let request = if kind.is_empty() {
+        request
+    } else {
+        request.header("content-type", kind)
+    };
+    request
+        .body(Body::from(body))
+        .unwrap()
+        .with_raw_http_path(path)
+}
+
+pub fn json(response: &Response<Body>) -> Value {
+    serde_json::from_slice(response.body()).unwrap()
+}
+
+pub fn text(response: &Response<Body>) -> String {
+    String::from_utf8(response.body().to_vec()).unwrap()
+}

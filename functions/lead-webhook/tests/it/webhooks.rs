@@ -1,0 +1,159 @@
+use jiff::Timestamp;
+use lambda_http::http::HeaderName;
+use lambda_http::{Body, Request};
+use lead_webhook::handle;
+use leadfeed_shared::fakes::Memory;
+use secrecy::ExposeSecret as _;
+use standardwebhooks::Webhook;
+
+use crate::stage::{FORM, json, request, world};
+
+const ADA: &str = r#"{"email":"ada@example.com","consent":true}"#;
+
+/// A message of the form's owner, as a library of Standard Webhooks signs it.
+fn signed(memory: &Memory, generation: u32, id: &str, seconds_ago: i64, body: &str) -> Request {
+    let form = FORM.parse().unwrap();
+    let secret = memory.keys().webhook_secret(&form, generation);
+    let at = Timestamp::now().as_second() - seconds_ago;
+    let hook = Webhook::new(secret.expose_secret()).unwrap();
+    let signature = hook.sign(id, at, body.as_bytes()).unwrap();
+    let headers = [
+        ("webhook-id", id.to_owned()),
+        ("webhook-timestamp", at.to_string()),
+        ("webhook-signature", signature),
+    ];
+    with_headers(body, headers)
+}
+
+fn with_headers<const N: usize>(body: &str, headers: [(&str, String); N]) -> Request {
+    let mut request = request("POST", &format!("/hooks/{FORM}"), "application/json", body);
+    for (name, value) in headers {
+        let name = HeaderName::try_from(name).unwrap();
+        request.headers_mut().insert(name, value.parse().unwrap());
+    }
+    request
+}
+
+fn header(request: &Request, name: &str) -> String {
+    request.headers()[name].to_str().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn a_webhook_is_taken_by_this_secret_or_the_one_before_it() {
+    let (memory, _) = world().await;
+    for (generation, seconds_ago, status) in [
+        (2, 0, 202),
+        (1, 0, 202),
+        (2, 290, 202),
+        (2, -290, 202),
+        (3, 0, 401),
+        (0, 0, 401),
+        (2, 310, 401),
+        (2, -310, 401),
+    ] {
+        let id = format!("msg_{generation}_{seconds_ago}");
+        let request = signed(&memory, generation, &id, seconds_ago, ADA);
+
+        let answer = handle(&memory.intake(), request).await;
+
+        assert_eq!(answer.status(), status, "{generation} {seconds_ago}");
+    }
+}
+
+#[tokio::test]
+async fn whatever_is_wrong_with_a_signature_the_answer_is_the_same() {
+    let (memory, _) = world().await;
+    let good = signed(&memory, 2, "msg_1", 0, ADA);
+    let all = ["webhook-id", "webhook-timestamp", "webhook-signature"];
+    let mut bad: Vec<Request> = all
+        .iter()
+        .map(|missing| {
+            let left = all.map(|name| (name, header(&good, name)));
+            let mut request = with_headers(ADA, left);
+            request.headers_mut().remove(*missing);
+            request
+        })
+        .collect();
+    let signature = header(&good, "webhook-signature");
+    for (name, value) in [
+        ("webhook-id", "msg_2".to_owned()),
+        ("webhook-id", "k".repeat(256)),
+        ("webhook-timestamp", "yesterday".to_owned()),
+        ("webhook-timestamp", i64::MIN.to_string()),
+        ("webhook-timestamp", i64::MAX.to_string()),
+        ("webhook-signature", String::new()),
+        ("webhook-signature", signature.replace("v1,", "v2,")),
+        ("webhook-signature", signature.replace("v1,", "v1,A")),
+        ("webhook-signature", signature.replace("v1,", "")),
+    ] {
+        let mut left = all.map(|name| (name, header(&good, name)));
+        left.iter_mut()
+            .filter(|(known, _)| *known == name)
+            .for_each(|(_, old)| *old = value.clone());
+        bad.push(with_headers(ADA, left));
+    }
+    let mut tampered = signed(&memory, 2, "msg_1", 0, ADA);
+    *tampered.body_mut() = Body::from(ADA.replace("ada", "eve"));
+    bad.push(tampered);
+
+    let mut answers = Vec::new();
+    for request in bad {
+        let answer = handle(&memory.intake(), request).await;
+        assert_eq!(answer.status(), 401);
+        answers.push(json(&answer));
+    }
+
+    answers.dedup();
+    assert_eq!(answers.len(), 1, "{answers:?}");
+    assert!(memory.ledger.all().is_empty());
+}
+
+#[tokio::test]
+async fn one_good_signature_of_several_is_enough() {
+    let (memory, _) = world().await;
+    let good = signed(&memory, 2, "msg_1", 0, ADA);
+    let several = format!(
+        "v1,AAAA v1a,BBBB {} v1,CCCC",
+        header(&good, "webhook-signature")
+    );
+    let request = with_headers(
+        ADA,
+        [
+            ("webhook-id", "msg_1".to_owned()),
+            ("webhook-timestamp", header(&good, "webhook-timestamp")),
+            ("webhook-signature", several),
+        ],
+    );
+
+    assert_eq!(handle(&memory.intake(), request).await.status(), 202);
+}
+
+#[tokio::test]
+async fn a_message_sent_again_is_a_duplicate_however_late_and_by_whichever_secret() {
+    let (memory, _) = world().await;
+
+    let first = handle(&memory.intake(), signed(&memory, 1, "msg_1", 250, ADA)).await;
+    let again = handle(&memory.intake(), signed(&memory, 2, "msg_1", 0, ADA)).await;
+    let other = handle(&memory.intake(), signed(&memory, 2, "msg_2", 0, ADA)).await;
+
+    assert_eq!(first.status(), 202);
+    assert_eq!(again.status(), 200);
+    assert_eq!(json(&again)["status"], "duplicate");
+    assert_eq!(json(&again)["lead_id"], json(&first)["lead_id"]);
+    assert_eq!(other.status(), 202);
+    assert_ne!(json(&other)["lead_id"], json(&first)["lead_id"]);
+    assert_eq!(memory.ledger.all().len(), 2);
+}
+
+/// The example of the Standard Webhooks specification: what its libraries sign, ours signs alike.
+#[test]
+fn the_specifications_example_has_the_signature_it_states() {
+    let hook = Webhook::new("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").unwrap();
+    let body = br#"{"test": 2432232314}"#;
+
+    let signature = hook
+        .sign("msg_p5jXN8AQM9LWM0D4loKWxJek", 1_614_265_330, body)
+        .unwrap();
+
+    assert_eq!(signature, "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=");
+}

@@ -1,0 +1,57 @@
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::keys;
+use super::ledger::DynamoLedger;
+use super::table::{Done, Item, millis, read, row, ttl};
+use crate::domain::ids::{CustomerId, LeadId};
+use crate::ports::{Idempotency, KeyClaim, KeyClaimed, StoreError};
+
+/// A claim as it is stored.
+#[derive(Serialize, Deserialize)]
+struct KeyRow {
+    lead: LeadId,
+    content: String,
+    /// In milliseconds, as are the others but the last.
+    until: i64,
+    ends: i64,
+    /// For the table's clean-up, which is late; `ends` is what counts.
+    expires_at: i64,
+}
+
+impl Idempotency for DynamoLedger {
+    async fn claim_key(
+        &self,
+        customer: &CustomerId,
+        key: &str,
+        claim: &KeyClaim,
+        now: Timestamp,
+    ) -> Result<KeyClaimed, StoreError> {
+        let content = KeyRow {
+            lead: claim.lead.clone(),
+            content: claim.content.clone(),
+            until: claim.until.as_millisecond(),
+            ends: claim.expires_at.as_millisecond(),
+            expires_at: ttl(claim.expires_at),
+        };
+        let row = row(keys::idempotency(customer, key), &content)?;
+        let free = "attribute_not_exists(pk) OR ends <= :now";
+        let values = Item::from([(":now".to_owned(), millis(now))]);
+        match self.table.put_if(row, free, Some(values)).await? {
+            Done::Yes(_) => Ok(KeyClaimed::Fresh),
+            Done::No(item) => {
+                let row: KeyRow = read(item.unwrap_or_default())?;
+                Ok(KeyClaimed::Known(Box::new(KeyClaim {
+                    lead: row.lead,
+                    content: row.content,
+                    until: moment(row.until)?,
+                    expires_at: moment(row.ends)?,
+                })))
+            }
+        }
+    }
+}
+
+fn moment(millisecond: i64) -> Result<Timestamp, StoreError> {
+    Timestamp::from_millisecond(millisecond).map_err(StoreError::new)
+}

@@ -1,0 +1,159 @@
+//! What makes two submissions one lead.
+
+use jiff::{SignedDuration, Timestamp};
+use ulid::Ulid;
+
+use super::{Accepted, Arrival, Intake, IntakeError};
+use crate::domain::form::Form;
+use crate::domain::ids::LeadId;
+use crate::domain::keys::{Purpose, SigningKeys};
+use crate::domain::lead::LeadRecord;
+use crate::domain::submission::Submission;
+use crate::ports::{Idempotency as _, KeyClaim, KeyClaimed, Ledger as _, Wiring};
+
+/// Two equal submissions of a form are one lead when they fall into one slot of this length, or when the second
+/// comes in the slot after the first was recorded: what a double click or an impatient reload does.
+const SLOT: SignedDuration = SignedDuration::from_secs(10);
+
+/// The same for submissions with one key, should the table that remembers keys be out of reach.
+const KEY_SLOT: SignedDuration = SignedDuration::from_hours(1);
+
+/// How long a key is remembered.
+const KEY_LIVES: SignedDuration = SignedDuration::from_hours(24);
+
+/// Longer than a request can be at work: the function's time and a little.
+const AT_WORK: SignedDuration = SignedDuration::from_secs(20);
+
+/// How a lead is known.
+pub(super) struct Identity {
+    /// What the submission says, whatever the order of its fields.
+    content: [u8; 32],
+    /// The caller's key, of this form and door.
+    key: Option<[u8; 32]>,
+}
+
+/// Whether a submission has been here.
+pub(super) enum Seen {
+    /// It has; what it was told then.
+    Before(Accepted),
+    /// Not that anybody knew; the id it is to have.
+    Never(LeadId),
+}
+
+impl Identity {
+    pub(super) fn of(arrival: &Arrival, form: &Form, keys: &SigningKeys) -> Self {
+        let digest = |text: &[u8]| keys.sign(Purpose::LeadId, text);
+        let key = arrival.key.as_ref().map(|key| {
+            let text = serde_json::to_vec(&("key", &form.id, arrival.door.word(), key.as_str()));
+            digest(&text.expect("texts are plain data"))
+        });
+        Self {
+            content: digest(&canonical(form, &arrival.fields)),
+            key,
+        }
+    }
+
+    /// The id of the lead in the slot of `at`.
+    fn lead_id(&self, at: Timestamp) -> LeadId {
+        let slot = i64::try_from(self.slot().as_millis()).expect("a slot is at most hours long");
+        let start = at.as_millisecond().div_euclid(slot) * slot;
+        let digest = self.key.as_ref().unwrap_or(&self.content);
+        let random = digest[..10]
+            .iter()
+            .fold(0_u128, |sum, byte| sum << 8 | u128::from(*byte));
+        LeadId::new(Ulid::from_parts(
+            u64::try_from(start).unwrap_or_default(),
+            random,
+        ))
+    }
+
+    fn slot(&self) -> SignedDuration {
+        self.key.map_or(SLOT, |_| KEY_SLOT)
+    }
+}
+
+impl<W: Wiring> Intake<W> {
+    /// Looks whether a submission has been here, and claims its key if it has one.
+    ///
+    /// The claim only fixes the lead's id. Whoever dies after it leaves a key that means no lead yet; the next
+    /// request with the key goes on with that id, so there are never two leads. A ledger out of reach is no reason
+    /// to refuse: the id follows from the key or the content anyway.
+    pub(super) async fn look_back(
+        &self,
+        form: &Form,
+        identity: &Identity,
+        now: Timestamp,
+    ) -> Result<Seen, IntakeError> {
+        if let Some(known) = self.claim_key(form, identity, now).await? {
+            return match self.ledger.lead(&form.customer, &known.lead).await {
+                Ok(Some(record)) => Ok(Seen::Before(again(&record))),
+                _ if now < known.until => Err(IntakeError::InFlight {
+                    wait: seconds(known.until.duration_since(now)),
+                }),
+                _ => Ok(Seen::Never(known.lead)),
+            };
+        }
+        let earlier = identity.lead_id(now - identity.slot());
+        match self.ledger.lead(&form.customer, &earlier).await {
+            Ok(Some(record)) => Ok(Seen::Before(again(&record))),
+            _ => Ok(Seen::Never(identity.lead_id(now))),
+        }
+    }
+
+    /// What the submission's key already stands for.
+    async fn claim_key(
+        &self,
+        form: &Form,
+        identity: &Identity,
+        now: Timestamp,
+    ) -> Result<Option<Box<KeyClaim>>, IntakeError> {
+        let Some(key) = &identity.key else {
+            return Ok(None);
+        };
+        let claim = KeyClaim {
+            lead: identity.lead_id(now),
+            content: hex::encode(identity.content),
+            until: now + AT_WORK,
+            expires_at: now + KEY_LIVES,
+        };
+        let key = hex::encode(key);
+        match self
+            .ledger
+            .claim_key(&form.customer, &key, &claim, now)
+            .await
+        {
+            Ok(KeyClaimed::Fresh) => Ok(None),
+            Ok(KeyClaimed::Known(known)) if known.content == claim.content => Ok(Some(known)),
+            Ok(KeyClaimed::Known(_)) => Err(IntakeError::KeyReused),
+            Err(error) => {
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "a key was not claimed"
+                );
+                Ok(None)
+            }
+        }
+    }
+}
+
+/// What a submission is told that has been here: the same as the first time.
+pub(super) fn again(record: &LeadRecord) -> Accepted {
+    let first = record.timeline.first().map(|line| &line.state);
+    Accepted {
+        lead: record.lead.id.clone(),
+        status: super::told(first.unwrap_or(&record.state)),
+        repeated: true,
+    }
+}
+
+/// The text by which two submissions are equal: the form and every field, whatever their order.
+fn canonical(form: &Form, fields: &Submission) -> Vec<u8> {
+    let mut pairs: Vec<_> = fields.iter().collect();
+    pairs.sort_unstable();
+    serde_json::to_vec(&(&form.id, pairs)).expect("texts are plain data")
+}
+
+/// Whole seconds, rounded up.
+fn seconds(wait: SignedDuration) -> u32 {
+    u32::try_from(wait.as_secs() + 1).unwrap_or(u32::MAX)
+}

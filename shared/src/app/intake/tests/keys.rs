@@ -1,0 +1,143 @@
+use futures_util::future::join_all;
+use jiff::SignedDuration;
+
+use crate::app::intake::{Accepted, Arrival, Door, IntakeError};
+use crate::app::scene::Scene;
+use crate::domain::consent::Origin;
+use crate::domain::submission::Submission;
+use crate::fakes::{Call, Fault};
+
+const ADA: &[(&str, &str)] = &[("email", "ada@example.com")];
+const EVE: &[(&str, &str)] = &[("email", "eve@example.com")];
+
+impl Scene {
+    async fn submit_as(&self, key: &str, fields: &[(&str, &str)]) -> Result<Accepted, IntakeError> {
+        self.memory
+            .intake()
+            .take(&self.form, arrival(key, fields))
+            .await
+    }
+
+    /// The same from a caller that may be killed on the way.
+    async fn submit_until_crash(&self, key: &str) -> Option<Result<Accepted, IntakeError>> {
+        let intake = self.memory.intake();
+        let work = intake.take(&self.form, arrival(key, ADA));
+        self.memory.faults.until_crash(work).await
+    }
+}
+
+fn arrival(key: &str, fields: &[(&str, &str)]) -> Arrival {
+    let fields = fields.iter().copied().chain([("consent", "yes")]);
+    Arrival {
+        fields: Submission::from_pairs(fields).unwrap(),
+        origin: Origin::default(),
+        door: Door::Form,
+        key: Some(key.parse().unwrap()),
+    }
+}
+
+#[tokio::test]
+async fn a_request_sent_again_with_its_key_gets_the_same_answer_and_is_one_lead() {
+    let scene = Scene::connected().await;
+
+    let first = scene.submit_as("k", ADA).await.unwrap();
+    scene.drain().await;
+    scene.memory.clock.advance(SignedDuration::from_hours(23));
+    let again = scene.submit_as("k", ADA).await.unwrap();
+
+    assert_eq!((&again.lead, again.status), (&first.lead, first.status));
+    assert_eq!((first.repeated, again.repeated), (false, true));
+    assert_eq!(scene.memory.ledger.all().len(), 1);
+    assert!(scene.memory.queue.sent().is_empty());
+}
+
+#[tokio::test]
+async fn a_key_means_one_submission_of_one_form_for_a_day() {
+    let scene = Scene::connected().await;
+    let first = scene.submit_as("k", ADA).await.unwrap();
+
+    let other = scene.submit_as("k", EVE).await;
+    let mut elsewhere = scene.form.clone();
+    elsewhere.id = "frm_01ARZ3NDEKTSV4RRFFQ69G5FAA".parse().unwrap();
+    let intake = scene.memory.intake();
+    let on_another_form = intake.take(&elsewhere, arrival("k", EVE)).await.unwrap();
+    scene.memory.clock.advance(SignedDuration::from_hours(25));
+    let next_day = scene.submit_as("k", EVE).await.unwrap();
+
+    assert!(matches!(other, Err(IntakeError::KeyReused)), "{other:?}");
+    assert_ne!(on_another_form.lead, first.lead);
+    assert_ne!(next_day.lead, first.lead);
+}
+
+#[tokio::test]
+async fn a_submission_that_is_refused_leaves_its_key_free() {
+    let scene = Scene::connected().await;
+
+    let refused = scene.submit_as("k", &[("email", "ada@")]).await;
+    let corrected = scene.submit_as("k", ADA).await;
+
+    assert!(
+        matches!(refused, Err(IntakeError::Rejected(_))),
+        "{refused:?}"
+    );
+    assert!(corrected.is_ok(), "{corrected:?}");
+}
+
+#[tokio::test]
+async fn of_many_at_once_with_one_key_one_is_taken_in_and_the_others_are_told_to_wait() {
+    let scene = Scene::connected().await;
+
+    let answers = join_all((0..20).map(|_| scene.submit_as("k", ADA))).await;
+
+    let waits = |answer: &&Result<Accepted, _>| matches!(answer, Err(IntakeError::InFlight { wait }) if (1..=21).contains(wait));
+    assert_eq!(answers.iter().filter(|answer| answer.is_ok()).count(), 1);
+    assert_eq!(answers.iter().filter(waits).count(), 19);
+    assert_eq!(scene.memory.ledger.all().len(), 1);
+}
+
+/// Claims, looks back, sends, records: whichever the first caller dies at, the key is not locked for ever, and all
+/// that it and the next caller did is one lead.
+#[tokio::test]
+async fn a_caller_killed_anywhere_leaves_a_key_that_the_next_one_completes() {
+    for step in 1..=4 {
+        for fault in [Fault::CrashBefore, Fault::CrashAfter] {
+            let scene = Scene::connected().await;
+            scene
+                .memory
+                .faults
+                .at(scene.memory.faults.steps() + step, fault);
+
+            let killed = scene.submit_until_crash("k").await;
+            assert!(killed.is_none(), "{step} {fault:?}");
+            scene.memory.clock.advance(SignedDuration::from_secs(25));
+            let next = scene.submit_as("k", ADA).await.unwrap();
+
+            while !scene.memory.queue.sent().is_empty() {
+                scene.drain().await;
+            }
+            assert_eq!(scene.memory.ledger.all().len(), 1, "{step} {fault:?}");
+            assert_eq!(scene.state(&next.lead).await.word(), "delivered");
+            assert_eq!(scene.memory.crm.count(Call::SignUp), 1, "{step} {fault:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_table_out_of_reach_neither_refuses_nor_doubles_a_lead_with_a_key() {
+    let scene = Scene::connected().await;
+    for _ in 0..2 {
+        let steps = scene.memory.faults.steps();
+        for step in [1, 2, 4] {
+            scene.memory.faults.at(steps + step, Fault::FailBefore);
+        }
+        assert!(scene.submit_as("k", ADA).await.is_ok());
+        scene.memory.clock.advance(SignedDuration::from_mins(40));
+    }
+    scene.drain().await;
+
+    let recovered = scene.submit_as("k", ADA).await.unwrap();
+
+    assert_eq!(scene.memory.ledger.all().len(), 1);
+    assert_eq!(scene.state(&recovered.lead).await.word(), "delivered");
+    assert_eq!(scene.memory.crm.count(Call::SignUp), 1);
+}

@@ -1,0 +1,25 @@
+use jiff::Timestamp;
+
+use super::ledger::{MemoryLedger, Rows};
+use crate::domain::ids::CustomerId;
+use crate::ports::{Idempotency, KeyClaim, KeyClaimed, StoreError};
+
+impl Idempotency for MemoryLedger {
+    async fn claim_key(
+        &self,
+        customer: &CustomerId,
+        key: &str,
+        claim: &KeyClaim,
+        now: Timestamp,
+    ) -> Result<KeyClaimed, StoreError> {
+        let name = (customer.clone(), key.to_owned());
+        let take = |rows: &mut Rows| match rows.keys.get(&name) {
+            Some(known) if known.expires_at > now => KeyClaimed::Known(Box::new(known.clone())),
+            _ => {
+                rows.keys.insert(name, claim.clone());
+                KeyClaimed::Fresh
+            }
+        };
+        self.0.step(take).await
+    }
+}

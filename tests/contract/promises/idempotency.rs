@@ -1,0 +1,81 @@
+//! A key means one thing, to whoever asks first.
+
+use jiff::{SignedDuration, Timestamp};
+use leadfeed_shared::ports::{Idempotency, KeyClaim, KeyClaimed};
+
+use crate::promise::at_once;
+use crate::samples::at;
+use crate::{fresh, promises};
+
+promises! { Idempotency:
+    one_of_many_at_once_claims_a_key,
+    a_key_is_free_again_once_it_has_expired,
+    a_key_is_its_customers_own,
+}
+
+fn claim(now: Timestamp) -> KeyClaim {
+    KeyClaim {
+        lead: fresh::lead(0),
+        content: fresh::text(),
+        until: now + SignedDuration::from_secs(20),
+        expires_at: now + SignedDuration::from_hours(24),
+    }
+}
+
+async fn one_of_many_at_once_claims_a_key<K>(keys: K)
+where
+    K: Idempotency + Clone + 'static,
+{
+    let (customer, key) = (fresh::customer(), fresh::text());
+
+    let told = at_once(10, |_| {
+        let (keys, customer, key) = (keys.clone(), customer.clone(), key.clone());
+        async move {
+            let mine = claim(at(0));
+            let told = keys.claim_key(&customer, &key, &mine, at(0)).await;
+            (mine, told.unwrap())
+        }
+    })
+    .await;
+
+    let (fresh, known): (Vec<_>, Vec<_>) = told
+        .into_iter()
+        .partition(|(_, told)| *told == KeyClaimed::Fresh);
+    let [(first, _)] = fresh.as_slice() else {
+        panic!("{} were told that the key is theirs", fresh.len())
+    };
+    for (_, told) in known {
+        assert_eq!(told, KeyClaimed::Known(Box::new(first.clone())));
+    }
+}
+
+async fn a_key_is_free_again_once_it_has_expired<K: Idempotency>(keys: K) {
+    let (customer, key) = (fresh::customer(), fresh::text());
+    let first = claim(at(0));
+    keys.claim_key(&customer, &key, &first, at(0))
+        .await
+        .unwrap();
+    let ask = async |now| {
+        keys.claim_key(&customer, &key, &claim(now), now)
+            .await
+            .unwrap()
+    };
+
+    let before = first.expires_at - SignedDuration::from_secs(1);
+    assert_eq!(
+        ask(before).await,
+        KeyClaimed::Known(Box::new(first.clone()))
+    );
+    assert_eq!(ask(first.expires_at).await, KeyClaimed::Fresh);
+    assert_ne!(ask(first.expires_at).await, KeyClaimed::Fresh);
+}
+
+async fn a_key_is_its_customers_own<K: Idempotency>(keys: K) {
+    let key = fresh::text();
+    for _ in 0..2 {
+        let told = keys
+            .claim_key(&fresh::customer(), &key, &claim(at(0)), at(0))
+            .await;
+        assert_eq!(told.unwrap(), KeyClaimed::Fresh);
+    }
+}
