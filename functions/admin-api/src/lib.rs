@@ -1,6 +1,7 @@
-//! The operator's API: decodes a request, makes one use-case call, encodes the answer.
+//! The operator's API and the customer's own page: decodes a request, makes one use-case call, encodes the answer.
 
 mod answer;
+mod manage;
 mod request;
 pub mod routes;
 mod snippet;
@@ -27,6 +28,9 @@ pub struct Api<W: Wiring> {
 
 /// Answers a request. Whatever it holds, the answer is one that `docs/openapi.yaml` describes.
 pub async fn handle<W: Wiring>(api: &Api<W>, request: Request) -> Response<Body> {
+    if manage::is_for(request.uri().path()) {
+        return manage::handle(&api.admin, &request).await;
+    }
     let (operation, id) = match find(request.method(), request.uri().path()) {
         Matched::Operation(operation, id) => (operation, id),
         Matched::OtherMethods(allow) => return answer::method_not_allowed(&allow),

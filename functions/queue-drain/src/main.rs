@@ -3,7 +3,7 @@
 
 use lambda_runtime::{Error, run, service_fn, tracing};
 use leadfeed_shared::adapters::Aws;
-use leadfeed_shared::app::deliver::Drain;
+use leadfeed_shared::app::deliver::{Counter, Drain};
 use queue_drain::handle;
 
 #[tokio::main(flavor = "current_thread")]
@@ -16,6 +16,7 @@ async fn main() -> Result<(), Error> {
         keeper: aws.token_keeper()?,
         crm: aws.crm()?,
         keys: aws.signing_keys().await?,
+        counter: Counter::default(),
     };
     run(service_fn(async |event| handle(&drain, event).await)).await
 }

@@ -1,6 +1,8 @@
 //! Runs every minute: puts back into the queue what is due, and keeps idle connections alive.
 
+use jiff::{SignedDuration, Timestamp};
 use lambda_runtime::{Error, LambdaEvent};
+use leadfeed_shared::app::recount::Recount;
 use leadfeed_shared::app::release::Release;
 use leadfeed_shared::app::token_keeper::TokenKeeper;
 use leadfeed_shared::ports::Wiring;
@@ -12,21 +14,31 @@ pub struct Run<W: Wiring> {
     pub release: Release<W>,
     /// Keeps connections alive.
     pub keeper: TokenKeeper<W>,
+    /// Counts leads anew.
+    pub recount: Recount<W>,
 }
+
+/// Left of the function's time when a run begins no further count.
+const MARGIN: SignedDuration = SignedDuration::from_secs(20);
 
 /// One run. What it does not reach is due still in the next; trouble in one half does not keep the other.
 ///
 /// # Errors
 /// Where the ledger or the directory cannot be asked.
-pub async fn handle<W: Wiring>(run: &Run<W>, _event: LambdaEvent<Value>) -> Result<Value, Error> {
+pub async fn handle<W: Wiring>(run: &Run<W>, event: LambdaEvent<Value>) -> Result<Value, Error> {
     let released = run.release.run().await;
     let kept_alive = run.keeper.keep_alive().await;
-    let (released, kept_alive) = (released?, kept_alive?);
+    let end = Timestamp::from_millisecond(i64::try_from(event.context.deadline)?)?;
+    let recounted = run.recount.run(end - MARGIN).await;
+    let (released, kept_alive, recounted) = (released?, kept_alive?, recounted?);
     tracing::info!(
         stuck = released.stuck,
         waited = released.waited,
         kept_alive,
+        recounted,
         "a run is done"
     );
-    Ok(json!({ "stuck": released.stuck, "waited": released.waited, "kept_alive": kept_alive }))
+    Ok(
+        json!({ "stuck": released.stuck, "waited": released.waited, "kept_alive": kept_alive, "recounted": recounted }),
+    )
 }

@@ -3,6 +3,7 @@
 
 use lambda_runtime::{Error, run, service_fn, tracing};
 use leadfeed_shared::adapters::{Aws, SystemClock};
+use leadfeed_shared::app::recount::Recount;
 use leadfeed_shared::app::release::Release;
 use scheduler::{Run, handle};
 
@@ -19,6 +20,15 @@ async fn main() -> Result<(), Error> {
         clock: SystemClock,
     };
     let keeper = aws.token_keeper()?;
-    let minute = Run { release, keeper };
+    let recount = Recount {
+        ledger: aws.ledger()?,
+        directory: aws.directory()?,
+        clock: SystemClock,
+    };
+    let minute = Run {
+        release,
+        keeper,
+        recount,
+    };
     run(service_fn(async |event| handle(&minute, event).await)).await
 }

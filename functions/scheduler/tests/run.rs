@@ -16,9 +16,13 @@ async fn a_run_with_nothing_to_do_does_nothing() {
     let run = Run {
         release: memory.release(),
         keeper: memory.keeper(),
+        recount: memory.recount(),
     };
 
     let answer = handle(&run, event).await.unwrap();
 
-    assert_eq!(answer, json!({ "stuck": 0, "waited": 0, "kept_alive": 0 }));
+    assert_eq!(
+        answer,
+        json!({ "stuck": 0, "waited": 0, "kept_alive": 0, "recounted": 0 })
+    );
 }

@@ -5,6 +5,7 @@ pub mod connect;
 pub mod deliver;
 pub mod intake;
 pub mod keep_alive;
+pub mod recount;
 pub mod release;
 #[cfg(test)]
 mod scene;

@@ -4,6 +4,9 @@
 use std::fmt;
 use std::str::FromStr;
 
+use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 use ulid::Ulid;
 
@@ -106,6 +109,29 @@ impl LeadId {
     #[must_use]
     pub fn new(ulid: Ulid) -> Self {
         Self(format!("lead_{ulid}"))
+    }
+
+    /// The least and the greatest id of a UTC day.
+    #[must_use]
+    pub fn of_day(day: Date) -> (Self, Self) {
+        let midnight = |day: Date| {
+            let zoned = day.to_zoned(TimeZone::UTC).unwrap_or_default();
+            u64::try_from(zoned.timestamp().as_millisecond()).unwrap_or_default()
+        };
+        let next = midnight(day.tomorrow().unwrap_or(Date::MAX));
+        (
+            Self::new(Ulid::from_parts(midnight(day), 0)),
+            Self::new(Ulid::from_parts(next.saturating_sub(1), u128::MAX)),
+        )
+    }
+
+    /// The UTC day the id was made on, which is the day its lead came in.
+    #[must_use]
+    pub fn day(&self) -> Date {
+        let ulid = Ulid::from_string(&self.0["lead_".len()..]).unwrap_or_default();
+        let millis = i64::try_from(ulid.timestamp_ms()).unwrap_or_default();
+        let at = Timestamp::from_millisecond(millis).unwrap_or_default();
+        at.to_zoned(TimeZone::UTC).date()
     }
 }
 

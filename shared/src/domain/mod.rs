@@ -16,5 +16,6 @@ pub mod lead;
 pub mod link;
 pub mod retry;
 pub mod submission;
+pub mod tally;
 pub mod task;
 pub mod token;

@@ -1,9 +1,11 @@
 use std::collections::{BTreeMap, HashMap};
 
 use jiff::Timestamp;
+use jiff::civil::Date;
 
 use super::cell::Cell;
 use super::faults::Faults;
+use super::tallies::TallyRow;
 use crate::domain::connection::Connection;
 use crate::domain::customer::Customer;
 use crate::domain::form::Form;
@@ -11,7 +13,7 @@ use crate::domain::handshake::Handshake;
 use crate::domain::ids::{CustomerId, FormId, LinkId};
 use crate::ports::{Customers, Forms, Page, StoreError};
 
-/// Customers, forms, connections, handshakes and links.
+/// Customers, forms, connections, handshakes, links and counters.
 #[derive(Debug, Clone)]
 pub struct MemoryDirectory(pub(super) Cell<Rows>);
 
@@ -22,6 +24,7 @@ pub(super) struct Rows {
     pub(super) connections: HashMap<CustomerId, Connection>,
     pub(super) handshakes: HashMap<String, Handshake>,
     pub(super) links: HashMap<(CustomerId, LinkId), Timestamp>,
+    pub(super) tallies: BTreeMap<(CustomerId, Date), TallyRow>,
 }
 
 impl MemoryDirectory {

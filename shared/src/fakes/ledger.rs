@@ -1,12 +1,14 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
+use jiff::civil::Date;
 
 use super::cell::Cell;
 use super::faults::Faults;
 use super::lanes::{self, Lane};
 use crate::domain::ids::{CustomerId, LeadId};
 use crate::domain::lead::{Lead, LeadRecord, LeadState, TimelineEntry};
+use crate::domain::tally::{Counts, counted};
 use crate::ports::{Claim, KeyClaim, LeadFilter, Ledger, Page, Recorded, Settlement, StoreError};
 
 /// Leads and what became of them.
@@ -200,6 +202,20 @@ impl Ledger for MemoryLedger {
             }
         };
         self.0.step(list).await
+    }
+
+    async fn count(&self, customer: &CustomerId, day: Date) -> Result<Counts, StoreError> {
+        let count = |rows: &mut Rows| {
+            let mut counts = Counts::new();
+            let of_day = rows
+                .of(customer)
+                .filter(|record| record.lead.id.day() == day);
+            for label in of_day.filter_map(|record| counted(&record.timeline)) {
+                *counts.entry(label).or_default() += 1;
+            }
+            counts
+        };
+        self.0.step(count).await
     }
 
     async fn overdue(

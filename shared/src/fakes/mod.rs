@@ -19,6 +19,7 @@ mod lanes;
 mod ledger;
 mod links;
 mod queue;
+mod tallies;
 mod vault;
 mod wiring;
 

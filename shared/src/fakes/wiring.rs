@@ -6,8 +6,9 @@ use super::{
 };
 use crate::app::admin::Admin;
 use crate::app::connect::{Connect, Site};
-use crate::app::deliver::Drain;
+use crate::app::deliver::{Counter, Drain};
 use crate::app::intake::Intake;
+use crate::app::recount::Recount;
 use crate::app::release::Release;
 use crate::app::token_keeper::{Seen, TokenKeeper};
 use crate::domain::keys::SigningKeys;
@@ -104,6 +105,17 @@ impl Memory {
             keeper: self.keeper(),
             crm: self.crm.clone(),
             keys: self.keys(),
+            counter: Counter::default(),
+        }
+    }
+
+    /// Counts leads.
+    #[must_use]
+    pub fn recount(&self) -> Recount<Self> {
+        Recount {
+            ledger: self.ledger.clone(),
+            directory: self.directory.clone(),
+            clock: self.clock.clone(),
         }
     }
 

@@ -1,10 +1,12 @@
 use std::future::Future;
 
 use jiff::Timestamp;
+use jiff::civil::Date;
 
 use super::{Page, StoreError};
 use crate::domain::ids::{CustomerId, LeadId};
 use crate::domain::lead::{Lead, LeadRecord, LeadState};
+use crate::domain::tally::Counts;
 
 /// What came of recording a lead.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -119,6 +121,13 @@ pub trait Ledger: Send + Sync {
         cursor: Option<&str>,
         limit: u16,
     ) -> impl Future<Output = Result<Page<LeadRecord>, StoreError>> + Send;
+
+    /// What a customer's leads of one day count as, all of them read.
+    fn count(
+        &self,
+        customer: &CustomerId,
+        day: Date,
+    ) -> impl Future<Output = Result<Counts, StoreError>> + Send;
 
     /// Leads of any customer that are due at `now` although no lane holds them: recorded or queued, and not
     /// settled since. At most `limit`, longest due first.

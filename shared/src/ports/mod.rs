@@ -12,6 +12,7 @@ mod idempotency;
 mod ledger;
 mod oauth;
 mod queue;
+mod tallies;
 mod vault;
 mod wiring;
 
@@ -24,6 +25,7 @@ pub use idempotency::{Idempotency, KeyClaim, KeyClaimed};
 pub use ledger::{Claim, LeadFilter, Ledger, Recorded, Settlement};
 pub use oauth::{AppCredentials, Authorization, TokenError};
 pub use queue::{Queue, QueueError};
+pub use tallies::{Tallies, Unsettled};
 pub use vault::{Apps, Kept, Vault};
 pub use wiring::Wiring;
 

@@ -1,13 +1,13 @@
 use super::{
     Accounts, Apps, Authorization, Budget, Clock, Connections, Contacts, Customers, Dice, Events,
-    Forms, Handshakes, Idempotency, Ledger, Links, Queue, Vault,
+    Forms, Handshakes, Idempotency, Ledger, Links, Queue, Tallies, Vault,
 };
 
 /// One choice of adapter for every port. A program has exactly one of these: the AWS one in production, the one in
 /// memory in simulations. A use case holds the few it needs.
 pub trait Wiring: 'static {
-    /// Customers, forms, connections, handshakes, links.
-    type Directory: Customers + Forms + Connections + Handshakes + Links;
+    /// Customers, forms, connections, handshakes, links, counters.
+    type Directory: Customers + Forms + Connections + Handshakes + Links + Tallies;
     /// Leads, and the keys they came with.
     type Ledger: Ledger + Idempotency;
     /// The way to the drain.

@@ -2,6 +2,7 @@
 
 use leadfeed_shared::domain::ids::LeadId;
 use leadfeed_shared::domain::lead::{LeadRecord, LeadState, TimelineEntry, WaitReason};
+use leadfeed_shared::domain::tally::Counts;
 use leadfeed_shared::ports::{LeadFilter, Ledger};
 
 use super::claims::{claim, delivered, record, settle, settled, waiting};
@@ -17,6 +18,7 @@ promises! { Ledger:
     leads_are_listed_newest_first_page_by_page,
     a_filter_leaves_out_other_states_and_earlier_leads,
     a_lead_names_its_customer,
+    a_days_leads_are_counted_by_what_they_are,
 }
 
 async fn a_lead_reads_back_as_it_was_recorded<L: Ledger>(ledger: L) {
@@ -190,4 +192,23 @@ async fn a_lead_names_its_customer<L: Ledger>(ledger: L) {
 
     assert_eq!(owner.await, Some(lead.customer));
     assert_eq!(ledger.owner_of(&fresh::lead(0)).await.unwrap(), None);
+}
+
+async fn a_days_leads_are_counted_by_what_they_are<L: Ledger>(ledger: L) {
+    let customer = fresh::customer();
+    let quota = waiting(WaitReason::Quota, Some(50));
+    settled(&ledger, &customer, &delivered()).await;
+    settled(&ledger, &customer, &delivered()).await;
+    let requeued = settled(&ledger, &customer, &quota).await;
+    let lead = record(&ledger, &customer, 0).await;
+    let requeue = ledger.requeue(&customer, &requeued.id, at(50), at(110));
+    assert!(requeue.await.unwrap());
+
+    let counts = ledger.count(&customer, lead.id.day()).await.unwrap();
+    let other = lead.id.day().yesterday().unwrap();
+
+    let expected = [("delivered", 2), ("waiting.quota", 1)];
+    let expected = expected.map(|(label, count)| (label.to_owned(), count));
+    assert_eq!(counts, Counts::from(expected));
+    assert_eq!(ledger.count(&customer, other).await.unwrap(), Counts::new());
 }

@@ -10,4 +10,5 @@ pub mod lanes;
 pub mod ledger;
 pub mod links;
 pub mod queue;
+pub mod tallies;
 pub mod vault;

@@ -1,10 +1,8 @@
 use jiff::SignedDuration;
-use leadfeed_shared::domain::consent::Origin;
 use leadfeed_shared::domain::ids::LeadId;
 use leadfeed_shared::domain::lead::{
     DeliveryAction, LeadState, Permission, RefusalReason, WaitReason,
 };
-use leadfeed_shared::domain::submission::Submission;
 use leadfeed_shared::ports::{Ledger as _, Settlement};
 use serde_json::json;
 
@@ -190,15 +188,7 @@ fn ids(answer: &Answer) -> Vec<String> {
 }
 
 async fn accept(stage: &Stage, form: &str, email: &str) -> LeadId {
-    let intake = stage.memory.intake();
-    let form = intake.open_form(form).await.unwrap();
-    let fields = [("email", email), ("first_name", "Ada"), ("consent", "yes")];
-    let fields = Submission::from_pairs(fields).unwrap();
-    let origin = Origin {
-        ip: Some("192.0.2.7".into()),
-        ..Origin::default()
-    };
-    intake.accept(&form, fields, &origin).await.unwrap().lead
+    stage.sign_up(form, email).await
 }
 
 async fn claim(stage: &Stage, lead: &LeadId) {

@@ -8,6 +8,7 @@ mod document;
 mod events;
 mod forms;
 mod leads;
+mod manage;
 mod openapi;
 mod refusals;
 mod stack;

@@ -1,12 +1,18 @@
 //! A stack in memory and a way to ask it. Every answer is held against `docs/openapi.yaml` in passing.
 
 use admin_api::{Api, handle};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use lambda_http::http::HeaderMap;
 use lambda_http::request::from_str;
 use lambda_http::{Body, Request, Response};
 use leadfeed_shared::app::admin::Operators;
+use leadfeed_shared::app::deliver::batch::Message;
+use leadfeed_shared::domain::consent::Origin;
+use leadfeed_shared::domain::ids::LeadId;
+use leadfeed_shared::domain::submission::Submission;
+use leadfeed_shared::domain::task::Task;
 use leadfeed_shared::fakes::Memory;
+use leadfeed_shared::ports::Clock as _;
 use serde_json::{Value, json};
 
 use crate::document::Document;
@@ -85,6 +91,61 @@ impl Stage {
         let answer = Answer::of(self.ask(request).await);
         Document::read().check(&method, &path, &answer);
         answer
+    }
+
+    /// Asks for a page as a browser does; gives its status, headers and HTML.
+    pub async fn page(&self, method: &str, target: &str, form: &str) -> (u16, HeaderMap, String) {
+        let mut event = event(method, target, None);
+        event["headers"]["accept"] = "text/html".into();
+        event["headers"]["content-type"] = "application/x-www-form-urlencoded".into();
+        event["headers"]["authorization"] = Value::Null;
+        event["headers"]
+            .as_object_mut()
+            .unwrap()
+            .remove("authorization");
+        event["body"] = form.into();
+        let response = self.ask(from_str(&event.to_string()).unwrap()).await;
+        let headers = response.headers().clone();
+        let (status, body) = (response.status().as_u16(), response.into_body());
+        let html = String::from_utf8(body.to_vec()).unwrap();
+        (status, headers, html)
+    }
+
+    /// The address of the page of `engines`.
+    pub async fn manage_path(&self) -> String {
+        let link = self
+            .post("/v1/customers/engines/manage-links", json!({}))
+            .await;
+        let url = link.text("url");
+        url.strip_prefix("https://leads.example")
+            .unwrap()
+            .to_owned()
+    }
+
+    /// A visitor signs up.
+    pub async fn sign_up(&self, form: &str, email: &str) -> LeadId {
+        let intake = self.memory.intake();
+        let form = intake.open_form(form).await.unwrap();
+        let fields = [("email", email), ("first_name", "Ada"), ("consent", "yes")];
+        let fields = Submission::from_pairs(fields).unwrap();
+        let origin = Origin {
+            ip: Some("192.0.2.7".into()),
+            ..Origin::default()
+        };
+        intake.accept(&form, fields, &origin).await.unwrap().lead
+    }
+
+    /// One invocation of the drain.
+    pub async fn drain(&self) {
+        let tasks = self.memory.queue.receive(10);
+        let message = |(i, task): (usize, &Task)| Message {
+            id: format!("m{i}"),
+            body: Some(serde_json::to_string(task).unwrap()),
+        };
+        let messages = tasks.iter().enumerate().map(message).collect();
+        let deadline = self.memory.clock.now() + SignedDuration::from_secs(60);
+        let again = self.memory.drain().drain(messages, deadline).await;
+        assert_eq!(again, [""; 0]);
     }
 
     async fn ask(&self, request: Request) -> Response<Body> {

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
+use jiff::civil::Date;
 
 use super::table::Item;
 use crate::domain::ids::FormId;
@@ -58,6 +59,20 @@ pub(super) fn handshake(fingerprint: &str) -> Key {
 
 pub(super) fn link(customer: &CustomerId, link: &LinkId) -> Key {
     Key::new(of_customer(customer), format!("LINK#{link}"))
+}
+
+/// Owner, in `by_owner`, of the counters whose leads have not been counted since they changed.
+pub(super) const UNSETTLED: &str = "unsettled";
+pub(super) const TALLY: &str = "TALLY#";
+
+pub(super) fn tally(customer: &CustomerId, day: Date) -> Key {
+    Key::new(of_customer(customer), format!("{TALLY}{day}"))
+}
+
+/// Which day's counters a row holds.
+pub(super) fn day_of(item: &Item) -> Option<Date> {
+    let sk = item.get("sk")?.as_s().ok()?;
+    sk.strip_prefix(TALLY)?.parse().ok()
 }
 
 pub(super) fn app(app: &AppId) -> Key {

@@ -1,5 +1,6 @@
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::AttributeValue;
+use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use ulid::Ulid;
@@ -9,6 +10,7 @@ use super::table::{Change, Done, Item, Table, millis, number, read, row, text, v
 use crate::adapters::sdk_error::failed;
 use crate::domain::ids::{CustomerId, LeadId};
 use crate::domain::lead::{Lead, LeadRecord, LeadState, TimelineEntry};
+use crate::domain::tally::Counts;
 use crate::ports::{Claim, LeadFilter, Ledger, Page, Recorded, Settlement, StoreError};
 
 /// The Ledger table: leads, and the lanes they wait in.
@@ -353,6 +355,10 @@ impl Ledger for DynamoLedger {
                 .and_then(keys::lead_of)
                 .map(String::from),
         })
+    }
+
+    async fn count(&self, customer: &CustomerId, day: Date) -> Result<Counts, StoreError> {
+        self.count_day(customer, day).await
     }
 
     async fn overdue(

@@ -15,6 +15,7 @@ mod lanes;
 mod ledger;
 mod links;
 mod table;
+mod tallies;
 
 pub use directory::DynamoDirectory;
 pub use ledger::DynamoLedger;

@@ -118,6 +118,33 @@ impl Table {
         }
     }
 
+    /// Adds numbers to attributes of a row, makes it where there is none, and sets texts or moments beside them.
+    pub(super) async fn add(
+        &self,
+        key: Key,
+        numbers: impl IntoIterator<Item = (String, i64)>,
+        set: Vec<(&'static str, AttributeValue)>,
+    ) -> Result<(), StoreError> {
+        let request = self.client.update_item().table_name(&self.name);
+        let mut request = request.set_key(Some(key.into_item()));
+        let (mut adds, mut sets) = (Vec::new(), Vec::new());
+        for (i, (name, change)) in numbers.into_iter().enumerate() {
+            adds.push(format!("#n{i} :n{i}"));
+            request = request
+                .expression_attribute_names(format!("#n{i}"), name)
+                .expression_attribute_values(format!(":n{i}"), number(change));
+        }
+        for (name, value) in set {
+            sets.push(format!("#{name} = :{name}"));
+            request = request
+                .expression_attribute_names(format!("#{name}"), name)
+                .expression_attribute_values(format!(":{name}"), value);
+        }
+        let update = format!("ADD {} SET {}", adds.join(", "), sets.join(", "));
+        let answer = request.update_expression(update).send().await;
+        answer.map(|_| ()).map_err(failed("UpdateItem"))
+    }
+
     /// Removes a row and gives it to the caller.
     pub(super) async fn take(&self, key: Key) -> Result<Option<Item>, StoreError> {
         let request = self.client.delete_item().table_name(&self.name);

@@ -11,6 +11,7 @@ mod health;
 mod leads;
 mod links;
 mod operators;
+mod overview;
 mod properties;
 mod values;
 
@@ -19,6 +20,7 @@ pub use customers::Saved;
 pub use health::{Check, Health};
 pub use links::MadeLink;
 pub use operators::{NoToken, Operators};
+pub use overview::Overview;
 pub use properties::{Invalid, NotAnObject, Properties};
 
 use ulid::Ulid;

@@ -6,6 +6,7 @@
 
 pub mod batch;
 mod call;
+mod count;
 pub mod outcome;
 mod settle;
 #[cfg(test)]
@@ -15,6 +16,8 @@ use std::collections::BTreeMap;
 
 use futures_util::future::join_all;
 use jiff::{SignedDuration, Timestamp};
+
+pub use self::count::Counter;
 
 use self::batch::{Asked, Message, SameAddress};
 use self::outcome::Outcome;
@@ -45,6 +48,8 @@ pub struct Drain<W: Wiring> {
     pub crm: W::Crm,
     /// What consents were sealed with.
     pub keys: SigningKeys,
+    /// What is to be counted.
+    pub counter: Counter,
 }
 
 /// A customer's leads of one batch, claimed and ready to go.
@@ -86,6 +91,7 @@ impl<W: Wiring> Drain<W> {
             ready.extend(prepared);
         }
         self.deliver_all(&ready, &owner, deadline).await;
+        self.write_counts().await;
         again
     }
 
@@ -147,7 +153,11 @@ impl<W: Wiring> Drain<W> {
         }
         match claim {
             Claim::Taken(record) => Ok(Some(*record)),
-            Claim::Settled(_) | Claim::Held { .. } | Claim::Missing => Ok(None),
+            Claim::Settled(_) => {
+                self.counter.doubt(customer, &asked.lead);
+                Ok(None)
+            }
+            Claim::Held { .. } | Claim::Missing => Ok(None),
         }
     }
 

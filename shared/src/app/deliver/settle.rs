@@ -73,7 +73,10 @@ impl<W: Wiring> Drain<W> {
                 .settle(&record.lead.customer, &record.lead.id, owner, &settlement)
                 .await
             {
-                Ok(true) => return,
+                Ok(true) => {
+                    self.counter.settled(record, &settlement.state);
+                    return;
+                }
                 Ok(false) => {
                     tracing::warn!(lead.id = %record.lead.id, "a claim was no longer ours when its outcome came");
                     return;

@@ -1,0 +1,87 @@
+//! The customer's own page: what arrived, what waits and why, and what can be done about it. A manage link is all
+//! that its bearer needs; nothing of another customer can be named here.
+
+mod act;
+mod chart;
+mod page;
+mod words;
+
+use lambda_http::http::StatusCode;
+use lambda_http::{Body, Request, Response};
+use leadfeed_shared::app::admin::{Admin, AdminError};
+use leadfeed_shared::domain::ids::CustomerId;
+use leadfeed_shared::domain::link::LinkError;
+use leadfeed_shared::ports::Wiring;
+use leadfeed_shared::web::{self, Problem};
+
+use crate::answer::Refused;
+use page::{Notice, Page};
+
+/// Whether this is the page's business.
+pub fn is_for(path: &str) -> bool {
+    path.starts_with("/manage/")
+}
+
+/// A bearer of a manage link, and where its page is.
+struct Bearer<'a> {
+    customer: CustomerId,
+    base: &'a str,
+}
+
+/// Answers a request to the page. Never fails: what goes wrong is a page too.
+pub async fn handle<W: Wiring>(admin: &Admin<W>, request: &Request) -> Response<Body> {
+    let path = request.uri().path();
+    let rest = path.strip_prefix("/manage/").unwrap_or_default();
+    let (token, action) = rest.split_once('/').unwrap_or((rest, ""));
+    let customer = match admin.bearer(token) {
+        Ok(customer) => customer,
+        Err(error) => return unusable(error).answer(request.headers()),
+    };
+    let bearer = Bearer {
+        customer,
+        base: &path[..path.len() - rest.len() + token.len()],
+    };
+    let answer = match (request.method().as_str(), action) {
+        ("GET" | "HEAD", "") => show(admin, &bearer, request).await,
+        ("POST", _) if act::is_from_elsewhere(request) => Err(elsewhere().into()),
+        ("POST", action) => act::act(admin, &bearer, action, request).await,
+        ("GET" | "HEAD", action) => act::ask(admin, &bearer, action, request).await,
+        _ => return crate::answer::method_not_allowed("GET, POST"),
+    };
+    answer.unwrap_or_else(|Refused(problem)| problem.answer(request.headers()))
+}
+
+async fn show<W: Wiring>(
+    admin: &Admin<W>,
+    bearer: &Bearer<'_>,
+    request: &Request,
+) -> Result<Response<Body>, Refused> {
+    let overview = match admin.overview(&bearer.customer).await {
+        Err(AdminError::NotFound(_)) => return Err(unusable(LinkError::Forged).into()),
+        overview => overview?,
+    };
+    let notice = Notice::of(request);
+    let page = Page::of(&overview, bearer.base, notice, admin)?;
+    Ok(web::page(StatusCode::OK, &page))
+}
+
+/// Says the same of a link that was made up and of one whose customer is gone.
+fn unusable(error: LinkError) -> Problem {
+    match error {
+        LinkError::Expired => Problem::new(
+            StatusCode::GONE,
+            "link_expired",
+            "This link was good for a day and has expired. Please ask whoever sent it to you for a new one.",
+        ),
+        LinkError::Forged => Problem::new(
+            StatusCode::FORBIDDEN,
+            "link_unusable",
+            "This link cannot be used. Please ask whoever sent it to you for a new one.",
+        ),
+    }
+}
+
+fn elsewhere() -> Problem {
+    let detail = "This was sent by the page of another site, so nothing was done.";
+    Problem::new(StatusCode::FORBIDDEN, "from_elsewhere", detail)
+}

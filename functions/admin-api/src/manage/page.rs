@@ -1,0 +1,279 @@
+//! What the page shows, as its template takes it.
+
+use askama::Template;
+use jiff::{Timestamp, tz::TimeZone};
+use lambda_http::{Request, RequestExt as _};
+use leadfeed_shared::app::admin::{Admin, Overview};
+use leadfeed_shared::domain::connection::{Connection, ConnectionStatus, LimitedReason};
+use leadfeed_shared::domain::form::Form;
+use leadfeed_shared::domain::lead::{LeadRecord, LeadState, TimelineEntry};
+use leadfeed_shared::domain::tally::{Tally, label};
+use leadfeed_shared::ports::{Clock as _, Wiring};
+use leadfeed_shared::web::Problem;
+
+use super::chart::Chart;
+use super::words::{self, Remedy, Words};
+use crate::snippet::{HtmlSnippet, Inputs};
+
+#[derive(Template)]
+#[template(path = "manage.html")]
+pub struct Page<'a> {
+    base: &'a str,
+    name: &'a str,
+    notice: Option<Notice>,
+    connection: Connected<'a>,
+    sums: Sums,
+    reasons: Vec<Reason>,
+    chart: Chart,
+    forms: Vec<FormCard<'a>>,
+    leads: Vec<LeadLine>,
+}
+
+/// What was just done, from the address the browser was led back to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Notice {
+    Disconnected,
+}
+
+impl Notice {
+    pub fn of(request: &Request) -> Option<Self> {
+        let query = request.query_string_parameters();
+        match query.first("done")? {
+            "disconnected" => Some(Self::Disconnected),
+            _ => None,
+        }
+    }
+}
+
+/// How many leads became what.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Sums {
+    pub delivered: i64,
+    pub waiting: i64,
+    pub refused: i64,
+    pub aside: i64,
+    pub erased: i64,
+}
+
+impl Sums {
+    pub fn of<'t>(tallies: impl IntoIterator<Item = &'t Tally>) -> Self {
+        let mut sums = Self::default();
+        for (label, count) in tallies.into_iter().flat_map(|tally| &tally.counts) {
+            let sum = match label.split('.').next() {
+                Some("delivered") => &mut sums.delivered,
+                Some("waiting") => &mut sums.waiting,
+                Some("refused") => &mut sums.refused,
+                Some("quarantined") => &mut sums.aside,
+                _ => &mut sums.erased,
+            };
+            *sum += count;
+        }
+        for sum in [
+            &mut sums.delivered,
+            &mut sums.waiting,
+            &mut sums.refused,
+            &mut sums.aside,
+            &mut sums.erased,
+        ] {
+            *sum = (*sum).max(0);
+        }
+        sums
+    }
+
+    /// Those that a bar of the chart shows.
+    pub fn all(&self) -> i64 {
+        self.delivered + self.waiting + self.refused + self.aside
+    }
+}
+
+struct Connected<'a> {
+    account: Option<&'a str>,
+    lists: Vec<&'a str>,
+    since: Option<String>,
+    status: Status,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Status {
+    Never,
+    Active,
+    ListsMissing,
+    Powerless,
+    OtherAccount,
+    NotAllowed,
+    Dead,
+    Disconnected,
+}
+
+impl<'a> Connected<'a> {
+    fn of(connection: Option<&'a Connection>) -> Self {
+        let Some(connection) = connection else {
+            return Self {
+                account: None,
+                lists: vec![],
+                since: None,
+                status: Status::Never,
+            };
+        };
+        let status = match &connection.status {
+            ConnectionStatus::Active if connection.lists_for(&[]).is_err() => Status::ListsMissing,
+            ConnectionStatus::Active => Status::Active,
+            ConnectionStatus::Limited { reason } => match reason {
+                LimitedReason::MissingPrivilege => Status::Powerless,
+                LimitedReason::AccountChanged => Status::OtherAccount,
+                LimitedReason::AppDeactivated | LimitedReason::MissingScope => Status::NotAllowed,
+            },
+            ConnectionStatus::NeedsReconnect { .. } => Status::Dead,
+            ConnectionStatus::Disconnected => Status::Disconnected,
+        };
+        let known = connection.catalog.lists.iter();
+        let chosen = known.filter(|list| connection.lists.contains(&list.id));
+        Self {
+            account: Some(&connection.account.name),
+            lists: chosen.map(|list| list.name.as_str()).collect(),
+            since: Some(day(connection.connected_at)),
+            status,
+        }
+    }
+
+    fn can_disconnect(&self) -> bool {
+        !matches!(self.status, Status::Never | Status::Disconnected)
+    }
+}
+
+/// Leads that are held back for one reason.
+struct Reason {
+    label: String,
+    count: i64,
+    words: Words,
+}
+
+impl Reason {
+    fn is_waiting(&self) -> bool {
+        self.label.starts_with("waiting.")
+    }
+}
+
+fn reasons(tallies: &[Tally]) -> Vec<Reason> {
+    let mut sums = std::collections::BTreeMap::<&str, i64>::new();
+    for (label, count) in tallies.iter().flat_map(|tally| &tally.counts) {
+        *sums.entry(label).or_default() += count;
+    }
+    let held = |label: &str| !matches!(label, "delivered" | "erased");
+    let mut reasons: Vec<_> = sums
+        .into_iter()
+        .filter(|(label, count)| held(label) && *count > 0)
+        .map(|(label, count)| Reason {
+            label: label.to_owned(),
+            count,
+            words: words::of(label),
+        })
+        .collect();
+    reasons.sort_by_key(|reason| (!reason.is_waiting(), -reason.count));
+    reasons
+}
+
+struct FormCard<'a> {
+    name: &'a str,
+    open: bool,
+    address: String,
+    snippet: String,
+}
+
+fn form_card<'a, W: Wiring>(form: &'a Form, admin: &Admin<W>) -> Result<FormCard<'a>, Problem> {
+    let address = format!("{}/f/{}", admin.public_url, form.id);
+    let inputs = Inputs::of(form, address.clone());
+    let snippet = HtmlSnippet { inputs: &inputs }
+        .render()
+        .map_err(|_| Problem::unavailable())?;
+    Ok(FormCard {
+        name: &form.name,
+        open: form.open,
+        address,
+        snippet,
+    })
+}
+
+/// One lead, by enough of its address to recognise it.
+struct LeadLine {
+    who: String,
+    when: String,
+    class: &'static str,
+    state: &'static str,
+    detail: Option<String>,
+    exported: Option<String>,
+    timeline: Vec<(String, &'static str)>,
+}
+
+impl LeadLine {
+    fn of(record: &LeadRecord) -> Self {
+        let erased = record.state == LeadState::Erased;
+        let detail = match &record.state {
+            LeadState::Refused { detail, .. } => detail.clone(),
+            _ => None,
+        };
+        let who = if erased {
+            "Erased".to_owned()
+        } else {
+            record.lead.contact.email.masked()
+        };
+        Self {
+            who,
+            when: moment(record.lead.received_at),
+            class: class(&record.state),
+            state: state(&record.state),
+            detail,
+            exported: record.exported_at.map(moment),
+            timeline: record.timeline.iter().map(line).collect(),
+        }
+    }
+}
+
+fn line(entry: &TimelineEntry) -> (String, &'static str) {
+    (moment(entry.at), state(&entry.state))
+}
+
+fn state(state: &LeadState) -> &'static str {
+    words::of_state(label(state).as_deref(), state.word())
+}
+
+fn class(state: &LeadState) -> &'static str {
+    match state {
+        LeadState::Delivered { .. } => "delivered",
+        LeadState::Refused { .. } | LeadState::Quarantined { .. } => "refused",
+        LeadState::Erased => "erased",
+        _ => "waiting",
+    }
+}
+
+impl<'a> Page<'a> {
+    pub fn of<W: Wiring>(
+        overview: &'a Overview,
+        base: &'a str,
+        notice: Option<Notice>,
+        admin: &Admin<W>,
+    ) -> Result<Self, Problem> {
+        let today = admin.clock.now().to_zoned(TimeZone::UTC).date();
+        let forms = overview.forms.iter().map(|form| form_card(form, admin));
+        Ok(Self {
+            base,
+            name: &overview.customer.name,
+            notice,
+            connection: Connected::of(overview.connection.as_ref()),
+            sums: Sums::of(&overview.days),
+            reasons: reasons(&overview.days),
+            chart: Chart::of(&overview.days, today),
+            forms: forms.collect::<Result<_, _>>()?,
+            leads: overview.newest.iter().map(LeadLine::of).collect(),
+        })
+    }
+}
+
+fn day(at: Timestamp) -> String {
+    at.to_zoned(TimeZone::UTC).strftime("%-d %B %Y").to_string()
+}
+
+fn moment(at: Timestamp) -> String {
+    let zoned = at.to_zoned(TimeZone::UTC);
+    zoned.strftime("%-d %b %Y, %H:%M UTC").to_string()
+}

@@ -1,0 +1,125 @@
+//! The customer's page.
+
+use jiff::SignedDuration;
+use lambda_http::http::header::{
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, LOCATION, REFERRER_POLICY,
+};
+
+use crate::stage::Stage;
+
+#[tokio::test]
+async fn the_page_tells_what_waits_and_why_and_shows_nobodys_address() {
+    let stage = Stage::with_customers().await;
+    let form = stage.form().await;
+    stage.sign_up(&form, "ada@example.com").await;
+    stage.drain().await;
+    let path = stage.manage_path().await;
+
+    let (status, headers, html) = stage.page("GET", &path, "").await;
+
+    assert_eq!(status, 200);
+    for said in [
+        "Not connected yet.",
+        "No Constant Contact account is connected",
+        "a•••@e•••.com",
+        "0 delivered, 1 waiting, 0 not delivered",
+        &format!("https://leads.example/f/{form}"),
+        "&lt;form", // Askama writes &#60;
+    ] {
+        let said = said.replace("&lt;", "&#60;");
+        assert!(html.contains(&said), "{said}: {html}");
+    }
+    assert!(!html.contains("ada@example.com") && !html.contains("<script"));
+    assert!(!html.contains("style="), "the policy allows none");
+    assert_eq!(headers[CACHE_CONTROL], "no-store");
+    assert_eq!(headers[REFERRER_POLICY], "no-referrer");
+    let policy = headers[CONTENT_SECURITY_POLICY].to_str().unwrap();
+    assert!(policy.starts_with("default-src 'none'"), "{policy}");
+}
+
+#[tokio::test]
+async fn a_page_costs_five_reads_however_many_leads_there_are() {
+    let stage = Stage::with_customers().await;
+    let form = stage.form().await;
+    for i in 0..60 {
+        stage.sign_up(&form, &format!("p{i}@example.com")).await;
+        stage.memory.clock.advance(SignedDuration::from_hours(11));
+    }
+    let path = stage.manage_path().await;
+    let before = stage.memory.faults.steps();
+
+    stage.page("GET", &path, "").await;
+
+    assert_eq!(stage.memory.faults.steps() - before, 5);
+}
+
+#[tokio::test]
+async fn only_a_live_manage_link_opens_the_page() {
+    let stage = Stage::with_customers().await;
+    let path = stage.manage_path().await;
+    let connect = stage
+        .post("/v1/customers/engines/connect-links", serde_json::json!({}))
+        .await
+        .text("url");
+    let other_kind = connect.replace("https://leads.example/connect/", "/manage/");
+    let (token, forged) = (&path["/manage/".len()..], format!("{}A", &path));
+
+    for (path, expected) in [
+        (other_kind.as_str(), 403),
+        (forged.as_str(), 403),
+        ("/manage/", 403),
+        ("/manage/x.y", 403),
+        (&format!("/manage/{}", &token[1..]), 403),
+    ] {
+        let (status, _, html) = stage.page("GET", path, "").await;
+        assert_eq!(status, expected, "{path}");
+        assert!(!html.contains("Analytical"), "{path}");
+    }
+    let (status, ..) = stage.page("GET", &format!("{path}/elsewhere"), "").await;
+    assert_eq!(status, 404);
+
+    stage.memory.clock.advance(SignedDuration::from_hours(24));
+    let (status, _, html) = stage.page("GET", &path, "").await;
+    assert_eq!(status, 410);
+    assert!(html.contains("has expired"), "{html}");
+}
+
+#[tokio::test]
+async fn the_page_of_a_deleted_customer_says_no_more_than_a_forged_link() {
+    let stage = Stage::with_customers().await;
+    let path = stage.manage_path().await;
+    stage.delete("/v1/customers/engines").await;
+
+    assert_eq!(stage.page("GET", &path, "").await.0, 403);
+}
+
+#[tokio::test]
+async fn connecting_leads_on_to_a_link_that_works_once() {
+    let stage = Stage::with_customers().await;
+    let path = stage.manage_path().await;
+
+    let (status, headers, _) = stage.page("POST", &format!("{path}/connect"), "").await;
+
+    assert_eq!(status, 303);
+    let location = headers[LOCATION].to_str().unwrap();
+    assert!(
+        location.starts_with("https://leads.example/connect/"),
+        "{location}"
+    );
+}
+
+#[tokio::test]
+async fn a_form_of_another_site_does_nothing() {
+    let stage = Stage::with_customers().await;
+    let path = stage.manage_path().await;
+    let before = stage.memory.faults.steps();
+    let mut event = crate::stage::event("POST", &format!("{path}/connect"), None);
+    event["headers"]["sec-fetch-site"] = "cross-site".into();
+    event["headers"]["accept"] = "text/html".into();
+
+    let request = lambda_http::request::from_str(&event.to_string()).unwrap();
+    let response = admin_api::handle(&stage.api, request).await;
+
+    assert_eq!(response.status(), 403);
+    assert_eq!(stage.memory.faults.steps(), before, "nothing was even read");
+}

@@ -1,0 +1,145 @@
+//! What a person asks of a lead: to leave in a file, to be tried again, to be forgotten.
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use jiff::Timestamp;
+
+use super::keys;
+use super::ledger::{DynamoLedger, line};
+use super::table::{Change, Done, millis, number, text, value};
+use crate::adapters::sdk_error::failed;
+use crate::domain::asked::timeline_of_nobody;
+use crate::domain::email::EmailAddress;
+use crate::domain::ids::{CustomerId, LeadId};
+use crate::domain::lead::{Lead, LeadState};
+use crate::ports::StoreError;
+
+/// What [`can_leave`](crate::domain::asked::can_leave) says, for DynamoDB.
+const CAN_LEAVE: &str = "(#state.#status IN (:received, :queued, :refused) \
+     OR (#state.#status = :waiting AND #state.why <> :import))";
+
+fn words() -> [(&'static str, AttributeValue); 5] {
+    [
+        (":received", text("received")),
+        (":queued", text("queued")),
+        (":refused", text("refused")),
+        (":waiting", text("waiting")),
+        (":import", text("import")),
+    ]
+}
+
+impl DynamoLedger {
+    pub(super) async fn mark_exported(
+        &self,
+        customer: &CustomerId,
+        lead: &LeadId,
+        at: Timestamp,
+        expires_at: Option<i64>,
+    ) -> Result<bool, StoreError> {
+        let mut set = "SET exported_at = :at".to_owned();
+        let mut values = vec![(":at", value(&at)?)];
+        if let Some(second) = expires_at {
+            set.push_str(", expires_at = :expires");
+            values.push((":expires", number(second)));
+        }
+        set.push_str(" REMOVE due_at, due_shard");
+        values.extend(words());
+        let change = Change {
+            set: &set,
+            when: Some(&format!("attribute_not_exists(exported_at) AND {CAN_LEAVE}")),
+            names: &["state", "status"],
+            values,
+        };
+        let key = keys::lead(customer, lead);
+        Ok(matches!(
+            self.table.update(key, change).await?,
+            Done::Yes(_)
+        ))
+    }
+
+    pub(super) async fn replay_lead(
+        &self,
+        customer: &CustomerId,
+        lead: &LeadId,
+        again: bool,
+        at: Timestamp,
+        due_at: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let when = if again {
+            format!("{CAN_LEAVE} AND (attribute_exists(exported_at) OR #state.#status <> :queued)")
+        } else {
+            format!("{CAN_LEAVE} AND attribute_not_exists(exported_at) AND #state.#status <> :queued")
+        };
+        let mut values = vec![
+            (":state", value(&LeadState::Queued)?),
+            (":line", line(at, &LeadState::Queued)?),
+            (":none", AttributeValue::L(Vec::new())),
+            (":due", millis(due_at)),
+            (":shard", text(keys::shard_of(lead))),
+        ];
+        values.extend(words());
+        let change = Change {
+            set: "SET #state = :state, due_at = :due, due_shard = :shard, \
+                  timeline = list_append(if_not_exists(timeline, :none), :line) \
+                  REMOVE exported_at, expires_at",
+            when: Some(&when),
+            names: &["state", "status"],
+            values,
+        };
+        let key = keys::lead(customer, lead);
+        Ok(matches!(
+            self.table.update(key, change).await?,
+            Done::Yes(_)
+        ))
+    }
+
+    pub(super) async fn erase_lead(
+        &self,
+        blank: &Lead,
+        at: Timestamp,
+        expires_at: i64,
+    ) -> Result<bool, StoreError> {
+        let values = vec![
+            (":lead", value(blank)?),
+            (":state", value(&LeadState::Erased)?),
+            (":timeline", value(&timeline_of_nobody(blank, at))?),
+            (":expires", number(expires_at)),
+            (":erased", text("erased")),
+        ];
+        let change = Change {
+            set: "SET #lead = :lead, #state = :state, timeline = :timeline, expires_at = :expires \
+                  REMOVE due_at, due_shard, exported_at, person",
+            when: Some("attribute_exists(pk) AND #state.#status <> :erased"),
+            names: &["lead", "state", "status"],
+            values,
+        };
+        let key = keys::lead(&blank.customer, &blank.id);
+        Ok(matches!(
+            self.table.update(key, change).await?,
+            Done::Yes(_)
+        ))
+    }
+
+    pub(super) async fn leads_of_person(
+        &self,
+        customer: &CustomerId,
+        email: &EmailAddress,
+    ) -> Result<Vec<LeadId>, StoreError> {
+        let mut leads = Vec::new();
+        let mut start = None;
+        loop {
+            let request = self
+                .table
+                .query()
+                .index_name("by_person")
+                .key_condition_expression("person = :person")
+                .expression_attribute_values(":person", text(keys::person(customer, email)))
+                .set_exclusive_start_key(start);
+            let answer = request.send().await.map_err(failed("Query"))?;
+            leads.extend(answer.items().iter().filter_map(keys::lead_of));
+            start = answer.last_evaluated_key;
+            if start.is_none() {
+                return Ok(leads);
+            }
+        }
+    }
+}

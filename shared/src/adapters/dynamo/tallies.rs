@@ -1,0 +1,150 @@
+//! Counters: a row for each customer and day, a number for each label. An unsettled row is in the index `by_owner`.
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use jiff::Timestamp;
+use jiff::civil::Date;
+
+use super::directory::DynamoDirectory;
+use super::keys;
+use super::ledger::DynamoLedger;
+use super::table::{Done, Item, Table, millis, number, read, text};
+use crate::adapters::sdk_error::failed;
+use crate::domain::ids::{CustomerId, LeadId};
+use crate::domain::lead::TimelineEntry;
+use crate::domain::tally::{Counts, Moves, Tally, counted};
+use crate::ports::{StoreError, Tallies, Unsettled};
+
+/// What sets a counter's name apart from other attributes.
+const COUNTER: &str = "n.";
+
+impl Tallies for DynamoDirectory {
+    async fn tally(
+        &self,
+        customer: &CustomerId,
+        moves: &Moves,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        for (day, counts) in moves.days() {
+            let counters = counts
+                .iter()
+                .map(|(label, change)| (format!("{COUNTER}{label}"), *change));
+            let numbers = counters.chain([("revision".to_owned(), 1)]);
+            let set = vec![
+                ("owner", text(keys::UNSETTLED)),
+                ("touched_at", millis(now)),
+            ];
+            self.table
+                .add(keys::tally(customer, day), numbers, set)
+                .await?;
+        }
+        Ok(())
+    }
+
+    async fn tallies(&self, customer: &CustomerId) -> Result<Vec<Tally>, StoreError> {
+        let mut tallies = Vec::new();
+        let mut start = None;
+        loop {
+            let request = self
+                .table
+                .query()
+                .key_condition_expression("pk = :pk AND begins_with(sk, :tally)")
+                .expression_attribute_values(":pk", text(keys::of_customer(customer)))
+                .expression_attribute_values(":tally", text(keys::TALLY))
+                .set_exclusive_start_key(start);
+            let answer = request.send().await.map_err(failed("Query"))?;
+            tallies.extend(answer.items().iter().filter_map(tally_of));
+            start = answer.last_evaluated_key;
+            if start.is_none() {
+                return Ok(tallies);
+            }
+        }
+    }
+
+    async fn unsettled(&self, limit: u16) -> Result<Vec<Unsettled>, StoreError> {
+        let limit = Some(i32::from(limit));
+        let (rows, _) = self.owned_by(keys::UNSETTLED, None, limit).await?;
+        Ok(rows.iter().filter_map(unsettled_of).collect())
+    }
+
+    /// The row keeps its revision, so that whoever counted before it last changed is found out.
+    async fn settle_tally(
+        &self,
+        customer: &CustomerId,
+        tally: &Tally,
+        revision: u64,
+    ) -> Result<bool, StoreError> {
+        let mut row = keys::tally(customer, tally.day).into_item();
+        row.insert("revision".into(), number(revision));
+        for (label, count) in &tally.counts {
+            row.insert(format!("{COUNTER}{label}"), number(count));
+        }
+        let seen = Item::from([(":seen".to_owned(), number(revision))]);
+        let done = self
+            .table
+            .put_if(row, "revision = :seen", Some(seen))
+            .await?;
+        Ok(matches!(done, Done::Yes(_)))
+    }
+}
+
+fn tally_of(row: &Item) -> Option<Tally> {
+    let counter = |(name, value): (&String, &AttributeValue)| {
+        let label = name.strip_prefix(COUNTER)?;
+        Some((label.to_owned(), value.as_n().ok()?.parse().ok()?))
+    };
+    Some(Tally {
+        day: keys::day_of(row)?,
+        counts: row.iter().filter_map(counter).collect(),
+    })
+}
+
+fn unsettled_of(row: &Item) -> Option<Unsettled> {
+    let touched_at = row.get("touched_at")?.as_n().ok()?.parse().ok()?;
+    Some(Unsettled {
+        customer: keys::customer_of(row)?,
+        day: keys::day_of(row)?,
+        revision: row.get("revision")?.as_n().ok()?.parse().ok()?,
+        touched_at: Timestamp::from_millisecond(touched_at).ok()?,
+    })
+}
+
+impl DynamoLedger {
+    /// Reads the timelines of a day's leads and nothing else of them.
+    pub(super) async fn count_day(
+        &self,
+        customer: &CustomerId,
+        day: Date,
+    ) -> Result<Counts, StoreError> {
+        #[derive(serde::Deserialize)]
+        struct Row {
+            #[serde(default)]
+            timeline: Vec<TimelineEntry>,
+        }
+        let (first, last) = LeadId::of_day(day);
+        let table: &Table = &self.table;
+        let mut counts = Counts::new();
+        let mut start = None;
+        loop {
+            let request = table
+                .query()
+                .key_condition_expression("pk = :pk AND sk BETWEEN :first AND :last")
+                .expression_attribute_values(":pk", text(keys::of_customer(customer)))
+                .expression_attribute_values(":first", text(first.as_str()))
+                .expression_attribute_values(":last", text(last.as_str()))
+                .projection_expression("pk, sk, timeline")
+                .consistent_read(true)
+                .set_exclusive_start_key(start);
+            let answer = request.send().await.map_err(failed("Query"))?;
+            for item in answer.items.unwrap_or_default() {
+                let row: Row = read(item)?;
+                if let Some(label) = counted(&row.timeline) {
+                    *counts.entry(label).or_default() += 1;
+                }
+            }
+            start = answer.last_evaluated_key;
+            if start.is_none() {
+                return Ok(counts);
+            }
+        }
+    }
+}

@@ -1,0 +1,8 @@
+//! Leads as a file: in parts, each small enough for Constant Contact's upload and for one answer of a function.
+
+mod cells;
+mod export;
+mod part;
+
+pub use cells::Dialect;
+pub use export::{Exported, Selection};

@@ -1,0 +1,68 @@
+//! Forgetting a person.
+
+use jiff::SignedDuration;
+
+use super::properties::Fault;
+use super::values::string;
+use super::{Admin, AdminError, Properties};
+use crate::domain::customer::DEFAULT_RETENTION_DAYS;
+use crate::domain::email::EmailAddress;
+use crate::domain::ids::{CustomerId, LeadId};
+use crate::domain::lead::{LeadRecord, LeadState};
+use crate::domain::tally::{Moves, counted_as, label};
+use crate::ports::{Clock as _, Customers as _, Ledger as _, StoreError, Tallies as _, Wiring};
+
+impl<W: Wiring> Admin<W> {
+    /// Erases every lead of one address; tells how many there were. One that is in the queue is not sent. Can be
+    /// repeated, and should be where the person signed up a moment ago.
+    ///
+    /// # Errors
+    /// [`AdminError::NotFound`], [`AdminError::Invalid`].
+    pub async fn erase_person(
+        &self,
+        customer: &CustomerId,
+        mut asked: Properties,
+    ) -> Result<usize, AdminError> {
+        self.customer(customer).await?;
+        let email = asked.required("email", |value| {
+            let email: Result<EmailAddress, _> = string(value)?.parse();
+            email.map_err(|error| Fault::new(error.code(), error.to_string()))
+        });
+        let email = asked.finish(email)?;
+        let mut erased = 0;
+        for id in self.ledger.leads_of(customer, &email).await? {
+            if let Some(record) = self.ledger.lead(customer, &id).await? {
+                erased += usize::from(self.erase(&record).await?);
+            }
+        }
+        Ok(erased)
+    }
+
+    /// Erases one lead. Can be repeated.
+    ///
+    /// # Errors
+    /// [`AdminError::NotFound`].
+    pub async fn erase_lead(&self, id: &LeadId) -> Result<(), AdminError> {
+        let record = self.lead(id).await?;
+        self.erase(&record).await?;
+        Ok(())
+    }
+
+    async fn erase(&self, record: &LeadRecord) -> Result<bool, StoreError> {
+        let (lead, now) = (&record.lead, self.clock.now());
+        let customer = self.directory.customer(&lead.customer).await?;
+        let days = customer.map_or(DEFAULT_RETENTION_DAYS, |customer| customer.retention_days);
+        let expires_at = now + SignedDuration::from_hours(24 * i64::from(days));
+        let blank = lead.without_person();
+        let erased = self
+            .ledger
+            .erase(&blank, now, expires_at.as_second())
+            .await?;
+        if erased {
+            let mut moves = Moves::default();
+            moves.count(lead.id.day(), counted_as(record), label(&LeadState::Erased));
+            self.directory.tally(&lead.customer, &moves, now).await?;
+        }
+        Ok(erased)
+    }
+}

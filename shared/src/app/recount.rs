@@ -1,0 +1,121 @@
+//! Counting leads anew, so that counters which missed something are right again within the hour.
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::domain::tally::Tally;
+use crate::ports::{Clock, Ledger, StoreError, Tallies, Wiring};
+
+/// A day is counted anew once nothing of it has moved for so long: a busy one once it is over.
+const QUIET_FOR: SignedDuration = SignedDuration::from_mins(15);
+
+/// Days counted in one run.
+const PER_RUN: usize = 5;
+
+/// Unsettled days looked at to find them.
+const LOOKED_AT: u16 = 200;
+
+/// Counts leads anew.
+pub struct Recount<W: Wiring> {
+    /// The truth.
+    pub ledger: W::Ledger,
+    /// The counters.
+    pub directory: W::Directory,
+    /// The time.
+    pub clock: W::Clock,
+}
+
+impl<W: Wiring> Recount<W> {
+    /// Counts the leads of a few unsettled days, and begins none after `until`. Tells of how many days the counters
+    /// now are what the ledger says.
+    ///
+    /// # Errors
+    /// [`StoreError`]. A day that was not settled is unsettled still.
+    pub async fn run(&self, until: Timestamp) -> Result<usize, StoreError> {
+        let mut settled = 0;
+        let mut unsettled = self.directory.unsettled(LOOKED_AT).await?;
+        unsettled.sort_by_key(|day| day.touched_at);
+        for day in unsettled.into_iter().take(PER_RUN) {
+            let now = self.clock.now();
+            if day.touched_at + QUIET_FOR > now || now >= until {
+                break;
+            }
+            let counts = self.ledger.count(&day.customer, day.day).await?;
+            let tally = Tally {
+                day: day.day,
+                counts,
+            };
+            let done = self
+                .directory
+                .settle_tally(&day.customer, &tally, day.revision);
+            settled += usize::from(done.await?);
+        }
+        Ok(settled)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::SignedDuration;
+
+    use crate::app::scene::Scene;
+    use crate::domain::tally::Counts;
+    use crate::fakes::Fault;
+    use crate::ports::{Clock as _, Tallies as _};
+
+    async fn counts(scene: &Scene) -> Vec<Counts> {
+        let tallies = scene.memory.directory.tallies(&scene.customer).await;
+        tallies.unwrap().into_iter().map(|day| day.counts).collect()
+    }
+
+    async fn recount(scene: &Scene) -> usize {
+        let until = scene.memory.clock.now() + SignedDuration::from_secs(30);
+        scene.memory.recount().run(until).await.unwrap()
+    }
+
+    fn one(label: &str) -> Vec<Counts> {
+        vec![Counts::from([(label.to_owned(), 1)])]
+    }
+
+    #[tokio::test]
+    async fn counters_follow_a_lead_from_waiting_to_delivered() {
+        let scene = Scene::unconnected().await;
+        scene.submit(&[("email", "ada@example.com")]).await;
+        assert_eq!(counts(&scene).await, []);
+
+        let messages = scene.messages();
+        scene.drain_these(messages.clone()).await;
+        assert_eq!(counts(&scene).await, one("waiting.not_connected"));
+
+        scene.connect().await;
+        scene.drain_these(messages).await;
+        let moved = Counts::from([("delivered".into(), 1), ("waiting.not_connected".into(), 0)]);
+        assert_eq!(counts(&scene).await, [moved]);
+    }
+
+    #[tokio::test]
+    async fn what_a_dying_drain_did_not_count_is_counted_once_its_message_came_again() {
+        let scene = Scene::connected().await;
+        scene.submit(&[("email", "ada@example.com")]).await;
+        let messages = scene.messages();
+        let twin = Scene::connected().await;
+        twin.submit(&[("email", "ada@example.com")]).await;
+        twin.drain().await;
+        let last = twin.memory.faults.steps(); // the counters are written last
+        scene.memory.faults.at(last, Fault::CrashBefore);
+        let died = scene
+            .memory
+            .faults
+            .until_crash(scene.drain_these(messages.clone()))
+            .await;
+        assert!(died.is_none());
+        assert_eq!(counts(&scene).await, []);
+
+        scene.drain_these(messages).await;
+        assert_eq!(recount(&scene).await, 0, "still moving");
+        scene.memory.clock.advance(SignedDuration::from_mins(15));
+        assert_eq!(recount(&scene).await, 1);
+
+        assert_eq!(counts(&scene).await, one("delivered"));
+        assert_eq!(recount(&scene).await, 0, "settled");
+    }
+}

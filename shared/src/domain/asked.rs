@@ -1,0 +1,38 @@
+//! What a person may ask of a lead, whatever its way was until then.
+
+use jiff::Timestamp;
+
+use super::lead::{Lead, LeadRecord, LeadState, TimelineEntry, WaitReason};
+
+/// Whether a lead in this state can leave in a file: nobody holds it and it is not done with.
+#[must_use]
+pub fn can_leave(state: &LeadState) -> bool {
+    match state {
+        LeadState::Received | LeadState::Queued | LeadState::Refused { .. } => true,
+        LeadState::Waiting { why } => *why != WaitReason::Import,
+        LeadState::Sending { .. }
+        | LeadState::Delivered { .. }
+        | LeadState::Quarantined { .. }
+        | LeadState::Erased => false,
+    }
+}
+
+/// Whether a lead can be put into the queue by request; with `again` although it went out in a file.
+#[must_use]
+pub fn can_replay(record: &LeadRecord, again: bool) -> bool {
+    match (record.exported_at, &record.state) {
+        (Some(_), state) => again && can_leave(state),
+        (None, LeadState::Queued) => false, // it is there
+        (None, state) => can_leave(state),
+    }
+}
+
+/// What is told of a lead whose person was erased.
+#[must_use]
+pub fn timeline_of_nobody(lead: &Lead, at: Timestamp) -> Vec<TimelineEntry> {
+    let line = |at, state| TimelineEntry { at, state };
+    vec![
+        line(lead.received_at, LeadState::Received),
+        line(at, LeadState::Erased),
+    ]
+}

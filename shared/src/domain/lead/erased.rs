@@ -1,0 +1,41 @@
+use std::collections::BTreeMap;
+
+use super::Lead;
+use crate::domain::consent::Consent;
+use crate::domain::contact::{Contact, StreetAddress};
+
+/// Stands where an address was; the domain cannot exist (RFC 2606).
+const NOBODY: &str = "erased@erased.invalid";
+
+impl Lead {
+    /// What is left of a lead whose person asked to be forgotten: which it was, when it came, the form's own words
+    /// and the seal, which proves the consent to whoever still has its text and tells nobody else anything.
+    #[must_use]
+    pub fn without_person(&self) -> Self {
+        let consent = &self.consent;
+        let own_words = consent.version.map(|_| consent.statement.clone());
+        Self {
+            contact: Contact {
+                email: NOBODY.parse().expect("an address"),
+                first_name: String::new(),
+                last_name: String::new(),
+                job_title: String::new(),
+                company_name: String::new(),
+                phone_number: String::new(),
+                street_address: StreetAddress::default(),
+                custom_fields: BTreeMap::new(),
+            },
+            consent: Consent {
+                statement: own_words.unwrap_or_default(),
+                version: consent.version,
+                given_at: consent.given_at,
+                page_url: None,
+                ip: None,
+                user_agent: None,
+                certificates: BTreeMap::new(),
+            },
+            notes: Vec::new(),
+            ..self.clone()
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! Counters of leads by the day they came in, so that a page costs a handful of reads however many there are.
+//!
+//! A lead counts as the last state that a person would call its outcome so far. One that is under way for the first
+//! time counts as nothing yet; one that was put back into the queue still counts as what it was before.
+
+use std::collections::BTreeMap;
+
+use jiff::civil::Date;
+use serde::Serialize;
+
+use super::lead::{LeadState, TimelineEntry};
+
+/// What leads count as, by label, such as `delivered` or `waiting.quota`.
+pub type Counts = BTreeMap<String, i64>;
+
+/// The counters of one day.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tally {
+    /// The UTC day on which the leads came in.
+    pub day: Date,
+    /// How many are what.
+    pub counts: Counts,
+}
+
+/// What a state counts as: its word and, where it has one, its reason. `None` for a lead that is on its way.
+#[must_use]
+pub fn label(state: &LeadState) -> Option<String> {
+    let word = state.word();
+    match state {
+        LeadState::Received | LeadState::Queued | LeadState::Sending { .. } => None,
+        LeadState::Delivered { .. } | LeadState::Erased => Some(word.to_owned()),
+        LeadState::Waiting { why } => Some(reasoned(word, why)),
+        LeadState::Refused { why, .. } => Some(reasoned(word, why)),
+        LeadState::Quarantined { why } => Some(reasoned(word, why)),
+    }
+}
+
+/// What a lead with this timeline counts as.
+#[must_use]
+pub fn counted(timeline: &[TimelineEntry]) -> Option<String> {
+    timeline.iter().rev().find_map(|line| label(&line.state))
+}
+
+fn reasoned(word: &str, why: &impl Serialize) -> String {
+    let why = serde_json::to_value(why).ok();
+    let why = why.as_ref().and_then(serde_json::Value::as_str);
+    format!("{word}.{}", why.unwrap_or("unknown"))
+}
+
+/// Changes of the counters of several days, summed up before they are written.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Moves(BTreeMap<Date, Counts>);
+
+impl Moves {
+    /// A lead that counted as `from` counts as `to` now.
+    pub fn count(&mut self, day: Date, from: Option<String>, to: Option<String>) {
+        self.doubt(day);
+        let counts = self.0.entry(day).or_default();
+        for (label, change) in [(from, -1), (to, 1)] {
+            if let Some(label) = label {
+                *counts.entry(label).or_default() += change;
+            }
+        }
+        counts.retain(|_, change| *change != 0);
+    }
+
+    /// A day whose counters may be wrong: it is to be counted again, whether or not anything moved.
+    pub fn doubt(&mut self, day: Date) {
+        self.0.entry(day).or_default();
+    }
+
+    /// The changes of each day.
+    pub fn days(&self) -> impl Iterator<Item = (Date, &Counts)> {
+        self.0.iter().map(|(day, counts)| (*day, counts))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::*;
+    use crate::domain::lead::{RefusalReason, WaitReason};
+
+    #[test]
+    fn a_lead_counts_as_its_last_outcome_however_often_it_was_queued_since() {
+        let at = Timestamp::UNIX_EPOCH;
+        let (why, detail) = (RefusalReason::CcRefused, None);
+        let states = [
+            LeadState::Queued,
+            LeadState::Waiting {
+                why: WaitReason::NoList,
+            },
+            LeadState::Queued,
+            LeadState::Refused { why, detail },
+        ];
+        let line = |state: &LeadState| TimelineEntry {
+            at,
+            state: state.clone(),
+        };
+        let timeline: Vec<_> = states.iter().map(line).collect();
+
+        assert_eq!(counted(&timeline[..1]), None);
+        assert_eq!(counted(&timeline[..3]).as_deref(), Some("waiting.no_list"));
+        assert_eq!(counted(&timeline).as_deref(), Some("refused.cc_refused"));
+    }
+
+    #[test]
+    fn moves_of_a_day_are_summed_and_a_doubted_day_is_one_without_any() {
+        let day = |text: &str| text.parse::<Date>().unwrap();
+        let label = |text: &str| Some(text.to_owned());
+        let mut moves = Moves::default();
+
+        moves.count(day("2026-11-23"), None, label("delivered"));
+        moves.count(
+            day("2026-11-23"),
+            label("waiting.quota"),
+            label("delivered"),
+        );
+        moves.count(day("2026-11-22"), label("delivered"), label("delivered"));
+        moves.doubt(day("2026-11-21"));
+
+        let days: Vec<_> = moves.days().collect();
+        assert_eq!(days.len(), 3);
+        assert!(days[0].1.is_empty() && days[1].1.is_empty());
+        let counts = Counts::from([("delivered".into(), 2), ("waiting.quota".into(), -1)]);
+        assert_eq!(days[2], (day("2026-11-23"), &counts));
+    }
+}

@@ -1,0 +1,84 @@
+use jiff::Timestamp;
+use jiff::civil::Date;
+
+use super::directory::{MemoryDirectory, Rows};
+use crate::domain::ids::CustomerId;
+use crate::domain::tally::{Counts, Moves, Tally};
+use crate::ports::{StoreError, Tallies, Unsettled};
+
+#[derive(Debug, Default)]
+pub(super) struct TallyRow {
+    counts: Counts,
+    revision: u64,
+    touched_at: Option<Timestamp>,
+}
+
+impl Tallies for MemoryDirectory {
+    async fn tally(
+        &self,
+        customer: &CustomerId,
+        moves: &Moves,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        for (day, counts) in moves.days() {
+            let add = |rows: &mut Rows| {
+                let row = rows.tallies.entry((customer.clone(), day)).or_default();
+                for (label, change) in counts {
+                    *row.counts.entry(label.clone()).or_default() += change;
+                }
+                row.revision += 1;
+                row.touched_at = Some(now);
+            };
+            self.0.step(add).await?;
+        }
+        Ok(())
+    }
+
+    async fn tallies(&self, customer: &CustomerId) -> Result<Vec<Tally>, StoreError> {
+        let list = |rows: &mut Rows| {
+            let own = rows
+                .tallies
+                .iter()
+                .filter(|((whose, _), _)| whose == customer);
+            let tally = |((_, day), row): (&(CustomerId, Date), &TallyRow)| Tally {
+                day: *day,
+                counts: row.counts.clone(),
+            };
+            own.map(tally).collect()
+        };
+        self.0.step(list).await
+    }
+
+    async fn unsettled(&self, limit: u16) -> Result<Vec<Unsettled>, StoreError> {
+        let list = |rows: &mut Rows| {
+            let unsettled = rows.tallies.iter().filter_map(|((customer, day), row)| {
+                Some(Unsettled {
+                    customer: customer.clone(),
+                    day: *day,
+                    revision: row.revision,
+                    touched_at: row.touched_at?,
+                })
+            });
+            unsettled.take(usize::from(limit)).collect()
+        };
+        self.0.step(list).await
+    }
+
+    async fn settle_tally(
+        &self,
+        customer: &CustomerId,
+        tally: &Tally,
+        revision: u64,
+    ) -> Result<bool, StoreError> {
+        let settle = |rows: &mut Rows| {
+            let row = rows.tallies.get_mut(&(customer.clone(), tally.day));
+            let Some(row) = row.filter(|row| row.revision == revision) else {
+                return false;
+            };
+            row.counts = tally.counts.clone();
+            row.touched_at = None;
+            true
+        };
+        self.0.step(settle).await
+    }
+}

@@ -1,0 +1,54 @@
+use std::future::Future;
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+
+use super::StoreError;
+use crate::domain::ids::CustomerId;
+use crate::domain::tally::{Moves, Tally};
+
+/// A day whose counters have changed since its leads were last counted one by one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unsettled {
+    /// Whose.
+    pub customer: CustomerId,
+    /// Which.
+    pub day: Date,
+    /// How often the counters were changed; those counted anew replace no later ones.
+    pub revision: u64,
+    /// When they last were.
+    pub touched_at: Timestamp,
+}
+
+/// Counters of each customer's leads by the day they came in. They follow the ledger and are no part of it: a
+/// change may be lost with its writer, and is found again when the day is counted anew.
+pub trait Tallies: Send + Sync {
+    /// Adds up the changes and leaves each day named in them unsettled. One write a day; not repeatable.
+    fn tally(
+        &self,
+        customer: &CustomerId,
+        moves: &Moves,
+        now: Timestamp,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// All counters of a customer, oldest day first.
+    fn tallies(
+        &self,
+        customer: &CustomerId,
+    ) -> impl Future<Output = Result<Vec<Tally>, StoreError>> + Send;
+
+    /// Days that are unsettled, of any customer, at most `limit`. May be a moment behind.
+    fn unsettled(
+        &self,
+        limit: u16,
+    ) -> impl Future<Output = Result<Vec<Unsettled>, StoreError>> + Send;
+
+    /// Replaces the counters of a day by `tally` and settles it, if nobody has changed them since `revision`.
+    /// Says whether it did.
+    fn settle_tally(
+        &self,
+        customer: &CustomerId,
+        tally: &Tally,
+        revision: u64,
+    ) -> impl Future<Output = Result<bool, StoreError>> + Send;
+}

@@ -1,0 +1,136 @@
+//! Promises of the counters.
+
+use jiff::civil::{Date, date};
+use leadfeed_shared::domain::ids::CustomerId;
+use leadfeed_shared::domain::tally::{Counts, Moves, Tally};
+use leadfeed_shared::ports::{Tallies, Unsettled};
+
+use crate::promise::{at_once, eventually};
+use crate::samples::at;
+use crate::{fresh, promises};
+
+promises! { Tallies:
+    changes_add_up_by_day,
+    changes_at_once_are_all_there,
+    a_changed_or_doubted_day_is_unsettled_until_it_was_counted,
+    a_count_that_others_have_overtaken_replaces_nothing,
+}
+
+const MONDAY: Date = date(2026, 11, 23);
+const SUNDAY: Date = date(2026, 11, 22);
+
+fn label(text: &str) -> Option<String> {
+    Some(text.to_owned())
+}
+
+fn counts(pairs: &[(&str, i64)]) -> Counts {
+    let pairs = pairs.iter().filter(|(_, count)| *count != 0);
+    pairs
+        .map(|(label, count)| ((*label).to_owned(), *count))
+        .collect()
+}
+
+/// Counters that are not nought, by day.
+async fn read<T: Tallies>(tallies: &T, customer: &CustomerId) -> Vec<(Date, Counts)> {
+    let days = tallies.tallies(customer).await.unwrap().into_iter();
+    let counted = |mut tally: Tally| {
+        tally.counts.retain(|_, count| *count != 0);
+        (tally.day, tally.counts)
+    };
+    days.map(counted).collect()
+}
+
+async fn unsettled<T: Tallies>(
+    tallies: &T,
+    customer: &CustomerId,
+    fits: impl Fn(&Vec<Unsettled>) -> bool,
+) -> Vec<Unsettled> {
+    let own = async || {
+        let mut days = tallies.unsettled(1_000).await.unwrap();
+        days.retain(|day| day.customer == *customer);
+        days
+    };
+    eventually(own, fits).await
+}
+
+async fn changes_add_up_by_day<T: Tallies>(tallies: T) {
+    let customer = fresh::customer();
+    let mut first = Moves::default();
+    first.count(MONDAY, None, label("waiting.quota"));
+    first.count(MONDAY, None, label("delivered"));
+    first.count(SUNDAY, None, label("waiting.no_list"));
+    let mut second = Moves::default();
+    second.count(MONDAY, label("waiting.quota"), label("delivered"));
+
+    tallies.tally(&customer, &first, at(1)).await.unwrap();
+    tallies.tally(&customer, &second, at(2)).await.unwrap();
+
+    let expected = [
+        (SUNDAY, counts(&[("waiting.no_list", 1)])),
+        (MONDAY, counts(&[("delivered", 2)])),
+    ];
+    assert_eq!(read(&tallies, &customer).await, expected);
+    assert_eq!(read(&tallies, &fresh::customer()).await, []);
+}
+
+async fn changes_at_once_are_all_there<T: Tallies + Clone + 'static>(tallies: T) {
+    let customer = fresh::customer();
+
+    at_once(10, |_| {
+        let (tallies, customer) = (tallies.clone(), customer.clone());
+        async move {
+            let mut moves = Moves::default();
+            moves.count(MONDAY, None, label("delivered"));
+            tallies.tally(&customer, &moves, at(1)).await.unwrap();
+        }
+    })
+    .await;
+
+    let expected = [(MONDAY, counts(&[("delivered", 10)]))];
+    assert_eq!(read(&tallies, &customer).await, expected);
+}
+
+async fn a_changed_or_doubted_day_is_unsettled_until_it_was_counted<T: Tallies>(tallies: T) {
+    let customer = fresh::customer();
+    let mut moves = Moves::default();
+    moves.count(MONDAY, None, label("delivered"));
+    moves.doubt(SUNDAY);
+    tallies.tally(&customer, &moves, at(7)).await.unwrap();
+
+    let days = unsettled(&tallies, &customer, |days| days.len() == 2).await;
+    assert_eq!(days.len(), 2);
+    for day in days {
+        assert_eq!(day.touched_at, at(7));
+        let tally = Tally {
+            day: day.day,
+            counts: counts(&[("erased", 3)]),
+        };
+        let settled = tallies.settle_tally(&customer, &tally, day.revision);
+        assert!(settled.await.unwrap());
+    }
+
+    assert_eq!(unsettled(&tallies, &customer, Vec::is_empty).await, []);
+    let erased = counts(&[("erased", 3)]);
+    let expected = [(SUNDAY, erased.clone()), (MONDAY, erased)];
+    assert_eq!(read(&tallies, &customer).await, expected);
+}
+
+async fn a_count_that_others_have_overtaken_replaces_nothing<T: Tallies>(tallies: T) {
+    let customer = fresh::customer();
+    let mut moves = Moves::default();
+    moves.count(MONDAY, None, label("delivered"));
+    tallies.tally(&customer, &moves, at(1)).await.unwrap();
+    let days = unsettled(&tallies, &customer, |days| days.len() == 1).await;
+    let none = Tally {
+        day: MONDAY,
+        counts: Counts::new(),
+    };
+    let seen = days[0].revision;
+
+    tallies.tally(&customer, &moves, at(2)).await.unwrap();
+    let settled = tallies.settle_tally(&customer, &none, seen).await.unwrap();
+
+    assert!(!settled);
+    let expected = [(MONDAY, counts(&[("delivered", 2)]))];
+    assert_eq!(read(&tallies, &customer).await, expected);
+}
