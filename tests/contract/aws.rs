@@ -71,11 +71,12 @@ async fn ledger(client: &aws_sdk_dynamodb::Client, stack: &str) -> anyhow::Resul
     let indexes = vec![
         index("due", "due_shard", Some("due_at"), ProjectionType::KeysOnly)?,
         index("by_lead", "sk", None, ProjectionType::KeysOnly)?,
+        index("by_person", "person", None, ProjectionType::KeysOnly)?,
     ];
     table(
         client,
         format!("{stack}-ledger"),
-        &["due_shard", "due_at"],
+        &["due_shard", "due_at", "person"],
         indexes,
     )
     .await

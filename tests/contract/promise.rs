@@ -69,6 +69,7 @@ where
     trials.extend(on.keeps("claims", promises::claims::all(), &ports.ledger));
     trials.extend(on.keeps("ledger", promises::ledger::all(), &ports.ledger));
     trials.extend(on.keeps("idempotency", promises::idempotency::all(), &ports.ledger));
+    trials.extend(on.keeps("asked", promises::asked::all(), &ports.ledger));
     trials.extend(on.keeps("lanes", promises::lanes::all(), &ports.ledger));
     trials.extend(on.keeps("queue", promises::queue::all(), &ports.queue));
     trials.extend(on.keeps("vault", promises::vault::all(), &ports.vault));

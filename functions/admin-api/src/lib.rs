@@ -1,6 +1,7 @@
 //! The operator's API and the customer's own page: decodes a request, makes one use-case call, encodes the answer.
 
 mod answer;
+mod file;
 mod manage;
 mod request;
 pub mod routes;
@@ -98,6 +99,19 @@ async fn perform<W: Wiring>(
             &admin.leads(&customer()?, query(request)).await?,
         )),
         Operation::GetLead => ok(&view::lead(&admin.lead(&parsed(id, "lead")?).await?)),
+        Operation::EraseLead => done(admin.erase_lead(&parsed(id, "lead")?).await?),
+        Operation::ExportLeads => {
+            let customer = customer()?;
+            let part = file::part(admin, &customer, query(request)).await?;
+            let next = format!("/v1/customers/{customer}/leads.csv");
+            file::answer(part, Some((&next, request)))
+        }
+        Operation::ReplayLeads => ok(&view::replayed(
+            &admin.replay(&customer()?, body(request)?).await?,
+        )),
+        Operation::ErasePerson => ok(&view::erased(
+            admin.erase_person(&customer()?, body(request)?).await?,
+        )),
         Operation::PutApp => {
             let id = answer::chosen(id, "app_id")?;
             ok(&view::app(&admin.put_app(&id, body(request)?).await?))

@@ -13,12 +13,7 @@ const MAX_BODY: usize = 64 * 1024;
 pub fn body(request: &Request) -> Result<Properties, Problem> {
     let body: &[u8] = request.body().as_ref();
     if body.len() > MAX_BODY {
-        let detail = "The body is larger than 64 kB.";
-        return Err(Problem::new(
-            StatusCode::PAYLOAD_TOO_LARGE,
-            "too_large",
-            detail,
-        ));
+        return Err(too_large());
     }
     if !body.is_empty() && !is_json(request) {
         let detail = "The body has to be application/json.";
@@ -32,6 +27,12 @@ pub fn body(request: &Request) -> Result<Properties, Problem> {
         let detail = "The body has to be one JSON object.";
         Problem::new(StatusCode::BAD_REQUEST, "malformed_json", detail)
     })
+}
+
+/// 413.
+pub fn too_large() -> Problem {
+    let detail = "The body is larger than is taken here.";
+    Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", detail)
 }
 
 /// The properties of the query.

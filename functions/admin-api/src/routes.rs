@@ -21,13 +21,17 @@ pub enum Operation {
     RotateWebhook,
     ListLeads,
     GetLead,
+    EraseLead,
+    ExportLeads,
+    ReplayLeads,
+    ErasePerson,
     PutApp,
     GetBudget,
     GetHealth,
 }
 
 /// Method, path and operation. A path names at most one thing, in braces.
-pub const ROUTES: [(Method, &str, Operation); 19] = {
+pub const ROUTES: [(Method, &str, Operation); 23] = {
     use Operation::*;
     [
         (Method::GET, "/v1/customers", ListCustomers),
@@ -73,7 +77,23 @@ pub const ROUTES: [(Method, &str, Operation); 19] = {
             RotateWebhook,
         ),
         (Method::GET, "/v1/customers/{customer_id}/leads", ListLeads),
+        (
+            Method::GET,
+            "/v1/customers/{customer_id}/leads.csv",
+            ExportLeads,
+        ),
+        (
+            Method::POST,
+            "/v1/customers/{customer_id}/replays",
+            ReplayLeads,
+        ),
+        (
+            Method::POST,
+            "/v1/customers/{customer_id}/erasures",
+            ErasePerson,
+        ),
         (Method::GET, "/v1/leads/{lead_id}", GetLead),
+        (Method::DELETE, "/v1/leads/{lead_id}", EraseLead),
         (Method::PUT, "/v1/apps/{app_id}", PutApp),
         (Method::GET, "/v1/budget", GetBudget),
         (Method::GET, "/v1/health", GetHealth),

@@ -1,5 +1,6 @@
 //! Types and rules that hold without a network: no clock, no randomness, no I/O.
 
+pub mod asked;
 pub mod budget;
 pub mod connection;
 pub mod consent;

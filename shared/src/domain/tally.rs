@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use jiff::civil::Date;
 use serde::Serialize;
 
-use super::lead::{LeadState, TimelineEntry};
+use super::lead::{LeadRecord, LeadState, TimelineEntry};
 
 /// What leads count as, by label, such as `delivered` or `waiting.quota`.
 pub type Counts = BTreeMap<String, i64>;
@@ -35,10 +35,24 @@ pub fn label(state: &LeadState) -> Option<String> {
     }
 }
 
+/// What a lead counts as that went out in a file, until it is delivered or erased all the same.
+pub const EXPORTED: &str = "exported";
+
 /// What a lead with this timeline counts as.
 #[must_use]
-pub fn counted(timeline: &[TimelineEntry]) -> Option<String> {
-    timeline.iter().rev().find_map(|line| label(&line.state))
+pub fn counted(timeline: &[TimelineEntry], exported: bool) -> Option<String> {
+    let last = timeline.iter().rev().find_map(|line| label(&line.state));
+    match last {
+        Some(label) if ["delivered", "erased"].contains(&label.as_str()) => Some(label),
+        _ if exported => Some(EXPORTED.to_owned()),
+        last => last,
+    }
+}
+
+/// What a lead counts as.
+#[must_use]
+pub fn counted_as(record: &LeadRecord) -> Option<String> {
+    counted(&record.timeline, record.exported_at.is_some())
 }
 
 fn reasoned(word: &str, why: &impl Serialize) -> String {
@@ -100,9 +114,16 @@ mod tests {
         };
         let timeline: Vec<_> = states.iter().map(line).collect();
 
-        assert_eq!(counted(&timeline[..1]), None);
-        assert_eq!(counted(&timeline[..3]).as_deref(), Some("waiting.no_list"));
-        assert_eq!(counted(&timeline).as_deref(), Some("refused.cc_refused"));
+        assert_eq!(counted(&timeline[..1], false), None);
+        assert_eq!(counted(&timeline[..3], true).as_deref(), Some(EXPORTED));
+        assert_eq!(
+            counted(&timeline[..3], false).as_deref(),
+            Some("waiting.no_list")
+        );
+        assert_eq!(
+            counted(&timeline, false).as_deref(),
+            Some("refused.cc_refused")
+        );
     }
 
     #[test]

@@ -51,7 +51,9 @@ pub(super) fn waiting<'a>(
     limit: usize,
 ) -> Vec<(LeadId, Option<Timestamp>)> {
     let mut waiting: Vec<_> = leads
-        .filter(|record| matches!(record.state, LeadState::Waiting { .. }))
+        .filter(|record| {
+            record.exported_at.is_none() && matches!(record.state, LeadState::Waiting { .. })
+        })
         .map(|record| (record.lead.id.clone(), record.due_at))
         .collect();
     waiting.sort_by_key(|(_, due)| due.unwrap_or(Timestamp::MAX));

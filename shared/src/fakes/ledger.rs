@@ -6,9 +6,11 @@ use jiff::civil::Date;
 use super::cell::Cell;
 use super::faults::Faults;
 use super::lanes::{self, Lane};
+use crate::domain::asked;
+use crate::domain::email::EmailAddress;
 use crate::domain::ids::{CustomerId, LeadId};
 use crate::domain::lead::{Lead, LeadRecord, LeadState, TimelineEntry};
-use crate::domain::tally::{Counts, counted};
+use crate::domain::tally::{Counts, counted_as};
 use crate::ports::{Claim, KeyClaim, LeadFilter, Ledger, Page, Recorded, Settlement, StoreError};
 
 /// Leads and what became of them.
@@ -98,7 +100,7 @@ impl Ledger for MemoryLedger {
             let Some(record) = rows.leads.get_mut(&key(customer, lead)) else {
                 return Claim::Missing;
             };
-            if !record.state.is_claimable(now) {
+            if record.exported_at.is_some() || !record.state.is_claimable(now) {
                 return match &record.state {
                     LeadState::Sending { until, .. } => Claim::Held { until: *until },
                     state => Claim::Settled(state.clone()),
@@ -149,11 +151,87 @@ impl Ledger for MemoryLedger {
     ) -> Result<bool, StoreError> {
         let requeue = |rows: &mut Rows| {
             let record = rows.leads.get_mut(&key(customer, lead));
-            let idle = record.filter(|record| lanes::is_idle(record, at));
+            let idle =
+                record.filter(|record| record.exported_at.is_none() && lanes::is_idle(record, at));
             idle.map(|record| enter(record, LeadState::Queued, at, Some(due_at)))
                 .is_some()
         };
         self.0.step(requeue).await
+    }
+
+    async fn export(
+        &self,
+        customer: &CustomerId,
+        lead: &LeadId,
+        at: Timestamp,
+        _expires_at: Option<i64>,
+    ) -> Result<bool, StoreError> {
+        let export = |rows: &mut Rows| {
+            let record = rows.leads.get_mut(&key(customer, lead));
+            let fits = |record: &&mut LeadRecord| {
+                record.exported_at.is_none() && asked::can_leave(&record.state)
+            };
+            let Some(record) = record.filter(fits) else {
+                return false;
+            };
+            (record.exported_at, record.due_at) = (Some(at), None);
+            true
+        };
+        self.0.step(export).await
+    }
+
+    async fn replay(
+        &self,
+        customer: &CustomerId,
+        lead: &LeadId,
+        again: bool,
+        at: Timestamp,
+        due_at: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let replay = |rows: &mut Rows| {
+            let record = rows.leads.get_mut(&key(customer, lead));
+            let Some(record) = record.filter(|record| asked::can_replay(record, again)) else {
+                return false;
+            };
+            record.exported_at = None;
+            enter(record, LeadState::Queued, at, Some(due_at));
+            true
+        };
+        self.0.step(replay).await
+    }
+
+    async fn erase(
+        &self,
+        blank: &Lead,
+        at: Timestamp,
+        _expires_at: i64,
+    ) -> Result<bool, StoreError> {
+        let erase = |rows: &mut Rows| {
+            let record = rows.leads.get_mut(&key(&blank.customer, &blank.id));
+            let Some(record) = record.filter(|record| record.state != LeadState::Erased) else {
+                return false;
+            };
+            record.lead = blank.clone();
+            record.exported_at = None;
+            record.timeline = asked::timeline_of_nobody(blank, at);
+            (record.state, record.due_at) = (LeadState::Erased, None);
+            true
+        };
+        self.0.step(erase).await
+    }
+
+    async fn leads_of(
+        &self,
+        customer: &CustomerId,
+        email: &EmailAddress,
+    ) -> Result<Vec<LeadId>, StoreError> {
+        let find = |rows: &mut Rows| {
+            let own = rows.of(customer).filter(|record| {
+                record.state != LeadState::Erased && record.lead.contact.email.key() == email.key()
+            });
+            own.map(|record| record.lead.id.clone()).collect()
+        };
+        self.0.step(find).await
     }
 
     async fn lead(
@@ -210,7 +288,7 @@ impl Ledger for MemoryLedger {
             let of_day = rows
                 .of(customer)
                 .filter(|record| record.lead.id.day() == day);
-            for label in of_day.filter_map(|record| counted(&record.timeline)) {
+            for label in of_day.filter_map(counted_as) {
                 *counts.entry(label).or_default() += 1;
             }
             counts

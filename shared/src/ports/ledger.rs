@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 
 use super::{Page, StoreError};
+use crate::domain::email::EmailAddress;
 use crate::domain::ids::{CustomerId, LeadId};
 use crate::domain::lead::{Lead, LeadRecord, LeadState};
 use crate::domain::tally::Counts;
@@ -99,6 +100,43 @@ pub trait Ledger: Send + Sync {
         at: Timestamp,
         due_at: Timestamp,
     ) -> impl Future<Output = Result<bool, StoreError>> + Send;
+
+    /// Marks a lead that is neither held nor done as gone out in a file, once, and takes it out of what is due: it is
+    /// neither claimed nor requeued any more. Says whether it did. The row is kept until `expires_at`.
+    fn export(
+        &self,
+        customer: &CustomerId,
+        lead: &LeadId,
+        at: Timestamp,
+        expires_at: Option<i64>,
+    ) -> impl Future<Output = Result<bool, StoreError>> + Send;
+
+    /// Moves a lead to `queued` because a person asks for it: one that waits, was never queued or was refused, and
+    /// with `again` one that went out in a file. Says whether it did.
+    fn replay(
+        &self,
+        customer: &CustomerId,
+        lead: &LeadId,
+        again: bool,
+        at: Timestamp,
+        due_at: Timestamp,
+    ) -> impl Future<Output = Result<bool, StoreError>> + Send;
+
+    /// Puts `blank` in the place of a lead, whoever holds it, and erases its timeline; nobody finds it by its person
+    /// any more. Says whether there was something to erase.
+    fn erase(
+        &self,
+        blank: &Lead,
+        at: Timestamp,
+        expires_at: i64,
+    ) -> impl Future<Output = Result<bool, StoreError>> + Send;
+
+    /// A customer's leads of one address. One just made may be missing for a moment.
+    fn leads_of(
+        &self,
+        customer: &CustomerId,
+        email: &EmailAddress,
+    ) -> impl Future<Output = Result<Vec<LeadId>, StoreError>> + Send;
 
     /// One lead, read consistently.
     fn lead(

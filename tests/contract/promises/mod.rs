@@ -1,4 +1,5 @@
 pub mod apps;
+pub mod asked;
 pub mod budget;
 pub mod claims;
 pub mod connections;

@@ -1,12 +1,21 @@
 //! What the page's buttons do.
 
-use lambda_http::{Body, Request, Response};
-use leadfeed_shared::app::admin::Admin;
+use askama::Template;
+use lambda_http::http::StatusCode;
+use lambda_http::{Body, Request, RequestExt as _, Response};
+use leadfeed_shared::app::admin::{Admin, Exported, Properties, Replayed};
 use leadfeed_shared::ports::Wiring;
-use leadfeed_shared::web::{Problem, see_other};
+use leadfeed_shared::web::{Problem, page, see_other};
+use serde_json::{Map, Value};
+use url::form_urlencoded::{Serializer, parse};
 
 use super::Bearer;
+use super::words::{self, Words};
 use crate::answer::Refused;
+use crate::{file, request};
+
+/// A form of this page has a line or two.
+const LONGEST_BODY: usize = 4 * 1024;
 
 /// Whether another site's page sent this, which browsers say of themselves.
 pub fn is_from_elsewhere(request: &Request) -> bool {
@@ -19,32 +28,159 @@ pub async fn act<W: Wiring>(
     admin: &Admin<W>,
     bearer: &Bearer<'_>,
     action: &str,
-    _request: &Request,
+    request: &Request,
 ) -> Result<Response<Body>, Refused> {
     let customer = &bearer.customer;
     match action {
         "connect" => Ok(see_other(&admin.connect_link(customer).await?.url)),
         "disconnect" => {
             admin.disconnect(customer).await?;
-            Ok(bearer.back("disconnected"))
+            Ok(bearer.back("disconnected", 0))
+        }
+        "retry" => {
+            let label = field(request, "label")?;
+            let replayed = admin.replay(customer, wish(&label, false)?).await?;
+            Ok(bearer.back("retried", replayed.count()))
+        }
+        "erase" => {
+            let email = field(request, "email")?;
+            let asked = Map::from_iter([("email".to_owned(), Value::from(email))]);
+            let erased = admin.erase_person(customer, asked.into()).await?;
+            Ok(bearer.back("erased", i64::try_from(erased).unwrap_or_default()))
+        }
+        "leads.csv" => {
+            let part = file::part(admin, customer, fields(request)?).await?;
+            Ok(file::answer(part, None))
         }
         _ => Err(Problem::not_found("page").into()),
     }
 }
 
-/// Shows what a link of the page leads to.
+/// Shows what a button of the page would do.
 pub async fn ask<W: Wiring>(
-    _admin: &Admin<W>,
-    _bearer: &Bearer<'_>,
-    _action: &str,
-    _request: &Request,
+    admin: &Admin<W>,
+    bearer: &Bearer<'_>,
+    action: &str,
+    request: &Request,
 ) -> Result<Response<Body>, Refused> {
-    Err(Problem::not_found("page").into())
+    let customer = &bearer.customer;
+    match action {
+        "retry" => {
+            let query = request.query_string_parameters();
+            let label = query.first("label").unwrap_or_default();
+            let replayed = admin.replay(customer, wish(label, true)?).await?;
+            let words = words::of(label);
+            let template = Retry {
+                base: bearer.base,
+                label,
+                words,
+                replayed: &replayed,
+                blocked: replayed
+                    .blocked
+                    .map(|why| words::of(&format!("waiting.{}", word(&why)))),
+            };
+            Ok(page(StatusCode::OK, &template))
+        }
+        "file" => {
+            let query = request.query_string_parameters();
+            let mut asked: Vec<_> = query.iter().filter(|(name, _)| *name != "look").collect();
+            let status = query.first("status").unwrap_or("undelivered");
+            let dialect = query.first("dialect").unwrap_or("upload");
+            let cursor = query.first("cursor");
+            asked.push(("look", "true"));
+            let look = Properties::from_query(asked);
+            let part = file::part(admin, customer, look).await?;
+            let template = FilePage {
+                base: bearer.base,
+                status,
+                dialect,
+                cursor,
+                next: part
+                    .next
+                    .as_deref()
+                    .map(|next| following(status, dialect, next)),
+                part: &part,
+            };
+            Ok(page(StatusCode::OK, &template))
+        }
+        _ => Err(Problem::not_found("page").into()),
+    }
+}
+
+#[derive(Template)]
+#[template(path = "retry.html")]
+struct Retry<'a> {
+    base: &'a str,
+    label: &'a str,
+    words: Words,
+    replayed: &'a Replayed,
+    blocked: Option<Words>,
+}
+
+#[derive(Template)]
+#[template(path = "file.html")]
+struct FilePage<'a> {
+    base: &'a str,
+    status: &'a str,
+    dialect: &'a str,
+    cursor: Option<&'a str>,
+    next: Option<String>,
+    part: &'a Exported,
+}
+
+/// Leads that count as `label`, tried again.
+fn wish(label: &str, dry_run: bool) -> Result<Properties, Refused> {
+    let (status, reason) = label.split_once('.').unwrap_or((label, ""));
+    let mut asked = Map::from_iter([
+        ("status".to_owned(), Value::from(status)),
+        ("dry_run".to_owned(), Value::from(dry_run)),
+    ]);
+    if !reason.is_empty() {
+        asked.insert("reason".to_owned(), reason.into());
+    }
+    Ok(asked.into())
+}
+
+/// The query of the next part.
+fn following(status: &str, dialect: &str, cursor: &str) -> String {
+    let pairs = [("status", status), ("dialect", dialect), ("cursor", cursor)];
+    Serializer::new(String::new()).extend_pairs(pairs).finish()
+}
+
+/// What a form says.
+fn fields(request: &Request) -> Result<Properties, Refused> {
+    let body: &[u8] = request.body().as_ref();
+    if body.len() > LONGEST_BODY {
+        return Err(request::too_large().into());
+    }
+    let pairs: Vec<_> = parse(body).into_owned().collect();
+    let pairs = pairs
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.as_str()));
+    Ok(Properties::from_query(pairs))
+}
+
+fn field(request: &Request, name: &str) -> Result<String, Refused> {
+    let body: &[u8] = request.body().as_ref();
+    if body.len() > LONGEST_BODY {
+        return Err(request::too_large().into());
+    }
+    let mut pairs = parse(body);
+    let found = pairs.find(|(known, _)| known == name);
+    Ok(found
+        .map(|(_, value)| value.into_owned())
+        .unwrap_or_default())
+}
+
+fn word(value: &impl serde::Serialize) -> String {
+    let value = serde_json::to_value(value).ok();
+    let word = value.as_ref().and_then(Value::as_str);
+    word.unwrap_or_default().to_owned()
 }
 
 impl Bearer<'_> {
     /// To the page, which says what was done.
-    fn back(&self, done: &str) -> Response<Body> {
-        see_other(&format!("{}?done={done}", self.base))
+    fn back(&self, done: &str, count: i64) -> Response<Body> {
+        see_other(&format!("{}?done={done}&count={count}", self.base))
     }
 }

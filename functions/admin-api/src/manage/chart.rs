@@ -79,7 +79,7 @@ fn parts(sums: &Sums, place: usize, most: i64) -> Vec<Part> {
     let mut top = HEIGHT;
     let mut parts = Vec::new();
     for (class, count) in [
-        ("delivered", sums.delivered),
+        ("delivered", sums.delivered + sums.exported),
         ("waiting", sums.waiting),
         ("refused", sums.refused + sums.aside),
     ] {

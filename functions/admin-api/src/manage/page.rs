@@ -33,13 +33,18 @@ pub struct Page<'a> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Notice {
     Disconnected,
+    Retried(u32),
+    Erased(u32),
 }
 
 impl Notice {
     pub fn of(request: &Request) -> Option<Self> {
         let query = request.query_string_parameters();
+        let count = query.first("count").and_then(|count| count.parse().ok());
         match query.first("done")? {
             "disconnected" => Some(Self::Disconnected),
+            "retried" => Some(Self::Retried(count?)),
+            "erased" => Some(Self::Erased(count?)),
             _ => None,
         }
     }
@@ -52,6 +57,7 @@ pub struct Sums {
     pub waiting: i64,
     pub refused: i64,
     pub aside: i64,
+    pub exported: i64,
     pub erased: i64,
 }
 
@@ -64,6 +70,7 @@ impl Sums {
                 Some("waiting") => &mut sums.waiting,
                 Some("refused") => &mut sums.refused,
                 Some("quarantined") => &mut sums.aside,
+                Some("exported") => &mut sums.exported,
                 _ => &mut sums.erased,
             };
             *sum += count;
@@ -73,6 +80,7 @@ impl Sums {
             &mut sums.waiting,
             &mut sums.refused,
             &mut sums.aside,
+            &mut sums.exported,
             &mut sums.erased,
         ] {
             *sum = (*sum).max(0);
@@ -82,7 +90,7 @@ impl Sums {
 
     /// Those that a bar of the chart shows.
     pub fn all(&self) -> i64 {
-        self.delivered + self.waiting + self.refused + self.aside
+        self.delivered + self.waiting + self.refused + self.aside + self.exported
     }
 }
 
@@ -152,6 +160,10 @@ impl Reason {
     fn is_waiting(&self) -> bool {
         self.label.starts_with("waiting.")
     }
+
+    fn can_retry(&self) -> bool {
+        self.is_waiting() || self.words.remedy == Remedy::Retry
+    }
 }
 
 fn reasons(tallies: &[Tally]) -> Vec<Reason> {
@@ -159,7 +171,7 @@ fn reasons(tallies: &[Tally]) -> Vec<Reason> {
     for (label, count) in tallies.iter().flat_map(|tally| &tally.counts) {
         *sums.entry(label).or_default() += count;
     }
-    let held = |label: &str| !matches!(label, "delivered" | "erased");
+    let held = |label: &str| !matches!(label, "delivered" | "exported" | "erased");
     let mut reasons: Vec<_> = sums
         .into_iter()
         .filter(|(label, count)| held(label) && *count > 0)

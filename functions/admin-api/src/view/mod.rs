@@ -3,9 +3,11 @@
 mod customer;
 mod form;
 mod lead;
+mod request;
 mod stack;
 
 pub use customer::{connection, customer, customers, link};
 pub use form::{form_with_doors, forms};
 pub use lead::{lead, leads};
+pub use request::{erased, replayed};
 pub use stack::{app, budget, health};

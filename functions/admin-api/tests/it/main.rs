@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a step that fails is a test that fails")]
 
 mod connections;
+mod csv;
 mod customers;
 mod document;
 mod events;
@@ -11,5 +12,6 @@ mod leads;
 mod manage;
 mod openapi;
 mod refusals;
+mod requests;
 mod stack;
 mod stage;

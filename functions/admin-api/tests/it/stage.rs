@@ -28,6 +28,7 @@ pub struct Answer {
     pub status: u16,
     pub headers: HeaderMap,
     pub body: Value,
+    pub bytes: Vec<u8>,
 }
 
 pub fn now() -> Timestamp {
@@ -162,6 +163,7 @@ impl Answer {
         Self {
             status: response.status().as_u16(),
             headers: response.headers().clone(),
+            bytes: response.body().to_vec(),
             body,
         }
     }

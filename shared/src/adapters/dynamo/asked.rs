@@ -45,7 +45,9 @@ impl DynamoLedger {
         values.extend(words());
         let change = Change {
             set: &set,
-            when: Some(&format!("attribute_not_exists(exported_at) AND {CAN_LEAVE}")),
+            when: Some(&format!(
+                "attribute_not_exists(exported_at) AND {CAN_LEAVE}"
+            )),
             names: &["state", "status"],
             values,
         };
@@ -67,7 +69,9 @@ impl DynamoLedger {
         let when = if again {
             format!("{CAN_LEAVE} AND (attribute_exists(exported_at) OR #state.#status <> :queued)")
         } else {
-            format!("{CAN_LEAVE} AND attribute_not_exists(exported_at) AND #state.#status <> :queued")
+            format!(
+                "{CAN_LEAVE} AND attribute_not_exists(exported_at) AND #state.#status <> :queued"
+            )
         };
         let mut values = vec![
             (":state", value(&LeadState::Queued)?),

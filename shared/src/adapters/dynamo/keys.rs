@@ -6,8 +6,10 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::civil::Date;
 
 use super::table::Item;
+use crate::domain::email::EmailAddress;
 use crate::domain::ids::FormId;
 use crate::domain::ids::{AppId, CustomerId, LeadId, LinkId};
+use crate::domain::keys::fingerprint;
 
 /// The key of a row.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -96,6 +98,11 @@ pub(super) const SHARDS: u8 = 4;
 
 pub(super) fn lead(customer: &CustomerId, lead: &LeadId) -> Key {
     Key::new(of_customer(customer), lead.as_str())
+}
+
+/// Whose lead of which customer, for the index `by_person`. It stands beside the address and goes with it.
+pub(super) fn person(customer: &CustomerId, email: &EmailAddress) -> String {
+    fingerprint(&format!("{customer}\n{}", email.key()))
 }
 
 pub(super) fn lane(customer: &CustomerId) -> Key {

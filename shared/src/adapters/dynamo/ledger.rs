@@ -8,6 +8,7 @@ use ulid::Ulid;
 use super::keys;
 use super::table::{Change, Done, Item, Table, millis, number, read, row, text, value};
 use crate::adapters::sdk_error::failed;
+use crate::domain::email::EmailAddress;
 use crate::domain::ids::{CustomerId, LeadId};
 use crate::domain::lead::{Lead, LeadRecord, LeadState, TimelineEntry};
 use crate::domain::tally::Counts;
@@ -91,7 +92,7 @@ fn record(item: Item) -> Result<Box<LeadRecord>, StoreError> {
 }
 
 /// A line of the timeline, as a list to append.
-fn line(at: Timestamp, state: &LeadState) -> Result<AttributeValue, StoreError> {
+pub(super) fn line(at: Timestamp, state: &LeadState) -> Result<AttributeValue, StoreError> {
     value(&[TimelineEntry {
         at,
         state: state.clone(),
@@ -99,14 +100,14 @@ fn line(at: Timestamp, state: &LeadState) -> Result<AttributeValue, StoreError> 
 }
 
 /// What [`LeadState::is_claimable`] says, for DynamoDB: a claim's deadline is its `due_at`.
-const CLAIMABLE: &str = "#state.#status IN (:received, :queued) \
+const CLAIMABLE: &str = "attribute_not_exists(exported_at) AND (#state.#status IN (:received, :queued) \
      OR (#state.#status = :waiting AND #state.why <> :import) \
-     OR (#state.#status = :sending AND due_at <= :now)";
+     OR (#state.#status = :sending AND due_at <= :now))";
 
 /// Waiting, never queued, or stuck.
-const REQUEUEABLE: &str = "#state.#status = :received \
+const REQUEUEABLE: &str = "attribute_not_exists(exported_at) AND (#state.#status = :received \
      OR (#state.#status = :waiting AND #state.why <> :import) \
-     OR (#state.#status IN (:queued, :sending, :waiting) AND due_at <= :now)";
+     OR (#state.#status IN (:queued, :sending, :waiting) AND due_at <= :now))";
 
 /// The words that both conditions name.
 fn words(now: Timestamp) -> [(&'static str, AttributeValue); 6] {
@@ -141,7 +142,9 @@ impl Ledger for DynamoLedger {
             due_at,
             due_shard,
         };
-        let row = row(keys::lead(&lead.customer, &lead.id), &content)?;
+        let mut row = row(keys::lead(&lead.customer, &lead.id), &content)?;
+        let person = keys::person(&lead.customer, &lead.contact.email);
+        row.insert("person".into(), text(person));
         match self
             .table
             .put_if(row, "attribute_not_exists(pk)", None)
@@ -277,6 +280,44 @@ impl Ledger for DynamoLedger {
             .update(keys::lead(customer, lead), change)
             .await?;
         Ok(matches!(done, Done::Yes(_)))
+    }
+
+    async fn export(
+        &self,
+        customer: &CustomerId,
+        lead: &LeadId,
+        at: Timestamp,
+        expires_at: Option<i64>,
+    ) -> Result<bool, StoreError> {
+        self.mark_exported(customer, lead, at, expires_at).await
+    }
+
+    async fn replay(
+        &self,
+        customer: &CustomerId,
+        lead: &LeadId,
+        again: bool,
+        at: Timestamp,
+        due_at: Timestamp,
+    ) -> Result<bool, StoreError> {
+        self.replay_lead(customer, lead, again, at, due_at).await
+    }
+
+    async fn erase(
+        &self,
+        blank: &Lead,
+        at: Timestamp,
+        expires_at: i64,
+    ) -> Result<bool, StoreError> {
+        self.erase_lead(blank, at, expires_at).await
+    }
+
+    async fn leads_of(
+        &self,
+        customer: &CustomerId,
+        email: &EmailAddress,
+    ) -> Result<Vec<LeadId>, StoreError> {
+        self.leads_of_person(customer, email).await
     }
 
     async fn lead(

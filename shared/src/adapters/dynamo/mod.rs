@@ -5,6 +5,7 @@
 //! moments as milliseconds. Attributes that a row's reader does not know are left alone, so that functions of two
 //! versions work on one table.
 
+mod asked;
 mod budget;
 mod connections;
 mod directory;

@@ -119,6 +119,7 @@ impl DynamoLedger {
         struct Row {
             #[serde(default)]
             timeline: Vec<TimelineEntry>,
+            exported_at: Option<Timestamp>,
         }
         let (first, last) = LeadId::of_day(day);
         let table: &Table = &self.table;
@@ -131,13 +132,13 @@ impl DynamoLedger {
                 .expression_attribute_values(":pk", text(keys::of_customer(customer)))
                 .expression_attribute_values(":first", text(first.as_str()))
                 .expression_attribute_values(":last", text(last.as_str()))
-                .projection_expression("pk, sk, timeline")
+                .projection_expression("pk, sk, timeline, exported_at")
                 .consistent_read(true)
                 .set_exclusive_start_key(start);
             let answer = request.send().await.map_err(failed("Query"))?;
             for item in answer.items.unwrap_or_default() {
                 let row: Row = read(item)?;
-                if let Some(label) = counted(&row.timeline) {
+                if let Some(label) = counted(&row.timeline, row.exported_at.is_some()) {
                     *counts.entry(label).or_default() += 1;
                 }
             }

@@ -3,8 +3,10 @@
 
 mod apps;
 mod connection;
+mod csv;
 mod cursor;
 mod customers;
+mod erasures;
 mod fields;
 mod forms;
 mod health;
@@ -13,15 +15,18 @@ mod links;
 mod operators;
 mod overview;
 mod properties;
+mod replays;
 mod values;
 
 pub use apps::{AppSettings, Spending};
+pub use csv::{Dialect, Exported, Selection};
 pub use customers::Saved;
 pub use health::{Check, Health};
 pub use links::MadeLink;
 pub use operators::{NoToken, Operators};
 pub use overview::Overview;
 pub use properties::{Invalid, NotAnObject, Properties};
+pub use replays::Replayed;
 
 use ulid::Ulid;
 

@@ -47,6 +47,11 @@ pub(super) fn flag(value: &Value) -> Result<bool, Fault> {
     value.as_bool().ok_or_else(|| wrong_type("true or false"))
 }
 
+/// `true` or `false` in a query, as text.
+pub(super) fn flag_text(value: &Value) -> Result<bool, Fault> {
+    one_of(&["true", "false"])(value).map(|word| word == "true")
+}
+
 /// A whole number, in a query as text.
 pub(super) fn number(within: RangeInclusive<u32>) -> impl Fn(&Value) -> Result<u32, Fault> {
     move |value| {

@@ -9,7 +9,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use super::Drain;
 use crate::domain::ids::{CustomerId, LeadId};
 use crate::domain::lead::{LeadRecord, LeadState};
-use crate::domain::tally::{Moves, counted, label};
+use crate::domain::tally::{Moves, counted_as, label};
 use crate::ports::{Clock, Tallies, Wiring};
 
 /// What moved since the counters were last written.
@@ -19,7 +19,7 @@ pub struct Counter(Mutex<BTreeMap<CustomerId, Moves>>);
 impl Counter {
     pub(super) fn settled(&self, record: &LeadRecord, state: &LeadState) {
         let lead = &record.lead;
-        let (from, to) = (counted(&record.timeline), label(state));
+        let (from, to) = (counted_as(record), label(state));
         let mut moves = self.moves();
         let moves = moves.entry(lead.customer.clone()).or_default();
         moves.count(lead.id.day(), from, to);

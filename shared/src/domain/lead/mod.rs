@@ -1,5 +1,6 @@
 //! A lead and its life: the state machine of the ledger.
 
+mod erased;
 mod parse;
 mod remote;
 mod state;

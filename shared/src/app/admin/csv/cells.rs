@@ -55,7 +55,10 @@ impl Dialect {
     /// A heading of a custom field, which must not look like one of ours.
     pub(super) fn heading(self, label: &str) -> String {
         let taken = self.headings();
-        if taken.iter().any(|heading| heading.eq_ignore_ascii_case(label)) {
+        if taken
+            .iter()
+            .any(|heading| heading.eq_ignore_ascii_case(label))
+        {
             return format!("{label} (custom)");
         }
         self.cell(label).into_owned()

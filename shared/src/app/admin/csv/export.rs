@@ -59,9 +59,7 @@ impl Selection {
             Self::Undelivered => pending && !exported,
             Self::Exported => pending && exported,
             Self::Delivered => delivered,
-            Self::All => {
-                pending || delivered || matches!(record.state, LeadState::Sending { .. })
-            }
+            Self::All => pending || delivered || matches!(record.state, LeadState::Sending { .. }),
         }
     }
 }
@@ -204,9 +202,10 @@ impl<W: Wiring> Admin<W> {
         let now = self.clock.now();
         let expires_at = Some((now + kept_for).as_second());
         for some in taken.chunks(AT_ONCE) {
-            let marks = some
-                .iter()
-                .map(|record| self.ledger.export(customer, &record.lead.id, now, expires_at));
+            let marks = some.iter().map(|record| {
+                self.ledger
+                    .export(customer, &record.lead.id, now, expires_at)
+            });
             for (record, marked) in some.iter().zip(join_all(marks).await) {
                 if marked? {
                     let day = LeadId::day(&record.lead.id);

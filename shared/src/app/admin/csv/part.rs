@@ -101,7 +101,9 @@ impl Part {
             }
             writer.write_byte_record(&row)?;
         }
-        writer.into_inner().map_err(|error| error.into_error().into())
+        writer
+            .into_inner()
+            .map_err(|error| error.into_error().into())
     }
 
     fn heading(&self, labels: &[String]) -> Result<Vec<u8>, csv::Error> {
@@ -115,7 +117,9 @@ fn lines(
 ) -> Result<Vec<u8>, csv::Error> {
     let mut writer = writer(Vec::new());
     write(&mut writer)?;
-    writer.into_inner().map_err(|error| error.into_error().into())
+    writer
+        .into_inner()
+        .map_err(|error| error.into_error().into())
 }
 
 fn writer(onto: Vec<u8>) -> Writer<Vec<u8>> {

@@ -1,0 +1,135 @@
+//! Promises of the ledger about what a person asks of a lead.
+
+use leadfeed_shared::domain::ids::LeadId;
+use leadfeed_shared::domain::lead::{LeadState, RefusalReason, WaitReason};
+use leadfeed_shared::domain::tally::{Counts, EXPORTED};
+use leadfeed_shared::ports::{Claim, Ledger, Settlement};
+
+use super::claims::{claim, delivered, record, settle, settled, waiting};
+use crate::promise::eventually;
+use crate::samples::at;
+use crate::{fresh, promises};
+
+promises! { Ledger:
+    a_lead_leaves_in_a_file_once_and_is_no_longer_due,
+    what_is_held_or_done_leaves_in_no_file,
+    a_lead_is_replayed_if_it_waits_or_was_refused_and_after_a_file_only_if_asked,
+    an_erased_lead_is_empty_and_found_by_nobody,
+    a_person_is_found_by_address_however_it_is_written,
+}
+
+fn refused() -> Settlement {
+    let (why, detail) = (RefusalReason::CcRefused, Some("no".into()));
+    Settlement {
+        state: LeadState::Refused { why, detail },
+        ..delivered()
+    }
+}
+
+async fn a_lead_leaves_in_a_file_once_and_is_no_longer_due<L: Ledger>(ledger: L) {
+    let customer = fresh::customer();
+    let queued = record(&ledger, &customer, 0).await;
+    let person = settled(&ledger, &customer, &waiting(WaitReason::NoList, None)).await;
+    let refused = settled(&ledger, &customer, &refused()).await;
+    let export = async |id: &LeadId| ledger.export(&customer, id, at(20), Some(9)).await.unwrap();
+
+    for lead in [&queued, &person, &refused] {
+        assert!(export(&lead.id).await);
+        assert!(!export(&lead.id).await, "twice");
+        let read = ledger.lead(&customer, &lead.id).await.unwrap().unwrap();
+        assert_eq!((read.exported_at, read.due_at), (Some(at(20)), None));
+        let claim = claim(&ledger, lead, "ada", 9_000).await;
+        assert!(matches!(claim, Claim::Settled(_)), "{claim:?}");
+        let requeued = ledger.requeue(&customer, &lead.id, at(9_000), at(9_060));
+        assert!(!requeued.await.unwrap());
+    }
+
+    let none = async || ledger.waiting(&customer, 10).await.unwrap();
+    assert_eq!(eventually(none, Vec::is_empty).await, []);
+    let counts = ledger.count(&customer, queued.id.day()).await.unwrap();
+    assert_eq!(counts, Counts::from([(EXPORTED.to_owned(), 3)]));
+}
+
+async fn what_is_held_or_done_leaves_in_no_file<L: Ledger>(ledger: L) {
+    let customer = fresh::customer();
+    let export = async |id: &LeadId| ledger.export(&customer, id, at(20), None).await.unwrap();
+    let held = record(&ledger, &customer, 0).await;
+    claim(&ledger, &held, "ada", 0).await;
+    let done = settled(&ledger, &customer, &delivered()).await;
+    let import = settled(&ledger, &customer, &waiting(WaitReason::Import, Some(900))).await;
+
+    for lead in [held, done, import] {
+        assert!(!export(&lead.id).await);
+    }
+    assert!(!export(&fresh::lead(0)).await, "not there");
+}
+
+async fn a_lead_is_replayed_if_it_waits_or_was_refused_and_after_a_file_only_if_asked<L: Ledger>(
+    ledger: L,
+) {
+    let customer = fresh::customer();
+    let replay = async |id: &LeadId, again| {
+        let replay = ledger.replay(&customer, id, again, at(30), at(90));
+        replay.await.unwrap()
+    };
+    let person = settled(&ledger, &customer, &waiting(WaitReason::NoList, None)).await;
+    let refused = settled(&ledger, &customer, &refused()).await;
+    for lead in [&person, &refused] {
+        assert!(replay(&lead.id, false).await);
+        let read = ledger.lead(&customer, &lead.id).await.unwrap().unwrap();
+        assert_eq!((read.state, read.due_at), (LeadState::Queued, Some(at(90))));
+        assert!(!replay(&lead.id, true).await, "it is queued");
+    }
+
+    assert!(
+        ledger
+            .export(&customer, &person.id, at(40), None)
+            .await
+            .unwrap()
+    );
+    assert!(!replay(&person.id, false).await, "nobody asked for this");
+    assert!(replay(&person.id, true).await);
+    assert!(matches!(
+        claim(&ledger, &person, "ada", 50).await,
+        Claim::Taken(_)
+    ));
+    let done = settled(&ledger, &customer, &delivered()).await;
+    assert!(!replay(&done.id, true).await, "delivered");
+}
+
+async fn an_erased_lead_is_empty_and_found_by_nobody<L: Ledger>(ledger: L) {
+    let customer = fresh::customer();
+    let lead = record(&ledger, &customer, 0).await;
+    claim(&ledger, &lead, "ada", 0).await;
+    let blank = lead.without_person();
+    let erase = async || ledger.erase(&blank, at(60), 99).await.unwrap();
+
+    assert!(erase().await);
+    assert!(!erase().await, "twice");
+
+    assert!(!settle(&ledger, &lead, "ada", &delivered()).await);
+    let read = ledger.lead(&customer, &lead.id).await.unwrap().unwrap();
+    assert_eq!((&read.state, read.due_at), (&LeadState::Erased, None));
+    assert_eq!(read.lead.seal, lead.seal);
+    assert!(!serde_json::to_string(&read).unwrap().contains("ada+news"));
+    let email = &lead.contact.email;
+    let found = async || ledger.leads_of(&customer, email).await.unwrap();
+    assert_eq!(eventually(found, Vec::is_empty).await, []);
+    let claim = claim(&ledger, &lead, "ada", 9_000).await;
+    assert_eq!(claim, Claim::Settled(LeadState::Erased));
+}
+
+async fn a_person_is_found_by_address_however_it_is_written<L: Ledger>(ledger: L) {
+    let customer = fresh::customer();
+    let lead = record(&ledger, &customer, 0).await;
+    let email = lead.contact.email.as_str().to_uppercase().parse().unwrap();
+
+    let found = async || ledger.leads_of(&customer, &email).await.unwrap();
+
+    assert_eq!(
+        eventually(found, |found| !found.is_empty()).await,
+        [lead.id]
+    );
+    let others = ledger.leads_of(&fresh::customer(), &email).await.unwrap();
+    assert_eq!(others, []);
+}
