@@ -102,14 +102,14 @@ async fn an_address_is_escaped_in_a_query() {
     let wire = Wire::answering(vec![answer(200, r#"{"contacts":[]}"#)]).await;
     let api = ConstantContact::new(http(), wire.url("/v3"));
 
-    api.opted_out_at(&"access".into(), &email("a+b&c@example.com"))
+    api.find(&"access".into(), &email("a+b&c@example.com"))
         .await
         .unwrap();
 
     let (head, _) = parts(&wire.requests()[0]);
     assert_eq!(
         head[0],
-        "get /v3/contacts?email=a%2bb%26c%40example.com&status=all http/1.1"
+        "get /v3/contacts?email=a%2bb%26c%40example.com&status=all&include=list_memberships http/1.1"
     );
 }
 
@@ -136,9 +136,7 @@ async fn a_call_that_never_left_is_told_from_one_whose_answer_was_lost() {
 
     let never = closed.sign_up(&"access".into(), &lead).await;
     let lost = lossy.sign_up(&"access".into(), &lead).await;
-    let read = lossy
-        .opted_out_at(&"access".into(), &lead.contact.email)
-        .await;
+    let read = lossy.find(&"access".into(), &lead.contact.email).await;
 
     assert_eq!(never, Err(CrmError::Unavailable));
     assert_eq!(lost, Err(CrmError::AnswerLost));
@@ -194,10 +192,7 @@ async fn an_answer_without_bounds_is_not_read_to_its_end() {
     bench.strike("/v3/contacts", false, Action::HugeBody { bytes: 1 << 40 });
 
     let made = bench.api.sign_up(&bench.token, &lead).await.unwrap();
-    let asked = bench
-        .api
-        .opted_out_at(&bench.token, &lead.contact.email)
-        .await;
+    let asked = bench.api.find(&bench.token, &lead.contact.email).await;
 
     assert_eq!((made.contact, made.action), (None, DeliveryAction::Updated));
     assert_eq!(asked, Err(CrmError::Unavailable));

@@ -208,6 +208,25 @@ fn interval_ms(limits: Limits) -> i64 {
     (exact + exact * SLACK_PERCENT / 100).max(1)
 }
 
+/// Deals moments out, one to each in turn, until they are gone or everybody has what they want: whoever wants little
+/// has it before anybody has much.
+#[must_use]
+pub fn deal(moments: Vec<Timestamp>, wants: &[u32]) -> Vec<Vec<Timestamp>> {
+    let mut shares: Vec<Vec<Timestamp>> = vec![Vec::new(); wants.len()];
+    let mut moments = moments.into_iter();
+    let most = wants.iter().max().copied().unwrap_or(0);
+    for round in 0..most {
+        let still = shares
+            .iter_mut()
+            .zip(wants)
+            .filter(|(_, want)| **want > round);
+        for (share, _) in still {
+            share.extend(moments.next());
+        }
+    }
+    shares
+}
+
 /// 00:00 UTC after `now`, when the day's quota begins anew.
 #[must_use]
 pub fn next_midnight(now: Timestamp) -> Timestamp {
@@ -371,6 +390,16 @@ mod tests {
                 day_spent: false
             }
         );
+    }
+
+    #[test]
+    fn who_wants_little_has_it_before_anybody_has_much() {
+        let moments: Vec<_> = (0..6).map(after).collect();
+
+        let shares = deal(moments, &[9, 1, 2]);
+
+        let of = |share: &[i64]| share.iter().map(|ms| after(*ms)).collect::<Vec<_>>();
+        assert_eq!(shares, [of(&[0, 3, 5]), of(&[1]), of(&[2, 4])]);
     }
 
     #[test]

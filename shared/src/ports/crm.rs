@@ -30,6 +30,21 @@ pub struct SignedUp {
     pub action: DeliveryAction,
 }
 
+/// A contact that was looked up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    /// The contact.
+    pub contact: RemoteId,
+    /// When the person opted out of this account's mail, if they are opted out now.
+    pub opted_out_at: Option<Timestamp>,
+    /// Whether the account waits for the person to confirm by mail.
+    pub pending_confirmation: bool,
+    /// The lists it is on; none where it was deleted.
+    pub lists: Vec<RemoteId>,
+    /// When anything about it last changed.
+    pub updated_at: Option<Timestamp>,
+}
+
 /// A person who left.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OptOut {
@@ -48,12 +63,12 @@ pub trait Contacts: Send + Sync {
         sign_up: &SignUp,
     ) -> impl Future<Output = Result<SignedUp, CrmError>> + Send;
 
-    /// When the person opted out of this account's mail, if they are opted out now. One call.
-    fn opted_out_at(
+    /// The contact of this address, deleted or not, if there is one. One call.
+    fn find(
         &self,
         token: &SecretString,
         email: &EmailAddress,
-    ) -> impl Future<Output = Result<Option<Timestamp>, CrmError>> + Send;
+    ) -> impl Future<Output = Result<Option<Found>, CrmError>> + Send;
 
     /// Everybody who opted out at or after `since` and still is, where one call (a page of 500) tells it: so many
     /// old leads are held against the account's opt-outs at once. `None` where there are more.

@@ -18,7 +18,7 @@ mod wiring;
 
 pub use budget::Budget;
 pub use clock::{Clock, Dice};
-pub use crm::{AccountSummary, Accounts, Contacts, OptOut, SignUp, SignedUp};
+pub use crm::{AccountSummary, Accounts, Contacts, Found, OptOut, SignUp, SignedUp};
 pub use directory::{Connections, Customers, Forms, Handshakes, Leased, Links, Page};
 pub use events::{Event, Events};
 pub use idempotency::{Idempotency, KeyClaim, KeyClaimed};

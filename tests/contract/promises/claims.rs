@@ -2,7 +2,8 @@
 
 use leadfeed_shared::domain::ids::CustomerId;
 use leadfeed_shared::domain::lead::{
-    DeliveryAction, Lead, LeadState, Permission, QuarantineReason, RefusalReason, WaitReason,
+    DeliveryAction, Lead, LeadState, OptOutCheck, Permission, QuarantineReason, RefusalReason,
+    WaitReason,
 };
 use leadfeed_shared::ports::{Claim, LeadFilter, Ledger, Recorded, Settlement};
 
@@ -65,6 +66,7 @@ pub fn delivered() -> Settlement {
             contact: Some(remote(7)),
             action: DeliveryAction::Updated,
             permission: Permission::Explicit,
+            opt_out_check: OptOutCheck::CameBack { left_at: at(5) },
             notes: vec![],
         },
         due_at: None,

@@ -5,8 +5,8 @@ use leadfeed_shared::domain::consent::Consent;
 use leadfeed_shared::domain::contact::{Contact, Note, NoteKind, StreetAddress};
 use leadfeed_shared::domain::ids::{CustomerId, FormId, LeadId, RemoteId};
 use leadfeed_shared::domain::lead::{
-    DeliveryAction, LeadRecord, LeadState, Permission, QuarantineReason, RefusalReason,
-    TimelineEntry, WaitReason,
+    DeliveryAction, LeadRecord, LeadState, OptOutCheck, Permission, QuarantineReason,
+    RefusalReason, TimelineEntry, WaitReason,
 };
 use leadfeed_shared::ports::Page;
 use serde::Serialize;
@@ -51,6 +51,10 @@ struct StateView<'a> {
     action: Option<DeliveryAction>,
     #[serde(skip_serializing_if = "Option::is_none")]
     permission: Option<Permission>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    opt_out_check: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    left_at: Option<Timestamp>,
 }
 
 #[derive(Serialize)]
@@ -145,11 +149,17 @@ fn state(state: &LeadState) -> StateView<'_> {
             contact,
             action,
             permission,
+            opt_out_check,
             ..
         } => StateView {
             contact_id: contact.as_ref(),
             action: Some(*action),
             permission: Some(*permission),
+            opt_out_check: Some(opt_out_check.word()),
+            left_at: match opt_out_check {
+                OptOutCheck::CameBack { left_at } => Some(*left_at),
+                _ => None,
+            },
             ..view
         },
         LeadState::Waiting { why } => StateView {

@@ -19,6 +19,9 @@ async fn a_lead_shows_what_became_of_it() {
         contact: Some("5e7b1a1c-0000-11ee-8c99-0242ac120002".parse().unwrap()),
         action: DeliveryAction::Created,
         permission: Permission::Explicit,
+        opt_out_check: OptOutCheck::CameBack {
+            left_at: now(),
+        },
         notes: vec![],
     };
     settle(&stage, &lead, delivered).await;
@@ -31,6 +34,7 @@ async fn a_lead_shows_what_became_of_it() {
         json!({
             "lead_id": lead, "customer_id": "engines", "form_id": form, "status": "delivered",
             "contact_id": "5e7b1a1c-0000-11ee-8c99-0242ac120002", "action": "created", "permission": "explicit",
+            "opt_out_check": "came_back", "left_at": "2026-11-23T09:30:00Z",
             "received_at": "2026-11-23T09:30:00Z", "attempts": 1,
             "contact": {
                 "email": "ada@example.com", "first_name": "Ada", "last_name": "", "job_title": "",
@@ -45,6 +49,7 @@ async fn a_lead_shows_what_became_of_it() {
                 {"at": "2026-11-23T09:30:00Z", "status": "queued"},
                 {
                     "at": "2026-11-23T09:30:00Z", "status": "delivered", "action": "created", "permission": "explicit",
+            "opt_out_check": "came_back", "left_at": "2026-11-23T09:30:00Z",
                     "contact_id": "5e7b1a1c-0000-11ee-8c99-0242ac120002",
                 },
             ],

@@ -11,7 +11,7 @@ use crate::domain::crm::CrmError;
 use crate::domain::email::EmailAddress;
 use crate::domain::ids::RemoteId;
 use crate::domain::lead::DeliveryAction;
-use crate::ports::{Contacts, OptOut, SignUp, SignedUp};
+use crate::ports::{Contacts, Found, OptOut, SignUp, SignedUp};
 
 /// The most contacts one call lists.
 const MOST: &str = "500";
@@ -25,7 +25,28 @@ struct Page {
 
 #[derive(Deserialize)]
 struct Listed {
+    contact_id: Option<RemoteId>,
     email_address: Option<ListedEmail>,
+    #[serde(default)]
+    list_memberships: Vec<RemoteId>,
+    updated_at: Option<Timestamp>,
+    deleted_at: Option<Timestamp>,
+}
+
+impl Listed {
+    fn found(self) -> Option<Found> {
+        let email = self.email_address?;
+        Some(Found {
+            contact: self.contact_id?,
+            opted_out_at: email.opted_out_at(),
+            pending_confirmation: email.permission_to_send == "pending_confirmation",
+            lists: match self.deleted_at {
+                Some(_) => vec![],
+                None => self.list_memberships,
+            },
+            updated_at: self.updated_at,
+        })
+    }
 }
 
 #[derive(Deserialize)]
@@ -103,17 +124,26 @@ impl Contacts for ConstantContact {
         Ok(signed_up(&answer))
     }
 
-    async fn opted_out_at(
+    async fn find(
         &self,
         token: &SecretString,
         email: &EmailAddress,
-    ) -> Result<Option<Timestamp>, CrmError> {
-        let query = [("email", email.as_str()), ("status", "all")];
+    ) -> Result<Option<Found>, CrmError> {
+        let query = [
+            ("email", email.as_str()),
+            ("status", "all"),
+            ("include", "list_memberships"),
+        ];
         let page = self.listed(token, &query).await?;
-        let same = |listed: &ListedEmail| listed.address.to_lowercase() == email.key();
-        let mut listed = page.contacts.into_iter().filter_map(|c| c.email_address);
-        let own = listed.find(same);
-        Ok(own.and_then(|listed| listed.opted_out_at()))
+        let same = |listed: &Listed| {
+            let own = listed.email_address.as_ref();
+            own.is_some_and(|own| own.address.to_lowercase() == email.key())
+        };
+        let own = page.contacts.into_iter().find(same);
+        match own.map(Listed::found) {
+            Some(None) => Err(CrmError::Unavailable),
+            found => Ok(found.flatten()),
+        }
     }
 
     async fn opt_outs_since(

@@ -1,37 +1,34 @@
 //! Draining the queue: every lead arrives once, within the budget, and nobody is re-subscribed.
 //!
-//! [`batch`] says what a batch asks for, [`Drain::drain`] claims it and gives every address its moment on the
-//! budget's clock, `call` makes the one call and mends what can be mended on the spot, [`outcome`] says what
-//! anything else means for the lead.
+//! [`batch`] says what a batch asks for, `take` claims it and finds what it needs to go out, `turns` gives every call
+//! its moment on the budget's clock, `opt_outs` holds older consents against who has left, `call` makes the one call
+//! that counts, `ask` makes any call again that can be mended on the spot, [`outcome`] says what anything else means
+//! for the lead, and `settle` writes it down.
 
+mod ask;
 pub mod batch;
 mod call;
 mod count;
+mod opt_outs;
 pub mod outcome;
 mod settle;
+mod sign_up;
+mod take;
 #[cfg(test)]
 mod tests;
-
-use std::collections::BTreeMap;
+mod turns;
 
 use futures_util::future::join_all;
 use jiff::{SignedDuration, Timestamp};
 
 pub use self::count::Counter;
 
-use self::batch::{Asked, Message, SameAddress};
+use self::batch::Message;
 use self::outcome::Outcome;
-use crate::app::token_keeper::{Access, AccessError, TokenKeeper};
-use crate::domain::budget::{CallClass, Limits, Reservation};
-use crate::domain::connection::{COOLDOWN, Connection};
-use crate::domain::customer::Customer;
-use crate::domain::form::Form;
-use crate::domain::ids::{AppId, CustomerId, FormId};
+use crate::app::token_keeper::TokenKeeper;
 use crate::domain::keys::SigningKeys;
-use crate::domain::lead::{Lead, LeadRecord, LeadState, RefusalReason, WaitReason};
-use crate::ports::{
-    Apps, Budget, Claim, Clock, Connections, Customers, Dice, Forms, Ledger, StoreError, Wiring,
-};
+use crate::domain::lead::{LeadState, RefusalReason, WaitReason};
+use crate::ports::{Clock as _, Dice as _, Wiring};
 
 /// What one call may take, its answer included: the deadline of the HTTP client and a little.
 const CALL_TAKES: SignedDuration = SignedDuration::from_secs(12);
@@ -50,23 +47,6 @@ pub struct Drain<W: Wiring> {
     pub keys: SigningKeys,
     /// What is to be counted.
     pub counter: Counter,
-}
-
-/// A customer's leads of one batch, claimed and ready to go.
-struct Ready {
-    customer: Customer,
-    connection: Connection,
-    access: Access,
-    forms: BTreeMap<FormId, Form>,
-    groups: Vec<SameAddress>,
-}
-
-/// One call to be made: the leads of one address.
-struct Delivery<'a> {
-    ready: &'a Ready,
-    limits: Limits,
-    leads: &'a SameAddress,
-    deadline: Timestamp,
 }
 
 impl<W: Wiring> Drain<W> {
@@ -95,6 +75,7 @@ impl<W: Wiring> Drain<W> {
         again
     }
 
+<<<<<<< HEAD
     /// Claims a customer's leads and settles at once what cannot go out. Gives what can, and the messages to be
     /// brought again.
     async fn prepare(
@@ -205,119 +186,14 @@ impl<W: Wiring> Drain<W> {
         })
     }
 
+=======
+>>>>>>> 63ad439 (Hold many old consents against one list of opt-outs, and find a lost call before repeating it)
     fn not_now(&self, pause: SignedDuration) -> Outcome {
         Outcome::waits(WaitReason::Upstream, Some(self.keeper.clock.now() + pause))
     }
 
-    /// Gives every address its moment and makes the calls. Leads without a moment wait in the ledger.
-    async fn deliver_all(&self, ready: &[Ready], owner: &str, deadline: Timestamp) {
-        let mut by_app: BTreeMap<&AppId, Vec<(&Ready, &SameAddress)>> = BTreeMap::new();
-        for ready in ready {
-            let groups = ready.groups.iter().map(|group| (ready, group));
-            by_app
-                .entry(&ready.connection.app)
-                .or_default()
-                .extend(groups);
-        }
-        join_all(
-            by_app
-                .into_iter()
-                .map(|(app, groups)| self.deliver_app(app, groups, owner, deadline)),
-        )
-        .await;
-    }
-
-    async fn deliver_app(
-        &self,
-        app: &AppId,
-        groups: Vec<(&Ready, &SameAddress)>,
-        owner: &str,
-        deadline: Timestamp,
-    ) {
-        let limits = self.keeper.apps.limits(app).await;
-        let want = u32::try_from(groups.len()).unwrap_or(u32::MAX);
-        let reserved = match limits {
-            Ok(limits) => self
-                .reserve(app, limits, want, deadline)
-                .await
-                .map(|moments| (limits, moments)),
-            Err(_) => Err(self.not_now(COOLDOWN)),
-        };
-        let (limits, moments) = match reserved {
-            Ok(reserved) => reserved,
-            Err(outcome) => {
-                let settled = groups
-                    .iter()
-                    .map(|(ready, leads)| self.settle(ready, leads, owner, &outcome));
-                join_all(settled).await;
-                return;
-            }
-        };
-        let crowded_out = self.crowded_out(&moments);
-        let calls = groups.into_iter().enumerate().map(|(i, (ready, leads))| {
-            let (moment, crowded_out) = (moments.get(i).copied(), &crowded_out);
-            async move {
-                let delivery = Delivery {
-                    ready,
-                    limits,
-                    leads,
-                    deadline,
-                };
-                let outcome = match moment {
-                    Some(moment) => self.call(&delivery, moment).await,
-                    None => crowded_out.clone(),
-                };
-                self.settle(ready, leads, owner, &outcome).await;
-            }
-        });
-        join_all(calls).await;
-    }
-
-    /// Up to `want` moments that leave time for a call before `deadline`, or what becomes of the leads without one.
-    async fn reserve(
-        &self,
-        app: &AppId,
-        limits: Limits,
-        want: u32,
-        deadline: Timestamp,
-    ) -> Result<Vec<Timestamp>, Outcome> {
-        let now = self.keeper.clock.now();
-        let horizon = deadline - CALL_TAKES;
-        match self
-            .keeper
-            .budget
-            .reserve(app, limits, CallClass::Delivery, want, now, horizon)
-            .await
-        {
-            Ok(Reservation::Granted(moments)) => Ok(moments),
-            Ok(Reservation::NotBefore { at, .. }) => Err(Outcome::waits_for_budget(at, self.die())),
-            Err(_) => Err(self.not_now(COOLDOWN)),
-        }
-    }
-
-    /// What becomes of leads that found no moment although others of the batch did.
-    fn crowded_out(&self, moments: &[Timestamp]) -> Outcome {
-        let last = moments
-            .last()
-            .copied()
-            .unwrap_or_else(|| self.keeper.clock.now());
-        Outcome::waits_for_budget(last, self.die())
-    }
-
     fn die(&self) -> u8 {
         self.keeper.dice.roll()[0]
-    }
-
-    /// Whether the consent is as it was sealed.
-    fn is_sealed(&self, lead: &Lead) -> bool {
-        let text = Lead::sealed_text(
-            &lead.customer,
-            &lead.form,
-            &lead.id,
-            &lead.contact,
-            &lead.consent,
-        );
-        self.keys.is_intact(&text, &lead.seal)
     }
 }
 

@@ -35,14 +35,13 @@ impl Outcome {
         }
     }
 
-    /// The lead waits for a moment of the budget, which begins at `at`; leads that wait for the same moment are
-    /// spread over the minutes after it.
+    /// The lead waits for the next day of the budget, which begins at `at`, and up to a minute more: the other
+    /// side's day may begin a little later. Leads that wait for the next free moment need no such spreading, since no
+    /// more of them are released than there are moments.
     #[must_use]
-    pub fn waits_for_budget(at: Timestamp, dice: u8) -> Self {
-        Self::waits(
-            WaitReason::Quota,
-            Some(at + SignedDuration::from_secs(i64::from(dice))),
-        )
+    pub fn waits_for_day(at: Timestamp, dice: u8) -> Self {
+        let pause = SignedDuration::from_millis(235 * i64::from(dice));
+        Self::waits(WaitReason::Quota, Some(at + pause))
     }
 
     /// What an error that was not mended on the spot means for the lead after so many attempts.
@@ -66,7 +65,7 @@ impl Outcome {
                 })
             }
             CrmError::Forbidden => Self::waits(WaitReason::Rights, None),
-            CrmError::QuotaExceeded => Self::waits_for_budget(next_midnight(now), dice),
+            CrmError::QuotaExceeded => Self::waits_for_day(next_midnight(now), dice),
             CrmError::Throttled => Self::waits(WaitReason::Quota, later),
             CrmError::AnswerLost => Self::waits(WaitReason::AnswerLost, later),
             CrmError::Unauthorized

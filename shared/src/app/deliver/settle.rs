@@ -2,8 +2,9 @@
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::Drain;
 use super::outcome::Outcome;
-use super::{Drain, Ready};
+use super::take::Ready;
 use crate::domain::customer::Customer;
 use crate::domain::ids::CustomerId;
 use crate::domain::lead::{LeadRecord, LeadState};

@@ -1,3 +1,6 @@
+mod lost_answers;
+mod opt_outs;
+
 use jiff::SignedDuration;
 
 use super::batch::Message;

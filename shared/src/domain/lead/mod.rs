@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 pub use self::parse::{FieldError, ParsedLead, Rejection};
 pub use self::remote::MAX_CUSTOM_FIELDS;
 pub use self::state::{
-    DeliveryAction, LeadState, Permission, QuarantineReason, RefusalReason, TimelineEntry,
+    DeliveryAction, LeadState, OptOutCheck, Permission, QuarantineReason, RefusalReason, TimelineEntry,
     WaitReason,
 };
 use super::consent::Consent;

@@ -27,6 +27,9 @@ pub enum LeadState {
         action: DeliveryAction,
         /// The permission it was recorded with.
         permission: Permission,
+        /// Why nobody was brought back by it who had left.
+        #[serde(default)]
+        opt_out_check: OptOutCheck,
         /// What Constant Contact would not take and the lead went without.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         notes: Vec<Note>,
@@ -63,6 +66,39 @@ pub enum DeliveryAction {
     Updated,
     /// By bulk import, which does not say.
     Imported,
+    /// The answer to the call that made or updated it was lost; the contact was found afterwards.
+    Found,
+}
+
+/// How a lead was held against the account's opt-outs.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OptOutCheck {
+    /// Not at all: the person had just agreed.
+    #[default]
+    NotNeeded,
+    /// The person had not left since they agreed.
+    Clear,
+    /// The person had left, and agreed anew after that.
+    CameBack {
+        /// When they had left.
+        left_at: Timestamp,
+    },
+    /// By Constant Contact, which imports nobody who has left.
+    Remote,
+}
+
+impl OptOutCheck {
+    /// The stable word.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::NotNeeded => "not_needed",
+            Self::Clear => "clear",
+            Self::CameBack { .. } => "came_back",
+            Self::Remote => "remote",
+        }
+    }
 }
 
 /// The permission a contact has at Constant Contact after a delivery.
@@ -73,7 +109,7 @@ pub enum Permission {
     Explicit,
     /// Inferred: all that a bulk import can record.
     Implicit,
-    /// The account asks every new contact to confirm by mail first.
+    /// The account asks for a confirmation by mail; nothing tells whether it has come.
     PendingConfirmation,
 }
 
@@ -203,6 +239,7 @@ mod tests {
             contact: None,
             action: DeliveryAction::Created,
             permission: Permission::Explicit,
+            opt_out_check: OptOutCheck::NotNeeded,
             notes: vec![],
         };
         let claimed = LeadState::Sending {

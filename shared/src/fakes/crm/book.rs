@@ -8,7 +8,7 @@ use crate::domain::crm::{CrmError, Refusal};
 use crate::domain::email::EmailAddress;
 use crate::domain::ids::RemoteId;
 use crate::domain::lead::DeliveryAction;
-use crate::ports::{OptOut, SignUp, SignedUp};
+use crate::ports::{Found, OptOut, SignUp, SignedUp};
 
 /// An account and all that is in it.
 #[derive(Debug)]
@@ -39,6 +39,20 @@ pub struct RemoteContact {
     pub resubscribed_at: Option<Timestamp>,
     /// How many sign-ups made or changed it.
     pub sign_ups: u32,
+    /// When anything about it last changed.
+    pub updated_at: Timestamp,
+}
+
+impl From<&RemoteContact> for Found {
+    fn from(contact: &RemoteContact) -> Self {
+        Self {
+            contact: contact.id.clone(),
+            opted_out_at: contact.opted_out_at,
+            pending_confirmation: contact.permission == RemotePermission::PendingConfirmation,
+            lists: contact.lists.iter().cloned().collect(),
+            updated_at: Some(contact.updated_at),
+        }
+    }
 }
 
 /// Whether a contact may be mailed.
@@ -119,7 +133,8 @@ impl Book {
 
     pub(super) fn opt_out(&mut self, email: &EmailAddress, id: RemoteId, now: Timestamp) {
         let contact = self.contacts.entry(email.key());
-        let contact = contact.or_insert_with(|| RemoteContact::unknown(email, id));
+        let contact = contact.or_insert_with(|| RemoteContact::unknown(email, id, now));
+        contact.updated_at = now;
         contact.permission = RemotePermission::Unsubscribed;
         contact.opted_out_at = Some(now);
     }
@@ -136,7 +151,8 @@ impl Book {
         let email = &sign_up.contact.email;
         let known = self.contacts.contains_key(&email.key());
         let contact = self.contacts.entry(email.key());
-        let contact = contact.or_insert_with(|| RemoteContact::unknown(email, id));
+        let contact = contact.or_insert_with(|| RemoteContact::unknown(email, id, now));
+        contact.updated_at = now;
         contact.contact = sign_up.contact.clone();
         contact.lists.extend(sign_up.lists.iter().cloned());
         contact
@@ -187,7 +203,7 @@ impl Book {
 }
 
 impl RemoteContact {
-    fn unknown(email: &EmailAddress, id: RemoteId) -> Self {
+    fn unknown(email: &EmailAddress, id: RemoteId, now: Timestamp) -> Self {
         let contact = Contact {
             email: email.clone(),
             first_name: String::new(),
@@ -207,6 +223,7 @@ impl RemoteContact {
             opted_out_at: None,
             resubscribed_at: None,
             sign_ups: 0,
+            updated_at: now,
         }
     }
 }

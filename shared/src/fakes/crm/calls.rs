@@ -10,7 +10,9 @@ use super::{FakeCrm, World};
 use crate::domain::connection::{Catalog, ContactList};
 use crate::domain::crm::{CrmError, Refusal};
 use crate::domain::email::EmailAddress;
-use crate::ports::{AccountSummary, Accounts, Clock as _, Contacts, OptOut, SignUp, SignedUp};
+use crate::ports::{
+    AccountSummary, Accounts, Clock as _, Contacts, Found, OptOut, SignUp, SignedUp,
+};
 
 /// A call that arrived.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -18,7 +20,7 @@ pub enum Call {
     /// `POST /contacts/sign_up_form`.
     SignUp,
     /// `GET /contacts` for one address.
-    OptOut,
+    Find,
     /// `GET /contacts` for all who opted out.
     OptOuts,
     /// `GET /account/summary`.
@@ -155,13 +157,13 @@ impl Contacts for FakeCrm {
         .await
     }
 
-    async fn opted_out_at(
+    async fn find(
         &self,
         token: &SecretString,
         email: &EmailAddress,
-    ) -> Result<Option<Timestamp>, CrmError> {
-        let look = |book: &mut Book| book.contact(email).and_then(|contact| contact.opted_out_at);
-        self.look(Call::OptOut, token, Some("contacts:read"), look)
+    ) -> Result<Option<Found>, CrmError> {
+        let look = |book: &mut Book| book.contact(email).map(Found::from);
+        self.look(Call::Find, token, Some("contacts:read"), look)
             .await
     }
 

@@ -1,0 +1,174 @@
+//! A call, made again for as long as something can be mended on the spot.
+
+use std::sync::atomic::Ordering;
+
+use jiff::{SignedDuration, Timestamp};
+use secrecy::SecretString;
+
+use super::Drain;
+use super::outcome::Outcome;
+use super::turns::Turn;
+use crate::app::token_keeper::{Access, AccessError};
+use crate::domain::budget::next_midnight;
+use crate::domain::connection::{Connection, ConnectionStatus, LimitedReason};
+use crate::domain::crm::CrmError;
+use crate::ports::{Accounts, Budget, Clock, Connections, Event, Events, Wiring};
+
+/// Times a call is made again within one claim.
+const RETRIES: u32 = 4;
+
+/// A moment that has passed by more than this is left to nobody: a call then would crowd those after it.
+const LATE: SignedDuration = SignedDuration::from_millis(30);
+
+/// Why there is no answer.
+pub(super) enum Stopped {
+    /// An error that was not mended.
+    By(CrmError),
+    /// The lead has to wait, whatever was asked.
+    Until(Outcome),
+}
+
+impl From<Outcome> for Stopped {
+    fn from(outcome: Outcome) -> Self {
+        Self::Until(outcome)
+    }
+}
+
+impl<W: Wiring> Drain<W> {
+    /// Makes a call at `moment`, and again at later ones while there is something to mend.
+    pub(super) async fn ask<T, F>(
+        &self,
+        turn: &Turn<'_>,
+        moment: Timestamp,
+        call: impl Fn(SecretString) -> F,
+    ) -> Result<T, Stopped>
+    where
+        F: Future<Output = Result<T, CrmError>>,
+    {
+        let (mut moment, mut retries, mut refreshed) = (moment, 0, false);
+        loop {
+            self.wait_for(turn, moment).await?;
+            let access = turn.ready.access();
+            let error = match call(access.token.clone()).await {
+                Ok(answer) => return Ok(answer),
+                Err(error) => error,
+            };
+            let mended = self.mend(turn, &error, &access, &mut refreshed).await?;
+            if !mended || retries == RETRIES {
+                return Err(Stopped::By(error));
+            }
+            retries += 1;
+            moment = self.next_moment(turn).await?;
+        }
+    }
+
+    async fn wait_for(&self, turn: &Turn<'_>, mut moment: Timestamp) -> Result<(), Outcome> {
+        if self.keeper.clock.now().duration_since(moment) > LATE {
+            moment = self.next_moment(turn).await?;
+        }
+        self.keeper.clock.sleep_until(moment).await;
+        if turn.closed.load(Ordering::Relaxed) {
+            let midnight = next_midnight(self.keeper.clock.now());
+            return Err(Outcome::waits_for_day(midnight, self.die()));
+        }
+        Ok(())
+    }
+
+    /// Does what may make the same call go through now; says whether there was such a thing.
+    async fn mend(
+        &self,
+        turn: &Turn<'_>,
+        error: &CrmError,
+        access: &Access,
+        refreshed: &mut bool,
+    ) -> Result<bool, Outcome> {
+        let (app, limits, now) = (turn.app(), turn.limits, self.keeper.clock.now());
+        let budget = &self.keeper.budget;
+        match error {
+            CrmError::Unauthorized if !std::mem::replace(refreshed, true) => {
+                self.refresh(turn, access).await
+            }
+            CrmError::Forbidden => {
+                self.limit(&turn.ready.connection, access).await;
+                Ok(false)
+            }
+            CrmError::Conflict(_) => {
+                let pause = SignedDuration::from_millis(300 + 4 * i64::from(self.die()));
+                self.keeper.clock.sleep_until(now + pause).await;
+                Ok(true)
+            }
+            CrmError::Throttled => {
+                tracing::warn!(app.id = %app, "the API throttled a call");
+                self.warn_on_fail(budget.throttled(app, limits, now).await);
+                Ok(true)
+            }
+            CrmError::QuotaExceeded => {
+                tracing::warn!(app.id = %app, "the day's quota is spent");
+                turn.closed.store(true, Ordering::Relaxed);
+                self.warn_on_fail(budget.quota_exceeded(app, limits, now).await);
+                Ok(false)
+            }
+            CrmError::Ours(status) => {
+                tracing::error!(status, "the API calls a request of ours wrong");
+                Ok(false)
+            }
+            CrmError::Unauthorized
+            | CrmError::Invalid(_)
+            | CrmError::NotFound(_)
+            | CrmError::Unavailable
+            | CrmError::AnswerLost => Ok(false),
+        }
+    }
+
+    /// A newer token than the one that was refused, which another call of the batch may have fetched already.
+    async fn refresh(&self, turn: &Turn<'_>, refused: &Access) -> Result<bool, Outcome> {
+        if turn.ready.access().generation > refused.generation {
+            return Ok(true);
+        }
+        let customer = &turn.ready.customer.id;
+        match self.keeper.access(customer, Some(refused.generation)).await {
+            Ok(access) => {
+                turn.ready.set_access(access);
+                Ok(true)
+            }
+            Err(AccessError::Waits(why)) => Err(Outcome::waits(why, None)),
+            Err(_) => Ok(false),
+        }
+    }
+
+    /// After a 403: finds out which of its three causes it is and writes it down, so that nobody calls in vain.
+    async fn limit(&self, connection: &Connection, access: &Access) {
+        let reason = match self.crm.summary(&access.token).await {
+            Err(CrmError::Forbidden) => LimitedReason::AppDeactivated,
+            Ok(summary)
+                if !summary
+                    .privileges
+                    .iter()
+                    .any(|name| name == "contacts:write") =>
+            {
+                LimitedReason::MissingPrivilege
+            }
+            Ok(_) => LimitedReason::MissingScope,
+            Err(_) => return,
+        };
+        let status = ConnectionStatus::Limited { reason };
+        let (customer, now) = (&connection.customer, self.keeper.clock.now());
+        match self
+            .directory
+            .set_status(customer, access.generation, &status)
+            .await
+        {
+            Ok(true) => {
+                tracing::warn!(customer.id = %customer, reason = ?reason, "a connection may not write contacts");
+                let event = Event::Connection {
+                    customer_id: customer.clone(),
+                    status,
+                    at: now,
+                };
+                self.warn_on_fail(self.keeper.events.publish(&event).await);
+            }
+            Ok(false) => {}
+            Err(error) => self.warn_on_fail(Err(error)),
+        }
+    }
+}

@@ -1,0 +1,230 @@
+//! Holding consents against who has left.
+//!
+//! A person who has just agreed is taken at their word. An older consent, and any whose earlier call may have had its
+//! effect, is first held against the account: by one list of opt-outs for several leads, by a look-up for one.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::ask::Stopped;
+use super::outcome::Outcome;
+use super::turns::{Leads, Turn};
+use super::{CALL_TAKES, Drain, refused};
+use crate::domain::crm::CrmError;
+use crate::domain::lead::{
+    DeliveryAction, LeadRecord, LeadState, OptOutCheck, Permission, RefusalReason, WaitReason,
+};
+use crate::ports::{Clock, Contacts, Found, SignUp, Wiring};
+
+/// What has to be known of a person before they are signed up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Check {
+    /// Nothing: they have just agreed.
+    Nothing,
+    /// Whether they are on the customer's list of those who left.
+    List,
+    /// How the account has them.
+    LookUp,
+    /// The same, and whether the call whose answer was lost since this moment has arrived.
+    Arrival { since: Timestamp },
+}
+
+impl Check {
+    /// The calls of one address, the sign-up included.
+    pub(super) fn calls(self) -> usize {
+        match self {
+            Self::Nothing | Self::List => 1,
+            Self::LookUp | Self::Arrival { .. } => 2,
+        }
+    }
+
+    fn of(newest: &LeadRecord, at: Timestamp) -> Self {
+        match lost_answer(newest) {
+            Some(since) => Self::Arrival { since },
+            None if newest.lead.consent.is_fresh(at) && !may_have_arrived(newest) => Self::Nothing,
+            None => Self::LookUp,
+        }
+    }
+}
+
+/// What a customer's leads of a batch have to ask.
+pub(super) struct Plan {
+    /// From when on opt-outs are listed, if they are.
+    pub(super) list_since: Option<Timestamp>,
+    /// What each address asks, in the order of the groups.
+    pub(super) groups: Vec<Check>,
+}
+
+impl Plan {
+    /// One list is cheaper than two look-ups.
+    pub(super) fn of(groups: &[Vec<LeadRecord>], now: Timestamp) -> Self {
+        let newest = || groups.iter().filter_map(|leads| leads.last());
+        let mut checks: Vec<_> = newest().map(|newest| Check::of(newest, now)).collect();
+        let old = newest().zip(&checks);
+        let old = old.filter(|(_, check)| **check == Check::LookUp);
+        let given: Vec<_> = old
+            .map(|(newest, _)| newest.lead.consent.given_at)
+            .collect();
+        let list_since = given.iter().min().copied().filter(|_| given.len() > 1);
+        if list_since.is_some() {
+            let listed = checks.iter_mut().filter(|check| **check == Check::LookUp);
+            listed.for_each(|check| *check = Check::List);
+        }
+        Self {
+            list_since,
+            groups: checks,
+        }
+    }
+
+    /// All calls.
+    pub(super) fn calls(&self) -> u32 {
+        let calls = self.groups.iter().map(|check| check.calls()).sum::<usize>()
+            + usize::from(self.list_since.is_some());
+        u32::try_from(calls).unwrap_or(u32::MAX)
+    }
+}
+
+/// What the list of opt-outs said.
+pub(super) enum Gone {
+    /// Who has left since the oldest of the consents, by the key of their address.
+    Listed(BTreeMap<String, Timestamp>),
+    /// It is longer than a page, or there is none.
+    AskEach,
+    /// It was not to be had.
+    Unknown(CrmError),
+    /// Nothing is, for now.
+    Wait(Outcome),
+}
+
+impl<W: Wiring> Drain<W> {
+    /// Lists who has left since the oldest of a customer's consents.
+    pub(super) async fn list_opt_outs(
+        &self,
+        turn: &Turn<'_>,
+        moment: Option<Timestamp>,
+        since: Timestamp,
+    ) -> Gone {
+        let crm = &self.crm;
+        let moment = moment.unwrap_or_else(|| self.keeper.clock.now());
+        let list = async |token| crm.opt_outs_since(&token, since).await;
+        match self.ask(turn, moment, list).await {
+            Ok(Some(gone)) => {
+                let gone = gone.into_iter().map(|left| (left.email.key(), left.at));
+                Gone::Listed(gone.collect())
+            }
+            Ok(None) => Gone::AskEach,
+            Err(Stopped::By(error)) => Gone::Unknown(error),
+            Err(Stopped::Until(outcome)) => Gone::Wait(outcome),
+        }
+    }
+
+    /// Whether the leads of an address may go out.
+    pub(super) async fn check(
+        &self,
+        turn: &Turn<'_>,
+        leads: Leads<'_>,
+        check: Check,
+        moments: &mut VecDeque<Timestamp>,
+        gone: &Gone,
+        sign_up: &SignUp,
+    ) -> Result<OptOutCheck, Outcome> {
+        let Some(newest) = leads.last() else {
+            return Ok(OptOutCheck::NotNeeded);
+        };
+        let email = &newest.lead.contact.email;
+        match (check, gone) {
+            (Check::Nothing, _) => return Ok(OptOutCheck::NotNeeded),
+            (Check::List, Gone::Listed(gone)) => return verdict(newest, gone.get(&email.key())),
+            (Check::List, Gone::Unknown(error)) => return Err(self.outcome_of(error, newest)),
+            (Check::List, Gone::Wait(outcome)) => return Err(outcome.clone()),
+            (Check::List, Gone::AskEach) | (Check::LookUp | Check::Arrival { .. }, _) => {}
+        }
+        // A list that was too long costs a look-up for which no moment was planned.
+        let mut own = match check {
+            Check::List => VecDeque::new(),
+            _ => moments.pop_front().into_iter().collect(),
+        };
+        let moment = self.take_moment(turn, &mut own).await?;
+        let crm = &self.crm;
+        let found = match self
+            .ask(turn, moment, async |token| crm.find(&token, email).await)
+            .await
+        {
+            Ok(found) => found,
+            Err(Stopped::By(error)) => return Err(self.outcome_of(&error, newest)),
+            Err(Stopped::Until(outcome)) => return Err(outcome),
+        };
+        let left = found.as_ref().and_then(|found| found.opted_out_at);
+        let verdict = verdict(newest, left.as_ref())?;
+        match (check, found) {
+            (Check::Arrival { since }, Some(found)) if has_arrived(&found, since, sign_up) => {
+                Err(Outcome::settled(LeadState::Delivered {
+                    permission: if found.pending_confirmation {
+                        Permission::PendingConfirmation
+                    } else {
+                        Permission::Explicit
+                    },
+                    contact: Some(found.contact),
+                    action: DeliveryAction::Found,
+                    opt_out_check: verdict,
+                    notes: vec![],
+                }))
+            }
+            _ => Ok(verdict),
+        }
+    }
+
+    pub(super) fn outcome_of(&self, error: &CrmError, newest: &LeadRecord) -> Outcome {
+        tracing::warn!(lead.id = %newest.lead.id, customer.id = %newest.lead.customer, error = %error, "a lead was not delivered");
+        let now = self.keeper.clock.now();
+        Outcome::of_error(error, newest.attempts, now, self.die())
+    }
+}
+
+fn verdict(newest: &LeadRecord, left: Option<&Timestamp>) -> Result<OptOutCheck, Outcome> {
+    match left {
+        Some(left) if *left > newest.lead.consent.given_at => {
+            Err(refused(RefusalReason::OptedOutAfterConsent))
+        }
+        Some(left) => Ok(OptOutCheck::CameBack { left_at: *left }),
+        None => Ok(OptOutCheck::Clear),
+    }
+}
+
+/// A contact that is on all lists and has changed since the call left, be it by that call or by a newer one: to call
+/// again could only put older words in the place of newer ones.
+fn has_arrived(found: &Found, since: Timestamp, sign_up: &SignUp) -> bool {
+    let on_lists = sign_up.lists.iter().all(|list| found.lists.contains(list));
+    on_lists
+        && found.opted_out_at.is_none()
+        && found.updated_at.is_some_and(|updated| updated >= since)
+}
+
+/// When the last call of the lead left at the earliest, if its answer was lost.
+fn lost_answer(record: &LeadRecord) -> Option<Timestamp> {
+    /// What the two clocks may differ by.
+    const SKEW: SignedDuration = SignedDuration::from_secs(2);
+    let lost = |state: &LeadState| {
+        *state
+            == LeadState::Waiting {
+                why: WaitReason::AnswerLost,
+            }
+    };
+    let mut lines = record.timeline.iter().rev();
+    let line = lines.find(|line| lost(&line.state))?;
+    line.at.checked_sub(CALL_TAKES + SKEW).ok()
+}
+
+/// Whether an earlier claim may have had its effect: a drain died over it, or a bulk import had the lead.
+fn may_have_arrived(record: &LeadRecord) -> bool {
+    let waits = |import: bool| {
+        let is = move |state: &LeadState| match state {
+            LeadState::Waiting { why } => (*why == WaitReason::Import) == import,
+            _ => false,
+        };
+        record.timeline.iter().filter(move |line| is(&line.state))
+    };
+    let settled = u32::try_from(waits(false).count()).unwrap_or(u32::MAX);
+    record.attempts.saturating_sub(1) > settled || waits(true).next().is_some()
+}

@@ -1,0 +1,171 @@
+//! Claiming what a batch asks for, and finding what it needs to go out.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+
+use jiff::Timestamp;
+
+use super::batch::{self, Asked, SameAddress};
+use super::outcome::Outcome;
+use super::{CALL_TAKES, Drain, refused};
+use crate::app::token_keeper::{Access, AccessError};
+use crate::domain::connection::{COOLDOWN, Connection};
+use crate::domain::customer::Customer;
+use crate::domain::form::Form;
+use crate::domain::ids::{CustomerId, FormId};
+use crate::domain::lead::{Lead, LeadRecord, LeadState, RefusalReason, WaitReason};
+use crate::ports::{Claim, Clock, Connections, Customers, Forms, Ledger, StoreError, Wiring};
+
+/// A customer's leads of one batch, claimed and ready to go.
+pub(super) struct Ready {
+    pub(super) customer: Customer,
+    pub(super) connection: Connection,
+    access: Mutex<Access>,
+    pub(super) forms: BTreeMap<FormId, Form>,
+    pub(super) groups: Vec<SameAddress>,
+}
+
+impl Ready {
+    /// The newest token that this batch knows of.
+    pub(super) fn access(&self) -> Access {
+        let access = self.access.lock().unwrap_or_else(PoisonError::into_inner);
+        access.clone()
+    }
+
+    pub(super) fn set_access(&self, access: Access) {
+        *self.access.lock().unwrap_or_else(PoisonError::into_inner) = access;
+    }
+}
+
+impl<W: Wiring> Drain<W> {
+    /// Claims a customer's leads and settles at once what cannot go out. Gives what can, and the messages to be
+    /// brought again.
+    pub(super) async fn prepare(
+        &self,
+        customer: CustomerId,
+        asked: Vec<Asked>,
+        owner: &str,
+        deadline: Timestamp,
+    ) -> (Option<Ready>, Vec<String>) {
+        let mut again = Vec::new();
+        let mut claimed = Vec::new();
+        for asked in asked {
+            match self.claim(&customer, &asked, owner, deadline).await {
+                Ok(record) => claimed.extend(record),
+                Err(error) => {
+                    tracing::error!(lead.id = %asked.lead, error = &error as &dyn std::error::Error, "a lead was not claimed");
+                    again.extend(asked.messages);
+                }
+            }
+        }
+        let (mut claimed, broken): (Vec<_>, Vec<_>) = claimed
+            .into_iter()
+            .partition(|record| self.is_sealed(&record.lead));
+        if let Some(first) = broken.first() {
+            tracing::error!(lead.id = %first.lead.id, "a consent record was changed after it was sealed");
+            let outcome = refused(RefusalReason::SealBroken);
+            self.settle_all(&customer, None, &broken, owner, &outcome)
+                .await;
+        }
+        if claimed.is_empty() {
+            return (None, again);
+        }
+        match self.ready(&customer, &mut claimed).await {
+            Ok(ready) => (Some(ready), again),
+            Err(outcome) => {
+                self.settle_all(&customer, None, &claimed, owner, &outcome)
+                    .await;
+                (None, again)
+            }
+        }
+    }
+
+    /// Claims one lead. A lead that only its message has is recorded first.
+    async fn claim(
+        &self,
+        customer: &CustomerId,
+        asked: &Asked,
+        owner: &str,
+        deadline: Timestamp,
+    ) -> Result<Option<LeadRecord>, StoreError> {
+        let now = self.keeper.clock.now();
+        let until = deadline + CALL_TAKES;
+        let mut claim = self
+            .ledger
+            .claim(customer, &asked.lead, owner, until, now)
+            .await?;
+        if let (Claim::Missing, Some(lead)) = (&claim, &asked.carried) {
+            self.ledger
+                .record(lead, &LeadState::Received, until)
+                .await?;
+            claim = self
+                .ledger
+                .claim(customer, &asked.lead, owner, until, now)
+                .await?;
+        }
+        match claim {
+            Claim::Taken(record) => Ok(Some(*record)),
+            Claim::Settled(_) => {
+                self.counter.doubt(customer, &asked.lead);
+                Ok(None)
+            }
+            Claim::Held { .. } | Claim::Missing => Ok(None),
+        }
+    }
+
+    /// Everything a customer's leads need to go out, or what becomes of them all without it.
+    async fn ready(
+        &self,
+        id: &CustomerId,
+        claimed: &mut Vec<LeadRecord>,
+    ) -> Result<Ready, Outcome> {
+        let later = |_: StoreError| self.not_now(COOLDOWN);
+        let customer = self.directory.customer(id).await.map_err(later)?;
+        let customer = customer.ok_or_else(|| refused(RefusalReason::CustomerDeleted))?;
+        let connection = self.directory.connection(id).await.map_err(later)?;
+        let connection = connection.ok_or(Outcome::waits(WaitReason::NotConnected, None))?;
+        connection
+            .is_usable()
+            .map_err(|why| Outcome::waits(why, None))?;
+        let access = match self.keeper.access(id, None).await {
+            Ok(access) => access,
+            Err(AccessError::Waits(why)) => return Err(Outcome::waits(why, None)),
+            Err(AccessError::Busy { until }) => {
+                return Err(Outcome::waits(WaitReason::Upstream, Some(until)));
+            }
+            Err(AccessError::Store(error)) => return Err(later(error)),
+        };
+        let mut forms = BTreeMap::new();
+        for record in claimed.iter() {
+            if !forms.contains_key(&record.lead.form)
+                && let Some(form) = self
+                    .directory
+                    .form(&record.lead.form)
+                    .await
+                    .map_err(later)?
+            {
+                forms.insert(form.id.clone(), form);
+            }
+        }
+        let groups = batch::by_address(std::mem::take(claimed));
+        Ok(Ready {
+            customer,
+            connection,
+            access: Mutex::new(access),
+            forms,
+            groups,
+        })
+    }
+
+    /// Whether the consent is as it was sealed.
+    fn is_sealed(&self, lead: &Lead) -> bool {
+        let text = Lead::sealed_text(
+            &lead.customer,
+            &lead.form,
+            &lead.id,
+            &lead.contact,
+            &lead.consent,
+        );
+        self.keys.is_intact(&text, &lead.seal)
+    }
+}

@@ -1,0 +1,187 @@
+//! Who calls when: moments on the budget's clock, shared out among the customers of a batch.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::atomic::AtomicBool;
+
+use futures_util::future::join_all;
+use jiff::Timestamp;
+
+use super::batch::SameAddress;
+use super::opt_outs::{Gone, Plan};
+use super::outcome::Outcome;
+use super::take::Ready;
+use super::{CALL_TAKES, Drain};
+use crate::domain::budget::{CallClass, Limits, Reservation, deal};
+use crate::domain::connection::COOLDOWN;
+use crate::domain::ids::AppId;
+use crate::domain::lead::WaitReason;
+use crate::ports::{Apps, Budget, Clock, Wiring};
+
+/// One customer's turn within a batch.
+pub(super) struct Turn<'a> {
+    pub(super) ready: &'a Ready,
+    pub(super) limits: Limits,
+    pub(super) deadline: Timestamp,
+    pub(super) owner: &'a str,
+    /// Whether a call of this batch has found the application's day spent.
+    pub(super) closed: &'a AtomicBool,
+}
+
+impl Turn<'_> {
+    pub(super) fn app(&self) -> &AppId {
+        &self.ready.connection.app
+    }
+}
+
+impl<W: Wiring> Drain<W> {
+    /// Gives every call its moment and makes it. Leads without a moment wait in the ledger.
+    pub(super) async fn deliver_all(&self, ready: &[Ready], owner: &str, deadline: Timestamp) {
+        let mut by_app: BTreeMap<&AppId, Vec<&Ready>> = BTreeMap::new();
+        for ready in ready {
+            by_app.entry(&ready.connection.app).or_default().push(ready);
+        }
+        join_all(
+            by_app
+                .into_iter()
+                .map(|(app, customers)| self.deliver_app(app, customers, owner, deadline)),
+        )
+        .await;
+    }
+
+    async fn deliver_app(
+        &self,
+        app: &AppId,
+        customers: Vec<&Ready>,
+        owner: &str,
+        deadline: Timestamp,
+    ) {
+        let now = self.keeper.clock.now();
+        let plans: Vec<_> = customers
+            .iter()
+            .map(|ready| Plan::of(&ready.groups, now))
+            .collect();
+        let wants: Vec<_> = plans.iter().map(Plan::calls).collect();
+        let reserved = match self.keeper.apps.limits(app).await {
+            Ok(limits) => self
+                .reserve(app, limits, wants.iter().sum(), deadline)
+                .await
+                .map(|moments| (limits, moments)),
+            Err(_) => Err(self.not_now(COOLDOWN)),
+        };
+        let (limits, moments) = match reserved {
+            Ok(reserved) => reserved,
+            Err(outcome) => {
+                let settled = customers
+                    .iter()
+                    .map(|ready| self.settle_groups(ready, owner, &outcome));
+                join_all(settled).await;
+                return;
+            }
+        };
+        let crowded_out = Outcome::waits(WaitReason::Quota, moments.last().copied());
+        let closed = AtomicBool::new(false);
+        let shares = deal(moments, &wants);
+        let turns = customers.into_iter().zip(plans).zip(shares);
+        let turns = turns.map(|((ready, plan), share)| {
+            let turn = Turn {
+                ready,
+                limits,
+                deadline,
+                owner,
+                closed: &closed,
+            };
+            self.deliver_customer(turn, plan, share, &crowded_out)
+        });
+        join_all(turns).await;
+    }
+
+    async fn settle_groups(&self, ready: &Ready, owner: &str, outcome: &Outcome) {
+        for leads in &ready.groups {
+            self.settle(ready, leads, owner, outcome).await;
+        }
+    }
+
+    async fn deliver_customer(
+        &self,
+        turn: Turn<'_>,
+        plan: Plan,
+        share: Vec<Timestamp>,
+        crowded_out: &Outcome,
+    ) {
+        let mut share = VecDeque::from(share);
+        let gone = match (plan.list_since, share.is_empty()) {
+            (None, _) | (_, true) => Gone::AskEach,
+            (Some(since), false) => {
+                let moment = share.pop_front();
+                self.list_opt_outs(&turn, moment, since).await
+            }
+        };
+        let calls = turn.ready.groups.iter().zip(&plan.groups);
+        let calls = calls.map(|(leads, check)| {
+            let own = share.len().min(check.calls());
+            let moments: VecDeque<_> = share.drain(..own).collect();
+            (leads, check, (own == check.calls()).then_some(moments))
+        });
+        let calls: Vec<_> = calls.collect();
+        let (turn, gone) = (&turn, &gone);
+        join_all(calls.into_iter().map(async |(leads, check, moments)| {
+            let outcome = match moments {
+                Some(moments) => self.deliver(turn, leads, *check, moments, gone).await,
+                None => crowded_out.clone(),
+            };
+            self.settle(turn.ready, leads, turn.owner, &outcome).await;
+        }))
+        .await;
+    }
+
+    /// The first of the moments that were given, or another one.
+    pub(super) async fn take_moment(
+        &self,
+        turn: &Turn<'_>,
+        moments: &mut VecDeque<Timestamp>,
+    ) -> Result<Timestamp, Outcome> {
+        match moments.pop_front() {
+            Some(moment) => Ok(moment),
+            None => self.next_moment(turn).await,
+        }
+    }
+
+    /// One more moment.
+    pub(super) async fn next_moment(&self, turn: &Turn<'_>) -> Result<Timestamp, Outcome> {
+        let moments = self.reserve(turn.app(), turn.limits, 1, turn.deadline);
+        let moments = moments.await?;
+        moments
+            .first()
+            .copied()
+            .ok_or_else(|| self.not_now(COOLDOWN))
+    }
+
+    /// Up to `want` moments that leave time for a call before `deadline`, or what becomes of the leads without one.
+    async fn reserve(
+        &self,
+        app: &AppId,
+        limits: Limits,
+        want: u32,
+        deadline: Timestamp,
+    ) -> Result<Vec<Timestamp>, Outcome> {
+        let now = self.keeper.clock.now();
+        let horizon = deadline - CALL_TAKES;
+        match self
+            .keeper
+            .budget
+            .reserve(app, limits, CallClass::Delivery, want, now, horizon)
+            .await
+        {
+            Ok(Reservation::Granted(moments)) => Ok(moments),
+            Ok(Reservation::NotBefore {
+                at,
+                day_spent: false,
+            }) => Err(Outcome::waits(WaitReason::Quota, Some(at))),
+            Ok(Reservation::NotBefore { at, .. }) => Err(Outcome::waits_for_day(at, self.die())),
+            Err(_) => Err(self.not_now(COOLDOWN)),
+        }
+    }
+}
+
+/// One address's leads, for a signature that stays readable.
+pub(super) type Leads<'a> = &'a SameAddress;
