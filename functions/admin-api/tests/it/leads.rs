@@ -1,7 +1,7 @@
 use jiff::SignedDuration;
 use leadfeed_shared::domain::ids::LeadId;
 use leadfeed_shared::domain::lead::{
-    DeliveryAction, LeadState, Permission, RefusalReason, WaitReason,
+    DeliveryAction, LeadState, OptOutCheck, Permission, RefusalReason, WaitReason,
 };
 use leadfeed_shared::ports::{Ledger as _, Settlement};
 use serde_json::json;
@@ -19,9 +19,7 @@ async fn a_lead_shows_what_became_of_it() {
         contact: Some("5e7b1a1c-0000-11ee-8c99-0242ac120002".parse().unwrap()),
         action: DeliveryAction::Created,
         permission: Permission::Explicit,
-        opt_out_check: OptOutCheck::CameBack {
-            left_at: now(),
-        },
+        opt_out_check: OptOutCheck::CameBack { left_at: now() },
         notes: vec![],
     };
     settle(&stage, &lead, delivered).await;

@@ -11,8 +11,8 @@ use serde::{Deserialize, Serialize};
 pub use self::parse::{FieldError, ParsedLead, Rejection};
 pub use self::remote::MAX_CUSTOM_FIELDS;
 pub use self::state::{
-    DeliveryAction, LeadState, OptOutCheck, Permission, QuarantineReason, RefusalReason, TimelineEntry,
-    WaitReason,
+    DeliveryAction, LeadState, OptOutCheck, Permission, QuarantineReason, RefusalReason,
+    TimelineEntry, WaitReason,
 };
 use super::consent::Consent;
 use super::contact::{Contact, Note};
