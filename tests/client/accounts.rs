@@ -133,3 +133,16 @@ async fn no_page_leads_to_another_origin_or_in_circles() {
     }
     assert!(other.requests().is_empty());
 }
+
+#[tokio::test]
+async fn a_list_is_there_until_it_is_deleted() {
+    let bench = Bench::start().await;
+    let list = bench.list();
+    let never = "5e7b1a1c-0000-11ee-8c99-0242ac120002".parse().unwrap();
+    let has = async |list| bench.api.has_list(&bench.token, list).await;
+
+    assert_eq!(has(&list).await, Ok(true));
+    assert_eq!(has(&never).await, Ok(false));
+    bench.delete_list(&list);
+    assert_eq!(has(&list).await, Ok(false));
+}

@@ -55,6 +55,15 @@ impl Bench {
         self.sandbox.with(|lab| look(&mut lab.world.accounts[0]))
     }
 
+    /// Takes a list away.
+    pub fn delete_list(&self, list: &RemoteId) {
+        self.sandbox.with(|lab| {
+            let (world, scene) = lab.at(jiff::Timestamp::now());
+            let id = list.as_str().parse().unwrap();
+            world.accounts[0].delete_list(id, &scene).unwrap();
+        });
+    }
+
     /// The first list of the account.
     pub fn list(&self) -> RemoteId {
         self.account(|account| account.lists[0].id.to_string())

@@ -86,6 +86,35 @@ async fn an_opt_out_is_found_by_its_address() {
 }
 
 #[tokio::test]
+async fn a_contact_is_found_as_it_is() {
+    let bench = Bench::start().await;
+    let before = jiff::Timestamp::now();
+    let here = bare("here@example.com", bench.list());
+    let made = bench.api.sign_up(&bench.token, &here).await.unwrap();
+
+    let found = bench.api.find(&bench.token, &here.contact.email).await;
+
+    let found = found.unwrap().unwrap();
+    assert_eq!(Some(found.contact), made.contact);
+    assert_eq!(found.lists, here.lists);
+    assert!(!found.pending_confirmation && found.opted_out_at.is_none());
+    let since = before - jiff::SignedDuration::from_secs(1);
+    assert!(found.updated_at.unwrap() >= since);
+}
+
+#[tokio::test]
+async fn a_contact_made_under_confirmed_opt_in_is_pending() {
+    let bench = Bench::start().await;
+    bench.account(|account| account.confirmed_opt_in = true);
+    let here = bare("here@example.com", bench.list());
+    bench.api.sign_up(&bench.token, &here).await.unwrap();
+
+    let found = bench.api.find(&bench.token, &here.contact.email).await;
+
+    assert!(found.unwrap().unwrap().pending_confirmation);
+}
+
+#[tokio::test]
 async fn opt_outs_are_listed_from_a_moment_on() {
     let bench = Bench::start().await;
     for (address, second) in [

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 use leadfeed_shared::domain::connection::{
-    Account, Catalog, Connection, ConnectionStatus, ContactList, CustomField, Lease, Terms,
+    Account, Catalog, ConfirmedOptIn, Connection, ConnectionStatus, ContactList, CustomField,
+    Learned, Lease, Terms,
 };
 use leadfeed_shared::domain::consent::Consent;
 use leadfeed_shared::domain::contact::{Contact, Note, NoteKind, StreetAddress};
@@ -104,6 +105,13 @@ pub fn connection(customer: &CustomerId) -> Connection {
         lease: None,
         cooldown_until: Some(at(5)),
         connected_at: at(4),
+        learned: Learned {
+            lists_gone: vec![remote(2)],
+            confirmed_opt_in: Some(ConfirmedOptIn {
+                on: true,
+                seen_at: at(6),
+            }),
+        },
     }
 }
 

@@ -124,7 +124,7 @@ impl<'a> Lists<'a> {
         };
         Self {
             account: &connection.account.name,
-            lists: connection.catalog.lists.iter().map(list).collect(),
+            lists: connection.lists_there().map(list).collect(),
             new_list: "",
             terms: connect::terms(&customer.brand),
             confirmed: connection

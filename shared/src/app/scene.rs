@@ -10,7 +10,9 @@ use jiff::{SignedDuration, Timestamp};
 use crate::app::deliver::batch::Message;
 use crate::app::intake::Accepted;
 use crate::domain::budget::BudgetState;
-use crate::domain::connection::{Account, Catalog, Connection, ConnectionStatus, Terms};
+use crate::domain::connection::{
+    Account, Catalog, ConfirmedOptIn, Connection, ConnectionStatus, Learned, Terms,
+};
 use crate::domain::consent::Origin;
 use crate::domain::customer::{BulkImport, Customer};
 use crate::domain::form::{Form, statement};
@@ -109,6 +111,13 @@ impl Scene {
             lease: None,
             cooldown_until: None,
             connected_at: now,
+            learned: Learned {
+                confirmed_opt_in: Some(ConfirmedOptIn {
+                    on: false,
+                    seen_at: now,
+                }),
+                ..Learned::default()
+            },
         };
         self.memory
             .vault

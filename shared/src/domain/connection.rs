@@ -43,6 +43,47 @@ pub struct Connection {
     pub cooldown_until: Option<Timestamp>,
     /// When the account was connected.
     pub connected_at: Timestamp,
+    /// What deliveries have found out about the account since.
+    #[serde(flatten)]
+    pub learned: Learned,
+}
+
+/// What deliveries find out about an account, so that nobody asks twice.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Learned {
+    /// Lists that leads were to join and that are gone.
+    #[serde(default)]
+    pub lists_gone: Vec<RemoteId>,
+    /// How the account makes new contacts, where that was seen.
+    #[serde(default)]
+    pub confirmed_opt_in: Option<ConfirmedOptIn>,
+}
+
+/// Whether an account asks new contacts to confirm by mail. The API tells it of single contacts only.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConfirmedOptIn {
+    /// Whether it does.
+    pub on: bool,
+    /// When a contact just made showed it.
+    pub seen_at: Timestamp,
+}
+
+impl ConfirmedOptIn {
+    /// How long it is believed where single leads are all that depends on it.
+    const BELIEVED_FOR: SignedDuration = SignedDuration::from_hours(24 * 7);
+    /// How long it is believed where a bulk import depends on it, which would pass the confirmation by.
+    const IMPORTS_BELIEVE_FOR: SignedDuration = SignedDuration::from_hours(24);
+
+    /// Whether it was seen lately enough, to import by or else to record single leads by.
+    #[must_use]
+    pub fn is_current(&self, imports: bool, now: Timestamp) -> bool {
+        let believed = if imports {
+            Self::IMPORTS_BELIEVE_FOR
+        } else {
+            Self::BELIEVED_FOR
+        };
+        now.duration_since(self.seen_at) < believed
+    }
 }
 
 /// Where a connection stands, and what the customer should do.
@@ -226,7 +267,8 @@ impl Connection {
         }
     }
 
-    /// The lists a lead of this customer joins, if it can go out at all.
+    /// The lists a lead of this customer joins, if it can go out at all: those of its form that are there, or else
+    /// the connection's.
     ///
     /// # Errors
     /// What the lead has to wait for.
@@ -235,16 +277,24 @@ impl Connection {
         if self.terms.is_none() {
             return Err(WaitReason::NoList);
         }
-        let lists = if form_lists.is_empty() {
-            &self.lists
-        } else {
-            form_lists
+        let there = |lists: &[RemoteId]| -> Vec<RemoteId> {
+            let there = lists.iter().filter(|list| !self.is_gone(list));
+            there.cloned().collect()
         };
-        if lists.is_empty() {
-            Err(WaitReason::NoList)
-        } else {
-            Ok(lists.to_vec())
-        }
+        [there(form_lists), there(&self.lists)]
+            .into_iter()
+            .find(|lists| !lists.is_empty())
+            .ok_or(WaitReason::NoList)
+    }
+
+    /// Lists of the account that leads can join, as far as is known.
+    pub fn lists_there(&self) -> impl Iterator<Item = &ContactList> {
+        let lists = self.catalog.lists.iter();
+        lists.filter(|list| !self.is_gone(&list.id))
+    }
+
+    fn is_gone(&self, list: &RemoteId) -> bool {
+        self.learned.lists_gone.contains(list)
     }
 }
 
@@ -294,6 +344,7 @@ pub(crate) mod tests {
             lease: None,
             cooldown_until: None,
             connected_at: Timestamp::UNIX_EPOCH,
+            learned: Learned::default(),
         }
     }
 
@@ -379,8 +430,19 @@ pub(crate) mod tests {
         assert_eq!(connection().lists_for(&[]), Ok(connection().lists));
         assert_eq!(
             connection().lists_for(std::slice::from_ref(&own)),
-            Ok(vec![own])
+            Ok(vec![own.clone()])
         );
+        let gone = |gone: &[&RemoteId]| Connection {
+            learned: Learned {
+                lists_gone: gone.iter().copied().cloned().collect(),
+                ..Learned::default()
+            },
+            ..connection()
+        };
+        let (default, forms) = (&connection().lists[0], std::slice::from_ref(&own));
+        assert_eq!(gone(&[&own]).lists_for(forms), Ok(connection().lists));
+        assert_eq!(gone(&[default]).lists_for(forms), Ok(forms.to_vec()));
+        assert_eq!(gone(&[default]).lists_for(&[]), Err(WaitReason::NoList));
         assert_eq!(unchosen.lists_for(&[]), Err(WaitReason::NoList));
         assert_eq!(unconfirmed.lists_for(&[]), Err(WaitReason::NoList));
     }

@@ -66,6 +66,18 @@ impl CrmError {
     }
 }
 
+impl CrmError {
+    /// Whether a list that the call named may be gone: the API answers one of two statuses, and not always in words.
+    #[must_use]
+    pub fn may_blame_list(&self) -> bool {
+        match self {
+            Self::NotFound(_) => true,
+            Self::Invalid(words) => words.blames_list(),
+            _ => false,
+        }
+    }
+}
+
 impl Refusal {
     /// Whether the words say the address itself is at fault.
     #[must_use]

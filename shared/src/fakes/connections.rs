@@ -1,8 +1,10 @@
 use jiff::Timestamp;
 
 use super::directory::{MemoryDirectory, Rows};
-use crate::domain::connection::{Connection, ConnectionStatus, Lease, idle_months, month_of};
-use crate::domain::ids::CustomerId;
+use crate::domain::connection::{
+    ConfirmedOptIn, Connection, ConnectionStatus, Lease, idle_months, month_of,
+};
+use crate::domain::ids::{CustomerId, RemoteId};
 use crate::ports::{Connections, Leased, StoreError};
 
 impl Connections for MemoryDirectory {
@@ -112,6 +114,29 @@ impl Connections for MemoryDirectory {
             }
         };
         self.0.step(release).await
+    }
+
+    async fn list_gone(&self, customer: &CustomerId, list: &RemoteId) -> Result<bool, StoreError> {
+        let learn = |rows: &mut Rows| {
+            let row = rows.connections.get_mut(customer);
+            let known = row.map(|row| &mut row.learned.lists_gone);
+            let news = known.filter(|gone| !gone.contains(list));
+            news.map(|gone| gone.push(list.clone())).is_some()
+        };
+        self.0.step(learn).await
+    }
+
+    async fn opt_in_seen(
+        &self,
+        customer: &CustomerId,
+        seen: ConfirmedOptIn,
+    ) -> Result<(), StoreError> {
+        let learn = |rows: &mut Rows| {
+            if let Some(row) = rows.connections.get_mut(customer) {
+                row.learned.confirmed_opt_in = Some(seen);
+            }
+        };
+        self.0.step(learn).await
     }
 
     async fn set_status(

@@ -103,6 +103,13 @@ pub trait Accounts: Send + Sync {
         token: &SecretString,
     ) -> impl Future<Output = Result<Catalog, CrmError>> + Send;
 
+    /// Whether a list is there. One call.
+    fn has_list(
+        &self,
+        token: &SecretString,
+        list: &RemoteId,
+    ) -> impl Future<Output = Result<bool, CrmError>> + Send;
+
     /// Makes a list. One call.
     fn create_list(
         &self,

@@ -3,11 +3,11 @@ use std::future::Future;
 use jiff::Timestamp;
 
 use super::StoreError;
-use crate::domain::connection::{Connection, ConnectionStatus, Lease};
+use crate::domain::connection::{ConfirmedOptIn, Connection, ConnectionStatus, Lease};
 use crate::domain::customer::Customer;
 use crate::domain::form::Form;
 use crate::domain::handshake::{Handshake, Taken};
-use crate::domain::ids::{CustomerId, FormId, LinkId};
+use crate::domain::ids::{CustomerId, FormId, LinkId, RemoteId};
 
 /// One page of a listing.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -124,6 +124,20 @@ pub trait Connections: Send + Sync {
         customer: &CustomerId,
         owner: &str,
         cooldown_until: Option<Timestamp>,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// Remembers that a list of the account is gone. Says whether that is news.
+    fn list_gone(
+        &self,
+        customer: &CustomerId,
+        list: &RemoteId,
+    ) -> impl Future<Output = Result<bool, StoreError>> + Send;
+
+    /// Remembers how the account makes new contacts, over what was remembered.
+    fn opt_in_seen(
+        &self,
+        customer: &CustomerId,
+        seen: ConfirmedOptIn,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
     /// Sets the status, if the row's generation is still `generation`. Says whether it did.

@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::StoreError;
 use crate::domain::connection::ConnectionStatus;
-use crate::domain::ids::{CustomerId, LeadId};
+use crate::domain::ids::{CustomerId, LeadId, RemoteId};
 use crate::domain::lead::LeadState;
 
 /// Something an operator may want to hear of. Holds no personal data.
@@ -19,6 +19,17 @@ pub enum Event {
         /// The status entered.
         #[serde(flatten)]
         status: ConnectionStatus,
+        /// When.
+        at: Timestamp,
+    },
+    /// A list that leads were to join is gone (`leadfeed.connection`).
+    ListGone {
+        /// Whose.
+        customer_id: CustomerId,
+        /// Which.
+        list_id: RemoteId,
+        /// `list_missing`.
+        status: &'static str,
         /// When.
         at: Timestamp,
     },
@@ -56,7 +67,7 @@ impl Event {
     #[must_use]
     pub fn kind(&self) -> &'static str {
         match self {
-            Self::Connection { .. } => "leadfeed.connection",
+            Self::Connection { .. } | Self::ListGone { .. } => "leadfeed.connection",
             Self::Lead { .. } => "leadfeed.lead",
         }
     }

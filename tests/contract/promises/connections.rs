@@ -1,10 +1,10 @@
 use leadfeed_shared::domain::connection::{
-    Connection, ConnectionStatus, Lease, LimitedReason, ReconnectReason,
+    ConfirmedOptIn, Connection, ConnectionStatus, Lease, LimitedReason, ReconnectReason,
 };
 use leadfeed_shared::ports::{Connections, Leased};
 
 use crate::promise::at_once;
-use crate::samples::{at, connection, lease};
+use crate::samples::{at, connection, lease, remote};
 use crate::{fresh, promises};
 
 promises! { Connections:
@@ -20,6 +20,8 @@ promises! { Connections:
     active_connections_are_idle_a_whole_month_after_their_last_token,
     only_the_owner_gives_a_lease_back_and_may_leave_a_cooldown,
     a_status_is_set_at_its_generation_only,
+    that_a_list_is_gone_is_news_to_one_of_many,
+    what_was_seen_last_of_the_opt_in_stands,
 }
 
 /// A connection of a fresh customer, in the store.
@@ -284,4 +286,43 @@ async fn a_status_is_set_at_its_generation_only<C: Connections>(connections: C) 
     assert_eq!(read(&connections, &connection).await, connection);
     let nobody = fresh::customer();
     assert!(!connections.set_status(&nobody, 3, &dead).await.unwrap());
+}
+
+async fn that_a_list_is_gone_is_news_to_one_of_many<C>(connections: C)
+where
+    C: Connections + Clone + 'static,
+{
+    let connection = put(&connections).await;
+
+    let told = at_once(12, |_| {
+        let (connections, customer) = (connections.clone(), connection.customer.clone());
+        async move { connections.list_gone(&customer, &remote(3)).await.unwrap() }
+    })
+    .await;
+
+    assert_eq!(told.into_iter().filter(|news| *news).count(), 1);
+    let gone = read(&connections, &connection).await.learned.lists_gone;
+    assert_eq!(gone, [remote(2), remote(3)]);
+    let nobody = connections.list_gone(&fresh::customer(), &remote(3)).await;
+    assert!(!nobody.unwrap());
+}
+
+async fn what_was_seen_last_of_the_opt_in_stands<C: Connections>(connections: C) {
+    let connection = put(&connections).await;
+    let seen = ConfirmedOptIn {
+        on: false,
+        seen_at: at(70),
+    };
+
+    connections
+        .opt_in_seen(&connection.customer, seen)
+        .await
+        .unwrap();
+
+    let learned = read(&connections, &connection).await.learned;
+    assert_eq!(learned.confirmed_opt_in, Some(seen));
+    assert_eq!(learned.lists_gone, connection.learned.lists_gone);
+    let nobody = fresh::customer();
+    connections.opt_in_seen(&nobody, seen).await.unwrap();
+    assert_eq!(connections.connection(&nobody).await.unwrap(), None);
 }

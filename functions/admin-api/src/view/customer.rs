@@ -76,6 +76,10 @@ pub struct ConnectionView<'a> {
     app_id: Option<&'a AppId>,
     lists: Vec<ListView<'a>>,
     available_lists: Vec<ListView<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    missing_lists: Vec<ListView<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    confirmed_opt_in: Option<bool>,
     custom_fields: Vec<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     terms_accepted_at: Option<Timestamp>,
@@ -139,7 +143,12 @@ pub fn connection(connection: Option<&Connection>) -> ConnectionView<'_> {
         }),
         app_id: Some(&connection.app),
         lists: connection.lists.iter().map(chosen).collect(),
-        available_lists: catalog.lists.iter().map(|list| chosen(&list.id)).collect(),
+        available_lists: connection
+            .lists_there()
+            .map(|list| chosen(&list.id))
+            .collect(),
+        missing_lists: connection.learned.lists_gone.iter().map(chosen).collect(),
+        confirmed_opt_in: connection.learned.confirmed_opt_in.map(|seen| seen.on),
         custom_fields: catalog
             .custom_fields
             .iter()

@@ -1,5 +1,5 @@
 use jiff::{SignedDuration, Timestamp};
-use leadfeed_shared::domain::connection::{
+use leadfeed_shared::domain::connection::{ConfirmedOptIn, Learned, 
     Account, Catalog, Connection, ConnectionStatus, ContactList, ReconnectReason, Terms,
 };
 use leadfeed_shared::domain::ids::AppId;
@@ -101,6 +101,7 @@ async fn a_connection_shows_account_lists_and_what_is_wrong() {
             "lists": [{"list_id": LIST, "name": "News"}],
             "available_lists": [{"list_id": LIST, "name": "News"}], "custom_fields": [],
             "terms_accepted_at": "2026-11-23T09:30:00Z", "connected_at": "2026-11-23T09:30:00Z",
+            "confirmed_opt_in": false,
         })
     );
     assert_eq!(dead.text("status"), "needs_reconnect");
@@ -184,6 +185,13 @@ async fn connect(stage: &Stage, status: ConnectionStatus) {
         lease: None,
         cooldown_until: None,
         connected_at: now(),
+        learned: Learned {
+            lists_gone: vec![],
+            confirmed_opt_in: Some(ConfirmedOptIn {
+                on: false,
+                seen_at: now(),
+            }),
+        },
     };
     let tokens = Tokens {
         access: "SENTINEL".into(),

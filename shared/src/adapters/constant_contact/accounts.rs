@@ -139,6 +139,19 @@ impl Accounts for ConstantContact {
         })
     }
 
+    async fn has_list(&self, token: &SecretString, list: &RemoteId) -> Result<bool, CrmError> {
+        #[derive(Deserialize)]
+        struct Lived {
+            deleted_at: Option<String>,
+        }
+        let url = self.url(&format!("/contact_lists/{list}"));
+        match self.get::<Lived>(token, url, PAGE).await {
+            Ok(list) => Ok(list.deleted_at.is_none()),
+            Err(CrmError::NotFound(_) | CrmError::Invalid(_)) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
     async fn create_list(&self, token: &SecretString, name: &str) -> Result<ContactList, CrmError> {
         let url = self.url("/contact_lists");
         let body = json!({ "name": name });

@@ -1,10 +1,13 @@
+use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::Timestamp;
 
 use super::directory::DynamoDirectory;
 use super::keys;
 use super::table::{Change, Done, Item, Values, millis, number, read, row, text, value};
-use crate::domain::connection::{Connection, ConnectionStatus, Lease, idle_months, month_of};
-use crate::domain::ids::CustomerId;
+use crate::domain::connection::{
+    ConfirmedOptIn, Connection, ConnectionStatus, Lease, idle_months, month_of,
+};
+use crate::domain::ids::{CustomerId, RemoteId};
 use crate::ports::{Connections, Leased, StoreError};
 
 // A connection's row is the connection, `lease_until` beside its `lease` for conditions to compare, and while
@@ -142,6 +145,41 @@ impl Connections for DynamoDirectory {
             .update(keys::connection(customer), change)
             .await
             .map(|_| ())
+    }
+
+    async fn list_gone(&self, customer: &CustomerId, list: &RemoteId) -> Result<bool, StoreError> {
+        let change = Change {
+            set: "SET lists_gone = list_append(if_not_exists(lists_gone, :none), :one)",
+            when: Some(
+                "attribute_exists(pk) AND (attribute_not_exists(lists_gone) OR NOT contains(lists_gone, :list))",
+            ),
+            names: &[],
+            values: vec![
+                (":none", AttributeValue::L(Vec::new())),
+                (":one", AttributeValue::L(vec![text(list.as_str())])),
+                (":list", text(list.as_str())),
+            ],
+        };
+        let key = keys::connection(customer);
+        Ok(matches!(
+            self.table.update(key, change).await?,
+            Done::Yes(_)
+        ))
+    }
+
+    async fn opt_in_seen(
+        &self,
+        customer: &CustomerId,
+        seen: ConfirmedOptIn,
+    ) -> Result<(), StoreError> {
+        let change = Change {
+            set: "SET confirmed_opt_in = :seen",
+            when: Some("attribute_exists(pk)"),
+            names: &[],
+            values: vec![(":seen", value(&seen)?)],
+        };
+        let key = keys::connection(customer);
+        self.table.update(key, change).await.map(|_| ())
     }
 
     async fn set_status(

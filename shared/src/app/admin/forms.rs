@@ -8,6 +8,7 @@ use super::fields::{FieldRules, consent_field, constants, rules};
 use super::properties::Fault;
 use super::values::{flag, host, id, list, origin, page_url, string, text};
 use super::{Admin, AdminError, Properties};
+use crate::app::connect::release_waiting;
 use crate::domain::customer::Customer;
 use crate::domain::form::{Form, Statement, StatementError, names_brand, statement};
 use crate::domain::ids::{CustomerId, FormId};
@@ -71,7 +72,8 @@ impl<W: Wiring> Admin<W> {
         Ok(self.directory.forms_of(customer).await?)
     }
 
-    /// Changes a form (RFC 7396). Another consent statement becomes its next version.
+    /// Changes a form (RFC 7396). Another consent statement becomes its next version; for other lists, leads that wait
+    /// for one are let go.
     ///
     /// # Errors
     /// [`AdminError::NotFound`], [`AdminError::Invalid`].
@@ -92,9 +94,14 @@ impl<W: Wiring> Admin<W> {
         if let Some(next) = next.filter(|next| next.text != form.statement().text) {
             form.statements.push(next);
         }
+        let lists = form.lists.clone();
         revise(&mut form, &customer, &mut change);
         let form = change.finish(Some(form))?;
         self.directory.put_form(&form).await?;
+        if form.lists != lists {
+            let now = self.clock.now();
+            release_waiting(&self.ledger, &self.queue, &customer.id, now).await?;
+        }
         Ok(form)
     }
 

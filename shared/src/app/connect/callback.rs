@@ -3,7 +3,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 
 use super::verdict::{may_feed, verdict};
 use super::{Connect, ConnectError, Session, release_waiting, state};
-use crate::domain::connection::{Connection, ConnectionStatus, LimitedReason};
+use crate::domain::connection::{Connection, ConnectionStatus, Learned, LimitedReason};
 use crate::domain::handshake::{Handshake, Taken};
 use crate::domain::ids::CustomerId;
 use crate::domain::token::{StoredTokens, Tokens};
@@ -140,6 +140,7 @@ impl<W: Wiring> Connect<W> {
             lease: None,
             cooldown_until: None,
             connected_at: self.clock.now(),
+            learned: Learned::default(),
         };
         if !self.directory.put_connection(&connection).await? {
             return Err(ConnectError::Busy);

@@ -178,6 +178,7 @@ impl<W: Wiring> Connect<W> {
             let mut row = row.ok_or(ConnectError::NotReady)?;
             is_active(&row)?;
             row.lists.clone_from(&lists);
+            row.learned.lists_gone.retain(|gone| !lists.contains(gone));
             row.terms = terms.clone().or(row.terms);
             let known = &mut row.catalog.lists;
             let unknown = new_list.iter().filter(|new| !known.contains(new));
@@ -195,7 +196,7 @@ fn is_active(connection: &Connection) -> Result<(), ConnectError> {
 }
 
 fn faults(choice: &Choice, new_list: &str, connection: &Connection) -> Vec<ChoiceFault> {
-    let known = |id: &RemoteId| connection.catalog.lists.iter().any(|list| list.id == *id);
+    let known = |id: &RemoteId| connection.lists_there().any(|list| list.id == *id);
     [
         (
             choice.lists.is_empty() && new_list.is_empty(),

@@ -12,8 +12,8 @@ use super::turns::{Leads, Turn};
 use super::{Drain, refused};
 use crate::domain::contact::{Note, NoteKind};
 use crate::domain::crm::CrmError;
-use crate::domain::lead::{LeadState, OptOutCheck, Permission, RefusalReason};
-use crate::ports::{Contacts, SignUp, SignedUp, Wiring};
+use crate::domain::lead::{LeadState, RefusalReason};
+use crate::ports::{Contacts, SignUp, Wiring};
 
 impl<W: Wiring> Drain<W> {
     /// Delivers the leads of one address at the moments given, and says how that ended.
@@ -43,7 +43,7 @@ impl<W: Wiring> Drain<W> {
         let opt_out_check = self
             .check(turn, leads, check, &mut moments, gone, &content)
             .await?;
-        let mut notes = Vec::new();
+        let (mut notes, email) = (Vec::new(), &newest.lead.contact.email);
         loop {
             let moment = self.take_moment(turn, &mut moments).await?;
             let (crm, sent) = (&self.crm, &content);
@@ -53,26 +53,26 @@ impl<W: Wiring> Drain<W> {
                     if signed_up.contact.is_none() {
                         tracing::warn!(lead.id = %newest.lead.id, "the answer to a delivery names no contact");
                     }
-                    return Ok(delivered(signed_up, opt_out_check, notes));
+                    let permission = self.permission(turn, &signed_up, email).await;
+                    return Ok(Outcome::settled(LeadState::Delivered {
+                        contact: signed_up.contact,
+                        action: signed_up.action,
+                        permission,
+                        opt_out_check,
+                        notes,
+                    }));
                 }
                 Err(Stopped::Until(outcome)) => return Err(outcome),
                 Err(Stopped::By(error)) => error,
             };
-            if !leave_out(&mut content, &error, &mut notes) {
+            if error.may_blame_list() {
+                self.leave_out_lists(turn, &mut content, &error, newest)
+                    .await?;
+            } else if !leave_out(&mut content, &error, &mut notes) {
                 return Err(self.outcome_of(&error, newest));
             }
         }
     }
-}
-
-fn delivered(signed_up: SignedUp, opt_out_check: OptOutCheck, notes: Vec<Note>) -> Outcome {
-    Outcome::settled(LeadState::Delivered {
-        contact: signed_up.contact,
-        action: signed_up.action,
-        permission: Permission::Explicit,
-        opt_out_check,
-        notes,
-    })
 }
 
 /// Leaves out the optional field that an error blames, and notes it; says whether there was one.

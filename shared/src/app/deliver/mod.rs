@@ -2,13 +2,14 @@
 //!
 //! [`batch`] says what a batch asks for, `take` claims it and finds what it needs to go out, `turns` gives every call
 //! its moment on the budget's clock, `opt_outs` holds older consents against who has left, `call` makes the one call
-//! that counts, `ask` makes any call again that can be mended on the spot, [`outcome`] says what anything else means
-//! for the lead, and `settle` writes it down.
+//! that counts, `ask` makes any call again that can be mended on the spot, `learn` finds out about the account what no
+//! answer says, [`outcome`] says what anything else means for the lead, `settle` writes it down and `count` counts it.
 
 mod ask;
 pub mod batch;
 mod call;
 mod count;
+mod learn;
 mod opt_outs;
 pub mod outcome;
 mod settle;
@@ -75,119 +76,6 @@ impl<W: Wiring> Drain<W> {
         again
     }
 
-<<<<<<< HEAD
-    /// Claims a customer's leads and settles at once what cannot go out. Gives what can, and the messages to be
-    /// brought again.
-    async fn prepare(
-        &self,
-        customer: CustomerId,
-        asked: Vec<Asked>,
-        owner: &str,
-        deadline: Timestamp,
-    ) -> (Option<Ready>, Vec<String>) {
-        let mut again = Vec::new();
-        let mut claimed = Vec::new();
-        for asked in asked {
-            match self.claim(&customer, &asked, owner, deadline).await {
-                Ok(record) => claimed.extend(record),
-                Err(error) => {
-                    tracing::error!(lead.id = %asked.lead, error = &error as &dyn std::error::Error, "a lead was not claimed");
-                    again.extend(asked.messages);
-                }
-            }
-        }
-        if claimed.is_empty() {
-            return (None, again);
-        }
-        match self.ready(&customer, &mut claimed).await {
-            Ok(ready) => (Some(ready), again),
-            Err(outcome) => {
-                self.settle_all(&customer, None, &claimed, owner, &outcome)
-                    .await;
-                (None, again)
-            }
-        }
-    }
-
-    /// Claims one lead. A lead that only its message has is recorded first.
-    async fn claim(
-        &self,
-        customer: &CustomerId,
-        asked: &Asked,
-        owner: &str,
-        deadline: Timestamp,
-    ) -> Result<Option<LeadRecord>, StoreError> {
-        let now = self.keeper.clock.now();
-        let until = deadline + CALL_TAKES;
-        let mut claim = self
-            .ledger
-            .claim(customer, &asked.lead, owner, until, now)
-            .await?;
-        if let (Claim::Missing, Some(lead)) = (&claim, &asked.carried) {
-            self.ledger
-                .record(lead, &LeadState::Received, until)
-                .await?;
-            claim = self
-                .ledger
-                .claim(customer, &asked.lead, owner, until, now)
-                .await?;
-        }
-        match claim {
-            Claim::Taken(record) => Ok(Some(*record)),
-            Claim::Settled(_) => {
-                self.counter.doubt(customer, &asked.lead);
-                Ok(None)
-            }
-            Claim::Held { .. } | Claim::Missing => Ok(None),
-        }
-    }
-
-    /// Everything a customer's leads need to go out, or what becomes of them all without it.
-    async fn ready(
-        &self,
-        id: &CustomerId,
-        claimed: &mut Vec<LeadRecord>,
-    ) -> Result<Ready, Outcome> {
-        let later = |_: StoreError| self.not_now(COOLDOWN);
-        let customer = self.directory.customer(id).await.map_err(later)?;
-        let customer = customer.ok_or_else(|| refused(RefusalReason::CustomerDeleted))?;
-        let connection = self.directory.connection(id).await.map_err(later)?;
-        let connection = connection.ok_or(Outcome::waits(WaitReason::NotConnected, None))?;
-        connection
-            .is_usable()
-            .map_err(|why| Outcome::waits(why, None))?;
-        let access = match self.keeper.access(id, None).await {
-            Ok(access) => access,
-            Err(AccessError::Waits(why)) => return Err(Outcome::waits(why, None)),
-            Err(AccessError::Busy { until }) => {
-                return Err(Outcome::waits(WaitReason::Upstream, Some(until)));
-            }
-            Err(AccessError::Store(error)) => return Err(later(error)),
-        };
-        let mut forms = BTreeMap::new();
-        for record in claimed.iter() {
-            if !forms.contains_key(&record.lead.form)
-                && let Some(form) = self
-                    .directory
-                    .form(&record.lead.form)
-                    .await
-                    .map_err(later)?
-            {
-                forms.insert(form.id.clone(), form);
-            }
-        }
-        let groups = batch::by_address(std::mem::take(claimed));
-        Ok(Ready {
-            customer,
-            connection,
-            access,
-            forms,
-            groups,
-        })
-    }
-
-=======
->>>>>>> 63ad439 (Hold many old consents against one list of opt-outs, and find a lost call before repeating it)
     fn not_now(&self, pause: SignedDuration) -> Outcome {
         Outcome::waits(WaitReason::Upstream, Some(self.keeper.clock.now() + pause))
     }

@@ -44,15 +44,12 @@ impl Outcome {
         Self::waits(WaitReason::Quota, Some(at + pause))
     }
 
-    /// What an error that was not mended on the spot means for the lead after so many attempts.
+    /// What an error that was not mended on the spot means for the lead after so many attempts. That a list is gone
+    /// is known by now, and is not the reason.
     #[must_use]
     pub fn of_error(error: &CrmError, attempt: u32, now: Timestamp, dice: u8) -> Self {
         let later = Some(now + backoff(attempt, dice));
         match error {
-            CrmError::Invalid(words) | CrmError::NotFound(words) if words.blames_list() => {
-                Self::waits(WaitReason::NoList, None)
-            }
-            CrmError::NotFound(_) => Self::waits(WaitReason::NoList, None),
             CrmError::Invalid(words) => {
                 let why = if words.blames_address() {
                     RefusalReason::InvalidAddress
@@ -69,6 +66,7 @@ impl Outcome {
             CrmError::Throttled => Self::waits(WaitReason::Quota, later),
             CrmError::AnswerLost => Self::waits(WaitReason::AnswerLost, later),
             CrmError::Unauthorized
+            | CrmError::NotFound(_)
             | CrmError::Conflict(_)
             | CrmError::Unavailable
             | CrmError::Ours(_) => Self::waits(WaitReason::Upstream, later),

@@ -1,6 +1,7 @@
 //! Claiming what a batch asks for, and finding what it needs to go out.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Mutex, PoisonError};
 
 use jiff::Timestamp;
@@ -21,6 +22,8 @@ pub(super) struct Ready {
     pub(super) customer: Customer,
     pub(super) connection: Connection,
     access: Mutex<Access>,
+    /// Whether a lead of this batch has set out to see how the account makes new contacts.
+    pub(super) looked: AtomicBool,
     pub(super) forms: BTreeMap<FormId, Form>,
     pub(super) groups: Vec<SameAddress>,
 }
@@ -152,6 +155,7 @@ impl<W: Wiring> Drain<W> {
             customer,
             connection,
             access: Mutex::new(access),
+            looked: AtomicBool::new(false),
             forms,
             groups,
         })

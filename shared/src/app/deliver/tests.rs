@@ -1,3 +1,4 @@
+mod learning;
 mod lost_answers;
 mod opt_outs;
 
@@ -202,7 +203,7 @@ async fn what_cannot_go_out_is_refused_or_waits_by_its_cause() {
     for (error, expected) in [
         (invalid("email_address is not valid"), "refused"),
         (invalid("first_name is not valid"), "refused"),
-        (invalid("list_memberships: no such list"), "waiting"),
+        (invalid("list_memberships: no such list"), "refused"),
         (CrmError::NotFound(Refusal::default()), "waiting"),
         (CrmError::Ours(415), "waiting"),
         (CrmError::Unavailable, "waiting"),

@@ -10,6 +10,7 @@ use super::{FakeCrm, World};
 use crate::domain::connection::{Catalog, ContactList};
 use crate::domain::crm::{CrmError, Refusal};
 use crate::domain::email::EmailAddress;
+use crate::domain::ids::RemoteId;
 use crate::ports::{
     AccountSummary, Accounts, Clock as _, Contacts, Found, OptOut, SignUp, SignedUp,
 };
@@ -29,6 +30,8 @@ pub enum Call {
     Privileges,
     /// `GET /contact_lists`.
     Lists,
+    /// `GET /contact_lists/{id}`.
+    List,
     /// `GET /contact_custom_fields`.
     CustomFields,
     /// `POST /contact_lists`.
@@ -212,6 +215,12 @@ impl Accounts for FakeCrm {
             lists,
             custom_fields,
         })
+    }
+
+    async fn has_list(&self, token: &SecretString, list: &RemoteId) -> Result<bool, CrmError> {
+        let look = |book: &mut Book| book.catalog.lists.iter().any(|own| own.id == *list);
+        self.look(Call::List, token, Some("contacts:lists:read"), look)
+            .await
     }
 
     async fn create_list(&self, token: &SecretString, name: &str) -> Result<ContactList, CrmError> {

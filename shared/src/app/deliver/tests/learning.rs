@@ -1,0 +1,132 @@
+//! What a delivery finds out about an account, and what comes of it.
+
+use jiff::SignedDuration;
+
+use crate::app::scene::{ACCOUNT, Scene};
+use crate::domain::connection::{ConfirmedOptIn, Learned};
+use crate::domain::crm::{CrmError, Refusal};
+use crate::domain::ids::LeadId;
+use crate::domain::lead::{LeadState, Permission, WaitReason};
+use crate::fakes::Call;
+use crate::ports::{Clock as _, Connections as _, Event, Forms as _};
+
+async fn learned(scene: &Scene) -> Learned {
+    let row = scene.memory.directory.connection(&scene.customer).await;
+    row.unwrap().unwrap().learned
+}
+
+fn no_list() -> LeadState {
+    LeadState::Waiting {
+        why: WaitReason::NoList,
+    }
+}
+
+async fn submit(scene: &Scene, email: &str) -> LeadId {
+    scene.submit(&[("email", email)]).await.lead
+}
+
+#[tokio::test]
+async fn a_list_that_is_gone_ends_the_calls_for_it_with_one_notice() {
+    let scene = Scene::connected().await;
+    scene.memory.crm.remove_list(ACCOUNT, &scene.list);
+    let first = submit(&scene, "ada@example.com").await;
+
+    scene.drain().await;
+    let later = submit(&scene, "bob@example.com").await;
+    scene.drain().await;
+
+    for lead in [&first, &later] {
+        assert_eq!(scene.state(lead).await, no_list());
+    }
+    let crm = &scene.memory.crm;
+    assert_eq!(
+        [Call::SignUp, Call::List].map(|call| crm.count(call)),
+        [1, 1]
+    );
+    assert_eq!(learned(&scene).await.lists_gone, [scene.list.clone()]);
+    let events = scene.memory.events.published();
+    let told = |event: &&Event| matches!(event, Event::ListGone { .. });
+    assert_eq!(events.iter().filter(told).count(), 1);
+    scene.memory.clock.advance(SignedDuration::from_mins(5));
+    assert_eq!(scene.memory.release().run().await.unwrap().waited, 0);
+}
+
+#[tokio::test]
+async fn a_form_whose_own_list_is_gone_falls_back_on_the_connections() {
+    let mut scene = Scene::connected().await;
+    let own = scene.memory.crm.add_list(ACCOUNT, "Events");
+    scene.form.lists = vec![own.clone()];
+    scene.memory.directory.put_form(&scene.form).await.unwrap();
+    scene.memory.crm.remove_list(ACCOUNT, &own);
+    let lead = submit(&scene, "ada@example.com").await;
+
+    scene.drain().await;
+
+    assert_eq!(scene.state(&lead).await.word(), "delivered");
+    let contact = scene.memory.crm.contacts(ACCOUNT).pop().unwrap();
+    assert_eq!(
+        contact.lists.into_iter().collect::<Vec<_>>(),
+        [scene.list.clone()]
+    );
+}
+
+#[tokio::test]
+async fn a_refusal_that_blames_a_list_which_is_there_is_no_end_of_the_list() {
+    let scene = Scene::connected().await;
+    let lead = submit(&scene, "ada@example.com").await;
+    let not_found = CrmError::NotFound(Refusal::default());
+    scene.memory.crm.answer_next(not_found);
+
+    scene.drain().await;
+
+    let upstream = LeadState::Waiting {
+        why: WaitReason::Upstream,
+    };
+    assert_eq!(scene.state(&lead).await, upstream);
+    assert!(learned(&scene).await.lists_gone.is_empty());
+}
+
+#[tokio::test]
+async fn an_account_with_confirmed_opt_in_shows_itself_by_one_look_a_week() {
+    let scene = Scene::connected().await;
+    let a_week = SignedDuration::from_hours(24 * 7);
+    scene.memory.clock.advance(a_week);
+    scene.memory.crm.set_confirmed_opt_in(ACCOUNT, true);
+    let mut leads = Vec::new();
+    for i in 0..3 {
+        leads.push(submit(&scene, &format!("{i}@example.com")).await);
+        scene.drain().await;
+    }
+
+    for lead in &leads {
+        let LeadState::Delivered { permission, .. } = scene.state(lead).await else {
+            panic!("not delivered")
+        };
+        assert_eq!(permission, Permission::PendingConfirmation);
+    }
+    let crm = &scene.memory.crm;
+    assert_eq!(crm.count(Call::Find), 1);
+    let seen = learned(&scene).await.confirmed_opt_in.unwrap();
+    assert!(seen.on);
+
+    crm.set_confirmed_opt_in(ACCOUNT, false);
+    let clock = &scene.memory.clock;
+    clock.advance(a_week);
+    submit(&scene, "later@example.com").await;
+    scene.drain().await;
+    let seen = learned(&scene).await.confirmed_opt_in.unwrap();
+    assert_eq!((seen.on, seen.is_current(true, clock.now())), (false, true));
+}
+
+#[tokio::test]
+async fn an_import_believes_for_a_day_what_single_leads_believe_for_a_week() {
+    let scene = Scene::connected().await;
+    let seen = ConfirmedOptIn {
+        on: false,
+        seen_at: scene.memory.clock.now(),
+    };
+    let after = |hours| seen.seen_at + SignedDuration::from_hours(hours);
+
+    assert!(seen.is_current(true, after(23)) && seen.is_current(false, after(167)));
+    assert!(!seen.is_current(true, after(24)) && !seen.is_current(false, after(168)));
+}
