@@ -1,6 +1,7 @@
 use jiff::{SignedDuration, Timestamp};
-use leadfeed_shared::domain::connection::{ConfirmedOptIn, Learned, 
-    Account, Catalog, Connection, ConnectionStatus, ContactList, ReconnectReason, Terms,
+use leadfeed_shared::domain::connection::{
+    Account, Catalog, ConfirmedOptIn, Connection, ConnectionStatus, ContactList, Learned,
+    ReconnectReason, Terms,
 };
 use leadfeed_shared::domain::ids::AppId;
 use leadfeed_shared::domain::link::{Link, LinkError, LinkKind};

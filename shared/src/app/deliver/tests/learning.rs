@@ -43,7 +43,10 @@ async fn a_list_that_is_gone_ends_the_calls_for_it_with_one_notice() {
         [Call::SignUp, Call::List].map(|call| crm.count(call)),
         [1, 1]
     );
-    assert_eq!(learned(&scene).await.lists_gone, [scene.list.clone()]);
+    assert_eq!(
+        learned(&scene).await.lists_gone,
+        std::slice::from_ref(&scene.list)
+    );
     let events = scene.memory.events.published();
     let told = |event: &&Event| matches!(event, Event::ListGone { .. });
     assert_eq!(events.iter().filter(told).count(), 1);
