@@ -12,7 +12,7 @@ use tokio::runtime::Handle;
 
 use crate::dynamo::Tables;
 use crate::promise::{Ports, every_promise};
-use crate::{bus, fresh, keeper, strict};
+use crate::{bus, captcha, fresh, keeper, strict};
 
 /// The AWS adapters, on the MiniStack at `endpoint`.
 pub async fn trials(endpoint: &str, runtime: &Handle) -> anyhow::Result<Vec<Trial>> {
@@ -42,6 +42,7 @@ pub async fn trials(endpoint: &str, runtime: &Handle) -> anyhow::Result<Vec<Tria
     let mut trials = every_promise("aws", &ports, runtime);
     trials.extend(tables.trials(runtime));
     trials.push(bus::trial(&config, runtime));
+    trials.push(captcha::trial(&config, runtime));
     trials.extend(keeper::trials(&config, tables.directory.clone(), runtime).await?);
     Ok(trials)
 }

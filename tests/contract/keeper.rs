@@ -19,7 +19,7 @@ use leadfeed_shared::domain::connection::Connection;
 use leadfeed_shared::domain::ids::CustomerId;
 use leadfeed_shared::domain::lead::WaitReason;
 use leadfeed_shared::domain::token::{StoredTokens, Tokens};
-use leadfeed_shared::fakes::{Faults, MemoryEvents, VirtualClock};
+use leadfeed_shared::fakes::{Faults, MemoryCaptcha, MemoryEvents, VirtualClock};
 use leadfeed_shared::ports::{AppCredentials, Apps as _, Connections as _, Vault as _, Wiring};
 use libtest_mimic::{Failed, Trial};
 use serde_json::{Value, json};
@@ -43,6 +43,7 @@ impl Wiring for Real {
     type Budget = DynamoDirectory;
     type OAuth = TokenEndpoint<VirtualClock>;
     type Crm = ConstantContact;
+    type Captcha = MemoryCaptcha;
     type Events = MemoryEvents;
     type Clock = VirtualClock;
     type Dice = OsDice;

@@ -9,6 +9,7 @@
 
 mod aws;
 mod bus;
+mod captcha;
 mod dynamo;
 mod fresh;
 mod keeper;

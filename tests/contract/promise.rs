@@ -2,8 +2,8 @@ use std::future::Future;
 
 use futures::future::{BoxFuture, join_all};
 use leadfeed_shared::ports::{
-    Apps, Budget, Connections, Customers, Forms, Handshakes, Idempotency, Ledger, Links, Queue,
-    Tallies, Vault,
+    Apps, Budget, Connections, Counters, Customers, Forms, Handshakes, Idempotency, Ledger, Links,
+    Queue, Tallies, Vault,
 };
 use libtest_mimic::Trial;
 use tokio::runtime::Handle;
@@ -48,7 +48,7 @@ pub fn every_promise<D, L, Q, V, A, B>(
 ) -> Vec<Trial>
 where
     D: Customers + Forms + Connections + Handshakes + Links + Tallies + Clone + 'static,
-    L: Ledger + Idempotency + Clone + 'static,
+    L: Ledger + Idempotency + Counters + Clone + 'static,
     Q: Queue + Clone + 'static,
     V: Vault + Clone + 'static,
     A: Apps + Clone + 'static,
@@ -70,6 +70,7 @@ where
     trials.extend(on.keeps("ledger", promises::ledger::all(), &ports.ledger));
     trials.extend(on.keeps("idempotency", promises::idempotency::all(), &ports.ledger));
     trials.extend(on.keeps("asked", promises::asked::all(), &ports.ledger));
+    trials.extend(on.keeps("counters", promises::counters::all(), &ports.ledger));
     trials.extend(on.keeps("lanes", promises::lanes::all(), &ports.ledger));
     trials.extend(on.keeps("queue", promises::queue::all(), &ports.queue));
     trials.extend(on.keeps("vault", promises::vault::all(), &ports.vault));

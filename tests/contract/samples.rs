@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
+use leadfeed_shared::domain::captcha::{Captcha, CaptchaProvider, OnFailure};
 use leadfeed_shared::domain::connection::{
     Account, Catalog, ConfirmedOptIn, Connection, ConnectionStatus, ContactList, CustomField,
     Learned, Lease, Terms,
@@ -14,6 +15,7 @@ use leadfeed_shared::domain::form::{Form, Statement};
 use leadfeed_shared::domain::ids::{CustomerId, LeadId, RemoteId};
 use leadfeed_shared::domain::keys::SigningKeys;
 use leadfeed_shared::domain::lead::Lead;
+use leadfeed_shared::domain::screening::{Rates, Screening};
 use leadfeed_shared::domain::token::{StoredTokens, Tokens};
 
 use crate::fresh;
@@ -68,6 +70,18 @@ pub fn form(customer: &CustomerId, second: u64) -> Form {
         return_url: None,
         return_hosts: vec![],
         webhook_generation: 3,
+        screening: Screening {
+            honeypot: None,
+            captcha: Some(Captcha {
+                provider: CaptchaProvider::Hcaptcha,
+                site_key: "site".into(),
+                on_failure: OnFailure::Quarantine,
+            }),
+            rates: Rates {
+                per_minute: 7,
+                per_origin: 2,
+            },
+        },
         open: true,
         created_at: at(2),
     }

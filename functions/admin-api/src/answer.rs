@@ -31,6 +31,11 @@ impl From<AdminError> for Refused {
         match error {
             AdminError::NotFound(what) => Self(Problem::not_found(what)),
             AdminError::Invalid(invalid) => invalid.into(),
+            AdminError::NotQuarantined => Self(Problem::new(
+                StatusCode::CONFLICT,
+                "not_quarantined",
+                "The lead is not set aside, so there is nothing to release.",
+            )),
             AdminError::Unavailable(error) => {
                 tracing::error!(
                     error = &error as &dyn std::error::Error,

@@ -112,6 +112,12 @@ async fn perform<W: Wiring>(
         Operation::ErasePerson => ok(&view::erased(
             admin.erase_person(&customer()?, body(request)?).await?,
         )),
+        Operation::ReleaseLead => {
+            body(request)?.none()?;
+            ok(&view::lead(
+                &admin.release_lead(&parsed(id, "lead")?).await?,
+            ))
+        }
         Operation::PutApp => {
             let id = answer::chosen(id, "app_id")?;
             ok(&view::app(&admin.put_app(&id, body(request)?).await?))

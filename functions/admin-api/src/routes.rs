@@ -25,13 +25,14 @@ pub enum Operation {
     ExportLeads,
     ReplayLeads,
     ErasePerson,
+    ReleaseLead,
     PutApp,
     GetBudget,
     GetHealth,
 }
 
 /// Method, path and operation. A path names at most one thing, in braces.
-pub const ROUTES: [(Method, &str, Operation); 23] = {
+pub const ROUTES: [(Method, &str, Operation); 24] = {
     use Operation::*;
     [
         (Method::GET, "/v1/customers", ListCustomers),
@@ -94,6 +95,7 @@ pub const ROUTES: [(Method, &str, Operation); 23] = {
         ),
         (Method::GET, "/v1/leads/{lead_id}", GetLead),
         (Method::DELETE, "/v1/leads/{lead_id}", EraseLead),
+        (Method::POST, "/v1/leads/{lead_id}/releases", ReleaseLead),
         (Method::PUT, "/v1/apps/{app_id}", PutApp),
         (Method::GET, "/v1/budget", GetBudget),
         (Method::GET, "/v1/health", GetHealth),

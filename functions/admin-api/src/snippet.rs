@@ -2,6 +2,7 @@
 //! lead, so that the record holds what the page showed even after the form has another one.
 
 use askama::Template;
+use leadfeed_shared::domain::captcha::Captcha;
 use leadfeed_shared::domain::form::Form;
 
 /// A form for browsers, without script.
@@ -24,6 +25,8 @@ pub struct Inputs<'a> {
     form_id: &'a str,
     statement: &'a str,
     consent_field: &'a str,
+    honeypot: Option<&'a str>,
+    captcha: Option<&'a Captcha>,
     fields: Vec<Input<'a>>,
 }
 
@@ -68,6 +71,8 @@ impl<'a> Inputs<'a> {
             form_id: form.id.as_str(),
             statement: &form.statement().text,
             consent_field: &form.consent_field,
+            honeypot: form.screening.honeypot.as_deref(),
+            captcha: form.screening.captcha.as_ref(),
             fields: asked
                 .into_iter()
                 .map(|ours| Input::of(form, ours))

@@ -13,6 +13,7 @@ pub async fn api(aws: &Aws) -> Result<Api<Aws>, Error> {
             queue: aws.queue()?,
             vault: aws.vault()?,
             apps: aws.apps()?,
+            captcha: aws.captcha()?,
             budget: aws.directory()?,
             events: aws.events()?,
             clock: SystemClock,

@@ -5,21 +5,27 @@ use lambda_http::http::{HeaderValue, StatusCode};
 use lambda_http::{Body, Request, Response};
 use leadfeed_shared::app::intake::{Accepted, IntakeError};
 use leadfeed_shared::domain::form::Form;
+use leadfeed_shared::domain::lead::ParsedLead;
+use leadfeed_shared::domain::screening::TIME_FIELD;
 use leadfeed_shared::domain::submission::Submission;
 use leadfeed_shared::web::{Audience, Problem, audience, json, see_other};
 use serde::Serialize;
 
-use crate::pages;
+use crate::origin;
+use crate::pages::{self, Shown};
+use crate::rehearsal::Rehearsal;
 
 /// Answers in the way the caller reads.
 pub struct Reply {
     audience: Audience,
+    referer: Option<String>,
 }
 
 impl Reply {
     pub fn to(request: &Request) -> Self {
         Self {
             audience: audience(request.headers()),
+            referer: origin::of(request).referer,
         }
     }
 
@@ -35,12 +41,33 @@ impl Reply {
     }
 
     /// The lead is not kept; a person sees what to correct, and what was typed.
-    pub fn refused(&self, form: &Form, fields: &Submission, error: IntakeError) -> Response<Body> {
+    pub fn refused(
+        &self,
+        form: &Form,
+        fields: &Submission,
+        error: IntakeError,
+        stamp: &str,
+    ) -> Response<Body> {
         match (self.audience, error) {
-            (Audience::Browser, IntakeError::Rejected(rejection)) => {
-                pages::form(form, Some(fields), &rejection.errors)
-            }
+            (Audience::Browser, IntakeError::Rejected(rejection)) => pages::form(
+                form,
+                &Shown {
+                    typed: Some(fields),
+                    errors: &rejection.errors,
+                    stamp: fields.get(TIME_FIELD).unwrap_or(stamp),
+                    page_url: fields.get("consent_page_url").or(self.referer.as_deref()),
+                },
+            ),
             (_, error) => self.problem(problem(error)),
+        }
+    }
+
+    /// What would be done with a submission of which nothing is kept.
+    pub fn rehearsed(&self, form: &Form, lead: &ParsedLead, wish: Option<&str>) -> Response<Body> {
+        let page = form.return_to(wish).map(String::from);
+        match self.audience {
+            Audience::Program => json(StatusCode::OK, &Rehearsal::of(lead, page.as_deref())),
+            Audience::Browser => pages::rehearsal(&Rehearsal::of(lead, page.as_deref())),
         }
     }
 
@@ -84,6 +111,12 @@ pub fn problem(error: IntakeError) -> Problem {
             "This form takes no more answers.",
         ),
         IntakeError::Rejected(rejection) => rejection.into(),
+        IntakeError::TooMany { wait } => Problem::new(
+            StatusCode::TOO_MANY_REQUESTS,
+            "too_many_submissions",
+            "This form gets more answers than it can take. Please try again in a minute.",
+        )
+        .retry_after(wait),
         IntakeError::KeyReused => Problem::new(
             StatusCode::UNPROCESSABLE_ENTITY,
             "idempotency_key_reused",

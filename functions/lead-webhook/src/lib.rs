@@ -8,17 +8,24 @@ mod cors;
 mod key;
 mod origin;
 mod pages;
+mod rehearsal;
 mod signed;
 mod web_to_lead;
 
+use std::collections::BTreeMap;
+
+use lambda_http::http::StatusCode;
 use lambda_http::{Body, Request, RequestExt as _, Response};
 use leadfeed_shared::app::intake::{Arrival, Door, Intake};
 use leadfeed_shared::domain::form::Form;
+use leadfeed_shared::domain::idempotency::IdempotencyKey;
+use leadfeed_shared::domain::screening::TIME_FIELD;
 use leadfeed_shared::domain::submission::Submission;
 use leadfeed_shared::ports::Wiring;
-use leadfeed_shared::web::Problem;
+use leadfeed_shared::web::{Problem, json};
 
 use self::answer::Reply;
+use self::pages::Shown;
 
 /// Answers one request. Never fails: what goes wrong is an answer too.
 pub async fn handle<W: Wiring>(intake: &Intake<W>, request: Request) -> Response<Body> {
@@ -30,12 +37,15 @@ pub async fn handle<W: Wiring>(intake: &Intake<W>, request: Request) -> Response
     let reply = Reply::to(&request);
     let answer = match (request.method().as_str(), segments.as_slice()) {
         ("POST", ["f", form]) => submit(intake, form, &request, &reply).await,
-        ("GET" | "HEAD", ["f", form]) => show(intake, form).await,
+        ("GET" | "HEAD", ["f", form]) => show(intake, form, &request).await,
+        ("GET", ["f", form, "time"]) => time(intake, form, &request).await,
         ("OPTIONS", ["f", form]) => preflight(intake, form, &request).await,
         ("GET" | "HEAD", ["f", _, "thanks"]) => Ok(pages::thanks()),
         ("POST", ["hooks", form]) => webhook(intake, form, &request).await,
         ("POST", ["servlet", "servlet.WebToLead"]) => web_to_lead(intake, &request, &reply).await,
-        (_, ["f", _] | ["f", _, "thanks"]) => Ok(answer::method_not_allowed("GET, POST, OPTIONS")),
+        (_, ["f", _] | ["f", _, "thanks" | "time"]) => {
+            Ok(answer::method_not_allowed("GET, POST, OPTIONS"))
+        }
         (_, ["hooks", _] | ["servlet", "servlet.WebToLead"]) => {
             Ok(answer::method_not_allowed("POST"))
         }
@@ -72,22 +82,48 @@ async fn accept<W: Wiring>(
         Err(problem) => return reply.problem(problem),
     };
     let wish = fields.get(return_field).map(str::to_owned);
-    let arrival = Arrival {
-        fields: fields.clone(),
+    let arrival = arrival(request, fields.clone(), key);
+    match intake.take(form, arrival).await {
+        Ok(accepted) => reply.accepted(form, &accepted, wish.as_deref()),
+        Err(error) => reply.refused(form, &fields, error, &intake.stamp(form)),
+    }
+}
+
+fn arrival(request: &Request, fields: Submission, key: Option<IdempotencyKey>) -> Arrival {
+    Arrival {
+        fields,
         origin: origin::of(request),
         door: Door::Form,
         key,
-    };
-    match intake.take(form, arrival).await {
-        Ok(accepted) => reply.accepted(form, &accepted, wish.as_deref()),
-        Err(error) => reply.refused(form, &fields, error),
     }
 }
 
 /// The hosted form. Whatever the query holds is neither stored nor shown: addresses do not belong in URLs.
-async fn show<W: Wiring>(intake: &Intake<W>, form: &str) -> Result<Response<Body>, Problem> {
+async fn show<W: Wiring>(
+    intake: &Intake<W>,
+    form: &str,
+    request: &Request,
+) -> Result<Response<Body>, Problem> {
     let form = intake.open_form(form).await.map_err(answer::problem)?;
-    Ok(pages::form(&form, None, &[]))
+    let page_url = origin::page(request);
+    let shown = Shown {
+        typed: None,
+        errors: &[],
+        stamp: &intake.stamp(&form),
+        page_url: page_url.as_deref(),
+    };
+    Ok(pages::form(&form, &shown))
+}
+
+/// The signed time, for a form on a page that is not ours.
+async fn time<W: Wiring>(
+    intake: &Intake<W>,
+    form: &str,
+    request: &Request,
+) -> Result<Response<Body>, Problem> {
+    let form = intake.open_form(form).await.map_err(answer::problem)?;
+    let stamp = BTreeMap::from([(TIME_FIELD, intake.stamp(&form))]);
+    Ok(cors::allow(json(StatusCode::OK, &stamp), &form, request))
 }
 
 async fn preflight<W: Wiring>(
@@ -131,6 +167,16 @@ async fn web_to_lead<W: Wiring>(
         .open_form(fields.get("oid").unwrap_or_default())
         .await
         .map_err(answer::problem)?;
+    let is_rehearsal = web_to_lead::is_rehearsal(&fields);
     let fields = web_to_lead::renamed(fields);
+    if is_rehearsal {
+        let wish = fields.get("retURL").map(str::to_owned);
+        return Ok(
+            match intake.rehearse(&form, arrival(request, fields.clone(), None)) {
+                Ok(lead) => reply.rehearsed(&form, &lead, wish.as_deref()),
+                Err(error) => reply.refused(&form, &fields, error.into(), &intake.stamp(&form)),
+            },
+        );
+    }
     Ok(accept(intake, &form, fields, request, reply, "retURL").await)
 }

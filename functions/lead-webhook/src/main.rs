@@ -4,7 +4,7 @@
 use lambda_http::{Error, lambda_runtime, run, service_fn};
 use lead_webhook::handle;
 use leadfeed_shared::adapters::{Aws, SystemClock};
-use leadfeed_shared::app::intake::Intake;
+use leadfeed_shared::app::intake::{Gate, Intake};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
@@ -14,8 +14,10 @@ async fn main() -> Result<(), Error> {
         forms: aws.directory()?,
         ledger: aws.ledger()?,
         queue: aws.queue()?,
+        captcha: aws.captcha()?,
         clock: SystemClock,
         keys: aws.signing_keys().await?,
+        gate: Gate::default(),
     };
     run(service_fn(async |request| {
         Ok::<_, Error>(handle(&intake, request).await)

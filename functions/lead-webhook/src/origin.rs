@@ -1,6 +1,6 @@
 //! Where a request came from, for the consent record.
 
-use lambda_http::http::header::{REFERER, USER_AGENT};
+use lambda_http::http::header::{HOST, REFERER, USER_AGENT};
 use lambda_http::request::RequestContext;
 use lambda_http::{Request, RequestExt as _};
 use leadfeed_shared::domain::consent::Origin;
@@ -22,4 +22,15 @@ pub fn of(request: &Request) -> Origin {
 /// Of another server: its own address and name say nothing of the person.
 pub fn of_server() -> Origin {
     Origin::default()
+}
+
+/// The address of the page that was asked for, as its browser knows it.
+pub fn page(request: &Request) -> Option<String> {
+    let header = |name: &str| request.headers().get(name)?.to_str().ok();
+    let scheme = match header("x-forwarded-proto") {
+        Some("http") => "http",
+        _ => "https",
+    };
+    let host = header(HOST.as_str())?;
+    Some(format!("{scheme}://{host}{}", request.raw_http_path()))
 }

@@ -3,10 +3,14 @@
 use askama::Template;
 use lambda_http::http::StatusCode;
 use lambda_http::{Body, Response};
+use leadfeed_shared::domain::captcha::Captcha;
 use leadfeed_shared::domain::form::Form;
 use leadfeed_shared::domain::lead::FieldError;
+use leadfeed_shared::domain::screening::TIME_FIELD;
 use leadfeed_shared::domain::submission::Submission;
-use leadfeed_shared::web::page;
+use leadfeed_shared::web::{page, page_with};
+
+use crate::rehearsal::Rehearsal;
 
 #[derive(Template)]
 #[template(path = "form.html")]
@@ -17,12 +21,22 @@ struct FormPage<'a> {
     consent_field: &'a str,
     consent_error: Option<&'a str>,
     statement: &'a str,
+    hidden: Vec<(&'static str, &'a str)>,
+    honeypot: Option<&'a str>,
+    captcha: Option<&'a Captcha>,
+    captcha_error: Option<&'a str>,
     has_errors: bool,
 }
 
 #[derive(Template)]
 #[template(path = "thanks.html")]
 struct ThanksPage;
+
+#[derive(Template)]
+#[template(path = "rehearsal.html")]
+struct RehearsalPage {
+    text: String,
+}
 
 /// One field of the form, with what was typed and what is wrong with it.
 struct Input {
@@ -44,38 +58,83 @@ const ASKED: [(&str, &str, &str, &str); 5] = [
     ("phone_number", "Phone", "tel", "tel"),
 ];
 
-/// Fields that are ours to read and not a person's to type.
-const SILENT: [&str; 6] = [
-    "return_url",
-    "retURL",
-    "oid",
-    "encoding",
-    "_charset_",
-    "consent_page_url",
+/// Fields that are not a person's to type: of what the page sent, those of `true` are sent on.
+const SILENT: [(&str, bool); 16] = [
+    ("return_url", true),
+    ("xxTrustedFormCertUrl", true),
+    ("trustedform", true),
+    ("universal_leadid", true),
+    ("leadid_token", true),
+    ("jornaya", true),
+    ("consent_page_url", false),
+    ("consent_statement", false),
+    ("consent_statement_sha256", false),
+    ("consent_given_at", false),
+    ("retURL", false),
+    ("oid", false),
+    ("encoding", false),
+    ("_charset_", false),
+    ("debug", false),
+    ("debugEmail", false),
 ];
 
+/// What a form is shown with.
+pub struct Shown<'a> {
+    /// What was typed before.
+    pub typed: Option<&'a Submission>,
+    /// What of it is wrong.
+    pub errors: &'a [FieldError],
+    /// When it was shown first, signed.
+    pub stamp: &'a str,
+    /// The page that the person agrees on.
+    pub page_url: Option<&'a str>,
+}
+
 /// The form; after a rejection (422) with what was typed and what to correct.
-pub fn form(form: &Form, typed: Option<&Submission>, errors: &[FieldError]) -> Response<Body> {
-    let consent = errors
-        .iter()
-        .find(|error| error.field == form.consent_field);
+pub fn form(form: &Form, shown: &Shown<'_>) -> Response<Body> {
+    let Shown { typed, errors, .. } = *shown;
+    let error_of = |field: &str| {
+        let error = errors.iter().find(|error| error.field == field);
+        error.map(|error| error.message.as_str())
+    };
+    let captcha = form.screening.captcha.as_ref();
+    let mut hidden = vec![(TIME_FIELD, shown.stamp)];
+    hidden.extend(shown.page_url.map(|url| ("consent_page_url", url)));
+    for (name, _) in SILENT.iter().filter(|(_, sent_on)| *sent_on) {
+        hidden.extend(
+            typed
+                .and_then(|typed| typed.get(name))
+                .map(|value| (*name, value)),
+        );
+    }
     let template = FormPage {
         name: &form.name,
         action: format!("/f/{}", form.id),
         inputs: inputs(form, typed, errors),
         consent_field: &form.consent_field,
-        consent_error: consent.map(|error| error.message.as_str()),
+        consent_error: error_of(&form.consent_field),
         statement: &form.statement().text,
+        hidden,
+        honeypot: form.screening.honeypot.as_deref(),
+        captcha,
+        captcha_error: captcha.and_then(|captcha| error_of(captcha.provider.field())),
         has_errors: !errors.is_empty(),
     };
-    page(
-        if errors.is_empty() {
-            StatusCode::OK
-        } else {
-            StatusCode::UNPROCESSABLE_ENTITY
-        },
-        &template,
-    )
+    let status = if errors.is_empty() {
+        StatusCode::OK
+    } else {
+        StatusCode::UNPROCESSABLE_ENTITY
+    };
+    match captcha {
+        Some(captcha) => page_with(status, &template, captcha.provider.sources()),
+        None => page(status, &template),
+    }
+}
+
+/// What would be done with a lead.
+pub fn rehearsal(rehearsal: &Rehearsal<'_>) -> Response<Body> {
+    let text = rehearsal.text();
+    page(StatusCode::OK, &RehearsalPage { text })
 }
 
 /// What a browser sees where the form names no page of its own.
@@ -107,7 +166,13 @@ fn inputs(form: &Form, typed: Option<&Submission>, errors: &[FieldError]) -> Vec
             .flat_map(Submission::iter)
             .map(|(name, _)| name),
     );
-    others.retain(|name| !is_asked(name) && !SILENT.contains(name) && *name != form.consent_field);
+    let is_silent = |name: &str| SILENT.iter().any(|(silent, _)| *silent == name);
+    others.retain(|name| {
+        !is_asked(name)
+            && !is_silent(name)
+            && !form.screening.is_ours(name)
+            && *name != form.consent_field
+    });
     others.sort_unstable();
     others.dedup();
 

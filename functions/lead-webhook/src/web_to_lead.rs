@@ -15,3 +15,9 @@ pub fn renamed(fields: Submission) -> Submission {
         Some(ours.to_owned())
     })
 }
+
+/// Whether the form only asks what would be done.
+pub fn is_rehearsal(fields: &Submission) -> bool {
+    let debug = fields.get("debug").unwrap_or_default().trim();
+    debug == "1" || debug.eq_ignore_ascii_case("true")
+}

@@ -109,6 +109,22 @@ impl Aws {
         ))
     }
 
+    /// The providers of captchas, with secrets under `LEADFEED_SECRET_PREFIX`. `LEADFEED_CAPTCHA_URL` stands in for
+    /// them all where it is set.
+    ///
+    /// # Errors
+    /// [`ConfigError`].
+    #[cfg(feature = "constant-contact")]
+    pub fn captcha(&self) -> Result<super::SiteVerify, ConfigError> {
+        let name = "LEADFEED_CAPTCHA_URL";
+        let base = config::optional(name).map(|_| config::base_url(name));
+        Ok(super::SiteVerify::new(
+            self.secrets(),
+            secret_prefix()?,
+            base.transpose()?,
+        ))
+    }
+
     /// The keys that sign links and receipts.
     ///
     /// # Errors

@@ -5,6 +5,8 @@
 
 #[cfg(feature = "aws")]
 mod aws;
+#[cfg(all(feature = "aws", feature = "constant-contact"))]
+mod captcha;
 #[cfg(feature = "aws")]
 mod clock;
 #[cfg(feature = "aws")]
@@ -26,6 +28,8 @@ mod wiring;
 
 #[cfg(feature = "aws")]
 pub use aws::Aws;
+#[cfg(all(feature = "aws", feature = "constant-contact"))]
+pub use captcha::SiteVerify;
 #[cfg(feature = "aws")]
 pub use clock::{OsDice, SystemClock};
 #[cfg(feature = "constant-contact")]

@@ -66,6 +66,28 @@ impl Secrets {
         }
     }
 
+    /// Stores a value over any that was there.
+    pub(super) async fn write(&self, name: &str, value: &str) -> Result<(), StoreError> {
+        if let Put::NoSecret = self.put(name, None, value).await?
+            && let Created::Taken = self.create(name, None, value).await?
+        {
+            return Err(StoreError::new(format!("{name} is being made or deleted")));
+        }
+        Ok(())
+    }
+
+    /// Removes a secret at once; that there is none is no error.
+    pub(super) async fn delete(&self, name: &str) -> Result<(), StoreError> {
+        let request = self.client.delete_secret().secret_id(self.id(name));
+        match request.force_delete_without_recovery(true).send().await {
+            Ok(_) => Ok(()),
+            Err(error) => match error.as_service_error() {
+                Some(refusal) if refusal.is_resource_not_found_exception() => Ok(()),
+                _ => Err(failed("DeleteSecret")(error)),
+            },
+        }
+    }
+
     async fn create(
         &self,
         name: &str,
@@ -182,15 +204,7 @@ impl Vault for SecretsVault {
     }
 
     async fn forget(&self, customer: &CustomerId) -> Result<(), StoreError> {
-        let id = self.0.id(&connection(customer));
-        let request = self.0.client.delete_secret().secret_id(id);
-        match request.force_delete_without_recovery(true).send().await {
-            Ok(_) => Ok(()),
-            Err(error) => match error.as_service_error() {
-                Some(refusal) if refusal.is_resource_not_found_exception() => Ok(()),
-                _ => Err(failed("DeleteSecret")(error)),
-            },
-        }
+        self.0.delete(&connection(customer)).await
     }
 }
 
@@ -305,11 +319,7 @@ impl Apps for SecretsApps {
             client_secret: credentials.client_secret.expose_secret().to_owned(),
         });
         let value = value.map_err(StoreError::new)?;
-        if let Put::NoSecret = self.secrets.put(&name, None, &value).await?
-            && let Created::Taken = self.secrets.create(&name, None, &value).await?
-        {
-            return Err(StoreError::new(format!("{name} is being made or deleted")));
-        }
+        self.secrets.write(&name, &value).await?;
         self.with_known(|known| known.remove(app));
         Ok(())
     }

@@ -3,7 +3,7 @@
 use super::config::{self, ConfigError};
 use super::{
     Aws, ConstantContact, Deadlines, DynamoDirectory, DynamoLedger, EventBridge, Http, OsDice,
-    SecretsApps, SecretsVault, SqsQueue, SystemClock, TokenEndpoint,
+    SecretsApps, SecretsVault, SiteVerify, SqsQueue, SystemClock, TokenEndpoint,
 };
 use crate::app::token_keeper::{Seen, TokenKeeper};
 use crate::ports::Wiring;
@@ -17,6 +17,7 @@ impl Wiring for Aws {
     type Budget = DynamoDirectory;
     type OAuth = TokenEndpoint<SystemClock>;
     type Crm = ConstantContact;
+    type Captcha = SiteVerify;
     type Events = EventBridge;
     type Clock = SystemClock;
     type Dice = OsDice;

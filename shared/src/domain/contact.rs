@@ -83,6 +83,8 @@ pub enum NoteKind {
     Omitted,
     /// The address names a role (`info@`); Constant Contact stores it but does not mail it.
     RoleAddress,
+    /// The form was open for more than a day before it was sent.
+    StaleForm,
 }
 
 /// `text` cut to `limit` characters on a character boundary.

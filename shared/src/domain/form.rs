@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 
 use super::ids::{CustomerId, FormId, RemoteId};
+use super::screening::Screening;
 
 /// One version of the text beside the opt-in box. Versions are kept for ever: leads point at them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -62,6 +63,9 @@ pub struct Form {
     pub return_hosts: Vec<String>,
     /// Counts the rotations of the signed webhook's secret, which is derived from it; the one before stays valid.
     pub webhook_generation: u32,
+    /// How it tells people from robots.
+    #[serde(default)]
+    pub screening: Screening,
     /// Whether it takes leads.
     pub open: bool,
     /// When it was created.
@@ -163,6 +167,7 @@ pub(crate) mod tests {
             return_url: Some("https://engines.example/thanks".into()),
             return_hosts: vec!["www.engines.example".into()],
             webhook_generation: 1,
+            screening: Screening::default(),
             open: true,
             created_at: since,
         }

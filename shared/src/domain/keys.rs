@@ -30,6 +30,10 @@ pub enum Purpose {
     Cursor,
     /// Deriving a lead's id from what was submitted, so that a double click is one lead.
     LeadId,
+    /// The time at which a form was shown.
+    FormTime,
+    /// Naming an address on the Internet without showing it.
+    Origin,
 }
 
 impl Purpose {
@@ -40,6 +44,8 @@ impl Purpose {
             Self::Session => "session",
             Self::Cursor => "cursor",
             Self::LeadId => "lead-id",
+            Self::FormTime => "form-time",
+            Self::Origin => "origin",
         }
     }
 }

@@ -2,6 +2,7 @@
 
 pub mod asked;
 pub mod budget;
+pub mod captcha;
 pub mod connection;
 pub mod consent;
 pub mod contact;
@@ -16,6 +17,7 @@ pub mod keys;
 pub mod lead;
 pub mod link;
 pub mod retry;
+pub mod screening;
 pub mod submission;
 pub mod tally;
 pub mod task;

@@ -22,6 +22,7 @@ pub(super) struct Rows {
     pub(super) leads: BTreeMap<(CustomerId, LeadId), LeadRecord>,
     pub(super) lanes: BTreeMap<CustomerId, Lane>,
     pub(super) keys: BTreeMap<(CustomerId, String), KeyClaim>,
+    pub(super) counters: BTreeMap<(CustomerId, String), u64>,
 }
 
 impl MemoryLedger {
@@ -232,6 +233,24 @@ impl Ledger for MemoryLedger {
             own.map(|record| record.lead.id.clone()).collect()
         };
         self.0.step(find).await
+    }
+
+    async fn release(
+        &self,
+        customer: &CustomerId,
+        lead: &LeadId,
+        at: Timestamp,
+        due_at: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let release = |rows: &mut Rows| {
+            let record = rows.leads.get_mut(&key(customer, lead));
+            let aside =
+                record.filter(|record| matches!(record.state, LeadState::Quarantined { .. }));
+            aside
+                .map(|record| enter(record, LeadState::Queued, at, Some(due_at)))
+                .is_some()
+        };
+        self.0.step(release).await
     }
 
     async fn lead(

@@ -5,9 +5,11 @@
 
 mod apps;
 mod budget;
+mod captcha;
 mod cell;
 mod clock;
 mod connections;
+mod counters;
 mod crm;
 mod dice;
 mod directory;
@@ -25,6 +27,7 @@ mod wiring;
 
 pub use apps::MemoryApps;
 pub use budget::MemoryBudget;
+pub use captcha::MemoryCaptcha;
 pub use clock::VirtualClock;
 pub use crm::{Call, FakeCrm, RemoteContact, RemoteLimits, RemotePermission, TokenKind};
 pub use dice::SeededDice;
@@ -65,6 +68,8 @@ pub struct Memory {
     pub budget: MemoryBudget,
     /// Events.
     pub events: MemoryEvents,
+    /// The providers of captchas.
+    pub captcha: MemoryCaptcha,
     /// The other side.
     pub crm: FakeCrm,
 }
@@ -93,6 +98,7 @@ impl Memory {
             vault: MemoryVault::new(&faults),
             budget: MemoryBudget::new(&faults),
             events: MemoryEvents::new(&faults),
+            captcha: MemoryCaptcha::new(&faults),
             faults,
             apps,
             crm,

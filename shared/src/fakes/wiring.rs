@@ -1,13 +1,13 @@
 //! The use cases wired to a world in memory.
 
 use super::{
-    FakeCrm, Memory, MemoryApps, MemoryBudget, MemoryDirectory, MemoryEvents, MemoryLedger,
-    MemoryQueue, MemoryVault, SeededDice, VirtualClock,
+    FakeCrm, Memory, MemoryApps, MemoryBudget, MemoryCaptcha, MemoryDirectory, MemoryEvents,
+    MemoryLedger, MemoryQueue, MemoryVault, SeededDice, VirtualClock,
 };
 use crate::app::admin::Admin;
 use crate::app::connect::{Connect, Site};
 use crate::app::deliver::{Counter, Drain};
-use crate::app::intake::Intake;
+use crate::app::intake::{Gate, Intake};
 use crate::app::recount::Recount;
 use crate::app::release::Release;
 use crate::app::token_keeper::{Seen, TokenKeeper};
@@ -26,6 +26,7 @@ impl Wiring for Memory {
     type Budget = MemoryBudget;
     type OAuth = FakeCrm;
     type Crm = FakeCrm;
+    type Captcha = MemoryCaptcha;
     type Events = MemoryEvents;
     type Clock = VirtualClock;
     type Dice = SeededDice;
@@ -45,8 +46,10 @@ impl Memory {
             forms: self.directory.clone(),
             ledger: self.ledger.clone(),
             queue: self.queue.clone(),
+            captcha: self.captcha.clone(),
             clock: self.clock.clone(),
             keys: self.keys(),
+            gate: Gate::default(),
         }
     }
 
@@ -141,6 +144,7 @@ impl Memory {
             queue: self.queue.clone(),
             vault: self.vault.clone(),
             apps: self.apps.clone(),
+            captcha: self.captcha.clone(),
             budget: self.budget.clone(),
             events: self.events.clone(),
             clock: self.clock.clone(),

@@ -138,6 +138,15 @@ pub trait Ledger: Send + Sync {
         email: &EmailAddress,
     ) -> impl Future<Output = Result<Vec<LeadId>, StoreError>> + Send;
 
+    /// Moves a quarantined lead to `queued`, with a `due_at` and a line of the timeline. Says whether it did.
+    fn release(
+        &self,
+        customer: &CustomerId,
+        lead: &LeadId,
+        at: Timestamp,
+        due_at: Timestamp,
+    ) -> impl Future<Output = Result<bool, StoreError>> + Send;
+
     /// One lead, read consistently.
     fn lead(
         &self,

@@ -4,7 +4,9 @@
 //! and one set of contract tests holds both to it.
 
 mod budget;
+mod captcha;
 mod clock;
+mod counters;
 mod crm;
 mod directory;
 mod events;
@@ -17,7 +19,9 @@ mod vault;
 mod wiring;
 
 pub use budget::Budget;
+pub use captcha::{CaptchaCheck, CaptchaSecrets, Checked};
 pub use clock::{Clock, Dice};
+pub use counters::Counters;
 pub use crm::{AccountSummary, Accounts, Contacts, Found, OptOut, SignUp, SignedUp};
 pub use directory::{Connections, Customers, Forms, Handshakes, Leased, Links, Page};
 pub use events::{Event, Events};

@@ -1,6 +1,7 @@
 use super::{
-    Accounts, Apps, Authorization, Budget, Clock, Connections, Contacts, Customers, Dice, Events,
-    Forms, Handshakes, Idempotency, Ledger, Links, Queue, Tallies, Vault,
+    Accounts, Apps, Authorization, Budget, CaptchaCheck, CaptchaSecrets, Clock, Connections,
+    Contacts, Counters, Customers, Dice, Events, Forms, Handshakes, Idempotency, Ledger, Links,
+    Queue, Tallies, Vault,
 };
 
 /// One choice of adapter for every port. A program has exactly one of these: the AWS one in production, the one in
@@ -8,8 +9,8 @@ use super::{
 pub trait Wiring: 'static {
     /// Customers, forms, connections, handshakes, links, counters.
     type Directory: Customers + Forms + Connections + Handshakes + Links + Tallies;
-    /// Leads, and the keys they came with.
-    type Ledger: Ledger + Idempotency;
+    /// Leads, the keys they came with, and how many came.
+    type Ledger: Ledger + Idempotency + Counters;
     /// The way to the drain.
     type Queue: Queue;
     /// Tokens.
@@ -22,6 +23,8 @@ pub trait Wiring: 'static {
     type OAuth: Authorization;
     /// The API.
     type Crm: Contacts + Accounts;
+    /// The providers of captchas.
+    type Captcha: CaptchaCheck + CaptchaSecrets;
     /// The event bus.
     type Events: Events;
     /// The time.

@@ -5,5 +5,5 @@ mod page;
 mod problem;
 
 pub use negotiate::{Audience, audience};
-pub use page::{page, see_other};
+pub use page::{page, page_with, see_other};
 pub use problem::{Problem, json};

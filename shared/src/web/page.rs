@@ -42,6 +42,24 @@ pub fn page(status: StatusCode, template: &impl Template) -> Response<Body> {
     }
 }
 
+/// The same, for a page that loads scripts, styles and frames from `sources` beside its own.
+#[must_use]
+pub fn page_with(status: StatusCode, template: &impl Template, sources: &str) -> Response<Body> {
+    let mut response = page(status, template);
+    let policy = POLICY.to_str().unwrap_or_default();
+    let policy = policy.replace("style-src", &format!("style-src {sources}"));
+    let policy =
+        format!("{policy}; script-src {sources}; frame-src {sources}; connect-src {sources}");
+    match HeaderValue::try_from(policy) {
+        Ok(policy) => {
+            let headers = response.headers_mut();
+            headers.insert(CONTENT_SECURITY_POLICY, policy);
+            response
+        }
+        Err(_) => Problem::unavailable().into_response(),
+    }
+}
+
 /// 303 to `location`, which must be one of our own or an allowed address.
 #[must_use]
 pub fn see_other(location: &str) -> Response<Body> {

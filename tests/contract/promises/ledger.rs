@@ -1,7 +1,9 @@
 //! Promises of the ledger about what is written down and read back.
 
 use leadfeed_shared::domain::ids::LeadId;
-use leadfeed_shared::domain::lead::{LeadRecord, LeadState, TimelineEntry, WaitReason};
+use leadfeed_shared::domain::lead::{
+    LeadRecord, LeadState, QuarantineReason, TimelineEntry, WaitReason,
+};
 use leadfeed_shared::domain::tally::Counts;
 use leadfeed_shared::ports::{LeadFilter, Ledger};
 
@@ -15,6 +17,7 @@ promises! { Ledger:
     the_timeline_tells_what_became_of_a_lead,
     a_waiting_or_unqueued_lead_is_requeued_and_no_other,
     a_stuck_lead_is_requeued_once_it_is_due,
+    a_quarantined_lead_is_released_once_and_no_other,
     leads_are_listed_newest_first_page_by_page,
     a_filter_leaves_out_other_states_and_earlier_leads,
     a_lead_names_its_customer,
@@ -211,4 +214,41 @@ async fn a_days_leads_are_counted_by_what_they_are<L: Ledger>(ledger: L) {
     let expected = expected.map(|(label, count)| (label.to_owned(), count));
     assert_eq!(counts, Counts::from(expected));
     assert_eq!(ledger.count(&customer, other).await.unwrap(), Counts::new());
+}
+
+async fn a_quarantined_lead_is_released_once_and_no_other<L: Ledger>(ledger: L) {
+    let customer = fresh::customer();
+    let aside = LeadState::Quarantined {
+        why: QuarantineReason::TooFast,
+    };
+    let (robots, persons) = (lead(&customer, 5), lead(&customer, 6));
+    ledger.record(&robots, &aside, at(5)).await.unwrap();
+    ledger
+        .record(&persons, &LeadState::Received, at(66))
+        .await
+        .unwrap();
+    let release = async |id| {
+        ledger
+            .release(&customer, id, at(100), at(160))
+            .await
+            .unwrap()
+    };
+
+    assert!(
+        !ledger
+            .requeue(&customer, &robots.id, at(99), at(160))
+            .await
+            .unwrap()
+    );
+    assert!(release(&robots.id).await);
+    assert!(!release(&robots.id).await);
+    assert!(!release(&persons.id).await);
+    assert!(!release(&fresh::lead(7)).await);
+
+    let released = ledger.lead(&customer, &robots.id).await.unwrap().unwrap();
+    assert_eq!(
+        (released.state, released.due_at),
+        (LeadState::Queued, Some(at(160)))
+    );
+    assert_eq!(released.timeline.len(), 2);
 }

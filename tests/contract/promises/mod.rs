@@ -3,6 +3,7 @@ pub mod asked;
 pub mod budget;
 pub mod claims;
 pub mod connections;
+pub mod counters;
 pub mod customers;
 pub mod forms;
 pub mod handshakes;

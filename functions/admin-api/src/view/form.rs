@@ -3,6 +3,7 @@ use std::collections::BTreeMap;
 use askama::Template as _;
 use jiff::Timestamp;
 use leadfeed_shared::app::admin::Admin;
+use leadfeed_shared::domain::captcha::Captcha;
 use leadfeed_shared::domain::form::{Form, Statement};
 use leadfeed_shared::domain::ids::{CustomerId, FormId, RemoteId};
 use leadfeed_shared::ports::Wiring;
@@ -28,7 +29,24 @@ pub struct FormView<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     return_url: Option<&'a str>,
     return_hosts: &'a [String],
+    spam: SpamView<'a>,
+    rate_limits: RatesView,
     created_at: Timestamp,
+}
+
+/// A captcha's secret is never shown.
+#[derive(Serialize)]
+struct SpamView<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    honeypot: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    captcha: Option<&'a Captcha>,
+}
+
+#[derive(Serialize)]
+struct RatesView {
+    per_minute: u32,
+    per_minute_and_origin: u32,
 }
 
 #[derive(Serialize)]
@@ -114,6 +132,14 @@ fn form(form: &Form) -> FormView<'_> {
         allowed_origins: &form.allowed_origins,
         return_url: form.return_url.as_deref(),
         return_hosts: &form.return_hosts,
+        spam: SpamView {
+            honeypot: form.screening.honeypot.as_deref(),
+            captcha: form.screening.captcha.as_ref(),
+        },
+        rate_limits: RatesView {
+            per_minute: form.screening.rates.per_minute,
+            per_minute_and_origin: form.screening.rates.per_origin,
+        },
         created_at: form.created_at,
     }
 }

@@ -13,5 +13,6 @@ mod manage;
 mod openapi;
 mod refusals;
 mod requests;
+mod spam;
 mod stack;
 mod stage;

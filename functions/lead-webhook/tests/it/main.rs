@@ -3,5 +3,6 @@
 
 mod door;
 mod keys;
+mod spam;
 mod stage;
 mod webhooks;

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use lambda_http::{Body, Request, RequestExt as _, Response};
 use leadfeed_shared::domain::form::{Form, statement};
+use leadfeed_shared::domain::screening::Screening;
 use leadfeed_shared::fakes::Memory;
 use leadfeed_shared::ports::Forms as _;
 use serde_json::Value;
@@ -34,6 +35,7 @@ pub async fn world() -> (Memory, Form) {
         return_url: Some("https://engines.example/thanks".into()),
         return_hosts: vec![],
         webhook_generation: 2,
+        screening: Screening::default(),
         open: true,
         created_at: since,
     };

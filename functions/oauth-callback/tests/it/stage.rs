@@ -11,11 +11,12 @@ use leadfeed_shared::domain::customer::{BulkImport, Customer};
 use leadfeed_shared::domain::form::{Form, statement};
 use leadfeed_shared::domain::ids::{AppId, CustomerId, LeadId, LinkId};
 use leadfeed_shared::domain::link::{Link, LinkKind};
+use leadfeed_shared::domain::screening::Screening;
 use leadfeed_shared::domain::submission::Submission;
 use leadfeed_shared::domain::token::Grant;
 use leadfeed_shared::fakes::{
-    Call, FakeCrm, Memory, MemoryApps, MemoryBudget, MemoryDirectory, MemoryEvents, MemoryLedger,
-    MemoryQueue, MemoryVault, SeededDice, VirtualClock,
+    Call, FakeCrm, Memory, MemoryApps, MemoryBudget, MemoryCaptcha, MemoryDirectory, MemoryEvents,
+    MemoryLedger, MemoryQueue, MemoryVault, SeededDice, VirtualClock,
 };
 use leadfeed_shared::ports::{
     AppCredentials, Apps, Authorization, Clock as _, Connections as _, Customers as _, Dice as _,
@@ -46,6 +47,7 @@ impl Wiring for World {
     type Budget = MemoryBudget;
     type OAuth = Scripted;
     type Crm = FakeCrm;
+    type Captcha = MemoryCaptcha;
     type Events = MemoryEvents;
     type Clock = VirtualClock;
     type Dice = SeededDice;
@@ -314,6 +316,7 @@ fn form(customer: &CustomerId, since: Timestamp) -> Form {
         return_url: None,
         return_hosts: vec![],
         webhook_generation: 1,
+        screening: Screening::default(),
         open: true,
         created_at: since,
     }

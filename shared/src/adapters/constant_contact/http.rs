@@ -32,15 +32,15 @@ const IDLE: Duration = Duration::from_secs(15);
 pub struct Http(Client);
 
 /// What came back. The body is `None` where it broke off or was longer than it may be.
-pub(super) struct Answer {
-    pub(super) status: u16,
-    pub(super) content_type: Option<reqwest::header::HeaderValue>,
-    pub(super) body: Option<Vec<u8>>,
+pub(in crate::adapters) struct Answer {
+    pub(in crate::adapters) status: u16,
+    pub(in crate::adapters) content_type: Option<reqwest::header::HeaderValue>,
+    pub(in crate::adapters) body: Option<Vec<u8>>,
 }
 
 /// No answer came back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Lost {
+pub(in crate::adapters) enum Lost {
     /// The request never left.
     Before,
     /// It did, and may have had its effect.
@@ -65,12 +65,16 @@ impl Http {
         Ok(Self(client))
     }
 
-    pub(super) fn client(&self) -> &Client {
+    pub(in crate::adapters) fn client(&self) -> &Client {
         &self.0
     }
 
     /// Makes a call and reads up to `limit` bytes of its answer.
-    pub(super) async fn call(&self, request: Request, limit: usize) -> Result<Answer, Lost> {
+    pub(in crate::adapters) async fn call(
+        &self,
+        request: Request,
+        limit: usize,
+    ) -> Result<Answer, Lost> {
         let response = self.0.execute(request).await.map_err(|error| {
             let lost = if error.is_connect() || error.is_builder() {
                 Lost::Before
@@ -78,12 +82,12 @@ impl Http {
                 Lost::After
             };
             let timeout = error.is_timeout();
-            tracing::warn!(error = %error.without_url(), timeout, ?lost, "no answer of Constant Contact");
+            tracing::warn!(error = %error.without_url(), timeout, ?lost, "no answer");
             lost
         })?;
         let request_id = response.headers().get("x-amzn-requestid");
         let status = response.status().as_u16();
-        tracing::debug!(http.status = status, cc.request_id = ?request_id, "answer of Constant Contact");
+        tracing::debug!(http.status = status, cc.request_id = ?request_id, "answer");
         Ok(Answer {
             status,
             content_type: response.headers().get("content-type").cloned(),

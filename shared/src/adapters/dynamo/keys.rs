@@ -128,6 +128,11 @@ pub(super) fn idempotency(customer: &CustomerId, key: &str) -> Key {
     Key::new(of_customer(customer), format!("KEY#{key}"))
 }
 
+pub(super) fn counter(customer: &CustomerId, counter: &str) -> Key {
+    let name = format!("COUNT#{customer}#{counter}");
+    Key::new(name.clone(), name)
+}
+
 // ---- Both ----
 
 /// Partition of what is a customer's; in `by_owner`, the owner of its forms.

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use ulid::Ulid;
 
 use super::keys;
-use super::table::{Change, Done, Item, Table, millis, number, read, row, text, value};
+use super::table::{Change, Done, Item, Table, Values, millis, number, read, row, text, value};
 use crate::adapters::sdk_error::failed;
 use crate::domain::email::EmailAddress;
 use crate::domain::ids::{CustomerId, LeadId};
@@ -260,26 +260,21 @@ impl Ledger for DynamoLedger {
         at: Timestamp,
         due_at: Timestamp,
     ) -> Result<bool, StoreError> {
-        let mut values = vec![
-            (":state", value(&LeadState::Queued)?),
-            (":line", line(at, &LeadState::Queued)?),
-            (":none", AttributeValue::L(Vec::new())),
-            (":due", millis(due_at)),
-            (":shard", text(keys::shard_of(lead))),
-        ];
-        values.extend(words(at));
-        let change = Change {
-            set: "SET #state = :state, due_at = :due, due_shard = :shard, \
-                  timeline = list_append(if_not_exists(timeline, :none), :line)",
-            when: Some(REQUEUEABLE),
-            names: &["state", "status"],
-            values,
-        };
-        let done = self
-            .table
-            .update(keys::lead(customer, lead), change)
-            .await?;
-        Ok(matches!(done, Done::Yes(_)))
+        self.queue_again(customer, lead, at, due_at, REQUEUEABLE, words(at).into())
+            .await
+    }
+
+    async fn release(
+        &self,
+        customer: &CustomerId,
+        lead: &LeadId,
+        at: Timestamp,
+        due_at: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let aside = vec![(":quarantined", text("quarantined"))];
+        let when = "#state.#status = :quarantined";
+        self.queue_again(customer, lead, at, due_at, when, aside)
+            .await
     }
 
     async fn export(
@@ -437,6 +432,40 @@ impl Ledger for DynamoLedger {
         next: Option<Timestamp>,
     ) -> Result<(), StoreError> {
         self.advance(customer, seen, next).await
+    }
+}
+
+impl DynamoLedger {
+    /// Moves a lead to `queued` where `when` holds, which names `words`.
+    async fn queue_again(
+        &self,
+        customer: &CustomerId,
+        lead: &LeadId,
+        at: Timestamp,
+        due_at: Timestamp,
+        when: &str,
+        words: Values,
+    ) -> Result<bool, StoreError> {
+        let mut values = vec![
+            (":state", value(&LeadState::Queued)?),
+            (":line", line(at, &LeadState::Queued)?),
+            (":none", AttributeValue::L(Vec::new())),
+            (":due", millis(due_at)),
+            (":shard", text(keys::shard_of(lead))),
+        ];
+        values.extend(words);
+        let change = Change {
+            set: "SET #state = :state, due_at = :due, due_shard = :shard, \
+                  timeline = list_append(if_not_exists(timeline, :none), :line)",
+            when: Some(when),
+            names: &["state", "status"],
+            values,
+        };
+        let done = self
+            .table
+            .update(keys::lead(customer, lead), change)
+            .await?;
+        Ok(matches!(done, Done::Yes(_)))
     }
 }
 

@@ -1,5 +1,5 @@
 //! The two tables. The Directory holds customers, forms, connections, handshakes, links and budgets; the Ledger
-//! holds leads and lanes.
+//! holds leads and lanes, the keys that leads came with and counters.
 //!
 //! A row is a domain type as serde writes it, its keys, and beside them what conditions and indexes compare:
 //! moments as milliseconds. Attributes that a row's reader does not know are left alone, so that functions of two
@@ -8,6 +8,7 @@
 mod asked;
 mod budget;
 mod connections;
+mod counters;
 mod directory;
 mod handshakes;
 mod idempotency;

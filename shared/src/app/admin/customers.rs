@@ -88,7 +88,7 @@ impl<W: Wiring> Admin<W> {
             Err(error) => return Err(error),
         }
         for form in self.directory.forms_of(id).await? {
-            self.directory.delete_form(&form.id).await?;
+            self.remove_form(&form).await?;
         }
         self.directory.delete_customer(id).await?;
         if let Err(error) = self.close_waiting(id).await {

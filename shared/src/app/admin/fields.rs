@@ -23,7 +23,7 @@ const CONTACT: [&str; 11] = [
 ];
 
 /// Names with a meaning of their own, which the opt-in box cannot have.
-const RESERVED: [&str; 9] = [
+const RESERVED: [&str; 14] = [
     "consent_statement",
     "consent_given_at",
     "consent_page_url",
@@ -33,6 +33,11 @@ const RESERVED: [&str; 9] = [
     "lead_source",
     "pre_ticked",
     "implicit",
+    "form_time",
+    "return_url",
+    "retURL",
+    "oid",
+    "debug",
 ];
 
 /// What a form asks for and calls it.
@@ -76,6 +81,11 @@ pub(super) fn consent_field(value: &Value) -> Result<String, Fault> {
         return Err(Fault::new("not_permitted", "this name has another meaning"));
     }
     Ok(name)
+}
+
+/// Reads the name of a field that people do not see.
+pub(super) fn hidden_field(value: &Value) -> Result<String, Fault> {
+    consent_field(value)
 }
 
 fn field(value: &Value) -> Result<String, Fault> {

@@ -6,13 +6,17 @@ use serde_json::Value;
 
 use super::fields::{FieldRules, consent_field, constants, rules};
 use super::properties::Fault;
+use super::screening::{self, SecretChange};
 use super::values::{flag, host, id, list, origin, page_url, string, text};
 use super::{Admin, AdminError, Properties};
 use crate::app::connect::release_waiting;
 use crate::domain::customer::Customer;
 use crate::domain::form::{Form, Statement, StatementError, names_brand, statement};
 use crate::domain::ids::{CustomerId, FormId};
-use crate::ports::{Clock as _, Customers as _, Forms as _, Wiring};
+use crate::domain::screening::Screening;
+use crate::ports::{
+    CaptchaSecrets as _, Clock as _, Customers as _, Forms as _, StoreError, Wiring,
+};
 
 /// Versions of a statement that one form can have: all of them stay in its row.
 const MAX_VERSIONS: u32 = 50;
@@ -45,12 +49,13 @@ impl<W: Wiring> Admin<W> {
             return_url: customer.return_url.clone(),
             return_hosts: customer.return_hosts.clone(),
             webhook_generation: 1,
+            screening: Screening::default(),
             open: true,
             created_at: now,
         };
-        revise(&mut form, &customer, &mut settings);
+        let secret = revise(&mut form, &customer, &mut settings);
         let form = settings.finish(Some(form))?;
-        self.directory.put_form(&form).await?;
+        self.save(&form, secret).await?;
         Ok(form)
     }
 
@@ -95,9 +100,9 @@ impl<W: Wiring> Admin<W> {
             form.statements.push(next);
         }
         let lists = form.lists.clone();
-        revise(&mut form, &customer, &mut change);
+        let secret = revise(&mut form, &customer, &mut change);
         let form = change.finish(Some(form))?;
-        self.directory.put_form(&form).await?;
+        self.save(&form, secret).await?;
         if form.lists != lists {
             let now = self.clock.now();
             release_waiting(&self.ledger, &self.queue, &customer.id, now).await?;
@@ -105,13 +110,34 @@ impl<W: Wiring> Admin<W> {
         Ok(form)
     }
 
+    /// Stores a form. A captcha's secret is there before the form that needs it, and goes after it.
+    async fn save(&self, form: &Form, secret: SecretChange) -> Result<(), AdminError> {
+        if let SecretChange::Store(secret) = &secret {
+            self.captcha.keep_secret(&form.id, secret).await?;
+        }
+        self.directory.put_form(form).await?;
+        if let SecretChange::Forget = secret {
+            self.captcha.forget_secret(&form.id).await?;
+        }
+        Ok(())
+    }
+
     /// Removes a form. Leads that came by it stay.
     ///
     /// # Errors
     /// [`AdminError::NotFound`].
     pub async fn delete_form(&self, id: &FormId) -> Result<(), AdminError> {
-        self.form(id).await?;
-        Ok(self.directory.delete_form(id).await?)
+        let form = self.form(id).await?;
+        Ok(self.remove_form(&form).await?)
+    }
+
+    /// Removes a form, and the secret of its captcha.
+    pub(super) async fn remove_form(&self, form: &Form) -> Result<(), StoreError> {
+        self.directory.delete_form(&form.id).await?;
+        if form.screening.captcha.is_some() {
+            self.captcha.forget_secret(&form.id).await?;
+        }
+        Ok(())
     }
 
     /// Gives a form's webhook its next secret. The one before stays good until the next rotation.
@@ -133,7 +159,7 @@ impl<W: Wiring> Admin<W> {
 }
 
 /// Reads what a form may say of itself when it is made and when it is changed.
-fn revise(form: &mut Form, customer: &Customer, from: &mut Properties) {
+fn revise(form: &mut Form, customer: &Customer, from: &mut Properties) -> SecretChange {
     let lists = from.change("list_ids", list(50, id));
     lists.apply(&mut form.lists, Vec::new());
     let mut fields = FieldRules {
@@ -154,15 +180,21 @@ fn revise(form: &mut Form, customer: &Customer, from: &mut Properties) {
     let consent = from.change("consent_field", consent_field);
     consent.apply(&mut form.consent_field, "consent".to_owned());
     from.change("open", flag).apply(&mut form.open, true);
+    let secret = screening::revise(form, from);
 
     if form.mapped.contains_key(&form.consent_field) {
         let message = "the opt-in box cannot be mapped to a field";
         from.refuse("fields.mapped", Fault::new("not_permitted", message));
     }
+    if form.screening.honeypot.as_ref() == Some(&form.consent_field) {
+        let message = "people have to see the opt-in box";
+        from.refuse("spam.honeypot", Fault::new("not_permitted", message));
+    }
     let names_brand = |shown: &Statement| names_brand(&shown.text, &customer.brand);
     if form.open && !form.statements.last().is_none_or(names_brand) {
         from.refuse("consent_statement", fault(StatementError::BrandNotNamed));
     }
+    secret
 }
 
 fn statement_of(

@@ -16,6 +16,7 @@ mod operators;
 mod overview;
 mod properties;
 mod replays;
+mod screening;
 mod values;
 
 pub use apps::{AppSettings, Spending};
@@ -45,6 +46,8 @@ pub struct Admin<W: Wiring> {
     pub vault: W::Vault,
     /// Applications, to be set.
     pub apps: W::Apps,
+    /// Secrets of captchas, to be set and forgotten.
+    pub captcha: W::Captcha,
     /// What they may still call.
     pub budget: W::Budget,
     /// Who hears of a connection's end.
@@ -68,6 +71,9 @@ pub enum AdminError {
     /// What was sent cannot be taken.
     #[error(transparent)]
     Invalid(#[from] Invalid),
+    /// The lead is not set aside.
+    #[error("the lead is not in quarantine")]
+    NotQuarantined,
     /// It may work later.
     #[error(transparent)]
     Unavailable(#[from] StoreError),

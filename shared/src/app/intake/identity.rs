@@ -146,9 +146,10 @@ pub(super) fn again(record: &LeadRecord) -> Accepted {
     }
 }
 
-/// The text by which two submissions are equal: the form and every field, whatever their order.
+/// The text by which two submissions are equal: the form and every field of its sender, whatever their order.
 fn canonical(form: &Form, fields: &Submission) -> Vec<u8> {
-    let mut pairs: Vec<_> = fields.iter().collect();
+    let own = |(name, _): &(&str, &str)| !form.screening.is_ours(name);
+    let mut pairs: Vec<_> = fields.iter().filter(own).collect();
     pairs.sort_unstable();
     serde_json::to_vec(&(&form.id, pairs)).expect("texts are plain data")
 }

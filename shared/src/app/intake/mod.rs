@@ -1,18 +1,23 @@
 //! Accepting a lead: what was answered with success is kept, whichever of queue and ledger fails.
 
+mod gate;
 mod identity;
+mod screen;
 #[cfg(test)]
 mod tests;
 
 use jiff::{SignedDuration, Timestamp};
 
+pub use self::gate::Gate;
 use self::identity::{Identity, Seen, again};
+use self::screen::Verdict;
 use crate::domain::consent::Origin;
 use crate::domain::form::Form;
 use crate::domain::idempotency::IdempotencyKey;
 use crate::domain::ids::{FormId, LeadId};
 use crate::domain::keys::SigningKeys;
-use crate::domain::lead::{Lead, LeadState, ParsedLead, Rejection};
+use crate::domain::lead::{Lead, LeadState, ParsedLead, QuarantineReason, Rejection};
+use crate::domain::screening::stamp;
 use crate::domain::submission::Submission;
 use crate::domain::task::Task;
 use crate::ports::{Clock, Forms, Ledger, Queue, Recorded, Wiring};
@@ -21,7 +26,7 @@ use crate::ports::{Clock, Forms, Ledger, Queue, Recorded, Wiring};
 const QUEUED_CHECK: SignedDuration = SignedDuration::from_hours(6);
 
 /// When the scheduler looks after a lead that the queue did not take.
-const RECEIVED_CHECK: SignedDuration = SignedDuration::from_secs(60);
+pub(super) const RECEIVED_CHECK: SignedDuration = SignedDuration::from_secs(60);
 
 /// Accepts leads.
 pub struct Intake<W: Wiring> {
@@ -33,8 +38,12 @@ pub struct Intake<W: Wiring> {
     pub queue: W::Queue,
     /// The time.
     pub clock: W::Clock,
+    /// Who tells people from robots.
+    pub captcha: W::Captcha,
     /// What consents are sealed with.
     pub keys: SigningKeys,
+    /// What this process has let through.
+    pub gate: Gate,
 }
 
 /// A submission as it came in.
@@ -92,6 +101,12 @@ pub enum IntakeError {
     /// The submission is no lead.
     #[error(transparent)]
     Rejected(#[from] Rejection),
+    /// The form, or the sender's address at it, has no room for more at the moment.
+    #[error("more submissions than the form takes in a minute")]
+    TooMany {
+        /// In so many seconds it has.
+        wait: u32,
+    },
     /// Another submission came with this key.
     #[error("the key was used for another submission")]
     KeyReused,
@@ -146,19 +161,51 @@ impl<W: Wiring> Intake<W> {
         self.take(form, arrival).await
     }
 
-    /// Takes a submission in. Success means that the lead is in the queue, in the ledger, or in both.
+    /// Takes a submission in. Success means that the lead is in the queue, in the ledger, or in both; one that looks
+    /// like a robot's is in the ledger alone, and its sender is told the same.
     ///
     /// # Errors
-    /// [`IntakeError::Rejected`] with the fields at fault; [`IntakeError::KeyReused`] and [`IntakeError::InFlight`]
-    /// for its key; [`IntakeError::Unavailable`] when neither queue nor ledger took the lead.
+    /// [`IntakeError::TooMany`]; [`IntakeError::Rejected`] with the fields at fault; [`IntakeError::KeyReused`] and
+    /// [`IntakeError::InFlight`] for its key; [`IntakeError::Unavailable`] when it could not be kept.
     pub async fn take(&self, form: &Form, arrival: Arrival) -> Result<Accepted, IntakeError> {
         let now = self.clock.now();
+        self.admit(form, &arrival.origin, now).await?;
         let identity = Identity::of(&arrival, form, &self.keys);
-        let parsed = ParsedLead::parse(form, arrival.fields, &arrival.origin, now)?;
-        match self.look_back(form, &identity, now).await? {
-            Seen::Before(accepted) => Ok(accepted),
-            Seen::Never(id) => self.keep(self.seal(form, id, parsed, now)).await,
+        let fields = arrival.fields.clone();
+        let mut parsed = ParsedLead::parse(form, fields, &arrival.origin, now)?;
+        let id = match self.look_back(form, &identity, now).await? {
+            Seen::Before(accepted) => return Ok(accepted),
+            Seen::Never(id) => id,
+        };
+        match self.screen(form, &arrival, now).await {
+            Verdict::Passes(note) => {
+                parsed.notes.extend(note);
+                self.keep(self.seal(form, id, parsed, now)).await
+            }
+            Verdict::Quarantined(why) => {
+                self.set_aside(self.seal(form, id, parsed, now), why).await
+            }
+            // A captcha's answer is good once: the same submission may have used it a moment ago.
+            Verdict::Refused(rejection) => match self.ledger.lead(&form.customer, &id).await {
+                Ok(Some(record)) => Ok(again(&record)),
+                _ => Err(rejection.into()),
+            },
         }
+    }
+
+    /// What would become of a submission, of which nothing is kept.
+    ///
+    /// # Errors
+    /// [`Rejection`].
+    pub fn rehearse(&self, form: &Form, arrival: Arrival) -> Result<ParsedLead, Rejection> {
+        let now = self.clock.now();
+        ParsedLead::parse(form, arrival.fields, &arrival.origin, now)
+    }
+
+    /// The time at which a form is shown, for the form to carry.
+    #[must_use]
+    pub fn stamp(&self, form: &Form) -> String {
+        stamp(&form.id, &self.keys, self.clock.now())
     }
 
     fn seal(&self, form: &Form, id: LeadId, parsed: ParsedLead, now: Timestamp) -> Lead {
@@ -178,6 +225,23 @@ impl<W: Wiring> Intake<W> {
             received_at: now,
             seal,
             notes,
+        }
+    }
+
+    /// Keeps a lead for a person to look at. The queue would deliver it, so the ledger alone has it.
+    async fn set_aside(&self, lead: Lead, why: QuarantineReason) -> Result<Accepted, IntakeError> {
+        let state = LeadState::Quarantined { why };
+        match self.ledger.record(&lead, &state, lead.received_at).await {
+            Ok(Recorded::New) => Ok(Accepted {
+                lead: lead.id,
+                status: told(&state),
+                repeated: false,
+            }),
+            Ok(Recorded::Already(record)) => Ok(again(&record)),
+            Err(error) => {
+                tracing::error!(lead.id = %lead.id, error = &error as &dyn std::error::Error, "a lead was not set aside");
+                Err(IntakeError::Unavailable)
+            }
         }
     }
 
@@ -218,7 +282,10 @@ impl<W: Wiring> Intake<W> {
     }
 }
 
-/// The word an answer has for the state a lead was first kept in.
+/// The word an answer has for the state a lead was first kept in. A robot learns nothing from it.
 fn told(state: &LeadState) -> &'static str {
-    state.word()
+    match state {
+        LeadState::Quarantined { .. } => LeadState::Queued.word(),
+        state => state.word(),
+    }
 }

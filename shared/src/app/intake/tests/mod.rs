@@ -1,4 +1,6 @@
 mod keys;
+mod rates;
+mod screening;
 
 use futures_util::future::join;
 use jiff::SignedDuration;

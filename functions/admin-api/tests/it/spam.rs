@@ -1,0 +1,177 @@
+use leadfeed_shared::domain::consent::Origin;
+use leadfeed_shared::domain::submission::Submission;
+use serde_json::{Value, json};
+
+use crate::stage::Stage;
+
+const FORMS: &str = "/v1/customers/engines/forms";
+
+fn form(more: Value) -> Value {
+    let mut form = json!({"name": "News", "consent_statement": "Analytical Engines may mail me."});
+    form.as_object_mut()
+        .unwrap()
+        .extend(more.as_object().unwrap().clone());
+    form
+}
+
+fn captcha(secret: Option<&str>) -> Value {
+    json!({"captcha": {"provider": "hcaptcha", "site_key": "site", "secret": secret, "on_failure": "quarantine"}})
+}
+
+#[tokio::test]
+async fn a_form_has_a_honeypot_and_limits_unless_it_says_otherwise() {
+    let stage = Stage::with_customers().await;
+
+    let usual = stage.post(FORMS, form(json!({}))).await;
+    let own = json!({"spam": {"honeypot": "homepage"}, "rate_limits": {"per_minute": 5}});
+    let own = stage.post(FORMS, form(own)).await;
+    let without = stage.post(FORMS, form(json!({"spam": {}}))).await;
+
+    assert_eq!(usual.body["spam"], json!({"honeypot": "contact_website"}));
+    assert_eq!(
+        usual.body["rate_limits"],
+        json!({"per_minute": 600, "per_minute_and_origin": 60})
+    );
+    assert_eq!(own.body["spam"], json!({"honeypot": "homepage"}));
+    assert_eq!(own.body["rate_limits"]["per_minute"], 5);
+    assert_eq!(own.body["rate_limits"]["per_minute_and_origin"], 60);
+    assert_eq!(without.body["spam"], json!({}));
+    for (answer, carries) in [(&usual, "contact_website"), (&own, "homepage")] {
+        for snippet in ["snippet_html", "snippet_fetch"] {
+            let field = format!(r#"<input name="{carries}" tabindex="-1" autocomplete="off">"#);
+            assert!(answer.text(snippet).contains(&field));
+        }
+    }
+    assert!(!without.text("snippet_html").contains("tabindex"));
+    assert!(
+        usual
+            .text("snippet_fetch")
+            .contains(r#"fetch(form.action + "/time")"#)
+    );
+}
+
+#[tokio::test]
+async fn a_captchas_secret_is_stored_apart_and_never_shown() {
+    let stage = Stage::with_customers().await;
+    let body = form(json!({"spam": captcha(Some("SENTINEL"))}));
+
+    let made = stage.post(FORMS, body).await;
+    let id = made.text("form_id").parse().unwrap();
+    let target = format!("/v1/forms/{id}");
+    let kept = stage.patch(&target, json!({"spam": captcha(None)})).await;
+    let secret = || stage.memory.captcha.secret(&id);
+
+    let shown = json!({"captcha": {"provider": "hcaptcha", "site_key": "site", "on_failure": "quarantine"}});
+    assert_eq!(made.body["spam"], shown);
+    assert_eq!(kept.body["spam"], shown);
+    assert!(!made.body.to_string().contains("SENTINEL"));
+    assert!(
+        made.text("snippet_html")
+            .contains(r#"<div class="h-captcha" data-sitekey="site">"#)
+    );
+    assert_eq!(secret().as_deref(), Some("SENTINEL"));
+    stage
+        .patch(&target, json!({"spam": captcha(Some("next"))}))
+        .await;
+    assert_eq!(secret().as_deref(), Some("next"));
+    stage.patch(&target, json!({"spam": null})).await;
+    assert_eq!(secret(), None);
+    stage
+        .patch(&target, json!({"spam": captcha(Some("last"))}))
+        .await;
+    stage.delete(&target).await;
+    assert_eq!(secret(), None);
+}
+
+#[tokio::test]
+async fn a_customers_end_is_the_end_of_its_captchas_secrets() {
+    let stage = Stage::with_customers().await;
+    let body = form(json!({"spam": captcha(Some("secret"))}));
+    let id = stage
+        .post(FORMS, body)
+        .await
+        .text("form_id")
+        .parse()
+        .unwrap();
+
+    stage.delete("/v1/customers/engines").await;
+
+    assert_eq!(stage.memory.captcha.secret(&id), None);
+}
+
+#[tokio::test]
+async fn what_cannot_be_is_named() {
+    let stage = Stage::with_customers().await;
+    for (more, at, code) in [
+        (
+            json!({"spam": captcha(None)}),
+            "spam.captcha.secret",
+            "required",
+        ),
+        (
+            json!({"spam": {"captcha": {"provider": "x", "site_key": "s", "secret": "s"}}}),
+            "spam.captcha.provider",
+            "unknown_value",
+        ),
+        (
+            json!({"spam": {"honeypot": "email"}}),
+            "spam.honeypot",
+            "not_permitted",
+        ),
+        (
+            json!({"spam": {"honeypot": "consent"}}),
+            "spam.honeypot",
+            "not_permitted",
+        ),
+        (
+            json!({"spam": {"honey": "x"}}),
+            "spam.honey",
+            "unknown_property",
+        ),
+        (
+            json!({"rate_limits": {"per_minute": 0}}),
+            "rate_limits.per_minute",
+            "out_of_range",
+        ),
+    ] {
+        let answer = stage.post(FORMS, form(more)).await;
+        assert_eq!(answer.faults(), [(at, code)]);
+    }
+}
+
+#[tokio::test]
+async fn a_quarantined_lead_is_found_and_released() {
+    let stage = Stage::with_customers().await;
+    let intake = stage.memory.intake();
+    let form = intake.open_form(&stage.form().await).await.unwrap();
+    let fields = [
+        ("email", "ada@example.com"),
+        ("consent", "yes"),
+        ("contact_website", "x"),
+    ];
+    let fields = Submission::from_pairs(fields).unwrap();
+    let lead = intake
+        .accept(&form, fields, &Origin::default())
+        .await
+        .unwrap()
+        .lead;
+
+    let found = stage
+        .get("/v1/customers/engines/leads?status=quarantined")
+        .await;
+    let releases = format!("/v1/leads/{lead}/releases");
+    let released = stage.post(&releases, json!({})).await;
+    let twice = stage.post(&releases, json!({})).await;
+
+    assert_eq!(found.body["leads"][0]["lead_id"], lead.as_str());
+    assert_eq!(found.body["leads"][0]["why"], "honeypot");
+    assert_eq!(
+        (released.status, released.text("status")),
+        (200, "queued".into())
+    );
+    assert_eq!(
+        (twice.status, twice.text("code")),
+        (409, "not_quarantined".into())
+    );
+    assert_eq!(stage.memory.queue.sent().len(), 1);
+}

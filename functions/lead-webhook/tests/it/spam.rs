@@ -1,0 +1,182 @@
+use lambda_http::http::header::{ACCEPT, CONTENT_SECURITY_POLICY, LOCATION, RETRY_AFTER};
+use lambda_http::{Body, Request, Response};
+use lead_webhook::handle;
+use leadfeed_shared::domain::captcha::{Captcha, CaptchaProvider, OnFailure};
+use leadfeed_shared::fakes::Memory;
+use leadfeed_shared::ports::Forms as _;
+
+use crate::stage::{FORM, json, request, text, world};
+
+const FORM_TYPE: &str = "application/x-www-form-urlencoded";
+
+fn browsers(mut request: Request) -> Request {
+    request
+        .headers_mut()
+        .insert(ACCEPT, "text/html".parse().unwrap());
+    request
+}
+
+fn post(body: &str) -> Request {
+    browsers(request("POST", &format!("/f/{FORM}"), FORM_TYPE, body))
+}
+
+async fn get(memory: &Memory, path: &str) -> Response<Body> {
+    let mut request = request("GET", path, "", "");
+    let headers = request.headers_mut();
+    headers.insert("host", "leads.example".parse().unwrap());
+    headers.insert("origin", "https://engines.example".parse().unwrap());
+    handle(&memory.intake(), request).await
+}
+
+/// The value of a hidden field of a page.
+fn hidden(page: &str, name: &str) -> String {
+    let start = format!(r#"<input type="hidden" name="{name}" value=""#);
+    let (_, rest) = page.split_once(&start).unwrap();
+    rest.split_once('"').unwrap().0.to_owned()
+}
+
+#[tokio::test]
+async fn a_filled_honeypot_is_answered_like_a_success() {
+    let (memory, _) = world().await;
+    let body = "email=ada%40example.com&consent=yes&contact_website=x";
+
+    let answer = handle(&memory.intake(), post(body)).await;
+
+    assert_eq!(answer.status(), 303);
+    assert_eq!(answer.headers()[LOCATION], "https://engines.example/thanks");
+    assert_eq!(memory.ledger.all()[0].state.word(), "quarantined");
+    assert!(memory.queue.sent().is_empty());
+}
+
+#[tokio::test]
+async fn the_hosted_form_carries_its_time_its_own_address_and_a_field_nobody_sees() {
+    let (memory, _) = world().await;
+    let page = text(&get(&memory, &format!("/f/{FORM}")).await);
+
+    let time = hidden(&page, "form_time");
+    let body = format!("email=ada%40example.com&consent=yes&form_time={time}");
+    let at_once = handle(&memory.intake(), post(&body)).await;
+
+    let own = format!("https://leads.example/f/{FORM}");
+    assert_eq!(hidden(&page, "consent_page_url"), own);
+    assert!(page.contains(r#"<div class="unseen" aria-hidden="true">"#));
+    assert_eq!(at_once.status(), 303);
+    assert_eq!(memory.ledger.all()[0].state.word(), "quarantined");
+}
+
+#[tokio::test]
+async fn after_a_mistake_the_form_keeps_its_first_time_and_shows_no_hidden_field() {
+    let (memory, _) = world().await;
+    let body = "email=ada&consent=yes&form_time=1.aa&consent_statement=S&contact_website=&\
+        return_url=https%3A%2F%2Fengines.example%2Fok&xxTrustedFormCertUrl=https%3A%2F%2Fcert.example%2F1";
+
+    let page = text(&handle(&memory.intake(), post(body)).await);
+
+    assert_eq!(hidden(&page, "form_time"), "1.aa");
+    assert_eq!(hidden(&page, "return_url"), "https://engines.example/ok");
+    assert_eq!(
+        hidden(&page, "xxTrustedFormCertUrl"),
+        "https://cert.example/1"
+    );
+    for name in ["consent_statement", "contact_website", "form_time"] {
+        assert!(
+            !page.contains(&format!(r#"<input type="text" name="{name}""#)),
+            "{name}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_script_gets_the_forms_time_where_its_page_may() {
+    let (memory, _) = world().await;
+
+    let answer = get(&memory, &format!("/f/{FORM}/time")).await;
+
+    assert_eq!(answer.status(), 200);
+    assert_eq!(
+        answer.headers()["access-control-allow-origin"],
+        "https://engines.example"
+    );
+    assert!(json(&answer)["form_time"].as_str().unwrap().contains('.'));
+}
+
+#[tokio::test]
+async fn a_form_with_a_captcha_shows_it_and_asks_again_where_it_fails() {
+    let (memory, mut form) = world().await;
+    form.screening.captcha = Some(Captcha {
+        provider: CaptchaProvider::Turnstile,
+        site_key: "site-key".into(),
+        on_failure: OnFailure::Refuse,
+    });
+    memory.directory.put_form(&form).await.unwrap();
+
+    let shown = get(&memory, &format!("/f/{FORM}")).await;
+    let failed = handle(
+        &memory.intake(),
+        post("email=ada%40example.com&consent=yes"),
+    )
+    .await;
+
+    let policy = shown.headers()[CONTENT_SECURITY_POLICY].to_str().unwrap();
+    assert!(
+        policy.contains("script-src https://challenges.cloudflare.com;"),
+        "{policy}"
+    );
+    assert!(text(&shown).contains(r#"<div class="cf-turnstile" data-sitekey="site-key">"#));
+    assert_eq!(failed.status(), 422);
+    assert!(text(&failed).contains("not a robot"));
+    assert!(text(&failed).contains(r#"value="ada@example.com""#));
+    assert!(memory.ledger.all().is_empty());
+}
+
+#[tokio::test]
+async fn beyond_the_limit_a_form_says_when_to_come_again() {
+    let (memory, mut form) = world().await;
+    form.screening.rates.per_minute = 1;
+    memory.directory.put_form(&form).await.unwrap();
+    let post = |email: &str| {
+        let body = format!(r#"{{"email":"{email}","consent":true}}"#);
+        request("POST", &format!("/f/{FORM}"), "application/json", &body)
+    };
+
+    let first = handle(&memory.intake(), post("ada@example.com")).await;
+    let second = handle(&memory.intake(), post("eve@example.com")).await;
+
+    assert_eq!(first.status(), 202);
+    assert_eq!(second.status(), 429);
+    assert_eq!(json(&second)["code"], "too_many_submissions");
+    let wait: u32 = second.headers()[RETRY_AFTER]
+        .to_str()
+        .unwrap()
+        .parse()
+        .unwrap();
+    assert!((1..=61).contains(&wait), "{wait}");
+    assert_eq!(memory.ledger.all().len(), 1);
+}
+
+#[tokio::test]
+async fn a_rehearsal_says_what_would_be_done_and_does_nothing() {
+    let (memory, _) = world().await;
+    let fields = format!(
+        "oid={FORM}&debug=1&debugEmail=dev%40example.com&first_name=%3CAda%3E&company=Engines&\
+         email=ada%40example.com&retURL=https%3A%2F%2Fengines.example%2Fok"
+    );
+    let path = "/servlet/servlet.WebToLead";
+    let ask = |body: &str| request("POST", path, FORM_TYPE, body);
+    let agreed = format!("{fields}&consent=on");
+
+    let told = handle(&memory.intake(), ask(&agreed)).await;
+    let shown = handle(&memory.intake(), browsers(ask(&agreed))).await;
+    let wanting = handle(&memory.intake(), ask(&fields)).await;
+
+    assert_eq!(told.status(), 200);
+    assert_eq!(json(&told)["status"], "nothing_kept");
+    assert_eq!(json(&told)["contact"]["company_name"], "Engines");
+    assert_eq!(json(&told)["return_url"], "https://engines.example/ok");
+    assert!(text(&shown).contains("Nothing was kept"));
+    assert!(text(&shown).contains("&#60;Ada&#62;"));
+    assert_eq!(wanting.status(), 422);
+    assert_eq!(json(&wanting)["code"], "consent_required");
+    assert!(memory.ledger.all().is_empty());
+    assert!(memory.queue.sent().is_empty());
+}

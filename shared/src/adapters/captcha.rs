@@ -1,0 +1,193 @@
+//! The providers of captchas, asked by their common protocol: a form post of secret and answer, and JSON that says
+//! whether it passed.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
+
+use aws_sdk_secretsmanager::Client;
+use secrecy::{ExposeSecret as _, SecretString};
+use serde::Deserialize;
+use url::Url;
+
+use super::constant_contact::{Deadlines, Http};
+use super::secrets::Secrets;
+use crate::domain::captcha::CaptchaProvider;
+use crate::domain::ids::FormId;
+use crate::ports::{CaptchaCheck, CaptchaSecrets, Checked, StoreError};
+
+/// The longest answer read, in bytes.
+const LIMIT: usize = 16 * 1024;
+
+/// Below this score (reCAPTCHA 3) a visitor counts as a robot; the provider's own suggestion.
+const LEAST_SCORE: f64 = 0.5;
+
+/// A person waits for the answer: short enough that the lead can still be kept after it.
+const DEADLINES: Deadlines = Deadlines {
+    connect: Duration::from_millis(1_500),
+    total: Duration::from_secs(4),
+};
+
+/// Checks answers at their providers. The HTTP client is made when the first form asks for a check: most have none.
+#[derive(Debug, Clone)]
+pub struct SiteVerify {
+    secrets: Secrets,
+    base: Option<Url>,
+    http: Arc<OnceLock<Http>>,
+    known: Arc<Mutex<HashMap<FormId, SecretString>>>,
+}
+
+/// What a provider answers, as far as it is of use.
+#[derive(Deserialize)]
+struct Verdict {
+    success: bool,
+    #[serde(default)]
+    score: Option<f64>,
+    #[serde(default, rename = "error-codes")]
+    errors: Vec<String>,
+}
+
+impl SiteVerify {
+    /// With the secrets under a prefix. `base` stands in for all providers where it is given.
+    #[must_use]
+    pub fn new(client: Client, prefix: String, base: Option<Url>) -> Self {
+        Self {
+            secrets: Secrets::new(client, prefix),
+            base,
+            http: Arc::default(),
+            known: Arc::default(),
+        }
+    }
+
+    async fn secret(&self, form: &FormId) -> Result<SecretString, StoreError> {
+        if let Some(known) = self.with_known(|known| known.get(form).cloned()) {
+            return Ok(known);
+        }
+        let name = name(form);
+        let secret = self.secrets.read(&name).await?;
+        let secret = secret.ok_or_else(|| StoreError::new(format!("{name} has no value")))?;
+        self.with_known(|known| known.insert(form.clone(), secret.clone()));
+        Ok(secret)
+    }
+
+    fn with_known<T>(&self, look: impl FnOnce(&mut HashMap<FormId, SecretString>) -> T) -> T {
+        look(&mut self.known.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn http(&self) -> Result<Http, StoreError> {
+        if let Some(http) = self.http.get() {
+            return Ok(http.clone());
+        }
+        let made = Http::new(DEADLINES).map_err(StoreError::new)?;
+        Ok(self.http.get_or_init(|| made).clone())
+    }
+}
+
+impl CaptchaCheck for SiteVerify {
+    async fn check(
+        &self,
+        form: &FormId,
+        provider: CaptchaProvider,
+        answer: &str,
+        ip: Option<&str>,
+    ) -> Result<Checked, StoreError> {
+        let secret = self.secret(form).await?;
+        let url = self
+            .base
+            .clone()
+            .map_or_else(|| provider.check_url().parse().map_err(StoreError::new), Ok)?;
+        let http = self.http()?;
+        let mut fields = vec![("secret", secret.expose_secret()), ("response", answer)];
+        fields.extend(ip.map(|ip| ("remoteip", ip)));
+        let request = http.client().post(url).form(&fields).build();
+        let request = request.map_err(|error| StoreError::new(error.without_url()))?;
+        let answered = http.call(request, LIMIT).await;
+        let answered = answered.map_err(|_| StoreError::new("the provider did not answer"))?;
+        let body = answered.body.filter(|_| answered.status == 200);
+        let body = body.unwrap_or_default();
+        let verdict: Verdict = serde_json::from_slice(&body)
+            .map_err(|_| StoreError::new("the provider's answer is none"))?;
+        match checked(&verdict) {
+            Some(checked) => Ok(checked),
+            None => {
+                self.with_known(|known| known.remove(form)); // it may have been changed
+                Err(StoreError::new("the provider does not take our secret"))
+            }
+        }
+    }
+}
+
+/// What a verdict says of the person; `None` where it only says something of us.
+fn checked(verdict: &Verdict) -> Option<Checked> {
+    /// Codes that blame the answer. Whatever else a provider says is not the person's fault.
+    const ANSWERS: [&str; 7] = [
+        "missing-input-response",
+        "invalid-input-response",
+        "timeout-or-duplicate",
+        "expired-input-response",
+        "already-seen-response",
+        "invalid-or-already-seen-response",
+        "invalid-parsed-response",
+    ];
+    let is_answers = |code: &String| ANSWERS.contains(&code.as_str());
+    match verdict.score {
+        Some(score) if verdict.success && score < LEAST_SCORE => Some(Checked::Failed),
+        _ if verdict.success => Some(Checked::Passed),
+        _ => (!verdict.errors.is_empty() && verdict.errors.iter().all(is_answers))
+            .then_some(Checked::Failed),
+    }
+}
+
+impl CaptchaSecrets for SiteVerify {
+    async fn keep_secret(&self, form: &FormId, secret: &SecretString) -> Result<(), StoreError> {
+        self.secrets
+            .write(&name(form), secret.expose_secret())
+            .await
+    }
+
+    async fn forget_secret(&self, form: &FormId) -> Result<(), StoreError> {
+        self.secrets.delete(&name(form)).await
+    }
+}
+
+fn name(form: &FormId) -> String {
+    format!("captcha/{form}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_is_said_of_the_answer_counts_against_the_person() {
+        let told = |json: &str| checked(&serde_json::from_str(json).unwrap());
+
+        assert_eq!(told(r#"{"success":true}"#), Some(Checked::Passed));
+        assert_eq!(
+            told(r#"{"success":true,"score":0.9}"#),
+            Some(Checked::Passed)
+        );
+        assert_eq!(
+            told(r#"{"success":true,"score":0.1}"#),
+            Some(Checked::Failed)
+        );
+        for code in [
+            "invalid-input-response",
+            "timeout-or-duplicate",
+            "already-seen-response",
+        ] {
+            let json = format!(r#"{{"success":false,"error-codes":["{code}"]}}"#);
+            assert_eq!(told(&json), Some(Checked::Failed), "{code}");
+        }
+        for code in [
+            "invalid-input-secret",
+            "internal-error",
+            "bad-request",
+            "new-in-2030",
+        ] {
+            let json = format!(r#"{{"success":false,"error-codes":["{code}"]}}"#);
+            assert_eq!(told(&json), None, "{code}");
+        }
+        assert_eq!(told(r#"{"success":false}"#), None);
+    }
+}

@@ -1,0 +1,35 @@
+use jiff::Timestamp;
+use serde::Deserialize;
+
+use super::keys;
+use super::ledger::DynamoLedger;
+use super::table::{Change, Done, number, read, ttl};
+use crate::domain::ids::CustomerId;
+use crate::ports::{Counters, StoreError};
+
+#[derive(Deserialize)]
+struct CounterRow {
+    sum: u64,
+}
+
+impl Counters for DynamoLedger {
+    async fn add(
+        &self,
+        customer: &CustomerId,
+        counter: &str,
+        by: u32,
+        until: Timestamp,
+    ) -> Result<u64, StoreError> {
+        let change = Change {
+            set: "SET expires_at = :expires ADD #sum :by",
+            when: None,
+            names: &["sum"],
+            values: vec![(":by", number(by)), (":expires", number(ttl(until)))],
+        };
+        let counter = keys::counter(customer, counter);
+        match self.table.update(counter, change).await? {
+            Done::Yes(item) => Ok(read::<CounterRow>(item)?.sum),
+            Done::No(_) => Err(StoreError::new("a change without a condition was refused")),
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! How a form tells people from robots, as the operator says it.
+
+use secrecy::SecretString;
+use serde_json::Value;
+
+use super::Properties;
+use super::fields::hidden_field;
+use super::properties::{Change, Fault};
+use super::values::{members, number, one_of, secret, text};
+use crate::domain::captcha::{Captcha, CaptchaProvider, OnFailure};
+use crate::domain::form::Form;
+use crate::domain::screening::{Rates, Screening};
+
+/// Submissions a minute that a form may be set to take: as many as one queue and one table bear at ease.
+const MOST: u32 = 60_000;
+
+/// What becomes of the secret of a form's captcha.
+#[derive(Debug, Default)]
+pub(super) enum SecretChange {
+    /// Nothing.
+    #[default]
+    Keep,
+    /// There is no captcha any more.
+    Forget,
+    /// It is this now.
+    Store(SecretString),
+}
+
+/// What the property `spam` says.
+struct Spam {
+    honeypot: Option<String>,
+    captcha: Option<(Captcha, Option<SecretString>)>,
+}
+
+/// Reads the properties `spam` and `rate_limits`.
+pub(super) fn revise(form: &mut Form, from: &mut Properties) -> SecretChange {
+    let rates = from.change("rate_limits", rates);
+    rates.apply(&mut form.screening.rates, Rates::default());
+    let had = form.screening.captcha.take();
+    let spam = match from.change("spam", spam) {
+        Change::Keep => {
+            form.screening.captcha = had;
+            return SecretChange::Keep;
+        }
+        Change::Clear => Spam {
+            honeypot: Screening::default().honeypot,
+            captcha: None,
+        },
+        Change::Set(spam) => spam,
+    };
+    form.screening.honeypot = spam.honeypot;
+    let Some((captcha, secret)) = spam.captcha else {
+        return had.map_or(SecretChange::Keep, |_| SecretChange::Forget);
+    };
+    let is_same = |had: Captcha| {
+        (had.provider, had.site_key.as_str()) == (captcha.provider, captcha.site_key.as_str())
+    };
+    if secret.is_none() && !had.is_some_and(is_same) {
+        let fault = Fault::new("required", "another captcha needs its secret");
+        from.refuse("spam.captcha.secret", fault);
+    }
+    form.screening.captcha = Some(captcha);
+    secret.map_or(SecretChange::Keep, SecretChange::Store)
+}
+
+fn spam(value: &Value) -> Result<Spam, Fault> {
+    let [honeypot, captcha_] = members(value, ["honeypot", "captcha"])?;
+    let honeypot = given(honeypot, ".honeypot", hidden_field)?;
+    let captcha = given(captcha_, ".captcha", captcha)?;
+    Ok(Spam { honeypot, captcha })
+}
+
+fn captcha(value: &Value) -> Result<(Captcha, Option<SecretString>), Fault> {
+    let names = ["provider", "site_key", "secret", "on_failure"];
+    let [provider, site_key, secret_, on_failure] = members(value, names)?;
+    let words = CaptchaProvider::WORDS.map(|(word, _)| word);
+    let word = one_of(&words)(provider).map_err(|fault| fault.within(".provider"))?;
+    let known = CaptchaProvider::WORDS
+        .iter()
+        .find(|(name, _)| *name == word);
+    let provider = known.map_or(CaptchaProvider::Turnstile, |(_, provider)| *provider);
+    let site_key = text(200)(site_key).map_err(|fault| fault.within(".site_key"))?;
+    let secret = given(secret_, ".secret", secret)?;
+    let on_failure = given(on_failure, ".on_failure", |value| {
+        one_of(&["refuse", "quarantine"])(value).map(|word| match word {
+            "quarantine" => OnFailure::Quarantine,
+            _ => OnFailure::Refuse,
+        })
+    })?;
+    let captcha = Captcha {
+        provider,
+        site_key,
+        on_failure: on_failure.unwrap_or_default(),
+    };
+    Ok((captcha, secret))
+}
+
+fn rates(value: &Value) -> Result<Rates, Fault> {
+    let [form, origin] = members(value, ["per_minute", "per_minute_and_origin"])?;
+    let usual = Rates::default();
+    let per_minute = given(form, ".per_minute", number(1..=MOST))?;
+    let per_origin = given(origin, ".per_minute_and_origin", number(1..=MOST))?;
+    Ok(Rates {
+        per_minute: per_minute.unwrap_or(usual.per_minute),
+        per_origin: per_origin.unwrap_or(usual.per_origin),
+    })
+}
+
+/// A member that may be absent.
+fn given<T>(
+    value: &Value,
+    name: &str,
+    read: impl FnOnce(&Value) -> Result<T, Fault>,
+) -> Result<Option<T>, Fault> {
+    if value.is_null() {
+        return Ok(None);
+    }
+    read(value).map(Some).map_err(|fault| fault.within(name))
+}

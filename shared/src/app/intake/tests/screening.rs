@@ -1,0 +1,221 @@
+use jiff::SignedDuration;
+
+use crate::app::intake::{Accepted, Arrival, Door, IntakeError};
+use crate::app::scene::Scene;
+use crate::domain::captcha::{Captcha, CaptchaProvider, OnFailure};
+use crate::domain::consent::Origin;
+use crate::domain::contact::NoteKind;
+use crate::domain::lead::{LeadState, QuarantineReason};
+use crate::domain::screening::TIME_FIELD;
+use crate::domain::submission::Submission;
+use crate::fakes::{Call, Fault};
+use crate::ports::Forms as _;
+
+const EMAIL: (&str, &str) = ("email", "ada@example.com");
+const CONSENT: (&str, &str) = ("consent", "yes");
+const ANSWER: &str = "cf-turnstile-response";
+
+impl Scene {
+    async fn come(&self, door: Door, more: &[(&str, &str)]) -> Result<Accepted, IntakeError> {
+        let fields = [EMAIL, CONSENT].into_iter().chain(more.iter().copied());
+        let arrival = Arrival {
+            fields: Submission::from_pairs(fields).unwrap(),
+            origin: Origin::default(),
+            door,
+            key: None,
+        };
+        self.memory.intake().take(&self.form, arrival).await
+    }
+
+    async fn with_captcha(on_failure: OnFailure) -> Self {
+        let mut scene = Self::connected().await;
+        scene.form.screening.captcha = Some(Captcha {
+            provider: CaptchaProvider::Turnstile,
+            site_key: "site".into(),
+            on_failure,
+        });
+        scene.memory.directory.put_form(&scene.form).await.unwrap();
+        scene
+    }
+}
+
+fn aside(why: QuarantineReason) -> LeadState {
+    LeadState::Quarantined { why }
+}
+
+#[tokio::test]
+async fn a_robot_is_told_the_same_as_a_person_and_its_lead_is_set_aside() {
+    let scene = Scene::connected().await;
+
+    let person = scene.come(Door::Form, &[]).await.unwrap();
+    scene.memory.clock.advance(SignedDuration::from_mins(1));
+    let robot = scene
+        .come(Door::Form, &[("contact_website", "x")])
+        .await
+        .unwrap();
+    let again = scene
+        .come(Door::Form, &[("contact_website", "x")])
+        .await
+        .unwrap();
+
+    assert_eq!(robot.status, person.status);
+    assert_eq!((&again.lead, again.status), (&robot.lead, person.status));
+    assert_eq!(
+        scene.state(&robot.lead).await,
+        aside(QuarantineReason::Honeypot)
+    );
+    assert_eq!(scene.memory.queue.sent().len(), 1);
+}
+
+#[tokio::test]
+async fn a_quarantined_lead_stays_until_it_is_released_and_then_goes_out_once() {
+    let scene = Scene::connected().await;
+    let lead = scene
+        .come(Door::Form, &[("contact_website", "x")])
+        .await
+        .unwrap()
+        .lead;
+    scene.memory.clock.advance(SignedDuration::from_hours(24));
+    scene.memory.release().run().await.unwrap();
+    scene.drain().await;
+    assert_eq!(scene.state(&lead).await, aside(QuarantineReason::Honeypot));
+
+    let admin = scene.memory.admin();
+    let released = admin.release_lead(&lead).await.unwrap();
+    let twice = admin.release_lead(&lead).await;
+    scene.drain().await;
+
+    assert_eq!(released.state, LeadState::Queued);
+    assert!(twice.is_err());
+    assert_eq!(scene.state(&lead).await.word(), "delivered");
+    assert_eq!(scene.memory.crm.count(Call::SignUp), 1);
+}
+
+#[tokio::test]
+async fn a_release_that_the_queue_did_not_take_is_sent_by_the_scheduler() {
+    let scene = Scene::connected().await;
+    let lead = scene
+        .come(Door::Form, &[("contact_website", "x")])
+        .await
+        .unwrap()
+        .lead;
+    // It finds the lead's owner, reads it, releases it, sends it.
+    scene
+        .memory
+        .faults
+        .at(scene.memory.faults.steps() + 4, Fault::FailBefore);
+    scene.memory.admin().release_lead(&lead).await.unwrap();
+    assert!(scene.memory.queue.sent().is_empty());
+
+    scene.memory.clock.advance(SignedDuration::from_mins(2));
+    scene.memory.release().run().await.unwrap();
+    scene.drain().await;
+
+    assert_eq!(scene.state(&lead).await.word(), "delivered");
+}
+
+#[tokio::test]
+async fn a_form_sent_at_once_is_set_aside_and_one_left_open_for_a_day_has_a_note() {
+    let scene = Scene::connected().await;
+    let stamp = scene.memory.intake().stamp(&scene.form);
+    let fields = [(TIME_FIELD, stamp.as_str())];
+
+    let robot = scene.come(Door::Form, &fields).await.unwrap();
+    scene.memory.clock.advance(SignedDuration::from_hours(25));
+    let late = scene.come(Door::Form, &fields).await.unwrap();
+
+    assert_eq!(
+        scene.state(&robot.lead).await,
+        aside(QuarantineReason::TooFast)
+    );
+    assert_eq!(scene.state(&late.lead).await, LeadState::Queued);
+    let notes = scene.memory.ledger.all().pop().unwrap().lead.notes;
+    assert_eq!(notes.last().unwrap().what, NoteKind::StaleForm);
+}
+
+#[tokio::test]
+async fn a_server_that_signs_is_no_robot() {
+    let scene = Scene::with_captcha(OnFailure::Refuse).await;
+
+    let lead = scene
+        .come(Door::Webhook, &[("contact_website", "x")])
+        .await
+        .unwrap()
+        .lead;
+
+    assert_eq!(scene.state(&lead).await, LeadState::Queued);
+}
+
+#[tokio::test]
+async fn a_captcha_that_is_missing_wrong_or_used_is_refused_or_set_aside_as_the_form_says() {
+    for on_failure in [OnFailure::Refuse, OnFailure::Quarantine] {
+        let scene = Scene::with_captcha(on_failure).await;
+        for answer in ["", "wrong"] {
+            let told = scene
+                .come(Door::Form, &[(ANSWER, answer), ("city", answer)])
+                .await;
+            match (on_failure, told) {
+                (OnFailure::Refuse, Err(IntakeError::Rejected(rejection))) => {
+                    assert_eq!(rejection.errors[0].code, "captcha_failed");
+                    assert!(scene.memory.ledger.all().is_empty());
+                }
+                (OnFailure::Quarantine, Ok(told)) => {
+                    assert_eq!(
+                        scene.state(&told.lead).await,
+                        aside(QuarantineReason::Captcha)
+                    );
+                }
+                (_, told) => panic!("{on_failure:?} {answer}: {told:?}"),
+            }
+        }
+
+        scene.memory.captcha.solve("good");
+        let passed = scene.come(Door::Form, &[(ANSWER, "good")]).await.unwrap();
+        assert_eq!(scene.state(&passed.lead).await, LeadState::Queued);
+    }
+}
+
+#[tokio::test]
+async fn a_double_click_on_a_form_with_a_captcha_is_one_lead() {
+    let scene = Scene::with_captcha(OnFailure::Refuse).await;
+    scene.memory.captcha.solve("good");
+
+    let first = scene.come(Door::Form, &[(ANSWER, "good")]).await.unwrap();
+    let second = scene.come(Door::Form, &[(ANSWER, "good")]).await.unwrap();
+
+    assert_eq!(first.lead, second.lead);
+}
+
+#[tokio::test]
+async fn a_provider_out_of_order_loses_nobody() {
+    let scene = Scene::with_captcha(OnFailure::Refuse).await;
+    // The second step is the check, after the look back.
+    scene
+        .memory
+        .faults
+        .at(scene.memory.faults.steps() + 2, Fault::FailBefore);
+
+    let lead = scene
+        .come(Door::Form, &[(ANSWER, "good")])
+        .await
+        .unwrap()
+        .lead;
+
+    assert_eq!(scene.state(&lead).await, aside(QuarantineReason::Captcha));
+    scene.memory.admin().release_lead(&lead).await.unwrap();
+    scene.drain().await;
+    assert_eq!(scene.state(&lead).await.word(), "delivered");
+}
+
+#[tokio::test]
+async fn a_robots_lead_that_cannot_be_kept_is_not_accepted() {
+    let scene = Scene::connected().await;
+    scene
+        .memory
+        .faults
+        .at(scene.memory.faults.steps() + 2, Fault::FailBefore);
+
+    let told = scene.come(Door::Form, &[("contact_website", "x")]).await;
+
+    assert!(matches!(told, Err(IntakeError::Unavailable)), "{told:?}");
+}

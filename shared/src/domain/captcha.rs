@@ -1,0 +1,99 @@
+//! Captchas a form can show, and what is known of their providers.
+
+use serde::{Deserialize, Serialize};
+
+/// A captcha that a form shows. Its secret is kept apart.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Captcha {
+    /// Whose it is.
+    pub provider: CaptchaProvider,
+    /// The public key that stands in the page.
+    pub site_key: String,
+    /// What becomes of a submission that does not pass.
+    #[serde(default)]
+    pub on_failure: OnFailure,
+}
+
+/// Who makes and checks a captcha.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CaptchaProvider {
+    /// Cloudflare Turnstile.
+    Turnstile,
+    /// hCaptcha.
+    Hcaptcha,
+    /// Google reCAPTCHA, version 2 or 3.
+    Recaptcha,
+}
+
+/// What becomes of a submission that does not pass.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnFailure {
+    /// The person is told and may try again.
+    #[default]
+    Refuse,
+    /// It is set aside for somebody to look at.
+    Quarantine,
+}
+
+impl CaptchaProvider {
+    /// All of them, by their words.
+    pub const WORDS: [(&str, Self); 3] = [
+        ("turnstile", Self::Turnstile),
+        ("hcaptcha", Self::Hcaptcha),
+        ("recaptcha", Self::Recaptcha),
+    ];
+
+    /// The field in which the provider's script puts the answer.
+    #[must_use]
+    pub fn field(self) -> &'static str {
+        match self {
+            Self::Turnstile => "cf-turnstile-response",
+            Self::Hcaptcha => "h-captcha-response",
+            Self::Recaptcha => "g-recaptcha-response",
+        }
+    }
+
+    /// The class of the element that the script makes a captcha of.
+    #[must_use]
+    pub fn class(self) -> &'static str {
+        match self {
+            Self::Turnstile => "cf-turnstile",
+            Self::Hcaptcha => "h-captcha",
+            Self::Recaptcha => "g-recaptcha",
+        }
+    }
+
+    /// The script.
+    #[must_use]
+    pub fn script(self) -> &'static str {
+        match self {
+            Self::Turnstile => "https://challenges.cloudflare.com/turnstile/v0/api.js",
+            Self::Hcaptcha => "https://js.hcaptcha.com/1/api.js",
+            Self::Recaptcha => "https://www.google.com/recaptcha/api.js",
+        }
+    }
+
+    /// What a page that shows the captcha has to be allowed to load and frame.
+    #[must_use]
+    pub fn sources(self) -> &'static str {
+        match self {
+            Self::Turnstile => "https://challenges.cloudflare.com",
+            Self::Hcaptcha => "https://hcaptcha.com https://*.hcaptcha.com",
+            Self::Recaptcha => {
+                "https://www.google.com/recaptcha/ https://www.gstatic.com/recaptcha/"
+            }
+        }
+    }
+
+    /// Where an answer is checked.
+    #[must_use]
+    pub fn check_url(self) -> &'static str {
+        match self {
+            Self::Turnstile => "https://challenges.cloudflare.com/turnstile/v0/siteverify",
+            Self::Hcaptcha => "https://api.hcaptcha.com/siteverify",
+            Self::Recaptcha => "https://www.google.com/recaptcha/api/siteverify",
+        }
+    }
+}

@@ -1,0 +1,176 @@
+//! How a form tells people from robots, and how much it takes at once.
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use super::captcha::{Captcha, CaptchaProvider};
+use super::ids::FormId;
+use super::keys::{Purpose, SigningKeys};
+use super::lead::QuarantineReason;
+use super::submission::Submission;
+
+/// The field that carries when a form was shown, signed.
+pub const TIME_FIELD: &str = "form_time";
+
+/// Nobody fills in a form faster.
+const FASTEST: SignedDuration = SignedDuration::from_secs(2);
+
+/// A form shown longer ago is worth a note.
+const OLDEST: SignedDuration = SignedDuration::from_hours(24);
+
+/// What a form asks of a submission before it goes out.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Screening {
+    /// The name of a field that people do not see and robots fill in. Always stored, as one left out is the usual one.
+    pub honeypot: Option<String>,
+    /// A captcha.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub captcha: Option<Captcha>,
+    /// How much it takes.
+    pub rates: Rates,
+}
+
+/// How many submissions a form takes in a minute.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Rates {
+    /// Of everybody together.
+    pub per_minute: u32,
+    /// Of one address on the Internet, which may be a whole office.
+    pub per_origin: u32,
+}
+
+impl Default for Screening {
+    fn default() -> Self {
+        Self {
+            honeypot: Some("contact_website".to_owned()),
+            captcha: None,
+            rates: Rates::default(),
+        }
+    }
+}
+
+impl Default for Rates {
+    fn default() -> Self {
+        Self {
+            per_minute: 600,
+            per_origin: 60,
+        }
+    }
+}
+
+/// What the hidden fields of a submission say of its sender.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Bearing {
+    /// Nothing against it.
+    Plain,
+    /// The form was open for more than a day.
+    Late,
+    /// A robot's.
+    Robotic(QuarantineReason),
+}
+
+impl Screening {
+    /// What the hidden fields say. A form without the time is as good as one with it: pages that are not ours to make
+    /// do not carry it.
+    #[must_use]
+    pub fn bearing(
+        &self,
+        fields: &Submission,
+        form: &FormId,
+        keys: &SigningKeys,
+        now: Timestamp,
+    ) -> Bearing {
+        let filled = |name: &str| fields.get(name).filter(|value| !value.trim().is_empty());
+        if self.honeypot.as_deref().and_then(filled).is_some() {
+            return Bearing::Robotic(QuarantineReason::Honeypot);
+        }
+        let Some(stamp) = filled(TIME_FIELD) else {
+            return Bearing::Plain;
+        };
+        match shown_at(stamp, form, keys).map(|at| now.duration_since(at)) {
+            Some(open) if open > OLDEST => Bearing::Late,
+            Some(open) if open >= FASTEST => Bearing::Plain,
+            _ => Bearing::Robotic(QuarantineReason::TooFast),
+        }
+    }
+
+    /// Whether a field is ours to read and no part of what a person says.
+    #[must_use]
+    pub fn is_ours(&self, field: &str) -> bool {
+        field == TIME_FIELD
+            || self.honeypot.as_deref() == Some(field)
+            || CaptchaProvider::WORDS
+                .iter()
+                .any(|(_, provider)| provider.field() == field)
+    }
+}
+
+/// The value of [`TIME_FIELD`] for a form shown at `at`.
+#[must_use]
+pub fn stamp(form: &FormId, keys: &SigningKeys, at: Timestamp) -> String {
+    let millis = at.as_millisecond().to_string();
+    let signature = keys.sign(Purpose::FormTime, format!("{form} {millis}").as_bytes());
+    format!("{millis}.{}", hex::encode(&signature[..16]))
+}
+
+fn shown_at(stamped: &str, form: &FormId, keys: &SigningKeys) -> Option<Timestamp> {
+    let (millis, _) = stamped.trim().split_once('.')?;
+    let at = Timestamp::from_millisecond(millis.parse().ok()?).ok()?;
+    (stamp(form, keys, at) == stamped.trim()).then_some(at)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::form::tests::form;
+
+    fn bearing(fields: &[(&str, &str)], seconds_later: i64) -> Bearing {
+        let keys = SigningKeys::new("root".into());
+        let shown: Timestamp = "2026-11-23T12:00:00Z".parse().unwrap();
+        let id = form().id;
+        let genuine = stamp(&id, &keys, shown);
+        let fields = fields
+            .iter()
+            .map(|(name, value)| (*name, value.replace("GENUINE", &genuine)));
+        let fields = Submission::from_pairs(fields).unwrap();
+        let now = shown + SignedDuration::from_secs(seconds_later);
+        Screening::default().bearing(&fields, &id, &keys, now)
+    }
+
+    #[test]
+    fn a_filled_honeypot_is_a_robots() {
+        let robotic = Bearing::Robotic(QuarantineReason::Honeypot);
+
+        assert_eq!(bearing(&[("contact_website", "x")], 60), robotic);
+        assert_eq!(bearing(&[("contact_website", " ")], 60), Bearing::Plain);
+        assert_eq!(bearing(&[("email", "x")], 60), Bearing::Plain);
+    }
+
+    #[test]
+    fn a_form_filled_in_within_two_seconds_is_a_robots_and_one_open_for_a_day_is_late() {
+        let after = |seconds| bearing(&[(TIME_FIELD, "GENUINE")], seconds);
+        let robotic = Bearing::Robotic(QuarantineReason::TooFast);
+
+        assert_eq!(after(1), robotic);
+        assert_eq!(after(2), Bearing::Plain);
+        assert_eq!(after(24 * 3_600), Bearing::Plain);
+        assert_eq!(after(24 * 3_600 + 1), Bearing::Late);
+        assert_eq!(after(-60), robotic);
+    }
+
+    #[test]
+    fn a_time_that_is_made_up_is_a_robots() {
+        for made_up in [
+            "1",
+            "GENUINEx",
+            "0.",
+            "99999999999999999999.00",
+            "1.GENUINE",
+        ] {
+            let robotic = Bearing::Robotic(QuarantineReason::TooFast);
+            assert_eq!(bearing(&[(TIME_FIELD, made_up)], 60), robotic, "{made_up}");
+        }
+    }
+}

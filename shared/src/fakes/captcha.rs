@@ -1,0 +1,74 @@
+use std::collections::BTreeMap;
+
+use secrecy::{ExposeSecret as _, SecretString};
+
+use super::cell::Cell;
+use super::faults::Faults;
+use crate::domain::captcha::CaptchaProvider;
+use crate::domain::ids::FormId;
+use crate::ports::{CaptchaCheck, CaptchaSecrets, Checked, StoreError};
+
+/// A provider to whom the answers given with [`solve`](Self::solve) are good, once each.
+#[derive(Debug, Clone)]
+pub struct MemoryCaptcha(Cell<Rows>);
+
+#[derive(Debug, Default)]
+struct Rows {
+    secrets: BTreeMap<FormId, String>,
+    good: Vec<String>,
+}
+
+impl MemoryCaptcha {
+    /// One that knows no good answer.
+    #[must_use]
+    pub fn new(faults: &Faults) -> Self {
+        Self(Cell::new(faults))
+    }
+
+    /// Makes an answer good.
+    pub fn solve(&self, answer: &str) {
+        self.0.with(|rows| rows.good.push(answer.to_owned()));
+    }
+
+    /// The secret stored for a form.
+    #[must_use]
+    pub fn secret(&self, form: &FormId) -> Option<String> {
+        self.0.with(|rows| rows.secrets.get(form).cloned())
+    }
+}
+
+impl CaptchaCheck for MemoryCaptcha {
+    async fn check(
+        &self,
+        _: &FormId,
+        _: CaptchaProvider,
+        answer: &str,
+        _: Option<&str>,
+    ) -> Result<Checked, StoreError> {
+        let check = |rows: &mut Rows| match rows.good.iter().position(|good| good == answer) {
+            Some(place) => {
+                rows.good.swap_remove(place);
+                Checked::Passed
+            }
+            None => Checked::Failed,
+        };
+        self.0.step(check).await
+    }
+}
+
+impl CaptchaSecrets for MemoryCaptcha {
+    async fn keep_secret(&self, form: &FormId, secret: &SecretString) -> Result<(), StoreError> {
+        let (form, secret) = (form.clone(), secret.expose_secret().to_owned());
+        let keep = |rows: &mut Rows| {
+            rows.secrets.insert(form, secret);
+        };
+        self.0.step(keep).await
+    }
+
+    async fn forget_secret(&self, form: &FormId) -> Result<(), StoreError> {
+        let forget = |rows: &mut Rows| {
+            rows.secrets.remove(form);
+        };
+        self.0.step(forget).await
+    }
+}

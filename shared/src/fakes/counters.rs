@@ -1,0 +1,23 @@
+use jiff::Timestamp;
+
+use super::ledger::{MemoryLedger, Rows};
+use crate::domain::ids::CustomerId;
+use crate::ports::{Counters, StoreError};
+
+impl Counters for MemoryLedger {
+    async fn add(
+        &self,
+        customer: &CustomerId,
+        counter: &str,
+        by: u32,
+        _: Timestamp,
+    ) -> Result<u64, StoreError> {
+        let name = (customer.clone(), counter.to_owned());
+        let add = |rows: &mut Rows| {
+            let sum = rows.counters.entry(name).or_default();
+            *sum += u64::from(by);
+            *sum
+        };
+        self.0.step(add).await
+    }
+}

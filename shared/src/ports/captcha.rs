@@ -1,0 +1,42 @@
+use std::future::Future;
+
+use secrecy::SecretString;
+
+use super::StoreError;
+use crate::domain::captcha::CaptchaProvider;
+use crate::domain::ids::FormId;
+
+/// What a provider says of a captcha's answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Checked {
+    /// A person's.
+    Passed,
+    /// Wrong, too old, or used before.
+    Failed,
+}
+
+/// The providers of captchas.
+pub trait CaptchaCheck: Send + Sync {
+    /// Asks whether an answer to a form's captcha is good. One call, and an answer is good for one; an error is the
+    /// provider's or ours and says nothing of the person.
+    fn check(
+        &self,
+        form: &FormId,
+        provider: CaptchaProvider,
+        answer: &str,
+        ip: Option<&str>,
+    ) -> impl Future<Output = Result<Checked, StoreError>> + Send;
+}
+
+/// Where the secrets of captchas are kept.
+pub trait CaptchaSecrets: Send + Sync {
+    /// Stores a form's secret over any that was there.
+    fn keep_secret(
+        &self,
+        form: &FormId,
+        secret: &SecretString,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// Forgets a form's secret; that there is none is no error.
+    fn forget_secret(&self, form: &FormId) -> impl Future<Output = Result<(), StoreError>> + Send;
+}

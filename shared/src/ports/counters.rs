@@ -1,0 +1,19 @@
+use std::future::Future;
+
+use jiff::Timestamp;
+
+use super::StoreError;
+use crate::domain::ids::CustomerId;
+
+/// Sums that several functions add to.
+pub trait Counters: Send + Sync {
+    /// Adds to a customer's counter and gives its sum, in one step. A counter begins at nothing and is forgotten
+    /// some time after `until`.
+    fn add(
+        &self,
+        customer: &CustomerId,
+        counter: &str,
+        by: u32,
+        until: Timestamp,
+    ) -> impl Future<Output = Result<u64, StoreError>> + Send;
+}
