@@ -253,3 +253,40 @@ fn every_route_leads_to_a_function_that_the_api_may_invoke() {
         assert!(permissions.values().any(allowed), "{name}");
     }
 }
+
+#[test]
+fn o03_o06_whatever_ends_in_an_error_raises_an_alarm() {
+    let alarms = of_kind("AWS::CloudWatch::Alarm");
+    for name in functions().into_keys() {
+        let watches = |alarm: &Value| {
+            let properties = &alarm["Properties"];
+            properties["MetricName"] == "Errors" && properties["Dimensions"][0]["Value"] == name
+        };
+        assert!(alarms.values().any(watches), "{name}");
+    }
+    let silent = &alarms["OldestLeadAlarm"]["Properties"];
+    assert_eq!(
+        silent["TreatMissingData"], "breaching",
+        "a scheduler that does not run measures nothing"
+    );
+}
+
+#[test]
+fn every_metric_of_ours_that_an_alarm_or_the_dashboard_watches_is_recorded() {
+    let source = concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/src/app/gauges.rs");
+    let recorded = fs::read_to_string(source).unwrap();
+    let dashboard =
+        of_kind("AWS::CloudWatch::Dashboard")["Dashboard"]["Properties"]["DashboardBody"]
+            .as_str()
+            .unwrap()
+            .to_owned();
+    for (name, alarm) in of_kind("AWS::CloudWatch::Alarm") {
+        let properties = &alarm["Properties"];
+        if properties["Namespace"] == "Leadfeed" {
+            let metric = format!("\"{}\"", properties["MetricName"].as_str().unwrap());
+            assert!(recorded.contains(&metric), "{name}: {metric}");
+            assert!(dashboard.contains(&metric), "{name}: {metric}");
+        }
+    }
+    serde_json::from_str::<Value>(&dashboard).unwrap();
+}

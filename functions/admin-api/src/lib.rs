@@ -12,7 +12,7 @@ use lambda_http::http::StatusCode;
 use lambda_http::{Body, Request, Response};
 use leadfeed_shared::app::admin::{Admin, Operators};
 use leadfeed_shared::domain::ids::CustomerId;
-use leadfeed_shared::ports::Wiring;
+use leadfeed_shared::ports::{AdminTokens, Clock as _, Wiring};
 use leadfeed_shared::web::{Problem, json};
 
 use answer::{Refused, done, parsed};
@@ -20,15 +20,18 @@ use request::{body, query};
 use routes::{Matched, Operation, find};
 
 /// The API: who may ask, and what is done for them.
-pub struct Api<W: Wiring> {
+pub struct Api<W: Wiring, T> {
     /// Who may ask.
-    pub operators: Operators,
+    pub operators: Operators<T>,
     /// What is done.
     pub admin: Admin<W>,
 }
 
 /// Answers a request. Whatever it holds, the answer is one that `docs/openapi.yaml` describes.
-pub async fn handle<W: Wiring>(api: &Api<W>, request: Request) -> Response<Body> {
+pub async fn handle<W: Wiring, T: AdminTokens>(
+    api: &Api<W, T>,
+    request: Request,
+) -> Response<Body> {
     if manage::is_for(request.uri().path()) {
         return manage::handle(&api.admin, &request).await;
     }
@@ -37,7 +40,8 @@ pub async fn handle<W: Wiring>(api: &Api<W>, request: Request) -> Response<Body>
         Matched::OtherMethods(allow) => return answer::method_not_allowed(&allow),
         Matched::Nothing => return Problem::not_found("resource").into_response(),
     };
-    if !request::is_operators(&request, &api.operators) {
+    let now = api.admin.clock.now();
+    if !request::is_operators(&request, &api.operators, now).await {
         return answer::unauthorized();
     }
     match perform(&api.admin, operation, id, &request).await {

@@ -1,9 +1,11 @@
 //! What a request says, still unbelieved: its properties.
 
+use jiff::Timestamp;
 use lambda_http::http::StatusCode;
 use lambda_http::http::header::{AUTHORIZATION, CONTENT_TYPE};
 use lambda_http::{Request, RequestExt as _};
 use leadfeed_shared::app::admin::{Operators, Properties};
+use leadfeed_shared::ports::AdminTokens;
 use leadfeed_shared::web::Problem;
 
 /// Bytes of a body. The largest thing an operator sends is a form with a page of constants.
@@ -42,9 +44,16 @@ pub fn query(request: &Request) -> Properties {
 }
 
 /// Whether the operator asks.
-pub fn is_operators(request: &Request, operators: &Operators) -> bool {
+pub async fn is_operators<T: AdminTokens>(
+    request: &Request,
+    operators: &Operators<T>,
+    now: Timestamp,
+) -> bool {
     let header = request.headers().get(AUTHORIZATION);
-    header.is_some_and(|value| value.to_str().is_ok_and(|text| operators.admit(text)))
+    match header.and_then(|value| value.to_str().ok()) {
+        Some(text) => operators.admit(text, now).await,
+        None => false,
+    }
 }
 
 fn is_json(request: &Request) -> bool {

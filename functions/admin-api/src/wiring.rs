@@ -1,12 +1,13 @@
 use admin_api::Api;
 use lambda_http::Error;
-use leadfeed_shared::adapters::{Aws, OsDice, SystemClock, config};
+use leadfeed_shared::adapters::{Aws, OsDice, SecretsAdminTokens, SystemClock, config};
 use leadfeed_shared::app::admin::{Admin, Operators};
+use leadfeed_shared::ports::Clock as _;
 
 /// The API on the function's own tables, queue and secrets.
-pub async fn api(aws: &Aws) -> Result<Api<Aws>, Error> {
+pub async fn api(aws: &Aws) -> Result<Api<Aws, SecretsAdminTokens>, Error> {
     Ok(Api {
-        operators: Operators::parse(&aws.admin_token().await?)?,
+        operators: Operators::read(aws.admin_tokens()?, SystemClock.now()).await?,
         admin: Admin {
             directory: aws.directory()?,
             ledger: aws.ledger()?,

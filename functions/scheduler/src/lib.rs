@@ -2,20 +2,25 @@
 
 use jiff::{SignedDuration, Timestamp};
 use lambda_runtime::{Error, LambdaEvent};
+use leadfeed_shared::app::gauges::Gauges;
 use leadfeed_shared::app::recount::Recount;
 use leadfeed_shared::app::release::Release;
 use leadfeed_shared::app::token_keeper::TokenKeeper;
-use leadfeed_shared::ports::Wiring;
+use leadfeed_shared::ports::{Clock as _, Metrics, Wiring};
 use serde_json::{Value, json};
 
 /// What a run is made of.
-pub struct Run<W: Wiring> {
+pub struct Run<W: Wiring, M> {
     /// Releases leads.
     pub release: Release<W>,
     /// Keeps connections alive.
     pub keeper: TokenKeeper<W>,
     /// Counts leads anew.
     pub recount: Recount<W>,
+    /// Measures.
+    pub gauges: Gauges<W>,
+    /// Where what was measured is watched.
+    pub metrics: M,
 }
 
 /// Left of the function's time when a run begins no further count.
@@ -25,12 +30,18 @@ const MARGIN: SignedDuration = SignedDuration::from_secs(20);
 ///
 /// # Errors
 /// Where the ledger or the directory cannot be asked.
-pub async fn handle<W: Wiring>(run: &Run<W>, event: LambdaEvent<Value>) -> Result<Value, Error> {
+pub async fn handle<W: Wiring, M: Metrics>(
+    run: &Run<W, M>,
+    event: LambdaEvent<Value>,
+) -> Result<Value, Error> {
     let released = run.release.run().await;
     let kept_alive = run.keeper.keep_alive().await;
     let end = Timestamp::from_millisecond(i64::try_from(event.context.deadline)?)?;
     let recounted = run.recount.run(end - MARGIN).await;
+    let measured = run.gauges.measure().await;
     let (released, kept_alive, recounted) = (released?, kept_alive?, recounted?);
+    let now = run.gauges.clock.now();
+    run.metrics.record(now, &measured?);
     tracing::info!(
         stuck = released.stuck,
         waited = released.waited,

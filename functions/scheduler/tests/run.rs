@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use lambda_runtime::{Context, LambdaEvent};
-use leadfeed_shared::fakes::Memory;
+use leadfeed_shared::fakes::{Memory, MemoryMetrics};
 use scheduler::{Run, handle};
 use serde_json::json;
 
@@ -17,10 +17,13 @@ async fn a_run_with_nothing_to_do_does_nothing() {
         release: memory.release(),
         keeper: memory.keeper(),
         recount: memory.recount(),
+        gauges: memory.gauges(),
+        metrics: MemoryMetrics::default(),
     };
 
     let answer = handle(&run, event).await.unwrap();
 
+    assert_eq!(run.metrics.last("OldestUndelivered"), Some(0.0));
     assert_eq!(
         answer,
         json!({ "stuck": 0, "waited": 0, "kept_alive": 0, "recounted": 0 })

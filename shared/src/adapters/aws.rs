@@ -11,7 +11,7 @@ use secrecy::SecretString;
 use super::config::{self, ConfigError};
 use super::dynamo::{DynamoDirectory, DynamoLedger};
 use super::events::EventBridge;
-use super::secrets::{Secrets, SecretsApps, SecretsVault};
+use super::secrets::{Secrets, SecretsAdminTokens, SecretsApps, SecretsVault};
 use super::sqs::SqsQueue;
 use crate::domain::keys::SigningKeys;
 use crate::ports::StoreError;
@@ -133,12 +133,12 @@ impl Aws {
         self.key("keys/signing").await.map(SigningKeys::new)
     }
 
-    /// The bearer token of the operator's API.
+    /// The bearer tokens of the operator's API.
     ///
     /// # Errors
-    /// [`StoreError`] where the secret is missing or cannot be read.
-    pub async fn admin_token(&self) -> Result<SecretString, StoreError> {
-        self.key("keys/admin").await
+    /// [`ConfigError`].
+    pub fn admin_tokens(&self) -> Result<SecretsAdminTokens, ConfigError> {
+        Ok(SecretsAdminTokens::new(self.secrets(), secret_prefix()?))
     }
 
     async fn key(&self, name: &str) -> Result<SecretString, StoreError> {

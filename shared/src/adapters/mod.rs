@@ -18,6 +18,8 @@ mod dynamo;
 #[cfg(feature = "aws")]
 mod events;
 #[cfg(feature = "aws")]
+mod metrics;
+#[cfg(feature = "aws")]
 mod sdk_error;
 #[cfg(feature = "aws")]
 mod secrets;
@@ -39,6 +41,8 @@ pub use dynamo::{DynamoDirectory, DynamoLedger};
 #[cfg(feature = "aws")]
 pub use events::EventBridge;
 #[cfg(feature = "aws")]
-pub use secrets::{SecretsApps, SecretsVault};
+pub use metrics::EmbeddedMetrics;
+#[cfg(feature = "aws")]
+pub use secrets::{SecretsAdminTokens, SecretsApps, SecretsVault};
 #[cfg(feature = "aws")]
 pub use sqs::SqsQueue;

@@ -19,7 +19,7 @@ use crate::domain::budget::Limits;
 use crate::domain::ids::{AppId, CustomerId};
 use crate::domain::keys::fingerprint;
 use crate::domain::token::{StoredTokens, Tokens};
-use crate::ports::{AppCredentials, Apps, Kept, StoreError, Vault};
+use crate::ports::{AdminTokens, AppCredentials, Apps, Kept, StoreError, Vault};
 
 /// The secrets of one stack: those whose names begin with its prefix.
 #[derive(Debug, Clone)]
@@ -51,8 +51,17 @@ impl Secrets {
 
     /// A secret's newest value. One without a value, or on its way out, is as good as none.
     pub(super) async fn read(&self, name: &str) -> Result<Option<SecretString>, StoreError> {
+        self.read_stage(name, "AWSCURRENT").await
+    }
+
+    /// A secret's value of a stage: the current one, or the one before it.
+    async fn read_stage(
+        &self,
+        name: &str,
+        stage: &str,
+    ) -> Result<Option<SecretString>, StoreError> {
         let request = self.client.get_secret_value().secret_id(self.id(name));
-        match request.send().await {
+        match request.version_stage(stage).send().await {
             Ok(answer) => Ok(answer.secret_string.map(SecretString::from)),
             Err(error) => match error.as_service_error() {
                 Some(refusal)
@@ -131,6 +140,27 @@ impl Secrets {
 
     fn id(&self, name: &str) -> String {
         format!("{}/{name}", self.prefix)
+    }
+}
+
+/// The secret of the operator's API, with the value before the current one.
+#[derive(Debug, Clone)]
+pub struct SecretsAdminTokens(Secrets);
+
+impl SecretsAdminTokens {
+    /// The stack's admin secret under a prefix.
+    #[must_use]
+    pub fn new(client: Client, prefix: String) -> Self {
+        Self(Secrets::new(client, prefix))
+    }
+}
+
+impl AdminTokens for SecretsAdminTokens {
+    async fn secrets(&self) -> Result<Vec<SecretString>, StoreError> {
+        let name = "keys/admin";
+        let current = self.0.read(name).await?;
+        let previous = self.0.read_stage(name, "AWSPREVIOUS").await?;
+        Ok(current.into_iter().chain(previous).collect())
     }
 }
 

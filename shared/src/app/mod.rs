@@ -3,6 +3,7 @@
 pub mod admin;
 pub mod connect;
 pub mod deliver;
+pub mod gauges;
 pub mod intake;
 pub mod keep_alive;
 pub mod recount;

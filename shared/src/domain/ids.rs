@@ -128,10 +128,15 @@ impl LeadId {
     /// The UTC day the id was made on, which is the day its lead came in.
     #[must_use]
     pub fn day(&self) -> Date {
+        self.made_at().to_zoned(TimeZone::UTC).date()
+    }
+
+    /// About when its lead came in: the moment the id was made, rounded down by a few seconds.
+    #[must_use]
+    pub fn made_at(&self) -> Timestamp {
         let ulid = Ulid::from_string(&self.0["lead_".len()..]).unwrap_or_default();
         let millis = i64::try_from(ulid.timestamp_ms()).unwrap_or_default();
-        let at = Timestamp::from_millisecond(millis).unwrap_or_default();
-        at.to_zoned(TimeZone::UTC).date()
+        Timestamp::from_millisecond(millis).unwrap_or_default()
     }
 }
 

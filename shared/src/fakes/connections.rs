@@ -97,6 +97,20 @@ impl Connections for MemoryDirectory {
         self.0.step(find).await
     }
 
+    async fn lost(&self, limit: u16) -> Result<Vec<CustomerId>, StoreError> {
+        let find = |rows: &mut Rows| {
+            let lost = rows
+                .connections
+                .values()
+                .filter(|row| matches!(row.status, ConnectionStatus::NeedsReconnect { .. }));
+            let mut lost: Vec<_> = lost.map(|row| row.customer.clone()).collect();
+            lost.sort();
+            lost.truncate(limit.into());
+            lost
+        };
+        self.0.step(find).await
+    }
+
     async fn release(
         &self,
         customer: &CustomerId,

@@ -7,6 +7,7 @@ use super::{
 use crate::app::admin::Admin;
 use crate::app::connect::{Connect, Site};
 use crate::app::deliver::{Counter, Drain};
+use crate::app::gauges::Gauges;
 use crate::app::intake::{Gate, Intake};
 use crate::app::recount::Recount;
 use crate::app::release::Release;
@@ -109,6 +110,18 @@ impl Memory {
             crm: self.crm.clone(),
             keys: self.keys(),
             counter: Counter::default(),
+        }
+    }
+
+    /// Measures.
+    #[must_use]
+    pub fn gauges(&self) -> Gauges<Self> {
+        Gauges {
+            ledger: self.ledger.clone(),
+            directory: self.directory.clone(),
+            apps: self.apps.clone(),
+            budget: self.budget.clone(),
+            clock: self.clock.clone(),
         }
     }
 

@@ -118,6 +118,9 @@ pub trait Connections: Send + Sync {
         limit: u16,
     ) -> impl Future<Output = Result<Vec<CustomerId>, StoreError>> + Send;
 
+    /// Customers who have to connect again, at most `limit`. May be a moment behind.
+    fn lost(&self, limit: u16) -> impl Future<Output = Result<Vec<CustomerId>, StoreError>> + Send;
+
     /// Gives the lease back, if it is still `owner`'s, with a cooldown for everybody where one is due.
     fn release(
         &self,

@@ -12,9 +12,11 @@ mod directory;
 mod events;
 mod idempotency;
 mod ledger;
+mod metrics;
 mod oauth;
 mod queue;
 mod tallies;
+mod tokens;
 mod vault;
 mod wiring;
 
@@ -27,9 +29,11 @@ pub use directory::{Connections, Customers, Forms, Handshakes, Leased, Links, Pa
 pub use events::{Event, Events};
 pub use idempotency::{Idempotency, KeyClaim, KeyClaimed};
 pub use ledger::{Claim, LeadFilter, Ledger, Recorded, Settlement};
+pub use metrics::{Metric, Metrics, Unit};
 pub use oauth::{AppCredentials, Authorization, TokenError};
 pub use queue::{Queue, QueueError};
 pub use tallies::{Tallies, Unsettled};
+pub use tokens::AdminTokens;
 pub use vault::{Apps, Kept, Vault};
 pub use wiring::Wiring;
 

@@ -3,7 +3,7 @@ use leadfeed_shared::domain::connection::{
 };
 use leadfeed_shared::ports::{Connections, Leased};
 
-use crate::promise::at_once;
+use crate::promise::{at_once, eventually};
 use crate::samples::{at, connection, lease, remote};
 use crate::{fresh, promises};
 
@@ -22,6 +22,7 @@ promises! { Connections:
     a_status_is_set_at_its_generation_only,
     that_a_list_is_gone_is_news_to_one_of_many,
     what_was_seen_last_of_the_opt_in_stands,
+    who_has_to_connect_again_is_found_until_they_have,
 }
 
 /// A connection of a fresh customer, in the store.
@@ -325,4 +326,22 @@ async fn what_was_seen_last_of_the_opt_in_stands<C: Connections>(connections: C)
     let nobody = fresh::customer();
     connections.opt_in_seen(&nobody, seen).await.unwrap();
     assert_eq!(connections.connection(&nobody).await.unwrap(), None);
+}
+
+async fn who_has_to_connect_again_is_found_until_they_have<C: Connections>(connections: C) {
+    let connection = put(&connections).await;
+    let customer = &connection.customer;
+    let is_lost = async || {
+        let lost = connections.lost(1_000).await.unwrap();
+        lost.contains(customer)
+    };
+    assert!(!is_lost().await);
+    let (reason, since) = (ReconnectReason::InvalidGrant, at(7));
+    let dead = ConnectionStatus::NeedsReconnect { reason, since };
+
+    assert!(connections.set_status(customer, 3, &dead).await.unwrap());
+    assert!(eventually(is_lost, |lost| *lost).await);
+
+    assert!(connections.advance(customer, 4, at(90)).await.unwrap());
+    assert!(!eventually(is_lost, |lost| !lost).await);
 }

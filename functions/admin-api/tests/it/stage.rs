@@ -11,7 +11,7 @@ use leadfeed_shared::domain::consent::Origin;
 use leadfeed_shared::domain::ids::LeadId;
 use leadfeed_shared::domain::submission::Submission;
 use leadfeed_shared::domain::task::Task;
-use leadfeed_shared::fakes::Memory;
+use leadfeed_shared::fakes::{Faults, Memory, MemoryTokens};
 use leadfeed_shared::ports::Clock as _;
 use serde_json::{Value, json};
 
@@ -21,7 +21,7 @@ pub const TOKEN: &str = "test-admin-token";
 
 pub struct Stage {
     pub memory: Memory,
-    pub api: Api<Memory>,
+    pub api: Api<Memory, MemoryTokens>,
 }
 
 pub struct Answer {
@@ -31,6 +31,17 @@ pub struct Answer {
     pub bytes: Vec<u8>,
 }
 
+/// Runs what waits for nobody.
+fn block_on<T>(work: impl Future<Output = T>) -> T {
+    let mut work = std::pin::pin!(work);
+    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+    loop {
+        if let std::task::Poll::Ready(done) = work.as_mut().poll(&mut context) {
+            return done;
+        }
+    }
+}
+
 pub fn now() -> Timestamp {
     "2026-11-23T09:30:00Z".parse().unwrap()
 }
@@ -38,7 +49,8 @@ pub fn now() -> Timestamp {
 impl Stage {
     pub fn new() -> Self {
         let memory = Memory::new(now());
-        let operators = Operators::parse(&format!("{TOKEN}\nnext-token").into()).unwrap();
+        let tokens = MemoryTokens::new(&Faults::default(), &[TOKEN, "next-token"]);
+        let operators = block_on(Operators::read(tokens, now())).unwrap();
         let admin = memory.admin();
         Self {
             memory,

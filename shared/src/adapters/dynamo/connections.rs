@@ -11,7 +11,8 @@ use crate::domain::ids::{CustomerId, RemoteId};
 use crate::ports::{Connections, Leased, StoreError};
 
 // A connection's row is the connection, `lease_until` beside its `lease` for conditions to compare, and while
-// its tokens live an `owner` by the month the newest ends in, under which `idle` finds it.
+// its tokens live an `owner` by the month the newest ends in, under which `idle` finds it; once they are dead, the
+// one under which `lost` does.
 
 impl Connections for DynamoDirectory {
     async fn connection(&self, customer: &CustomerId) -> Result<Option<Connection>, StoreError> {
@@ -24,8 +25,14 @@ impl Connections for DynamoDirectory {
         if let Some(lease) = &connection.lease {
             item.insert("lease_until".into(), millis(lease.until));
         }
-        if has_tokens(&connection.status) {
-            item.insert("owner".into(), text(month(connection.token_expires_at)));
+        match &connection.status {
+            status if has_tokens(status) => {
+                item.insert("owner".into(), text(month(connection.token_expires_at)));
+            }
+            ConnectionStatus::NeedsReconnect { .. } => {
+                item.insert("owner".into(), text(keys::LOST));
+            }
+            _ => {}
         }
         let not_newer = "attribute_not_exists(generation) OR generation <= :generation";
         let values = Item::from([(":generation".into(), number(connection.generation))]);
@@ -121,6 +128,14 @@ impl Connections for DynamoDirectory {
         Ok(idle)
     }
 
+    async fn lost(&self, limit: u16) -> Result<Vec<CustomerId>, StoreError> {
+        let limit = Some(i32::from(limit));
+        let (rows, _) = self.owned_by(keys::LOST, None, limit).await?;
+        let needs = |row: &&Item| row.get("status") == Some(&text("needs_reconnect"));
+        let lost = rows.iter().filter(needs);
+        Ok(lost.filter_map(keys::customer_of).collect())
+    }
+
     async fn release(
         &self,
         customer: &CustomerId,
@@ -193,6 +208,10 @@ impl Connections for DynamoDirectory {
         let names = ["status", "reason", "since", "owner"];
         let set = match has_tokens(status) {
             true => set,
+            false if matches!(status, ConnectionStatus::NeedsReconnect { .. }) => {
+                values.push((":lost", text(keys::LOST)));
+                set.replacen("SET ", "SET #owner = :lost, ", 1)
+            }
             false if set.contains("REMOVE") => format!("{set}, #owner"),
             false => format!("{set} REMOVE #owner"),
         };

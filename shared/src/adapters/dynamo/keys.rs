@@ -55,6 +55,9 @@ pub(super) fn connections_of(month: &str) -> String {
     format!("connections#{month}")
 }
 
+/// Owner, in `by_owner`, of connections whose customers have to connect again.
+pub(super) const LOST: &str = "connections#lost";
+
 pub(super) fn handshake(fingerprint: &str) -> Key {
     Key::new(format!("HANDSHAKE#{fingerprint}"), "HANDSHAKE")
 }

@@ -1,46 +1,115 @@
 //! Who the operator is: whoever bears one of the admin tokens.
 
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use jiff::{SignedDuration, Timestamp};
 use secrecy::{ExposeSecret as _, SecretString};
 use sha2::{Digest as _, Sha256};
 use subtle::{Choice, ConstantTimeEq as _};
 
-/// The admin tokens that are good now, as digests. Two at once let an operator change over.
-pub struct Operators(Vec<[u8; 32]>);
+use crate::ports::{AdminTokens, StoreError};
 
-/// The secret holds no token: nobody could ever be let in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the admin secret holds no token")]
-pub struct NoToken;
+/// How often, at most, an unknown token has the secret read again.
+const READ_EVERY: SignedDuration = SignedDuration::from_secs(60);
 
-impl Operators {
-    /// Reads the secret: one token, several on a line each, or a JSON list of them.
+/// The admin tokens that are good now. The secret's value before the current one is good too, and each value may
+/// hold several, so that an operator changes over without a gap.
+pub struct Operators<T> {
+    store: T,
+    known: Mutex<Known>,
+}
+
+/// Tokens as digests, and when they were read.
+struct Known {
+    digests: Vec<[u8; 32]>,
+    read_at: Timestamp,
+}
+
+/// Why nobody could ever be let in.
+#[derive(Debug, thiserror::Error)]
+pub enum NoToken {
+    /// The secret holds no token.
+    #[error("the admin secret holds no token")]
+    Empty,
+    /// The secret could not be read.
+    #[error("the admin secret could not be read")]
+    Unread(#[from] StoreError),
+}
+
+impl<T: AdminTokens> Operators<T> {
+    /// Reads the secret.
     ///
     /// # Errors
     /// [`NoToken`].
-    pub fn parse(secret: &SecretString) -> Result<Self, NoToken> {
-        let text = secret.expose_secret();
-        let tokens: Vec<String> = serde_json::from_str(text)
-            .unwrap_or_else(|_| text.lines().map(str::to_owned).collect());
-        let tokens = tokens.iter().map(|token| token.trim());
-        let digests: Vec<_> = tokens
-            .filter(|token| !token.is_empty())
-            .map(digest)
-            .collect();
+    pub async fn read(store: T, now: Timestamp) -> Result<Self, NoToken> {
+        let digests = digests(&store.secrets().await?);
         if digests.is_empty() {
-            return Err(NoToken);
+            return Err(NoToken::Empty);
         }
-        Ok(Self(digests))
+        let known = Mutex::new(Known {
+            digests,
+            read_at: now,
+        });
+        Ok(Self { store, known })
     }
 
-    /// Whether an `Authorization` header (RFC 6750) bears one of the tokens. Takes the same time whichever, if any.
-    #[must_use]
-    pub fn admit(&self, authorization: &str) -> bool {
+    /// Whether an `Authorization` header (RFC 6750) bears one of the tokens. An unknown one may be new: the secret is
+    /// read again for it, at most once a minute.
+    pub async fn admit(&self, authorization: &str, now: Timestamp) -> bool {
+        if self.knows(authorization) {
+            return true;
+        }
+        if !self.is_time_to_read(now) {
+            return false;
+        }
+        match self.store.secrets().await {
+            Ok(secrets) => {
+                let digests = digests(&secrets);
+                if !digests.is_empty() {
+                    self.known().digests = digests;
+                }
+            }
+            Err(error) => tracing::error!(
+                error = &error as &dyn std::error::Error,
+                "the admin secret could not be read again"
+            ),
+        }
+        self.knows(authorization)
+    }
+
+    /// Takes the same time whichever token it is, if any.
+    fn knows(&self, authorization: &str) -> bool {
         let (scheme, token) = authorization.split_once(' ').unwrap_or_default();
         let given = digest(token.trim());
         let good = |any, known: &[u8; 32]| any | known.ct_eq(&given);
-        let known = self.0.iter().fold(Choice::from(0), good);
+        let known = self.known().digests.iter().fold(Choice::from(0), good);
         scheme.eq_ignore_ascii_case("bearer") && bool::from(known)
     }
+
+    fn is_time_to_read(&self, now: Timestamp) -> bool {
+        let mut known = self.known();
+        let due = now.duration_since(known.read_at) >= READ_EVERY;
+        if due {
+            known.read_at = now;
+        }
+        due
+    }
+
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The tokens of the secret's values: one token, several on a line each, or a JSON list of them.
+fn digests(secrets: &[SecretString]) -> Vec<[u8; 32]> {
+    let tokens = secrets.iter().flat_map(|secret| {
+        let text = secret.expose_secret();
+        let list: Result<Vec<String>, _> = serde_json::from_str(text);
+        list.unwrap_or_else(|_| text.lines().map(str::to_owned).collect())
+    });
+    let tokens = tokens.map(|token| token.trim().to_owned());
+    let tokens = tokens.filter(|token| !token.is_empty());
+    tokens.map(|token| digest(&token)).collect()
 }
 
 fn digest(token: &str) -> [u8; 32] {
@@ -50,18 +119,23 @@ fn digest(token: &str) -> [u8; 32] {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fakes::{Fault, Faults, MemoryTokens};
 
-    fn admits(secret: &str, authorization: &str) -> bool {
-        Operators::parse(&secret.into())
-            .unwrap()
-            .admit(authorization)
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
     }
 
-    #[test]
-    fn each_token_of_the_secret_is_good_and_nothing_else() {
+    async fn admits(secret: &str, authorization: &str) -> bool {
+        let store = MemoryTokens::new(&Faults::default(), &[secret]);
+        let operators = Operators::read(store, at(0)).await.unwrap();
+        operators.admit(authorization, at(0)).await
+    }
+
+    #[tokio::test]
+    async fn each_token_of_the_secret_is_good_and_nothing_else() {
         for secret in ["old\nnew\n", " old \r\n new ", r#"["old","new"]"#] {
-            assert!(admits(secret, "Bearer old"), "{secret}");
-            assert!(admits(secret, "bearer  new"), "{secret}");
+            assert!(admits(secret, "Bearer old").await, "{secret}");
+            assert!(admits(secret, "bearer  new").await, "{secret}");
             for bad in [
                 "",
                 "old",
@@ -71,15 +145,52 @@ mod tests {
                 "Bearer ol",
                 "Bearer old new",
             ] {
-                assert!(!admits(secret, bad), "{secret}: {bad}");
+                assert!(!admits(secret, bad).await, "{secret}: {bad}");
             }
         }
     }
 
-    #[test]
-    fn a_secret_without_a_token_lets_nobody_in() {
+    #[tokio::test]
+    async fn a_secret_without_a_token_lets_nobody_in() {
         for secret in ["", " \n ", "[]", r#"[""]"#] {
-            assert!(Operators::parse(&secret.into()).is_err(), "{secret}");
+            let store = MemoryTokens::new(&Faults::default(), &[secret]);
+            assert!(Operators::read(store, at(0)).await.is_err(), "{secret}");
         }
+    }
+
+    #[tokio::test]
+    async fn a_new_token_is_good_within_a_minute_beside_the_one_before() {
+        let faults = Faults::default();
+        let store = MemoryTokens::new(&faults, &["old"]);
+        let operators = Operators::read(store.clone(), at(0)).await.unwrap();
+        store.set(&["new", "old"]);
+
+        assert!(!operators.admit("Bearer new", at(59)).await);
+        assert!(operators.admit("Bearer new", at(60)).await);
+        assert!(operators.admit("Bearer old", at(60)).await);
+
+        store.set(&["newest", "new"]);
+        assert!(
+            operators.admit("Bearer old", at(90)).await,
+            "until it is read"
+        );
+        assert!(operators.admit("Bearer newest", at(120)).await);
+        assert!(!operators.admit("Bearer old", at(121)).await);
+    }
+
+    #[tokio::test]
+    async fn who_guesses_tokens_reads_the_secret_once_a_minute_and_shuts_nobody_out() {
+        let faults = Faults::default();
+        let store = MemoryTokens::new(&faults, &["old"]);
+        let operators = Operators::read(store, at(0)).await.unwrap();
+
+        for second in 0..600 {
+            operators.admit("Bearer guess", at(second)).await;
+        }
+        assert_eq!(faults.steps(), 10);
+
+        faults.next(Fault::FailBefore);
+        assert!(!operators.admit("Bearer guess", at(1_000)).await);
+        assert!(operators.admit("Bearer old", at(1_000)).await);
     }
 }
