@@ -1,0 +1,106 @@
+//! Checks a deployment the way a lead goes, and names the first thing that is in its way at each step.
+
+mod customer;
+mod stack;
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use anyhow::Result;
+use serde_json::{Value, json};
+
+use crate::args::Options;
+use crate::client::{Client, http};
+use crate::show::{Column, Printer};
+
+/// What was found at one step.
+pub struct Finding {
+    /// A stable word for what was found; `ok` where nothing is wrong.
+    pub code: &'static str,
+    /// The step.
+    pub step: &'static str,
+    /// What is wrong and what to do.
+    pub advice: String,
+}
+
+const FINDINGS: &[Column] = &[
+    ("Step", "/step"),
+    ("Found", "/found"),
+    ("What to do", "/advice"),
+];
+
+impl Finding {
+    pub fn good(step: &'static str) -> Self {
+        Self::of(step, "ok", "")
+    }
+
+    pub fn of(step: &'static str, code: &'static str, advice: impl Into<String>) -> Self {
+        Self {
+            code,
+            step,
+            advice: advice.into(),
+        }
+    }
+
+    fn is_good(&self) -> bool {
+        self.code == "ok"
+    }
+
+    fn shown(&self) -> Value {
+        json!({"step": self.step, "found": self.code, "advice": self.advice})
+    }
+}
+
+/// Checks the stack, then what a customer needs. A step that cannot be made without another ends the checks.
+///
+/// # Errors
+/// Where nothing can be printed or no client be made.
+pub async fn run<W: Write>(
+    options: &Options,
+    customer: Option<&str>,
+    printer: &mut Printer<'_, W>,
+) -> Result<ExitCode> {
+    let mut findings = Vec::new();
+    check(options, customer, &mut findings).await?;
+    let shown = Value::Array(findings.iter().map(Finding::shown).collect());
+    printer.table(FINDINGS, &shown, &shown)?;
+    Ok(if findings.iter().all(Finding::is_good) {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
+async fn check(
+    options: &Options,
+    customer: Option<&str>,
+    findings: &mut Vec<Finding>,
+) -> Result<()> {
+    let http = http()?;
+    let address = stack::address(&http, &options.url).await;
+    let reached = address.is_good();
+    findings.push(address);
+    if !reached {
+        return Ok(());
+    }
+    if options.token.is_none() {
+        let advice = "Set LEADFEED_TOKEN to the token that the output AdminTokenCommand prints.";
+        findings.push(Finding::of("admin token", "token_missing", advice));
+        return Ok(());
+    }
+    let client = Client::of(options)?;
+    match stack::health(&http, options).await {
+        Ok(checks) => findings.extend(checks),
+        Err(finding) => {
+            findings.push(finding);
+            return Ok(());
+        }
+    }
+    findings.push(stack::budget(&client).await);
+    findings.push(stack::public_address(&http, &options.url).await);
+    let Some(customer) = customer else {
+        return Ok(());
+    };
+    findings.extend(customer::check(&http, &client, customer).await);
+    Ok(())
+}

@@ -1,0 +1,123 @@
+//! The stack itself.
+
+use reqwest::StatusCode;
+use secrecy::ExposeSecret as _;
+use serde_json::Value;
+use url::{Host, Url};
+
+use super::Finding;
+use crate::args::Options;
+use crate::client::Client;
+
+/// Whether there is a Leadfeed stack at this address.
+pub async fn address(http: &reqwest::Client, url: &str) -> Finding {
+    let step = "address";
+    let Some(parsed) = Url::parse(url).ok().filter(Url::has_host) else {
+        let advice = "Give the output ApiUrl of the stack as --url or in LEADFEED_URL.";
+        return Finding::of(step, "address_missing", advice);
+    };
+    if parsed.scheme() != "https" && !is_loopback(&parsed) {
+        let advice = "Use https: the admin token must not travel in the clear.";
+        return Finding::of(step, "not_encrypted", advice);
+    }
+    let url = url.trim_end_matches('/');
+    let Ok(answer) = http.get(format!("{url}/v1/health")).send().await else {
+        let advice = "Nobody answers there. Is it the output ApiUrl, and is the stack deployed?";
+        return Finding::of(step, "unreachable", advice);
+    };
+    let kind = answer.headers().get("content-type");
+    let is_ours = answer.status() == StatusCode::UNAUTHORIZED
+        && kind.is_some_and(|kind| kind == "application/problem+json");
+    if is_ours {
+        return Finding::good(step);
+    }
+    if answer.status().is_server_error() {
+        let advice = "The operator's function does not start: see its log group for the variable or secret it lacks.";
+        return Finding::of(step, "function_broken", advice);
+    }
+    let advice = "Something else answers there. Compare the address with the output ApiUrl.";
+    Finding::of(step, "not_leadfeed", advice)
+}
+
+/// What the stack says of itself, or why it does not.
+pub async fn health(http: &reqwest::Client, options: &Options) -> Result<Vec<Finding>, Finding> {
+    let url = format!("{}/v1/health", options.url.trim_end_matches('/'));
+    let token = options
+        .token
+        .as_ref()
+        .map_or("", |token| token.expose_secret());
+    let answer = http.get(url).bearer_auth(token).send().await;
+    let Ok(answer) = answer else {
+        let advice = "The stack stopped answering. Please try again.";
+        return Err(Finding::of("admin token", "unreachable", advice));
+    };
+    if answer.status() == StatusCode::UNAUTHORIZED {
+        let advice = "This is not the stack's admin token. The output AdminTokenCommand prints it.";
+        return Err(Finding::of("admin token", "token_wrong", advice));
+    }
+    let health: Value = match answer.text().await {
+        Ok(text) => serde_json::from_str(&text).unwrap_or_default(),
+        Err(_) => Value::Null,
+    };
+    let mut findings = vec![Finding::good("admin token")];
+    for check in health["checks"].as_array().into_iter().flatten() {
+        let (step, code) = match check["name"].as_str() {
+            Some("app") => ("application", "app_not_set"),
+            Some("directory") => ("directory table", "directory_unreadable"),
+            Some("ledger") => ("ledger table", "ledger_unreadable"),
+            Some("queue") => ("queue", "queue_unreachable"),
+            _ => ("stack", "unhealthy"),
+        };
+        findings.push(match check["ok"].as_bool() {
+            Some(true) => Finding::good(step),
+            _ => Finding::of(step, code, check["detail"].as_str().unwrap_or_default()),
+        });
+    }
+    Ok(findings)
+}
+
+/// Whether calls are left today.
+pub async fn budget(client: &Client) -> Finding {
+    let step = "budget";
+    let Ok(budget) = client.get("/v1/budget").await else {
+        let advice = "The budget could not be read: see the function's log.";
+        return Finding::of(step, "budget_unreadable", advice);
+    };
+    let number = |name: &str| budget[name].as_u64().unwrap_or_default();
+    if number("calls_left_today") == 0 {
+        let until = budget["resets_at"].as_str().unwrap_or_default();
+        let advice = format!(
+            "The calls of the day are used up; leads wait until {until}. Ask Constant Contact for more."
+        );
+        return Finding::of(step, "budget_used", advice);
+    }
+    Finding::good(step)
+}
+
+/// Whether browsers find the pages where links point to.
+pub async fn public_address(http: &reqwest::Client, url: &str) -> Finding {
+    let step = "callback";
+    let callback = format!("{}/oauth/callback", url.trim_end_matches('/'));
+    match http.get(callback).send().await {
+        // Without a state the callback refuses, which shows that it is there.
+        Ok(answer) if answer.status() == StatusCode::BAD_REQUEST => Finding::good(step),
+        Ok(answer) if answer.status().is_server_error() => {
+            let advice = "The function that connects accounts does not start: see its log group.";
+            Finding::of(step, "callback_broken", advice)
+        }
+        _ => {
+            let advice =
+                "GET /oauth/callback is not there: the routes of the HTTP API are incomplete.";
+            Finding::of(step, "callback_missing", advice)
+        }
+    }
+}
+
+fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        Some(Host::Domain(name)) => name == "localhost",
+        None => false,
+    }
+}

@@ -1,0 +1,132 @@
+use std::collections::HashMap;
+use std::io::Write;
+use std::time::Duration;
+
+use anyhow::Result;
+use reqwest::Method;
+use serde_json::{Value, json};
+use url::form_urlencoded::Serializer;
+
+use crate::args::{Follow, Leads, Replay};
+use crate::client::Client;
+use crate::show::{Column, Printer};
+
+const LEADS: &[Column] = &[
+    ("Lead", "/lead_id"),
+    ("Received", "/received_at"),
+    ("Status", "/status"),
+    ("Why", "/why"),
+    ("Address", "/contact/email"),
+];
+const TIMELINE: &[Column] = &[
+    ("At", "/at"),
+    ("Status", "/status"),
+    ("Why", "/why"),
+    ("Detail", "/detail"),
+];
+
+pub async fn run<W: Write>(
+    client: &Client,
+    command: Leads,
+    printer: &mut Printer<'_, W>,
+) -> Result<()> {
+    match command {
+        Leads::List(list) => {
+            let mut query = Serializer::new(String::new());
+            query.append_pair("limit", &list.limit.clamp(1, 100).to_string());
+            for (name, value) in [("status", &list.status), ("since", &list.since)] {
+                if let Some(value) = value {
+                    query.append_pair(name, value);
+                }
+            }
+            let path = format!("/v1/customers/{}/leads?{}", list.customer, query.finish());
+            let leads = client.all(&path, "leads", list.limit).await?;
+            printer.table(LEADS, &leads, &leads)
+        }
+        Leads::Show { lead } => {
+            let lead = client.get(&format!("/v1/leads/{lead}")).await?;
+            if printer.json {
+                return printer.raw(&lead);
+            }
+            printer.table(LEADS, &json!([lead.clone()]), &lead)?;
+            printer.table(TIMELINE, &lead["timeline"], &lead)
+        }
+        Leads::Erase { lead } => {
+            let path = format!("/v1/leads/{lead}");
+            client.send(Method::DELETE, &path, None).await?;
+            printer.say("Erased.")
+        }
+        Leads::Forget { customer, email } => {
+            let path = format!("/v1/customers/{customer}/erasures");
+            let body = Some(json!({"email": email}));
+            printer.record(&client.send(Method::POST, &path, body).await?)
+        }
+        Leads::Follow(_) => Ok(()),
+    }
+}
+
+/// Prints each lead when it comes in and whenever it changed between two looks.
+pub async fn follow<W: Write>(
+    client: &Client,
+    follow: &Follow,
+    printer: &mut Printer<'_, W>,
+) -> Result<()> {
+    let path = format!("/v1/customers/{}/leads?limit=100", follow.customer);
+    let mut seen: HashMap<String, Value> = HashMap::new();
+    for look in 0..follow.looks {
+        if look > 0 {
+            tokio::time::sleep(Duration::from_secs(follow.every)).await;
+        }
+        let page = client.get(&path).await?;
+        let leads = page["leads"].as_array().cloned().unwrap_or_default();
+        let mut now = HashMap::new();
+        for lead in leads.iter().rev() {
+            let id = lead["lead_id"].as_str().unwrap_or_default().to_owned();
+            let state = json!([lead["status"], lead["why"]]);
+            if seen.get(&id) != Some(&state) {
+                print(lead, printer)?;
+            }
+            now.insert(id, state);
+        }
+        seen = now;
+    }
+    Ok(())
+}
+
+fn print<W: Write>(lead: &Value, printer: &mut Printer<'_, W>) -> Result<()> {
+    if printer.json {
+        return printer.line(lead);
+    }
+    let text = |name: &str| lead[name].as_str().unwrap_or_default();
+    let state = [text("status"), text("why")].join(" ");
+    printer.say(&format!(
+        "{}  {}  {}",
+        text("received_at"),
+        text("lead_id"),
+        state.trim()
+    ))
+}
+
+/// Replays until all leads meant were looked at; a dry run too.
+pub async fn replay<W: Write>(
+    client: &Client,
+    replay: &Replay,
+    printer: &mut Printer<'_, W>,
+) -> Result<()> {
+    let path = format!("/v1/customers/{}/replays", replay.customer);
+    let mut body = json!({
+        "status": replay.status, "reason": replay.reason, "since": replay.since, "until": replay.until,
+        "exported": replay.exported, "dry_run": replay.dry_run,
+    });
+    if !replay.leads.is_empty() {
+        body["lead_ids"] = json!(replay.leads);
+    }
+    loop {
+        let answer = client.send(Method::POST, &path, Some(body.clone())).await?;
+        printer.record(&answer)?;
+        match answer["next_cursor"].as_str() {
+            Some(cursor) => body["cursor"] = json!(cursor),
+            None => return Ok(()),
+        }
+    }
+}

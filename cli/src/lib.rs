@@ -1,0 +1,225 @@
+//! The operator's tool: what the admin API can do, as commands with tables or JSON.
+
+mod args;
+mod client;
+mod csv;
+mod doctor;
+mod leads;
+mod show;
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::CommandFactory as _;
+use reqwest::Method;
+use secrecy::ExposeSecret as _;
+use serde_json::{Map, Value, json};
+
+pub use args::Options;
+use args::{App, Command, Connection, Customers, Forms, Leads, Links};
+use client::Client;
+use show::{Column, Printer};
+
+const CUSTOMERS: &[Column] = &[
+    ("Customer", "/customer_id"),
+    ("Name", "/name"),
+    ("Brand", "/brand"),
+    ("Application", "/app_id"),
+    ("Since", "/created_at"),
+];
+const FORMS: &[Column] = &[
+    ("Form", "/form_id"),
+    ("Name", "/name"),
+    ("Open", "/open"),
+    ("Consent statement", "/consent_statement"),
+];
+const BUDGET: &[Column] = &[
+    ("Application", "/app_id"),
+    ("A second", "/calls_per_second"),
+    ("A day", "/calls_per_day"),
+    ("Today", "/calls_today"),
+    ("Left", "/calls_left_today"),
+    ("Closed until", "/closed_until"),
+    ("Anew at", "/resets_at"),
+];
+const CHECKS: &[Column] = &[
+    ("Check", "/name"),
+    ("Good", "/ok"),
+    ("What to do", "/detail"),
+];
+
+/// Runs one command and prints to `out`.
+///
+/// # Errors
+/// What the API refused, or that it could not be reached.
+pub async fn run(options: Options, out: &mut impl Write) -> Result<ExitCode> {
+    let mut printer = Printer {
+        out,
+        json: options.json,
+    };
+    if let Command::Completions { shell } = options.command {
+        let mut command = Options::command();
+        clap_complete::generate(shell, &mut command, "leadfeed", printer.out);
+        return Ok(ExitCode::SUCCESS);
+    }
+    if let Command::Doctor { customer } = &options.command {
+        return doctor::run(&options, customer.as_deref(), &mut printer).await;
+    }
+    let client = Client::of(&options)?;
+    match options.command {
+        Command::Customers(command) => customers(&client, command, &mut printer).await?,
+        Command::Connection(command) => connection(&client, command, &mut printer).await?,
+        Command::Forms(command) => forms(&client, command, &mut printer).await?,
+        Command::Links(command) => links(&client, command, &mut printer).await?,
+        Command::Leads(Leads::Follow(follow)) => {
+            leads::follow(&client, &follow, &mut printer).await?;
+        }
+        Command::Leads(command) => leads::run(&client, command, &mut printer).await?,
+        Command::Replay(replay) => leads::replay(&client, &replay, &mut printer).await?,
+        Command::Csv(wanted) => csv::download(&client, &wanted, &mut printer).await?,
+        Command::App(App::Put(app)) => {
+            let body = json!({
+                "client_id": app.client_id, "client_secret": app.client_secret.expose_secret(),
+                "calls_per_second": app.calls_per_second, "calls_per_day": app.calls_per_day,
+            });
+            let path = format!("/v1/apps/{}", app.id);
+            printer.record(&client.send(Method::PUT, &path, Some(body)).await?)?;
+        }
+        Command::Budget { app } => {
+            let budget = client.get(&format!("/v1/budget?app_id={app}")).await?;
+            printer.table(BUDGET, &json!([budget.clone()]), &budget)?;
+        }
+        Command::Health => {
+            let health = client.get("/v1/health").await?;
+            printer.table(CHECKS, &health["checks"], &health)?;
+            if health["status"] != "ok" {
+                return Ok(ExitCode::FAILURE);
+            }
+        }
+        Command::Completions { .. } | Command::Doctor { .. } => {}
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn customers<W: Write>(
+    client: &Client,
+    command: Customers,
+    printer: &mut Printer<'_, W>,
+) -> Result<()> {
+    match command {
+        Customers::List => {
+            let all = client.all("/v1/customers", "customers", usize::MAX).await?;
+            printer.table(CUSTOMERS, &all, &all)
+        }
+        Customers::Show { id } => {
+            printer.record(&client.get(&format!("/v1/customers/{id}")).await?)
+        }
+        Customers::Put(put) => {
+            let body = json!({
+                "name": put.name, "brand": put.brand.as_ref().unwrap_or(&put.name), "app_id": put.app,
+                "return_url": put.return_url, "retention_days": put.retention_days,
+            });
+            let path = format!("/v1/customers/{}", put.id);
+            printer.record(&client.send(Method::PUT, &path, Some(body)).await?)
+        }
+        Customers::Remove { id } => {
+            client
+                .send(Method::DELETE, &format!("/v1/customers/{id}"), None)
+                .await?;
+            printer.say("Removed.")
+        }
+    }
+}
+
+async fn connection<W: Write>(
+    client: &Client,
+    command: Connection,
+    printer: &mut Printer<'_, W>,
+) -> Result<()> {
+    match command {
+        Connection::Show { customer } => {
+            let path = format!("/v1/customers/{customer}/connection");
+            printer.record(&client.get(&path).await?)
+        }
+        Connection::End { customer } => {
+            let path = format!("/v1/customers/{customer}/connection");
+            client.send(Method::DELETE, &path, None).await?;
+            printer.say("Disconnected.")
+        }
+    }
+}
+
+async fn forms<W: Write>(
+    client: &Client,
+    command: Forms,
+    printer: &mut Printer<'_, W>,
+) -> Result<()> {
+    let path = |form: &str| format!("/v1/forms/{form}");
+    match command {
+        Forms::List { customer } => {
+            let forms = client
+                .get(&format!("/v1/customers/{customer}/forms"))
+                .await?;
+            printer.table(FORMS, &forms["forms"], &forms)
+        }
+        Forms::Show { form } => printer.record(&client.get(&path(&form)).await?),
+        Forms::Snippet { form, fetch } => {
+            let form = client.get(&path(&form)).await?;
+            let snippet = if fetch {
+                "snippet_fetch"
+            } else {
+                "snippet_html"
+            };
+            printer.say(form[snippet].as_str().unwrap_or_default())
+        }
+        Forms::Create(create) => {
+            let body = json!({
+                "name": create.name, "consent_statement": create.consent,
+                "list_ids": create.lists, "allowed_origins": create.origins, "return_url": create.return_url,
+            });
+            let made = format!("/v1/customers/{}/forms", create.customer);
+            printer.record(&client.send(Method::POST, &made, Some(body)).await?)
+        }
+        Forms::Open { form } => {
+            let body = Some(json!({"open": true}));
+            printer.record(&client.send(Method::PATCH, &path(&form), body).await?)
+        }
+        Forms::Close { form } => {
+            let body = Some(json!({"open": false}));
+            printer.record(&client.send(Method::PATCH, &path(&form), body).await?)
+        }
+        Forms::Remove { form } => {
+            client.send(Method::DELETE, &path(&form), None).await?;
+            printer.say("Removed.")
+        }
+    }
+}
+
+async fn links<W: Write>(
+    client: &Client,
+    command: Links,
+    printer: &mut Printer<'_, W>,
+) -> Result<()> {
+    let (customer, kind) = match command {
+        Links::Connect { customer } => (customer, "connect-links"),
+        Links::Manage { customer } => (customer, "manage-links"),
+    };
+    let path = format!("/v1/customers/{customer}/{kind}");
+    let link = client.send(Method::POST, &path, None).await?;
+    if printer.json {
+        return printer.record(&link);
+    }
+    printer.say(link["url"].as_str().unwrap_or_default())
+}
+
+/// An object without its `null`s.
+fn without_nulls(value: Value) -> Value {
+    match value {
+        Value::Object(members) => {
+            let kept = members.into_iter().filter(|(_, value)| !value.is_null());
+            Value::Object(kept.collect::<Map<_, _>>())
+        }
+        value => value,
+    }
+}

@@ -1,0 +1,164 @@
+//! A deployment in memory, whole or broken, behind a real address.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use admin_api::Api;
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::{HeaderMap, Method, StatusCode, Uri};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{any, get};
+use clap::Parser as _;
+use jiff::Timestamp;
+use lambda_http::request::from_str;
+use leadfeed_cli::{Options, run};
+use leadfeed_shared::app::admin::Operators;
+use leadfeed_shared::app::connect::Connect;
+use leadfeed_shared::domain::customer::{BulkImport, Customer};
+use leadfeed_shared::domain::ids::AppId;
+use leadfeed_shared::fakes::{Faults, Memory, MemoryTokens};
+use leadfeed_shared::ports::{Clock as _, Customers as _};
+use serde_json::{Value, json};
+
+pub const TOKEN: &str = "test-admin-token";
+
+/// How Constant Contact's authorization server answers.
+#[derive(Debug, Clone, Copy)]
+pub enum Authorize {
+    Asks,
+    Refuses(&'static str),
+}
+
+pub struct Deployment {
+    pub memory: Memory,
+    pub url: String,
+}
+
+struct Functions {
+    api: Api<Memory, MemoryTokens>,
+    connect: Connect<Memory>,
+}
+
+impl Deployment {
+    /// All of it, with the customer `engines`.
+    pub async fn new() -> Self {
+        Self::with(Authorize::Asks, |_| {}).await
+    }
+
+    /// With another answer of the authorization server, and a world changed before anything starts.
+    pub async fn with(authorize: Authorize, change: impl FnOnce(&mut Memory)) -> Self {
+        let mut memory = Memory::new("2026-11-23T12:00:00Z".parse::<Timestamp>().unwrap());
+        change(&mut memory);
+        let engines = Customer {
+            id: "engines".parse().unwrap(),
+            name: "Analytical Engines".into(),
+            brand: "Analytical Engines".into(),
+            app: AppId::default_app(),
+            return_url: None,
+            return_hosts: vec![],
+            bulk_import: BulkImport::Never,
+            retention_days: 730,
+            created_at: memory.clock.now(),
+        };
+        memory.directory.put_customer(&engines).await.unwrap();
+        let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0))
+            .await
+            .unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let tokens = MemoryTokens::new(&Faults::default(), &[TOKEN]);
+        let operators = Operators::read(tokens, memory.clock.now()).await.unwrap();
+        let (mut admin, mut connect) = (memory.admin(), memory.connect());
+        admin.public_url.clone_from(&url);
+        connect.site.public_url.clone_from(&url);
+        connect.site.auth_url = format!("{url}/authz").parse().unwrap();
+        let functions = Functions {
+            api: Api { operators, admin },
+            connect,
+        };
+        let asks = move || async move {
+            match authorize {
+                Authorize::Asks => (StatusCode::OK, "Sign in"),
+                Authorize::Refuses(words) => (StatusCode::BAD_REQUEST, words),
+            }
+        };
+        let router = Router::new()
+            .route("/authz/authorize", get(asks))
+            .route("/connect/{*rest}", any(connects))
+            .route("/oauth/callback", any(connects))
+            .fallback(operates)
+            .with_state(Arc::new(functions));
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        Self { memory, url }
+    }
+
+    /// Runs a command; its output and whether it succeeded.
+    pub async fn leadfeed(&self, arguments: &[&str]) -> (String, bool) {
+        leadfeed(&self.url, TOKEN, arguments).await
+    }
+
+    /// What a command prints as JSON.
+    pub async fn json(&self, arguments: &[&str]) -> Value {
+        let arguments = [arguments, &["--json"]].concat();
+        let (output, _) = self.leadfeed(&arguments).await;
+        serde_json::from_str(&output).unwrap_or_else(|_| panic!("{output}"))
+    }
+}
+
+/// Runs a command against an address with a token.
+pub async fn leadfeed(url: &str, token: &str, arguments: &[&str]) -> (String, bool) {
+    let address = ["leadfeed", "--url", url, "--token", token];
+    let options = Options::try_parse_from(address.iter().chain(arguments)).unwrap();
+    let mut output = Vec::new();
+    let done = run(options, &mut output).await;
+    let output = String::from_utf8(output).unwrap();
+    match done {
+        Ok(code) => (output, code == ExitCode::SUCCESS),
+        Err(error) => (format!("{output}{error:#}"), false),
+    }
+}
+
+async fn operates(
+    State(functions): State<Arc<Functions>>,
+    method: Method,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    let request = from_str(&event(&method, &uri, &headers, &body)).unwrap();
+    answer(admin_api::handle(&functions.api, request).await)
+}
+
+async fn connects(
+    State(functions): State<Arc<Functions>>,
+    method: Method,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    let request = from_str(&event(&method, &uri, &headers, &body)).unwrap();
+    answer(oauth_callback::handle(&functions.connect, request).await)
+}
+
+/// The request as the gateway hands it to a function.
+fn event(method: &Method, uri: &Uri, headers: &HeaderMap, body: &[u8]) -> String {
+    let headers: serde_json::Map<_, _> = headers
+        .iter()
+        .map(|(name, value)| (name.to_string(), json!(value.to_str().unwrap())))
+        .collect();
+    let mut event: Value =
+        serde_json::from_str(include_str!("../../../events/admin-get-health.json")).unwrap();
+    event["rawPath"] = uri.path().into();
+    event["rawQueryString"] = uri.query().unwrap_or_default().into();
+    event["requestContext"]["http"]["path"] = uri.path().into();
+    event["requestContext"]["http"]["method"] = method.as_str().into();
+    event["headers"] = headers.into();
+    event["body"] = String::from_utf8(body.to_vec()).unwrap().into();
+    event.to_string()
+}
+
+fn answer(response: lambda_http::Response<lambda_http::Body>) -> Response {
+    let (parts, body) = response.into_parts();
+    (parts.status, parts.headers, body.to_vec()).into_response()
+}

@@ -1,0 +1,200 @@
+//! The doctor names what is wrong with a deployment, and nothing else.
+
+use leadfeed_shared::domain::budget::BudgetState;
+use leadfeed_shared::domain::connection::{
+    Account, Catalog, Connection, ConnectionStatus, LimitedReason, ReconnectReason, Terms,
+};
+use leadfeed_shared::domain::ids::AppId;
+use leadfeed_shared::fakes::MemoryApps;
+use leadfeed_shared::ports::{Clock as _, Connections as _};
+use serde_json::Value;
+
+use crate::deployment::{Authorize, Deployment, TOKEN, leadfeed};
+
+/// What is not as it should be.
+async fn found(url: &str, token: &str) -> Vec<String> {
+    let arguments = ["doctor", "--customer", "engines", "--json"];
+    let (output, succeeded) = leadfeed(url, token, &arguments).await;
+    let findings: Vec<Value> = serde_json::from_str(&output).unwrap();
+    let codes = findings
+        .iter()
+        .map(|finding| finding["found"].as_str().unwrap());
+    let wrong: Vec<_> = codes
+        .filter(|code| *code != "ok")
+        .map(str::to_owned)
+        .collect();
+    assert_eq!(succeeded, wrong.is_empty());
+    for finding in &findings {
+        let advised = finding["advice"] != "";
+        assert_eq!(finding["found"] != "ok", advised, "{finding}");
+    }
+    wrong
+}
+
+async fn diagnosis(deployment: &Deployment) -> Vec<String> {
+    found(&deployment.url, TOKEN).await
+}
+
+/// Connects the customer and gives it a form, then changes the connection.
+async fn connected(deployment: &Deployment, change: impl FnOnce(&mut Connection)) {
+    let now = deployment.memory.clock.now();
+    let mut connection = Connection {
+        customer: "engines".parse().unwrap(),
+        app: AppId::default_app(),
+        stack: "memory".into(),
+        status: ConnectionStatus::Active,
+        account: Account {
+            id: "a1".into(),
+            name: "Engines".into(),
+        },
+        lists: vec!["5e7b1a1c-0000-11ee-8c99-0242ac120002".parse().unwrap()],
+        terms: Some(Terms {
+            accepted_at: now,
+            ip: None,
+            text: "ours".into(),
+        }),
+        catalog: Catalog::default(),
+        generation: 1,
+        token_expires_at: now,
+        lease: None,
+        cooldown_until: None,
+        connected_at: now,
+    };
+    change(&mut connection);
+    let directory = &deployment.memory.directory;
+    directory.put_connection(&connection).await.unwrap();
+    let consent = "Analytical Engines may mail me.";
+    let create = [
+        "forms",
+        "create",
+        "engines",
+        "--name",
+        "News",
+        "--consent",
+        consent,
+    ];
+    assert!(deployment.leadfeed(&create).await.1);
+}
+
+async fn with(change: impl FnOnce(&mut Connection)) -> Vec<String> {
+    let deployment = Deployment::new().await;
+    connected(&deployment, change).await;
+    diagnosis(&deployment).await
+}
+
+#[tokio::test]
+async fn a_whole_deployment_is_well() {
+    assert_eq!(with(|_| {}).await, [""; 0]);
+}
+
+#[tokio::test]
+async fn an_address_that_is_none_of_ours_is_named() {
+    let other = axum::Router::new().fallback(|| async { "hello" });
+    let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0))
+        .await
+        .unwrap();
+    let elsewhere = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, other).await });
+    let broken = axum::Router::new().fallback(|| async { axum::http::StatusCode::BAD_GATEWAY });
+    let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0))
+        .await
+        .unwrap();
+    let broken_at = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, broken).await });
+
+    assert_eq!(found("leads", TOKEN).await, ["address_missing"]);
+    assert_eq!(
+        found("http://leads.example", TOKEN).await,
+        ["not_encrypted"]
+    );
+    assert_eq!(found("http://127.0.0.1:9", TOKEN).await, ["unreachable"]);
+    assert_eq!(found(&elsewhere, TOKEN).await, ["not_leadfeed"]);
+    assert_eq!(found(&broken_at, TOKEN).await, ["function_broken"]);
+}
+
+#[tokio::test]
+async fn a_wrong_token_is_named() {
+    let deployment = Deployment::new().await;
+
+    assert_eq!(found(&deployment.url, "other").await, ["token_wrong"]);
+}
+
+#[tokio::test]
+async fn an_application_that_is_not_stored_is_named() {
+    let deployment = Deployment::with(Authorize::Asks, |memory| {
+        memory.apps = MemoryApps::default();
+    })
+    .await;
+    connected(&deployment, |_| {}).await;
+
+    let wrong = diagnosis(&deployment).await;
+
+    assert_eq!(wrong, ["app_not_set", "public_url_wrong"]);
+}
+
+#[tokio::test]
+async fn what_constant_contact_does_not_know_is_named() {
+    for (words, code) in [
+        (
+            "The 'redirect_uri' parameter must be a login redirect URI.",
+            "redirect_not_registered",
+        ),
+        ("Invalid value for 'client_id' parameter.", "client_unknown"),
+        ("No.", "authorization_refused"),
+    ] {
+        let deployment = Deployment::with(Authorize::Refuses(words), |_| {}).await;
+        connected(&deployment, |_| {}).await;
+        assert_eq!(diagnosis(&deployment).await, [code]);
+    }
+}
+
+#[tokio::test]
+async fn a_used_up_budget_is_named() {
+    let deployment = Deployment::new().await;
+    connected(&deployment, |_| {}).await;
+    let now = deployment.memory.clock.now();
+    let spent = BudgetState::assumed(Default::default(), now).quota_exceeded(now);
+    deployment.memory.budget.set(&AppId::default_app(), spent);
+
+    assert_eq!(diagnosis(&deployment).await, ["budget_used"]);
+}
+
+#[tokio::test]
+async fn a_customer_whose_leads_cannot_go_out_is_told_apart() {
+    let limited =
+        |reason| move |row: &mut Connection| row.status = ConnectionStatus::Limited { reason };
+
+    assert_eq!(with(|row| row.lists.clear()).await, ["list_not_chosen"]);
+    assert_eq!(with(|row| row.terms = None).await, ["terms_not_confirmed"]);
+    assert_eq!(
+        with(limited(LimitedReason::AppDeactivated)).await,
+        ["app_not_approved"]
+    );
+    assert_eq!(
+        with(limited(LimitedReason::MissingPrivilege)).await,
+        ["user_may_not_write"]
+    );
+    assert_eq!(
+        with(limited(LimitedReason::MissingScope)).await,
+        ["scope_missing"]
+    );
+    assert_eq!(
+        with(|row| row.status = ConnectionStatus::Disconnected).await,
+        ["disconnected"]
+    );
+    let dead = |row: &mut Connection| {
+        let (reason, since) = (ReconnectReason::InvalidGrant, row.connected_at);
+        row.status = ConnectionStatus::NeedsReconnect { reason, since };
+    };
+    assert_eq!(with(dead).await, ["needs_reconnect"]);
+}
+
+#[tokio::test]
+async fn a_customer_who_has_nothing_yet_is_told_what_comes_next() {
+    let deployment = Deployment::new().await;
+
+    assert_eq!(diagnosis(&deployment).await, ["not_connected", "no_form"]);
+    let arguments = ["doctor", "--customer", "nobody", "--json"];
+    let (output, _) = deployment.leadfeed(&arguments).await;
+    assert!(output.contains("customer_unknown"), "{output}");
+}

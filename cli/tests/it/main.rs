@@ -1,0 +1,6 @@
+//! The tool against the operator's API in memory, over HTTP.
+#![expect(clippy::unwrap_used, reason = "a step that fails is a test that fails")]
+
+mod commands;
+mod deployment;
+mod doctor;
