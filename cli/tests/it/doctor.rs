@@ -59,6 +59,7 @@ async fn connected(deployment: &Deployment, change: impl FnOnce(&mut Connection)
         lease: None,
         cooldown_until: None,
         connected_at: now,
+        learned: Default::default(),
     };
     change(&mut connection);
     let directory = &deployment.memory.directory;
