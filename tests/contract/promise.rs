@@ -3,7 +3,7 @@ use std::future::Future;
 use futures::future::{BoxFuture, join_all};
 use leadfeed_shared::ports::{
     Apps, Budget, Connections, Counters, Customers, Forms, Handshakes, Idempotency, Ledger, Links,
-    Queue, Tallies, Vault,
+    Queue, Suppressions, Tallies, Vault,
 };
 use libtest_mimic::Trial;
 use tokio::runtime::Handle;
@@ -47,7 +47,15 @@ pub fn every_promise<D, L, Q, V, A, B>(
     runtime: &Handle,
 ) -> Vec<Trial>
 where
-    D: Customers + Forms + Connections + Handshakes + Links + Tallies + Clone + 'static,
+    D: Customers
+        + Forms
+        + Connections
+        + Handshakes
+        + Links
+        + Tallies
+        + Suppressions
+        + Clone
+        + 'static,
     L: Ledger + Idempotency + Counters + Clone + 'static,
     Q: Queue + Clone + 'static,
     V: Vault + Clone + 'static,
@@ -66,6 +74,11 @@ where
     trials.extend(on.keeps("handshakes", promises::handshakes::all(), &ports.directory));
     trials.extend(on.keeps("links", promises::links::all(), &ports.directory));
     trials.extend(on.keeps("tallies", promises::tallies::all(), &ports.directory));
+    trials.extend(on.keeps(
+        "suppressions",
+        promises::suppressions::all(),
+        &ports.directory,
+    ));
     trials.extend(on.keeps("claims", promises::claims::all(), &ports.ledger));
     trials.extend(on.keeps("ledger", promises::ledger::all(), &ports.ledger));
     trials.extend(on.keeps("idempotency", promises::idempotency::all(), &ports.ledger));

@@ -31,6 +31,16 @@ impl From<AdminError> for Refused {
         match error {
             AdminError::NotFound(what) => Self(Problem::not_found(what)),
             AdminError::Invalid(invalid) => invalid.into(),
+            AdminError::Erased => Self(Problem::new(
+                StatusCode::GONE,
+                "lead_erased",
+                "The person was forgotten, and what proves their consent with them.",
+            )),
+            AdminError::SealBroken => Self(Problem::new(
+                StatusCode::CONFLICT,
+                "seal_broken",
+                "The consent record was changed after it was sealed, so it proves nothing.",
+            )),
             AdminError::NotQuarantined => Self(Problem::new(
                 StatusCode::CONFLICT,
                 "not_quarantined",

@@ -2,6 +2,7 @@
 
 mod answer;
 mod file;
+mod jws;
 mod manage;
 mod request;
 pub mod routes;
@@ -16,6 +17,7 @@ use leadfeed_shared::ports::{AdminTokens, Clock as _, Wiring};
 use leadfeed_shared::web::{Problem, json};
 
 use answer::{Refused, done, parsed};
+use jws::Signer;
 use request::{body, query};
 use routes::{Matched, Operation, find};
 
@@ -34,6 +36,12 @@ pub async fn handle<W: Wiring, T: AdminTokens>(
 ) -> Response<Body> {
     if manage::is_for(request.uri().path()) {
         return manage::handle(&api.admin, &request).await;
+    }
+    if request.uri().path() == "/.well-known/jwks.json" {
+        return match Signer::of(&api.admin.keys) {
+            Ok(signer) => ok(&signer.published()),
+            Err(problem) => problem.into_response(),
+        };
     }
     let (operation, id) = match find(request.method(), request.uri().path()) {
         Matched::Operation(operation, id) => (operation, id),
@@ -122,6 +130,23 @@ async fn perform<W: Wiring>(
                 &admin.release_lead(&parsed(id, "lead")?).await?,
             ))
         }
+        Operation::GetReceipt => {
+            let receipt = admin.receipt(&parsed(id, "lead")?).await?;
+            let signer = Signer::of(&admin.keys)?;
+            let now = admin.clock.now();
+            ok(&view::receipt(signer.sign(
+                &receipt,
+                &admin.public_url,
+                now,
+            )?))
+        }
+        Operation::Suppress => ok(&view::suppression(
+            &admin.suppress(&customer()?, body(request)?).await?,
+        )),
+        Operation::Unsuppress => done(admin.unsuppress(&customer()?, body(request)?).await?),
+        Operation::ListSuppressions => ok(&view::suppressions(
+            &admin.suppressions(&customer()?, query(request)).await?,
+        )),
         Operation::PutApp => {
             let id = answer::chosen(id, "app_id")?;
             ok(&view::app(&admin.put_app(&id, body(request)?).await?))

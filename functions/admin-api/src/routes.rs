@@ -26,13 +26,17 @@ pub enum Operation {
     ReplayLeads,
     ErasePerson,
     ReleaseLead,
+    GetReceipt,
+    Suppress,
+    Unsuppress,
+    ListSuppressions,
     PutApp,
     GetBudget,
     GetHealth,
 }
 
 /// Method, path and operation. A path names at most one thing, in braces.
-pub const ROUTES: [(Method, &str, Operation); 24] = {
+pub const ROUTES: [(Method, &str, Operation); 28] = {
     use Operation::*;
     [
         (Method::GET, "/v1/customers", ListCustomers),
@@ -96,6 +100,22 @@ pub const ROUTES: [(Method, &str, Operation); 24] = {
         (Method::GET, "/v1/leads/{lead_id}", GetLead),
         (Method::DELETE, "/v1/leads/{lead_id}", EraseLead),
         (Method::POST, "/v1/leads/{lead_id}/releases", ReleaseLead),
+        (Method::GET, "/v1/leads/{lead_id}/receipt", GetReceipt),
+        (
+            Method::POST,
+            "/v1/customers/{customer_id}/suppressions",
+            Suppress,
+        ),
+        (
+            Method::GET,
+            "/v1/customers/{customer_id}/suppressions",
+            ListSuppressions,
+        ),
+        (
+            Method::POST,
+            "/v1/customers/{customer_id}/suppression-removals",
+            Unsuppress,
+        ),
         (Method::PUT, "/v1/apps/{app_id}", PutApp),
         (Method::GET, "/v1/budget", GetBudget),
         (Method::GET, "/v1/health", GetHealth),

@@ -6,13 +6,17 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::contact::{clean, cut};
-use super::form::Form;
+use super::form::{Form, Statement};
+use super::keys::fingerprint;
 use super::submission::Submission;
 
 /// A consent younger than this is fresh: the person has just acted, so an opt-out is older.
 ///
 /// Long enough for a full queue to drain, short enough that nobody subscribes and leaves within it.
 pub const FRESH_FOR: SignedDuration = SignedDuration::from_mins(15);
+
+/// A consent older than this is no ground to begin mailing on.
+const OLDEST: SignedDuration = SignedDuration::from_hours(2 * 365 * 24);
 
 /// What the person agreed to, when, where, and from where.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -57,6 +61,15 @@ pub enum ConsentError {
     /// The submission says of itself that the address was bought, rented, borrowed or agreed to by default.
     #[error("leads that did not opt in themselves cannot be taken")]
     SourceNotPermitted,
+    /// The submission names a statement that the form never had, and does not bring its text.
+    #[error("this form has had no such statement; its text has to come along")]
+    StatementUnknown,
+    /// When the person agreed cannot be read.
+    #[error("when the person agreed has to be a time such as 2026-11-23T09:30:00Z")]
+    GivenAtMalformed,
+    /// The person agreed too long ago.
+    #[error("the person agreed more than two years ago")]
+    GivenAtTooOld,
 }
 
 impl ConsentError {
@@ -66,6 +79,19 @@ impl ConsentError {
         match self {
             Self::Required => "consent_required",
             Self::SourceNotPermitted => "source_not_permitted",
+            Self::StatementUnknown => "statement_unknown",
+            Self::GivenAtMalformed => "given_at_malformed",
+            Self::GivenAtTooOld => "given_at_too_old",
+        }
+    }
+
+    /// The field at fault.
+    #[must_use]
+    pub fn field(self, form: &Form) -> String {
+        match self {
+            Self::Required | Self::SourceNotPermitted => form.consent_field.clone(),
+            Self::StatementUnknown => "consent_statement".to_owned(),
+            Self::GivenAtMalformed | Self::GivenAtTooOld => "consent_given_at".to_owned(),
         }
     }
 }
@@ -96,21 +122,11 @@ impl Consent {
         if !fields.get(&form.consent_field).is_some_and(is_yes) {
             return Err(ConsentError::Required);
         }
-        let supplied = text(fields.get("consent_statement"), 4_000);
-        let (statement, version) = match supplied {
-            Some(text) => {
-                let known = form.statements.iter().find(|known| known.text == text);
-                (text, known.map(|known| known.version))
-            }
-            None => (
-                form.statement().text.clone(),
-                Some(form.statement().version),
-            ),
-        };
+        let (statement, version) = agreed_to(form, fields)?;
         Ok(Self {
             statement,
             version,
-            given_at: given_at(fields.get("consent_given_at"), now),
+            given_at: given_at(fields.get("consent_given_at"), now)?,
             page_url: text(
                 fields.get("consent_page_url").or(origin.referer.as_deref()),
                 2_000,
@@ -152,12 +168,35 @@ fn is_banned_source(value: &str) -> bool {
     )
 }
 
-/// A time the person can have acted at: not in the future; anything unreadable counts as now.
-fn given_at(value: Option<&str>, now: Timestamp) -> Timestamp {
-    value
-        .and_then(|text| text.trim().parse().ok())
-        .filter(|given: &Timestamp| *given <= now)
-        .unwrap_or(now)
+/// The statement the person saw: the text that came along, else the version whose digest did, else today's. A text
+/// that came along with another one's digest is not to be trusted.
+fn agreed_to(form: &Form, fields: &Submission) -> Result<(String, Option<u32>), ConsentError> {
+    let supplied = text(fields.get("consent_statement"), 4_000);
+    let digest = text(fields.get("consent_statement_sha256"), 64).map(|hex| hex.to_lowercase());
+    let known = |statement: &&Statement| match (&supplied, &digest) {
+        (Some(text), _) => statement.text == *text,
+        (None, Some(digest)) => fingerprint(&statement.text) == *digest,
+        (None, None) => statement.version == form.statement().version,
+    };
+    let known = form.statements.iter().rev().find(known);
+    let text = supplied.or_else(|| Some(known?.text.clone()));
+    let text = text.filter(|text| digest.is_none_or(|digest| fingerprint(text) == digest));
+    let text = text.ok_or(ConsentError::StatementUnknown)?;
+    Ok((text, known.map(|known| known.version)))
+}
+
+/// A time the person can have acted at: the server's where none is given, or one that lies ahead. A time that cannot
+/// be read is refused, as taking it for now would make an old consent fresh.
+fn given_at(value: Option<&str>, now: Timestamp) -> Result<Timestamp, ConsentError> {
+    let value = value.unwrap_or_default().trim();
+    if value.is_empty() {
+        return Ok(now);
+    }
+    let given: Timestamp = value.parse().map_err(|_| ConsentError::GivenAtMalformed)?;
+    if now.duration_since(given) > OLDEST {
+        return Err(ConsentError::GivenAtTooOld);
+    }
+    Ok(given.min(now))
 }
 
 fn certificates(fields: &Submission) -> BTreeMap<String, String> {
@@ -235,18 +274,44 @@ mod tests {
 
     #[test]
     fn the_time_given_is_the_senders_unless_it_lies_ahead() {
-        let at = |given| {
-            parse(&[("consent", "on"), ("consent_given_at", given)])
-                .unwrap()
-                .given_at
-        };
+        let at = |given| Ok(parse(&[("consent", "on"), ("consent_given_at", given)])?.given_at);
 
         assert_eq!(
             at("2026-11-20T00:00:00Z"),
-            "2026-11-20T00:00:00Z".parse().unwrap()
+            Ok("2026-11-20T00:00:00Z".parse().unwrap())
         );
-        assert_eq!(at("2027-01-01T00:00:00Z"), now());
-        assert_eq!(at("yesterday"), now());
+        assert_eq!(at("2027-01-01T00:00:00Z"), Ok(now()));
+        assert_eq!(at(" "), Ok(now()));
+        assert_eq!(at("yesterday"), Err(ConsentError::GivenAtMalformed));
+        assert_eq!(at("2024-11-22T00:00:00Z"), Err(ConsentError::GivenAtTooOld));
+    }
+
+    #[test]
+    fn a_statement_nobody_knows_has_to_come_with_its_text() {
+        let of = |fields: &[(&str, &str)]| {
+            let fields: Vec<_> = [("consent", "on")].iter().chain(fields).copied().collect();
+            parse(&fields).map(|consent| (consent.statement, consent.version))
+        };
+        let ours = form().statement().text.clone();
+        let (known, unknown) = (fingerprint(&ours), fingerprint("Mail me."));
+        let digest = "consent_statement_sha256";
+
+        assert_eq!(
+            of(&[(digest, &known.to_uppercase())]),
+            Ok((ours.clone(), Some(1)))
+        );
+        assert_eq!(
+            of(&[(digest, &unknown)]),
+            Err(ConsentError::StatementUnknown)
+        );
+        assert_eq!(
+            of(&[(digest, &unknown), ("consent_statement", "Mail me.")]),
+            Ok(("Mail me.".into(), None))
+        );
+        assert_eq!(
+            of(&[(digest, &known), ("consent_statement", "Mail me.")]),
+            Err(ConsentError::StatementUnknown)
+        );
     }
 
     #[test]

@@ -34,6 +34,8 @@ pub enum Purpose {
     FormTime,
     /// Naming an address on the Internet without showing it.
     Origin,
+    /// Naming a person without showing their mail address.
+    Person,
 }
 
 impl Purpose {
@@ -46,6 +48,7 @@ impl Purpose {
             Self::LeadId => "lead-id",
             Self::FormTime => "form-time",
             Self::Origin => "origin",
+            Self::Person => "person",
         }
     }
 }
@@ -97,6 +100,12 @@ impl SigningKeys {
     pub fn webhook_secret(&self, form: &FormId, generation: u32) -> SecretString {
         let key = self.derive(&format!("webhook:{form}:{generation}"));
         format!("whsec_{}", STANDARD.encode(&key[..24])).into()
+    }
+
+    /// The private key, of 32 bytes, that receipts are signed with (Ed25519).
+    #[must_use]
+    pub fn receipt_seed(&self) -> [u8; 32] {
+        self.derive("receipt")
     }
 
     fn mac(&self, purpose: Purpose) -> Hmac<Sha256> {

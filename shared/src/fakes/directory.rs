@@ -11,6 +11,7 @@ use crate::domain::customer::Customer;
 use crate::domain::form::Form;
 use crate::domain::handshake::Handshake;
 use crate::domain::ids::{CustomerId, FormId, LinkId};
+use crate::domain::suppression::{PersonId, Suppression};
 use crate::ports::{Customers, Forms, Page, StoreError};
 
 /// Customers, forms, connections, handshakes, links and counters.
@@ -24,6 +25,7 @@ pub(super) struct Rows {
     pub(super) connections: HashMap<CustomerId, Connection>,
     pub(super) handshakes: HashMap<String, Handshake>,
     pub(super) links: HashMap<(CustomerId, LinkId), Timestamp>,
+    pub(super) suppressions: BTreeMap<(CustomerId, PersonId), Suppression>,
     pub(super) tallies: BTreeMap<(CustomerId, Date), TallyRow>,
 }
 

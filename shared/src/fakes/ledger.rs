@@ -37,6 +37,11 @@ impl MemoryLedger {
     pub fn all(&self) -> Vec<LeadRecord> {
         self.0.with(|rows| rows.leads.values().cloned().collect())
     }
+
+    /// Changes every lead there is, behind everybody's back.
+    pub fn tamper(&self, change: impl FnMut(&mut LeadRecord)) {
+        self.0.with(|rows| rows.leads.values_mut().for_each(change));
+    }
 }
 
 impl Default for MemoryLedger {

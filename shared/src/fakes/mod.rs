@@ -22,6 +22,7 @@ mod ledger;
 mod links;
 mod operate;
 mod queue;
+mod suppressions;
 mod tallies;
 mod vault;
 mod wiring;

@@ -1,14 +1,14 @@
 use super::{
     Accounts, Apps, Authorization, Budget, CaptchaCheck, CaptchaSecrets, Clock, Connections,
     Contacts, Counters, Customers, Dice, Events, Forms, Handshakes, Idempotency, Ledger, Links,
-    Queue, Tallies, Vault,
+    Queue, Suppressions, Tallies, Vault,
 };
 
 /// One choice of adapter for every port. A program has exactly one of these: the AWS one in production, the one in
 /// memory in simulations. A use case holds the few it needs.
 pub trait Wiring: 'static {
-    /// Customers, forms, connections, handshakes, links, counters.
-    type Directory: Customers + Forms + Connections + Handshakes + Links + Tallies;
+    /// Customers, forms, connections, handshakes, links, counters, people nobody may mail.
+    type Directory: Customers + Forms + Connections + Handshakes + Links + Tallies + Suppressions;
     /// Leads, the keys they came with, and how many came.
     type Ledger: Ledger + Idempotency + Counters;
     /// The way to the drain.

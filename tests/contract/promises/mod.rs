@@ -12,5 +12,6 @@ pub mod lanes;
 pub mod ledger;
 pub mod links;
 pub mod queue;
+pub mod suppressions;
 pub mod tallies;
 pub mod vault;

@@ -5,9 +5,11 @@ mod form;
 mod lead;
 mod request;
 mod stack;
+mod suppression;
 
 pub use customer::{connection, customer, customers, link};
 pub use form::{form_with_doors, forms};
 pub use lead::{lead, leads};
 pub use request::{erased, replayed};
 pub use stack::{app, budget, health};
+pub use suppression::{receipt, suppression, suppressions};

@@ -10,6 +10,7 @@ use crate::domain::email::EmailAddress;
 use crate::domain::ids::FormId;
 use crate::domain::ids::{AppId, CustomerId, LeadId, LinkId};
 use crate::domain::keys::fingerprint;
+use crate::domain::suppression::PersonId;
 
 /// The key of a row.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -78,6 +79,15 @@ pub(super) fn tally(customer: &CustomerId, day: Date) -> Key {
 pub(super) fn day_of(item: &Item) -> Option<Date> {
     let sk = item.get("sk")?.as_s().ok()?;
     sk.strip_prefix(TALLY)?.parse().ok()
+}
+
+pub(super) fn suppression(customer: &CustomerId, person: &PersonId) -> Key {
+    Key::new(format!("SUPPRESSED#{customer}#{person}"), "SUPPRESSED")
+}
+
+/// Owner, in `by_owner`, of a customer's suppressions.
+pub(super) fn suppressed_of(customer: &CustomerId) -> String {
+    format!("suppressed#{customer}")
 }
 
 pub(super) fn app(app: &AppId) -> Key {

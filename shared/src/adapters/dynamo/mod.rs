@@ -16,6 +16,7 @@ mod keys;
 mod lanes;
 mod ledger;
 mod links;
+mod suppressions;
 mod table;
 mod tallies;
 

@@ -23,8 +23,9 @@ const CONTACT: [&str; 11] = [
 ];
 
 /// Names with a meaning of their own, which the opt-in box cannot have.
-const RESERVED: [&str; 14] = [
+const RESERVED: [&str; 15] = [
     "consent_statement",
+    "consent_statement_sha256",
     "consent_given_at",
     "consent_page_url",
     "consent_source",

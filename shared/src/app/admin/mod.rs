@@ -15,8 +15,10 @@ mod links;
 mod operators;
 mod overview;
 mod properties;
+mod receipt;
 mod replays;
 mod screening;
+mod suppressions;
 mod values;
 
 pub use apps::{AppSettings, Spending};
@@ -74,6 +76,12 @@ pub enum AdminError {
     /// The lead is not set aside.
     #[error("the lead is not in quarantine")]
     NotQuarantined,
+    /// The person was forgotten, and the proof of their consent with them.
+    #[error("the lead was erased")]
+    Erased,
+    /// The consent record was changed after it was sealed.
+    #[error("the consent record is not as it was sealed")]
+    SealBroken,
     /// It may work later.
     #[error(transparent)]
     Unavailable(#[from] StoreError),

@@ -1,6 +1,6 @@
 //! Claiming what a batch asks for, and finding what it needs to go out.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::AtomicBool;
 use std::sync::{Mutex, PoisonError};
 
@@ -14,8 +14,11 @@ use crate::domain::connection::{COOLDOWN, Connection};
 use crate::domain::customer::Customer;
 use crate::domain::form::Form;
 use crate::domain::ids::{CustomerId, FormId};
-use crate::domain::lead::{Lead, LeadRecord, LeadState, RefusalReason, WaitReason};
-use crate::ports::{Claim, Clock, Connections, Customers, Forms, Ledger, StoreError, Wiring};
+use crate::domain::lead::{LeadRecord, LeadState, RefusalReason, WaitReason};
+use crate::domain::suppression::PersonId;
+use crate::ports::{
+    Claim, Clock, Connections, Customers, Forms, Ledger, StoreError, Suppressions, Wiring,
+};
 
 /// A customer's leads of one batch, claimed and ready to go.
 pub(super) struct Ready {
@@ -63,12 +66,28 @@ impl<W: Wiring> Drain<W> {
         }
         let (mut claimed, broken): (Vec<_>, Vec<_>) = claimed
             .into_iter()
-            .partition(|record| self.is_sealed(&record.lead));
+            .partition(|record| record.lead.is_sealed(&self.keys));
         if let Some(first) = broken.first() {
             tracing::error!(lead.id = %first.lead.id, "a consent record was changed after it was sealed");
             let outcome = refused(RefusalReason::SealBroken);
             self.settle_all(&customer, None, &broken, owner, &outcome)
                 .await;
+        }
+        match self.suppressed(&customer, &claimed).await {
+            Ok(unwanted) => {
+                let is_unwanted =
+                    |record: &LeadRecord| unwanted.contains(&self.person(&customer, record));
+                let (theirs, others): (Vec<_>, _) = claimed.into_iter().partition(is_unwanted);
+                let outcome = refused(RefusalReason::Suppressed);
+                self.settle_all(&customer, None, &theirs, owner, &outcome)
+                    .await;
+                claimed = others;
+            }
+            Err(outcome) => {
+                self.settle_all(&customer, None, &claimed, owner, &outcome)
+                    .await;
+                return (None, again);
+            }
         }
         if claimed.is_empty() {
             return (None, again);
@@ -81,6 +100,25 @@ impl<W: Wiring> Drain<W> {
                 (None, again)
             }
         }
+    }
+
+    /// Which of these people the customer never wants mailed.
+    async fn suppressed(
+        &self,
+        customer: &CustomerId,
+        claimed: &[LeadRecord],
+    ) -> Result<BTreeSet<PersonId>, Outcome> {
+        let people = claimed.iter().map(|record| self.person(customer, record));
+        let people: BTreeSet<_> = people.collect();
+        if people.is_empty() {
+            return Ok(people);
+        }
+        let listed = self.directory.suppressed(customer, &people).await;
+        listed.map_err(|_| self.not_now(COOLDOWN))
+    }
+
+    fn person(&self, customer: &CustomerId, record: &LeadRecord) -> PersonId {
+        PersonId::of(&self.keys, customer, &record.lead.contact.email)
     }
 
     /// Claims one lead. A lead that only its message has is recorded first.
@@ -159,17 +197,5 @@ impl<W: Wiring> Drain<W> {
             forms,
             groups,
         })
-    }
-
-    /// Whether the consent is as it was sealed.
-    fn is_sealed(&self, lead: &Lead) -> bool {
-        let text = Lead::sealed_text(
-            &lead.customer,
-            &lead.form,
-            &lead.id,
-            &lead.contact,
-            &lead.consent,
-        );
-        self.keys.is_intact(&text, &lead.seal)
     }
 }

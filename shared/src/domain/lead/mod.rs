@@ -17,7 +17,7 @@ pub use self::state::{
 use super::consent::Consent;
 use super::contact::{Contact, Note};
 use super::ids::{CustomerId, FormId, LeadId};
-use super::keys::Seal;
+use super::keys::{Seal, SigningKeys};
 
 /// One submission of one person, consent proven.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -59,6 +59,19 @@ impl Lead {
             consent
         ])
         .to_string()
+    }
+
+    /// Whether the consent is as it was sealed.
+    #[must_use]
+    pub fn is_sealed(&self, keys: &SigningKeys) -> bool {
+        let text = Self::sealed_text(
+            &self.customer,
+            &self.form,
+            &self.id,
+            &self.contact,
+            &self.consent,
+        );
+        keys.is_intact(&text, &self.seal)
     }
 }
 

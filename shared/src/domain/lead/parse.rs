@@ -72,7 +72,7 @@ impl ParsedLead {
         let consent = Consent::parse(form, &fields, origin, now);
         if let Err(error) = &consent {
             let error: &ConsentError = error;
-            let field = form.consent_field.clone();
+            let field = error.field(form);
             errors.push(FieldError {
                 field,
                 code: error.code(),

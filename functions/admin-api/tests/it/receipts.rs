@@ -1,0 +1,117 @@
+use admin_api::handle;
+use jsonwebtoken::jwk::JwkSet;
+use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header};
+use lambda_http::request::from_str;
+use serde_json::Value;
+
+use crate::stage::{Stage, event};
+
+/// The published keys, as somebody without a token gets them.
+async fn published(stage: &Stage) -> JwkSet {
+    let mut event = event("GET", "/.well-known/jwks.json", None);
+    event["headers"]
+        .as_object_mut()
+        .unwrap()
+        .remove("authorization");
+    let request = from_str(&event.to_string()).unwrap();
+    let answer = handle(&stage.api, request).await;
+    assert_eq!(answer.status(), 200);
+    serde_json::from_slice(answer.body()).unwrap()
+}
+
+fn verified(receipt: &str, keys: &JwkSet) -> Result<Value, jsonwebtoken::errors::Error> {
+    let header = decode_header(receipt)?;
+    assert_eq!(header.alg, Algorithm::EdDSA);
+    let key = keys.find(header.kid.as_deref().unwrap()).unwrap();
+    let mut rules = Validation::new(Algorithm::EdDSA);
+    rules.set_required_spec_claims(&["iss"]);
+    rules.set_issuer(&["https://leads.example"]);
+    let decoded = decode::<Value>(receipt, &DecodingKey::from_jwk(key)?, &rules)?;
+    Ok(decoded.claims)
+}
+
+#[tokio::test]
+async fn anyone_can_verify_a_receipt_with_the_published_key() {
+    let stage = Stage::with_customers().await;
+    let lead = stage.sign_up(&stage.form().await, "ada@example.com").await;
+
+    let answer = stage.get(&format!("/v1/leads/{lead}/receipt")).await;
+    let keys = published(&stage).await;
+    let claims = verified(&answer.text("receipt"), &keys).unwrap();
+
+    assert_eq!(answer.status, 200);
+    assert_eq!(claims["record_id"], lead.as_str());
+    assert_eq!(claims["pii_principal_id"], "ada@example.com");
+    assert_eq!(claims["events"][0]["event_time"], "2026-11-23T09:30:00Z");
+    assert_eq!(claims["events"][0]["event_type"], "explicit");
+    let purpose = &claims["pii_processing"]["purposes"][0];
+    assert_eq!(purpose["lawful_basis"], "consent");
+    assert_eq!(purpose["pii_information"][0]["pii_type"], "email_address");
+    assert_eq!(
+        claims["party_identification"][0]["party_name"],
+        "Analytical Engines"
+    );
+    assert_eq!(
+        claims["consent_record"]["statement"],
+        "Analytical Engines may mail me."
+    );
+    assert_eq!(claims["consent_record"]["statement_version"], 1);
+    let published = serde_json::to_value(&keys).unwrap();
+    assert_eq!(published["keys"][0]["crv"], "Ed25519");
+    assert_eq!(published["keys"][0].get("d"), None);
+}
+
+#[tokio::test]
+async fn a_receipt_changed_on_the_way_is_no_receipt() {
+    let stage = Stage::with_customers().await;
+    let lead = stage.sign_up(&stage.form().await, "ada@example.com").await;
+    let receipt = stage
+        .get(&format!("/v1/leads/{lead}/receipt"))
+        .await
+        .text("receipt");
+    let other = stage.sign_up(&stage.form().await, "eve@example.com").await;
+    let other = stage
+        .get(&format!("/v1/leads/{other}/receipt"))
+        .await
+        .text("receipt");
+    let parts: Vec<_> = receipt.split('.').collect();
+    let others: Vec<_> = other.split('.').collect();
+
+    let mixed = [parts[0], others[1], parts[2]].join(".");
+
+    assert!(verified(&mixed, &published(&stage).await).is_err());
+}
+
+#[tokio::test]
+async fn a_record_changed_in_the_table_has_no_receipt() {
+    let stage = Stage::with_customers().await;
+    let lead = stage.sign_up(&stage.form().await, "ada@example.com").await;
+    stage.memory.ledger.tamper(|record| {
+        record.lead.consent.statement = "Anybody may mail me.".into();
+    });
+
+    let answer = stage.get(&format!("/v1/leads/{lead}/receipt")).await;
+
+    assert_eq!(
+        (answer.status, answer.text("code")),
+        (409, "seal_broken".into())
+    );
+}
+
+#[tokio::test]
+async fn an_erased_lead_has_no_receipt_and_an_unknown_one_neither() {
+    let stage = Stage::with_customers().await;
+    let lead = stage.sign_up(&stage.form().await, "ada@example.com").await;
+    stage.delete(&format!("/v1/leads/{lead}")).await;
+
+    let erased = stage.get(&format!("/v1/leads/{lead}/receipt")).await;
+    let unknown = stage
+        .get("/v1/leads/lead_01ARZ3NDEKTSV4RRFFQ69G5FAV/receipt")
+        .await;
+
+    assert_eq!(
+        (erased.status, erased.text("code")),
+        (410, "lead_erased".into())
+    );
+    assert_eq!(unknown.status, 404);
+}

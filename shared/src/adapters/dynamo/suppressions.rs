@@ -1,0 +1,84 @@
+use std::collections::BTreeSet;
+
+use futures_util::future::try_join_all;
+use jiff::Timestamp;
+
+use super::directory::DynamoDirectory;
+use super::keys;
+use super::table::{Done, read, row, text};
+use crate::domain::ids::CustomerId;
+use crate::domain::suppression::{PersonId, Suppression};
+use crate::ports::{Page, StoreError, Suppressions};
+
+impl Suppressions for DynamoDirectory {
+    async fn suppress(
+        &self,
+        customer: &CustomerId,
+        person: &PersonId,
+        now: Timestamp,
+    ) -> Result<Suppression, StoreError> {
+        let new = Suppression {
+            person: person.clone(),
+            since: now,
+        };
+        let mut item = row(keys::suppression(customer, person), &new)?;
+        item.insert("owner".into(), text(keys::suppressed_of(customer)));
+        match self
+            .table
+            .put_if(item, "attribute_not_exists(pk)", None)
+            .await?
+        {
+            Done::Yes(_) => Ok(new),
+            Done::No(item) => read(item.unwrap_or_default()),
+        }
+    }
+
+    async fn unsuppress(
+        &self,
+        customer: &CustomerId,
+        person: &PersonId,
+    ) -> Result<bool, StoreError> {
+        let taken = self.table.take(keys::suppression(customer, person)).await?;
+        Ok(taken.is_some())
+    }
+
+    async fn suppressed(
+        &self,
+        customer: &CustomerId,
+        people: &BTreeSet<PersonId>,
+    ) -> Result<BTreeSet<PersonId>, StoreError> {
+        let look = async |person: &PersonId| {
+            let row = self.table.get(keys::suppression(customer, person)).await?;
+            Ok::<_, StoreError>(row.map(|_| person.clone()))
+        };
+        let found = try_join_all(people.iter().map(look)).await?;
+        Ok(found.into_iter().flatten().collect())
+    }
+
+    async fn suppressions(
+        &self,
+        customer: &CustomerId,
+        cursor: Option<&str>,
+        limit: u16,
+    ) -> Result<Page<Suppression>, StoreError> {
+        let owner = keys::suppressed_of(customer);
+        let Ok(after) = cursor.map(str::parse::<PersonId>).transpose() else {
+            return Ok(Page {
+                items: Vec::new(),
+                next: None,
+            }); // nobody gave this cursor out
+        };
+        let start = after.map(|person| {
+            let mut key = keys::suppression(customer, &person).into_item();
+            key.insert("owner".into(), text(&owner));
+            key
+        });
+        let (items, last) = self.owned_by(&owner, start, Some(i32::from(limit))).await?;
+        let items: Vec<Suppression> = items.into_iter().map(read).collect::<Result<_, _>>()?;
+        let next = items.last().map(|line| line.person.to_string());
+        Ok(Page {
+            next: next.filter(|_| last.is_some()),
+            items,
+        })
+    }
+}

@@ -1,0 +1,73 @@
+//! People that a customer never wants mailed.
+
+use super::properties::Fault;
+use super::values::string;
+use super::{Admin, AdminError, Properties};
+use crate::domain::email::EmailAddress;
+use crate::domain::ids::CustomerId;
+use crate::domain::suppression::{PersonId, Suppression};
+use crate::ports::{Clock as _, Page, Suppressions as _, Wiring};
+
+impl<W: Wiring> Admin<W> {
+    /// Puts an address on a customer's list. Leads of it are kept and not sent, those that wait already too.
+    ///
+    /// # Errors
+    /// [`AdminError::NotFound`], [`AdminError::Invalid`].
+    pub async fn suppress(
+        &self,
+        customer: &CustomerId,
+        asked: Properties,
+    ) -> Result<Suppression, AdminError> {
+        let person = self.person(customer, asked).await?;
+        let now = self.clock.now();
+        Ok(self.directory.suppress(customer, &person, now).await?)
+    }
+
+    /// Takes an address off a customer's list. That it was not on it is no error.
+    ///
+    /// # Errors
+    /// [`AdminError::NotFound`], [`AdminError::Invalid`].
+    pub async fn unsuppress(
+        &self,
+        customer: &CustomerId,
+        asked: Properties,
+    ) -> Result<(), AdminError> {
+        let person = self.person(customer, asked).await?;
+        self.directory.unsuppress(customer, &person).await?;
+        Ok(())
+    }
+
+    /// A page of a customer's list.
+    ///
+    /// # Errors
+    /// [`AdminError::NotFound`], [`AdminError::Invalid`].
+    pub async fn suppressions(
+        &self,
+        customer: &CustomerId,
+        mut query: Properties,
+    ) -> Result<Page<Suppression>, AdminError> {
+        self.customer(customer).await?;
+        let listing = format!("suppressions:{customer}");
+        let (from, limit) = self.place(&listing, &mut query);
+        query.none()?;
+        let page = self
+            .directory
+            .suppressions(customer, from.as_deref(), limit)
+            .await?;
+        Ok(self.sign(&listing, page))
+    }
+
+    async fn person(
+        &self,
+        customer: &CustomerId,
+        mut asked: Properties,
+    ) -> Result<PersonId, AdminError> {
+        self.customer(customer).await?;
+        let email = asked.required("email", |value| {
+            let email: Result<EmailAddress, _> = string(value)?.parse();
+            email.map_err(|error| Fault::new(error.code(), error.to_string()))
+        });
+        let email = asked.finish(email)?;
+        Ok(PersonId::of(&self.keys, customer, &email))
+    }
+}
