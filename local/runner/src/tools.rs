@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
@@ -25,4 +26,11 @@ pub async fn become_tool(progress: &Progress, name: &str, arguments: &[OsString]
         .args(arguments)
         .env("PATH", format!("{}:{path}", venv.bin().display()));
     Err(command.exec()).with_context(|| format!("cannot run {name}"))
+}
+
+/// The Python of the environment of `local/{list}.txt`.
+pub async fn python_with(progress: &Progress, list: &str) -> Result<PathBuf> {
+    let place = Place::of_the_checkout()?;
+    let venv = Venv::ready(&place, progress, list).await?;
+    Ok(venv.program("python"))
 }

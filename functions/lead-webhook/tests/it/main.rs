@@ -2,6 +2,9 @@
 #![expect(clippy::unwrap_used, reason = "what fails here fails the test")]
 
 mod door;
+#[path = "../../../../fuzz/entries.rs"]
+mod entries;
+mod fuzz;
 mod keys;
 mod spam;
 mod stage;

@@ -1,4 +1,5 @@
 mod keys;
+mod kills;
 mod rates;
 mod screening;
 

@@ -1,0 +1,12 @@
+"""Signs a body with the library that Standard Webhooks publishes: secret, id and body on a line each come in, timestamp
+and signature go out."""
+
+import datetime
+import sys
+
+from standardwebhooks.webhooks import Webhook
+
+secret, message, body = sys.stdin.read().split("\n", 2)
+now = datetime.datetime.now(tz=datetime.timezone.utc)
+print(int(now.timestamp()))
+print(Webhook(secret).sign(message, now, body))
