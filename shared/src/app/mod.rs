@@ -10,4 +10,6 @@ pub mod recount;
 pub mod release;
 #[cfg(test)]
 mod scene;
+#[cfg(test)]
+mod silence_tests;
 pub mod token_keeper;
