@@ -69,23 +69,42 @@ async fn answer(
         .unwrap_or_else(PoisonError::into_inner)
         .entry(format!("{service} {operation}"))
         .or_default() += 1;
-    Json(reply).into_response()
+    reply.into_response()
 }
 
-fn reply(operation: &str, asked: &Value) -> Option<Value> {
-    Some(match operation {
-        "GetSecretValue" => json!({"Name": asked["SecretId"], "SecretString": "k".repeat(64)}),
-        "GetItem" if asked["TableName"] == DIRECTORY => json!({"Item": attribute(&form())["M"]}),
-        "GetItem" | "PutItem" => json!({}),
+fn reply(operation: &str, asked: &Value) -> Option<(StatusCode, Json<Value>)> {
+    let done = |reply| Some((StatusCode::OK, Json(reply)));
+    match operation {
+        "GetSecretValue" => done(json!({"Name": asked["SecretId"], "SecretString": secret(asked)})),
+        "DescribeSecret" => done(json!({"VersionIdsToStages": {"1": ["AWSCURRENT"]}})),
+        "GetItem" if asked["TableName"] == DIRECTORY => {
+            done(json!({"Item": attribute(&form())["M"]}))
+        }
+        "GetItem" | "PutItem" => done(json!({})),
+        "Query" => done(json!({"Items": [], "Count": 0, "ScannedCount": 0})),
+        // Whatever a drain is asked to claim is gone.
+        "UpdateItem" => {
+            let kind = "com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException";
+            Some((StatusCode::BAD_REQUEST, Json(json!({"__type": kind}))))
+        }
+        "GetQueueAttributes" => done(json!({"Attributes": {"ApproximateNumberOfMessages": "0"}})),
         "SendMessageBatch" => {
             let sent = asked["Entries"].as_array()?.iter();
             let sent: Vec<_> = sent
                 .map(|entry| json!({"Id": entry["Id"], "MessageId": "1", "MD5OfMessageBody": "0"}))
                 .collect();
-            json!({"Successful": sent, "Failed": []})
+            done(json!({"Successful": sent, "Failed": []}))
         }
-        _ => return None,
-    })
+        _ => None,
+    }
+}
+
+/// The admin token is that of the sample events.
+fn secret(asked: &Value) -> String {
+    match asked["SecretId"].as_str() {
+        Some(id) if id.ends_with("/keys/admin") => "test-admin-token".to_owned(),
+        _ => "k".repeat(64),
+    }
 }
 
 /// The form that the sample events post to, as the directory keeps it.
@@ -134,7 +153,7 @@ mod tests {
     fn every_message_of_a_batch_is_taken() {
         let asked = json!({"Entries": [{"Id": "0"}, {"Id": "1"}]});
 
-        let taken = reply("SendMessageBatch", &asked).unwrap();
+        let (_, Json(taken)) = reply("SendMessageBatch", &asked).unwrap();
 
         assert_eq!(taken["Successful"][1]["Id"], "1");
         assert_eq!(taken["Successful"].as_array().unwrap().len(), 2);

@@ -1,10 +1,12 @@
 //! Measures each function beside an empty handler of the same build: size, start-up, memory, warm invocations.
 //!
-//! A stand-in for the Lambda runtime API starts the programs one at a time, in turns; AWS is a stub on the loopback
-//! that answers at once. So the figures are what the programs themselves take, without network and without the
-//! sandbox that Lambda makes around them. Prints a table in Markdown and writes it to `bench/results.md`.
+//! Two hosts start the programs one at a time, in turns: a stand-in for the Lambda runtime API, which sees each poll,
+//! and Lambda's own runtime interface emulator. AWS is a stub on the loopback that answers at once. So the figures
+//! are what the programs themselves take, without network and without the sandbox that Lambda makes around them.
+//! Prints tables in Markdown and writes them to `bench/results.md`.
 
 mod aws;
+mod emulator;
 mod figures;
 mod lambda;
 mod programs;
@@ -16,26 +18,36 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use axum::body::Bytes;
+use leadfeed_local::progress::Progress;
+use leadfeed_local::tools::runtime_emulator;
 use serde_json::Value;
 
 use self::aws::{Aws, Counts};
 use self::figures::{median, quantile};
 use self::lambda::Function;
-use self::programs::{EMPTY_HTTP, LEAD_WEBHOOK, PROGRAMS};
+use self::programs::{EMPTY_HTTP, LEAD_WEBHOOK, PROGRAMS, Program};
 
 const STARTS: usize = 21;
 const ROUNDS: usize = 7;
 const INVOCATIONS: u32 = 300;
 const WARM_UP: u32 = 20;
+const EMULATED_STARTS: usize = 11;
+const EMULATED_INVOCATIONS: u32 = 51;
 
 /// A program at rest and at its start.
 struct Cold {
-    name: &'static str,
-    floor: &'static str,
+    program: Program,
     unzipped: u64,
     zipped: u64,
     startups: Vec<Duration>,
     memory: Vec<u64>,
+}
+
+/// A program under the runtime interface emulator; one sample per start.
+struct Emulated {
+    program: Program,
+    first: Vec<Duration>,
+    warm: Vec<Duration>,
 }
 
 /// A program under an event that comes again and again; one sample per round.
@@ -55,8 +67,9 @@ async fn main() -> Result<()> {
     let folder = programs::build()?;
     let aws = Aws::start().await?;
     let cold = cold(&folder, &aws).await?;
+    let emulated = emulated(&folder, &aws).await?;
     let warm = warm(&folder, &aws).await?;
-    let report = report::markdown(&cold, &warm)?;
+    let report = report::markdown(&cold, &emulated, &warm)?;
     fs::write(programs::root().join("bench/results.md"), &report)?;
     println!("{report}");
     Ok(())
@@ -64,11 +77,10 @@ async fn main() -> Result<()> {
 
 async fn cold(folder: &Path, aws: &Aws) -> Result<Vec<Cold>> {
     let mut rows = Vec::new();
-    for (name, floor) in PROGRAMS {
-        let (unzipped, zipped) = programs::sizes(&folder.join(name))?;
+    for program in PROGRAMS {
+        let (unzipped, zipped) = programs::sizes(&folder.join(program.name))?;
         rows.push(Cold {
-            name,
-            floor,
+            program,
             unzipped,
             zipped,
             startups: Vec::new(),
@@ -79,7 +91,8 @@ async fn cold(folder: &Path, aws: &Aws) -> Result<Vec<Cold>> {
         eprintln!("starting each program: {round} of {STARTS}");
         for row in &mut rows {
             let function =
-                Function::start(&folder.join(row.name), &programs::environment(aws)).await?;
+                Function::start(&folder.join(row.program.name), &programs::environment(aws))
+                    .await?;
             if round > 0 {
                 // the first only brings the programs into the page cache
                 row.startups.push(function.startup);
@@ -89,6 +102,31 @@ async fn cold(folder: &Path, aws: &Aws) -> Result<Vec<Cold>> {
         }
     }
     Ok(rows)
+}
+
+async fn emulated(folder: &Path, aws: &Aws) -> Result<Vec<Emulated>> {
+    let emulator = runtime_emulator(&Progress::new()).await?;
+    let mut rows = PROGRAMS.map(|program| Emulated {
+        program,
+        first: Vec::new(),
+        warm: Vec::new(),
+    });
+    for round in 1..=EMULATED_STARTS {
+        eprintln!("under the emulator: {round} of {EMULATED_STARTS}");
+        for row in &mut rows {
+            let run = emulator::run(
+                &emulator,
+                &folder.join(row.program.name),
+                &programs::environment(aws),
+                &programs::event(row.program.event),
+                EMULATED_INVOCATIONS,
+            )
+            .await?;
+            row.first.push(run.first);
+            row.warm.push(median(&run.warm));
+        }
+    }
+    Ok(rows.into())
 }
 
 async fn warm(folder: &Path, aws: &Aws) -> Result<Vec<Warm>> {
@@ -121,8 +159,7 @@ async fn warm(folder: &Path, aws: &Aws) -> Result<Vec<Warm>> {
 
 impl Warm {
     async fn measure(&mut self, mut function: Function, aws: &Aws) -> Result<()> {
-        let file = format!("events/{}.json", self.event);
-        let event = Bytes::from(fs::read(programs::root().join(file))?);
+        let event = Bytes::from(fs::read(programs::event(self.event))?);
         for _ in 0..WARM_UP {
             let (_, answer) = function.invoke(&event).await?;
             let answer: Value = serde_json::from_slice(&answer)?;

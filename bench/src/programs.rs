@@ -12,24 +12,66 @@ pub const EMPTY_HTTP: &str = "empty-http";
 pub const EMPTY_EVENT: &str = "empty-event";
 pub const LEAD_WEBHOOK: &str = "lead-webhook";
 
-/// Each program beside its floor; a floor's floor is itself.
-pub const PROGRAMS: [(&str, &str); 7] = [
-    (EMPTY_HTTP, EMPTY_HTTP),
-    (LEAD_WEBHOOK, EMPTY_HTTP),
-    ("oauth-callback", EMPTY_HTTP),
-    ("admin-api", EMPTY_HTTP),
-    (EMPTY_EVENT, EMPTY_EVENT),
-    ("queue-drain", EMPTY_EVENT),
-    ("scheduler", EMPTY_EVENT),
+/// A program, the empty handler beside it (a floor's is itself), and a sample event that it answers with the stub.
+pub struct Program {
+    pub name: &'static str,
+    pub floor: &'static str,
+    pub event: &'static str,
+    /// What the event is, for a reader of the table.
+    pub says: &'static str,
+}
+
+const fn program(
+    name: &'static str,
+    floor: &'static str,
+    event: &'static str,
+    says: &'static str,
+) -> Program {
+    Program {
+        name,
+        floor,
+        event,
+        says,
+    }
+}
+
+pub const PROGRAMS: [Program; 7] = [
+    program(EMPTY_HTTP, EMPTY_HTTP, "lead-json", "any request"),
+    program(LEAD_WEBHOOK, EMPTY_HTTP, "lead-json", "a lead as JSON"),
+    program(
+        "oauth-callback",
+        EMPTY_HTTP,
+        "oauth-connect",
+        "a connect page",
+    ),
+    program(
+        "admin-api",
+        EMPTY_HTTP,
+        "admin-get-health",
+        "the stack's health",
+    ),
+    program(EMPTY_EVENT, EMPTY_EVENT, "schedule", "any event"),
+    program(
+        "queue-drain",
+        EMPTY_EVENT,
+        "queue-batch",
+        "two messages with nothing to deliver",
+    ),
+    program(
+        "scheduler",
+        EMPTY_EVENT,
+        "schedule",
+        "a minute with nothing due",
+    ),
 ];
 
 /// Builds all of them with the profile of a release; answers the folder that holds them, beside this program.
 pub fn build() -> Result<PathBuf> {
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or("cargo".into()));
     cargo.args(["build", "--release", "--package", "empty-handlers"]);
-    for (name, floor) in PROGRAMS {
-        if name != floor {
-            cargo.args(["--package", name]);
+    for program in PROGRAMS {
+        if program.name != program.floor {
+            cargo.args(["--package", program.name]);
         }
     }
     // What cargo tells the program it runs is not meant for another build.
@@ -47,6 +89,11 @@ pub fn build() -> Result<PathBuf> {
         "what is measured is a release: cargo run --release"
     );
     Ok(folder.to_owned())
+}
+
+/// The path of a sample event.
+pub fn event(name: &str) -> PathBuf {
+    root().join("events").join(name).with_extension("json")
 }
 
 /// The project's folder.

@@ -9,10 +9,12 @@ use anyhow::{Context, Result, ensure};
 
 use crate::figures::{median, megabytes, millis};
 use crate::programs::{EMPTY_HTTP, LEAD_WEBHOOK};
-use crate::{Cold, INVOCATIONS, ROUNDS, STARTS, Warm};
+use crate::{
+    Cold, EMULATED_INVOCATIONS, EMULATED_STARTS, Emulated, INVOCATIONS, ROUNDS, STARTS, Warm,
+};
 
 /// The whole of `bench/results.md`.
-pub fn markdown(cold: &[Cold], warm: &[Warm]) -> Result<String> {
+pub fn markdown(cold: &[Cold], emulated: &[Emulated], warm: &[Warm]) -> Result<String> {
     let mut text = String::from("# Measured\n\n");
     writeln!(
         text,
@@ -24,6 +26,7 @@ pub fn markdown(cold: &[Cold], warm: &[Warm]) -> Result<String> {
         machine()?
     )?;
     cold_table(&mut text, cold)?;
+    emulated_table(&mut text, emulated)?;
     warm_table(&mut text, warm)?;
     requests(&mut text, warm)?;
     Ok(text)
@@ -37,11 +40,11 @@ fn cold_table(text: &mut String, rows: &[Cold]) -> Result<()> {
     for row in rows {
         let floor = rows
             .iter()
-            .find(|other| other.name == row.floor)
+            .find(|other| other.program.name == row.program.floor)
             .context("no floor")?;
         let startup = median(&row.startups);
         let memory = median(&row.memory);
-        let (start_times, memory_times) = if row.name == row.floor {
+        let (start_times, memory_times) = if row.program.name == row.program.floor {
             (String::new(), String::new())
         } else {
             (
@@ -52,11 +55,46 @@ fn cold_table(text: &mut String, rows: &[Cold]) -> Result<()> {
         writeln!(
             text,
             "| `{}` | {} | {} | {}{start_times} | {}{memory_times} |",
-            row.name,
+            row.program.name,
             megabytes(row.zipped),
             megabytes(row.unzipped),
             millis(startup),
             megabytes(memory),
+        )?;
+    }
+    text.push('\n');
+    Ok(())
+}
+
+fn emulated_table(text: &mut String, rows: &[Emulated]) -> Result<()> {
+    writeln!(
+        text,
+        "Under Lambda's runtime interface emulator, as it reports: medians of {EMULATED_STARTS} starts, and of {} \
+         invocations after each.\n\n\
+         | function | event | first invocation, start included | warm |\n|---|---|--:|--:|",
+        EMULATED_INVOCATIONS - 1
+    )?;
+    for row in rows {
+        let floor = rows
+            .iter()
+            .find(|other| other.program.name == row.program.floor)
+            .context("no floor")?;
+        let ratio = |of: fn(&Emulated) -> &Vec<Duration>| {
+            let own = median(of(row));
+            let ratio = if row.program.name == row.program.floor {
+                String::new()
+            } else {
+                times(own, median(of(floor)))
+            };
+            format!("{}{ratio}", millis(own))
+        };
+        writeln!(
+            text,
+            "| `{}` | {} | {} | {} |",
+            row.program.name,
+            row.program.says,
+            ratio(|row| &row.first),
+            ratio(|row| &row.warm),
         )?;
     }
     text.push('\n');

@@ -34,3 +34,19 @@ pub async fn python_with(progress: &Progress, list: &str) -> Result<PathBuf> {
     let venv = Venv::ready(&place, progress, list).await?;
     Ok(venv.program("python"))
 }
+
+/// Lambda's runtime interface emulator, which comes with the SAM command line.
+pub async fn runtime_emulator(progress: &Progress) -> Result<PathBuf> {
+    let place = Place::of_the_checkout()?;
+    let venv = Venv::ready(&place, progress, "sam").await?;
+    let architecture = match std::env::consts::ARCH {
+        "aarch64" => "arm64",
+        other => other,
+    };
+    let ends_with = format!("samcli/local/rapid/aws-lambda-rie-{architecture}");
+    let packages = std::fs::read_dir(venv.bin().with_file_name("lib"))?;
+    let found = packages
+        .filter_map(|python| Some(python.ok()?.path().join("site-packages").join(&ends_with)))
+        .find(|path| path.exists());
+    found.with_context(|| format!("no {ends_with} in the environment of SAM"))
+}

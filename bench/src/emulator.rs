@@ -1,0 +1,106 @@
+//! The functions under Lambda's runtime interface emulator: what it measures of them itself.
+
+use std::fs;
+use std::net::{Ipv4Addr, TcpListener};
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use leadfeed_local::Guarded;
+use tempfile::{NamedTempFile, TempDir};
+use tokio::net::TcpStream;
+
+/// The emulator listens within this time.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// What the emulator reports of one run of a program.
+#[derive(Debug)]
+pub struct Run {
+    /// Of the first invocation, the start of the program included.
+    pub first: Duration,
+    /// Of each of the others.
+    pub warm: Vec<Duration>,
+}
+
+/// Starts a program under the emulator and invokes it with one event `times` times.
+pub async fn run(
+    emulator: &Path,
+    program: &Path,
+    environment: &[(&str, String)],
+    event: &Path,
+    times: u32,
+) -> Result<Run> {
+    let log = NamedTempFile::new()?;
+    let scratch = TempDir::new()?.keep(); // removed by the guard
+    let (door, api) = (free_port()?, free_port()?);
+    let started = Guarded::start(&scratch, log.reopen()?, emulator, |command| {
+        command
+            .args(["--runtime-interface-emulator-address", &door])
+            .args(["--runtime-api-address", &api])
+            .arg(program)
+            .env_clear()
+            .envs(environment.iter().map(|(name, value)| (*name, value)));
+    })?;
+    tokio::time::timeout(PATIENCE, listens(&door))
+        .await
+        .context("the emulator does not listen")?;
+    let url = format!("http://{door}/2015-03-31/functions/function/invocations");
+    let client = reqwest::Client::builder().no_proxy().build()?;
+    for _ in 0..times {
+        let answer = client.post(&url).body(fs::read(event)?).send().await?;
+        let status = answer.status();
+        ensure!(status.is_success(), "{status}: {}", answer.text().await?);
+        answer.bytes().await?;
+    }
+    drop(started);
+    let mut durations = durations(&fs::read_to_string(log.path())?)?;
+    ensure!(
+        durations.len() == usize::try_from(times)?,
+        "{} reports of {times} invocations",
+        durations.len()
+    );
+    let warm = durations.split_off(1);
+    Ok(Run {
+        first: durations[0],
+        warm,
+    })
+}
+
+fn free_port() -> Result<String> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+    Ok(listener.local_addr()?.to_string())
+}
+
+async fn listens(address: &str) {
+    while TcpStream::connect(address).await.is_err() {
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+}
+
+/// The durations that the emulator's report lines name, in order.
+fn durations(log: &str) -> Result<Vec<Duration>> {
+    let reports = log.lines().filter(|line| line.starts_with("REPORT "));
+    reports
+        .map(|line| {
+            let field = line
+                .split('\t')
+                .find_map(|field| field.strip_prefix("Duration: "))
+                .context("a report without a duration")?;
+            let millis: f64 = field.trim_end_matches(" ms").trim().parse()?;
+            Ok(Duration::from_secs_f64(millis / 1_000.0))
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_report_tells_its_duration_and_not_what_is_billed() {
+        let log = "START RequestId: 1\nREPORT RequestId: 1\tInit Duration: 0.05 ms\t\
+                   Duration: 12.50 ms\tBilled Duration: 13 ms\tMemory Size: 128 MB\n";
+
+        assert_eq!(durations(log).unwrap(), [Duration::from_micros(12_500)]);
+    }
+}
