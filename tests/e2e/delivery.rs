@@ -1,10 +1,9 @@
-use std::time::Duration;
-
 use cc_sandbox::contract::Permission;
 use jiff::SignedDuration;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
+use crate::queue::{self, drain_is};
 use crate::scene::{Scene, alone, contact, shared, sign_ups, the_stack, token_calls};
 
 #[tokio::test]
@@ -90,77 +89,15 @@ async fn a_message_that_comes_three_times_makes_one_call() {
     let _alone = alone().await;
     let scene = Scene::connected("thrice").await;
 
-    drain_is(false).await;
+    drain_is(false).await.unwrap();
     let lead = scene.submit("thrice@example.com").await;
-    let body = take_message().await;
+    let body = queue::take().await.unwrap().unwrap();
     for _ in 0..3 {
-        send_message(&body).await;
+        queue::send(&body, "thrice").await.unwrap();
     }
-    drain_is(true).await;
+    drain_is(true).await.unwrap();
     scene.until(&lead, "delivered").await;
-    until_queue_is_empty().await;
+    queue::until_empty().await.unwrap();
 
     assert_eq!(sign_ups("thrice@example.com"), 1);
-}
-
-async fn drain_is(on: bool) {
-    let stack = the_stack();
-    let mapping = stack.deployment().resource("LeadQueueToDrain").unwrap();
-    let path = format!("/2015-03-31/event-source-mappings/{mapping}");
-    stack
-        .aws()
-        .rest("lambda", Method::PUT, &path, &json!({"Enabled": on}))
-        .await
-        .unwrap();
-    // What the mapping has fetched already is still on its way.
-    tokio::time::sleep(Duration::from_secs(2)).await;
-}
-
-async fn sqs(action: &str, mut body: Value) -> Value {
-    let stack = the_stack();
-    body["QueueUrl"] = json!(stack.deployment().output("LeadQueueUrl").unwrap());
-    stack
-        .aws()
-        .json("sqs", &format!("AmazonSQS.{action}"), &body)
-        .await
-        .unwrap()
-}
-
-/// Takes the one message off the queue.
-async fn take_message() -> String {
-    let got = sqs(
-        "ReceiveMessage",
-        json!({"MaxNumberOfMessages": 1, "WaitTimeSeconds": 5}),
-    )
-    .await;
-    let message = &got["Messages"][0];
-    sqs(
-        "DeleteMessage",
-        json!({"ReceiptHandle": message["ReceiptHandle"]}),
-    )
-    .await;
-    message["Body"].as_str().unwrap().to_owned()
-}
-
-async fn send_message(body: &str) {
-    sqs(
-        "SendMessage",
-        json!({"MessageBody": body, "MessageGroupId": "thrice"}),
-    )
-    .await;
-}
-
-async fn until_queue_is_empty() {
-    let names = [
-        "ApproximateNumberOfMessages",
-        "ApproximateNumberOfMessagesNotVisible",
-    ];
-    for _ in 0..100 {
-        let got = sqs("GetQueueAttributes", json!({"AttributeNames": names})).await;
-        if names.iter().all(|name| got["Attributes"][name] == "0") {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(200)).await;
-    }
-    panic!("the queue was not drained");
 }

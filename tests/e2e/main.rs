@@ -3,5 +3,6 @@
 
 mod delivery;
 mod permissions;
+mod queue;
 mod refusals;
 mod scene;

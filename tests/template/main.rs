@@ -180,6 +180,21 @@ fn the_drain_reports_single_failures_and_shares_its_limits() {
 }
 
 #[test]
+fn the_drain_may_do_what_a_mapping_does_in_its_name() {
+    let of_the_queue = statements().into_iter().find(|(function, statement)| {
+        function == "QueueDrain" && statement["Sid"] == "ReceiveLeads"
+    });
+    let (_, statement) = of_the_queue.unwrap();
+
+    let asked = ["ReceiveMessage", "DeleteMessage", "GetQueueAttributes"];
+    assert_eq!(
+        actions(&statement),
+        asked.map(|action| format!("sqs:{action}"))
+    );
+    assert_eq!(statement["Resource"], "LeadQueue.Arn");
+}
+
+#[test]
 fn tables_survive_the_stack_and_can_be_wound_back() {
     for (name, table) in of_kind("AWS::DynamoDB::Table") {
         assert_eq!(table["DeletionPolicy"], "Retain", "{name}");

@@ -1,0 +1,136 @@
+//! IAM is enforced: a function whose statement is gone can no longer do its work.
+
+mod bus;
+mod captcha;
+mod rows;
+mod walks;
+
+use anyhow::{Context, Result};
+use leadfeed_local::role::RolePolicy;
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use self::walks::{Function, Walker};
+use crate::queue::drain_is;
+use crate::scene::{Scene, alone, the_stack};
+
+/// The local queue hands its messages over by itself, whatever the role says; a test of the template holds this
+/// statement to what AWS asks of a mapping.
+const NOT_ENFORCED: [(&str, &str); 1] = [("QueueDrain", "ReceiveLeads")];
+
+#[tokio::test]
+async fn no_statement_of_any_role_can_be_taken_away_unnoticed() {
+    let _alone = alone().await;
+    everything_by_itself_is(false).await.unwrap();
+    let walker = Walker::new().await.unwrap();
+    let mut unnoticed = Vec::new();
+    for function in Function::ALL {
+        unnoticed.extend(unnoticed_in(function, &walker).await.unwrap());
+    }
+    everything_by_itself_is(true).await.unwrap();
+
+    assert_eq!(
+        unnoticed,
+        NOT_ENFORCED.map(|(function, sid)| format!("{function}: {sid}"))
+    );
+}
+
+#[tokio::test]
+async fn a_lead_that_the_queue_did_not_take_is_delivered_by_the_scheduler() {
+    let _alone = alone().await;
+    let scene = Scene::connected("no-queue").await;
+    let (aws, deployment) = (the_stack().aws(), the_stack().deployment());
+    let policy = RolePolicy::of(aws, deployment, "LeadWebhook")
+        .await
+        .unwrap();
+
+    policy
+        .put(aws, &without(policy.document(), "SendLeads"))
+        .await
+        .unwrap();
+    let lead = scene.submit("no-queue@example.com").await;
+    policy.put(aws, policy.document()).await.unwrap();
+    scene.until(&lead, "received").await;
+    rows::make_lead_due(&lead).await.unwrap();
+    the_stack().invoke("Scheduler", &json!({})).await.unwrap();
+
+    scene.until(&lead, "delivered").await;
+}
+
+/// The statements without which a function still walks its walk. With all of them it has to.
+async fn unnoticed_in(function: Function, walker: &Walker) -> Result<Vec<String>> {
+    let name = format!("{function:?}");
+    let (aws, deployment) = (the_stack().aws(), the_stack().deployment());
+    let policy = RolePolicy::of(aws, deployment, &name).await?;
+    start_anew(&name, walker.captcha()).await?;
+    function
+        .walk(walker)
+        .await
+        .with_context(|| format!("{name} with its whole role"))?;
+    walker.clean_up().await?;
+    let mut unnoticed = Vec::new();
+    for sid in sids(policy.document()) {
+        policy.put(aws, &without(policy.document(), &sid)).await?;
+        start_anew(&name, walker.captcha()).await?;
+        let walked = function.walk(walker).await;
+        policy.put(aws, policy.document()).await?;
+        match walked {
+            Ok(()) => unnoticed.push(format!("{name}: {sid}")),
+            Err(error) => println!("{name} without {sid}: {error:#}"),
+        }
+        start_anew(&name, walker.captcha()).await?;
+        walker.clean_up().await?;
+        purge().await?;
+    }
+    Ok(unnoticed)
+}
+
+fn sids(document: &Value) -> Vec<String> {
+    let statements = document["Statement"].as_array().into_iter().flatten();
+    statements
+        .filter_map(|statement| Some(statement["Sid"].as_str()?.to_owned()))
+        .collect()
+}
+
+/// A document without one of its statements.
+fn without(document: &Value, sid: &str) -> Value {
+    let mut document = document.clone();
+    let statements = document["Statement"].as_array_mut().unwrap();
+    let before = statements.len();
+    statements.retain(|statement| statement["Sid"] != sid);
+    assert_eq!(statements.len() + 1, before, "no statement {sid}");
+    document
+}
+
+/// What happens without being asked: the drain's mapping and the schedule.
+async fn everything_by_itself_is(on: bool) -> Result<()> {
+    drain_is(on).await?;
+    let rule = the_stack().deployment().resource("SchedulerEveryMinute")?;
+    let action = if on { "EnableRule" } else { "DisableRule" };
+    bus::events(action, &json!({"Name": rule})).await?;
+    purge().await
+}
+
+async fn purge() -> Result<()> {
+    let url = the_stack().deployment().output("LeadQueueUrl")?;
+    let queue = json!({"QueueUrl": url});
+    let purged = the_stack()
+        .aws()
+        .json("sqs", "AmazonSQS.PurgeQueue", &queue);
+    purged.await.map(drop)
+}
+
+/// Ends the instances of a function that know already what it read at their start. The next ones take captchas to
+/// `captcha`.
+async fn start_anew(function: &str, captcha: &str) -> Result<()> {
+    let name = the_stack().deployment().resource(function)?;
+    let path = format!("/2015-03-31/functions/{name}/configuration");
+    let aws = the_stack().aws();
+    let now = aws.rest("lambda", Method::GET, &path, &Value::Null).await?;
+    let mut environment = now["Environment"].clone();
+    environment["Variables"]["LEADFEED_CAPTCHA_URL"] = json!(captcha);
+    let change = json!({"Environment": environment});
+    aws.rest("lambda", Method::PUT, &path, &change)
+        .await
+        .map(drop)
+}

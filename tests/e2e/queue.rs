@@ -1,0 +1,73 @@
+//! The lead queue, as the account's root sees it.
+
+use std::time::Duration;
+
+use anyhow::{Result, bail};
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::scene::the_stack;
+
+/// Turns the mapping of the queue to the drain on or off.
+pub async fn drain_is(on: bool) -> Result<()> {
+    let stack = the_stack();
+    let mapping = stack.deployment().resource("LeadQueueToDrain")?;
+    let path = format!("/2015-03-31/event-source-mappings/{mapping}");
+    let change = json!({"Enabled": on});
+    stack
+        .aws()
+        .rest("lambda", Method::PUT, &path, &change)
+        .await?;
+    // What the mapping has fetched already is still on its way.
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    Ok(())
+}
+
+/// The body of a message, taken off the queue; `None` where there is none.
+pub async fn take() -> Result<Option<String>> {
+    take_from(the_stack().deployment().output("LeadQueueUrl")?).await
+}
+
+/// The same of any queue.
+pub async fn take_from(url: &str) -> Result<Option<String>> {
+    let wish = json!({"MaxNumberOfMessages": 1, "WaitTimeSeconds": 1});
+    let got = call("ReceiveMessage", url, wish).await?;
+    let message = &got["Messages"][0];
+    let Some(body) = message["Body"].as_str() else {
+        return Ok(None);
+    };
+    let handle = json!({"ReceiptHandle": message["ReceiptHandle"]});
+    call("DeleteMessage", url, handle).await?;
+    Ok(Some(body.to_owned()))
+}
+
+/// Sends a message in a customer's group.
+pub async fn send(body: &str, customer: &str) -> Result<()> {
+    let url = the_stack().deployment().output("LeadQueueUrl")?;
+    let message = json!({"MessageBody": body, "MessageGroupId": customer});
+    call("SendMessage", url, message).await.map(drop)
+}
+
+/// Waits until the drain has taken everything.
+pub async fn until_empty() -> Result<()> {
+    let url = the_stack().deployment().output("LeadQueueUrl")?;
+    let names = [
+        "ApproximateNumberOfMessages",
+        "ApproximateNumberOfMessagesNotVisible",
+    ];
+    for _ in 0..100 {
+        let wish = json!({"AttributeNames": names});
+        let got = call("GetQueueAttributes", url, wish).await?;
+        if names.iter().all(|name| got["Attributes"][name] == "0") {
+            return Ok(());
+        }
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    bail!("the queue was not drained")
+}
+
+async fn call(action: &str, url: &str, mut body: Value) -> Result<Value> {
+    body["QueueUrl"] = json!(url);
+    let target = format!("AmazonSQS.{action}");
+    the_stack().aws().json("sqs", &target, &body).await
+}
