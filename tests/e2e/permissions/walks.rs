@@ -78,7 +78,8 @@ impl Walker {
 
     /// Disconnects whom a walk has connected, so that no later one meets them.
     pub async fn clean_up(&self) -> Result<()> {
-        for id in std::mem::take(&mut *self.connected.lock().unwrap()) {
+        let connected = std::mem::take(&mut *self.connected.lock().unwrap());
+        for id in connected {
             self.delete(&format!("/v1/customers/{id}/connection"))
                 .await?;
         }
