@@ -1,7 +1,9 @@
-//! Runs every minute: puts back into the queue what is due, and keeps idle connections alive.
+//! Runs every minute: imports what the budget cannot carry, puts back into the queue what is due, and keeps idle
+//! connections alive.
 
 use jiff::{SignedDuration, Timestamp};
 use lambda_runtime::{Error, LambdaEvent};
+use leadfeed_shared::app::bulk::Bulk;
 use leadfeed_shared::app::gauges::Gauges;
 use leadfeed_shared::app::recount::Recount;
 use leadfeed_shared::app::release::Release;
@@ -11,6 +13,8 @@ use serde_json::{Value, json};
 
 /// What a run is made of.
 pub struct Run<W: Wiring, M> {
+    /// Imports leads.
+    pub bulk: Bulk<W>,
     /// Releases leads.
     pub release: Release<W>,
     /// Keeps connections alive.
@@ -26,7 +30,10 @@ pub struct Run<W: Wiring, M> {
 /// Left of the function's time when a run begins no further count.
 const MARGIN: SignedDuration = SignedDuration::from_secs(20);
 
-/// One run. What it does not reach is due still in the next; trouble in one half does not keep the other.
+/// Left of it when a run takes no more leads into an import.
+const RELEASE: SignedDuration = SignedDuration::from_secs(30);
+
+/// One run. What it does not reach is due still in the next; trouble in one part does not keep the others.
 ///
 /// # Errors
 /// Where the ledger or the directory cannot be asked.
@@ -34,15 +41,19 @@ pub async fn handle<W: Wiring, M: Metrics>(
     run: &Run<W, M>,
     event: LambdaEvent<Value>,
 ) -> Result<Value, Error> {
-    let released = run.release.run().await;
-    let kept_alive = run.keeper.keep_alive().await;
     let end = Timestamp::from_millisecond(i64::try_from(event.context.deadline)?)?;
+    let imported = run.bulk.run(end - RELEASE).await;
+    let gathering = imported.as_ref().map(|done| done.gathering.clone());
+    let released = run.release.run_beside(&gathering.unwrap_or_default()).await;
+    let kept_alive = run.keeper.keep_alive().await;
     let recounted = run.recount.run(end - MARGIN).await;
     let measured = run.gauges.measure().await;
-    let (released, kept_alive, recounted) = (released?, kept_alive?, recounted?);
+    let (imported, released, kept_alive, recounted) =
+        (imported?, released?, kept_alive?, recounted?);
     let now = run.gauges.clock.now();
     run.metrics.record(now, &measured?);
     tracing::info!(
+        imported = imported.delivered,
         stuck = released.stuck,
         waited = released.waited,
         kept_alive,
@@ -50,6 +61,6 @@ pub async fn handle<W: Wiring, M: Metrics>(
         "a run is done"
     );
     Ok(
-        json!({ "stuck": released.stuck, "waited": released.waited, "kept_alive": kept_alive, "recounted": recounted }),
+        json!({ "imported": imported.delivered, "stuck": released.stuck, "waited": released.waited, "kept_alive": kept_alive, "recounted": recounted }),
     )
 }

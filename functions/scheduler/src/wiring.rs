@@ -1,5 +1,7 @@
 use lambda_runtime::Error;
 use leadfeed_shared::adapters::{Aws, EmbeddedMetrics, SystemClock};
+use leadfeed_shared::app::bulk::Bulk;
+use leadfeed_shared::app::deliver::Counter;
 use leadfeed_shared::app::gauges::Gauges;
 use leadfeed_shared::app::recount::Recount;
 use leadfeed_shared::app::release::Release;
@@ -8,9 +10,17 @@ use scheduler::Run;
 /// A run on the function's own tables, queue and secrets.
 ///
 /// # Errors
-/// What the environment lacks.
-pub fn minute(aws: &Aws) -> Result<Run<Aws, EmbeddedMetrics>, Error> {
+/// What the environment lacks, and a signing key that cannot be read.
+pub async fn minute(aws: &Aws) -> Result<Run<Aws, EmbeddedMetrics>, Error> {
     Ok(Run {
+        bulk: Bulk {
+            ledger: aws.ledger()?,
+            directory: aws.directory()?,
+            keeper: aws.token_keeper()?,
+            crm: aws.crm()?,
+            keys: aws.signing_keys().await?,
+            counter: Counter::default(),
+        },
         release: Release {
             ledger: aws.ledger()?,
             connections: aws.directory()?,

@@ -14,6 +14,7 @@ async fn a_run_with_nothing_to_do_does_nothing() {
     let event = LambdaEvent::new(serde_json::from_str(EVENT).unwrap(), Context::default());
 
     let run = Run {
+        bulk: memory.bulk(),
         release: memory.release(),
         keeper: memory.keeper(),
         recount: memory.recount(),
@@ -26,6 +27,6 @@ async fn a_run_with_nothing_to_do_does_nothing() {
     assert_eq!(run.metrics.last("OldestUndelivered"), Some(0.0));
     assert_eq!(
         answer,
-        json!({ "stuck": 0, "waited": 0, "kept_alive": 0, "recounted": 0 })
+        json!({ "imported": 0, "stuck": 0, "waited": 0, "kept_alive": 0, "recounted": 0 })
     );
 }

@@ -1,6 +1,7 @@
 //! The use cases: the order of effects, over the ports alone.
 
 pub mod admin;
+pub mod bulk;
 pub mod connect;
 pub mod deliver;
 pub mod gauges;

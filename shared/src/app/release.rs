@@ -1,15 +1,15 @@
 //! Putting leads back into the queue: what was stuck, what has waited long enough, and no more than the budget
 //! can carry.
 
-use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 
 use crate::domain::budget::BudgetState;
 use crate::domain::ids::{AppId, CustomerId, LeadId};
 use crate::domain::task::Task;
-use crate::ports::{Apps, Budget, Clock, Connections, Ledger, Queue, StoreError, Wiring};
+use crate::ports::{Apps, Budget, Clock, Connections, Customers, Ledger, Queue, StoreError, Wiring};
 
 /// When somebody looks after a lead that was put back into the queue.
 pub const CHECK_AFTER: SignedDuration = SignedDuration::from_hours(6);
@@ -24,13 +24,13 @@ const LANES: u16 = 200;
 const OVERDUE: u16 = 500;
 
 /// Leads of one customer looked at in one run: more than the budget of a run can carry.
-const LANE: u16 = 400;
+const LANE: u16 = 1_000;
 
 /// Releases leads.
 pub struct Release<W: Wiring> {
     /// The ledger.
     pub ledger: W::Ledger,
-    /// Connections, to know which application's budget a customer uses.
+    /// Customers and their connections, to know which application's budget they use.
     pub connections: W::Directory,
     /// The queue.
     pub queue: W::Queue,
@@ -57,6 +57,8 @@ struct Lane {
     app: AppId,
     /// The mark that led here.
     seen: Timestamp,
+    /// Whether the customer was deleted: its leads are refused, which takes no call.
+    closing: bool,
     /// Leads that may go now, in order.
     ready: Vec<LeadId>,
     /// When the first of the others may.
@@ -69,8 +71,19 @@ impl<W: Wiring> Release<W> {
     /// # Errors
     /// [`StoreError`] where the ledger could not be asked. What was not released is due still.
     pub async fn run(&self) -> Result<Released, StoreError> {
+        self.run_beside(&BTreeSet::new()).await
+    }
+
+    /// The same, but for the lanes of customers whose leads are being gathered for a bulk import.
+    ///
+    /// # Errors
+    /// As [`run`](Self::run).
+    pub async fn run_beside(
+        &self,
+        gathering: &BTreeSet<CustomerId>,
+    ) -> Result<Released, StoreError> {
         let stuck = self.release_overdue().await?;
-        let lanes = self.due_lanes().await?;
+        let lanes = self.due_lanes(gathering).await?;
         let waited = self.release_lanes(lanes).await?;
         Ok(Released { stuck, waited })
     }
@@ -90,17 +103,23 @@ impl<W: Wiring> Release<W> {
         Ok(released)
     }
 
-    async fn due_lanes(&self) -> Result<Vec<Lane>, StoreError> {
+    async fn due_lanes(&self, gathering: &BTreeSet<CustomerId>) -> Result<Vec<Lane>, StoreError> {
         let now = self.clock.now();
         let mut lanes = Vec::new();
         for (customer, seen) in self.ledger.due_lanes(now, LANES).await? {
+            if gathering.contains(&customer) {
+                continue;
+            }
             let connection = self.connections.connection(&customer).await?;
+            let closing =
+                connection.is_none() && self.connections.customer(&customer).await?.is_none();
             let connected = connection
                 .as_ref()
                 .is_some_and(|connection| connection.lists_for(&[]).is_ok());
             let app = connection.map_or_else(AppId::default_app, |connection| connection.app);
             let waiting = self.ledger.waiting(&customer, LANE).await?;
-            let may_go = |due: &Option<Timestamp>| due.map_or(connected, |due| due <= now);
+            let may_go =
+                |due: &Option<Timestamp>| closing || due.map_or(connected, |due| due <= now);
             let next = waiting
                 .iter()
                 .map(|(_, due)| *due)
@@ -116,6 +135,7 @@ impl<W: Wiring> Release<W> {
                 customer,
                 app,
                 seen,
+                closing,
                 ready,
                 next: next.or(full.then_some(now)),
             });
@@ -132,7 +152,8 @@ impl<W: Wiring> Release<W> {
                 entry.insert(self.available(&lane.app, now).await?);
             }
         }
-        let mut taken = vec![0; lanes.len()];
+        let free = |lane: &Lane| if lane.closing { lane.ready.len() } else { 0 };
+        let mut taken: Vec<_> = lanes.iter().map(free).collect();
         let mut any = true;
         while any {
             any = false;

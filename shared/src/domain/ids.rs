@@ -84,6 +84,10 @@ text_id!(
     LinkId, "link id", |text| is_prefixed_ulid("lnk_", text)
 );
 text_id!(
+    /// A bulk import of ours: `imp_` and a ULID.
+    ImportId, "import id", |text| is_prefixed_ulid("imp_", text)
+);
+text_id!(
     /// A resource of the remote account (list, contact, custom field, activity): a UUID by its own rule.
     RemoteId, "remote id", is_uuid
 );
@@ -135,6 +139,22 @@ impl LeadId {
     #[must_use]
     pub fn made_at(&self) -> Timestamp {
         let ulid = Ulid::from_string(&self.0["lead_".len()..]).unwrap_or_default();
+        let millis = i64::try_from(ulid.timestamp_ms()).unwrap_or_default();
+        Timestamp::from_millisecond(millis).unwrap_or_default()
+    }
+}
+
+impl ImportId {
+    /// A new id from a ULID.
+    #[must_use]
+    pub fn new(ulid: Ulid) -> Self {
+        Self(format!("imp_{ulid}"))
+    }
+
+    /// When the id was made.
+    #[must_use]
+    pub fn made_at(&self) -> Timestamp {
+        let ulid = Ulid::from_string(&self.0["imp_".len()..]).unwrap_or_default();
         let millis = i64::try_from(ulid.timestamp_ms()).unwrap_or_default();
         Timestamp::from_millisecond(millis).unwrap_or_default()
     }

@@ -13,6 +13,7 @@ pub mod form;
 pub mod handshake;
 pub mod idempotency;
 pub mod ids;
+pub mod import;
 pub mod keys;
 pub mod lead;
 pub mod link;

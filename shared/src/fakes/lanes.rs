@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 
+use super::imports::IMPORT;
 use super::ledger::Rows;
 use crate::domain::ids::{CustomerId, LeadId};
 use crate::domain::lead::{LeadRecord, LeadState, WaitReason};
@@ -46,16 +47,25 @@ pub(super) fn overdue(rows: &Rows, now: Timestamp, limit: usize) -> Vec<(Custome
         .collect()
 }
 
-pub(super) fn waiting<'a>(
-    leads: impl Iterator<Item = &'a LeadRecord>,
+/// Leads that an import has taken are the import's, and in no lane.
+pub(super) fn waiting(
+    rows: &Rows,
+    customer: &CustomerId,
     limit: usize,
 ) -> Vec<(LeadId, Option<Timestamp>)> {
-    let mut waiting: Vec<_> = leads
+    let is_taken = |record: &LeadRecord| {
+        let key = || (customer.clone(), record.lead.id.clone());
+        record.state == IMPORT && rows.taken.contains_key(&key())
+    };
+    let mut waiting: Vec<_> = rows
+        .of(customer)
         .filter(|record| {
             record.exported_at.is_none() && matches!(record.state, LeadState::Waiting { .. })
         })
+        .filter(|record| !is_taken(record))
         .map(|record| (record.lead.id.clone(), record.due_at))
         .collect();
+    // Leads of one time are in the order of their ids already.
     waiting.sort_by_key(|(_, due)| due.unwrap_or(Timestamp::MAX));
     waiting.truncate(limit);
     waiting

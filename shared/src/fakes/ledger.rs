@@ -8,7 +8,8 @@ use super::faults::Faults;
 use super::lanes::{self, Lane};
 use crate::domain::asked;
 use crate::domain::email::EmailAddress;
-use crate::domain::ids::{CustomerId, LeadId};
+use crate::domain::ids::{CustomerId, ImportId, LeadId};
+use crate::domain::import::ImportJob;
 use crate::domain::lead::{Lead, LeadRecord, LeadState, TimelineEntry};
 use crate::domain::tally::{Counts, counted_as};
 use crate::ports::{Claim, KeyClaim, LeadFilter, Ledger, Page, Recorded, Settlement, StoreError};
@@ -23,6 +24,9 @@ pub(super) struct Rows {
     pub(super) lanes: BTreeMap<CustomerId, Lane>,
     pub(super) keys: BTreeMap<(CustomerId, String), KeyClaim>,
     pub(super) counters: BTreeMap<(CustomerId, String), u64>,
+    pub(super) imports: BTreeMap<ImportId, (ImportJob, Vec<Vec<LeadId>>)>,
+    /// Leads that were ever in an import, and since when.
+    pub(super) taken: BTreeMap<(CustomerId, LeadId), (ImportId, Timestamp)>,
 }
 
 impl MemoryLedger {
@@ -51,19 +55,24 @@ impl Default for MemoryLedger {
 }
 
 impl Rows {
-    fn of(&self, customer: &CustomerId) -> impl DoubleEndedIterator<Item = &LeadRecord> {
+    pub(super) fn of(&self, customer: &CustomerId) -> impl DoubleEndedIterator<Item = &LeadRecord> {
         let own = |record: &&LeadRecord| record.lead.customer == *customer;
         self.leads.values().filter(own)
     }
 }
 
-fn enter(record: &mut LeadRecord, state: LeadState, at: Timestamp, due_at: Option<Timestamp>) {
+pub(super) fn enter(
+    record: &mut LeadRecord,
+    state: LeadState,
+    at: Timestamp,
+    due_at: Option<Timestamp>,
+) {
     record.state = state.clone();
     record.due_at = due_at;
     record.timeline.push(TimelineEntry { at, state });
 }
 
-fn key(customer: &CustomerId, lead: &LeadId) -> (CustomerId, LeadId) {
+pub(super) fn key(customer: &CustomerId, lead: &LeadId) -> (CustomerId, LeadId) {
     (customer.clone(), lead.clone())
 }
 
@@ -335,7 +344,7 @@ impl Ledger for MemoryLedger {
         customer: &CustomerId,
         limit: u16,
     ) -> Result<Vec<(LeadId, Option<Timestamp>)>, StoreError> {
-        let list = |rows: &mut Rows| lanes::waiting(rows.of(customer), usize::from(limit));
+        let list = |rows: &mut Rows| lanes::waiting(rows, customer, usize::from(limit));
         self.0.step(list).await
     }
 

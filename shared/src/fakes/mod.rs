@@ -17,6 +17,7 @@ mod events;
 mod faults;
 mod handshakes;
 mod idempotency;
+mod imports;
 mod lanes;
 mod ledger;
 mod links;

@@ -5,6 +5,7 @@ use super::{
     MemoryLedger, MemoryQueue, MemoryVault, SeededDice, VirtualClock,
 };
 use crate::app::admin::Admin;
+use crate::app::bulk::Bulk;
 use crate::app::connect::{Connect, Site};
 use crate::app::deliver::{Counter, Drain};
 use crate::app::gauges::Gauges;
@@ -132,6 +133,19 @@ impl Memory {
             ledger: self.ledger.clone(),
             directory: self.directory.clone(),
             clock: self.clock.clone(),
+        }
+    }
+
+    /// Imports leads.
+    #[must_use]
+    pub fn bulk(&self) -> Bulk<Self> {
+        Bulk {
+            ledger: self.ledger.clone(),
+            directory: self.directory.clone(),
+            keeper: self.keeper(),
+            crm: self.crm.clone(),
+            keys: self.keys(),
+            counter: Counter::default(),
         }
     }
 

@@ -11,6 +11,7 @@ mod crm;
 mod directory;
 mod events;
 mod idempotency;
+mod import;
 mod ledger;
 mod metrics;
 mod oauth;
@@ -29,6 +30,7 @@ pub use crm::{AccountSummary, Accounts, Contacts, Found, OptOut, SignUp, SignedU
 pub use directory::{Connections, Customers, Forms, Handshakes, Leased, Links, Page};
 pub use events::{Event, Events};
 pub use idempotency::{Idempotency, KeyClaim, KeyClaimed};
+pub use import::{Activity, BulkImports, Imports, LanePlace, Left, Progress};
 pub use ledger::{Claim, LeadFilter, Ledger, Recorded, Settlement};
 pub use metrics::{Metric, Metrics, Unit};
 pub use oauth::{AppCredentials, Authorization, TokenError};

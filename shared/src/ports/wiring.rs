@@ -1,6 +1,6 @@
 use super::{
-    Accounts, Apps, Authorization, Budget, CaptchaCheck, CaptchaSecrets, Clock, Connections,
-    Contacts, Counters, Customers, Dice, Events, Forms, Handshakes, Idempotency, Ledger, Links,
+    Accounts, Apps, Authorization, Budget, BulkImports, CaptchaCheck, CaptchaSecrets, Clock, Connections,
+    Contacts, Counters, Customers, Dice, Events, Forms, Handshakes, Idempotency, Imports, Ledger, Links,
     Queue, Suppressions, Tallies, Vault,
 };
 
@@ -9,8 +9,8 @@ use super::{
 pub trait Wiring: 'static {
     /// Customers, forms, connections, handshakes, links, counters, people nobody may mail.
     type Directory: Customers + Forms + Connections + Handshakes + Links + Tallies + Suppressions;
-    /// Leads, the keys they came with, and how many came.
-    type Ledger: Ledger + Idempotency + Counters;
+    /// Leads, the keys they came with, how many came, and imports.
+    type Ledger: Ledger + Idempotency + Counters + Imports;
     /// The way to the drain.
     type Queue: Queue;
     /// Tokens.
@@ -22,7 +22,7 @@ pub trait Wiring: 'static {
     /// The token endpoint.
     type OAuth: Authorization;
     /// The API.
-    type Crm: Contacts + Accounts;
+    type Crm: Contacts + Accounts + BulkImports;
     /// The providers of captchas.
     type Captcha: CaptchaCheck + CaptchaSecrets;
     /// The event bus.

@@ -6,6 +6,7 @@ mod accounts;
 mod api;
 mod contacts;
 mod http;
+mod imports;
 mod merge;
 mod sign_up;
 mod token_endpoint;

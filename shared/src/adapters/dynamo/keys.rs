@@ -8,7 +8,7 @@ use jiff::civil::Date;
 use super::table::Item;
 use crate::domain::email::EmailAddress;
 use crate::domain::ids::FormId;
-use crate::domain::ids::{AppId, CustomerId, LeadId, LinkId};
+use crate::domain::ids::{AppId, CustomerId, ImportId, LeadId, LinkId};
 use crate::domain::keys::fingerprint;
 use crate::domain::suppression::PersonId;
 
@@ -106,6 +106,8 @@ pub(super) fn token_budget(app: &AppId) -> Key {
 
 /// Shard of all lanes' marks in the index `due`.
 pub(super) const LANES: &str = "lanes";
+/// Shard of open imports in the index `due`.
+pub(super) const IMPORTS: &str = "imports";
 /// Shards of leads on their way.
 pub(super) const SHARDS: u8 = 4;
 
@@ -116,6 +118,20 @@ pub(super) fn lead(customer: &CustomerId, lead: &LeadId) -> Key {
 /// Whose lead of which customer, for the index `by_person`. It stands beside the address and goes with it.
 pub(super) fn person(customer: &CustomerId, email: &EmailAddress) -> String {
     fingerprint(&format!("{customer}\n{}", email.key()))
+}
+
+pub(super) fn import(customer: &CustomerId, import: &ImportId) -> Key {
+    Key::new(of_customer(customer), import.as_str())
+}
+
+pub(super) fn import_chunk(import: &ImportId, number: u32) -> Key {
+    Key::new(format!("IMPORT#{import}"), format!("CHUNK#{number:04}"))
+}
+
+/// Whose import, and which, a row is.
+pub(super) fn import_of(item: &Item) -> Option<(CustomerId, ImportId)> {
+    let id = item.get("sk")?.as_s().ok()?.parse().ok()?;
+    Some((customer_of(item)?, id))
 }
 
 pub(super) fn lane(customer: &CustomerId) -> Key {

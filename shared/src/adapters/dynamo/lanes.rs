@@ -3,6 +3,7 @@
 //! A mark is `due_at` of the lane's row. The next later one is remembered as `later_at` (equal to `due_at` where there
 //! is none), so that whoever takes the first away leaves the second: its lead may have come after they looked.
 
+use aws_sdk_dynamodb::types::Select;
 use jiff::Timestamp;
 
 use super::keys;
@@ -10,7 +11,7 @@ use super::ledger::{DynamoLedger, FOR_A_PERSON};
 use super::table::{Change, Done, Item, millis, number, text};
 use crate::adapters::sdk_error::failed;
 use crate::domain::ids::{CustomerId, LeadId};
-use crate::ports::StoreError;
+use crate::ports::{LanePlace, StoreError};
 
 /// How often advancing a mark is begun anew because another mark came in between.
 const ATTEMPTS: u32 = 5;
@@ -24,7 +25,7 @@ impl DynamoLedger {
         let mut rows = Vec::new();
         for shard in 0..keys::SHARDS {
             rows.extend(
-                self.due(&keys::shard(shard), now.as_millisecond(), limit)
+                self.due(&keys::shard(shard), now.as_millisecond(), limit, None)
                     .await?,
             );
         }
@@ -39,18 +40,60 @@ impl DynamoLedger {
         &self,
         customer: &CustomerId,
         limit: u16,
-    ) -> Result<Vec<(LeadId, Option<Timestamp>)>, StoreError> {
-        let rows = self
-            .due(&keys::lane_shard(customer), FOR_A_PERSON, limit)
-            .await?;
-        let lead = |row: &Item| {
+    ) -> Result<Vec<LanePlace>, StoreError> {
+        self.lane_from(customer, None, limit).await
+    }
+
+    /// The waiting leads of a customer behind a place.
+    pub(super) async fn lane_from(
+        &self,
+        customer: &CustomerId,
+        after: Option<&LanePlace>,
+        limit: u16,
+    ) -> Result<Vec<LanePlace>, StoreError> {
+        let shard = keys::lane_shard(customer);
+        let start = after.map(|(lead, at)| {
+            let at = at.map_or(FOR_A_PERSON, Timestamp::as_millisecond);
+            let mut start = keys::lead(customer, lead).into_item();
+            start.insert("due_shard".into(), text(&shard));
+            start.insert("due_at".into(), number(at));
+            start
+        });
+        let rows = self.due(&shard, FOR_A_PERSON, limit, start).await?;
+        let place = |row: &Item| {
             let at = due_at(row).filter(|at| *at < FOR_A_PERSON);
             Some((
                 keys::lead_of(row)?,
                 at.and_then(|at| Timestamp::from_millisecond(at).ok()),
             ))
         };
-        Ok(rows.iter().filter_map(lead).collect())
+        Ok(rows.iter().filter_map(place).collect())
+    }
+
+    /// How many leads of a customer wait, counted up to `most`.
+    pub(super) async fn count_lane(
+        &self,
+        customer: &CustomerId,
+        most: usize,
+    ) -> Result<usize, StoreError> {
+        let (mut count, mut start) = (0, None);
+        loop {
+            let request = self
+                .table
+                .query()
+                .index_name("due")
+                .key_condition_expression("due_shard = :shard")
+                .expression_attribute_values(":shard", text(keys::lane_shard(customer)))
+                .limit(i32::try_from(most - count).unwrap_or(i32::MAX))
+                .select(Select::Count)
+                .set_exclusive_start_key(start);
+            let answer = request.send().await.map_err(failed("Query"))?;
+            count += usize::try_from(answer.count).unwrap_or(0);
+            start = answer.last_evaluated_key;
+            if start.is_none() || count >= most {
+                return Ok(count);
+            }
+        }
     }
 
     pub(super) async fn marked_lanes(
@@ -58,7 +101,9 @@ impl DynamoLedger {
         now: Timestamp,
         limit: u16,
     ) -> Result<Vec<(CustomerId, Timestamp)>, StoreError> {
-        let rows = self.due(keys::LANES, now.as_millisecond(), limit).await?;
+        let rows = self
+            .due(keys::LANES, now.as_millisecond(), limit, None)
+            .await?;
         let lane = |row: &Item| {
             let at = Timestamp::from_millisecond(due_at(row)?).ok()?;
             Some((keys::customer_of(row)?, at))
@@ -67,7 +112,13 @@ impl DynamoLedger {
     }
 
     /// Keys of a shard that are due by `by`, longest due first, at most `limit`.
-    async fn due(&self, shard: &str, by: i64, limit: u16) -> Result<Vec<Item>, StoreError> {
+    pub(super) async fn due(
+        &self,
+        shard: &str,
+        by: i64,
+        limit: u16,
+        start: Option<Item>,
+    ) -> Result<Vec<Item>, StoreError> {
         let request = self
             .table
             .query()
@@ -75,6 +126,7 @@ impl DynamoLedger {
             .key_condition_expression("due_shard = :shard AND due_at <= :by")
             .expression_attribute_values(":shard", text(shard))
             .expression_attribute_values(":by", number(by))
+            .set_exclusive_start_key(start)
             .limit(i32::from(limit));
         let answer = request.send().await.map_err(failed("Query"))?;
         Ok(answer.items.unwrap_or_default())
@@ -153,7 +205,7 @@ fn move_mark(seen: i64, later: i64, next: Option<i64>) -> Change<'static> {
     }
 }
 
-fn due_at(row: &Item) -> Option<i64> {
+pub(super) fn due_at(row: &Item) -> Option<i64> {
     moment(row, "due_at")
 }
 

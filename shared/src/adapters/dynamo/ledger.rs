@@ -32,7 +32,7 @@ impl DynamoLedger {
 
 /// A lead as it is stored.
 #[derive(Serialize, Deserialize)]
-struct LeadRow {
+pub(super) struct LeadRow {
     lead: Lead,
     state: LeadState,
     #[serde(default)]

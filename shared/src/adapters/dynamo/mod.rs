@@ -12,6 +12,7 @@ mod counters;
 mod directory;
 mod handshakes;
 mod idempotency;
+mod imports;
 mod keys;
 mod lanes;
 mod ledger;

@@ -7,7 +7,8 @@ use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::{
-    AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure as OnFailure,
+    AttributeValue, KeysAndAttributes, ReturnValue,
+    ReturnValuesOnConditionCheckFailure as OnFailure,
 };
 use jiff::Timestamp;
 use serde::Serialize;
@@ -153,6 +154,27 @@ impl Table {
             .return_values(ReturnValue::AllOld);
         let answer = request.send().await.map_err(failed("DeleteItem"))?;
         Ok(answer.attributes)
+    }
+
+    /// Up to 100 rows, read consistently, in any order. What DynamoDB does not get to at once is asked for again.
+    pub(super) async fn batch_get(&self, keys: Vec<Item>) -> Result<Vec<Item>, StoreError> {
+        let mut items = Vec::with_capacity(keys.len());
+        let mut left = keys;
+        while !left.is_empty() {
+            let keys = KeysAndAttributes::builder()
+                .set_keys(Some(left))
+                .consistent_read(true)
+                .build()
+                .map_err(StoreError::new)?;
+            let request = self.client.batch_get_item().request_items(&self.name, keys);
+            let answer = request.send().await.map_err(failed("BatchGetItem"))?;
+            let own = answer.responses.and_then(|mut all| all.remove(&self.name));
+            items.extend(own.unwrap_or_default());
+            let rest = answer.unprocessed_keys;
+            let rest = rest.and_then(|mut all| all.remove(&self.name));
+            left = rest.map(|rest| rest.keys).unwrap_or_default();
+        }
+        Ok(items)
     }
 
     pub(super) fn query(&self) -> QueryFluentBuilder {

@@ -6,11 +6,17 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use jiff::Timestamp;
+
 use super::Drain;
 use crate::domain::ids::{CustomerId, LeadId};
-use crate::domain::lead::{LeadRecord, LeadState};
+use crate::domain::lead::{LeadRecord, LeadState, WaitReason};
 use crate::domain::tally::{Moves, counted_as, label};
-use crate::ports::{Clock, Tallies, Wiring};
+use crate::ports::{Clock, StoreError, Tallies, Wiring};
+
+const IMPORT: LeadState = LeadState::Waiting {
+    why: WaitReason::Import,
+};
 
 /// What moved since the counters were last written.
 #[derive(Debug, Default)]
@@ -30,6 +36,28 @@ impl Counter {
         moves.entry(customer.clone()).or_default().doubt(lead.day());
     }
 
+    /// A lead was taken into a bulk import.
+    pub(crate) fn entered_import(&self, record: &LeadRecord) {
+        self.settled(record, &IMPORT);
+    }
+
+    /// A lead left a bulk import.
+    pub(crate) fn left_import(&self, customer: &CustomerId, lead: &LeadId, state: &LeadState) {
+        let mut moves = self.moves();
+        let moves = moves.entry(customer.clone()).or_default();
+        moves.count(lead.day(), label(&IMPORT), label(state));
+    }
+
+    /// Writes what moved; gives back what could not be written, for the log.
+    pub(crate) async fn write(&self, to: &impl Tallies, now: Timestamp) -> Vec<StoreError> {
+        let moved = std::mem::take(&mut *self.moves());
+        let mut failed = Vec::new();
+        for (customer, moves) in moved {
+            failed.extend(to.tally(&customer, &moves, now).await.err());
+        }
+        failed
+    }
+
     fn moves(&self) -> MutexGuard<'_, BTreeMap<CustomerId, Moves>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -37,10 +65,9 @@ impl Counter {
 
 impl<W: Wiring> Drain<W> {
     pub(super) async fn write_counts(&self) {
-        let moved = std::mem::take(&mut *self.counter.moves());
         let now = self.keeper.clock.now();
-        for (customer, moves) in moved {
-            self.warn_on_fail(self.directory.tally(&customer, &moves, now).await);
+        for error in self.counter.write(&self.directory, now).await {
+            self.warn_on_fail(Err(error));
         }
     }
 }

@@ -2,6 +2,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
+use super::bulk::Asked;
 use crate::domain::connection::{Account, Catalog, ContactList, CustomField};
 use crate::domain::contact::Contact;
 use crate::domain::crm::{CrmError, Refusal};
@@ -18,6 +19,8 @@ pub(super) struct Book {
     pub(super) confirmed_opt_in: bool,
     pub(super) catalog: Catalog,
     contacts: BTreeMap<String, RemoteContact>,
+    pub(super) imports: Vec<Asked>,
+    pub(super) imports_fail: usize,
 }
 
 /// A contact as the account has it.
@@ -62,6 +65,8 @@ pub enum RemotePermission {
     Explicit,
     /// Has to confirm first.
     PendingConfirmation,
+    /// Imported by the account.
+    Implicit,
     /// Has left.
     Unsubscribed,
 }
@@ -83,6 +88,8 @@ impl Book {
             confirmed_opt_in: false,
             catalog: Catalog::default(),
             contacts: BTreeMap::new(),
+            imports: Vec::new(),
+            imports_fail: 0,
         }
     }
 
@@ -129,6 +136,20 @@ impl Book {
             Some(OptOut { email, at })
         };
         self.contacts.values().filter_map(gone).collect()
+    }
+
+    /// The contact of an address, made by the account where there is none.
+    pub(super) fn known_or_new(
+        &mut self,
+        email: &EmailAddress,
+        id: RemoteId,
+        now: Timestamp,
+    ) -> &mut RemoteContact {
+        let contact = self.contacts.entry(email.key());
+        contact.or_insert_with(|| RemoteContact {
+            permission: RemotePermission::Implicit,
+            ..RemoteContact::unknown(email, id, now)
+        })
     }
 
     pub(super) fn opt_out(&mut self, email: &EmailAddress, id: RemoteId, now: Timestamp) {

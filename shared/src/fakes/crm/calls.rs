@@ -36,6 +36,12 @@ pub enum Call {
     CustomFields,
     /// `POST /contact_lists`.
     CreateList,
+    /// `POST /activities/contacts_json_import`.
+    Import,
+    /// `GET /activities`, one or all.
+    Activity,
+    /// `GET /contacts` for all who changed.
+    Changed,
     /// `POST /token` with a code.
     Exchange,
     /// `POST /token` with a refresh token.
@@ -113,7 +119,7 @@ impl World {
 
 impl FakeCrm {
     /// One call of the API.
-    async fn call<R>(
+    pub(super) async fn call<R>(
         &self,
         call: Call,
         token: &SecretString,

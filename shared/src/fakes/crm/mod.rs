@@ -1,6 +1,7 @@
 //! A small, honest Constant Contact: accounts with contacts, rotating tokens, both limits, faults by script.
 
 mod book;
+mod bulk;
 mod calls;
 mod tokens;
 

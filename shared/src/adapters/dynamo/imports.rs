@@ -1,0 +1,231 @@
+//! Imports: a row each in its customer's partition, `due_at` in the index `due` while it is open, and beside it the
+//! chunks of leads that it names.
+//!
+//! A lead that was taken carries the import's id and the moment, for good: nobody is imported twice. It leaves the
+//! index, since the import knows it.
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use futures_util::future::try_join_all;
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use super::keys;
+use super::ledger::{DynamoLedger, LeadRow, line};
+use super::table::{Change, Done, Item, millis, number, read, row, text, value};
+use crate::adapters::sdk_error::failed;
+use crate::domain::ids::{CustomerId, ImportId, LeadId};
+use crate::domain::import::{ImportJob, Stage};
+use crate::domain::lead::{LeadRecord, LeadState, WaitReason};
+use crate::ports::{Imports, LanePlace, Left, StoreError};
+
+/// Leads read by one request.
+const BATCH: usize = 100;
+
+/// How long a closed import is kept: longer than Constant Contact lists its activity.
+const KEPT_FOR: SignedDuration = SignedDuration::from_hours(24 * 14);
+
+/// A lead may be taken that waits for anything but another import or a lost answer.
+const TAKEABLE: &str = "attribute_not_exists(imported_by) AND attribute_not_exists(exported_at) \
+     AND #state.#status = :waiting AND NOT #state.#why IN (:import, :answer_lost)";
+
+#[derive(Serialize, Deserialize)]
+struct Chunk {
+    leads: Vec<LeadId>,
+}
+
+impl Imports for DynamoLedger {
+    async fn save_import(
+        &self,
+        job: &ImportJob,
+        chunk: Option<&[LeadId]>,
+    ) -> Result<bool, StoreError> {
+        if let Some(leads) = chunk {
+            let leads = leads.to_vec();
+            let key = keys::import_chunk(&job.id, job.chunks.saturating_sub(1));
+            let mut item = row(key, &Chunk { leads })?;
+            // The chunk of an import that never came to be goes by itself.
+            item.insert("expires_at".into(), number(expires_at(job, KEPT_FOR * 10)));
+            self.table.put(item).await?;
+        }
+        let mut item = row(keys::import(&job.customer, &job.id), job)?;
+        item.remove("due_at");
+        if let Some(due_at) = job.due_at {
+            item.insert("due_at".into(), millis(due_at));
+            item.insert("due_shard".into(), text(keys::IMPORTS));
+        }
+        if job.stage == Stage::Closed {
+            item.insert("expires_at".into(), number(expires_at(job, KEPT_FOR)));
+        }
+        let before = Item::from([(":before".into(), number(job.revision - 1))]);
+        let done = match job.revision {
+            1 => self.table.put_if(item, "attribute_not_exists(pk)", None),
+            _ => self.table.put_if(item, "revision = :before", Some(before)),
+        };
+        match done.await? {
+            Done::Yes(_) => Ok(true),
+            Done::No(None) => Ok(false),
+            Done::No(Some(item)) => Ok(import(item)? == *job),
+        }
+    }
+
+    async fn due_imports(&self, now: Timestamp, limit: u16) -> Result<Vec<ImportJob>, StoreError> {
+        let due = self
+            .due(keys::IMPORTS, now.as_millisecond(), limit, None)
+            .await?;
+        let rows = due.iter().filter_map(keys::import_of);
+        let rows = rows.map(|(customer, id)| self.table.get(keys::import(&customer, &id)));
+        let rows = try_join_all(rows).await?.into_iter().flatten();
+        let jobs: Vec<ImportJob> = rows.map(import).collect::<Result<_, _>>()?;
+        let due = |job: &ImportJob| job.due_at.is_some_and(|due| due <= now);
+        Ok(jobs.into_iter().filter(due).collect())
+    }
+
+    async fn imports_of(&self, customer: &CustomerId) -> Result<Vec<ImportJob>, StoreError> {
+        let request = self
+            .table
+            .query()
+            .key_condition_expression("pk = :pk AND begins_with(sk, :imports)")
+            .expression_attribute_values(":pk", text(keys::of_customer(customer)))
+            .expression_attribute_values(":imports", text("imp_"))
+            .consistent_read(true);
+        let answer = request.send().await.map_err(failed("Query"))?;
+        let items = answer.items.unwrap_or_default().into_iter();
+        items.map(import).collect()
+    }
+
+    async fn chunk(&self, id: &ImportId, number: u32) -> Result<Vec<LeadId>, StoreError> {
+        let item = self.table.get(keys::import_chunk(id, number)).await?;
+        let chunk: Option<Chunk> = item.map(read).transpose()?;
+        Ok(chunk.map(|chunk| chunk.leads).unwrap_or_default())
+    }
+
+    async fn lane(
+        &self,
+        customer: &CustomerId,
+        after: Option<&LanePlace>,
+        limit: u16,
+    ) -> Result<Vec<LanePlace>, StoreError> {
+        self.lane_from(customer, after, limit).await
+    }
+
+    async fn backlog(&self, customer: &CustomerId, most: usize) -> Result<usize, StoreError> {
+        self.count_lane(customer, most).await
+    }
+
+    async fn records(
+        &self,
+        customer: &CustomerId,
+        leads: &[LeadId],
+    ) -> Result<Vec<LeadRecord>, StoreError> {
+        let mut records = Vec::with_capacity(leads.len());
+        for batch in leads.chunks(BATCH) {
+            let keys: Vec<_> = batch
+                .iter()
+                .map(|lead| keys::lead(customer, lead).into_item())
+                .collect();
+            for item in self.table.batch_get(keys).await? {
+                records.push(read::<LeadRow>(item)?.into());
+            }
+        }
+        Ok(records)
+    }
+
+    async fn take(
+        &self,
+        customer: &CustomerId,
+        lead: &LeadId,
+        import: &ImportId,
+        at: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let state = LeadState::Waiting {
+            why: WaitReason::Import,
+        };
+        let change = Change {
+            set: "SET #state = :state, imported_by = :by, imported_at = :at, \
+                  timeline = list_append(if_not_exists(timeline, :none), :line) \
+                  REMOVE due_at, due_shard",
+            when: Some(TAKEABLE),
+            names: &["state", "status", "why"],
+            values: vec![
+                (":state", value(&state)?),
+                (":by", text(import.as_str())),
+                (":at", millis(at)),
+                (":none", AttributeValue::L(Vec::new())),
+                (":line", line(at, &state)?),
+                (":waiting", text("waiting")),
+                (":import", text("import")),
+                (":answer_lost", text("answer_lost")),
+            ],
+        };
+        let key = keys::lead(customer, lead);
+        match self.table.update(key, change).await? {
+            Done::Yes(_) => Ok(true),
+            Done::No(item) => Ok(item.is_some_and(|item| {
+                item.get("imported_by") == Some(&text(import.as_str()))
+                    && item.get("imported_at") == Some(&millis(at))
+            })),
+        }
+    }
+
+    async fn leave(
+        &self,
+        customer: &CustomerId,
+        lead: &LeadId,
+        import: &ImportId,
+        taken_by: Option<Timestamp>,
+        left: &Left,
+    ) -> Result<bool, StoreError> {
+        let mut values = vec![
+            (":state", value(&left.state)?),
+            (":line", line(left.at, &left.state)?),
+            (":waiting", text("waiting")),
+            (":import", text("import")),
+            (":by", text(import.as_str())),
+        ];
+        let mut set = "SET #state = :state, timeline = list_append(timeline, :line)".to_owned();
+        if let Some(due_at) = left.due_at {
+            set.push_str(", due_at = :due, due_shard = :shard");
+            values.push((":due", millis(due_at)));
+            values.push((":shard", text(keys::lane_shard(customer))));
+        }
+        if let Some(second) = left.expires_at {
+            set.push_str(", expires_at = :expires");
+            values.push((":expires", number(second)));
+        }
+        let mut when =
+            "#state.#status = :waiting AND #state.#why = :import AND imported_by = :by".to_owned();
+        if let Some(taken_by) = taken_by {
+            when.push_str(" AND imported_at <= :taken_by");
+            values.push((":taken_by", millis(taken_by)));
+        }
+        let change = Change {
+            set: &set,
+            when: Some(&when),
+            names: &["state", "status", "why"],
+            values,
+        };
+        let key = keys::lead(customer, lead);
+        Ok(matches!(
+            self.table.update(key, change).await?,
+            Done::Yes(_)
+        ))
+    }
+}
+
+/// A row's import. Its `due_at` is kept as the index compares it.
+fn import(mut item: HashMap<String, AttributeValue>) -> Result<ImportJob, StoreError> {
+    let due_at = super::lanes::due_at(&item);
+    item.remove("due_at");
+    let job: ImportJob = read(item)?;
+    Ok(ImportJob {
+        due_at: due_at.and_then(|at| Timestamp::from_millisecond(at).ok()),
+        ..job
+    })
+}
+
+/// When a row that is of no more use may go, reckoned from the import's id, which knows when it was made.
+fn expires_at(job: &ImportJob, after: SignedDuration) -> i64 {
+    job.id.made_at().as_second() + after.as_secs()
+}

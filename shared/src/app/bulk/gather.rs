@@ -1,0 +1,276 @@
+//! Finding what the budget cannot carry, and taking it into imports.
+
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+
+use futures_util::future::try_join_all;
+use jiff::{SignedDuration, Timestamp};
+use ulid::Ulid;
+
+use super::settle::AT_ONCE;
+use super::submit::row;
+use super::{Bulk, Imported};
+use crate::domain::connection::Connection;
+use crate::domain::customer::BulkImport;
+use crate::domain::form::Form;
+use crate::domain::ids::{AppId, CustomerId, FormId, ImportId, LeadId, RemoteId};
+use crate::domain::import::{ImportJob, MIN_ROWS, Stage};
+use crate::domain::lead::{Lead, LeadRecord, LeadState, WaitReason};
+use crate::ports::{
+    Apps as _, Clock as _, Connections as _, Customers as _, Dice as _, Forms as _, Imports as _,
+    LanePlace, Ledger as _, StoreError, Wiring,
+};
+
+/// Customers looked at in one run.
+const LANES: u16 = 200;
+
+/// Leads looked at and named at a time.
+const CHUNK: u16 = 1_000;
+
+/// The imports that a customer's leads go into, by their lists.
+type Jobs = BTreeMap<Vec<RemoteId>, ImportJob>;
+
+/// Leads of one chunk for one set of lists, with the bytes of their rows.
+type Named = BTreeMap<Vec<RemoteId>, Vec<(LeadRecord, usize)>>;
+
+impl<W: Wiring> Bulk<W> {
+    /// Gathers the leads of every customer that waits for more than its share of a day.
+    pub(super) async fn gather(
+        &self,
+        deadline: Timestamp,
+        done: &mut Imported,
+    ) -> Result<(), StoreError> {
+        for (customer, connection) in self.over_budget().await? {
+            done.gathering.insert(customer.clone());
+            self.gather_lane(&customer, &connection, deadline, done)
+                .await?;
+        }
+        let now = self.keeper.clock.now();
+        for job in self.ledger.due_imports(now, LANES).await? {
+            // Begun in an earlier run, and its customer is no longer over the budget.
+            if job.stage == Stage::Gathering && !done.gathering.contains(&job.customer) {
+                self.enough(&job).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Customers that agreed to imports, whose account asks for no confirmation, and of whom more waits than a day of
+    /// their application can carry, shared by all who wait.
+    async fn over_budget(&self) -> Result<Vec<(CustomerId, Connection)>, StoreError> {
+        let now = self.keeper.clock.now();
+        let mut sharing: BTreeMap<AppId, usize> = BTreeMap::new();
+        let mut candidates = Vec::new();
+        for (customer, _) in self.ledger.due_lanes(now, LANES).await? {
+            let Some(connection) = self.directory.connection(&customer).await? else {
+                continue;
+            };
+            if connection.lists_for(&[]).is_err() {
+                continue;
+            }
+            *sharing.entry(connection.app.clone()).or_default() += 1;
+            let seen = connection.learned.confirmed_opt_in;
+            if seen.is_some_and(|seen| !seen.on && seen.is_current(true, now)) {
+                candidates.push((customer, connection));
+            }
+        }
+        let mut over = Vec::new();
+        for (id, connection) in candidates {
+            let customer = self.directory.customer(&id).await?;
+            let agreed = customer.is_some_and(|c| c.bulk_import == BulkImport::WhenOverBudget);
+            let limits = self.keeper.apps.limits(&connection.app).await?;
+            let sharing = sharing.get(&connection.app).copied().unwrap_or(1);
+            let share = usize::try_from(limits.per_day).unwrap_or(usize::MAX) / sharing.max(1);
+            if agreed && self.ledger.backlog(&id, share + 1).await? > share {
+                over.push((id, connection));
+            }
+        }
+        Ok(over)
+    }
+
+    async fn gather_lane(
+        &self,
+        customer: &CustomerId,
+        connection: &Connection,
+        deadline: Timestamp,
+        done: &mut Imported,
+    ) -> Result<(), StoreError> {
+        let mut jobs = self.gathering(customer).await?;
+        let mut forms = BTreeMap::new();
+        let mut place: Option<LanePlace> = None;
+        while self.keeper.clock.now() < deadline {
+            let lane = self.ledger.lane(customer, place.as_ref(), CHUNK).await?;
+            let Some(last) = lane.last().cloned() else {
+                for job in jobs.values() {
+                    self.enough(job).await?;
+                }
+                return Ok(());
+            };
+            place = Some(last);
+            let leads: Vec<_> = lane.into_iter().map(|(lead, _)| lead).collect();
+            let records = self.ledger.records(customer, &leads).await?;
+            let named = self.sort(records, connection, &mut forms).await?;
+            for (lists, leads) in named {
+                done.taken += self.take(customer, &mut jobs, lists, leads).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The customer's imports that still take leads, held by us.
+    async fn gathering(&self, customer: &CustomerId) -> Result<Jobs, StoreError> {
+        let mut jobs = Jobs::new();
+        for job in self.ledger.imports_of(customer).await? {
+            if job.stage == Stage::Gathering
+                && let Some(job) = self.hold(&job).await?
+            {
+                jobs.insert(job.lists.clone(), job);
+            }
+        }
+        Ok(jobs)
+    }
+
+    /// Leads that an import may take, by the lists they join.
+    async fn sort(
+        &self,
+        records: Vec<LeadRecord>,
+        connection: &Connection,
+        forms: &mut BTreeMap<FormId, Option<Form>>,
+    ) -> Result<Named, StoreError> {
+        let mut named = Named::new();
+        for record in records.into_iter().filter(|record| self.may_go(record)) {
+            let form = match forms.entry(record.lead.form.clone()) {
+                Entry::Occupied(known) => known.into_mut(),
+                Entry::Vacant(new) => new.insert(self.directory.form(&record.lead.form).await?),
+            };
+            let own = form.as_ref().map_or(&[][..], |form| &form.lists);
+            if let Ok(mut lists) = connection.lists_for(own) {
+                lists.sort_unstable();
+                let bytes = row(&record, connection).bytes();
+                named.entry(lists).or_default().push((record, bytes));
+            }
+        }
+        Ok(named)
+    }
+
+    /// Whether a lead may go by import: it waits, nothing is known of an earlier call for it, its address is short
+    /// enough, and its consent is as it was sealed.
+    fn may_go(&self, record: &LeadRecord) -> bool {
+        let waits = match record.state {
+            LeadState::Waiting { why } => {
+                !matches!(why, WaitReason::Import | WaitReason::AnswerLost)
+            }
+            _ => false,
+        };
+        let lead = &record.lead;
+        waits
+            && record.exported_at.is_none()
+            && lead.contact.email.fits_sign_up()
+            && !record.timeline.iter().any(|line| was_called(&line.state))
+            && self.keys.is_intact(
+                &Lead::sealed_text(
+                    &lead.customer,
+                    &lead.form,
+                    &lead.id,
+                    &lead.contact,
+                    &lead.consent,
+                ),
+                &lead.seal,
+            )
+    }
+
+    /// Names leads in an import and takes them out of their lane; tells how many.
+    async fn take(
+        &self,
+        customer: &CustomerId,
+        jobs: &mut Jobs,
+        lists: Vec<RemoteId>,
+        mut leads: Vec<(LeadRecord, usize)>,
+    ) -> Result<usize, StoreError> {
+        let mut taken = 0;
+        while !leads.is_empty() {
+            let now = self.keeper.clock.now();
+            let job = match jobs.remove(&lists) {
+                Some(job) => job,
+                None => {
+                    let job =
+                        ImportJob::new(self.new_id(now), customer.clone(), lists.clone(), now);
+                    if !self.ledger.save_import(&job, None).await? {
+                        return Ok(taken);
+                    }
+                    job
+                }
+            };
+            let mut next = job.next(Stage::Gathering, Some(now + super::HELD_FOR));
+            let mut fitting = 0;
+            while let Some((_, bytes)) = leads.get(fitting).filter(|(_, b)| next.has_room(*b)) {
+                (next.leads, next.bytes) = (next.leads + 1, next.bytes + bytes);
+                fitting += 1;
+            }
+            if fitting == 0 {
+                self.enough(&job).await?;
+                continue;
+            }
+            let rest = leads.split_off(fitting);
+            let ids: Vec<LeadId> = leads
+                .iter()
+                .map(|(record, _)| record.lead.id.clone())
+                .collect();
+            next.chunks += 1;
+            if !self.ledger.save_import(&next, Some(&ids)).await? {
+                return Ok(taken);
+            }
+            taken += self.take_named(&next, &leads, now).await?;
+            leads = rest;
+            jobs.insert(lists.clone(), next);
+        }
+        Ok(taken)
+    }
+
+    async fn take_named(
+        &self,
+        job: &ImportJob,
+        leads: &[(LeadRecord, usize)],
+        at: Timestamp,
+    ) -> Result<usize, StoreError> {
+        let mut taken = 0;
+        for leads in leads.chunks(AT_ONCE) {
+            let writes = leads.iter().map(|(record, _)| {
+                self.ledger
+                    .take(&job.customer, &record.lead.id, &job.id, at)
+            });
+            for ((record, _), did) in leads.iter().zip(try_join_all(writes).await?) {
+                if did {
+                    self.counter.entered_import(record);
+                    taken += 1;
+                }
+            }
+        }
+        Ok(taken)
+    }
+
+    /// The import takes no more leads: it is submitted, or not worth it.
+    async fn enough(&self, job: &ImportJob) -> Result<(), StoreError> {
+        if job.leads < MIN_ROWS {
+            return self.give_up(job).await;
+        }
+        self.enter(job, Stage::Ready, SignedDuration::ZERO).await
+    }
+
+    fn new_id(&self, now: Timestamp) -> ImportId {
+        let roll = self.keeper.dice.roll();
+        let mut random = [0; 16];
+        random.copy_from_slice(&roll[..16]);
+        let millis = u64::try_from(now.as_millisecond()).unwrap_or(0);
+        ImportId::new(Ulid::from_parts(millis, u128::from_be_bytes(random)))
+    }
+}
+
+/// Whether the state tells of an import or of a call that may have arrived.
+fn was_called(state: &LeadState) -> bool {
+    match state {
+        LeadState::Waiting { why } => matches!(why, WaitReason::Import | WaitReason::AnswerLost),
+        LeadState::Delivered { .. } => true,
+        _ => false,
+    }
+}

@@ -1,0 +1,207 @@
+//! Spill-over: what the budget cannot carry goes by bulk import, where the customer has agreed to the weaker
+//! permission and the account does not ask for confirmations.
+//!
+//! An import is a row that says what is about to happen before it happens: `gather` names leads in it and takes them
+//! out of their lane, `submit` writes that the call is about to be made, makes it, and finds a call whose answer was
+//! lost among the account's activities before any other is made, `settle` gives every lead its outcome. Whoever works
+//! on an import first moves its due time, on the condition that nobody else has. Whatever an import cannot show to
+//! have gone in goes its single way, and is not imported again.
+
+mod gather;
+mod settle;
+mod submit;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeSet;
+
+use jiff::{SignedDuration, Timestamp};
+use secrecy::SecretString;
+
+use crate::app::deliver::Counter;
+use crate::app::token_keeper::{AccessError, TokenKeeper};
+use crate::domain::budget::{CallClass, Reservation};
+use crate::domain::crm::CrmError;
+use crate::domain::ids::CustomerId;
+use crate::domain::import::{Ending, ImportJob, Stage};
+use crate::domain::keys::SigningKeys;
+use crate::ports::{
+    Apps as _, Budget as _, Clock as _, Connections as _, Imports as _, StoreError, Wiring,
+};
+
+/// Imports looked at in one run.
+const JOBS: u16 = 50;
+
+/// How long a worker may be at one import before another may: longer than a run.
+const HELD_FOR: SignedDuration = SignedDuration::from_mins(2);
+
+/// How long an import waits for a call that is not to be had, or after one that failed for a passing reason.
+const PAUSE: SignedDuration = SignedDuration::from_mins(1);
+
+/// Imports leads.
+pub struct Bulk<W: Wiring> {
+    /// The ledger.
+    pub ledger: W::Ledger,
+    /// Customers, forms and connections.
+    pub directory: W::Directory,
+    /// Tokens.
+    pub keeper: TokenKeeper<W>,
+    /// The API.
+    pub crm: W::Crm,
+    /// What consents were sealed with.
+    pub keys: SigningKeys,
+    /// What is to be counted.
+    pub counter: Counter,
+}
+
+/// What one run did.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Imported {
+    /// Leads taken into imports.
+    pub taken: usize,
+    /// Leads that went in.
+    pub delivered: usize,
+    /// Leads that go their single ways.
+    pub back: usize,
+    /// Customers whose leads are being gathered: their lanes are not for release now.
+    pub gathering: BTreeSet<CustomerId>,
+}
+
+impl<W: Wiring> Bulk<W> {
+    /// Moves every import that is due one step on, then gathers what the budget cannot carry, and submits that.
+    ///
+    /// # Errors
+    /// [`StoreError`] where the stores could not be asked. What was not done is due still.
+    pub async fn run(&self, deadline: Timestamp) -> Result<Imported, StoreError> {
+        let mut done = Imported::default();
+        self.step_all(deadline, &mut done).await?;
+        self.gather(deadline, &mut done).await?;
+        self.step_all(deadline, &mut done).await?;
+        self.write_counts().await;
+        Ok(done)
+    }
+
+    async fn step_all(&self, deadline: Timestamp, done: &mut Imported) -> Result<(), StoreError> {
+        let now = self.keeper.clock.now();
+        for job in self.ledger.due_imports(now, JOBS).await? {
+            if self.keeper.clock.now() >= deadline {
+                break;
+            }
+            // A gathering one is left to `gather`, which knows when the lane is empty.
+            if job.stage != Stage::Gathering
+                && let Some(job) = self.hold(&job).await?
+            {
+                self.step(job, deadline, done).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Moves the import's due time on, so that nobody else works on it; `None` where somebody does.
+    async fn hold(&self, job: &ImportJob) -> Result<Option<ImportJob>, StoreError> {
+        let until = self.keeper.clock.now() + HELD_FOR;
+        let held = job.next(job.stage.clone(), Some(until));
+        let saved = self.ledger.save_import(&held, None).await?;
+        Ok(saved.then_some(held))
+    }
+
+    async fn step(
+        &self,
+        job: ImportJob,
+        deadline: Timestamp,
+        done: &mut Imported,
+    ) -> Result<(), StoreError> {
+        match job.stage.clone() {
+            Stage::Gathering | Stage::Closed => Ok(()),
+            Stage::Ready => self.submit(job).await,
+            Stage::Submitting { since, rows } => self.find(job, since, rows).await,
+            Stage::Running { activity, since } => self.look(job, &activity, since).await,
+            Stage::Settling { ending, since } => {
+                self.settle(job, ending, since, deadline, done).await
+            }
+        }
+    }
+
+    /// Writes the import's next stage; that somebody else has done so is no error.
+    async fn enter(
+        &self,
+        job: &ImportJob,
+        stage: Stage,
+        after: SignedDuration,
+    ) -> Result<(), StoreError> {
+        let due_at = self.keeper.clock.now() + after;
+        let due_at = (stage != Stage::Closed).then_some(due_at);
+        self.ledger
+            .save_import(&job.next(stage, due_at), None)
+            .await
+            .map(|_| ())
+    }
+
+    /// Has all leads of an import go their single ways.
+    async fn give_up(&self, job: &ImportJob) -> Result<(), StoreError> {
+        let stage = Stage::Settling {
+            ending: Ending::None,
+            since: self.keeper.clock.now(),
+        };
+        self.enter(job, stage, SignedDuration::ZERO).await
+    }
+
+    /// One call at a moment of the budget, with a token that is refreshed once. `None` where there is no moment or no
+    /// token now.
+    async fn ask<T, F>(
+        &self,
+        customer: &CustomerId,
+        call: impl Fn(SecretString) -> F,
+    ) -> Result<Option<Result<T, CrmError>>, StoreError>
+    where
+        F: Future<Output = Result<T, CrmError>>,
+    {
+        let Some(connection) = self.directory.connection(customer).await? else {
+            return Ok(Some(Err(CrmError::Forbidden)));
+        };
+        let mut rejected = None;
+        loop {
+            let access = match self.keeper.access(customer, rejected).await {
+                Ok(access) => access,
+                Err(AccessError::Waits(_)) => return Ok(Some(Err(CrmError::Forbidden))),
+                Err(AccessError::Busy { .. }) => return Ok(None),
+                Err(AccessError::Store(error)) => return Err(error),
+            };
+            let (app, now) = (&connection.app, self.keeper.clock.now());
+            let limits = self.keeper.apps.limits(app).await?;
+            let (class, horizon) = (CallClass::Delivery, now + SignedDuration::from_secs(10));
+            let budget = &self.keeper.budget;
+            let reserved = budget.reserve(app, limits, class, 1, now, horizon).await?;
+            let Reservation::Granted(moments) = reserved else {
+                return Ok(None);
+            };
+            let moment = moments.first().copied().unwrap_or(now);
+            self.keeper.clock.sleep_until(moment).await;
+            let answer = call(access.token.clone()).await;
+            let now = self.keeper.clock.now();
+            match &answer {
+                Err(CrmError::Unauthorized) if rejected.is_none() => {
+                    rejected = Some(access.generation);
+                    continue;
+                }
+                Err(CrmError::Throttled) => budget.throttled(app, limits, now).await?,
+                Err(CrmError::QuotaExceeded) => budget.quota_exceeded(app, limits, now).await?,
+                Err(CrmError::Ours(status)) => {
+                    tracing::error!(status, "the API calls an import of ours wrong");
+                }
+                _ => {}
+            }
+            return Ok(Some(answer));
+        }
+    }
+
+    async fn write_counts(&self) {
+        let now = self.keeper.clock.now();
+        for error in self.counter.write(&self.directory, now).await {
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "what moved was not counted"
+            );
+        }
+    }
+}

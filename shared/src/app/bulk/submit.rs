@@ -1,0 +1,194 @@
+//! Making the one call, and finding out what became of it.
+
+use std::collections::BTreeMap;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::{Bulk, HELD_FOR, PAUSE};
+use crate::domain::connection::Connection;
+use crate::domain::crm::CrmError;
+use crate::domain::ids::RemoteId;
+use crate::domain::import::{Ending, ImportJob, ImportRow, MAX_TRIES, Stage, next_look};
+use crate::domain::lead::{LeadRecord, LeadState, WaitReason};
+use crate::ports::{
+    BulkImports as _, Clock as _, Connections as _, Imports as _, Progress, StoreError, Wiring,
+};
+
+/// How long an activity may be looked for or at: Constant Contact lists those of ten days.
+const LISTED_FOR: SignedDuration = SignedDuration::from_hours(24 * 9);
+
+/// What the two clocks may differ by.
+const SKEW: SignedDuration = SignedDuration::from_secs(5);
+
+impl<W: Wiring> Bulk<W> {
+    /// Submits an import that has its leads.
+    pub(super) async fn submit(&self, job: ImportJob) -> Result<(), StoreError> {
+        let connection = self.directory.connection(&job.customer).await?;
+        let usable = connection.filter(|connection| connection.is_usable().is_ok());
+        let Some(connection) = usable.filter(|_| job.tries < MAX_TRIES) else {
+            return self.give_up(&job).await;
+        };
+        if self.is_another_unknown(&job).await? {
+            return self.enter(&job, Stage::Ready, PAUSE).await;
+        }
+        let rows = self.rows(&job, &connection).await?;
+        if rows.is_empty() {
+            return self.enter(&job, Stage::Closed, SignedDuration::ZERO).await;
+        }
+        let since = self.keeper.clock.now();
+        let intent = ImportJob {
+            tries: job.tries + 1,
+            ..job
+        };
+        let stage = Stage::Submitting {
+            since,
+            rows: rows.len(),
+        };
+        let intent = intent.next(stage, Some(since + HELD_FOR));
+        if !self.ledger.save_import(&intent, None).await? {
+            return Ok(());
+        }
+        let (crm, lists, rows) = (&self.crm, &intent.lists, &rows);
+        let call = async |token| crm.import(&token, rows, lists).await;
+        match self.ask(&intent.customer, call).await? {
+            Some(Ok(activity)) => {
+                let activity = activity.id;
+                let stage = Stage::Running { activity, since };
+                self.enter(&intent, stage, PAUSE).await
+            }
+            // Surely without effect.
+            None | Some(Err(CrmError::Throttled | CrmError::QuotaExceeded)) => {
+                let pause = PAUSE * i32::try_from(intent.tries).unwrap_or(1);
+                self.enter(&intent, Stage::Ready, pause).await
+            }
+            // It may have had its effect: found out once it would be listed.
+            Some(Err(CrmError::AnswerLost | CrmError::Unavailable | CrmError::Conflict(_))) => {
+                Ok(())
+            }
+            Some(Err(error)) => {
+                tracing::warn!(import.id = %intent.id, customer.id = %intent.customer, error = %error, "an import was refused");
+                self.give_up(&intent).await
+            }
+        }
+    }
+
+    /// Whether a call for another import of the account is unaccounted for: the two could not be told apart.
+    async fn is_another_unknown(&self, job: &ImportJob) -> Result<bool, StoreError> {
+        let jobs = self.ledger.imports_of(&job.customer).await?;
+        let unknown = |other: &ImportJob| matches!(other.stage, Stage::Submitting { .. });
+        Ok(jobs
+            .iter()
+            .any(|other| other.id != job.id && unknown(other)))
+    }
+
+    /// A row for each address, of its newest lead that is still there.
+    async fn rows(
+        &self,
+        job: &ImportJob,
+        connection: &Connection,
+    ) -> Result<Vec<ImportRow>, StoreError> {
+        let mut newest: BTreeMap<String, (Timestamp, ImportRow)> = BTreeMap::new();
+        for number in 0..job.chunks {
+            let leads = self.ledger.chunk(&job.id, number).await?;
+            let records = self.ledger.records(&job.customer, &leads).await?;
+            for record in records.into_iter().filter(is_taken) {
+                let (key, at) = (record.lead.contact.email.key(), record.lead.received_at);
+                if newest.get(&key).is_none_or(|(known, _)| *known < at) {
+                    newest.insert(key, (at, row(&record, connection)));
+                }
+            }
+        }
+        Ok(newest.into_values().map(|(_, row)| row).collect())
+    }
+
+    /// Looks for the activity of a call whose answer is not known, and has the call made again if there is none.
+    pub(super) async fn find(
+        &self,
+        job: ImportJob,
+        since: Timestamp,
+        rows: usize,
+    ) -> Result<(), StoreError> {
+        let crm = &self.crm;
+        let list = async |token| crm.activities(&token).await;
+        let activities = match self.ask(&job.customer, list).await? {
+            Some(Ok(activities)) => activities,
+            Some(Err(CrmError::Forbidden)) => return self.give_up(&job).await,
+            _ => return self.enter(&job, job.stage.clone(), PAUSE).await,
+        };
+        let known: Vec<RemoteId> = self
+            .ledger
+            .imports_of(&job.customer)
+            .await?
+            .into_iter()
+            .filter_map(|other| match other.stage {
+                Stage::Running { activity, .. } => Some(activity),
+                _ => None,
+            })
+            .collect();
+        let found = activities.into_iter().find(|activity| {
+            activity.rows == rows
+                && activity.created_at >= since - SKEW
+                && !known.contains(&activity.id)
+        });
+        let stage = match found {
+            Some(activity) => Stage::Running {
+                activity: activity.id,
+                since,
+            },
+            None => Stage::Ready,
+        };
+        self.enter(&job, stage, SignedDuration::ZERO).await
+    }
+
+    /// Looks how far an activity is.
+    pub(super) async fn look(
+        &self,
+        job: ImportJob,
+        activity: &RemoteId,
+        since: Timestamp,
+    ) -> Result<(), StoreError> {
+        let crm = &self.crm;
+        let look = async |token| crm.activity(&token, activity).await;
+        let now = self.keeper.clock.now();
+        let vanished = now.duration_since(since) > LISTED_FOR;
+        let ending = match self.ask(&job.customer, look).await? {
+            Some(Ok(Some(activity))) => match activity.progress {
+                Progress::Completed { troubled: 0 } => Ending::All,
+                Progress::Completed { .. } => Ending::Some,
+                Progress::Failed => Ending::None,
+                Progress::Pending if vanished => Ending::None,
+                Progress::Pending => {
+                    let pause = next_look(since, now).duration_since(now);
+                    return self.enter(&job, job.stage.clone(), pause).await;
+                }
+            },
+            Some(Ok(None) | Err(CrmError::Forbidden)) => Ending::None,
+            _ if vanished => Ending::None,
+            _ => return self.enter(&job, job.stage.clone(), PAUSE).await,
+        };
+        if ending != Ending::All {
+            tracing::warn!(import.id = %job.id, customer.id = %job.customer, ?ending, "an import had trouble");
+        }
+        let stage = Stage::Settling { ending, since };
+        self.enter(&job, stage, SignedDuration::ZERO).await
+    }
+}
+
+fn is_taken(record: &LeadRecord) -> bool {
+    record.state
+        == LeadState::Waiting {
+            why: WaitReason::Import,
+        }
+}
+
+/// A lead as a row.
+pub(super) fn row(record: &LeadRecord, connection: &Connection) -> ImportRow {
+    let fields = &connection.catalog.custom_fields;
+    let name_of = |label: &str| {
+        let known = fields
+            .iter()
+            .find(|field| field.label.eq_ignore_ascii_case(label));
+        known.map(|field| field.name.clone())
+    };
+    ImportRow::new(record.lead.contact.for_remote().0, name_of)
+}

@@ -1,0 +1,352 @@
+use jiff::SignedDuration;
+use ulid::Ulid;
+
+use super::Imported;
+use crate::app::scene::{ACCOUNT, Scene};
+use crate::domain::connection::ConfirmedOptIn;
+use crate::domain::crm::CrmError;
+use crate::domain::customer::BulkImport;
+use crate::domain::ids::LeadId;
+use crate::domain::import::Stage;
+use crate::domain::lead::{
+    DeliveryAction, Lead, LeadState, OptOutCheck, Permission, RefusalReason, WaitReason,
+};
+use crate::fakes::{Call, Fault, RemotePermission};
+use crate::ports::{
+    Apps as _, Clock as _, Connections as _, Customers as _, Imports as _, Ledger as _,
+};
+
+/// Deliveries of a day, so that a few hundred leads are too many.
+const PER_DAY: u32 = 100;
+
+/// A customer that agreed to imports, on a small budget, with so many leads that wait for it.
+async fn backlog(count: usize) -> (Scene, Vec<LeadId>) {
+    let scene = Scene::connected().await;
+    agree(&scene, BulkImport::WhenOverBudget).await;
+    let memory = &scene.memory;
+    let app = crate::domain::ids::AppId::default_app();
+    let credentials = memory.apps.credentials(&app, false).await.unwrap().unwrap();
+    let limits = crate::domain::budget::Limits {
+        per_second: 4,
+        per_day: PER_DAY,
+    };
+    memory.apps.put(&app, &credentials, limits).await.unwrap();
+    let template = template(&scene).await;
+    let mut leads = Vec::with_capacity(count);
+    for i in 0..count {
+        leads.push(waiting(&scene, &template, i).await);
+    }
+    let now = memory.clock.now();
+    memory.ledger.mark_lane(&scene.customer, now).await.unwrap();
+    (scene, leads)
+}
+
+async fn agree(scene: &Scene, bulk_import: BulkImport) {
+    let directory = &scene.memory.directory;
+    let mut customer = directory.customer(&scene.customer).await.unwrap().unwrap();
+    customer.bulk_import = bulk_import;
+    directory.put_customer(&customer).await.unwrap();
+}
+
+async fn template(scene: &Scene) -> Lead {
+    let fields = [("email", "template@example.com"), ("first_name", "Ada")];
+    let lead = scene.submit(&fields).await.lead;
+    scene.drain().await;
+    let record = scene.memory.ledger.lead(&scene.customer, &lead).await;
+    record.unwrap().unwrap().lead
+}
+
+/// A lead that waits for the budget.
+async fn waiting(scene: &Scene, template: &Lead, number: usize) -> LeadId {
+    let now = scene.memory.clock.now();
+    let mut lead = template.clone();
+    let millis = u64::try_from(now.as_millisecond()).unwrap();
+    lead.id = LeadId::new(Ulid::from_parts(millis, number as u128));
+    lead.contact.email = format!("lead{number}@example.com").parse().unwrap();
+    let text = Lead::sealed_text(
+        &lead.customer,
+        &lead.form,
+        &lead.id,
+        &lead.contact,
+        &lead.consent,
+    );
+    lead.seal = scene.memory.keys().seal(&text);
+    let quota = LeadState::Waiting {
+        why: WaitReason::Quota,
+    };
+    scene
+        .memory
+        .ledger
+        .record(&lead, &quota, now)
+        .await
+        .unwrap();
+    lead.id
+}
+
+async fn run(scene: &Scene) -> Imported {
+    let deadline = scene.memory.clock.now() + SignedDuration::from_secs(35);
+    scene.memory.bulk().run(deadline).await.unwrap()
+}
+
+/// A minute later.
+async fn run_next(scene: &Scene) -> Imported {
+    scene.memory.clock.advance(SignedDuration::from_secs(60));
+    run(scene).await
+}
+
+async fn states(scene: &Scene, leads: &[LeadId]) -> Vec<LeadState> {
+    let records = scene.memory.ledger.records(&scene.customer, leads).await;
+    let records = records.unwrap().into_iter();
+    records.map(|record| record.state).collect()
+}
+
+fn imported() -> LeadState {
+    LeadState::Delivered {
+        contact: None,
+        action: DeliveryAction::Imported,
+        permission: Permission::Implicit,
+        opt_out_check: OptOutCheck::Remote,
+        notes: vec![],
+    }
+}
+
+fn back() -> LeadState {
+    LeadState::Waiting {
+        why: WaitReason::Quota,
+    }
+}
+
+fn bulk_calls(scene: &Scene) -> usize {
+    let calls = [Call::Import, Call::Activity, Call::Changed];
+    calls.map(|call| scene.memory.crm.count(call)).iter().sum()
+}
+
+#[tokio::test]
+async fn what_a_day_cannot_carry_goes_by_import_and_says_what_permission_it_got() {
+    let (scene, leads) = backlog(300).await;
+
+    assert_eq!(run(&scene).await.taken, 300);
+    assert_eq!(run_next(&scene).await.delivered, 300);
+
+    assert!(
+        states(&scene, &leads)
+            .await
+            .iter()
+            .all(|state| *state == imported())
+    );
+    assert_eq!(scene.memory.crm.imports(ACCOUNT), [300]);
+    assert!(bulk_calls(&scene) <= 3);
+    let contact = &scene.memory.crm.contacts(ACCOUNT)[0];
+    assert_eq!(contact.permission, RemotePermission::Implicit);
+    let jobs = scene
+        .memory
+        .ledger
+        .imports_of(&scene.customer)
+        .await
+        .unwrap();
+    assert!(jobs.iter().all(|job| job.stage == Stage::Closed));
+}
+
+#[tokio::test]
+async fn nobody_is_imported_who_did_not_agree_or_asks_for_confirmation_or_can_wait_a_day() {
+    let (unagreed, _) = backlog(300).await;
+    agree(&unagreed, BulkImport::Never).await;
+    let (few, _) = backlog(100).await;
+    let (confirmed, _) = backlog(300).await;
+    let (unknown, _) = backlog(300).await;
+    for (scene, on, hours) in [(&confirmed, true, 0), (&unknown, false, 25)] {
+        let seen_at = scene.memory.clock.now() - SignedDuration::from_hours(hours);
+        let seen = ConfirmedOptIn { on, seen_at };
+        let directory = &scene.memory.directory;
+        directory.opt_in_seen(&scene.customer, seen).await.unwrap();
+    }
+
+    for scene in [unagreed, few, confirmed, unknown] {
+        assert_eq!(run(&scene).await, Imported::default());
+        assert_eq!(bulk_calls(&scene), 0);
+    }
+}
+
+#[tokio::test]
+async fn who_has_left_is_not_brought_back_and_rows_with_trouble_go_their_single_way() {
+    let (scene, leads) = backlog(300).await;
+    scene.memory.clock.advance(SignedDuration::from_secs(1));
+    let email = "lead7@example.com".parse().unwrap();
+    scene.memory.crm.opt_out(ACCOUNT, &email);
+
+    run(&scene).await;
+    run_next(&scene).await;
+    let done = run_next(&scene).await;
+
+    assert!(done.gathering.is_empty());
+    let states = states(&scene, &leads).await;
+    for (i, state) in states.iter().enumerate() {
+        assert_eq!(*state, if i == 7 { back() } else { imported() }, "{i}");
+    }
+    scene.memory.release().run().await.unwrap();
+    scene.drain().await;
+    let refused = LeadState::Refused {
+        why: RefusalReason::OptedOutAfterConsent,
+        detail: None,
+    };
+    assert_eq!(scene.state(&leads[7]).await, refused);
+    let contact = scene.memory.crm.contact(ACCOUNT, &email).unwrap();
+    assert_eq!(contact.permission, RemotePermission::Unsubscribed);
+}
+
+#[tokio::test]
+async fn a_failed_import_and_one_that_vanished_go_their_single_ways_and_are_not_imported_again() {
+    for vanished in [false, true] {
+        let (scene, leads) = backlog(200).await;
+        if !vanished {
+            scene.memory.crm.fail_imports(ACCOUNT, 1);
+        }
+
+        run(&scene).await;
+        if vanished {
+            scene.memory.crm.forget_activities(ACCOUNT);
+        }
+        for _ in 0..3 {
+            run_next(&scene).await;
+        }
+
+        assert!(
+            states(&scene, &leads)
+                .await
+                .iter()
+                .all(|state| *state == back())
+        );
+        assert_eq!(scene.memory.crm.count(Call::Import), 1);
+    }
+}
+
+#[tokio::test]
+async fn an_import_whose_answer_was_lost_is_found_and_not_made_again() {
+    let (scene, leads) = backlog(200).await;
+    scene.memory.crm.answer_next(CrmError::AnswerLost);
+
+    run(&scene).await;
+    for _ in 0..5 {
+        run_next(&scene).await;
+    }
+
+    assert_eq!(scene.memory.crm.count(Call::Import), 1);
+    assert!(
+        states(&scene, &leads)
+            .await
+            .iter()
+            .all(|state| *state == imported())
+    );
+}
+
+#[tokio::test]
+async fn an_import_that_never_arrived_is_made_again() {
+    let (scene, leads) = backlog(200).await;
+    scene.memory.crm.answer_next(CrmError::Unavailable);
+
+    run(&scene).await;
+    for _ in 0..6 {
+        run_next(&scene).await;
+    }
+
+    assert_eq!(scene.memory.crm.imports(ACCOUNT), [200]);
+    assert!(
+        states(&scene, &leads)
+            .await
+            .iter()
+            .all(|state| *state == imported())
+    );
+}
+
+#[tokio::test]
+async fn a_full_queue_of_activities_holds_imports_and_then_lets_the_leads_go_singly() {
+    let (scene, leads) = backlog(200).await;
+    for _ in 0..20 {
+        scene.memory.crm.answer_next(CrmError::Throttled);
+    }
+
+    for _ in 0..30 {
+        run_next(&scene).await;
+    }
+
+    assert_eq!(scene.memory.crm.count(Call::Import), 5);
+    assert!(
+        states(&scene, &leads)
+            .await
+            .iter()
+            .all(|state| *state == back())
+    );
+}
+
+#[tokio::test]
+async fn killed_at_any_step_every_lead_ends_once_and_the_import_is_made_once() {
+    let (scene, _) = backlog(101).await;
+    let steps = scene.memory.faults.steps();
+    run(&scene).await;
+    let steps = scene.memory.faults.steps() - steps;
+
+    for step in (1..=steps).filter(|step| *step < 20 || step % 37 == 0 || *step + 20 > steps) {
+        for fault in [Fault::CrashBefore, Fault::CrashAfter, Fault::FailAfter] {
+            let (scene, leads) = backlog(101).await;
+            let faults = &scene.memory.faults;
+            faults.at(faults.steps() + step, fault);
+            let bulk = scene.memory.bulk();
+            let deadline = scene.memory.clock.now() + SignedDuration::from_secs(35);
+            drop(faults.until_crash(bulk.run(deadline)).await);
+            for _ in 0..12 {
+                run_next(&scene).await;
+            }
+
+            let states = states(&scene, &leads).await;
+            let done = states.iter().filter(|state| **state == imported()).count();
+            let other = states.iter().filter(|state| **state == back()).count();
+            assert_eq!(done + other, 101, "{fault:?} at {step}: {states:?}");
+            let made = scene.memory.crm.imports(ACCOUNT);
+            assert!(
+                made.iter().sum::<usize>() <= 101,
+                "{fault:?} at {step}: {made:?}"
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_hundred_thousand_leads_take_a_handful_of_calls() {
+    let (scene, leads) = backlog(100_000).await;
+    let before = scene.memory.crm.calls().len();
+
+    let mut runs = 0;
+    while scene
+        .memory
+        .ledger
+        .backlog(&scene.customer, 1)
+        .await
+        .unwrap()
+        > 0
+        || runs < 5
+    {
+        run_next(&scene).await;
+        runs += 1;
+    }
+
+    let calls = scene.memory.crm.calls().len() - before;
+    assert!(calls <= 9, "{calls} calls");
+    println!(
+        "100,000 leads: {calls} calls in {runs} runs, imports of {:?}",
+        scene.memory.crm.imports(ACCOUNT)
+    );
+    assert!(
+        states(&scene, &leads)
+            .await
+            .iter()
+            .all(|state| *state == imported())
+    );
+    assert!(
+        scene
+            .memory
+            .crm
+            .imports(ACCOUNT)
+            .iter()
+            .all(|rows| *rows <= 40_000)
+    );
+}

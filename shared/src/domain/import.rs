@@ -1,0 +1,268 @@
+//! Bulk imports: many leads by one call, with weaker permission and no answer per row.
+
+use std::collections::BTreeMap;
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use super::contact::{Contact, is_phone};
+use super::ids::{CustomerId, ImportId, RemoteId};
+
+/// Rows of one import. Constant Contact takes 40,000.
+pub const MAX_ROWS: usize = 39_000;
+
+/// Bytes of one import's rows. Constant Contact drops what lies beyond 4 MB, and does not say so.
+pub const MAX_BYTES: usize = 3_900_000;
+
+/// A group of leads smaller than this is not worth the weaker permission.
+pub const MIN_ROWS: usize = 50;
+
+/// How often a submission is tried before its leads go their single ways.
+pub const MAX_TRIES: u32 = 5;
+
+/// A contact in the flat vocabulary of imports. Only what is filled in is sent, as an empty value would erase.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ImportRow {
+    /// The address.
+    pub email: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    first_name: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    last_name: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    job_title: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    company_name: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    phone: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    street: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    city: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    state: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    zip: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    country: String,
+    /// Values by `cf:` and the custom field's name.
+    #[serde(flatten)]
+    custom_fields: BTreeMap<String, String>,
+}
+
+impl ImportRow {
+    /// The row of a contact, already within the limits of the API; `name_of` gives a custom field's name by its label.
+    #[must_use]
+    pub fn new(contact: Contact, name_of: impl Fn(&str) -> Option<String>) -> Self {
+        let address = contact.street_address;
+        let custom_fields = contact.custom_fields.into_iter();
+        let custom_fields = custom_fields.filter(|(_, value)| !value.is_empty());
+        Self {
+            email: contact.email.as_str().to_owned(),
+            first_name: contact.first_name,
+            last_name: contact.last_name,
+            job_title: contact.job_title,
+            company_name: contact.company_name,
+            phone: domestic(contact.phone_number),
+            street: address.street,
+            city: address.city,
+            state: address.state,
+            zip: address.postal_code,
+            country: address.country,
+            custom_fields: custom_fields
+                .filter_map(|(label, value)| Some((format!("cf:{}", name_of(&label)?), value)))
+                .collect(),
+        }
+    }
+
+    /// Bytes of the row in a request, the comma after it included.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        serde_json::to_string(self).map_or(MAX_BYTES, |row| row.len() + 1)
+    }
+}
+
+/// A number that imports take, or nothing: they do not support international ones.
+fn domestic(number: String) -> String {
+    let digits = number.chars().filter(char::is_ascii_digit).count();
+    let international = number.starts_with('+') && !number.starts_with("+1");
+    if is_phone(&number) && !international && digits <= 11 {
+        number
+    } else {
+        String::new()
+    }
+}
+
+/// An import of one customer's leads to one set of lists.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ImportJob {
+    /// Its id.
+    pub id: ImportId,
+    /// Whose leads.
+    pub customer: CustomerId,
+    /// The lists they join.
+    pub lists: Vec<RemoteId>,
+    /// Where it stands.
+    pub stage: Stage,
+    /// Chunks of leads that it names.
+    pub chunks: u32,
+    /// Leads that it names: at least as many as it has.
+    pub leads: usize,
+    /// Bytes of their rows.
+    pub bytes: usize,
+    /// How often its submission was tried.
+    pub tries: u32,
+    /// When somebody has to look at it; `None` once it is closed.
+    pub due_at: Option<Timestamp>,
+    /// Counts the changes, from 1.
+    pub revision: u64,
+}
+
+/// How far an import is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "stage", rename_all = "snake_case")]
+pub enum Stage {
+    /// It takes leads.
+    Gathering,
+    /// It has its leads and is to be submitted.
+    Ready,
+    /// The call is about to be made, was made, or its answer was lost.
+    Submitting {
+        /// Before the call.
+        since: Timestamp,
+        /// Rows of the call.
+        rows: usize,
+    },
+    /// Constant Contact is at it.
+    Running {
+        /// The activity there.
+        activity: RemoteId,
+        /// Before the call.
+        since: Timestamp,
+    },
+    /// Its leads are given their outcomes.
+    Settling {
+        /// What is known of them.
+        ending: Ending,
+        /// Leads taken after this were not in the call.
+        since: Timestamp,
+    },
+    /// Done.
+    Closed,
+}
+
+/// How an import ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Ending {
+    /// Every row went in.
+    All,
+    /// Some did not, and the account has to be asked which.
+    Some,
+    /// None did, as far as is known.
+    None,
+}
+
+impl ImportJob {
+    /// A new one, gathering.
+    #[must_use]
+    pub fn new(id: ImportId, customer: CustomerId, lists: Vec<RemoteId>, now: Timestamp) -> Self {
+        Self {
+            id,
+            customer,
+            lists,
+            stage: Stage::Gathering,
+            chunks: 0,
+            leads: 0,
+            bytes: 0,
+            tries: 0,
+            due_at: Some(now),
+            revision: 1,
+        }
+    }
+
+    /// The same at its next revision, in another stage and due at another time.
+    #[must_use]
+    pub fn next(&self, stage: Stage, due_at: Option<Timestamp>) -> Self {
+        Self {
+            stage,
+            due_at,
+            revision: self.revision + 1,
+            ..self.clone()
+        }
+    }
+
+    /// Whether a row of so many bytes has room.
+    #[must_use]
+    pub fn has_room(&self, bytes: usize) -> bool {
+        self.leads < MAX_ROWS && self.bytes + bytes <= MAX_BYTES
+    }
+}
+
+/// When an activity that runs since `since` is looked at again: ever more seldom.
+#[must_use]
+pub fn next_look(since: Timestamp, now: Timestamp) -> Timestamp {
+    let age = now.duration_since(since);
+    let pause = age.clamp(SignedDuration::from_mins(1), SignedDuration::from_mins(30));
+    now + pause
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn contact() -> Contact {
+        Contact {
+            email: "ada@example.com".parse().unwrap(),
+            first_name: "Ada \"A\"".into(),
+            last_name: String::new(),
+            job_title: String::new(),
+            company_name: String::new(),
+            phone_number: "555 0100".into(),
+            street_address: Default::default(),
+            custom_fields: BTreeMap::from([
+                ("Favourite engine".into(), "difference".into()),
+                ("Unknown".into(), "x".into()),
+            ]),
+        }
+    }
+
+    #[test]
+    fn a_row_has_what_is_filled_in_and_fields_by_name() {
+        let name_of =
+            |label: &str| (label == "Favourite engine").then(|| "Favourite_engine".to_owned());
+
+        let row = ImportRow::new(contact(), name_of);
+
+        let json = r#"{"email":"ada@example.com","first_name":"Ada \"A\"","phone":"555 0100","cf:Favourite_engine":"difference"}"#;
+        assert_eq!(serde_json::to_string(&row).unwrap(), json);
+        assert_eq!(row.bytes(), json.len() + 1);
+    }
+
+    #[test]
+    fn international_numbers_are_left_out() {
+        for (number, kept) in [
+            ("+1 555 0100", true),
+            ("+49 30 123456", false),
+            ("x", false),
+        ] {
+            assert_eq!(domestic(number.into()).is_empty(), !kept, "{number}");
+        }
+    }
+
+    #[test]
+    fn a_job_is_full_by_rows_or_by_bytes() {
+        let now = Timestamp::UNIX_EPOCH;
+        let id = "imp_01ARZ3NDEKTSV4RRFFQ69G5FAV".parse().unwrap();
+        let job = ImportJob::new(id, "engines".parse().unwrap(), vec![], now);
+        let full = |leads, bytes| ImportJob {
+            leads,
+            bytes,
+            ..job.clone()
+        };
+
+        assert!(full(MAX_ROWS - 1, 0).has_room(100));
+        assert!(!full(MAX_ROWS, 0).has_room(1));
+        assert!(!full(1, MAX_BYTES - 99).has_room(100));
+    }
+}

@@ -1,0 +1,216 @@
+//! Bulk imports of an account: done a while after they were asked for.
+
+use jiff::{SignedDuration, Timestamp};
+use secrecy::SecretString;
+
+use super::book::{Book, RemotePermission};
+use super::calls::Call;
+use super::{FakeCrm, World};
+use crate::domain::crm::{CrmError, Refusal};
+use crate::domain::email::EmailAddress;
+use crate::domain::ids::RemoteId;
+use crate::domain::import::ImportRow;
+use crate::ports::{Activity, BulkImports, Page, Progress};
+
+/// How long an import takes.
+const TAKES: SignedDuration = SignedDuration::from_secs(20);
+/// Rows of a request.
+const MOST_ROWS: usize = 40_000;
+/// Bytes of a request that are read; the rest is dropped without a word.
+const MOST_BYTES: usize = 4_000_000;
+/// Contacts of a page.
+const PAGE: usize = 500;
+
+/// An import that was asked for.
+#[derive(Debug)]
+pub(super) struct Asked {
+    activity: Activity,
+    ends_at: Timestamp,
+    rows: Vec<EmailAddress>,
+    lists: Vec<RemoteId>,
+}
+
+impl FakeCrm {
+    /// Has the next imports of an account fail.
+    pub fn fail_imports(&self, account: &str, times: usize) {
+        self.world
+            .with(|world| world.book(account).imports_fail = times);
+    }
+
+    /// The account forgets its activities, as it does after ten days.
+    pub fn forget_activities(&self, account: &str) {
+        self.world.with(|world| world.book(account).imports.clear());
+    }
+
+    /// Imports that were asked for, by their rows.
+    #[must_use]
+    pub fn imports(&self, account: &str) -> Vec<usize> {
+        self.world.with(|world| {
+            let imports = world.book(account).imports.iter();
+            imports.map(|import| import.activity.rows).collect()
+        })
+    }
+}
+
+impl Book {
+    fn ask(
+        &mut self,
+        rows: &[ImportRow],
+        lists: &[RemoteId],
+        id: RemoteId,
+        now: Timestamp,
+    ) -> Activity {
+        let mut bytes = 0;
+        let read = rows.iter().take_while(|row| {
+            bytes += row.bytes();
+            bytes < MOST_BYTES
+        });
+        let rows: Vec<EmailAddress> = read.filter_map(|row| row.email.parse().ok()).collect();
+        let fails = self.imports_fail > 0;
+        self.imports_fail = self.imports_fail.saturating_sub(1);
+        let progress = if fails {
+            Progress::Failed
+        } else {
+            Progress::Completed { troubled: 0 }
+        };
+        let activity = Activity {
+            id,
+            created_at: now,
+            rows: rows.len(),
+            progress,
+        };
+        let pending = Activity {
+            progress: Progress::Pending,
+            ..activity.clone()
+        };
+        self.imports.push(Asked {
+            activity,
+            ends_at: now + TAKES,
+            rows,
+            lists: lists.to_vec(),
+        });
+        pending
+    }
+
+    /// Does what has come to its end. Who has left stays off the lists.
+    fn run_imports(&mut self, mut new_id: impl FnMut() -> RemoteId, now: Timestamp) {
+        for at in 0..self.imports.len() {
+            let ends_at = self.imports[at].ends_at;
+            if ends_at > now || self.imports[at].activity.progress == Progress::Failed {
+                continue;
+            }
+            let rows = std::mem::take(&mut self.imports[at].rows);
+            let lists = self.imports[at].lists.clone();
+            let mut troubled = 0;
+            for email in &rows {
+                let contact = self.known_or_new(email, new_id(), ends_at);
+                contact.updated_at = ends_at;
+                if contact.permission == RemotePermission::Unsubscribed {
+                    troubled += 1;
+                } else {
+                    contact.lists.extend(lists.iter().cloned());
+                }
+            }
+            if !rows.is_empty() {
+                self.imports[at].activity.progress = Progress::Completed { troubled };
+            }
+        }
+    }
+
+    fn shown(&self, now: Timestamp) -> Vec<Activity> {
+        let shown = self.imports.iter().rev().map(|import| Activity {
+            progress: if import.ends_at > now {
+                Progress::Pending
+            } else {
+                import.activity.progress
+            },
+            ..import.activity.clone()
+        });
+        shown.collect()
+    }
+}
+
+impl World {
+    /// The account's book, its imports done as far as they are.
+    fn settled(&mut self, account: &str, now: Timestamp) -> &mut Book {
+        let mut made = self.made;
+        let new_id = || {
+            made += 1;
+            let id = format!("00000000-0000-4000-8000-{made:012x}");
+            id.parse().expect("it is a UUID")
+        };
+        self.accounts
+            .get_mut(account)
+            .expect("an open account")
+            .run_imports(new_id, now);
+        self.made = made;
+        self.book(account)
+    }
+}
+
+impl BulkImports for FakeCrm {
+    async fn import(
+        &self,
+        token: &SecretString,
+        rows: &[ImportRow],
+        lists: &[RemoteId],
+    ) -> Result<Activity, CrmError> {
+        self.call(Call::Import, token, |world, account, now| {
+            let id = world.id();
+            let book = world.book(account);
+            book.allows(Some("contacts:write"))?;
+            if rows.is_empty() || rows.len() > MOST_ROWS {
+                let words = "import_data must have 1 to 40000 items";
+                return Err(CrmError::Invalid(Refusal {
+                    key: "activities.api.validation.error".to_owned(),
+                    message: words.to_owned(),
+                }));
+            }
+            let known = |id: &RemoteId| book.catalog.lists.iter().any(|list| list.id == *id);
+            if !lists.iter().all(known) {
+                return Err(CrmError::NotFound(Refusal::default()));
+            }
+            Ok(book.ask(rows, lists, id, now))
+        })
+        .await
+    }
+
+    async fn activity(
+        &self,
+        token: &SecretString,
+        activity: &RemoteId,
+    ) -> Result<Option<Activity>, CrmError> {
+        self.call(Call::Activity, token, |world, account, now| {
+            let shown = world.settled(account, now).shown(now);
+            Ok(shown.into_iter().find(|shown| shown.id == *activity))
+        })
+        .await
+    }
+
+    async fn activities(&self, token: &SecretString) -> Result<Vec<Activity>, CrmError> {
+        self.call(Call::Activity, token, |world, account, now| {
+            Ok(world.settled(account, now).shown(now))
+        })
+        .await
+    }
+
+    async fn changed_since(
+        &self,
+        token: &SecretString,
+        since: Timestamp,
+        cursor: Option<&str>,
+    ) -> Result<Page<String>, CrmError> {
+        self.call(Call::Changed, token, |world, account, now| {
+            let from: usize = cursor.and_then(|cursor| cursor.parse().ok()).unwrap_or(0);
+            let contacts = world.settled(account, now).contacts();
+            let changed = contacts.iter().filter(|contact| {
+                contact.updated_at >= since && contact.permission != RemotePermission::Unsubscribed
+            });
+            let keys: Vec<_> = changed.map(|contact| contact.contact.email.key()).collect();
+            let next = (from + PAGE < keys.len()).then(|| (from + PAGE).to_string());
+            let items = keys.into_iter().skip(from).take(PAGE).collect();
+            Ok(Page { items, next })
+        })
+        .await
+    }
+}

@@ -1,0 +1,156 @@
+use jiff::Timestamp;
+
+use super::lanes;
+use super::ledger::{MemoryLedger, Rows, enter, key};
+use crate::domain::ids::{CustomerId, ImportId, LeadId};
+use crate::domain::import::ImportJob;
+use crate::domain::lead::{LeadRecord, LeadState, WaitReason};
+use crate::ports::{Imports, LanePlace, Left, StoreError};
+
+pub(super) const IMPORT: LeadState = LeadState::Waiting {
+    why: WaitReason::Import,
+};
+
+impl Imports for MemoryLedger {
+    async fn save_import(
+        &self,
+        job: &ImportJob,
+        chunk: Option<&[LeadId]>,
+    ) -> Result<bool, StoreError> {
+        let save = |rows: &mut Rows| {
+            let stored = rows.imports.get(&job.id);
+            let revision = stored.map_or(0, |(job, _)| job.revision);
+            if revision + 1 != job.revision {
+                return stored.is_some_and(|(stored, _)| stored == job);
+            }
+            let mut chunks = stored.map(|(_, chunks)| chunks.clone()).unwrap_or_default();
+            chunks.extend(chunk.map(<[LeadId]>::to_vec));
+            rows.imports.insert(job.id.clone(), (job.clone(), chunks));
+            true
+        };
+        self.0.step(save).await
+    }
+
+    async fn due_imports(&self, now: Timestamp, limit: u16) -> Result<Vec<ImportJob>, StoreError> {
+        let due = |rows: &mut Rows| {
+            let jobs = rows.imports.values().map(|(job, _)| job);
+            let due = jobs.filter(|job| job.due_at.is_some_and(|due| due <= now));
+            let mut due: Vec<_> = due.cloned().collect();
+            due.sort_by_key(|job| job.due_at);
+            due.truncate(limit.into());
+            due
+        };
+        self.0.step(due).await
+    }
+
+    async fn imports_of(&self, customer: &CustomerId) -> Result<Vec<ImportJob>, StoreError> {
+        let list = |rows: &mut Rows| {
+            let jobs = rows.imports.values().map(|(job, _)| job);
+            let own = jobs.filter(|job| job.customer == *customer);
+            own.cloned().collect()
+        };
+        self.0.step(list).await
+    }
+
+    async fn chunk(&self, import: &ImportId, number: u32) -> Result<Vec<LeadId>, StoreError> {
+        let read = |rows: &mut Rows| {
+            let chunks = rows.imports.get(import).map(|(_, chunks)| chunks);
+            let place = usize::try_from(number).unwrap_or(usize::MAX);
+            chunks
+                .and_then(|chunks| chunks.get(place).cloned())
+                .unwrap_or_default()
+        };
+        self.0.step(read).await
+    }
+
+    async fn lane(
+        &self,
+        customer: &CustomerId,
+        after: Option<&LanePlace>,
+        limit: u16,
+    ) -> Result<Vec<LanePlace>, StoreError> {
+        let list = |rows: &mut Rows| {
+            fn order((lead, due): &LanePlace) -> (Timestamp, &LeadId) {
+                (due.unwrap_or(Timestamp::MAX), lead)
+            }
+            let all = lanes::waiting(rows, customer, usize::MAX).into_iter();
+            let later = all.filter(|place| after.is_none_or(|after| order(place) > order(after)));
+            later.take(limit.into()).collect()
+        };
+        self.0.step(list).await
+    }
+
+    async fn backlog(&self, customer: &CustomerId, most: usize) -> Result<usize, StoreError> {
+        let count = |rows: &mut Rows| lanes::waiting(rows, customer, most).len();
+        self.0.step(count).await
+    }
+
+    async fn records(
+        &self,
+        customer: &CustomerId,
+        leads: &[LeadId],
+    ) -> Result<Vec<LeadRecord>, StoreError> {
+        let read = |rows: &mut Rows| {
+            let own = leads
+                .iter()
+                .filter_map(|lead| rows.leads.get(&key(customer, lead)));
+            own.cloned().collect()
+        };
+        self.0.step(read).await
+    }
+
+    async fn take(
+        &self,
+        customer: &CustomerId,
+        lead: &LeadId,
+        import: &ImportId,
+        at: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let take = |rows: &mut Rows| {
+            let key = key(customer, lead);
+            if let Some((other, since)) = rows.taken.get(&key) {
+                return other == import && *since == at;
+            }
+            let record = rows.leads.get_mut(&key);
+            let Some(record) = record.filter(|record| may_be_taken(record)) else {
+                return false;
+            };
+            enter(record, IMPORT, at, None);
+            rows.taken.insert(key, (import.clone(), at));
+            true
+        };
+        self.0.step(take).await
+    }
+
+    async fn leave(
+        &self,
+        customer: &CustomerId,
+        lead: &LeadId,
+        import: &ImportId,
+        taken_by: Option<Timestamp>,
+        left: &Left,
+    ) -> Result<bool, StoreError> {
+        let leave = |rows: &mut Rows| {
+            let key = key(customer, lead);
+            let taken = rows.taken.get(&key).is_some_and(|(own, since)| {
+                own == import && taken_by.is_none_or(|taken_by| *since <= taken_by)
+            });
+            let record = rows.leads.get_mut(&key);
+            let there = record.filter(|record| taken && record.state == IMPORT);
+            there
+                .map(|record| enter(record, left.state.clone(), left.at, left.due_at))
+                .is_some()
+        };
+        self.0.step(leave).await
+    }
+}
+
+fn may_be_taken(record: &LeadRecord) -> bool {
+    match record.state {
+        LeadState::Waiting { why } => {
+            !matches!(why, WaitReason::Import | WaitReason::AnswerLost)
+                && record.exported_at.is_none()
+        }
+        _ => false,
+    }
+}

@@ -1,0 +1,160 @@
+use std::future::Future;
+
+use jiff::Timestamp;
+use secrecy::SecretString;
+
+use super::{Page, StoreError};
+use crate::domain::crm::CrmError;
+use crate::domain::ids::{CustomerId, ImportId, LeadId, RemoteId};
+use crate::domain::import::{ImportJob, ImportRow};
+use crate::domain::lead::{LeadRecord, LeadState};
+
+/// Where a listing of a lane goes on: behind this lead and the time it is due.
+pub type LanePlace = (LeadId, Option<Timestamp>);
+
+/// Imports, and leads on their way through one. Every method is one atomic step on one import or one lead.
+pub trait Imports: Send + Sync {
+    /// Writes an import, if the one stored is the revision before it, or at revision 1 if there is none. Says whether
+    /// it did. A chunk is stored first, as the import's last, and counts from the moment the import does so.
+    fn save_import(
+        &self,
+        job: &ImportJob,
+        chunk: Option<&[LeadId]>,
+    ) -> impl Future<Output = Result<bool, StoreError>> + Send;
+
+    /// Imports that are due at `now`, longest due first.
+    fn due_imports(
+        &self,
+        now: Timestamp,
+        limit: u16,
+    ) -> impl Future<Output = Result<Vec<ImportJob>, StoreError>> + Send;
+
+    /// A customer's imports, closed ones too for as long as they are kept.
+    fn imports_of(
+        &self,
+        customer: &CustomerId,
+    ) -> impl Future<Output = Result<Vec<ImportJob>, StoreError>> + Send;
+
+    /// The leads of one chunk, from 0. Read consistently.
+    fn chunk(
+        &self,
+        import: &ImportId,
+        number: u32,
+    ) -> impl Future<Output = Result<Vec<LeadId>, StoreError>> + Send;
+
+    /// A customer's leads that wait, as a ledger's `waiting`, from a place on.
+    fn lane(
+        &self,
+        customer: &CustomerId,
+        after: Option<&LanePlace>,
+        limit: u16,
+    ) -> impl Future<Output = Result<Vec<LanePlace>, StoreError>> + Send;
+
+    /// How many leads of a customer wait, counted up to `most`.
+    fn backlog(
+        &self,
+        customer: &CustomerId,
+        most: usize,
+    ) -> impl Future<Output = Result<usize, StoreError>> + Send;
+
+    /// Leads by their ids, in any order and without those that are not there. Read consistently.
+    fn records(
+        &self,
+        customer: &CustomerId,
+        leads: &[LeadId],
+    ) -> impl Future<Output = Result<Vec<LeadRecord>, StoreError>> + Send;
+
+    /// Takes a lead into an import at `at`, if it waits for anything but another import or a lost answer, and was in no
+    /// import before. Says whether it did, or had done so.
+    fn take(
+        &self,
+        customer: &CustomerId,
+        lead: &LeadId,
+        import: &ImportId,
+        at: Timestamp,
+    ) -> impl Future<Output = Result<bool, StoreError>> + Send;
+
+    /// Ends a lead's stay in an import, with its outcome, if it is there; with `taken_by` only if it was taken no
+    /// later. Says whether it did.
+    fn leave(
+        &self,
+        customer: &CustomerId,
+        lead: &LeadId,
+        import: &ImportId,
+        taken_by: Option<Timestamp>,
+        left: &Left,
+    ) -> impl Future<Output = Result<bool, StoreError>> + Send;
+}
+
+/// How a lead leaves an import.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Left {
+    /// The state entered.
+    pub state: LeadState,
+    /// When the lead is to be taken up again, if it waits.
+    pub due_at: Option<Timestamp>,
+    /// When it happened.
+    pub at: Timestamp,
+    /// Until when the row is kept, in UNIX seconds.
+    pub expires_at: Option<i64>,
+}
+
+/// A bulk activity as the account has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Activity {
+    /// Its id.
+    pub id: RemoteId,
+    /// When it was asked for.
+    pub created_at: Timestamp,
+    /// Its rows.
+    pub rows: usize,
+    /// Where it stands.
+    pub progress: Progress,
+}
+
+/// How far an activity is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Progress {
+    /// It waits or runs.
+    Pending,
+    /// It is done, but for so many rows with trouble.
+    Completed {
+        /// Rows that did not go in.
+        troubled: usize,
+    },
+    /// It was cancelled, failed or took too long.
+    Failed,
+}
+
+/// Bulk imports of an account.
+pub trait BulkImports: Send + Sync {
+    /// Asks for an import. One call.
+    fn import(
+        &self,
+        token: &SecretString,
+        rows: &[ImportRow],
+        lists: &[RemoteId],
+    ) -> impl Future<Output = Result<Activity, CrmError>> + Send;
+
+    /// One activity; `None` where the account no longer knows it. One call.
+    fn activity(
+        &self,
+        token: &SecretString,
+        activity: &RemoteId,
+    ) -> impl Future<Output = Result<Option<Activity>, CrmError>> + Send;
+
+    /// The latest activities, up to 500. One call.
+    fn activities(
+        &self,
+        token: &SecretString,
+    ) -> impl Future<Output = Result<Vec<Activity>, CrmError>> + Send;
+
+    /// Keys of the addresses of contacts that may be mailed, or have still to confirm, and changed at or after
+    /// `since`: a page of up to 500. One call.
+    fn changed_since(
+        &self,
+        token: &SecretString,
+        since: Timestamp,
+        cursor: Option<&str>,
+    ) -> impl Future<Output = Result<Page<String>, CrmError>> + Send;
+}
