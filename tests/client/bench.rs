@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use cc_sandbox::contract::Source;
 use cc_sandbox::faults::{Action, Fault, Match};
 use cc_sandbox::settings::Settings;
 use cc_sandbox::world::{Account, App};
@@ -53,6 +54,17 @@ impl Bench {
     /// Looks at the first account.
     pub fn account<R>(&self, look: impl FnOnce(&mut Account) -> R) -> R {
         self.sandbox.with(|lab| look(&mut lab.world.accounts[0]))
+    }
+
+    /// A person leaves the account's mail.
+    pub fn leave(&self, address: &str) {
+        self.account(|account| {
+            let mut contacts = account.contacts().iter();
+            let contact = contacts.find(|contact| contact.email.as_deref() == Some(address));
+            let id = contact.unwrap().id;
+            let contact = account.contact_mut(id).unwrap();
+            contact.unsubscribe(Source::Contact, None, jiff::Timestamp::now());
+        });
     }
 
     /// Takes a list away.

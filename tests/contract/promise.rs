@@ -2,8 +2,8 @@ use std::future::Future;
 
 use futures::future::{BoxFuture, join_all};
 use leadfeed_shared::ports::{
-    Apps, Budget, Connections, Counters, Customers, Forms, Handshakes, Idempotency, Ledger, Links,
-    Queue, Suppressions, Tallies, Vault,
+    Apps, Budget, Connections, Counters, Customers, Forms, Handshakes, Idempotency, Imports,
+    Ledger, Links, Queue, Suppressions, Tallies, Vault,
 };
 use libtest_mimic::Trial;
 use tokio::runtime::Handle;
@@ -56,7 +56,7 @@ where
         + Suppressions
         + Clone
         + 'static,
-    L: Ledger + Idempotency + Counters + Clone + 'static,
+    L: Ledger + Idempotency + Counters + Imports + Clone + 'static,
     Q: Queue + Clone + 'static,
     V: Vault + Clone + 'static,
     A: Apps + Clone + 'static,
@@ -85,6 +85,7 @@ where
     trials.extend(on.keeps("asked", promises::asked::all(), &ports.ledger));
     trials.extend(on.keeps("counters", promises::counters::all(), &ports.ledger));
     trials.extend(on.keeps("lanes", promises::lanes::all(), &ports.ledger));
+    trials.extend(on.keeps("imports", promises::imports::all(), &ports.ledger));
     trials.extend(on.keeps("queue", promises::queue::all(), &ports.queue));
     trials.extend(on.keeps("vault", promises::vault::all(), &ports.vault));
     trials.extend(on.keeps("apps", promises::apps::all(), &ports.apps));

@@ -9,7 +9,9 @@ use jiff::{SignedDuration, Timestamp};
 use crate::domain::budget::BudgetState;
 use crate::domain::ids::{AppId, CustomerId, LeadId};
 use crate::domain::task::Task;
-use crate::ports::{Apps, Budget, Clock, Connections, Customers, Ledger, Queue, StoreError, Wiring};
+use crate::ports::{
+    Apps, Budget, Clock, Connections, Customers, Ledger, Queue, StoreError, Wiring,
+};
 
 /// When somebody looks after a lead that was put back into the queue.
 pub const CHECK_AFTER: SignedDuration = SignedDuration::from_hours(6);
@@ -111,8 +113,10 @@ impl<W: Wiring> Release<W> {
                 continue;
             }
             let connection = self.connections.connection(&customer).await?;
-            let closing =
-                connection.is_none() && self.connections.customer(&customer).await?.is_none();
+            let usable = connection
+                .as_ref()
+                .is_some_and(|connection| connection.is_usable().is_ok());
+            let closing = !usable && self.connections.customer(&customer).await?.is_none();
             let connected = connection
                 .as_ref()
                 .is_some_and(|connection| connection.lists_for(&[]).is_ok());

@@ -8,6 +8,7 @@ pub mod customers;
 pub mod forms;
 pub mod handshakes;
 pub mod idempotency;
+pub mod imports;
 pub mod lanes;
 pub mod ledger;
 pub mod links;

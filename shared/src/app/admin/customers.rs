@@ -100,8 +100,9 @@ impl<W: Wiring> Admin<W> {
         Ok(())
     }
 
-    /// Sends what waits to the drain, as far as one request can.
+    /// Sends what waits to the drain, as far as one request can; the scheduler goes on.
     async fn close_waiting(&self, id: &CustomerId) -> Result<(), StoreError> {
+        self.ledger.mark_lane(id, self.clock.now()).await?;
         for _ in 0..CLOSING_ROUNDS {
             let waiting = self.ledger.waiting(id, 100).await?;
             let leads: Vec<_> = waiting.into_iter().map(|(lead, _)| lead).collect();

@@ -15,7 +15,7 @@ use crate::domain::customer::BulkImport;
 use crate::domain::form::Form;
 use crate::domain::ids::{AppId, CustomerId, FormId, ImportId, LeadId, RemoteId};
 use crate::domain::import::{ImportJob, MIN_ROWS, Stage};
-use crate::domain::lead::{Lead, LeadRecord, LeadState, WaitReason};
+use crate::domain::lead::{LeadRecord, LeadState, WaitReason};
 use crate::ports::{
     Apps as _, Clock as _, Connections as _, Customers as _, Dice as _, Forms as _, Imports as _,
     LanePlace, Ledger as _, StoreError, Wiring,
@@ -167,16 +167,7 @@ impl<W: Wiring> Bulk<W> {
             && record.exported_at.is_none()
             && lead.contact.email.fits_sign_up()
             && !record.timeline.iter().any(|line| was_called(&line.state))
-            && self.keys.is_intact(
-                &Lead::sealed_text(
-                    &lead.customer,
-                    &lead.form,
-                    &lead.id,
-                    &lead.contact,
-                    &lead.consent,
-                ),
-                &lead.seal,
-            )
+            && lead.is_sealed(&self.keys)
     }
 
     /// Names leads in an import and takes them out of their lane; tells how many.

@@ -61,7 +61,7 @@ impl<W: Wiring> Bulk<W> {
     }
 
     /// Ends the stay of leads in an import; tells how many were there.
-    async fn leave(
+    pub(super) async fn leave(
         &self,
         job: &ImportJob,
         leads: &[LeadId],
@@ -155,7 +155,7 @@ impl<W: Wiring> Bulk<W> {
 }
 
 /// The single way.
-fn back(at: Timestamp) -> Left {
+pub(super) fn back(at: Timestamp) -> Left {
     Left {
         state: LeadState::Waiting {
             why: WaitReason::Quota,

@@ -1,17 +1,20 @@
 //! Making the one call, and finding out what became of it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::settle::{AT_ONCE, back};
 use super::{Bulk, HELD_FOR, PAUSE};
 use crate::domain::connection::Connection;
 use crate::domain::crm::CrmError;
 use crate::domain::ids::RemoteId;
 use crate::domain::import::{Ending, ImportJob, ImportRow, MAX_TRIES, Stage, next_look};
 use crate::domain::lead::{LeadRecord, LeadState, WaitReason};
+use crate::domain::suppression::PersonId;
 use crate::ports::{
-    BulkImports as _, Clock as _, Connections as _, Imports as _, Progress, StoreError, Wiring,
+    BulkImports as _, Clock as _, Connections as _, Imports as _, Ledger as _, Progress, StoreError,
+    Suppressions as _, Wiring,
 };
 
 /// How long an activity may be looked for or at: Constant Contact lists those of ten days.
@@ -91,7 +94,8 @@ impl<W: Wiring> Bulk<W> {
         for number in 0..job.chunks {
             let leads = self.ledger.chunk(&job.id, number).await?;
             let records = self.ledger.records(&job.customer, &leads).await?;
-            for record in records.into_iter().filter(is_taken) {
+            let taken: Vec<_> = records.into_iter().filter(is_taken).collect();
+            for record in self.wanted(job, taken).await? {
                 let (key, at) = (record.lead.contact.email.key(), record.lead.received_at);
                 if newest.get(&key).is_none_or(|(known, _)| *known < at) {
                     newest.insert(key, (at, row(&record, connection)));
@@ -99,6 +103,32 @@ impl<W: Wiring> Bulk<W> {
             }
         }
         Ok(newest.into_values().map(|(_, row)| row).collect())
+    }
+
+    /// Of these leads, those whose people the customer wants mailed. The others go back, to be refused.
+    async fn wanted(
+        &self,
+        job: &ImportJob,
+        records: Vec<LeadRecord>,
+    ) -> Result<Vec<LeadRecord>, StoreError> {
+        let person = |record: &LeadRecord| {
+            PersonId::of(&self.keys, &job.customer, &record.lead.contact.email)
+        };
+        let mut unwanted = BTreeSet::new();
+        for records in records.chunks(AT_ONCE) {
+            let people: BTreeSet<_> = records.iter().map(person).collect();
+            unwanted.extend(self.directory.suppressed(&job.customer, &people).await?);
+        }
+        let (theirs, wanted): (Vec<_>, _) = records
+            .into_iter()
+            .partition(|record| unwanted.contains(&person(record)));
+        if !theirs.is_empty() {
+            let now = self.keeper.clock.now();
+            let theirs: Vec<_> = theirs.into_iter().map(|record| record.lead.id).collect();
+            self.ledger.mark_lane(&job.customer, now).await?;
+            self.leave(job, &theirs, None, &back(now)).await?;
+        }
+        Ok(wanted)
     }
 
     /// Looks for the activity of a call whose answer is not known, and has the call made again if there is none.

@@ -11,9 +11,11 @@ use crate::domain::import::Stage;
 use crate::domain::lead::{
     DeliveryAction, Lead, LeadState, OptOutCheck, Permission, RefusalReason, WaitReason,
 };
+use crate::domain::suppression::PersonId;
 use crate::fakes::{Call, Fault, RemotePermission};
 use crate::ports::{
     Apps as _, Clock as _, Connections as _, Customers as _, Imports as _, Ledger as _,
+    Suppressions as _,
 };
 
 /// Deliveries of a day, so that a few hundred leads are too many.
@@ -192,6 +194,23 @@ async fn who_has_left_is_not_brought_back_and_rows_with_trouble_go_their_single_
     assert_eq!(scene.state(&leads[7]).await, refused);
     let contact = scene.memory.crm.contact(ACCOUNT, &email).unwrap();
     assert_eq!(contact.permission, RemotePermission::Unsubscribed);
+}
+
+#[tokio::test]
+async fn nobody_on_the_customers_list_of_people_never_to_mail_is_imported() {
+    let (scene, leads) = backlog(300).await;
+    let email = "lead7@example.com".parse().unwrap();
+    let person = PersonId::of(&scene.memory.keys(), &scene.customer, &email);
+    let (directory, now) = (&scene.memory.directory, scene.memory.clock.now());
+    let listed = directory.suppress(&scene.customer, &person, now).await;
+    listed.unwrap();
+
+    run(&scene).await;
+    run_next(&scene).await;
+
+    assert_eq!(scene.memory.crm.imports(ACCOUNT), [299]);
+    assert!(scene.memory.crm.contact(ACCOUNT, &email).is_none());
+    assert_eq!(scene.state(&leads[7]).await, back());
 }
 
 #[tokio::test]

@@ -1,0 +1,146 @@
+//! Bulk imports against the sandbox.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use leadfeed_shared::domain::contact::Contact;
+use leadfeed_shared::domain::crm::CrmError;
+use leadfeed_shared::domain::import::ImportRow;
+use leadfeed_shared::ports::{Activity, BulkImports, Contacts, Progress};
+
+use crate::bench::{Bench, bare, email};
+
+fn row(bench: &Bench, address: &str) -> ImportRow {
+    let contact = Contact {
+        first_name: "Ada".into(),
+        phone_number: "555 0100".into(),
+        ..bare(address, bench.list()).contact
+    };
+    ImportRow::new(contact, |_| None)
+}
+
+async fn ended(bench: &Bench, activity: &Activity) -> Activity {
+    bench.sandbox.advance(SignedDuration::from_secs(60));
+    let shown = bench.api.activity(&bench.token, &activity.id).await;
+    shown.unwrap().unwrap()
+}
+
+#[tokio::test]
+async fn an_import_runs_to_its_end_and_its_contacts_are_implicit() {
+    let bench = Bench::start().await;
+    let field = bench.account(|account| {
+        let text = account.fields.iter().find(|field| field.label.len() > 1);
+        text.map(|field| (field.label.clone(), field.name.clone()))
+            .unwrap()
+    });
+    let mut contact = bare("ada@example.com", bench.list()).contact;
+    contact.custom_fields = BTreeMap::from([(field.0.clone(), "difference".into())]);
+    let rows = [
+        ImportRow::new(contact, |label| (label == field.0).then(|| field.1.clone())),
+        row(&bench, "bob@example.com"),
+    ];
+    let since = Timestamp::now() - SignedDuration::from_secs(1);
+
+    let asked = bench
+        .api
+        .import(&bench.token, &rows, &[bench.list()])
+        .await
+        .unwrap();
+
+    assert_eq!((asked.rows, asked.progress), (2, Progress::Pending));
+    assert!(asked.created_at >= since);
+    let done = ended(&bench, &asked).await;
+    assert_eq!(done.progress, Progress::Completed { troubled: 0 });
+    let shown = bench.shown("ada@example.com").await;
+    assert_eq!(shown["email_address"]["permission_to_send"], "implicit");
+    assert_eq!(shown["custom_fields"][0]["value"], "difference");
+    let listed = bench.api.activities(&bench.token).await.unwrap();
+    assert_eq!(listed[0].id, asked.id);
+    let changed = bench
+        .api
+        .changed_since(&bench.token, since, None)
+        .await
+        .unwrap();
+    assert!(changed.items.contains(&"bob@example.com".to_owned()));
+}
+
+#[tokio::test]
+async fn who_has_left_is_counted_as_trouble_and_not_among_those_who_changed() {
+    let bench = Bench::start().await;
+    let here = bare("ada@example.com", bench.list());
+    bench.api.sign_up(&bench.token, &here).await.unwrap();
+    bench.leave("ada@example.com");
+    let since = Timestamp::now();
+    let rows = [
+        row(&bench, "ada@example.com"),
+        row(&bench, "bob@example.com"),
+    ];
+
+    let asked = bench
+        .api
+        .import(&bench.token, &rows, &[bench.list()])
+        .await
+        .unwrap();
+
+    let done = ended(&bench, &asked).await;
+    assert_eq!(done.progress, Progress::Completed { troubled: 1 });
+    let changed = bench
+        .api
+        .changed_since(&bench.token, since, None)
+        .await
+        .unwrap();
+    assert_eq!(changed.items, ["bob@example.com"]);
+    let found = bench
+        .api
+        .find(&bench.token, &email("ada@example.com"))
+        .await;
+    assert!(found.unwrap().unwrap().opted_out_at.is_some());
+}
+
+#[tokio::test]
+async fn a_body_that_would_be_cut_is_not_sent() {
+    let bench = Bench::start().await;
+    let mut rows = Vec::new();
+    let mut bytes = 0;
+    while bytes < 4_000_000 {
+        let row = row(&bench, &format!("lead{}@example.com", rows.len()));
+        bytes += row.bytes();
+        rows.push(row);
+    }
+
+    let refused = bench.api.import(&bench.token, &rows, &[bench.list()]).await;
+
+    assert_eq!(refused, Err(CrmError::Ours(413)));
+    assert_eq!(bench.api.activities(&bench.token).await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn an_activity_nobody_knows_is_none_and_pages_of_changes_are_followed() {
+    let bench = Bench::start().await;
+    let since = Timestamp::now() - SignedDuration::from_secs(1);
+    let rows: Vec<_> = (0..501)
+        .map(|i| row(&bench, &format!("lead{i}@example.com")))
+        .collect();
+    let never = "5e7b1a1c-0000-11ee-8c99-0242ac120002".parse().unwrap();
+    assert_eq!(bench.api.activity(&bench.token, &never).await, Ok(None));
+
+    let asked = bench
+        .api
+        .import(&bench.token, &rows, &[bench.list()])
+        .await
+        .unwrap();
+    ended(&bench, &asked).await;
+    tokio::time::sleep(Duration::from_millis(10)).await;
+
+    let first = bench
+        .api
+        .changed_since(&bench.token, since, None)
+        .await
+        .unwrap();
+    assert!(first.items.len() <= 500);
+    let next = bench
+        .api
+        .changed_since(&bench.token, since, first.next.as_deref());
+    assert!(first.items.len() + next.await.unwrap().items.len() >= 501);
+}

@@ -1,0 +1,269 @@
+//! Promises of the ledger about imports.
+
+use leadfeed_shared::domain::ids::{CustomerId, ImportId};
+use leadfeed_shared::domain::import::{Ending, ImportJob, Stage};
+use leadfeed_shared::domain::lead::{Lead, LeadState, WaitReason};
+use leadfeed_shared::ports::{Imports, Ledger, Left};
+use ulid::Ulid;
+
+use super::claims::{delivered, record, settled, waiting};
+use crate::promise::{at_once, eventually};
+use crate::samples::{at, remote};
+use crate::{fresh, promises};
+
+promises! { Ledger Imports:
+    exactly_one_of_many_concurrent_saves_of_an_import_is_done,
+    an_import_reads_back_as_it_was_saved_with_its_chunks,
+    an_open_import_is_due_and_a_closed_one_is_not,
+    exactly_one_of_many_imports_takes_a_lead,
+    only_what_waits_can_be_taken,
+    a_taken_lead_is_in_no_lane_and_cannot_be_claimed,
+    a_lead_leaves_its_own_import_once,
+    a_lead_taken_after_the_call_does_not_leave_with_it,
+    who_was_imported_once_is_not_taken_again,
+    a_lane_is_listed_page_by_page_and_counted,
+    records_are_read_in_bulk,
+}
+
+fn id() -> ImportId {
+    ImportId::new(Ulid::from_parts(
+        1_795_392_000_000,
+        u128::from_be_bytes(rand::random()),
+    ))
+}
+
+fn job(customer: &CustomerId) -> ImportJob {
+    ImportJob::new(id(), customer.clone(), vec![remote(1)], at(10))
+}
+
+async fn quota<L: Ledger>(ledger: &L, customer: &CustomerId) -> Lead {
+    settled(ledger, customer, &waiting(WaitReason::Quota, Some(50))).await
+}
+
+fn left(state: LeadState, due: Option<i64>) -> Left {
+    Left {
+        state,
+        due_at: due.map(at),
+        at: at(90),
+        expires_at: None,
+    }
+}
+
+async fn state<L: Ledger>(ledger: &L, lead: &Lead) -> LeadState {
+    let record = ledger.lead(&lead.customer, &lead.id).await;
+    record.unwrap().unwrap().state
+}
+
+async fn take<L: Imports>(ledger: &L, lead: &Lead, import: &ImportId, second: i64) -> bool {
+    let taken = ledger.take(&lead.customer, &lead.id, import, at(second));
+    taken.await.unwrap()
+}
+
+async fn exactly_one_of_many_concurrent_saves_of_an_import_is_done<L>(ledger: L)
+where
+    L: Ledger + Imports + Clone + 'static,
+{
+    let job = job(&fresh::customer());
+    assert!(ledger.save_import(&job, None).await.unwrap());
+
+    let told = at_once(12, |i| {
+        let (ledger, job) = (ledger.clone(), job.clone());
+        let due = Some(at(100 + i64::try_from(i).unwrap()));
+        async move {
+            let next = job.next(Stage::Ready, due);
+            ledger.save_import(&next, None).await.unwrap()
+        }
+    })
+    .await;
+
+    assert_eq!(told.into_iter().filter(|did| *did).count(), 1);
+}
+
+async fn an_import_reads_back_as_it_was_saved_with_its_chunks<L: Ledger + Imports>(ledger: L) {
+    let customer = fresh::customer();
+    let first = job(&customer);
+    assert!(ledger.save_import(&first, None).await.unwrap());
+    let leads = [fresh::lead(1), fresh::lead(2)];
+    let mut next = first.next(Stage::Gathering, Some(at(70)));
+    (next.chunks, next.leads, next.bytes) = (1, 2, 200);
+    assert!(ledger.save_import(&next, Some(&leads)).await.unwrap());
+    assert!(
+        ledger.save_import(&next, Some(&leads)).await.unwrap(),
+        "the same once more"
+    );
+
+    assert_eq!(ledger.imports_of(&customer).await.unwrap(), [next.clone()]);
+    assert_eq!(ledger.chunk(&next.id, 0).await.unwrap(), leads);
+    assert_eq!(ledger.chunk(&next.id, 1).await.unwrap(), []);
+    let stages = [
+        Stage::Submitting {
+            since: at(1),
+            rows: 2,
+        },
+        Stage::Running {
+            activity: remote(7),
+            since: at(1),
+        },
+        Stage::Settling {
+            ending: Ending::Some,
+            since: at(1),
+        },
+        Stage::Closed,
+    ];
+    for stage in stages {
+        let due = (stage != Stage::Closed).then_some(at(80));
+        next = next.next(stage, due);
+        assert!(ledger.save_import(&next, None).await.unwrap());
+        assert_eq!(ledger.imports_of(&customer).await.unwrap(), [next.clone()]);
+    }
+}
+
+async fn an_open_import_is_due_and_a_closed_one_is_not<L: Ledger + Imports>(ledger: L) {
+    let job = job(&fresh::customer());
+    ledger.save_import(&job, None).await.unwrap();
+    let due = async |second| {
+        let due = ledger.due_imports(at(second), 1_000).await.unwrap();
+        due.iter().any(|due| due.id == job.id)
+    };
+
+    assert!(eventually(|| due(10), |due| *due).await);
+    assert!(!due(9).await);
+    let closed = job.next(Stage::Closed, None);
+    ledger.save_import(&closed, None).await.unwrap();
+    assert!(!eventually(|| due(99), |due| !*due).await);
+}
+
+async fn exactly_one_of_many_imports_takes_a_lead<L>(ledger: L)
+where
+    L: Ledger + Imports + Clone + 'static,
+{
+    let lead = quota(&ledger, &fresh::customer()).await;
+
+    let told = at_once(12, |_| {
+        let (ledger, lead) = (ledger.clone(), lead.clone());
+        async move { take(&ledger, &lead, &id(), 60).await }
+    })
+    .await;
+
+    assert_eq!(told.into_iter().filter(|did| *did).count(), 1);
+}
+
+async fn only_what_waits_can_be_taken<L: Ledger + Imports>(ledger: L) {
+    let customer = fresh::customer();
+    let queued = record(&ledger, &customer, 0).await;
+    let done = settled(&ledger, &customer, &delivered()).await;
+    let lost = waiting(WaitReason::AnswerLost, Some(50));
+    let lost = settled(&ledger, &customer, &lost).await;
+    let person = settled(&ledger, &customer, &waiting(WaitReason::Reconnect, None)).await;
+
+    for lead in [&queued, &done, &lost] {
+        assert!(!take(&ledger, lead, &id(), 60).await);
+    }
+    assert!(take(&ledger, &person, &id(), 60).await);
+}
+
+async fn a_taken_lead_is_in_no_lane_and_cannot_be_claimed<L: Ledger + Imports>(ledger: L) {
+    let customer = fresh::customer();
+    let (lead, import) = (quota(&ledger, &customer).await, id());
+    assert!(take(&ledger, &lead, &import, 60).await);
+    assert!(
+        take(&ledger, &lead, &import, 60).await,
+        "the same once more"
+    );
+
+    let lane = async || ledger.waiting(&customer, 10).await.unwrap();
+    assert_eq!(eventually(lane, Vec::is_empty).await, []);
+    let late = at(99_999);
+    let claim = ledger.claim(&customer, &lead.id, "ada", at(100_000), late);
+    assert!(matches!(
+        claim.await.unwrap(),
+        leadfeed_shared::ports::Claim::Settled(_)
+    ));
+    assert!(
+        !ledger
+            .requeue(&customer, &lead.id, late, late)
+            .await
+            .unwrap()
+    );
+}
+
+async fn a_lead_leaves_its_own_import_once<L: Ledger + Imports>(ledger: L) {
+    let (lead, import) = (quota(&ledger, &fresh::customer()).await, id());
+    take(&ledger, &lead, &import, 60).await;
+    let done = left(delivered().state, None);
+    let leave = async |import| {
+        let left = ledger.leave(&lead.customer, &lead.id, import, None, &done);
+        left.await.unwrap()
+    };
+
+    assert!(!leave(&id()).await);
+    assert!(leave(&import).await);
+    assert!(!leave(&import).await);
+    assert_eq!(state(&ledger, &lead).await, delivered().state);
+}
+
+async fn a_lead_taken_after_the_call_does_not_leave_with_it<L: Ledger + Imports>(ledger: L) {
+    let (lead, import) = (quota(&ledger, &fresh::customer()).await, id());
+    take(&ledger, &lead, &import, 60).await;
+    let done = left(delivered().state, None);
+    let leave = async |by| {
+        let left = ledger.leave(&lead.customer, &lead.id, &import, Some(at(by)), &done);
+        left.await.unwrap()
+    };
+
+    assert!(!leave(59).await);
+    assert!(leave(60).await);
+}
+
+async fn who_was_imported_once_is_not_taken_again<L: Ledger + Imports>(ledger: L) {
+    let customer = fresh::customer();
+    let (lead, import) = (quota(&ledger, &customer).await, id());
+    take(&ledger, &lead, &import, 60).await;
+    let back = left(waiting(WaitReason::Quota, None).state, Some(90));
+    let left = ledger.leave(&customer, &lead.id, &import, None, &back);
+    assert!(left.await.unwrap());
+
+    let lane = async || ledger.waiting(&customer, 10).await.unwrap();
+    let lane = eventually(lane, |lane| lane.len() == 1).await;
+    assert_eq!(lane, [(lead.id.clone(), Some(at(90)))]);
+    assert!(!take(&ledger, &lead, &id(), 95).await);
+}
+
+async fn a_lane_is_listed_page_by_page_and_counted<L: Ledger + Imports>(ledger: L) {
+    let customer = fresh::customer();
+    for due in [Some(30), Some(30), Some(10), None, None] {
+        let why = due.map_or(WaitReason::Reconnect, |_| WaitReason::Quota);
+        settled(&ledger, &customer, &waiting(why, due)).await;
+    }
+    let all = async || ledger.lane(&customer, None, 100).await.unwrap();
+    let all = eventually(all, |all| all.len() == 5).await;
+
+    let mut paged = Vec::new();
+    loop {
+        let page = ledger.lane(&customer, paged.last(), 2).await.unwrap();
+        if page.is_empty() {
+            break;
+        }
+        paged.extend(page);
+    }
+    assert_eq!(paged, all);
+    assert_eq!(ledger.backlog(&customer, 3).await.unwrap(), 3);
+    assert_eq!(ledger.backlog(&customer, 99).await.unwrap(), 5);
+}
+
+async fn records_are_read_in_bulk<L: Ledger + Imports>(ledger: L) {
+    let customer = fresh::customer();
+    let mut ids = vec![fresh::lead(9)];
+    for _ in 0..130 {
+        ids.push(record(&ledger, &customer, 0).await.id);
+    }
+
+    let records = ledger.records(&customer, &ids).await.unwrap();
+
+    let mut read: Vec<_> = records.into_iter().map(|record| record.lead.id).collect();
+    read.sort();
+    ids.remove(0);
+    ids.sort();
+    assert_eq!(read, ids);
+    assert_eq!(ledger.records(&fresh::customer(), &ids).await.unwrap(), []);
+}
