@@ -12,10 +12,10 @@ use tokio::runtime::Handle;
 
 use crate::dynamo::Tables;
 use crate::promise::{Ports, every_promise};
-use crate::{bus, captcha, fresh, keeper, strict};
+use crate::{bus, captcha, fresh, keeper, rate, strict};
 
-/// The AWS adapters, on the MiniStack at `endpoint`.
-pub async fn trials(endpoint: &str, runtime: &Handle) -> anyhow::Result<Vec<Trial>> {
+/// The AWS adapters, on the MiniStack at `endpoint`, and a trial that wants it for itself.
+pub async fn trials(endpoint: &str, runtime: &Handle) -> anyhow::Result<(Vec<Trial>, Trial)> {
     let config = config(endpoint);
     let dynamodb = aws_sdk_dynamodb::Client::new(&config);
     let sqs = aws_sdk_sqs::Client::new(&config);
@@ -44,7 +44,7 @@ pub async fn trials(endpoint: &str, runtime: &Handle) -> anyhow::Result<Vec<Tria
     trials.push(bus::trial(&config, runtime));
     trials.push(captcha::trial(&config, runtime));
     trials.extend(keeper::trials(&config, tables.directory.clone(), runtime).await?);
-    Ok(trials)
+    Ok((trials, rate::trial(&config, &tables, runtime)))
 }
 
 fn config(endpoint: &str) -> SdkConfig {

@@ -191,14 +191,14 @@ async fn a_lead_leaves_its_own_import_once<L: Ledger + Imports>(ledger: L) {
     let (lead, import) = (quota(&ledger, &fresh::customer()).await, id());
     take(&ledger, &lead, &import, 60).await;
     let done = left(delivered().state, None);
-    let leave = async |import| {
-        let left = ledger.leave(&lead.customer, &lead.id, import, None, &done);
+    let leave = async |import: ImportId| {
+        let left = ledger.leave(&lead.customer, &lead.id, &import, None, &done);
         left.await.unwrap()
     };
 
-    assert!(!leave(&id()).await);
-    assert!(leave(&import).await);
-    assert!(!leave(&import).await);
+    assert!(!leave(id()).await);
+    assert!(leave(import.clone()).await);
+    assert!(!leave(import).await);
     assert_eq!(state(&ledger, &lead).await, delivered().state);
 }
 

@@ -1,3 +1,4 @@
+mod days;
 mod learning;
 mod lost_answers;
 mod opt_outs;

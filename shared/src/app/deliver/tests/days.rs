@@ -1,0 +1,311 @@
+//! Many leads: the day's end, a queue that is driven anew, a customer that is deleted.
+
+use std::collections::BTreeMap;
+
+use jiff::{SignedDuration, Timestamp};
+use ulid::Ulid;
+
+use crate::app::release::CHECK_AFTER;
+use crate::app::scene::{ACCOUNT, NOON, Scene, drive, messages};
+use crate::domain::budget::Limits;
+use crate::domain::customer::Customer;
+use crate::domain::ids::{AppId, CustomerId, LeadId};
+use crate::domain::lead::{Lead, LeadState, RefusalReason};
+use crate::domain::task::Task;
+use crate::fakes::{Call, RemoteLimits, VirtualClock};
+use crate::ports::{
+    Apps as _, Clock as _, Connections as _, Customers as _, Ledger as _, Queue as _, Vault as _,
+};
+
+/// A lead like the template, by its number.
+fn lead(scene: &Scene, template: &Lead, customer: &CustomerId, number: usize) -> Lead {
+    let mut lead = template.clone();
+    let now = scene.memory.clock.now();
+    let millis = u64::try_from(now.as_millisecond()).unwrap();
+    lead.id = LeadId::new(Ulid::from_parts(millis, number as u128));
+    lead.customer = customer.clone();
+    lead.contact.email = format!("{customer}{number}@example.com").parse().unwrap();
+    lead.received_at = now;
+    lead.consent.given_at = now;
+    let text = Lead::sealed_text(
+        &lead.customer,
+        &lead.form,
+        &lead.id,
+        &lead.contact,
+        &lead.consent,
+    );
+    lead.seal = scene.memory.keys().seal(&text);
+    lead
+}
+
+async fn template(scene: &Scene) -> Lead {
+    let lead = scene
+        .submit(&[("email", "template@example.com")])
+        .await
+        .lead;
+    let record = scene.memory.ledger.lead(&scene.customer, &lead).await;
+    drop(scene.memory.queue.receive(1));
+    record.unwrap().unwrap().lead
+}
+
+/// The same account under another customer's name.
+async fn another_customer(scene: &Scene, name: &str) -> CustomerId {
+    let directory = &scene.memory.directory;
+    let id: CustomerId = name.parse().unwrap();
+    let customer = directory.customer(&scene.customer).await.unwrap().unwrap();
+    let customer = Customer {
+        id: id.clone(),
+        ..customer
+    };
+    directory.put_customer(&customer).await.unwrap();
+    let mut connection = directory
+        .connection(&scene.customer)
+        .await
+        .unwrap()
+        .unwrap();
+    connection.customer = id.clone();
+    directory.put_connection(&connection).await.unwrap();
+    let tokens = scene.memory.vault.tokens(&scene.customer).await.unwrap();
+    scene
+        .memory
+        .vault
+        .keep(&id, &tokens.unwrap())
+        .await
+        .unwrap();
+    id
+}
+
+/// Records leads as queued; gives their tasks.
+async fn accept(scene: &Scene, template: &Lead, customer: &CustomerId, count: usize) -> Vec<Task> {
+    let mut tasks = Vec::new();
+    for number in 0..count {
+        let lead = lead(scene, template, customer, number);
+        let due = lead.received_at + CHECK_AFTER;
+        let ledger = &scene.memory.ledger;
+        ledger.record(&lead, &LeadState::Queued, due).await.unwrap();
+        tasks.push(Task::Accepted {
+            lead: Box::new(lead),
+        });
+    }
+    tasks
+}
+
+/// Drains what the queue holds, each message received once and none handed back.
+async fn drain_all(scene: &Scene) {
+    loop {
+        let messages = messages(&scene.memory.queue.receive(10));
+        if messages.is_empty() {
+            return;
+        }
+        assert_eq!(scene.drain_these(messages).await, Vec::<String>::new());
+    }
+}
+
+fn delivered(scene: &Scene) -> BTreeMap<String, usize> {
+    let mut count = BTreeMap::new();
+    for record in scene.memory.ledger.all() {
+        if matches!(record.state, LeadState::Delivered { .. }) {
+            *count.entry(record.lead.customer.to_string()).or_default() += 1;
+        }
+    }
+    count
+}
+
+#[test]
+fn at_the_end_of_a_day_the_small_are_done_and_the_rest_goes_out_after_midnight() {
+    let clock = VirtualClock::standing(NOON.parse().unwrap());
+    drive(&clock, a_day_too_short(clock.clone()));
+}
+
+async fn a_day_too_short(clock: VirtualClock) {
+    let scene = Scene::connected_at(clock).await;
+    scene.memory.crm.set_limits(RemoteLimits {
+        per_day: Some(10_000),
+        ..RemoteLimits::default()
+    });
+    // Fast enough for a day's calls within the time that a consent is fresh.
+    let app = AppId::default_app();
+    let credentials = scene.memory.apps.credentials(&app, false).await;
+    let limits = Limits {
+        per_second: 40,
+        per_day: 10_000,
+    };
+    let credentials = credentials.unwrap().unwrap();
+    scene
+        .memory
+        .apps
+        .put(&app, &credentials, limits)
+        .await
+        .unwrap();
+    let template = template(&scene).await;
+    let mut lines = Vec::new();
+    for (name, count) in [("large", 9_000), ("middle", 2_900), ("small", 100)] {
+        let customer = another_customer(&scene, name).await;
+        lines.push(accept(&scene, &template, &customer, count).await);
+    }
+    // The queue brings one group's messages after another's, as a fair one does.
+    let longest = lines.iter().map(Vec::len).max().unwrap();
+    for i in 0..longest {
+        let round: Vec<_> = lines
+            .iter()
+            .filter_map(|line| line.get(i).cloned())
+            .collect();
+        scene.memory.queue.send(&round).await.unwrap();
+    }
+
+    drain_all(&scene).await;
+
+    let crm = &scene.memory.crm;
+    let today = delivered(&scene);
+    assert_eq!((today["small"], today["middle"]), (100, 2_900));
+    assert_eq!(
+        today.values().sum::<usize>(),
+        9_800,
+        "2 % are kept for people"
+    );
+    assert_eq!(crm.count(Call::SignUp), 9_800);
+    let waits = |state: &LeadState| matches!(state, LeadState::Waiting { .. });
+    let all = scene.memory.ledger.all();
+    assert_eq!(
+        all.iter().filter(|record| waits(&record.state)).count(),
+        2_200
+    );
+
+    let midnight: Timestamp = "2026-11-24T00:01:30Z".parse().unwrap();
+    scene.memory.clock.advance_to(midnight);
+    for _ in 0..60 {
+        scene.memory.release().run().await.unwrap();
+        drain_all(&scene).await;
+        scene.memory.clock.advance(SignedDuration::from_secs(60));
+    }
+    let whole = [("large", 9_000), ("middle", 2_900), ("small", 100)];
+    let whole = whole.map(|(name, count)| (name.to_owned(), count));
+    let mut tomorrow = delivered(&scene);
+    tomorrow.remove("engines"); // the template's
+    assert_eq!(tomorrow, BTreeMap::from(whole));
+}
+
+#[tokio::test]
+async fn one_lead_of_a_customer_is_not_behind_fifty_thousand_of_another() {
+    let scene = Scene::connected().await;
+    let template = template(&scene).await;
+    let (large, small) = (
+        scene.customer.clone(),
+        another_customer(&scene, "small").await,
+    );
+    let now = scene.memory.clock.now();
+    let quota = LeadState::Waiting {
+        why: crate::domain::lead::WaitReason::Quota,
+    };
+    for (customer, count) in [(&large, 5_000), (&small, 1)] {
+        for number in 0..count {
+            let lead = lead(&scene, &template, customer, number);
+            scene
+                .memory
+                .ledger
+                .record(&lead, &quota, now)
+                .await
+                .unwrap();
+        }
+        scene.memory.ledger.mark_lane(customer, now).await.unwrap();
+    }
+
+    scene.memory.release().run().await.unwrap();
+
+    let first: Vec<_> = scene.memory.queue.sent().into_iter().take(240).collect();
+    assert!(first.iter().any(|task| *task.customer() == small));
+    drain_all(&scene).await;
+    assert_eq!(delivered(&scene)["small"], 1);
+    let took = scene.memory.clock.now().duration_since(now);
+    assert!(took < SignedDuration::from_secs(62), "{took}");
+}
+
+#[tokio::test]
+async fn ten_thousand_dead_letters_driven_anew_are_delivered_once_and_held_against_opt_outs() {
+    let scene = Scene::connected().await;
+    let template = template(&scene).await;
+    let tasks = accept(&scene, &template, &scene.customer, 10_000).await;
+    for task in &tasks[..2_000] {
+        scene
+            .memory
+            .queue
+            .send(std::slice::from_ref(task))
+            .await
+            .unwrap();
+    }
+    drain_all(&scene).await;
+    let gone = "engines5000@example.com".parse().unwrap();
+    scene.memory.clock.advance(SignedDuration::from_hours(72));
+    scene.memory.crm.opt_out(ACCOUNT, &gone);
+
+    scene.memory.queue.send(&tasks).await.unwrap();
+    drain_all(&scene).await;
+
+    let crm = &scene.memory.crm;
+    assert_eq!(crm.count(Call::SignUp), delivered(&scene)["engines"]);
+    assert!(
+        crm.contacts(ACCOUNT)
+            .iter()
+            .all(|contact| contact.sign_ups <= 1)
+    );
+    let Task::Accepted { lead } = &tasks[5_000] else {
+        panic!("no lead")
+    };
+    let left = LeadState::Refused {
+        why: RefusalReason::OptedOutAfterConsent,
+        detail: None,
+    };
+    assert_eq!(scene.state(&lead.id).await, left);
+    let lost = |state: &LeadState| !matches!(state.word(), "delivered" | "waiting" | "refused");
+    let all = scene.memory.ledger.all();
+    let lost = all.iter().filter(|record| lost(&record.state)).count();
+    assert_eq!(lost, 1, "the template alone is still queued");
+}
+
+#[tokio::test]
+async fn a_message_the_queue_lost_is_sent_again_long_before_its_retention_ends() {
+    let scene = Scene::connected().await;
+    let lead = scene.submit(&[("email", "ada@example.com")]).await.lead;
+    drop(scene.memory.queue.receive(1));
+    let retention = SignedDuration::from_hours(24 * 14);
+    assert!(CHECK_AFTER * 2 < retention);
+
+    scene.memory.clock.advance(CHECK_AFTER);
+    assert_eq!(scene.memory.release().run().await.unwrap().stuck, 1);
+    scene.drain().await;
+
+    assert_eq!(scene.state(&lead).await.word(), "delivered");
+}
+
+#[tokio::test]
+async fn whatever_a_deleted_customer_leaves_waiting_is_closed_and_nothing_is_sent() {
+    let scene = Scene::unconnected().await;
+    let template = template(&scene).await;
+    let tasks = accept(&scene, &template, &scene.customer, 2_500).await;
+    scene.memory.queue.send(&tasks).await.unwrap();
+    drain_all(&scene).await;
+
+    scene
+        .memory
+        .admin()
+        .delete_customer(&scene.customer)
+        .await
+        .unwrap();
+    drain_all(&scene).await;
+    for _ in 0..4 {
+        scene.memory.clock.advance(SignedDuration::from_secs(60));
+        scene.memory.release().run().await.unwrap();
+        drain_all(&scene).await;
+    }
+
+    let all = scene.memory.ledger.all();
+    let closed = LeadState::Refused {
+        why: RefusalReason::CustomerDeleted,
+        detail: None,
+    };
+    assert_eq!(
+        all.iter().filter(|record| record.state == closed).count(),
+        2_500
+    );
+    assert_eq!(scene.memory.crm.calls().len(), 0);
+}
