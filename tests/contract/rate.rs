@@ -1,5 +1,6 @@
 //! Several drains on one application with its limits on: DynamoDB on MiniStack, Constant Contact on the sandbox, the
-//! clock on the wall. `LEADFEED_TEST_RATE` (calls a second) and `LEADFEED_TEST_LEADS` make it longer or truer.
+//! clock on the wall. It measures, and so wants the machine for itself: it runs where `LEADFEED_TEST_RATE` (calls a
+//! second) is set, with `LEADFEED_TEST_LEADS` leads.
 
 use std::collections::VecDeque;
 use std::env;
@@ -82,14 +83,16 @@ fn given(name: &str, otherwise: u32) -> u32 {
 pub fn trial(aws: &SdkConfig, tables: &Tables, runtime: &Handle) -> Trial {
     let (aws, tables, runtime) = (aws.clone(), tables.clone(), runtime.clone());
     let name = "aws::rate::a_full_queue_is_drained_at_the_limit_and_never_above_it";
+    let unasked = env::var("LEADFEED_TEST_RATE").is_err();
     Trial::test(name, move || {
         runtime.block_on(run(aws, tables));
         Ok(())
     })
+    .with_ignored_flag(unasked)
 }
 
 async fn run(aws: SdkConfig, tables: Tables) {
-    let per_second = given("LEADFEED_TEST_RATE", 20);
+    let per_second = given("LEADFEED_TEST_RATE", 4);
     let count = given("LEADFEED_TEST_LEADS", 15 * per_second);
     let bench = Bench::start(aws, tables, per_second).await;
     let customer = bench.customer().await;

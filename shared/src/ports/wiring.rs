@@ -1,7 +1,7 @@
 use super::{
-    Accounts, Apps, Authorization, Budget, BulkImports, CaptchaCheck, CaptchaSecrets, Clock, Connections,
-    Contacts, Counters, Customers, Dice, Events, Forms, Handshakes, Idempotency, Imports, Ledger, Links,
-    Queue, Suppressions, Tallies, Vault,
+    Accounts, Apps, Authorization, Budget, BulkImports, CaptchaCheck, CaptchaSecrets, Clock,
+    Connections, Contacts, Counters, Customers, Dice, Events, Forms, Handshakes, Idempotency,
+    Imports, Ledger, Links, Queue, Suppressions, Tallies, Vault,
 };
 
 /// One choice of adapter for every port. A program has exactly one of these: the AWS one in production, the one in
