@@ -305,3 +305,12 @@ fn every_metric_of_ours_that_an_alarm_or_the_dashboard_watches_is_recorded() {
     }
     serde_json::from_str::<Value>(&dashboard).unwrap();
 }
+
+#[test]
+fn the_runbook_says_of_every_alarm_what_to_do() {
+    let runbook = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/operator/runbook.md");
+    let runbook = fs::read_to_string(runbook).unwrap();
+    for alarm in of_kind("AWS::CloudWatch::Alarm").into_keys() {
+        assert!(runbook.contains(&format!("\n## {alarm}\n")), "{alarm}");
+    }
+}

@@ -45,3 +45,35 @@ impl Task {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As the first version sent it; what later versions added is not in it.
+    const FIRST: &str = r#"{"type":"lead.accepted.v1","lead":{"id":"lead_01ARZ3NDEKTSV4RRFFQ69G5FAV","customer":"engines",
+        "form":"frm_01ARZ3NDEKTSV4RRFFQ69G5FAV","contact":{"email":"ada@example.com"},"consent":{"statement":"Yes.",
+        "version":1,"given_at":"2026-11-23T09:30:00Z"},"received_at":"2026-11-23T09:30:00Z","seal":"c2VhbA"}}"#;
+
+    #[test]
+    fn o01_a_message_of_the_first_version_is_read_for_ever() {
+        let task: Task = serde_json::from_str(FIRST).unwrap();
+
+        assert_eq!(task.customer().as_str(), "engines");
+        assert_eq!(task.lead().as_str(), "lead_01ARZ3NDEKTSV4RRFFQ69G5FAV");
+    }
+
+    #[test]
+    fn o02_a_message_of_a_later_version_is_read_by_this_one() {
+        let later = FIRST
+            .replacen(r#""seal""#, r#""invented":{"later":[1]},"seal""#, 1)
+            .replacen(r#""version":1"#, r#""version":1,"invented":true"#, 1);
+
+        let (first, later): (Task, Task) = (
+            serde_json::from_str(FIRST).unwrap(),
+            serde_json::from_str(&later).unwrap(),
+        );
+
+        assert_eq!(later, first);
+    }
+}
