@@ -13,6 +13,9 @@ use crate::ports::{Clock, Connections, Ledger, Settlement, StoreError, Wiring};
 /// Times an outcome is offered to the ledger. A lost one costs a second call, and for a delivery an opt-out check.
 const TRIES: u32 = 3;
 
+/// When the scheduler looks whether a person has acted meanwhile.
+const PERSON_CHECK: SignedDuration = SignedDuration::from_mins(15);
+
 impl<W: Wiring> Drain<W> {
     pub(super) async fn settle(
         &self,
@@ -31,8 +34,9 @@ impl<W: Wiring> Drain<W> {
         .await;
     }
 
-    /// Writes one outcome of several leads of a customer. A timed wait is marked before it is written: a mark
-    /// without a lead is looked at once in vain, a lead without a mark would wait for ever.
+    /// Writes one outcome of several leads of a customer. A wait is marked before it is written: a mark without a
+    /// lead is looked at once in vain, a lead without a mark would wait for ever. Where the mark fails the claims are
+    /// left to lapse, and the scheduler takes the leads up.
     pub(super) async fn settle_all(
         &self,
         id: &CustomerId,
@@ -41,8 +45,11 @@ impl<W: Wiring> Drain<W> {
         owner: &str,
         outcome: &Outcome,
     ) {
-        if let Some(due) = outcome.due_at {
-            self.warn_on_fail(self.ledger.mark_lane(id, due).await);
+        if let Some(at) = self.look_at(outcome)
+            && let Err(error) = self.ledger.mark_lane(id, at).await
+        {
+            tracing::error!(customer.id = %id, error = &error as &dyn std::error::Error, "a wait was not marked");
+            return;
         }
         for record in leads {
             self.write(record, customer, owner, outcome).await;
@@ -52,6 +59,14 @@ impl<W: Wiring> Drain<W> {
         {
             self.look_again(id).await;
         }
+    }
+
+    /// When somebody has to look at leads with this outcome. Also where a person has to act: they may do so after our
+    /// look at the connection, and a function that dies before it looks again would leave the leads to nobody.
+    fn look_at(&self, outcome: &Outcome) -> Option<Timestamp> {
+        let waits = matches!(outcome.state, LeadState::Waiting { .. });
+        let later = || self.keeper.clock.now() + PERSON_CHECK;
+        waits.then(|| outcome.due_at.unwrap_or_else(later))
     }
 
     async fn write(
