@@ -99,7 +99,8 @@ impl<W: Wiring> Connect<W> {
     }
 
     /// Waits until `calls` calls may leave one right after the other. Others keep their even spacing around them, so
-    /// the burst needs the moments on both its sides: it leaves at the middle one of `2 * calls - 1`.
+    /// the burst needs the moments on both its sides: it leaves at the middle one of `2 * calls - 1`. With fewer of
+    /// them, at the end of a day, it would be more calls than were given out.
     async fn await_calls(&self, app: &AppId, calls: u32) -> Result<(), ConnectError> {
         let limits = self.apps.limits(app).await?;
         let (now, want) = (self.clock.now(), 2 * calls - 1);
@@ -109,12 +110,12 @@ impl<W: Wiring> Connect<W> {
             .reserve(app, limits, class, want, now, horizon)
             .await?;
         match reservation {
-            Reservation::Granted(moments) => {
+            Reservation::Granted(moments) if moments.len() == want as usize => {
                 let middle = moments.len() / 2;
                 self.clock.sleep_until(moments[middle]).await;
                 Ok(())
             }
-            Reservation::NotBefore { .. } => Err(ConnectError::Busy),
+            Reservation::Granted(_) | Reservation::NotBefore { .. } => Err(ConnectError::Busy),
         }
     }
 }
