@@ -32,7 +32,7 @@ const LANE: u16 = 1_000;
 pub struct Release<W: Wiring> {
     /// The ledger.
     pub ledger: W::Ledger,
-    /// Customers and their connections, to know which application's budget they use.
+    /// Connections, to know which application's budget a customer uses; customers, to know who is gone.
     pub connections: W::Directory,
     /// The queue.
     pub queue: W::Queue,

@@ -1,4 +1,4 @@
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::properties::Fault;
 use super::values::{host, id, list, number, one_of, page_url, text};
@@ -20,6 +20,9 @@ pub struct Saved<T> {
 
 /// Rounds of 100 leads that deleting a customer sends to the drain.
 const CLOSING_ROUNDS: u32 = 10;
+
+/// When the scheduler looks at what still waits of a deleted customer.
+const CLOSING_CHECK: SignedDuration = SignedDuration::from_mins(2);
 
 /// What listings of customers are signed for.
 const LISTING: &str = "customers";
@@ -77,12 +80,15 @@ impl<W: Wiring> Admin<W> {
     }
 
     /// Removes a customer: its connection first, so that nothing more goes out, then its forms, then itself. Its
-    /// leads stay in the ledger; those that wait are sent to the drain, which refuses them.
+    /// leads stay in the ledger; those that wait are sent to the drain, which refuses them. That somebody has to look
+    /// at them is written down before anything else, as a customer who is gone cannot be removed once more.
     ///
     /// # Errors
     /// [`AdminError::NotFound`].
     pub async fn delete_customer(&self, id: &CustomerId) -> Result<(), AdminError> {
         self.customer(id).await?;
+        let look_at = self.clock.now() + CLOSING_CHECK;
+        self.ledger.mark_lane(id, look_at).await?;
         match self.disconnect(id).await {
             Ok(()) | Err(AdminError::NotFound(_)) => {}
             Err(error) => return Err(error),
