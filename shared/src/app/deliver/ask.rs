@@ -10,7 +10,7 @@ use super::outcome::Outcome;
 use super::turns::Turn;
 use crate::app::token_keeper::{Access, AccessError};
 use crate::domain::budget::next_midnight;
-use crate::domain::connection::{Connection, ConnectionStatus, LimitedReason};
+use crate::domain::connection::{ConnectionStatus, LimitedReason};
 use crate::domain::crm::CrmError;
 use crate::ports::{Accounts, Budget, Clock, Connections, Event, Events, Wiring};
 
@@ -18,7 +18,7 @@ use crate::ports::{Accounts, Budget, Clock, Connections, Event, Events, Wiring};
 const RETRIES: u32 = 4;
 
 /// A moment that has passed by more than this is left to nobody: a call then would crowd those after it.
-const LATE: SignedDuration = SignedDuration::from_millis(30);
+const LATE: SignedDuration = SignedDuration::from_millis(20);
 
 /// Why there is no answer.
 pub(super) enum Stopped {
@@ -26,6 +26,16 @@ pub(super) enum Stopped {
     By(CrmError),
     /// The lead has to wait, whatever was asked.
     Until(Outcome),
+}
+
+impl Stopped {
+    /// The same of a call that only looks: whether it arrived does not matter to any lead.
+    pub(super) fn looking(self) -> Self {
+        match self {
+            Self::By(CrmError::AnswerLost) => Self::By(CrmError::Unavailable),
+            other => other,
+        }
+    }
 }
 
 impl From<Outcome> for Stopped {
@@ -63,7 +73,7 @@ impl<W: Wiring> Drain<W> {
     }
 
     async fn wait_for(&self, turn: &Turn<'_>, mut moment: Timestamp) -> Result<(), Outcome> {
-        if self.keeper.clock.now().duration_since(moment) > LATE {
+        while self.is_late(moment) {
             moment = self.next_moment(turn).await?;
         }
         self.keeper.clock.sleep_until(moment).await;
@@ -72,6 +82,10 @@ impl<W: Wiring> Drain<W> {
             return Err(Outcome::waits_for_day(midnight, self.die()));
         }
         Ok(())
+    }
+
+    fn is_late(&self, moment: Timestamp) -> bool {
+        self.keeper.clock.now().duration_since(moment) > LATE
     }
 
     /// Does what may make the same call go through now; says whether there was such a thing.
@@ -89,7 +103,7 @@ impl<W: Wiring> Drain<W> {
                 self.refresh(turn, access).await
             }
             CrmError::Forbidden => {
-                self.limit(&turn.ready.connection, access).await;
+                self.limit(turn, access).await;
                 Ok(false)
             }
             CrmError::Conflict(_) => {
@@ -136,8 +150,19 @@ impl<W: Wiring> Drain<W> {
         }
     }
 
-    /// After a 403: finds out which of its three causes it is and writes it down, so that nobody calls in vain.
-    async fn limit(&self, connection: &Connection, access: &Access) {
+    /// After a 403: finds out which of its three causes it is and writes it down, so that nobody calls in vain. The
+    /// two calls this takes leave one right after the other, so they need the moments on both their sides.
+    async fn limit(&self, turn: &Turn<'_>, access: &Access) {
+        let connection = &turn.ready.connection;
+        if turn.ready.asked_why.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        match self.moments(turn, 3).await.as_deref() {
+            Ok([_, middle, _]) if !self.is_late(*middle) => {
+                self.keeper.clock.sleep_until(*middle).await;
+            }
+            Ok(_) | Err(_) => return,
+        }
         let reason = match self.crm.summary(&access.token).await {
             Err(CrmError::Forbidden) => LimitedReason::AppDeactivated,
             Ok(summary)

@@ -27,6 +27,8 @@ pub(super) struct Ready {
     access: Mutex<Access>,
     /// Whether a lead of this batch has set out to see how the account makes new contacts.
     pub(super) looked: AtomicBool,
+    /// Whether a lead of this batch has set out to see why the account refuses calls.
+    pub(super) asked_why: AtomicBool,
     pub(super) forms: BTreeMap<FormId, Form>,
     pub(super) groups: Vec<SameAddress>,
 }
@@ -194,6 +196,7 @@ impl<W: Wiring> Drain<W> {
             connection,
             access: Mutex::new(access),
             looked: AtomicBool::new(false),
+            asked_why: AtomicBool::new(false),
             forms,
             groups,
         })

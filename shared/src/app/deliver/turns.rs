@@ -148,12 +148,21 @@ impl<W: Wiring> Drain<W> {
 
     /// One more moment.
     pub(super) async fn next_moment(&self, turn: &Turn<'_>) -> Result<Timestamp, Outcome> {
-        let moments = self.reserve(turn.app(), turn.limits, 1, turn.deadline);
-        let moments = moments.await?;
+        let moments = self.moments(turn, 1).await?;
         moments
             .first()
             .copied()
             .ok_or_else(|| self.not_now(COOLDOWN))
+    }
+
+    /// Up to `want` more moments.
+    pub(super) async fn moments(
+        &self,
+        turn: &Turn<'_>,
+        want: u32,
+    ) -> Result<Vec<Timestamp>, Outcome> {
+        self.reserve(turn.app(), turn.limits, want, turn.deadline)
+            .await
     }
 
     /// Up to `want` moments that leave time for a call before `deadline`, or what becomes of the leads without one.
