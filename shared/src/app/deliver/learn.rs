@@ -33,7 +33,7 @@ impl<W: Wiring> Drain<W> {
             let moment = self.next_moment(turn).await?;
             let accounts = &self.crm;
             let look = async |token| accounts.has_list(&token, list).await;
-            match self.ask(turn, moment, look).await {
+            match self.ask(turn, moment, look).await.map_err(Stopped::looking) {
                 Ok(true) => {}
                 Ok(false) => gone.push(list.clone()),
                 Err(Stopped::By(error)) => return Err(self.outcome_of(&error, newest)),

@@ -39,11 +39,15 @@ impl Check {
         }
     }
 
-    fn of(newest: &LeadRecord, at: Timestamp) -> Self {
-        match lost_answer(newest) {
-            Some(since) => Self::Arrival { since },
-            None if newest.lead.consent.is_fresh(at) && !may_have_arrived(newest) => Self::Nothing,
-            None => Self::LookUp,
+    /// Of the leads of one address. Only where all of them have left may a look at the account show that they have
+    /// arrived; and one that may have arrived makes the freshest consent beside it worth a look.
+    fn of(leads: &[LeadRecord], at: Timestamp) -> Self {
+        let lost: Vec<_> = leads.iter().filter_map(lost_answer).collect();
+        let fresh = freshest(leads).is_some_and(|lead| lead.lead.consent.is_fresh(at));
+        match lost.iter().max() {
+            Some(since) if lost.len() == leads.len() => Self::Arrival { since: *since },
+            None if fresh && !leads.iter().any(may_have_arrived) => Self::Nothing,
+            _ => Self::LookUp,
         }
     }
 }
@@ -59,12 +63,11 @@ pub(super) struct Plan {
 impl Plan {
     /// One list is cheaper than two look-ups.
     pub(super) fn of(groups: &[Vec<LeadRecord>], now: Timestamp) -> Self {
-        let newest = || groups.iter().filter_map(|leads| leads.last());
-        let mut checks: Vec<_> = newest().map(|newest| Check::of(newest, now)).collect();
-        let old = newest().zip(&checks);
+        let mut checks: Vec<_> = groups.iter().map(|leads| Check::of(leads, now)).collect();
+        let old = groups.iter().zip(&checks);
         let old = old.filter(|(_, check)| **check == Check::LookUp);
         let given: Vec<_> = old
-            .map(|(newest, _)| newest.lead.consent.given_at)
+            .filter_map(|(leads, _)| Some(freshest(leads)?.lead.consent.given_at))
             .collect();
         let list_since = given.iter().min().copied().filter(|_| given.len() > 1);
         if list_since.is_some() {
@@ -108,7 +111,8 @@ impl<W: Wiring> Drain<W> {
         let crm = &self.crm;
         let moment = moment.unwrap_or_else(|| self.keeper.clock.now());
         let list = async |token| crm.opt_outs_since(&token, since).await;
-        match self.ask(turn, moment, list).await {
+        let listed = self.ask(turn, moment, list).await;
+        match listed.map_err(Stopped::looking) {
             Ok(Some(gone)) => {
                 let gone = gone.into_iter().map(|left| (left.email.key(), left.at));
                 Gone::Listed(gone.collect())
@@ -129,7 +133,7 @@ impl<W: Wiring> Drain<W> {
         gone: &Gone,
         sign_up: &SignUp,
     ) -> Result<OptOutCheck, Outcome> {
-        let Some(newest) = leads.last() else {
+        let Some(newest) = freshest(leads) else {
             return Ok(OptOutCheck::NotNeeded);
         };
         let email = &newest.lead.contact.email;
@@ -150,6 +154,7 @@ impl<W: Wiring> Drain<W> {
         let found = match self
             .ask(turn, moment, async |token| crm.find(&token, email).await)
             .await
+            .map_err(Stopped::looking)
         {
             Ok(found) => found,
             Err(Stopped::By(error)) => return Err(self.outcome_of(&error, newest)),
@@ -180,6 +185,11 @@ impl<W: Wiring> Drain<W> {
         let now = self.keeper.clock.now();
         Outcome::of_error(error, newest.attempts, now, self.die())
     }
+}
+
+/// The lead whose consent is the freshest, which need not be the one that came last: some consents come late.
+fn freshest(leads: &[LeadRecord]) -> Option<&LeadRecord> {
+    leads.iter().max_by_key(|lead| lead.lead.consent.given_at)
 }
 
 fn verdict(newest: &LeadRecord, left: Option<&Timestamp>) -> Result<OptOutCheck, Outcome> {
