@@ -29,6 +29,10 @@ const PATIENCE: SignedDuration = SignedDuration::from_secs(8);
 /// How often it looks meanwhile.
 const LOOK_AGAIN: SignedDuration = SignedDuration::from_millis(250);
 
+/// A moment that has passed by more than this is no longer ours: the store was slow to give it out, and a call now
+/// would meet the next one's.
+const LATE: SignedDuration = SignedDuration::from_millis(20);
+
 /// How often a rotated pair is offered to the vault before the worker gives up on it.
 const KEEP_TRIES: u32 = 4;
 
@@ -228,9 +232,11 @@ impl<W: Wiring> TokenKeeper<W> {
                 .await?
             {
                 Reservation::Granted(moments) => {
-                    self.clock
-                        .sleep_until(moments.first().copied().unwrap_or(now))
-                        .await
+                    let moment = moments.first().copied().unwrap_or(now);
+                    if self.clock.now().duration_since(moment) > LATE {
+                        return Err(cooldown);
+                    }
+                    self.clock.sleep_until(moment).await;
                 }
                 Reservation::NotBefore { at, .. } => {
                     return Err(RefreshError::Passing { until: at });

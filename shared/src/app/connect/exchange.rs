@@ -11,6 +11,9 @@ use crate::ports::{Apps as _, Authorization as _, Budget as _, Clock as _, Token
 /// How long a person waits for a turn at the token endpoint, which takes one call a second.
 const PATIENCE: SignedDuration = SignedDuration::from_secs(8);
 
+/// A turn that has passed by more than this is no longer ours.
+const LATE: SignedDuration = SignedDuration::from_millis(20);
+
 impl<W: Wiring> Connect<W> {
     /// Exchanges a code. It is good once, so there is one try; a second follows only where the endpoint did not know
     /// the application, looks at no code then, and the secret may have been changed since it was last read.
@@ -55,9 +58,11 @@ impl<W: Wiring> Connect<W> {
             .await?;
         match turn {
             Reservation::Granted(moments) => {
-                for moment in moments {
-                    self.clock.sleep_until(moment).await;
+                let moment = moments.first().copied().unwrap_or(now);
+                if self.clock.now().duration_since(moment) > LATE {
+                    return Err(ConnectError::Busy);
                 }
+                self.clock.sleep_until(moment).await;
                 Ok(())
             }
             Reservation::NotBefore { .. } => Err(ConnectError::Busy),
