@@ -2,7 +2,7 @@ use jiff::SignedDuration;
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::verdict::{may_feed, verdict};
-use super::{Connect, ConnectError, Session, release_waiting, state};
+use super::{Connect, ConnectError, Session, look_soon, release_waiting, state};
 use crate::domain::connection::{Connection, ConnectionStatus, Learned, LimitedReason};
 use crate::domain::handshake::{Handshake, Taken};
 use crate::domain::ids::CustomerId;
@@ -142,6 +142,9 @@ impl<W: Wiring> Connect<W> {
             connected_at: self.clock.now(),
             learned: Learned::default(),
         };
+        if connection.status == ConnectionStatus::Active && connection.terms.is_some() {
+            look_soon(&self.ledger, customer, self.clock.now()).await?;
+        }
         if !self.directory.put_connection(&connection).await? {
             return Err(ConnectError::Busy);
         }

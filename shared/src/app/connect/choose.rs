@@ -1,5 +1,5 @@
 use super::remote::is_called;
-use super::{Connect, ConnectError, disconnect, release_waiting};
+use super::{Connect, ConnectError, disconnect, look_soon, release_waiting};
 use crate::domain::connection::{Connection, ConnectionStatus, ContactList, LimitedReason, Terms};
 use crate::domain::contact::clean;
 use crate::domain::customer::Customer;
@@ -131,6 +131,7 @@ impl<W: Wiring> Connect<W> {
             ip: choice.ip,
             text: terms(&customer.brand),
         });
+        look_soon(&self.ledger, &customer.id, now).await?;
         self.write(&customer.id, choice.lists, new_list, terms)
             .await?;
         self.tell(&customer.id, &ConnectionStatus::Active).await;

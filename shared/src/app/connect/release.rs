@@ -1,4 +1,4 @@
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::app::release::put_back;
 use crate::domain::ids::CustomerId;
@@ -9,6 +9,22 @@ const FIRST: usize = 10;
 
 /// How many that wait are looked at; those that have a time of their own come before those that wait for a person.
 const LOOKED_AT: u16 = 100;
+
+/// When the scheduler looks whether a change that was about to be made has freed leads.
+const CHANGE_CHECK: SignedDuration = SignedDuration::from_mins(2);
+
+/// Has the scheduler look soon, before a change is made that frees leads: who dies between the change and
+/// [`release_waiting`] would leave them to nobody.
+///
+/// # Errors
+/// [`StoreError`]; the change must not be made then.
+pub(super) async fn look_soon(
+    ledger: &impl Ledger,
+    customer: &CustomerId,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    ledger.mark_lane(customer, now + CHANGE_CHECK).await
+}
 
 /// Lets the leads go that wait for something a person has just put right: marks the customer's lane for the
 /// scheduler and sends the first few on without it.
