@@ -15,7 +15,7 @@ use crate::domain::budget::Reservation;
 use crate::domain::connection::{
     COOLDOWN, Connection, ConnectionStatus, LEASE_FOR, Lease, ReconnectReason, RefreshDecision,
 };
-use crate::domain::ids::CustomerId;
+use crate::domain::ids::{AppId, CustomerId};
 use crate::domain::lead::WaitReason;
 use crate::domain::token::{Grant, StoredTokens};
 use crate::ports::{
@@ -29,8 +29,10 @@ const PATIENCE: SignedDuration = SignedDuration::from_secs(8);
 /// How often it looks meanwhile.
 const LOOK_AGAIN: SignedDuration = SignedDuration::from_millis(250);
 
-/// A moment that has passed by more than this is no longer ours: the store was slow to give it out, and a call now
-/// would meet the next one's.
+/// Times a turn at the token endpoint may have passed.
+const TURNS: u32 = 3;
+
+/// A turn that has passed by more than this is no longer ours.
 const LATE: SignedDuration = SignedDuration::from_millis(20);
 
 /// How often a rotated pair is offered to the vault before the worker gives up on it.
@@ -175,6 +177,12 @@ impl<W: Wiring> TokenKeeper<W> {
             Ok(refreshed) => Ok(refreshed),
             Err(RefreshError::Dead(reason)) => self.bury(&row, reason).await,
             Err(RefreshError::Unkept) => Err(AccessError::Busy { until: lease.until }),
+            // The lapsed lease said that the old token may be used up. Who could not find out leaves that mark.
+            Err(RefreshError::Passing { .. } | RefreshError::Store(_))
+                if connection.lease.is_some() =>
+            {
+                Err(AccessError::Busy { until: lease.until })
+            }
             Err(RefreshError::Passing { until }) => {
                 self.connections
                     .release(customer, &owner, Some(until))
@@ -226,22 +234,7 @@ impl<W: Wiring> TokenKeeper<W> {
                 tracing::error!(app.id = %row.app, "the application's secret is not set");
                 return Err(cooldown);
             };
-            match self
-                .budget
-                .reserve_token_call(&row.app, now, now + PATIENCE)
-                .await?
-            {
-                Reservation::Granted(moments) => {
-                    let moment = moments.first().copied().unwrap_or(now);
-                    if self.clock.now().duration_since(moment) > LATE {
-                        return Err(cooldown);
-                    }
-                    self.clock.sleep_until(moment).await;
-                }
-                Reservation::NotBefore { at, .. } => {
-                    return Err(RefreshError::Passing { until: at });
-                }
-            }
+            self.await_turn(&row.app).await?;
             match self.oauth.refresh(&app, &old.tokens.refresh).await {
                 Ok(grant) => return Ok(grant),
                 Err(TokenError::InvalidGrant) => {
@@ -254,6 +247,33 @@ impl<W: Wiring> TokenKeeper<W> {
                 }
             }
         }
+    }
+
+    /// Waits for a moment of the token endpoint. One that has passed, because the store was slow to give it out, would
+    /// meet the next one's; another is taken that lies as far ahead as the store is slow.
+    async fn await_turn(&self, app: &AppId) -> Result<(), RefreshError> {
+        let mut ahead = SignedDuration::ZERO;
+        for _ in 0..TURNS {
+            let now = self.clock.now();
+            let turn = self
+                .budget
+                .reserve_token_call(app, now + ahead, now + PATIENCE)
+                .await?;
+            let moment = match turn {
+                Reservation::Granted(moments) => moments.first().copied().unwrap_or(now),
+                Reservation::NotBefore { at, .. } => {
+                    return Err(RefreshError::Passing { until: at });
+                }
+            };
+            let late = self.clock.now().duration_since(moment);
+            if late <= LATE {
+                self.clock.sleep_until(moment).await;
+                return Ok(());
+            }
+            ahead = late * 2;
+        }
+        let until = self.clock.now() + COOLDOWN;
+        Err(RefreshError::Passing { until })
     }
 
     /// Stores a new pair before anyone uses it. The old one is worth nothing any more, so this is tried hard; where

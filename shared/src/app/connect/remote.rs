@@ -108,21 +108,24 @@ impl<W: Wiring> Connect<W> {
     async fn await_calls(&self, app: &AppId, calls: u32) -> Result<(), ConnectError> {
         let limits = self.apps.limits(app).await?;
         let (class, want) = (CallClass::Interactive, 2 * calls - 1);
+        let mut ahead = SignedDuration::ZERO;
         for _ in 0..TRIES {
             let now = self.clock.now();
             let reservation = self
                 .budget
-                .reserve(app, limits, class, want, now, now + PATIENCE)
+                .reserve(app, limits, class, want, now + ahead, now + PATIENCE)
                 .await?;
             let moments = match reservation {
                 Reservation::Granted(moments) if moments.len() == want as usize => moments,
                 Reservation::Granted(_) | Reservation::NotBefore { .. } => break,
             };
             let middle = moments[moments.len() / 2];
-            if self.clock.now().duration_since(middle) <= LATE {
+            let late = self.clock.now().duration_since(middle);
+            if late <= LATE {
                 self.clock.sleep_until(middle).await;
                 return Ok(());
             }
+            ahead = late * 2;
         }
         Err(ConnectError::Busy)
     }

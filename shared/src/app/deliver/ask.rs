@@ -10,7 +10,7 @@ use super::outcome::Outcome;
 use super::turns::Turn;
 use crate::app::token_keeper::{Access, AccessError};
 use crate::domain::budget::next_midnight;
-use crate::domain::connection::{ConnectionStatus, LimitedReason};
+use crate::domain::connection::{COOLDOWN, ConnectionStatus, LimitedReason};
 use crate::domain::crm::CrmError;
 use crate::ports::{Accounts, Budget, Clock, Connections, Event, Events, Wiring};
 
@@ -19,6 +19,12 @@ const RETRIES: u32 = 4;
 
 /// A moment that has passed by more than this is left to nobody: a call then would crowd those after it.
 const LATE: SignedDuration = SignedDuration::from_millis(20);
+
+/// Times a moment may have passed before the lead waits.
+const TURNS: u32 = 3;
+
+/// How far ahead the moments lie at which nobody waits for an answer.
+const AHEAD: SignedDuration = SignedDuration::from_secs(1);
 
 /// Why there is no answer.
 pub(super) enum Stopped {
@@ -72,20 +78,27 @@ impl<W: Wiring> Drain<W> {
         }
     }
 
+    /// Waits for a moment. One that has passed, because a store was slow to answer, is given up for another that lies
+    /// as far ahead as the store is slow.
     async fn wait_for(&self, turn: &Turn<'_>, mut moment: Timestamp) -> Result<(), Outcome> {
-        while self.is_late(moment) {
-            moment = self.next_moment(turn).await?;
+        for _ in 0..TURNS {
+            let late = self.lateness(moment);
+            if late <= LATE {
+                self.keeper.clock.sleep_until(moment).await;
+                if turn.closed.load(Ordering::Relaxed) {
+                    let midnight = next_midnight(self.keeper.clock.now());
+                    return Err(Outcome::waits_for_day(midnight, self.die()));
+                }
+                return Ok(());
+            }
+            let moments = self.moments(turn, 1, late * 2).await?;
+            moment = moments.first().copied().unwrap_or(moment);
         }
-        self.keeper.clock.sleep_until(moment).await;
-        if turn.closed.load(Ordering::Relaxed) {
-            let midnight = next_midnight(self.keeper.clock.now());
-            return Err(Outcome::waits_for_day(midnight, self.die()));
-        }
-        Ok(())
+        Err(self.not_now(COOLDOWN))
     }
 
-    fn is_late(&self, moment: Timestamp) -> bool {
-        self.keeper.clock.now().duration_since(moment) > LATE
+    fn lateness(&self, moment: Timestamp) -> SignedDuration {
+        self.keeper.clock.now().duration_since(moment)
     }
 
     /// Does what may make the same call go through now; says whether there was such a thing.
@@ -157,8 +170,8 @@ impl<W: Wiring> Drain<W> {
         if turn.ready.asked_why.swap(true, Ordering::Relaxed) {
             return;
         }
-        match self.moments(turn, 3).await.as_deref() {
-            Ok([_, middle, _]) if !self.is_late(*middle) => {
+        match self.moments(turn, 3, AHEAD).await.as_deref() {
+            Ok([_, middle, _]) if self.lateness(*middle) <= LATE => {
                 self.keeper.clock.sleep_until(*middle).await;
             }
             Ok(_) | Err(_) => return,

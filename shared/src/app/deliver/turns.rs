@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::AtomicBool;
 
 use futures_util::future::join_all;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::batch::SameAddress;
 use super::opt_outs::{Gone, Plan};
@@ -63,7 +63,7 @@ impl<W: Wiring> Drain<W> {
         let wants: Vec<_> = plans.iter().map(Plan::calls).collect();
         let reserved = match self.keeper.apps.limits(app).await {
             Ok(limits) => self
-                .reserve(app, limits, wants.iter().sum(), deadline)
+                .reserve(app, limits, wants.iter().sum(), now, deadline)
                 .await
                 .map(|moments| (limits, moments)),
             Err(_) => Err(self.not_now(COOLDOWN)),
@@ -148,37 +148,39 @@ impl<W: Wiring> Drain<W> {
 
     /// One more moment.
     pub(super) async fn next_moment(&self, turn: &Turn<'_>) -> Result<Timestamp, Outcome> {
-        let moments = self.moments(turn, 1).await?;
+        let moments = self.moments(turn, 1, SignedDuration::ZERO).await?;
         moments
             .first()
             .copied()
             .ok_or_else(|| self.not_now(COOLDOWN))
     }
 
-    /// Up to `want` more moments.
+    /// Up to `want` more moments, none sooner than `ahead`.
     pub(super) async fn moments(
         &self,
         turn: &Turn<'_>,
         want: u32,
+        ahead: SignedDuration,
     ) -> Result<Vec<Timestamp>, Outcome> {
-        self.reserve(turn.app(), turn.limits, want, turn.deadline)
+        let from = self.keeper.clock.now() + ahead;
+        self.reserve(turn.app(), turn.limits, want, from, turn.deadline)
             .await
     }
 
-    /// Up to `want` moments that leave time for a call before `deadline`, or what becomes of the leads without one.
+    /// Up to `want` moments from `from` on that leave time for a call before `deadline`, or what becomes of the leads without one.
     async fn reserve(
         &self,
         app: &AppId,
         limits: Limits,
         want: u32,
+        from: Timestamp,
         deadline: Timestamp,
     ) -> Result<Vec<Timestamp>, Outcome> {
-        let now = self.keeper.clock.now();
         let horizon = deadline - CALL_TAKES;
         match self
             .keeper
             .budget
-            .reserve(app, limits, CallClass::Delivery, want, now, horizon)
+            .reserve(app, limits, CallClass::Delivery, want, from, horizon)
             .await
         {
             Ok(Reservation::Granted(moments)) => Ok(moments),
