@@ -35,7 +35,12 @@ impl Demo {
             .await?;
         let statement =
             "Yes, Analytical Engines may mail me its news. I can unsubscribe at any time.";
-        let form = json!({"name": "Newsletter", "consent_statement": statement});
+        let form = json!({
+            "name": "Newsletter",
+            "consent_statement": statement,
+            // A whole file of leads comes from this one machine.
+            "rate_limits": {"per_minute": 60_000, "per_minute_and_origin": 60_000},
+        });
         let form = operator.add_form(CUSTOMER, &form).await?;
         let link = operator.connect_link(CUSTOMER).await?;
         customer::connect(&link).await?;
