@@ -1,5 +1,7 @@
 //! A visitor's way into the customer's lists.
 
+use std::time::Duration;
+
 use axum::Router;
 use axum::response::Html;
 use axum::routing::get;
@@ -9,6 +11,9 @@ use tokio::net::TcpListener;
 
 use crate::scene::{Scene, contact};
 use crate::window::Window;
+
+/// How long a person looks at a form at least. Whoever is faster is taken for a robot.
+const LOOK: Duration = Duration::from_millis(2_500);
 
 pub async fn the_hosted_form_can_be_filled_in_by_keyboard_alone() {
     let scene = Scene::connected("keyboard").await;
@@ -20,6 +25,7 @@ pub async fn the_hosted_form_can_be_filled_in_by_keyboard_alone() {
     };
 
     window.goto(&scene.hosted_form()).await;
+    tokio::time::sleep(LOOK).await;
     next("Skip to the content").await;
     next("email").await;
     window.keys("keyboard@example.com").await;
@@ -44,6 +50,7 @@ pub async fn a_mistake_is_marked_and_what_was_typed_stays() {
     let window = Window::open().await;
 
     window.goto(&scene.hosted_form()).await;
+    tokio::time::sleep(LOOK).await;
     window.fill("[name=email]", "mistaken@").await;
     window.fill("[name=first_name]", "Ada").await;
     window.click("[name=consent]").await;
