@@ -3,7 +3,7 @@
 use cc_sandbox::contract::{Permission, Source};
 use cc_sandbox::world::SeedContact;
 use leadfeed_shared::domain::lead::DeliveryAction;
-use leadfeed_shared::ports::Contacts;
+use leadfeed_shared::ports::{Contacts as _, Made, SignUp, SignedUp};
 use serde_json::json;
 
 use crate::bench::{Bench, bare, sign_up, url};
@@ -14,12 +14,12 @@ const LONG: &str = "augusta.ada.king.countess.of.lovelace.1815@analytical-engine
 async fn a_long_address_becomes_a_contact_like_any_other() {
     let bench = Bench::start().await;
 
-    let made = bench
-        .api
-        .sign_up(&bench.token, &sign_up(LONG, bench.list()))
-        .await
-        .unwrap();
+    let lead = sign_up(LONG, bench.list());
+    let made = bench.api.make(&bench.token, &lead).await.unwrap();
 
+    let Made::New(made) = made else {
+        panic!("it was there")
+    };
     assert_eq!(made.action, DeliveryAction::Created);
     let shown = bench.shown(LONG).await;
     assert_eq!(shown["contact_id"], made.contact.unwrap().as_str());
@@ -31,6 +31,16 @@ async fn a_long_address_becomes_a_contact_like_any_other() {
         bench.calls().first().map(String::as_str),
         Some("POST /v3/contacts")
     );
+}
+
+/// What a lead of a known long address takes.
+async fn add(bench: &Bench, lead: &SignUp) -> SignedUp {
+    let made = bench.api.make(&bench.token, lead).await.unwrap();
+    let Made::Known(contact) = made else {
+        panic!("it was not there")
+    };
+    let added = bench.api.replace(&bench.token, &contact, lead).await;
+    added.unwrap()
 }
 
 #[tokio::test]
@@ -70,7 +80,7 @@ async fn a_known_long_address_keeps_all_it_has_and_gains_what_the_lead_brings() 
     lead.contact.last_name = "Lovelace".into();
     lead.contact.phone_number = "+1 555 0100".into();
 
-    let changed = bench.api.sign_up(&bench.token, &lead).await.unwrap();
+    let changed = add(&bench, &lead).await;
 
     assert_eq!(changed.action, DeliveryAction::Updated);
     let after = bench.shown(LONG).await;
@@ -132,7 +142,7 @@ async fn a_deleted_long_address_comes_back_and_a_pending_one_stays_pending() {
         });
 
         let lead = bare(address, bench.list());
-        bench.api.sign_up(&bench.token, &lead).await.unwrap();
+        add(&bench, &lead).await;
 
         let shown = bench.shown(address).await;
         assert_eq!(shown["email_address"]["permission_to_send"], expected);

@@ -1,16 +1,17 @@
 //! Putting leads back into the queue: what was stuck, what has waited long enough, and no more than the budget
 //! can carry.
 
-use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
+use futures_util::future::try_join_all;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::domain::budget::BudgetState;
+use crate::domain::connection::Connection;
 use crate::domain::ids::{AppId, CustomerId, LeadId};
 use crate::domain::task::Task;
 use crate::ports::{
-    Apps, Budget, Clock, Connections, Customers, Ledger, Queue, StoreError, Wiring,
+    Apps, Budget, Clock, Connections, Customers, Forms, Ledger, Queue, StoreError, Wiring,
 };
 
 /// When somebody looks after a lead that was put back into the queue.
@@ -20,7 +21,13 @@ pub const CHECK_AFTER: SignedDuration = SignedDuration::from_hours(6);
 const SPAN: SignedDuration = SignedDuration::from_secs(60);
 
 /// Customers looked at in one run; the others are longer due in the next.
-const LANES: u16 = 200;
+const LANES: u16 = 2_000;
+
+/// Customers at a time.
+const AT_ONCE: usize = 16;
+
+/// How long a run takes on further customers: the others are due still in the next.
+const RUN_FOR: SignedDuration = SignedDuration::from_secs(15);
 
 /// Stuck leads taken up in one run.
 const OVERDUE: u16 = 500;
@@ -28,11 +35,14 @@ const OVERDUE: u16 = 500;
 /// Leads of one customer looked at in one run: more than the budget of a run can carry.
 const LANE: u16 = 1_000;
 
+/// Leads written at a time.
+const WRITTEN: usize = 32;
+
 /// Releases leads.
 pub struct Release<W: Wiring> {
     /// The ledger.
     pub ledger: W::Ledger,
-    /// Connections, to know which application's budget a customer uses; customers, to know who is gone.
+    /// Connections, to know which application's budget a customer uses; customers, to know who is gone; their forms.
     pub connections: W::Directory,
     /// The queue.
     pub queue: W::Queue,
@@ -52,6 +62,9 @@ pub struct Released {
     /// Leads whose wait was over.
     pub waited: usize,
 }
+
+/// Deliveries that applications have left for a run.
+type Left = BTreeMap<AppId, u32>;
 
 /// A customer with leads that wait.
 struct Lane {
@@ -84,9 +97,10 @@ impl<W: Wiring> Release<W> {
         &self,
         gathering: &BTreeSet<CustomerId>,
     ) -> Result<Released, StoreError> {
+        let until = self.clock.now() + RUN_FOR;
         let stuck = self.release_overdue().await?;
-        let lanes = self.due_lanes(gathering).await?;
-        let waited = self.release_lanes(lanes).await?;
+        let (lanes, budgets) = self.due_lanes(gathering, until).await?;
+        let waited = self.release_lanes(lanes, budgets, until).await?;
         Ok(Released { stuck, waited })
     }
 
@@ -96,66 +110,103 @@ impl<W: Wiring> Release<W> {
         for (customer, lead) in self.ledger.overdue(now, OVERDUE).await? {
             by_customer.entry(customer).or_default().push(lead);
         }
+        let by_customer: Vec<_> = by_customer.into_iter().collect();
         let mut released = 0;
-        for (customer, leads) in by_customer {
-            released += put_back(&self.ledger, &self.queue, &customer, &leads, now)
+        for some in by_customer.chunks(AT_ONCE) {
+            let sent = some
+                .iter()
+                .map(|(who, leads)| put_back(&self.ledger, &self.queue, who, leads, now));
+            released += try_join_all(sent)
                 .await?
-                .len();
+                .iter()
+                .map(Vec::len)
+                .sum::<usize>();
         }
         Ok(released)
     }
 
-    async fn due_lanes(&self, gathering: &BTreeSet<CustomerId>) -> Result<Vec<Lane>, StoreError> {
-        let now = self.clock.now();
-        let mut lanes = Vec::new();
-        for (customer, seen) in self.ledger.due_lanes(now, LANES).await? {
-            if gathering.contains(&customer) {
-                continue;
+    async fn due_lanes(
+        &self,
+        gathering: &BTreeSet<CustomerId>,
+        until: Timestamp,
+    ) -> Result<(Vec<Lane>, Left), StoreError> {
+        let due = self.ledger.due_lanes(self.clock.now(), LANES).await?;
+        let due = due.into_iter().filter(|(who, _)| !gathering.contains(who));
+        let due: Vec<_> = due.collect();
+        let (mut lanes, mut budgets, mut left) = (Vec::new(), Left::new(), Left::new());
+        for some in due.chunks(AT_ONCE) {
+            if self.clock.now() >= until {
+                break;
             }
-            let connection = self.connections.connection(&customer).await?;
-            let usable = connection
-                .as_ref()
-                .is_some_and(|connection| connection.is_usable().is_ok());
-            let closing = !usable && self.connections.customer(&customer).await?.is_none();
-            let connected = connection
-                .as_ref()
-                .is_some_and(|connection| connection.lists_for(&[]).is_ok());
-            let app = connection.map_or_else(AppId::default_app, |connection| connection.app);
-            let waiting = self.ledger.waiting(&customer, LANE).await?;
-            let may_go =
-                |due: &Option<Timestamp>| closing || due.map_or(connected, |due| due <= now);
-            let next = waiting
-                .iter()
-                .map(|(_, due)| *due)
-                .find(|due| !may_go(due))
-                .flatten();
-            let full = waiting.len() == usize::from(LANE);
-            let ready = waiting
-                .into_iter()
-                .filter(|(_, due)| may_go(due))
-                .map(|(lead, _)| lead)
-                .collect();
-            lanes.push(Lane {
-                customer,
-                app,
-                seen,
-                closing,
-                ready,
-                next: next.or(full.then_some(now)),
-            });
+            let some = some.iter().map(|(who, seen)| self.lane(who, *seen, &left));
+            for lane in try_join_all(some).await?.into_iter().flatten() {
+                if !left.contains_key(&lane.app) {
+                    let available = self.available(&lane.app).await?;
+                    budgets.insert(lane.app.clone(), available);
+                    left.insert(lane.app.clone(), available);
+                }
+                let calls = !lane.closing && !lane.ready.is_empty();
+                if let Some(left) = left.get_mut(&lane.app).filter(|_| calls) {
+                    *left = left.saturating_sub(1);
+                }
+                lanes.push(lane);
+            }
         }
-        Ok(lanes)
+        Ok((lanes, budgets))
     }
 
-    /// One lead of each customer in turn, until the budget of each application is given out.
-    async fn release_lanes(&self, lanes: Vec<Lane>) -> Result<usize, StoreError> {
+    /// A customer's lane; `None` where those looked at before share out all that their application has left.
+    async fn lane(
+        &self,
+        customer: &CustomerId,
+        seen: Timestamp,
+        left: &Left,
+    ) -> Result<Option<Lane>, StoreError> {
         let now = self.clock.now();
-        let mut left: BTreeMap<AppId, u32> = BTreeMap::new();
-        for lane in &lanes {
-            if let Entry::Vacant(entry) = left.entry(lane.app.clone()) {
-                entry.insert(self.available(&lane.app, now).await?);
-            }
+        let connection = self.connections.connection(customer).await?;
+        let usable = connection
+            .as_ref()
+            .filter(|known| known.is_usable().is_ok());
+        if usable.is_some_and(|known| left.get(&known.app) == Some(&0)) {
+            return Ok(None);
         }
+        let (closing, connected) = match usable {
+            Some(connection) => (false, self.has_lists(connection).await?),
+            None => (self.connections.customer(customer).await?.is_none(), false),
+        };
+        let waiting = self.ledger.waiting(customer, LANE).await?;
+        let may_go = |due: &Option<Timestamp>| closing || due.map_or(connected, |due| due <= now);
+        let others = waiting.iter().map(|(_, due)| *due);
+        let next = others.filter(|due| !may_go(due)).next().flatten();
+        let full = waiting.len() == usize::from(LANE);
+        let ready = waiting.into_iter().filter(|(_, due)| may_go(due));
+        Ok(Some(Lane {
+            customer: customer.clone(),
+            app: connection.map_or_else(AppId::default_app, |connection| connection.app),
+            seen,
+            closing,
+            ready: ready.map(|(lead, _)| lead).collect(),
+            next: next.or(full.then_some(now)),
+        }))
+    }
+
+    /// Whether there is a list for leads to join, be it one of a form only.
+    async fn has_lists(&self, connection: &Connection) -> Result<bool, StoreError> {
+        if connection.lists_for(&[]).is_ok() {
+            return Ok(true);
+        }
+        let forms = self.connections.forms_of(&connection.customer).await?;
+        let mut lists = forms.iter().map(|form| connection.lists_for(&form.lists));
+        Ok(lists.any(|lists| lists.is_ok()))
+    }
+
+    /// One lead of each customer in turn, until what each application has left is given out.
+    async fn release_lanes(
+        &self,
+        lanes: Vec<Lane>,
+        mut left: Left,
+        until: Timestamp,
+    ) -> Result<usize, StoreError> {
         let free = |lane: &Lane| if lane.closing { lane.ready.len() } else { 0 };
         let mut taken: Vec<_> = lanes.iter().map(free).collect();
         let mut any = true;
@@ -170,27 +221,37 @@ impl<W: Wiring> Release<W> {
                 }
             }
         }
+        let shares: Vec<_> = lanes.iter().zip(taken).collect();
         let mut released = 0;
-        for (lane, taken) in lanes.iter().zip(taken) {
-            let leads = &lane.ready[..taken];
-            let gone = put_back(&self.ledger, &self.queue, &lane.customer, leads, now)
-                .await?
-                .len();
-            let next = if gone < lane.ready.len() {
-                Some(now)
-            } else {
-                lane.next
-            };
-            self.ledger
-                .advance_lane(&lane.customer, lane.seen, next)
-                .await?;
-            released += gone;
+        for some in shares.chunks(AT_ONCE) {
+            if self.clock.now() >= until {
+                break;
+            }
+            let some = some.iter().map(|(lane, taken)| self.let_go(lane, *taken));
+            released += try_join_all(some).await?.into_iter().sum::<usize>();
         }
         Ok(released)
     }
 
+    /// Sends the first of a lane's leads, and marks when the next of them are to be looked at.
+    async fn let_go(&self, lane: &Lane, taken: usize) -> Result<usize, StoreError> {
+        let (now, leads) = (self.clock.now(), &lane.ready[..taken]);
+        let gone = put_back(&self.ledger, &self.queue, &lane.customer, leads, now);
+        let gone = gone.await?.len();
+        let next = if gone < lane.ready.len() {
+            Some(now)
+        } else {
+            lane.next
+        };
+        self.ledger
+            .advance_lane(&lane.customer, lane.seen, next)
+            .await?;
+        Ok(gone)
+    }
+
     /// Deliveries an application can carry within a run.
-    async fn available(&self, app: &AppId, now: Timestamp) -> Result<u32, StoreError> {
+    async fn available(&self, app: &AppId) -> Result<u32, StoreError> {
+        let now = self.clock.now();
         let limits = self.apps.limits(app).await?;
         let state = self.budget.state(app).await?;
         Ok(state
@@ -226,14 +287,14 @@ pub async fn put_back(
             error.failed
         }
     };
-    let mut gone = Vec::new();
-    for (place, lead) in leads.iter().enumerate() {
-        if !failed.contains(&place) {
-            ledger
-                .requeue(customer, lead, now, now + CHECK_AFTER)
-                .await?;
-            gone.push(lead.clone());
-        }
+    let sent = leads.iter().enumerate();
+    let sent = sent.filter(|(place, _)| !failed.contains(place));
+    let sent: Vec<_> = sent.map(|(_, lead)| lead.clone()).collect();
+    for some in sent.chunks(WRITTEN) {
+        let writes = some
+            .iter()
+            .map(|lead| ledger.requeue(customer, lead, now, now + CHECK_AFTER));
+        try_join_all(writes).await?;
     }
-    Ok(gone)
+    Ok(sent)
 }

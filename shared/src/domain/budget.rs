@@ -68,6 +68,25 @@ pub enum Reservation {
     },
 }
 
+impl CallClass {
+    /// Calls of a day that are for this class.
+    fn share(self, limits: Limits) -> u32 {
+        match self {
+            Self::Delivery => limits.per_day - limits.per_day * RESERVE_PERCENT / 100,
+            Self::Interactive => limits.per_day,
+        }
+    }
+}
+
+impl Reservation {
+    fn day_spent(at: Timestamp) -> Self {
+        Self::NotBefore {
+            at,
+            day_spent: true,
+        }
+    }
+}
+
 impl BudgetState {
     /// The state to assume where none is stored: that the day so far was used evenly. A lost row must not give
     /// the day's calls out twice.
@@ -83,7 +102,8 @@ impl BudgetState {
         }
     }
 
-    /// Takes up to `want` moments, none later than `horizon`; gives the state after it.
+    /// Takes up to `want` moments, none later than `horizon`; gives the state after it. A moment counts for the day it
+    /// lies in, whenever it is asked for.
     #[must_use]
     pub fn reserve(
         &self,
@@ -94,53 +114,35 @@ impl BudgetState {
         horizon: Timestamp,
     ) -> (Self, Reservation) {
         let mut next = self.clone();
-        if day_of(now) > next.day {
-            (next.day, next.spent) = (day_of(now), 0);
+        if let Some(at) = next.closed_until(now) {
+            return (next, Reservation::day_spent(at));
         }
-        let now_ms = now.as_millisecond();
-        let share = match class {
-            CallClass::Delivery => limits.per_day - limits.per_day * RESERVE_PERCENT / 100,
-            CallClass::Interactive => limits.per_day,
-        };
-        if next.closed_until_ms > now_ms {
-            let at = Timestamp::from_millisecond(next.closed_until_ms).unwrap_or(Timestamp::MAX);
-            return (
-                next,
-                Reservation::NotBefore {
-                    at,
-                    day_spent: true,
-                },
-            );
+        let share = class.share(limits);
+        let (interval, horizon) = (interval_ms(limits), horizon.as_millisecond());
+        let first = next.next_call_ms.max(now.as_millisecond());
+        let (mut call, mut moments) = (first, Vec::new());
+        while moments.len() < want as usize {
+            let Ok(moment) = Timestamp::from_millisecond(call) else {
+                break;
+            };
+            if day_of(moment) > next.day {
+                (next.day, next.spent) = (day_of(moment), 0);
+            }
+            if next.spent >= share && moments.is_empty() {
+                return (next, Reservation::day_spent(next_midnight(moment)));
+            }
+            if next.spent >= share || call > horizon {
+                break;
+            }
+            moments.push(moment);
+            (next.spent, call) = (next.spent + 1, call + interval);
         }
-        let left = share.saturating_sub(next.spent);
-        if left == 0 {
-            return (
-                next,
-                Reservation::NotBefore {
-                    at: next_midnight(now),
-                    day_spent: true,
-                },
-            );
-        }
-        let interval = interval_ms(limits);
-        let first = next.next_call_ms.max(now_ms);
-        let fitting = (horizon.as_millisecond() - first).div_euclid(interval) + 1;
-        let count = i64::from(want.min(left)).min(fitting);
-        if count <= 0 {
+        if moments.is_empty() {
             let at = Timestamp::from_millisecond(first).unwrap_or(Timestamp::MAX);
-            return (
-                next,
-                Reservation::NotBefore {
-                    at,
-                    day_spent: false,
-                },
-            );
+            let day_spent = false;
+            return (self.clone(), Reservation::NotBefore { at, day_spent });
         }
-        next.next_call_ms = first + count * interval;
-        next.spent += u32::try_from(count).unwrap_or(u32::MAX);
-        let moments = (0..count)
-            .filter_map(|i| Timestamp::from_millisecond(first + i * interval).ok())
-            .collect();
+        next.next_call_ms = call;
         (next, Reservation::Granted(moments))
     }
 
@@ -186,11 +188,11 @@ impl BudgetState {
         }
     }
 
-    /// After a `quota_exceeded` answer: nobody calls before the next UTC day.
+    /// After a `quota_exceeded` answer that came at `now`: nobody calls before the quota is [back](quota_back).
     #[must_use]
     pub fn quota_exceeded(&self, now: Timestamp) -> Self {
         Self {
-            closed_until_ms: next_midnight(now).as_millisecond(),
+            closed_until_ms: quota_back(now).as_millisecond(),
             ..self.clone()
         }
     }
@@ -225,6 +227,20 @@ pub fn deal(moments: Vec<Timestamp>, wants: &[u32]) -> Vec<Vec<Timestamp>> {
         }
     }
     shares
+}
+
+/// How long after midnight a refused quota may still be the old day's: the call left before, or the other side's day
+/// ends a little later than ours. To take it for the new day's would close that for nothing.
+const DAYS_OVERLAP: SignedDuration = SignedDuration::from_mins(1);
+
+/// When there are calls again after `quota_exceeded` came at `now`.
+#[must_use]
+pub fn quota_back(now: Timestamp) -> Timestamp {
+    let overlap = now.saturating_add(-DAYS_OVERLAP).unwrap_or(now);
+    match next_midnight(overlap) {
+        midnight if midnight <= now => midnight + DAYS_OVERLAP,
+        midnight => midnight,
+    }
 }
 
 /// 00:00 UTC after `now`, when the day's quota begins anew.
@@ -374,6 +390,46 @@ mod tests {
             reserve(&mut throttled, 1, noon()),
             Reservation::Granted(vec![after(1_000)])
         );
+    }
+
+    #[test]
+    fn a_quota_refused_just_after_midnight_is_the_old_days_and_does_not_close_the_new_one() {
+        let midnight: Timestamp = "2026-11-24T00:00:00Z".parse().unwrap();
+        let after = |ms| midnight + SignedDuration::from_millis(ms);
+
+        for (came, back) in [
+            (after(-1), midnight),
+            (after(0), after(60_000)),
+            (after(59_999), after(60_000)),
+            (after(60_000), next_midnight(midnight)),
+        ] {
+            assert_eq!(quota_back(came), back, "{came}");
+            assert_eq!(fresh().quota_exceeded(came).closed_until(came), Some(back));
+        }
+    }
+
+    #[test]
+    fn a_moment_counts_for_the_day_it_lies_in_whenever_it_is_asked_for() {
+        let midnight = next_midnight(noon());
+        let mut state = BudgetState {
+            spent: 9_000,
+            ..fresh()
+        };
+
+        let before = midnight - SignedDuration::from_secs(10);
+        let Reservation::Granted(moments) = reserve(&mut state, 100, before) else {
+            panic!("closed")
+        };
+
+        let tomorrows = moments.iter().filter(|moment| **moment >= midnight);
+        assert_eq!(tomorrows.count(), 100 - 39);
+        assert_eq!((state.day, state.spent), (day_of(midnight), 61));
+        let mut rest = 0;
+        while let Reservation::Granted(more) = reserve(&mut state, 100, midnight) {
+            rest += more.len();
+            state.next_call_ms = 0;
+        }
+        assert_eq!(rest + 61, 9_800);
     }
 
     #[test]

@@ -219,6 +219,14 @@ pub enum DueReason {
 }
 
 impl Connection {
+    /// Whether leads may be imported, as far as the account goes: one that asks new contacts to confirm would have them
+    /// pass by it.
+    #[must_use]
+    pub fn allows_imports(&self, now: Timestamp) -> bool {
+        let seen = self.learned.confirmed_opt_in;
+        self.is_usable().is_ok() && seen.is_some_and(|seen| !seen.on && seen.is_current(true, now))
+    }
+
     /// Decides about the token: `rejected` is the generation the API refused, if it did.
     #[must_use]
     pub fn refresh_decision(

@@ -26,7 +26,7 @@ pub enum CrmError {
     /// 429 `quota_exceeded`: this UTC day is.
     #[error("the day's quota is spent")]
     QuotaExceeded,
-    /// 405, 406, 415 and whatever else only a mistake of ours can cause.
+    /// 405, 406, 415, a page of a firewall, and whatever else only a mistake of ours can cause.
     #[error("the API answered {0} to a call of ours")]
     Ours(u16),
     /// 5xx, a connection that failed before the request left, an answer nobody can read.
@@ -55,6 +55,8 @@ impl CrmError {
         match status {
             400 => Self::Invalid(refusal),
             401 => Self::Unauthorized,
+            // A page instead of the API's words: a firewall before it did not like this one call.
+            403 if body.trim_ascii_start().starts_with(b"<") => Self::Ours(403),
             403 => Self::Forbidden,
             404 => Self::NotFound(refusal),
             409 => Self::Conflict(refusal),
@@ -200,6 +202,7 @@ mod tests {
     fn statuses_are_sorted_by_what_to_do() {
         assert_eq!(CrmError::classify(401, b""), CrmError::Unauthorized);
         assert_eq!(CrmError::classify(403, b""), CrmError::Forbidden);
+        assert_eq!(CrmError::classify(403, b"\n<html>"), CrmError::Ours(403));
         assert_eq!(CrmError::classify(415, b""), CrmError::Ours(415));
         assert_eq!(CrmError::classify(302, b""), CrmError::Ours(302));
         assert_eq!(CrmError::classify(503, b"<html>"), CrmError::Unavailable);

@@ -112,6 +112,9 @@ pub struct ImportJob {
     pub bytes: usize,
     /// How often its submission was tried.
     pub tries: u32,
+    /// The activity that it was found to be, for good: no other import is the same one.
+    #[serde(default)]
+    pub activity: Option<RemoteId>,
     /// When somebody has to look at it; `None` once it is closed.
     pub due_at: Option<Timestamp>,
     /// Counts the changes, from 1.
@@ -146,6 +149,9 @@ pub enum Stage {
         ending: Ending,
         /// Leads taken after this were not in the call.
         since: Timestamp,
+        /// Where the account's changed contacts are read on from, once a page of them was.
+        #[serde(default)]
+        cursor: Option<String>,
     },
     /// Done.
     Closed,
@@ -176,6 +182,7 @@ impl ImportJob {
             leads: 0,
             bytes: 0,
             tries: 0,
+            activity: None,
             due_at: Some(now),
             revision: 1,
         }

@@ -18,6 +18,8 @@ pub enum Fault {
     CrashBefore,
     /// The caller is killed once the effect is there.
     CrashAfter,
+    /// The caller panics once the effect is there.
+    Panic,
 }
 
 /// Which steps of the fakes go wrong. Every port call is one step, counted from 1 over all fakes that share this.
@@ -83,6 +85,10 @@ impl Faults {
             Some(Fault::CrashAfter) => {
                 drop(effect());
                 self.crash().await
+            }
+            Some(Fault::Panic) => {
+                drop(effect());
+                panic!("planned")
             }
         }
     }

@@ -10,7 +10,7 @@ use crate::domain::asked;
 use crate::domain::email::EmailAddress;
 use crate::domain::ids::{CustomerId, ImportId, LeadId};
 use crate::domain::import::ImportJob;
-use crate::domain::lead::{Lead, LeadRecord, LeadState, TimelineEntry};
+use crate::domain::lead::{Lead, LeadRecord, LeadState, TimelineEntry, shortened};
 use crate::domain::tally::{Counts, counted_as};
 use crate::ports::{Claim, KeyClaim, LeadFilter, Ledger, Page, Recorded, Settlement, StoreError};
 
@@ -151,6 +151,9 @@ impl Ledger for MemoryLedger {
                     settlement.at,
                     settlement.due_at,
                 );
+                if let Some(short) = shortened(&record.timeline) {
+                    record.timeline = short;
+                }
             })
             .is_some()
         };

@@ -30,6 +30,15 @@ pub struct SignedUp {
     pub action: DeliveryAction,
 }
 
+/// What came of making a contact.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Made {
+    /// It is new.
+    New(SignedUp),
+    /// There is one of this address, deleted or not.
+    Known(RemoteId),
+}
+
 /// A contact that was looked up.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Found {
@@ -56,10 +65,26 @@ pub struct OptOut {
 
 /// Contacts of an account.
 pub trait Contacts: Send + Sync {
-    /// Makes or updates a contact by its address. One call for an address that `sign_up_form` takes.
+    /// Makes or updates a contact by its address, which has to
+    /// [fit](crate::domain::email::EmailAddress::fits_sign_up). One call.
     fn sign_up(
         &self,
         token: &SecretString,
+        sign_up: &SignUp,
+    ) -> impl Future<Output = Result<SignedUp, CrmError>> + Send;
+
+    /// Makes a contact of any address, or finds that there is one. One call.
+    fn make(
+        &self,
+        token: &SecretString,
+        sign_up: &SignUp,
+    ) -> impl Future<Output = Result<Made, CrmError>> + Send;
+
+    /// Adds what a sign-up brings to a contact, which keeps all else that it has. Two calls.
+    fn replace(
+        &self,
+        token: &SecretString,
+        contact: &RemoteId,
         sign_up: &SignUp,
     ) -> impl Future<Output = Result<SignedUp, CrmError>> + Send;
 

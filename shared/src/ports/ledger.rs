@@ -82,7 +82,8 @@ pub trait Ledger: Send + Sync {
     ) -> impl Future<Output = Result<Claim, StoreError>> + Send;
 
     /// Ends a claim with its outcome and a line of the timeline, if the claim is still `owner`'s and the lead
-    /// was not erased meanwhile. Says whether it did.
+    /// was not erased meanwhile. Says whether it did. A timeline that has grown too long loses its middle
+    /// ([`shortened`](crate::domain::lead::shortened)).
     fn settle(
         &self,
         customer: &CustomerId,

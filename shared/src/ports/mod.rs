@@ -26,7 +26,7 @@ pub use budget::Budget;
 pub use captcha::{CaptchaCheck, CaptchaSecrets, Checked};
 pub use clock::{Clock, Dice};
 pub use counters::Counters;
-pub use crm::{AccountSummary, Accounts, Contacts, Found, OptOut, SignUp, SignedUp};
+pub use crm::{AccountSummary, Accounts, Contacts, Found, Made, OptOut, SignUp, SignedUp};
 pub use directory::{Connections, Customers, Forms, Handshakes, Leased, Links, Page};
 pub use events::{Event, Events};
 pub use idempotency::{Idempotency, KeyClaim, KeyClaimed};

@@ -11,7 +11,7 @@ use crate::domain::crm::CrmError;
 use crate::domain::email::EmailAddress;
 use crate::domain::ids::RemoteId;
 use crate::domain::lead::DeliveryAction;
-use crate::ports::{Contacts, Found, OptOut, SignUp, SignedUp};
+use crate::ports::{Contacts, Found, Made, OptOut, SignUp, SignedUp};
 
 /// The most contacts one call lists.
 const MOST: &str = "500";
@@ -84,28 +84,6 @@ fn signed_up(answer: &Answer) -> SignedUp {
 }
 
 impl ConstantContact {
-    async fn make_or_replace(
-        &self,
-        token: &SecretString,
-        sign_up: &SignUp,
-    ) -> Result<SignedUp, CrmError> {
-        let new = Person::new(sign_up);
-        let made = self.write(Method::POST, token, self.url("/contacts"), &new);
-        let refusal = match made.await {
-            Err(CrmError::Conflict(refusal)) => refusal,
-            made => return made.map(|answer| signed_up(&answer)),
-        };
-        let id = named_in(&refusal.message).ok_or(CrmError::Conflict(refusal))?;
-        let url = self.url(&format!("/contacts/{id}"));
-        let mut read = url.clone();
-        read.query_pairs_mut()
-            .append_pair("include", Person::INCLUDE);
-        let known: Person = self.get(token, read, PAGE).await?;
-        let person = known.replacing(sign_up);
-        let answer = self.write(Method::PUT, token, url, &person).await?;
-        Ok(signed_up(&answer))
-    }
-
     async fn listed(&self, token: &SecretString, query: &[(&str, &str)]) -> Result<Page, CrmError> {
         let mut url = self.url("/contacts");
         url.query_pairs_mut().extend_pairs(query);
@@ -113,14 +91,46 @@ impl ConstantContact {
     }
 }
 
+/// The key of an address that the account has, which may be one that nobody could sign up with.
+pub(super) fn key(address: &str) -> String {
+    let known = address.parse().map(|known: EmailAddress| known.key());
+    known.unwrap_or_else(|_| address.to_lowercase())
+}
+
 impl Contacts for ConstantContact {
     async fn sign_up(&self, token: &SecretString, sign_up: &SignUp) -> Result<SignedUp, CrmError> {
-        if !sign_up.contact.email.fits_sign_up() {
-            return self.make_or_replace(token, sign_up).await;
-        }
         let url = self.url("/contacts/sign_up_form");
         let form = Form::new(sign_up);
         let answer = self.write(Method::POST, token, url, &form).await?;
+        Ok(signed_up(&answer))
+    }
+
+    async fn make(&self, token: &SecretString, sign_up: &SignUp) -> Result<Made, CrmError> {
+        let new = Person::new(sign_up);
+        let made = self.write(Method::POST, token, self.url("/contacts"), &new);
+        match made.await {
+            Ok(answer) => Ok(Made::New(signed_up(&answer))),
+            Err(CrmError::Conflict(refusal)) => {
+                let known = named_in(&refusal.message).map(Made::Known);
+                known.ok_or(CrmError::Conflict(refusal))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn replace(
+        &self,
+        token: &SecretString,
+        contact: &RemoteId,
+        sign_up: &SignUp,
+    ) -> Result<SignedUp, CrmError> {
+        let url = self.url(&format!("/contacts/{contact}"));
+        let mut read = url.clone();
+        read.query_pairs_mut()
+            .append_pair("include", Person::INCLUDE);
+        let known: Person = self.get(token, read, PAGE).await?;
+        let person = known.replacing(sign_up);
+        let answer = self.write(Method::PUT, token, url, &person).await?;
         Ok(signed_up(&answer))
     }
 
@@ -137,7 +147,7 @@ impl Contacts for ConstantContact {
         let page = self.listed(token, &query).await?;
         let same = |listed: &Listed| {
             let own = listed.email_address.as_ref();
-            own.is_some_and(|own| own.address.to_lowercase() == email.key())
+            own.is_some_and(|own| key(&own.address) == email.key())
         };
         let own = page.contacts.into_iter().find(same);
         match own.map(Listed::found) {

@@ -4,6 +4,7 @@ use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
 use super::api::{ConstantContact, Links, PAGE};
+use super::contacts::key;
 use crate::domain::crm::CrmError;
 use crate::domain::ids::RemoteId;
 use crate::domain::import::ImportRow;
@@ -139,7 +140,7 @@ impl BulkImports for ConstantContact {
         let emails = page.contacts.into_iter().filter_map(|c| c.email_address);
         let here = emails.filter(|email| email.permission_to_send != "unsubscribed");
         Ok(Page {
-            items: here.map(|email| email.address.to_lowercase()).collect(),
+            items: here.map(|email| key(&email.address)).collect(),
             next,
         })
     }

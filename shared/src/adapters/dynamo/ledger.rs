@@ -10,7 +10,7 @@ use super::table::{Change, Done, Item, Table, Values, millis, number, read, row,
 use crate::adapters::sdk_error::failed;
 use crate::domain::email::EmailAddress;
 use crate::domain::ids::{CustomerId, LeadId};
-use crate::domain::lead::{Lead, LeadRecord, LeadState, TimelineEntry};
+use crate::domain::lead::{Lead, LeadRecord, LeadState, MAX_LINES, TimelineEntry, shortened};
 use crate::domain::tally::Counts;
 use crate::ports::{Claim, LeadFilter, Ledger, Page, Recorded, Settlement, StoreError};
 
@@ -243,7 +243,10 @@ impl Ledger for DynamoLedger {
             .update(keys::lead(customer, lead), change)
             .await?
         {
-            Done::Yes(_) => Ok(true),
+            Done::Yes(item) => {
+                self.shorten(customer, lead, item).await;
+                Ok(true)
+            }
             Done::No(None) => Ok(false),
             Done::No(Some(item)) => {
                 let record = record(item)?;
@@ -466,6 +469,28 @@ impl DynamoLedger {
             .update(keys::lead(customer, lead), change)
             .await?;
         Ok(matches!(done, Done::Yes(_)))
+    }
+
+    /// Takes the middle out of a timeline that has grown too long, unless it has changed since. That it was not done
+    /// costs nothing: the next line does it.
+    async fn shorten(&self, customer: &CustomerId, lead: &LeadId, item: Item) {
+        let lines = item.get("timeline").and_then(|lines| lines.as_l().ok());
+        let Some(lines) = lines.map(Vec::len).filter(|lines| *lines > MAX_LINES) else {
+            return;
+        };
+        let short = record(item).map(|record| shortened(&record.timeline));
+        let Ok(Some(Ok(short))) = short.map(|short| short.map(|short| value(&short))) else {
+            return;
+        };
+        let change = Change {
+            set: "SET timeline = :short",
+            when: Some("size(timeline) = :lines"),
+            names: &[],
+            values: vec![(":short", short), (":lines", number(lines))],
+        };
+        if let Err(error) = self.table.update(keys::lead(customer, lead), change).await {
+            tracing::warn!(lead.id = %lead, error = &error as &dyn std::error::Error, "a timeline was not shortened");
+        }
     }
 }
 

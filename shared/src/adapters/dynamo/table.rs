@@ -1,6 +1,7 @@
 //! A table, and the few requests the adapters make.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
@@ -156,11 +157,19 @@ impl Table {
         Ok(answer.attributes)
     }
 
-    /// Up to 100 rows, read consistently, in any order. What DynamoDB does not get to at once is asked for again.
+    /// Up to 100 rows, read consistently, in any order. What DynamoDB does not get to at once is asked for again, ever
+    /// more slowly, as it is throttled then.
     pub(super) async fn batch_get(&self, keys: Vec<Item>) -> Result<Vec<Item>, StoreError> {
+        const ROUNDS: u32 = 8;
         let mut items = Vec::with_capacity(keys.len());
         let mut left = keys;
-        while !left.is_empty() {
+        for round in 0..ROUNDS {
+            if left.is_empty() {
+                return Ok(items);
+            }
+            if round > 0 {
+                tokio::time::sleep(Duration::from_millis(25 << round)).await;
+            }
             let keys = KeysAndAttributes::builder()
                 .set_keys(Some(left))
                 .consistent_read(true)
@@ -174,7 +183,10 @@ impl Table {
             let rest = rest.and_then(|mut all| all.remove(&self.name));
             left = rest.map(|rest| rest.keys).unwrap_or_default();
         }
-        Ok(items)
+        match left.len() {
+            0 => Ok(items),
+            _ => Err(StoreError::new("BatchGetItem: throttled")),
+        }
     }
 
     pub(super) fn query(&self) -> QueryFluentBuilder {

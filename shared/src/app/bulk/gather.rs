@@ -69,15 +69,13 @@ impl<W: Wiring> Bulk<W> {
                 continue;
             }
             *sharing.entry(connection.app.clone()).or_default() += 1;
-            let seen = connection.learned.confirmed_opt_in;
-            if seen.is_some_and(|seen| !seen.on && seen.is_current(true, now)) {
+            if connection.allows_imports(now) {
                 candidates.push((customer, connection));
             }
         }
         let mut over = Vec::new();
         for (id, connection) in candidates {
-            let customer = self.directory.customer(&id).await?;
-            let agreed = customer.is_some_and(|c| c.bulk_import == BulkImport::WhenOverBudget);
+            let agreed = self.has_agreed(&id).await?;
             let limits = self.keeper.apps.limits(&connection.app).await?;
             let sharing = sharing.get(&connection.app).copied().unwrap_or(1);
             let share = usize::try_from(limits.per_day).unwrap_or(usize::MAX) / sharing.max(1);
@@ -86,6 +84,11 @@ impl<W: Wiring> Bulk<W> {
             }
         }
         Ok(over)
+    }
+
+    pub(super) async fn has_agreed(&self, id: &CustomerId) -> Result<bool, StoreError> {
+        let customer = self.directory.customer(id).await?;
+        Ok(customer.is_some_and(|customer| customer.bulk_import == BulkImport::WhenOverBudget))
     }
 
     async fn gather_lane(

@@ -20,9 +20,9 @@ use secrecy::SecretString;
 
 use crate::app::deliver::Counter;
 use crate::app::token_keeper::{AccessError, TokenKeeper};
-use crate::domain::budget::{CallClass, Reservation};
+use crate::domain::budget::{CallClass, Limits, Reservation};
 use crate::domain::crm::CrmError;
-use crate::domain::ids::CustomerId;
+use crate::domain::ids::{AppId, CustomerId};
 use crate::domain::import::{Ending, ImportJob, Stage};
 use crate::domain::keys::SigningKeys;
 use crate::ports::{
@@ -34,6 +34,15 @@ const JOBS: u16 = 50;
 
 /// How long a worker may be at one import before another may: longer than a run.
 const HELD_FOR: SignedDuration = SignedDuration::from_mins(2);
+
+/// What one call may take.
+const CALL_TAKES: SignedDuration = SignedDuration::from_secs(12);
+
+/// A moment that has passed by more than this is no longer ours.
+const LATE: SignedDuration = SignedDuration::from_millis(20);
+
+/// Times a moment may have passed.
+const TURNS: u32 = 3;
 
 /// How long an import waits for a call that is not to be had, or after one that failed for a passing reason.
 const PAUSE: SignedDuration = SignedDuration::from_mins(1);
@@ -113,10 +122,15 @@ impl<W: Wiring> Bulk<W> {
     ) -> Result<(), StoreError> {
         match job.stage.clone() {
             Stage::Gathering | Stage::Closed => Ok(()),
-            Stage::Ready => self.submit(job).await,
-            Stage::Submitting { since, rows } => self.find(job, since, rows).await,
-            Stage::Running { activity, since } => self.look(job, &activity, since).await,
-            Stage::Settling { ending, since } => {
+            Stage::Ready => self.submit(job, deadline).await,
+            Stage::Submitting { since, rows } => self.find(job, since, rows, deadline).await,
+            Stage::Running { activity, since } => self.look(job, &activity, since, deadline).await,
+            Stage::Settling {
+                ending: Ending::Some,
+                since,
+                cursor,
+            } => self.sort_out(job, since, cursor, deadline, done).await,
+            Stage::Settling { ending, since, .. } => {
                 self.settle(job, ending, since, deadline, done).await
             }
         }
@@ -142,15 +156,17 @@ impl<W: Wiring> Bulk<W> {
         let stage = Stage::Settling {
             ending: Ending::None,
             since: self.keeper.clock.now(),
+            cursor: None,
         };
         self.enter(job, stage, SignedDuration::ZERO).await
     }
 
-    /// One call at a moment of the budget, with a token that is refreshed once. `None` where there is no moment or no
-    /// token now.
+    /// One call at a moment of the budget that leaves it time before `deadline`, with a token that is refreshed once.
+    /// `None` where no call was made: there is no moment or no token now.
     async fn ask<T, F>(
         &self,
         customer: &CustomerId,
+        deadline: Timestamp,
         call: impl Fn(SecretString) -> F,
     ) -> Result<Option<Result<T, CrmError>>, StoreError>
     where
@@ -167,16 +183,14 @@ impl<W: Wiring> Bulk<W> {
                 Err(AccessError::Busy { .. }) => return Ok(None),
                 Err(AccessError::Store(error)) => return Err(error),
             };
-            let (app, now) = (&connection.app, self.keeper.clock.now());
+            let (app, budget) = (&connection.app, &self.keeper.budget);
             let limits = self.keeper.apps.limits(app).await?;
-            let (class, horizon) = (CallClass::Delivery, now + SignedDuration::from_secs(10));
-            let budget = &self.keeper.budget;
-            let reserved = budget.reserve(app, limits, class, 1, now, horizon).await?;
-            let Reservation::Granted(moments) = reserved else {
+            if !self
+                .await_moment(app, limits, deadline - CALL_TAKES)
+                .await?
+            {
                 return Ok(None);
-            };
-            let moment = moments.first().copied().unwrap_or(now);
-            self.keeper.clock.sleep_until(moment).await;
+            }
             let answer = call(access.token.clone()).await;
             let now = self.keeper.clock.now();
             match &answer {
@@ -193,6 +207,34 @@ impl<W: Wiring> Bulk<W> {
             }
             return Ok(Some(answer));
         }
+    }
+
+    /// Waits for a moment of the budget; says whether there is one up to `horizon`. One that has passed, because the
+    /// store was slow to give it out, would meet the next one's: another is taken that lies as far ahead as the store
+    /// is slow.
+    async fn await_moment(
+        &self,
+        app: &AppId,
+        limits: Limits,
+        horizon: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let (clock, budget) = (&self.keeper.clock, &self.keeper.budget);
+        let (class, mut ahead) = (CallClass::Delivery, SignedDuration::ZERO);
+        for _ in 0..TURNS {
+            let from = clock.now() + ahead;
+            let reserved = budget.reserve(app, limits, class, 1, from, horizon).await?;
+            let Reservation::Granted(moments) = reserved else {
+                return Ok(false);
+            };
+            let moment = moments.first().copied().unwrap_or(from);
+            let late = clock.now().duration_since(moment);
+            if late <= LATE {
+                clock.sleep_until(moment).await;
+                return Ok(true);
+            }
+            ahead = late * 2;
+        }
+        Ok(false)
     }
 
     async fn write_counts(&self) {

@@ -1,14 +1,15 @@
 //! Giving every lead of an import its outcome.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use futures_util::future::try_join_all;
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Bulk, Imported, PAUSE};
+use super::{Bulk, HELD_FOR, Imported, PAUSE};
+use crate::domain::crm::CrmError;
 use crate::domain::ids::LeadId;
 use crate::domain::import::{Ending, ImportJob, Stage};
-use crate::domain::lead::{DeliveryAction, LeadState, OptOutCheck, Permission, WaitReason};
+use crate::domain::lead::{DeliveryAction, Lead, LeadState, OptOutCheck, Permission, WaitReason};
 use crate::ports::{
     BulkImports as _, Clock as _, Customers as _, Imports as _, Ledger as _, Left, StoreError,
     Wiring,
@@ -21,7 +22,7 @@ pub(super) const AT_ONCE: usize = 32;
 const SKEW: SignedDuration = SignedDuration::from_secs(5);
 
 impl<W: Wiring> Bulk<W> {
-    /// Gives the leads their outcomes, as far as there is time, and closes the import once all have one. A lead that
+    /// Gives the leads of an import one outcome, as far as there is time, and closes it once all have one. A lead that
     /// has left already is not touched again, so this may begin anew at any time.
     pub(super) async fn settle(
         &self,
@@ -31,33 +32,104 @@ impl<W: Wiring> Bulk<W> {
         deadline: Timestamp,
         done: &mut Imported,
     ) -> Result<(), StoreError> {
-        let there = match ending {
-            Ending::Some => match self.changed(&job, since).await? {
-                Some(there) => Some(there),
-                None => return self.enter(&job, job.stage.clone(), PAUSE).await,
-            },
-            Ending::All | Ending::None => None,
-        };
         for number in 0..job.chunks {
             if self.keeper.clock.now() >= deadline {
-                return self
-                    .enter(&job, job.stage.clone(), SignedDuration::ZERO)
-                    .await;
+                let again = SignedDuration::ZERO;
+                return self.enter(&job, job.stage.clone(), again).await;
             }
             let leads = self.ledger.chunk(&job.id, number).await?;
-            let went_in = match (ending, &there) {
-                (Ending::All, _) => leads.clone(),
-                (Ending::Some, Some(there)) => self.went_in(&job, &leads, there).await?,
-                _ => vec![],
-            };
-            let delivered = self.delivered(&job).await?;
-            done.delivered += self.leave(&job, &went_in, Some(since), &delivered).await?;
+            if ending == Ending::All {
+                done.delivered += self.went_in(&job, &leads, since).await?;
+            }
             // Whoever is still in it did not go in, or was taken after the call.
-            self.ledger.mark_lane(&job.customer, delivered.at).await?;
-            let rest = self.remaining(&job, leads).await?;
-            done.back += self.leave(&job, &rest, None, &back(delivered.at)).await?;
+            let rest = self.inside(&job, &leads).await?;
+            let rest: Vec<_> = rest.into_iter().map(|lead| lead.id).collect();
+            done.back += self.send_back(&job, &rest).await?;
         }
         self.enter(&job, Stage::Closed, SignedDuration::ZERO).await
+    }
+
+    /// After an import with trouble: asks which contacts have changed since the call, page by page, and delivers their
+    /// leads. The place is kept, as an import may have more pages than a run has calls. The others go back.
+    pub(super) async fn sort_out(
+        &self,
+        mut job: ImportJob,
+        since: Timestamp,
+        mut cursor: Option<String>,
+        deadline: Timestamp,
+        done: &mut Imported,
+    ) -> Result<(), StoreError> {
+        let mut inside: BTreeMap<String, Vec<LeadId>> = BTreeMap::new();
+        for number in 0..job.chunks {
+            let leads = self.ledger.chunk(&job.id, number).await?;
+            for lead in self.inside(&job, &leads).await? {
+                let of_address = inside.entry(lead.contact.email.key()).or_default();
+                of_address.push(lead.id);
+            }
+        }
+        loop {
+            let (crm, from) = (&self.crm, cursor.as_deref());
+            let page = async |token| crm.changed_since(&token, since - SKEW, from).await;
+            let page = match self.ask(&job.customer, deadline, page).await? {
+                Some(Ok(page)) => page,
+                // The place is no longer known there.
+                Some(Err(CrmError::Invalid(_) | CrmError::NotFound(_))) if cursor.is_some() => {
+                    let ending = Ending::Some;
+                    let stage = Stage::Settling {
+                        ending,
+                        since,
+                        cursor: None,
+                    };
+                    return self.enter(&job, stage, PAUSE).await;
+                }
+                _ => return self.enter(&job, job.stage.clone(), PAUSE).await,
+            };
+            let here = page.items.iter().filter_map(|key| inside.remove(key));
+            let here: Vec<_> = here.flatten().collect();
+            done.delivered += self.went_in(&job, &here, since).await?;
+            if page.next.is_none() {
+                break;
+            }
+            cursor = page.next;
+            let stage = Stage::Settling {
+                ending: Ending::Some,
+                since,
+                cursor: cursor.clone(),
+            };
+            let held = job.next(stage, Some(self.keeper.clock.now() + HELD_FOR));
+            if !self.ledger.save_import(&held, None).await? {
+                return Ok(());
+            }
+            job = held;
+        }
+        let stage = Stage::Settling {
+            ending: Ending::None,
+            since,
+            cursor: None,
+        };
+        self.enter(&job, stage, SignedDuration::ZERO).await
+    }
+
+    /// Leads that were in the call and went in; tells how many.
+    async fn went_in(
+        &self,
+        job: &ImportJob,
+        leads: &[LeadId],
+        since: Timestamp,
+    ) -> Result<usize, StoreError> {
+        let delivered = self.delivered(job).await?;
+        self.leave(job, leads, Some(since), &delivered).await
+    }
+
+    /// Leads that go their single way; tells how many.
+    pub(super) async fn send_back(
+        &self,
+        job: &ImportJob,
+        leads: &[LeadId],
+    ) -> Result<usize, StoreError> {
+        let now = self.keeper.clock.now();
+        self.ledger.mark_lane(&job.customer, now).await?;
+        self.leave(job, leads, None, &back(now)).await
     }
 
     /// Ends the stay of leads in an import; tells how many were there.
@@ -105,57 +177,19 @@ impl<W: Wiring> Bulk<W> {
         })
     }
 
-    /// Of these leads, those whose address the account has.
-    async fn went_in(
-        &self,
-        job: &ImportJob,
-        leads: &[LeadId],
-        there: &BTreeSet<String>,
-    ) -> Result<Vec<LeadId>, StoreError> {
-        let records = self.ledger.records(&job.customer, leads).await?;
-        let records = records.into_iter().map(|record| record.lead);
-        let there = records.filter(|lead| there.contains(&lead.contact.email.key()));
-        Ok(there.map(|lead| lead.id).collect())
-    }
-
     /// Of these leads, those that wait for an import still.
-    async fn remaining(
-        &self,
-        job: &ImportJob,
-        leads: Vec<LeadId>,
-    ) -> Result<Vec<LeadId>, StoreError> {
+    async fn inside(&self, job: &ImportJob, leads: &[LeadId]) -> Result<Vec<Lead>, StoreError> {
         let import = LeadState::Waiting {
             why: WaitReason::Import,
         };
-        let records = self.ledger.records(&job.customer, &leads).await?;
-        let remaining = records.into_iter().filter(|record| record.state == import);
-        Ok(remaining.map(|record| record.lead.id).collect())
-    }
-
-    /// Addresses that changed since the call left, on all pages; `None` where they are not to be had now.
-    async fn changed(
-        &self,
-        job: &ImportJob,
-        since: Timestamp,
-    ) -> Result<Option<BTreeSet<String>>, StoreError> {
-        let (mut changed, mut cursor) = (BTreeSet::new(), None::<String>);
-        loop {
-            let (crm, from) = (&self.crm, cursor.as_deref());
-            let page = async |token| crm.changed_since(&token, since - SKEW, from).await;
-            let Some(Ok(page)) = self.ask(&job.customer, page).await? else {
-                return Ok(None);
-            };
-            changed.extend(page.items);
-            match page.next {
-                Some(next) => cursor = Some(next),
-                None => return Ok(Some(changed)),
-            }
-        }
+        let records = self.ledger.records(&job.customer, leads).await?;
+        let inside = records.into_iter().filter(|record| record.state == import);
+        Ok(inside.map(|record| record.lead).collect())
     }
 }
 
 /// The single way.
-pub(super) fn back(at: Timestamp) -> Left {
+fn back(at: Timestamp) -> Left {
     Left {
         state: LeadState::Waiting {
             why: WaitReason::Quota,

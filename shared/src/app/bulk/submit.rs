@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::settle::{AT_ONCE, back};
+use super::settle::AT_ONCE;
 use super::{Bulk, HELD_FOR, PAUSE};
 use crate::domain::connection::Connection;
 use crate::domain::crm::CrmError;
@@ -13,8 +13,8 @@ use crate::domain::import::{Ending, ImportJob, ImportRow, MAX_TRIES, Stage, next
 use crate::domain::lead::{LeadRecord, LeadState, WaitReason};
 use crate::domain::suppression::PersonId;
 use crate::ports::{
-    BulkImports as _, Clock as _, Connections as _, Imports as _, Ledger as _, Progress,
-    StoreError, Suppressions as _, Wiring,
+    BulkImports as _, Clock as _, Connections as _, Imports as _, Progress, StoreError,
+    Suppressions as _, Wiring,
 };
 
 /// How long an activity may be looked for or at: Constant Contact lists those of ten days.
@@ -24,11 +24,17 @@ const LISTED_FOR: SignedDuration = SignedDuration::from_hours(24 * 9);
 const SKEW: SignedDuration = SignedDuration::from_secs(5);
 
 impl<W: Wiring> Bulk<W> {
-    /// Submits an import that has its leads.
-    pub(super) async fn submit(&self, job: ImportJob) -> Result<(), StoreError> {
+    /// Submits an import that has its leads, if customer and account allow it still.
+    pub(super) async fn submit(
+        &self,
+        job: ImportJob,
+        deadline: Timestamp,
+    ) -> Result<(), StoreError> {
         let connection = self.directory.connection(&job.customer).await?;
-        let usable = connection.filter(|connection| connection.is_usable().is_ok());
-        let Some(connection) = usable.filter(|_| job.tries < MAX_TRIES) else {
+        let now = self.keeper.clock.now();
+        let allowed = connection.filter(|connection| connection.allows_imports(now));
+        let agreed = self.has_agreed(&job.customer).await?;
+        let Some(connection) = allowed.filter(|_| agreed && job.tries < MAX_TRIES) else {
             return self.give_up(&job).await;
         };
         if self.is_another_unknown(&job).await? {
@@ -39,8 +45,9 @@ impl<W: Wiring> Bulk<W> {
             return self.enter(&job, Stage::Closed, SignedDuration::ZERO).await;
         }
         let since = self.keeper.clock.now();
+        let job_tries = job.tries;
         let intent = ImportJob {
-            tries: job.tries + 1,
+            tries: job_tries + 1,
             ..job
         };
         let stage = Stage::Submitting {
@@ -53,14 +60,16 @@ impl<W: Wiring> Bulk<W> {
         }
         let (crm, lists, rows) = (&self.crm, &intent.lists, &rows);
         let call = async |token| crm.import(&token, rows, lists).await;
-        match self.ask(&intent.customer, call).await? {
-            Some(Ok(activity)) => {
-                let activity = activity.id;
-                let stage = Stage::Running { activity, since };
-                self.enter(&intent, stage, PAUSE).await
+        match self.ask(&intent.customer, deadline, call).await? {
+            Some(Ok(activity)) => self.enter_running(&intent, activity.id, since, PAUSE).await,
+            // Not even tried.
+            None => {
+                let tries = job_tries;
+                let untried = ImportJob { tries, ..intent };
+                self.enter(&untried, Stage::Ready, PAUSE).await
             }
             // Surely without effect.
-            None | Some(Err(CrmError::Throttled | CrmError::QuotaExceeded)) => {
+            Some(Err(CrmError::Throttled | CrmError::QuotaExceeded)) => {
                 let pause = PAUSE * i32::try_from(intent.tries).unwrap_or(1);
                 self.enter(&intent, Stage::Ready, pause).await
             }
@@ -73,6 +82,22 @@ impl<W: Wiring> Bulk<W> {
                 self.give_up(&intent).await
             }
         }
+    }
+
+    /// The import is this activity, and no other import is.
+    async fn enter_running(
+        &self,
+        job: &ImportJob,
+        activity: RemoteId,
+        since: Timestamp,
+        after: SignedDuration,
+    ) -> Result<(), StoreError> {
+        let known = ImportJob {
+            activity: Some(activity.clone()),
+            ..job.clone()
+        };
+        let stage = Stage::Running { activity, since };
+        self.enter(&known, stage, after).await
     }
 
     /// Whether a call for another import of the account is unaccounted for: the two could not be told apart.
@@ -123,51 +148,49 @@ impl<W: Wiring> Bulk<W> {
             .into_iter()
             .partition(|record| unwanted.contains(&person(record)));
         if !theirs.is_empty() {
-            let now = self.keeper.clock.now();
             let theirs: Vec<_> = theirs.into_iter().map(|record| record.lead.id).collect();
-            self.ledger.mark_lane(&job.customer, now).await?;
-            self.leave(job, &theirs, None, &back(now)).await?;
+            self.send_back(job, &theirs).await?;
         }
         Ok(wanted)
     }
 
-    /// Looks for the activity of a call whose answer is not known, and has the call made again if there is none.
+    /// Looks for the activity of a call whose answer is not known, and has the call made again if there is none. One
+    /// whose rows are not counted yet may be it.
     pub(super) async fn find(
         &self,
         job: ImportJob,
         since: Timestamp,
         rows: usize,
+        deadline: Timestamp,
     ) -> Result<(), StoreError> {
         let crm = &self.crm;
         let list = async |token| crm.activities(&token).await;
-        let activities = match self.ask(&job.customer, list).await? {
+        let activities = match self.ask(&job.customer, deadline, list).await? {
             Some(Ok(activities)) => activities,
             Some(Err(CrmError::Forbidden)) => return self.give_up(&job).await,
+            _ if self.keeper.clock.now().duration_since(since) > LISTED_FOR => {
+                return self.give_up(&job).await;
+            }
             _ => return self.enter(&job, job.stage.clone(), PAUSE).await,
         };
-        let known: Vec<RemoteId> = self
-            .ledger
-            .imports_of(&job.customer)
-            .await?
-            .into_iter()
-            .filter_map(|other| match other.stage {
-                Stage::Running { activity, .. } => Some(activity),
-                _ => None,
-            })
-            .collect();
-        let found = activities.into_iter().find(|activity| {
-            activity.rows == rows
+        let others = self.ledger.imports_of(&job.customer).await?;
+        let known: Vec<_> = others.iter().map(|other| &other.activity).collect();
+        let mut ours = activities.into_iter().filter(|activity| {
+            let uncounted = activity.rows == 0 && activity.progress == Progress::Pending;
+            (activity.rows == rows || uncounted)
                 && activity.created_at >= since - SKEW
-                && !known.contains(&activity.id)
+                && !known.contains(&&Some(activity.id.clone()))
         });
-        let stage = match found {
-            Some(activity) => Stage::Running {
-                activity: activity.id,
-                since,
-            },
-            None => Stage::Ready,
+        let Some(first) = ours.next() else {
+            return self.enter(&job, Stage::Ready, SignedDuration::ZERO).await;
         };
-        self.enter(&job, stage, SignedDuration::ZERO).await
+        match [first].into_iter().chain(ours).find(|one| one.rows == rows) {
+            Some(activity) => {
+                let at_once = SignedDuration::ZERO;
+                self.enter_running(&job, activity.id, since, at_once).await
+            }
+            None => self.enter(&job, job.stage.clone(), PAUSE).await,
+        }
     }
 
     /// Looks how far an activity is.
@@ -176,12 +199,13 @@ impl<W: Wiring> Bulk<W> {
         job: ImportJob,
         activity: &RemoteId,
         since: Timestamp,
+        deadline: Timestamp,
     ) -> Result<(), StoreError> {
         let crm = &self.crm;
         let look = async |token| crm.activity(&token, activity).await;
         let now = self.keeper.clock.now();
         let vanished = now.duration_since(since) > LISTED_FOR;
-        let ending = match self.ask(&job.customer, look).await? {
+        let ending = match self.ask(&job.customer, deadline, look).await? {
             Some(Ok(Some(activity))) => match activity.progress {
                 Progress::Completed { troubled: 0 } => Ending::All,
                 Progress::Completed { .. } => Ending::Some,
@@ -199,7 +223,12 @@ impl<W: Wiring> Bulk<W> {
         if ending != Ending::All {
             tracing::warn!(import.id = %job.id, customer.id = %job.customer, ?ending, "an import had trouble");
         }
-        let stage = Stage::Settling { ending, since };
+        let cursor = None;
+        let stage = Stage::Settling {
+            ending,
+            since,
+            cursor,
+        };
         self.enter(&job, stage, SignedDuration::ZERO).await
     }
 }

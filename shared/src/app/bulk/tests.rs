@@ -1,3 +1,5 @@
+mod trouble;
+
 use jiff::SignedDuration;
 use ulid::Ulid;
 

@@ -9,7 +9,7 @@ use super::Drain;
 use super::outcome::Outcome;
 use super::turns::Turn;
 use crate::app::token_keeper::{Access, AccessError};
-use crate::domain::budget::next_midnight;
+use crate::domain::budget::quota_back;
 use crate::domain::connection::{COOLDOWN, ConnectionStatus, LimitedReason};
 use crate::domain::crm::CrmError;
 use crate::ports::{Accounts, Budget, Clock, Connections, Event, Events, Wiring};
@@ -61,9 +61,23 @@ impl<W: Wiring> Drain<W> {
     where
         F: Future<Output = Result<T, CrmError>>,
     {
-        let (mut moment, mut retries, mut refreshed) = (moment, 0, false);
+        self.ask_with(turn, moment, 1, call).await
+    }
+
+    /// The same for what takes more calls than one, which leave one right after the other.
+    pub(super) async fn ask_with<T, F>(
+        &self,
+        turn: &Turn<'_>,
+        mut moment: Timestamp,
+        calls: u32,
+        call: impl Fn(SecretString) -> F,
+    ) -> Result<T, Stopped>
+    where
+        F: Future<Output = Result<T, CrmError>>,
+    {
+        let (mut retries, mut refreshed) = (0, false);
         loop {
-            self.wait_for(turn, moment).await?;
+            self.wait_for(turn, moment, calls).await?;
             let access = turn.ready.access();
             let error = match call(access.token.clone()).await {
                 Ok(answer) => return Ok(answer),
@@ -74,25 +88,29 @@ impl<W: Wiring> Drain<W> {
                 return Err(Stopped::By(error));
             }
             retries += 1;
-            moment = self.next_moment(turn).await?;
+            moment = self.moment_for(turn, calls, SignedDuration::ZERO).await?;
         }
     }
 
     /// Waits for a moment. One that has passed, because a store was slow to answer, is given up for another that lies
     /// as far ahead as the store is slow.
-    async fn wait_for(&self, turn: &Turn<'_>, mut moment: Timestamp) -> Result<(), Outcome> {
+    async fn wait_for(
+        &self,
+        turn: &Turn<'_>,
+        mut moment: Timestamp,
+        calls: u32,
+    ) -> Result<(), Outcome> {
         for _ in 0..TURNS {
             let late = self.lateness(moment);
             if late <= LATE {
                 self.keeper.clock.sleep_until(moment).await;
                 if turn.closed.load(Ordering::Relaxed) {
-                    let midnight = next_midnight(self.keeper.clock.now());
-                    return Err(Outcome::waits_for_day(midnight, self.die()));
+                    let back = quota_back(self.keeper.clock.now());
+                    return Err(Outcome::waits_for_day(back, self.die()));
                 }
                 return Ok(());
             }
-            let moments = self.moments(turn, 1, late * 2).await?;
-            moment = moments.first().copied().unwrap_or(moment);
+            moment = self.moment_for(turn, calls, late * 2).await?;
         }
         Err(self.not_now(COOLDOWN))
     }
@@ -163,16 +181,15 @@ impl<W: Wiring> Drain<W> {
         }
     }
 
-    /// After a 403: finds out which of its three causes it is and writes it down, so that nobody calls in vain. The
-    /// two calls this takes leave one right after the other, so they need the moments on both their sides.
+    /// After a 403: finds out which of its three causes it is and writes it down, so that nobody calls in vain.
     async fn limit(&self, turn: &Turn<'_>, access: &Access) {
         let connection = &turn.ready.connection;
         if turn.ready.asked_why.swap(true, Ordering::Relaxed) {
             return;
         }
-        match self.moments(turn, 3, AHEAD).await.as_deref() {
-            Ok([_, middle, _]) if self.lateness(*middle) <= LATE => {
-                self.keeper.clock.sleep_until(*middle).await;
+        match self.moment_for(turn, 2, AHEAD).await {
+            Ok(moment) if self.lateness(moment) <= LATE => {
+                self.keeper.clock.sleep_until(moment).await;
             }
             Ok(_) | Err(_) => return,
         }

@@ -1,11 +1,14 @@
 //! Reading a batch of messages: what they ask for, once each.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::domain::contact::{Contact, StreetAddress};
-use crate::domain::ids::{CustomerId, LeadId};
+use crate::domain::ids::{CustomerId, LeadId, RemoteId};
 use crate::domain::lead::{Lead, LeadRecord};
 use crate::domain::task::Task;
+
+/// Lists that one call may name.
+const MAX_LISTS: usize = 50;
 
 /// A message of the queue, as it came.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -80,6 +83,21 @@ pub fn by_address(records: Vec<LeadRecord>) -> Vec<SameAddress> {
         .iter_mut()
         .for_each(|(_, group)| group.sort_by_key(|record| record.lead.received_at));
     groups.into_iter().map(|(_, group)| group).collect()
+}
+
+/// Leaves leads of one address that join no more lists than one call may name, the oldest of them, so that the newest
+/// word comes last; gives the others.
+pub fn beyond_lists(
+    leads: &mut SameAddress,
+    lists_of: impl Fn(&LeadRecord) -> Vec<RemoteId>,
+) -> Vec<LeadRecord> {
+    let mut lists = BTreeSet::new();
+    let beyond = leads.iter().position(|lead| {
+        lists.extend(lists_of(lead));
+        lists.len() > MAX_LISTS
+    });
+    // A single lead has no more lists than that.
+    beyond.map_or(vec![], |at| leads.split_off(at.max(1)))
 }
 
 /// What leads of one address say together: the newest word on everything, and what only an older one said.

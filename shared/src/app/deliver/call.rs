@@ -1,8 +1,10 @@
 //! The one call that counts.
 
 use std::collections::VecDeque;
+use std::panic::AssertUnwindSafe;
 
-use jiff::Timestamp;
+use futures_util::FutureExt as _;
+use jiff::{SignedDuration, Timestamp};
 
 use super::ask::Stopped;
 use super::opt_outs::{Check, Gone};
@@ -12,11 +14,12 @@ use super::turns::{Leads, Turn};
 use super::{Drain, refused};
 use crate::domain::contact::{Note, NoteKind};
 use crate::domain::crm::CrmError;
-use crate::domain::lead::{LeadState, RefusalReason};
-use crate::ports::{Contacts, SignUp, Wiring};
+use crate::domain::lead::{LeadState, RefusalReason, WaitReason};
+use crate::ports::{Contacts, Made, SignUp, SignedUp, Wiring};
 
 impl<W: Wiring> Drain<W> {
-    /// Delivers the leads of one address at the moments given, and says how that ended.
+    /// Delivers the leads of one address at the moments given, and says how that ended. A panic is that of these leads
+    /// alone: nobody knows whether their call arrived, and the others go on.
     pub(super) async fn deliver(
         &self,
         turn: &Turn<'_>,
@@ -25,8 +28,15 @@ impl<W: Wiring> Drain<W> {
         moments: VecDeque<Timestamp>,
         gone: &Gone,
     ) -> Outcome {
-        let delivered = self.call(turn, leads, check, moments, gone).await;
-        delivered.unwrap_or_else(|outcome| outcome)
+        let call = self.call(turn, leads, check, moments, gone);
+        match AssertUnwindSafe(call).catch_unwind().await {
+            Ok(delivered) => delivered.unwrap_or_else(|outcome| outcome),
+            Err(_) => {
+                let lead = leads.last().map(|lead| &lead.lead.id);
+                tracing::error!(lead.id = ?lead, "a delivery broke off");
+                Outcome::waits(WaitReason::AnswerLost, None)
+            }
+        }
     }
 
     async fn call(
@@ -46,9 +56,8 @@ impl<W: Wiring> Drain<W> {
         let (mut notes, email) = (Vec::new(), &newest.lead.contact.email);
         loop {
             let moment = self.take_moment(turn, &mut moments).await?;
-            let (crm, sent) = (&self.crm, &content);
-            let call = async |token| crm.sign_up(&token, sent).await;
-            let error = match self.ask(turn, moment, call).await {
+            self.recheck(turn, leads, moment).await?;
+            let error = match self.make_or_update(turn, moment, &content).await {
                 Ok(signed_up) => {
                     if signed_up.contact.is_none() {
                         tracing::warn!(lead.id = %newest.lead.id, "the answer to a delivery names no contact");
@@ -65,13 +74,38 @@ impl<W: Wiring> Drain<W> {
                 Err(Stopped::Until(outcome)) => return Err(outcome),
                 Err(Stopped::By(error)) => error,
             };
-            if error.may_blame_list() {
-                self.leave_out_lists(turn, &mut content, &error, newest)
-                    .await?;
-            } else if !leave_out(&mut content, &error, &mut notes) {
+            if leave_out(&mut content, &error, &mut notes) {
+                continue;
+            }
+            if !error.may_blame_list() {
                 return Err(self.outcome_of(&error, newest));
             }
+            self.leave_out_lists(turn, &mut content, &error, newest)
+                .await?;
         }
+    }
+
+    /// Has the account make or update the contact: by a sign-up, or where that would not take the address by making
+    /// a contact, and adding to the one there is.
+    async fn make_or_update(
+        &self,
+        turn: &Turn<'_>,
+        moment: Timestamp,
+        content: &SignUp,
+    ) -> Result<SignedUp, Stopped> {
+        let crm = &self.crm;
+        if content.contact.email.fits_sign_up() {
+            let sign_up = async |token| crm.sign_up(&token, content).await;
+            return self.ask(turn, moment, sign_up).await;
+        }
+        let make = async |token| crm.make(&token, content).await;
+        let known = match self.ask(turn, moment, make).await? {
+            Made::New(contact) => return Ok(contact),
+            Made::Known(contact) => contact,
+        };
+        let moment = self.moment_for(turn, 2, SignedDuration::ZERO).await?;
+        let add = async |token| crm.replace(&token, &known, content).await;
+        self.ask_with(turn, moment, 2, add).await
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! [`batch`] says what a batch asks for, `take` claims it and finds what it needs to go out, `turns` gives every call
 //! its moment on the budget's clock, `opt_outs` holds older consents against who has left, `call` makes the one call
-//! that counts, `ask` makes any call again that can be mended on the spot, `learn` finds out about the account what no
+//! that counts, `recheck` looks once more before one that had to wait, `ask` makes any call again that can be mended on the spot, `learn` finds out about the account what no
 //! answer says, [`outcome`] says what anything else means for the lead, `settle` writes it down and `count` counts it.
 
 mod ask;
@@ -12,6 +12,7 @@ mod count;
 mod learn;
 mod opt_outs;
 pub mod outcome;
+mod recheck;
 mod settle;
 mod sign_up;
 mod take;
@@ -19,13 +20,14 @@ mod take;
 mod tests;
 mod turns;
 
-use futures_util::future::join_all;
+use futures_util::future::{join, join_all};
 use jiff::{SignedDuration, Timestamp};
 
 pub use self::count::Counter;
 
 use self::batch::Message;
 use self::outcome::Outcome;
+use self::take::Claimed;
 use crate::app::token_keeper::TokenKeeper;
 use crate::domain::keys::SigningKeys;
 use crate::domain::lead::{LeadState, RefusalReason, WaitReason};
@@ -66,14 +68,31 @@ impl<W: Wiring> Drain<W> {
         let claims = customers
             .into_iter()
             .map(|(customer, asked)| self.prepare(customer, asked, &owner, deadline));
-        let mut ready = Vec::new();
-        for (prepared, unclaimed) in join_all(claims).await {
+        let (mut with, mut without) = (Vec::new(), Vec::new());
+        for (claimed, unclaimed) in join_all(claims).await {
             again.extend(unclaimed);
-            ready.extend(prepared);
+            let now = self.keeper.clock.now();
+            match claimed {
+                Some(claimed) if claimed.has_token(&self.keeper.stack, now) => with.push(claimed),
+                Some(claimed) => without.push(claimed),
+                None => {}
+            }
         }
-        self.deliver_all(&ready, &owner, deadline).await;
+        // Nobody waits for another's token to be refreshed.
+        let alone = without
+            .into_iter()
+            .map(|claimed| self.admit_and_deliver(vec![claimed], &owner, deadline));
+        let together = self.admit_and_deliver(with, &owner, deadline);
+        join(together, join_all(alone)).await;
         self.write_counts().await;
         again
+    }
+
+    async fn admit_and_deliver(&self, claimed: Vec<Claimed>, owner: &str, deadline: Timestamp) {
+        let claimed = claimed.into_iter();
+        let ready = join_all(claimed.map(|claimed| self.admit(claimed, owner))).await;
+        let ready: Vec<_> = ready.into_iter().flatten().collect();
+        self.deliver_all(&ready, owner, deadline).await;
     }
 
     fn not_now(&self, pause: SignedDuration) -> Outcome {

@@ -183,7 +183,7 @@ impl<W: Wiring> Drain<W> {
     pub(super) fn outcome_of(&self, error: &CrmError, newest: &LeadRecord) -> Outcome {
         tracing::warn!(lead.id = %newest.lead.id, customer.id = %newest.lead.customer, error = %error, "a lead was not delivered");
         let now = self.keeper.clock.now();
-        Outcome::of_error(error, newest.attempts, now, self.die())
+        Outcome::of_error(error, now, self.die())
     }
 }
 

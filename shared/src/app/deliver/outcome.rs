@@ -2,9 +2,9 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::domain::budget::next_midnight;
+use crate::domain::budget::quota_back;
 use crate::domain::crm::CrmError;
-use crate::domain::lead::{LeadState, RefusalReason, WaitReason};
+use crate::domain::lead::{LeadRecord, LeadState, RefusalReason, WaitReason};
 use crate::domain::retry::backoff;
 
 /// How a delivery ended.
@@ -12,7 +12,7 @@ use crate::domain::retry::backoff;
 pub struct Outcome {
     /// The state the lead enters.
     pub state: LeadState,
-    /// When it is to be taken up again, if time alone may help.
+    /// When it is to be taken up again at the earliest, if time alone may help.
     pub due_at: Option<Timestamp>,
 }
 
@@ -44,11 +44,22 @@ impl Outcome {
         Self::waits(WaitReason::Quota, Some(at + pause))
     }
 
-    /// What an error that was not mended on the spot means for the lead after so many attempts. That a list is gone
-    /// is known by now, and is not the reason.
+    /// When a lead that ends so is to be taken up again: one that meets trouble again and again, ever more seldom.
     #[must_use]
-    pub fn of_error(error: &CrmError, attempt: u32, now: Timestamp, dice: u8) -> Self {
-        let later = Some(now + backoff(attempt, dice));
+    pub fn due_of(&self, lead: &LeadRecord, now: Timestamp, dice: u8) -> Option<Timestamp> {
+        let (Self { state, due_at }, later) = (self, backoff(lead.troubles() + 1, dice));
+        match state {
+            LeadState::Waiting {
+                why: WaitReason::Upstream | WaitReason::AnswerLost,
+            } => (*due_at).max(Some(now + later)),
+            _ => *due_at,
+        }
+    }
+
+    /// What an error that was not mended on the spot means for the lead. That a list is gone is known by now, and is
+    /// not the reason.
+    #[must_use]
+    pub fn of_error(error: &CrmError, now: Timestamp, dice: u8) -> Self {
         match error {
             CrmError::Invalid(words) => {
                 let why = if words.blames_address() {
@@ -62,14 +73,14 @@ impl Outcome {
                 })
             }
             CrmError::Forbidden => Self::waits(WaitReason::Rights, None),
-            CrmError::QuotaExceeded => Self::waits_for_day(next_midnight(now), dice),
-            CrmError::Throttled => Self::waits(WaitReason::Quota, later),
-            CrmError::AnswerLost => Self::waits(WaitReason::AnswerLost, later),
+            CrmError::QuotaExceeded => Self::waits_for_day(quota_back(now), dice),
+            CrmError::Throttled => Self::waits(WaitReason::Quota, Some(now + backoff(1, dice))),
+            CrmError::AnswerLost => Self::waits(WaitReason::AnswerLost, None),
             CrmError::Unauthorized
             | CrmError::NotFound(_)
             | CrmError::Conflict(_)
             | CrmError::Unavailable
-            | CrmError::Ours(_) => Self::waits(WaitReason::Upstream, later),
+            | CrmError::Ours(_) => Self::waits(WaitReason::Upstream, None),
         }
     }
 }

@@ -45,14 +45,18 @@ impl<W: Wiring> Drain<W> {
         owner: &str,
         outcome: &Outcome,
     ) {
-        if let Some(at) = self.look_at(outcome)
+        let now = self.keeper.clock.now();
+        let due = |record| outcome.due_of(record, now, self.die());
+        let due: Vec<_> = leads.iter().map(due).collect();
+        if let Some(at) = look_at(outcome, &due, now)
             && let Err(error) = self.ledger.mark_lane(id, at).await
         {
             tracing::error!(customer.id = %id, error = &error as &dyn std::error::Error, "a wait was not marked");
             return;
         }
-        for record in leads {
-            self.write(record, customer, owner, outcome).await;
+        for (record, due_at) in leads.iter().zip(due) {
+            let settlement = self.settlement(outcome, due_at, customer);
+            self.write(record, owner, &settlement).await;
         }
         if let LeadState::Waiting { why } = &outcome.state
             && why.needs_person()
@@ -61,32 +65,26 @@ impl<W: Wiring> Drain<W> {
         }
     }
 
-    /// When somebody has to look at leads with this outcome. Also where a person has to act: they may do so after our
-    /// look at the connection, and a function that dies before it looks again would leave the leads to nobody.
-    fn look_at(&self, outcome: &Outcome) -> Option<Timestamp> {
-        let waits = matches!(outcome.state, LeadState::Waiting { .. });
-        let later = || self.keeper.clock.now() + PERSON_CHECK;
-        waits.then(|| outcome.due_at.unwrap_or_else(later))
-    }
-
-    async fn write(
+    fn settlement(
         &self,
-        record: &LeadRecord,
-        customer: Option<&Customer>,
-        owner: &str,
         outcome: &Outcome,
-    ) {
+        due_at: Option<Timestamp>,
+        customer: Option<&Customer>,
+    ) -> Settlement {
         let at = self.keeper.clock.now();
-        let settlement = Settlement {
+        Settlement {
             state: outcome.state.clone(),
-            due_at: outcome.due_at,
+            due_at,
             at,
             expires_at: expiry(outcome, customer, at),
-        };
+        }
+    }
+
+    async fn write(&self, record: &LeadRecord, owner: &str, settlement: &Settlement) {
         for attempt in 1..=TRIES {
             match self
                 .ledger
-                .settle(&record.lead.customer, &record.lead.id, owner, &settlement)
+                .settle(&record.lead.customer, &record.lead.id, owner, settlement)
                 .await
             {
                 Ok(true) => {
@@ -129,6 +127,14 @@ impl<W: Wiring> Drain<W> {
             );
         }
     }
+}
+
+/// When somebody has to look at leads with this outcome. Also where a person has to act: they may do so after our look
+/// at the connection, and a function that dies before it looks again would leave the leads to nobody.
+fn look_at(outcome: &Outcome, due: &[Option<Timestamp>], now: Timestamp) -> Option<Timestamp> {
+    let waits = matches!(outcome.state, LeadState::Waiting { .. });
+    let each = due.iter().map(|due| due.unwrap_or(now + PERSON_CHECK));
+    each.min().filter(|_| waits)
 }
 
 /// When the row may go, once nothing more can happen to the lead.

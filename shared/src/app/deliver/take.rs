@@ -10,7 +10,7 @@ use super::batch::{self, Asked, SameAddress};
 use super::outcome::Outcome;
 use super::{CALL_TAKES, Drain, refused};
 use crate::app::token_keeper::{Access, AccessError};
-use crate::domain::connection::{COOLDOWN, Connection};
+use crate::domain::connection::{COOLDOWN, Connection, RefreshDecision};
 use crate::domain::customer::Customer;
 use crate::domain::form::Form;
 use crate::domain::ids::{CustomerId, FormId};
@@ -20,7 +20,16 @@ use crate::ports::{
     Claim, Clock, Connections, Customers, Forms, Ledger, StoreError, Suppressions, Wiring,
 };
 
-/// A customer's leads of one batch, claimed and ready to go.
+/// A customer's leads of one batch, claimed, with all they need to go out but a token.
+pub(super) struct Claimed {
+    customer: Customer,
+    connection: Connection,
+    forms: BTreeMap<FormId, Form>,
+    groups: Vec<SameAddress>,
+    at: Timestamp,
+}
+
+/// A customer's leads of one batch, ready to go.
 pub(super) struct Ready {
     pub(super) customer: Customer,
     pub(super) connection: Connection,
@@ -31,6 +40,41 @@ pub(super) struct Ready {
     pub(super) asked_why: AtomicBool,
     pub(super) forms: BTreeMap<FormId, Form>,
     pub(super) groups: Vec<SameAddress>,
+    /// When the leads were claimed.
+    pub(super) claimed_at: Timestamp,
+}
+
+impl Claimed {
+    /// Whether there is a token that needs no refresh, for which others of the batch would have to wait.
+    pub(super) fn has_token(&self, stack: &str, now: Timestamp) -> bool {
+        self.connection.refresh_decision(stack, None, now) == RefreshDecision::Fresh
+    }
+
+    /// Leaves each address as many leads as may go out as one call; gives the others.
+    fn put_off(&mut self) -> Vec<LeadRecord> {
+        let (connection, forms) = (&self.connection, &self.forms);
+        let lists_of = |lead: &LeadRecord| {
+            let own = forms.get(&lead.lead.form).map(|form| &form.lists[..]);
+            connection.lists_for(own.unwrap_or_default())
+        };
+        let groups = self.groups.iter_mut();
+        let others = groups
+            .map(|leads| batch::beyond_lists(leads, |lead| lists_of(lead).unwrap_or_default()));
+        others.flatten().collect()
+    }
+
+    fn with(self, access: Access) -> Ready {
+        Ready {
+            customer: self.customer,
+            connection: self.connection,
+            access: Mutex::new(access),
+            looked: AtomicBool::new(false),
+            asked_why: AtomicBool::new(false),
+            forms: self.forms,
+            groups: self.groups,
+            claimed_at: self.at,
+        }
+    }
 }
 
 impl Ready {
@@ -46,7 +90,7 @@ impl Ready {
 }
 
 impl<W: Wiring> Drain<W> {
-    /// Claims a customer's leads and settles at once what cannot go out. Gives what can, and the messages to be
+    /// Claims a customer's leads and settles at once what cannot go out. Gives what may, and the messages to be
     /// brought again.
     pub(super) async fn prepare(
         &self,
@@ -54,7 +98,8 @@ impl<W: Wiring> Drain<W> {
         asked: Vec<Asked>,
         owner: &str,
         deadline: Timestamp,
-    ) -> (Option<Ready>, Vec<String>) {
+    ) -> (Option<Claimed>, Vec<String>) {
+        let at = self.keeper.clock.now();
         let mut again = Vec::new();
         let mut claimed = Vec::new();
         for asked in asked {
@@ -94,14 +139,37 @@ impl<W: Wiring> Drain<W> {
         if claimed.is_empty() {
             return (None, again);
         }
-        match self.ready(&customer, &mut claimed).await {
-            Ok(ready) => (Some(ready), again),
+        match self.equip(&customer, &mut claimed, at).await {
+            Ok(mut equipped) => {
+                let others = equipped.put_off();
+                let customer = Some(&equipped.customer);
+                let outcome = self.not_now(COOLDOWN);
+                self.settle_all(&equipped.customer.id, customer, &others, owner, &outcome)
+                    .await;
+                (Some(equipped), again)
+            }
             Err(outcome) => {
                 self.settle_all(&customer, None, &claimed, owner, &outcome)
                     .await;
                 (None, again)
             }
         }
+    }
+
+    /// Gets a token for a customer's leads; `None` where there is none, and the leads wait.
+    pub(super) async fn admit(&self, claimed: Claimed, owner: &str) -> Option<Ready> {
+        let outcome = match self.keeper.access(&claimed.customer.id, None).await {
+            Ok(access) => return Some(claimed.with(access)),
+            Err(AccessError::Waits(why)) => Outcome::waits(why, None),
+            Err(AccessError::Busy { until }) => Outcome::waits(WaitReason::Upstream, Some(until)),
+            Err(AccessError::Store(_)) => self.not_now(COOLDOWN),
+        };
+        let customer = &claimed.customer;
+        for leads in &claimed.groups {
+            self.settle_all(&customer.id, Some(customer), leads, owner, &outcome)
+                .await;
+        }
+        None
     }
 
     /// Which of these people the customer never wants mailed.
@@ -156,12 +224,13 @@ impl<W: Wiring> Drain<W> {
         }
     }
 
-    /// Everything a customer's leads need to go out, or what becomes of them all without it.
-    async fn ready(
+    /// What a customer's leads need to go out, or what becomes of them all without it.
+    async fn equip(
         &self,
         id: &CustomerId,
         claimed: &mut Vec<LeadRecord>,
-    ) -> Result<Ready, Outcome> {
+        at: Timestamp,
+    ) -> Result<Claimed, Outcome> {
         let later = |_: StoreError| self.not_now(COOLDOWN);
         let customer = self.directory.customer(id).await.map_err(later)?;
         let customer = customer.ok_or_else(|| refused(RefusalReason::CustomerDeleted))?;
@@ -170,14 +239,6 @@ impl<W: Wiring> Drain<W> {
         connection
             .is_usable()
             .map_err(|why| Outcome::waits(why, None))?;
-        let access = match self.keeper.access(id, None).await {
-            Ok(access) => access,
-            Err(AccessError::Waits(why)) => return Err(Outcome::waits(why, None)),
-            Err(AccessError::Busy { until }) => {
-                return Err(Outcome::waits(WaitReason::Upstream, Some(until)));
-            }
-            Err(AccessError::Store(error)) => return Err(later(error)),
-        };
         let mut forms = BTreeMap::new();
         for record in claimed.iter() {
             if !forms.contains_key(&record.lead.form)
@@ -191,14 +252,12 @@ impl<W: Wiring> Drain<W> {
             }
         }
         let groups = batch::by_address(std::mem::take(claimed));
-        Ok(Ready {
+        Ok(Claimed {
             customer,
             connection,
-            access: Mutex::new(access),
-            looked: AtomicBool::new(false),
-            asked_why: AtomicBool::new(false),
             forms,
             groups,
+            at,
         })
     }
 }

@@ -1,7 +1,10 @@
+mod budgets;
 mod days;
 mod learning;
 mod lost_answers;
 mod opt_outs;
+mod rechecks;
+mod releases;
 
 use jiff::SignedDuration;
 

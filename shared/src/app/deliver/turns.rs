@@ -148,26 +148,30 @@ impl<W: Wiring> Drain<W> {
 
     /// One more moment.
     pub(super) async fn next_moment(&self, turn: &Turn<'_>) -> Result<Timestamp, Outcome> {
-        let moments = self.moments(turn, 1, SignedDuration::ZERO).await?;
-        moments
-            .first()
-            .copied()
+        self.moment_for(turn, 1, SignedDuration::ZERO).await
+    }
+
+    /// A moment no sooner than `ahead` at which so many calls may leave, one right after the other. Everybody else
+    /// keeps an even spacing, so they need the moments on both sides of theirs.
+    pub(super) async fn moment_for(
+        &self,
+        turn: &Turn<'_>,
+        calls: u32,
+        ahead: SignedDuration,
+    ) -> Result<Timestamp, Outcome> {
+        let (want, from) = (2 * calls - 1, self.keeper.clock.now() + ahead);
+        let others = CALL_TAKES * i32::try_from(calls - 1).unwrap_or(0);
+        let deadline = turn.deadline - others;
+        let moments = self.reserve(turn.app(), turn.limits, want, from, deadline);
+        let moments = moments.await?;
+        let middle = moments.get(moments.len() / 2).copied();
+        middle
+            .filter(|_| moments.len() == want as usize)
             .ok_or_else(|| self.not_now(COOLDOWN))
     }
 
-    /// Up to `want` more moments, none sooner than `ahead`.
-    pub(super) async fn moments(
-        &self,
-        turn: &Turn<'_>,
-        want: u32,
-        ahead: SignedDuration,
-    ) -> Result<Vec<Timestamp>, Outcome> {
-        let from = self.keeper.clock.now() + ahead;
-        self.reserve(turn.app(), turn.limits, want, from, turn.deadline)
-            .await
-    }
-
-    /// Up to `want` moments from `from` on that leave time for a call before `deadline`, or what becomes of the leads without one.
+    /// Up to `want` moments from `from` on that leave time for a call before `deadline`, or what becomes of the leads
+    /// without one.
     async fn reserve(
         &self,
         app: &AppId,

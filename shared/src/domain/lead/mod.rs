@@ -4,6 +4,7 @@ mod erased;
 mod parse;
 mod remote;
 mod state;
+mod timeline;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -11,9 +12,9 @@ use serde::{Deserialize, Serialize};
 pub use self::parse::{FieldError, ParsedLead, Rejection};
 pub use self::remote::MAX_CUSTOM_FIELDS;
 pub use self::state::{
-    DeliveryAction, LeadState, OptOutCheck, Permission, QuarantineReason, RefusalReason,
-    TimelineEntry, WaitReason,
+    DeliveryAction, LeadState, OptOutCheck, Permission, QuarantineReason, RefusalReason, WaitReason,
 };
+pub use self::timeline::{MAX_LINES, TimelineEntry, shortened};
 use super::consent::Consent;
 use super::contact::{Contact, Note};
 use super::ids::{CustomerId, FormId, LeadId};
@@ -90,4 +91,24 @@ pub struct LeadRecord {
     pub timeline: Vec<TimelineEntry>,
     /// When it went out by CSV.
     pub exported_at: Option<Timestamp>,
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// A lead as the first version recorded it.
+    pub(crate) fn record() -> LeadRecord {
+        let lead = r#"{"id":"lead_01ARZ3NDEKTSV4RRFFQ69G5FAV","customer":"engines","form":"frm_01ARZ3NDEKTSV4RRFFQ69G5FAV",
+            "contact":{"email":"ada@example.com"},"received_at":"2026-11-23T09:30:00Z","seal":"c2VhbA",
+            "consent":{"statement":"Yes.","version":1,"given_at":"2026-11-23T09:30:00Z"}}"#;
+        LeadRecord {
+            lead: serde_json::from_str(lead).unwrap(),
+            state: LeadState::Received,
+            due_at: None,
+            attempts: 0,
+            timeline: vec![],
+            exported_at: None,
+        }
+    }
 }

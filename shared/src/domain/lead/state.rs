@@ -219,16 +219,6 @@ impl LeadState {
     }
 }
 
-/// One line of a lead's timeline.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct TimelineEntry {
-    /// When.
-    pub at: Timestamp,
-    /// The state entered.
-    #[serde(flatten)]
-    pub state: LeadState,
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,6 +1,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::bulk::Asked;
 use crate::domain::connection::{Account, Catalog, ContactList, CustomField};
@@ -21,6 +21,7 @@ pub(super) struct Book {
     contacts: BTreeMap<String, RemoteContact>,
     pub(super) imports: Vec<Asked>,
     pub(super) imports_fail: usize,
+    pub(super) imports_take: Option<SignedDuration>,
 }
 
 /// A contact as the account has it.
@@ -90,6 +91,7 @@ impl Book {
             contacts: BTreeMap::new(),
             imports: Vec::new(),
             imports_fail: 0,
+            imports_take: None,
         }
     }
 
@@ -200,14 +202,8 @@ impl Book {
     }
 
     fn check(&self, sign_up: &SignUp) -> Result<(), CrmError> {
-        let refusal = |key: &str, message: &str| Refusal {
-            key: key.to_owned(),
-            message: message.to_owned(),
-        };
-        let invalid =
-            |message| CrmError::Invalid(refusal("contacts.api.validation.error", message));
-        if sign_up.lists.is_empty() {
-            return Err(invalid("list_memberships is empty"));
+        if sign_up.lists.is_empty() || sign_up.lists.len() > 50 {
+            return Err(invalid("list_memberships has to have 1 to 50 items"));
         }
         let known = |id: &RemoteId| self.catalog.lists.iter().any(|list| list.id == *id);
         if !sign_up.lists.iter().all(known) {
@@ -221,6 +217,17 @@ impl Book {
         }
         Ok(())
     }
+}
+
+fn refusal(key: &str, message: &str) -> Refusal {
+    Refusal {
+        key: key.to_owned(),
+        message: message.to_owned(),
+    }
+}
+
+pub(super) fn invalid(message: &str) -> CrmError {
+    CrmError::Invalid(refusal("contacts.api.validation.error", message))
 }
 
 impl RemoteContact {

@@ -37,6 +37,12 @@ impl FakeCrm {
             .with(|world| world.book(account).imports_fail = times);
     }
 
+    /// Has imports of an account take so long, and their rows be counted at their end only.
+    pub fn slow_imports(&self, account: &str, takes: SignedDuration) {
+        self.world
+            .with(|world| world.book(account).imports_take = Some(takes));
+    }
+
     /// The account forgets its activities, as it does after ten days.
     pub fn forget_activities(&self, account: &str) {
         self.world.with(|world| world.book(account).imports.clear());
@@ -85,7 +91,7 @@ impl Book {
         };
         self.imports.push(Asked {
             activity,
-            ends_at: now + TAKES,
+            ends_at: now + self.imports_take.unwrap_or(TAKES),
             rows,
             lists: lists.to_vec(),
         });
@@ -118,13 +124,14 @@ impl Book {
     }
 
     fn shown(&self, now: Timestamp) -> Vec<Activity> {
-        let shown = self.imports.iter().rev().map(|import| Activity {
-            progress: if import.ends_at > now {
-                Progress::Pending
-            } else {
-                import.activity.progress
-            },
-            ..import.activity.clone()
+        let counted_late = self.imports_take.is_some();
+        let shown = self.imports.iter().rev().map(|import| {
+            let mut shown = import.activity.clone();
+            if import.ends_at > now {
+                shown.progress = Progress::Pending;
+                shown.rows = if counted_late { 0 } else { shown.rows };
+            }
+            shown
         });
         shown.collect()
     }

@@ -5,14 +5,14 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use secrecy::{ExposeSecret as _, SecretString};
 
-use super::book::Book;
+use super::book::{Book, invalid};
 use super::{FakeCrm, World};
 use crate::domain::connection::{Catalog, ContactList};
 use crate::domain::crm::{CrmError, Refusal};
 use crate::domain::email::EmailAddress;
 use crate::domain::ids::RemoteId;
 use crate::ports::{
-    AccountSummary, Accounts, Clock as _, Contacts, Found, OptOut, SignUp, SignedUp,
+    AccountSummary, Accounts, Clock as _, Contacts, Found, Made, OptOut, SignUp, SignedUp,
 };
 
 /// A call that arrived.
@@ -20,6 +20,12 @@ use crate::ports::{
 pub enum Call {
     /// `POST /contacts/sign_up_form`.
     SignUp,
+    /// `POST /contacts`.
+    Make,
+    /// `GET /contacts/{id}`.
+    Read,
+    /// `PUT /contacts/{id}`.
+    Replace,
     /// `GET /contacts` for one address.
     Find,
     /// `GET /contacts` for all who opted out.
@@ -158,6 +164,46 @@ impl FakeCrm {
 impl Contacts for FakeCrm {
     async fn sign_up(&self, token: &SecretString, sign_up: &SignUp) -> Result<SignedUp, CrmError> {
         self.call(Call::SignUp, token, |world, account, now| {
+            let id = world.id();
+            let book = world.book(account);
+            book.allows(Some("contacts:write"))?;
+            if !sign_up.contact.email.fits_sign_up() {
+                return Err(invalid("email_address is too long"));
+            }
+            book.sign_up(sign_up, id, now)
+        })
+        .await
+    }
+
+    async fn make(&self, token: &SecretString, sign_up: &SignUp) -> Result<Made, CrmError> {
+        self.call(Call::Make, token, |world, account, now| {
+            let id = world.id();
+            let book = world.book(account);
+            book.allows(Some("contacts:write"))?;
+            match book.contact(&sign_up.contact.email) {
+                Some(known) => Ok(Made::Known(known.id.clone())),
+                None => book.sign_up(sign_up, id, now).map(Made::New),
+            }
+        })
+        .await
+    }
+
+    async fn replace(
+        &self,
+        token: &SecretString,
+        contact: &RemoteId,
+        sign_up: &SignUp,
+    ) -> Result<SignedUp, CrmError> {
+        let email = &sign_up.contact.email;
+        let is_known = |book: &mut Book| {
+            book.contact(email)
+                .is_some_and(|known| known.id == *contact)
+        };
+        let read = self.look(Call::Read, token, Some("contacts:read"), is_known);
+        if !read.await? {
+            return Err(CrmError::NotFound(Refusal::default()));
+        }
+        self.call(Call::Replace, token, |world, account, now| {
             let id = world.id();
             let book = world.book(account);
             book.allows(Some("contacts:write"))?;

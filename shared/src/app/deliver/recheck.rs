@@ -1,0 +1,59 @@
+//! Looking once more at what has waited for its moment: its person may be erased by now, its customer be gone.
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::outcome::Outcome;
+use super::turns::{Leads, Turn};
+use super::{Drain, refused};
+use crate::domain::connection::COOLDOWN;
+use crate::domain::lead::{LeadState, RefusalReason, WaitReason};
+use crate::ports::{Clock, Connections, Customers, Ledger, StoreError, Wiring};
+
+/// What was claimed longer ago than this is looked at once more.
+const STALE: SignedDuration = SignedDuration::from_secs(5);
+
+/// How long before its moment, so that the call leaves in time.
+const BEFORE: SignedDuration = SignedDuration::from_millis(200);
+
+impl<W: Wiring> Drain<W> {
+    /// Whether leads whose moment comes long after their claim may go out still.
+    pub(super) async fn recheck(
+        &self,
+        turn: &Turn<'_>,
+        leads: Leads<'_>,
+        moment: Timestamp,
+    ) -> Result<(), Outcome> {
+        if moment.duration_since(turn.ready.claimed_at) <= STALE {
+            return Ok(());
+        }
+        self.keeper.clock.sleep_until(moment - BEFORE).await;
+        self.is_connected(turn).await?;
+        for lead in leads {
+            let (customer, id) = (&lead.lead.customer, &lead.lead.id);
+            let known = self.ledger.lead(customer, id).await;
+            let known = known.map_err(|_| self.not_now(COOLDOWN))?;
+            let ours = known.is_some_and(|known| match &known.state {
+                LeadState::Sending { owner, .. } => owner == turn.owner,
+                _ => false,
+            });
+            if !ours {
+                // Erased. What the others of the address say together is another thing then.
+                return Err(self.not_now(COOLDOWN));
+            }
+        }
+        Ok(())
+    }
+
+    async fn is_connected(&self, turn: &Turn<'_>) -> Result<(), Outcome> {
+        let (customer, later) = (&turn.ready.customer.id, |_: StoreError| {
+            self.not_now(COOLDOWN)
+        });
+        let connection = self.directory.connection(customer).await.map_err(later)?;
+        let usable = connection.map_or(Err(WaitReason::NotConnected), |known| known.is_usable());
+        let Err(why) = usable else { return Ok(()) };
+        match self.directory.customer(customer).await.map_err(later)? {
+            Some(_) => Err(Outcome::waits(why, None)),
+            None => Err(refused(RefusalReason::CustomerDeleted)),
+        }
+    }
+}

@@ -1,0 +1,174 @@
+//! Calls within the limits, whatever they are for and whenever they leave.
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::app::scene::{ACCOUNT, NOON, Scene, drive};
+use crate::domain::crm::CrmError;
+use crate::domain::ids::LeadId;
+use crate::domain::lead::{LeadState, WaitReason};
+use crate::fakes::{Call, RemoteLimits, VirtualClock};
+use crate::ports::{Clock as _, Ledger as _};
+
+async fn submit(scene: &Scene, email: &str) -> LeadId {
+    scene.submit(&[("email", email)]).await.lead
+}
+
+fn waits(why: WaitReason) -> LeadState {
+    LeadState::Waiting { why }
+}
+
+#[tokio::test]
+async fn a_quota_refused_just_after_midnight_does_not_cost_the_new_day() {
+    let scene = Scene::connected().await;
+    let clock = &scene.memory.clock;
+    clock.advance_to("2026-11-24T00:00:05Z".parse().unwrap());
+    let lead = submit(&scene, "ada@example.com").await;
+    scene.memory.crm.answer_next(CrmError::QuotaExceeded);
+
+    scene.drain().await;
+
+    assert_eq!(scene.state(&lead).await, waits(WaitReason::Quota));
+    clock.advance_to("2026-11-24T00:02:30Z".parse().unwrap());
+    assert_eq!(scene.memory.release().run().await.unwrap().waited, 1);
+    scene.drain().await;
+    assert_eq!(scene.state(&lead).await.word(), "delivered");
+}
+
+#[test]
+fn long_addresses_stay_within_the_limit_though_they_take_three_calls() {
+    let clock = VirtualClock::standing(NOON.parse().unwrap());
+    drive(&clock, long_addresses(clock.clone()));
+}
+
+async fn long_addresses(clock: VirtualClock) {
+    let scene = Scene::connected_at(clock).await;
+    let crm = &scene.memory.crm;
+    let address = |n| format!("{n}{}@analytical-engines.example", "a".repeat(40));
+    for n in 0..5 {
+        submit(&scene, &address(n)).await;
+    }
+    scene.drain().await;
+    scene.memory.clock.advance(SignedDuration::from_mins(1));
+    let limits = RemoteLimits {
+        per_second: Some(4),
+        ..RemoteLimits::default()
+    };
+    crm.set_limits(limits);
+
+    let mut leads = Vec::new();
+    for n in 0..10 {
+        leads.push(submit(&scene, &address(n)).await);
+    }
+    scene.drain().await;
+
+    for lead in &leads {
+        assert_eq!(scene.state(lead).await.word(), "delivered");
+    }
+    let calls = [Call::SignUp, Call::Make, Call::Read, Call::Replace];
+    let counts = calls.map(|call| crm.count(call));
+    assert_eq!(counts, [0, 15, 5, 5], "one that was throttled came twice");
+}
+
+/// When the lead is tried after each of so many troubles, in seconds after it.
+async fn pauses(scene: &Scene, lead: &LeadId, troubles: usize, error: &CrmError) -> Vec<i64> {
+    let (clock, mut pauses) = (&scene.memory.clock, Vec::new());
+    for _ in 0..troubles {
+        scene.memory.crm.answer_next(error.clone());
+        scene.drain().await;
+        let now = clock.now();
+        let record = scene.memory.ledger.lead(&scene.customer, lead).await;
+        let due: Timestamp = record.unwrap().unwrap().due_at.unwrap();
+        pauses.push(due.duration_since(now).as_secs());
+        clock.advance_to(due);
+        assert_eq!(scene.memory.release().run().await.unwrap().waited, 1);
+    }
+    pauses
+}
+
+#[tokio::test]
+async fn trouble_met_again_and_again_is_tried_ever_more_seldom_and_the_lead_stays_small() {
+    let scene = Scene::connected().await;
+    let lead = submit(&scene, "ada@example.com").await;
+
+    let pauses = pauses(&scene, &lead, 150, &CrmError::Unavailable).await;
+
+    assert!(pauses[0] <= 30, "{pauses:?}");
+    assert!(pauses[4] >= 240, "{pauses:?}");
+    assert!(
+        pauses[15..].iter().all(|pause| *pause >= 3 * 3_600),
+        "{pauses:?}"
+    );
+    let record = scene.memory.ledger.lead(&scene.customer, &lead).await;
+    assert!(record.unwrap().unwrap().timeline.len() <= 102);
+    scene.drain().await;
+    assert_eq!(scene.state(&lead).await.word(), "delivered");
+}
+
+#[tokio::test]
+async fn waits_for_the_budget_are_no_troubles() {
+    let scene = Scene::connected().await;
+    let lead = submit(&scene, "ada@example.com").await;
+    for _ in 0..10 {
+        pauses(&scene, &lead, 1, &CrmError::QuotaExceeded).await;
+    }
+
+    let pauses = pauses(&scene, &lead, 1, &CrmError::Unavailable).await;
+
+    assert!(pauses[0] <= 30, "{pauses:?}");
+}
+
+#[tokio::test]
+async fn a_token_that_is_not_to_be_had_is_asked_for_ever_more_seldom() {
+    let scene = Scene::connected().await;
+    let lead = submit(&scene, "ada@example.com").await;
+    let clock = &scene.memory.clock;
+    clock.advance(SignedDuration::from_hours(25));
+    let mut tries = 0;
+    let until = clock.now() + SignedDuration::from_hours(24);
+    while clock.now() < until {
+        let trouble = crate::ports::TokenError::Unavailable;
+        scene.memory.crm.token_answer_next(trouble);
+        scene.drain().await;
+        tries += 1;
+        while scene.memory.queue.sent().is_empty() {
+            clock.advance(SignedDuration::from_mins(1));
+            scene.memory.release().run().await.unwrap();
+        }
+    }
+
+    assert!(tries <= 15, "{tries} tries in a day");
+    scene.drain().await;
+    assert_eq!(scene.state(&lead).await.word(), "delivered");
+}
+
+#[tokio::test]
+async fn leads_of_one_address_on_more_lists_than_a_call_may_name_go_out_as_two_calls() {
+    let mut scene = Scene::connected().await;
+    let (form, count) = (scene.form.clone(), 30);
+    let mut leads = Vec::new();
+    for other in [
+        "frm_01ARZ3NDEKTSV4RRFFQ69G5FAW",
+        "frm_01ARZ3NDEKTSV4RRFFQ69G5FAX",
+    ] {
+        scene.form = form.clone();
+        scene.form.id = other.parse().unwrap();
+        let list = |n| scene.memory.crm.add_list(ACCOUNT, &format!("{other}{n}"));
+        scene.form.lists = (0..count).map(list).collect();
+        let directory = &scene.memory.directory;
+        crate::ports::Forms::put_form(directory, &scene.form)
+            .await
+            .unwrap();
+        leads.push(submit(&scene, "ada@example.com").await);
+    }
+
+    scene.drain().await;
+    assert_eq!(scene.state(&leads[0]).await.word(), "delivered");
+    assert_eq!(scene.state(&leads[1]).await.word(), "waiting");
+    scene.memory.clock.advance(SignedDuration::from_mins(1));
+    scene.memory.release().run().await.unwrap();
+    scene.drain().await;
+
+    assert_eq!(scene.state(&leads[1]).await.word(), "delivered");
+    let contact = scene.memory.crm.contacts(ACCOUNT).pop().unwrap();
+    assert_eq!(contact.lists.len(), 2 * count);
+}

@@ -1,0 +1,136 @@
+//! What happens to a lead, or to others beside it, between its claim and its call.
+
+use futures_util::future::join;
+use jiff::SignedDuration;
+
+use crate::app::scene::{ACCOUNT, NOON, Scene, drive, messages};
+use crate::domain::budget::BudgetState;
+use crate::domain::connection::ConnectionStatus;
+use crate::domain::ids::{AppId, LeadId};
+use crate::domain::lead::{DeliveryAction, LeadState, RefusalReason, WaitReason};
+use crate::fakes::{Call, Fault, VirtualClock};
+use crate::ports::{Clock as _, Connections as _, Customers as _};
+
+/// A lead whose moment comes eight seconds after its claim, and what somebody does meanwhile.
+fn meanwhile(act: impl AsyncFn(Scene, LeadId), state: LeadState) {
+    let clock = VirtualClock::standing(NOON.parse().unwrap());
+    drive(&clock, async {
+        let scene = Scene::connected_at(clock.clone()).await;
+        let lead = scene.submit(&[("email", "ada@example.com")]).await.lead;
+        let now = clock.now();
+        let busy = BudgetState {
+            next_call_ms: now.as_millisecond() + 8_000,
+            spent: 0,
+            ..BudgetState::assumed(Default::default(), now)
+        };
+        scene.memory.budget.set(&AppId::default_app(), busy);
+        let twin = Scene {
+            memory: scene.memory.clone(),
+            customer: scene.customer.clone(),
+            form: scene.form.clone(),
+            list: scene.list.clone(),
+        };
+        let acts = async {
+            clock.sleep_until(now + SignedDuration::from_secs(4)).await;
+            act(twin, lead.clone()).await;
+        };
+
+        join(scene.drain(), acts).await;
+
+        assert_eq!(scene.state(&lead).await, state);
+        assert_eq!(scene.memory.crm.count(Call::SignUp), 0);
+    });
+}
+
+#[test]
+fn a_lead_erased_between_its_claim_and_its_call_is_not_sent() {
+    let erase = async |scene: Scene, lead: LeadId| {
+        scene.memory.admin().erase_lead(&lead).await.unwrap();
+    };
+    meanwhile(erase, LeadState::Erased);
+}
+
+#[test]
+fn a_lead_whose_customer_is_deleted_between_its_claim_and_its_call_is_not_sent() {
+    let delete = async |scene: Scene, _| {
+        let directory = &scene.memory.directory;
+        let row = directory
+            .connection(&scene.customer)
+            .await
+            .unwrap()
+            .unwrap();
+        let status = ConnectionStatus::Disconnected;
+        let set = directory.set_status(&scene.customer, row.generation, &status);
+        assert!(set.await.unwrap());
+        directory.delete_customer(&scene.customer).await.unwrap();
+    };
+    let why = RefusalReason::CustomerDeleted;
+    meanwhile(delete, LeadState::Refused { why, detail: None });
+}
+
+#[test]
+fn a_lead_whose_customer_disconnects_between_its_claim_and_its_call_waits() {
+    let disconnect = async |scene: Scene, _| {
+        let admin = scene.memory.admin();
+        admin.disconnect(&scene.customer).await.unwrap();
+    };
+    let why = WaitReason::NotConnected;
+    meanwhile(disconnect, LeadState::Waiting { why });
+}
+
+#[tokio::test]
+async fn a_panic_over_one_lead_costs_the_others_nothing_and_is_taken_for_a_lost_answer() {
+    let scene = Scene::connected().await;
+    let mut leads = Vec::new();
+    for n in 0..3 {
+        let email = format!("{n}@example.com");
+        leads.push(scene.submit(&[("email", &email)]).await.lead);
+    }
+    let before = scene.memory.faults.steps();
+    let twin = Scene::connected().await;
+    for n in 0..3 {
+        twin.submit(&[("email", &format!("{n}@example.com"))]).await;
+    }
+    let first = {
+        // The step at which the first call is made.
+        let faults = &twin.memory.faults;
+        let tasks = messages(&twin.memory.queue.receive(10));
+        let work = async { twin.drain_these(tasks).await };
+        let mut work = std::pin::pin!(work);
+        loop {
+            let polled = futures_util::poll!(work.as_mut());
+            if twin.memory.crm.count(Call::SignUp) > 0 || polled.is_ready() {
+                break faults.steps();
+            }
+        }
+    };
+    scene.memory.faults.at(first, Fault::Panic);
+    assert!(before < first);
+
+    let again = scene.drain().await;
+
+    assert!(again.is_empty());
+    let mut lost = Vec::new();
+    for lead in &leads {
+        match scene.state(lead).await {
+            LeadState::Delivered { .. } => {}
+            state => lost.push(state),
+        }
+    }
+    let why = WaitReason::AnswerLost;
+    assert_eq!(lost, [LeadState::Waiting { why }]);
+    scene.memory.clock.advance(SignedDuration::from_mins(1));
+    scene.memory.release().run().await.unwrap();
+    scene.drain().await;
+    assert_eq!(scene.memory.crm.count(Call::SignUp), 3);
+    assert_eq!(scene.memory.crm.contacts(ACCOUNT).len(), 3);
+    let mut found = 0;
+    for lead in &leads {
+        let state = scene.state(lead).await;
+        let LeadState::Delivered { action, .. } = state else {
+            panic!("{state:?}")
+        };
+        found += usize::from(action == DeliveryAction::Found);
+    }
+    assert_eq!(found, 1);
+}

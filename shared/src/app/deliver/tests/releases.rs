@@ -1,0 +1,70 @@
+//! Who is let go when, and who is not behind whom.
+
+use jiff::SignedDuration;
+
+use crate::app::scene::{ACCOUNT, Scene};
+use crate::domain::crm::CrmError;
+use crate::fakes::Call;
+use crate::ports::{Clock as _, Connections as _, Forms as _, Ledger as _};
+
+#[tokio::test]
+async fn a_thousand_customers_who_have_to_act_keep_nobody_from_being_released() {
+    let scene = Scene::connected().await;
+    let (clock, ledger) = (&scene.memory.clock, &scene.memory.ledger);
+    for n in 0..1_000 {
+        let other = format!("other-{n}").parse().unwrap();
+        ledger.mark_lane(&other, clock.now()).await.unwrap();
+    }
+    let lead = scene.submit(&[("email", "ada@example.com")]).await.lead;
+    scene.memory.crm.answer_next(CrmError::Unavailable);
+    scene.drain().await;
+    clock.advance(SignedDuration::from_mins(1));
+
+    assert_eq!(scene.memory.release().run().await.unwrap().waited, 1);
+    scene.drain().await;
+
+    assert_eq!(scene.state(&lead).await.word(), "delivered");
+    assert!(
+        ledger
+            .due_lanes(clock.now(), 2_000)
+            .await
+            .unwrap()
+            .is_empty()
+    );
+}
+
+#[tokio::test]
+async fn all_leads_of_a_form_are_released_that_gets_a_list_of_its_own_after_the_connections_is_gone()
+ {
+    let mut scene = Scene::connected().await;
+    scene.memory.crm.remove_list(ACCOUNT, &scene.list);
+    let directory = scene.memory.directory.clone();
+    directory
+        .list_gone(&scene.customer, &scene.list)
+        .await
+        .unwrap();
+    let mut leads = Vec::new();
+    for n in 0..12 {
+        let email = format!("{n}@example.com");
+        leads.push(scene.submit(&[("email", &email)]).await.lead);
+        scene.drain().await;
+    }
+    assert_eq!(scene.memory.crm.count(Call::SignUp), 0);
+
+    scene.form.lists = vec![scene.memory.crm.add_list(ACCOUNT, "Events")];
+    directory.put_form(&scene.form).await.unwrap();
+    let now = scene.memory.clock.now();
+    scene
+        .memory
+        .ledger
+        .mark_lane(&scene.customer, now)
+        .await
+        .unwrap();
+    assert_eq!(scene.memory.release().run().await.unwrap().waited, 12);
+    scene.drain().await;
+    scene.drain().await;
+
+    for lead in &leads {
+        assert_eq!(scene.state(lead).await.word(), "delivered");
+    }
+}
