@@ -1,6 +1,6 @@
 //! Several drains on one application with its limits on: DynamoDB on MiniStack, Constant Contact on the sandbox, the
 //! clock on the wall. It measures, and so wants the machine for itself: it runs where `LEADFEED_TEST_RATE` (calls a
-//! second) is set, with `LEADFEED_TEST_LEADS` leads.
+//! second) is set, with `LEADFEED_TEST_LEADS` leads and `LEADFEED_TEST_DRAINS` drains.
 
 use std::collections::VecDeque;
 use std::env;
@@ -16,7 +16,7 @@ use leadfeed_shared::adapters::{
     SecretsVault, SqsQueue, SystemClock, TokenEndpoint,
 };
 use leadfeed_shared::app::deliver::batch::Message;
-use leadfeed_shared::app::deliver::{Counter, Drain};
+use leadfeed_shared::app::deliver::{Counter, Drain, Served};
 use leadfeed_shared::app::token_keeper::{Seen, TokenKeeper};
 use leadfeed_shared::domain::budget::Limits;
 use leadfeed_shared::domain::connection::{ConfirmedOptIn, Connection, Learned};
@@ -39,9 +39,6 @@ use crate::wire::{self, Steps};
 use crate::{fresh, samples};
 
 const CALLBACK: &str = "https://feed.example/oauth/callback";
-
-/// Drains at once.
-const DRAINS: usize = 3;
 
 /// Leads of one call of a drain, as the queue's trigger has it.
 const BATCH: usize = 10;
@@ -97,7 +94,8 @@ async fn run(aws: SdkConfig, tables: Tables) {
     let bench = Bench::start(aws, tables, per_second).await;
     let customer = bench.customer().await;
     let queue = bench.fill(&customer, count).await;
-    let drains: Vec<_> = (0..DRAINS).map(|_| bench.drain()).collect();
+    let drains = given("LEADFEED_TEST_DRAINS", 3);
+    let drains: Vec<_> = (0..drains).map(|_| bench.drain()).collect();
     bench.dynamodb.restart(None);
     let began = Timestamp::now();
 
@@ -111,8 +109,9 @@ async fn run(aws: SdkConfig, tables: Tables) {
     let rate = (leads - 1.0) / took;
     let used = 100.0 * rate / f64::from(per_second);
     println!(
-        "\n{count} leads, {DRAINS} drains, {per_second} calls a second: {took:.1} s, {used:.1} % of the rate, \
+        "\n{count} leads, {} drains, {per_second} calls a second: {took:.1} s, {used:.1} % of the rate, \
          {throttled} throttled, {:.2} calls and {:.2} DynamoDB requests a lead",
+        drains.len(),
         calls as f64 / leads,
         requests as f64 / leads,
     );
@@ -197,6 +196,7 @@ impl Bench {
             crm: ConstantContact::new(http, url("/v3")),
             keys: self.keys(),
             counter: Counter::default(),
+            served: Served::default(),
         }
     }
 

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures_util::future::try_join_all;
 use jiff::{SignedDuration, Timestamp};
 
-use crate::domain::budget::BudgetState;
+use crate::domain::budget::{BudgetState, CallClass};
 use crate::domain::connection::Connection;
 use crate::domain::ids::{AppId, CustomerId, LeadId};
 use crate::domain::task::Task;
@@ -31,6 +31,9 @@ const RUN_FOR: SignedDuration = SignedDuration::from_secs(15);
 
 /// Stuck leads taken up in one run.
 const OVERDUE: u16 = 500;
+
+/// Fewer deliveries than these are not begun for who had many: old leads share one list of opt-outs.
+const LUMP: u32 = 10;
 
 /// Leads of one customer looked at in one run: more than the budget of a run can carry.
 const LANE: u16 = 1_000;
@@ -63,8 +66,31 @@ pub struct Released {
     pub waited: usize,
 }
 
-/// Deliveries that applications have left for a run.
-type Left = BTreeMap<AppId, u32>;
+/// What applications have left for a run.
+type Budgets = BTreeMap<AppId, Left>;
+
+/// Deliveries that an application has left for a run.
+#[derive(Clone, Copy)]
+struct Left {
+    all: u32,
+    /// Of them, those that may go to customers of whom many leads wait.
+    frequent: u32,
+    /// Leads that are few for one customer.
+    few: u32,
+}
+
+impl Left {
+    /// Takes one for a lane; says whether there was one.
+    fn take(&mut self, lane: &Lane) -> bool {
+        let many = lane.ready.len() > self.few as usize;
+        let there = self.all > 0 && (!many || self.frequent > 0);
+        if there {
+            self.all -= 1;
+            self.frequent = self.frequent.saturating_sub(u32::from(many));
+        }
+        there
+    }
+}
 
 /// A customer with leads that wait.
 struct Lane {
@@ -129,11 +155,11 @@ impl<W: Wiring> Release<W> {
         &self,
         gathering: &BTreeSet<CustomerId>,
         until: Timestamp,
-    ) -> Result<(Vec<Lane>, Left), StoreError> {
+    ) -> Result<(Vec<Lane>, Budgets), StoreError> {
         let due = self.ledger.due_lanes(self.clock.now(), LANES).await?;
         let due = due.into_iter().filter(|(who, _)| !gathering.contains(who));
         let due: Vec<_> = due.collect();
-        let (mut lanes, mut budgets, mut left) = (Vec::new(), Left::new(), Left::new());
+        let (mut lanes, mut budgets, mut left) = (Vec::new(), Budgets::new(), Budgets::new());
         for some in due.chunks(AT_ONCE) {
             if self.clock.now() >= until {
                 break;
@@ -145,9 +171,11 @@ impl<W: Wiring> Release<W> {
                     budgets.insert(lane.app.clone(), available);
                     left.insert(lane.app.clone(), available);
                 }
-                let calls = !lane.closing && !lane.ready.is_empty();
-                if let Some(left) = left.get_mut(&lane.app).filter(|_| calls) {
-                    *left = left.saturating_sub(1);
+                if let Some(left) = left.get_mut(&lane.app)
+                    && !lane.closing
+                    && !lane.ready.is_empty()
+                {
+                    left.take(&lane);
                 }
                 lanes.push(lane);
             }
@@ -160,14 +188,15 @@ impl<W: Wiring> Release<W> {
         &self,
         customer: &CustomerId,
         seen: Timestamp,
-        left: &Left,
+        left: &Budgets,
     ) -> Result<Option<Lane>, StoreError> {
         let now = self.clock.now();
         let connection = self.connections.connection(customer).await?;
         let usable = connection
             .as_ref()
             .filter(|known| known.is_usable().is_ok());
-        if usable.is_some_and(|known| left.get(&known.app) == Some(&0)) {
+        let is_spent = |app| left.get(app).is_some_and(|left| left.all == 0);
+        if usable.is_some_and(|known| is_spent(&known.app)) {
             return Ok(None);
         }
         let (closing, connected) = match usable {
@@ -176,8 +205,8 @@ impl<W: Wiring> Release<W> {
         };
         let waiting = self.ledger.waiting(customer, LANE).await?;
         let may_go = |due: &Option<Timestamp>| closing || due.map_or(connected, |due| due <= now);
-        let others = waiting.iter().map(|(_, due)| *due);
-        let next = others.filter(|due| !may_go(due)).next().flatten();
+        let mut others = waiting.iter().map(|(_, due)| *due);
+        let next = others.find(|due| !may_go(due)).flatten();
         let full = waiting.len() == usize::from(LANE);
         let ready = waiting.into_iter().filter(|(_, due)| may_go(due));
         Ok(Some(Lane {
@@ -204,7 +233,7 @@ impl<W: Wiring> Release<W> {
     async fn release_lanes(
         &self,
         lanes: Vec<Lane>,
-        mut left: Left,
+        mut left: Budgets,
         until: Timestamp,
     ) -> Result<usize, StoreError> {
         let free = |lane: &Lane| if lane.closing { lane.ready.len() } else { 0 };
@@ -213,11 +242,11 @@ impl<W: Wiring> Release<W> {
         while any {
             any = false;
             for (lane, taken) in lanes.iter().zip(&mut taken) {
-                let Some(left) = left.get_mut(&lane.app).filter(|left| **left > 0) else {
+                let Some(left) = left.get_mut(&lane.app) else {
                     continue;
                 };
-                if *taken < lane.ready.len() {
-                    (*left, *taken, any) = (*left - 1, *taken + 1, true);
+                if *taken < lane.ready.len() && left.take(lane) {
+                    (*taken, any) = (*taken + 1, true);
                 }
             }
         }
@@ -250,13 +279,19 @@ impl<W: Wiring> Release<W> {
     }
 
     /// Deliveries an application can carry within a run.
-    async fn available(&self, app: &AppId) -> Result<u32, StoreError> {
+    async fn available(&self, app: &AppId) -> Result<Left, StoreError> {
         let now = self.clock.now();
         let limits = self.apps.limits(app).await?;
         let state = self.budget.state(app).await?;
-        Ok(state
-            .unwrap_or_else(|| BudgetState::assumed(limits, now))
-            .available(limits, now, SPAN))
+        let state = state.unwrap_or_else(|| BudgetState::assumed(limits, now));
+        let of = |class| state.available(limits, class, now, SPAN);
+        Ok(Left {
+            all: of(CallClass::Delivery),
+            frequent: Some(of(CallClass::Frequent))
+                .filter(|left| *left >= LUMP)
+                .unwrap_or(0),
+            few: limits.few(),
+        })
     }
 }
 

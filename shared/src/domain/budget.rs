@@ -32,11 +32,26 @@ const SLACK_PERCENT: i64 = 4;
 /// The part of a day that deliveries leave for connecting accounts and for health checks, in percent.
 const RESERVE_PERCENT: u32 = 2;
 
+/// The part of a day's deliveries that is kept for customers who have had few of them, in percent, as the day begins.
+/// It melts evenly until midnight, so that nothing of it is left over.
+const KEPT_PERCENT: u32 = 20;
+
+impl Limits {
+    /// How many of a day's calls are few for one customer: a hundredth.
+    #[must_use]
+    pub fn few(self) -> u32 {
+        self.per_day / 100
+    }
+}
+
 /// Whose call it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CallClass {
     /// Delivering leads: may not touch the reserve.
     Delivery,
+    /// Delivering leads of a customer who has had many of the day's calls: may not touch what is kept for the others
+    /// either.
+    Frequent,
     /// A person is waiting, or a connection has to be kept alive.
     Interactive,
 }
@@ -69,13 +84,42 @@ pub enum Reservation {
 }
 
 impl CallClass {
-    /// Calls of a day that are for this class.
-    fn share(self, limits: Limits) -> u32 {
+    /// Calls of its day that this class may have taken by `moment`.
+    fn share(self, limits: Limits, moment: Timestamp) -> u32 {
+        let deliveries = deliveries(limits);
         match self {
-            Self::Delivery => limits.per_day - limits.per_day * RESERVE_PERCENT / 100,
             Self::Interactive => limits.per_day,
+            Self::Delivery => deliveries,
+            Self::Frequent => {
+                let day_ms = moment.as_millisecond().rem_euclid(DAY_MS);
+                let kept = kept(limits) * (DAY_MS - day_ms) / DAY_MS;
+                deliveries.saturating_sub(u32::try_from(kept).unwrap_or(u32::MAX))
+            }
         }
     }
+
+    /// When this class may go on, after it found `spent` calls to be all that it may have by `moment`.
+    fn goes_on(self, limits: Limits, spent: u32, moment: Timestamp) -> Timestamp {
+        let midnight = next_midnight(moment);
+        let left = i64::from(deliveries(limits).saturating_sub(spent));
+        match self {
+            Self::Frequent if kept(limits) > 0 => {
+                let rest = (left * DAY_MS / kept(limits) - 1).max(0);
+                let back = midnight - SignedDuration::from_millis(rest);
+                back.max(moment)
+            }
+            _ => midnight,
+        }
+    }
+}
+
+/// Calls of a day that are for leads.
+fn deliveries(limits: Limits) -> u32 {
+    limits.per_day - limits.per_day * RESERVE_PERCENT / 100
+}
+
+fn kept(limits: Limits) -> i64 {
+    i64::from(deliveries(limits)) * i64::from(KEPT_PERCENT) / 100
 }
 
 impl Reservation {
@@ -117,7 +161,6 @@ impl BudgetState {
         if let Some(at) = next.closed_until(now) {
             return (next, Reservation::day_spent(at));
         }
-        let share = class.share(limits);
         let (interval, horizon) = (interval_ms(limits), horizon.as_millisecond());
         let first = next.next_call_ms.max(now.as_millisecond());
         let (mut call, mut moments) = (first, Vec::new());
@@ -128,10 +171,12 @@ impl BudgetState {
             if day_of(moment) > next.day {
                 (next.day, next.spent) = (day_of(moment), 0);
             }
-            if next.spent >= share && moments.is_empty() {
-                return (next, Reservation::day_spent(next_midnight(moment)));
+            let spent = next.spent >= class.share(limits, moment);
+            if spent && moments.is_empty() {
+                let at = class.goes_on(limits, next.spent, moment);
+                return (next, Reservation::day_spent(at));
             }
-            if next.spent >= share || call > horizon {
+            if spent || call > horizon {
                 break;
             }
             moments.push(moment);
@@ -164,12 +209,18 @@ impl BudgetState {
             .filter(|until| *until > now)
     }
 
-    /// How many deliveries could be called within `span` from now.
+    /// How many deliveries of a class could be called within `span` from now.
     #[must_use]
-    pub fn available(&self, limits: Limits, now: Timestamp, span: SignedDuration) -> u32 {
+    pub fn available(
+        &self,
+        limits: Limits,
+        class: CallClass,
+        now: Timestamp,
+        span: SignedDuration,
+    ) -> u32 {
         match self.reserve(
             limits,
-            CallClass::Delivery,
+            class,
             limits.per_day,
             now,
             now.saturating_add(span).unwrap_or(now),
@@ -356,6 +407,30 @@ mod tests {
             Reservation::Granted(_)
         ));
         assert_eq!(state.spent, 1);
+    }
+
+    #[test]
+    fn what_is_kept_for_customers_who_had_few_melts_until_midnight() {
+        let frequent = |spent, now: Timestamp| {
+            let state = BudgetState { spent, ..fresh() };
+            let horizon = now + SignedDuration::from_secs(1);
+            state
+                .reserve(LIMITS, CallClass::Frequent, 1, now, horizon)
+                .1
+        };
+        let evening = after(6 * 3_600_000 + 1); // less than a quarter of the day is left
+        let midnight = next_midnight(noon());
+        let spent = |at| Reservation::day_spent(at);
+
+        // 9,800 for leads, of which 1,960 are kept as the day begins.
+        assert!(matches!(frequent(8_819, noon()), Reservation::Granted(_)));
+        assert_eq!(frequent(9_310, noon()), spent(evening));
+        assert!(matches!(frequent(9_310, evening), Reservation::Granted(_)));
+        assert_eq!(frequent(9_800, noon()), spent(midnight));
+        let late = midnight - SignedDuration::from_secs(1);
+        assert!(matches!(frequent(9_799, late), Reservation::Granted(_)));
+        let few = CallClass::Delivery.share(LIMITS, noon());
+        assert_eq!((few, LIMITS.few()), (9_800, 100));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use leadfeed_shared::domain::ids::LeadId;
 use leadfeed_shared::domain::lead::{
-    LeadRecord, LeadState, QuarantineReason, TimelineEntry, WaitReason,
+    LeadRecord, LeadState, MAX_LINES, QuarantineReason, TimelineEntry, WaitReason,
 };
 use leadfeed_shared::domain::tally::Counts;
 use leadfeed_shared::ports::{LeadFilter, Ledger};
@@ -20,6 +20,7 @@ promises! { Ledger:
     a_quarantined_lead_is_released_once_and_no_other,
     leads_are_listed_newest_first_page_by_page,
     a_filter_leaves_out_other_states_and_earlier_leads,
+    a_timeline_without_end_keeps_its_beginning_and_its_end,
     a_lead_names_its_customer,
     a_days_leads_are_counted_by_what_they_are,
 }
@@ -183,6 +184,24 @@ async fn a_filter_leaves_out_other_states_and_earlier_leads<L: Ledger>(ledger: L
     assert_eq!(list("delivered", 0).await.len(), 1);
     assert_eq!(list("delivered", 1).await, []);
     assert_eq!(list("refused", 0).await, []);
+}
+
+async fn a_timeline_without_end_keeps_its_beginning_and_its_end<L: Ledger>(ledger: L) {
+    let lead = record(&ledger, &fresh::customer(), 0).await;
+    let (upstream, quota) = (WaitReason::Upstream, WaitReason::Quota);
+    for second in 1..=120 {
+        claim(&ledger, &lead, "ada", second).await;
+        let why = if second == 120 { quota } else { upstream };
+        assert!(settle(&ledger, &lead, "ada", &waiting(why, Some(second))).await);
+    }
+
+    let record = ledger.lead(&lead.customer, &lead.id).await;
+    let timeline = record.unwrap().unwrap().timeline;
+
+    assert!(timeline.len() <= MAX_LINES, "{}", timeline.len());
+    let states = [timeline.first(), timeline.last()].map(|line| &line.unwrap().state);
+    let why = quota;
+    assert_eq!(states, [&LeadState::Queued, &LeadState::Waiting { why }]);
 }
 
 async fn a_lead_names_its_customer<L: Ledger>(ledger: L) {

@@ -9,7 +9,7 @@ use super::properties::Fault;
 use super::screening::{self, SecretChange};
 use super::values::{flag, host, id, list, origin, page_url, string, text};
 use super::{Admin, AdminError, Properties};
-use crate::app::connect::release_waiting;
+use crate::app::connect::{look_soon, release_waiting};
 use crate::domain::customer::Customer;
 use crate::domain::form::{Form, Statement, StatementError, names_brand, statement};
 use crate::domain::ids::{CustomerId, FormId};
@@ -102,9 +102,12 @@ impl<W: Wiring> Admin<W> {
         let lists = form.lists.clone();
         let secret = revise(&mut form, &customer, &mut change);
         let form = change.finish(Some(form))?;
+        let now = self.clock.now();
+        if form.lists != lists {
+            look_soon(&self.ledger, &customer.id, now).await?;
+        }
         self.save(&form, secret).await?;
         if form.lists != lists {
-            let now = self.clock.now();
             release_waiting(&self.ledger, &self.queue, &customer.id, now).await?;
         }
         Ok(form)

@@ -20,8 +20,7 @@ pub use callback::{Landing, Return};
 pub use choose::{Choice, ChoiceFault, Connected, terms};
 pub use disconnect::disconnect;
 pub use error::ConnectError;
-use release::look_soon;
-pub use release::release_waiting;
+pub use release::{look_soon, release_waiting};
 pub use session::{SESSION_FOR, Session};
 pub use start::{Departure, Welcome};
 

@@ -18,7 +18,7 @@ const CHANGE_CHECK: SignedDuration = SignedDuration::from_mins(2);
 ///
 /// # Errors
 /// [`StoreError`]; the change must not be made then.
-pub(super) async fn look_soon(
+pub async fn look_soon(
     ledger: &impl Ledger,
     customer: &CustomerId,
     now: Timestamp,

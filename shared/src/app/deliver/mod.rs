@@ -1,7 +1,7 @@
 //! Draining the queue: every lead arrives once, within the budget, and nobody is re-subscribed.
 //!
 //! [`batch`] says what a batch asks for, `take` claims it and finds what it needs to go out, `turns` gives every call
-//! its moment on the budget's clock, `opt_outs` holds older consents against who has left, `call` makes the one call
+//! its moment on the budget's clock, `served` knows who has had many, `opt_outs` holds older consents against who has left, `call` makes the one call
 //! that counts, `recheck` looks once more before one that had to wait, `ask` makes any call again that can be mended on the spot, `learn` finds out about the account what no
 //! answer says, [`outcome`] says what anything else means for the lead, `settle` writes it down and `count` counts it.
 
@@ -13,6 +13,7 @@ mod learn;
 mod opt_outs;
 pub mod outcome;
 mod recheck;
+mod served;
 mod settle;
 mod sign_up;
 mod take;
@@ -24,6 +25,7 @@ use futures_util::future::{join, join_all};
 use jiff::{SignedDuration, Timestamp};
 
 pub use self::count::Counter;
+pub use self::served::Served;
 
 use self::batch::Message;
 use self::outcome::Outcome;
@@ -50,6 +52,8 @@ pub struct Drain<W: Wiring> {
     pub keys: SigningKeys,
     /// What is to be counted.
     pub counter: Counter,
+    /// Who has had many of the day's calls.
+    pub served: Served,
 }
 
 impl<W: Wiring> Drain<W> {

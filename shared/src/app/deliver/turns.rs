@@ -20,11 +20,21 @@ use crate::ports::{Apps, Budget, Clock, Wiring};
 /// One customer's turn within a batch.
 pub(super) struct Turn<'a> {
     pub(super) ready: &'a Ready,
+    class: CallClass,
     pub(super) limits: Limits,
     pub(super) deadline: Timestamp,
     pub(super) owner: &'a str,
     /// Whether a call of this batch has found the application's day spent.
     pub(super) closed: &'a AtomicBool,
+}
+
+/// A customer's turn with the moments it got.
+struct Share<'a> {
+    turn: Turn<'a>,
+    plan: Plan,
+    moments: VecDeque<Timestamp>,
+    /// What becomes of leads that got none.
+    crowded_out: Outcome,
 }
 
 impl Turn<'_> {
@@ -56,43 +66,76 @@ impl<W: Wiring> Drain<W> {
         deadline: Timestamp,
     ) {
         let now = self.keeper.clock.now();
-        let plans: Vec<_> = customers
-            .iter()
-            .map(|ready| Plan::of(&ready.groups, now))
-            .collect();
-        let wants: Vec<_> = plans.iter().map(Plan::calls).collect();
-        let reserved = match self.keeper.apps.limits(app).await {
-            Ok(limits) => self
-                .reserve(app, limits, wants.iter().sum(), now, deadline)
-                .await
-                .map(|moments| (limits, moments)),
-            Err(_) => Err(self.not_now(COOLDOWN)),
+        let Ok(limits) = self.keeper.apps.limits(app).await else {
+            let outcome = self.not_now(COOLDOWN);
+            let settled = customers.into_iter();
+            let settled = settled.map(|ready| self.settle_groups(ready, owner, &outcome));
+            join_all(settled).await;
+            return;
         };
-        let (limits, moments) = match reserved {
-            Ok(reserved) => reserved,
-            Err(outcome) => {
-                let settled = customers
-                    .iter()
-                    .map(|ready| self.settle_groups(ready, owner, &outcome));
-                join_all(settled).await;
-                return;
-            }
-        };
-        let crowded_out = Outcome::waits(WaitReason::Quota, moments.last().copied());
+        let class = |ready: &&Ready| self.served.class(&ready.customer.id, limits, now);
+        let (few, many): (Vec<_>, Vec<_>) = customers
+            .into_iter()
+            .partition(|ready| class(ready) == CallClass::Delivery);
         let closed = AtomicBool::new(false);
-        let shares = deal(moments, &wants);
-        let turns = customers.into_iter().zip(plans).zip(shares);
-        let turns = turns.map(|((ready, plan), share)| {
-            let turn = Turn {
-                ready,
-                limits,
-                deadline,
-                owner,
-                closed: &closed,
-            };
-            self.deliver_customer(turn, plan, share, &crowded_out)
-        });
-        join_all(turns).await;
+        let turn = |ready, class| Turn {
+            ready,
+            class,
+            limits,
+            deadline,
+            owner,
+            closed: &closed,
+        };
+        let few: Vec<_> = few
+            .into_iter()
+            .map(|ready| turn(ready, CallClass::Delivery))
+            .collect();
+        let many: Vec<_> = many
+            .into_iter()
+            .map(|ready| turn(ready, CallClass::Frequent))
+            .collect();
+        // Whoever has had few has the earlier moments.
+        let few = self.share_out(few).await;
+        let many = self.share_out(many).await;
+        let turns = few.into_iter().chain(many);
+        join_all(turns.map(|share| self.deliver_customer(share))).await;
+    }
+
+    /// Gives customers of one class their moments, dealt out in turn. Where there are none, their leads wait.
+    async fn share_out<'a>(&self, turns: Vec<Turn<'a>>) -> Vec<Share<'a>> {
+        let Some(first) = turns.first() else {
+            return vec![];
+        };
+        let now = self.keeper.clock.now();
+        let plan = |turn: &Turn<'_>| Plan::of(&turn.ready.groups, now);
+        let plans: Vec<_> = turns.iter().map(plan).collect();
+        let wants: Vec<_> = plans.iter().map(Plan::calls).collect();
+        match self
+            .reserve(first, wants.iter().sum(), now, first.deadline)
+            .await
+        {
+            Ok(moments) => {
+                let crowded_out = Outcome::waits(WaitReason::Quota, moments.last().copied());
+                let shares = deal(moments, &wants).into_iter().zip(plans).zip(turns);
+                let shares = shares.map(|((moments, plan), turn)| {
+                    self.served.add(&turn.ready.customer.id, moments.len(), now);
+                    Share {
+                        turn,
+                        plan,
+                        moments: VecDeque::from(moments),
+                        crowded_out: crowded_out.clone(),
+                    }
+                });
+                shares.collect()
+            }
+            Err(outcome) => {
+                let settled = turns
+                    .iter()
+                    .map(|turn| self.settle_groups(turn.ready, turn.owner, &outcome));
+                join_all(settled).await;
+                vec![]
+            }
+        }
     }
 
     async fn settle_groups(&self, ready: &Ready, owner: &str, outcome: &Outcome) {
@@ -101,14 +144,13 @@ impl<W: Wiring> Drain<W> {
         }
     }
 
-    async fn deliver_customer(
-        &self,
-        turn: Turn<'_>,
-        plan: Plan,
-        share: Vec<Timestamp>,
-        crowded_out: &Outcome,
-    ) {
-        let mut share = VecDeque::from(share);
+    async fn deliver_customer(&self, share: Share<'_>) {
+        let Share {
+            turn,
+            plan,
+            moments: mut share,
+            crowded_out,
+        } = share;
         let gone = match (plan.list_since, share.is_empty()) {
             (None, _) | (_, true) => Gone::AskEach,
             (Some(since), false) => {
@@ -162,8 +204,7 @@ impl<W: Wiring> Drain<W> {
         let (want, from) = (2 * calls - 1, self.keeper.clock.now() + ahead);
         let others = CALL_TAKES * i32::try_from(calls - 1).unwrap_or(0);
         let deadline = turn.deadline - others;
-        let moments = self.reserve(turn.app(), turn.limits, want, from, deadline);
-        let moments = moments.await?;
+        let moments = self.reserve(turn, want, from, deadline).await?;
         let middle = moments.get(moments.len() / 2).copied();
         middle
             .filter(|_| moments.len() == want as usize)
@@ -174,17 +215,16 @@ impl<W: Wiring> Drain<W> {
     /// without one.
     async fn reserve(
         &self,
-        app: &AppId,
-        limits: Limits,
+        turn: &Turn<'_>,
         want: u32,
         from: Timestamp,
         deadline: Timestamp,
     ) -> Result<Vec<Timestamp>, Outcome> {
-        let horizon = deadline - CALL_TAKES;
+        let (app, limits, horizon) = (turn.app(), turn.limits, deadline - CALL_TAKES);
         match self
             .keeper
             .budget
-            .reserve(app, limits, CallClass::Delivery, want, from, horizon)
+            .reserve(app, limits, turn.class, want, from, horizon)
             .await
         {
             Ok(Reservation::Granted(moments)) => Ok(moments),

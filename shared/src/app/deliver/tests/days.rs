@@ -185,6 +185,60 @@ async fn a_day_too_short(clock: VirtualClock) {
     assert_eq!(tomorrow, BTreeMap::from(whole));
 }
 
+#[test]
+fn a_customer_with_a_flood_of_leads_does_not_use_up_the_day_of_the_others() {
+    let morning = "2026-11-23T06:00:00Z".parse().unwrap();
+    let clock = VirtualClock::standing(morning);
+    drive(&clock, a_flood(clock.clone()));
+}
+
+async fn a_flood(clock: VirtualClock) {
+    let scene = Scene::connected_at(clock).await;
+    scene.memory.crm.set_limits(RemoteLimits {
+        per_day: Some(1_000),
+        ..RemoteLimits::default()
+    });
+    let app = AppId::default_app();
+    let credentials = scene.memory.apps.credentials(&app, false).await;
+    let limits = Limits {
+        per_second: 40,
+        per_day: 1_000,
+    };
+    let credentials = credentials.unwrap().unwrap();
+    let apps = &scene.memory.apps;
+    apps.put(&app, &credentials, limits).await.unwrap();
+    let template = template(&scene).await;
+    let small = another_customer(&scene, "small").await;
+    let flood = accept(&scene, &template, &scene.customer, 1_500).await;
+    let drain = scene.memory.drain(); // one process, all day
+    let work = async |tasks: &[Task]| {
+        for tasks in tasks.chunks(10) {
+            let deadline = scene.memory.clock.now() + SignedDuration::from_secs(58);
+            assert!(drain.drain(messages(tasks), deadline).await.is_empty());
+        }
+    };
+
+    work(&flood).await;
+    let early = delivered(&scene)["engines"];
+    assert!((750..840).contains(&early), "{early}");
+    let noon = "2026-11-23T12:00:00Z".parse().unwrap();
+    scene.memory.clock.advance_to(noon);
+    let one = accept(&scene, &template, &small, 1).await;
+    work(&one).await;
+    assert_eq!(delivered(&scene)["small"], 1);
+    assert!(scene.memory.clock.now().duration_since(noon) < SignedDuration::from_mins(1));
+
+    while scene.memory.clock.now() < "2026-11-23T23:58:00Z".parse().unwrap() {
+        scene.memory.release().run().await.unwrap();
+        work(&scene.memory.queue.receive(1_000)).await;
+        scene.memory.clock.advance(SignedDuration::from_mins(1));
+    }
+    let calls = scene.memory.crm.calls().len();
+    assert!((970..=980).contains(&calls), "all is used: {calls}");
+    let all = delivered(&scene)["engines"];
+    assert!(all > 930, "old leads share lists of opt-outs: {all}");
+}
+
 #[tokio::test]
 async fn one_lead_of_a_customer_is_not_behind_fifty_thousand_of_another() {
     let scene = Scene::connected().await;

@@ -1,0 +1,76 @@
+//! Who has had many of a day's calls.
+//!
+//! Each process counts what it has given out itself. So the count costs nothing and is never too high, and a customer
+//! with a flood of leads is known for one in every process before it has had much.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+
+use crate::domain::budget::{CallClass, Limits};
+use crate::domain::ids::CustomerId;
+
+/// Calls of a UTC day by customer.
+#[derive(Debug, Default)]
+pub struct Served(Mutex<(Date, HashMap<CustomerId, u32>)>);
+
+impl Served {
+    /// As whose the customer's next calls count.
+    pub(super) fn class(&self, customer: &CustomerId, limits: Limits, now: Timestamp) -> CallClass {
+        let served = self.of_day(now, |served| served.get(customer).copied());
+        match served {
+            Some(served) if served >= limits.few() => CallClass::Frequent,
+            _ => CallClass::Delivery,
+        }
+    }
+
+    pub(super) fn add(&self, customer: &CustomerId, calls: usize, now: Timestamp) {
+        let calls = u32::try_from(calls).unwrap_or(u32::MAX);
+        self.of_day(now, |served| {
+            let served = served.entry(customer.clone()).or_default();
+            *served = served.saturating_add(calls);
+        });
+    }
+
+    fn of_day<T>(
+        &self,
+        now: Timestamp,
+        work: impl FnOnce(&mut HashMap<CustomerId, u32>) -> T,
+    ) -> T {
+        let today = now.to_zoned(TimeZone::UTC).date();
+        let mut served = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if served.0 != today {
+            *served = (today, HashMap::new());
+        }
+        work(&mut served.1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::SignedDuration;
+
+    use super::*;
+
+    #[test]
+    fn a_customer_is_frequent_from_a_hundredth_of_the_days_calls_until_midnight() {
+        let (served, limits) = (Served::default(), Limits::default());
+        let (engines, looms) = ("engines".parse().unwrap(), "looms".parse().unwrap());
+        let noon: Timestamp = "2026-11-23T12:00:00Z".parse().unwrap();
+
+        served.add(&engines, 99, noon);
+        assert_eq!(served.class(&engines, limits, noon), CallClass::Delivery);
+        served.add(&engines, 1, noon);
+
+        assert_eq!(served.class(&engines, limits, noon), CallClass::Frequent);
+        assert_eq!(served.class(&looms, limits, noon), CallClass::Delivery);
+        let tomorrow = noon + SignedDuration::from_hours(12);
+        assert_eq!(
+            served.class(&engines, limits, tomorrow),
+            CallClass::Delivery
+        );
+    }
+}
