@@ -185,6 +185,24 @@ async fn an_answer_that_broke_off_after_its_status_is_still_a_success() {
 }
 
 #[tokio::test]
+async fn an_answer_that_trickles_is_read_no_longer_than_the_deadline() {
+    let bench = Bench::start().await;
+    let lead = bare("ada@example.com", bench.list());
+    let trickle = Action::SlowBody {
+        pieces: 10,
+        pause_ms: 400,
+    };
+    bench.strike(SIGN_UP, false, trickle.clone());
+    bench.strike("/v3/contacts", false, trickle);
+
+    let made = bench.api.sign_up(&bench.token, &lead).await.unwrap();
+    let asked = bench.api.find(&bench.token, &lead.contact.email).await;
+
+    assert_eq!((made.contact, made.action), (None, DeliveryAction::Created));
+    assert_eq!(asked, Err(CrmError::Unavailable));
+}
+
+#[tokio::test]
 async fn an_answer_without_bounds_is_not_read_to_its_end() {
     let bench = Bench::start().await;
     let lead = bare("ada@example.com", bench.list());

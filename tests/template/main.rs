@@ -180,6 +180,19 @@ fn the_drain_reports_single_failures_and_shares_its_limits() {
 }
 
 #[test]
+fn nothing_throttles_the_queues_poller_which_would_burn_receive_counts() {
+    for (name, function) in functions() {
+        let reserved = &function["Properties"]["ReservedConcurrentExecutions"];
+        assert!(reserved.is_null(), "{name}");
+    }
+    let template =
+        fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../template.yaml")).unwrap();
+    let least = template.split("DrainConcurrency:\n").nth(1).unwrap();
+    let least = least.split("Description:").next().unwrap();
+    assert!(least.contains("MinValue: 2"), "{least}");
+}
+
+#[test]
 fn the_drain_may_do_what_a_mapping_does_in_its_name() {
     let of_the_queue = statements().into_iter().find(|(function, statement)| {
         function == "QueueDrain" && statement["Sid"] == "ReceiveLeads"

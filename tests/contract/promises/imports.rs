@@ -107,6 +107,7 @@ async fn an_import_reads_back_as_it_was_saved_with_its_chunks<L: Ledger + Import
         Stage::Settling {
             ending: Ending::Some,
             since: at(1),
+            cursor: Some("/v3/contacts?cursor=next".into()),
         },
         Stage::Closed,
     ];

@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use crate::app::scene::{ACCOUNT, NOON, Scene, drive};
-use crate::domain::crm::CrmError;
+use crate::domain::crm::{CrmError, Refusal};
 use crate::domain::ids::LeadId;
 use crate::domain::lead::{LeadState, WaitReason};
 use crate::fakes::{Call, RemoteLimits, VirtualClock};
@@ -171,4 +171,42 @@ async fn leads_of_one_address_on_more_lists_than_a_call_may_name_go_out_as_two_c
     assert_eq!(scene.state(&leads[1]).await.word(), "delivered");
     let contact = scene.memory.crm.contacts(ACCOUNT).pop().unwrap();
     assert_eq!(contact.lists.len(), 2 * count);
+}
+
+#[tokio::test]
+async fn calls_that_changed_one_contact_at_a_time_are_made_again_apart() {
+    let scene = Scene::connected().await;
+    let lead = submit(&scene, "ada@example.com").await;
+    for _ in 0..2 {
+        let conflict = CrmError::Conflict(Refusal::default());
+        scene.memory.crm.answer_next(conflict);
+    }
+
+    scene.drain().await;
+
+    assert_eq!(scene.state(&lead).await.word(), "delivered");
+    let calls = scene.memory.crm.calls();
+    let apart = calls
+        .windows(2)
+        .map(|two| two[1].0.duration_since(two[0].0));
+    let least = SignedDuration::from_millis(300);
+    assert!(calls.len() == 3 && apart.into_iter().all(|pause| pause >= least));
+}
+
+#[tokio::test]
+async fn a_drain_without_time_for_a_call_makes_none_and_hands_nothing_back() {
+    let scene = Scene::connected().await;
+    let lead = submit(&scene, "ada@example.com").await;
+    let deadline = scene.memory.clock.now() + SignedDuration::from_secs(10);
+
+    let drain = scene.memory.drain();
+    let again = drain.drain(scene.messages(), deadline).await;
+
+    assert!(again.is_empty());
+    assert_eq!(scene.memory.crm.calls(), []);
+    assert_eq!(scene.state(&lead).await, waits(WaitReason::Quota));
+    scene.memory.clock.advance(SignedDuration::from_mins(1));
+    assert_eq!(scene.memory.release().run().await.unwrap().waited, 1);
+    scene.drain().await;
+    assert_eq!(scene.state(&lead).await.word(), "delivered");
 }
