@@ -143,6 +143,15 @@ impl Bench {
     }
 }
 
+impl Drop for Bench {
+    /// Whatever a test is about, its requests keep to the contract.
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            assert_eq!(self.sandbox.broken_contracts(), [""; 0]);
+        }
+    }
+}
+
 /// A client that gives up soon.
 pub fn http() -> Http {
     Http::new(Deadlines {

@@ -7,6 +7,7 @@
 mod accounts;
 mod bench;
 mod contacts;
+mod contract;
 mod imports;
 mod long_address;
 mod tokens;

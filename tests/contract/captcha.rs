@@ -66,7 +66,7 @@ async fn check(aws: SdkConfig) {
             .map(|(name, value)| (name.into(), value.into()))
             .into()
     );
-    for outage in ["down", "html", "ours"] {
+    for outage in ["down", "html", "ours", "silent"] {
         let error = ask(outage).await.unwrap_err();
         let words = format!("{error:?} {error}");
         assert!(!words.contains("SENTINEL"), "{words}");
@@ -107,6 +107,7 @@ async fn verify(
             r#"{"success":false,"error-codes":["invalid-input-secret"]}"#,
         ),
         "html" => (StatusCode::OK, "<html>"),
+        "silent" => std::future::pending().await,
         _ => (StatusCode::SERVICE_UNAVAILABLE, r#"{"success":true}"#),
     }
 }

@@ -117,6 +117,7 @@ async fn run(aws: SdkConfig, tables: Tables) {
     );
     assert_eq!(delivered, count as usize);
     assert_eq!(throttled, 0);
+    assert_eq!(bench.sandbox.broken_contracts(), [""; 0]);
     assert_eq!(calls, count as usize);
     assert!(used >= 95.0, "{used:.1} % of the rate");
 }

@@ -6,3 +6,4 @@ mod permissions;
 mod queue;
 mod refusals;
 mod scene;
+mod volume;

@@ -21,7 +21,7 @@ pub struct Scene {
     pub operator: Operator,
     pub customer: String,
     pub form: Value,
-    client: Client,
+    pub client: Client,
 }
 
 /// Nobody takes anything away while this is held.
@@ -104,6 +104,8 @@ impl Scene {
         loop {
             let shown = self.operator.lead(lead).await.unwrap();
             if shown["status"] == status {
+                let sandbox = stack().sandbox().running();
+                assert_eq!(sandbox.broken_contracts(), [""; 0]);
                 return shown;
             }
             assert!(

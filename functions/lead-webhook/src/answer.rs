@@ -40,26 +40,29 @@ impl Reply {
         }
     }
 
-    /// The lead is not kept; a person sees what to correct, and what was typed.
+    /// The lead is not kept; a person sees why, what to correct, and what was typed.
     pub fn refused(
         &self,
         form: &Form,
-        fields: &Submission,
+        fields: Submission,
         error: IntakeError,
         stamp: &str,
     ) -> Response<Body> {
-        match (self.audience, error) {
-            (Audience::Browser, IntakeError::Rejected(rejection)) => pages::form(
-                form,
-                &Shown {
-                    typed: Some(fields),
-                    errors: &rejection.errors,
-                    stamp: fields.get(TIME_FIELD).unwrap_or(stamp),
-                    page_url: fields.get("consent_page_url").or(self.referer.as_deref()),
-                },
-            ),
-            (_, error) => self.problem(problem(error)),
-        }
+        let problem = problem(error);
+        let Audience::Browser = self.audience else {
+            return problem.into_response();
+        };
+        // By our names: so the page shows and sends them.
+        let typed = fields.renamed(|name| form.mapped.get(name).cloned());
+        problem.on(pages::form(
+            form,
+            &Shown {
+                typed: Some(&typed),
+                problem: Some(&problem),
+                stamp: typed.get(TIME_FIELD).unwrap_or(stamp),
+                page_url: typed.get("consent_page_url").or(self.referer.as_deref()),
+            },
+        ))
     }
 
     /// What would be done with a submission of which nothing is kept.
@@ -99,6 +102,12 @@ pub fn duplicate(lead: &Accepted) -> Response<Body> {
 fn kept(code: StatusCode, lead: &Accepted, status: &str) -> Response<Body> {
     let lead_id = lead.lead.as_str();
     json(code, &Kept { lead_id, status })
+}
+
+/// Lets only a form pass that takes leads.
+pub fn open(form: &Form) -> Result<(), Problem> {
+    let closed = || problem(IntakeError::ClosedForm);
+    form.open.then_some(()).ok_or_else(closed)
 }
 
 /// The problem an intake error is.

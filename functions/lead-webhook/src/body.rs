@@ -1,22 +1,28 @@
 //! Reading a body, whatever a form, a script or a server sends it as.
 
-use encoding_rs::{Encoding, UTF_8};
 use futures_util::stream;
-use lambda_http::http::header::CONTENT_TYPE;
+use lambda_http::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use lambda_http::http::{HeaderMap, StatusCode};
+use leadfeed_shared::domain::names::TECHNICAL;
 use leadfeed_shared::domain::submission::{Submission, SubmissionError};
 use leadfeed_shared::web::Problem;
-use multer::Multipart;
+use multer::{Field, Multipart};
 use percent_encoding::percent_decode;
+
+use crate::charset::{Declared, Malformed, Raw, texts};
 
 /// The largest body, in bytes: a hundred times a long form.
 pub const LIMIT: usize = 64 * 1024;
 
-/// The fields of a submission.
+/// The fields of a submission. `encoding` is the charset that the address declares, if it does.
 ///
 /// # Errors
-/// 413 over [`LIMIT`], 415 for a type that no form sends, 400 for what cannot be read.
-pub async fn read(headers: &HeaderMap, body: &[u8]) -> Result<Submission, Problem> {
+/// 413 over [`LIMIT`], 415 for a type that no form sends, 400 for what cannot be read or says nothing.
+pub async fn read(
+    headers: &HeaderMap,
+    body: &[u8],
+    encoding: Option<&str>,
+) -> Result<Submission, Problem> {
     if body.len() > LIMIT {
         let detail = "The body is larger than 64 kB.";
         return Err(Problem::new(
@@ -25,71 +31,66 @@ pub async fn read(headers: &HeaderMap, body: &[u8]) -> Result<Submission, Proble
             detail,
         ));
     }
-    let declared = headers
-        .get(CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok())
-        .unwrap_or_default();
+    let text = |name| {
+        let value = headers.get(name).and_then(|value| value.to_str().ok());
+        value.unwrap_or_default()
+    };
+    if !matches!(text(CONTENT_ENCODING).trim(), "" | "identity") {
+        return Err(compressed());
+    }
+    let declared = text(CONTENT_TYPE);
     let (kind, parameters) = declared.split_once(';').unwrap_or((declared, ""));
-    match kind.trim().to_ascii_lowercase().as_str() {
+    let charsets = Declared {
+        by_type: charset(parameters),
+        by_address: encoding,
+    };
+    let fields = match kind.trim().to_ascii_lowercase().as_str() {
         "application/json" => json(body),
-        "application/x-www-form-urlencoded" => form(body, charset(parameters)),
-        "multipart/form-data" => multipart(declared, body).await,
+        "application/x-www-form-urlencoded" => pairs(&form(body), charsets),
+        "multipart/form-data" => pairs(&multipart(declared, body).await?, charsets),
         // A beacon cannot choose its type, and some clients send none.
         "text/plain" | "" => match body.trim_ascii_start().first() {
             Some(b'{') => json(body),
-            _ if body.contains(&b'=') || body.is_empty() => form(body, charset(parameters)),
+            _ if body.contains(&b'=') || body.is_empty() => pairs(&form(body), charsets),
             _ => Err(unsupported()),
         },
         _ => Err(unsupported()),
-    }
+    }?;
+    let says_something = fields.iter().any(|(name, _)| !TECHNICAL.contains(&name));
+    says_something
+        .then_some(fields)
+        .ok_or_else(|| unreadable(&SubmissionError::Empty))
 }
 
 fn json(body: &[u8]) -> Result<Submission, Problem> {
     Submission::from_json(body).map_err(|error| unreadable(&error))
 }
 
-/// `a=b&c=d` in the charset that the type, the browser (`_charset_`) or the form (`encoding`) declares.
-fn form(body: &[u8], declared: Option<&str>) -> Result<Submission, Problem> {
-    let pairs: Vec<(Vec<u8>, Vec<u8>)> = body
-        .split(|byte| *byte == b'&')
+fn pairs(raw: &[Raw], declared: Declared<'_>) -> Result<Submission, Problem> {
+    let pairs = texts(raw, declared).map_err(|Malformed| bad_charset())?;
+    Submission::from_pairs(pairs).map_err(|error| unreadable(&error))
+}
+
+/// `a=b&c=d`.
+fn form(body: &[u8]) -> Vec<Raw> {
+    body.split(|byte| *byte == b'&')
         .filter(|pair| !pair.is_empty())
         .map(|pair| {
             let end = pair
                 .iter()
                 .position(|byte| *byte == b'=')
                 .unwrap_or(pair.len());
-            (
-                decode_percent(&pair[..end]),
-                decode_percent(pair.get(end + 1..).unwrap_or_default()),
-            )
+            Raw {
+                name: decode_percent(&pair[..end]),
+                value: decode_percent(pair.get(end + 1..).unwrap_or_default()),
+                charset: None,
+            }
         })
-        .collect();
-    let named = |name: &[u8]| {
-        pairs
-            .iter()
-            .find(|(n, _)| n == name)
-            .and_then(|(_, value)| std::str::from_utf8(value).ok())
-    };
-    let label = declared
-        .or_else(|| named(b"_charset_"))
-        .or_else(|| named(b"encoding"))
-        .unwrap_or("utf-8");
-    let encoding = Encoding::for_label(label.as_bytes()).ok_or_else(bad_charset)?;
-    let text = |bytes: &[u8]| {
-        encoding
-            .decode_without_bom_handling_and_without_replacement(bytes)
-            .map(String::from)
-            .ok_or_else(bad_charset)
-    };
-    let pairs = pairs
-        .iter()
-        .map(|(name, value)| Ok((text(name)?, text(value)?)))
-        .collect::<Result<Vec<_>, Problem>>()?;
-    Submission::from_pairs(pairs).map_err(|error| unreadable(&error))
+        .collect()
 }
 
 /// The text parts of a multipart body; files are left out.
-async fn multipart(declared: &str, body: &[u8]) -> Result<Submission, Problem> {
+async fn multipart(declared: &str, body: &[u8]) -> Result<Vec<Raw>, Problem> {
     let broken = |_: multer::Error| {
         Problem::new(
             StatusCode::BAD_REQUEST,
@@ -100,18 +101,23 @@ async fn multipart(declared: &str, body: &[u8]) -> Result<Submission, Problem> {
     let boundary = multer::parse_boundary(declared).map_err(broken)?;
     let whole = stream::iter([Ok::<_, std::io::Error>(body.to_vec())]);
     let mut parts = Multipart::new(whole, boundary);
-    let mut pairs = Vec::new();
+    let mut raw = Vec::new();
     while let Some(part) = parts.next_field().await.map_err(broken)? {
-        let name = part.name().unwrap_or_default().to_owned();
+        let name = part.name().unwrap_or_default().as_bytes().to_vec();
         if part.file_name().is_none() && !name.is_empty() {
-            let value = part.bytes().await.map_err(broken)?;
-            let value = UTF_8
-                .decode_without_bom_handling_and_without_replacement(&value)
-                .ok_or_else(bad_charset)?;
-            pairs.push((name, value.into_owned()));
+            raw.push(Raw {
+                name,
+                charset: charset_of(&part),
+                value: part.bytes().await.map_err(broken)?.to_vec(),
+            });
         }
     }
-    Submission::from_pairs(pairs).map_err(|error| unreadable(&error))
+    Ok(raw)
+}
+
+fn charset_of(part: &Field<'_>) -> Option<String> {
+    let kind = part.headers().get(CONTENT_TYPE)?.to_str().ok()?;
+    charset(kind.split_once(';')?.1).map(str::to_owned)
 }
 
 fn charset(parameters: &str) -> Option<&str> {
@@ -136,6 +142,15 @@ fn unsupported() -> Problem {
     Problem::new(
         StatusCode::UNSUPPORTED_MEDIA_TYPE,
         "unsupported_media_type",
+        detail,
+    )
+}
+
+fn compressed() -> Problem {
+    let detail = "Send the body as it is, without a Content-Encoding.";
+    Problem::new(
+        StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        "unsupported_content_encoding",
         detail,
     )
 }
@@ -168,7 +183,7 @@ mod tests {
         if !kind.is_empty() {
             headers.insert(CONTENT_TYPE, kind.parse().unwrap());
         }
-        read(&headers, body)
+        read(&headers, body, None)
             .await
             .map_err(|problem| (problem.status().as_u16(), problem.code()))
     }
@@ -228,6 +243,63 @@ mod tests {
             fields("application/x-www-form-urlencoded; charset=klingon", latin).await,
             Err((400, "malformed_charset"))
         );
+    }
+
+    #[tokio::test]
+    async fn a_multipart_body_is_decoded_as_its_page_or_its_part_declares() {
+        let of = |type_line: &str, more: &str| {
+            let part = "Content-Disposition: form-data; name=";
+            let head = format!("--x\r\n{part}\"first_name\"{type_line}\r\n\r\nAndr");
+            let tail = format!("\r\n{more}--x--\r\n");
+            [head.as_bytes(), b"\xe9", tail.as_bytes()].concat()
+        };
+        let kind = "multipart/form-data; boundary=x";
+        let browsers =
+            "--x\r\nContent-Disposition: form-data; name=\"_charset_\"\r\n\r\nwindows-1252\r\n";
+        let own = "\r\nContent-Type: text/plain; charset=ISO-8859-1";
+
+        for body in [of("", browsers), of(own, "")] {
+            let fields = fields(kind, &body).await.unwrap();
+            assert_eq!(fields.get("first_name"), Some("André"));
+        }
+        assert_eq!(
+            fields(kind, &of("", "")).await,
+            Err((400, "malformed_charset"))
+        );
+    }
+
+    #[tokio::test]
+    async fn a_body_that_says_nothing_of_anybody_is_empty() {
+        let urlencoded = "application/x-www-form-urlencoded";
+        let empty = Err((400, "empty_body"));
+
+        assert_eq!(
+            fields(
+                urlencoded,
+                b"oid=1&retURL=a&form_time=2&_charset_=utf-8&submit=Send"
+            )
+            .await,
+            empty
+        );
+        assert_eq!(
+            fields("application/json", b"{\"form_time\":\"1.a\"}").await,
+            empty
+        );
+        assert!(fields(urlencoded, b"oid=1&email=").await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn a_compressed_body_is_not_taken_for_a_broken_one() {
+        let of = async |coding: &'static str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(CONTENT_TYPE, "application/json".parse().unwrap());
+            headers.insert(CONTENT_ENCODING, coding.parse().unwrap());
+            let fields = read(&headers, b"{\"email\":\"a\"}", None).await;
+            fields.map_err(|problem| problem.code()).map(|_| ())
+        };
+
+        assert_eq!(of("gzip").await, Err("unsupported_content_encoding"));
+        assert_eq!(of("identity").await, Ok(()));
     }
 
     #[tokio::test]

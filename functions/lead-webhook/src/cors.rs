@@ -2,7 +2,7 @@
 
 use lambda_http::http::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
-    ACCESS_CONTROL_MAX_AGE, ORIGIN, VARY,
+    ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ORIGIN, VARY,
 };
 use lambda_http::http::{HeaderValue, StatusCode};
 use lambda_http::{Body, Request, Response};
@@ -14,6 +14,8 @@ pub fn allow(mut answer: Response<Body>, form: &Form, request: &Request) -> Resp
     headers.append(VARY, HeaderValue::from_static("origin"));
     if let Some(origin) = allowed(form, request) {
         headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+        let retry_after = HeaderValue::from_static("retry-after");
+        headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, retry_after);
     }
     answer
 }

@@ -4,6 +4,7 @@
 
 mod answer;
 mod body;
+mod charset;
 mod cors;
 mod key;
 mod origin;
@@ -21,7 +22,7 @@ use leadfeed_shared::domain::form::Form;
 use leadfeed_shared::domain::idempotency::IdempotencyKey;
 use leadfeed_shared::domain::screening::TIME_FIELD;
 use leadfeed_shared::domain::submission::Submission;
-use leadfeed_shared::ports::Wiring;
+use leadfeed_shared::ports::{Clock as _, Wiring};
 use leadfeed_shared::web::{Problem, json};
 
 use self::answer::Reply;
@@ -38,14 +39,13 @@ pub async fn handle<W: Wiring>(intake: &Intake<W>, request: Request) -> Response
     let answer = match (request.method().as_str(), segments.as_slice()) {
         ("POST", ["f", form]) => submit(intake, form, &request, &reply).await,
         ("GET" | "HEAD", ["f", form]) => show(intake, form, &request).await,
-        ("GET", ["f", form, "time"]) => time(intake, form, &request).await,
         ("OPTIONS", ["f", form]) => preflight(intake, form, &request).await,
+        ("GET" | "HEAD", ["f", form, "time"]) => time(intake, form, &request, &reply).await,
         ("GET" | "HEAD", ["f", _, "thanks"]) => Ok(pages::thanks()),
         ("POST", ["hooks", form]) => webhook(intake, form, &request).await,
         ("POST", ["servlet", "servlet.WebToLead"]) => web_to_lead(intake, &request, &reply).await,
-        (_, ["f", _] | ["f", _, "thanks" | "time"]) => {
-            Ok(answer::method_not_allowed("GET, POST, OPTIONS"))
-        }
+        (_, ["f", _]) => Ok(answer::method_not_allowed("GET, HEAD, POST, OPTIONS")),
+        (_, ["f", _, "thanks" | "time"]) => Ok(answer::method_not_allowed("GET, HEAD")),
         (_, ["hooks", _] | ["servlet", "servlet.WebToLead"]) => {
             Ok(answer::method_not_allowed("POST"))
         }
@@ -54,19 +54,26 @@ pub async fn handle<W: Wiring>(intake: &Intake<W>, request: Request) -> Response
     answer.unwrap_or_else(|problem| reply.problem(problem))
 }
 
-/// A form post, a script's JSON or a beacon.
+/// A form post, a script's JSON or a beacon. Whatever the answer is, a script on an allowed page may read it.
 async fn submit<W: Wiring>(
     intake: &Intake<W>,
     form: &str,
     request: &Request,
     reply: &Reply,
 ) -> Result<Response<Body>, Problem> {
-    let form = intake.open_form(form).await.map_err(answer::problem)?;
-    let answer = match body::read(request.headers(), request.body()).await {
-        Ok(fields) => accept(intake, &form, fields, request, reply, "return_url").await,
-        Err(problem) => reply.problem(problem),
+    let form = intake.form(form).await.map_err(answer::problem)?;
+    let answer = match read_open(&form, request).await {
+        Ok(fields) => accept(intake, &form, fields, request, reply).await,
+        Err(problem) => Err(problem),
     };
+    let answer = answer.unwrap_or_else(|problem| reply.problem(problem));
     Ok(cors::allow(answer, &form, request))
+}
+
+/// What was sent to a form that takes leads.
+async fn read_open(form: &Form, request: &Request) -> Result<Submission, Problem> {
+    answer::open(form)?;
+    body::read(request.headers(), request.body(), None).await
 }
 
 async fn accept<W: Wiring>(
@@ -75,18 +82,12 @@ async fn accept<W: Wiring>(
     fields: Submission,
     request: &Request,
     reply: &Reply,
-    return_field: &str,
-) -> Response<Body> {
-    let key = match key::of(request) {
-        Ok(key) => key,
-        Err(problem) => return reply.problem(problem),
-    };
-    let wish = fields.get(return_field).map(str::to_owned);
-    let arrival = arrival(request, fields.clone(), key);
-    match intake.take(form, arrival).await {
-        Ok(accepted) => reply.accepted(form, &accepted, wish.as_deref()),
-        Err(error) => reply.refused(form, &fields, error, &intake.stamp(form)),
-    }
+) -> Result<Response<Body>, Problem> {
+    let arrival = arrival(request, fields.clone(), key::of(request)?);
+    Ok(match intake.take(form, arrival).await {
+        Ok(accepted) => reply.accepted(form, &accepted, fields.get("return_url")),
+        Err(error) => reply.refused(form, fields, error, &intake.stamp(form)),
+    })
 }
 
 fn arrival(request: &Request, fields: Submission, key: Option<IdempotencyKey>) -> Arrival {
@@ -108,7 +109,7 @@ async fn show<W: Wiring>(
     let page_url = origin::page(request);
     let shown = Shown {
         typed: None,
-        errors: &[],
+        problem: None,
         stamp: &intake.stamp(&form),
         page_url: page_url.as_deref(),
     };
@@ -120,10 +121,17 @@ async fn time<W: Wiring>(
     intake: &Intake<W>,
     form: &str,
     request: &Request,
+    reply: &Reply,
 ) -> Result<Response<Body>, Problem> {
-    let form = intake.open_form(form).await.map_err(answer::problem)?;
-    let stamp = BTreeMap::from([(TIME_FIELD, intake.stamp(&form))]);
-    Ok(cors::allow(json(StatusCode::OK, &stamp), &form, request))
+    let form = intake.form(form).await.map_err(answer::problem)?;
+    let answer = match answer::open(&form) {
+        Ok(()) => json(
+            StatusCode::OK,
+            &BTreeMap::from([(TIME_FIELD, intake.stamp(&form))]),
+        ),
+        Err(problem) => reply.problem(problem),
+    };
+    Ok(cors::allow(answer, &form, request))
 }
 
 async fn preflight<W: Wiring>(
@@ -131,7 +139,7 @@ async fn preflight<W: Wiring>(
     form: &str,
     request: &Request,
 ) -> Result<Response<Body>, Problem> {
-    let form = intake.open_form(form).await.map_err(answer::problem)?;
+    let form = intake.form(form).await.map_err(answer::problem)?;
     Ok(cors::preflight(&form, request))
 }
 
@@ -142,10 +150,11 @@ async fn webhook<W: Wiring>(
     request: &Request,
 ) -> Result<Response<Body>, Problem> {
     let form = intake.open_form(form).await.map_err(answer::problem)?;
-    let key = signed::verify(&intake.keys, &form, request)?;
+    let key = signed::verify(&intake.keys, &form, request, intake.clock.now())?;
+    let fields = body::read(request.headers(), request.body(), None).await?;
     let arrival = Arrival {
-        fields: body::read(request.headers(), request.body()).await?,
-        origin: origin::of_server(),
+        origin: origin::told(&fields),
+        fields,
         door: Door::Webhook,
         key: Some(key),
     };
@@ -156,27 +165,27 @@ async fn webhook<W: Wiring>(
     }
 }
 
-/// A form made for salesforce.com, whose host and id were changed.
+/// A form made for salesforce.com, whose host and id were changed. Its address declares the charset.
 async fn web_to_lead<W: Wiring>(
     intake: &Intake<W>,
     request: &Request,
     reply: &Reply,
 ) -> Result<Response<Body>, Problem> {
-    let fields = body::read(request.headers(), request.body()).await?;
+    let query = request.query_string_parameters();
+    let fields = body::read(request.headers(), request.body(), query.first("encoding")).await?;
     let form = intake
         .open_form(fields.get("oid").unwrap_or_default())
         .await
         .map_err(answer::problem)?;
     let is_rehearsal = web_to_lead::is_rehearsal(&fields);
     let fields = web_to_lead::renamed(fields);
-    if is_rehearsal {
-        let wish = fields.get("retURL").map(str::to_owned);
-        return Ok(
-            match intake.rehearse(&form, arrival(request, fields.clone(), None)) {
-                Ok(lead) => reply.rehearsed(&form, &lead, wish.as_deref()),
-                Err(error) => reply.refused(&form, &fields, error.into(), &intake.stamp(&form)),
-            },
-        );
+    if !is_rehearsal {
+        return accept(intake, &form, fields, request, reply).await;
     }
-    Ok(accept(intake, &form, fields, request, reply, "retURL").await)
+    Ok(
+        match intake.rehearse(&form, arrival(request, fields.clone(), None)) {
+            Ok(lead) => reply.rehearsed(&form, &lead, fields.get("return_url")),
+            Err(error) => reply.refused(&form, fields, error.into(), &intake.stamp(&form)),
+        },
+    )
 }

@@ -4,10 +4,14 @@ use lambda_http::http::header::{HOST, REFERER, USER_AGENT};
 use lambda_http::request::RequestContext;
 use lambda_http::{Request, RequestExt as _};
 use leadfeed_shared::domain::consent::Origin;
+use leadfeed_shared::domain::submission::Submission;
 
 /// Of a browser's request: the address as the gateway saw it, not as a header claims it.
 pub fn of(request: &Request) -> Origin {
-    let header = |name| Some(request.headers().get(name)?.to_str().ok()?.to_owned());
+    let header = |name| {
+        let value = request.headers().get(name)?;
+        Some(String::from_utf8_lossy(value.as_bytes()).into_owned())
+    };
     let ip = match request.request_context_ref() {
         Some(RequestContext::ApiGatewayV2(context)) => context.http.source_ip.clone(),
         _ => None,
@@ -19,9 +23,16 @@ pub fn of(request: &Request) -> Origin {
     }
 }
 
-/// Of another server: its own address and name say nothing of the person.
-pub fn of_server() -> Origin {
-    Origin::default()
+/// Of another server, which has proven who it is: what it says of the person's browser. Its own address and name say
+/// nothing of the person.
+pub fn told(fields: &Submission) -> Origin {
+    let ip = fields.get("consent_ip").map(str::trim);
+    let ip = ip.filter(|ip| ip.parse::<std::net::IpAddr>().is_ok());
+    Origin {
+        ip: ip.map(str::to_owned),
+        user_agent: fields.get("consent_user_agent").map(str::to_owned),
+        referer: None,
+    }
 }
 
 /// The address of the page that was asked for, as its browser knows it.

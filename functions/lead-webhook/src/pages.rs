@@ -6,9 +6,10 @@ use lambda_http::{Body, Response};
 use leadfeed_shared::domain::captcha::Captcha;
 use leadfeed_shared::domain::form::Form;
 use leadfeed_shared::domain::lead::FieldError;
+use leadfeed_shared::domain::names::{custom_label, is_contact};
 use leadfeed_shared::domain::screening::TIME_FIELD;
 use leadfeed_shared::domain::submission::Submission;
-use leadfeed_shared::web::{page, page_with};
+use leadfeed_shared::web::{Problem, page, page_with};
 
 use crate::rehearsal::Rehearsal;
 
@@ -25,7 +26,7 @@ struct FormPage<'a> {
     honeypot: Option<&'a str>,
     captcha: Option<&'a Captcha>,
     captcha_error: Option<&'a str>,
-    has_errors: bool,
+    notice: Option<&'a str>,
 }
 
 #[derive(Template)]
@@ -58,41 +59,42 @@ const ASKED: [(&str, &str, &str, &str); 5] = [
     ("phone_number", "Phone", "tel", "tel"),
 ];
 
-/// Fields that are not a person's to type: of what the page sent, those of `true` are sent on.
-const SILENT: [(&str, bool); 16] = [
-    ("return_url", true),
-    ("xxTrustedFormCertUrl", true),
-    ("trustedform", true),
-    ("universal_leadid", true),
-    ("leadid_token", true),
-    ("jornaya", true),
-    ("consent_page_url", false),
-    ("consent_statement", false),
-    ("consent_statement_sha256", false),
-    ("consent_given_at", false),
-    ("retURL", false),
-    ("oid", false),
-    ("encoding", false),
-    ("_charset_", false),
-    ("debug", false),
-    ("debugEmail", false),
+/// Of the fields that are not a person's to type, those that a page of ours sends on.
+const SENT_ON: [&str; 9] = [
+    "return_url",
+    "source",
+    "lead_source",
+    "trustedform",
+    "xxTrustedFormCertUrl",
+    "jornaya",
+    "universal_leadid",
+    "leadid_token",
+    "leadid_tcpa_disclosure",
 ];
+
+/// Stands above a form that has fields to correct.
+const CORRECT: &str = "Please correct what is marked below; what you typed is still there.";
 
 /// What a form is shown with.
 pub struct Shown<'a> {
     /// What was typed before.
     pub typed: Option<&'a Submission>,
-    /// What of it is wrong.
-    pub errors: &'a [FieldError],
+    /// Why it was not taken.
+    pub problem: Option<&'a Problem>,
     /// When it was shown first, signed.
     pub stamp: &'a str,
     /// The page that the person agrees on.
     pub page_url: Option<&'a str>,
 }
 
-/// The form; after a rejection (422) with what was typed and what to correct.
+/// The form; after a problem with what was typed and what to correct.
 pub fn form(form: &Form, shown: &Shown<'_>) -> Response<Body> {
-    let Shown { typed, errors, .. } = *shown;
+    let Shown { typed, problem, .. } = *shown;
+    let errors = problem.map_or(&[][..], Problem::errors);
+    let notice = problem.map(|problem| match errors {
+        [] => problem.detail(),
+        _ => CORRECT,
+    });
     let error_of = |field: &str| {
         let error = errors.iter().find(|error| error.field == field);
         error.map(|error| error.message.as_str())
@@ -100,13 +102,8 @@ pub fn form(form: &Form, shown: &Shown<'_>) -> Response<Body> {
     let captcha = form.screening.captcha.as_ref();
     let mut hidden = vec![(TIME_FIELD, shown.stamp)];
     hidden.extend(shown.page_url.map(|url| ("consent_page_url", url)));
-    for (name, _) in SILENT.iter().filter(|(_, sent_on)| *sent_on) {
-        hidden.extend(
-            typed
-                .and_then(|typed| typed.get(name))
-                .map(|value| (*name, value)),
-        );
-    }
+    let typed_in = |name| typed?.get(name).map(|value| (name, value));
+    hidden.extend(SENT_ON.into_iter().filter_map(typed_in));
     let template = FormPage {
         name: &form.name,
         action: format!("/f/{}", form.id),
@@ -118,16 +115,11 @@ pub fn form(form: &Form, shown: &Shown<'_>) -> Response<Body> {
         honeypot: form.screening.honeypot.as_deref(),
         captcha,
         captcha_error: captcha.and_then(|captcha| error_of(captcha.provider.field())),
-        has_errors: !errors.is_empty(),
-    };
-    let status = if errors.is_empty() {
-        StatusCode::OK
-    } else {
-        StatusCode::UNPROCESSABLE_ENTITY
+        notice,
     };
     match captcha {
-        Some(captcha) => page_with(status, &template, captcha.provider.sources()),
-        None => page(status, &template),
+        Some(captcha) => page_with(StatusCode::OK, &template, captcha.provider.sources()),
+        None => page(StatusCode::OK, &template),
     }
 }
 
@@ -166,13 +158,7 @@ fn inputs(form: &Form, typed: Option<&Submission>, errors: &[FieldError]) -> Vec
             .flat_map(Submission::iter)
             .map(|(name, _)| name),
     );
-    let is_silent = |name: &str| SILENT.iter().any(|(silent, _)| *silent == name);
-    others.retain(|name| {
-        !is_asked(name)
-            && !is_silent(name)
-            && !form.screening.is_ours(name)
-            && *name != form.consent_field
-    });
+    others.retain(|name| is_contact(name) && !is_asked(name));
     others.sort_unstable();
     others.dedup();
 
@@ -193,11 +179,7 @@ fn inputs(form: &Form, typed: Option<&Submission>, errors: &[FieldError]) -> Vec
 
 /// A field's name as people read it: `custom_fields[Favourite engine]` is "Favourite engine".
 fn label(name: &str) -> String {
-    let inner = name
-        .strip_prefix("custom_fields[")
-        .and_then(|rest| rest.strip_suffix(']'))
-        .unwrap_or(name);
-    let spaced = inner.replace('_', " ");
+    let spaced = custom_label(name).unwrap_or(name).replace('_', " ");
     let mut letters = spaced.chars();
     letters
         .next()

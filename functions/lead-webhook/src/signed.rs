@@ -1,13 +1,20 @@
 //! Signatures of server-to-server leads: Standard Webhooks 1.0.
 
+use jiff::Timestamp;
 use lambda_http::Request;
-use lambda_http::http::StatusCode;
+use lambda_http::http::{HeaderMap, StatusCode};
 use leadfeed_shared::domain::form::Form;
 use leadfeed_shared::domain::idempotency::IdempotencyKey;
 use leadfeed_shared::domain::keys::SigningKeys;
 use leadfeed_shared::web::Problem;
 use secrecy::ExposeSecret as _;
-use standardwebhooks::{HEADER_WEBHOOK_ID, HEADER_WEBHOOK_TIMESTAMP, Webhook};
+use standardwebhooks::{
+    HEADER_WEBHOOK_ID, HEADER_WEBHOOK_SIGNATURE, HEADER_WEBHOOK_TIMESTAMP, Webhook,
+};
+use subtle::ConstantTimeEq as _;
+
+/// Seconds by which a message may be older or newer than now.
+const TOLERANCE: u64 = 5 * 60;
 
 /// Believes a request whose signature over the raw body is by the form's secret, or by the one before it while
 /// the sender changes over. Says nothing of what was wrong: a caller that has the secret can find out by itself.
@@ -19,29 +26,141 @@ pub fn verify(
     keys: &SigningKeys,
     form: &Form,
     request: &Request,
+    now: Timestamp,
 ) -> Result<IdempotencyKey, Problem> {
     let newest = form.webhook_generation;
-    let is_signed = |generation: u32| {
-        let secret = keys.webhook_secret(&form.id, generation);
-        Webhook::new(secret.expose_secret())
-            .is_ok_and(|hook| hook.verify(request.body(), request.headers()).is_ok())
-    };
-    let good = has_sane_time(request)
-        && [newest, newest.saturating_sub(1)]
-            .into_iter()
-            .any(|generation| generation > 0 && is_signed(generation));
-    let id = header(request, HEADER_WEBHOOK_ID).and_then(|id| id.parse().ok());
+    let good = [newest, newest.saturating_sub(1)]
+        .into_iter()
+        .filter(|generation| *generation > 0)
+        .any(|generation| {
+            let secret = keys.webhook_secret(&form.id, generation);
+            let hook = Webhook::new(secret.expose_secret());
+            hook.is_ok_and(|hook| is_signed(&hook, request.headers(), request.body(), now))
+        });
+    let id = header(request.headers(), HEADER_WEBHOOK_ID).and_then(|id| id.parse().ok());
     id.filter(|_| good).ok_or_else(|| {
         let detail = "The request is not signed with this form's secret, or its time is off by more than five minutes.";
         Problem::new(StatusCode::UNAUTHORIZED, "invalid_signature", detail)
     })
 }
 
-/// The library takes the difference of any two times, which for the far ends of its type there is none.
-fn has_sane_time(request: &Request) -> bool {
-    header(request, HEADER_WEBHOOK_TIMESTAMP).is_some_and(|time| time.parse::<u32>().is_ok())
+/// Whether one of the signatures is ours. The library's own check asks the machine for the time.
+fn is_signed(hook: &Webhook, headers: &HeaderMap, body: &[u8], now: Timestamp) -> bool {
+    let signed = || {
+        let id = header(headers, HEADER_WEBHOOK_ID)?;
+        let at: i64 = header(headers, HEADER_WEBHOOK_TIMESTAMP)?.parse().ok()?;
+        let signatures = header(headers, HEADER_WEBHOOK_SIGNATURE)?;
+        if now.as_second().abs_diff(at) > TOLERANCE {
+            return None;
+        }
+        let ours = hook.sign(id, at, body).ok()?;
+        let mut theirs = signatures.split(' ');
+        Some(theirs.any(|theirs| theirs.as_bytes().ct_eq(ours.as_bytes()).into()))
+    };
+    signed().unwrap_or_default()
 }
 
-fn header<'r>(request: &'r Request, name: &str) -> Option<&'r str> {
-    request.headers().get(name)?.to_str().ok()
+fn header<'r>(headers: &'r HeaderMap, name: &str) -> Option<&'r str> {
+    headers.get(name)?.to_str().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What the specification and its libraries state: secret, id, time, body, signature.
+    const VECTORS: [[&str; 5]; 2] = [
+        [
+            "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+            "msg_p5jXN8AQM9LWM0D4loKWxJek",
+            "1614265330",
+            r#"{"test": 2432232314}"#,
+            "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=",
+        ],
+        [
+            "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD",
+            "msg_27UH4WbU6Z5A5EzD8u03UvzRbpk",
+            "1649367553",
+            r#"{"email":"test@example.com","username":"test_user"}"#,
+            "v1,tZ1I4/hDygAJgO5TYxiSd6Sd0kDW6hPenDe+bTa3Kkw=",
+        ],
+    ];
+
+    fn is_good([secret, id, time, body, signature]: [&str; 5], seconds_later: i64) -> bool {
+        let hook = Webhook::new(secret).unwrap();
+        let mut headers = HeaderMap::new();
+        for (name, value) in [
+            (HEADER_WEBHOOK_ID, id),
+            (HEADER_WEBHOOK_TIMESTAMP, time),
+            (HEADER_WEBHOOK_SIGNATURE, signature),
+        ] {
+            if value != "absent" {
+                headers.insert(name, value.parse().unwrap());
+            }
+        }
+        let at = time.parse().unwrap_or(1_614_265_330);
+        let now = Timestamp::from_second(at + seconds_later);
+        is_signed(
+            &hook,
+            &headers,
+            body.as_bytes(),
+            now.unwrap_or(Timestamp::UNIX_EPOCH),
+        )
+    }
+
+    #[test]
+    fn the_reference_vectors_are_good_for_five_minutes_before_and_after() {
+        for vector in VECTORS {
+            for later in [-300, -1, 0, 300] {
+                assert!(is_good(vector, later), "{later}");
+            }
+            for later in [-301, 301, 86_400] {
+                assert!(!is_good(vector, later), "{later}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_vector_with_anything_changed_or_missing_is_not() {
+        let [good, other] = VECTORS;
+        let (digest, without_padding) = (&good[4][3..], &good[4][..good[4].len() - 1]);
+        let bad = [
+            (0, other[0].to_owned()),
+            (1, "absent".to_owned()),
+            (1, String::new()),
+            (1, format!("{}.", good[1])),
+            (2, "absent".to_owned()),
+            (2, "1614265331".to_owned()),
+            (2, "2021-02-25T15:02:10Z".to_owned()),
+            (2, "1e9".to_owned()),
+            (2, i64::MIN.to_string()),
+            (2, i64::MAX.to_string()),
+            (2, u64::MAX.to_string()),
+            (3, good[3].replace(' ', "")),
+            (3, format!("{}\n", good[3])),
+            (4, "absent".to_owned()),
+            (4, String::new()),
+            (4, digest.to_owned()),
+            (4, format!("v2,{digest}")),
+            (4, format!("v1a,{digest}")),
+            (4, "v1,".to_owned()),
+            (4, without_padding.to_owned()),
+            (4, good[4].to_lowercase()),
+            (4, other[4].to_owned()),
+        ];
+        for (place, value) in &bad {
+            let mut vector = good;
+            vector[*place] = value;
+            assert!(!is_good(vector, 0), "{place} {value}");
+        }
+    }
+
+    #[test]
+    fn one_good_signature_among_others_is_enough() {
+        let several = format!("v1,AAAA {} v2,BBBB", VECTORS[0][4]);
+        let mut vector = VECTORS[0];
+        vector[4] = &several;
+
+        assert!(is_good(vector, 0));
+    }
 }

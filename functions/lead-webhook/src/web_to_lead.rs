@@ -2,14 +2,17 @@
 
 use leadfeed_shared::domain::submission::Submission;
 
-/// The same submission under our names. `oid` and `retURL` are read before; what has no name of ours stays as it is.
+/// The same submission under our names. `oid` is read before; what has no name of ours stays as it is.
 pub fn renamed(fields: Submission) -> Submission {
     fields.renamed(|name| {
         let ours = match name {
             "company" => "company_name",
             "title" => "job_title",
-            "phone" => "phone_number",
+            "phone" | "mobile" => "phone_number",
             "zip" => "postal_code",
+            "state_code" => "state",
+            "country_code" => "country",
+            "retURL" => "return_url",
             _ => return None,
         };
         Some(ours.to_owned())

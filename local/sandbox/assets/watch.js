@@ -1,5 +1,6 @@
-// Puts each call on top of the table as it completes, and keeps the gauges fresh.
+// Puts each call on top of the table as it completes, and keeps the figures fresh.
 const calls = document.getElementById("calls");
+const live = document.getElementById("live");
 const MOST = 200;
 
 function tone(status) {
@@ -8,28 +9,44 @@ function tone(status) {
   return status < 400 ? "good" : "bad";
 }
 
+function element(name, text, style = "") {
+  const made = document.createElement(name);
+  made.textContent = text ?? "";
+  made.className = style;
+  return made;
+}
+
 function row(call) {
   const line = document.createElement("tr");
-  line.className = tone(call.status);
-  const cells = [
-    call.at.slice(11, 23), `${call.method} ${call.route}`, call.client_id, call.address,
-    call.status ?? "–", call.outcome,
-  ];
-  for (const text of cells) {
-    line.insertCell().textContent = text ?? "";
-  }
+  const [at, asked, app, address, status, outcome, took] = Array.from({ length: 7 }, () => line.insertCell());
+  at.textContent = call.at.slice(11, 23);
+  asked.append(element("b", call.method), ` ${call.route}`);
+  app.textContent = call.client_id ?? "";
+  address.textContent = call.address ?? "";
+  status.append(element("span", call.status ?? "–", `pill ${tone(call.status)}`));
+  outcome.textContent = call.outcome;
+  took.textContent = `${(call.took_us / 1000).toFixed(1)} ms`;
+  took.className = "number";
   return line;
 }
 
-new EventSource(calls.dataset.live).onmessage = (event) => {
+const journal = new EventSource(calls.dataset.live);
+journal.onopen = () => { live.textContent = "as they come"; };
+journal.onerror = () => { live.textContent = "the sandbox is gone"; };
+journal.onmessage = (event) => {
+  calls.querySelector(".none")?.remove();
   calls.prepend(row(JSON.parse(event.data)));
   while (calls.rows.length > MOST) calls.deleteRow(-1);
 };
 
 setInterval(async () => {
-  const fresh = new DOMParser().parseFromString(await (await fetch("/")).text(), "text/html");
-  for (const part of [".grid", "#clock"]) {
+  const answer = await fetch("/").catch(() => null);
+  if (!answer?.ok) return;
+  const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+  for (const part of ["[data-fresh]", "#clock"]) {
     const [old, renewed] = [document.querySelectorAll(part), fresh.querySelectorAll(part)];
-    old.forEach((element, at) => element.replaceChildren(...renewed[at].childNodes));
+    old.forEach((element, at) => {
+      if (!element.contains(document.activeElement)) element.replaceChildren(...renewed[at].childNodes);
+    });
   }
 }, 2000);

@@ -132,6 +132,17 @@ impl RunningSandbox {
         act(lab)
     }
 
+    /// What was called so far with a body that breaks the contract: unknown, incomplete or too long in some part.
+    pub fn broken_contracts(&self) -> Vec<String> {
+        self.with(|lab| {
+            let calls = lab.journal.entries().iter();
+            let broken = calls.filter(|call| call.outcome == http::BROKEN_CONTRACT);
+            broken
+                .map(|call| format!("{} {}", call.method, call.route))
+                .collect()
+        })
+    }
+
     /// Stops and waits until every connection is closed.
     pub async fn shutdown(mut self) {
         if let Some(stop) = self.stop.take() {

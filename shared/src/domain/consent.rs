@@ -108,18 +108,10 @@ impl Consent {
         origin: &Origin,
         now: Timestamp,
     ) -> Result<Self, ConsentError> {
-        if ["source", "lead_source", "consent_source"]
-            .iter()
-            .filter_map(|n| fields.get(n))
-            .any(is_banned_source)
-            || ["pre_ticked", "consent_pre_ticked", "implicit"]
-                .iter()
-                .filter_map(|n| fields.get(n))
-                .any(is_yes)
-        {
+        if !is_permitted(fields) {
             return Err(ConsentError::SourceNotPermitted);
         }
-        if !fields.get(&form.consent_field).is_some_and(is_yes) {
+        if !is_given(form, fields) {
             return Err(ConsentError::Required);
         }
         let (statement, version) = agreed_to(form, fields)?;
@@ -144,6 +136,39 @@ impl Consent {
     }
 }
 
+/// Whether the person agreed. JSON's `consent.given` alone says so where it is there; else a ticked box, of which many
+/// frameworks send a second, hidden one with the value of an unticked one. A ticked opt-out takes it all back.
+fn is_given(form: &Form, fields: &Submission) -> bool {
+    let opted_out = ["emailOptOut", "email_opt_out"]
+        .iter()
+        .any(|name| fields.all(name).any(is_yes));
+    let given = match fields.get("consent.given") {
+        Some(given) => is_yes(given),
+        None => fields.all(&form.consent_field).any(is_yes),
+    };
+    given && !opted_out
+}
+
+/// Whether nothing that a submission says of itself rules it out.
+fn is_permitted(fields: &Submission) -> bool {
+    let any = |names: &[&str], says: fn(&str) -> bool| {
+        let mut values = names.iter().flat_map(|name| fields.all(name));
+        values.any(says)
+    };
+    let banned = any(&["source", "lead_source", "consent_source"], is_banned)
+        || any(
+            &[
+                "pre_ticked",
+                "consent_pre_ticked",
+                "implicit",
+                "consent_implicit",
+            ],
+            is_yes,
+        )
+        || any(&["consent_type", "permission_to_send"], is_implicit);
+    !banned
+}
+
 fn is_yes(value: &str) -> bool {
     matches!(
         value.trim().to_ascii_lowercase().as_str(),
@@ -151,21 +176,44 @@ fn is_yes(value: &str) -> bool {
     )
 }
 
-fn is_banned_source(value: &str) -> bool {
-    let word = value.trim().to_ascii_lowercase().replace(['-', ' '], "_");
+fn is_implicit(value: &str) -> bool {
     matches!(
-        word.as_str(),
-        "purchased"
-            | "bought"
-            | "rented"
-            | "borrowed"
-            | "traded"
-            | "shared"
-            | "third_party"
-            | "thirdparty"
-            | "appended"
-            | "scraped"
+        value.trim().to_ascii_lowercase().as_str(),
+        "implicit" | "implied"
     )
+}
+
+/// Whether a source is one of those that are never permitted: "rented", "Purchased List", "third-party data".
+fn is_banned(source: &str) -> bool {
+    const WORDS: [&str; 11] = [
+        "purchased",
+        "bought",
+        "rented",
+        "borrowed",
+        "traded",
+        "shared",
+        "thirdparty",
+        "3rdparty",
+        "appended",
+        "scraped",
+        "harvested",
+    ];
+    const OF: [&str; 10] = [
+        "list",
+        "lists",
+        "lead",
+        "leads",
+        "data",
+        "database",
+        "contacts",
+        "email",
+        "emails",
+        "addresses",
+    ];
+    let source = source.to_lowercase();
+    let words = source.split(|c: char| !c.is_alphanumeric());
+    let told: String = words.filter(|word| !OF.contains(word)).collect();
+    WORDS.contains(&told.as_str())
 }
 
 /// The statement the person saw: the text that came along, else the version whose digest did, else today's. A text
@@ -258,6 +306,9 @@ mod tests {
             "third-party",
             "appended",
             "THIRD PARTY",
+            "thirdparty",
+            "Purchased List",
+            "3rd-party data",
         ] {
             assert_eq!(
                 parse(&[("consent", "on"), ("source", source)]),
@@ -265,11 +316,55 @@ mod tests {
                 "{source}"
             );
         }
-        assert_eq!(
-            parse(&[("consent", "on"), ("pre_ticked", "true")]),
-            Err(ConsentError::SourceNotPermitted)
-        );
-        assert!(parse(&[("consent", "on"), ("source", "newsletter footer")]).is_ok());
+        for (name, value) in [
+            ("pre_ticked", "true"),
+            ("consent_implicit", "1"),
+            ("consent_type", "implied"),
+            ("permission_to_send", "Implicit"),
+            ("source", ""),
+        ] {
+            let twice = [("consent", "on"), ("source", "rented"), (name, value)];
+            assert_eq!(parse(&twice), Err(ConsentError::SourceNotPermitted));
+            let refused = parse(&[("consent", "on"), (name, value)]).is_err();
+            assert_eq!(refused, !value.is_empty(), "{name}");
+        }
+        for source in ["newsletter footer", "Purchased online", "Trade Show", "Web"] {
+            assert!(parse(&[("consent", "on"), ("source", source)]).is_ok());
+        }
+    }
+
+    #[test]
+    fn a_box_with_a_hidden_one_beside_it_is_ticked_where_one_of_them_is() {
+        assert!(parse(&[("consent", "0"), ("consent", "1")]).is_ok());
+        assert!(parse(&[("consent", "true"), ("consent", "false")]).is_ok());
+        assert!(parse(&[("consent", "0"), ("consent", "")]).is_err());
+    }
+
+    #[test]
+    fn what_json_says_of_the_consent_stands_whatever_the_box_is_called() {
+        let mut form = form();
+        form.consent_field = "newsletter".into();
+        let parse = |fields: &[(&str, &str)]| {
+            let fields = Submission::from_pairs(fields.iter().copied()).unwrap();
+            Consent::parse(&form, &fields, &Origin::default(), now()).map(|_| ())
+        };
+
+        assert_eq!(parse(&[("consent.given", "true")]), Ok(()));
+        assert_eq!(parse(&[("newsletter", "on")]), Ok(()));
+        for not in [
+            [("consent", "on"), ("newsletter", "")],
+            [("consent.given", "false"), ("newsletter", "on")],
+        ] {
+            assert_eq!(parse(&not), Err(ConsentError::Required));
+        }
+    }
+
+    #[test]
+    fn a_ticked_opt_out_takes_the_consent_back() {
+        let both = [("consent", "on"), ("emailOptOut", "1")];
+
+        assert_eq!(parse(&both), Err(ConsentError::Required));
+        assert!(parse(&[("consent", "on"), ("emailOptOut", "0")]).is_ok());
     }
 
     #[test]

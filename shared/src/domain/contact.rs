@@ -85,6 +85,8 @@ pub enum NoteKind {
     RoleAddress,
     /// The form was open for more than a day before it was sent.
     StaleForm,
+    /// No field of the form, nor mapped to one: not kept.
+    Unknown,
 }
 
 /// `text` cut to `limit` characters on a character boundary.
@@ -98,13 +100,22 @@ pub fn cut(text: &str, limit: usize) -> &str {
 /// `text` trimmed and without control characters; a line break or tab becomes a space.
 #[must_use]
 pub fn clean(text: &str) -> String {
-    let spaced = text.replace(['\n', '\r', '\t'], " ");
-    spaced
-        .chars()
-        .filter(|c| !c.is_control())
-        .collect::<String>()
-        .trim()
-        .to_owned()
+    let spaced = text.replace(['\n', '\r', '\t', '\u{2028}', '\u{2029}'], " ");
+    let shown = spaced.chars().filter(|c| !c.is_control() && !turns(*c));
+    shown.collect::<String>().trim().to_owned()
+}
+
+/// Whether a character turns the direction of what follows, so that a text reads as another.
+fn turns(c: char) -> bool {
+    matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// Whether nothing is seen of a character: what comes along when a text is copied from a page.
+#[must_use]
+pub fn is_unseen(c: char) -> bool {
+    let zero_width =
+        matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2060}'..='\u{2064}' | '\u{feff}');
+    c.is_control() || c.is_whitespace() || turns(c) || zero_width
 }
 
 /// Whether `text` can be a phone number at Constant Contact: digits and the usual marks, 25 characters at most.
@@ -132,6 +143,7 @@ mod tests {
     fn cleaning_removes_control_characters_and_keeps_the_rest() {
         assert_eq!(clean("  Ada\u{0} \r\nLovelace\u{7f} "), "Ada   Lovelace");
         assert_eq!(clean("<script>{{7*7}}"), "<script>{{7*7}}");
+        assert_eq!(clean("a\u{202e}b\u{2028}c"), "ab c");
     }
 
     #[test]

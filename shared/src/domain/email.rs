@@ -5,6 +5,9 @@ use std::str::FromStr;
 
 use email_address::Options;
 use serde::{Deserialize, Serialize};
+use url::Host;
+
+use super::contact::is_unseen;
 
 /// The longest address Constant Contact stores (`POST /contacts`, and the upload page's "Email Address").
 pub const MAX_CHARS: usize = 80;
@@ -38,8 +41,8 @@ impl EmailError {
     }
 }
 
-/// An address as its owner wrote it. `Debug` and `Display` show it masked: the full text is had by
-/// [`as_str`](Self::as_str) only.
+/// An address as its owner wrote it, an international domain in the ASCII form that mail goes by (RFC 5891). `Debug` and
+/// `Display` show it masked: the full text is had by [`as_str`](Self::as_str) only.
 #[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct EmailAddress(String);
@@ -113,7 +116,7 @@ impl FromStr for EmailAddress {
     type Err = EmailError;
 
     fn from_str(text: &str) -> Result<Self, EmailError> {
-        let text = text.trim_matches([' ', '\t']);
+        let text = text.trim_matches(is_unseen);
         if text.is_empty() {
             return Err(EmailError::Missing);
         }
@@ -123,13 +126,25 @@ impl FromStr for EmailAddress {
             .without_display_text();
         let address = email_address::EmailAddress::parse_with_options(text, options)
             .map_err(|_| EmailError::Malformed)?;
-        if address.local_part().starts_with('"') || address.as_str().chars().any(char::is_control) {
+        if address.local_part().starts_with('"') || text.chars().any(is_unseen) {
             return Err(EmailError::Malformed);
         }
+        let text = format!("{}@{}", address.local_part(), ascii(address.domain())?);
         if text.chars().count() > MAX_CHARS {
             return Err(EmailError::TooLong);
         }
-        Ok(Self(text.to_owned()))
+        Ok(Self(text))
+    }
+}
+
+/// A domain as mail goes by it; one in ASCII stays as it is.
+fn ascii(domain: &str) -> Result<String, EmailError> {
+    if domain.is_ascii() {
+        return Ok(domain.to_owned());
+    }
+    match Host::parse(domain) {
+        Ok(Host::Domain(domain)) => Ok(domain),
+        _ => Err(EmailError::Malformed),
     }
 }
 
@@ -166,6 +181,9 @@ mod tests {
             "ada@bücher.example",
             "ada@example.photography",
             " ada@example.com ",
+            "\u{feff}ada@example.com\u{200b}\r\n",
+            "a_b-c=d{e}~f'g@example.com",
+            "ada@xn--bcher-kva.example",
             &format!("{}@example.com", "a".repeat(60)),
         ] {
             assert!(good.parse::<EmailAddress>().is_ok(), "{good}");
@@ -190,6 +208,13 @@ mod tests {
             "Ada <ada@example.com>",
             "ada@example..com",
             ".ada@example.com",
+            "ada\u{0}@example.com",
+            "ada@exam\u{200b}ple.com",
+            "ada\u{a0}@example.com",
+            "ada\u{202e}@example.com",
+            "ada@example.com,eve@example.com",
+            "ada@example.com;eve@example.com",
+            "mailto:ada@example.com?cc=eve@example.com",
         ] {
             assert_eq!(
                 bad.parse::<EmailAddress>(),
@@ -200,6 +225,18 @@ mod tests {
         assert_eq!("  ".parse::<EmailAddress>(), Err(EmailError::Missing));
         let long = format!("{}@{}.example.com", "a".repeat(60), "b".repeat(20));
         assert_eq!(long.parse::<EmailAddress>(), Err(EmailError::TooLong));
+        let endless = format!("{}@example.com", "a".repeat(243));
+        assert_eq!(endless.parse::<EmailAddress>(), Err(EmailError::Malformed));
+    }
+
+    #[test]
+    fn an_international_domain_is_kept_as_mail_goes_by_it() {
+        let address: EmailAddress = "Ada@Bücher.example".parse().unwrap();
+        let long = format!("ada@{}.example", "ü".repeat(60));
+
+        assert_eq!(address.as_str(), "Ada@xn--bcher-kva.example");
+        assert_eq!(Ok(address.clone()), address.as_str().parse());
+        assert!(long.parse::<EmailAddress>().is_err());
     }
 
     #[test]

@@ -201,6 +201,10 @@ pub(crate) mod tests {
             to("https://engines.example/other"),
             "https://engines.example/other"
         );
+        assert_eq!(
+            to("https://WWW.Engines.example/a\r\nSet-Cookie: b=c"),
+            "https://www.engines.example/aSet-Cookie:%20b=c"
+        );
         for bad in [
             "https://evil.example/",
             "//evil.example/",
@@ -208,6 +212,16 @@ pub(crate) mod tests {
             "data:text/html,x",
             "https://engines.example:8443/",
             "https://engines.example@evil.example/",
+            "https://engines.example:443@evil.example/",
+            "https://evil.example\\@engines.example/",
+            "https:\\\\evil.example/",
+            "https:evil.example",
+            "https:///evil.example/",
+            "https://engines.example./",
+            "https://[::1]/",
+            "https://2130706433/",
+            " https://evil.example/",
+            "blob:https://engines.example/x",
             "https://engınes.example/",
             "https://www.engines.example.evil.example/",
             "/relative",

@@ -17,6 +17,7 @@ pub mod import;
 pub mod keys;
 pub mod lead;
 pub mod link;
+pub mod names;
 pub mod receipt;
 pub mod retry;
 pub mod screening;

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::Value;
+use serde_json::{Number, Value};
+
+use super::names::custom_label;
 
 /// Fields in one submission; a real form has a dozen.
 const MAX_FIELDS: usize = 100;
@@ -12,6 +14,10 @@ const MAX_NAME: usize = 100;
 const MAX_VALUE: usize = 4_000;
 /// How deep a JSON lead may nest: the lead, its `consent`, nothing below.
 const MAX_DEPTH: usize = 2;
+/// The first number that a program may have rounded before it was sent (2^53, RFC 8259).
+const ROUNDED: f64 = 9_007_199_254_740_992.0;
+/// What some programs put before a text in UTF-8.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// Why a body is no submission at all (400): it could not be read, as opposed to read and found wanting (422).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -22,7 +28,7 @@ pub enum SubmissionError {
     /// The JSON does not parse, or its numbers are out of range.
     #[error("the body is not valid JSON")]
     MalformedJson,
-    /// The JSON is not an object, or holds a list or an object where text belongs.
+    /// The JSON is not an object, or holds a list, an object or a number that was rounded where text belongs.
     #[error("the JSON must be an object of texts, as the documentation shows")]
     NotALead,
     /// More than 100 fields, a name over 100 or a value over 4,000 characters.
@@ -68,6 +74,7 @@ impl Submission {
     /// # Errors
     /// Any [`SubmissionError`].
     pub fn from_json(body: &[u8]) -> Result<Self, SubmissionError> {
+        let body = body.strip_prefix(BYTE_ORDER_MARK).unwrap_or(body);
         let lead: Value =
             serde_json::from_slice(body).map_err(|_| SubmissionError::MalformedJson)?;
         let mut pairs = Vec::new();
@@ -75,30 +82,33 @@ impl Submission {
         Self::from_pairs(pairs)
     }
 
-    /// The first value of a field, if it is there at all.
+    /// A field's value: the first that is filled in, where it comes more than once.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&str> {
-        self.0
-            .iter()
-            .find(|(n, _)| n == name)
-            .map(|(_, value)| value.as_str())
+        let filled = self.all(name).find(|value| !value.trim().is_empty());
+        filled.or_else(|| self.all(name).next())
     }
 
-    /// The values under `custom_fields[Label]`, by label.
+    /// Every value of a field.
+    pub fn all(&self, name: &str) -> impl Iterator<Item = &str> {
+        let named = self.iter().filter(move |(known, _)| *known == name);
+        named.map(|(_, value)| value)
+    }
+
+    /// The values under `custom_fields[Label]`, by label; several of one label, as a choice of many sends them, in one.
     #[must_use]
     pub fn custom_fields(&self) -> BTreeMap<String, String> {
-        let label = |name: &str| {
-            Some(
-                name.strip_prefix("custom_fields[")?
-                    .strip_suffix(']')?
-                    .trim()
-                    .to_owned(),
-            )
-        };
-        self.0
-            .iter()
-            .filter_map(|(name, value)| Some((label(name)?, value.clone())))
-            .collect()
+        let mut fields: BTreeMap<String, String> = BTreeMap::new();
+        for (name, value) in self.iter().filter(|(_, value)| !value.trim().is_empty()) {
+            let Some(label) = custom_label(name) else {
+                continue;
+            };
+            fields
+                .entry(label.to_owned())
+                .and_modify(|sum| *sum = format!("{sum}; {value}"))
+                .or_insert_with(|| value.to_owned());
+        }
+        fields
     }
 
     /// All fields, in order.
@@ -137,18 +147,29 @@ fn flatten(
         _ if name.is_empty() => return Err(SubmissionError::NotALead),
         Value::String(text) => text.clone(),
         Value::Bool(truth) => truth.to_string(),
-        Value::Number(number) => number.to_string(),
+        Value::Number(number) => digits(number).ok_or(SubmissionError::NotALead)?,
     };
     into.push((name.to_owned(), text));
     Ok(())
 }
 
+/// A number as its sender wrote it, if that can still be told.
+fn digits(number: &Number) -> Option<String> {
+    let whole = number.is_u64() || number.is_i64();
+    let told = whole || number.as_f64().is_some_and(|value| value.abs() < ROUNDED);
+    told.then(|| number.to_string())
+}
+
+/// Groups that mean something have flat names too; a member of any other cannot pass for a field of the lead.
 fn flat_name(group: &str, key: &str) -> String {
     match (group, key) {
-        ("consent", "given") => "consent".to_owned(),
+        ("", key)
+        | ("street_address", key @ ("street" | "city" | "state" | "postal_code" | "country"))
+        | ("certificates", key @ ("trustedform" | "jornaya")) => key.to_owned(),
+        ("consent", "given") => "consent.given".to_owned(),
         ("consent", key) => format!("consent_{key}"),
         ("custom_fields", label) => format!("custom_fields[{label}]"),
-        _ => key.to_owned(),
+        (group, key) => format!("{group}.{key}"),
     }
 }
 
@@ -161,7 +182,7 @@ mod tests {
         let json = br#"{"email":"ada@example.com","street_address":{"city":"London"},
             "custom_fields":{"Favourite engine":"difference"},"consent":{"given":true,"page_url":"https://example.com/"}}"#;
         let form = [
-            ("consent", "true"),
+            ("consent.given", "true"),
             ("consent_page_url", "https://example.com/"),
             ("custom_fields[Favourite engine]", "difference"),
             ("email", "ada@example.com"),
@@ -198,6 +219,54 @@ mod tests {
             Err(SubmissionError::NotALead)
         );
         assert_eq!(read("{\"zip\":12345}").unwrap().get("zip"), Some("12345"));
+    }
+
+    #[test]
+    fn numbers_are_read_as_they_were_written_or_not_at_all() {
+        let number = |digits: &str| {
+            let fields = Submission::from_json(format!("{{\"n\":{digits}}}").as_bytes());
+            fields.map(|fields| fields.get("n").unwrap_or_default().to_owned())
+        };
+
+        for told in ["0", "-7", "2.5", "18446744073709551615"] {
+            assert_eq!(number(told), Ok(told.to_owned()));
+        }
+        for rounded in ["18446744073709551616", "1e300", "-9007199254740993.5"] {
+            assert_eq!(number(rounded), Err(SubmissionError::NotALead), "{rounded}");
+        }
+    }
+
+    #[test]
+    fn a_group_nobody_knows_is_not_mistaken_for_the_lead() {
+        let fields = Submission::from_json(
+            br#"{"audit":{"consent":true,"email":"eve@example.com"},"consent":{"given":false},"street_address":{"email":"eve@example.com"}}"#,
+        )
+        .unwrap();
+
+        assert_eq!(fields.get("consent.given"), Some("false"));
+        assert_eq!((fields.get("consent"), fields.get("email")), (None, None));
+    }
+
+    #[test]
+    fn a_byte_order_mark_is_no_part_of_the_json() {
+        let fields = Submission::from_json(b"\xef\xbb\xbf{\"city\":\"London\"}").unwrap();
+
+        assert_eq!(fields.get("city"), Some("London"));
+    }
+
+    #[test]
+    fn of_a_field_that_comes_twice_the_filled_one_counts_and_choices_of_many_are_kept() {
+        let fields = Submission::from_pairs([
+            ("phone_number", " "),
+            ("phone_number", "555"),
+            ("custom_fields[Engine]", "difference"),
+            ("custom_fields[Engine]", ""),
+            ("custom_fields[Engine]", "analytical"),
+        ])
+        .unwrap();
+
+        assert_eq!(fields.get("phone_number"), Some("555"));
+        assert_eq!(fields.custom_fields()["Engine"], "difference; analytical");
     }
 
     #[test]

@@ -1,7 +1,7 @@
 use jiff::Timestamp;
 
 use super::ledger::{MemoryLedger, Rows};
-use crate::domain::ids::CustomerId;
+use crate::domain::ids::{CustomerId, LeadId};
 use crate::ports::{Idempotency, KeyClaim, KeyClaimed, StoreError};
 
 impl Idempotency for MemoryLedger {
@@ -21,5 +21,24 @@ impl Idempotency for MemoryLedger {
             }
         };
         self.0.step(take).await
+    }
+
+    async fn free_key(
+        &self,
+        customer: &CustomerId,
+        key: &str,
+        lead: &LeadId,
+    ) -> Result<(), StoreError> {
+        let name = (customer.clone(), key.to_owned());
+        let free = |rows: &mut Rows| {
+            if rows
+                .keys
+                .get(&name)
+                .is_some_and(|claim| claim.lead == *lead)
+            {
+                rows.keys.remove(&name);
+            }
+        };
+        self.0.step(free).await
     }
 }

@@ -38,4 +38,12 @@ pub trait Idempotency: Send + Sync {
         claim: &KeyClaim,
         now: Timestamp,
     ) -> impl Future<Output = Result<KeyClaimed, StoreError>> + Send;
+
+    /// Frees a key that stands for `lead`, which came to nothing.
+    fn free_key(
+        &self,
+        customer: &CustomerId,
+        key: &str,
+        lead: &LeadId,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
 }

@@ -9,16 +9,89 @@ pub enum Audience {
     Program,
 }
 
-/// Tells them apart by `Accept`: browsers ask for `text/html` by name, programs hardly ever do.
+/// Tells them apart by `Accept` (RFC 9110): browsers ask for `text/html` by name, programs hardly ever do.
+///
+/// Whoever asks for pages and JSON by name gets what it likes better, and of equals what it names first.
 #[must_use]
 pub fn audience(headers: &HeaderMap) -> Audience {
-    let accept = headers
-        .get(ACCEPT)
-        .and_then(|value| value.to_str().ok())
-        .unwrap_or_default();
-    if accept.to_ascii_lowercase().contains("text/html") {
-        Audience::Browser
-    } else {
-        Audience::Program
+    let lines = headers.get_all(ACCEPT).iter();
+    let ranges = lines.flat_map(|line| line.to_str().unwrap_or_default().split(','));
+    let mut best = (Audience::Program, 0);
+    for range in ranges {
+        let (kind, parameters) = range.split_once(';').unwrap_or((range, ""));
+        let audience = match kind.trim().to_ascii_lowercase().as_str() {
+            "text/html" => Audience::Browser,
+            "application/json" | "application/problem+json" => Audience::Program,
+            _ => continue,
+        };
+        let weight = weight(parameters);
+        if weight > best.1 {
+            best = (audience, weight);
+        }
+    }
+    best.0
+}
+
+/// `q` in thousandths; what cannot be read is as good as none.
+fn weight(parameters: &str) -> u32 {
+    let given = parameters.split(';').find_map(|parameter| {
+        let (name, value) = parameter.split_once('=')?;
+        name.trim().eq_ignore_ascii_case("q").then(|| value.trim())
+    });
+    let Some(given) = given else {
+        return 1_000;
+    };
+    let (whole, part) = given.split_once('.').unwrap_or((given, ""));
+    match (whole, format!("{part:0<3}").parse()) {
+        ("0", Ok(thousandths @ 0..1_000)) => thousandths,
+        _ => 1_000,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(lines: &[&'static str]) -> Audience {
+        let mut headers = HeaderMap::new();
+        for line in lines {
+            headers.append(ACCEPT, line.parse().unwrap());
+        }
+        audience(&headers)
+    }
+
+    #[test]
+    fn browsers_ask_for_pages_by_name() {
+        for accept in [
+            "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8",
+            "TEXT/HTML",
+            "text/html, */*; q=0.01",
+            "application/json;q=0.9, text/html",
+            "text/html, application/json",
+            "text/html;level=1;Q=0.5",
+        ] {
+            assert_eq!(of(&[accept]), Audience::Browser, "{accept}");
+        }
+        assert_eq!(of(&["image/png", "text/html"]), Audience::Browser);
+    }
+
+    #[test]
+    fn whatever_else_asks_is_a_program() {
+        for accept in [
+            "",
+            "*/*",
+            "text/*",
+            "application/json",
+            "application/json, text/plain, */*",
+            "application/json, text/html",
+            "application/json, text/html;q=0.9",
+            "text/html;q=0",
+            "text/html;q=0.000, */*",
+            "x-text/html",
+            ";;,,;q=",
+        ] {
+            assert_eq!(of(&[accept]), Audience::Program, "{accept}");
+        }
+        assert_eq!(of(&[]), Audience::Program);
     }
 }

@@ -101,6 +101,13 @@ impl Problem {
         &self.extensions.errors
     }
 
+    /// Gives a page that was made for it this problem's status, and says when to try again.
+    #[must_use]
+    pub fn on(&self, mut page: Response<Body>) -> Response<Body> {
+        *page.status_mut() = self.status;
+        with_retry_after(page, self.retry_after)
+    }
+
     /// As the asker reads it: a page for a browser, problem details for a program.
     #[must_use]
     pub fn answer(self, asked: &HeaderMap) -> Response<Body> {

@@ -11,6 +11,7 @@ promises! { Idempotency:
     one_of_many_at_once_claims_a_key,
     a_key_is_free_again_once_it_has_expired,
     a_key_is_its_customers_own,
+    a_key_is_freed_for_its_own_lead_only,
 }
 
 fn claim(now: Timestamp) -> KeyClaim {
@@ -78,4 +79,27 @@ async fn a_key_is_its_customers_own<K: Idempotency>(keys: K) {
             .await;
         assert_eq!(told.unwrap(), KeyClaimed::Fresh);
     }
+}
+
+async fn a_key_is_freed_for_its_own_lead_only<K: Idempotency>(keys: K) {
+    let (customer, key) = (fresh::customer(), fresh::text());
+    let first = claim(at(0));
+    let ask = async || {
+        keys.claim_key(&customer, &key, &first, at(0))
+            .await
+            .unwrap()
+    };
+    assert_eq!(ask().await, KeyClaimed::Fresh);
+
+    keys.free_key(&customer, &key, &fresh::lead(1))
+        .await
+        .unwrap();
+    assert_ne!(ask().await, KeyClaimed::Fresh);
+    keys.free_key(&customer, &key, &first.lead).await.unwrap();
+
+    assert_eq!(ask().await, KeyClaimed::Fresh);
+    let unheard_of = fresh::text();
+    keys.free_key(&customer, &unheard_of, &first.lead)
+        .await
+        .unwrap();
 }

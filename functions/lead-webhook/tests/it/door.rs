@@ -162,7 +162,7 @@ async fn bad_input_gets_its_own_answer_and_never_a_5xx() {
             "POST",
             "/servlet/servlet.WebToLead",
             "application/x-www-form-urlencoded",
-            "oid=1",
+            "oid=1&email=a",
             404,
             "not_found",
         ),

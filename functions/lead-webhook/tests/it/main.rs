@@ -5,25 +5,31 @@
 //! | what comes | where |
 //! |---|---|
 //! | form posts, JSON, closed and unknown forms, sizes, types, return addresses, markup, queries | `door` |
-//! | charsets, multipart, beacons, what cannot be read | `body.rs` |
+//! | web-to-lead, charsets, base64, names of a form's own, headers that lie | `dialects` |
+//! | charsets, multipart, beacons, what cannot be read | `charset.rs`, `body.rs` |
+//! | the largest lead, and too many fields | `sizes` |
 //! | numbers, depth and count of fields | `shared/domain/submission.rs` |
 //! | addresses, long ones among them | `shared/domain/email.rs`, `tests/client/long_address.rs` |
 //! | phones, names and values beyond the limits | `shared/domain/lead/parse.rs`, `shared/domain/contact.rs` |
 //! | opt-in, sources, statements, times given, certificates | `shared/domain/consent.rs` |
 //! | honeypot, time, captcha, release | `spam`, `shared/app/intake/tests/screening.rs`, `tests/contract/captcha.rs` |
+//! | outages, closed forms, methods, as a person and a script see them | `outages` |
 //! | bursts | `spam`, `shared/app/intake/tests/rates.rs` |
 //! | double clicks, keys, lost answers | `keys`, `shared/app/intake/tests` |
-//! | signatures | `webhooks`, `tests/webhooks` |
+//! | signatures | `signed.rs`, `webhooks`, `tests/webhooks` |
 //! | queue or table down, kills at every step | `shared/app/intake/tests/kills.rs` |
 //! | suppressed addresses, receipts, changed records | `functions/admin-api/tests/it` |
 //! | anything | `fuzz` |
 #![expect(clippy::unwrap_used, reason = "what fails here fails the test")]
 
+mod dialects;
 mod door;
 #[path = "../../../../fuzz/entries.rs"]
 mod entries;
 mod fuzz;
 mod keys;
+mod outages;
+mod sizes;
 mod spam;
 mod stage;
 mod webhooks;

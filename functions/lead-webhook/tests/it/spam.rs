@@ -5,7 +5,7 @@ use leadfeed_shared::domain::captcha::{Captcha, CaptchaProvider, OnFailure};
 use leadfeed_shared::fakes::Memory;
 use leadfeed_shared::ports::Forms as _;
 
-use crate::stage::{FORM, json, request, text, world};
+use crate::stage::{FORM, hidden, json, request, text, world};
 
 const FORM_TYPE: &str = "application/x-www-form-urlencoded";
 
@@ -26,13 +26,6 @@ async fn get(memory: &Memory, path: &str) -> Response<Body> {
     headers.insert("host", "leads.example".parse().unwrap());
     headers.insert("origin", "https://engines.example".parse().unwrap());
     handle(&memory.intake(), request).await
-}
-
-/// The value of a hidden field of a page.
-fn hidden(page: &str, name: &str) -> String {
-    let start = format!(r#"<input type="hidden" name="{name}" value=""#);
-    let (_, rest) = page.split_once(&start).unwrap();
-    rest.split_once('"').unwrap().0.to_owned()
 }
 
 #[tokio::test]

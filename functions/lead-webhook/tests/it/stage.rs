@@ -70,3 +70,10 @@ pub fn json(response: &Response<Body>) -> Value {
 pub fn text(response: &Response<Body>) -> String {
     String::from_utf8(response.body().to_vec()).unwrap()
 }
+
+/// The value of a hidden field of a page.
+pub fn hidden(page: &str, name: &str) -> String {
+    let start = format!(r#"<input type="hidden" name="{name}" value=""#);
+    let (_, rest) = page.split_once(&start).unwrap();
+    rest.split_once('"').unwrap().0.to_owned()
+}

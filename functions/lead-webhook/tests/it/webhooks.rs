@@ -3,6 +3,7 @@ use lambda_http::http::HeaderName;
 use lambda_http::{Body, Request};
 use lead_webhook::handle;
 use leadfeed_shared::fakes::Memory;
+use leadfeed_shared::ports::Forms as _;
 use secrecy::ExposeSecret as _;
 use standardwebhooks::Webhook;
 
@@ -145,15 +146,51 @@ async fn a_message_sent_again_is_a_duplicate_however_late_and_by_whichever_secre
     assert_eq!(memory.ledger.all().len(), 2);
 }
 
-/// The example of the Standard Webhooks specification: what its libraries sign, ours signs alike.
-#[test]
-fn the_specifications_example_has_the_signature_it_states() {
-    let hook = Webhook::new("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").unwrap();
-    let body = br#"{"test": 2432232314}"#;
+#[tokio::test]
+async fn a_signed_sender_tells_where_the_person_agreed_and_a_form_cannot() {
+    let (memory, _) = world().await;
+    let body = r#"{"email":"ada@example.com","consent":{"given":true,"ip":"2001:db8::7","user_agent":"Browser/1"}}"#;
+    let path = format!("/f/{FORM}");
 
-    let signature = hook
-        .sign("msg_p5jXN8AQM9LWM0D4loKWxJek", 1_614_265_330, body)
-        .unwrap();
+    handle(&memory.intake(), signed(&memory, 2, "msg_1", 0, body)).await;
+    handle(
+        &memory.intake(),
+        request("POST", &path, "application/json", body),
+    )
+    .await;
 
-    assert_eq!(signature, "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=");
+    let mut told: Vec<_> = memory
+        .ledger
+        .all()
+        .into_iter()
+        .map(|record| (record.lead.consent.ip, record.lead.consent.user_agent))
+        .collect();
+    told.sort();
+    let browser = (Some("2001:db8::7".to_owned()), Some("Browser/1".to_owned()));
+    assert_eq!(told, [(None, None), browser]);
+}
+
+#[tokio::test]
+async fn what_is_no_address_of_the_internet_is_not_taken_for_one() {
+    let (memory, _) = world().await;
+    let body = r#"{"email":"ada@example.com","consent":{"given":true,"ip":"the office"}}"#;
+
+    let answer = handle(&memory.intake(), signed(&memory, 2, "msg_1", 0, body)).await;
+
+    assert_eq!(answer.status(), 202);
+    assert_eq!(memory.ledger.all()[0].lead.consent.ip, None);
+}
+
+#[tokio::test]
+async fn a_server_that_relays_one_office_is_not_held_to_the_limit_of_one_address() {
+    let (memory, mut form) = world().await;
+    form.screening.rates.per_origin = 1;
+    memory.directory.put_form(&form).await.unwrap();
+    for i in 0..3 {
+        let body = format!(
+            r#"{{"email":"a{i}@example.com","consent":{{"given":true,"ip":"192.0.2.7"}}}}"#
+        );
+        let request = signed(&memory, 2, &format!("msg_{i}"), 0, &body);
+        assert_eq!(handle(&memory.intake(), request).await.status(), 202);
+    }
 }

@@ -36,6 +36,32 @@ pub fn parse<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Violation> {
     serde_path_to_error::deserialize(&mut json).map_err(describe)
 }
 
+/// Holds a body against the operation it is sent to; with the stricter reading where there are two.
+pub fn hold(method: &str, path: &str, body: &[u8]) -> Result<(), Violation> {
+    let operation = path.strip_prefix("/v3/").unwrap_or(path);
+    match (method, operation) {
+        ("POST", "contacts/sign_up_form") => {
+            let sign_up: SignUp = parse(body)?;
+            let fields = sign_up.custom_fields.map(Bounded::into_vec);
+            Bounded::<_, 0, 25>::parse(fields.unwrap_or_default())?;
+            let email = sign_up.email_address.unwrap_or_default();
+            Email::parse(&email, 50).map(drop)
+        }
+        ("POST", "contacts") => parse::<NewContact>(body).map(drop),
+        ("POST", "contact_lists") => parse::<ListInput>(body).map(drop),
+        ("POST", "contact_custom_fields") => parse::<NewField>(body).map(drop),
+        ("POST", "activities/contacts_json_import") => {
+            JsonImport::parse(body, usize::MAX).map(drop)
+        }
+        ("PUT", path) if path.starts_with("contacts/resubscribe/") => {
+            parse::<Resubscribe>(body).map(drop)
+        }
+        ("PUT", path) if path.starts_with("contacts/") => parse::<UpdatedContact>(body).map(drop),
+        _ if body.is_empty() => Ok(()),
+        _ => Err(Violation(format!("{method} {path} takes no JSON"))),
+    }
+}
+
 fn describe(error: serde_path_to_error::Error<serde_json::Error>) -> Violation {
     let path = error.path().to_string();
     let cause = error.inner();

@@ -7,7 +7,7 @@ use axum::http::{HeaderMap, StatusCode};
 use serde_json::json;
 
 use super::answer::{self, Answer};
-use super::contacts::{json_body, path_id, require_json};
+use super::contacts::{broken, json_body, path_id, require_json};
 use super::gateway::Caller;
 use super::paging::Paging;
 use super::{file, views};
@@ -39,7 +39,7 @@ pub async fn json_import(
 ) -> Answer {
     require_json(&headers)?;
     let cut = shared.lab().settings.readings.import_cut.bytes();
-    let input = JsonImport::parse(&body, cut)?;
+    let input = JsonImport::parse(&body, cut).map_err(broken)?;
     shared.start(caller, |account, scene| account.import(input, scene))
 }
 

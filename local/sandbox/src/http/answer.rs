@@ -24,6 +24,9 @@ pub fn with_status(status: StatusCode, body: &impl Serialize) -> Answer {
     Ok((status, Json(body)).into_response())
 }
 
+/// Outcome of a call whose body is unknown, incomplete or too long in some part.
+pub const BROKEN_CONTRACT: &str = "contract.broken";
+
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
         let array = |status, kind: &str, message: &str| {
@@ -40,6 +43,7 @@ impl IntoResponse for Refusal {
         };
         match &self {
             Self::Invalid(why) => array(StatusCode::BAD_REQUEST, "validation.error", why),
+            Self::BrokenContract(why) => mark(Self::Invalid(why.clone()).into_response()),
             Self::NotFound(why) => array(StatusCode::NOT_FOUND, "not_found", why),
             Self::Conflict(why) => array(StatusCode::CONFLICT, "conflict", why),
             Self::UnsupportedMediaType => array(
@@ -85,6 +89,12 @@ fn unauthorized() -> Response {
         header::WWW_AUTHENTICATE,
         HeaderValue::from_static("Bearer realm=api.cc.email"),
     );
+    response
+}
+
+fn mark(mut response: Response) -> Response {
+    let outcome = Outcome(BROKEN_CONTRACT.to_owned());
+    response.extensions_mut().insert(outcome);
     response
 }
 

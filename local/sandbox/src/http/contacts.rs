@@ -24,7 +24,11 @@ pub fn json_body<'a, T: Deserialize<'a>>(
     body: &'a Bytes,
 ) -> Result<T, Refusal> {
     require_json(headers)?;
-    Ok(contract::parse(body)?)
+    contract::parse(body).map_err(broken)
+}
+
+pub fn broken(contract::Violation(why): contract::Violation) -> Refusal {
+    Refusal::BrokenContract(why)
 }
 
 pub fn require_json(headers: &HeaderMap) -> Result<(), Refusal> {

@@ -13,6 +13,7 @@ mod params;
 mod strike;
 mod views;
 
+pub use answer::BROKEN_CONTRACT;
 pub use gateway::Cut;
 pub use views::{EVERYTHING, contact as contact_view, list as list_view};
 

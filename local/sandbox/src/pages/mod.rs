@@ -30,7 +30,7 @@ pub fn routes(shared: &Shared) -> Router {
 #[template(path = "consent.html")]
 struct Consent<'a> {
     app: &'a str,
-    scopes: Vec<&'static str>,
+    scopes: Vec<(&'static str, &'static str)>,
     users: Vec<Seat<'a>>,
     hidden: Vec<(&'a str, &'a str)>,
 }
@@ -58,10 +58,34 @@ pub fn consent<'a>(
     let app = world.apps.get(&grant.client_id);
     render(&Consent {
         app: app.map_or("", |app| &app.name),
-        scopes: grant.scope.names().collect(),
+        scopes: grant
+            .scope
+            .names()
+            .map(|name| (name, meaning(name)))
+            .collect(),
         users: users.collect(),
         hidden: hidden.collect(),
     })
+}
+
+/// A count with its thousands apart.
+fn thousands(count: impl std::fmt::Display) -> String {
+    let digits = count.to_string();
+    let groups = digits.as_bytes().rchunks(3).rev();
+    let groups: Vec<_> = groups.map(String::from_utf8_lossy).collect();
+    groups.join(",")
+}
+
+/// What a person lets an app do by a scope.
+fn meaning(scope: &str) -> &'static str {
+    match scope {
+        "contact_data" => "read and change contacts and lists",
+        "account_read" => "see the account's name and settings",
+        "account_update" => "change the account's settings",
+        "campaign_data" => "read and change campaigns",
+        "billing_data" => "see bills",
+        _ => "stay connected while you are away",
+    }
 }
 
 fn role_name(role: Role) -> &'static str {

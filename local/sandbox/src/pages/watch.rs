@@ -55,6 +55,7 @@ struct CallRow {
     address: String,
     status: String,
     outcome: String,
+    took: String,
     tone: &'static str,
 }
 
@@ -73,7 +74,8 @@ struct ContactRow {
     id: Uuid,
     address: String,
     name: String,
-    permission: String,
+    permission: &'static str,
+    tone: &'static str,
     lists: usize,
     updated: String,
 }
@@ -144,6 +146,27 @@ impl Budget {
             deactivated: app.deactivated,
         }
     }
+
+    fn share(&self) -> f64 {
+        f64::from(self.used) / f64::from(self.per_day.max(1))
+    }
+
+    /// Thousandths of the day, as far as the gauge goes.
+    fn per_mille(&self) -> String {
+        format!("{:.0}", (self.share() * 1_000.0).min(1_000.0))
+    }
+
+    fn percent(&self) -> String {
+        format!("{:.0}%", (self.share() * 100.0).floor())
+    }
+
+    fn tone(&self) -> &'static str {
+        match self.share() {
+            ..0.8 => "good",
+            ..1.0 => "warn",
+            _ => "bad",
+        }
+    }
 }
 
 impl AccountRow {
@@ -179,6 +202,7 @@ impl CallRow {
                 .status
                 .map_or_else(|| "–".into(), |status| status.to_string()),
             outcome: entry.outcome.clone(),
+            took: format!("{}.{} ms", entry.took_us / 1_000, entry.took_us / 100 % 10),
             tone: match entry.status {
                 Some(..400) => "good",
                 Some(429) => "warn",
@@ -240,26 +264,27 @@ impl ContactRow {
                 .or_else(|| contact.sms_address.clone())
                 .unwrap_or_default(),
             name: names.into_iter().flatten().collect::<Vec<_>>().join(" "),
-            permission: permission(contact),
+            permission: permission(contact).0,
+            tone: permission(contact).1,
             lists: contact.lists.len(),
             updated: shown(contact.updated_at),
         }
     }
 }
 
-fn permission(contact: &Contact) -> String {
+/// Whether a contact may be mailed, in words and by its colour.
+fn permission(contact: &Contact) -> (&'static str, &'static str) {
     if contact.deleted_at.is_some() {
-        return "deleted".into();
+        return ("deleted", "plain");
     }
     match contact.permission {
-        Permission::Explicit => "explicit",
-        Permission::Implicit => "implicit",
-        Permission::PendingConfirmation => "pending",
-        Permission::Unsubscribed => "unsubscribed",
-        Permission::NotSet => "not set",
-        Permission::TempHold => "temporary hold",
+        Permission::Explicit => ("explicit", "good"),
+        Permission::Implicit => ("implicit", ""),
+        Permission::PendingConfirmation => ("pending", "warn"),
+        Permission::Unsubscribed => ("unsubscribed", "bad"),
+        Permission::NotSet => ("not set", "plain"),
+        Permission::TempHold => ("temporary hold", "warn"),
     }
-    .into()
 }
 
 impl ContactPage {

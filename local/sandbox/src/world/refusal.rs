@@ -6,6 +6,9 @@ use crate::contract::Violation;
 pub enum Refusal {
     #[error("{0}")]
     Invalid(String),
+    /// The body is not what the contract says; answered as [`Self::Invalid`], and told apart in the journal.
+    #[error("{0}")]
+    BrokenContract(String),
     #[error("{0}")]
     NotFound(String),
     #[error("{0}")]

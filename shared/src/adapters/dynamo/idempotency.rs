@@ -3,7 +3,7 @@ use serde::{Deserialize, Serialize};
 
 use super::keys;
 use super::ledger::DynamoLedger;
-use super::table::{Done, Item, millis, read, row, ttl};
+use super::table::{Change, Done, Item, millis, number, read, row, text, ttl};
 use crate::domain::ids::{CustomerId, LeadId};
 use crate::ports::{Idempotency, KeyClaim, KeyClaimed, StoreError};
 
@@ -49,6 +49,24 @@ impl Idempotency for DynamoLedger {
                 })))
             }
         }
+    }
+
+    /// Leaves the row behind, expired: whoever takes leads in may delete nothing.
+    async fn free_key(
+        &self,
+        customer: &CustomerId,
+        key: &str,
+        lead: &LeadId,
+    ) -> Result<(), StoreError> {
+        let change = Change {
+            set: "SET ends = :never",
+            when: Some("#lead = :lead"),
+            names: &["lead"],
+            values: vec![(":never", number(0)), (":lead", text(lead.as_str()))],
+        };
+        let key = keys::idempotency(customer, key);
+        self.table.update(key, change).await?;
+        Ok(())
     }
 }
 

@@ -6,40 +6,7 @@ use serde_json::Value;
 
 use super::properties::Fault;
 use super::values::{list, members, table, text};
-
-/// Our names of what a lead says of a person.
-const CONTACT: [&str; 11] = [
-    "email",
-    "first_name",
-    "last_name",
-    "job_title",
-    "company_name",
-    "phone_number",
-    "street",
-    "city",
-    "state",
-    "postal_code",
-    "country",
-];
-
-/// Names with a meaning of their own, which the opt-in box cannot have.
-const RESERVED: [&str; 15] = [
-    "consent_statement",
-    "consent_statement_sha256",
-    "consent_given_at",
-    "consent_page_url",
-    "consent_source",
-    "consent_pre_ticked",
-    "source",
-    "lead_source",
-    "pre_ticked",
-    "implicit",
-    "form_time",
-    "return_url",
-    "retURL",
-    "oid",
-    "debug",
-];
+use crate::domain::names::{CONTACT, is_contact, is_silent};
 
 /// What a form asks for and calls it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -78,7 +45,7 @@ pub(super) fn constants(value: &Value) -> Result<BTreeMap<String, String>, Fault
 /// Reads the name of the opt-in box.
 pub(super) fn consent_field(value: &Value) -> Result<String, Fault> {
     let name = text(100)(value)?;
-    if RESERVED.contains(&name.as_str()) || is_field(&name) {
+    if is_silent(&name) || is_contact(&name) {
         return Err(Fault::new("not_permitted", "this name has another meaning"));
     }
     Ok(name)
@@ -91,7 +58,7 @@ pub(super) fn hidden_field(value: &Value) -> Result<String, Fault> {
 
 fn field(value: &Value) -> Result<String, Fault> {
     let name = text(100)(value)?;
-    if is_field(&name) {
+    if is_contact(&name) {
         return Ok(name);
     }
     let message = format!(
@@ -99,12 +66,6 @@ fn field(value: &Value) -> Result<String, Fault> {
         CONTACT.join(", ")
     );
     Err(Fault::new("unknown_field", message))
-}
-
-fn is_field(name: &str) -> bool {
-    let label = name.strip_prefix("custom_fields[");
-    let label = label.and_then(|rest| rest.strip_suffix(']'));
-    CONTACT.contains(&name) || label.is_some_and(|label| !label.trim().is_empty())
 }
 
 #[cfg(test)]

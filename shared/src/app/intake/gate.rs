@@ -9,8 +9,7 @@ use std::sync::{Mutex, PoisonError};
 
 use jiff::Timestamp;
 
-use super::{Intake, IntakeError};
-use crate::domain::consent::Origin;
+use super::{Arrival, Door, Intake, IntakeError};
 use crate::domain::form::Form;
 use crate::domain::keys::Purpose;
 use crate::ports::{Counters as _, Wiring};
@@ -84,16 +83,18 @@ impl Gate {
 }
 
 impl<W: Wiring> Intake<W> {
-    /// Lets a submission pass if its form, and its origin at the form, have room for it in this minute.
+    /// Lets a submission pass if its form, and its origin at the form, have room for it in this minute. What a server
+    /// signs comes from that server, whoever filled in the form there.
     pub(super) async fn admit(
         &self,
         form: &Form,
-        origin: &Origin,
+        arrival: &Arrival,
         now: Timestamp,
     ) -> Result<(), IntakeError> {
         let rates = form.screening.rates;
         let of_form = form.id.to_string();
-        if let Some(ip) = &origin.ip {
+        let ip = arrival.origin.ip.as_ref();
+        if let Some(ip) = ip.filter(|_| arrival.door == Door::Form) {
             let whose = self.keys.sign(Purpose::Origin, network(ip).as_bytes());
             let of_origin = format!("{of_form}#{}", hex::encode(&whose[..8]));
             self.count(form, &of_origin, rates.per_origin, now).await?;
@@ -136,12 +137,13 @@ impl<W: Wiring> Intake<W> {
 
 /// What one subscriber has: an IPv4 address, or the first half of an IPv6 one.
 fn network(ip: &str) -> String {
-    match ip.parse() {
+    match ip.parse().map(|ip: std::net::IpAddr| ip.to_canonical()) {
         Ok(std::net::IpAddr::V6(address)) => {
             let half: Vec<_> = address.segments()[..4].iter().map(u16::to_string).collect();
             half.join(":")
         }
-        _ => ip.to_owned(),
+        Ok(address) => address.to_string(),
+        Err(_) => ip.to_owned(),
     }
 }
 
@@ -189,5 +191,7 @@ mod tests {
         assert_eq!(network("2001:db8:1:2::7"), network("2001:db8:1:2:aaaa::"));
         assert_ne!(network("2001:db8:1:2::7"), network("2001:db8:1:3::7"));
         assert_ne!(network("192.0.2.7"), network("192.0.2.8"));
+        assert_eq!(network("::ffff:192.0.2.7"), network("192.0.2.7"));
+        assert_ne!(network("::ffff:192.0.2.7"), network("::ffff:192.0.2.8"));
     }
 }

@@ -36,8 +36,26 @@ pub(super) struct Identity {
 pub(super) enum Seen {
     /// It has; what it was told then.
     Before(Accepted),
-    /// Not that anybody knew; the id it is to have.
-    Never(LeadId),
+    /// Not that anybody knew.
+    Never(New),
+}
+
+/// A submission that is new.
+pub(super) struct New {
+    /// The id it is to have.
+    pub(super) id: LeadId,
+    /// The key that it has claimed, by its digest.
+    claimed: Option<String>,
+}
+
+/// What became of a submission's key.
+enum Claim {
+    /// It has none, or the table that remembers keys is out of reach.
+    None,
+    /// It is this submission's now.
+    Fresh(String),
+    /// It stands for something already.
+    Known(Box<KeyClaim>),
 }
 
 impl Identity {
@@ -84,19 +102,43 @@ impl<W: Wiring> Intake<W> {
         identity: &Identity,
         now: Timestamp,
     ) -> Result<Seen, IntakeError> {
-        if let Some(known) = self.claim_key(form, identity, now).await? {
-            return match self.ledger.lead(&form.customer, &known.lead).await {
-                Ok(Some(record)) => Ok(Seen::Before(again(&record))),
-                _ if now < known.until => Err(IntakeError::InFlight {
-                    wait: seconds(known.until.duration_since(now)),
-                }),
-                _ => Ok(Seen::Never(known.lead)),
-            };
-        }
+        let claimed = match self.claim_key(form, identity, now).await? {
+            Claim::Known(known) => {
+                return match self.ledger.lead(&form.customer, &known.lead).await {
+                    Ok(Some(record)) => Ok(Seen::Before(again(&record))),
+                    _ if now < known.until => Err(IntakeError::InFlight {
+                        wait: seconds(known.until.duration_since(now)),
+                    }),
+                    _ => Ok(Seen::Never(New {
+                        id: known.lead,
+                        claimed: None,
+                    })),
+                };
+            }
+            Claim::Fresh(key) => Some(key),
+            Claim::None => None,
+        };
         let earlier = identity.lead_id(now - identity.slot());
         match self.ledger.lead(&form.customer, &earlier).await {
             Ok(Some(record)) => Ok(Seen::Before(again(&record))),
-            _ => Ok(Seen::Never(identity.lead_id(now))),
+            _ => Ok(Seen::Never(New {
+                id: identity.lead_id(now),
+                claimed,
+            })),
+        }
+    }
+
+    /// Gives back what a submission has claimed that is refused after all, so that it can be corrected.
+    pub(super) async fn give_back(&self, form: &Form, new: &New) {
+        let Some(key) = &new.claimed else {
+            return;
+        };
+        let freed = self.ledger.free_key(&form.customer, key, &new.id).await;
+        if let Err(error) = freed {
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "a key was not freed"
+            );
         }
     }
 
@@ -106,9 +148,9 @@ impl<W: Wiring> Intake<W> {
         form: &Form,
         identity: &Identity,
         now: Timestamp,
-    ) -> Result<Option<Box<KeyClaim>>, IntakeError> {
+    ) -> Result<Claim, IntakeError> {
         let Some(key) = &identity.key else {
-            return Ok(None);
+            return Ok(Claim::None);
         };
         let claim = KeyClaim {
             lead: identity.lead_id(now),
@@ -122,15 +164,17 @@ impl<W: Wiring> Intake<W> {
             .claim_key(&form.customer, &key, &claim, now)
             .await
         {
-            Ok(KeyClaimed::Fresh) => Ok(None),
-            Ok(KeyClaimed::Known(known)) if known.content == claim.content => Ok(Some(known)),
+            Ok(KeyClaimed::Fresh) => Ok(Claim::Fresh(key)),
+            Ok(KeyClaimed::Known(known)) if known.content == claim.content => {
+                Ok(Claim::Known(known))
+            }
             Ok(KeyClaimed::Known(_)) => Err(IntakeError::KeyReused),
             Err(error) => {
                 tracing::warn!(
                     error = &error as &dyn std::error::Error,
                     "a key was not claimed"
                 );
-                Ok(None)
+                Ok(Claim::None)
             }
         }
     }

@@ -122,16 +122,14 @@ pub enum IntakeError {
 }
 
 impl<W: Wiring> Intake<W> {
-    /// The form of this id, if it takes leads.
+    /// The form of this id, open or closed.
     ///
     /// # Errors
-    /// [`IntakeError::UnknownForm`], [`IntakeError::ClosedForm`], [`IntakeError::Unavailable`].
-    pub async fn open_form(&self, id: &str) -> Result<Form, IntakeError> {
+    /// [`IntakeError::UnknownForm`], [`IntakeError::Unavailable`].
+    pub async fn form(&self, id: &str) -> Result<Form, IntakeError> {
         let id: FormId = id.parse().map_err(|_| IntakeError::UnknownForm)?;
         match self.forms.form(&id).await {
-            Ok(Some(form)) if form.open => Ok(form),
-            Ok(Some(_)) => Err(IntakeError::ClosedForm),
-            Ok(None) => Err(IntakeError::UnknownForm),
+            Ok(form) => form.ok_or(IntakeError::UnknownForm),
             Err(error) => {
                 tracing::error!(
                     error = &error as &dyn std::error::Error,
@@ -140,6 +138,15 @@ impl<W: Wiring> Intake<W> {
                 Err(IntakeError::Unavailable)
             }
         }
+    }
+
+    /// The form of this id, if it takes leads.
+    ///
+    /// # Errors
+    /// Those of [`form`](Self::form), and [`IntakeError::ClosedForm`].
+    pub async fn open_form(&self, id: &str) -> Result<Form, IntakeError> {
+        let form = self.form(id).await?;
+        form.open.then_some(form).ok_or(IntakeError::ClosedForm)
     }
 
     /// Accepts what a form sent without a key.
@@ -169,26 +176,30 @@ impl<W: Wiring> Intake<W> {
     /// [`IntakeError::InFlight`] for its key; [`IntakeError::Unavailable`] when it could not be kept.
     pub async fn take(&self, form: &Form, arrival: Arrival) -> Result<Accepted, IntakeError> {
         let now = self.clock.now();
-        self.admit(form, &arrival.origin, now).await?;
+        self.admit(form, &arrival, now).await?;
         let identity = Identity::of(&arrival, form, &self.keys);
         let fields = arrival.fields.clone();
         let mut parsed = ParsedLead::parse(form, fields, &arrival.origin, now)?;
-        let id = match self.look_back(form, &identity, now).await? {
+        let new = match self.look_back(form, &identity, now).await? {
             Seen::Before(accepted) => return Ok(accepted),
-            Seen::Never(id) => id,
+            Seen::Never(new) => new,
         };
         match self.screen(form, &arrival, now).await {
             Verdict::Passes(note) => {
                 parsed.notes.extend(note);
-                self.keep(self.seal(form, id, parsed, now)).await
+                self.keep(self.seal(form, new.id, parsed, now)).await
             }
             Verdict::Quarantined(why) => {
-                self.set_aside(self.seal(form, id, parsed, now), why).await
+                self.set_aside(self.seal(form, new.id, parsed, now), why)
+                    .await
             }
             // A captcha's answer is good once: the same submission may have used it a moment ago.
-            Verdict::Refused(rejection) => match self.ledger.lead(&form.customer, &id).await {
+            Verdict::Refused(rejection) => match self.ledger.lead(&form.customer, &new.id).await {
                 Ok(Some(record)) => Ok(again(&record)),
-                _ => Err(rejection.into()),
+                _ => {
+                    self.give_back(form, &new).await;
+                    Err(rejection.into())
+                }
             },
         }
     }

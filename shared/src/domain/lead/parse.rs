@@ -1,10 +1,13 @@
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::domain::consent::{Consent, ConsentError, Origin};
-use crate::domain::contact::{Contact, Note, StreetAddress, clean};
+use crate::domain::contact::{Contact, Note, NoteKind, StreetAddress, clean};
 use crate::domain::email::EmailError;
 use crate::domain::form::Form;
+use crate::domain::names::{custom_label, is_contact, is_silent};
 use crate::domain::submission::Submission;
 
 /// A lead before it has its id and seal.
@@ -48,19 +51,17 @@ impl ParsedLead {
         origin: &Origin,
         now: Timestamp,
     ) -> Result<Self, Rejection> {
+        // Before names are mapped, so that no mapping hides what is said of the consent.
+        let consent = Consent::parse(form, &fields, origin, now);
         let fields = fields.renamed(|name| form.mapped.get(name).cloned());
-        let value = |name: &str| {
-            clean(
-                form.constants
-                    .get(name)
-                    .map(String::as_str)
-                    .or(fields.get(name))
-                    .unwrap_or_default(),
-            )
+        let raw = |name: &str| {
+            let constant = form.constants.get(name).map(String::as_str);
+            constant.or(fields.get(name)).unwrap_or_default()
         };
+        let value = |name: &str| clean(raw(name));
         let mut errors = Vec::new();
 
-        let email = value("email").parse();
+        let email = raw("email").parse();
         if let Err(error) = &email {
             let error: &EmailError = error;
             errors.push(FieldError {
@@ -69,7 +70,6 @@ impl ParsedLead {
                 message: error.to_string(),
             });
         }
-        let consent = Consent::parse(form, &fields, origin, now);
         if let Err(error) = &consent {
             let error: &ConsentError = error;
             let field = error.field(form);
@@ -91,14 +91,11 @@ impl ParsedLead {
             return Err(Rejection { errors });
         };
         let mut custom_fields = fields.custom_fields();
-        custom_fields.extend(form.constants.iter().filter_map(|(name, value)| {
-            Some((
-                name.strip_prefix("custom_fields[")?
-                    .strip_suffix(']')?
-                    .to_owned(),
-                value.clone(),
-            ))
-        }));
+        let constants = form.constants.iter();
+        custom_fields.extend(
+            constants
+                .filter_map(|(name, value)| Some((custom_label(name)?.to_owned(), value.clone()))),
+        );
         let contact = Contact {
             email,
             first_name: value("first_name"),
@@ -118,13 +115,33 @@ impl ParsedLead {
                 .map(|(label, value)| (clean(&label), clean(&value)))
                 .collect(),
         };
-        let notes = contact.for_remote().1;
+        let mut notes = contact.for_remote().1;
+        notes.extend(unknown(form, &fields));
         Ok(Self {
             contact,
             consent,
             notes,
         })
     }
+}
+
+/// A note for each filled-in field that no rule of the form speaks of.
+fn unknown(form: &Form, fields: &Submission) -> Vec<Note> {
+    let is_unknown = |name: &str| {
+        !(is_contact(name)
+            || is_silent(name)
+            || name == form.consent_field
+            || form.screening.is_ours(name))
+    };
+    let filled = fields.iter().filter(|(_, value)| !value.trim().is_empty());
+    let names: BTreeSet<&str> = filled.map(|(name, _)| name).collect();
+    let notes = names.into_iter().filter(|name| is_unknown(name));
+    notes
+        .map(|name| Note {
+            field: clean(name),
+            what: NoteKind::Unknown,
+        })
+        .collect()
 }
 
 #[cfg(test)]
@@ -193,5 +210,54 @@ mod tests {
 
         assert_eq!(lead.contact.email.as_str(), "ada@example.com");
         assert_eq!(lead.contact.company_name, "Campaign 7");
+    }
+
+    #[test]
+    fn a_mapping_does_not_hide_where_a_lead_comes_from() {
+        let mut form = form();
+        let label = "custom_fields[Lead source]";
+        form.mapped.insert("lead_source".into(), label.into());
+        let parse = |source| {
+            let fields = [
+                ("email", "ada@example.com"),
+                ("consent", "on"),
+                ("lead_source", source),
+            ];
+            let fields = Submission::from_pairs(fields).unwrap();
+            ParsedLead::parse(&form, fields, &Origin::default(), Timestamp::UNIX_EPOCH)
+        };
+
+        assert_eq!(
+            parse("Web").unwrap().contact.custom_fields["Lead source"],
+            "Web"
+        );
+        let refused = parse("Purchased List").unwrap_err();
+        assert_eq!(refused.errors[0].code, "source_not_permitted");
+    }
+
+    #[test]
+    fn what_no_rule_speaks_of_is_left_out_with_a_note() {
+        let lead = parse(&[
+            ("email", "ada@example.com"),
+            ("consent", "on"),
+            ("oid", "frm_1"),
+            ("contact_website", ""),
+            ("utm_source", "fair"),
+            ("fax", " "),
+        ])
+        .unwrap();
+
+        let unknown = Note {
+            field: "utm_source".into(),
+            what: NoteKind::Unknown,
+        };
+        assert_eq!(lead.notes, [unknown]);
+    }
+
+    #[test]
+    fn an_address_is_refused_for_what_cannot_be_seen_in_it_and_not_mended() {
+        let lead = parse(&[("email", "ada@exam\u{0}ple.com"), ("consent", "on")]);
+
+        assert_eq!(lead.unwrap_err().errors[0].code, "email_malformed");
     }
 }

@@ -3,6 +3,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::{SignedDuration, Timestamp};
 
 use super::bulk::Asked;
+use super::contract::hold_sign_up;
 use crate::domain::connection::{Account, Catalog, ContactList, CustomField};
 use crate::domain::contact::Contact;
 use crate::domain::crm::{CrmError, Refusal};
@@ -170,6 +171,7 @@ impl Book {
         id: RemoteId,
         now: Timestamp,
     ) -> Result<SignedUp, CrmError> {
+        hold_sign_up(sign_up);
         self.check(sign_up)?;
         let email = &sign_up.contact.email;
         let known = self.contacts.contains_key(&email.key());

@@ -5,6 +5,7 @@ use secrecy::SecretString;
 
 use super::book::{Book, RemotePermission};
 use super::calls::Call;
+use super::contract::hold_rows;
 use super::{FakeCrm, World};
 use crate::domain::crm::{CrmError, Refusal};
 use crate::domain::email::EmailAddress;
@@ -66,6 +67,7 @@ impl Book {
         id: RemoteId,
         now: Timestamp,
     ) -> Activity {
+        hold_rows(rows);
         let mut bytes = 0;
         let read = rows.iter().take_while(|row| {
             bytes += row.bytes();

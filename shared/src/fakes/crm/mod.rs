@@ -3,6 +3,7 @@
 mod book;
 mod bulk;
 mod calls;
+mod contract;
 mod tokens;
 
 use std::collections::{BTreeMap, HashMap, VecDeque};

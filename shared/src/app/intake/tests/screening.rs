@@ -176,6 +176,33 @@ async fn a_captcha_that_is_missing_wrong_or_used_is_refused_or_set_aside_as_the_
 }
 
 #[tokio::test]
+async fn a_captcha_that_failed_leaves_the_key_free_for_the_next_try() {
+    let scene = Scene::with_captcha(OnFailure::Refuse).await;
+    scene.memory.captcha.solve("good");
+    let come = async |city, answer| {
+        let fields = [EMAIL, CONSENT, ("city", city), (ANSWER, answer)];
+        let arrival = Arrival {
+            fields: Submission::from_pairs(fields).unwrap(),
+            origin: Origin::default(),
+            door: Door::Form,
+            key: Some("k".parse().unwrap()),
+        };
+        scene.memory.intake().take(&scene.form, arrival).await
+    };
+
+    let failed = come("Londn", "wrong").await;
+    let corrected = come("London", "good").await.unwrap();
+    let again = come("London", "good").await.unwrap();
+
+    assert!(
+        matches!(failed, Err(IntakeError::Rejected(_))),
+        "{failed:?}"
+    );
+    assert_eq!(scene.state(&corrected.lead).await, LeadState::Queued);
+    assert_eq!((again.lead, again.repeated), (corrected.lead, true));
+}
+
+#[tokio::test]
 async fn a_double_click_on_a_form_with_a_captcha_is_one_lead() {
     let scene = Scene::with_captcha(OnFailure::Refuse).await;
     scene.memory.captcha.solve("good");

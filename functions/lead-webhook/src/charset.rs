@@ -1,0 +1,178 @@
+//! From bytes to text, in the charset that a sender declares.
+
+use encoding_rs::{Encoding, UTF_8};
+
+/// A named value as it came.
+pub struct Raw {
+    pub name: Vec<u8>,
+    pub value: Vec<u8>,
+    /// What the value's own header declares.
+    pub charset: Option<String>,
+}
+
+/// What declares the charset of a whole body, strongest first.
+#[derive(Clone, Copy, Default)]
+pub struct Declared<'a> {
+    /// `charset` of the body's type.
+    pub by_type: Option<&'a str>,
+    /// `encoding` in the address, as salesforce.com's forms have it.
+    pub by_address: Option<&'a str>,
+}
+
+/// The bytes are not in the charset they should be in, or that charset is none.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Malformed;
+
+/// The pairs as text: in the charset that the type declares, else the browser (`_charset_`), the form (`encoding`) or
+/// its address; UTF-8 where none does. A label in a field or an address that is no charset declares none: it may be
+/// anybody's word for something else.
+pub fn texts(raw: &[Raw], declared: Declared<'_>) -> Result<Vec<(String, String)>, Malformed> {
+    let named = |name: &[u8]| {
+        let mut pairs = raw.iter().filter(|pair| pair.name == name);
+        pairs.find_map(|pair| Encoding::for_label(&pair.value))
+    };
+    let whole = match declared.by_type {
+        Some(label) => Encoding::for_label(label.as_bytes()).ok_or(Malformed)?,
+        None => named(b"_charset_")
+            .or_else(|| named(b"encoding"))
+            .or_else(|| Encoding::for_label(declared.by_address?.as_bytes()))
+            .unwrap_or(UTF_8),
+    };
+    raw.iter()
+        .map(|pair| {
+            let own = match &pair.charset {
+                Some(label) => Encoding::for_label(label.as_bytes()).ok_or(Malformed)?,
+                None => whole,
+            };
+            Ok((text(&pair.name, whole)?, text(&pair.value, own)?))
+        })
+        .collect()
+}
+
+fn text(bytes: &[u8], encoding: &'static Encoding) -> Result<String, Malformed> {
+    // Browsers send UTF-8 where a page has a charset that cannot be sent.
+    let encoding = encoding.output_encoding();
+    let text = encoding
+        .decode_without_bom_handling_and_without_replacement(bytes)
+        .ok_or(Malformed)?;
+    Ok(match encoding == UTF_8 {
+        true => text.into_owned(),
+        false => restored(&text, encoding),
+    })
+}
+
+/// The characters that a charset lacks, which browsers send as references: `&#321;` for Ł in a Latin-1 form.
+fn restored(text: &str, encoding: &'static Encoding) -> String {
+    let mut parts = text.split("&#");
+    let mut whole = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        match reference(part).filter(|(lacking, _)| is_lacking(*lacking, encoding)) {
+            Some((lacking, rest)) => {
+                whole.push(lacking);
+                whole.push_str(rest);
+            }
+            None => {
+                whole.push_str("&#");
+                whole.push_str(part);
+            }
+        }
+    }
+    whole
+}
+
+fn reference(part: &str) -> Option<(char, &str)> {
+    let (digits, rest) = part.split_once(';')?;
+    let plain = digits.len() <= 7 && digits.bytes().all(|byte| byte.is_ascii_digit());
+    let lacking = plain.then(|| digits.parse().ok().and_then(char::from_u32))??;
+    Some((lacking, rest))
+}
+
+fn is_lacking(character: char, encoding: &'static Encoding) -> bool {
+    let (_, _, has_unmappable) = encoding.encode(character.encode_utf8(&mut [0; 4]));
+    has_unmappable
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(pairs: &[(&str, &[u8])], declared: Declared<'_>) -> Result<String, Malformed> {
+        let raw: Vec<_> = pairs
+            .iter()
+            .map(|(name, value)| Raw {
+                name: name.as_bytes().to_vec(),
+                value: value.to_vec(),
+                charset: None,
+            })
+            .collect();
+        Ok(texts(&raw, declared)?.remove(0).1)
+    }
+
+    const LATIN: Declared<'_> = Declared {
+        by_type: Some("iso-8859-1"),
+        by_address: None,
+    };
+
+    #[test]
+    fn the_strongest_declaration_counts() {
+        let e_acute: (&str, &[u8]) = ("n", b"\xe9");
+        let by_address = Declared {
+            by_address: Some("ISO-8859-1"),
+            ..Declared::default()
+        };
+
+        assert_eq!(read(&[e_acute], LATIN), Ok("é".into()));
+        assert_eq!(read(&[e_acute], by_address), Ok("é".into()));
+        assert_eq!(
+            read(&[e_acute, ("_charset_", b"windows-1251")], by_address),
+            Ok("й".into())
+        );
+        assert_eq!(
+            read(&[e_acute, ("encoding", b"latin1")], Declared::default()),
+            Ok("é".into())
+        );
+        assert_eq!(read(&[e_acute], Declared::default()), Err(Malformed));
+    }
+
+    #[test]
+    fn a_field_that_names_no_charset_declares_none() {
+        for (name, value) in [("_charset_", ""), ("encoding", "hardcover")] {
+            let pairs: [(&str, &[u8]); 2] = [("n", "é".as_bytes()), (name, value.as_bytes())];
+            assert_eq!(read(&pairs, Declared::default()), Ok("é".into()));
+        }
+        let unknown = Declared {
+            by_type: Some("klingon"),
+            by_address: None,
+        };
+        assert_eq!(read(&[("n", b"a")], unknown), Err(Malformed));
+    }
+
+    #[test]
+    fn a_page_in_a_charset_that_cannot_be_sent_sends_utf_8() {
+        for label in ["utf-16", "iso-2022-kr"] {
+            let declared = Declared {
+                by_type: Some(label),
+                by_address: None,
+            };
+            assert_eq!(read(&[("n", "é".as_bytes())], declared), Ok("é".into()));
+        }
+    }
+
+    #[test]
+    fn what_a_charset_lacks_comes_as_a_reference_and_is_restored() {
+        for (sent, meant) in [
+            ("&#321;ukasz", "Łukasz"),
+            ("&#26085;&#26412;!", "日本!"),
+            (
+                "a&#65;&#; &#x141; &#99999999; &#55296; &#321",
+                "a&#65;&#; &#x141; &#99999999; &#55296; &#321",
+            ),
+        ] {
+            assert_eq!(read(&[("n", sent.as_bytes())], LATIN), Ok(meant.into()));
+            assert_eq!(
+                read(&[("n", sent.as_bytes())], Declared::default()),
+                Ok(sent.into())
+            );
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! The names under which a submission can say something, whoever makes the form.
+
+/// What a lead says of a person. Further values go by `custom_fields[Label]`.
+pub const CONTACT: [&str; 11] = [
+    "email",
+    "first_name",
+    "last_name",
+    "job_title",
+    "company_name",
+    "phone_number",
+    "street",
+    "city",
+    "state",
+    "postal_code",
+    "country",
+];
+
+/// How the consent came about.
+pub const PROOF: [&str; 24] = [
+    "consent.given",
+    "consent_statement",
+    "consent_statement_sha256",
+    "consent_given_at",
+    "consent_page_url",
+    "consent_ip",
+    "consent_user_agent",
+    "consent_source",
+    "consent_type",
+    "consent_pre_ticked",
+    "consent_implicit",
+    "source",
+    "lead_source",
+    "permission_to_send",
+    "pre_ticked",
+    "implicit",
+    "emailOptOut",
+    "email_opt_out",
+    "trustedform",
+    "xxTrustedFormCertUrl",
+    "jornaya",
+    "universal_leadid",
+    "leadid_token",
+    "leadid_tcpa_disclosure",
+];
+
+/// How the form works. A submission of nothing else is empty.
+pub const TECHNICAL: [&str; 13] = [
+    "form_time",
+    "return_url",
+    "retURL",
+    "oid",
+    "orgId",
+    "encoding",
+    "_charset_",
+    "debug",
+    "debugEmail",
+    "captcha_settings",
+    "submit",
+    "Submit",
+    "recordType",
+];
+
+/// The label of a custom field's name.
+#[must_use]
+pub fn custom_label(name: &str) -> Option<&str> {
+    let label = name.strip_prefix("custom_fields[")?.strip_suffix(']')?;
+    Some(label.trim()).filter(|label| !label.is_empty())
+}
+
+/// Whether a name is one of a contact's fields, or of a custom field.
+#[must_use]
+pub fn is_contact(name: &str) -> bool {
+    CONTACT.contains(&name) || custom_label(name).is_some()
+}
+
+/// Whether a field is ours to read and no person's to type.
+#[must_use]
+pub fn is_silent(name: &str) -> bool {
+    PROOF.contains(&name) || TECHNICAL.contains(&name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_has_one_meaning() {
+        let mut all = [CONTACT.as_slice(), &PROOF, &TECHNICAL].concat();
+        let count = all.len();
+        all.sort_unstable();
+        all.dedup();
+
+        assert_eq!(all.len(), count);
+        assert!(is_contact("custom_fields[Engine]") && !is_contact("custom_fields[ ]"));
+        assert!(is_silent("oid") && !is_silent("email"));
+    }
+}

@@ -1,0 +1,141 @@
+//! Whatever a lead says, what we ask of Constant Contact for it keeps to our own written contract.
+
+use jiff::Timestamp;
+use leadfeed_shared::domain::consent::Origin;
+use leadfeed_shared::domain::form::{Form, statement};
+use leadfeed_shared::domain::import::ImportRow;
+use leadfeed_shared::domain::lead::ParsedLead;
+use leadfeed_shared::domain::screening::Screening;
+use leadfeed_shared::domain::submission::Submission;
+use leadfeed_shared::ports::{BulkImports as _, Contacts as _, SignUp};
+use proptest::collection::vec;
+use proptest::prelude::{Strategy, any, prop};
+use proptest::strategy::ValueTree as _;
+use proptest::test_runner::TestRunner;
+
+use crate::bench::Bench;
+
+const NAMES: [&str; 10] = [
+    "first_name",
+    "last_name",
+    "job_title",
+    "company_name",
+    "phone_number",
+    "street",
+    "city",
+    "state",
+    "postal_code",
+    "country",
+];
+
+type Fields = Vec<(String, String)>;
+
+/// Around every limit there is, in letters of one byte and of four.
+fn text() -> impl Strategy<Value = String> {
+    let length = prop::sample::select(vec![0, 1, 24, 25, 26, 49, 50, 51, 254, 255, 256, 600]);
+    let letter = prop::sample::select(vec!['a', '7', '+', ' ', 'ä', '🦀', '"', '\\', '<', '\u{0}']);
+    (length, letter, any::<bool>()).prop_map(|(length, letter, twice)| {
+        let text: String = std::iter::repeat_n(letter, length).collect();
+        if twice { format!("Ada {text}") } else { text }
+    })
+}
+
+fn submission() -> impl Strategy<Value = Fields> {
+    let email = (1_usize..61).prop_map(|length| format!("{}@engines.example", "a".repeat(length)));
+    let fields = vec(text(), NAMES.len());
+    let custom = vec(text(), 0..40);
+    (email, fields, custom).prop_map(|(email, fields, custom)| {
+        let mut all = vec![
+            ("email".to_owned(), email),
+            ("consent".to_owned(), "yes".to_owned()),
+        ];
+        all.extend(NAMES.into_iter().map(str::to_owned).zip(fields));
+        let named = |(i, value)| (format!("custom_fields[Field {i:02}]"), value);
+        all.extend(custom.into_iter().enumerate().map(named));
+        all
+    })
+}
+
+fn form() -> Form {
+    let since = Timestamp::UNIX_EPOCH;
+    Form {
+        id: "frm_01ARZ3NDEKTSV4RRFFQ69G5FAV".parse().unwrap(),
+        customer: "engines".parse().unwrap(),
+        name: "Newsletter".into(),
+        statements: vec![statement("Engines may mail me.", "Engines", 1, since).unwrap()],
+        consent_field: "consent".into(),
+        lists: vec![],
+        required: vec![],
+        mapped: [].into(),
+        constants: [].into(),
+        allowed_origins: vec![],
+        return_url: None,
+        return_hosts: vec![],
+        webhook_generation: 1,
+        screening: Screening::default(),
+        open: true,
+        created_at: since,
+    }
+}
+
+#[tokio::test]
+async fn whatever_a_lead_says_the_requests_for_it_keep_to_the_contract() {
+    let bench = Bench::start().await;
+    let field = bench.account(|account| account.fields[0].id.to_string());
+    let mut runner = TestRunner::deterministic();
+    let (mut taken, mut rows) = (0, Vec::new());
+    for _ in 0..300 {
+        let fields = submission().new_tree(&mut runner).unwrap().current();
+        let fields = Submission::from_pairs(fields).unwrap();
+        let origin = Origin::default();
+        let lead = ParsedLead::parse(&form(), fields, &origin, Timestamp::UNIX_EPOCH).unwrap();
+        let (contact, _) = lead.contact.for_remote();
+        rows.push(ImportRow::new(contact.clone(), |label| {
+            Some(label.to_owned())
+        }));
+        let values = contact.custom_fields.values().cloned();
+        let sign_up = SignUp {
+            custom_fields: values
+                .map(|value| (field.parse().unwrap(), value))
+                .collect(),
+            contact,
+            lists: vec![bench.list()],
+        };
+        // Some are refused for what they say; none for how.
+        taken += usize::from(bench.api.sign_up(&bench.token, &sign_up).await.is_ok());
+    }
+    let short = rows.into_iter().filter(|row| row.email.len() <= 50);
+    let short: Vec<_> = short.collect();
+    let imported = bench
+        .api
+        .import(&bench.token, &short, &[bench.list()])
+        .await;
+
+    assert_eq!(bench.sandbox.broken_contracts(), [""; 0]);
+    assert!(taken > 200, "{taken}");
+    assert!(!short.is_empty() && imported.is_ok(), "{imported:?}");
+}
+
+#[tokio::test]
+async fn a_body_that_breaks_the_contract_is_told_apart() {
+    let bench = Bench::start().await;
+    let url = crate::bench::url(&bench.sandbox, "/v3/contacts/sign_up_form");
+    let token = {
+        use secrecy::ExposeSecret as _;
+        bench.token.expose_secret().to_owned()
+    };
+    let list = bench.list();
+    let unknown = serde_json::json!({
+        "email_address": "ada@example.com", "list_memberships": [list], "create_source": "Contact",
+    });
+
+    let refused = reqwest::Client::new()
+        .post(url)
+        .bearer_auth(token)
+        .json(&unknown);
+    assert_eq!(refused.send().await.unwrap().status(), 400);
+
+    let broken = bench.sandbox.broken_contracts();
+    assert_eq!(broken, ["POST /v3/contacts/sign_up_form"]);
+    bench.sandbox.with(|lab| lab.journal.clear());
+}

@@ -1,0 +1,151 @@
+//! Many leads through the deployed stack in one run. It takes long and wants the machine for itself: it runs where
+//! `LEADFEED_TEST_LEADS` says how many, with `-- --ignored volume`.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+
+use futures::{StreamExt as _, stream};
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+
+use crate::scene::{Scene, alone, the_stack};
+
+/// Posts at once.
+const AT_ONCE: usize = 6;
+
+/// Every so many leads one is sent twice with its key, as a caller does that has lost the answer.
+const REPEATED: usize = 50;
+
+/// How long nothing may move.
+const PATIENCE: Duration = Duration::from_secs(180);
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "LEADFEED_TEST_LEADS says how many; 10,000 take the better part of an hour"]
+async fn every_lead_of_a_long_run_is_accounted_for_and_none_comes_twice() {
+    let count: usize = std::env::var("LEADFEED_TEST_LEADS")
+        .unwrap()
+        .parse()
+        .unwrap();
+    let _alone = alone().await;
+    let scene = wide_open().await;
+    let began = Instant::now();
+
+    let ids: BTreeSet<String> = stream::iter(0..count)
+        .map(|number| post(&scene, number))
+        .buffer_unordered(AT_ONCE)
+        .collect()
+        .await;
+    let taken = began.elapsed();
+    until_there(&scene, count).await;
+    let delivered = began.elapsed();
+
+    let states = states(&scene).await;
+    let sign_ups = sign_ups();
+    let twice = sign_ups.values().filter(|times| **times != 1).count();
+    let per_second = |time: Duration| count as f64 / time.as_secs_f64();
+    println!(
+        "\n{count} leads: taken in within {taken:.0?} ({:.1} a second), delivered within {delivered:.0?} ({:.1} a second)\n\
+         in the ledger {states:?}, contacts {}, of them signed up twice {twice}",
+        per_second(taken),
+        per_second(delivered),
+        sign_ups.len(),
+    );
+    assert_eq!(ids.len(), count);
+    assert_eq!(states, BTreeMap::from([("delivered".to_owned(), count)]));
+    assert_eq!((sign_ups.len(), twice), (count, 0));
+    assert_eq!(the_stack().sandbox().running().broken_contracts(), [""; 0]);
+}
+
+/// A connected customer; neither its form nor the application is held to a limit.
+async fn wide_open() -> Scene {
+    let scene = Scene::connected("volume").await;
+    let form = format!("/v1/forms/{}", scene.form["form_id"].as_str().unwrap());
+    let rates = json!({"rate_limits": {"per_minute": 60_000, "per_minute_and_origin": 60_000}});
+    let sandbox = the_stack().sandbox();
+    let app = json!({
+        "client_id": sandbox.client_id(), "client_secret": sandbox.client_secret(),
+        "calls_per_second": 100, "calls_per_day": 1_000_000,
+    });
+    sandbox.running().with(|lab| lab.settings.limits = false);
+    for (method, path, body) in [
+        (Method::PATCH, form.as_str(), &rates),
+        (Method::PUT, "/v1/apps/default", &app),
+    ] {
+        scene.operator.done(method, path, Some(body)).await.unwrap();
+    }
+    scene
+}
+
+async fn post(scene: &Scene, number: usize) -> String {
+    let lead = json!({
+        "email": format!("volume{number}@example.com"), "first_name": "Ada", "last_name": number.to_string(),
+        "consent": {"given": true, "page_url": "https://engines.example/newsletter"},
+    });
+    let url = scene.form["submit_url"].as_str().unwrap();
+    let mut ids = BTreeSet::new();
+    for _ in 0..1 + usize::from(number.is_multiple_of(REPEATED)) {
+        let key = format!("volume-{number}");
+        let request = scene
+            .client
+            .post(url)
+            .header("idempotency-key", key)
+            .json(&lead);
+        let answer = request.send().await.unwrap();
+        assert_eq!(answer.status(), StatusCode::ACCEPTED);
+        let body: Value = answer.json().await.unwrap();
+        ids.insert(body["lead_id"].as_str().unwrap().to_owned());
+    }
+    assert_eq!(ids.len(), 1);
+    ids.pop_first().unwrap()
+}
+
+/// Waits for the contacts, for as long as more of them come.
+async fn until_there(scene: &Scene, count: usize) {
+    let (mut most, mut moved) = (0, Instant::now());
+    loop {
+        let there = sign_ups().len();
+        if there > most {
+            (most, moved) = (there, Instant::now());
+        }
+        let settled = there == count && states(scene).await.len() == 1;
+        if settled || moved.elapsed() > PATIENCE {
+            return;
+        }
+        tokio::time::sleep(Duration::from_secs(5)).await;
+    }
+}
+
+/// How many leads of the customer are in each state, as the operator's listing has them.
+async fn states(scene: &Scene) -> BTreeMap<String, usize> {
+    let (mut states, mut cursor) = (BTreeMap::new(), None::<String>);
+    loop {
+        let after = cursor.map_or_else(String::new, |cursor| format!("&cursor={cursor}"));
+        let path = format!("/v1/customers/{}/leads?limit=100{after}", scene.customer);
+        let page = scene.operator.done(Method::GET, &path, None).await.unwrap();
+        for lead in page["leads"].as_array().unwrap() {
+            let status = lead["status"].as_str().unwrap().to_owned();
+            *states.entry(status).or_default() += 1;
+        }
+        cursor = page["next_cursor"].as_str().map(str::to_owned);
+        if cursor.is_none() {
+            return states;
+        }
+    }
+}
+
+/// How often each address of the run was signed up, as the sandbox's contacts remember it.
+fn sign_ups() -> BTreeMap<String, usize> {
+    the_stack().sandbox().running().with(|lab| {
+        let accounts = lab.world.accounts.iter();
+        let contacts = accounts.flat_map(|account| account.contacts());
+        let ours = contacts.filter_map(|contact| {
+            let email = contact.email.clone()?;
+            let history = contact.history.iter();
+            let times = history
+                .filter(|(_, what)| what == "signed up by form")
+                .count();
+            email.starts_with("volume").then_some((email, times))
+        });
+        ours.collect()
+    })
+}
