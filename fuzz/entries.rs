@@ -100,19 +100,26 @@ pub fn headers(data: &[u8]) {
     ask(Method::OPTIONS, &format!("/f/{FORM}"), &given, b"");
 }
 
-/// A path and a query.
+/// A path and a query, at a hosted form and in the address of a web-to-lead form.
 pub fn query(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
     let (path, query) = text.split_once('?').unwrap_or((&text, ""));
-    for path in [path, &format!("/f/{FORM}")] {
+    let form = format!("/f/{FORM}");
+    let lead = format!("oid={FORM}&email=ada%40example.com&consent=on&last_name=%E9");
+    for (method, path, name, body) in [
+        (Method::GET, path, "email", ""),
+        (Method::GET, form.as_str(), "email", ""),
+        (Method::POST, "/servlet/servlet.WebToLead", "encoding", lead.as_str()),
+    ] {
         let request = lambda_http::http::Request::builder()
-            .method(Method::GET)
+            .method(method)
             .uri("https://leads.example/")
-            .body(Body::Empty)
+            .header("content-type", TYPES[0])
+            .body(Body::from(body))
             .expect("a plain request")
             .with_raw_http_path(path)
             .with_query_string_parameters(std::collections::HashMap::from([(
-                "email".to_owned(),
+                name.to_owned(),
                 vec![query.to_owned()],
             )]));
         answered(request, query);
