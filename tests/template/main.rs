@@ -6,15 +6,21 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::path::Path;
 
+use regex_lite::Regex;
 use serde_json::Value;
 
-/// Resources by logical id. Tags are dropped: `!GetAtt Ledger.Arn` reads as `"Ledger.Arn"`.
-fn resources() -> BTreeMap<String, Value> {
+/// Tags are dropped: `!GetAtt Ledger.Arn` reads as `"Ledger.Arn"`.
+fn template() -> Value {
     let text =
         fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../template.yaml")).unwrap();
-    let template: Value = serde_saphyr::from_str(&text).unwrap();
-    serde_json::from_value(template["Resources"].clone()).unwrap()
+    serde_saphyr::from_str(&text).unwrap()
+}
+
+/// Resources by logical id.
+fn resources() -> BTreeMap<String, Value> {
+    serde_json::from_value(template()["Resources"].clone()).unwrap()
 }
 
 fn of_kind(kind: &str) -> BTreeMap<String, Value> {
@@ -213,6 +219,7 @@ fn tables_survive_the_stack_and_can_be_wound_back() {
         assert_eq!(table["DeletionPolicy"], "Retain", "{name}");
         assert_eq!(table["UpdateReplacePolicy"], "Retain", "{name}");
         let properties = &table["Properties"];
+        assert_eq!(properties["DeletionProtectionEnabled"], true, "{name}");
         assert_eq!(properties["BillingMode"], "PAY_PER_REQUEST", "{name}");
         assert_eq!(
             properties["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"], true,
@@ -223,6 +230,123 @@ fn tables_survive_the_stack_and_can_be_wound_back() {
             properties["TimeToLiveSpecification"]["AttributeName"], "expires_at",
             "{name}"
         );
+    }
+}
+
+#[test]
+fn the_key_of_seals_and_receipts_survives_the_stack_as_the_ledger_does() {
+    let key = &of_kind("AWS::SecretsManager::Secret")["SigningKey"];
+
+    assert_eq!(key["DeletionPolicy"], "RetainExceptOnCreate");
+    assert_eq!(key["UpdateReplacePolicy"], "Retain");
+}
+
+#[test]
+fn the_access_log_forgets_and_says_neither_who_asked_nor_for_which_link() {
+    let settings =
+        &of_kind("AWS::ApiGatewayV2::Stage")["HttpStage"]["Properties"]["AccessLogSettings"];
+    let group = settings["DestinationArn"].as_str().unwrap();
+    let group = group.trim_end_matches(".Arn");
+    let format = settings["Format"].as_str().unwrap();
+    let said: Vec<&str> = format
+        .split("$context.")
+        .skip(1)
+        .map(|rest| rest.split('"').next().unwrap())
+        .collect();
+
+    let groups = of_kind("AWS::Logs::LogGroup");
+    assert_eq!(
+        groups[group]["Properties"]["RetentionInDays"],
+        "LogRetentionDays"
+    );
+    serde_json::from_str::<Value>(format).unwrap();
+    let harmless = [
+        "requestTime",
+        "requestId",
+        "routeKey",
+        "status",
+        "responseLatency",
+        "error.responseType",
+        "integration.status",
+    ];
+    assert_eq!(said, harmless);
+}
+
+#[test]
+fn a_public_address_is_one_on_which_browsers_keep_the_sessions_cookie() {
+    let template = template();
+    let pattern = template["Parameters"]["PublicUrl"]["AllowedPattern"].as_str();
+    let pattern = Regex::new(&format!("^(?:{})$", pattern.unwrap())).unwrap();
+
+    for good in ["", "https://leads.example.com", "http://127.0.0.1:8080"] {
+        assert!(pattern.is_match(good), "{good}");
+    }
+    for bad in [
+        "http://leads.example.com",
+        "https://leads.example.com/",
+        "leads.example.com",
+        "http://127x0x0x1",
+    ] {
+        assert!(!pattern.is_match(bad), "{bad}");
+    }
+}
+
+#[test]
+fn the_outputs_name_what_an_operator_needs_after_the_first_deploy() {
+    let template = template();
+    let outputs = template["Outputs"].as_object().unwrap();
+    let value = |name: &str| outputs[name]["Value"].to_string();
+
+    assert!(value("CallbackUrl").contains("${Url}/oauth/callback"));
+    assert!(value("ApiUrl").contains("HttpApi.ApiEndpoint"));
+    assert!(value("StoreAppCommand").contains(
+        "aws secretsmanager put-secret-value --region ${AWS::Region} --secret-id leadfeed/${AWS::StackName}/app/default"
+    ));
+    assert!(value("AdminTokenCommand").contains("leadfeed/${AWS::StackName}/keys/admin"));
+    for (name, output) in outputs {
+        assert!(output["Description"].is_string(), "{name}");
+    }
+    for (name, parameter) in template["Parameters"].as_object().unwrap() {
+        assert!(parameter["Description"].is_string(), "{name}");
+    }
+    assert_eq!(template["Parameters"]["Architecture"]["Default"], "arm64");
+}
+
+#[test]
+fn every_sample_event_is_read_by_a_test_of_its_function() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let mut tests = String::new();
+    for function in [
+        "admin-api",
+        "lead-webhook",
+        "oauth-callback",
+        "queue-drain",
+        "scheduler",
+    ] {
+        sources(
+            &root.join("functions").join(function).join("tests"),
+            &mut tests,
+        );
+    }
+    let events = fs::read_dir(root.join("events")).unwrap();
+    let names: Vec<_> = events.map(|event| event.unwrap().file_name()).collect();
+
+    assert!(names.len() >= 5, "one for each function");
+    for name in names {
+        let name = name.to_str().unwrap();
+        assert!(tests.contains(&format!("{name}\"")), "{name}");
+    }
+}
+
+/// Adds every source below a folder to `all`.
+fn sources(folder: &Path, all: &mut String) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            sources(&path, all);
+        } else {
+            all.push_str(&fs::read_to_string(path).unwrap());
+        }
     }
 }
 
