@@ -1,5 +1,6 @@
 //! The customer's way to a connection, and the wrong turns on it.
 
+use fantoccini::key::Key;
 use serde_json::json;
 
 use crate::pictures::{Screen, take};
@@ -35,6 +36,28 @@ pub async fn who_allows_and_chooses_a_list_is_connected() {
         1,
         "{connection}"
     );
+    window.close().await;
+}
+
+pub async fn the_whole_way_can_be_gone_by_keyboard_alone() {
+    let scene = Scene::of("connects-by-keyboard").await;
+    let window = Window::open().await;
+    let enter = char::from(Key::Enter).to_string();
+
+    window.goto(&scene.link().await).await;
+    window.tab_to("Continue to Constant Contact").await;
+    window.keys(&enter).await;
+    allow(&window, OWNER).await;
+    window.shows("Which lists do new contacts join?").await;
+    window.tab_to("list").await;
+    window.keys(" ").await;
+    window.tab_to("terms").await;
+    window.keys(" ").await;
+    window.tab_to("Save and start").await;
+    window.keys(&enter).await;
+    window.shows(&format!("{NAME} is connected")).await;
+
+    assert_eq!(scene.connection().await["status"], "active");
     window.close().await;
 }
 
@@ -90,6 +113,7 @@ pub async fn another_browser_cannot_finish_what_this_one_began() {
 
     other.goto(&callback).await;
     other.shows("This was started in another browser").await;
+    assert_eq!(other.url().await.query(), None);
     assert_eq!(scene.connection().await["status"], "not_connected");
 
     window.goto(&link).await;
@@ -166,6 +190,7 @@ pub async fn allowing_twice_makes_one_connection() {
     window.shows("Which lists do new contacts join?").await;
     window.goto(&callback).await;
     window.shows("This step is done already").await;
+    assert_eq!(window.url().await.query(), None);
     window.press("Continue").await;
     window.shows("Which lists do new contacts join?").await;
 

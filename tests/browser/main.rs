@@ -47,6 +47,7 @@ fn scenarios() -> Vec<(&'static str, Scenario)> {
     scenarios! {
         connecting:
             who_allows_and_chooses_a_list_is_connected,
+            the_whole_way_can_be_gone_by_keyboard_alone,
             who_declines_can_decide_again,
             a_user_without_the_right_reads_who_has_to_connect,
             another_browser_cannot_finish_what_this_one_began,

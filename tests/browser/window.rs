@@ -7,6 +7,7 @@ use fantoccini::actions::{
 };
 use fantoccini::elements::Element;
 use fantoccini::error::CmdError;
+use fantoccini::key::Key;
 use fantoccini::wd::WebDriverCompatibleCommand;
 use fantoccini::{Client, Locator};
 use reqwest::Method;
@@ -158,6 +159,18 @@ impl Window {
                 keys.then(key)
             });
         self.client.perform_actions(keyboard).await.unwrap();
+    }
+
+    /// Presses the tab key until the focus is on the field or button of this name.
+    pub async fn tab_to(&self, name: &str) {
+        let tab = char::from(Key::Tab).to_string();
+        for _ in 0..20 {
+            self.keys(&tab).await;
+            if self.focus().await == name {
+                return;
+            }
+        }
+        panic!("the tab key does not lead to {name}");
     }
 
     /// The name of the field that has the focus, or what it says.

@@ -4,6 +4,7 @@ use lambda_http::http::header;
 use lambda_http::request::RequestContext;
 use lambda_http::{Request, RequestExt as _};
 use leadfeed_shared::app::connect::{Choice, ConnectError, Return};
+use leadfeed_shared::web::{Audience, audience};
 use secrecy::SecretString;
 use url::form_urlencoded::parse;
 
@@ -31,6 +32,11 @@ impl Asked<'_> {
         self.path
     }
 
+    /// The token of a connect link.
+    pub fn token(&self) -> &str {
+        self.path.strip_prefix("/connect/").unwrap_or_default()
+    }
+
     /// The value of our cookie.
     pub fn cookie(&self) -> Option<&str> {
         let cookies = self.request.headers().get_all(header::COOKIE);
@@ -42,10 +48,14 @@ impl Asked<'_> {
             .find_map(|(name, value)| (name == COOKIE).then_some(value))
     }
 
-    /// Whether another site's page sent this form, which browsers say of themselves.
+    /// Whether a page of another origin sent this form, which browsers say of themselves.
     pub fn is_from_elsewhere(&self) -> bool {
         let site = self.request.headers().get("sec-fetch-site");
-        site.is_some_and(|site| site == "cross-site")
+        site.is_some_and(|site| site != "same-origin" && site != "none")
+    }
+
+    pub fn audience(&self) -> Audience {
+        audience(self.request.headers())
     }
 
     /// What the authorization server's redirect says. Where it says something twice, the first counts.

@@ -16,7 +16,7 @@ use leadfeed_shared::app::connect::{
 };
 use leadfeed_shared::domain::connection::{ConnectionStatus, LimitedReason};
 use leadfeed_shared::ports::Wiring;
-use leadfeed_shared::web::{Problem, page, see_other};
+use leadfeed_shared::web::{Audience, Problem, page, see_other};
 
 use self::asked::{Asked, COOKIE};
 
@@ -25,13 +25,14 @@ const ACCOUNT: &str = "/connect/account";
 const DONE: &str = "/connect/done";
 const DECLINED: &str = "/connect/declined";
 const DISCONNECTED: &str = "/connect/disconnected";
+const TROUBLE: &str = "/connect/trouble/";
 
 /// Answers one request. Never fails: what goes wrong is an answer too.
 pub async fn handle<W: Wiring>(connect: &Connect<W>, request: Request) -> Response<Body> {
     let asked = Asked::from(&request);
     let answer = match (request.method().as_str(), asked.path()) {
         ("POST", _) if asked.is_from_elsewhere() => Err(ConnectError::Session),
-        ("GET" | "HEAD", "/oauth/callback") => callback(connect, &asked).await,
+        ("GET", "/oauth/callback") => callback(connect, &asked).await,
         ("GET" | "HEAD", path) => show(connect, &asked, path).await,
         ("POST", path) => act(connect, &asked, path).await,
         _ => return not_allowed(&request),
@@ -50,13 +51,20 @@ async fn show<W: Wiring>(
         DONE => Ok(done(&connect.connected(asked.cookie()).await?)),
         DECLINED => Ok(page(StatusCode::OK, &pages::Declined)),
         DISCONNECTED => Ok(page(StatusCode::OK, &pages::Disconnected)),
-        path => {
-            let token = path.strip_prefix("/connect/").unwrap_or_default();
-            let welcome = connect.show(token, asked.cookie()).await?;
-            let page = page(StatusCode::OK, &pages::Welcome::of(&welcome));
-            Ok(with_session(page, &welcome.session))
-        }
+        path => match path.strip_prefix(TROUBLE) {
+            Some(code) => Ok(trouble::page_called(code)),
+            None => welcome(connect, asked).await,
+        },
     }
+}
+
+async fn welcome<W: Wiring>(
+    connect: &Connect<W>,
+    asked: &Asked<'_>,
+) -> Result<Response<Body>, ConnectError> {
+    let welcome = connect.show(asked.token(), asked.cookie()).await?;
+    let page = page(StatusCode::OK, &pages::Welcome::of(&welcome));
+    Ok(with_session(page, &welcome.session))
 }
 
 async fn act<W: Wiring>(
@@ -76,18 +84,22 @@ async fn act<W: Wiring>(
             connect.disconnect(cookie).await?;
             Ok(see_other(DISCONNECTED))
         }
-        path => {
-            let token = path.strip_prefix("/connect/").unwrap_or_default();
-            Ok(depart(&connect.start(token, cookie).await?))
-        }
+        _ => Ok(depart(&connect.start(asked.token(), cookie).await?)),
     }
 }
 
+/// Whatever comes of it, a browser goes on to another address: this one names a code, which is to stay in no history.
 async fn callback<W: Wiring>(
     connect: &Connect<W>,
     asked: &Asked<'_>,
 ) -> Result<Response<Body>, ConnectError> {
-    let landing = connect.finish(asked.back(), asked.cookie()).await?;
+    let landing = match connect.finish(asked.back(), asked.cookie()).await {
+        Ok(landing) => landing,
+        Err(error) if asked.audience() == Audience::Browser => {
+            return Ok(see_other(&format!("{TROUBLE}{}", trouble::code(&error))));
+        }
+        Err(error) => return Err(error),
+    };
     Ok(see_other(match landing {
         Landing::Declined => DECLINED,
         Landing::Lists | Landing::Powerless => LISTS,

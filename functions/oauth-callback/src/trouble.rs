@@ -4,7 +4,8 @@ use askama::Template;
 use lambda_http::http::{HeaderMap, StatusCode};
 use lambda_http::{Body, Response};
 use leadfeed_shared::app::connect::ConnectError;
-use leadfeed_shared::domain::token::GrantError;
+use leadfeed_shared::domain::token::{GrantError, SCOPES};
+use leadfeed_shared::ports::StoreError;
 use leadfeed_shared::web::{Audience, Problem, audience, page};
 
 #[derive(Template)]
@@ -28,18 +29,55 @@ enum Next {
 
 /// The error as the asker reads it.
 pub fn answer(error: &ConnectError, asked: &HeaderMap) -> Response<Body> {
-    if let ConnectError::Store(error) = error {
-        tracing::error!(
-            error = error as &dyn std::error::Error,
-            "a step of connecting was not done"
-        );
-    }
+    log(error);
     match audience(asked) {
         Audience::Browser => page_of(error),
         Audience::Program => {
             let (status, code) = kind(error);
             Problem::new(status, code, error.to_string()).into_response()
         }
+    }
+}
+
+/// The word for an error, by which [`page_called`] shows it.
+pub fn code(error: &ConnectError) -> &'static str {
+    log(error);
+    kind(error).1
+}
+
+/// The page of the error that an authorization ended with. Any other word means that nobody was sent here.
+pub fn page_called(code: &str) -> Response<Body> {
+    use ConnectError as E;
+    let missing = SCOPES.map(|scope| E::Grant(GrantError::MissingScope(scope)));
+    let others = [
+        E::UnknownState,
+        E::UsedState { connected: true },
+        E::UsedState { connected: false },
+        E::OtherBrowser,
+        E::WrongIssuer,
+        E::AppRefused,
+        E::AppUnknown,
+        E::AppForbidden,
+        E::CodeRefused,
+        E::Grant(GrantError::NoRefreshToken),
+        E::MissingPrivilege,
+        E::Unavailable,
+        E::Busy,
+        E::Store(StoreError::new("of the step before")),
+    ];
+    let error = others
+        .into_iter()
+        .chain(missing)
+        .find(|error| kind(error).1 == code);
+    page_of(&error.unwrap_or(E::NoState))
+}
+
+fn log(error: &ConnectError) {
+    if let ConnectError::Store(error) = error {
+        tracing::error!(
+            error = error as &dyn std::error::Error,
+            "a step of connecting was not done"
+        );
     }
 }
 
@@ -54,6 +92,7 @@ fn kind(error: &ConnectError) -> (StatusCode, &'static str) {
     use ConnectError as E;
     match error {
         E::Link => (StatusCode::FORBIDDEN, "link_unusable"),
+        E::NoCookie => (StatusCode::FORBIDDEN, "cookie_missing"),
         E::Session => (StatusCode::FORBIDDEN, "session_missing"),
         E::NotConnected => (StatusCode::CONFLICT, "not_connected"),
         E::NoState | E::NoCode => (StatusCode::BAD_REQUEST, "callback_incomplete"),
@@ -67,7 +106,10 @@ fn kind(error: &ConnectError) -> (StatusCode, &'static str) {
         E::AppForbidden => (StatusCode::FORBIDDEN, "app_forbidden"),
         E::CodeRefused => (StatusCode::BAD_REQUEST, "code_refused"),
         E::Grant(GrantError::NoRefreshToken) => (StatusCode::BAD_REQUEST, "offline_access_missing"),
-        E::Grant(GrantError::MissingScope(_)) => (StatusCode::BAD_REQUEST, "scope_missing"),
+        E::Grant(GrantError::MissingScope("account_read")) => {
+            (StatusCode::BAD_REQUEST, "account_read_missing")
+        }
+        E::Grant(GrantError::MissingScope(_)) => (StatusCode::BAD_REQUEST, "contact_data_missing"),
         E::MissingPrivilege => (StatusCode::FORBIDDEN, "privilege_missing"),
         E::Unavailable => (StatusCode::BAD_GATEWAY, "constant_contact_unavailable"),
         E::Busy => (StatusCode::SERVICE_UNAVAILABLE, "busy"),

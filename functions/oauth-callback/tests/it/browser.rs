@@ -40,6 +40,15 @@ impl Browser {
         self.send(stage, "GET", path, None).await
     }
 
+    /// Comes back from the authorization server, and on to the page that this leads to, which names nothing that the
+    /// server said.
+    pub async fn land(&mut self, stage: &Stage, back: &str) -> Answer {
+        let answer = self.get(stage, back).await;
+        let to = answer.location();
+        assert!(to.starts_with("/connect/") && !to.contains('?'), "{to}");
+        self.get(stage, to).await
+    }
+
     pub async fn post(&mut self, stage: &Stage, path: &str, body: &str) -> Answer {
         self.send(stage, "POST", path, Some(body)).await
     }

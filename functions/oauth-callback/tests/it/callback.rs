@@ -18,7 +18,7 @@ async fn a_callback_without_state_is_refused_without_a_token_call() {
     let stage = Stage::new().await;
     let (mut browser, _) = stage.departed().await;
 
-    let answer = browser.get(&stage, "/oauth/callback?code=abc").await;
+    let answer = browser.land(&stage, "/oauth/callback?code=abc").await;
 
     assert_eq!(answer.status, 400);
     assert_eq!(stage.exchanges(), 0);
@@ -32,12 +32,12 @@ async fn an_unknown_or_expired_state_means_start_again() {
 
     for unknown in ["", "x", &state[1..], &state.to_lowercase()] {
         let path = format!("/oauth/callback?code=abc&state={unknown}");
-        let answer = browser.get(&stage, &path).await;
+        let answer = browser.land(&stage, &path).await;
         assert_eq!(answer.status, 400, "{unknown}");
         assert!(answer.body.contains("Please start again"));
     }
     stage.memory.clock.advance(SignedDuration::from_mins(10));
-    let late = browser.get(&stage, &back).await;
+    let late = browser.land(&stage, &back).await;
 
     assert_eq!(late.status, 400);
     assert!(late.body.contains("Please start again"));
@@ -53,7 +53,7 @@ async fn a_state_is_good_once_and_the_connection_it_made_stays() {
 
     let mut stranger = Browser::default();
     for again in [&mut browser, &mut stranger] {
-        let answer = again.get(&stage, &stage.agreed(LOOMS, &state)).await;
+        let answer = again.land(&stage, &stage.agreed(LOOMS, &state)).await;
         assert_eq!(answer.status, 400);
     }
 
@@ -72,12 +72,51 @@ async fn another_browser_is_refused_and_burns_the_state() {
         let mut other = Browser::default();
         let other = if cookieless { &mut other } else { &mut victim };
 
-        assert_eq!(other.get(&stage, &back).await.status, 403);
-        assert_ne!(attacker.get(&stage, &back).await.status, 303);
+        assert_eq!(other.land(&stage, &back).await.status, 403);
+        assert_eq!(attacker.land(&stage, &back).await.status, 409);
     }
 
     assert_eq!(stage.exchanges(), 0);
     assert!(stage.row().await.is_none());
+}
+
+#[tokio::test]
+async fn whatever_comes_of_it_no_code_or_state_stays_in_the_address_bar() {
+    let stage = Stage::new().await;
+    let (mut browser, state) = stage.departed().await;
+    let back = stage.agreed(ENGINES, &state);
+    let refused = format!("{back}&iss=https://evil.example");
+
+    for (browser, path) in [
+        (&mut Browser::default(), back.as_str()),
+        (&mut browser, refused.as_str()),
+        (&mut Browser::default(), "/oauth/callback?code=abc"),
+        (
+            &mut Browser::default(),
+            "/oauth/callback?error=invalid_scope",
+        ),
+    ] {
+        let answer = browser.get(&stage, path).await;
+        assert!(answer.location().starts_with("/connect/trouble/"), "{path}");
+        assert_eq!(answer.headers["referrer-policy"], "no-referrer");
+        assert_eq!(answer.headers["cache-control"], "no-store");
+    }
+    let made_up = Browser::default().get(&stage, "/connect/trouble/<b>").await;
+    assert_eq!(made_up.status, 400);
+    assert!(!made_up.body.contains("<b>"));
+}
+
+#[tokio::test]
+async fn looking_at_the_way_back_without_walking_it_burns_nothing() {
+    let stage = Stage::new().await;
+    let (mut browser, state) = stage.departed().await;
+    let back = stage.agreed(ENGINES, &state);
+
+    let head = browser.send(&stage, "HEAD", &back, None).await;
+
+    assert_eq!(head.status, 403);
+    let answer = browser.get(&stage, &back).await;
+    assert_eq!(answer.location(), "/connect/lists");
 }
 
 #[tokio::test]
@@ -109,7 +148,7 @@ async fn a_refused_application_is_told_apart_from_an_outage() {
     ] {
         let (mut browser, state) = stage.departed().await;
         let path = format!("/oauth/callback?error={error}&state={state}");
-        assert_eq!(browser.get(&stage, &path).await.status, status, "{error}");
+        assert_eq!(browser.land(&stage, &path).await.status, status, "{error}");
     }
 }
 
@@ -119,7 +158,7 @@ async fn a_dead_code_stores_nothing() {
     let (mut browser, state) = stage.departed().await;
 
     let path = format!("/oauth/callback?code=replayed&state={state}");
-    let answer = browser.get(&stage, &path).await;
+    let answer = browser.land(&stage, &path).await;
 
     assert_eq!(answer.status, 400);
     assert!(stage.row().await.is_none());
@@ -141,7 +180,7 @@ async fn a_lost_or_unreadable_token_answer_is_not_asked_for_again() {
         let (mut browser, state) = stage.departed().await;
         stage.memory.crm.token_answer_next(error);
 
-        let answer = browser.get(&stage, &stage.agreed(ENGINES, &state)).await;
+        let answer = browser.land(&stage, &stage.agreed(ENGINES, &state)).await;
 
         assert_eq!(answer.status, 502);
         assert_eq!(stage.exchanges(), 1);
@@ -170,12 +209,19 @@ async fn a_grant_that_is_not_enough_names_what_is_missing() {
             },
             "contact_data",
         ),
+        (
+            |grant| Grant {
+                scope: Some("contact_data offline_access".into()),
+                ..grant
+            },
+            "account_read",
+        ),
     ] {
         let stage = Stage::new().await;
         let (mut browser, state) = stage.departed().await;
         *stage.oauth.edit.lock().unwrap() = Some(edit);
 
-        let answer = browser.get(&stage, &stage.agreed(ENGINES, &state)).await;
+        let answer = browser.land(&stage, &stage.agreed(ENGINES, &state)).await;
 
         assert_eq!(answer.status, 400);
         assert!(answer.body.contains(word), "{}", answer.body);
@@ -202,11 +248,11 @@ async fn two_callbacks_at_one_moment_are_one_exchange() {
     };
     let mut browser = browser;
 
-    let (one, two) = tokio::join!(browser.get(&stage, &back), twin.get(&stage, &back));
+    let (one, two) = tokio::join!(browser.land(&stage, &back), twin.land(&stage, &back));
 
     let mut statuses = [one.status, two.status];
     statuses.sort_unstable();
-    assert_eq!(statuses, [303, 409]);
+    assert_eq!(statuses, [200, 409]);
     assert_eq!(stage.exchanges(), 1);
     assert_eq!(twin.get(&stage, "/connect/lists").await.status, 200);
 }
@@ -217,7 +263,7 @@ async fn a_wrong_issuer_is_refused_and_an_absent_one_is_not() {
     let (mut browser, state) = stage.departed().await;
     let back = stage.agreed(ENGINES, &state);
     let wrong = browser
-        .get(&stage, &format!("{back}&iss=https://evil.example"))
+        .land(&stage, &format!("{back}&iss=https://evil.example"))
         .await;
     assert_eq!((wrong.status, stage.exchanges()), (400, 0));
 
@@ -285,9 +331,10 @@ async fn a_user_without_rights_does_not_stop_a_connection_that_works() {
     let row = stage.row().await;
     stage.memory.crm.set_privileges(ENGINES, &[]);
 
-    let (_, answer) = stage.connected(ENGINES).await;
+    let (mut browser, answer) = stage.connected(ENGINES).await;
 
-    assert_eq!(answer.status, 403);
+    let page = browser.get(&stage, answer.location()).await;
+    assert_eq!(page.status, 403);
     assert_eq!(stage.row().await, row);
 }
 
@@ -297,7 +344,7 @@ async fn an_application_that_may_not_use_the_account_is_told_so() {
     let (mut browser, state) = stage.departed().await;
     stage.memory.crm.answer_next(CrmError::Forbidden);
 
-    let answer = browser.get(&stage, &stage.agreed(ENGINES, &state)).await;
+    let answer = browser.land(&stage, &stage.agreed(ENGINES, &state)).await;
 
     assert_eq!(answer.status, 403);
     assert!(answer.body.contains("approved for the accounts of others"));
@@ -344,7 +391,7 @@ async fn a_wrong_client_secret_is_tried_twice_and_no_more() {
     let back = stage.agreed(ENGINES, &state);
     stage.memory.crm.register("client", "unknown-here");
 
-    let answer = browser.get(&stage, &back).await;
+    let answer = browser.land(&stage, &back).await;
 
     assert_eq!((answer.status, stage.exchanges()), (503, 2));
     assert!(stage.row().await.is_none());

@@ -8,8 +8,8 @@ use leadfeed_shared::fakes::Fault;
 use leadfeed_shared::ports::TokenError;
 use tracing_subscriber::fmt::MakeWriter;
 
-use crate::browser::Browser;
-use crate::stage::{ENGINES, Stage};
+use crate::browser::{Answer, Browser};
+use crate::stage::{ENGINES, LOOMS, Stage};
 
 /// What must be seen by nobody: the marks of tokens, codes, secrets and refusals.
 const SENTINEL: &str = "SENTINEL";
@@ -65,7 +65,7 @@ async fn come_back(stage: &Stage, arrange: impl FnOnce(&Stage), query: &str) -> 
     let (mut browser, state) = stage.departed().await;
     arrange(stage);
     let path = format!("/oauth/callback?state={state}&{query}");
-    let answer = browser.get(stage, &path).await;
+    let answer = browser.land(stage, &path).await;
     assert_ne!(answer.status, 500);
     let lists = browser.get(stage, "/connect/lists").await;
     format!("{answer:?}{lists:?}")
@@ -137,31 +137,90 @@ async fn no_failure_shows_a_secret_on_a_page_in_a_log_or_in_an_event() {
     assert!(!log.contains(SENTINEL));
 }
 
+/// A customer's whole way: connects while leads wait, comes back with another account, and leaves. Goes on as far as
+/// the answers let it; says what was shown, and what no log and no event may say.
+async fn whole_way(stage: &Stage, links: &[String; 2]) -> (String, Vec<String>) {
+    let mut secrets = vec!["SENTINEL".to_owned(), "ada0@example.com".to_owned()];
+    secrets.extend((1..20).flat_map(|n| [format!("access-{n}"), format!("refresh-{n}")]));
+    let mut shown = String::new();
+    for (account, link) in [ENGINES, LOOMS].into_iter().zip(links) {
+        let mut browser = Browser::default();
+        secrets.push(link.rsplit('/').next().unwrap().to_owned());
+        shown += &seen(&browser.get(stage, link).await);
+        let departed = browser.post(stage, link, "").await;
+        secrets.extend(browser.cookies.values().cloned());
+        if departed.status != 303 {
+            shown += &seen(&departed);
+            continue;
+        }
+        let state = departed.query()["state"].clone();
+        let back = stage.agreed(account, &state);
+        secrets.extend([state, code_of(&back)]);
+        shown += &seen(&browser.land(stage, &back).await);
+        for (path, form) in [
+            ("/connect/account", ""),
+            ("/connect/lists", "new_list=Web&terms=yes"),
+            ("/connect/disconnect", ""),
+        ] {
+            let answer = browser.post(stage, path, form).await;
+            assert!(ANSWERS.contains(&answer.status), "{path}: {answer:?}");
+            shown += &seen(&answer);
+            shown += &seen(&browser.get(stage, "/connect/done").await);
+        }
+    }
+    (shown, secrets)
+}
+
+/// What a person could see of an answer: the address it leads to, and the page below its style.
+fn seen(answer: &Answer) -> String {
+    let page = answer.body.rsplit("</style>").next().unwrap_or_default();
+    format!("{:?}{page}", answer.headers.get("location"))
+}
+
+/// What a step that fails may answer.
+const ANSWERS: [u16; 6] = [200, 303, 403, 409, 502, 503];
+
+fn code_of(back: &str) -> String {
+    let (_, code) = back.split_once("code=").unwrap();
+    code.split('&').next().unwrap().to_owned()
+}
+
 #[tokio::test]
-async fn every_single_failing_step_of_the_store_is_an_answer_and_shows_nothing() {
-    let whole = marked_stage().await;
+async fn every_single_failing_step_of_the_whole_way_is_an_answer_and_says_no_secret() {
+    let log = Log::default();
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(tracing_subscriber::filter::LevelFilter::TRACE)
+        .with_writer(log.clone())
+        .finish();
+    let _guard = tracing::subscriber::set_default(subscriber);
+    let ready = async || {
+        let stage = marked_stage().await;
+        stage.leads_that_wait(1).await;
+        let links = [stage.link().await, stage.link().await];
+        (stage, links)
+    };
+    let (whole, links) = ready().await;
     let before = whole.memory.faults.steps();
-    whole.connected(ENGINES).await;
+    whole_way(&whole, &links).await;
     let steps = whole.memory.faults.steps() - before;
+    assert!(steps > 60, "only {steps} steps");
 
     for step in 1..=steps {
         for fault in [Fault::FailBefore, Fault::FailAfter] {
-            let stage = marked_stage().await;
-            let (mut browser, state) = stage.departed().await;
-            let back = stage.agreed(ENGINES, &state);
-            stage
-                .memory
-                .faults
-                .at(stage.memory.faults.steps() + step, fault);
+            let (stage, links) = ready().await;
+            let faults = &stage.memory.faults;
+            faults.at(faults.steps() + step, fault);
 
-            let answer = browser.get(&stage, &back).await;
+            let (shown, secrets) = whole_way(&stage, &links).await;
 
-            assert!(
-                [303, 502, 503].contains(&answer.status),
-                "{step} {fault:?}: {}",
-                answer.status
-            );
-            assert!(!format!("{answer:?}").contains(SENTINEL));
+            let events = format!("{:?}", stage.memory.events.published());
+            let logged = String::from_utf8(std::mem::take(&mut log.0.lock().unwrap())).unwrap();
+            for secret in &secrets {
+                for (place, text) in [("page", &shown), ("event", &events), ("log", &logged)] {
+                    let said = text.contains(secret.as_str());
+                    assert!(!said, "{step} {fault:?}: {secret} in a {place}");
+                }
+            }
         }
     }
 }

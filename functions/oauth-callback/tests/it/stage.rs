@@ -162,16 +162,28 @@ impl Stage {
 
     /// The path of a connect link as the operator mints it.
     pub async fn link(&self) -> String {
+        self.link_of(&self.customer).await
+    }
+
+    /// Opens the link of another customer.
+    pub async fn of_another_customer(&self, browser: &mut Browser) {
+        let looms: CustomerId = "looms".parse().unwrap();
+        self.put(&row(&looms, self.memory.clock.now())).await;
+        let page = browser.get(self, &self.link_of(&looms).await).await;
+        assert_eq!(page.status, 200);
+    }
+
+    async fn link_of(&self, customer: &CustomerId) -> String {
         let id = LinkId::new(Ulid::from_bytes(self.memory.dice.roll()));
         let end = self.memory.clock.now() + SignedDuration::from_hours(1);
         self.memory
             .directory
-            .mint(&self.customer, &id, end)
+            .mint(customer, &id, end)
             .await
             .unwrap();
         let link = Link {
             kind: LinkKind::Connect,
-            customer: self.customer.clone(),
+            customer: customer.clone(),
             id,
             expires_at: end.as_second(),
         };

@@ -34,6 +34,7 @@ async fn the_authorization_asks_for_what_it_needs_and_comes_back_to_the_configur
     let mut stage = Stage::new().await;
     stage.connect.site.pkce = true;
     let (mut browser, link) = (Browser::default(), stage.link().await);
+    browser.get(&stage, &link).await;
 
     let mut event = browser.event("POST", &link, Some(""));
     event["headers"]["host"] = "evil.example".into();
@@ -145,25 +146,62 @@ async fn a_customer_whose_application_nobody_stored_is_told_so_and_keeps_the_lin
     row.app = "own".parse().unwrap();
     stage.put(&row).await;
 
-    let answer = Browser::default().post(&stage, &link, "").await;
+    let mut browser = Browser::default();
+    browser.get(&stage, &link).await;
+    let answer = browser.post(&stage, &link, "").await;
 
     assert_eq!(answer.status, 503);
     assert!(answer.body.contains("not set up"));
     row.app = AppId::default_app();
     stage.put(&row).await;
-    assert_eq!(Browser::default().post(&stage, &link, "").await.status, 303);
+    assert_eq!(browser.post(&stage, &link, "").await.status, 303);
 }
 
 #[tokio::test]
 async fn another_sites_form_starts_nothing() {
     let stage = Stage::new().await;
     let link = stage.link().await;
-    let mut event = Browser::default().event("POST", &link, Some(""));
-    event["headers"]["sec-fetch-site"] = "cross-site".into();
+    let mut browser = Browser::default();
+    browser.get(&stage, &link).await;
+    for site in ["cross-site", "same-site"] {
+        let mut event = browser.event("POST", &link, Some(""));
+        event["headers"]["sec-fetch-site"] = site.into();
+        assert_eq!(ask(&stage, event).await.status, 403, "{site}");
+    }
 
-    assert_eq!(ask(&stage, event).await.status, 403);
     assert_eq!(Browser::default().get(&stage, &link).await.status, 200);
     assert_eq!(stage.memory.crm.count(Call::Exchange), 0);
+}
+
+/// What a browser sends that says nothing of its pages' sites: the cookie stays away, which is for our own forms only.
+#[tokio::test]
+async fn a_start_without_the_cookie_of_our_own_page_is_none_and_keeps_the_link() {
+    let stage = Stage::new().await;
+    let link = stage.link().await;
+    let mut event = Browser::default().event("POST", &link, Some(""));
+    event["headers"]
+        .as_object_mut()
+        .unwrap()
+        .remove("sec-fetch-site");
+
+    let answer = ask(&stage, event).await;
+
+    assert_eq!(answer.status, 403);
+    assert!(answer.body.contains("kept no cookie"));
+    assert!(!answer.headers.contains_key("set-cookie"));
+    let mut person = Browser::default();
+    person.get(&stage, &link).await;
+    assert_eq!(person.post(&stage, &link, "").await.status, 303);
+}
+
+#[tokio::test]
+async fn a_page_of_another_link_in_the_same_browser_does_not_stand_in_the_way() {
+    let stage = Stage::new().await;
+    let (mut browser, first) = (Browser::default(), stage.link().await);
+    browser.get(&stage, &first).await;
+    stage.of_another_customer(&mut browser).await;
+
+    assert_eq!(browser.post(&stage, &first, "").await.status, 303);
 }
 
 #[tokio::test]
@@ -192,8 +230,12 @@ async fn every_event_is_answered_and_a_program_gets_problem_details() {
         event["headers"]["accept"] = "*/*".into();
         let details = ask(&stage, event).await;
 
-        assert_eq!((page.status, details.status), (status, status));
-        assert!(page.headers["content-type"].starts_with("text/html"));
+        let shown = match page.headers.get("location") {
+            Some(trouble) => Browser::default().get(&stage, trouble).await,
+            None => page,
+        };
+        assert_eq!((shown.status, details.status), (status, status));
+        assert!(shown.headers["content-type"].starts_with("text/html"));
         let details: serde_json::Value = serde_json::from_str(&details.body).unwrap();
         assert_eq!(details["code"], code);
     }

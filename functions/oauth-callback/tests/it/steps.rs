@@ -217,7 +217,7 @@ async fn no_answer_leaks_where_it_was_read() {
     let (mut browser, state) = stage.departed().await;
     let done = browser.get(&stage, &stage.agreed(ENGINES, &state)).await;
     let lists = browser.get(&stage, "/connect/lists").await;
-    let refused = browser.get(&stage, "/oauth/callback?code=SENTINEL").await;
+    let refused = browser.land(&stage, "/oauth/callback?code=SENTINEL").await;
 
     assert!(!done.location().contains('?'));
     for answer in [&done, &lists, &refused] {

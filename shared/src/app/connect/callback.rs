@@ -149,7 +149,9 @@ impl<W: Wiring> Connect<W> {
             return Err(ConnectError::Busy);
         }
         tracing::info!(customer.id = %customer, status = ?connection.status, "an account was connected");
-        self.tell(customer, &connection.status).await;
+        if landing != Landing::OtherAccount {
+            self.tell(customer, &connection.status).await;
+        }
         if connection.status == ConnectionStatus::Active && connection.terms.is_some() {
             release_waiting(&self.ledger, &self.queue, customer, self.clock.now()).await?;
         }
@@ -163,7 +165,11 @@ impl<W: Wiring> Connect<W> {
             .directory
             .set_status(&old.customer, old.generation, status)
             .await?;
-        held.then_some(()).ok_or(ConnectError::Busy)
+        if !held {
+            return Err(ConnectError::Busy);
+        }
+        self.tell(&old.customer, status).await;
+        Ok(())
     }
 
     /// Stores a pair under a generation of its own, newer than every other.

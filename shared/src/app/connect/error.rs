@@ -9,6 +9,9 @@ pub enum ConnectError {
     /// The link is forged, for another purpose, expired, used up or its customer's is gone: all said alike.
     #[error("the link cannot be used")]
     Link,
+    /// The browser sent no cookie of ours along: it keeps none, or another site's page sent this form.
+    #[error("the browser sent no cookie")]
+    NoCookie,
     /// This browser is not on its way through a connection.
     #[error("the browser has no session")]
     Session,

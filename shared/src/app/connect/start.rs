@@ -65,14 +65,18 @@ impl<W: Wiring> Connect<W> {
     /// Burns a connect link and sends its bearer to the authorization server. The browser that burnt it may do so
     /// again: a second click is no second bearer.
     ///
+    /// A page of ours was open in this browser before, and gave it a cookie. Browsers send that along with our own
+    /// forms only (`SameSite`), so nobody else's page starts a connection in the name of who looks at it.
+    ///
     /// # Errors
-    /// [`ConnectError::Link`], [`ConnectError::AppUnknown`] and [`ConnectError::Store`].
+    /// [`ConnectError::Link`], [`ConnectError::NoCookie`], [`ConnectError::AppUnknown`] and [`ConnectError::Store`].
     pub async fn start(
         &self,
         token: &str,
         cookie: Option<&str>,
     ) -> Result<Departure, ConnectError> {
         let (link, customer) = self.open(token).await?;
+        Session::read(cookie, &self.keys, self.clock.now()).ok_or(ConnectError::NoCookie)?;
         let session = self.session_for(&customer.id, cookie);
         let departure = self.depart(&customer, session, SignIn::AsUsual).await?;
         let (session, now) = (&departure.session, self.clock.now());

@@ -38,11 +38,10 @@ async fn depart(scene: &Scene) -> (String, String) {
         id,
         expires_at: end.as_second(),
     };
-    let departure = memory
-        .connect()
-        .start(&link.sign(&memory.keys()), None)
-        .await
-        .unwrap();
+    let (connect, link) = (memory.connect(), link.sign(&memory.keys()));
+    let shown = connect.show(&link, None).await.unwrap();
+    let cookie = shown.session.cookie();
+    let departure = connect.start(&link, Some(cookie)).await.unwrap();
     let query: HashMap<_, _> = departure.location.query_pairs().into_owned().collect();
     (
         departure.session.cookie().to_owned(),
