@@ -43,7 +43,7 @@ pub async fn trials(endpoint: &str, runtime: &Handle) -> anyhow::Result<(Vec<Tri
     trials.extend(tables.trials(runtime));
     trials.push(bus::trial(&config, runtime));
     trials.push(captcha::trial(&config, runtime));
-    trials.extend(keeper::trials(&config, tables.directory.clone(), runtime).await?);
+    trials.extend(keeper::trials(&config, &tables, runtime));
     Ok((trials, rate::trial(&config, &tables, runtime)))
 }
 

@@ -17,6 +17,7 @@ mod memory;
 mod promise;
 mod promises;
 mod rate;
+mod real;
 mod samples;
 mod strict;
 mod wire;

@@ -24,6 +24,7 @@ pub enum Cut {
 #[derive(Default)]
 pub struct Steps {
     taken: AtomicU64,
+    names: Mutex<Vec<String>>,
     cut: Mutex<Option<(u64, Cut)>>,
     killed: Notify,
 }
@@ -32,11 +33,26 @@ impl Steps {
     /// Starts counting anew, with a cut at a step to come or with none.
     pub fn restart(&self, cut: Option<(u64, Cut)>) {
         self.taken.store(0, Ordering::SeqCst);
+        self.names.lock().unwrap().clear();
         *self.cut.lock().unwrap() = cut;
     }
 
     pub fn taken(&self) -> u64 {
         self.taken.load(Ordering::SeqCst)
+    }
+
+    /// What each request since asked for: an action of AWS, or the end of a path.
+    pub fn names(&self) -> Vec<String> {
+        self.names.lock().unwrap().clone()
+    }
+
+    fn note(&self, uri: &Uri, headers: &HeaderMap) {
+        let action = headers
+            .get("x-amz-target")
+            .and_then(|target| target.to_str().ok()?.rsplit_once('.'));
+        let path = || uri.path().rsplit('/').next().unwrap_or_default();
+        let name = action.map_or_else(path, |(_, action)| action);
+        self.names.lock().unwrap().push(name.to_owned());
     }
 
     /// Runs work until it is done, or gives `None` where the cut killed it.
@@ -82,6 +98,7 @@ async fn pass(
     mut headers: HeaderMap,
     body: Bytes,
 ) -> Response {
+    wire.steps.note(&uri, &headers);
     let step = wire.steps.taken.fetch_add(1, Ordering::SeqCst) + 1;
     let cut = *wire.steps.cut.lock().unwrap();
     if cut == Some((step, Cut::Before)) {

@@ -66,6 +66,7 @@ impl Aws {
             oauth: self.token_endpoint()?,
             budget: self.directory()?,
             events: self.events()?,
+            ledger: self.ledger()?,
             clock: SystemClock,
             dice: OsDice,
             stack: config::required("LEADFEED_STACK")?,

@@ -1,11 +1,16 @@
 //! Using connections that nobody uses, so that their refresh tokens do not lapse.
 
+use jiff::SignedDuration;
+
 use crate::app::token_keeper::{AccessError, TokenKeeper};
 use crate::ports::{Clock as _, Connections as _, StoreError, Wiring};
 
 /// Connections refreshed in one run. The token endpoint takes one call a second, and deliveries come first; at one
 /// run a minute this is thousands a day, and a connection has four months.
-const PER_RUN: u16 = 5;
+const PER_RUN: usize = 5;
+
+/// How long one that could not be refreshed lets the others go first.
+const AGAIN_AFTER: SignedDuration = SignedDuration::from_hours(1);
 
 impl<W: Wiring> TokenKeeper<W> {
     /// Refreshes a few connections that were idle for more than a month; tells how many have a new token.
@@ -13,11 +18,16 @@ impl<W: Wiring> TokenKeeper<W> {
     /// # Errors
     /// [`StoreError`] where idle connections could not be found.
     pub async fn keep_alive(&self) -> Result<usize, StoreError> {
-        let mut kept = 0;
-        for customer in self.connections.idle(self.clock.now(), PER_RUN).await? {
+        let (mut kept, now) = (0, self.clock.now());
+        let tried = self.seen.tried_since(now - AGAIN_AFTER);
+        let limit = u16::try_from(PER_RUN + tried.len()).unwrap_or(u16::MAX);
+        let idle = self.connections.idle(now, limit).await?;
+        let others = idle.into_iter().filter(|idle| !tried.contains(idle));
+        for customer in others.take(PER_RUN) {
+            self.seen.try_at(&customer, now);
             match self.access(&customer, None).await {
                 Ok(_) => kept += 1,
-                // Buried and told of by the keeper; no longer idle but dead.
+                // Dead, which the keeper has told of, or another stack's.
                 Err(AccessError::Waits(_)) => {}
                 Err(error) => tracing::warn!(
                     customer.id = %customer, error = &error as &dyn std::error::Error,
@@ -31,10 +41,12 @@ impl<W: Wiring> TokenKeeper<W> {
 
 #[cfg(test)]
 mod tests {
-    use jiff::SignedDuration;
-
-    use crate::app::scene::Scene;
+    use super::*;
+    use crate::app::scene::{ACCOUNT, Scene};
+    use crate::domain::connection::Connection;
+    use crate::domain::token::StoredTokens;
     use crate::fakes::Call;
+    use crate::ports::{Kept, Vault as _};
 
     #[tokio::test]
     async fn a_connection_nobody_uses_is_refreshed_long_before_its_refresh_token_lapses() {
@@ -55,6 +67,39 @@ mod tests {
             "{refreshed_on:?}"
         );
         assert_eq!(scene.memory.crm.count(Call::Refresh), refreshed_on.len());
+    }
+
+    #[tokio::test]
+    async fn connections_that_cannot_be_refreshed_do_not_keep_the_others_from_it() {
+        let scene = Scene::connected().await;
+        let directory = &scene.memory.directory;
+        let working = directory.connection(&scene.customer).await.unwrap();
+        for n in 0..3 * PER_RUN {
+            // In the order of the keys they come before "engines". Nobody has stored their application.
+            let broken = Connection {
+                customer: format!("broken-{n}").parse().unwrap(),
+                app: "unknown".parse().unwrap(),
+                ..working.clone().unwrap()
+            };
+            assert!(directory.put_connection(&broken).await.unwrap());
+            let pair = StoredTokens {
+                generation: 1,
+                tokens: scene.memory.crm.connect(ACCOUNT, "client"),
+            };
+            let kept = scene.memory.vault.keep(&broken.customer, &pair).await;
+            assert_eq!(kept.unwrap(), Kept::Stored);
+        }
+        let keeper = scene.memory.keeper();
+        let clock = &scene.memory.clock;
+        clock.advance(SignedDuration::from_hours(24 * 70));
+
+        let mut kept = 0;
+        for _ in 0..5 {
+            kept += keeper.keep_alive().await.unwrap();
+            clock.advance(SignedDuration::from_mins(1));
+        }
+
+        assert_eq!(kept, 1);
     }
 
     #[tokio::test]

@@ -5,12 +5,13 @@
 //! anyone uses it, and only then advances the row. Whatever step a worker dies at, the next one finds either a
 //! stored pair that is newer than the row, or a lapsed lease and one try with the old token.
 
-use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::collections::{HashMap, HashSet};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
 use secrecy::SecretString;
 
+use crate::app::connect::publish;
 use crate::domain::budget::Reservation;
 use crate::domain::connection::{
     COOLDOWN, Connection, ConnectionStatus, LEASE_FOR, Lease, ReconnectReason, RefreshDecision,
@@ -19,8 +20,8 @@ use crate::domain::ids::{AppId, CustomerId};
 use crate::domain::lead::WaitReason;
 use crate::domain::token::{Grant, StoredTokens};
 use crate::ports::{
-    Apps, Authorization, Budget, Clock, Connections, Dice, Event, Events, Kept, Leased, StoreError,
-    TokenError, Vault, Wiring,
+    Advanced, Apps, Authorization, Budget, Clock, Connections, Dice, Kept, Leased, Ledger,
+    StoreError, TokenError, Vault, Wiring,
 };
 
 /// How long one caller waits for another's refresh before it gives the work back.
@@ -52,6 +53,8 @@ pub struct TokenKeeper<W: Wiring> {
     pub budget: W::Budget,
     /// Who hears of a connection's end.
     pub events: W::Events,
+    /// Leads that wait for a connection.
+    pub ledger: W::Ledger,
     /// The time.
     pub clock: W::Clock,
     /// Names for leases.
@@ -62,9 +65,12 @@ pub struct TokenKeeper<W: Wiring> {
     pub seen: Seen,
 }
 
-/// Token pairs a warm function remembers.
+/// What a warm function remembers: token pairs, and idle connections that it has looked after lately.
 #[derive(Default)]
-pub struct Seen(Mutex<HashMap<CustomerId, StoredTokens>>);
+pub struct Seen {
+    pairs: Mutex<HashMap<CustomerId, StoredTokens>>,
+    tried: Mutex<HashMap<CustomerId, Timestamp>>,
+}
 
 /// A token to call with.
 #[derive(Debug, Clone)]
@@ -121,7 +127,12 @@ impl<W: Wiring> TokenKeeper<W> {
             let still_good =
                 now < connection.token_expires_at && rejected != Some(connection.generation);
             let until = match connection.refresh_decision(&self.stack, rejected, now) {
-                RefreshDecision::Impossible(why) => return Err(AccessError::Waits(why)),
+                RefreshDecision::Impossible(why) => {
+                    if connection.stack != self.stack {
+                        tracing::error!(customer.id = %customer, "the connection is another stack's, which alone may refresh it");
+                    }
+                    return Err(AccessError::Waits(why));
+                }
                 RefreshDecision::Due(_) => match self.refresh(&connection).await {
                     Ok(Refreshed::Access(access)) => return Ok(access),
                     Err(AccessError::Busy { until }) if still_good => until,
@@ -317,10 +328,26 @@ impl<W: Wiring> TokenKeeper<W> {
             .connections
             .advance(&row.customer, pair.generation, pair.tokens.expires_at)
             .await?;
-        if !current {
-            return Ok(Refreshed::Again);
+        match current {
+            Advanced::No => return Ok(Refreshed::Again),
+            Advanced::Revived => self.tell_revived(&row.customer).await,
+            Advanced::Active => {}
         }
         Ok(Refreshed::Access(self.seen.remember(&row.customer, pair)))
+    }
+
+    /// A worker that was held up stored the newest pair after another had given the connection up: it lives, and the
+    /// leads that began to wait for a person go out.
+    async fn tell_revived(&self, customer: &CustomerId) {
+        let now = self.clock.now();
+        tracing::warn!(customer.id = %customer, "a connection that was given up works again");
+        if let Err(error) = self.ledger.mark_lane(customer, now).await {
+            tracing::error!(
+                customer.id = %customer, error = &error as &dyn std::error::Error,
+                "leads that wait for the connection are not looked at"
+            );
+        }
+        publish(&self.events, customer, &ConnectionStatus::Active, now).await;
     }
 
     /// The one death of a connection: the endpoint does not know the newest refresh token there is.
@@ -339,17 +366,7 @@ impl<W: Wiring> TokenKeeper<W> {
             return Ok(Refreshed::Again);
         }
         tracing::warn!(customer.id = %customer, reason = ?reason, "a connection has to be made again");
-        let event = Event::Connection {
-            customer_id: customer.clone(),
-            status,
-            at: now,
-        };
-        if let Err(error) = self.events.publish(&event).await {
-            tracing::error!(
-                error = &error as &dyn std::error::Error,
-                "an event was not published"
-            );
-        }
+        publish(&self.events, customer, &status, now).await;
         Err(AccessError::Waits(WaitReason::Reconnect))
     }
 }
@@ -370,8 +387,8 @@ impl From<StoreError> for RefreshError {
 
 impl Seen {
     fn get(&self, customer: &CustomerId, generation: u64) -> Option<StoredTokens> {
-        let seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        seen.get(customer)
+        locked(&self.pairs)
+            .get(customer)
             .filter(|pair| pair.generation == generation)
             .cloned()
     }
@@ -381,12 +398,24 @@ impl Seen {
             token: pair.tokens.access.clone(),
             generation: pair.generation,
         };
-        self.0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .insert(customer.clone(), pair);
+        locked(&self.pairs).insert(customer.clone(), pair);
         access
     }
+
+    /// The idle connections that were tried since.
+    pub(super) fn tried_since(&self, since: Timestamp) -> HashSet<CustomerId> {
+        let mut tried = locked(&self.tried);
+        tried.retain(|_, at| *at > since);
+        tried.keys().cloned().collect()
+    }
+
+    pub(super) fn try_at(&self, customer: &CustomerId, now: Timestamp) {
+        locked(&self.tried).insert(customer.clone(), now);
+    }
+}
+
+fn locked<T>(memory: &Mutex<T>) -> MutexGuard<'_, T> {
+    memory.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use crate::app::scene::{ACCOUNT, NOON, Scene, drive};
 use crate::domain::connection::{ConnectionStatus, ReconnectReason};
 use crate::domain::lead::WaitReason;
 use crate::fakes::{Call, Fault, Memory, TokenKind, VirtualClock};
-use crate::ports::{Clock as _, Connections as _, TokenError, Vault as _};
+use crate::ports::{Clock as _, Connections as _, Event, TokenError, Vault as _};
 
 async fn expired() -> Scene {
     let scene = Scene::connected().await;
@@ -194,6 +194,33 @@ async fn a_token_that_only_nears_its_end_is_used_while_its_refresh_fails() {
 }
 
 #[tokio::test]
+async fn a_clock_that_is_five_minutes_wrong_costs_one_refresh_and_no_refused_call() {
+    for minutes in [-5, 5] {
+        let scene = Scene::connected().await;
+        let directory = &scene.memory.directory;
+        let row = directory.connection(&scene.customer).await;
+        let mut row = row.unwrap().unwrap();
+        let ends = row.token_expires_at;
+        row.token_expires_at = ends + SignedDuration::from_mins(minutes);
+        assert!(directory.put_connection(&row).await.unwrap());
+        let clock = &scene.memory.clock;
+        let until_the_end = ends.duration_since(clock.now());
+        clock.advance(until_the_end - SignedDuration::from_mins(20));
+
+        for n in 0..40 {
+            let email = format!("lead-{n}@example.com");
+            let lead = scene.submit(&[("email", &email)]).await.lead;
+            scene.drain().await;
+            assert_eq!(scene.state(&lead).await.word(), "delivered", "{minutes}");
+            clock.advance(SignedDuration::from_mins(1));
+        }
+
+        assert_eq!(scene.memory.crm.count(Call::Refresh), 1, "{minutes}");
+        assert_eq!(scene.memory.crm.count(Call::SignUp), 40, "{minutes}");
+    }
+}
+
+#[tokio::test]
 async fn a_rotated_client_secret_is_read_anew_once() {
     let scene = expired().await;
     scene
@@ -305,9 +332,26 @@ async fn a_frozen_worker_that_wakes_with_the_newest_pair_wins() {
         waits(quick.access(&scene.customer, None).await),
         WaitReason::Reconnect
     );
+    let lead = scene.submit(&[("email", "ada@example.com")]).await.lead;
+    scene.drain().await;
+    assert_eq!(scene.state(&lead).await.word(), "waiting");
     assert_eq!(frozen.await.unwrap().generation, 2);
 
     assert_eq!(status(&scene).await, ConnectionStatus::Active);
+    let told = scene.memory.events.published();
+    assert!(
+        matches!(
+            told.last(),
+            Some(Event::Connection {
+                status: ConnectionStatus::Active,
+                ..
+            })
+        ),
+        "{told:?}"
+    );
+    assert_eq!(scene.memory.release().run().await.unwrap().waited, 1);
+    scene.drain().await;
+    assert_eq!(scene.state(&lead).await.word(), "delivered");
     assert_eq!(
         quick
             .access(&scene.customer, None)

@@ -130,8 +130,6 @@ pub enum ReconnectReason {
     InvalidGrant,
     /// The rotated token could not be stored.
     TokenLost,
-    /// The API refuses a fresh token.
-    TokenRejected,
 }
 
 /// The account at the other end.

@@ -5,7 +5,7 @@ use crate::domain::connection::{
     ConfirmedOptIn, Connection, ConnectionStatus, Lease, idle_months, month_of,
 };
 use crate::domain::ids::{CustomerId, RemoteId};
-use crate::ports::{Connections, Leased, StoreError};
+use crate::ports::{Advanced, Connections, Leased, StoreError};
 
 impl Connections for MemoryDirectory {
     async fn connection(&self, customer: &CustomerId) -> Result<Option<Connection>, StoreError> {
@@ -53,23 +53,29 @@ impl Connections for MemoryDirectory {
         customer: &CustomerId,
         generation: u64,
         token_expires_at: Timestamp,
-    ) -> Result<bool, StoreError> {
+    ) -> Result<Advanced, StoreError> {
         let advance = |rows: &mut Rows| {
             let Some(row) = rows.connections.get_mut(customer) else {
-                return false;
+                return Advanced::No;
             };
             let kept = matches!(
                 row.status,
                 ConnectionStatus::Disconnected | ConnectionStatus::Limited { .. }
             );
-            if row.generation < generation && !kept {
+            let dead = matches!(row.status, ConnectionStatus::NeedsReconnect { .. });
+            let newer = row.generation < generation && !kept;
+            if newer {
                 row.generation = generation;
                 row.token_expires_at = token_expires_at;
                 row.status = ConnectionStatus::Active;
                 row.lease = None;
                 row.cooldown_until = None;
             }
-            row.generation == generation && row.status == ConnectionStatus::Active
+            match row.generation == generation && row.status == ConnectionStatus::Active {
+                true if newer && dead => Advanced::Revived,
+                true => Advanced::Active,
+                false => Advanced::No,
+            }
         };
         self.0.step(advance).await
     }

@@ -65,6 +65,7 @@ impl Memory {
             oauth: self.crm.clone(),
             budget: self.budget.clone(),
             events: self.events.clone(),
+            ledger: self.ledger.clone(),
             clock: self.clock.clone(),
             dice: self.dice.clone(),
             stack: STACK.to_owned(),

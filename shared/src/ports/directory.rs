@@ -74,6 +74,17 @@ pub enum Leased {
     Denied(Option<Box<Connection>>),
 }
 
+/// What came of advancing a connection to a newer pair of tokens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Advanced {
+    /// The row is active at that generation.
+    Active,
+    /// The same, and before it had to be made again: leads may have begun to wait for that.
+    Revived,
+    /// It is not: a newer generation is there, or something that is not about tokens stands in the way.
+    No,
+}
+
 /// Connections, without their tokens.
 pub trait Connections: Send + Sync {
     /// A customer's connection, read consistently.
@@ -101,13 +112,13 @@ pub trait Connections: Send + Sync {
 
     /// Advances the row to `generation`, makes it active and removes the lease, if `generation` is newer than
     /// the row's. A row that is disconnected or limited is left as it is: what stands in its way is not its token.
-    /// Says whether the row is now active at `generation`.
+    /// Exactly one call is told that it revived a row.
     fn advance(
         &self,
         customer: &CustomerId,
         generation: u64,
         token_expires_at: Timestamp,
-    ) -> impl Future<Output = Result<bool, StoreError>> + Send;
+    ) -> impl Future<Output = Result<Advanced, StoreError>> + Send;
 
     /// Active connections whose newest token ended in a UTC month that lies at least one whole month before
     /// `now`, oldest month first, at most `limit`: nobody has used them for more than a month, and a refresh token

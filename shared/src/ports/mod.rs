@@ -27,7 +27,7 @@ pub use captcha::{CaptchaCheck, CaptchaSecrets, Checked};
 pub use clock::{Clock, Dice};
 pub use counters::Counters;
 pub use crm::{AccountSummary, Accounts, Contacts, Found, Made, OptOut, SignUp, SignedUp};
-pub use directory::{Connections, Customers, Forms, Handshakes, Leased, Links, Page};
+pub use directory::{Advanced, Connections, Customers, Forms, Handshakes, Leased, Links, Page};
 pub use events::{Event, Events};
 pub use idempotency::{Idempotency, KeyClaim, KeyClaimed};
 pub use import::{Activity, BulkImports, Imports, LanePlace, Left, Progress};

@@ -8,7 +8,7 @@ use crate::domain::connection::{
     ConfirmedOptIn, Connection, ConnectionStatus, Lease, idle_months, month_of,
 };
 use crate::domain::ids::{CustomerId, RemoteId};
-use crate::ports::{Connections, Leased, StoreError};
+use crate::ports::{Advanced, Connections, Leased, StoreError};
 
 // A connection's row is the connection, `lease_until` beside its `lease` for conditions to compare, and while
 // its tokens live an `owner` by the month the newest ends in, under which `idle` finds it; once they are dead, the
@@ -85,7 +85,7 @@ impl Connections for DynamoDirectory {
         customer: &CustomerId,
         generation: u64,
         token_expires_at: Timestamp,
-    ) -> Result<bool, StoreError> {
+    ) -> Result<Advanced, StoreError> {
         let change = Change {
             set: "SET #status = :active, generation = :generation, token_expires_at = :expires, #owner = :month \
                   REMOVE #reason, #since, lease, lease_until, cooldown_until",
@@ -100,17 +100,15 @@ impl Connections for DynamoDirectory {
                 (":expires", value(&token_expires_at)?),
             ],
         };
-        match self
-            .table
-            .update(keys::connection(customer), change)
-            .await?
-        {
-            Done::Yes(_) => Ok(true),
-            Done::No(item) => Ok(item.is_some_and(|item| {
-                item.get("generation") == Some(&number(generation))
-                    && item.get("status") == Some(&text("active"))
-            })),
-        }
+        let key = keys::connection(customer);
+        let is = |item: &Item, status| item.get("status") == Some(&text(status));
+        let current = |item: &Item| item.get("generation") == Some(&number(generation));
+        Ok(match self.table.update_from(key, change).await? {
+            Done::Yes(old) if is(&old, "needs_reconnect") => Advanced::Revived,
+            Done::Yes(_) => Advanced::Active,
+            Done::No(Some(item)) if current(&item) && is(&item, "active") => Advanced::Active,
+            Done::No(_) => Advanced::No,
+        })
     }
 
     async fn idle(&self, now: Timestamp, limit: u16) -> Result<Vec<CustomerId>, StoreError> {

@@ -43,7 +43,7 @@ pub(super) struct Change<'a> {
 
 /// What came of a conditional request.
 pub(super) enum Done {
-    /// It was done; the row after a change.
+    /// It was done; of a change, the row as the caller asked for it.
     Yes(Item),
     /// The condition did not hold; the row as it is, if there is one.
     No(Option<Item>),
@@ -93,7 +93,26 @@ impl Table {
         }
     }
 
+    /// Changes a row; answers it as it is then.
     pub(super) async fn update(&self, key: Key, change: Change<'_>) -> Result<Done, StoreError> {
+        self.change(key, change, ReturnValue::AllNew).await
+    }
+
+    /// Changes a row; answers it as it was before.
+    pub(super) async fn update_from(
+        &self,
+        key: Key,
+        change: Change<'_>,
+    ) -> Result<Done, StoreError> {
+        self.change(key, change, ReturnValue::AllOld).await
+    }
+
+    async fn change(
+        &self,
+        key: Key,
+        change: Change<'_>,
+        answer: ReturnValue,
+    ) -> Result<Done, StoreError> {
         let mut request = self
             .client
             .update_item()
@@ -101,7 +120,7 @@ impl Table {
             .set_key(Some(key.into_item()))
             .update_expression(change.set)
             .set_condition_expression(change.when.map(str::to_owned))
-            .return_values(ReturnValue::AllNew)
+            .return_values(answer)
             .return_values_on_condition_check_failure(OnFailure::AllOld);
         for name in change.names {
             request = request.expression_attribute_names(format!("#{name}"), *name);

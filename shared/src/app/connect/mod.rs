@@ -89,7 +89,8 @@ impl<W: Wiring> Connect<W> {
     }
 }
 
-async fn publish(
+/// Tells whoever listens where a connection stands from now on.
+pub(super) async fn publish(
     events: &impl Events,
     customer: &CustomerId,
     status: &ConnectionStatus,

@@ -1,0 +1,215 @@
+//! The use cases over the AWS adapters, with the sandbox for Constant Contact.
+
+use std::marker::PhantomData;
+
+use aws_config::SdkConfig;
+use cc_sandbox::RunningSandbox;
+use jiff::{SignedDuration, Timestamp};
+use leadfeed_shared::adapters::{
+    ConstantContact, Deadlines, DynamoDirectory, DynamoLedger, Http, OsDice, SecretsApps,
+    SecretsVault, SqsQueue, TokenEndpoint,
+};
+use leadfeed_shared::app::deliver::batch::Message;
+use leadfeed_shared::app::deliver::{Counter, Drain, Served};
+use leadfeed_shared::app::token_keeper::{Seen, TokenKeeper};
+use leadfeed_shared::domain::budget::Limits;
+use leadfeed_shared::domain::connection::{ConfirmedOptIn, Connection, Learned};
+use leadfeed_shared::domain::customer::Customer;
+use leadfeed_shared::domain::ids::CustomerId;
+use leadfeed_shared::domain::keys::SigningKeys;
+use leadfeed_shared::domain::lead::{Lead, LeadState};
+use leadfeed_shared::domain::task::Task;
+use leadfeed_shared::domain::token::{StoredTokens, Tokens};
+use leadfeed_shared::fakes::{Faults, MemoryCaptcha, MemoryEvents};
+use leadfeed_shared::ports::{
+    AppCredentials, Apps as _, Clock, Connections as _, Customers as _, Ledger as _, Vault as _,
+    Wiring,
+};
+use serde_json::{Value, json};
+
+use crate::dynamo::Tables;
+use crate::{fresh, samples};
+
+pub const CALLBACK: &str = "https://feed.example/oauth/callback";
+
+/// Production, but for the clock, which a test may move, and the bus and captchas, which play no part.
+pub struct Real<C>(PhantomData<C>);
+
+impl<C: Clock + Clone + 'static> Wiring for Real<C> {
+    type Directory = DynamoDirectory;
+    type Ledger = DynamoLedger;
+    type Queue = SqsQueue;
+    type Vault = SecretsVault;
+    type Apps = SecretsApps;
+    type Budget = DynamoDirectory;
+    type OAuth = TokenEndpoint<C>;
+    type Crm = ConstantContact;
+    type Captcha = MemoryCaptcha;
+    type Events = MemoryEvents;
+    type Clock = C;
+    type Dice = OsDice;
+}
+
+/// A stack, and the Constant Contact that it calls.
+pub struct World<C> {
+    pub dynamodb: SdkConfig,
+    pub secrets: SdkConfig,
+    pub tables: Tables,
+    pub prefix: String,
+    pub sandbox: RunningSandbox,
+    /// Where the sandbox is called.
+    pub constant_contact: String,
+    pub limits: Limits,
+    pub clock: C,
+}
+
+impl<C: Clock + Clone + 'static> World<C> {
+    /// What keeps tokens in one function, which shares nothing with the others.
+    pub fn keeper(&self) -> TokenKeeper<Real<C>> {
+        let secrets = aws_sdk_secretsmanager::Client::new(&self.secrets);
+        let (directory, auth) = (self.directory(), self.url("/oauth2/default/v1"));
+        let clock = self.clock.clone();
+        TokenKeeper {
+            connections: directory.clone(),
+            vault: SecretsVault::new(secrets.clone(), self.prefix.clone()),
+            apps: SecretsApps::new(secrets, self.prefix.clone(), directory.clone()),
+            oauth: TokenEndpoint::new(http(), &auth, CALLBACK.into(), clock.clone()).unwrap(),
+            budget: directory,
+            events: MemoryEvents::new(&Faults::default()),
+            ledger: self.ledger(),
+            clock,
+            dice: OsDice,
+            stack: "here".into(),
+            seen: Seen::default(),
+        }
+    }
+
+    /// A drain as one function has it.
+    pub fn drain(&self) -> Drain<Real<C>> {
+        Drain {
+            ledger: self.ledger(),
+            directory: self.directory(),
+            keeper: self.keeper(),
+            crm: ConstantContact::new(http(), self.url("/v3")),
+            keys: keys(),
+            counter: Counter::default(),
+            served: Served::default(),
+        }
+    }
+
+    pub fn ledger(&self) -> DynamoLedger {
+        DynamoLedger::new(self.dynamodb(), self.tables.ledger.clone())
+    }
+
+    fn directory(&self) -> DynamoDirectory {
+        DynamoDirectory::new(self.dynamodb(), self.tables.directory.clone())
+    }
+
+    fn dynamodb(&self) -> aws_sdk_dynamodb::Client {
+        aws_sdk_dynamodb::Client::new(&self.dynamodb)
+    }
+
+    fn url(&self, path: &str) -> url::Url {
+        format!("{}{path}", self.constant_contact).parse().unwrap()
+    }
+
+    /// A customer connected to the first account by an application of its own, whose token ends at this time.
+    pub async fn customer(&self, expires_at: Timestamp) -> CustomerId {
+        let (id, app) = (fresh::customer(), fresh::app());
+        let keeper = self.keeper();
+        let credentials = AppCredentials {
+            client_id: "client".into(),
+            client_secret: "secret".into(),
+        };
+        keeper
+            .apps
+            .put(&app, &credentials, self.limits)
+            .await
+            .unwrap();
+        let customer = Customer {
+            app: app.clone(),
+            ..samples::customer(id.clone())
+        };
+        keeper.connections.put_customer(&customer).await.unwrap();
+        let stored = StoredTokens {
+            generation: 1,
+            tokens: self.tokens(expires_at).await,
+        };
+        keeper.vault.keep(&id, &stored).await.unwrap();
+        let list = self
+            .sandbox
+            .with(|lab| lab.world.accounts[0].lists[0].id.to_string());
+        let seen = ConfirmedOptIn {
+            on: false,
+            seen_at: self.clock.now(),
+        };
+        let connection = Connection {
+            app,
+            generation: 1,
+            lists: vec![list.parse().unwrap()],
+            token_expires_at: expires_at,
+            lease: None,
+            cooldown_until: None,
+            learned: Learned {
+                lists_gone: vec![],
+                confirmed_opt_in: Some(seen),
+            },
+            ..samples::connection(&id)
+        };
+        let put = keeper.connections.put_connection(&connection).await;
+        assert!(put.unwrap());
+        id
+    }
+
+    /// A new pair of the first account.
+    pub async fn tokens(&self, expires_at: Timestamp) -> Tokens {
+        let minted = reqwest::Client::new()
+            .post(format!("{}/_sandbox/tokens", self.sandbox.url()))
+            .json(&json!({ "client_id": "client", "user": "owner@harbor-bakery.example" }));
+        let minted: Value = minted.send().await.unwrap().json().await.unwrap();
+        let text = |name: &str| minted[name].as_str().unwrap().into();
+        Tokens {
+            access: text("access_token"),
+            refresh: text("refresh_token"),
+            expires_at,
+            scope: "contact_data account_read offline_access".into(),
+        }
+    }
+
+    /// A lead in the ledger, and the message that the intake has sent.
+    pub async fn queued(&self, customer: &CustomerId, number: u32) -> (Lead, Message) {
+        let mut lead = samples::lead(customer, 0);
+        lead.contact.email = format!("lead{number}@example.com").parse().unwrap();
+        lead.contact.custom_fields.clear();
+        lead.received_at = self.clock.now();
+        // Fresh for as long as the longest run takes.
+        lead.consent.given_at = lead.received_at;
+        let text = Lead::sealed_text(
+            &lead.customer,
+            &lead.form,
+            &lead.id,
+            &lead.contact,
+            &lead.consent,
+        );
+        lead.seal = keys().seal(&text);
+        let due = lead.received_at + SignedDuration::from_hours(6);
+        let ledger = self.ledger();
+        ledger.record(&lead, &LeadState::Queued, due).await.unwrap();
+        let task = Task::Accepted {
+            lead: Box::new(lead.clone()),
+        };
+        let message = Message {
+            id: number.to_string(),
+            body: Some(serde_json::to_string(&task).unwrap()),
+        };
+        (lead, message)
+    }
+}
+
+fn keys() -> SigningKeys {
+    SigningKeys::new("root".into())
+}
+
+fn http() -> Http {
+    Http::new(Deadlines::default()).unwrap()
+}
