@@ -84,6 +84,10 @@ pub struct ConnectionView<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     terms_accepted_at: Option<Timestamp>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    terms_accepted_from: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    terms_text: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     connected_at: Option<Timestamp>,
 }
 
@@ -124,7 +128,7 @@ pub fn connection(connection: Option<&Connection>) -> ConnectionView<'_> {
         ),
         ConnectionStatus::Disconnected => ("disconnected", None, None),
     };
-    let catalog = &connection.catalog;
+    let (catalog, terms) = (&connection.catalog, connection.terms.as_ref());
     let name_of = |id: &RemoteId| {
         let known = catalog.lists.iter().find(|list| list.id == *id);
         known.map(|list| list.name.as_str())
@@ -154,7 +158,9 @@ pub fn connection(connection: Option<&Connection>) -> ConnectionView<'_> {
             .iter()
             .map(|field| field.label.as_str())
             .collect(),
-        terms_accepted_at: connection.terms.as_ref().map(|terms| terms.accepted_at),
+        terms_accepted_at: terms.map(|terms| terms.accepted_at),
+        terms_accepted_from: terms.and_then(|terms| terms.ip.as_deref()),
+        terms_text: terms.map(|terms| terms.text.as_str()),
         connected_at: Some(connection.connected_at),
     }
 }

@@ -101,7 +101,8 @@ async fn a_connection_shows_account_lists_and_what_is_wrong() {
             "status": "active", "account": {"id": "a1", "name": "Engines Inc"}, "app_id": "default",
             "lists": [{"list_id": LIST, "name": "News"}],
             "available_lists": [{"list_id": LIST, "name": "News"}], "custom_fields": [],
-            "terms_accepted_at": "2026-11-23T09:30:00Z", "connected_at": "2026-11-23T09:30:00Z",
+            "terms_accepted_at": "2026-11-23T09:30:00Z", "terms_accepted_from": "203.0.113.7",
+            "terms_text": "ours", "connected_at": "2026-11-23T09:30:00Z",
             "confirmed_opt_in": false,
         })
     );
@@ -171,7 +172,7 @@ async fn connect(stage: &Stage, status: ConnectionStatus) {
         lists: vec![LIST.parse().unwrap()],
         terms: Some(Terms {
             accepted_at: now(),
-            ip: None,
+            ip: Some("203.0.113.7".into()),
             text: "ours".into(),
         }),
         catalog: Catalog {
