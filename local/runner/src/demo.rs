@@ -1,8 +1,7 @@
 //! The main job before the user's eyes: a customer connects, leads arrive.
 
-use std::path::Path;
-
 use anyhow::Result;
+use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::aws::{REGION, ROOT_KEY};
@@ -45,18 +44,25 @@ impl Demo {
         let link = operator.connect_link(CUSTOMER).await?;
         customer::connect(&link).await?;
         step.done();
+        let path = format!("/v1/customers/{CUSTOMER}/connection");
+        let connection = operator.done(Method::GET, &path, None).await?;
+        progress.print(&format!(
+            "\n  Analytical Engines is connected to the account {} and its list {}.",
+            connection["account"]["name"], connection["lists"][0]["name"],
+        ));
         Ok(Self { operator, form })
     }
 
-    /// Sends the leads of a file, or the built-in ones, and says what became of each. True where each was settled.
+    /// Sends these leads, or the built-in ones, and says what became of each. True where each was settled.
     pub async fn run(
         &self,
         stack: &Stack,
-        file: Option<&Path>,
+        own: Option<Vec<Row>>,
         progress: &Progress,
     ) -> Result<bool> {
-        let rows = match file {
-            Some(file) => leads::read(file)?,
+        let built_in = own.is_none();
+        let rows = match own {
+            Some(rows) => rows,
             None => [leads::from_csv(FORM_LEADS)?, leads::from_jsonl(JSON_LEADS)].concat(),
         };
         let before = stack.sandbox().contacts();
@@ -80,7 +86,7 @@ impl Demo {
                 row.email,
                 outcome.words()
             ));
-            if file.is_none() {
+            if built_in {
                 timeline(outcome)
                     .iter()
                     .for_each(|entry| progress.print(&format!("         {entry}")));
@@ -100,19 +106,25 @@ impl Demo {
         let hosted = text(&self.form, "hosted_url")?;
         let submit = text(&self.form, "submit_url")?;
         let link = self.operator.connect_link(CUSTOMER).await?;
+        let path = format!("/v1/customers/{CUSTOMER}/manage-links");
+        let page = self.operator.done(Method::POST, &path, None).await?;
+        let (page, sandbox) = (text(&page, "url")?, stack.sandbox().url());
+        let endpoint = stack.aws().endpoint();
         Ok(format!(
-            "The stack is up. Open or run:\n\n\
-             \x20 the connect page (works once)   {link}\n\
-             \x20 the hosted form                 {hosted}\n\
-             \x20 contacts arriving               {}\n\n\
-             \x20 curl {submit} -d email=mary@example.com -d consent=yes -H 'accept: application/json'\n\
+            "The stack is up. Open in a browser:\n\n\
+             \x20 watch contacts arrive          {sandbox}\n\
+             \x20 fill in the customer's form    {hosted}\n\
+             \x20 connect as the customer        {link}\n\
+             \x20 see the customer's own page    {page}\n\n\
+             Send a lead as a script would:\n\n\
+             \x20 curl {submit} -H 'content-type: application/json' \
+             -d '{{\"email\":\"mary@example.com\",\"consent\":{{\"given\":true}}}}'\n\n\
+             Ask the operator's API what became of it:\n\n\
              \x20 curl {url}/v1/customers/{CUSTOMER}/leads -H 'authorization: Bearer {token}'\n\n\
-             And their logs, with AWS_ENDPOINT_URL={} AWS_DEFAULT_REGION={REGION} \
-             AWS_ACCESS_KEY_ID={ROOT_KEY} AWS_SECRET_ACCESS_KEY={ROOT_KEY}:\n\
-             \x20 cargo run -- tool sam logs --stack-name {STACK}\n\n\
-             Ctrl-C stops everything.",
-            stack.sandbox().url(),
-            stack.aws().endpoint(),
+             Read what the functions logged:\n\n\
+             \x20 AWS_ENDPOINT_URL={endpoint} AWS_DEFAULT_REGION={REGION} AWS_ACCESS_KEY_ID={ROOT_KEY} \
+             AWS_SECRET_ACCESS_KEY={ROOT_KEY} cargo run -- tool sam logs --stack-name {STACK}\n\n\
+             Ctrl-C stops everything."
         ))
     }
 }

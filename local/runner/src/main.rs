@@ -8,6 +8,7 @@ use anyhow::Result;
 use clap::{Parser, Subcommand};
 use leadfeed_local::Stack;
 use leadfeed_local::demo::Demo;
+use leadfeed_local::leads;
 use leadfeed_local::progress::Progress;
 use leadfeed_local::tools::become_tool;
 use tokio::signal::unix::{SignalKind, signal};
@@ -43,11 +44,9 @@ async fn main() -> Result<ExitCode> {
     if let Some(Tool::Tool { name, arguments }) = &options.tool {
         become_tool(&progress, name, arguments).await?;
     }
-    let mut terminate = signal(SignalKind::terminate())?;
     let outcome = tokio::select! {
         outcome = run(&options, &progress) => outcome,
-        _ = tokio::signal::ctrl_c() => return Ok(ExitCode::from(130)),
-        _ = terminate.recv() => return Ok(ExitCode::from(143)),
+        code = asked_to_stop() => return Ok(ExitCode::from(code?)),
     };
     Ok(outcome.unwrap_or_else(|error| {
         eprintln!("Error: {error:#}");
@@ -55,10 +54,22 @@ async fn main() -> Result<ExitCode> {
     }))
 }
 
+/// Waits for Ctrl-C or a signal to end; answers the code to end with.
+async fn asked_to_stop() -> Result<u8> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let code = tokio::select! {
+        pressed = tokio::signal::ctrl_c() => pressed.map(|()| 130)?,
+        _ = terminate.recv() => 143,
+    };
+    eprintln!("\nStopping everything …");
+    Ok(code)
+}
+
 async fn run(options: &Options, progress: &Progress) -> Result<ExitCode> {
+    let leads = options.leads.as_deref().map(leads::read).transpose()?;
     let stack = Stack::start(progress).await?;
     let demo = Demo::prepare(&stack, progress).await?;
-    let settled = demo.run(&stack, options.leads.as_deref(), progress).await?;
+    let settled = demo.run(&stack, leads, progress).await?;
     if options.once {
         return Ok(if settled {
             ExitCode::SUCCESS

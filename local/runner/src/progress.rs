@@ -1,9 +1,13 @@
 //! Progress on the terminal; plain lines where there is none.
 
+use std::cell::Cell;
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+
+/// How long a step without a terminal is silent at most while there is something to say.
+const SIGN_OF_LIFE: Duration = Duration::from_secs(10);
 
 /// Where steps show.
 #[derive(Debug, Clone)]
@@ -37,6 +41,7 @@ impl Progress {
             name,
             bar,
             began: Instant::now(),
+            said: Cell::new(Instant::now()),
         }
     }
 
@@ -77,13 +82,20 @@ pub struct Step {
     name: String,
     bar: Option<ProgressBar>,
     began: Instant,
+    /// When a line was last printed, where there is no terminal.
+    said: Cell<Instant>,
 }
 
 impl Step {
-    /// What is happening right now.
+    /// What is happening right now. Without a terminal only now and then, as a sign of life.
     pub fn say(&self, message: &str) {
-        if let Some(bar) = &self.bar {
-            bar.set_message(message.to_owned());
+        match &self.bar {
+            Some(bar) => bar.set_message(message.to_owned()),
+            None if self.said.get().elapsed() > SIGN_OF_LIFE => {
+                self.said.set(Instant::now());
+                eprintln!("  {message}");
+            }
+            None => {}
         }
     }
 

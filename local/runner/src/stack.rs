@@ -57,10 +57,12 @@ impl Stack {
         Sam::of(&place, progress, &venv)
             .deploy(&template, &aws, &parameters)
             .await?;
+        let step = progress.step("storing the application's id and secret");
         let deployment = Deployment::describe(&aws).await?;
         differences::settle(&aws, &deployment).await?;
         store_app(&aws, &sandbox).await?;
         let admin_token = secret(&aws, "keys/admin").await?;
+        step.done();
         let preflight = vec![("/f/", deployment.resource("LeadWebhook")?.to_owned())];
         let house = House::new(aws.clone(), deployment.output("ApiUrl")?, preflight)?;
         let front_door = doorstep.open(house)?;
