@@ -132,9 +132,9 @@ async fn a_throttled_application_rests_for_a_second<B: Budget>(budget: B) {
 async fn an_exceeded_quota_closes_the_day_for_everybody<B: Budget>(budget: B) {
     let app = fresh::app();
 
-    budget.quota_exceeded(&app, LIMITS, at(5)).await.unwrap();
+    budget.quota_exceeded(&app, LIMITS, at(120)).await.unwrap();
 
-    let midnight = next_midnight(at(5));
+    let midnight = next_midnight(at(120));
     let closed = Reservation::NotBefore {
         at: midnight,
         day_spent: true,
