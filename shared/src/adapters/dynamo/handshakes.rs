@@ -12,7 +12,7 @@ use crate::ports::{Handshakes, StoreError};
 
 /// A handshake as it is stored.
 #[derive(Serialize, Deserialize)]
-struct HandshakeRow {
+pub(super) struct HandshakeRow {
     customer: CustomerId,
     app: AppId,
     browser: String,

@@ -9,7 +9,7 @@ use crate::ports::{Idempotency, KeyClaim, KeyClaimed, StoreError};
 
 /// A claim as it is stored.
 #[derive(Serialize, Deserialize)]
-struct KeyRow {
+pub(super) struct KeyRow {
     lead: LeadId,
     content: String,
     /// In milliseconds, as are the others but the last.

@@ -9,7 +9,7 @@ use crate::ports::{Links, StoreError};
 
 /// A link that has not been burnt.
 #[derive(Serialize, Deserialize)]
-struct LinkRow {
+pub(super) struct LinkRow {
     until: Timestamp,
     /// For the table's clean-up, which is late; `until` is what counts.
     expires_at: i64,

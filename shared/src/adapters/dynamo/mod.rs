@@ -20,6 +20,8 @@ mod links;
 mod suppressions;
 mod table;
 mod tallies;
+#[cfg(test)]
+mod versions;
 
 pub use directory::DynamoDirectory;
 pub use ledger::DynamoLedger;
