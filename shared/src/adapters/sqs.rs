@@ -1,6 +1,12 @@
-use aws_sdk_sqs::Client;
-use aws_sdk_sqs::types::{QueueAttributeName, SendMessageBatchRequestEntry};
+use std::collections::HashMap;
 
+use aws_sdk_sqs::Client;
+use aws_sdk_sqs::types::{
+    MessageSystemAttributeNameForSends, MessageSystemAttributeValue, QueueAttributeName,
+    SendMessageBatchRequestEntry,
+};
+
+use super::config;
 use super::sdk_error::{AwsError, failed};
 use crate::domain::task::Task;
 use crate::ports::{Queue, QueueError, StoreError};
@@ -26,7 +32,9 @@ impl SqsQueue {
 
     /// Sends one batch; adds what was not taken to `failed`.
     async fn send_batch(&self, batch: &[Message<'_>], failed: &mut QueueError) {
-        let entries = batch.iter().map(Message::entry).collect();
+        let trace = trace();
+        let entries = batch.iter().map(|message| message.entry(trace.as_ref()));
+        let entries = entries.collect();
         let request = self.client.send_message_batch().queue_url(&self.url);
         match request.set_entries(Some(entries)).send().await {
             Ok(answer) => failed.failed.extend(
@@ -54,14 +62,24 @@ struct Message<'a> {
 }
 
 impl Message<'_> {
-    fn entry(&self) -> SendMessageBatchRequestEntry {
+    fn entry(&self, trace: Option<&MessageSystemAttributeValue>) -> SendMessageBatchRequestEntry {
+        let name = MessageSystemAttributeNameForSends::AwsTraceHeader;
+        let attributes = trace.map(|trace| HashMap::from([(name, trace.clone())]));
         SendMessageBatchRequestEntry::builder()
             .id(self.place.to_string())
             .message_group_id(self.task.customer().as_str())
             .message_body(&self.body)
+            .set_message_system_attributes(attributes)
             .build()
             .expect("id and body are given")
     }
+}
+
+/// The trace that this invocation belongs to, so that X-Ray shows a lead's way as one: from the door to the delivery.
+fn trace() -> Option<MessageSystemAttributeValue> {
+    let header = config::optional("_X_AMZN_TRACE_ID")?;
+    let value = MessageSystemAttributeValue::builder();
+    value.data_type("String").string_value(header).build().ok()
 }
 
 /// How many of the first messages fit into one request; at least one.
