@@ -4,10 +4,15 @@
     reason = "a template that does not parse fails the test"
 )]
 
+mod docs;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
+use jiff::Timestamp;
+use leadfeed_shared::domain::connection::{ConnectionStatus, ReconnectReason};
+use leadfeed_shared::ports::Event;
 use regex_lite::Regex;
 use serde_json::Value;
 
@@ -425,8 +430,11 @@ fn o03_o06_whatever_ends_in_an_error_raises_an_alarm() {
 
 #[test]
 fn every_metric_of_ours_that_an_alarm_or_the_dashboard_watches_is_recorded() {
-    let source = concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/src/app/gauges.rs");
-    let recorded = fs::read_to_string(source).unwrap();
+    let sources = ["gauges", "canary"]
+        .map(|name| format!("{}/../shared/src/app/{name}.rs", env!("CARGO_MANIFEST_DIR")));
+    let recorded = sources
+        .map(|source| fs::read_to_string(source).unwrap())
+        .concat();
     let dashboard =
         of_kind("AWS::CloudWatch::Dashboard")["Dashboard"]["Properties"]["DashboardBody"]
             .as_str()
@@ -450,4 +458,35 @@ fn the_runbook_says_of_every_alarm_what_to_do() {
     for alarm in of_kind("AWS::CloudWatch::Alarm").into_keys() {
         assert!(runbook.contains(&format!("\n## {alarm}\n")), "{alarm}");
     }
+}
+
+#[test]
+fn every_alarm_is_mailed_where_an_address_is_given() {
+    for (name, alarm) in of_kind("AWS::CloudWatch::Alarm") {
+        let actions = alarm["Properties"]["AlarmActions"].to_string();
+        for to in ["AlarmTopicArn", "AlarmMails"] {
+            assert!(actions.contains(to), "{name} does not tell {to}");
+        }
+    }
+}
+
+#[test]
+fn a_lost_connection_is_mailed_by_a_rule_that_its_event_matches() {
+    let at = Timestamp::UNIX_EPOCH;
+    let event = Event::Connection {
+        customer_id: "engines".parse().unwrap(),
+        status: ConnectionStatus::NeedsReconnect {
+            reason: ReconnectReason::InvalidGrant,
+            since: at,
+        },
+        at,
+    };
+    let rules = of_kind("AWS::Events::Rule");
+    let pattern = &rules["LostConnectionMail"]["Properties"]["EventPattern"];
+
+    let detail = serde_json::to_value(&event).unwrap();
+    let kinds = pattern["detail-type"].as_array().unwrap();
+    assert!(kinds.contains(&event.kind().into()));
+    let statuses = pattern["detail"]["status"].as_array().unwrap();
+    assert!(statuses.contains(&detail["status"]));
 }

@@ -66,6 +66,10 @@ pub async fn health(http: &reqwest::Client, options: &Options) -> Result<Vec<Fin
             Some("directory") => ("directory table", "directory_unreadable"),
             Some("ledger") => ("ledger table", "ledger_unreadable"),
             Some("queue") => ("queue", "queue_unreachable"),
+            Some("dead_letters") => ("dead letters", "dead_letters"),
+            Some("connections") => ("connections", "connections_lost"),
+            Some("deliveries") => ("deliveries", "deliveries_late"),
+            Some("budget") => continue, // looked at by itself
             _ => ("stack", "unhealthy"),
         };
         findings.push(match check["ok"].as_bool() {

@@ -187,7 +187,7 @@ async fn a_customer_whose_leads_cannot_go_out_is_told_apart() {
         let (reason, since) = (ReconnectReason::InvalidGrant, row.connected_at);
         row.status = ConnectionStatus::NeedsReconnect { reason, since };
     };
-    assert_eq!(with(dead).await, ["needs_reconnect"]);
+    assert_eq!(with(dead).await, ["connections_lost", "needs_reconnect"]);
 }
 
 #[tokio::test]

@@ -12,6 +12,7 @@ pub async fn api(aws: &Aws) -> Result<Api<Aws, SecretsAdminTokens>, Error> {
             directory: aws.directory()?,
             ledger: aws.ledger()?,
             queue: aws.queue()?,
+            dead_letters: aws.dead_letters()?,
             vault: aws.vault()?,
             apps: aws.apps()?,
             captcha: aws.captcha()?,

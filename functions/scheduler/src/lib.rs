@@ -4,15 +4,16 @@
 use jiff::{SignedDuration, Timestamp};
 use lambda_runtime::{Error, LambdaEvent};
 use leadfeed_shared::app::bulk::Bulk;
+use leadfeed_shared::app::canary::Canary;
 use leadfeed_shared::app::gauges::Gauges;
 use leadfeed_shared::app::recount::Recount;
 use leadfeed_shared::app::release::Release;
 use leadfeed_shared::app::token_keeper::TokenKeeper;
-use leadfeed_shared::ports::{Clock as _, Metrics, Wiring};
+use leadfeed_shared::ports::{Clock as _, Door, Metrics, StoreError, Wiring};
 use serde_json::{Value, json};
 
 /// What a run is made of.
-pub struct Run<W: Wiring, M> {
+pub struct Run<W: Wiring, M, D> {
     /// Imports leads.
     pub bulk: Bulk<W>,
     /// Releases leads.
@@ -23,6 +24,8 @@ pub struct Run<W: Wiring, M> {
     pub recount: Recount<W>,
     /// Measures.
     pub gauges: Gauges<W>,
+    /// Sends a lead the whole way, where the operator wants one.
+    pub canary: Option<Canary<W, D>>,
     /// Where what was measured is watched.
     pub metrics: M,
 }
@@ -37,8 +40,8 @@ const RELEASE: SignedDuration = SignedDuration::from_secs(30);
 ///
 /// # Errors
 /// Where the ledger or the directory cannot be asked.
-pub async fn handle<W: Wiring, M: Metrics>(
-    run: &Run<W, M>,
+pub async fn handle<W: Wiring, M: Metrics, D: Door>(
+    run: &Run<W, M, D>,
     event: LambdaEvent<Value>,
 ) -> Result<Value, Error> {
     let end = Timestamp::from_millisecond(i64::try_from(event.context.deadline)?)?;
@@ -47,11 +50,10 @@ pub async fn handle<W: Wiring, M: Metrics>(
     let released = run.release.run_beside(&gathering.unwrap_or_default()).await;
     let kept_alive = run.keeper.keep_alive().await;
     let recounted = run.recount.run(end - MARGIN).await;
-    let measured = run.gauges.measure().await;
+    let measured = measure(run).await;
     let (imported, released, kept_alive, recounted) =
         (imported?, released?, kept_alive?, recounted?);
-    let now = run.gauges.clock.now();
-    run.metrics.record(now, &measured?);
+    measured?;
     tracing::info!(
         imported = imported.delivered,
         stuck = released.stuck,
@@ -63,4 +65,15 @@ pub async fn handle<W: Wiring, M: Metrics>(
     Ok(
         json!({ "imported": imported.delivered, "stuck": released.stuck, "waited": released.waited, "kept_alive": kept_alive, "recounted": recounted }),
     )
+}
+
+/// Records what alarms watch, whatever became of the rest of the run.
+async fn measure<W: Wiring, M: Metrics, D: Door>(run: &Run<W, M, D>) -> Result<(), StoreError> {
+    let gauges = run.gauges.measure().await?;
+    run.metrics.record(run.gauges.clock.now(), &gauges);
+    if let Some(canary) = &run.canary {
+        let late = canary.run().await?;
+        run.metrics.record(run.gauges.clock.now(), &[late]);
+    }
+    Ok(())
 }

@@ -1,5 +1,5 @@
 use lambda_runtime::Error;
-use leadfeed_shared::adapters::{Aws, EmbeddedMetrics, SystemClock};
+use leadfeed_shared::adapters::{Aws, EmbeddedMetrics, FrontDoor, SystemClock};
 use leadfeed_shared::app::bulk::Bulk;
 use leadfeed_shared::app::deliver::Counter;
 use leadfeed_shared::app::gauges::Gauges;
@@ -11,7 +11,7 @@ use scheduler::Run;
 ///
 /// # Errors
 /// What the environment lacks, and a signing key that cannot be read.
-pub async fn minute(aws: &Aws) -> Result<Run<Aws, EmbeddedMetrics>, Error> {
+pub async fn minute(aws: &Aws) -> Result<Run<Aws, EmbeddedMetrics, FrontDoor>, Error> {
     Ok(Run {
         bulk: Bulk {
             ledger: aws.ledger()?,
@@ -42,6 +42,7 @@ pub async fn minute(aws: &Aws) -> Result<Run<Aws, EmbeddedMetrics>, Error> {
             budget: aws.directory()?,
             clock: SystemClock,
         },
+        canary: aws.canary()?,
         metrics: EmbeddedMetrics::from_env()?,
     })
 }

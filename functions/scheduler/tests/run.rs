@@ -1,32 +1,65 @@
 //! One run, from schedule event to answer, on ports in memory.
+#![expect(clippy::unwrap_used, reason = "a step that fails is a test that fails")]
 
 use jiff::Timestamp;
 use lambda_runtime::{Context, LambdaEvent};
-use leadfeed_shared::fakes::{Memory, MemoryMetrics};
+use leadfeed_shared::adapters::FrontDoor;
+use leadfeed_shared::fakes::{Fault, Memory, MemoryMetrics};
 use scheduler::{Run, handle};
-use serde_json::json;
+use serde_json::{Value, json};
 
 const EVENT: &str = include_str!("../../../events/schedule.json");
 
-#[tokio::test]
-async fn a_run_with_nothing_to_do_does_nothing() {
-    let memory = Memory::new(Timestamp::now());
-    let event = LambdaEvent::new(serde_json::from_str(EVENT).unwrap(), Context::default());
-
-    let run = Run {
+fn run(memory: &Memory) -> Run<Memory, MemoryMetrics, FrontDoor> {
+    Run {
         bulk: memory.bulk(),
         release: memory.release(),
         keeper: memory.keeper(),
         recount: memory.recount(),
         gauges: memory.gauges(),
+        canary: None,
         metrics: MemoryMetrics::default(),
-    };
+    }
+}
 
-    let answer = handle(&run, event).await.unwrap();
+fn event() -> LambdaEvent<Value> {
+    LambdaEvent::new(serde_json::from_str(EVENT).unwrap(), Context::default())
+}
+
+#[tokio::test]
+async fn a_run_with_nothing_to_do_does_nothing() {
+    let memory = Memory::new(Timestamp::now());
+    let run = run(&memory);
+
+    let answer = handle(&run, event()).await.unwrap();
 
     assert_eq!(run.metrics.last("OldestUndelivered"), Some(0.0));
     assert_eq!(
         answer,
         json!({ "imported": 0, "stuck": 0, "waited": 0, "kept_alive": 0, "recounted": 0 })
     );
+}
+
+#[tokio::test]
+async fn a_part_that_fails_is_told_and_keeps_nothing_from_being_measured() {
+    let memory = Memory::new(Timestamp::now());
+    let run = run(&memory);
+
+    memory.faults.next(Fault::FailBefore);
+
+    assert!(handle(&run, event()).await.is_err());
+    assert_eq!(run.metrics.last("OldestUndelivered"), Some(0.0));
+}
+
+#[test]
+fn o03_a_start_without_its_settings_ends_and_names_what_is_missing() {
+    let program = env!("CARGO_BIN_EXE_scheduler");
+    let mut bare = std::process::Command::new(program);
+    let ended = bare.env_clear().env("AWS_REGION", "us-east-1").output();
+    let ended = ended.unwrap();
+
+    assert!(!ended.status.success());
+    let said = String::from_utf8_lossy(&ended.stderr);
+    assert!(said.contains("LEADFEED_"), "{said}");
+    assert_eq!(said.lines().count(), 1, "{said}");
 }

@@ -76,6 +76,15 @@ impl Aws {
         Ok(SqsQueue::new(aws_sdk_sqs::Client::new(&self.config), url))
     }
 
+    /// The queue `LEADFEED_DEAD_LETTERS_URL`.
+    ///
+    /// # Errors
+    /// [`ConfigError`].
+    pub fn dead_letters(&self) -> Result<SqsQueue, ConfigError> {
+        let url = config::required("LEADFEED_DEAD_LETTERS_URL")?;
+        Ok(SqsQueue::new(aws_sdk_sqs::Client::new(&self.config), url))
+    }
+
     /// The bus `LEADFEED_EVENT_BUS`.
     ///
     /// # Errors

@@ -2,6 +2,7 @@
 //! the variable but never its value.
 
 use std::env;
+use std::str::FromStr;
 
 use url::Url;
 
@@ -33,6 +34,21 @@ pub fn required(name: &'static str) -> Result<String, ConfigError> {
 #[must_use]
 pub fn optional(name: &'static str) -> Option<String> {
     env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+/// What a variable is read as, where it is set.
+///
+/// # Errors
+/// [`ConfigError::Malformed`].
+pub fn parsed<T: FromStr>(
+    name: &'static str,
+    expected: &'static str,
+) -> Result<Option<T>, ConfigError> {
+    let read = |value: String| {
+        let malformed = ConfigError::Malformed { name, expected };
+        value.parse().map_err(|_| malformed)
+    };
+    optional(name).map(read).transpose()
 }
 
 /// A base URL, without a closing slash.

@@ -13,6 +13,8 @@ mod clock;
 pub mod config;
 #[cfg(feature = "constant-contact")]
 mod constant_contact;
+#[cfg(feature = "constant-contact")]
+mod door;
 #[cfg(feature = "aws")]
 mod dynamo;
 #[cfg(feature = "aws")]
@@ -36,6 +38,8 @@ pub use captcha::SiteVerify;
 pub use clock::{OsDice, SystemClock};
 #[cfg(feature = "constant-contact")]
 pub use constant_contact::{ConstantContact, Deadlines, Http, TokenEndpoint};
+#[cfg(feature = "constant-contact")]
+pub use door::FrontDoor;
 #[cfg(feature = "aws")]
 pub use dynamo::{DynamoDirectory, DynamoLedger};
 #[cfg(feature = "aws")]

@@ -2,9 +2,10 @@
 
 use super::config::{self, ConfigError};
 use super::{
-    Aws, ConstantContact, Deadlines, DynamoDirectory, DynamoLedger, EventBridge, Http, OsDice,
-    SecretsApps, SecretsVault, SiteVerify, SqsQueue, SystemClock, TokenEndpoint,
+    Aws, ConstantContact, Deadlines, DynamoDirectory, DynamoLedger, EventBridge, FrontDoor, Http,
+    OsDice, SecretsApps, SecretsVault, SiteVerify, SqsQueue, SystemClock, TokenEndpoint,
 };
+use crate::app::canary::Canary;
 use crate::app::token_keeper::{Seen, TokenKeeper};
 use crate::ports::Wiring;
 
@@ -72,6 +73,28 @@ impl Aws {
             stack: config::required("LEADFEED_STACK")?,
             seen: Seen::default(),
         })
+    }
+
+    /// The canary that comes by the form `LEADFEED_CANARY_FORM` with the address `LEADFEED_CANARY_ADDRESS`, if the
+    /// operator wants one.
+    ///
+    /// # Errors
+    /// [`ConfigError`], also where only the form is named.
+    pub fn canary(&self) -> Result<Option<Canary<Self, FrontDoor>>, ConfigError> {
+        let Some(form) = config::parsed("LEADFEED_CANARY_FORM", "the id of a form")? else {
+            return Ok(None);
+        };
+        let name = "LEADFEED_CANARY_ADDRESS";
+        let email = config::parsed(name, "an e-mail address")?;
+        let base = config::base_url("LEADFEED_PUBLIC_URL")?;
+        Ok(Some(Canary {
+            ledger: self.ledger()?,
+            forms: self.directory()?,
+            door: FrontDoor::new(http()?, &base),
+            clock: SystemClock,
+            form,
+            email: email.ok_or(ConfigError::Missing(name))?,
+        }))
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 
 use crate::domain::budget::BudgetState;
-use crate::domain::ids::{AppId, LeadId};
+use crate::domain::ids::{AppId, CustomerId, LeadId};
 use crate::ports::{Apps, Budget, Clock, Connections, Ledger, Metric, StoreError, Unit, Wiring};
 
 /// Lanes looked into; the longest due come first.
@@ -39,7 +39,13 @@ impl<W: Wiring> Gauges<W> {
     pub async fn measure(&self) -> Result<Vec<Metric>, StoreError> {
         let now = self.clock.now();
         let mut apps = BTreeSet::from([AppId::default_app()]);
-        let oldest = self.oldest(&mut apps).await?;
+        let under_way = under_way(&self.ledger).await?;
+        for customer in &under_way.customers {
+            if let Some(connection) = self.directory.connection(customer).await? {
+                apps.insert(connection.app);
+            }
+        }
+        let oldest = under_way.oldest();
         let age = oldest.map_or(0, |since| now.duration_since(since).as_secs().max(0));
         let lost = self.directory.lost(LOST).await?.len();
         let mut used = 0.0_f64;
@@ -59,22 +65,6 @@ impl<W: Wiring> Gauges<W> {
         ])
     }
 
-    /// When the oldest lead came in that is on its way or waits for time to pass, one without budget among them. What
-    /// waits for a person is none: their page tells them. Notes whose application the lanes use.
-    async fn oldest(&self, apps: &mut BTreeSet<AppId>) -> Result<Option<Timestamp>, StoreError> {
-        let under_way = self.ledger.overdue(Timestamp::MAX, LEADS).await?;
-        let mut leads: Vec<LeadId> = under_way.into_iter().map(|(_, lead)| lead).collect();
-        for (customer, _) in self.ledger.due_lanes(Timestamp::MAX, LANES).await? {
-            let waiting = self.ledger.waiting(&customer, LEADS).await?;
-            let timed = waiting.into_iter().filter(|(_, due)| due.is_some());
-            leads.extend(timed.map(|(lead, _)| lead));
-            if let Some(connection) = self.directory.connection(&customer).await? {
-                apps.insert(connection.app);
-            }
-        }
-        Ok(leads.iter().map(LeadId::made_at).min())
-    }
-
     /// Hundredths of the day's calls that are given out.
     async fn used(&self, app: &AppId, now: Timestamp) -> Result<f64, StoreError> {
         let limits = self.apps.limits(app).await?;
@@ -86,6 +76,35 @@ impl<W: Wiring> Gauges<W> {
         }
         Ok(100.0 * f64::from(state.spent_today(now)) / f64::from(limits.per_day.max(1)))
     }
+}
+
+/// Leads that are on their way or wait for time to pass, those without budget among them. What waits for a person is
+/// none: their page tells them.
+pub(crate) struct UnderWay {
+    leads: Vec<LeadId>,
+    /// Whose leads wait for time to pass.
+    customers: Vec<CustomerId>,
+}
+
+impl UnderWay {
+    /// When the oldest came in.
+    pub(crate) fn oldest(&self) -> Option<Timestamp> {
+        self.leads.iter().map(LeadId::made_at).min()
+    }
+}
+
+/// Looks at those that are due first.
+pub(crate) async fn under_way(ledger: &impl Ledger) -> Result<UnderWay, StoreError> {
+    let queued = ledger.overdue(Timestamp::MAX, LEADS).await?;
+    let mut leads: Vec<LeadId> = queued.into_iter().map(|(_, lead)| lead).collect();
+    let mut customers = Vec::new();
+    for (customer, _) in ledger.due_lanes(Timestamp::MAX, LANES).await? {
+        let waiting = ledger.waiting(&customer, LEADS).await?;
+        let timed = waiting.into_iter().filter(|(_, due)| due.is_some());
+        leads.extend(timed.map(|(lead, _)| lead));
+        customers.push(customer);
+    }
+    Ok(UnderWay { leads, customers })
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 pub mod admin;
 pub mod bulk;
+pub mod canary;
 pub mod connect;
 pub mod deliver;
 pub mod gauges;

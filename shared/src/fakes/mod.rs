@@ -64,6 +64,8 @@ pub struct Memory {
     pub ledger: MemoryLedger,
     /// Tasks.
     pub queue: MemoryQueue,
+    /// Where messages end that drains fail on.
+    pub dead_letters: MemoryQueue,
     /// Tokens.
     pub vault: MemoryVault,
     /// Applications.
@@ -99,6 +101,7 @@ impl Memory {
             directory: MemoryDirectory::new(&faults),
             ledger: MemoryLedger::new(&faults),
             queue: MemoryQueue::new(&faults),
+            dead_letters: MemoryQueue::new(&faults),
             vault: MemoryVault::new(&faults),
             budget: MemoryBudget::new(&faults),
             events: MemoryEvents::new(&faults),

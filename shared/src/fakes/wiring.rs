@@ -171,6 +171,7 @@ impl Memory {
             directory: self.directory.clone(),
             ledger: self.ledger.clone(),
             queue: self.queue.clone(),
+            dead_letters: self.dead_letters.clone(),
             vault: self.vault.clone(),
             apps: self.apps.clone(),
             captcha: self.captcha.clone(),

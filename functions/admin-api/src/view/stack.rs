@@ -58,13 +58,16 @@ struct CheckView<'a> {
 }
 
 pub fn health(health: &Health) -> HealthView<'_> {
-    let check = |check: &Check| CheckView {
-        name: check.name,
-        ok: check.trouble.is_none(),
-        detail: check.trouble,
-    };
     HealthView {
         status: if health.is_good() { "ok" } else { "attention" },
         checks: health.checks.iter().map(check).collect(),
+    }
+}
+
+fn check(check: &Check) -> CheckView<'_> {
+    CheckView {
+        name: check.name,
+        ok: check.trouble.is_none(),
+        detail: check.trouble.as_deref(),
     }
 }

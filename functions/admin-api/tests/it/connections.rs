@@ -159,7 +159,8 @@ async fn deleting_a_customer_ends_its_connection() {
     assert_eq!(connection.unwrap().status, ConnectionStatus::Disconnected);
 }
 
-async fn connect(stage: &Stage, status: ConnectionStatus) {
+/// Connects `engines`, with this status.
+pub async fn connect(stage: &Stage, status: ConnectionStatus) {
     let connection = Connection {
         customer: "engines".parse().unwrap(),
         app: AppId::default_app(),

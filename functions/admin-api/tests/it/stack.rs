@@ -1,10 +1,14 @@
+use jiff::SignedDuration;
 use leadfeed_shared::domain::budget::BudgetState;
-use leadfeed_shared::domain::ids::AppId;
-use leadfeed_shared::fakes::MemoryApps;
-use leadfeed_shared::ports::Apps as _;
+use leadfeed_shared::domain::connection::{ConnectionStatus, ReconnectReason};
+use leadfeed_shared::domain::ids::{AppId, CustomerId};
+use leadfeed_shared::domain::task::Task;
+use leadfeed_shared::fakes::{Fault, MemoryApps};
+use leadfeed_shared::ports::{Apps as _, Clock as _, Queue as _};
 use secrecy::ExposeSecret as _;
 use serde_json::json;
 
+use crate::connections::connect;
 use crate::stage::{Stage, now};
 
 #[tokio::test]
@@ -104,24 +108,98 @@ async fn the_budget_tells_what_is_left_today() {
     );
 }
 
-#[tokio::test]
-async fn health_names_what_is_missing_in_words() {
-    let mut stage = Stage::new();
-    let good = stage.get("/v1/health").await;
-    stage.api.admin.apps = MemoryApps::default();
-    let unset = stage.get("/v1/health").await;
+/// What health says is wrong, by check.
+async fn troubles(stage: &Stage) -> Vec<(String, String)> {
+    let health = stage.get("/v1/health").await;
+    assert_eq!(health.status, 200);
+    let checks = health.body["checks"].as_array().unwrap().iter();
+    let wrong = checks.filter(|check| check["ok"] == false).map(|check| {
+        let word = |name: &str| check[name].as_str().unwrap().to_owned();
+        (word("name"), word("detail"))
+    });
+    let wrong: Vec<_> = wrong.collect();
+    let status = if wrong.is_empty() { "ok" } else { "attention" };
+    assert_eq!(health.text("status"), status);
+    wrong
+}
 
-    assert_eq!((good.status, good.text("status")), (200, "ok".into()));
-    assert_eq!(unset.text("status"), "attention");
-    let check = &unset.body["checks"][0];
-    assert_eq!(
-        (&check["name"], &check["ok"]),
-        (&json!("app"), &json!(false))
-    );
+async fn trouble(stage: &Stage) -> (String, String) {
+    let mut troubles = troubles(stage).await;
+    assert_eq!(troubles.len(), 1, "{troubles:?}");
+    troubles.remove(0)
+}
+
+#[tokio::test]
+async fn a_stack_without_an_application_says_how_to_store_one() {
+    let mut stage = Stage::new();
+    assert_eq!(troubles(&stage).await, []);
+    stage.api.admin.apps = MemoryApps::default();
+
+    let (check, words) = trouble(&stage).await;
+
+    assert_eq!(check, "app");
+    assert!(words.contains("PUT /v1/apps/default"), "{words}");
+}
+
+#[tokio::test]
+async fn health_says_of_what_waits_for_the_operator_what_to_do() {
+    let stage = Stage::with_customers().await;
+    let form = stage.form().await;
+    let customer: CustomerId = "engines".parse().unwrap();
+
+    let lead = Task::Released {
+        customer: customer.clone(),
+        lead: stage.sign_up(&form, "ada@example.com").await,
+    };
+    stage.memory.dead_letters.send(&[lead]).await.unwrap();
+    let (check, words) = trouble(&stage).await;
+    assert_eq!(check, "dead_letters");
+    assert!(words.starts_with("1 messages"), "{words}");
+    assert_eq!(stage.memory.dead_letters.receive(1).len(), 1);
+
+    stage.memory.clock.advance(SignedDuration::from_hours(3));
+    let (check, words) = trouble(&stage).await;
+    assert_eq!(check, "deliveries");
+    assert!(words.contains("for 3 hours"), "{words}");
+    stage.drain().await;
+    assert_eq!(troubles(&stage).await, [], "it waits for its customer now");
+
+    let now = stage.memory.clock.now();
+    let spent = BudgetState::assumed(Default::default(), now).quota_exceeded(now);
+    stage.memory.budget.set(&AppId::default_app(), spent);
+    let (check, words) = trouble(&stage).await;
+    assert_eq!(check, "budget");
+    assert!(words.contains("2026-11-24T00:00:00Z"), "{words}");
+}
+
+#[tokio::test]
+async fn health_names_who_has_to_connect_again() {
+    let stage = Stage::with_customers().await;
+    let (reason, since) = (ReconnectReason::InvalidGrant, now());
+    connect(&stage, ConnectionStatus::NeedsReconnect { reason, since }).await;
+
+    let (check, words) = trouble(&stage).await;
+
+    assert_eq!(check, "connections");
     assert!(
-        check["detail"]
-            .as_str()
-            .unwrap()
-            .contains("PUT /v1/apps/default")
+        words.contains("engines") && !words.contains("looms"),
+        "{words}"
     );
+}
+
+#[tokio::test]
+async fn what_cannot_be_looked_at_is_named_and_hides_nothing_else() {
+    let stage = Stage::new();
+    for (step, check) in [
+        (1, "directory"),
+        (2, "ledger"),
+        (3, "queue"),
+        (5, "dead_letters"),
+    ] {
+        let next = stage.memory.faults.steps() + step;
+        stage.memory.faults.at(next, Fault::FailBefore);
+        let (named, words) = trouble(&stage).await;
+        assert_eq!(named, check);
+        assert!(words.contains("could not be"), "{words}");
+    }
 }

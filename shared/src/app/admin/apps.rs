@@ -4,7 +4,7 @@ use super::values::{id, number, secret};
 use super::{Admin, AdminError, Properties};
 use crate::domain::budget::{BudgetState, Limits, next_midnight};
 use crate::domain::ids::AppId;
-use crate::ports::{AppCredentials, Apps as _, Budget as _, Clock as _, Wiring};
+use crate::ports::{AppCredentials, Apps as _, Budget as _, Clock as _, StoreError, Wiring};
 use secrecy::ExposeSecret as _;
 
 /// What is shown of an application: never its secret.
@@ -71,6 +71,10 @@ impl<W: Wiring> Admin<W> {
     pub async fn spending(&self, mut query: Properties) -> Result<Spending, AdminError> {
         let app = query.optional("app_id", id);
         let app = query.finish(Some(app.unwrap_or_else(AppId::default_app)))?;
+        Ok(self.spending_of(app).await?)
+    }
+
+    pub(super) async fn spending_of(&self, app: AppId) -> Result<Spending, StoreError> {
         let limits = self.apps.limits(&app).await?;
         let now = self.clock.now();
         let state = self.budget.state(&app).await?;

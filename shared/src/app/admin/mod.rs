@@ -44,6 +44,8 @@ pub struct Admin<W: Wiring> {
     pub ledger: W::Ledger,
     /// The way to the drain.
     pub queue: W::Queue,
+    /// Where messages end that drains fail on.
+    pub dead_letters: W::Queue,
     /// Tokens, to be forgotten.
     pub vault: W::Vault,
     /// Applications, to be set.

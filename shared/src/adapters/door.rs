@@ -1,0 +1,51 @@
+//! The stack's own public door, over the Internet.
+
+use serde_json::json;
+use url::Url;
+
+use super::constant_contact::Http;
+use crate::domain::email::EmailAddress;
+use crate::domain::ids::FormId;
+use crate::ports::{Door, StoreError};
+
+/// The longest answer read, in bytes.
+const LIMIT: usize = 16 * 1024;
+
+/// The door at an address.
+#[derive(Debug, Clone)]
+pub struct FrontDoor {
+    http: Http,
+    base: String,
+}
+
+impl FrontDoor {
+    /// The forms under a base URL.
+    #[must_use]
+    pub fn new(http: Http, base: &Url) -> Self {
+        Self {
+            http,
+            base: base.as_str().trim_end_matches('/').to_owned(),
+        }
+    }
+}
+
+impl Door for FrontDoor {
+    async fn post(&self, form: &FormId, email: &EmailAddress, key: &str) -> Result<(), StoreError> {
+        let request = self
+            .http
+            .client()
+            .post(format!("{}/f/{form}", self.base))
+            .header("accept", "application/json")
+            .header("idempotency-key", key)
+            .json(&json!({"email": email.as_str(), "consent": {"given": true}}));
+        let request = request
+            .build()
+            .map_err(|error| StoreError::new(error.without_url()))?;
+        let answer = self.http.call(request, LIMIT).await;
+        let answer = answer.map_err(|_| StoreError::new("the door did not answer"))?;
+        match answer.status {
+            202 => Ok(()),
+            status => Err(StoreError::new(format!("the door answered {status}"))),
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! The guides: each page is in the summary, and each link leads somewhere.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("..")
+        .canonicalize()
+        .unwrap()
+}
+
+/// Every page of the guides, and the pages at the top.
+fn pages() -> Vec<PathBuf> {
+    let root = root();
+    let folders = [
+        "",
+        "docs",
+        "docs/operator",
+        "docs/customer",
+        "docs/integrator",
+        "local/sandbox",
+    ];
+    let files = folders
+        .iter()
+        .flat_map(|folder| fs::read_dir(root.join(folder)).unwrap());
+    let paths = files.map(|file| file.unwrap().path());
+    paths
+        .filter(|path| path.extension().is_some_and(|kind| kind == "md"))
+        .collect()
+}
+
+/// Targets of the links and pictures of a page.
+fn links(page: &str) -> impl Iterator<Item = &str> {
+    page.split("](")
+        .skip(1)
+        .filter_map(|rest| rest.split_once(')'))
+        .map(|(target, _)| target)
+}
+
+/// Headings as links name them.
+fn anchors(page: &str) -> BTreeSet<String> {
+    let headings = page.lines().filter_map(|line| {
+        line.trim_start_matches('#')
+            .strip_prefix(' ')
+            .filter(|_| line.starts_with('#'))
+    });
+    let anchor = |heading: &str| {
+        let kept = heading
+            .chars()
+            .filter(|c| c.is_alphanumeric() || " -_".contains(*c));
+        kept.collect::<String>().to_lowercase().replace(' ', "-")
+    };
+    headings.map(anchor).collect()
+}
+
+#[test]
+fn every_link_of_the_guides_leads_somewhere() {
+    let mut seen = 0;
+    for path in pages() {
+        let page = fs::read_to_string(&path).unwrap();
+        for link in links(&page).filter(|link| !link.contains("://")) {
+            let (file, anchor) = link.split_once('#').unwrap_or((link, ""));
+            let target = match file {
+                "" => path.clone(),
+                file => path.parent().unwrap().join(file),
+            };
+            assert!(target.exists(), "{}: {link}", path.display());
+            let there = || anchors(&fs::read_to_string(&target).unwrap());
+            assert!(
+                anchor.is_empty() || there().contains(anchor),
+                "{}: {link}",
+                path.display()
+            );
+            seen += 1;
+        }
+    }
+    assert!(seen > 30, "only {seen} links were found");
+}
+
+#[test]
+fn every_page_of_the_guides_is_in_the_summary() {
+    let docs = root().join("docs");
+    let summary = fs::read_to_string(docs.join("SUMMARY.md")).unwrap();
+    let listed: BTreeSet<_> = links(&summary).map(|link| docs.join(link)).collect();
+    for page in pages().into_iter().filter(|page| page.starts_with(&docs)) {
+        let is_summary = page.ends_with("SUMMARY.md");
+        assert!(is_summary || listed.contains(&page), "{}", page.display());
+    }
+}
