@@ -109,7 +109,12 @@ pub fn query(data: &[u8]) {
     for (method, path, name, body) in [
         (Method::GET, path, "email", ""),
         (Method::GET, form.as_str(), "email", ""),
-        (Method::POST, "/servlet/servlet.WebToLead", "encoding", lead.as_str()),
+        (
+            Method::POST,
+            "/servlet/servlet.WebToLead",
+            "encoding",
+            lead.as_str(),
+        ),
     ] {
         let request = lambda_http::http::Request::builder()
             .method(method)

@@ -33,8 +33,12 @@ pub struct Run<W: Wiring, M, D> {
 /// Left of the function's time when a run begins no further count.
 const MARGIN: SignedDuration = SignedDuration::from_secs(20);
 
-/// Left of it when a run takes no more leads into an import.
-const RELEASE: SignedDuration = SignedDuration::from_secs(30);
+/// Left of it when a run is done with imports: a call of theirs then has had its time, and may have waited for its
+/// moment behind those of all drains.
+const RELEASE: SignedDuration = SignedDuration::from_secs(20);
+
+/// Left of it when a run begins no further refresh: the longest wait for one, its call and its storing.
+const REFRESH: SignedDuration = SignedDuration::from_secs(30);
 
 /// One run. What it does not reach is due still in the next; trouble in one part does not keep the others.
 ///
@@ -48,7 +52,7 @@ pub async fn handle<W: Wiring, M: Metrics, D: Door>(
     let imported = run.bulk.run(end - RELEASE).await;
     let gathering = imported.as_ref().map(|done| done.gathering.clone());
     let released = run.release.run_beside(&gathering.unwrap_or_default()).await;
-    let kept_alive = run.keeper.keep_alive().await;
+    let kept_alive = run.keeper.keep_alive(end - REFRESH).await;
     let recounted = run.recount.run(end - MARGIN).await;
     let measured = measure(run).await;
     let (imported, released, kept_alive, recounted) =

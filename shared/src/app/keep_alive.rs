@@ -1,6 +1,6 @@
 //! Using connections that nobody uses, so that their refresh tokens do not lapse.
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::app::token_keeper::{AccessError, TokenKeeper};
 use crate::ports::{Clock as _, Connections as _, StoreError, Wiring};
@@ -13,17 +13,21 @@ const PER_RUN: usize = 5;
 const AGAIN_AFTER: SignedDuration = SignedDuration::from_hours(1);
 
 impl<W: Wiring> TokenKeeper<W> {
-    /// Refreshes a few connections that were idle for more than a month; tells how many have a new token.
+    /// Refreshes a few connections that were idle for more than a month, and begins with none after `until`: a refresh
+    /// that is cut short may cost the connection. Tells how many have a new token.
     ///
     /// # Errors
     /// [`StoreError`] where idle connections could not be found.
-    pub async fn keep_alive(&self) -> Result<usize, StoreError> {
+    pub async fn keep_alive(&self, until: Timestamp) -> Result<usize, StoreError> {
         let (mut kept, now) = (0, self.clock.now());
         let tried = self.seen.tried_since(now - AGAIN_AFTER);
         let limit = u16::try_from(PER_RUN + tried.len()).unwrap_or(u16::MAX);
         let idle = self.connections.idle(now, limit).await?;
         let others = idle.into_iter().filter(|idle| !tried.contains(idle));
         for customer in others.take(PER_RUN) {
+            if self.clock.now() >= until {
+                break;
+            }
             self.seen.try_at(&customer, now);
             match self.access(&customer, None).await {
                 Ok(_) => kept += 1,
@@ -55,7 +59,7 @@ mod tests {
         let mut refreshed_on = Vec::new();
         for day in 1..=365 {
             scene.memory.clock.advance(SignedDuration::from_hours(24));
-            if keeper.keep_alive().await.unwrap() > 0 {
+            if keeper.keep_alive(Timestamp::MAX).await.unwrap() > 0 {
                 refreshed_on.push(day);
             }
         }
@@ -95,11 +99,23 @@ mod tests {
 
         let mut kept = 0;
         for _ in 0..5 {
-            kept += keeper.keep_alive().await.unwrap();
+            kept += keeper.keep_alive(Timestamp::MAX).await.unwrap();
             clock.advance(SignedDuration::from_mins(1));
         }
 
         assert_eq!(kept, 1);
+    }
+
+    #[tokio::test]
+    async fn no_refresh_is_begun_that_the_run_has_no_time_for() {
+        let scene = Scene::connected().await;
+        let clock = &scene.memory.clock;
+        clock.advance(SignedDuration::from_hours(24 * 70));
+
+        let kept = scene.memory.keeper().keep_alive(clock.now()).await;
+
+        assert_eq!(kept.unwrap(), 0);
+        assert_eq!(scene.memory.crm.count(Call::Refresh), 0);
     }
 
     #[tokio::test]
@@ -108,7 +124,7 @@ mod tests {
         let keeper = scene.memory.keeper();
 
         for _ in 0..20 {
-            assert_eq!(keeper.keep_alive().await.unwrap(), 0);
+            assert_eq!(keeper.keep_alive(Timestamp::MAX).await.unwrap(), 0);
             scene.memory.clock.advance(SignedDuration::from_hours(24));
         }
 

@@ -69,7 +69,12 @@ impl Walk {
         write!(said, "{:?}", scene.drain().await).unwrap();
         if matches!(self, Self::Released) {
             memory.clock.advance(SignedDuration::from_hours(24 * 62));
-            write!(said, "{:?}", memory.keeper().keep_alive().await).unwrap();
+            write!(
+                said,
+                "{:?}",
+                memory.keeper().keep_alive(jiff::Timestamp::MAX).await
+            )
+            .unwrap();
             write!(said, "{:?}", memory.release().run().await).unwrap();
             write!(said, "{:?}", scene.drain().await).unwrap();
         }

@@ -5,7 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::Drain;
 use super::outcome::Outcome;
 use super::take::Ready;
-use crate::domain::customer::Customer;
+use crate::domain::customer::{Customer, DEFAULT_RETENTION_DAYS};
 use crate::domain::ids::CustomerId;
 use crate::domain::lead::{LeadRecord, LeadState};
 use crate::ports::{Clock, Connections, Ledger, Settlement, StoreError, Wiring};
@@ -137,12 +137,29 @@ fn look_at(outcome: &Outcome, due: &[Option<Timestamp>], now: Timestamp) -> Opti
     each.min().filter(|_| waits)
 }
 
-/// When the row may go, once nothing more can happen to the lead.
+/// When the row may go, once nothing more can happen to the lead. One whose customer is gone goes like most.
 fn expiry(outcome: &Outcome, customer: Option<&Customer>, at: Timestamp) -> Option<i64> {
     let ended = matches!(
         outcome.state,
         LeadState::Delivered { .. } | LeadState::Refused { .. }
     );
-    let days = i64::from(customer?.retention_days);
+    let days = customer.map_or(DEFAULT_RETENTION_DAYS, |customer| customer.retention_days);
+    let days = i64::from(days);
     ended.then(|| at.as_second() + SignedDuration::from_hours(24 * days).as_secs())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::lead::RefusalReason;
+
+    #[test]
+    fn a_lead_refused_because_its_customer_is_gone_is_not_kept_for_ever() {
+        let outcome = super::super::refused(RefusalReason::CustomerDeleted);
+        let days = i64::from(DEFAULT_RETENTION_DAYS);
+
+        let expires_at = expiry(&outcome, None, Timestamp::UNIX_EPOCH);
+
+        assert_eq!(expires_at, Some(days * 86_400));
+    }
 }
