@@ -149,7 +149,7 @@ impl Bench {
     async fn killed(&mut self, cut: Option<(u64, Cut)>) -> Left {
         self.steps.restart(None);
         let customer = self.world.customer(self.a_minute_ago()).await;
-        let (lead, message) = self.world.queued(&customer, 0).await;
+        let (lead, message) = self.world.queued(&customer, rand::random::<u32>()).await;
         let first = self.world.keeper();
         self.steps.restart(cut);
         let done = self.steps.until_cut(first.access(&customer, None)).await;
