@@ -1,8 +1,10 @@
 //! What a customer and a visitor see, in Chromium, on the real stack.
 #![expect(clippy::unwrap_used, reason = "what fails here fails the test")]
 
+mod accessibility;
 mod chromium;
 mod connecting;
+mod managing;
 mod pictures;
 mod scene;
 mod visiting;
@@ -11,7 +13,7 @@ mod window;
 use std::pin::Pin;
 use std::process::ExitCode;
 
-use chromium::Programs;
+use chromium::{Programs, on_path};
 use libtest_mimic::{Arguments, Trial};
 
 type Scenario = fn() -> Pin<Box<dyn Future<Output = ()>>>;
@@ -26,18 +28,19 @@ macro_rules! scenarios {
 }
 
 fn main() -> ExitCode {
-    let is_possible = Programs::find().is_some();
+    let (browser, npm) = (Programs::find().is_some(), on_path("npm").is_some());
+    let is_possible = |name: &str| browser && (npm || !name.starts_with("accessibility"));
     let trials = scenarios()
         .into_iter()
-        .map(|(name, scenario)| trial(name, scenario).with_ignored_flag(!is_possible))
+        .map(|(name, scenario)| trial(name, scenario).with_ignored_flag(!is_possible(name)))
         .collect();
     let mut arguments = Arguments::from_args();
     arguments.test_threads = Some(1); // two people who connect within a second are asked to wait
     let conclusion = libtest_mimic::run(&arguments, trials);
-    if !is_possible {
+    if !browser || !npm {
         eprintln!(
-            "NOT TESTED: pages in a browser (shown as ignored). They need chromium and chromedriver; \
-             on Debian: apt-get install chromium chromium-driver"
+            "NOT TESTED: pages in a browser (shown as ignored). They need chromium and chromedriver, and \
+             npm for the rules of accessibility; on Debian: apt-get install chromium chromium-driver npm"
         );
     }
     conclusion.exit_code()
@@ -56,6 +59,14 @@ fn scenarios() -> Vec<(&'static str, Scenario)> {
             allowing_twice_makes_one_connection,
             a_link_can_be_opened_twice_and_used_by_one_browser,
             a_choice_without_a_list_says_what_is_missing;
+        managing:
+            a_month_is_seen_at_a_glance_on_a_desk_and_on_a_phone,
+            everything_on_the_page_can_be_reached_and_done_by_keyboard,
+            a_file_is_downloaded_and_what_is_in_it_waits_no_more;
+        accessibility:
+            nothing_on_the_way_to_a_connection_keeps_people_out,
+            nothing_on_a_form_keeps_people_out,
+            nothing_on_the_customers_page_keeps_people_out;
         visiting:
             the_hosted_form_can_be_filled_in_by_keyboard_alone,
             a_mistake_is_marked_and_what_was_typed_stays,

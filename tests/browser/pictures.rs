@@ -1,4 +1,5 @@
-//! The pictures in the README. They are taken anew where `LEADFEED_SCREENSHOTS` is set.
+//! Screens that pages are looked at on, and the pictures in the README and the guides. Pictures are taken anew where
+//! `LEADFEED_SCREENSHOTS` is set.
 
 use std::path::Path;
 use std::{env, fs};
@@ -11,10 +12,34 @@ use crate::window::Window;
 
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/screenshots");
 
-#[derive(Clone, Copy)]
+#[derive(Debug, Clone, Copy)]
 pub enum Screen {
     LightDesktop,
+    WideDesktop,
     DarkPhone,
+}
+
+/// Looks at the page on this screen, until [`put_away`].
+pub async fn put_on(window: &Window, screen: Screen) {
+    let (scheme, width, mobile) = match screen {
+        Screen::LightDesktop => ("light", 860, false),
+        Screen::WideDesktop => ("light", 1_180, false),
+        Screen::DarkPhone => ("dark", 390, true),
+    };
+    let media = json!({"features": [{"name": "prefers-color-scheme", "value": scheme}]});
+    let metrics = json!({"width": width, "height": 100, "deviceScaleFactor": 1, "mobile": mobile});
+    window.tool("Emulation.setEmulatedMedia", media).await;
+    window
+        .tool("Emulation.setDeviceMetricsOverride", metrics)
+        .await;
+}
+
+pub async fn put_away(window: &Window) {
+    window
+        .tool("Emulation.clearDeviceMetricsOverride", json!({}))
+        .await;
+    let media = json!({"features": []});
+    window.tool("Emulation.setEmulatedMedia", media).await;
 }
 
 /// Takes a picture of the whole page, if any are wanted.
@@ -22,17 +47,7 @@ pub async fn take(window: &Window, name: &str, screen: Screen) {
     if env::var_os("LEADFEED_SCREENSHOTS").is_none() {
         return;
     }
-    let (scheme, width, scale, mobile) = match screen {
-        Screen::LightDesktop => ("light", 860, 1, false),
-        Screen::DarkPhone => ("dark", 390, 1, true),
-    };
-    let media = json!({"features": [{"name": "prefers-color-scheme", "value": scheme}]});
-    let metrics =
-        json!({"width": width, "height": 100, "deviceScaleFactor": scale, "mobile": mobile});
-    window.tool("Emulation.setEmulatedMedia", media).await;
-    window
-        .tool("Emulation.setDeviceMetricsOverride", metrics)
-        .await;
+    put_on(window, screen).await;
     let layout = window.tool("Page.getLayoutMetrics", json!({})).await;
     let mut clip = layout["cssContentSize"].clone();
     clip["scale"] = json!(1);
@@ -40,7 +55,5 @@ pub async fn take(window: &Window, name: &str, screen: Screen) {
     let picture = window.tool("Page.captureScreenshot", whole).await;
     let png = STANDARD.decode(picture["data"].as_str().unwrap()).unwrap();
     fs::write(Path::new(FOLDER).join(format!("{name}.png")), png).unwrap();
-    window
-        .tool("Emulation.clearDeviceMetricsOverride", json!({}))
-        .await;
+    put_away(window).await;
 }

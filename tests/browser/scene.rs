@@ -50,6 +50,16 @@ impl Scene {
         self.operator.connect_link(self.customer).await.unwrap()
     }
 
+    /// The address of the customer's own page.
+    pub async fn page(&self) -> String {
+        let path = format!("/v1/customers/{}/manage-links", self.customer);
+        let link = self
+            .operator
+            .done(Method::POST, &path, Some(&json!({})))
+            .await;
+        text(&link.unwrap(), "url").unwrap()
+    }
+
     pub fn hosted_form(&self) -> String {
         text(&self.form, "hosted_url").unwrap()
     }

@@ -1,9 +1,17 @@
 //! What the tests share: the local stack, brought up once for all tests of a binary.
 
+#![expect(clippy::unwrap_used, reason = "what fails here fails the test")]
+
+pub mod history;
+
 use std::sync::LazyLock;
 
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::SharedCredentialsProvider;
 use leadfeed_local::Stack;
 use leadfeed_local::progress::Progress;
+use leadfeed_shared::adapters::{DynamoDirectory, DynamoLedger};
 use tokio::runtime::Runtime;
 
 /// A stack and the runtime that its servers live on, which outlives that of any one test.
@@ -23,4 +31,19 @@ static STACK: LazyLock<(Runtime, Stack)> = LazyLock::new(|| {
 /// The stack of this test binary. It stops when the process ends, however that ends.
 pub fn stack() -> &'static Stack {
     &STACK.1
+}
+
+/// The tables of the stack, as the account's root.
+pub fn tables() -> (DynamoDirectory, DynamoLedger) {
+    let root = Credentials::from_keys("test", "test", None);
+    let config = SdkConfig::builder()
+        .behavior_version(BehaviorVersion::v2026_01_12())
+        .region(Region::new("us-east-1"))
+        .credentials_provider(SharedCredentialsProvider::new(root))
+        .endpoint_url(stack().aws().endpoint())
+        .build();
+    let client = aws_sdk_dynamodb::Client::new(&config);
+    let name = |output| stack().deployment().output(output).unwrap().to_owned();
+    let directory = DynamoDirectory::new(client.clone(), name("DirectoryTable"));
+    (directory, DynamoLedger::new(client, name("LedgerTable")))
 }

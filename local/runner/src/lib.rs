@@ -11,6 +11,8 @@ mod front_door;
 mod guard;
 pub mod leads;
 mod ministack;
+mod npm;
+mod once;
 pub mod operator;
 mod place;
 pub mod progress;

@@ -7,6 +7,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
+use crate::npm;
 use crate::place::Place;
 use crate::progress::Progress;
 use crate::venv::Venv;
@@ -30,9 +31,22 @@ pub async fn become_tool(progress: &Progress, name: &str, arguments: &[OsString]
 
 /// The Python of the environment of `local/{list}.txt`.
 pub async fn python_with(progress: &Progress, list: &str) -> Result<PathBuf> {
+    program_of(progress, list, "python").await
+}
+
+/// The program `name` of the environment of `local/{list}.txt`.
+pub async fn program_of(progress: &Progress, list: &str, name: &str) -> Result<PathBuf> {
     let place = Place::of_the_checkout()?;
     let venv = Venv::ready(&place, progress, list).await?;
-    Ok(venv.program("python"))
+    Ok(venv.program(name))
+}
+
+/// The script that checks a page for what keeps people out, to be run in the page.
+pub async fn axe(progress: &Progress) -> Result<String> {
+    let place = Place::of_the_checkout()?;
+    let packages = npm::packages(&place, progress, "tests/browser/axe").await?;
+    let script = packages.join("axe-core/axe.min.js");
+    std::fs::read_to_string(&script).with_context(|| format!("cannot read {}", script.display()))
 }
 
 /// Lambda's runtime interface emulator, which comes with the SAM command line.

@@ -1,13 +1,12 @@
 //! Private Python environments, made once from a pinned list and kept while the list stays the same.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, Result};
-use sha2::{Digest, Sha256};
+use anyhow::Result;
 
 use crate::guard::{self, python};
+use crate::once;
 use crate::place::Place;
 use crate::progress::Progress;
 
@@ -21,16 +20,9 @@ impl Venv {
     /// The environment of `local/{name}.txt`.
     pub async fn ready(place: &Place, progress: &Progress, name: &str) -> Result<Self> {
         let list = place.root("local").join(format!("{name}.txt"));
-        let folder = place
-            .private("venv")?
-            .join(format!("{name}-{}", digest(&list)?));
-        let _lock = place.lock(&format!("venv-{name}")).await?;
-        let complete = folder.join("complete");
-        if !complete.exists() {
-            remove_older(&folder, name)?;
-            install(progress, name, &list, &folder).await?;
-            fs::write(complete, "")?;
-        }
+        let version = Command::new(python()?).arg("--version").output()?.stdout;
+        let install = async |folder: &Path| install(progress, name, &list, folder).await;
+        let folder = once::folder(place, ("venv", name), &list, &version, install).await?;
         Ok(Self { folder })
     }
 
@@ -43,32 +35,6 @@ impl Venv {
     pub fn bin(&self) -> PathBuf {
         self.folder.join("bin")
     }
-}
-
-fn digest(list: &Path) -> Result<String> {
-    let version = Command::new(python()?).arg("--version").output()?.stdout;
-    let list = fs::read(list).with_context(|| format!("cannot read {}", list.display()))?;
-    let digest = Sha256::new()
-        .chain_update(version)
-        .chain_update(list)
-        .finalize();
-    Ok(hex::encode(&digest[..6]))
-}
-
-fn remove_older(folder: &Path, name: &str) -> Result<()> {
-    let parent = folder.parent().context("an environment lies in a folder")?;
-    for entry in fs::read_dir(parent)? {
-        let entry = entry?;
-        let is_older = entry
-            .file_name()
-            .to_string_lossy()
-            .rsplit_once('-')
-            .is_some_and(|(stem, _)| stem == name);
-        if is_older {
-            fs::remove_dir_all(entry.path())?;
-        }
-    }
-    Ok(())
 }
 
 async fn install(progress: &Progress, name: &str, list: &Path, folder: &Path) -> Result<()> {

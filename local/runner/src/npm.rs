@@ -1,0 +1,35 @@
+//! Packages of npm, installed once from a lock file.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+
+use crate::guard;
+use crate::once;
+use crate::place::Place;
+use crate::progress::Progress;
+
+/// The packages that `package-lock.json` in a folder of the checkout names. No script of theirs is run.
+pub async fn packages(place: &Place, progress: &Progress, folder: &str) -> Result<PathBuf> {
+    let source = place.root(folder);
+    let name = source.file_name().unwrap_or_default();
+    let name = name.to_str().context("a folder has a name")?;
+    let lock = source.join("package-lock.json");
+    let install = async |folder: &Path| {
+        let step = progress.step(format!("installing {name} from its lock file (once)"));
+        fs::create_dir_all(folder)?;
+        for file in ["package.json", "package-lock.json"] {
+            fs::copy(source.join(file), folder.join(file))?;
+        }
+        guard::run(&step, Path::new("npm"), |command| {
+            command.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]);
+            command.current_dir(folder);
+        })
+        .await?;
+        step.done();
+        Ok(())
+    };
+    let folder = once::folder(place, ("npm", name), &lock, &[], install).await?;
+    Ok(folder.join("node_modules"))
+}

@@ -1,0 +1,154 @@
+//! The customer's own page.
+
+use std::time::{Duration, Instant};
+
+use fantoccini::key::Key;
+use jiff::Timestamp;
+use leadfeed_tests::{history, tables};
+use serde_json::json;
+
+use crate::pictures::{Screen, put_away, put_on, take};
+use crate::scene::{NAME, Scene};
+use crate::window::Window;
+
+/// A connected customer with a month of sign-ups.
+pub async fn with_a_month(customer: &'static str) -> Scene {
+    let scene = Scene::connected(customer).await;
+    let (directory, ledger) = tables();
+    let form = scene.form["form_id"].as_str().unwrap().parse().unwrap();
+    let customer = customer.parse().unwrap();
+    history::write(&directory, &ledger, &customer, &form, Timestamp::now()).await;
+    scene
+}
+
+pub async fn a_month_is_seen_at_a_glance_on_a_desk_and_on_a_phone() {
+    let scene = with_a_month("month").await;
+    let window = Window::open().await;
+
+    window.goto(&scene.page().await).await;
+    window.shows(NAME).await;
+    take(&window, "manage", Screen::WideDesktop).await;
+    take(&window, "manage-phone-dark", Screen::DarkPhone).await;
+
+    let text = window.text().await;
+    for said in ["Connected.", "Harbor Bakery", "a•••@e•••.com", "Newsletter"] {
+        assert!(text.contains(said), "{said}: {text}");
+    }
+    assert!(!text.contains("ada@example.com"), "{text}");
+    assert_eq!(window.count(".chart svg g").await, 30);
+    for screen in [Screen::WideDesktop, Screen::DarkPhone] {
+        put_on(&window, screen).await;
+        let over = "document.documentElement.scrollWidth - document.documentElement.clientWidth";
+        let over = window
+            .tool("Runtime.evaluate", json!({"expression": over}))
+            .await;
+        assert_eq!(over["result"]["value"], 0, "{screen:?} scrolls sideways");
+    }
+    put_away(&window).await;
+    window.close().await;
+}
+
+pub async fn everything_on_the_page_can_be_reached_and_done_by_keyboard() {
+    let scene = with_a_month("keys").await;
+    let window = Window::open().await;
+    let (tab, enter) = (
+        char::from(Key::Tab).to_string(),
+        char::from(Key::Enter).to_string(),
+    );
+    let to = async |wanted: &str| {
+        for _ in 0..60 {
+            window.keys(&tab).await;
+            if window.focus().await.starts_with(wanted) {
+                return;
+            }
+        }
+        panic!("the Tab key does not lead to {wanted:?}");
+    };
+
+    window.goto(&scene.page().await).await;
+    to("Skip to the content").await;
+    to("Connect again").await;
+    to("Try again…").await;
+    window.keys(&enter).await;
+    window.shows("Try again").await;
+    take(&window, "retry", Screen::LightDesktop).await;
+    to("Try again now").await;
+    window.keys(&enter).await;
+    window.shows(NAME).await;
+    let notice = window.find("[role=status]").await.text().await.unwrap();
+    assert!(notice.contains("1 person is being tried again"), "{notice}");
+
+    to("The same in numbers").await;
+    window.keys(&enter).await;
+    assert_eq!(window.count(".chart tbody tr").await, 30);
+    to("a•••@e•••.com").await;
+    window.keys(&enter).await;
+    assert!(window.find(".timeline").await.is_displayed().await.unwrap());
+    to("Newsletter").await;
+    to("Those who wait").await;
+    to("email").await;
+    window.keys("ada@example.com").await;
+    window.keys(&enter).await;
+    window.shows(NAME).await;
+    let notice = window.find("[role=status]").await.text().await.unwrap();
+    assert!(notice.starts_with("Erased: 1 sign-up"), "{notice}");
+    to("Disconnect this account").await;
+    window.keys(&enter).await;
+    to("Disconnect").await;
+    window.keys(&enter).await;
+    window.shows(NAME).await;
+    assert!(
+        window
+            .text()
+            .await
+            .contains("Disconnected. People who sign up")
+    );
+    assert_eq!(scene.connection().await["status"], "disconnected");
+    window.close().await;
+}
+
+pub async fn a_file_is_downloaded_and_what_is_in_it_waits_no_more() {
+    let scene = Scene::of("downloads").await;
+    let window = Window::open().await;
+    window.goto(&scene.hosted_form()).await;
+    tokio::time::sleep(Duration::from_millis(2_500)).await; // who is faster is taken for a robot
+    window.fill("[name=email]", "file@example.com").await;
+    window.fill("[name=first_name]", "Ada").await;
+    window.click("[name=consent]").await;
+    window.press("Sign up").await;
+    window.shows("Thank you").await;
+    let folder = tempfile::tempdir().unwrap();
+    let allow = json!({"behavior": "allow", "downloadPath": folder.path()});
+    window.tool("Browser.setDownloadBehavior", allow).await;
+
+    window.goto(&scene.page().await).await;
+    window
+        .press("Those who wait, for Constant Contact’s upload")
+        .await;
+    window.shows("For Constant Contact’s upload").await;
+    take(&window, "file", Screen::LightDesktop).await;
+    window.press("Download part 1").await;
+    let file = downloaded(folder.path()).await;
+
+    assert!(file.starts_with("Email Address,"), "{file}");
+    assert!(file.contains("file@example.com,Ada"), "{file}");
+    window.goto(&scene.page().await).await;
+    let text = window.text().await;
+    assert!(text.contains("Went out in a file"), "{text}");
+    window.close().await;
+}
+
+/// The file that comes to lie there.
+async fn downloaded(folder: &std::path::Path) -> String {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    loop {
+        let mut files = std::fs::read_dir(folder)
+            .unwrap()
+            .map(|entry| entry.unwrap().path());
+        if let Some(file) = files.find(|file| file.extension().is_some_and(|kind| kind == "csv")) {
+            return std::fs::read_to_string(file).unwrap();
+        }
+        assert!(Instant::now() < deadline, "nothing was downloaded");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}

@@ -1,0 +1,182 @@
+//! A month in the life of a customer, written into the tables as the functions would have.
+
+use jiff::{SignedDuration, Timestamp, ToSpan as _, tz::TimeZone};
+use leadfeed_shared::domain::consent::Consent;
+use leadfeed_shared::domain::contact::Contact;
+use leadfeed_shared::domain::ids::{CustomerId, FormId, LeadId};
+use leadfeed_shared::domain::keys::SigningKeys;
+use leadfeed_shared::domain::lead::{
+    DeliveryAction, Lead, LeadState, OptOutCheck, Permission, RefusalReason, WaitReason,
+};
+use leadfeed_shared::domain::tally::{Moves, label};
+use leadfeed_shared::ports::{Claim, Ledger, Settlement, Tallies};
+
+/// Sign-ups of each day of a month, oldest first: delivered, waiting, refused.
+const DAYS: [(u32, u32, u32); 30] = [
+    (14, 0, 0),
+    (11, 0, 1),
+    (9, 0, 0),
+    (16, 0, 0),
+    (21, 0, 2),
+    (19, 0, 0),
+    (23, 0, 1),
+    (17, 0, 0),
+    (12, 0, 0),
+    (10, 0, 0),
+    (18, 0, 1),
+    (24, 0, 0),
+    (27, 0, 3),
+    (31, 0, 0),
+    (22, 0, 1),
+    (13, 0, 0),
+    (12, 0, 0),
+    (25, 0, 2),
+    (29, 0, 0),
+    (26, 0, 0),
+    (33, 0, 1),
+    (28, 0, 0),
+    (15, 0, 0),
+    (14, 0, 1),
+    (30, 0, 0),
+    (35, 0, 2),
+    (38, 0, 0),
+    (27, 9, 1),
+    (21, 14, 0),
+    (7, 0, 0),
+];
+
+/// The newest sign-ups, oldest first: minutes ago, address, and what became of each.
+fn newest() -> Vec<(i64, &'static str, Vec<LeadState>)> {
+    let created = delivered(DeliveryAction::Created);
+    let refused = LeadState::Refused {
+        why: RefusalReason::InvalidAddress,
+        detail: Some("The address is not one that mail can be sent to.".into()),
+    };
+    let late = vec![waits(WaitReason::Upstream), created.clone()];
+    vec![
+        (1_602, "grace.hopper@navy.example", vec![created.clone()]),
+        (
+            1_489,
+            "m.somerville@heavens.example",
+            vec![waits(WaitReason::Quota)],
+        ),
+        (1_455, "nobody@nowhere.example", vec![refused]),
+        (171, "charles@difference.example", late),
+        (
+            64,
+            "lovelace@engines.example",
+            vec![delivered(DeliveryAction::Updated)],
+        ),
+        (9, "ada@example.com", vec![created]),
+    ]
+}
+
+fn delivered(action: DeliveryAction) -> LeadState {
+    LeadState::Delivered {
+        contact: None,
+        action,
+        permission: Permission::Explicit,
+        opt_out_check: OptOutCheck::NotNeeded,
+        notes: vec![],
+    }
+}
+
+fn waits(why: WaitReason) -> LeadState {
+    LeadState::Waiting { why }
+}
+
+/// Writes it down for a customer whose form this is.
+pub async fn write(
+    directory: &impl Tallies,
+    ledger: &impl Ledger,
+    customer: &CustomerId,
+    form: &FormId,
+    now: Timestamp,
+) {
+    directory.tally(customer, &month(now), now).await.unwrap();
+    for (number, (ago, email, states)) in (0_u128..).zip(newest()) {
+        let at = now - SignedDuration::from_mins(ago);
+        let lead = lead(customer, form, email, at, number);
+        ledger.record(&lead, &LeadState::Queued, at).await.unwrap();
+        for (minute, state) in (1..).zip(states) {
+            let at = at + SignedDuration::from_mins(minute * 4);
+            let until = at + SignedDuration::from_mins(1);
+            let claim = ledger.claim(customer, &lead.id, "history", until, at);
+            assert!(matches!(claim.await.unwrap(), Claim::Taken(_)));
+            let (due_at, expires_at) = (None, None);
+            let settlement = Settlement {
+                state,
+                due_at,
+                at,
+                expires_at,
+            };
+            let settled = ledger.settle(customer, &lead.id, "history", &settlement);
+            assert!(settled.await.unwrap());
+        }
+    }
+}
+
+fn month(now: Timestamp) -> Moves {
+    let today = now.to_zoned(TimeZone::UTC).date();
+    let refused = LeadState::Refused {
+        why: RefusalReason::InvalidAddress,
+        detail: None,
+    };
+    let labels = [
+        delivered(DeliveryAction::Created),
+        waits(WaitReason::Quota),
+        refused,
+    ];
+    let labels = labels.map(|state| label(&state));
+    let mut moves = Moves::default();
+    for (back, (delivered, waiting, refused)) in (0_i32..).zip(DAYS.iter().rev()) {
+        let day = today - back.days();
+        for (label, count) in labels.iter().zip([delivered, waiting, refused]) {
+            for _ in 0..*count {
+                moves.count(day, None, label.clone());
+            }
+        }
+    }
+    moves
+}
+
+/// A lead of this address that came in then.
+///
+/// # Panics
+/// Where the address is none.
+pub fn lead(
+    customer: &CustomerId,
+    form: &FormId,
+    email: &str,
+    at: Timestamp,
+    number: u128,
+) -> Lead {
+    let millisecond = u64::try_from(at.as_millisecond()).unwrap();
+    Lead {
+        id: LeadId::new(ulid::Ulid::from_parts(millisecond, number)),
+        customer: customer.clone(),
+        form: form.clone(),
+        contact: Contact {
+            email: email.parse().unwrap(),
+            first_name: String::new(),
+            last_name: String::new(),
+            job_title: String::new(),
+            company_name: String::new(),
+            phone_number: String::new(),
+            street_address: Default::default(),
+            custom_fields: Default::default(),
+        },
+        consent: Consent {
+            statement: "Yes.".into(),
+            version: Some(1),
+            given_at: at,
+            page_url: None,
+            ip: None,
+            user_agent: None,
+            certificates: Default::default(),
+        },
+        received_at: at,
+        seal: SigningKeys::new("history".into()).seal("agreed"),
+        notes: vec![],
+    }
+}
