@@ -66,6 +66,27 @@ pub async fn until_empty() -> Result<()> {
     bail!("the queue was not drained")
 }
 
+/// How long the lead queue hides a message that was received, in seconds.
+pub async fn hides_for(seconds: u32) -> Result<()> {
+    let url = the_stack().deployment().output("LeadQueueUrl")?;
+    let change = json!({"Attributes": {"VisibilityTimeout": seconds.to_string()}});
+    call("SetQueueAttributes", url, change).await.map(drop)
+}
+
+/// Waits until a queue has so many messages; answers how many it says.
+pub async fn until_there_are(url: &str, count: u32) -> Result<f64> {
+    for _ in 0..100 {
+        let wish = json!({"AttributeNames": ["ApproximateNumberOfMessages"]});
+        let got = call("GetQueueAttributes", url, wish).await?;
+        let number = got["Attributes"]["ApproximateNumberOfMessages"].as_str();
+        match number.and_then(|number| number.parse().ok()) {
+            Some(there) if there >= f64::from(count) => return Ok(there),
+            _ => tokio::time::sleep(Duration::from_millis(200)).await,
+        }
+    }
+    bail!("there are not {count} messages")
+}
+
 async fn call(action: &str, url: &str, mut body: Value) -> Result<Value> {
     body["QueueUrl"] = json!(url);
     let target = format!("AmazonSQS.{action}");

@@ -2,7 +2,6 @@
 
 mod bus;
 mod captcha;
-mod rows;
 mod walks;
 
 use anyhow::{Context, Result};
@@ -12,6 +11,7 @@ use serde_json::{Value, json};
 
 use self::walks::{Function, Walker};
 use crate::queue::drain_is;
+use crate::rows;
 use crate::scene::{Scene, alone, the_stack};
 
 /// The local queue hands its messages over by itself, whatever the role says; a test of the template holds this
@@ -93,7 +93,7 @@ fn sids(document: &Value) -> Vec<String> {
 }
 
 /// A document without one of its statements.
-fn without(document: &Value, sid: &str) -> Value {
+pub fn without(document: &Value, sid: &str) -> Value {
     let mut document = document.clone();
     let statements = document["Statement"].as_array_mut().unwrap();
     let before = statements.len();

@@ -12,8 +12,9 @@ use reqwest::{Client, Method, StatusCode};
 use serde_json::{Value, json};
 
 use super::bus::Bus;
-use super::{captcha, rows};
+use super::captcha;
 use crate::queue;
+use crate::rows;
 use crate::scene::the_stack;
 
 /// The functions, by their logical names.

@@ -3,29 +3,73 @@
 use anyhow::{Context, Result};
 use jiff::{SignedDuration, Timestamp};
 use leadfeed_local::STACK;
+use leadfeed_shared::domain::connection::{ConnectionStatus, ReconnectReason};
+use leadfeed_shared::domain::ids::LeadId;
+use leadfeed_shared::domain::lead::LeadState;
+use leadfeed_shared::ports::{Connections as _, Ledger as _};
+use leadfeed_tests::history;
 use serde_json::{Value, json};
 
 use crate::scene::the_stack;
 
 /// Brings forward the moment at which the scheduler looks after a lead.
 pub async fn make_lead_due(lead: &str) -> Result<()> {
-    let table = the_stack().deployment().output("LedgerTable")?;
-    let query = json!({
-        "TableName": table,
-        "IndexName": "by_lead",
-        "KeyConditionExpression": "sk = :lead",
-        "ExpressionAttributeValues": {":lead": {"S": lead}},
-    });
-    let found = dynamodb("Query", &query).await?;
-    let key = &found["Items"][0];
     let update = json!({
-        "TableName": table,
-        "Key": {"pk": key["pk"], "sk": key["sk"]},
+        "TableName": the_stack().deployment().output("LedgerTable")?,
+        "Key": key_of(lead).await?,
         "UpdateExpression": "SET due_at = :now",
         "ConditionExpression": "attribute_exists(due_at)",
         "ExpressionAttributeValues": {":now": {"N": "0"}},
     });
     dynamodb("UpdateItem", &update).await.map(drop)
+}
+
+/// Changes what a person agreed to, behind the seal's back.
+pub async fn change_consent(lead: &str) -> Result<()> {
+    let update = json!({
+        "TableName": the_stack().deployment().output("LedgerTable")?,
+        "Key": key_of(lead).await?,
+        "UpdateExpression": "SET #lead.consent.#statement = :other",
+        "ExpressionAttributeNames": {"#lead": "lead", "#statement": "statement"},
+        "ExpressionAttributeValues": {":other": {"S": "Anybody may mail me."}},
+    });
+    dynamodb("UpdateItem", &update).await.map(drop)
+}
+
+/// Records a lead that came in then and is on its way since.
+pub async fn a_lead_from(at: Timestamp, customer: &str, form: &str) -> Result<LeadId> {
+    let lead = history::lead(
+        &customer.parse()?,
+        &form.parse()?,
+        "late@example.com",
+        at,
+        0,
+    );
+    let (_, ledger) = leadfeed_tests::tables();
+    let due_at = Timestamp::now() + SignedDuration::from_hours(1);
+    ledger.record(&lead, &LeadState::Queued, due_at).await?;
+    Ok(lead.id)
+}
+
+/// Takes a lead's row away.
+pub async fn remove(lead: &LeadId) -> Result<()> {
+    let table = the_stack().deployment().output("LedgerTable")?;
+    let key = json!({"TableName": table, "Key": key_of(lead.as_str()).await?});
+    dynamodb("DeleteItem", &key).await.map(drop)
+}
+
+/// Has a customer's connection end, as where Constant Contact no longer takes its tokens.
+pub async fn lose_connection(customer: &str) -> Result<()> {
+    let (directory, _) = leadfeed_tests::tables();
+    let customer = customer.parse()?;
+    let connection = directory.connection(&customer).await?.context("none")?;
+    let (reason, since) = (ReconnectReason::InvalidGrant, Timestamp::now());
+    let lost = ConnectionStatus::NeedsReconnect { reason, since };
+    directory
+        .set_status(&customer, connection.generation, &lost)
+        .await
+        .map(drop)
+        .map_err(Into::into)
 }
 
 /// Lets a connection look as if nobody had used it for two months.
@@ -99,6 +143,19 @@ fn two_months_ago() -> Timestamp {
 
 fn connection(customer: &str) -> Value {
     json!({"pk": {"S": format!("CUSTOMER#{customer}")}, "sk": {"S": "CONNECTION"}})
+}
+
+/// The key of a lead's row.
+async fn key_of(lead: &str) -> Result<Value> {
+    let query = json!({
+        "TableName": the_stack().deployment().output("LedgerTable")?,
+        "IndexName": "by_lead",
+        "KeyConditionExpression": "sk = :lead",
+        "ExpressionAttributeValues": {":lead": {"S": lead}},
+    });
+    let found = dynamodb("Query", &query).await?;
+    let key = &found["Items"][0];
+    Ok(json!({"pk": key["pk"], "sk": key["sk"]}))
 }
 
 async fn dynamodb(action: &str, body: &Value) -> Result<Value> {

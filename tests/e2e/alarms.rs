@@ -1,0 +1,140 @@
+//! Every alarm of the template, rung by what it watches.
+//!
+//! The local stand-in for `CloudWatch` evaluates alarms but meters only functions: it reads neither embedded metrics nor
+//! metric filters, and looks at neither queues nor the HTTP API. What `CloudWatch` would find there is read here, from the
+//! logs, the queue and the answers of the running stack, and published under the very name that the alarm watches.
+
+pub mod cloudwatch;
+
+use std::collections::BTreeSet;
+
+use anyhow::{Result, ensure};
+use jiff::{SignedDuration, Timestamp};
+use leadfeed_local::role::RolePolicy;
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use self::cloudwatch::CloudWatch;
+use crate::permissions::without;
+use crate::scene::{Scene, alone, the_stack};
+use crate::{queue, rows};
+
+#[tokio::test]
+async fn every_alarm_rings_for_what_it_watches() {
+    let _alone = alone().await;
+    let watch = CloudWatch::new().await.unwrap();
+    assert_eq!(watch.ringing().await.unwrap(), BTreeSet::new());
+
+    for (function, alarm) in [
+        ("OauthCallback", "OauthCallbackErrorsAlarm"),
+        ("LeadWebhook", "LeadWebhookErrorsAlarm"),
+        ("AdminApi", "AdminApiErrorsAlarm"),
+        ("QueueDrain", "QueueDrainErrorsAlarm"),
+        ("Scheduler", "SchedulerErrorsAlarm"),
+    ] {
+        a_function_fails(function).await.unwrap();
+        watch.functions_were_metered(alarm).await.unwrap();
+    }
+    dead_letters(&watch).await.unwrap();
+    the_api_answers_5xx(&watch).await.unwrap();
+    a_seal_is_broken(&watch).await.unwrap();
+    what_the_scheduler_measures(&watch).await.unwrap();
+
+    assert_eq!(watch.ringing().await.unwrap(), watch.alarms());
+}
+
+/// Takes a right that the function cannot do without, for one invocation; events no function can read do it too.
+async fn a_function_fails(function: &str) -> Result<()> {
+    let stack = the_stack();
+    if function != "Scheduler" {
+        let nonsense = json!({"Records": [{"body": "x"}]});
+        stack.invoke(function, &nonsense).await?;
+        return Ok(());
+    }
+    let policy = RolePolicy::of(stack.aws(), stack.deployment(), function).await?;
+    let poorer = without(policy.document(), "FindDueLeads");
+    policy.put(stack.aws(), &poorer).await?;
+    stack.invoke(function, &json!({})).await?;
+    policy.put(stack.aws(), policy.document()).await
+}
+
+/// A message that nobody can read comes back to the queue until it is given up.
+async fn dead_letters(watch: &CloudWatch) -> Result<()> {
+    let url = the_stack().deployment().output("LeadDeadLettersUrl")?;
+    queue::hides_for(0).await?;
+    queue::send("no lead", "nobody").await?;
+    let dead = queue::until_there_are(url, 1).await;
+    queue::hides_for(360).await?;
+    watch.meter("DeadLettersAlarm", dead?).await?;
+    queue::take_from(url).await.map(drop)
+}
+
+async fn the_api_answers_5xx(watch: &CloudWatch) -> Result<()> {
+    let stack = the_stack();
+    let scene = Scene::of("alarms-5xx").await;
+    let policy = RolePolicy::of(stack.aws(), stack.deployment(), "AdminApi").await?;
+    policy
+        .put(stack.aws(), &without(policy.document(), "Directory"))
+        .await?;
+    let path = format!("/v1/customers/{}", scene.customer);
+    let (status, _) = scene.operator.call(Method::GET, &path, None).await?;
+    policy.put(stack.aws(), policy.document()).await?;
+    let answered = if status.is_server_error() { 1.0 } else { 0.0 };
+    watch.meter("HttpErrorsAlarm", answered).await
+}
+
+/// Somebody with access to the table changes what a person agreed to.
+async fn a_seal_is_broken(watch: &CloudWatch) -> Result<()> {
+    let scene = Scene::of("alarms-seal").await;
+    let lead = scene.submit("alarms-seal@example.com").await;
+    scene.until(&lead, "waiting").await;
+    rows::change_consent(&lead).await?;
+    let path = format!("/v1/leads/{lead}/receipt");
+    let (_, receipt) = scene.operator.call(Method::GET, &path, None).await?;
+    ensure!(receipt["code"] == "seal_broken", "{receipt}");
+    watch.read_filters("admin-api").await
+}
+
+async fn what_the_scheduler_measures(watch: &CloudWatch) -> Result<()> {
+    let stack = the_stack();
+    let scene = Scene::connected("alarms-gauges").await;
+    let lead = scene.submit("alarms-gauges@example.com").await;
+    scene.until(&lead, "delivered").await;
+    let before = Timestamp::now() - SignedDuration::from_hours(3);
+    let form = scene.form["form_id"].as_str().unwrap();
+    let late = rows::a_lead_from(before, &scene.customer, form).await?;
+    rows::lose_connection(&scene.customer).await?;
+    let app = |per_day: u32| {
+        json!({
+            "client_id": stack.sandbox().client_id(),
+            "client_secret": stack.sandbox().client_secret(),
+            "calls_per_day": per_day,
+        })
+    };
+    let put = async |per_day| {
+        scene
+            .operator
+            .done(Method::PUT, "/v1/apps/default", Some(&app(per_day)))
+            .await
+    };
+    put(1).await?;
+
+    stack.invoke("Scheduler", &json!({})).await?;
+
+    put(10_000).await?;
+    rows::remove(&late).await?;
+    let removed = format!("/v1/customers/{}", scene.customer);
+    scene.operator.done(Method::DELETE, &removed, None).await?;
+    watch.read_embedded("scheduler").await
+}
+
+/// The values of an embedded line, by name.
+pub fn embedded(line: &Value) -> Option<Vec<(String, f64)>> {
+    let described = line["_aws"]["CloudWatchMetrics"][0]["Metrics"].as_array()?;
+    let names = described
+        .iter()
+        .filter_map(|metric| metric["Name"].as_str());
+    names
+        .map(|name| Some((name.to_owned(), line[name].as_f64()?)))
+        .collect()
+}

@@ -1,0 +1,166 @@
+//! The stack's `CloudWatch`: what it has, and what the real one would find by itself.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use anyhow::{Context, Result, ensure};
+use jiff::Timestamp;
+use leadfeed_local::STACK;
+use serde_json::{Value, json};
+
+use super::embedded;
+use crate::scene::the_stack;
+
+pub struct CloudWatch {
+    alarms: BTreeMap<String, Value>,
+    since: Timestamp,
+}
+
+impl CloudWatch {
+    /// With the alarms that the template has.
+    pub async fn new() -> Result<Self> {
+        let described = monitoring("DescribeAlarms", &json!({"MaxRecords": 100})).await?;
+        let alarms = described["MetricAlarms"].as_array().context("no alarms")?;
+        let named = alarms
+            .iter()
+            .filter_map(|alarm| Some((alarm["AlarmName"].as_str()?.to_owned(), alarm.clone())));
+        Ok(Self {
+            alarms: named.collect(),
+            since: Timestamp::now(),
+        })
+    }
+
+    pub fn alarms(&self) -> BTreeSet<String> {
+        self.alarms.keys().cloned().collect()
+    }
+
+    pub async fn ringing(&self) -> Result<BTreeSet<String>> {
+        let now = Self::new().await?.alarms;
+        let ringing = now
+            .into_iter()
+            .filter(|(_, alarm)| alarm["StateValue"] == "ALARM");
+        Ok(ringing.map(|(name, _)| name).collect())
+    }
+
+    /// Publishes a value of what this alarm watches.
+    pub async fn meter(&self, alarm: &str, value: f64) -> Result<()> {
+        let alarm = self.alarm(alarm)?;
+        put(
+            &alarm["Namespace"],
+            &alarm["MetricName"],
+            &alarm["Dimensions"],
+            value,
+        )
+        .await
+    }
+
+    /// Whether the function's own errors were counted where this alarm watches.
+    pub async fn functions_were_metered(&self, alarm: &str) -> Result<()> {
+        let watched = self.alarm(alarm)?;
+        let statistics = json!({
+            "Namespace": watched["Namespace"],
+            "MetricName": watched["MetricName"],
+            "Dimensions": watched["Dimensions"],
+            "StartTime": self.since.as_second() - 60,
+            "EndTime": Timestamp::now().as_second() + 60,
+            "Period": 300,
+            "Statistics": ["Sum"],
+        });
+        let found = monitoring("GetMetricStatistics", &statistics).await?;
+        let points = found["Datapoints"].as_array().into_iter().flatten();
+        let errors: f64 = points.filter_map(|point| point["Sum"].as_f64()).sum();
+        ensure!(errors > 0.0, "{alarm} saw no error: {found}");
+        put(&json!("Test"), &json!("LookAgain"), &json!([]), 0.0).await
+    }
+
+    /// Publishes what the function has embedded in its log.
+    pub async fn read_embedded(&self, function: &str) -> Result<()> {
+        for line in self.lines(function).await? {
+            let namespace = &line["_aws"]["CloudWatchMetrics"][0]["Namespace"];
+            let dimensions = json!([{"Name": "Stack", "Value": line["Stack"]}]);
+            for (name, value) in embedded(&line).unwrap_or_default() {
+                put(namespace, &json!(name), &dimensions, value).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// What the function has recorded under a name, oldest first.
+    pub async fn values(&self, function: &str, name: &str) -> Result<Vec<f64>> {
+        let lines = self.lines(function).await?;
+        let values = lines.iter().filter_map(embedded).flatten();
+        Ok(values
+            .filter(|(known, _)| known == name)
+            .map(|(_, value)| value)
+            .collect())
+    }
+
+    /// Publishes what the metric filters of a function's log group count in it.
+    pub async fn read_filters(&self, function: &str) -> Result<()> {
+        let group = json!({"logGroupName": group(function)});
+        let filters = logs("DescribeMetricFilters", &group).await?;
+        let lines = self.lines(function).await?;
+        for filter in filters["metricFilters"].as_array().into_iter().flatten() {
+            let pattern = filter["filterPattern"].as_str().unwrap_or_default();
+            let (path, wanted) = read_pattern(pattern).context("an unknown kind of pattern")?;
+            let found = lines
+                .iter()
+                .filter(|line| line.pointer(&path) == Some(&json!(wanted)));
+            let metric = &filter["metricTransformations"][0];
+            let count = f64::from(u32::try_from(found.count())?);
+            put(
+                &metric["metricNamespace"],
+                &metric["metricName"],
+                &json!([]),
+                count,
+            )
+            .await?;
+        }
+        Ok(())
+    }
+
+    fn alarm(&self, logical: &str) -> Result<&Value> {
+        let name = the_stack().deployment().resource(logical)?;
+        self.alarms
+            .get(name)
+            .with_context(|| format!("{logical} is not deployed"))
+    }
+
+    /// The function's log since the beginning, as far as it is JSON.
+    async fn lines(&self, function: &str) -> Result<Vec<Value>> {
+        let wish =
+            json!({"logGroupName": group(function), "startTime": self.since.as_millisecond()});
+        let found = logs("FilterLogEvents", &wish).await?;
+        let events = found["events"].as_array().into_iter().flatten();
+        let lines =
+            events.filter_map(|event| serde_json::from_str(event["message"].as_str()?).ok());
+        Ok(lines.collect())
+    }
+}
+
+/// `{ $.a.b = "c" }`, as a JSON pointer and the text there.
+fn read_pattern(pattern: &str) -> Option<(String, String)> {
+    let inner = pattern.strip_prefix('{')?.strip_suffix('}')?.trim();
+    let (path, text) = inner.split_once(" = ")?;
+    let path = path.strip_prefix('$')?.replace('.', "/");
+    Some((path, text.trim_matches('"').to_owned()))
+}
+
+fn group(function: &str) -> String {
+    format!("/aws/lambda/{STACK}/{function}")
+}
+
+async fn put(namespace: &Value, name: &Value, dimensions: &Value, value: f64) -> Result<()> {
+    let datum = json!({"MetricName": name, "Dimensions": dimensions, "Value": value});
+    let data = json!({"Namespace": namespace, "MetricData": [datum]});
+    monitoring("PutMetricData", &data).await.map(drop)
+}
+
+async fn monitoring(action: &str, body: &Value) -> Result<Value> {
+    let target = format!("GraniteServiceVersion20100801.{action}");
+    the_stack().aws().json("monitoring", &target, body).await
+}
+
+async fn logs(action: &str, body: &Value) -> Result<Value> {
+    let target = format!("Logs_20140328.{action}");
+    the_stack().aws().json("logs", &target, body).await
+}

@@ -1,0 +1,58 @@
+//! The operator's own lead, on its whole way.
+
+use anyhow::{Context, Result};
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::alarms::cloudwatch::CloudWatch;
+use crate::scene::{Scene, alone, contact, sign_ups, the_stack};
+
+const ADDRESS: &str = "canary@example.com";
+
+/// Tells the scheduler of a canary, or of none; answers what it was told before.
+async fn configure(variables: &Value) -> Result<Value> {
+    let stack = the_stack();
+    let name = stack.deployment().resource("Scheduler")?;
+    let path = format!("/2015-03-31/functions/{name}/configuration");
+    let before = stack
+        .aws()
+        .rest("lambda", Method::GET, &path, &Value::Null)
+        .await?;
+    let before = before["Environment"]["Variables"].clone();
+    let mut changed = before.clone();
+    let changes = variables.as_object().context("no variables")?;
+    changed
+        .as_object_mut()
+        .context("no environment")?
+        .extend(changes.clone());
+    let change = json!({"Environment": {"Variables": changed}});
+    stack
+        .aws()
+        .rest("lambda", Method::PUT, &path, &change)
+        .await?;
+    Ok(before)
+}
+
+#[tokio::test]
+async fn a_canary_comes_by_the_public_door_and_arrives() {
+    let _alone = alone().await;
+    let scene = Scene::connected("canary").await;
+    let watch = CloudWatch::new().await.unwrap();
+    let canary = json!({
+        "LEADFEED_CANARY_FORM": scene.form["form_id"],
+        "LEADFEED_CANARY_ADDRESS": ADDRESS,
+    });
+
+    let before = configure(&canary).await.unwrap();
+    let run = async || the_stack().invoke("Scheduler", &json!({})).await.unwrap();
+    run().await;
+    scene.until_contact(ADDRESS).await;
+    run().await;
+    configure(&before).await.unwrap();
+
+    assert!(contact(ADDRESS).is_some());
+    assert_eq!(sign_ups(ADDRESS), 1, "one in a quarter of an hour");
+    let late = watch.values("scheduler", "CanaryLate").await.unwrap();
+    assert!(late[0] > 300.0, "none had arrived: {late:?}");
+    assert_eq!(late.last(), Some(&0.0), "{late:?}");
+}
