@@ -67,7 +67,7 @@ pub async fn who_declines_can_decide_again() {
 
     window.goto(&scene.link().await).await;
     window.press("Continue to Constant Contact").await;
-    window.shows("Allow Leadfeed access?").await;
+    window.shows("Allow Leadfeed access to your account?").await;
     window.press("Deny").await;
     window.shows("You declined").await;
     assert_eq!(scene.connection().await["status"], "not_connected");
@@ -108,7 +108,7 @@ pub async fn another_browser_cannot_finish_what_this_one_began() {
     let link = scene.link().await;
     window.goto(&link).await;
     window.press("Continue to Constant Contact").await;
-    window.shows("Allow Leadfeed access?").await;
+    window.shows("Allow Leadfeed access to your account?").await;
     let callback = way_back(&window).await;
 
     other.goto(&callback).await;
@@ -183,7 +183,7 @@ pub async fn allowing_twice_makes_one_connection() {
 
     window.goto(&scene.link().await).await;
     window.press("Continue to Constant Contact").await;
-    window.shows("Allow Leadfeed access?").await;
+    window.shows("Allow Leadfeed access to your account?").await;
     window.select("#user", OWNER).await;
     let callback = way_back(&window).await;
     window.goto(&callback).await;

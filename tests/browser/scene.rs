@@ -72,7 +72,7 @@ impl Scene {
 
 /// Signs in on the consent page and allows the access.
 pub async fn allow(window: &Window, user: &str) {
-    window.shows("Allow Leadfeed access?").await;
+    window.shows("Allow Leadfeed access to your account?").await;
     window.select("#user", user).await;
     window.press("Allow").await;
 }

@@ -1,7 +1,7 @@
 //! What one customer's leads need to go out.
 
-use reqwest::header::LOCATION;
-use reqwest::{Method, StatusCode};
+use reqwest::header::{COOKIE, LOCATION, SET_COOKIE};
+use reqwest::{Method, Response, StatusCode};
 use serde_json::Value;
 
 use super::Finding;
@@ -40,7 +40,10 @@ async fn authorization(http: &reqwest::Client, client: &Client, path: &str) -> F
     let Some(url) = link["url"].as_str() else {
         return unmade();
     };
-    let answer = http.post(url).send().await;
+    let answer = match http.get(url).send().await {
+        Ok(page) => http.post(url).header(COOKIE, cookies(&page)).send().await,
+        Err(error) => Err(error),
+    };
     let (status, location) = match &answer {
         Ok(answer) => (Some(answer.status()), answer.headers().get(LOCATION)),
         Err(_) => (None, None),
@@ -70,6 +73,13 @@ async fn authorization(http: &reqwest::Client, client: &Client, path: &str) -> F
     let advice =
         "Constant Contact refuses the request. Compare the application's settings with the guide.";
     Finding::of(step, "authorization_refused", advice)
+}
+
+/// What a page's cookies are sent back as.
+fn cookies(page: &Response) -> String {
+    let cookies = page.headers().get_all(SET_COOKIE).iter();
+    let pairs = cookies.filter_map(|cookie| cookie.to_str().ok()?.split(';').next());
+    pairs.collect::<Vec<_>>().join("; ")
 }
 
 fn connected(connection: &Value) -> Finding {
