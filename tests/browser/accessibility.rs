@@ -66,7 +66,10 @@ pub async fn nothing_on_the_way_to_a_connection_keeps_people_out() {
         .window
         .press("Continue to Constant Contact")
         .await;
-    inspection.window.shows("Allow Leadfeed access to your account?").await;
+    inspection
+        .window
+        .shows("Allow Leadfeed access to your account?")
+        .await;
     inspection.window.press("Deny").await;
     inspection.window.shows("You declined").await;
     inspection.look().await;
