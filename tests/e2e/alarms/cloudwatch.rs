@@ -98,13 +98,11 @@ impl CloudWatch {
     pub async fn read_filters(&self, function: &str) -> Result<()> {
         let group = json!({"logGroupName": group(function)});
         let filters = logs("DescribeMetricFilters", &group).await?;
-        let lines = self.lines(function).await?;
+        let lines = self.messages(function).await?;
         for filter in filters["metricFilters"].as_array().into_iter().flatten() {
             let pattern = filter["filterPattern"].as_str().unwrap_or_default();
-            let (path, wanted) = read_pattern(pattern).context("an unknown kind of pattern")?;
-            let found = lines
-                .iter()
-                .filter(|line| line.pointer(&path) == Some(&json!(wanted)));
+            let wanted = words_of(pattern).context("an unknown kind of pattern")?;
+            let found = lines.iter().filter(|line| line.contains(wanted));
             let metric = &filter["metricTransformations"][0];
             let count = f64::from(u32::try_from(found.count())?);
             put(
@@ -127,22 +125,28 @@ impl CloudWatch {
 
     /// The function's log since the beginning, as far as it is JSON.
     async fn lines(&self, function: &str) -> Result<Vec<Value>> {
+        let messages = self.messages(function).await?;
+        let lines = messages.iter();
+        Ok(lines
+            .filter_map(|message| serde_json::from_str(message).ok())
+            .collect())
+    }
+
+    /// The function's log since the beginning.
+    async fn messages(&self, function: &str) -> Result<Vec<String>> {
         let wish =
             json!({"logGroupName": group(function), "startTime": self.since.as_millisecond()});
         let found = logs("FilterLogEvents", &wish).await?;
         let events = found["events"].as_array().into_iter().flatten();
-        let lines =
-            events.filter_map(|event| serde_json::from_str(event["message"].as_str()?).ok());
-        Ok(lines.collect())
+        let messages = events.filter_map(|event| event["message"].as_str());
+        Ok(messages.map(str::to_owned).collect())
     }
 }
 
-/// `{ $.a.b = "c" }`, as a JSON pointer and the text there.
-fn read_pattern(pattern: &str) -> Option<(String, String)> {
-    let inner = pattern.strip_prefix('{')?.strip_suffix('}')?.trim();
-    let (path, text) = inner.split_once(" = ")?;
-    let path = path.strip_prefix('$')?.replace('.', "/");
-    Some((path, text.trim_matches('"').to_owned()))
+/// What `{ $.fields.message = "…" }` looks for. The local Lambda has functions log as text, where only the words are found.
+fn words_of(pattern: &str) -> Option<&str> {
+    let quoted = pattern.strip_prefix("{ $.fields.message = \"")?;
+    quoted.strip_suffix("\" }")
 }
 
 fn group(function: &str) -> String {
