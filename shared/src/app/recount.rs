@@ -55,12 +55,15 @@ impl<W: Wiring> Recount<W> {
 
 #[cfg(test)]
 mod tests {
-    use jiff::SignedDuration;
+    use jiff::tz::TimeZone;
+    use jiff::{SignedDuration, Timestamp};
 
+    use crate::app::admin::Properties;
     use crate::app::scene::Scene;
+    use crate::domain::lead::LeadState;
     use crate::domain::tally::Counts;
     use crate::fakes::Fault;
-    use crate::ports::{Clock as _, Tallies as _};
+    use crate::ports::{Clock as _, Ledger as _, Tallies as _};
 
     async fn counts(scene: &Scene) -> Vec<Counts> {
         let tallies = scene.memory.directory.tallies(&scene.customer).await;
@@ -117,5 +120,91 @@ mod tests {
 
         assert_eq!(counts(&scene).await, one("delivered"));
         assert_eq!(recount(&scene).await, 0, "settled");
+    }
+    #[tokio::test]
+    async fn counters_that_could_not_be_written_are_counted_anew() {
+        for fault in [Fault::FailBefore, Fault::FailAfter] {
+            let scene = Scene::connected().await;
+            scene.submit(&[("email", "ada@example.com")]).await;
+            let twin = Scene::connected().await;
+            twin.submit(&[("email", "ada@example.com")]).await;
+            twin.drain().await;
+            let last = twin.memory.faults.steps(); // the counters are written last
+            scene.memory.faults.at(last, fault);
+
+            scene.drain().await;
+            scene.memory.clock.advance(SignedDuration::from_mins(15));
+            recount(&scene).await;
+
+            assert_eq!(counts(&scene).await, one("delivered"), "{fault:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn an_outcome_whose_answer_was_lost_leaves_its_day_in_doubt() {
+        let twin = Scene::unconnected().await;
+        twin.submit(&[("email", "ada@example.com")]).await;
+        let first = twin.memory.faults.steps();
+        twin.drain().await;
+        for step in first..=twin.memory.faults.steps() {
+            let scene = Scene::unconnected().await;
+            scene.submit(&[("email", "ada@example.com")]).await;
+            scene.memory.faults.at(step, Fault::FailAfter);
+
+            scene.drain().await;
+            scene.memory.clock.advance(SignedDuration::from_mins(15));
+            recount(&scene).await;
+
+            let waits = matches!(
+                scene.memory.ledger.all()[0].state,
+                LeadState::Waiting { .. }
+            );
+            assert_eq!(
+                counts(&scene).await.len(),
+                usize::from(waits),
+                "step {step}"
+            );
+        }
+    }
+
+    #[tokio::test]
+    async fn a_file_or_an_erasure_that_dies_at_any_step_leaves_counters_that_are_counted_anew() {
+        for file in [true, false] {
+            for step in 1.. {
+                let scene = Scene::unconnected().await;
+                scene.submit(&[("email", "ada@example.com")]).await;
+                scene.drain().await;
+                scene.memory.clock.advance(SignedDuration::from_mins(15));
+                assert_eq!(recount(&scene).await, 1);
+                let (admin, faults) = (scene.memory.admin(), &scene.memory.faults);
+                faults.at(faults.steps() + step, Fault::CrashAfter);
+
+                let asked = async {
+                    if file {
+                        let query = Properties::from_query([]);
+                        let file = admin.export(&scene.customer, query, Timestamp::MAX);
+                        file.await.is_ok()
+                    } else {
+                        let email = Properties::parse(br#"{"email":"ada@example.com"}"#).unwrap();
+                        admin.erase_person(&scene.customer, email).await.is_ok()
+                    }
+                };
+                let whole = faults.until_crash(asked).await;
+                scene.memory.clock.advance(SignedDuration::from_mins(15));
+                // Where the request was done before its fault came, that strikes here.
+                faults.until_crash(recount(&scene)).await;
+                recount(&scene).await;
+
+                let day = scene.memory.clock.now().to_zoned(TimeZone::UTC).date();
+                let counted = scene.memory.ledger.count(&scene.customer, day).await;
+                let shown = counts(&scene).await.remove(0);
+                let shown: Counts = shown.into_iter().filter(|(_, count)| *count != 0).collect();
+                assert_eq!(shown, counted.unwrap(), "step {step}");
+                if whole.is_some() {
+                    assert!(step > 3, "only {step} steps");
+                    break;
+                }
+            }
+        }
     }
 }

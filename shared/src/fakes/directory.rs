@@ -35,6 +35,12 @@ impl MemoryDirectory {
     pub fn new(faults: &Faults) -> Self {
         Self(Cell::new(faults))
     }
+
+    /// A customer's connection. A look from outside, which is no port call.
+    #[must_use]
+    pub fn look(&self, customer: &CustomerId) -> Option<Connection> {
+        self.0.with(|rows| rows.connections.get(customer).cloned())
+    }
 }
 
 impl Default for MemoryDirectory {

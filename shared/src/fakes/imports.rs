@@ -91,9 +91,7 @@ impl Imports for MemoryLedger {
         leads: &[LeadId],
     ) -> Result<Vec<LeadRecord>, StoreError> {
         let read = |rows: &mut Rows| {
-            let own = leads
-                .iter()
-                .filter_map(|lead| rows.leads.get(&key(customer, lead)));
+            let own = leads.iter().filter_map(|lead| rows.lead(customer, lead));
             own.cloned().collect()
         };
         self.0.step(read).await
@@ -111,13 +109,13 @@ impl Imports for MemoryLedger {
             if let Some((other, since)) = rows.taken.get(&key) {
                 return other == import && *since == at;
             }
-            let record = rows.leads.get_mut(&key);
-            let Some(record) = record.filter(|record| may_be_taken(record)) else {
-                return false;
-            };
-            enter(record, IMPORT, at, None);
-            rows.taken.insert(key, (import.clone(), at));
-            true
+            let taken = rows.change_if(customer, lead, may_be_taken, |record| {
+                enter(record, IMPORT, at, None);
+            });
+            if taken {
+                rows.taken.insert(key, (import.clone(), at));
+            }
+            taken
         };
         self.0.step(take).await
     }
@@ -135,11 +133,10 @@ impl Imports for MemoryLedger {
             let taken = rows.taken.get(&key).is_some_and(|(own, since)| {
                 own == import && taken_by.is_none_or(|taken_by| *since <= taken_by)
             });
-            let record = rows.leads.get_mut(&key);
-            let there = record.filter(|record| taken && record.state == IMPORT);
-            there
-                .map(|record| enter(record, left.state.clone(), left.at, left.due_at))
-                .is_some()
+            let there = |record: &LeadRecord| taken && record.state == IMPORT;
+            rows.change_if(customer, lead, there, |record| {
+                enter(record, left.state.clone(), left.at, left.due_at);
+            })
         };
         self.0.step(leave).await
     }

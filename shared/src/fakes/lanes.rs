@@ -28,23 +28,18 @@ pub(super) fn is_idle(record: &LeadRecord, now: Timestamp) -> bool {
     }
 }
 
+/// When somebody has to look at a lead that no lane holds.
+pub(super) fn stuck_at(record: &LeadRecord) -> Option<Timestamp> {
+    let under_way = matches!(
+        record.state,
+        LeadState::Received | LeadState::Queued | LeadState::Sending { .. }
+    );
+    record.due_at.filter(|_| under_way)
+}
+
 pub(super) fn overdue(rows: &Rows, now: Timestamp, limit: usize) -> Vec<(CustomerId, LeadId)> {
-    let mut due: Vec<_> = rows
-        .leads
-        .iter()
-        .filter(|(_, record)| {
-            matches!(
-                record.state,
-                LeadState::Received | LeadState::Queued | LeadState::Sending { .. }
-            )
-        })
-        .filter_map(|(key, record)| Some((record.due_at.filter(|at| *at <= now)?, key)))
-        .collect();
-    due.sort();
-    due.into_iter()
-        .take(limit)
-        .map(|(_, key)| key.clone())
-        .collect()
+    let due = rows.stuck.iter().take_while(|(at, _)| *at <= now);
+    due.take(limit).map(|(_, key)| key.clone()).collect()
 }
 
 /// Leads that an import has taken are the import's, and in no lane.

@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -20,7 +20,9 @@ pub struct MemoryLedger(pub(super) Cell<Rows>);
 
 #[derive(Debug, Default)]
 pub(super) struct Rows {
-    pub(super) leads: BTreeMap<(CustomerId, LeadId), LeadRecord>,
+    leads: BTreeMap<(CustomerId, LeadId), LeadRecord>,
+    /// When each lead that no lane holds is to be looked at.
+    pub(super) stuck: BTreeSet<(Timestamp, (CustomerId, LeadId))>,
     pub(super) lanes: BTreeMap<CustomerId, Lane>,
     pub(super) keys: BTreeMap<(CustomerId, String), KeyClaim>,
     pub(super) counters: BTreeMap<(CustomerId, String), u64>,
@@ -42,9 +44,31 @@ impl MemoryLedger {
         self.0.with(|rows| rows.leads.values().cloned().collect())
     }
 
+    /// One lead. A look from outside, which is no port call.
+    #[must_use]
+    pub fn look(&self, customer: &CustomerId, lead: &LeadId) -> Option<LeadRecord> {
+        self.0.with(|rows| rows.lead(customer, lead).cloned())
+    }
+
+    /// Removes what was delivered, as the table does when its time is over; tells how many there were.
+    #[must_use]
+    pub fn forget_delivered(&self) -> usize {
+        let delivered = |record: &LeadRecord| matches!(record.state, LeadState::Delivered { .. });
+        self.0.with(|rows| {
+            let before = rows.leads.len();
+            rows.leads.retain(|_, record| !delivered(record));
+            before - rows.leads.len()
+        })
+    }
+
     /// Changes every lead there is, behind everybody's back.
     pub fn tamper(&self, change: impl FnMut(&mut LeadRecord)) {
-        self.0.with(|rows| rows.leads.values_mut().for_each(change));
+        self.0.with(|rows| {
+            rows.leads.values_mut().for_each(change);
+            let leads = rows.leads.iter();
+            let stuck = leads.filter_map(|(key, lead)| Some((lanes::stuck_at(lead)?, key.clone())));
+            rows.stuck = stuck.collect();
+        });
     }
 }
 
@@ -55,9 +79,56 @@ impl Default for MemoryLedger {
 }
 
 impl Rows {
+    /// A customer's leads, oldest first.
     pub(super) fn of(&self, customer: &CustomerId) -> impl DoubleEndedIterator<Item = &LeadRecord> {
-        let own = |record: &&LeadRecord| record.lead.customer == *customer;
-        self.leads.values().filter(own)
+        let end = |text: &str| (customer.clone(), text.parse().expect("a lead id"));
+        let first = end("lead_00000000000000000000000000");
+        let last = end("lead_7ZZZZZZZZZZZZZZZZZZZZZZZZZ");
+        self.leads.range(first..=last).map(|(_, record)| record)
+    }
+
+    pub(super) fn lead(&self, customer: &CustomerId, lead: &LeadId) -> Option<&LeadRecord> {
+        self.leads.get(&key(customer, lead))
+    }
+
+    /// Changes a lead that is there; gives what came of it.
+    pub(super) fn change<R>(
+        &mut self,
+        customer: &CustomerId,
+        lead: &LeadId,
+        change: impl FnOnce(&mut LeadRecord) -> R,
+    ) -> Option<R> {
+        let key = key(customer, lead);
+        let record = self.leads.get_mut(&key)?;
+        let before = lanes::stuck_at(record);
+        let changed = change(record);
+        let after = lanes::stuck_at(record);
+        if before != after {
+            before.map(|at| self.stuck.remove(&(at, key.clone())));
+            self.stuck.extend(after.map(|at| (at, key)));
+        }
+        Some(changed)
+    }
+
+    /// The same, only if `fits`; says whether it did.
+    pub(super) fn change_if(
+        &mut self,
+        customer: &CustomerId,
+        lead: &LeadId,
+        fits: impl FnOnce(&LeadRecord) -> bool,
+        change: impl FnOnce(&mut LeadRecord),
+    ) -> bool {
+        let changed = self.change(customer, lead, |record| {
+            fits(record).then(|| change(record)).is_some()
+        });
+        changed.unwrap_or(false)
+    }
+
+    fn insert(&mut self, record: LeadRecord) {
+        let key = key(&record.lead.customer, &record.lead.id);
+        let stuck = lanes::stuck_at(&record).map(|at| (at, key.clone()));
+        self.stuck.extend(stuck);
+        self.leads.insert(key, record);
     }
 }
 
@@ -84,8 +155,7 @@ impl Ledger for MemoryLedger {
         due_at: Timestamp,
     ) -> Result<Recorded, StoreError> {
         let record = |rows: &mut Rows| {
-            let key = key(&lead.customer, &lead.id);
-            if let Some(record) = rows.leads.get(&key) {
+            if let Some(record) = rows.lead(&lead.customer, &lead.id) {
                 return Recorded::Already(Box::new(record.clone()));
             }
             let mut record = LeadRecord {
@@ -97,7 +167,7 @@ impl Ledger for MemoryLedger {
                 exported_at: None,
             };
             enter(&mut record, state.clone(), lead.received_at, Some(due_at));
-            rows.leads.insert(key, record);
+            rows.insert(record);
             Recorded::New
         };
         self.0.step(record).await
@@ -111,10 +181,7 @@ impl Ledger for MemoryLedger {
         until: Timestamp,
         now: Timestamp,
     ) -> Result<Claim, StoreError> {
-        let claim = |rows: &mut Rows| {
-            let Some(record) = rows.leads.get_mut(&key(customer, lead)) else {
-                return Claim::Missing;
-            };
+        let take = |record: &mut LeadRecord| {
             if record.exported_at.is_some() || !record.state.is_claimable(now) {
                 return match &record.state {
                     LeadState::Sending { until, .. } => Claim::Held { until: *until },
@@ -129,6 +196,7 @@ impl Ledger for MemoryLedger {
             };
             Claim::Taken(Box::new(record.clone()))
         };
+        let claim = |rows: &mut Rows| rows.change(customer, lead, take).unwrap_or(Claim::Missing);
         self.0.step(claim).await
     }
 
@@ -139,23 +207,17 @@ impl Ledger for MemoryLedger {
         owner: &str,
         settlement: &Settlement,
     ) -> Result<bool, StoreError> {
+        let held = |record: &LeadRecord| matches!(&record.state, LeadState::Sending { owner: holder, .. } if holder == owner);
+        let Settlement {
+            state, at, due_at, ..
+        } = settlement;
         let settle = |rows: &mut Rows| {
-            let record = rows.leads.get_mut(&key(customer, lead));
-            let held = record.filter(|record| {
-                matches!(&record.state, LeadState::Sending { owner: holder, .. } if holder == owner)
-            });
-            held.map(|record| {
-                enter(
-                    record,
-                    settlement.state.clone(),
-                    settlement.at,
-                    settlement.due_at,
-                );
+            rows.change_if(customer, lead, held, |record| {
+                enter(record, state.clone(), *at, *due_at);
                 if let Some(short) = shortened(&record.timeline) {
                     record.timeline = short;
                 }
             })
-            .is_some()
         };
         self.0.step(settle).await
     }
@@ -167,12 +229,11 @@ impl Ledger for MemoryLedger {
         at: Timestamp,
         due_at: Timestamp,
     ) -> Result<bool, StoreError> {
+        let idle = |record: &LeadRecord| record.exported_at.is_none() && lanes::is_idle(record, at);
         let requeue = |rows: &mut Rows| {
-            let record = rows.leads.get_mut(&key(customer, lead));
-            let idle =
-                record.filter(|record| record.exported_at.is_none() && lanes::is_idle(record, at));
-            idle.map(|record| enter(record, LeadState::Queued, at, Some(due_at)))
-                .is_some()
+            rows.change_if(customer, lead, idle, |record| {
+                enter(record, LeadState::Queued, at, Some(due_at));
+            })
         };
         self.0.step(requeue).await
     }
@@ -184,16 +245,12 @@ impl Ledger for MemoryLedger {
         at: Timestamp,
         _expires_at: Option<i64>,
     ) -> Result<bool, StoreError> {
+        let fits =
+            |record: &LeadRecord| record.exported_at.is_none() && asked::can_leave(&record.state);
         let export = |rows: &mut Rows| {
-            let record = rows.leads.get_mut(&key(customer, lead));
-            let fits = |record: &&mut LeadRecord| {
-                record.exported_at.is_none() && asked::can_leave(&record.state)
-            };
-            let Some(record) = record.filter(fits) else {
-                return false;
-            };
-            (record.exported_at, record.due_at) = (Some(at), None);
-            true
+            rows.change_if(customer, lead, fits, |record| {
+                (record.exported_at, record.due_at) = (Some(at), None);
+            })
         };
         self.0.step(export).await
     }
@@ -206,14 +263,12 @@ impl Ledger for MemoryLedger {
         at: Timestamp,
         due_at: Timestamp,
     ) -> Result<bool, StoreError> {
+        let fits = |record: &LeadRecord| asked::can_replay(record, again);
         let replay = |rows: &mut Rows| {
-            let record = rows.leads.get_mut(&key(customer, lead));
-            let Some(record) = record.filter(|record| asked::can_replay(record, again)) else {
-                return false;
-            };
-            record.exported_at = None;
-            enter(record, LeadState::Queued, at, Some(due_at));
-            true
+            rows.change_if(customer, lead, fits, |record| {
+                record.exported_at = None;
+                enter(record, LeadState::Queued, at, Some(due_at));
+            })
         };
         self.0.step(replay).await
     }
@@ -224,16 +279,14 @@ impl Ledger for MemoryLedger {
         at: Timestamp,
         _expires_at: i64,
     ) -> Result<bool, StoreError> {
+        let there = |record: &LeadRecord| record.state != LeadState::Erased;
         let erase = |rows: &mut Rows| {
-            let record = rows.leads.get_mut(&key(&blank.customer, &blank.id));
-            let Some(record) = record.filter(|record| record.state != LeadState::Erased) else {
-                return false;
-            };
-            record.lead = blank.clone();
-            record.exported_at = None;
-            record.timeline = asked::timeline_of_nobody(blank, at);
-            (record.state, record.due_at) = (LeadState::Erased, None);
-            true
+            rows.change_if(&blank.customer, &blank.id, there, |record| {
+                record.lead = blank.clone();
+                record.exported_at = None;
+                record.timeline = asked::timeline_of_nobody(blank, at);
+                (record.state, record.due_at) = (LeadState::Erased, None);
+            })
         };
         self.0.step(erase).await
     }
@@ -259,13 +312,11 @@ impl Ledger for MemoryLedger {
         at: Timestamp,
         due_at: Timestamp,
     ) -> Result<bool, StoreError> {
+        let aside = |record: &LeadRecord| matches!(record.state, LeadState::Quarantined { .. });
         let release = |rows: &mut Rows| {
-            let record = rows.leads.get_mut(&key(customer, lead));
-            let aside =
-                record.filter(|record| matches!(record.state, LeadState::Quarantined { .. }));
-            aside
-                .map(|record| enter(record, LeadState::Queued, at, Some(due_at)))
-                .is_some()
+            rows.change_if(customer, lead, aside, |record| {
+                enter(record, LeadState::Queued, at, Some(due_at));
+            })
         };
         self.0.step(release).await
     }
@@ -275,7 +326,7 @@ impl Ledger for MemoryLedger {
         customer: &CustomerId,
         lead: &LeadId,
     ) -> Result<Option<LeadRecord>, StoreError> {
-        let read = |rows: &mut Rows| rows.leads.get(&key(customer, lead)).cloned();
+        let read = |rows: &mut Rows| rows.lead(customer, lead).cloned();
         self.0.step(read).await
     }
 

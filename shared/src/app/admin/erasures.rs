@@ -59,6 +59,7 @@ impl<W: Wiring> Admin<W> {
         let days = days.max(MARKED_FOR);
         let expires_at = now + SignedDuration::from_hours(24 * i64::from(days));
         let blank = lead.without_person();
+        self.doubt(&lead.customer, [&lead.id].into_iter()).await?;
         let erased = self
             .ledger
             .erase(&blank, now, expires_at.as_second())

@@ -33,8 +33,10 @@ pub use replays::Replayed;
 
 use ulid::Ulid;
 
+use crate::domain::ids::{CustomerId, LeadId};
 use crate::domain::keys::SigningKeys;
-use crate::ports::{Clock as _, Dice as _, StoreError, Wiring};
+use crate::domain::tally::Moves;
+use crate::ports::{Clock as _, Dice as _, StoreError, Tallies as _, Wiring};
 
 /// The operator's use cases.
 pub struct Admin<W: Wiring> {
@@ -90,6 +92,20 @@ pub enum AdminError {
 }
 
 impl<W: Wiring> Admin<W> {
+    /// Puts the days of leads in doubt that are about to change: whoever fails before it has counted them leaves
+    /// counters that are counted anew.
+    async fn doubt<'a>(
+        &self,
+        customer: &CustomerId,
+        leads: impl Iterator<Item = &'a LeadId>,
+    ) -> Result<(), StoreError> {
+        let mut days = Moves::default();
+        leads.for_each(|lead| days.doubt(lead.day()));
+        self.directory
+            .tally(customer, &days, self.clock.now())
+            .await
+    }
+
     fn ulid(&self) -> Ulid {
         let millisecond = u64::try_from(self.clock.now().as_millisecond()).unwrap_or_default();
         Ulid::from_parts(millisecond, u128::from_be_bytes(self.dice.roll()))

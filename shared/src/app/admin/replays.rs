@@ -181,6 +181,9 @@ impl<W: Wiring> Admin<W> {
         again: bool,
     ) -> Result<(), StoreError> {
         let now = self.clock.now();
+        let exported = records.iter().filter(|record| record.exported_at.is_some());
+        self.doubt(customer, exported.map(|record| &record.lead.id))
+            .await?;
         let mut tasks = Vec::new();
         let mut moves = Moves::default();
         for record in records {

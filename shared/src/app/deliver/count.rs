@@ -18,6 +18,9 @@ const IMPORT: LeadState = LeadState::Waiting {
     why: WaitReason::Import,
 };
 
+/// Times the counters are written after a batch; there is nothing to write after the first that works.
+const TRIES: u32 = 2;
+
 /// What moved since the counters were last written.
 #[derive(Debug, Default)]
 pub struct Counter(Mutex<BTreeMap<CustomerId, Moves>>);
@@ -48,12 +51,18 @@ impl Counter {
         moves.count(lead.day(), label(&IMPORT), label(state));
     }
 
-    /// Writes what moved; gives back what could not be written, for the log.
+    /// Writes what moved; gives back what could not be written, for the log. Whether it was written all the same
+    /// nobody knows, so of that only the doubt is kept, for the next write.
     pub(crate) async fn write(&self, to: &impl Tallies, now: Timestamp) -> Vec<StoreError> {
         let moved = std::mem::take(&mut *self.moves());
         let mut failed = Vec::new();
         for (customer, moves) in moved {
-            failed.extend(to.tally(&customer, &moves, now).await.err());
+            if let Err(error) = to.tally(&customer, &moves, now).await {
+                let mut later = self.moves();
+                let later = later.entry(customer).or_default();
+                moves.days().for_each(|(day, _)| later.doubt(day));
+                failed.push(error);
+            }
         }
         failed
     }
@@ -66,8 +75,10 @@ impl Counter {
 impl<W: Wiring> Drain<W> {
     pub(super) async fn write_counts(&self) {
         let now = self.keeper.clock.now();
-        for error in self.counter.write(&self.directory, now).await {
-            self.warn_on_fail(Err(error));
+        for _ in 0..TRIES {
+            for error in self.counter.write(&self.directory, now).await {
+                self.warn_on_fail(Err(error));
+            }
         }
     }
 }

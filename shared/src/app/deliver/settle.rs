@@ -93,13 +93,16 @@ impl<W: Wiring> Drain<W> {
                 }
                 Ok(false) => {
                     tracing::warn!(lead.id = %record.lead.id, "a claim was no longer ours when its outcome came");
-                    return;
+                    break;
                 }
                 Err(error) => {
                     tracing::error!(lead.id = %record.lead.id, attempt, error = &error as &dyn std::error::Error, "an outcome was not written");
                 }
             }
         }
+        // It may have been written by a try whose answer was lost.
+        let lead = &record.lead;
+        self.counter.doubt(&lead.customer, &lead.id);
     }
 
     /// The person may have acted between our look at the connection and the lead's wait: then nobody else would

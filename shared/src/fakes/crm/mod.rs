@@ -206,6 +206,14 @@ impl FakeCrm {
             .with(|world| world.token_answers.push_back(error));
     }
 
+    /// Forgets the answers that were to come.
+    pub fn forget_answers(&self) {
+        self.world.with(|world| {
+            world.answers.clear();
+            world.token_answers.clear();
+        });
+    }
+
     /// Every call that arrived, refused ones too.
     #[must_use]
     pub fn calls(&self) -> Vec<(Timestamp, Call)> {

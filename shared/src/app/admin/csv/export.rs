@@ -201,6 +201,8 @@ impl<W: Wiring> Admin<W> {
     ) -> Result<(), StoreError> {
         let now = self.clock.now();
         let expires_at = Some((now + kept_for).as_second());
+        let leads = taken.iter().map(|record| &record.lead.id);
+        self.doubt(customer, leads).await?;
         for some in taken.chunks(AT_ONCE) {
             let marks = some.iter().map(|record| {
                 self.ledger

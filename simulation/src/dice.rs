@@ -1,0 +1,92 @@
+//! Chance that a seed repeats, for ever: the generator is spelled out here, so that no update of a crate changes what
+//! a seed means.
+
+/// `SplitMix64`.
+#[derive(Debug, Clone)]
+pub struct Dice(u64);
+
+impl Dice {
+    /// Dice that always roll the same from the same seed.
+    #[must_use]
+    pub fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    /// The next number.
+    pub fn roll(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    }
+
+    /// A number below `end`; 0 where that is 0.
+    pub fn below(&mut self, end: u64) -> u64 {
+        self.roll() % end.max(1)
+    }
+
+    /// A number of the range, both ends included.
+    pub fn between(&mut self, least: i64, most: i64) -> i64 {
+        let span = u64::try_from(most - least + 1).unwrap_or(1);
+        least + i64::try_from(self.below(span)).unwrap_or(0)
+    }
+
+    /// Whether something happens that does so `percent` times in a hundred.
+    pub fn chance(&mut self, percent: u64) -> bool {
+        self.below(100) < percent
+    }
+
+    /// A place in a line of this length.
+    pub fn place(&mut self, length: usize) -> usize {
+        let length = u64::try_from(length).unwrap_or(u64::MAX);
+        usize::try_from(self.below(length)).unwrap_or(0)
+    }
+
+    /// One of these.
+    ///
+    /// # Panics
+    /// Where there are none.
+    pub fn pick<T: Clone>(&mut self, these: &[T]) -> T {
+        these[self.place(these.len())].clone()
+    }
+
+    /// One of these, each as likely as its weight.
+    ///
+    /// # Panics
+    /// Where there are none.
+    pub fn weighted<T: Clone>(&mut self, these: &[(u64, T)]) -> T {
+        let mut left = self.below(these.iter().map(|(weight, _)| weight).sum());
+        for (weight, this) in these {
+            if left < *weight {
+                return this.clone();
+            }
+            left -= weight;
+        }
+        these[0].1.clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_seed_means_the_same_for_ever() {
+        let mut dice = Dice::new(1);
+
+        let rolls = [dice.roll(), dice.roll()];
+
+        assert_eq!(rolls, [0x910a_2dec_8902_5cc1, 0xbeeb_8da1_658e_ec67]);
+    }
+
+    #[test]
+    fn what_weighs_nothing_never_comes() {
+        let mut dice = Dice::new(7);
+        let rolled: Vec<_> = (0..200)
+            .map(|_| dice.weighted(&[(0, 'a'), (3, 'b'), (1, 'c')]))
+            .collect();
+
+        assert!(!rolled.contains(&'a') && rolled.contains(&'b') && rolled.contains(&'c'));
+    }
+}

@@ -1,0 +1,46 @@
+//! The use cases of Leadfeed in a world where everything goes wrong that can, under one clock, from one seed.
+//!
+//! [`schedule`] draws from the seed what happens and when; [`play`] makes it happen in a [`world`] of ports in memory,
+//! where each function at work reaches them over a [`wire`] that delays, loses and kills; [`sqs`] is the queue as
+//! Amazon has it; [`oracle`] watches every step with a record of its own, and [`run`] says whether every promise was
+//! kept. A schedule that breaks one is made [`shorter`](shrink).
+
+pub mod dice;
+pub mod log;
+pub mod oracle;
+mod play;
+mod reach;
+pub mod run;
+pub mod scale;
+pub mod schedule;
+pub mod seeds;
+mod shrink;
+pub mod sqs;
+mod tasks;
+pub mod wire;
+mod world;
+
+pub use run::{Broken, run};
+pub use schedule::Case;
+pub use shrink::shrink;
+pub use wire::Guard;
+
+/// A failing case for a person: its world, what happens in it, all that came of that, and how to see it again.
+#[must_use]
+pub fn report(case: &Case, without: Option<Guard>) -> String {
+    let Err(broken) = run(case, without, true) else {
+        return format!("seed {} keeps every promise", case.seed);
+    };
+    let steps: Vec<_> = case
+        .steps
+        .iter()
+        .map(|step| format!("  {:#} {:?}", step.after, step.event))
+        .collect();
+    let without = without.map_or(String::new(), |guard| format!(" --without {guard}"));
+    format!(
+        "{:?}\n{}\n\n{broken}\n\nreplay: cargo run --profile simulation -p leadfeed-simulation -- --seed {}{without}",
+        case.setting,
+        steps.join("\n"),
+        case.seed,
+    )
+}

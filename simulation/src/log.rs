@@ -1,0 +1,98 @@
+//! What happened in a run, for whoever has to understand a failure.
+
+use std::cell::RefCell;
+use std::io;
+use std::sync::{Mutex, PoisonError};
+
+use jiff::Timestamp;
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::fmt::MakeWriter;
+
+/// Lines, if anybody wants them.
+#[derive(Debug, Default)]
+pub struct Log(Option<Mutex<Vec<String>>>);
+
+impl Log {
+    /// One that keeps its lines.
+    #[must_use]
+    pub fn kept() -> Self {
+        Self(Some(Mutex::default()))
+    }
+
+    /// One that keeps nothing.
+    #[must_use]
+    pub fn silent() -> Self {
+        Self(None)
+    }
+
+    /// Adds a line.
+    pub fn note(&self, at: Timestamp, who: &str, words: impl FnOnce() -> String) {
+        if let Some(lines) = &self.0 {
+            let line = format!("{at:.3} {who:<14} {}", words());
+            lines
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .push(line);
+        }
+    }
+
+    /// All lines so far.
+    #[must_use]
+    pub fn lines(&self) -> Vec<String> {
+        let lines = self.0.as_ref().map(|lines| {
+            let lines = lines.lock().unwrap_or_else(PoisonError::into_inner);
+            lines.clone()
+        });
+        lines.unwrap_or_default()
+    }
+}
+
+thread_local! {
+    /// What the use cases have logged on this thread since somebody looked.
+    static LOGGED: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Where the log lines of the use cases go.
+struct Collected;
+
+impl io::Write for Collected {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        LOGGED.with_borrow_mut(|logged| logged.extend_from_slice(bytes));
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl<'a> MakeWriter<'a> for Collected {
+    type Writer = Self;
+
+    fn make_writer(&'a self) -> Self {
+        Self
+    }
+}
+
+/// Collects what is logged on this thread for as long as the guard lives.
+#[must_use]
+pub fn collect() -> tracing::subscriber::DefaultGuard {
+    let subscriber = tracing_subscriber::fmt()
+        .with_writer(|| Collected)
+        .with_max_level(LevelFilter::INFO)
+        .with_ansi(false)
+        .without_time()
+        .with_target(false)
+        .finish();
+    tracing::subscriber::set_default(subscriber)
+}
+
+/// What was logged on this thread since the last look.
+#[must_use]
+pub fn logged() -> Option<String> {
+    LOGGED.with_borrow_mut(|logged| {
+        let some = (!logged.is_empty()).then(|| String::from_utf8_lossy(logged).into_owned());
+        logged.clear();
+        some
+    })
+}

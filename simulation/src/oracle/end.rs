@@ -1,0 +1,56 @@
+//! What may be left once nothing goes wrong any more and time has passed.
+
+use leadfeed_shared::domain::ids::LeadId;
+use leadfeed_shared::domain::lead::LeadState;
+
+use super::{Oracle, Promise, Seen};
+
+/// What has happened since faults stopped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rest {
+    /// Time has passed: a lead is done with, or waits for a person.
+    TimePassed,
+    /// A person has put everything right, too: no lead waits.
+    AllPutRight,
+}
+
+impl Oracle {
+    /// A lead that is where it must not be any more.
+    #[must_use]
+    pub fn unsettled(&self, rest: Rest) -> Option<(&LeadId, &Seen)> {
+        self.leads.iter().find(|(_, seen)| {
+            let deleted = self.is_deleted(&seen.customer);
+            !(is_done(seen) || (rest == Rest::TimePassed && waits_for_person(seen) && !deleted))
+        })
+    }
+
+    /// Sees that every lead has come to its end.
+    pub fn all_settled(&mut self, rest: Rest) {
+        if let Some((id, seen)) = self.unsettled(rest) {
+            let how = format!(
+                "{id} is left {:?}, due {:?} ({rest:?})",
+                seen.state, seen.due_at
+            );
+            self.object(Promise::NothingLost, how);
+        }
+    }
+}
+
+fn is_done(seen: &Seen) -> bool {
+    let done = matches!(
+        seen.state,
+        LeadState::Delivered { .. }
+            | LeadState::Refused { .. }
+            | LeadState::Quarantined { .. }
+            | LeadState::Erased
+    );
+    let held = matches!(seen.state, LeadState::Sending { .. });
+    done || (seen.exported && !held)
+}
+
+fn waits_for_person(seen: &Seen) -> bool {
+    match seen.state {
+        LeadState::Waiting { why } => why.needs_person(),
+        _ => false,
+    }
+}

@@ -1,0 +1,157 @@
+//! Every lead's way through the ledger.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use leadfeed_shared::domain::ids::{CustomerId, LeadId};
+use leadfeed_shared::domain::lead::{LeadRecord, LeadState, WaitReason};
+
+use super::{Oracle, Person, Promise};
+use crate::wire::Process;
+
+/// A lead as the ledger had it when last seen.
+#[derive(Debug, Clone)]
+pub struct Seen {
+    /// Whose.
+    pub customer: CustomerId,
+    /// The key of its address.
+    pub email: String,
+    /// Its state.
+    pub state: LeadState,
+    /// When it was to be looked at.
+    pub due_at: Option<Timestamp>,
+    /// Whether it went out in a file.
+    pub exported: bool,
+    /// Whether its consent was changed behind everybody's back.
+    pub tampered: bool,
+    /// Whether a person asked for it to be tried again, or released it.
+    pub asked_for: bool,
+}
+
+impl Seen {
+    /// Whose lead of whom it is.
+    #[must_use]
+    pub fn person(&self) -> Person {
+        Person {
+            customer: self.customer.clone(),
+            email: self.email.clone(),
+        }
+    }
+}
+
+impl Oracle {
+    /// A claim was given out.
+    pub fn claimed(&mut self, process: &Arc<Process>, record: &LeadRecord) {
+        let id = &record.lead.id;
+        self.holders.insert(id.clone(), process.clone());
+        let exported = self.leads.get(id).is_some_and(|seen| seen.exported);
+        if exported {
+            let how = format!("{id} went out in a file and was claimed all the same");
+            self.object(Promise::Once, how);
+        }
+    }
+
+    /// A lead after something was done to it.
+    pub fn sees(&mut self, process: &Arc<Process>, record: &LeadRecord) {
+        let (id, now) = (&record.lead.id, self.now());
+        self.unrecorded.remove(id);
+        let old = self.leads.get(id);
+        let may = match old {
+            None => is_beginning(&record.state),
+            Some(old) => old.state == record.state || may_become(old, &record.state, now),
+        };
+        if !may {
+            let before = old.map_or("nothing", |old| old.state.word());
+            let how = format!(
+                "{id} went from {before} to {} by {}",
+                record.state.word(),
+                process.name
+            );
+            self.object(Promise::NothingLost, how);
+        }
+        let seen = Seen {
+            customer: record.lead.customer.clone(),
+            email: record.lead.contact.email.key(),
+            state: record.state.clone(),
+            due_at: record.due_at,
+            exported: record.exported_at.is_some(),
+            tampered: self.leads.get(id).is_some_and(|old| old.tampered),
+            asked_for: self
+                .leads
+                .get(id)
+                .is_some_and(|old| old.asked_for && old.state == record.state),
+        };
+        self.leads.insert(id.clone(), seen);
+    }
+
+    /// A person asks for leads to be tried again, or lets them out of quarantine.
+    pub fn asked_for(&mut self, wanted: impl Fn(&LeadId, &Seen) -> bool) {
+        for (id, seen) in &mut self.leads {
+            seen.asked_for |= wanted(id, seen);
+        }
+    }
+
+    /// A lead's consent was changed in the table.
+    pub fn tampered(&mut self, lead: &LeadId) {
+        if let Some(seen) = self.leads.get_mut(lead) {
+            seen.tampered = true;
+        }
+    }
+
+    /// All leads seen.
+    pub fn leads(&self) -> impl Iterator<Item = (&LeadId, &Seen)> {
+        self.leads.iter()
+    }
+
+    /// Whether the ledger has a lead.
+    #[must_use]
+    pub fn has(&self, lead: &LeadId) -> bool {
+        self.leads.contains_key(lead)
+    }
+
+    /// Sees that every lead that was promised is in the ledger, or in a message.
+    pub fn all_kept(&mut self, carried: impl Fn(&LeadId) -> bool) {
+        let lost = self.unrecorded.iter().find(|lead| !carried(lead));
+        if let Some(lost) = lost.cloned() {
+            let how = format!("{lost} was promised to be kept and is nowhere");
+            self.object(Promise::NothingLost, how);
+        }
+    }
+}
+
+fn is_beginning(state: &LeadState) -> bool {
+    matches!(
+        state,
+        LeadState::Received | LeadState::Queued | LeadState::Quarantined { .. }
+    )
+}
+
+/// Whether a lead may go from one state to another, by the picture in the documentation.
+fn may_become(old: &Seen, new: &LeadState, now: Timestamp) -> bool {
+    use LeadState as S;
+    let stuck = old.due_at.is_some_and(|due| due <= now);
+    let import = |state: &S| {
+        matches!(
+            state,
+            S::Waiting {
+                why: WaitReason::Import
+            }
+        )
+    };
+    match (&old.state, new) {
+        (S::Erased, _) => false,
+        (_, S::Erased) => true,
+        (S::Delivered { .. }, _) => false,
+        (S::Refused { .. } | S::Quarantined { .. }, S::Queued) => old.asked_for,
+        (S::Refused { .. } | S::Quarantined { .. }, _) => false,
+        (S::Received | S::Queued, S::Sending { .. } | S::Queued) => true,
+        (S::Sending { until, .. }, S::Sending { .. }) => *until <= now,
+        (S::Sending { .. }, S::Delivered { .. } | S::Refused { .. } | S::Waiting { .. }) => true,
+        (S::Sending { .. }, S::Queued) => stuck,
+        (old, S::Queued) if import(old) => stuck,
+        (old, S::Delivered { .. } | S::Waiting { .. }) if import(old) => true,
+        (S::Waiting { .. }, S::Sending { .. } | S::Queued) => true,
+        (S::Waiting { why }, new) if import(new) => *why != WaitReason::AnswerLost,
+        _ => false,
+    }
+}

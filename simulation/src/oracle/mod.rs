@@ -1,0 +1,166 @@
+//! Who watches: a record of its own of what people did, what they were told, and what Constant Contact saw.
+//!
+//! It asks the code under test nothing. `people` knows who agreed and who left, `remote` holds every call against
+//! that and against the limits, `tokens` knows every pair that was ever issued, `leads` follows each lead through the
+//! ledger, and `end` says what may be left once time has passed.
+
+mod end;
+mod leads;
+mod people;
+mod remote;
+mod tokens;
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::fmt;
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
+use leadfeed_shared::domain::ids::{CustomerId, LeadId};
+use leadfeed_shared::fakes::{MemoryDirectory, VirtualClock};
+use leadfeed_shared::ports::Clock as _;
+
+pub use self::end::Rest;
+pub use self::leads::Seen;
+pub use self::people::{Answer, Person};
+use self::tokens::Issued;
+pub use self::tokens::account_name;
+use crate::wire::Process;
+
+/// A promise of the product (ARCHITECTURE.md, Invariants).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Promise {
+    /// 1: What was accepted is never lost and ends in one state.
+    NothingLost,
+    /// 2: Without consent, recorded and sealed, nothing reaches Constant Contact.
+    Consent,
+    /// 3: Nobody who has left since they agreed is subscribed, or whom the customer does not want mailed.
+    NobodyBroughtBack,
+    /// 4: All calls together stay within the limits.
+    Limits,
+    /// 5: One refresh at a time, announced, and its pair stored before it is used.
+    OneRefresh,
+    /// 6: No token and no address in a log or an event.
+    Silence,
+    /// 7: A customer's data goes to that customer's account.
+    OwnDataOnly,
+    /// 8: Nothing that anybody sends makes a failure of ours.
+    NoFailureByInput,
+    /// 9: A delivery happens once.
+    Once,
+}
+
+/// A promise that was not kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Violation {
+    /// Which.
+    pub promise: Promise,
+    /// How.
+    pub how: String,
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}: {}", self.promise, self.how)
+    }
+}
+
+/// What a drain looked up may be so old when it calls: its whole time, and a little.
+pub(crate) const RACE: SignedDuration = SignedDuration::from_secs(75);
+
+/// Limits that Constant Contact enforces on each application.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Calls in any second.
+    pub per_second: usize,
+    /// Calls in a UTC day.
+    pub per_day: usize,
+}
+
+/// Who watches.
+pub struct Oracle {
+    clock: VirtualClock,
+    directory: MemoryDirectory,
+    limits: Limits,
+    violation: Option<Violation>,
+    people: BTreeMap<Person, people::Known>,
+    customers: BTreeMap<CustomerId, people::Side>,
+    /// What a key stands for, and since when; nothing where that is not sure.
+    keys: BTreeMap<(CustomerId, String), Option<(LeadId, Timestamp)>>,
+    leads: BTreeMap<LeadId, Seen>,
+    /// Told to be kept, and not seen in the ledger yet.
+    unrecorded: BTreeSet<LeadId>,
+    answered: BTreeSet<LeadId>,
+    holders: BTreeMap<LeadId, Arc<Process>>,
+    calling: Vec<(LeadId, Arc<Process>)>,
+    imported: BTreeMap<LeadId, CustomerId>,
+    tokens: BTreeMap<String, Issued>,
+    codes: BTreeMap<String, String>,
+    refreshing: Vec<(CustomerId, Arc<Process>)>,
+    calls: BTreeMap<String, VecDeque<Timestamp>>,
+    calls_of_day: BTreeMap<(String, i64), usize>,
+    /// The day on which the budget's rows were lost.
+    uncounted: i64,
+    /// Every API call.
+    pub total_calls: u64,
+}
+
+impl Oracle {
+    /// One that has seen nothing.
+    #[must_use]
+    pub fn new(clock: VirtualClock, directory: MemoryDirectory, limits: Limits) -> Self {
+        Self {
+            clock,
+            directory,
+            limits,
+            violation: None,
+            people: BTreeMap::new(),
+            customers: BTreeMap::new(),
+            keys: BTreeMap::new(),
+            leads: BTreeMap::new(),
+            unrecorded: BTreeSet::new(),
+            answered: BTreeSet::new(),
+            holders: BTreeMap::new(),
+            calling: Vec::new(),
+            imported: BTreeMap::new(),
+            tokens: BTreeMap::new(),
+            codes: BTreeMap::new(),
+            refreshing: Vec::new(),
+            calls: BTreeMap::new(),
+            calls_of_day: BTreeMap::new(),
+            uncounted: 0,
+            total_calls: 0,
+        }
+    }
+
+    /// What was violated, if anything was.
+    #[must_use]
+    pub fn violation(&self) -> Option<Violation> {
+        self.violation.clone()
+    }
+
+    /// The first violation stands; what comes after may follow from it.
+    pub(crate) fn object(&mut self, promise: Promise, how: impl Into<String>) {
+        let how = how.into();
+        self.violation.get_or_insert(Violation { promise, how });
+    }
+
+    fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// Reads what leaves the product for people who are not the customer.
+    pub fn hears(&mut self, where_: &str, words: &str) {
+        let secrets = ["@", "access-", "refresh-", "code-", "client-secret"];
+        if let Some(secret) = secrets.iter().find(|secret| words.contains(*secret)) {
+            let how = format!("{where_} holds {secret}…: {}", words.trim());
+            self.object(Promise::Silence, how);
+        }
+    }
+
+    /// A process is no more: what it was about ends with it.
+    pub fn dies(&mut self, process: &Arc<Process>) {
+        self.calling.retain(|(_, own)| !Arc::ptr_eq(own, process));
+        self.refreshing
+            .retain(|(_, own)| !Arc::ptr_eq(own, process));
+    }
+}

@@ -1,0 +1,165 @@
+//! What people did, and what they were told.
+
+use std::collections::BTreeSet;
+
+use jiff::{SignedDuration, Timestamp};
+use leadfeed_shared::domain::ids::{CustomerId, ImportId, LeadId};
+
+use super::{Oracle, Promise, RACE};
+
+/// A person as one customer knows them: by the key of their address.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Person {
+    /// Whose form they filled in.
+    pub customer: CustomerId,
+    /// The address in lower case.
+    pub email: String,
+}
+
+/// What is known of a person.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Known {
+    /// When they last agreed.
+    pub agreed_at: Option<Timestamp>,
+    /// When they left the account's mail, unless they were brought back since.
+    pub left_at: Option<Timestamp>,
+    /// Since when the customer does not want them mailed.
+    pub unwanted_since: Option<Timestamp>,
+}
+
+/// What is known of a customer.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Side {
+    pub app: String,
+    pub bulk: bool,
+    pub deleted_at: Option<Timestamp>,
+    /// Accounts that somebody said are meant.
+    pub accounts: BTreeSet<String>,
+    /// Since when the account asks new contacts to confirm.
+    pub confirms_since: Option<Timestamp>,
+    /// Imports of which a call is about to be made, or was.
+    pub submitting: BTreeSet<ImportId>,
+    /// Whether imports have failed or vanished, so that rows may come twice.
+    pub imports_troubled: bool,
+}
+
+/// What a sender was told.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    /// Whose form it was.
+    pub customer: CustomerId,
+    /// The lead they were promised.
+    pub lead: LeadId,
+    /// What the submission is known by, if it came with a key.
+    pub key: Option<String>,
+    /// Whether anything went wrong on the way.
+    pub shaken: bool,
+}
+
+/// How long a key stands for one lead.
+const KEY_LIVES: SignedDuration = SignedDuration::from_hours(24);
+
+impl Oracle {
+    /// A customer there is.
+    pub fn customer(&mut self, customer: &CustomerId, app: &str, bulk: bool) {
+        let side = self.side(customer);
+        (side.app, side.bulk) = (app.to_owned(), bulk);
+    }
+
+    pub(super) fn side(&mut self, customer: &CustomerId) -> &mut Side {
+        self.customers.entry(customer.clone()).or_default()
+    }
+
+    pub(super) fn person(&mut self, person: &Person) -> &mut Known {
+        self.people.entry(person.clone()).or_default()
+    }
+
+    /// A person ticks the box.
+    pub fn agrees(&mut self, person: &Person, given_at: Timestamp) {
+        let known = self.person(person);
+        known.agreed_at = known.agreed_at.max(Some(given_at));
+    }
+
+    /// Whether a person has agreed after a moment.
+    pub fn has_just_agreed(&mut self, person: &Person, since: Timestamp) -> bool {
+        self.person(person).agreed_at.is_some_and(|at| at > since)
+    }
+
+    /// A person leaves an account's mail.
+    pub fn leaves(&mut self, person: &Person) {
+        let now = self.now();
+        self.person(person).left_at = Some(now);
+    }
+
+    /// The customer does not want a person mailed, or does again.
+    pub fn wants(&mut self, person: &Person, wanted: bool) {
+        let now = self.now();
+        let known = self.person(person);
+        known.unwanted_since = (!wanted).then(|| known.unwanted_since.unwrap_or(now));
+    }
+
+    /// A customer is gone.
+    pub fn deleted(&mut self, customer: &CustomerId) {
+        let now = self.now();
+        self.side(customer).deleted_at.get_or_insert(now);
+    }
+
+    /// Somebody said that this account is meant.
+    pub fn means(&mut self, customer: &CustomerId, account: &str) {
+        self.side(customer).accounts.insert(account.to_owned());
+    }
+
+    /// The account asks for confirmations, or no longer does.
+    pub fn asks_to_confirm(&mut self, customer: &CustomerId, on: bool) {
+        let now = self.now();
+        let side = self.side(customer);
+        side.confirms_since = on.then(|| side.confirms_since.unwrap_or(now));
+    }
+
+    /// Imports of a customer may fail from now on.
+    pub fn imports_may_fail(&mut self, customer: &CustomerId) {
+        self.side(customer).imports_troubled = true;
+    }
+
+    /// A sender is told that their lead is kept.
+    pub fn answered(&mut self, answer: Answer) {
+        let now = self.now();
+        if self.answered.insert(answer.lead.clone()) && !self.leads.contains_key(&answer.lead) {
+            self.unrecorded.insert(answer.lead.clone());
+        }
+        let Some(key) = answer.key else { return };
+        let key = (answer.customer, key);
+        if answer.shaken {
+            // Nobody knows whether it stands for anything now.
+            self.keys.insert(key, None);
+            return;
+        }
+        let new = Some((answer.lead.clone(), now));
+        let Some(known) = self.keys.entry(key).or_insert_with(|| new.clone()) else {
+            return;
+        };
+        let age = now.duration_since(known.1);
+        if age >= KEY_LIVES {
+            *known = (answer.lead, now);
+        } else if known.0 != answer.lead && age < KEY_LIVES - RACE {
+            let how = format!("one key stood for {} and then for {}", known.0, answer.lead);
+            self.object(Promise::Once, how);
+        }
+    }
+
+    /// A sender is told that it is our fault.
+    pub fn failed_by_us(&mut self, shaken: bool) {
+        if !shaken {
+            let how = "a submission failed although everything worked";
+            self.object(Promise::NoFailureByInput, how);
+        }
+    }
+
+    /// A customer is shown a lead.
+    pub fn shown(&mut self, to: &CustomerId, whose: &CustomerId) {
+        if to != whose {
+            let how = format!("{to} was shown a lead of {whose}");
+            self.object(Promise::OwnDataOnly, how);
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! Every token that was ever issued.
+
+use std::sync::Arc;
+
+use leadfeed_shared::domain::ids::CustomerId;
+use leadfeed_shared::domain::token::{Grant, Tokens};
+use secrecy::{ExposeSecret as _, SecretString};
+
+use super::{Oracle, Promise};
+use crate::wire::Process;
+
+/// A token of either kind.
+#[derive(Debug, Clone)]
+pub(super) struct Issued {
+    pub account: String,
+    /// It came by a refresh and is not stored yet.
+    pub unstored: bool,
+}
+
+/// Accounts are named after their customers.
+#[must_use]
+pub fn account_name(customer: &CustomerId, number: u8) -> String {
+    format!("account-{number}-{customer}")
+}
+
+/// Whose account it is.
+pub(super) fn customer_of(account: &str) -> Option<CustomerId> {
+    account.splitn(3, '-').nth(2)?.parse().ok()
+}
+
+impl Oracle {
+    /// A person agreed at the consent page, which gave a code.
+    pub fn authorized(&mut self, account: &str, code: &str) {
+        self.codes.insert(code.to_owned(), account.to_owned());
+    }
+
+    /// An account is connected without a walk through the pages.
+    pub fn connected(&mut self, account: &str, tokens: &Tokens) {
+        if let Some(customer) = customer_of(account) {
+            self.means(&customer, account);
+        }
+        for token in [&tokens.access, &tokens.refresh] {
+            let (account, unstored) = (account.to_owned(), false);
+            let issued = Issued { account, unstored };
+            self.tokens.insert(token.expose_secret().to_owned(), issued);
+        }
+    }
+
+    /// A code was exchanged.
+    pub fn exchanged(&mut self, code: &SecretString, grant: &Grant) {
+        if let Some(account) = self.codes.get(code.expose_secret()).cloned() {
+            self.issue(grant, &account, false);
+        }
+    }
+
+    /// A refresh arrives at the token endpoint.
+    pub fn refresh_leaves(&mut self, process: &Arc<Process>, token: &SecretString) {
+        let now = self.now();
+        let Some(customer) = self.customer_by(token) else {
+            return;
+        };
+        let others = |(whose, by): &&(CustomerId, Arc<Process>)| {
+            *whose == customer && !by.is_dead() && !Arc::ptr_eq(by, process)
+        };
+        if let Some((_, other)) = self.refreshing.iter().find(others) {
+            let how = format!(
+                "{} refreshes {customer} while {} does",
+                process.name, other.name
+            );
+            self.object(Promise::OneRefresh, how);
+        }
+        let row = self.directory.look(&customer);
+        let announced = row.is_some_and(|row| {
+            row.lease
+                .is_some_and(|lease| lease.intent > row.generation && lease.until > now)
+        });
+        if !announced {
+            let how = format!("{} refreshes {customer} and no row says so", process.name);
+            self.object(Promise::OneRefresh, how);
+        }
+        self.refreshing.push((customer, process.clone()));
+    }
+
+    /// A refresh gave a pair.
+    pub fn refreshed(&mut self, old: &SecretString, grant: &Grant) {
+        let account = self.tokens.get(old.expose_secret());
+        if let Some(account) = account.map(|issued| issued.account.clone()) {
+            self.issue(grant, &account, true);
+        }
+    }
+
+    /// A worker hears from the token endpoint.
+    pub fn refresh_ends(&mut self, process: &Arc<Process>) {
+        self.refreshing
+            .retain(|(_, own)| !Arc::ptr_eq(own, process));
+    }
+
+    /// A pair is stored.
+    pub fn kept(&mut self, access: &SecretString) {
+        if let Some(issued) = self.tokens.get_mut(access.expose_secret()) {
+            issued.unstored = false;
+        }
+    }
+
+    fn issue(&mut self, grant: &Grant, account: &str, unstored: bool) {
+        for token in [Some(&grant.access), grant.refresh.as_ref()]
+            .into_iter()
+            .flatten()
+        {
+            let account = account.to_owned();
+            let issued = Issued { account, unstored };
+            self.tokens.insert(token.expose_secret().to_owned(), issued);
+        }
+    }
+
+    pub(super) fn customer_by(&self, token: &SecretString) -> Option<CustomerId> {
+        customer_of(&self.tokens.get(token.expose_secret())?.account)
+    }
+}

@@ -1,0 +1,165 @@
+//! Customers and their accounts at Constant Contact.
+
+use std::collections::HashMap;
+
+use jiff::SignedDuration;
+use leadfeed_shared::app::connect::{Choice, Connect, Landing, Return};
+use leadfeed_shared::domain::budget::BudgetState;
+use leadfeed_shared::fakes::FakeCrm;
+use leadfeed_shared::ports::Clock as _;
+use secrecy::SecretString;
+
+use crate::dice::Dice;
+use crate::wire::{Reach, Wired};
+use crate::world::{Warm, World};
+
+/// A walk through the pages, several of them.
+const WALK: SignedDuration = SignedDuration::from_mins(3);
+const OWNER: [&str; 4] = [
+    "contacts:read",
+    "contacts:write",
+    "contacts:lists:read",
+    "contacts:lists:write",
+];
+
+/// Somebody on their way through the pages.
+struct Walk {
+    reach: Reach,
+    customer: leadfeed_shared::domain::ids::CustomerId,
+    account: String,
+    client: String,
+    /// Whether they say that another account is meant.
+    means_it: bool,
+    /// Whether they choose lists, or close the window.
+    chooses: bool,
+}
+
+impl World {
+    /// A customer follows a new link.
+    pub fn connect(&mut self, customer: u8, account: u8, luck: &mut Dice) {
+        let side = &self.sides[usize::from(customer)];
+        let (id, client, account) = (side.id.clone(), side.client.clone(), side.account(account));
+        let reach = self.reach("pages");
+        let process = reach.line.process.clone();
+        let walk = Walk {
+            reach,
+            customer: id,
+            account,
+            client,
+            means_it: self.calm || luck.chance(60),
+            chooses: self.calm || luck.chance(90),
+        };
+        // What is not done any more is nobody's loss: the person begins again.
+        let work = async move {
+            walk.walk().await;
+        };
+        self.start(&process, luck.roll(), WALK, Warm::Cold, Box::pin(work));
+    }
+
+    /// Deletes the account's first list.
+    pub fn remove_list(&mut self, customer: u8) {
+        let side = &self.sides[usize::from(customer)];
+        let connection = self.memory.directory.look(&side.id);
+        let list = connection.and_then(|connection| connection.lists.first().cloned());
+        if let Some(list) = list {
+            self.memory.crm.remove_list(&side.account(0), &list);
+        }
+    }
+
+    /// Has the accounts ask new contacts to confirm, or not.
+    pub fn ask_to_confirm(&mut self, customer: u8, on: bool) {
+        let id = self.sides[usize::from(customer)].id.clone();
+        self.shared.oracle().asks_to_confirm(&id, on);
+        self.of_accounts(customer, |crm, account| {
+            crm.set_confirmed_opt_in(account, on)
+        });
+    }
+
+    /// Gives the connected user its rights, or takes them.
+    pub fn set_rights(&mut self, customer: u8, on: bool) {
+        let rights = if on { &OWNER[..] } else { &OWNER[..1] };
+        self.of_accounts(customer, |crm, account| crm.set_privileges(account, rights));
+    }
+
+    /// Does something to both accounts of a customer.
+    pub fn of_accounts(&self, customer: u8, change: impl Fn(&FakeCrm, &str)) {
+        let side = &self.sides[usize::from(customer)];
+        for account in 0..2 {
+            change(&self.memory.crm, &side.account(account));
+        }
+    }
+
+    /// Loses the row of every budget: what is assumed then may be less than what was spent.
+    pub fn lose_budget(&mut self) {
+        let (now, limits) = (self.now(), self.limits());
+        for side in &self.sides {
+            self.memory
+                .budget
+                .set(&side.app, BudgetState::assumed(limits, now));
+        }
+        self.shared.oracle().budget_was_lost();
+    }
+}
+
+impl Walk {
+    async fn walk(self) -> Option<()> {
+        let admin = self.reach.admin();
+        let made = admin.connect_link(&self.customer).await.ok()?;
+        let token = made.url.rsplit('/').next()?.to_owned();
+        let connect = self.reach.connect();
+        let departure = connect.start(&token, None).await.ok()?;
+        let cookie = departure.session.cookie().to_owned();
+        let query: HashMap<_, _> = departure.location.query_pairs().into_owned().collect();
+        let crm = &self.reach.memory.crm;
+        let code = crm.authorize(&self.account, &self.client);
+        self.reach
+            .line
+            .shared
+            .oracle()
+            .authorized(&self.account, &code);
+        let back = Return {
+            state: Some(SecretString::from(query.get("state")?.as_str())),
+            code: Some(code.into()),
+            ..Return::default()
+        };
+        if self.reach.memory.directory.look(&self.customer).is_none() {
+            // The first account is meant without asking.
+            self.reach
+                .line
+                .shared
+                .oracle()
+                .means(&self.customer, &self.account);
+        }
+        let landing = connect.finish(back, Some(&cookie)).await.ok()?;
+        match landing {
+            Landing::OtherAccount if self.means_it => {
+                let shared = &self.reach.line.shared;
+                shared.oracle().means(&self.customer, &self.account);
+                connect.confirm_account(Some(&cookie)).await.ok()?;
+            }
+            Landing::Lists => {}
+            _ => return None,
+        }
+        if self.chooses {
+            self.choose(&connect, &cookie).await?;
+        }
+        Some(())
+    }
+
+    async fn choose(&self, connect: &Connect<Wired>, cookie: &str) -> Option<()> {
+        let connected = connect.connected(Some(cookie)).await.ok()?;
+        let lists: Vec<_> = connected.connection.lists_there().take(1).collect();
+        let now = self.reach.memory.clock.now();
+        let choice = Choice {
+            lists: lists.iter().map(|list| list.id.clone()).collect(),
+            new_list: if lists.is_empty() {
+                format!("Leads {}", now.as_millisecond())
+            } else {
+                String::new()
+            },
+            terms: true,
+            ip: None,
+        };
+        connect.choose(Some(cookie), choice).await.ok()
+    }
+}

@@ -1,0 +1,143 @@
+//! The use cases as one process has them.
+
+use leadfeed_shared::app::admin::Admin;
+use leadfeed_shared::app::bulk::Bulk;
+use leadfeed_shared::app::connect::{Connect, Site};
+use leadfeed_shared::app::deliver::{Counter, Drain, Served};
+use leadfeed_shared::app::gauges::Gauges;
+use leadfeed_shared::app::intake::{Gate, Intake};
+use leadfeed_shared::app::recount::Recount;
+use leadfeed_shared::app::release::Release;
+use leadfeed_shared::app::token_keeper::{Seen, TokenKeeper};
+use leadfeed_shared::fakes::STACK;
+
+use crate::wire::{Reach, Wired};
+
+/// Where the stack is said to be.
+const PUBLIC_URL: &str = "https://leads.example";
+
+/// What a run of the scheduler is made of, in the order of its work.
+pub struct Scheduler {
+    pub bulk: Bulk<Wired>,
+    pub release: Release<Wired>,
+    pub keeper: TokenKeeper<Wired>,
+    pub recount: Recount<Wired>,
+    pub gauges: Gauges<Wired>,
+}
+
+impl Reach {
+    pub fn intake(&self) -> Intake<Wired> {
+        Intake {
+            forms: self.wire(&self.memory.directory),
+            ledger: self.wire(&self.memory.ledger),
+            queue: self.wire(&self.memory.queue),
+            captcha: self.wire(&self.memory.captcha),
+            clock: self.memory.clock.clone(),
+            keys: self.memory.keys(),
+            gate: Gate::default(),
+        }
+    }
+
+    pub fn keeper(&self) -> TokenKeeper<Wired> {
+        TokenKeeper {
+            connections: self.wire(&self.memory.directory),
+            vault: self.wire(&self.memory.vault),
+            apps: self.wire(&self.memory.apps),
+            oauth: self.wire(&self.memory.crm),
+            budget: self.wire(&self.memory.budget),
+            events: self.wire(&self.memory.events),
+            ledger: self.wire(&self.memory.ledger),
+            clock: self.memory.clock.clone(),
+            dice: self.memory.dice.clone(),
+            stack: STACK.to_owned(),
+            seen: Seen::default(),
+        }
+    }
+
+    pub fn drain(&self) -> Drain<Wired> {
+        Drain {
+            ledger: self.wire(&self.memory.ledger),
+            directory: self.wire(&self.memory.directory),
+            keeper: self.keeper(),
+            crm: self.wire(&self.memory.crm),
+            keys: self.memory.keys(),
+            counter: Counter::default(),
+            served: Served::default(),
+        }
+    }
+
+    pub fn scheduler(&self) -> Scheduler {
+        Scheduler {
+            bulk: Bulk {
+                ledger: self.wire(&self.memory.ledger),
+                directory: self.wire(&self.memory.directory),
+                keeper: self.keeper(),
+                crm: self.wire(&self.memory.crm),
+                keys: self.memory.keys(),
+                counter: Counter::default(),
+            },
+            release: Release {
+                ledger: self.wire(&self.memory.ledger),
+                connections: self.wire(&self.memory.directory),
+                queue: self.wire(&self.memory.queue),
+                apps: self.wire(&self.memory.apps),
+                budget: self.wire(&self.memory.budget),
+                clock: self.memory.clock.clone(),
+            },
+            keeper: self.keeper(),
+            recount: Recount {
+                ledger: self.wire(&self.memory.ledger),
+                directory: self.wire(&self.memory.directory),
+                clock: self.memory.clock.clone(),
+            },
+            gauges: Gauges {
+                ledger: self.wire(&self.memory.ledger),
+                directory: self.wire(&self.memory.directory),
+                apps: self.wire(&self.memory.apps),
+                budget: self.wire(&self.memory.budget),
+                clock: self.memory.clock.clone(),
+            },
+        }
+    }
+
+    pub fn connect(&self) -> Connect<Wired> {
+        let auth_url = "https://authz.example/oauth2/default/v1".parse();
+        Connect {
+            directory: self.wire(&self.memory.directory),
+            vault: self.wire(&self.memory.vault),
+            apps: self.wire(&self.memory.apps),
+            oauth: self.wire(&self.memory.crm),
+            accounts: self.wire(&self.memory.crm),
+            budget: self.wire(&self.memory.budget),
+            ledger: self.wire(&self.memory.ledger),
+            queue: self.wire(&self.memory.queue),
+            events: self.wire(&self.memory.events),
+            clock: self.memory.clock.clone(),
+            dice: self.memory.dice.clone(),
+            keys: self.memory.keys(),
+            site: Site {
+                public_url: PUBLIC_URL.to_owned(),
+                auth_url: auth_url.expect("a URL"),
+                pkce: false,
+                stack: STACK.to_owned(),
+            },
+        }
+    }
+
+    pub fn admin(&self) -> Admin<Wired> {
+        Admin {
+            directory: self.wire(&self.memory.directory),
+            ledger: self.wire(&self.memory.ledger),
+            queue: self.wire(&self.memory.queue),
+            vault: self.wire(&self.memory.vault),
+            apps: self.wire(&self.memory.apps),
+            captcha: self.wire(&self.memory.captcha),
+            budget: self.wire(&self.memory.budget),
+            events: self.wire(&self.memory.events),
+            clock: self.memory.clock.clone(),
+            dice: self.memory.dice.clone(),
+            keys: self.memory.keys(),
+            public_url: PUBLIC_URL.to_owned(),
+        }
+    }
+}

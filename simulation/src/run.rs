@@ -1,0 +1,133 @@
+//! One run from its first event to the end of all waiting.
+
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use jiff::SignedDuration;
+
+use crate::dice::Dice;
+use crate::log::{self, Log};
+use crate::oracle::{Promise, Rest, Violation};
+use crate::play::Player;
+use crate::schedule::{Case, Event};
+use crate::wire::{Guard, Service};
+use crate::world::World;
+
+/// Time that passes between two looks once faults have stopped.
+const PAUSE: SignedDuration = SignedDuration::from_hours(1);
+
+/// A run in which a promise was not kept.
+#[derive(Debug, Clone)]
+pub struct Broken {
+    /// What was promised, and what happened.
+    pub violation: Violation,
+    /// What led there, where somebody wanted to know.
+    pub log: Vec<String>,
+}
+
+impl fmt::Display for Broken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for line in &self.log {
+            writeln!(f, "{line}")?;
+        }
+        write!(f, "{}", self.violation)
+    }
+}
+
+/// Runs a case, perhaps without one of the guards, and keeps a log of it where `told` says so.
+///
+/// # Errors
+/// [`Broken`] at the first promise that is not kept.
+pub fn run(case: &Case, without: Option<Guard>, told: bool) -> Result<(), Broken> {
+    let _collected = log::collect();
+    drop(log::logged());
+    let log = if told { Log::kept() } else { Log::silent() };
+    let mut world = World::new(&case.setting, case.seed, without, log);
+    let played = catch_unwind(AssertUnwindSafe(|| play(&mut world, case)));
+    if played.is_err() {
+        let mut oracle = world.shared.oracle();
+        oracle.object(Promise::NoFailureByInput, "something panicked");
+    }
+    let violation = world.shared.oracle().violation();
+    match violation {
+        None => Ok(()),
+        Some(violation) => Err(Broken {
+            violation,
+            log: world.shared.log().lines(),
+        }),
+    }
+}
+
+fn play(world: &mut World, case: &Case) {
+    let mut player = Player::default();
+    for step in &case.steps {
+        world.advance(case.setting.begins + step.after);
+        if world.is_broken() {
+            return;
+        }
+        player.play(world, step);
+    }
+    rest(world, case);
+}
+
+/// Faults stop and time passes; then somebody puts everything right, and time passes again.
+fn rest(world: &mut World, case: &Case) {
+    world.calm = true;
+    world.shared.clear_weather();
+    world.memory.crm.forget_answers();
+    settle(world, case, Rest::TimePassed);
+    if world.is_broken() {
+        return;
+    }
+    // With a small day's reserve of 2 % nobody could connect.
+    world.raise_limits();
+    let mut dice = Dice::new(case.seed);
+    for customer in 0..case.setting.customers {
+        world.set_rights(customer, true);
+    }
+    world.sqs().redrive(world.now());
+    for _ in 0..72 {
+        for customer in 0..case.setting.customers {
+            if !world.is_connected(customer) {
+                world.connect(customer, 0, &mut dice);
+            }
+        }
+        world.stir();
+        world.advance(world.now() + PAUSE);
+        let all = (0..case.setting.customers).all(|customer| world.is_connected(customer));
+        if all || world.is_broken() {
+            break;
+        }
+    }
+    settle(world, case, Rest::AllPutRight);
+    if !world.is_broken() {
+        world.shared.oracle().all_kept(|_| false);
+        // A drain that died before it counted is found out by its messages, which come again; one that could not
+        // write keeps the doubt until it can.
+        let lost = |event: &Event| {
+            matches!(
+                event,
+                Event::LoseQueue | Event::Outage(Service::Directory, ..)
+            )
+        };
+        if !case.steps.iter().any(|step| lost(&step.event)) {
+            world.check_tallies();
+        }
+    }
+}
+
+/// Lets time pass until every lead has come to its end, or should have.
+fn settle(world: &mut World, case: &Case, rest: Rest) {
+    let leads = world.shared.oracle().leads().count();
+    let per_day = usize::try_from(case.setting.limits.per_day).unwrap_or(usize::MAX);
+    let days = 3 + 4 * leads / per_day.max(1);
+    world.stir();
+    for _ in 0..24 * days {
+        world.advance(world.now() + PAUSE);
+        let unsettled = world.shared.oracle().unsettled(rest).is_some();
+        if world.is_broken() || (!unsettled && world.sqs().is_empty()) {
+            break;
+        }
+    }
+    world.shared.oracle().all_settled(rest);
+}

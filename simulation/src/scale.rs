@@ -1,0 +1,295 @@
+//! What many customers and leads cost, in virtual time: nothing goes wrong, and every call is counted.
+
+use std::collections::BTreeMap;
+
+use jiff::{SignedDuration, Timestamp};
+use leadfeed_shared::app::intake::{Arrival, Door, Intake};
+use leadfeed_shared::domain::budget::Limits;
+use leadfeed_shared::domain::connection::{
+    Account, Catalog, ConfirmedOptIn, Connection, ConnectionStatus, Learned, Terms,
+};
+use leadfeed_shared::domain::consent::Origin;
+use leadfeed_shared::domain::ids::{CustomerId, RemoteId};
+use leadfeed_shared::domain::lead::LeadState;
+use leadfeed_shared::domain::submission::Submission;
+use leadfeed_shared::domain::token::StoredTokens;
+use leadfeed_shared::fakes::STACK;
+use leadfeed_shared::ports::{Connections as _, Vault as _};
+
+use crate::log::Log;
+use crate::oracle::Person;
+use crate::schedule::Setting;
+use crate::tasks::at_once;
+use crate::wire::{Service, Wired};
+use crate::world::World;
+
+/// Minutes of the day over which leads come in.
+const MINUTES: u32 = 24 * 60;
+
+/// How many people a customer's leads are about.
+const PEOPLE: u32 = 5_000;
+
+/// A day of so many customers and leads.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Growth {
+    /// Customers.
+    pub customers: u32,
+    /// Leads taken in, evenly over the day and the customers.
+    pub leads: u32,
+    /// Leads delivered by the end.
+    pub delivered: u32,
+    /// Virtual time from the first lead to the last delivery.
+    pub took: SignedDuration,
+    /// API calls that arrived at Constant Contact.
+    pub calls: u64,
+    /// Port operations by service and name, the scheduler's included.
+    pub operations: BTreeMap<(Service, &'static str), u64>,
+}
+
+impl Growth {
+    /// Operations of one service, or of several.
+    #[must_use]
+    pub fn of(&self, services: &[Service]) -> u64 {
+        let some = self.operations.iter();
+        let some = some.filter(|((service, _), _)| services.contains(service));
+        some.map(|(_, count)| count).sum()
+    }
+
+    /// So many for each lead.
+    #[must_use]
+    pub fn per_lead(&self, count: u64) -> f64 {
+        #[expect(clippy::cast_precision_loss, reason = "a figure for people")]
+        let count = count as f64;
+        count / f64::from(self.leads.max(1))
+    }
+}
+
+/// Runs a day in which `leads` come in evenly for `customers` connected customers, under limits that carry them all,
+/// with a scheduler every minute and up to 20 drains at a time.
+///
+/// Takes real time of about 0.1 ms a lead in a release build, and memory for the leads under way. For a table:
+///
+/// ```no_run
+/// use leadfeed_simulation::scale::growth;
+/// use leadfeed_simulation::wire::Service;
+///
+/// for (customers, leads) in [(10, 1_000), (1_000, 100_000), (10_000, 1_000_000)] {
+///     let growth = growth(customers, leads);
+///     let tables = growth.of(&[Service::Directory, Service::Ledger]);
+///     println!("{customers} {leads}: {:.2} calls, {:.2} table operations a lead", growth.per_lead(growth.calls), growth.per_lead(tables));
+/// }
+/// ```
+#[must_use]
+pub fn growth(customers: u32, leads: u32) -> Growth {
+    let per_second = leads / 43_200 + 4;
+    let per_day = leads.saturating_mul(2).max(10_000);
+    let mut world = quiet_world(customers, per_second, per_day, 20);
+    let intake = world.reach("webhook").intake();
+    let (mut sent, mut delivered) = (0, 0);
+    for minute in 1..=MINUTES {
+        let due = u64::from(leads) * u64::from(minute) / u64::from(MINUTES);
+        let due = u32::try_from(due).unwrap_or(leads);
+        for number in sent..due {
+            let customer = usize::try_from(number % customers.max(1)).unwrap_or(0);
+            submit(&world, &intake, customer, number / customers.max(1));
+        }
+        sent = due;
+        world.stir();
+        world.advance(world.now() + SignedDuration::from_mins(1));
+        delivered += world.memory.ledger.forget_delivered();
+    }
+    let begun = world.begun();
+    let took = finish(&mut world, leads, &mut delivered).duration_since(begun);
+    let calls = world.shared.oracle().total_calls;
+    Growth {
+        customers,
+        leads,
+        delivered: u32::try_from(delivered).unwrap_or(u32::MAX),
+        took,
+        calls,
+        operations: world.shared.counts(),
+    }
+}
+
+/// Waits for the last delivery; says when it was.
+fn finish(world: &mut World, leads: u32, delivered: &mut usize) -> Timestamp {
+    let goal = usize::try_from(leads).unwrap_or(usize::MAX);
+    for _ in 0..MINUTES {
+        if *delivered >= goal {
+            break;
+        }
+        world.stir();
+        world.advance(world.now() + SignedDuration::from_mins(1));
+        *delivered += world.memory.ledger.forget_delivered();
+    }
+    world.now()
+}
+
+/// What became of more leads than a day's quota carries.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DayQuota {
+    /// By customer, in the order given: its leads, and when the last of them was delivered.
+    pub done: Vec<(u32, Timestamp)>,
+    /// API calls on the busiest UTC day.
+    pub busiest_day: usize,
+    /// The most often that a message was received.
+    pub most_receives: u32,
+    /// Messages among the dead letters.
+    pub dead: usize,
+}
+
+/// Runs customers whose leads all come in at noon, under the limits of one application (4 calls a second, 10,000 a
+/// UTC day) and with `drains` at a time, until every lead is delivered.
+#[must_use]
+pub fn day_quota(leads: &[u32], drains: usize) -> DayQuota {
+    let customers = u32::try_from(leads.len()).unwrap_or(u32::MAX);
+    let mut world = quiet_world(customers, 4, 10_000, drains);
+    world.advance(world.begun() + SignedDuration::from_hours(12));
+    let reach = world.reach("webhook");
+    for (customer, count) in leads.iter().enumerate() {
+        for number in 0..*count {
+            // Each by a process of its own, so that none finds the form too busy.
+            submit(&world, &reach.intake(), customer, number);
+        }
+    }
+    let noon = world.now();
+    let mut done: Vec<_> = leads.iter().map(|count| (*count, noon)).collect();
+    let mut left = leads.to_vec();
+    for _ in 0..3 * MINUTES {
+        if left.iter().all(|left| *left == 0) {
+            break;
+        }
+        world.stir();
+        world.advance(world.now() + SignedDuration::from_mins(1));
+        for (customer, left) in left.iter_mut().enumerate().filter(|(_, left)| **left > 0) {
+            let under_way = under_way(&world, customer);
+            if under_way == 0 {
+                done[customer].1 = world.now();
+            }
+            *left = under_way;
+        }
+    }
+    let sqs = world.sqs();
+    DayQuota {
+        done,
+        busiest_day: world.shared.oracle().busiest_day(),
+        most_receives: sqs.most_receives,
+        dead: sqs.dead(),
+    }
+}
+
+/// Connected customers, to whom nothing happens.
+fn quiet_world(customers: u32, per_second: u32, per_day: u32, drains: usize) -> World {
+    let setting = Setting {
+        begins: "2026-11-23T00:00:00Z".parse().expect("a time"),
+        customers: 0,
+        bulk: 0,
+        own_app: false,
+        limits: Limits {
+            per_second,
+            per_day,
+        },
+        drains,
+        long_lived: false,
+        takes_time: false,
+    };
+    let mut world = World::new(&setting, 1, None, Log::silent());
+    world.calm = true;
+    for number in 0..customers {
+        world.add_customer(number, false, false);
+        connect(&world, usize::try_from(number).unwrap_or(0));
+    }
+    world
+}
+
+/// Connects a customer as the pages do, at no cost.
+fn connect(world: &World, customer: usize) {
+    let (side, now) = (&world.sides[customer], world.now());
+    let account = side.account(0);
+    let tokens = world.memory.crm.connect(&account, &side.client);
+    world.shared.oracle().connected(&account, &tokens);
+    let row = connection(
+        &side.id,
+        &account,
+        side.list.clone(),
+        tokens.expires_at,
+        now,
+    );
+    let pair = StoredTokens {
+        generation: 1,
+        tokens,
+    };
+    at_once(world.memory.vault.keep(&side.id, &pair)).expect("memory");
+    at_once(world.memory.directory.put_connection(&row)).expect("memory");
+}
+
+fn connection(
+    customer: &CustomerId,
+    account: &str,
+    list: RemoteId,
+    token_expires_at: Timestamp,
+    now: Timestamp,
+) -> Connection {
+    Connection {
+        customer: customer.clone(),
+        app: leadfeed_shared::domain::ids::AppId::default_app(),
+        stack: STACK.to_owned(),
+        status: ConnectionStatus::Active,
+        account: Account {
+            id: account.to_owned(),
+            name: "Engines".to_owned(),
+        },
+        lists: vec![list],
+        terms: Some(Terms {
+            accepted_at: now,
+            ip: None,
+            text: "ours".to_owned(),
+        }),
+        catalog: Catalog::default(),
+        generation: 1,
+        token_expires_at,
+        lease: None,
+        cooldown_until: None,
+        connected_at: now,
+        learned: Learned {
+            confirmed_opt_in: Some(ConfirmedOptIn {
+                on: false,
+                seen_at: now,
+            }),
+            ..Learned::default()
+        },
+    }
+}
+
+/// Somebody fills in a customer's form.
+fn submit(world: &World, intake: &Intake<Wired>, customer: usize, number: u32) {
+    let side = &world.sides[customer];
+    let person = Person {
+        email: format!("p{}@{}.example", number % PEOPLE, side.id),
+        customer: side.id.clone(),
+    };
+    world.shared.oracle().agrees(&person, world.now());
+    let fields = [
+        ("email", person.email),
+        ("first_name", format!("n{number}")),
+        ("consent", "yes".to_owned()),
+    ];
+    let arrival = Arrival {
+        fields: Submission::from_pairs(fields).expect("a few fields"),
+        origin: Origin::default(),
+        door: Door::Form,
+        key: None,
+    };
+    let form = at_once(intake.open_form(side.form.id.as_str())).expect("an open form");
+    at_once(intake.take(&form, arrival)).expect("a good lead");
+}
+
+/// A customer's leads that are not delivered yet.
+fn under_way(world: &World, customer: usize) -> u32 {
+    let oracle = world.shared.oracle();
+    let id = &world.sides[customer].id;
+    let leads = oracle.leads().filter(|(_, seen)| {
+        seen.customer == *id && !matches!(seen.state, LeadState::Delivered { .. })
+    });
+    u32::try_from(leads.count()).unwrap_or(u32::MAX)
+}

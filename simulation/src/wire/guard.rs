@@ -1,0 +1,71 @@
+use std::fmt;
+use std::str::FromStr;
+
+/// A guard that can be taken away, to see whether the simulation would notice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Guard {
+    /// Only one drain has a lead at a time.
+    Claim,
+    /// Only one worker refreshes a connection's token at a time.
+    Lease,
+    /// A worker writes down which pair it means to store before it asks for it.
+    Intent,
+    /// Older consents are held against who has left.
+    OptOutCheck,
+    /// A day has a number of calls.
+    DayLimit,
+    /// A second has a number of calls.
+    SecondLimit,
+    /// A submission without a ticked box is no lead.
+    Consent,
+    /// People whom the customer never wants mailed are refused.
+    Suppression,
+    /// A new token pair is stored before it is used.
+    PairStored,
+    /// A lead is kept before its sender is answered.
+    KeptBeforeAnswer,
+    /// A wait is marked, so that the scheduler looks.
+    Mark,
+    /// A caller's key stands for one lead.
+    Key,
+    /// That an import is about to be asked for is written before it is.
+    ImportIntent,
+}
+
+impl Guard {
+    /// All of them, with the words by which a command names them.
+    pub const ALL: [(Self, &'static str); 13] = [
+        (Self::Claim, "claim"),
+        (Self::Lease, "lease"),
+        (Self::Intent, "intent"),
+        (Self::OptOutCheck, "opt-out-check"),
+        (Self::DayLimit, "day-limit"),
+        (Self::SecondLimit, "second-limit"),
+        (Self::Consent, "consent"),
+        (Self::Suppression, "suppression"),
+        (Self::PairStored, "pair-stored"),
+        (Self::KeptBeforeAnswer, "kept-before-answer"),
+        (Self::Mark, "mark"),
+        (Self::Key, "key"),
+        (Self::ImportIntent, "import-intent"),
+    ];
+}
+
+impl fmt::Display for Guard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let word = Self::ALL.iter().find(|(guard, _)| guard == self);
+        f.write_str(word.map_or("unknown", |(_, word)| word))
+    }
+}
+
+impl FromStr for Guard {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let known = Self::ALL.iter().find(|(_, word)| *word == text);
+        let words = || Self::ALL.map(|(_, word)| word).join(", ");
+        known
+            .map(|(guard, _)| *guard)
+            .ok_or_else(|| format!("one of {}", words()))
+    }
+}

@@ -1,0 +1,344 @@
+//! Every port but Constant Contact, at the end of a line.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+use leadfeed_shared::domain::budget::{BudgetState, CallClass, Limits, Reservation};
+use leadfeed_shared::domain::captcha::CaptchaProvider;
+use leadfeed_shared::domain::connection::{ConfirmedOptIn, Connection, ConnectionStatus, Lease};
+use leadfeed_shared::domain::customer::Customer;
+use leadfeed_shared::domain::email::EmailAddress;
+use leadfeed_shared::domain::form::Form;
+use leadfeed_shared::domain::handshake::{Handshake, Taken};
+use leadfeed_shared::domain::ids::{AppId, CustomerId, FormId, ImportId, LeadId, LinkId, RemoteId};
+use leadfeed_shared::domain::import::{ImportJob, Stage};
+use leadfeed_shared::domain::lead::{Lead, LeadRecord, LeadState};
+use leadfeed_shared::domain::suppression::{PersonId, Suppression};
+use leadfeed_shared::domain::tally::{Counts, Moves, Tally};
+use leadfeed_shared::domain::task::Task;
+use leadfeed_shared::domain::token::StoredTokens;
+use leadfeed_shared::fakes::{
+    MemoryApps, MemoryBudget, MemoryCaptcha, MemoryDirectory, MemoryEvents, MemoryLedger,
+    MemoryQueue, MemoryVault,
+};
+use leadfeed_shared::ports::{
+    Advanced, AppCredentials, Apps, Budget, CaptchaCheck, CaptchaSecrets, Checked, Claim,
+    Connections, Counters, Customers, Event, Events, Forms, Handshakes, Idempotency, Imports, Kept,
+    KeyClaim, KeyClaimed, LanePlace, LeadFilter, Leased, Ledger, Left, Links, Page, Queue,
+    QueueError, Recorded, Settlement, StoreError, Suppressions, Tallies, Unsettled, Vault,
+};
+use secrecy::SecretString;
+
+use super::{Guard, Service, Wire};
+
+/// Puts the operations of a port at the end of a line. An operation `of` a lead may change it, and the oracle looks
+/// at the lead in the instant of the effect. What follows the list is written out.
+macro_rules! wired {
+    ($port:ident of $fake:ty, $service:ident {
+        $($op:ident($($arg:ident: $ty:ty),*) -> $ok:ty $(, of $customer:expr, $lead:expr)?;)*
+    } $($own:tt)*) => {
+        impl $port for Wire<$fake> {
+            $(async fn $op(&self, $($arg: $ty),*) -> Result<$ok, StoreError> {
+                let effect = async {
+                    let done = $port::$op(&self.port, $($arg),*).await;
+                    $(self.look($customer, $lead);)?
+                    done
+                };
+                self.line.call(Service::$service, stringify!($op), effect).await
+            })*
+            $($own)*
+        }
+    };
+}
+
+impl Wire<MemoryLedger> {
+    /// Shows the oracle what became of a lead.
+    fn look(&self, customer: &CustomerId, lead: &LeadId) {
+        if let Some(record) = self.port.look(customer, lead) {
+            self.line.shared.oracle().sees(&self.line.process, &record);
+        }
+    }
+}
+
+wired! { Ledger of MemoryLedger, Ledger {
+    settle(customer: &CustomerId, lead: &LeadId, owner: &str, settlement: &Settlement) -> bool, of customer, lead;
+    requeue(customer: &CustomerId, lead: &LeadId, at: Timestamp, due_at: Timestamp) -> bool, of customer, lead;
+    export(customer: &CustomerId, lead: &LeadId, at: Timestamp, expires_at: Option<i64>) -> bool, of customer, lead;
+    replay(customer: &CustomerId, lead: &LeadId, again: bool, at: Timestamp, due_at: Timestamp) -> bool,
+        of customer, lead;
+    erase(blank: &Lead, at: Timestamp, expires_at: i64) -> bool, of &blank.customer, &blank.id;
+    release(customer: &CustomerId, lead: &LeadId, at: Timestamp, due_at: Timestamp) -> bool, of customer, lead;
+    leads_of(customer: &CustomerId, email: &EmailAddress) -> Vec<LeadId>;
+    lead(customer: &CustomerId, lead: &LeadId) -> Option<LeadRecord>;
+    owner_of(lead: &LeadId) -> Option<CustomerId>;
+    leads(customer: &CustomerId, filter: &LeadFilter, cursor: Option<&str>, limit: u16) -> Page<LeadRecord>;
+    count(customer: &CustomerId, day: Date) -> Counts;
+    overdue(now: Timestamp, limit: u16) -> Vec<(CustomerId, LeadId)>;
+    waiting(customer: &CustomerId, limit: u16) -> Vec<(LeadId, Option<Timestamp>)>;
+    due_lanes(now: Timestamp, limit: u16) -> Vec<(CustomerId, Timestamp)>;
+    advance_lane(customer: &CustomerId, seen: Timestamp, next: Option<Timestamp>) -> ();
+}
+    async fn record(&self, lead: &Lead, state: &LeadState, due_at: Timestamp) -> Result<Recorded, StoreError> {
+        let effect = async {
+            if self.line.shared.lacks(Guard::KeptBeforeAnswer) {
+                return Ok(Recorded::New);
+            }
+            let done = self.port.record(lead, state, due_at).await;
+            self.look(&lead.customer, &lead.id);
+            done
+        };
+        self.line.call(Service::Ledger, "record", effect).await
+    }
+
+    async fn claim(
+        &self,
+        customer: &CustomerId,
+        lead: &LeadId,
+        owner: &str,
+        until: Timestamp,
+        now: Timestamp,
+    ) -> Result<Claim, StoreError> {
+        // At the end of time every claim has lapsed.
+        let now = if self.line.shared.lacks(Guard::Claim) { Timestamp::MAX } else { now };
+        let effect = async {
+            let done = self.port.claim(customer, lead, owner, until, now).await;
+            if let Ok(Claim::Taken(record)) = &done {
+                self.line.shared.oracle().claimed(&self.line.process, record);
+            }
+            self.look(customer, lead);
+            done
+        };
+        self.line.call(Service::Ledger, "claim", effect).await
+    }
+
+    async fn mark_lane(&self, customer: &CustomerId, at: Timestamp) -> Result<(), StoreError> {
+        let effect = async {
+            if self.line.shared.lacks(Guard::Mark) {
+                return Ok(());
+            }
+            self.port.mark_lane(customer, at).await
+        };
+        self.line.call(Service::Ledger, "mark_lane", effect).await
+    }
+}
+
+wired! { Idempotency of MemoryLedger, Ledger {
+    free_key(customer: &CustomerId, key: &str, lead: &LeadId) -> ();
+}
+    async fn claim_key(
+        &self,
+        customer: &CustomerId,
+        key: &str,
+        claim: &KeyClaim,
+        now: Timestamp,
+    ) -> Result<KeyClaimed, StoreError> {
+        let now = if self.line.shared.lacks(Guard::Key) { Timestamp::MAX } else { now };
+        let effect = self.port.claim_key(customer, key, claim, now);
+        self.line.call(Service::Ledger, "claim_key", effect).await
+    }
+}
+
+wired! { Counters of MemoryLedger, Ledger {
+    add(customer: &CustomerId, counter: &str, by: u32, until: Timestamp) -> u64;
+} }
+
+wired! { Imports of MemoryLedger, Ledger {
+    due_imports(now: Timestamp, limit: u16) -> Vec<ImportJob>;
+    imports_of(customer: &CustomerId) -> Vec<ImportJob>;
+    chunk(import: &ImportId, number: u32) -> Vec<LeadId>;
+    lane(customer: &CustomerId, after: Option<&LanePlace>, limit: u16) -> Vec<LanePlace>;
+    backlog(customer: &CustomerId, most: usize) -> usize;
+    records(customer: &CustomerId, leads: &[LeadId]) -> Vec<LeadRecord>;
+    take(customer: &CustomerId, lead: &LeadId, import: &ImportId, at: Timestamp) -> bool, of customer, lead;
+    leave(
+        customer: &CustomerId, lead: &LeadId, import: &ImportId, taken_by: Option<Timestamp>, left: &Left
+    ) -> bool, of customer, lead;
+}
+    async fn save_import(&self, job: &ImportJob, chunk: Option<&[LeadId]>) -> Result<bool, StoreError> {
+        let mut job = job.clone();
+        if self.line.shared.lacks(Guard::ImportIntent) && matches!(job.stage, Stage::Submitting { .. }) {
+            job.stage = Stage::Ready;
+        }
+        let effect = async {
+            let saved = self.port.save_import(&job, chunk).await;
+            if let Ok(true) = saved {
+                self.line.shared.oracle().saves(&job);
+            }
+            saved
+        };
+        self.line.call(Service::Ledger, "save_import", effect).await
+    }
+}
+
+wired! { Customers of MemoryDirectory, Directory {
+    customer(id: &CustomerId) -> Option<Customer>;
+    put_customer(customer: &Customer) -> ();
+    delete_customer(id: &CustomerId) -> ();
+    customers(cursor: Option<&str>, limit: u16) -> Page<Customer>;
+} }
+
+wired! { Forms of MemoryDirectory, Directory {
+    form(id: &FormId) -> Option<Form>;
+    put_form(form: &Form) -> ();
+    delete_form(id: &FormId) -> ();
+    forms_of(customer: &CustomerId) -> Vec<Form>;
+} }
+
+wired! { Connections of MemoryDirectory, Directory {
+    connection(customer: &CustomerId) -> Option<Connection>;
+    put_connection(connection: &Connection) -> bool;
+    advance(customer: &CustomerId, generation: u64, token_expires_at: Timestamp) -> Advanced;
+    idle(now: Timestamp, limit: u16) -> Vec<CustomerId>;
+    lost(limit: u16) -> Vec<CustomerId>;
+    release(customer: &CustomerId, owner: &str, cooldown_until: Option<Timestamp>) -> ();
+    list_gone(customer: &CustomerId, list: &RemoteId) -> bool;
+    opt_in_seen(customer: &CustomerId, seen: ConfirmedOptIn) -> ();
+    set_status(customer: &CustomerId, generation: u64, status: &ConnectionStatus) -> bool;
+}
+    async fn lease(
+        &self,
+        customer: &CustomerId,
+        generation: u64,
+        lease: &Lease,
+        now: Timestamp,
+    ) -> Result<Leased, StoreError> {
+        let mut lease = lease.clone();
+        if self.line.shared.lacks(Guard::Intent) {
+            lease.intent = generation;
+        }
+        let now = if self.line.shared.lacks(Guard::Lease) { Timestamp::MAX } else { now };
+        let effect = self.port.lease(customer, generation, &lease, now);
+        self.line.call(Service::Directory, "lease", effect).await
+    }
+}
+
+wired! { Handshakes of MemoryDirectory, Directory {
+    open(state: &str, handshake: &Handshake) -> ();
+    take(state: &str, now: Timestamp) -> Taken;
+} }
+
+wired! { Links of MemoryDirectory, Directory {
+    mint(customer: &CustomerId, link: &LinkId, expires_at: Timestamp) -> ();
+    is_live(customer: &CustomerId, link: &LinkId, now: Timestamp) -> bool;
+    burn(customer: &CustomerId, link: &LinkId, now: Timestamp) -> bool;
+} }
+
+wired! { Tallies of MemoryDirectory, Directory {
+    tally(customer: &CustomerId, moves: &Moves, now: Timestamp) -> ();
+    tallies(customer: &CustomerId) -> Vec<Tally>;
+    unsettled(limit: u16) -> Vec<Unsettled>;
+    settle_tally(customer: &CustomerId, tally: &Tally, revision: u64) -> bool;
+} }
+
+wired! { Suppressions of MemoryDirectory, Directory {
+    suppress(customer: &CustomerId, person: &PersonId, now: Timestamp) -> Suppression;
+    unsuppress(customer: &CustomerId, person: &PersonId) -> bool;
+    suppressions(customer: &CustomerId, cursor: Option<&str>, limit: u16) -> Page<Suppression>;
+}
+    async fn suppressed(
+        &self,
+        customer: &CustomerId,
+        people: &BTreeSet<PersonId>,
+    ) -> Result<BTreeSet<PersonId>, StoreError> {
+        let effect = async {
+            if self.line.shared.lacks(Guard::Suppression) {
+                return Ok(BTreeSet::new());
+            }
+            self.port.suppressed(customer, people).await
+        };
+        self.line.call(Service::Directory, "suppressed", effect).await
+    }
+}
+
+wired! { Vault of MemoryVault, Vault {
+    tokens(customer: &CustomerId) -> Option<StoredTokens>;
+    forget(customer: &CustomerId) -> ();
+}
+    async fn keep(&self, customer: &CustomerId, tokens: &StoredTokens) -> Result<Kept, StoreError> {
+        let effect = async {
+            if self.line.shared.lacks(Guard::PairStored) {
+                return Ok(Kept::Stored);
+            }
+            let kept = self.port.keep(customer, tokens).await;
+            if let Ok(Kept::Stored) = kept {
+                self.line.shared.oracle().kept(&tokens.tokens.access);
+            }
+            kept
+        };
+        self.line.call(Service::Vault, "keep", effect).await
+    }
+}
+
+wired! { Apps of MemoryApps, Vault {
+    credentials(app: &AppId, anew: bool) -> Option<AppCredentials>;
+    limits(app: &AppId) -> Limits;
+    put(app: &AppId, credentials: &AppCredentials, limits: Limits) -> ();
+    is_set(app: &AppId) -> bool;
+} }
+
+wired! { Budget of MemoryBudget, Directory {
+    reserve_token_call(app: &AppId, now: Timestamp, horizon: Timestamp) -> Reservation;
+    state(app: &AppId) -> Option<BudgetState>;
+    throttled(app: &AppId, limits: Limits, now: Timestamp) -> ();
+    quota_exceeded(app: &AppId, limits: Limits, now: Timestamp) -> ();
+}
+    async fn reserve(
+        &self,
+        app: &AppId,
+        mut limits: Limits,
+        class: CallClass,
+        want: u32,
+        now: Timestamp,
+        horizon: Timestamp,
+    ) -> Result<Reservation, StoreError> {
+        if self.line.shared.lacks(Guard::DayLimit) {
+            limits.per_day = 1_000_000;
+        }
+        if self.line.shared.lacks(Guard::SecondLimit) {
+            limits.per_second = 1_000;
+        }
+        let effect = self.port.reserve(app, limits, class, want, now, horizon);
+        self.line.call(Service::Directory, "reserve", effect).await
+    }
+}
+
+wired! { Events of MemoryEvents, Bus {}
+    async fn publish(&self, event: &Event) -> Result<(), StoreError> {
+        let words = serde_json::to_string(event).unwrap_or_default();
+        self.line.shared.oracle().hears("an event", &words);
+        self.line.call(Service::Bus, "publish", self.port.publish(event)).await
+    }
+}
+
+wired! { CaptchaCheck of MemoryCaptcha, Captcha {
+    check(form: &FormId, provider: CaptchaProvider, answer: &str, ip: Option<&str>) -> Checked;
+} }
+
+wired! { CaptchaSecrets of MemoryCaptcha, Vault {
+    keep_secret(form: &FormId, secret: &SecretString) -> ();
+    forget_secret(form: &FormId) -> ();
+} }
+
+impl Queue for Wire<MemoryQueue> {
+    async fn send(&self, tasks: &[Task]) -> Result<(), QueueError> {
+        let effect = async {
+            if self.line.shared.lacks(Guard::KeptBeforeAnswer) {
+                return Ok(());
+            }
+            let sent = self.port.send(tasks).await;
+            sent.map_err(StoreError::new)
+        };
+        let sent = self.line.call(Service::Queue, "send", effect).await;
+        sent.map_err(|StoreError(source)| QueueError {
+            failed: (0..tasks.len()).collect(),
+            source: Some(source),
+        })
+    }
+
+    async fn depth(&self) -> Result<u64, StoreError> {
+        self.line
+            .call(Service::Queue, "depth", self.port.depth())
+            .await
+    }
+}

@@ -1,0 +1,230 @@
+//! Constant Contact at the end of a line. The oracle hears of every call in the instant it arrives there.
+
+use std::future::Future;
+
+use jiff::Timestamp;
+use leadfeed_shared::domain::connection::{Catalog, ContactList};
+use leadfeed_shared::domain::crm::CrmError;
+use leadfeed_shared::domain::email::EmailAddress;
+use leadfeed_shared::domain::ids::RemoteId;
+use leadfeed_shared::domain::import::ImportRow;
+use leadfeed_shared::domain::token::Grant;
+use leadfeed_shared::fakes::FakeCrm;
+use leadfeed_shared::ports::{
+    AccountSummary, Accounts, Activity, AppCredentials, Authorization, BulkImports, Contacts,
+    Found, Made, OptOut, Page, SignUp, SignedUp, TokenError,
+};
+use secrecy::SecretString;
+
+use super::{Guard, Service, Wire};
+
+impl Wire<FakeCrm> {
+    /// So many calls of the API, one right after the other.
+    async fn api<R>(
+        &self,
+        op: &'static str,
+        calls: usize,
+        token: &SecretString,
+        effect: impl Future<Output = Result<R, CrmError>> + Send,
+    ) -> Result<R, CrmError> {
+        let effect = async {
+            let process = &self.line.process;
+            self.line.shared.oracle().called(process, token, calls);
+            effect.await
+        };
+        self.line.call(Service::Api, op, effect).await
+    }
+}
+
+impl Wire<FakeCrm> {
+    /// Calls that make or change a contact; `done` tells what an answer says of that.
+    async fn write<R>(
+        &self,
+        (op, calls): (&'static str, usize),
+        token: &SecretString,
+        sign_up: &SignUp,
+        effect: impl Future<Output = Result<R, CrmError>> + Send,
+        done: fn(&R) -> bool,
+    ) -> Result<R, CrmError> {
+        let effect = async {
+            let answer = effect.await;
+            let changed = match &answer {
+                Ok(answer) => done(answer),
+                Err(error) => *error == CrmError::AnswerLost,
+            };
+            let mut oracle = self.line.shared.oracle();
+            oracle.signs_up(&self.line.process, token, sign_up, changed);
+            drop(oracle);
+            answer
+        };
+        let answer = self.api(op, calls, token, effect).await;
+        let mut oracle = self.line.shared.oracle();
+        oracle.sign_up_ends(&self.line.process, &sign_up.contact.email);
+        answer
+    }
+}
+
+impl Contacts for Wire<FakeCrm> {
+    async fn sign_up(&self, token: &SecretString, sign_up: &SignUp) -> Result<SignedUp, CrmError> {
+        let effect = self.port.sign_up(token, sign_up);
+        self.write(("sign_up", 1), token, sign_up, effect, |_| true)
+            .await
+    }
+
+    async fn make(&self, token: &SecretString, sign_up: &SignUp) -> Result<Made, CrmError> {
+        let is_new = |made: &Made| matches!(made, Made::New(_));
+        let effect = self.port.make(token, sign_up);
+        self.write(("make", 1), token, sign_up, effect, is_new)
+            .await
+    }
+
+    async fn replace(
+        &self,
+        token: &SecretString,
+        contact: &RemoteId,
+        sign_up: &SignUp,
+    ) -> Result<SignedUp, CrmError> {
+        let effect = self.port.replace(token, contact, sign_up);
+        self.write(("replace", 2), token, sign_up, effect, |_| true)
+            .await
+    }
+
+    async fn find(
+        &self,
+        token: &SecretString,
+        email: &EmailAddress,
+    ) -> Result<Option<Found>, CrmError> {
+        let effect = async {
+            let mut found = self.port.find(token, email).await;
+            if let Ok(Some(found)) = &mut found
+                && self.line.shared.lacks(Guard::OptOutCheck)
+            {
+                found.opted_out_at = None;
+            }
+            found
+        };
+        self.api("find", 1, token, effect).await
+    }
+
+    async fn opt_outs_since(
+        &self,
+        token: &SecretString,
+        since: Timestamp,
+    ) -> Result<Option<Vec<OptOut>>, CrmError> {
+        let effect = async {
+            let gone = self.port.opt_outs_since(token, since).await;
+            match gone {
+                Ok(Some(_)) if self.line.shared.lacks(Guard::OptOutCheck) => Ok(Some(vec![])),
+                gone => gone,
+            }
+        };
+        self.api("opt_outs_since", 1, token, effect).await
+    }
+}
+
+impl Accounts for Wire<FakeCrm> {
+    async fn summary(&self, token: &SecretString) -> Result<AccountSummary, CrmError> {
+        self.api("summary", 2, token, self.port.summary(token))
+            .await
+    }
+
+    async fn catalog(&self, token: &SecretString) -> Result<Catalog, CrmError> {
+        self.api("catalog", 2, token, self.port.catalog(token))
+            .await
+    }
+
+    async fn has_list(&self, token: &SecretString, list: &RemoteId) -> Result<bool, CrmError> {
+        self.api("has_list", 1, token, self.port.has_list(token, list))
+            .await
+    }
+
+    async fn create_list(&self, token: &SecretString, name: &str) -> Result<ContactList, CrmError> {
+        self.api("create_list", 1, token, self.port.create_list(token, name))
+            .await
+    }
+}
+
+impl BulkImports for Wire<FakeCrm> {
+    async fn import(
+        &self,
+        token: &SecretString,
+        rows: &[ImportRow],
+        lists: &[RemoteId],
+    ) -> Result<Activity, CrmError> {
+        let effect = async {
+            let answer = self.port.import(token, rows, lists).await;
+            self.line.shared.oracle().imports(token, rows, &answer);
+            answer
+        };
+        self.api("import", 1, token, effect).await
+    }
+
+    async fn activity(
+        &self,
+        token: &SecretString,
+        activity: &RemoteId,
+    ) -> Result<Option<Activity>, CrmError> {
+        self.api("activity", 1, token, self.port.activity(token, activity))
+            .await
+    }
+
+    async fn activities(&self, token: &SecretString) -> Result<Vec<Activity>, CrmError> {
+        self.api("activities", 1, token, self.port.activities(token))
+            .await
+    }
+
+    async fn changed_since(
+        &self,
+        token: &SecretString,
+        since: Timestamp,
+        cursor: Option<&str>,
+    ) -> Result<Page<String>, CrmError> {
+        self.api(
+            "changed_since",
+            1,
+            token,
+            self.port.changed_since(token, since, cursor),
+        )
+        .await
+    }
+}
+
+impl Authorization for Wire<FakeCrm> {
+    async fn exchange(
+        &self,
+        app: &AppCredentials,
+        code: &SecretString,
+        verifier: Option<&SecretString>,
+    ) -> Result<Grant, TokenError> {
+        let effect = async {
+            let granted = self.port.exchange(app, code, verifier).await;
+            if let Ok(grant) = &granted {
+                self.line.shared.oracle().exchanged(code, grant);
+            }
+            granted
+        };
+        self.line.call(Service::Tokens, "exchange", effect).await
+    }
+
+    async fn refresh(
+        &self,
+        app: &AppCredentials,
+        refresh_token: &SecretString,
+    ) -> Result<Grant, TokenError> {
+        let effect = async {
+            let process = &self.line.process;
+            self.line
+                .shared
+                .oracle()
+                .refresh_leaves(process, refresh_token);
+            let granted = self.port.refresh(app, refresh_token).await;
+            if let Ok(grant) = &granted {
+                self.line.shared.oracle().refreshed(refresh_token, grant);
+            }
+            granted
+        };
+        let granted = self.line.call(Service::Tokens, "refresh", effect).await;
+        self.line.shared.oracle().refresh_ends(&self.line.process);
+        granted
+    }
+}

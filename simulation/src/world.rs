@@ -1,0 +1,544 @@
+//! A world in memory with customers in it, the functions at work on it, and one clock for all.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use jiff::{SignedDuration, Timestamp};
+use leadfeed_shared::app::admin::Properties;
+use leadfeed_shared::app::deliver::Drain;
+use leadfeed_shared::app::intake::Intake;
+use leadfeed_shared::domain::budget::{BudgetState, Limits};
+use leadfeed_shared::domain::form::Form;
+use leadfeed_shared::domain::ids::{AppId, CustomerId, RemoteId};
+use leadfeed_shared::domain::tally::Counts;
+use leadfeed_shared::fakes::{Memory, RemoteLimits, TokenKind, VirtualClock};
+use leadfeed_shared::ports::{Clock as _, Customers as _, Imports as _, Ledger as _, Tallies as _};
+
+use crate::dice::Dice;
+use crate::log::{self, Log};
+use crate::oracle::{self, Oracle, Promise, account_name};
+use crate::reach::Scheduler;
+use crate::schedule::{Setting, strike};
+use crate::sqs::Sqs;
+use crate::tasks::{Stepped, Tasks, Work, at_once};
+use crate::wire::{Guard, Line, Process, Reach, Shared, Wired};
+
+/// Timeouts of the functions, as in the template.
+const DRAIN_TIME: SignedDuration = SignedDuration::from_secs(60);
+const SCHEDULER_TIME: SignedDuration = SignedDuration::from_secs(55);
+/// What they keep back of it.
+const DRAIN_MARGIN: SignedDuration = SignedDuration::from_secs(2);
+const RELEASE_MARGIN: SignedDuration = SignedDuration::from_secs(30);
+const RECOUNT_MARGIN: SignedDuration = SignedDuration::from_secs(20);
+
+/// The scheduler's pace while something goes on, and once nothing has for long: the minutes between are left out.
+const MINUTE: SignedDuration = SignedDuration::from_mins(1);
+const IDLE_MINUTES: i32 = 30;
+
+/// A customer as the world knows it.
+pub struct Side {
+    /// Its id.
+    pub id: CustomerId,
+    /// The application it uses.
+    pub app: AppId,
+    /// That application's id at Constant Contact.
+    pub client: String,
+    /// Its form.
+    pub form: Form,
+    /// The list of its first account that it means.
+    pub list: RemoteId,
+}
+
+impl Side {
+    /// The name of one of its accounts.
+    #[must_use]
+    pub fn account(&self, number: u8) -> String {
+        account_name(&self.id, number)
+    }
+}
+
+/// A function that has run before and may run again.
+pub enum Warm {
+    Webhook(Arc<Process>, Arc<Intake<Wired>>),
+    Drain(Arc<Process>, Arc<Drain<Wired>>),
+    Scheduler(Arc<Process>, Arc<Scheduler>),
+    /// One that is not used again.
+    Cold,
+}
+
+/// The world.
+pub struct World {
+    /// What all processes have in common.
+    pub shared: Arc<Shared>,
+    /// All there is.
+    pub memory: Memory,
+    /// The customers.
+    pub sides: Vec<Side>,
+    /// Whether nothing goes wrong any more.
+    pub calm: bool,
+    /// Decides who goes first.
+    pub dice: Dice,
+    sqs: Arc<Mutex<Sqs>>,
+    tasks: Tasks<Warm>,
+    pool: Vec<Warm>,
+    drains: usize,
+    most_drains: usize,
+    next_poll: Option<Timestamp>,
+    next_run: Timestamp,
+    idle_minutes: i32,
+    limits: Limits,
+    begun: Timestamp,
+    made: u32,
+}
+
+impl World {
+    /// The world of a setting, with its customers, whom nobody has connected yet.
+    #[must_use]
+    pub fn new(setting: &Setting, seed: u64, without: Option<Guard>, log: Log) -> Self {
+        let clock = VirtualClock::standing(setting.begins);
+        let memory = Memory::with_clock(clock.clone(), seed);
+        let limits = set_remote_limits(&memory, setting.limits);
+        if setting.long_lived {
+            memory.crm.set_token_kind(TokenKind::LongLived);
+        }
+        let oracle = Oracle::new(clock.clone(), memory.directory.clone(), limits);
+        let shared = Shared::new(clock, setting.takes_time, without, oracle, log);
+        let mut world = Self {
+            shared: Arc::new(shared),
+            sides: Vec::new(),
+            calm: false,
+            dice: Dice::new(seed ^ 0x5eed),
+            sqs: Arc::default(),
+            tasks: Tasks::default(),
+            pool: Vec::new(),
+            drains: 0,
+            most_drains: setting.drains,
+            next_poll: None,
+            next_run: setting.begins + MINUTE,
+            idle_minutes: 1,
+            limits: setting.limits,
+            begun: setting.begins,
+            made: 0,
+            memory,
+        };
+        for number in 0..setting.customers {
+            let own_app = setting.own_app && number + 1 == setting.customers;
+            world.add_customer(number.into(), own_app, number < setting.bulk);
+        }
+        world
+    }
+
+    /// Makes a customer with a form and two accounts.
+    pub fn add_customer(&mut self, number: u32, own_app: bool, bulk: bool) {
+        let id: CustomerId = format!("c{number}").parse().expect("a customer id");
+        let app = if own_app {
+            format!("app{number}").parse().expect("an application id")
+        } else {
+            AppId::default_app()
+        };
+        let client = if own_app {
+            format!("client{number}")
+        } else {
+            "client".to_owned()
+        };
+        self.add_app(&app, &client);
+        let crm = &self.memory.crm;
+        for account in (0..2).map(|account| account_name(&id, account)) {
+            crm.open_account(&account, "Engines");
+            crm.add_list(&account, "Offers");
+        }
+        let list = crm.add_list(&account_name(&id, 0), "News");
+        let admin = self.memory.admin();
+        let bulk_import = if bulk { "when_over_budget" } else { "never" };
+        let settings = serde_json::json!({
+            "name": "Engines", "brand": "Engines", "app_id": app, "bulk_import": bulk_import,
+        });
+        let form =
+            serde_json::json!({ "name": "News", "consent_statement": "Engines may mail me." });
+        let form = at_once(async {
+            admin
+                .put_customer(&id, properties(&settings))
+                .await
+                .expect("settings of a customer");
+            admin
+                .create_form(&id, properties(&form))
+                .await
+                .expect("settings of a form")
+        });
+        let mut oracle = self.shared.oracle();
+        oracle.customer(&id, app.as_str(), bulk);
+        drop(oracle);
+        self.sides.push(Side {
+            id,
+            app,
+            client,
+            form,
+            list,
+        });
+    }
+
+    /// Gives every application the limits that it usually has.
+    pub fn raise_limits(&mut self) {
+        self.limits = Limits::default();
+        for side in &self.sides {
+            self.memory.apps.set_limits(&side.app, self.limits);
+        }
+        let limits = set_remote_limits(&self.memory, self.limits);
+        self.shared.oracle().set_limits(limits);
+    }
+
+    /// Makes an application of whose day nothing is spent.
+    fn add_app(&self, app: &AppId, client: &str) {
+        let (apps, now) = (&self.memory.apps, self.now());
+        apps.set(app, client, "client-secret");
+        apps.set_limits(app, self.limits);
+        self.memory.crm.register(client, "client-secret");
+        let unspent = BudgetState {
+            next_call_ms: 0,
+            day: now.as_second().div_euclid(86_400),
+            spent: 0,
+            closed_until_ms: 0,
+        };
+        self.memory.budget.set(app, unspent);
+    }
+
+    /// The time.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.shared.clock.now()
+    }
+
+    /// When it began.
+    #[must_use]
+    pub fn begun(&self) -> Timestamp {
+        self.begun
+    }
+
+    /// The limits of every application.
+    #[must_use]
+    pub fn limits(&self) -> Limits {
+        self.limits
+    }
+
+    /// The queue.
+    pub fn sqs(&self) -> MutexGuard<'_, Sqs> {
+        self.sqs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether a promise was broken.
+    #[must_use]
+    pub fn is_broken(&self) -> bool {
+        self.shared.oracle().violation().is_some()
+    }
+
+    /// A new process of this kind, with its way to the world.
+    pub fn reach(&mut self, kind: &str) -> Reach {
+        self.made += 1;
+        let process = Process::new(format!("{kind}-{}", self.made), Dice::new(self.dice.roll()));
+        Reach {
+            memory: self.memory.clone(),
+            line: Line {
+                shared: self.shared.clone(),
+                process: Arc::new(process),
+            },
+        }
+    }
+
+    /// Starts an invocation, to which `luck` may have something happen.
+    pub fn start(
+        &mut self,
+        process: &Arc<Process>,
+        luck: u64,
+        time: SignedDuration,
+        warm: Warm,
+        work: Work,
+    ) {
+        process.begin(if self.calm {
+            None
+        } else {
+            strike(&mut Dice::new(luck))
+        });
+        let ends_at = self.now() + time;
+        self.tasks.start(process.clone(), ends_at, warm, work);
+    }
+
+    /// Something has happened: the scheduler's minutes count again.
+    pub fn stir(&mut self) {
+        self.idle_minutes = 1;
+        self.next_run = self.next_run.min(self.now() + MINUTE);
+    }
+
+    /// Lets everybody work until a moment.
+    pub fn advance(&mut self, until: Timestamp) {
+        while !self.is_broken() {
+            match self.tasks.step(&mut self.dice) {
+                Stepped::On => self.look(),
+                Stepped::Done(warm) => {
+                    self.look();
+                    self.put_away(warm);
+                }
+                Stepped::Killed(process) => {
+                    self.look();
+                    self.bury(&process);
+                }
+                Stepped::Nobody if self.begin_what_is_due() => {}
+                Stepped::Nobody => {
+                    let next = self.next_moment().filter(|next| *next < until);
+                    self.shared.clock.advance_to(next.unwrap_or(until));
+                    if next.is_none() {
+                        return;
+                    }
+                }
+            }
+        }
+    }
+
+    /// What must hold after every step.
+    fn look(&self) {
+        let mut oracle = self.shared.oracle();
+        if let Some(words) = log::logged() {
+            oracle.hears("a log", &words);
+            self.shared
+                .log()
+                .note(self.shared.clock.now(), "log", || words.trim().to_owned());
+        }
+        oracle.all_kept(|lead| {
+            let sent = self.memory.queue.sent();
+            self.sqs().carries(lead) || sent.iter().any(|task| task.lead() == lead)
+        });
+    }
+
+    fn put_away(&mut self, warm: Warm) {
+        if matches!(warm, Warm::Drain(..)) {
+            self.drains -= 1;
+        }
+        let kept = !matches!(warm, Warm::Cold) && self.dice.chance(80);
+        if kept {
+            self.pool.push(warm);
+        }
+    }
+
+    fn bury(&mut self, process: &Arc<Process>) {
+        if process.name.starts_with("drain") {
+            self.drains -= 1;
+        }
+        self.shared.oracle().dies(process);
+        self.shared
+            .log()
+            .note(self.now(), &process.name, || "is killed".to_owned());
+    }
+
+    /// Has the platform do what it does by itself; says whether anybody has something to do now.
+    fn begin_what_is_due(&mut self) -> bool {
+        let now = self.now();
+        if let Some(process) = self.tasks.end(now) {
+            self.bury(&process);
+            return true;
+        }
+        self.take_what_was_sent();
+        if self.next_poll.is_some_and(|at| at <= now) {
+            self.next_poll = None;
+            if self.poll() {
+                return true;
+            }
+        }
+        self.plan_poll();
+        if self.next_run <= now {
+            self.idle_minutes = (self.idle_minutes * 2).min(IDLE_MINUTES);
+            self.next_run = now + MINUTE * self.idle_minutes;
+            if self.has_work() {
+                self.run_scheduler(self.made.into());
+                return true;
+            }
+        }
+        false
+    }
+
+    /// Whether a run of the scheduler would find anything to do; one that would not is left out.
+    fn has_work(&self) -> bool {
+        let (ledger, directory, now) = (&self.memory.ledger, &self.memory.directory, self.now());
+        let lanes = at_once(ledger.due_lanes(now, 1)).is_ok_and(|lanes| !lanes.is_empty());
+        let stuck = at_once(ledger.overdue(now, 1)).is_ok_and(|leads| !leads.is_empty());
+        let imports = at_once(ledger.due_imports(now, 1)).is_ok_and(|jobs| !jobs.is_empty());
+        let days = at_once(directory.unsettled(1)).is_ok_and(|days| !days.is_empty());
+        lanes || stuck || imports || days || self.idle_minutes <= 2
+    }
+
+    /// Messages leave our side of the queue for Amazon's.
+    pub fn take_what_was_sent(&mut self) {
+        let now = self.now();
+        let sent = self.memory.queue.receive(usize::MAX);
+        let mut sqs = self.sqs.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.calm {
+            sqs.take_plainly(sent, now);
+        } else {
+            sqs.take(sent, &mut self.dice, now);
+        }
+    }
+
+    fn plan_poll(&mut self) {
+        if self.next_poll.is_none() && self.drains < self.most_drains {
+            let pause = self.dice.pick(&[1, 20, 500, 4_000]);
+            let pause = SignedDuration::from_millis(pause);
+            let visible = self.sqs().next_visible();
+            self.next_poll = visible.map(|at| at.max(self.now()) + pause);
+        }
+    }
+
+    fn next_moment(&self) -> Option<Timestamp> {
+        let moments = [
+            self.shared.clock.next_alarm(),
+            self.tasks.first_end(),
+            self.next_poll,
+            Some(self.next_run),
+        ];
+        moments.into_iter().flatten().min()
+    }
+
+    /// Has a drain work on what can be received; says whether there was anything.
+    fn poll(&mut self) -> bool {
+        let now = self.now();
+        let batch = {
+            let mut sqs = self.sqs.lock().unwrap_or_else(PoisonError::into_inner);
+            sqs.receive(&mut self.dice, now)
+        };
+        if batch.is_empty() {
+            return false;
+        }
+        let (process, drain) = self.warm_drain();
+        let (sqs, deadline) = (self.sqs.clone(), now + DRAIN_TIME - DRAIN_MARGIN);
+        let luck = self.dice.roll();
+        let warm = Warm::Drain(process.clone(), drain.clone());
+        self.drains += 1;
+        let work = async move {
+            let ids: Vec<_> = batch.iter().map(|message| message.id.clone()).collect();
+            let again = drain.drain(batch, deadline).await;
+            let mut sqs = sqs.lock().unwrap_or_else(PoisonError::into_inner);
+            sqs.delete(&ids, &again);
+        };
+        self.start(&process, luck, DRAIN_TIME, warm, Box::pin(work));
+        true
+    }
+
+    fn warm_drain(&mut self) -> (Arc<Process>, Arc<Drain<Wired>>) {
+        let place = self
+            .pool
+            .iter()
+            .position(|warm| matches!(warm, Warm::Drain(..)));
+        if let Some(Warm::Drain(process, drain)) = place.map(|place| self.pool.swap_remove(place)) {
+            return (process, drain);
+        }
+        let reach = self.reach("drain");
+        (reach.line.process.clone(), Arc::new(reach.drain()))
+    }
+
+    /// A process that takes leads in.
+    pub fn warm_webhook(&mut self) -> (Arc<Process>, Arc<Intake<Wired>>) {
+        let place = self
+            .pool
+            .iter()
+            .position(|warm| matches!(warm, Warm::Webhook(..)));
+        if let Some(Warm::Webhook(process, intake)) =
+            place.map(|place| self.pool.swap_remove(place))
+        {
+            return (process, intake);
+        }
+        let reach = self.reach("webhook");
+        (reach.line.process.clone(), Arc::new(reach.intake()))
+    }
+
+    fn warm_scheduler(&mut self) -> (Arc<Process>, Arc<Scheduler>) {
+        let place = self
+            .pool
+            .iter()
+            .position(|warm| matches!(warm, Warm::Scheduler(..)));
+        if let Some(Warm::Scheduler(process, it)) = place.map(|place| self.pool.swap_remove(place))
+        {
+            return (process, it);
+        }
+        let reach = self.reach("scheduler");
+        (reach.line.process.clone(), Arc::new(reach.scheduler()))
+    }
+
+    /// One run of the scheduler, in the order its function has.
+    pub fn run_scheduler(&mut self, luck: u64) {
+        let (process, run) = self.warm_scheduler();
+        let warm = Warm::Scheduler(process.clone(), run.clone());
+        let end = self.now() + SCHEDULER_TIME;
+        let (shared, struck_by) = (self.shared.clone(), process.clone());
+        let work = async move {
+            let imported = run.bulk.run(end - RELEASE_MARGIN).await;
+            let gathering = imported.as_ref().map(|done| done.gathering.clone());
+            let gathering = gathering.unwrap_or_default();
+            let released = run.release.run_beside(&gathering).await;
+            let kept_alive = run.keeper.keep_alive().await;
+            let recounted = run.recount.run(end - RECOUNT_MARGIN).await;
+            let measured = run.gauges.measure().await;
+            let worked = imported.is_ok() && released.is_ok() && kept_alive.is_ok();
+            if !(worked && recounted.is_ok() && measured.is_ok()) {
+                shared.oracle().failed_by_us(struck_by.was_struck());
+            }
+        };
+        self.start(&process, luck, SCHEDULER_TIME, warm, Box::pin(work));
+    }
+}
+
+impl World {
+    /// Whether a customer has nothing left to do: its connection can deliver, or the customer is gone.
+    #[must_use]
+    pub fn is_connected(&self, customer: u8) -> bool {
+        let id = &self.sides[usize::from(customer)].id;
+        let there = at_once(self.memory.directory.customer(id));
+        if matches!(there, Ok(None)) {
+            return true;
+        }
+        let connection = self.memory.directory.look(id);
+        connection.is_some_and(|connection| {
+            let there: Vec<_> = at_once(async { connection.lists_for(&[]) }).unwrap_or_default();
+            !there.is_empty()
+        })
+    }
+
+    /// Sees that the counters say what the ledger says.
+    pub fn check_tallies(&mut self) {
+        self.stir();
+        self.advance(self.now() + SignedDuration::from_hours(3));
+        for side in &self.sides {
+            let tallies = at_once(self.memory.directory.tallies(&side.id)).unwrap_or_default();
+            for tally in tallies {
+                let counted = at_once(self.memory.ledger.count(&side.id, tally.day));
+                let (shown, counted) = (told(tally.counts), told(counted.unwrap_or_default()));
+                if counted != shown {
+                    let how = format!("the counters of {} say {shown:?} for {counted:?}", side.id);
+                    self.shared.oracle().object(Promise::NothingLost, how);
+                }
+            }
+        }
+    }
+}
+
+/// Counters that say something. One set aside is counted with the next change of its day.
+fn told(counts: Counts) -> Counts {
+    let told = |(label, count): &(String, i64)| *count != 0 && !label.starts_with("quarantined");
+    counts.into_iter().filter(told).collect()
+}
+
+/// Has Constant Contact enforce limits.
+fn set_remote_limits(memory: &Memory, limits: Limits) -> oracle::Limits {
+    let count = |limit: u32| usize::try_from(limit).unwrap_or(usize::MAX);
+    let limits = oracle::Limits {
+        per_second: count(limits.per_second),
+        per_day: count(limits.per_day),
+    };
+    memory.crm.set_limits(RemoteLimits {
+        per_second: Some(limits.per_second),
+        per_day: Some(limits.per_day),
+        tokens_per_second: Some(1),
+    });
+    limits
+}
+
+/// What an operator sends.
+#[must_use]
+pub fn properties(of: &serde_json::Value) -> Properties {
+    Properties::parse(of.to_string().as_bytes()).expect("an object")
+}

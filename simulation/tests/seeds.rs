@@ -1,0 +1,41 @@
+//! Seeds that have to keep every promise: some in every test run, 10,000 in CI, by the program and with optimisation.
+//!
+//! `SIMULATION_SEEDS=100000 SIMULATION_FROM=10000 cargo test -p leadfeed-simulation --test seeds` runs others.
+
+use std::env;
+
+use leadfeed_simulation::seeds::{Found, search};
+use leadfeed_simulation::{Case, Guard, report, run, shrink};
+
+fn number(name: &str, usual: u64) -> u64 {
+    let text = env::var(name).ok();
+    text.map_or(usual, |text| text.parse().expect("a number"))
+}
+
+#[test]
+fn every_seed_keeps_every_promise() {
+    let (from, count) = (
+        number("SIMULATION_FROM", 0),
+        number("SIMULATION_SEEDS", 1_000),
+    );
+
+    if let Some(Found { seed, .. }) = search(from, count, None) {
+        panic!("{}", report(&shrink(&Case::of(seed), None), None));
+    }
+}
+
+#[test]
+fn a_seed_replays_exactly_and_its_schedule_is_made_shorter() {
+    let guard = Some(Guard::Claim);
+    let found = search(0, 1_000, guard).expect("a seed that breaks a promise");
+    let case = Case::of(found.seed);
+
+    let [once, again] = [0, 1].map(|_| run(&case, guard, true).expect_err("broken"));
+    let shorter = shrink(&case, guard);
+
+    assert_eq!((once.violation, &once.log), (again.violation, &again.log));
+    assert!(once.log.len() > 20, "{:?}", once.log);
+    assert!(shorter.steps.len() < case.steps.len());
+    let broken = run(&shorter, guard, false).expect_err("broken still");
+    assert_eq!(broken.violation.promise, found.broken.violation.promise);
+}
