@@ -129,6 +129,7 @@ impl Reach {
             directory: self.wire(&self.memory.directory),
             ledger: self.wire(&self.memory.ledger),
             queue: self.wire(&self.memory.queue),
+            dead_letters: self.wire(&self.memory.dead_letters),
             vault: self.wire(&self.memory.vault),
             apps: self.wire(&self.memory.apps),
             captcha: self.wire(&self.memory.captcha),

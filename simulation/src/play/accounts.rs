@@ -107,7 +107,9 @@ impl Walk {
         let made = admin.connect_link(&self.customer).await.ok()?;
         let token = made.url.rsplit('/').next()?.to_owned();
         let connect = self.reach.connect();
-        let departure = connect.start(&token, None).await.ok()?;
+        let welcome = connect.show(&token, None).await.ok()?;
+        let cookie = welcome.session.cookie().to_owned();
+        let departure = connect.start(&token, Some(&cookie)).await.ok()?;
         let cookie = departure.session.cookie().to_owned();
         let query: HashMap<_, _> = departure.location.query_pairs().into_owned().collect();
         let crm = &self.reach.memory.crm;
