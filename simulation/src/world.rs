@@ -470,7 +470,7 @@ impl World {
             let gathering = imported.as_ref().map(|done| done.gathering.clone());
             let gathering = gathering.unwrap_or_default();
             let released = run.release.run_beside(&gathering).await;
-            let kept_alive = run.keeper.keep_alive().await;
+            let kept_alive = run.keeper.keep_alive(end - RECOUNT_MARGIN).await;
             let recounted = run.recount.run(end - RECOUNT_MARGIN).await;
             let measured = run.gauges.measure().await;
             let worked = imported.is_ok() && released.is_ok() && kept_alive.is_ok();
