@@ -15,7 +15,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
-use leadfeed_shared::domain::ids::{CustomerId, LeadId};
+use leadfeed_shared::domain::ids::{CustomerId, ImportId, LeadId};
 use leadfeed_shared::fakes::{MemoryDirectory, VirtualClock};
 use leadfeed_shared::ports::Clock as _;
 
@@ -93,6 +93,8 @@ pub struct Oracle {
     holders: BTreeMap<LeadId, Arc<Process>>,
     calling: Vec<(LeadId, Arc<Process>)>,
     imported: BTreeMap<LeadId, CustomerId>,
+    /// Which import a lead was taken into last.
+    taken: BTreeMap<LeadId, ImportId>,
     tokens: BTreeMap<String, Issued>,
     codes: BTreeMap<String, String>,
     refreshing: Vec<(CustomerId, Arc<Process>)>,
@@ -122,6 +124,7 @@ impl Oracle {
             holders: BTreeMap::new(),
             calling: Vec::new(),
             imported: BTreeMap::new(),
+            taken: BTreeMap::new(),
             tokens: BTreeMap::new(),
             codes: BTreeMap::new(),
             refreshing: Vec::new(),

@@ -6,7 +6,7 @@ use jiff::SignedDuration;
 use leadfeed_shared::domain::consent::FRESH_FOR;
 use leadfeed_shared::domain::crm::CrmError;
 use leadfeed_shared::domain::email::EmailAddress;
-use leadfeed_shared::domain::ids::{CustomerId, LeadId};
+use leadfeed_shared::domain::ids::{CustomerId, ImportId, LeadId};
 use leadfeed_shared::domain::import::{ImportJob, ImportRow, Stage};
 use leadfeed_shared::domain::lead::{LeadState, WaitReason};
 use leadfeed_shared::ports::{Activity, SignUp};
@@ -134,6 +134,11 @@ impl Oracle {
         });
     }
 
+    /// A lead was taken into an import.
+    pub fn takes(&mut self, lead: &LeadId, import: &ImportId) {
+        self.taken.insert(lead.clone(), import.clone());
+    }
+
     /// An import was written down.
     pub fn saves(&mut self, job: &ImportJob) {
         let submitting = &mut self.side(&job.customer).submitting;
@@ -185,11 +190,15 @@ impl Oracle {
             let taken: Vec<_> = self
                 .leads
                 .iter()
-                .filter(|(_, seen)| {
+                .filter(|(id, seen)| {
                     let import = LeadState::Waiting {
                         why: WaitReason::Import,
                     };
-                    seen.person() == person && seen.state == import
+                    // Another lead of the same person may be in another import.
+                    let theirs = self.taken.get(*id);
+                    let theirs = theirs.is_some_and(|import| side.submitting.contains(import));
+                    let unmarked = side.submitting.is_empty();
+                    seen.person() == person && seen.state == import && (theirs || unmarked)
                 })
                 .map(|(id, seen)| (id.clone(), seen.tampered))
                 .collect();

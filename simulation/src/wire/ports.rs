@@ -150,11 +150,27 @@ wired! { Imports of MemoryLedger, Ledger {
     lane(customer: &CustomerId, after: Option<&LanePlace>, limit: u16) -> Vec<LanePlace>;
     backlog(customer: &CustomerId, most: usize) -> usize;
     records(customer: &CustomerId, leads: &[LeadId]) -> Vec<LeadRecord>;
-    take(customer: &CustomerId, lead: &LeadId, import: &ImportId, at: Timestamp) -> bool, of customer, lead;
     leave(
         customer: &CustomerId, lead: &LeadId, import: &ImportId, taken_by: Option<Timestamp>, left: &Left
     ) -> bool, of customer, lead;
 }
+    async fn take(
+        &self,
+        customer: &CustomerId,
+        lead: &LeadId,
+        import: &ImportId,
+        at: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let effect = async {
+            let taken = self.port.take(customer, lead, import, at).await;
+            if let Ok(true) = taken {
+                self.line.shared.oracle().takes(lead, import);
+            }
+            self.look(customer, lead);
+            taken
+        };
+        self.line.call(Service::Ledger, "take", effect).await
+    }
     async fn save_import(&self, job: &ImportJob, chunk: Option<&[LeadId]>) -> Result<bool, StoreError> {
         let mut job = job.clone();
         if self.line.shared.lacks(Guard::ImportIntent) && matches!(job.stage, Stage::Submitting { .. }) {
