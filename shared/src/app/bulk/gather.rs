@@ -1,7 +1,7 @@
 //! Finding what the budget cannot carry, and taking it into imports.
 
-use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::future::try_join_all;
 use jiff::{SignedDuration, Timestamp};
@@ -27,6 +27,15 @@ const LANES: u16 = 200;
 /// Leads looked at and named at a time.
 const CHUNK: u16 = 1_000;
 
+/// How much of a lane was gathered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Taken {
+    /// All that an import may take.
+    All,
+    /// There was no time for the rest.
+    Some,
+}
+
 /// The imports that a customer's leads go into, by their lists.
 type Jobs = BTreeMap<Vec<RemoteId>, ImportJob>;
 
@@ -34,21 +43,25 @@ type Jobs = BTreeMap<Vec<RemoteId>, ImportJob>;
 type Named = BTreeMap<Vec<RemoteId>, Vec<(LeadRecord, usize)>>;
 
 impl<W: Wiring> Bulk<W> {
-    /// Gathers the leads of every customer that waits for more than its share of a day.
+    /// Gathers the leads of every customer that waits for more than its share of a day. What is left once the whole
+    /// lane was looked at may go by no import: its lane is for release again.
     pub(super) async fn gather(
         &self,
         deadline: Timestamp,
         done: &mut Imported,
     ) -> Result<(), StoreError> {
+        let mut over = BTreeSet::new();
         for (customer, connection) in self.over_budget().await? {
-            done.gathering.insert(customer.clone());
-            self.gather_lane(&customer, &connection, deadline, done)
-                .await?;
+            let taken = self.gather_lane(&customer, &connection, deadline, done);
+            if taken.await? == Taken::Some {
+                done.gathering.insert(customer.clone());
+            }
+            over.insert(customer);
         }
         let now = self.keeper.clock.now();
         for job in self.ledger.due_imports(now, LANES).await? {
             // Begun in an earlier run, and its customer is no longer over the budget.
-            if job.stage == Stage::Gathering && !done.gathering.contains(&job.customer) {
+            if job.stage == Stage::Gathering && !over.contains(&job.customer) {
                 self.enough(&job).await?;
             }
         }
@@ -97,7 +110,7 @@ impl<W: Wiring> Bulk<W> {
         connection: &Connection,
         deadline: Timestamp,
         done: &mut Imported,
-    ) -> Result<(), StoreError> {
+    ) -> Result<Taken, StoreError> {
         let mut jobs = self.gathering(customer).await?;
         let mut forms = BTreeMap::new();
         let mut place: Option<LanePlace> = None;
@@ -107,7 +120,7 @@ impl<W: Wiring> Bulk<W> {
                 for job in jobs.values() {
                     self.enough(job).await?;
                 }
-                return Ok(());
+                return Ok(Taken::All);
             };
             place = Some(last);
             let leads: Vec<_> = lane.into_iter().map(|(lead, _)| lead).collect();
@@ -117,7 +130,7 @@ impl<W: Wiring> Bulk<W> {
                 done.taken += self.take(customer, &mut jobs, lists, leads).await?;
             }
         }
-        Ok(())
+        Ok(Taken::Some)
     }
 
     /// The customer's imports that still take leads, held by us.

@@ -45,9 +45,9 @@ impl<W: Wiring> Bulk<W> {
             return self.enter(&job, Stage::Closed, SignedDuration::ZERO).await;
         }
         let since = self.keeper.clock.now();
-        let job_tries = job.tries;
+        let tries = job.tries;
         let intent = ImportJob {
-            tries: job_tries + 1,
+            tries: tries + 1,
             ..job
         };
         let stage = Stage::Submitting {
@@ -64,7 +64,6 @@ impl<W: Wiring> Bulk<W> {
             Some(Ok(activity)) => self.enter_running(&intent, activity.id, since, PAUSE).await,
             // Not even tried.
             None => {
-                let tries = job_tries;
                 let untried = ImportJob { tries, ..intent };
                 self.enter(&untried, Stage::Ready, PAUSE).await
             }
@@ -130,7 +129,8 @@ impl<W: Wiring> Bulk<W> {
         Ok(newest.into_values().map(|(_, row)| row).collect())
     }
 
-    /// Of these leads, those whose people the customer wants mailed. The others go back, to be refused.
+    /// Of these leads, those whose people the customer wants mailed and whose consent is as it was sealed, which may have
+    /// changed since they were gathered. The others go back, to be refused.
     async fn wanted(
         &self,
         job: &ImportJob,
@@ -144,9 +144,9 @@ impl<W: Wiring> Bulk<W> {
             let people: BTreeSet<_> = records.iter().map(person).collect();
             unwanted.extend(self.directory.suppressed(&job.customer, &people).await?);
         }
-        let (theirs, wanted): (Vec<_>, _) = records
-            .into_iter()
-            .partition(|record| unwanted.contains(&person(record)));
+        let (theirs, wanted): (Vec<_>, _) = records.into_iter().partition(|record| {
+            unwanted.contains(&person(record)) || !record.lead.is_sealed(&self.keys)
+        });
         if !theirs.is_empty() {
             let theirs: Vec<_> = theirs.into_iter().map(|record| record.lead.id).collect();
             self.send_back(job, &theirs).await?;

@@ -73,6 +73,42 @@ async fn nobody_is_imported_whose_agreement_or_account_has_changed_since_they_we
 }
 
 #[tokio::test]
+async fn nobody_is_imported_whose_consent_was_changed_since_they_were_gathered() {
+    let (scene, leads) = backlog(200).await;
+    run_in_vain(&scene, 2).await;
+
+    scene.memory.ledger.tamper(|record| {
+        if record.lead.id == leads[7] {
+            record.lead.consent.statement = "anything".into();
+        }
+    });
+    for _ in 0..3 {
+        busy(&scene, scene.memory.clock.now());
+        run_next(&scene).await;
+    }
+
+    assert_eq!(scene.memory.crm.imports(ACCOUNT), [199]);
+    assert_eq!(scene.state(&leads[7]).await, back());
+}
+
+#[tokio::test]
+async fn what_no_import_may_take_is_released_however_much_it_is() {
+    let (scene, leads) = backlog(200).await;
+    scene.memory.crm.fail_imports(ACCOUNT, 1);
+    for _ in 0..3 {
+        run_next(&scene).await;
+    }
+    let after_the_failure = states(&scene, &leads).await;
+    assert!(after_the_failure.iter().all(|state| *state == back()));
+
+    busy(&scene, scene.memory.clock.now());
+    let done = run_next(&scene).await;
+    let released = scene.memory.release().run_beside(&done.gathering).await;
+
+    assert!(released.unwrap().waited > 0);
+}
+
+#[tokio::test]
 async fn an_import_whose_rows_are_counted_late_is_waited_for_and_not_made_again() {
     let (scene, leads) = backlog(200).await;
     let takes = SignedDuration::from_mins(20);
