@@ -118,16 +118,18 @@ fn rest(world: &mut World, case: &Case) {
 
 /// Lets time pass until every lead has come to its end, or should have.
 fn settle(world: &mut World, case: &Case, rest: Rest) {
-    let leads = world.shared.oracle().leads().count();
     let per_day = usize::try_from(case.setting.limits.per_day).unwrap_or(usize::MAX);
-    let days = 3 + 4 * leads / per_day.max(1);
     world.stir();
-    for _ in 0..24 * days {
-        world.advance(world.now() + PAUSE);
+    for hour in 0.. {
+        // Counted anew each time: the last that were sent are not taken in yet.
+        let leads = world.shared.oracle().leads().count();
+        let days = 3 + 4 * leads / per_day.max(1);
         let unsettled = world.shared.oracle().unsettled(rest).is_some();
-        if world.is_broken() || (!unsettled && world.sqs().is_empty()) {
+        let over = hour > 0 && !unsettled && world.sqs().is_empty();
+        if world.is_broken() || over || hour >= 24 * days {
             break;
         }
+        world.advance(world.now() + PAUSE);
     }
     world.shared.oracle().all_settled(rest);
 }

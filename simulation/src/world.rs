@@ -1,5 +1,7 @@
 //! A world in memory with customers in it, the functions at work on it, and one clock for all.
 
+mod platform;
+
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
@@ -11,7 +13,7 @@ use leadfeed_shared::domain::form::Form;
 use leadfeed_shared::domain::ids::{AppId, CustomerId, RemoteId};
 use leadfeed_shared::domain::tally::Counts;
 use leadfeed_shared::fakes::{Memory, RemoteLimits, TokenKind, VirtualClock};
-use leadfeed_shared::ports::{Clock as _, Customers as _, Imports as _, Ledger as _, Tallies as _};
+use leadfeed_shared::ports::{Clock as _, Customers as _, Ledger as _, Tallies as _};
 
 use crate::dice::Dice;
 use crate::log::{self, Log};
@@ -22,17 +24,8 @@ use crate::sqs::Sqs;
 use crate::tasks::{Stepped, Tasks, Work, at_once};
 use crate::wire::{Guard, Line, Process, Reach, Shared, Wired};
 
-/// Timeouts of the functions, as in the template.
-const DRAIN_TIME: SignedDuration = SignedDuration::from_secs(60);
-const SCHEDULER_TIME: SignedDuration = SignedDuration::from_secs(55);
-/// What they keep back of it.
-const DRAIN_MARGIN: SignedDuration = SignedDuration::from_secs(2);
-const RELEASE_MARGIN: SignedDuration = SignedDuration::from_secs(30);
-const RECOUNT_MARGIN: SignedDuration = SignedDuration::from_secs(20);
-
-/// The scheduler's pace while something goes on, and once nothing has for long: the minutes between are left out.
+/// The scheduler's pace while something goes on.
 const MINUTE: SignedDuration = SignedDuration::from_mins(1);
-const IDLE_MINUTES: i32 = 30;
 
 /// A customer as the world knows it.
 pub struct Side {
@@ -307,182 +300,6 @@ impl World {
         });
     }
 
-    fn put_away(&mut self, warm: Warm) {
-        if matches!(warm, Warm::Drain(..)) {
-            self.drains -= 1;
-        }
-        let kept = !matches!(warm, Warm::Cold) && self.dice.chance(80);
-        if kept {
-            self.pool.push(warm);
-        }
-    }
-
-    fn bury(&mut self, process: &Arc<Process>) {
-        if process.name.starts_with("drain") {
-            self.drains -= 1;
-        }
-        self.shared.oracle().dies(process);
-        self.shared
-            .log()
-            .note(self.now(), &process.name, || "is killed".to_owned());
-    }
-
-    /// Has the platform do what it does by itself; says whether anybody has something to do now.
-    fn begin_what_is_due(&mut self) -> bool {
-        let now = self.now();
-        if let Some(process) = self.tasks.end(now) {
-            self.bury(&process);
-            return true;
-        }
-        self.take_what_was_sent();
-        if self.next_poll.is_some_and(|at| at <= now) {
-            self.next_poll = None;
-            if self.poll() {
-                return true;
-            }
-        }
-        self.plan_poll();
-        if self.next_run <= now {
-            self.idle_minutes = (self.idle_minutes * 2).min(IDLE_MINUTES);
-            self.next_run = now + MINUTE * self.idle_minutes;
-            if self.has_work() {
-                self.run_scheduler(self.made.into());
-                return true;
-            }
-        }
-        false
-    }
-
-    /// Whether a run of the scheduler would find anything to do; one that would not is left out.
-    fn has_work(&self) -> bool {
-        let (ledger, directory, now) = (&self.memory.ledger, &self.memory.directory, self.now());
-        let lanes = at_once(ledger.due_lanes(now, 1)).is_ok_and(|lanes| !lanes.is_empty());
-        let stuck = at_once(ledger.overdue(now, 1)).is_ok_and(|leads| !leads.is_empty());
-        let imports = at_once(ledger.due_imports(now, 1)).is_ok_and(|jobs| !jobs.is_empty());
-        let days = at_once(directory.unsettled(1)).is_ok_and(|days| !days.is_empty());
-        lanes || stuck || imports || days || self.idle_minutes <= 2
-    }
-
-    /// Messages leave our side of the queue for Amazon's.
-    pub fn take_what_was_sent(&mut self) {
-        let now = self.now();
-        let sent = self.memory.queue.receive(usize::MAX);
-        let mut sqs = self.sqs.lock().unwrap_or_else(PoisonError::into_inner);
-        if self.calm {
-            sqs.take_plainly(sent, now);
-        } else {
-            sqs.take(sent, &mut self.dice, now);
-        }
-    }
-
-    fn plan_poll(&mut self) {
-        if self.next_poll.is_none() && self.drains < self.most_drains {
-            let pause = self.dice.pick(&[1, 20, 500, 4_000]);
-            let pause = SignedDuration::from_millis(pause);
-            let visible = self.sqs().next_visible();
-            self.next_poll = visible.map(|at| at.max(self.now()) + pause);
-        }
-    }
-
-    fn next_moment(&self) -> Option<Timestamp> {
-        let moments = [
-            self.shared.clock.next_alarm(),
-            self.tasks.first_end(),
-            self.next_poll,
-            Some(self.next_run),
-        ];
-        moments.into_iter().flatten().min()
-    }
-
-    /// Has a drain work on what can be received; says whether there was anything.
-    fn poll(&mut self) -> bool {
-        let now = self.now();
-        let batch = {
-            let mut sqs = self.sqs.lock().unwrap_or_else(PoisonError::into_inner);
-            sqs.receive(&mut self.dice, now)
-        };
-        if batch.is_empty() {
-            return false;
-        }
-        let (process, drain) = self.warm_drain();
-        let (sqs, deadline) = (self.sqs.clone(), now + DRAIN_TIME - DRAIN_MARGIN);
-        let luck = self.dice.roll();
-        let warm = Warm::Drain(process.clone(), drain.clone());
-        self.drains += 1;
-        let work = async move {
-            let ids: Vec<_> = batch.iter().map(|message| message.id.clone()).collect();
-            let again = drain.drain(batch, deadline).await;
-            let mut sqs = sqs.lock().unwrap_or_else(PoisonError::into_inner);
-            sqs.delete(&ids, &again);
-        };
-        self.start(&process, luck, DRAIN_TIME, warm, Box::pin(work));
-        true
-    }
-
-    fn warm_drain(&mut self) -> (Arc<Process>, Arc<Drain<Wired>>) {
-        let place = self
-            .pool
-            .iter()
-            .position(|warm| matches!(warm, Warm::Drain(..)));
-        if let Some(Warm::Drain(process, drain)) = place.map(|place| self.pool.swap_remove(place)) {
-            return (process, drain);
-        }
-        let reach = self.reach("drain");
-        (reach.line.process.clone(), Arc::new(reach.drain()))
-    }
-
-    /// A process that takes leads in.
-    pub fn warm_webhook(&mut self) -> (Arc<Process>, Arc<Intake<Wired>>) {
-        let place = self
-            .pool
-            .iter()
-            .position(|warm| matches!(warm, Warm::Webhook(..)));
-        if let Some(Warm::Webhook(process, intake)) =
-            place.map(|place| self.pool.swap_remove(place))
-        {
-            return (process, intake);
-        }
-        let reach = self.reach("webhook");
-        (reach.line.process.clone(), Arc::new(reach.intake()))
-    }
-
-    fn warm_scheduler(&mut self) -> (Arc<Process>, Arc<Scheduler>) {
-        let place = self
-            .pool
-            .iter()
-            .position(|warm| matches!(warm, Warm::Scheduler(..)));
-        if let Some(Warm::Scheduler(process, it)) = place.map(|place| self.pool.swap_remove(place))
-        {
-            return (process, it);
-        }
-        let reach = self.reach("scheduler");
-        (reach.line.process.clone(), Arc::new(reach.scheduler()))
-    }
-
-    /// One run of the scheduler, in the order its function has.
-    pub fn run_scheduler(&mut self, luck: u64) {
-        let (process, run) = self.warm_scheduler();
-        let warm = Warm::Scheduler(process.clone(), run.clone());
-        let end = self.now() + SCHEDULER_TIME;
-        let (shared, struck_by) = (self.shared.clone(), process.clone());
-        let work = async move {
-            let imported = run.bulk.run(end - RELEASE_MARGIN).await;
-            let gathering = imported.as_ref().map(|done| done.gathering.clone());
-            let gathering = gathering.unwrap_or_default();
-            let released = run.release.run_beside(&gathering).await;
-            let kept_alive = run.keeper.keep_alive(end - RECOUNT_MARGIN).await;
-            let recounted = run.recount.run(end - RECOUNT_MARGIN).await;
-            let measured = run.gauges.measure().await;
-            let worked = imported.is_ok() && released.is_ok() && kept_alive.is_ok();
-            if !(worked && recounted.is_ok() && measured.is_ok()) {
-                shared.oracle().failed_by_us(struck_by.was_struck());
-            }
-        };
-        self.start(&process, luck, SCHEDULER_TIME, warm, Box::pin(work));
-    }
-}
-
-impl World {
     /// Whether a customer has nothing left to do: its connection can deliver, or the customer is gone.
     #[must_use]
     pub fn is_connected(&self, customer: u8) -> bool {

@@ -1,0 +1,203 @@
+//! What Lambda, SQS and EventBridge do by themselves: they bring batches, run the schedule, keep functions warm and end
+//! those that take too long.
+
+use std::sync::{Arc, PoisonError};
+
+use jiff::{SignedDuration, Timestamp};
+use leadfeed_shared::app::deliver::Drain;
+use leadfeed_shared::app::intake::Intake;
+use leadfeed_shared::ports::{Imports as _, Ledger as _, Tallies as _};
+
+use super::{MINUTE, Warm, World};
+use crate::reach::Scheduler;
+use crate::tasks::at_once;
+use crate::wire::{Process, Wired};
+
+/// Timeouts of the functions, as in the template.
+const DRAIN_TIME: SignedDuration = SignedDuration::from_secs(60);
+const SCHEDULER_TIME: SignedDuration = SignedDuration::from_secs(55);
+/// What they keep back of it.
+const DRAIN_MARGIN: SignedDuration = SignedDuration::from_secs(2);
+const RELEASE_MARGIN: SignedDuration = SignedDuration::from_secs(30);
+const RECOUNT_MARGIN: SignedDuration = SignedDuration::from_secs(20);
+
+/// The scheduler's pace once nothing has gone on for long: the minutes between are left out.
+const IDLE_MINUTES: i32 = 30;
+
+impl World {
+    pub(super) fn put_away(&mut self, warm: Warm) {
+        if matches!(warm, Warm::Drain(..)) {
+            self.drains -= 1;
+        }
+        let stays = self.calm || self.dice.chance(80);
+        if stays && !matches!(warm, Warm::Cold) {
+            self.pool.push(warm);
+        }
+    }
+
+    pub(super) fn bury(&mut self, process: &Arc<Process>) {
+        if process.name.starts_with("drain") {
+            self.drains -= 1;
+        }
+        self.shared.oracle().dies(process);
+        self.shared
+            .log()
+            .note(self.now(), &process.name, || "is killed".to_owned());
+    }
+
+    /// Has the platform do what it does by itself; says whether anybody has something to do now.
+    pub(super) fn begin_what_is_due(&mut self) -> bool {
+        let now = self.now();
+        if let Some(process) = self.tasks.end(now) {
+            self.bury(&process);
+            return true;
+        }
+        self.take_what_was_sent();
+        if self.next_poll.is_some_and(|at| at <= now) {
+            self.next_poll = None;
+            if self.poll() {
+                return true;
+            }
+        }
+        self.plan_poll();
+        if self.next_run <= now {
+            self.idle_minutes = (self.idle_minutes * 2).min(IDLE_MINUTES);
+            self.next_run = now + MINUTE * self.idle_minutes;
+            if self.has_work() {
+                self.run_scheduler(self.made.into());
+                return true;
+            }
+        }
+        false
+    }
+
+    /// Whether a run of the scheduler would find anything to do; one that would not is left out.
+    fn has_work(&self) -> bool {
+        let (ledger, directory, now) = (&self.memory.ledger, &self.memory.directory, self.now());
+        let lanes = at_once(ledger.due_lanes(now, 1)).is_ok_and(|lanes| !lanes.is_empty());
+        let stuck = at_once(ledger.overdue(now, 1)).is_ok_and(|leads| !leads.is_empty());
+        let imports = at_once(ledger.due_imports(now, 1)).is_ok_and(|jobs| !jobs.is_empty());
+        let days = at_once(directory.unsettled(1)).is_ok_and(|days| !days.is_empty());
+        lanes || stuck || imports || days || self.idle_minutes <= 2
+    }
+
+    /// Messages leave our side of the queue for Amazon's.
+    pub fn take_what_was_sent(&mut self) {
+        let now = self.now();
+        let sent = self.memory.queue.receive(usize::MAX);
+        let mut sqs = self.sqs.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.calm {
+            sqs.take_plainly(sent, now);
+        } else {
+            sqs.take(sent, &mut self.dice, now);
+        }
+    }
+
+    fn plan_poll(&mut self) {
+        if self.next_poll.is_none() && self.drains < self.most_drains {
+            let pause = self.dice.pick(&[1, 20, 500, 4_000]);
+            let pause = SignedDuration::from_millis(pause);
+            let visible = self.sqs().next_visible();
+            self.next_poll = visible.map(|at| at.max(self.now()) + pause);
+        }
+    }
+
+    pub(super) fn next_moment(&self) -> Option<Timestamp> {
+        let moments = [
+            self.shared.clock.next_alarm(),
+            self.tasks.first_end(),
+            self.next_poll,
+            Some(self.next_run),
+        ];
+        moments.into_iter().flatten().min()
+    }
+
+    /// Has a drain work on what can be received; says whether there was anything.
+    fn poll(&mut self) -> bool {
+        let now = self.now();
+        let batch = {
+            let mut sqs = self.sqs.lock().unwrap_or_else(PoisonError::into_inner);
+            sqs.receive(&mut self.dice, now)
+        };
+        if batch.is_empty() {
+            return false;
+        }
+        let (process, drain) = self.warm_drain();
+        let (sqs, deadline) = (self.sqs.clone(), now + DRAIN_TIME - DRAIN_MARGIN);
+        let luck = self.dice.roll();
+        let warm = Warm::Drain(process.clone(), drain.clone());
+        self.drains += 1;
+        let work = async move {
+            let ids: Vec<_> = batch.iter().map(|message| message.id.clone()).collect();
+            let again = drain.drain(batch, deadline).await;
+            let mut sqs = sqs.lock().unwrap_or_else(PoisonError::into_inner);
+            sqs.delete(&ids, &again);
+        };
+        self.start(&process, luck, DRAIN_TIME, warm, Box::pin(work));
+        true
+    }
+
+    fn warm_drain(&mut self) -> (Arc<Process>, Arc<Drain<Wired>>) {
+        let known = self.reuse(|warm| match warm {
+            Warm::Drain(process, drain) => Some((process.clone(), drain.clone())),
+            _ => None,
+        });
+        known.unwrap_or_else(|| {
+            let reach = self.reach("drain");
+            (reach.line.process.clone(), Arc::new(reach.drain()))
+        })
+    }
+
+    /// A process that takes leads in.
+    pub fn warm_webhook(&mut self) -> (Arc<Process>, Arc<Intake<Wired>>) {
+        let known = self.reuse(|warm| match warm {
+            Warm::Webhook(process, intake) => Some((process.clone(), intake.clone())),
+            _ => None,
+        });
+        known.unwrap_or_else(|| {
+            let reach = self.reach("webhook");
+            (reach.line.process.clone(), Arc::new(reach.intake()))
+        })
+    }
+
+    fn warm_scheduler(&mut self) -> (Arc<Process>, Arc<Scheduler>) {
+        let known = self.reuse(|warm| match warm {
+            Warm::Scheduler(process, scheduler) => Some((process.clone(), scheduler.clone())),
+            _ => None,
+        });
+        known.unwrap_or_else(|| {
+            let reach = self.reach("scheduler");
+            (reach.line.process.clone(), Arc::new(reach.scheduler()))
+        })
+    }
+
+    /// Takes a process of a kind out of those that have run before.
+    fn reuse<T>(&mut self, of_kind: impl Fn(&Warm) -> Option<T>) -> Option<T> {
+        let mut pool = self.pool.iter().enumerate();
+        let (place, known) = pool.find_map(|(place, warm)| Some((place, of_kind(warm)?)))?;
+        self.pool.swap_remove(place);
+        Some(known)
+    }
+
+    /// One run of the scheduler, in the order its function has.
+    pub fn run_scheduler(&mut self, luck: u64) {
+        let (process, run) = self.warm_scheduler();
+        let warm = Warm::Scheduler(process.clone(), run.clone());
+        let end = self.now() + SCHEDULER_TIME;
+        let (shared, struck_by) = (self.shared.clone(), process.clone());
+        let work = async move {
+            let imported = run.bulk.run(end - RELEASE_MARGIN).await;
+            let gathering = imported.as_ref().map(|done| done.gathering.clone());
+            let gathering = gathering.unwrap_or_default();
+            let released = run.release.run_beside(&gathering).await;
+            let kept_alive = run.keeper.keep_alive(end - RECOUNT_MARGIN).await;
+            let recounted = run.recount.run(end - RECOUNT_MARGIN).await;
+            let measured = run.gauges.measure().await;
+            let worked = imported.is_ok() && released.is_ok() && kept_alive.is_ok();
+            if !(worked && recounted.is_ok() && measured.is_ok()) {
+                shared.oracle().failed_by_us(struck_by.was_struck());
+            }
+        };
+        self.start(&process, luck, SCHEDULER_TIME, warm, Box::pin(work));
+    }
+}
