@@ -5,9 +5,9 @@ use jiff::Timestamp;
 use lambda_http::http::{HeaderName, HeaderValue, Method};
 use lambda_http::{Body, Request, RequestExt as _};
 use lead_webhook::handle;
-use leadfeed_shared::domain::form::{Form, statement};
+use leadfeed_shared::domain::form::Form;
 use leadfeed_shared::domain::screening::{Rates, Screening};
-use leadfeed_shared::fakes::Memory;
+use leadfeed_shared::fakes::{Memory, samples};
 use leadfeed_shared::ports::Forms as _;
 
 const FORM: &str = "frm_01ARZ3NDEKTSV4RRFFQ69G5FAV";
@@ -27,22 +27,11 @@ const TYPES: [&str; 8] = [
 /// A new one for each request, so that nothing piles up.
 fn world() -> Memory {
     let memory = Memory::new(Timestamp::UNIX_EPOCH);
-    let since = Timestamp::UNIX_EPOCH;
-    let statement = statement("Engines may mail me.", "Engines", 1, since);
     let form = Form {
-        id: FORM.parse().expect("an id"),
-        customer: "engines".parse().expect("an id"),
-        name: "Newsletter".into(),
-        statements: statement.into_iter().collect(),
-        consent_field: "consent".into(),
-        lists: vec![],
         required: vec!["last_name".into()],
         mapped: [("mail".into(), "email".into())].into(),
-        constants: [].into(),
         allowed_origins: vec!["https://engines.example".into()],
-        return_url: None,
         return_hosts: vec!["engines.example".into()],
-        webhook_generation: 1,
         screening: Screening {
             rates: Rates {
                 per_minute: u32::MAX,
@@ -50,8 +39,7 @@ fn world() -> Memory {
             },
             ..Screening::default()
         },
-        open: true,
-        created_at: since,
+        ..samples::form()
     };
     wait(memory.directory.put_form(&form)).expect("memory takes a form");
     memory

@@ -2,11 +2,10 @@
 
 use jiff::Timestamp;
 use leadfeed_shared::domain::consent::Origin;
-use leadfeed_shared::domain::form::{Form, statement};
 use leadfeed_shared::domain::import::ImportRow;
 use leadfeed_shared::domain::lead::ParsedLead;
-use leadfeed_shared::domain::screening::Screening;
 use leadfeed_shared::domain::submission::Submission;
+use leadfeed_shared::fakes::samples;
 use leadfeed_shared::ports::{BulkImports as _, Contacts as _, SignUp};
 use proptest::collection::vec;
 use proptest::prelude::{Strategy, any, prop};
@@ -56,28 +55,6 @@ fn submission() -> impl Strategy<Value = Fields> {
     })
 }
 
-fn form() -> Form {
-    let since = Timestamp::UNIX_EPOCH;
-    Form {
-        id: "frm_01ARZ3NDEKTSV4RRFFQ69G5FAV".parse().unwrap(),
-        customer: "engines".parse().unwrap(),
-        name: "Newsletter".into(),
-        statements: vec![statement("Engines may mail me.", "Engines", 1, since).unwrap()],
-        consent_field: "consent".into(),
-        lists: vec![],
-        required: vec![],
-        mapped: [].into(),
-        constants: [].into(),
-        allowed_origins: vec![],
-        return_url: None,
-        return_hosts: vec![],
-        webhook_generation: 1,
-        screening: Screening::default(),
-        open: true,
-        created_at: since,
-    }
-}
-
 #[tokio::test]
 async fn whatever_a_lead_says_the_requests_for_it_keep_to_the_contract() {
     let bench = Bench::start().await;
@@ -88,7 +65,8 @@ async fn whatever_a_lead_says_the_requests_for_it_keep_to_the_contract() {
         let fields = submission().new_tree(&mut runner).unwrap().current();
         let fields = Submission::from_pairs(fields).unwrap();
         let origin = Origin::default();
-        let lead = ParsedLead::parse(&form(), fields, &origin, Timestamp::UNIX_EPOCH).unwrap();
+        let lead =
+            ParsedLead::parse(&samples::form(), fields, &origin, Timestamp::UNIX_EPOCH).unwrap();
         let (contact, _) = lead.contact.for_remote();
         rows.push(ImportRow::new(contact.clone(), |label| {
             Some(label.to_owned())

@@ -4,23 +4,30 @@
     reason = "a template that does not parse fails the test"
 )]
 
+mod alarms;
 mod docs;
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use jiff::Timestamp;
-use leadfeed_shared::domain::connection::{ConnectionStatus, ReconnectReason};
-use leadfeed_shared::ports::Event;
 use regex_lite::Regex;
 use serde_json::Value;
 
+/// The repository.
+fn root() -> PathBuf {
+    let tests = Path::new(env!("CARGO_MANIFEST_DIR"));
+    tests.parent().unwrap().to_owned()
+}
+
+/// The template as it is written.
+fn text() -> String {
+    fs::read_to_string(root().join("template.yaml")).unwrap()
+}
+
 /// Tags are dropped: `!GetAtt Ledger.Arn` reads as `"Ledger.Arn"`.
 fn template() -> Value {
-    let text =
-        fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../template.yaml")).unwrap();
-    serde_saphyr::from_str(&text).unwrap()
+    serde_saphyr::from_str(&text()).unwrap()
 }
 
 /// Resources by logical id.
@@ -77,14 +84,8 @@ fn there_are_five_functions_built_by_cargo_lambda_from_their_own_folders() {
         );
         let folder = function["Properties"]["CodeUri"].as_str().unwrap();
         assert!(folder.starts_with("functions/"), "{name}");
-        assert!(
-            fs::exists(format!(
-                "{}/../{folder}/Cargo.toml",
-                env!("CARGO_MANIFEST_DIR")
-            ))
-            .unwrap(),
-            "{name}"
-        );
+        let manifest = root().join(folder).join("Cargo.toml");
+        assert!(manifest.exists(), "{name}");
     }
 }
 
@@ -196,8 +197,7 @@ fn nothing_throttles_the_queues_poller_which_would_burn_receive_counts() {
         let reserved = &function["Properties"]["ReservedConcurrentExecutions"];
         assert!(reserved.is_null(), "{name}");
     }
-    let template =
-        fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../template.yaml")).unwrap();
+    let template = text();
     let least = template.split("DrainConcurrency:\n").nth(1).unwrap();
     let least = least.split("Description:").next().unwrap();
     assert!(least.contains("MinValue: 2"), "{least}");
@@ -319,7 +319,7 @@ fn the_outputs_name_what_an_operator_needs_after_the_first_deploy() {
 
 #[test]
 fn every_sample_event_is_read_by_a_test_of_its_function() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let root = root();
     let mut tests = String::new();
     for function in [
         "admin-api",
@@ -409,84 +409,4 @@ fn every_route_leads_to_a_function_that_the_api_may_invoke() {
         let allowed = |permission: &Value| permission["Properties"]["FunctionName"] == function;
         assert!(permissions.values().any(allowed), "{name}");
     }
-}
-
-#[test]
-fn o03_o06_whatever_ends_in_an_error_raises_an_alarm() {
-    let alarms = of_kind("AWS::CloudWatch::Alarm");
-    for name in functions().into_keys() {
-        let watches = |alarm: &Value| {
-            let properties = &alarm["Properties"];
-            properties["MetricName"] == "Errors" && properties["Dimensions"][0]["Value"] == name
-        };
-        assert!(alarms.values().any(watches), "{name}");
-    }
-    let silent = &alarms["OldestLeadAlarm"]["Properties"];
-    assert_eq!(
-        silent["TreatMissingData"], "breaching",
-        "a scheduler that does not run measures nothing"
-    );
-}
-
-#[test]
-fn every_metric_of_ours_that_an_alarm_or_the_dashboard_watches_is_recorded() {
-    let sources = ["gauges", "canary"]
-        .map(|name| format!("{}/../shared/src/app/{name}.rs", env!("CARGO_MANIFEST_DIR")));
-    let recorded = sources
-        .map(|source| fs::read_to_string(source).unwrap())
-        .concat();
-    let dashboard =
-        of_kind("AWS::CloudWatch::Dashboard")["Dashboard"]["Properties"]["DashboardBody"]
-            .as_str()
-            .unwrap()
-            .to_owned();
-    for (name, alarm) in of_kind("AWS::CloudWatch::Alarm") {
-        let properties = &alarm["Properties"];
-        if properties["Namespace"] == "Leadfeed" {
-            let metric = format!("\"{}\"", properties["MetricName"].as_str().unwrap());
-            assert!(recorded.contains(&metric), "{name}: {metric}");
-            assert!(dashboard.contains(&metric), "{name}: {metric}");
-        }
-    }
-    serde_json::from_str::<Value>(&dashboard).unwrap();
-}
-
-#[test]
-fn the_runbook_says_of_every_alarm_what_to_do() {
-    let runbook = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/operator/runbook.md");
-    let runbook = fs::read_to_string(runbook).unwrap();
-    for alarm in of_kind("AWS::CloudWatch::Alarm").into_keys() {
-        assert!(runbook.contains(&format!("\n## {alarm}\n")), "{alarm}");
-    }
-}
-
-#[test]
-fn every_alarm_is_mailed_where_an_address_is_given() {
-    for (name, alarm) in of_kind("AWS::CloudWatch::Alarm") {
-        let actions = alarm["Properties"]["AlarmActions"].to_string();
-        for to in ["AlarmTopicArn", "AlarmMails"] {
-            assert!(actions.contains(to), "{name} does not tell {to}");
-        }
-    }
-}
-
-#[test]
-fn a_lost_connection_is_mailed_by_a_rule_that_its_event_matches() {
-    let at = Timestamp::UNIX_EPOCH;
-    let event = Event::Connection {
-        customer_id: "engines".parse().unwrap(),
-        status: ConnectionStatus::NeedsReconnect {
-            reason: ReconnectReason::InvalidGrant,
-            since: at,
-        },
-        at,
-    };
-    let rules = of_kind("AWS::Events::Rule");
-    let pattern = &rules["LostConnectionMail"]["Properties"]["EventPattern"];
-
-    let detail = serde_json::to_value(&event).unwrap();
-    let kinds = pattern["detail-type"].as_array().unwrap();
-    assert!(kinds.contains(&event.kind().into()));
-    let statuses = pattern["detail"]["status"].as_array().unwrap();
-    assert!(statuses.contains(&detail["status"]));
 }

@@ -9,36 +9,12 @@ use lambda_http::{Body, Request, RequestExt as _};
 use lead_webhook::handle;
 use leadfeed_local::progress::Progress;
 use leadfeed_local::tools::python_with;
-use leadfeed_shared::domain::form::{Form, statement};
-use leadfeed_shared::domain::screening::Screening;
-use leadfeed_shared::fakes::Memory;
+use leadfeed_shared::fakes::{Memory, samples};
 use leadfeed_shared::ports::Forms as _;
 use secrecy::ExposeSecret as _;
 
 const FORM: &str = "frm_01ARZ3NDEKTSV4RRFFQ69G5FAV";
 const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/webhooks/sign.py");
-
-fn form() -> Form {
-    let text = "Analytical Engines may mail me.";
-    Form {
-        id: FORM.parse().unwrap(),
-        customer: "engines".parse().unwrap(),
-        name: "Newsletter".into(),
-        statements: vec![statement(text, "Analytical Engines", 1, Timestamp::UNIX_EPOCH).unwrap()],
-        consent_field: "consent".into(),
-        lists: vec![],
-        required: vec![],
-        mapped: [].into(),
-        constants: [].into(),
-        allowed_origins: vec![],
-        return_url: None,
-        return_hosts: vec![],
-        webhook_generation: 1,
-        screening: Screening::default(),
-        open: true,
-        created_at: Timestamp::UNIX_EPOCH,
-    }
-}
 
 /// Timestamp and signature of the library.
 async fn sign(secret: &str, message: &str, body: &str) -> (String, String) {
@@ -78,7 +54,7 @@ fn request(body: &str, time: &str, signature: &str) -> Request {
 #[tokio::test]
 async fn what_the_python_library_signs_is_taken_and_what_was_changed_after_is_not() {
     let memory = Memory::new(Timestamp::now());
-    let form = form();
+    let form = samples::form();
     memory.directory.put_form(&form).await.unwrap();
     let secret = memory.keys().webhook_secret(&form.id, 1);
     let body = r#"{ "email": "ada@example.com", "first_name": "Adá", "consent": {"given": true} }"#;

@@ -19,8 +19,6 @@ async fn main() -> Result<(), Error> {
         keys: aws.signing_keys().await?,
         gate: Gate::default(),
     };
-    run(service_fn(async |request| {
-        Ok::<_, Error>(handle(&intake, request).await)
-    }))
-    .await
+    let handle = async |request| Ok::<_, Error>(handle(&intake, request).await);
+    run(service_fn(handle)).await
 }

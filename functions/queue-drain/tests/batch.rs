@@ -39,7 +39,7 @@ async fn a_record_without_an_id_brings_the_whole_batch_again() {
 }
 
 #[test]
-fn o03_a_start_without_its_settings_ends_and_names_what_is_missing() {
+fn a_start_without_its_settings_ends_and_names_what_is_missing() {
     let program = env!("CARGO_BIN_EXE_queue-drain");
     let mut bare = std::process::Command::new(program);
     let ended = bare.env_clear().env("AWS_REGION", "us-east-1").output();

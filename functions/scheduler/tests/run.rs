@@ -52,7 +52,7 @@ async fn a_part_that_fails_is_told_and_keeps_nothing_from_being_measured() {
 }
 
 #[test]
-fn o03_a_start_without_its_settings_ends_and_names_what_is_missing() {
+fn a_start_without_its_settings_ends_and_names_what_is_missing() {
     let program = env!("CARGO_BIN_EXE_scheduler");
     let mut bare = std::process::Command::new(program);
     let ended = bare.env_clear().env("AWS_REGION", "us-east-1").output();

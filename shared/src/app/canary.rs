@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn o04_a_canary_that_is_not_seen_within_five_minutes_is_late_by_more() {
+    async fn a_canary_that_is_not_seen_within_five_minutes_is_late_by_more() {
         let scene = Scene::connected().await;
         let canary = canary(&scene);
         minutes(&canary, 15, true).await;

@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn o05_the_age_of_a_lead_without_budget_grows_and_its_delivery_ends_it() {
+    async fn the_age_of_a_lead_without_budget_grows_and_its_delivery_ends_it() {
         let scene = Scene::connected().await;
         assert!(gauge(&scene, "OldestUndelivered").await < 1.0);
         spend(&scene, 10_000);

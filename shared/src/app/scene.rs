@@ -16,7 +16,7 @@ use crate::domain::connection::{
 use crate::domain::consent::Origin;
 use crate::domain::customer::{BulkImport, Customer};
 use crate::domain::form::{Form, statement};
-use crate::domain::ids::{AppId, CustomerId, FormId, LeadId, RemoteId};
+use crate::domain::ids::{AppId, CustomerId, LeadId, RemoteId};
 use crate::domain::lead::LeadState;
 use crate::domain::submission::Submission;
 use crate::domain::task::Task;
@@ -220,18 +220,10 @@ fn engines(id: &CustomerId, now: Timestamp) -> Customer {
 }
 
 fn form(customer: &CustomerId, now: Timestamp) -> Form {
-    let id: FormId = "frm_01ARZ3NDEKTSV4RRFFQ69G5FAV".parse().unwrap();
-    let mut form = crate::domain::form::tests::form();
-    form.id = id;
-    form.customer = customer.clone();
-    form.statements = vec![
-        statement(
-            "Analytical Engines may mail me.",
-            "Analytical Engines",
-            1,
-            now,
-        )
-        .unwrap(),
-    ];
-    form
+    let (text, brand) = ("Analytical Engines may mail me.", "Analytical Engines");
+    Form {
+        customer: customer.clone(),
+        statements: vec![statement(text, brand, 1, now).unwrap()],
+        ..crate::domain::form::tests::form()
+    }
 }

@@ -12,7 +12,7 @@ use jiff::{SignedDuration, Timestamp};
 use secrecy::SecretString;
 
 use crate::app::connect::publish;
-use crate::domain::budget::Reservation;
+use crate::app::moment::{Awaited, await_moment};
 use crate::domain::connection::{
     COOLDOWN, Connection, ConnectionStatus, LEASE_FOR, Lease, ReconnectReason, RefreshDecision,
 };
@@ -29,12 +29,6 @@ const PATIENCE: SignedDuration = SignedDuration::from_secs(8);
 
 /// How often it looks meanwhile.
 const LOOK_AGAIN: SignedDuration = SignedDuration::from_millis(250);
-
-/// Times a turn at the token endpoint may have passed.
-const TURNS: u32 = 3;
-
-/// A turn that has passed by more than this is no longer ours.
-const LATE: SignedDuration = SignedDuration::from_millis(20);
 
 /// How often a rotated pair is offered to the vault before the worker gives up on it.
 const KEEP_TRIES: u32 = 4;
@@ -260,31 +254,18 @@ impl<W: Wiring> TokenKeeper<W> {
         }
     }
 
-    /// Waits for a moment of the token endpoint. One that has passed, because the store was slow to give it out, would
-    /// meet the next one's; another is taken that lies as far ahead as the store is slow.
+    /// Waits for a moment of the token endpoint.
     async fn await_turn(&self, app: &AppId) -> Result<(), RefreshError> {
-        let mut ahead = SignedDuration::ZERO;
-        for _ in 0..TURNS {
-            let now = self.clock.now();
-            let turn = self
-                .budget
-                .reserve_token_call(app, now + ahead, now + PATIENCE)
-                .await?;
-            let moment = match turn {
-                Reservation::Granted(moments) => moments.first().copied().unwrap_or(now),
-                Reservation::NotBefore { at, .. } => {
-                    return Err(RefreshError::Passing { until: at });
-                }
-            };
-            let late = self.clock.now().duration_since(moment);
-            if late <= LATE {
-                self.clock.sleep_until(moment).await;
-                return Ok(());
+        let (clock, budget) = (&self.clock, &self.budget);
+        let reserve = |_, from| budget.reserve_token_call(app, from, clock.now() + PATIENCE);
+        match await_moment(clock, 1, reserve).await? {
+            Awaited::Now => Ok(()),
+            Awaited::NotBefore(until) => Err(RefreshError::Passing { until }),
+            Awaited::Missed => {
+                let until = clock.now() + COOLDOWN;
+                Err(RefreshError::Passing { until })
             }
-            ahead = late * 2;
         }
-        let until = self.clock.now() + COOLDOWN;
-        Err(RefreshError::Passing { until })
     }
 
     /// Stores a new pair before anyone uses it. The old one is worth nothing any more, so this is tried hard; where

@@ -144,32 +144,10 @@ pub(crate) mod tests {
     use super::*;
 
     pub(crate) fn form() -> Form {
-        let since = "2026-11-01T00:00:00Z".parse().unwrap();
         Form {
-            id: "frm_01ARZ3NDEKTSV4RRFFQ69G5FAV".parse().unwrap(),
-            customer: "engines".parse().unwrap(),
-            name: "Newsletter".into(),
-            statements: vec![
-                statement(
-                    "Analytical Engines may mail me.",
-                    "Analytical Engines",
-                    1,
-                    since,
-                )
-                .unwrap(),
-            ],
-            consent_field: "consent".into(),
-            lists: vec![],
-            required: vec![],
-            mapped: BTreeMap::new(),
-            constants: BTreeMap::new(),
-            allowed_origins: vec![],
             return_url: Some("https://engines.example/thanks".into()),
             return_hosts: vec!["www.engines.example".into()],
-            webhook_generation: 1,
-            screening: Screening::default(),
-            open: true,
-            created_at: since,
+            ..crate::fakes::samples::form()
         }
     }
 

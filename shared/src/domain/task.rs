@@ -56,7 +56,7 @@ mod tests {
         "version":1,"given_at":"2026-11-23T09:30:00Z"},"received_at":"2026-11-23T09:30:00Z","seal":"c2VhbA"}}"#;
 
     #[test]
-    fn o01_a_message_of_the_first_version_is_read_for_ever() {
+    fn a_message_of_the_first_version_is_read_for_ever() {
         let task: Task = serde_json::from_str(FIRST).unwrap();
 
         assert_eq!(task.customer().as_str(), "engines");
@@ -64,7 +64,7 @@ mod tests {
     }
 
     #[test]
-    fn o02_a_message_of_a_later_version_is_read_by_this_one() {
+    fn a_message_of_a_later_version_is_read_by_this_one() {
         let later = FIRST
             .replacen(r#""seal""#, r#""invented":{"later":[1]},"seal""#, 1)
             .replacen(r#""version":1"#, r#""version":1,"invented":true"#, 1);

@@ -23,6 +23,7 @@ mod ledger;
 mod links;
 mod operate;
 mod queue;
+pub mod samples;
 mod suppressions;
 mod tallies;
 mod vault;

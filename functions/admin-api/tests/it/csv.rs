@@ -108,7 +108,7 @@ async fn a_file_says_of_each_person_what_the_ledger_says() {
 }
 
 #[tokio::test]
-async fn v01_a_spreadsheet_takes_nothing_for_a_formula() {
+async fn a_spreadsheet_takes_nothing_for_a_formula() {
     let stage = Stage::with_customers().await;
     let form = stage.form().await;
     let evil = [
@@ -136,7 +136,7 @@ async fn v01_a_spreadsheet_takes_nothing_for_a_formula() {
 }
 
 #[tokio::test]
-async fn v02_what_is_too_much_for_one_upload_comes_in_numbered_parts() {
+async fn what_is_too_much_for_one_upload_comes_in_numbered_parts() {
     let stage = Stage::with_customers().await;
     let form = stage.form().await;
     let long = "x".repeat(3_900);
@@ -170,7 +170,7 @@ async fn v02_what_is_too_much_for_one_upload_comes_in_numbered_parts() {
 }
 
 #[tokio::test]
-async fn v03_a_file_is_given_to_its_own_customers_page_only() {
+async fn a_file_is_given_to_its_own_customers_page_only() {
     let stage = Stage::with_customers().await;
     let form = stage.form().await;
     stage.sign_up(&form, "ada@example.com").await;
@@ -192,7 +192,7 @@ async fn v03_a_file_is_given_to_its_own_customers_page_only() {
 }
 
 #[tokio::test]
-async fn v04_a_file_made_while_leads_move_has_each_lead_once() {
+async fn a_file_made_while_leads_move_has_each_lead_once() {
     let stage = Stage::with_customers().await;
     let form = stage.form().await;
     for i in 0..5 {
@@ -221,7 +221,7 @@ async fn v04_a_file_made_while_leads_move_has_each_lead_once() {
 }
 
 #[tokio::test]
-async fn v05_who_went_out_in_a_file_is_not_sent_unless_asked() {
+async fn who_went_out_in_a_file_is_not_sent_unless_asked() {
     let stage = Stage::with_customers().await;
     let form = stage.form().await;
     let lead = stage.sign_up(&form, "ada@example.com").await;
@@ -257,7 +257,7 @@ async fn v05_who_went_out_in_a_file_is_not_sent_unless_asked() {
 }
 
 #[tokio::test]
-async fn v06_a_file_of_nobody_has_its_headings() {
+async fn a_file_of_nobody_has_its_headings() {
     let stage = Stage::with_customers().await;
 
     let answer = stage.get(CSV).await;

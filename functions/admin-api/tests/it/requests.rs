@@ -74,7 +74,7 @@ async fn the_page_shows_what_a_retry_would_do_before_it_does_it() {
 }
 
 #[tokio::test]
-async fn n08_an_erased_person_is_forgotten_and_not_sent_although_queued() {
+async fn an_erased_person_is_forgotten_and_not_sent_although_queued() {
     let stage = Stage::with_customers().await;
     let form = stage.form().await;
     let lead = stage.sign_up(&form, "ada@example.com").await;

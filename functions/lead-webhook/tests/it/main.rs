@@ -35,7 +35,7 @@ mod stage;
 mod webhooks;
 
 #[test]
-fn o03_a_start_without_its_settings_ends_and_names_what_is_missing() {
+fn a_start_without_its_settings_ends_and_names_what_is_missing() {
     let program = env!("CARGO_BIN_EXE_lead-webhook");
     let mut bare = std::process::Command::new(program);
     let ended = bare.env_clear().env("AWS_REGION", "us-east-1").output();

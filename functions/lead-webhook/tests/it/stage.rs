@@ -2,9 +2,8 @@
 
 use jiff::Timestamp;
 use lambda_http::{Body, Request, RequestExt as _, Response};
-use leadfeed_shared::domain::form::{Form, statement};
-use leadfeed_shared::domain::screening::Screening;
-use leadfeed_shared::fakes::Memory;
+use leadfeed_shared::domain::form::Form;
+use leadfeed_shared::fakes::{Memory, samples};
 use leadfeed_shared::ports::Forms as _;
 use serde_json::Value;
 
@@ -12,32 +11,11 @@ pub const FORM: &str = "frm_01ARZ3NDEKTSV4RRFFQ69G5FAV";
 
 pub async fn world() -> (Memory, Form) {
     let memory = Memory::new(Timestamp::now());
-    let since = Timestamp::UNIX_EPOCH;
     let form = Form {
-        id: FORM.parse().unwrap(),
-        customer: "engines".parse().unwrap(),
-        name: "Newsletter".into(),
-        statements: vec![
-            statement(
-                "Analytical Engines may mail me.",
-                "Analytical Engines",
-                1,
-                since,
-            )
-            .unwrap(),
-        ],
-        consent_field: "consent".into(),
-        lists: vec![],
-        required: vec![],
-        mapped: [].into(),
-        constants: [].into(),
         allowed_origins: vec!["https://engines.example".into()],
         return_url: Some("https://engines.example/thanks".into()),
-        return_hosts: vec![],
         webhook_generation: 2,
-        screening: Screening::default(),
-        open: true,
-        created_at: since,
+        ..samples::form()
     };
     memory.directory.put_form(&form).await.unwrap();
     (memory, form)

@@ -1,4 +1,3 @@
-use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use jiff::{SignedDuration, Timestamp};
@@ -11,12 +10,11 @@ use leadfeed_shared::domain::customer::{BulkImport, Customer};
 use leadfeed_shared::domain::form::{Form, statement};
 use leadfeed_shared::domain::ids::{AppId, CustomerId, LeadId, LinkId};
 use leadfeed_shared::domain::link::{Link, LinkKind};
-use leadfeed_shared::domain::screening::Screening;
 use leadfeed_shared::domain::submission::Submission;
 use leadfeed_shared::domain::token::Grant;
 use leadfeed_shared::fakes::{
     Call, FakeCrm, Memory, MemoryApps, MemoryBudget, MemoryCaptcha, MemoryDirectory, MemoryEvents,
-    MemoryLedger, MemoryQueue, MemoryVault, SeededDice, VirtualClock,
+    MemoryLedger, MemoryQueue, MemoryVault, SeededDice, VirtualClock, samples,
 };
 use leadfeed_shared::ports::{
     AppCredentials, Apps, Authorization, Clock as _, Connections as _, Customers as _, Dice as _,
@@ -313,24 +311,12 @@ fn connect(memory: &Memory, oauth: &Scripted) -> Connect<World> {
 }
 
 fn form(customer: &CustomerId, since: Timestamp) -> Form {
-    let text = "Analytical Engines may mail me.";
+    let (text, brand) = ("Analytical Engines may mail me.", "Analytical Engines");
     Form {
-        id: "frm_01ARZ3NDEKTSV4RRFFQ69G5FAV".parse().unwrap(),
         customer: customer.clone(),
-        name: "Newsletter".into(),
-        statements: vec![statement(text, "Analytical Engines", 1, since).unwrap()],
-        consent_field: "consent".into(),
-        lists: vec![],
-        required: vec![],
-        mapped: BTreeMap::new(),
-        constants: BTreeMap::new(),
-        allowed_origins: vec![],
-        return_url: None,
-        return_hosts: vec![],
-        webhook_generation: 1,
-        screening: Screening::default(),
-        open: true,
+        statements: vec![statement(text, brand, 1, since).unwrap()],
         created_at: since,
+        ..samples::form()
     }
 }
 

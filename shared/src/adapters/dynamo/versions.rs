@@ -155,7 +155,7 @@ fn of_later(row: &Value) -> Value {
 }
 
 #[test]
-fn o01_rows_of_the_first_version_are_read_and_written_so_that_it_could_read_them() {
+fn rows_of_the_first_version_are_read_and_written_so_that_it_could_read_them() {
     for First { what, row, again } in first_rows() {
         let written = again(&row).unwrap_or_else(|error| panic!("{what}: {error}"));
 
@@ -166,7 +166,7 @@ fn o01_rows_of_the_first_version_are_read_and_written_so_that_it_could_read_them
 }
 
 #[test]
-fn o02_rows_of_a_later_version_are_read_as_far_as_they_are_understood() {
+fn rows_of_a_later_version_are_read_as_far_as_they_are_understood() {
     for First { what, row, again } in first_rows() {
         let texts = ["mapped", "constants"]; // maps of the customer's own words take any
         let mut later = of_later(&row);

@@ -19,8 +19,9 @@ use jiff::{SignedDuration, Timestamp};
 use secrecy::SecretString;
 
 use crate::app::deliver::Counter;
+use crate::app::moment::{Awaited, CALL_TAKES, await_moment};
 use crate::app::token_keeper::{AccessError, TokenKeeper};
-use crate::domain::budget::{CallClass, Limits, Reservation};
+use crate::domain::budget::{CallClass, Limits};
 use crate::domain::crm::CrmError;
 use crate::domain::ids::{AppId, CustomerId};
 use crate::domain::import::{Ending, ImportJob, Stage};
@@ -34,15 +35,6 @@ const JOBS: u16 = 50;
 
 /// How long a worker may be at one import before another may: longer than a run.
 const HELD_FOR: SignedDuration = SignedDuration::from_mins(2);
-
-/// What one call may take.
-const CALL_TAKES: SignedDuration = SignedDuration::from_secs(12);
-
-/// A moment that has passed by more than this is no longer ours.
-const LATE: SignedDuration = SignedDuration::from_millis(20);
-
-/// Times a moment may have passed.
-const TURNS: u32 = 3;
 
 /// How long an import waits for a call that is not to be had, or after one that failed for a passing reason.
 const PAUSE: SignedDuration = SignedDuration::from_mins(1);
@@ -209,32 +201,17 @@ impl<W: Wiring> Bulk<W> {
         }
     }
 
-    /// Waits for a moment of the budget; says whether there is one up to `horizon`. One that has passed, because the
-    /// store was slow to give it out, would meet the next one's: another is taken that lies as far ahead as the store
-    /// is slow.
+    /// Waits for a moment of the budget; says whether there is one up to `horizon`.
     async fn await_moment(
         &self,
         app: &AppId,
         limits: Limits,
         horizon: Timestamp,
     ) -> Result<bool, StoreError> {
-        let (clock, budget) = (&self.keeper.clock, &self.keeper.budget);
-        let (class, mut ahead) = (CallClass::Delivery, SignedDuration::ZERO);
-        for _ in 0..TURNS {
-            let from = clock.now() + ahead;
-            let reserved = budget.reserve(app, limits, class, 1, from, horizon).await?;
-            let Reservation::Granted(moments) = reserved else {
-                return Ok(false);
-            };
-            let moment = moments.first().copied().unwrap_or(from);
-            let late = clock.now().duration_since(moment);
-            if late <= LATE {
-                clock.sleep_until(moment).await;
-                return Ok(true);
-            }
-            ahead = late * 2;
-        }
-        Ok(false)
+        let (budget, class) = (&self.keeper.budget, CallClass::Delivery);
+        let reserve = |want, from| budget.reserve(app, limits, class, want, from, horizon);
+        let awaited = await_moment(&self.keeper.clock, 1, reserve).await?;
+        Ok(awaited == Awaited::Now)
     }
 
     async fn write_counts(&self) {

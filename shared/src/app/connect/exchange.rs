@@ -2,7 +2,7 @@ use jiff::SignedDuration;
 use secrecy::SecretString;
 
 use super::{Connect, ConnectError};
-use crate::domain::budget::Reservation;
+use crate::app::moment::{Awaited, await_moment};
 use crate::domain::handshake::Handshake;
 use crate::domain::ids::AppId;
 use crate::domain::token::Grant;
@@ -10,12 +10,6 @@ use crate::ports::{Apps as _, Authorization as _, Budget as _, Clock as _, Token
 
 /// How long a person waits for a turn at the token endpoint, which takes one call a second.
 const PATIENCE: SignedDuration = SignedDuration::from_secs(8);
-
-/// Times a turn may have passed, because the store was slow to give it out.
-const TURNS: u32 = 3;
-
-/// A turn that has passed by more than this is no longer ours.
-const LATE: SignedDuration = SignedDuration::from_millis(20);
 
 impl<W: Wiring> Connect<W> {
     /// Exchanges a code. It is good once, so there is one try; a second follows only where the endpoint did not know
@@ -54,24 +48,11 @@ impl<W: Wiring> Connect<W> {
     }
 
     async fn await_turn(&self, app: &AppId) -> Result<(), ConnectError> {
-        let mut ahead = SignedDuration::ZERO;
-        for _ in 0..TURNS {
-            let now = self.clock.now();
-            let turn = self
-                .budget
-                .reserve_token_call(app, now + ahead, now + PATIENCE)
-                .await?;
-            let Reservation::Granted(moments) = turn else {
-                break;
-            };
-            let moment = moments.first().copied().unwrap_or(now);
-            let late = self.clock.now().duration_since(moment);
-            if late <= LATE {
-                self.clock.sleep_until(moment).await;
-                return Ok(());
-            }
-            ahead = late * 2;
+        let (clock, budget) = (&self.clock, &self.budget);
+        let reserve = |_, from| budget.reserve_token_call(app, from, clock.now() + PATIENCE);
+        match await_moment(clock, 1, reserve).await? {
+            Awaited::Now => Ok(()),
+            Awaited::NotBefore(_) | Awaited::Missed => Err(ConnectError::Busy),
         }
-        Err(ConnectError::Busy)
     }
 }

@@ -6,7 +6,8 @@ use jiff::SignedDuration;
 use secrecy::SecretString;
 
 use super::{Connect, ConnectError};
-use crate::domain::budget::{CallClass, Reservation};
+use crate::app::moment::{Awaited, await_moment};
+use crate::domain::budget::CallClass;
 use crate::domain::connection::{Catalog, ContactList};
 use crate::domain::crm::CrmError;
 use crate::domain::ids::AppId;
@@ -14,9 +15,6 @@ use crate::ports::{AccountSummary, Accounts as _, Apps as _, Budget as _, Clock 
 
 /// How long a person waits for calls to be free.
 const PATIENCE: SignedDuration = SignedDuration::from_secs(8);
-
-/// A moment that has passed by more than this is no longer ours.
-const LATE: SignedDuration = SignedDuration::from_millis(20);
 
 /// How often something is asked for that can be asked for again.
 const TRIES: u32 = 3;
@@ -101,33 +99,16 @@ impl<W: Wiring> Connect<W> {
         })
     }
 
-    /// Waits until `calls` calls may leave one right after the other. Others keep their even spacing around them, so
-    /// the burst needs the moments on both its sides: it leaves at the middle one of `2 * calls - 1`. With fewer of
-    /// them, at the end of a day, it would be more calls than were given out; after them, where the store was slow to
-    /// answer, it would crowd the calls of others.
+    /// Waits until `calls` calls may leave one right after the other.
     async fn await_calls(&self, app: &AppId, calls: u32) -> Result<(), ConnectError> {
         let limits = self.apps.limits(app).await?;
-        let (class, want) = (CallClass::Interactive, 2 * calls - 1);
-        let mut ahead = SignedDuration::ZERO;
-        for _ in 0..TRIES {
-            let now = self.clock.now();
-            let reservation = self
-                .budget
-                .reserve(app, limits, class, want, now + ahead, now + PATIENCE)
-                .await?;
-            let moments = match reservation {
-                Reservation::Granted(moments) if moments.len() == want as usize => moments,
-                Reservation::Granted(_) | Reservation::NotBefore { .. } => break,
-            };
-            let middle = moments[moments.len() / 2];
-            let late = self.clock.now().duration_since(middle);
-            if late <= LATE {
-                self.clock.sleep_until(middle).await;
-                return Ok(());
-            }
-            ahead = late * 2;
+        let (clock, budget, class) = (&self.clock, &self.budget, CallClass::Interactive);
+        let reserve =
+            |want, from| budget.reserve(app, limits, class, want, from, clock.now() + PATIENCE);
+        match await_moment(clock, calls, reserve).await? {
+            Awaited::Now => Ok(()),
+            Awaited::NotBefore(_) | Awaited::Missed => Err(ConnectError::Busy),
         }
-        Err(ConnectError::Busy)
     }
 }
 

@@ -8,6 +8,7 @@ use secrecy::SecretString;
 use super::Drain;
 use super::outcome::Outcome;
 use super::turns::Turn;
+use crate::app::moment::{LATE, TURNS};
 use crate::app::token_keeper::{Access, AccessError};
 use crate::domain::budget::quota_back;
 use crate::domain::connection::{COOLDOWN, ConnectionStatus, LimitedReason};
@@ -16,12 +17,6 @@ use crate::ports::{Accounts, Budget, Clock, Connections, Event, Events, Wiring};
 
 /// Times a call is made again within one claim.
 const RETRIES: u32 = 4;
-
-/// A moment that has passed by more than this is left to nobody: a call then would crowd those after it.
-const LATE: SignedDuration = SignedDuration::from_millis(20);
-
-/// Times a moment may have passed before the lead waits.
-const TURNS: u32 = 3;
 
 /// How far ahead the moments lie at which nobody waits for an answer.
 const AHEAD: SignedDuration = SignedDuration::from_secs(1);

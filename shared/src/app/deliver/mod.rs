@@ -1,9 +1,10 @@
 //! Draining the queue: every lead arrives once, within the budget, and nobody is re-subscribed.
 //!
 //! [`batch`] says what a batch asks for, `take` claims it and finds what it needs to go out, `turns` gives every call
-//! its moment on the budget's clock, `served` knows who has had many, `opt_outs` holds older consents against who has left, `call` makes the one call
-//! that counts, `recheck` looks once more before one that had to wait, `ask` makes any call again that can be mended on the spot, `learn` finds out about the account what no
-//! answer says, [`outcome`] says what anything else means for the lead, `settle` writes it down and `count` counts it.
+//! its moment on the budget's clock, `served` knows who has had many, `opt_outs` holds older consents against who has
+//! left, `call` makes the one call that counts, `recheck` looks once more before one that had to wait, `ask` makes any
+//! call again that can be mended on the spot, `learn` finds out about the account what no answer says, [`outcome`] says
+//! what anything else means for the lead, `settle` writes it down and `count` counts it.
 
 mod ask;
 pub mod batch;
@@ -34,9 +35,6 @@ use crate::app::token_keeper::TokenKeeper;
 use crate::domain::keys::SigningKeys;
 use crate::domain::lead::{LeadState, RefusalReason, WaitReason};
 use crate::ports::{Clock as _, Dice as _, Wiring};
-
-/// What one call may take, its answer included: the deadline of the HTTP client and a little.
-const CALL_TAKES: SignedDuration = SignedDuration::from_secs(12);
 
 /// Delivers leads.
 pub struct Drain<W: Wiring> {

@@ -10,7 +10,8 @@ use jiff::{SignedDuration, Timestamp};
 use super::ask::Stopped;
 use super::outcome::Outcome;
 use super::turns::{Leads, Turn};
-use super::{CALL_TAKES, Drain, refused};
+use super::{Drain, refused};
+use crate::app::moment::CALL_TAKES;
 use crate::domain::crm::CrmError;
 use crate::domain::lead::{
     DeliveryAction, LeadRecord, LeadState, OptOutCheck, Permission, RefusalReason, WaitReason,

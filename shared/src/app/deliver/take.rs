@@ -8,7 +8,8 @@ use jiff::Timestamp;
 
 use super::batch::{self, Asked, SameAddress};
 use super::outcome::Outcome;
-use super::{CALL_TAKES, Drain, refused};
+use super::{Drain, refused};
+use crate::app::moment::CALL_TAKES;
 use crate::app::token_keeper::{Access, AccessError};
 use crate::domain::connection::{COOLDOWN, Connection, RefreshDecision};
 use crate::domain::customer::Customer;

@@ -6,11 +6,12 @@ use std::sync::atomic::AtomicBool;
 use futures_util::future::join_all;
 use jiff::{SignedDuration, Timestamp};
 
+use super::Drain;
 use super::batch::SameAddress;
 use super::opt_outs::{Gone, Plan};
 use super::outcome::Outcome;
 use super::take::Ready;
-use super::{CALL_TAKES, Drain};
+use crate::app::moment::CALL_TAKES;
 use crate::domain::budget::{CallClass, Limits, Reservation, deal};
 use crate::domain::connection::COOLDOWN;
 use crate::domain::ids::AppId;

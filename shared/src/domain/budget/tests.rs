@@ -1,0 +1,225 @@
+use super::*;
+
+const LIMITS: Limits = Limits {
+    per_second: 4,
+    per_day: 10_000,
+};
+
+fn noon() -> Timestamp {
+    "2026-11-23T12:00:00Z".parse().unwrap()
+}
+
+fn after(ms: i64) -> Timestamp {
+    noon() + SignedDuration::from_millis(ms)
+}
+
+fn fresh() -> BudgetState {
+    BudgetState {
+        next_call_ms: 0,
+        day: day_of(noon()),
+        spent: 0,
+        closed_until_ms: 0,
+    }
+}
+
+fn reserve(state: &mut BudgetState, want: u32, now: Timestamp) -> Reservation {
+    let horizon = now + SignedDuration::from_secs(30);
+    let (next, reservation) = state.reserve(LIMITS, CallClass::Delivery, want, now, horizon);
+    *state = next;
+    reservation
+}
+
+#[test]
+fn no_second_holds_more_calls_than_the_limit_whoever_reserves() {
+    let mut state = fresh();
+    let mut moments = Vec::new();
+    for (ms, want) in [(0, 3), (10, 10), (11, 1), (900, 5), (901, 2), (8_000, 4)] {
+        let Reservation::Granted(more) = reserve(&mut state, want, after(ms)) else {
+            panic!("closed")
+        };
+        moments.extend(more);
+    }
+
+    assert_eq!(moments.len(), 25);
+    for window in moments.windows(5) {
+        assert!(window[4].duration_since(window[0]) > SignedDuration::from_secs(1));
+    }
+}
+
+#[test]
+fn at_least_95_percent_of_the_rate_is_used() {
+    let mut state = fresh();
+    let Reservation::Granted(moments) = reserve(&mut state, 100, noon()) else {
+        panic!("closed")
+    };
+
+    let seconds = moments[99].duration_since(moments[0]).as_secs_f64();
+    assert!(
+        99.0 / seconds >= 0.95 * 4.0,
+        "{} calls a second",
+        99.0 / seconds
+    );
+}
+
+#[test]
+fn a_day_ends_at_its_number_and_leaves_the_reserve() {
+    let mut state = BudgetState {
+        spent: 9_799,
+        ..fresh()
+    };
+
+    assert_eq!(
+        reserve(&mut state, 10, noon()),
+        Reservation::Granted(vec![noon()])
+    );
+    let midnight = "2026-11-24T00:00:00Z".parse().unwrap();
+    assert_eq!(
+        reserve(&mut state, 1, after(5)),
+        Reservation::NotBefore {
+            at: midnight,
+            day_spent: true
+        }
+    );
+    let (_, interactive) = state.reserve(
+        LIMITS,
+        CallClass::Interactive,
+        1,
+        after(5_000),
+        after(9_000),
+    );
+    assert_eq!(interactive, Reservation::Granted(vec![after(5_000)]));
+    assert!(matches!(
+        reserve(&mut state, 1, midnight),
+        Reservation::Granted(_)
+    ));
+    assert_eq!(state.spent, 1);
+}
+
+#[test]
+fn what_is_kept_for_customers_who_had_few_melts_until_midnight() {
+    let frequent = |spent, now: Timestamp| {
+        let state = BudgetState { spent, ..fresh() };
+        let horizon = now + SignedDuration::from_secs(1);
+        state
+            .reserve(LIMITS, CallClass::Frequent, 1, now, horizon)
+            .1
+    };
+    let evening = after(6 * 3_600_000 + 1); // less than a quarter of the day is left
+    let midnight = next_midnight(noon());
+    let spent = |at| Reservation::day_spent(at);
+
+    // 9,800 for leads, of which 1,960 are kept as the day begins.
+    assert!(matches!(frequent(8_819, noon()), Reservation::Granted(_)));
+    assert_eq!(frequent(9_310, noon()), spent(evening));
+    assert!(matches!(frequent(9_310, evening), Reservation::Granted(_)));
+    assert_eq!(frequent(9_800, noon()), spent(midnight));
+    let late = midnight - SignedDuration::from_secs(1);
+    assert!(matches!(frequent(9_799, late), Reservation::Granted(_)));
+    let few = CallClass::Delivery.share(LIMITS, noon());
+    assert_eq!((few, LIMITS.few()), (9_800, 100));
+}
+
+#[test]
+fn what_was_spent_and_closed_is_yesterdays_after_midnight() {
+    let state = BudgetState {
+        spent: 12,
+        ..fresh()
+    }
+    .quota_exceeded(noon());
+    let midnight = next_midnight(noon());
+
+    assert_eq!(state.spent_today(noon()), 12);
+    assert_eq!(state.closed_until(noon()), Some(midnight));
+    assert_eq!(state.spent_today(midnight), 0);
+    assert_eq!(state.closed_until(midnight), None);
+}
+
+#[test]
+fn a_refused_quota_closes_the_app_until_midnight_and_a_throttle_for_a_second() {
+    let mut closed = fresh().quota_exceeded(noon());
+    let mut throttled = fresh().throttled(noon());
+
+    let midnight = "2026-11-24T00:00:00Z".parse().unwrap();
+    assert_eq!(
+        reserve(&mut closed, 1, noon()),
+        Reservation::NotBefore {
+            at: midnight,
+            day_spent: true
+        }
+    );
+    assert_eq!(
+        reserve(&mut throttled, 1, noon()),
+        Reservation::Granted(vec![after(1_000)])
+    );
+}
+
+#[test]
+fn a_quota_refused_just_after_midnight_is_the_old_days_and_does_not_close_the_new_one() {
+    let midnight: Timestamp = "2026-11-24T00:00:00Z".parse().unwrap();
+    let after = |ms| midnight + SignedDuration::from_millis(ms);
+
+    for (came, back) in [
+        (after(-1), midnight),
+        (after(0), after(60_000)),
+        (after(59_999), after(60_000)),
+        (after(60_000), next_midnight(midnight)),
+    ] {
+        assert_eq!(quota_back(came), back, "{came}");
+        assert_eq!(fresh().quota_exceeded(came).closed_until(came), Some(back));
+    }
+}
+
+#[test]
+fn a_moment_counts_for_the_day_it_lies_in_whenever_it_is_asked_for() {
+    let midnight = next_midnight(noon());
+    let mut state = BudgetState {
+        spent: 9_000,
+        ..fresh()
+    };
+
+    let before = midnight - SignedDuration::from_secs(10);
+    let Reservation::Granted(moments) = reserve(&mut state, 100, before) else {
+        panic!("closed")
+    };
+
+    let tomorrows = moments.iter().filter(|moment| **moment >= midnight);
+    assert_eq!(tomorrows.count(), 100 - 39);
+    assert_eq!((state.day, state.spent), (day_of(midnight), 61));
+    let mut rest = 0;
+    while let Reservation::Granted(more) = reserve(&mut state, 100, midnight) {
+        rest += more.len();
+        state.next_call_ms = 0;
+    }
+    assert_eq!(rest + 61, 9_800);
+}
+
+#[test]
+fn calls_beyond_the_horizon_are_not_given_out() {
+    let mut state = BudgetState {
+        next_call_ms: after(60_000).as_millisecond(),
+        ..fresh()
+    };
+
+    assert_eq!(
+        reserve(&mut state, 1, noon()),
+        Reservation::NotBefore {
+            at: after(60_000),
+            day_spent: false
+        }
+    );
+}
+
+#[test]
+fn who_wants_little_has_it_before_anybody_has_much() {
+    let moments: Vec<_> = (0..6).map(after).collect();
+
+    let shares = deal(moments, &[9, 1, 2]);
+
+    let of = |share: &[i64]| share.iter().map(|ms| after(*ms)).collect::<Vec<_>>();
+    assert_eq!(shares, [of(&[0, 3, 5]), of(&[1]), of(&[2, 4])]);
+}
+
+#[test]
+fn a_lost_row_is_taken_for_an_even_day() {
+    assert_eq!(BudgetState::assumed(LIMITS, noon()).spent, 5_000);
+}

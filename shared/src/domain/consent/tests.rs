@@ -1,0 +1,164 @@
+use super::*;
+use crate::domain::form::tests::form;
+
+fn parse(fields: &[(&str, &str)]) -> Result<Consent, ConsentError> {
+    let fields = Submission::from_pairs(fields.iter().copied()).unwrap();
+    Consent::parse(&form(), &fields, &Origin::default(), now())
+}
+
+fn now() -> Timestamp {
+    "2026-11-23T09:30:00Z".parse().unwrap()
+}
+
+#[test]
+fn only_a_ticked_box_is_consent() {
+    for yes in ["yes", "on", "true", "1", " ON "] {
+        assert!(parse(&[("consent", yes)]).is_ok(), "{yes}");
+    }
+    for no in ["", "off", "no", "false", "0", "2", "maybe"] {
+        assert_eq!(
+            parse(&[("consent", no)]),
+            Err(ConsentError::Required),
+            "{no}"
+        );
+    }
+    assert_eq!(
+        parse(&[("email", "ada@example.com")]),
+        Err(ConsentError::Required)
+    );
+}
+
+#[test]
+fn a_source_without_permission_is_refused_even_with_the_box_ticked() {
+    for source in [
+        "purchased",
+        "Rented",
+        "third-party",
+        "appended",
+        "THIRD PARTY",
+        "thirdparty",
+        "Purchased List",
+        "3rd-party data",
+    ] {
+        assert_eq!(
+            parse(&[("consent", "on"), ("source", source)]),
+            Err(ConsentError::SourceNotPermitted),
+            "{source}"
+        );
+    }
+    for (name, value) in [
+        ("pre_ticked", "true"),
+        ("consent_implicit", "1"),
+        ("consent_type", "implied"),
+        ("permission_to_send", "Implicit"),
+        ("source", ""),
+    ] {
+        let twice = [("consent", "on"), ("source", "rented"), (name, value)];
+        assert_eq!(parse(&twice), Err(ConsentError::SourceNotPermitted));
+        let refused = parse(&[("consent", "on"), (name, value)]).is_err();
+        assert_eq!(refused, !value.is_empty(), "{name}");
+    }
+    for source in ["newsletter footer", "Purchased online", "Trade Show", "Web"] {
+        assert!(parse(&[("consent", "on"), ("source", source)]).is_ok());
+    }
+}
+
+#[test]
+fn a_box_with_a_hidden_one_beside_it_is_ticked_where_one_of_them_is() {
+    assert!(parse(&[("consent", "0"), ("consent", "1")]).is_ok());
+    assert!(parse(&[("consent", "true"), ("consent", "false")]).is_ok());
+    assert!(parse(&[("consent", "0"), ("consent", "")]).is_err());
+}
+
+#[test]
+fn what_json_says_of_the_consent_stands_whatever_the_box_is_called() {
+    let mut form = form();
+    form.consent_field = "newsletter".into();
+    let parse = |fields: &[(&str, &str)]| {
+        let fields = Submission::from_pairs(fields.iter().copied()).unwrap();
+        Consent::parse(&form, &fields, &Origin::default(), now()).map(|_| ())
+    };
+
+    assert_eq!(parse(&[("consent.given", "true")]), Ok(()));
+    assert_eq!(parse(&[("newsletter", "on")]), Ok(()));
+    for not in [
+        [("consent", "on"), ("newsletter", "")],
+        [("consent.given", "false"), ("newsletter", "on")],
+    ] {
+        assert_eq!(parse(&not), Err(ConsentError::Required));
+    }
+}
+
+#[test]
+fn a_ticked_opt_out_takes_the_consent_back() {
+    let both = [("consent", "on"), ("emailOptOut", "1")];
+
+    assert_eq!(parse(&both), Err(ConsentError::Required));
+    assert!(parse(&[("consent", "on"), ("emailOptOut", "0")]).is_ok());
+}
+
+#[test]
+fn the_time_given_is_the_senders_unless_it_lies_ahead() {
+    let at = |given| Ok(parse(&[("consent", "on"), ("consent_given_at", given)])?.given_at);
+
+    assert_eq!(
+        at("2026-11-20T00:00:00Z"),
+        Ok("2026-11-20T00:00:00Z".parse().unwrap())
+    );
+    assert_eq!(at("2027-01-01T00:00:00Z"), Ok(now()));
+    assert_eq!(at(" "), Ok(now()));
+    assert_eq!(at("yesterday"), Err(ConsentError::GivenAtMalformed));
+    assert_eq!(at("2024-11-22T00:00:00Z"), Err(ConsentError::GivenAtTooOld));
+}
+
+#[test]
+fn a_statement_nobody_knows_has_to_come_with_its_text() {
+    let of = |fields: &[(&str, &str)]| {
+        let fields: Vec<_> = [("consent", "on")].iter().chain(fields).copied().collect();
+        parse(&fields).map(|consent| (consent.statement, consent.version))
+    };
+    let ours = form().statement().text.clone();
+    let (known, unknown) = (fingerprint(&ours), fingerprint("Mail me."));
+    let digest = "consent_statement_sha256";
+
+    assert_eq!(
+        of(&[(digest, &known.to_uppercase())]),
+        Ok((ours.clone(), Some(1)))
+    );
+    assert_eq!(
+        of(&[(digest, &unknown)]),
+        Err(ConsentError::StatementUnknown)
+    );
+    assert_eq!(
+        of(&[(digest, &unknown), ("consent_statement", "Mail me.")]),
+        Ok(("Mail me.".into(), None))
+    );
+    assert_eq!(
+        of(&[(digest, &known), ("consent_statement", "Mail me.")]),
+        Err(ConsentError::StatementUnknown)
+    );
+}
+
+#[test]
+fn a_statement_the_sender_supplies_is_kept_and_recognised() {
+    let own = parse(&[("consent", "on"), ("consent_statement", "Mail me.")]).unwrap();
+    let ours = parse(&[
+        ("consent", "on"),
+        ("consent_statement", &form().statement().text),
+    ])
+    .unwrap();
+
+    assert_eq!((own.statement.as_str(), own.version), ("Mail me.", None));
+    assert_eq!(ours.version, Some(1));
+}
+
+#[test]
+fn certificates_are_kept_as_text() {
+    let consent = parse(&[
+        ("consent", "on"),
+        ("xxTrustedFormCertUrl", "http://10.0.0.1/x"),
+    ])
+    .unwrap();
+
+    assert_eq!(consent.certificates["trustedform"], "http://10.0.0.1/x");
+}
