@@ -60,3 +60,66 @@ where
     }
     Ok(Awaited::Missed)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+    use std::convert::Infallible;
+    use std::future::ready;
+
+    use super::*;
+    use crate::fakes::VirtualClock;
+
+    const SPACING: SignedDuration = SignedDuration::from_millis(260);
+
+    /// Waits at a store that takes `slow` to answer and gives out `given` moments; tells the times it was asked for, too.
+    async fn wait(calls: u32, slow: SignedDuration, given: u32) -> (Awaited, Vec<Timestamp>) {
+        let clock = VirtualClock::leaping(Timestamp::UNIX_EPOCH);
+        let asked = RefCell::new(Vec::new());
+        let reserve = |want: u32, from: Timestamp| {
+            asked.borrow_mut().push(from);
+            clock.advance(slow);
+            let times = 0..i32::try_from(want.min(given)).unwrap();
+            let moments = times.map(|time| from + SPACING * time).collect();
+            ready(Ok::<_, Infallible>(Reservation::Granted(moments)))
+        };
+        let Ok(awaited) = await_moment(&clock, calls, reserve).await;
+        (awaited, asked.into_inner())
+    }
+
+    #[tokio::test]
+    async fn a_moment_that_passed_in_a_slow_store_is_given_up_for_one_that_lies_as_far_ahead() {
+        let slow = SignedDuration::from_secs(1);
+
+        let (awaited, asked) = wait(1, slow, 1).await;
+
+        assert_eq!(awaited, Awaited::Now);
+        let second = Timestamp::UNIX_EPOCH + slow + slow * 2;
+        assert_eq!(asked, [Timestamp::UNIX_EPOCH, second]);
+    }
+
+    #[tokio::test]
+    async fn several_calls_leave_only_where_the_moments_around_them_are_theirs() {
+        let quick = SignedDuration::ZERO;
+
+        assert_eq!(wait(2, quick, 3).await.0, Awaited::Now);
+        assert_eq!(wait(2, quick, 2).await.0, Awaited::Missed);
+    }
+
+    #[tokio::test]
+    async fn where_there_is_no_moment_the_first_one_is_told() {
+        let clock = VirtualClock::leaping(Timestamp::UNIX_EPOCH);
+        let at = Timestamp::UNIX_EPOCH + SPACING;
+        let none = |_, _| {
+            let day_spent = false;
+            ready(Ok::<_, Infallible>(Reservation::NotBefore {
+                at,
+                day_spent,
+            }))
+        };
+
+        let Ok(awaited) = await_moment(&clock, 1, none).await;
+
+        assert_eq!(awaited, Awaited::NotBefore(at));
+    }
+}
