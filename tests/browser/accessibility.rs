@@ -81,7 +81,7 @@ pub async fn nothing_on_the_way_to_a_connection_keeps_people_out() {
     inspection.window.press("Save and start").await;
     inspection
         .window
-        .shows("Which lists do new contacts join?")
+        .reads("Confirm where your contacts come from.")
         .await;
     inspection.look().await;
     inspection.window.click("#terms").await;

@@ -64,22 +64,33 @@ impl Window {
 
     /// Waits for the page with this heading.
     pub async fn shows(&self, heading: &str) {
+        self.wait_until("h1", heading, |shown| shown == heading)
+            .await;
+    }
+
+    /// Waits for the page on which this can be read.
+    pub async fn reads(&self, words: &str) {
+        self.wait_until("body", words, |text| text.contains(words))
+            .await;
+    }
+
+    async fn wait_until(&self, css: &str, wanted: &str, holds: impl Fn(&str) -> bool) {
         let deadline = Instant::now() + PATIENCE;
         loop {
-            let shown = self.heading().await; // fails while one page makes way for another
-            if shown.as_ref().is_ok_and(|shown| shown == heading) {
+            let shown = self.text_of(css).await; // fails while one page makes way for another
+            if shown.as_ref().is_ok_and(|shown| holds(shown)) {
                 return;
             }
             assert!(
                 Instant::now() < deadline,
-                "not {heading:?} but {shown:?} within {PATIENCE:?}"
+                "not {wanted:?} but {shown:?} within {PATIENCE:?}"
             );
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }
 
-    async fn heading(&self) -> Result<String, CmdError> {
-        self.client.find(Locator::Css("h1")).await?.text().await
+    async fn text_of(&self, css: &str) -> Result<String, CmdError> {
+        self.client.find(Locator::Css(css)).await?.text().await
     }
 
     /// All that can be read on the page.
@@ -87,9 +98,15 @@ impl Window {
         self.find("body").await.text().await.unwrap()
     }
 
+    /// Waits for the first element like this: a click comes back before the page that it leads to.
     pub async fn find(&self, css: &str) -> Element {
-        let found = self.client.find(Locator::Css(css)).await;
-        found.unwrap_or_else(|error| panic!("{css}: {error}"))
+        self.wait_for(Locator::Css(css)).await
+    }
+
+    async fn wait_for(&self, wanted: Locator<'_>) -> Element {
+        let found = self.client.wait().at_most(PATIENCE).for_element(wanted);
+        let found = found.await;
+        found.unwrap_or_else(|error| panic!("{wanted:?}: {error}"))
     }
 
     /// How many elements are like this.
@@ -146,8 +163,7 @@ impl Window {
 
     async fn saying(&self, words: &str) -> Element {
         let path = format!("//*[self::button or self::a][normalize-space()='{words}']");
-        let found = self.client.find(Locator::XPath(&path)).await;
-        found.unwrap_or_else(|error| panic!("{words}: {error}"))
+        self.wait_for(Locator::XPath(&path)).await
     }
 
     /// Types on the keyboard, wherever the focus is.
