@@ -1,0 +1,159 @@
+//! Rows: how large they are, and what an update makes of them.
+
+use serde_json::{Value, json};
+
+use super::Item;
+
+pub(super) fn text(text: &str) -> Value {
+    json!({"S": text})
+}
+
+/// Bytes that DynamoDB counts: names and values in UTF-8, a number by its digits, a list or map with three bytes more
+/// and one for each of its members.
+/// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/CapacityUnitCalculations.html>
+pub(super) fn size(row: &Item) -> u64 {
+    row.iter()
+        .map(|(name, value)| name.len() as u64 + size_of(value))
+        .sum()
+}
+
+fn size_of(value: &Value) -> u64 {
+    let Some((kind, value)) = value.as_object().and_then(|typed| typed.iter().next()) else {
+        return 0;
+    };
+    match (kind.as_str(), value) {
+        ("N", Value::String(digits)) => (digits.len() as u64).div_ceil(2) + 1,
+        ("L", Value::Array(members)) => {
+            3 + members
+                .iter()
+                .map(|member| 1 + size_of(member))
+                .sum::<u64>()
+        }
+        ("M", Value::Object(members)) => 3 + members.len() as u64 + size(members),
+        (_, Value::String(text)) => text.len() as u64,
+        _ => 1,
+    }
+}
+
+/// The row after an `UpdateItem`. It knows the expressions that are there: `SET` to a value or to a list with one
+/// appended, `ADD` of a number, `REMOVE`.
+pub(super) fn updated(old: &Item, asked: &Value) -> Item {
+    let mut row = old.clone();
+    let expression = asked["UpdateExpression"].as_str().unwrap_or_default();
+    let mut clause = "";
+    for word in pieces(expression) {
+        let (verb, rest) = word.split_once(' ').unwrap_or((word, ""));
+        let piece = if ["SET", "ADD", "REMOVE"].contains(&verb) {
+            clause = verb;
+            rest
+        } else {
+            word
+        };
+        apply(&mut row, clause, piece.trim(), asked);
+    }
+    row
+}
+
+/// Cut at commas outside of brackets, and before each verb.
+fn pieces(expression: &str) -> Vec<&str> {
+    let mut depth = 0;
+    let outer = |letter: char| {
+        match letter {
+            '(' => depth += 1,
+            ')' => depth -= 1,
+            _ => {}
+        }
+        letter == ',' && depth == 0
+    };
+    let parts = expression.split(outer);
+    parts
+        .flat_map(|part| {
+            let verb = [" ADD ", " REMOVE ", " SET "]
+                .iter()
+                .find_map(|verb| part.find(verb));
+            let (own, next) = part.split_at(verb.unwrap_or(part.len()));
+            [own.trim(), next.trim()]
+        })
+        .filter(|part| !part.is_empty())
+        .collect()
+}
+
+fn apply(row: &mut Item, clause: &str, piece: &str, asked: &Value) {
+    let values = &asked["ExpressionAttributeValues"];
+    let real = |name: &str| {
+        let names = &asked["ExpressionAttributeNames"];
+        names[name.trim()]
+            .as_str()
+            .unwrap_or(name.trim())
+            .to_owned()
+    };
+    match clause {
+        "REMOVE" => drop(row.remove(&real(piece))),
+        "ADD" => {
+            let (name, value) = piece.split_once(' ').unwrap_or((piece, ""));
+            let sum = number(row.get(&real(name))) + number(values.get(value.trim()));
+            row.insert(real(name), json!({"N": sum.to_string()}));
+        }
+        _ => {
+            let (name, value) = piece.split_once('=').unwrap_or((piece, ""));
+            let value = value.trim();
+            let new = match value.strip_prefix("list_append(") {
+                None => values[value].clone(),
+                Some(parts) => {
+                    let added = parts
+                        .rsplit(',')
+                        .next()
+                        .unwrap_or_default()
+                        .trim_end_matches(')');
+                    let list = row.get(&real(name)).map(|list| list["L"].clone());
+                    let members = [list.unwrap_or_default(), values[added.trim()]["L"].clone()];
+                    let members = members.iter().filter_map(Value::as_array).flatten();
+                    json!({"L": members.collect::<Vec<_>>()})
+                }
+            };
+            row.insert(real(name), new);
+        }
+    }
+}
+
+fn number(value: Option<&Value>) -> i64 {
+    let digits = value.and_then(|value| value["N"].as_str());
+    digits
+        .and_then(|digits| digits.parse().ok())
+        .unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn item(value: Value) -> Item {
+        value.as_object().unwrap().clone()
+    }
+
+    #[test]
+    fn an_update_sets_appends_adds_and_removes() {
+        let old =
+            item(json!({"state": {"S": "queued"}, "due": {"N": "7"}, "line": {"L": [{"S": "a"}]}}));
+        let asked = json!({
+            "UpdateExpression": "SET #state = :state, line = list_append(if_not_exists(line, :none), :line) ADD tries :one REMOVE due, gone",
+            "ExpressionAttributeNames": {"#state": "state"},
+            "ExpressionAttributeValues": {":state": {"S": "sending"}, ":one": {"N": "1"},
+                ":line": {"L": [{"S": "b"}]}, ":none": {"L": []}},
+        });
+
+        let new = updated(&old, &asked);
+
+        let expected = json!({"state": {"S": "sending"}, "tries": {"N": "1"}, "line": {"L": [{"S": "a"}, {"S": "b"}]}});
+        assert_eq!(new, item(expected));
+    }
+
+    #[test]
+    fn a_row_is_as_large_as_dynamodb_says() {
+        let row = item(
+            json!({"pk": {"S": "abc"}, "n": {"N": "1234"}, "yes": {"BOOL": true}, "l": {"L": [{"S": "ab"}]}, "m": {"M": {"k": {"S": "v"}}}}),
+        );
+
+        assert_eq!(size(&row), 5 + 4 + 4 + (1 + 3 + 1 + 2) + (1 + 3 + 1 + 2));
+    }
+}
