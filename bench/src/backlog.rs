@@ -217,7 +217,8 @@ async fn naive(memory: &Memory, leads: u32) -> Result<usize> {
                 custom_fields: Vec::new(),
                 lists: vec![remote.list.clone()],
             };
-            refused.set(refused.get() + insist(memory, &sign_up).await?);
+            let in_vain = insist(memory, &sign_up).await?;
+            refused.set(refused.get() + in_vain);
         }
         Ok(())
     };
@@ -258,6 +259,7 @@ mod tests {
         );
 
         assert_eq!((ours.calls, ours.refused), (100, 0));
-        assert!(naive.calls > 100 && naive.refused == naive.calls - 100);
+        assert!(naive.calls > 100, "{naive:?}");
+        assert_eq!(naive.refused, naive.calls - 100, "{naive:?}");
     }
 }

@@ -40,42 +40,40 @@ fn size_of(value: &Value) -> u64 {
 pub(super) fn updated(old: &Item, asked: &Value) -> Item {
     let mut row = old.clone();
     let expression = asked["UpdateExpression"].as_str().unwrap_or_default();
-    let mut clause = "";
-    for word in pieces(expression) {
-        let (verb, rest) = word.split_once(' ').unwrap_or((word, ""));
-        let piece = if ["SET", "ADD", "REMOVE"].contains(&verb) {
-            clause = verb;
-            rest
-        } else {
-            word
-        };
-        apply(&mut row, clause, piece.trim(), asked);
+    for (verb, clause) in clauses(expression) {
+        for piece in pieces(clause) {
+            apply(&mut row, verb, piece.trim(), asked);
+        }
     }
     row
 }
 
-/// Cut at commas outside of brackets, and before each verb.
-fn pieces(expression: &str) -> Vec<&str> {
+/// Each verb with all that stands before the next.
+fn clauses(expression: &str) -> Vec<(&str, &str)> {
+    let verbs = ["SET ", "ADD ", "REMOVE "];
+    let found = verbs.iter().flat_map(|verb| expression.match_indices(verb));
+    let mut begins: Vec<_> = found.collect();
+    begins.sort_unstable();
+    let ends = begins.iter().skip(1).map(|(next, _)| *next);
+    let ends = ends.chain([expression.len()]);
+    let clause = |((begin, verb), end): (&(usize, &str), usize)| {
+        let (verb, rest) = expression[*begin..end].split_at(verb.len());
+        (verb.trim(), rest)
+    };
+    begins.iter().zip(ends).map(clause).collect()
+}
+
+/// Cut at commas outside of brackets.
+fn pieces(clause: &str) -> impl Iterator<Item = &str> {
     let mut depth = 0;
-    let outer = |letter: char| {
+    clause.split(move |letter: char| {
         match letter {
             '(' => depth += 1,
             ')' => depth -= 1,
             _ => {}
         }
         letter == ',' && depth == 0
-    };
-    let parts = expression.split(outer);
-    parts
-        .flat_map(|part| {
-            let verb = [" ADD ", " REMOVE ", " SET "]
-                .iter()
-                .find_map(|verb| part.find(verb));
-            let (own, next) = part.split_at(verb.unwrap_or(part.len()));
-            [own.trim(), next.trim()]
-        })
-        .filter(|part| !part.is_empty())
-        .collect()
+    })
 }
 
 fn apply(row: &mut Item, clause: &str, piece: &str, asked: &Value) {
