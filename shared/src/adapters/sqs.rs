@@ -35,7 +35,10 @@ impl SqsQueue {
     pub async fn warm_up(&self) {
         let request = self.client.send_message_batch().queue_url(&self.url);
         let nothing = request.set_entries(Some(Vec::new())).send().await;
-        tracing::debug!(refused = nothing.is_err(), "a connection to the queue is open");
+        tracing::debug!(
+            refused = nothing.is_err(),
+            "a connection to the queue is open"
+        );
     }
 
     /// Sends one batch; adds what was not taken to `failed`.

@@ -2,8 +2,8 @@
 
 use super::config::{self, ConfigError};
 use super::{
-    Aws, ConstantContact, DynamoDirectory, DynamoLedger, EventBridge, FrontDoor, OsDice, SecretsApps,
-    SecretsVault, SiteVerify, SqsQueue, SystemClock, TokenEndpoint,
+    Aws, ConstantContact, DynamoDirectory, DynamoLedger, EventBridge, FrontDoor, OsDice,
+    SecretsApps, SecretsVault, SiteVerify, SqsQueue, SystemClock, TokenEndpoint,
 };
 use crate::app::canary::Canary;
 use crate::app::token_keeper::{Seen, TokenKeeper};

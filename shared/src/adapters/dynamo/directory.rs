@@ -34,7 +34,10 @@ impl DynamoDirectory {
     /// the handshake, an invocation its share of one. Where this fails, the first request opens one.
     pub async fn warm_up(&self) {
         if let Err(error) = self.limits(&AppId::default_app()).await {
-            tracing::warn!(error = &error as &dyn std::error::Error, "no connection was opened");
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "no connection was opened"
+            );
         }
     }
 
