@@ -22,10 +22,9 @@ use leadfeed_shared::ports::{
     Ledger as _, SignUp, Tallies as _, Vault as _,
 };
 
+use crate::Effort;
 use crate::world::{ACCOUNT, Maker, Remote};
 
-/// Leads of one run each.
-const SIZES: [u32; 3] = [1_000, 10_000, 100_000];
 /// Drains at once, as by default.
 const DRAINS: usize = 2;
 /// Workers of the naive program.
@@ -60,11 +59,14 @@ pub struct Backlog {
     pub took: SignedDuration,
 }
 
-pub fn measure(progress: &Progress) -> Result<Vec<Backlog>> {
+pub fn measure(effort: Effort, progress: &Progress) -> Result<Vec<Backlog>> {
     let ways = [Way::Single, Way::SpillOver, Way::Naive];
-    let step = progress.count("a backlog, in virtual time", SIZES.len() * ways.len());
+    let step = progress.count(
+        "a backlog, in virtual time",
+        effort.backlogs.len() * ways.len(),
+    );
     let mut backlogs = Vec::new();
-    for leads in SIZES {
+    for &leads in effort.backlogs {
         for way in ways {
             step.say(&format!("{leads} leads, {way:?}"));
             backlogs.push(run(way, leads)?);

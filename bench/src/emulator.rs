@@ -53,7 +53,9 @@ pub async fn run(
         let answer = client.post(&url).body(event.clone()).send().await?;
         let status = answer.status();
         ensure!(status.is_success(), "{status}: {}", answer.text().await?);
-        answer.bytes().await?;
+        let told = answer.text().await?;
+        let failed = told.contains("\"errorMessage\"");
+        ensure!(!failed, "{} answered {told}", program.name);
     }
     drop(started);
     let mut durations = durations(&fs::read_to_string(log.path())?)?;

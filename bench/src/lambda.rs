@@ -172,6 +172,7 @@ async fn next(State(desk): Shared) -> Response {
     };
     let deadline = (Timestamp::now() + TIMEOUT).as_millisecond().to_string();
     let headers = [
+        ("content-type", "application/json"),
         ("lambda-runtime-aws-request-id", "bench"),
         ("lambda-runtime-deadline-ms", deadline.as_str()),
         (

@@ -75,6 +75,8 @@ pub struct Effort {
     pub invocations: u32,
     /// Leads that drains take to the sandbox.
     pub leads: u32,
+    /// Leads of the backlogs that are simulated.
+    pub backlogs: &'static [u32],
 }
 
 const WHOLE: Effort = Effort {
@@ -83,6 +85,7 @@ const WHOLE: Effort = Effort {
     rounds: 7,
     invocations: 200,
     leads: 160,
+    backlogs: &[1_000, 10_000, 100_000],
 };
 const QUICK: Effort = Effort {
     starts: 5,
@@ -90,6 +93,7 @@ const QUICK: Effort = Effort {
     rounds: 2,
     invocations: 60,
     leads: 40,
+    backlogs: &[1_000],
 };
 
 #[tokio::main]
@@ -125,7 +129,11 @@ async fn measure(mut programs: Vec<Program>, quick: bool, progress: &Progress) -
     let emulated = emulated::measure(&programs, &stage, effort, progress).await?;
     let warm = warm::measure(&programs, &stage, effort, progress).await?;
     let rates = rate::measure(&programs, effort, progress).await?;
-    let backlogs = backlog::measure(progress)?;
+    let (told, simulated) = tokio::sync::oneshot::channel();
+    let bars = progress.clone();
+    // A thread of its own, so that the program can be stopped meanwhile.
+    std::thread::spawn(move || told.send(backlog::measure(effort, &bars)));
+    let backlogs = simulated.await??;
     let measured = Measured {
         effort,
         cold,
