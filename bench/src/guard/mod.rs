@@ -187,9 +187,10 @@ fn compare(baseline: &Counted, counted: &Counted) -> Vec<String> {
             ));
             continue;
         };
-        for (what, now, then) in [
-            ("a start", now.start, then.start),
-            ("an invocation", now.invocation, then.invocation),
+        // What a start takes is left of a larger sum, and varies by 6 % from run to run: it is told and not held.
+        for (what, now, then, is_held) in [
+            ("a start", now.start, then.start, false),
+            ("an invocation", now.invocation, then.invocation, true),
         ] {
             let change = 100.0 * (now as f64 / then as f64 - 1.0);
             let says = format!(
@@ -197,9 +198,9 @@ fn compare(baseline: &Counted, counted: &Counted) -> Vec<String> {
                 grouped(now)
             );
             println!("{says}");
-            if now * 100 > then * (100 + ALLOWED_PERCENT) {
+            if is_held && now * 100 > then * (100 + ALLOWED_PERCENT) {
                 complaints.push(format!("{says}; {ALLOWED_PERCENT} % are allowed"));
-            } else if now * 100 < then * (100 - WORTH_COMMITTING_PERCENT) {
+            } else if is_held && now * 100 < then * (100 - WORTH_COMMITTING_PERCENT) {
                 println!("  that is better: commit it with --accept");
             }
         }
@@ -219,9 +220,8 @@ mod tests {
     fn more_than_five_percent_over_the_baseline_is_too_much() {
         let baseline = counted(1_000, 100);
 
-        assert_eq!(compare(&baseline, &counted(1_050, 105)), [] as [String; 0]);
-        assert_eq!(compare(&baseline, &counted(1_051, 105)).len(), 1);
-        assert_eq!(compare(&baseline, &counted(900, 106)).len(), 1);
+        assert_eq!(compare(&baseline, &counted(2_000, 105)), [] as [String; 0]);
+        assert_eq!(compare(&baseline, &counted(1_000, 106)).len(), 1);
     }
 
     #[test]
