@@ -77,7 +77,7 @@ impl Function {
         let api = tokio::spawn(async move { axum::serve(listener, service).await });
         let program = command.get_program().to_owned();
         let start = Instant::now();
-        let child = tokio::process::Command::from(command)
+        let mut child = tokio::process::Command::from(command)
             .env("AWS_LAMBDA_RUNTIME_API", address)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
@@ -85,7 +85,12 @@ impl Function {
             .kill_on_drop(true)
             .spawn()
             .with_context(|| format!("{} does not start", program.display()))?;
-        let startup = match timeout(PATIENCE, moments.recv()).await? {
+        let first = tokio::select! {
+            biased;
+            first = timeout(PATIENCE, moments.recv()) => first?,
+            ended = child.wait() => bail!("{} ended at its start: {}", program.display(), ended?),
+        };
+        let startup = match first {
             Some(Moment::Polled(at)) => at - start,
             Some(Moment::Failed(why)) => bail!("{}", String::from_utf8_lossy(&why)),
             _ => bail!("{} did not ask for work", program.display()),

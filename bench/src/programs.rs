@@ -155,6 +155,7 @@ pub fn event(name: &str) -> PathBuf {
 /// Everything is at one address.
 fn environment(url: &str) -> Vec<(&'static str, String)> {
     let queue = format!("{url}/123456789012/leads"); // where the SDK of JavaScript sends to
+    let dead_letters = format!("{url}/123456789012/dead-letters");
     [
         ("AWS_LAMBDA_FUNCTION_NAME", "bench"),
         ("AWS_LAMBDA_FUNCTION_VERSION", "1"),
@@ -171,6 +172,7 @@ fn environment(url: &str) -> Vec<(&'static str, String)> {
         ("LEADFEED_DIRECTORY_TABLE", DIRECTORY),
         ("LEADFEED_LEDGER_TABLE", LEDGER),
         ("LEADFEED_QUEUE_URL", &queue),
+        ("LEADFEED_DEAD_LETTERS_URL", &dead_letters),
         ("LEADFEED_SECRET_PREFIX", "leadfeed/bench"),
         ("LEADFEED_PUBLIC_URL", "https://leads.engines.example"),
         ("LEADFEED_CC_API_URL", url),

@@ -5,6 +5,7 @@
 )]
 
 mod alarms;
+mod build;
 mod docs;
 
 use std::collections::BTreeMap;

@@ -106,7 +106,7 @@ fn head(measured: &Measured, made: &Made) -> String {
     } = made;
     format!(
         "# Measured\n\n\
-         Made by `cargo run --release -p leadfeed-bench`, which writes this page, its plots and the table of the\n\
+         Made by `cargo run --profile measure -p leadfeed-bench`, which writes this page, its plots and the table of the\n\
          README. Every figure of this page is of one run.\n\n\
          | | |\n|---|---|\n| machine | {machine} |\n| versions | {versions} |\n| made | {when} |\n\n\
          Functions are built as `sam build` builds them, for this machine. Programs run one at a time and in turns;\n\

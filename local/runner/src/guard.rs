@@ -135,3 +135,53 @@ pub fn tail(text: &str, lines: usize) -> String {
     let all: Vec<&str> = text.lines().collect();
     all[all.len().saturating_sub(lines)..].join("\n")
 }
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "what fails here fails the test")]
+mod tests {
+    use std::thread;
+    use std::time::{Duration, Instant};
+
+    use nix::errno::Errno;
+    use nix::sys::signal::kill;
+    use nix::unistd::Pid;
+
+    use super::*;
+
+    const PATIENCE: Duration = Duration::from_secs(20);
+
+    /// Waits for what a program says of itself in a file.
+    fn told(file: &Path) -> Pid {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let text = std::fs::read_to_string(file).unwrap_or_default();
+            if let Some(Ok(id)) = text.strip_suffix('\n').map(str::parse) {
+                return Pid::from_raw(id);
+            }
+            assert!(Instant::now() < deadline, "the program did not start");
+            thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    #[test]
+    fn a_panic_ends_the_program_and_removes_its_folder() {
+        let folder = tempfile::tempdir().unwrap();
+        let (scratch, file) = (folder.path().join("scratch"), folder.path().join("id"));
+        std::fs::create_dir(&scratch).unwrap();
+        let log = File::create(folder.path().join("log")).unwrap();
+        let (kept, written) = (scratch.clone(), file.clone());
+
+        let panicked = thread::spawn(move || {
+            let script = format!("echo $$ > '{}'; exec sleep 600", written.display());
+            let shell = Path::new("/bin/sh");
+            let arrange = |command: &mut Command| drop(command.args(["-c", &script]));
+            let _program = Guarded::start(&kept, log, shell, arrange).unwrap();
+            told(&written);
+            panic!("on purpose");
+        });
+
+        assert!(panicked.join().is_err());
+        assert_eq!(kill(told(&file), None), Err(Errno::ESRCH));
+        assert!(!scratch.exists());
+    }
+}
