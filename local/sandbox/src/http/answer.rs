@@ -112,6 +112,10 @@ pub fn gateway_message(status: StatusCode, message: &str) -> Response {
 }
 
 pub async fn method_not_allowed(method: Method) -> Response {
+    wrong_method(&method)
+}
+
+pub fn wrong_method(method: &Method) -> Response {
     let message = format!("The method {method} is not allowed here.");
     let body =
         json!([{ "error_key": "contacts.api.method_not_allowed", "error_message": message }]);
