@@ -209,6 +209,11 @@ pub fn page(status: StatusCode, title: &str) -> Response {
     response
 }
 
+/// 200 and nothing else.
+pub fn empty() -> Answer {
+    Ok(StatusCode::OK.into_response())
+}
+
 pub fn no_content() -> Answer {
     Ok(StatusCode::NO_CONTENT.into_response())
 }

@@ -120,7 +120,7 @@ pub async fn create(
 ) -> Answer {
     let input: NewContact = json_body(&headers, &body)?;
     let account = caller.seat.account;
-    let email = world::email_of(input.email_address.as_ref())?;
+    let email = world::email_of(&input)?;
     let held = match &email {
         Some(email) => Some(Held::take(&shared, account, email.as_str())?),
         None => None,
@@ -165,12 +165,9 @@ pub async fn resubscribe(
     let input: Resubscribe = json_body(&headers, &body)?;
     let account = caller.seat.account;
     let held = Held::take(&shared, account, &hold_key(&shared, account, id))?;
-    let view = shared.now(|world, scene| {
-        let contact = world.resubscribe(account, id, &input, scene)?;
-        Ok::<_, Refusal>(views::contact(contact, &EVERYTHING))
-    })?;
+    shared.now(|world, scene| world.resubscribe(account, id, &input, scene))?;
     held.finish().await;
-    answer::ok(&view)
+    answer::empty()
 }
 
 pub async fn delete(
