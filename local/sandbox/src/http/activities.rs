@@ -26,7 +26,7 @@ impl Shared {
         let view = self.now(|world, scene| {
             let account = &mut world.accounts[caller.seat.account];
             let activity = start(account, scene)?;
-            Ok::<_, Refusal>(views::activity(activity, scene.now))
+            Ok::<_, Refusal>(views::started(activity, scene.now))
         })?;
         answer::with_status(StatusCode::CREATED, &view)
     }

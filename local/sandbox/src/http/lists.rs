@@ -26,6 +26,7 @@ pub async fn summary(
     #[serde(rename_all = "snake_case")]
     enum Extra {
         PhysicalAddress,
+        /// No account has one, and so none is shown.
         CompanyLogo,
     }
     let params = Params::of_query(query.as_deref(), &["extra_fields"])?;
@@ -54,9 +55,6 @@ pub async fn summary(
             "postal_code": "02451",
             "country_code": "US",
         });
-    }
-    if extra.contains(&Extra::CompanyLogo) {
-        view["company_logo"] = json!({ "url": null, "external_url": null, "internal_id": null });
     }
     answer::ok(&view)
 }
@@ -194,9 +192,8 @@ pub async fn delete(
     let id = path_id("list_id", &id)?;
     let view = shared.now(|world, scene| {
         let account = &mut world.accounts[caller.seat.account];
-        account.delete_list(id, scene)?;
-        let activity = account.record_list_delete(scene)?;
-        Ok::<_, Refusal>(views::activity(activity, scene.now))
+        let activity = account.ask_list_delete(id, scene)?;
+        Ok::<_, Refusal>(views::list_delete(activity, scene.now))
     })?;
     let mut response = answer::with_status(StatusCode::ACCEPTED, &view)?;
     let status_at = view["_links"]["self"]["href"].as_str().unwrap_or_default();

@@ -7,6 +7,7 @@ mod account;
 mod activity;
 mod app;
 mod authorize;
+mod bulk;
 mod contact;
 mod contacts;
 mod fields;
