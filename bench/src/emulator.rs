@@ -6,9 +6,12 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
+use axum::body::Bytes;
 use leadfeed_local::Guarded;
 use tempfile::{NamedTempFile, TempDir};
 use tokio::net::TcpStream;
+
+use crate::programs::Program;
 
 /// The emulator listens within this time.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -25,9 +28,9 @@ pub struct Run {
 /// Starts a program under the emulator and invokes it with one event `times` times.
 pub async fn run(
     emulator: &Path,
-    program: &Path,
-    environment: &[(&str, String)],
-    event: &Path,
+    program: &Program,
+    aws: &str,
+    event: &Bytes,
     times: u32,
 ) -> Result<Run> {
     let log = NamedTempFile::new()?;
@@ -37,9 +40,9 @@ pub async fn run(
         command
             .args(["--runtime-interface-emulator-address", &door])
             .args(["--runtime-api-address", &api])
-            .arg(program)
+            .args(&program.command)
             .env_clear()
-            .envs(environment.iter().map(|(name, value)| (*name, value)));
+            .envs(program.environment(aws));
     })?;
     tokio::time::timeout(PATIENCE, listens(&door))
         .await
@@ -47,10 +50,12 @@ pub async fn run(
     let url = format!("http://{door}/2015-03-31/functions/function/invocations");
     let client = reqwest::Client::builder().no_proxy().build()?;
     for _ in 0..times {
-        let answer = client.post(&url).body(fs::read(event)?).send().await?;
+        let answer = client.post(&url).body(event.clone()).send().await?;
         let status = answer.status();
         ensure!(status.is_success(), "{status}: {}", answer.text().await?);
-        answer.bytes().await?;
+        let told = answer.text().await?;
+        let failed = told.contains("\"errorMessage\"");
+        ensure!(!failed, "{} answered {told}", program.name);
     }
     drop(started);
     let mut durations = durations(&fs::read_to_string(log.path())?)?;

@@ -1,4 +1,4 @@
-//! Medians, percentiles and sizes.
+//! Medians, percentiles and how figures are written.
 
 use std::time::Duration;
 
@@ -26,6 +26,24 @@ pub fn megabytes(bytes: u64) -> String {
     format!("{}.{:02} MB", thousands / 100, thousands % 100)
 }
 
+/// As `2.3×`.
+pub fn times(own: f64, floor: f64) -> String {
+    format!("{:.1}×", own / floor)
+}
+
+/// As `1,234,567`.
+pub fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -41,9 +59,11 @@ mod tests {
     }
 
     #[test]
-    fn figures_are_rounded_to_hundredths() {
+    fn figures_are_rounded_and_grouped() {
         assert_eq!(megabytes(1_234_999), "1.23 MB");
         assert_eq!(megabytes(1_235_000), "1.24 MB");
         assert_eq!(millis(Duration::from_micros(1_234)), "1.23 ms");
+        assert_eq!(grouped(999), "999");
+        assert_eq!(grouped(1_234_567), "1,234,567");
     }
 }

@@ -1,8 +1,7 @@
 //! A function's process, and the runtime API that it polls.
 
 use std::fs;
-use std::path::Path;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
@@ -12,14 +11,20 @@ use axum::extract::{Path as Segments, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
+use jiff::{SignedDuration, Timestamp};
+use nix::sys::signal::{self, Signal};
+use nix::unistd::Pid;
 use tokio::net::TcpListener;
-use tokio::process::{Child, Command};
+use tokio::process::Child;
 use tokio::sync::{Mutex, mpsc};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
+/// What a function is given for an invocation, as the drain is by the template.
+const TIMEOUT: SignedDuration = SignedDuration::from_secs(60);
+
 /// Longer than any function is given.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(70);
 
 /// What a function does at its runtime API.
 enum Moment {
@@ -53,8 +58,8 @@ impl Drop for Function {
 }
 
 impl Function {
-    /// Starts a program with nothing but this environment, and waits until it asks for work.
-    pub async fn start(program: &Path, environment: &[(&str, String)]) -> Result<Self> {
+    /// Starts a program and waits until it asks for work.
+    pub async fn start(command: Command) -> Result<Self> {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
         let address = listener.local_addr()?.to_string();
         let (work, queue) = mpsc::unbounded_channel();
@@ -70,10 +75,9 @@ impl Function {
             .route("/2018-06-01/runtime/init/error", post(init_error))
             .with_state(desk);
         let api = tokio::spawn(async move { axum::serve(listener, service).await });
+        let program = command.get_program().to_owned();
         let start = Instant::now();
-        let child = Command::new(program)
-            .env_clear()
-            .envs(environment.iter().map(|(name, value)| (*name, value)))
+        let child = tokio::process::Command::from(command)
             .env("AWS_LAMBDA_RUNTIME_API", address)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
@@ -139,6 +143,14 @@ impl Function {
         Ok(Duration::from_nanos(nanos))
     }
 
+    /// Asks the process to end, and waits until it has.
+    pub async fn end_in_order(mut self) -> Result<()> {
+        let pid = Pid::from_raw(i32::try_from(self.pid()?)?);
+        signal::kill(pid, Signal::SIGTERM)?;
+        timeout(PATIENCE, self.child.wait()).await??;
+        Ok(())
+    }
+
     /// Ends the process.
     pub async fn end(mut self) -> Result<()> {
         Ok(self.child.kill().await?)
@@ -158,9 +170,11 @@ async fn next(State(desk): Shared) -> Response {
     let Some((event, handed)) = desk.work.lock().await.recv().await else {
         return StatusCode::GONE.into_response();
     };
+    let deadline = (Timestamp::now() + TIMEOUT).as_millisecond().to_string();
     let headers = [
+        ("content-type", "application/json"),
         ("lambda-runtime-aws-request-id", "bench"),
-        ("lambda-runtime-deadline-ms", "4102444800000"),
+        ("lambda-runtime-deadline-ms", deadline.as_str()),
         (
             "lambda-runtime-invoked-function-arn",
             "arn:aws:lambda:us-east-1:123456789012:function:bench",

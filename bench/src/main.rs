@@ -1,181 +1,166 @@
-//! Measures each function beside an empty handler of the same build: size, start-up, memory, warm invocations.
+//! Measures Leadfeed beside what it could be at best, and beside what a user would write in its place.
 //!
-//! Two hosts start the programs one at a time, in turns: a stand-in for the Lambda runtime API, which sees each poll,
-//! and Lambda's own runtime interface emulator. AWS is a stub on the loopback that answers at once. So the figures
-//! are what the programs themselves take, without network and without the sandbox that Lambda makes around them.
-//! Prints tables in Markdown and writes them to `bench/results.md`.
+//! Programs are started in turns, one at a time, on two hosts: a stand-in for the Lambda runtime API, which sees each
+//! poll, and Lambda's own runtime interface emulator. AWS is a stub on the loopback that answers at once. So the
+//! figures are what the programs themselves take, without network and without the sandbox that Lambda makes around
+//! them. Drains meet the strict Constant Contact sandbox on the real clock; what would take days is simulated.
+//!
+//! Writes `bench/report.md`, its plots and the table of the README; `guard` holds a build against the committed bounds.
 
 mod aws;
+mod backlog;
+mod build;
+mod cold;
+mod cost;
+mod emulated;
 mod emulator;
 mod figures;
+mod growth;
+mod guard;
 mod lambda;
+mod machine;
+mod peers;
+mod place;
 mod programs;
+mod rate;
 mod report;
+mod stage;
+mod warm;
+mod world;
 
-use std::fs;
-use std::path::Path;
-use std::time::Duration;
+use std::path::PathBuf;
+use std::process::ExitCode;
 
-use anyhow::{Context, Result, ensure};
-use axum::body::Bytes;
+use anyhow::Result;
+use clap::{Parser, Subcommand};
 use leadfeed_local::progress::Progress;
-use leadfeed_local::tools::runtime_emulator;
-use serde_json::Value;
+use tokio::signal::unix::{SignalKind, signal};
 
-use self::aws::{Aws, Counts};
-use self::figures::{median, quantile};
-use self::lambda::Function;
-use self::programs::{EMPTY_HTTP, LEAD_WEBHOOK, PROGRAMS, Program};
+use self::programs::Program;
+use self::report::Measured;
+use self::stage::Stage;
 
-const STARTS: usize = 21;
-const ROUNDS: usize = 7;
-const INVOCATIONS: u32 = 300;
-const WARM_UP: u32 = 20;
-const EMULATED_STARTS: usize = 11;
-const EMULATED_INVOCATIONS: u32 = 51;
-
-/// A program at rest and at its start.
-struct Cold {
-    program: Program,
-    unzipped: u64,
-    zipped: u64,
-    startups: Vec<Duration>,
-    memory: Vec<u64>,
+/// Measures the functions and writes bench/report.md
+#[derive(Debug, Parser)]
+struct Options {
+    /// A few repetitions only, into .local/bench instead of the committed report
+    #[arg(long)]
+    quick: bool,
+    /// Measure what is built already, as FOLDER/<name>/bootstrap, instead of building it
+    #[arg(long, value_name = "FOLDER", global = true)]
+    built: Option<PathBuf>,
+    #[command(subcommand)]
+    command: Option<Command>,
 }
 
-/// A program under the runtime interface emulator; one sample per start.
-struct Emulated {
-    program: Program,
-    first: Vec<Duration>,
-    warm: Vec<Duration>,
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Hold sizes and instruction counts of a build against bench/guard.json
+    Guard {
+        /// Make what is counted now the committed baseline
+        #[arg(long)]
+        accept: bool,
+    },
 }
 
-/// A program under an event that comes again and again; one sample per round.
-struct Warm {
-    program: &'static str,
-    event: &'static str,
-    status: u64,
-    p50: Vec<Duration>,
-    p99: Vec<Duration>,
-    cpu: Vec<Duration>,
-    memory: Vec<u64>,
-    requests: Counts,
+/// How often things are repeated.
+#[derive(Debug, Clone, Copy)]
+pub struct Effort {
+    /// Starts of each program.
+    pub starts: usize,
+    /// Starts of each under the emulator.
+    pub emulated: usize,
+    /// Processes of each program under load.
+    pub rounds: usize,
+    /// Invocations of each process, one after another.
+    pub invocations: u32,
+    /// Leads that drains take to the sandbox.
+    pub leads: u32,
+    /// Leads of the backlogs that are simulated.
+    pub backlogs: &'static [u32],
+    /// Customers and leads of the days that are simulated.
+    pub growth: &'static [(u32, u32)],
 }
+
+const WHOLE: Effort = Effort {
+    starts: 21,
+    emulated: 7,
+    rounds: 7,
+    invocations: 200,
+    leads: 160,
+    backlogs: &[1_000, 10_000, 100_000],
+    growth: &[
+        (10, 1_000),
+        (1_000, 1_000),
+        (10_000, 1_000),
+        (10, 100_000),
+        (1_000, 100_000),
+        (10_000, 100_000),
+        (10, 1_000_000),
+        (10_000, 1_000_000),
+    ],
+};
+const QUICK: Effort = Effort {
+    starts: 5,
+    emulated: 2,
+    rounds: 2,
+    invocations: 60,
+    leads: 40,
+    backlogs: &[1_000],
+    growth: &[(10, 1_000), (1_000, 1_000)],
+};
 
 #[tokio::main]
-async fn main() -> Result<()> {
-    let folder = programs::build()?;
-    let aws = Aws::start().await?;
-    let cold = cold(&folder, &aws).await?;
-    let emulated = emulated(&folder, &aws).await?;
-    let warm = warm(&folder, &aws).await?;
-    let report = report::markdown(&cold, &emulated, &warm)?;
-    fs::write(programs::root().join("bench/results.md"), &report)?;
-    println!("{report}");
-    Ok(())
-}
-
-async fn cold(folder: &Path, aws: &Aws) -> Result<Vec<Cold>> {
-    let mut rows = Vec::new();
-    for program in PROGRAMS {
-        let (unzipped, zipped) = programs::sizes(&folder.join(program.name))?;
-        rows.push(Cold {
-            program,
-            unzipped,
-            zipped,
-            startups: Vec::new(),
-            memory: Vec::new(),
-        });
-    }
-    for round in 0..=STARTS {
-        eprintln!("starting each program: {round} of {STARTS}");
-        for row in &mut rows {
-            let function =
-                Function::start(&folder.join(row.program.name), &programs::environment(aws))
-                    .await?;
-            if round > 0 {
-                // the first only brings the programs into the page cache
-                row.startups.push(function.startup);
-                row.memory.push(function.peak_memory()?);
-            }
-            function.end().await?;
+async fn main() -> Result<ExitCode> {
+    let options = Options::parse();
+    let progress = Progress::new();
+    let mut terminate = signal(SignalKind::terminate())?;
+    let work = async {
+        let programs = match &options.built {
+            Some(folder) => build::at(folder),
+            None => build::release(options.command.is_none(), &progress).await?,
+        };
+        match options.command {
+            Some(Command::Guard { accept }) => guard::run(&programs, accept, &progress).await,
+            None => measure(programs, options.quick, &progress)
+                .await
+                .map(|()| ExitCode::SUCCESS),
         }
+    };
+    // Whoever stops this stops what it has started.
+    tokio::select! {
+        done = work => done,
+        _ = tokio::signal::ctrl_c() => Ok(ExitCode::from(130)),
+        _ = terminate.recv() => Ok(ExitCode::from(143)),
     }
-    Ok(rows)
 }
 
-async fn emulated(folder: &Path, aws: &Aws) -> Result<Vec<Emulated>> {
-    let emulator = runtime_emulator(&Progress::new()).await?;
-    let mut rows = PROGRAMS.map(|program| Emulated {
-        program,
-        first: Vec::new(),
-        warm: Vec::new(),
+async fn measure(mut programs: Vec<Program>, quick: bool, progress: &Progress) -> Result<()> {
+    let effort = if quick { QUICK } else { WHOLE };
+    programs.extend(peers::install(progress).await?);
+    let stage = Stage::set().await?;
+    let cold = cold::measure(&programs, &stage, effort, progress).await?;
+    let emulated = emulated::measure(&programs, &stage, effort, progress).await?;
+    let warm = warm::measure(&programs, &stage, effort, progress).await?;
+    let rates = rate::measure(&programs, effort, progress).await?;
+    let (told, simulated) = tokio::sync::oneshot::channel();
+    let bars = progress.clone();
+    // A thread of its own, so that the program can be stopped meanwhile.
+    std::thread::spawn(move || {
+        told.send((
+            backlog::measure(effort, &bars),
+            growth::measure(effort, &bars),
+        ))
     });
-    for round in 1..=EMULATED_STARTS {
-        eprintln!("under the emulator: {round} of {EMULATED_STARTS}");
-        for row in &mut rows {
-            let run = emulator::run(
-                &emulator,
-                &folder.join(row.program.name),
-                &programs::environment(aws),
-                &programs::event(row.program.event),
-                EMULATED_INVOCATIONS,
-            )
-            .await?;
-            row.first.push(run.first);
-            row.warm.push(median(&run.warm));
-        }
-    }
-    Ok(rows.into())
-}
-
-async fn warm(folder: &Path, aws: &Aws) -> Result<Vec<Warm>> {
-    let mut rows = [
-        (EMPTY_HTTP, "lead-form-post", 200),
-        (LEAD_WEBHOOK, "lead-form-post", 303),
-        (EMPTY_HTTP, "lead-json", 200),
-        (LEAD_WEBHOOK, "lead-json", 202),
-    ]
-    .map(|(program, event, status)| Warm {
-        program,
-        event,
-        status,
-        p50: Vec::new(),
-        p99: Vec::new(),
-        cpu: Vec::new(),
-        memory: Vec::new(),
-        requests: Counts::new(),
-    });
-    for round in 1..=ROUNDS {
-        eprintln!("invoking: {round} of {ROUNDS}");
-        for row in &mut rows {
-            let program = folder.join(row.program);
-            let function = Function::start(&program, &programs::environment(aws)).await?;
-            row.measure(function, aws).await?;
-        }
-    }
-    Ok(rows.into())
-}
-
-impl Warm {
-    async fn measure(&mut self, mut function: Function, aws: &Aws) -> Result<()> {
-        let event = Bytes::from(fs::read(programs::event(self.event))?);
-        for _ in 0..WARM_UP {
-            let (_, answer) = function.invoke(&event).await?;
-            let answer: Value = serde_json::from_slice(&answer)?;
-            ensure!(answer["statusCode"] == self.status, "answered {answer}");
-        }
-        aws.take_counts();
-        let before = function.cpu()?;
-        let mut times = Vec::new();
-        for _ in 0..INVOCATIONS {
-            times.push(function.invoke(&event).await?.0);
-        }
-        self.cpu.push((function.cpu()? - before) / INVOCATIONS);
-        self.p50.push(median(&times));
-        self.p99.push(quantile(&times, 99).context("no times")?);
-        self.memory.push(function.peak_memory()?);
-        self.requests = aws.take_counts();
-        function.end().await
-    }
+    let (backlogs, growth) = simulated.await?;
+    let measured = Measured {
+        effort,
+        cold,
+        emulated,
+        warm,
+        rates,
+        backlogs: backlogs?,
+        growth,
+    };
+    report::write(&measured, quick)
 }

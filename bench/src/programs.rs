@@ -1,4 +1,4 @@
-//! What is measured: the functions, and the empty handlers that are their floor.
+//! What is measured: the functions, the empty handlers that are their floor, and the same intake in other languages.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -6,14 +6,20 @@ use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 
-use crate::aws::{Aws, DIRECTORY};
+use crate::aws::{DIRECTORY, LEDGER};
+use crate::place::root;
 
 pub const EMPTY_HTTP: &str = "empty-http";
 pub const EMPTY_EVENT: &str = "empty-event";
 pub const LEAD_WEBHOOK: &str = "lead-webhook";
+pub const QUEUE_DRAIN: &str = "queue-drain";
+pub const PYTHON: &str = "lead-webhook in Python";
+pub const NODE: &str = "lead-webhook in Node.js";
 
-/// A program, the empty handler beside it (a floor's is itself), and a sample event that it answers with the stub.
-pub struct Program {
+/// A program of ours, the empty handler beside it (a floor's is itself), and a sample event that it answers with
+/// the stub.
+#[derive(Debug, Clone, Copy)]
+pub struct Ours {
     pub name: &'static str,
     pub floor: &'static str,
     pub event: &'static str,
@@ -21,13 +27,13 @@ pub struct Program {
     pub says: &'static str,
 }
 
-const fn program(
+const fn ours(
     name: &'static str,
     floor: &'static str,
     event: &'static str,
     says: &'static str,
-) -> Program {
-    Program {
+) -> Ours {
+    Ours {
         name,
         floor,
         event,
@@ -35,29 +41,29 @@ const fn program(
     }
 }
 
-pub const PROGRAMS: [Program; 7] = [
-    program(EMPTY_HTTP, EMPTY_HTTP, "lead-json", "any request"),
-    program(LEAD_WEBHOOK, EMPTY_HTTP, "lead-json", "a lead as JSON"),
-    program(
+pub const OURS: [Ours; 7] = [
+    ours(EMPTY_HTTP, EMPTY_HTTP, "lead-json", "any request"),
+    ours(LEAD_WEBHOOK, EMPTY_HTTP, "lead-json", "a lead as JSON"),
+    ours(
         "oauth-callback",
         EMPTY_HTTP,
         "oauth-connect",
         "a connect page",
     ),
-    program(
+    ours(
         "admin-api",
         EMPTY_HTTP,
         "admin-get-health",
         "the stack's health",
     ),
-    program(EMPTY_EVENT, EMPTY_EVENT, "schedule", "any event"),
-    program(
-        "queue-drain",
+    ours(EMPTY_EVENT, EMPTY_EVENT, "schedule", "any event"),
+    ours(
+        QUEUE_DRAIN,
         EMPTY_EVENT,
         "queue-batch",
-        "two messages with nothing to deliver",
+        "a lead that is gone and a message nobody can read",
     ),
-    program(
+    ours(
         "scheduler",
         EMPTY_EVENT,
         "schedule",
@@ -65,30 +71,80 @@ pub const PROGRAMS: [Program; 7] = [
     ),
 ];
 
-/// Builds all of them with the profile of a release; answers the folder that holds them, beside this program.
-pub fn build() -> Result<PathBuf> {
-    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or("cargo".into()));
-    cargo.args(["build", "--release", "--package", "empty-handlers"]);
-    for program in PROGRAMS {
-        if program.name != program.floor {
-            cargo.args(["--package", program.name]);
+/// A program that can be started.
+#[derive(Debug, Clone)]
+pub struct Program {
+    pub name: &'static str,
+    pub floor: &'static str,
+    pub event: &'static str,
+    pub says: &'static str,
+    /// Itself and its arguments.
+    pub command: Vec<PathBuf>,
+    /// What it needs beside what Lambda tells it.
+    pub environment: Vec<(&'static str, String)>,
+    /// What its archive holds: itself, or what its runtime starts.
+    pub packed: Vec<PathBuf>,
+}
+
+impl Program {
+    /// One of ours, in the folder it was built into.
+    pub fn ours(of: Ours, folder: &Path) -> Self {
+        let program = folder.join(of.name).join("bootstrap");
+        let program = std::path::absolute(&program).unwrap_or(program);
+        Self {
+            name: of.name,
+            floor: of.floor,
+            event: of.event,
+            says: of.says,
+            packed: vec![program.clone()],
+            command: vec![program],
+            environment: Vec::new(),
         }
     }
-    // What cargo tells the program it runs is not meant for another build.
-    for (name, _) in std::env::vars() {
-        if name.starts_with("CARGO_") && !["CARGO_HOME", "CARGO_TARGET_DIR"].contains(&&*name) {
-            cargo.env_remove(name);
-        }
+
+    /// The command, told what Lambda and the template tell a function, and nothing else.
+    pub fn start(&self, aws: &str) -> Command {
+        let mut command = Command::new(&self.command[0]);
+        command.args(&self.command[1..]);
+        command.env_clear().envs(self.environment(aws));
+        command
     }
-    let status = cargo.current_dir(root()).status()?;
-    ensure!(status.success(), "the functions do not build");
-    let this = std::env::current_exe()?;
-    let folder = this.parent().context("a program lies in a folder")?;
-    ensure!(
-        folder.ends_with("release"),
-        "what is measured is a release: cargo run --release"
-    );
-    Ok(folder.to_owned())
+
+    pub fn environment(&self, aws: &str) -> Vec<(&'static str, String)> {
+        let mut environment = environment(aws);
+        environment.extend(self.environment.iter().cloned());
+        environment
+    }
+
+    /// Bytes unzipped, and of the archive that Lambda gets, made by the library that SAM makes it with.
+    pub fn sizes(&self) -> Result<(u64, u64)> {
+        let folder = tempfile::tempdir()?;
+        let zip = folder.path().join("function.zip");
+        let mut command = Command::new("python3");
+        command
+            .args(["-m", "zipfile", "-c"])
+            .arg(&zip)
+            .args(&self.packed);
+        let status = command.status().context("needs python3")?;
+        ensure!(status.success(), "no archive of {}", self.name);
+        let unzipped: u64 = self
+            .packed
+            .iter()
+            .map(|path| bytes(path))
+            .sum::<Result<_>>()?;
+        Ok((unzipped, fs::metadata(&zip)?.len()))
+    }
+}
+
+fn bytes(path: &Path) -> Result<u64> {
+    if path.is_file() {
+        return Ok(fs::metadata(path)?.len());
+    }
+    let mut all = 0;
+    for entry in fs::read_dir(path)? {
+        all += bytes(&entry?.path())?;
+    }
+    Ok(all)
 }
 
 /// The path of a sample event.
@@ -96,30 +152,9 @@ pub fn event(name: &str) -> PathBuf {
     root().join("events").join(name).with_extension("json")
 }
 
-/// The project's folder.
-pub fn root() -> &'static Path {
-    let bench = Path::new(env!("CARGO_MANIFEST_DIR"));
-    bench.parent().unwrap_or(bench)
-}
-
-/// The size of a program and of the archive that Lambda gets, made by the library that SAM makes it with.
-pub fn sizes(program: &Path) -> Result<(u64, u64)> {
-    let folder = tempfile::tempdir()?;
-    let bootstrap = folder.path().join("bootstrap");
-    fs::copy(program, &bootstrap)?;
-    let zip = folder.path().join("bootstrap.zip");
-    let status = Command::new("python3")
-        .args(["-m", "zipfile", "-c"])
-        .args([&zip, &bootstrap])
-        .status()
-        .context("needs python3")?;
-    ensure!(status.success(), "no archive of {}", program.display());
-    Ok((fs::metadata(&bootstrap)?.len(), fs::metadata(&zip)?.len()))
-}
-
-/// What Lambda and the template tell a function.
-pub fn environment(aws: &Aws) -> Vec<(&'static str, String)> {
-    let url = &aws.url;
+/// Everything is at one address.
+fn environment(url: &str) -> Vec<(&'static str, String)> {
+    let queue = format!("{url}/123456789012/leads"); // where the SDK of JavaScript sends to
     [
         ("AWS_LAMBDA_FUNCTION_NAME", "bench"),
         ("AWS_LAMBDA_FUNCTION_VERSION", "1"),
@@ -128,16 +163,14 @@ pub fn environment(aws: &Aws) -> Vec<(&'static str, String)> {
         ("AWS_LAMBDA_LOG_STREAM_NAME", "bench"),
         ("AWS_LAMBDA_LOG_FORMAT", "JSON"),
         ("AWS_REGION", "us-east-1"),
-        ("AWS_ACCESS_KEY_ID", "bench"),
-        ("AWS_SECRET_ACCESS_KEY", "bench"),
+        ("AWS_DEFAULT_REGION", "us-east-1"),
+        ("AWS_ACCESS_KEY_ID", "test"),
+        ("AWS_SECRET_ACCESS_KEY", "test"),
         ("AWS_ENDPOINT_URL", url),
         ("LEADFEED_STACK", "bench"),
         ("LEADFEED_DIRECTORY_TABLE", DIRECTORY),
-        ("LEADFEED_LEDGER_TABLE", "ledger"),
-        (
-            "LEADFEED_QUEUE_URL",
-            "https://sqs.us-east-1.amazonaws.com/123456789012/leads",
-        ),
+        ("LEADFEED_LEDGER_TABLE", LEDGER),
+        ("LEADFEED_QUEUE_URL", &queue),
         ("LEADFEED_SECRET_PREFIX", "leadfeed/bench"),
         ("LEADFEED_PUBLIC_URL", "https://leads.engines.example"),
         ("LEADFEED_CC_API_URL", url),

@@ -10,13 +10,15 @@ use leadfeed_shared::app::intake::{Gate, Intake};
 async fn main() -> Result<(), Error> {
     lambda_runtime::tracing::init_default_subscriber();
     let aws = Aws::from_env()?;
+    let (forms, queue) = (aws.directory()?, aws.queue()?);
+    let (keys, ..) = tokio::join!(aws.signing_keys(), forms.warm_up(), queue.warm_up());
     let intake = Intake::<Aws> {
-        forms: aws.directory()?,
+        forms,
         ledger: aws.ledger()?,
-        queue: aws.queue()?,
+        queue,
         captcha: aws.captcha()?,
         clock: SystemClock,
-        keys: aws.signing_keys().await?,
+        keys: keys?,
         gate: Gate::default(),
     };
     let handle = async |request| Ok::<_, Error>(handle(&intake, request).await);

@@ -11,9 +11,11 @@ use crate::aws::{Aws, REGION, ROOT_KEY};
 use crate::guard;
 use crate::place::Place;
 use crate::progress::Progress;
+use crate::tools::leave_cargo;
 use crate::venv::Venv;
 
-/// What differs from a build for AWS: a smaller effort of the compiler, since five functions wait for it.
+/// What differs from a build for AWS: a smaller effort of the compiler, since five functions wait for it. Not where
+/// `LEADFEED_BUILD=release` asks for what is deployed.
 const QUICK_BUILD: [(&str, &str); 3] = [
     ("CARGO_PROFILE_RELEASE_LTO", "off"),
     ("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16"),
@@ -58,7 +60,9 @@ impl<'a> Sam<'a> {
                 .arg(format!("Architecture={}", architecture()));
             command.current_dir(self.place.root(""));
             self.prepare(command, &app);
-            command.envs(QUICK_BUILD);
+            if std::env::var("LEADFEED_BUILD").as_deref() != Ok("release") {
+                command.envs(QUICK_BUILD);
+            }
         })
         .await?;
         step.done();
@@ -98,19 +102,11 @@ impl<'a> Sam<'a> {
     }
 
     fn prepare(&self, command: &mut Command, app: &Path) {
-        let path = std::env::var("PATH").unwrap_or_default();
-        command.env("PATH", format!("{}:{path}", self.venv.bin().display()));
+        leave_cargo(command, self.venv);
         command
             .env("__SAM_CLI_APP_DIR", app)
             .env("SAM_CLI_TELEMETRY", "0");
         command.env("AWS_DEFAULT_REGION", REGION);
-        // What cargo tells the program it runs is not meant for another build.
-        let of_cargo = |name: &str| {
-            name.starts_with("CARGO_") && !["CARGO_HOME", "CARGO_TARGET_DIR"].contains(&name)
-        };
-        for (name, _) in std::env::vars().filter(|(name, _)| of_cargo(name)) {
-            command.env_remove(name);
-        }
     }
 
     /// SAM's own settings, kept here; they say that it has just looked for a newer version, so that it does not.

@@ -7,6 +7,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
+pub use crate::guard::run as run_guarded;
 use crate::npm;
 use crate::place::Place;
 use crate::progress::Progress;
@@ -41,12 +42,52 @@ pub async fn program_of(progress: &Progress, list: &str, name: &str) -> Result<P
     Ok(venv.program(name))
 }
 
+/// The packages that the lock file in a folder of the checkout names, installed.
+pub async fn node_modules(progress: &Progress, folder: &str) -> Result<PathBuf> {
+    npm::packages(&Place::of_the_checkout()?, progress, folder).await
+}
+
 /// The script that checks a page for what keeps people out, to be run in the page.
 pub async fn axe(progress: &Progress) -> Result<String> {
-    let place = Place::of_the_checkout()?;
-    let packages = npm::packages(&place, progress, "tests/browser/axe").await?;
+    let packages = node_modules(progress, "tests/browser/axe").await?;
     let script = packages.join("axe-core/axe.min.js");
     std::fs::read_to_string(&script).with_context(|| format!("cannot read {}", script.display()))
+}
+
+/// Builds packages with the profile of a release, each by itself as `sam build` does; answers the folder that holds
+/// one for each program, with its `bootstrap`.
+pub async fn build_for_lambda(progress: &Progress, packages: &[&str]) -> Result<PathBuf> {
+    let place = Place::of_the_checkout()?;
+    let venv = Venv::ready(&place, progress, "sam").await?;
+    let folder = place.private("bench/build")?;
+    let step = progress.count("building for Lambda", packages.len());
+    step.say("waiting for another build to end");
+    let _lock = place.lock("build").await?;
+    for (done, package) in packages.iter().enumerate() {
+        run_guarded(&step, "cargo".as_ref(), |command| {
+            command.args(["lambda", "build", "--release", "--package", package]);
+            command.arg("--lambda-dir").arg(&folder);
+            command.current_dir(place.root(""));
+            leave_cargo(command, &venv);
+        })
+        .await?;
+        step.at(done + 1);
+    }
+    step.done();
+    Ok(folder)
+}
+
+/// Puts the environment's programs before others, and takes away what cargo tells the program it runs: that is not
+/// meant for another build.
+pub(crate) fn leave_cargo(command: &mut Command, venv: &Venv) {
+    let path = std::env::var("PATH").unwrap_or_default();
+    command.env("PATH", format!("{}:{path}", venv.bin().display()));
+    let of_cargo = |name: &str| {
+        name.starts_with("CARGO_") && !["CARGO_HOME", "CARGO_TARGET_DIR"].contains(&name)
+    };
+    for (name, _) in std::env::vars().filter(|(name, _)| of_cargo(name)) {
+        command.env_remove(name);
+    }
 }
 
 /// Lambda's runtime interface emulator, which comes with the SAM command line.

@@ -11,6 +11,8 @@ use secrecy::SecretString;
 use super::config::{self, ConfigError};
 use super::dynamo::{DynamoDirectory, DynamoLedger};
 use super::events::EventBridge;
+use super::http::{Deadlines, Http};
+use super::sdk_http;
 use super::secrets::{Secrets, SecretsAdminTokens, SecretsApps, SecretsVault};
 use super::sqs::SqsQueue;
 use crate::domain::keys::SigningKeys;
@@ -19,9 +21,11 @@ use crate::ports::StoreError;
 /// Where the adapters come from. Everything is taken from the environment of the function: region and credentials
 /// as Lambda sets them, no profile, no metadata service.
 ///
-/// Each service has one client, made when the first adapter asks for it.
+/// Each service has one client, made when the first adapter asks for it; all of them and Constant Contact's share one
+/// pool of connections.
 #[derive(Debug)]
 pub struct Aws {
+    pub(super) http: Http,
     config: SdkConfig,
     dynamodb: OnceLock<aws_sdk_dynamodb::Client>,
     secrets: OnceLock<aws_sdk_secretsmanager::Client>,
@@ -33,6 +37,7 @@ impl Aws {
     /// # Errors
     /// [`ConfigError`] without a region.
     pub fn from_env() -> Result<Self, ConfigError> {
+        let http = Http::new(Deadlines::default()).map_err(|_| ConfigError::Tls)?;
         let region = Region::new(config::required("AWS_REGION")?);
         let credentials = EnvironmentVariableCredentialsProvider::new();
         let mut builder = SdkConfig::builder()
@@ -40,9 +45,11 @@ impl Aws {
             .region(region)
             .credentials_provider(SharedCredentialsProvider::new(credentials))
             .retry_config(RetryConfig::standard().with_max_attempts(3))
-            .timeout_config(timeouts());
+            .timeout_config(timeouts())
+            .http_client(sdk_http::client(&http));
         builder.set_endpoint_url(config::optional("AWS_ENDPOINT_URL"));
         Ok(Self {
+            http,
             config: builder.build(),
             dynamodb: OnceLock::new(),
             secrets: OnceLock::new(),

@@ -10,7 +10,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 use url::Url;
 
-use super::constant_contact::{Deadlines, Http};
+use super::http::{Deadlines, Http};
 use super::secrets::Secrets;
 use crate::domain::captcha::CaptchaProvider;
 use crate::domain::ids::FormId;

@@ -20,6 +20,9 @@ pub enum ConfigError {
         /// What it has to be.
         expected: &'static str,
     },
+    /// There is no TLS to be had.
+    #[error("an HTTP client could not be made")]
+    Tls,
 }
 
 /// The value of a variable that has to be there.

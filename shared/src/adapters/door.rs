@@ -3,7 +3,7 @@
 use serde_json::json;
 use url::Url;
 
-use super::constant_contact::Http;
+use super::http::Http;
 use crate::domain::email::EmailAddress;
 use crate::domain::ids::FormId;
 use crate::ports::{Door, StoreError};

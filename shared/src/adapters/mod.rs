@@ -19,10 +19,14 @@ mod door;
 mod dynamo;
 #[cfg(feature = "aws")]
 mod events;
+#[cfg(feature = "http")]
+mod http;
 #[cfg(feature = "aws")]
 mod metrics;
 #[cfg(feature = "aws")]
 mod sdk_error;
+#[cfg(feature = "aws")]
+mod sdk_http;
 #[cfg(feature = "aws")]
 mod secrets;
 #[cfg(feature = "aws")]
@@ -37,13 +41,15 @@ pub use captcha::SiteVerify;
 #[cfg(feature = "aws")]
 pub use clock::{OsDice, SystemClock};
 #[cfg(feature = "constant-contact")]
-pub use constant_contact::{ConstantContact, Deadlines, Http, TokenEndpoint};
+pub use constant_contact::{ConstantContact, TokenEndpoint};
 #[cfg(feature = "constant-contact")]
 pub use door::FrontDoor;
 #[cfg(feature = "aws")]
 pub use dynamo::{DynamoDirectory, DynamoLedger};
 #[cfg(feature = "aws")]
 pub use events::EventBridge;
+#[cfg(feature = "http")]
+pub use http::{Deadlines, Http};
 #[cfg(feature = "aws")]
 pub use metrics::EmbeddedMetrics;
 #[cfg(feature = "aws")]

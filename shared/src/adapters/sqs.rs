@@ -30,6 +30,17 @@ impl SqsQueue {
         Self { client, url }
     }
 
+    /// Sends nothing, so that a connection is open when the first lead comes: the queue refuses an empty batch, and
+    /// that is all that can go wrong.
+    pub async fn warm_up(&self) {
+        let request = self.client.send_message_batch().queue_url(&self.url);
+        let nothing = request.set_entries(Some(Vec::new())).send().await;
+        tracing::debug!(
+            refused = nothing.is_err(),
+            "a connection to the queue is open"
+        );
+    }
+
     /// Sends one batch; adds what was not taken to `failed`.
     async fn send_batch(&self, batch: &[Message<'_>], failed: &mut QueueError) {
         let trace = trace();

@@ -2,8 +2,8 @@
 
 use super::config::{self, ConfigError};
 use super::{
-    Aws, ConstantContact, Deadlines, DynamoDirectory, DynamoLedger, EventBridge, FrontDoor, Http,
-    OsDice, SecretsApps, SecretsVault, SiteVerify, SqsQueue, SystemClock, TokenEndpoint,
+    Aws, ConstantContact, DynamoDirectory, DynamoLedger, EventBridge, FrontDoor, OsDice,
+    SecretsApps, SecretsVault, SiteVerify, SqsQueue, SystemClock, TokenEndpoint,
 };
 use crate::app::canary::Canary;
 use crate::app::token_keeper::{Seen, TokenKeeper};
@@ -31,7 +31,7 @@ impl Aws {
     /// [`ConfigError`].
     pub fn crm(&self) -> Result<ConstantContact, ConfigError> {
         Ok(ConstantContact::new(
-            http()?,
+            self.http.clone(),
             config::base_url("LEADFEED_CC_API_URL")?,
         ))
     }
@@ -52,7 +52,7 @@ impl Aws {
             name,
             expected: "an http or https URL",
         };
-        TokenEndpoint::new(http()?, &base, callback, SystemClock).map_err(|_| malformed)
+        TokenEndpoint::new(self.http.clone(), &base, callback, SystemClock).map_err(|_| malformed)
     }
 
     /// Everything that keeps tokens, as the stack `LEADFEED_STACK`.
@@ -90,18 +90,10 @@ impl Aws {
         Ok(Some(Canary {
             ledger: self.ledger()?,
             forms: self.directory()?,
-            door: FrontDoor::new(http()?, &base),
+            door: FrontDoor::new(self.http.clone(), &base),
             clock: SystemClock,
             form,
             email: email.ok_or(ConfigError::Missing(name))?,
         }))
     }
-}
-
-fn http() -> Result<Http, ConfigError> {
-    let failed = ConfigError::Malformed {
-        name: "SSL_CERT_FILE",
-        expected: "a file of certificates",
-    };
-    Http::new(Deadlines::default()).map_err(|_| failed)
 }

@@ -1,10 +1,5 @@
 //! A world in memory with one customer in it, for the tests of the use cases.
 
-use std::pin::pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{Context, Poll, Wake, Waker};
-
 use jiff::{SignedDuration, Timestamp};
 
 use crate::app::deliver::batch::Message;
@@ -184,25 +179,7 @@ pub(crate) fn messages(tasks: &[Task]) -> Vec<Message> {
 
 /// Runs work under a standing clock, moving the time whenever all of it waits.
 pub(crate) fn drive<T>(clock: &VirtualClock, work: impl Future<Output = T>) -> T {
-    struct Woken(AtomicBool);
-    impl Wake for Woken {
-        fn wake(self: Arc<Self>) {
-            self.0.store(true, Ordering::SeqCst);
-        }
-    }
-    let woken = Arc::new(Woken(AtomicBool::new(false)));
-    let waker = Waker::from(woken.clone());
-    let mut work = pin!(work);
-    loop {
-        if let Poll::Ready(done) = work.as_mut().poll(&mut Context::from_waker(&waker)) {
-            return done;
-        }
-        if !woken.0.swap(false, Ordering::SeqCst) {
-            clock
-                .advance_to_next()
-                .expect("work that waits for nothing");
-        }
-    }
+    clock.drive(work)
 }
 
 fn engines(id: &CustomerId, now: Timestamp) -> Customer {

@@ -1,7 +1,9 @@
 use std::collections::BTreeMap;
 use std::future::poll_fn;
+use std::pin::pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Poll, Waker};
+use std::task::{Context, Poll, Wake, Waker};
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -69,6 +71,30 @@ impl VirtualClock {
         let moment = self.next_alarm()?;
         self.advance_to(moment);
         Some(moment)
+    }
+
+    /// Runs work to its end and moves a standing time whenever all of the work waits.
+    ///
+    /// # Panics
+    /// Where it waits for something else than the time.
+    pub fn drive<T>(&self, work: impl Future<Output = T>) -> T {
+        struct Woken(AtomicBool);
+        impl Wake for Woken {
+            fn wake(self: Arc<Self>) {
+                self.0.store(true, Ordering::SeqCst);
+            }
+        }
+        let woken = Arc::new(Woken(AtomicBool::new(false)));
+        let waker = Waker::from(woken.clone());
+        let mut work = pin!(work);
+        loop {
+            if let Poll::Ready(done) = work.as_mut().poll(&mut Context::from_waker(&waker)) {
+                return done;
+            }
+            if !woken.0.swap(false, Ordering::SeqCst) {
+                self.advance_to_next().expect("work that waits for nothing");
+            }
+        }
     }
 
     fn time(&self) -> MutexGuard<'_, Time> {

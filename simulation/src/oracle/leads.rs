@@ -81,6 +81,8 @@ impl Oracle {
                 .get(id)
                 .is_some_and(|old| old.asked_for && old.state == record.state),
         };
+        let of_person = self.leads_of.entry(seen.person()).or_default();
+        of_person.insert(id.clone());
         self.leads.insert(id.clone(), seen);
     }
 

@@ -87,6 +87,8 @@ pub struct Oracle {
     /// What a key stands for, and since when; nothing where that is not sure.
     keys: BTreeMap<(CustomerId, String), Option<(LeadId, Timestamp)>>,
     leads: BTreeMap<LeadId, Seen>,
+    /// Every lead that was ever seen to be of somebody.
+    leads_of: BTreeMap<Person, BTreeSet<LeadId>>,
     /// Told to be kept, and not seen in the ledger yet.
     unrecorded: BTreeSet<LeadId>,
     answered: BTreeSet<LeadId>,
@@ -119,6 +121,7 @@ impl Oracle {
             customers: BTreeMap::new(),
             keys: BTreeMap::new(),
             leads: BTreeMap::new(),
+            leads_of: BTreeMap::new(),
             unrecorded: BTreeSet::new(),
             answered: BTreeSet::new(),
             holders: BTreeMap::new(),

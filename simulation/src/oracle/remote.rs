@@ -88,7 +88,9 @@ impl Oracle {
             let holder = self.holders.get(*id);
             seen.person() == person && holder.is_some_and(|holder| Arc::ptr_eq(holder, process))
         };
-        let leads: Vec<_> = self.leads.iter().filter(mine).collect();
+        let theirs = self.leads_of.get(&person).into_iter().flatten();
+        let theirs = theirs.filter_map(|id| self.leads.get_key_value(id));
+        let leads: Vec<_> = theirs.filter(mine).collect();
         let held = |state: &LeadState| match state {
             LeadState::Sending { until, .. } => *until > now,
             _ => false,

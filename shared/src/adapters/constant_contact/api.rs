@@ -5,7 +5,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-use super::http::{Answer, Http, Lost};
+use crate::adapters::http::{Answer, Http, Lost};
 use crate::domain::crm::CrmError;
 
 /// Bytes of an ordinary answer.

@@ -4,9 +4,9 @@ use secrecy::SecretString;
 use serde::Deserialize;
 
 use super::api::{ConstantContact, Links, PAGE};
-use super::http::Answer;
 use super::merge::{Person, named_in};
 use super::sign_up::Form;
+use crate::adapters::http::Answer;
 use crate::domain::crm::CrmError;
 use crate::domain::email::EmailAddress;
 use crate::domain::ids::RemoteId;

@@ -5,12 +5,10 @@
 mod accounts;
 mod api;
 mod contacts;
-mod http;
 mod imports;
 mod merge;
 mod sign_up;
 mod token_endpoint;
 
 pub use api::ConstantContact;
-pub use http::{Deadlines, Http};
 pub use token_endpoint::TokenEndpoint;

@@ -15,7 +15,7 @@ use reqwest::Request;
 use secrecy::{ExposeSecret as _, SecretString};
 use url::Url;
 
-use super::http::{Http, Lost};
+use crate::adapters::http::{Http, Lost};
 use crate::domain::token::{Grant, expiry};
 use crate::ports::{AppCredentials, Authorization, Clock, TokenError};
 

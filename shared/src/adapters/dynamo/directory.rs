@@ -30,6 +30,17 @@ impl DynamoDirectory {
         }
     }
 
+    /// Reads a row, so that a connection is open when the first invocation comes. A start has a whole processor for
+    /// the handshake, an invocation its share of one. Where this fails, the first request opens one.
+    pub async fn warm_up(&self) {
+        if let Err(error) = self.limits(&AppId::default_app()).await {
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "no connection was opened"
+            );
+        }
+    }
+
     /// An application's limits, where somebody has set them.
     pub(crate) async fn limits(&self, app: &AppId) -> Result<Option<Limits>, StoreError> {
         #[derive(Deserialize)]

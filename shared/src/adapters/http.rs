@@ -1,7 +1,11 @@
+//! The one HTTP client: to Constant Contact, to the providers of captchas, and under the AWS SDK.
+
+use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::redirect::Policy;
 use reqwest::{Client, Request, Response};
+use rustls::{ClientConfig, RootCertStore};
 
 /// How long a call may take.
 #[derive(Debug, Clone, Copy)]
@@ -24,7 +28,7 @@ impl Default for Deadlines {
 /// How long a connection is kept without a call. A frozen function wakes to connections that are long dead.
 const IDLE: Duration = Duration::from_secs(15);
 
-/// One pool of connections for everything that is asked of Constant Contact. Follows no redirect and no proxy.
+/// One pool of connections. Follows no redirect and no proxy.
 ///
 /// A call that finds its kept connection closed before any byte of it was written is made again on a new one; a
 /// call of which a byte has left is made once.
@@ -54,6 +58,7 @@ impl Http {
     /// Where TLS cannot be had.
     pub fn new(deadlines: Deadlines) -> Result<Self, reqwest::Error> {
         let client = Client::builder()
+            .tls_backend_preconfigured(tls())
             .user_agent(concat!("leadfeed/", env!("CARGO_PKG_VERSION")))
             .redirect(Policy::none())
             .no_proxy()
@@ -94,6 +99,18 @@ impl Http {
             body: read(response, limit).await,
         })
     }
+}
+
+/// The roots that browsers trust, as they are in the program: those of the machine would be read and parsed at every
+/// start.
+fn tls() -> ClientConfig {
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let roots = webpki_roots::TLS_SERVER_ROOTS.iter().cloned();
+    ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .expect("the provider has what both versions of TLS ask for")
+        .with_root_certificates(roots.collect::<RootCertStore>())
+        .with_no_client_auth()
 }
 
 async fn read(mut response: Response, limit: usize) -> Option<Vec<u8>> {

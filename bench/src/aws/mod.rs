@@ -1,0 +1,157 @@
+//! An AWS and a Constant Contact that answer at once: what the functions ask for while they are measured, and a
+//! count of it.
+//!
+//! It keeps rows and secrets, and agrees to every condition. While it is frozen a change is answered with the row as it
+//! would be and not kept, so that every invocation of a measurement meets the same world.
+
+mod answers;
+mod row;
+mod units;
+
+use std::collections::{BTreeMap, HashMap};
+use std::ops::AddAssign;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use anyhow::Result;
+use axum::Router;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode, Uri};
+use axum::response::{IntoResponse, Response};
+use serde_json::{Map, Value};
+use tokio::net::TcpListener;
+
+pub use self::units::Units;
+
+/// The table of customers, forms and connections.
+pub const DIRECTORY: &str = "directory";
+/// The table of leads.
+pub const LEDGER: &str = "ledger";
+
+/// A row as DynamoDB writes it.
+type Item = Map<String, Value>;
+
+/// What was asked of one operation.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Asked {
+    /// How often.
+    pub requests: u64,
+    /// What DynamoDB would bill for it.
+    pub units: Units,
+}
+
+impl AddAssign for Asked {
+    fn add_assign(&mut self, other: Self) {
+        self.requests += other.requests;
+        self.units += other.units;
+    }
+}
+
+/// By service and operation, such as `DynamoDB GetItem`.
+pub type Counts = BTreeMap<String, Asked>;
+
+#[derive(Debug, Default)]
+struct World {
+    rows: HashMap<Key, Item>,
+    secrets: HashMap<String, String>,
+    counts: Counts,
+    frozen: bool,
+}
+
+/// Table, `pk` and `sk`.
+type Key = (String, String, String);
+
+impl World {
+    fn keep(&mut self, key: Key, row: Item) {
+        if !self.frozen {
+            self.rows.insert(key, row);
+        }
+    }
+}
+
+type Shared = Arc<Mutex<World>>;
+
+/// The running stand-in.
+#[derive(Debug)]
+pub struct Aws {
+    /// Where it listens.
+    pub url: String,
+    world: Shared,
+}
+
+impl Aws {
+    /// Listens on a free port for the rest of the program.
+    pub async fn start() -> Result<Self> {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
+        let url = format!("http://{}", listener.local_addr()?);
+        let world = Shared::default();
+        let service = Router::new()
+            .fallback(answer)
+            .with_state(Arc::clone(&world));
+        tokio::spawn(async move { axum::serve(listener, service).await });
+        Ok(Self { url, world })
+    }
+
+    /// Whether what is asked from now on changes anything.
+    pub fn set_frozen(&self, frozen: bool) {
+        lock(&self.world).frozen = frozen;
+    }
+
+    /// What was asked since the last time this was.
+    pub fn take_counts(&self) -> Counts {
+        std::mem::take(&mut lock(&self.world).counts)
+    }
+
+    /// Sets attributes of a row that is there, as texts.
+    pub fn amend(&self, table: &str, pk: &str, sk: &str, texts: &[(&str, &str)]) {
+        let key = (table.to_owned(), pk.to_owned(), sk.to_owned());
+        if let Some(row) = lock(&self.world).rows.get_mut(&key) {
+            let texts = texts.iter().copied();
+            row.extend(texts.map(|(name, text)| (name.to_owned(), row::text(text))));
+        }
+    }
+}
+
+fn lock(world: &Shared) -> MutexGuard<'_, World> {
+    world.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+async fn answer(
+    State(world): State<Shared>,
+    uri: Uri,
+    headers: HeaderMap,
+    body: String,
+) -> Response {
+    let target = headers
+        .get("x-amz-target")
+        .and_then(|value| value.to_str().ok())
+        .and_then(|target| target.split_once('.'));
+    let asked = serde_json::from_str(&body).unwrap_or(Value::Null);
+    let mut world = lock(&world);
+    let (name, told) = match target {
+        Some((service, operation)) => {
+            let told = answers::aws(&mut world, operation, &asked);
+            (format!("{} {operation}", of_service(service)), told)
+        }
+        None => (
+            format!("Constant Contact {}", uri.path()),
+            answers::constant_contact(uri.path(), &asked),
+        ),
+    };
+    let Some(told) = told else {
+        return (StatusCode::NOT_IMPLEMENTED, name).into_response();
+    };
+    *world.counts.entry(name).or_default() += Asked {
+        requests: 1,
+        units: told.units,
+    };
+    (told.status, axum::Json(told.body)).into_response()
+}
+
+fn of_service(target: &str) -> &str {
+    match target {
+        "AmazonSQS" => "SQS",
+        "secretsmanager" => "Secrets Manager",
+        "AWSEvents" => "EventBridge",
+        _ => "DynamoDB",
+    }
+}

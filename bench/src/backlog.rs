@@ -1,0 +1,267 @@
+//! Many leads at once under the limits of one application, in virtual time: it would take days on a clock.
+//!
+//! The use cases are those of production on the ports in memory, whose Constant Contact has the limits of the real
+//! one. Stores answer at once; a naive program's call takes as long as a call does.
+
+use std::cell::Cell;
+
+use anyhow::{Context, Result};
+use futures::future::join_all;
+use jiff::{SignedDuration, Timestamp};
+use leadfeed_local::progress::Progress;
+use leadfeed_shared::app::deliver::batch::Message;
+use leadfeed_shared::domain::budget::{BudgetState, Limits};
+use leadfeed_shared::domain::crm::CrmError;
+use leadfeed_shared::domain::customer::BulkImport;
+use leadfeed_shared::domain::ids::AppId;
+use leadfeed_shared::domain::lead::{LeadState, WaitReason};
+use leadfeed_shared::domain::token::StoredTokens;
+use leadfeed_shared::fakes::{Call, Memory, RemoteLimits, STACK, VirtualClock};
+use leadfeed_shared::ports::{
+    Clock as _, Connections as _, Contacts as _, Customers as _, Dice as _, Forms as _,
+    Ledger as _, SignUp, Tallies as _, Vault as _,
+};
+
+use crate::Effort;
+use crate::world::{ACCOUNT, Maker, Remote};
+
+/// Drains at once, as by default.
+const DRAINS: usize = 2;
+/// Workers of the naive program.
+const WORKERS: usize = 5;
+/// What a call takes the naive program.
+const CALL_TAKES: SignedDuration = SignedDuration::from_millis(150);
+/// Its longest pause.
+const LONGEST_PAUSE: SignedDuration = SignedDuration::from_secs(60);
+
+/// How the leads go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Way {
+    /// One by one.
+    Single,
+    /// What a day cannot carry goes by import.
+    SpillOver,
+    /// One call a lead and a loop around it, as one would write it.
+    Naive,
+}
+
+/// What came of it.
+#[derive(Debug)]
+pub struct Backlog {
+    pub way: Way,
+    pub leads: u32,
+    /// That arrived, those that were refused for a limit included.
+    pub calls: usize,
+    /// Of them, refused.
+    pub refused: usize,
+    /// Leads that went by import.
+    pub imported: usize,
+    pub took: SignedDuration,
+}
+
+pub fn measure(effort: Effort, progress: &Progress) -> Result<Vec<Backlog>> {
+    let ways = [Way::Single, Way::SpillOver, Way::Naive];
+    let step = progress.count(
+        "a backlog, in virtual time",
+        effort.backlogs.len() * ways.len(),
+    );
+    let mut backlogs = Vec::new();
+    for &leads in effort.backlogs {
+        for way in ways {
+            step.say(&format!("{leads} leads, {way:?}"));
+            backlogs.push(run(way, leads)?);
+            step.at(backlogs.len());
+        }
+    }
+    step.done();
+    Ok(backlogs)
+}
+
+fn run(way: Way, leads: u32) -> Result<Backlog> {
+    let midnight: Timestamp = "2026-11-23T00:00:00Z".parse()?;
+    let memory = Memory::with_clock(VirtualClock::standing(midnight), 1);
+    let clock = memory.clock.clone();
+    let refused = match way {
+        Way::Naive => clock.drive(naive(&memory, leads))?,
+        _ => clock.drive(ours(&memory, way, leads)).map(|()| 0)?,
+    };
+    Ok(Backlog {
+        way,
+        leads,
+        calls: memory.crm.calls().len(),
+        refused: refused + sent_in_vain(&memory, way, leads),
+        imported: memory.crm.imports(ACCOUNT).iter().sum(),
+        took: clock.now().duration_since(midnight),
+    })
+}
+
+/// Sign-ups of ours beyond one for each lead that was not imported.
+fn sent_in_vain(memory: &Memory, way: Way, leads: u32) -> usize {
+    let imported: usize = memory.crm.imports(ACCOUNT).iter().sum();
+    match way {
+        Way::Naive => 0,
+        _ => memory
+            .crm
+            .count(Call::SignUp)
+            .saturating_sub(leads as usize - imported),
+    }
+}
+
+/// The customer, connected, at the beginning of a UTC day.
+async fn connected(memory: &Memory, way: Way) -> Result<(Maker, Remote)> {
+    let now = memory.clock.now();
+    let bulk = match way {
+        Way::SpillOver => BulkImport::WhenOverBudget,
+        _ => BulkImport::Never,
+    };
+    let maker = Maker::new(memory.keys(), STACK, bulk)?;
+    memory.crm.open_account(ACCOUNT, "Analytical Engines");
+    memory.crm.set_limits(RemoteLimits {
+        per_second: Some(4),
+        per_day: Some(10_000),
+        tokens_per_second: Some(1),
+    });
+    let remote = Remote {
+        list: memory.crm.add_list(ACCOUNT, "Newsletter"),
+        tokens: memory.crm.connect(ACCOUNT, "client"),
+        limits: Limits::default(),
+    };
+    let budget = BudgetState {
+        next_call_ms: now.as_millisecond(),
+        day: now.as_second() / 86_400,
+        spent: 0,
+        closed_until_ms: 0,
+    };
+    memory.budget.set(&AppId::default_app(), budget);
+    memory.directory.put_customer(&maker.customer(now)).await?;
+    memory.directory.put_form(&maker.form(now)).await?;
+    let connection = maker.connection(&remote, now);
+    memory.directory.put_connection(&connection).await?;
+    let tokens = StoredTokens {
+        generation: 1,
+        tokens: remote.tokens.clone(),
+    };
+    memory.vault.keep(&maker.customer, &tokens).await?;
+    Ok((maker, remote))
+}
+
+/// The scheduler each minute and the drains, until every lead is delivered.
+async fn ours(memory: &Memory, way: Way, leads: u32) -> Result<()> {
+    let (maker, _) = connected(memory, way).await?;
+    let now = memory.clock.now();
+    let quota = LeadState::Waiting {
+        why: WaitReason::Quota,
+    };
+    for number in 0..leads {
+        memory
+            .ledger
+            .record(&maker.lead(number, now), &quota, now)
+            .await?;
+    }
+    memory.ledger.mark_lane(&maker.customer, now).await?;
+    let done = Cell::new(false);
+    let (scheduled, ..) = futures::join!(
+        schedule(memory, &maker, leads, &done),
+        join_all((0..DRAINS).map(|_| drain(memory, &done))),
+    );
+    scheduled
+}
+
+async fn schedule(memory: &Memory, maker: &Maker, leads: u32, done: &Cell<bool>) -> Result<()> {
+    let (bulk, release) = (memory.bulk(), memory.release());
+    let (clock, minute) = (&memory.clock, SignedDuration::from_mins(1));
+    loop {
+        let now = clock.now();
+        let imported = bulk.run(now + SignedDuration::from_secs(30)).await?;
+        release.run_beside(&imported.gathering).await?;
+        let tallies = memory.directory.tallies(&maker.customer).await?;
+        let delivered = tallies
+            .iter()
+            .filter_map(|tally| tally.counts.get("delivered"));
+        if delivered.sum::<i64>() >= i64::from(leads) {
+            done.set(true);
+            return Ok(());
+        }
+        clock.sleep_until(now + minute).await;
+    }
+}
+
+/// Takes batches of the queue as its trigger does.
+async fn drain(memory: &Memory, done: &Cell<bool>) {
+    let (drain, clock) = (memory.drain(), &memory.clock);
+    while !done.get() {
+        let tasks = memory.queue.receive(10);
+        if tasks.is_empty() {
+            clock
+                .sleep_until(clock.now() + SignedDuration::from_secs(1))
+                .await;
+            continue;
+        }
+        let message = |(number, task): (usize, _)| Message {
+            id: number.to_string(),
+            body: serde_json::to_string(task).ok(),
+        };
+        let messages = tasks.iter().enumerate().map(message).collect();
+        let deadline = clock.now() + SignedDuration::from_secs(58);
+        drain.drain(messages, deadline).await;
+    }
+}
+
+/// Says how many calls were refused for a limit.
+async fn naive(memory: &Memory, leads: u32) -> Result<usize> {
+    let (maker, remote) = connected(memory, Way::Naive).await?;
+    let (next, refused) = (Cell::new(0), Cell::new(0));
+    let worker = async || -> Result<()> {
+        while next.get() < leads {
+            let number = next.replace(next.get() + 1);
+            let sign_up = SignUp {
+                contact: maker.lead(number, memory.clock.now()).contact,
+                custom_fields: Vec::new(),
+                lists: vec![remote.list.clone()],
+            };
+            let in_vain = insist(memory, &sign_up).await?;
+            refused.set(refused.get() + in_vain);
+        }
+        Ok(())
+    };
+    let workers = join_all((0..WORKERS).map(|_| worker())).await;
+    workers.into_iter().collect::<Result<Vec<_>>>()?;
+    Ok(refused.get())
+}
+
+/// Calls until it is taken, after pauses that double; says how often in vain.
+async fn insist(memory: &Memory, sign_up: &SignUp) -> Result<usize> {
+    let (clock, mut pause) = (&memory.clock, SignedDuration::from_secs(1));
+    let mut token = memory.crm.connect(ACCOUNT, "client").access;
+    for in_vain in 0.. {
+        clock.sleep_until(clock.now() + CALL_TAKES).await;
+        match memory.crm.sign_up(&token, sign_up).await {
+            Ok(_) => return Ok(in_vain),
+            Err(CrmError::Unauthorized) => token = memory.crm.connect(ACCOUNT, "client").access,
+            Err(_) => {
+                let part = i64::from(memory.dice.roll()[0]) + 1;
+                let jitter = SignedDuration::from_millis(pause.as_millis() as i64 * part / 256);
+                clock.sleep_until(clock.now() + jitter).await;
+                pause = (pause * 2).min(LONGEST_PAUSE);
+            }
+        }
+    }
+    None.context("a loop without an end")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lead_costs_one_call_where_a_naive_program_makes_more() {
+        let (ours, naive) = (
+            run(Way::Single, 100).unwrap(),
+            run(Way::Naive, 100).unwrap(),
+        );
+
+        assert_eq!((ours.calls, ours.refused), (100, 0));
+        assert!(naive.calls > 100, "{naive:?}");
+        assert_eq!(naive.refused, naive.calls - 100, "{naive:?}");
+    }
+}

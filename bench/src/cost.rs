@@ -1,0 +1,170 @@
+//! What a million leads cost: what was counted, times list prices.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+
+use crate::aws::{Asked, Counts};
+use crate::figures::median;
+use crate::programs::{LEAD_WEBHOOK, QUEUE_DRAIN};
+use crate::warm::{Load, Warm};
+
+/// Where and when the prices were read.
+pub const PRICES: &str = "us-east-1, arm64, without free tiers, November 2026";
+
+/// In dollars for a million.
+const HTTP_API: f64 = 1.00;
+const LAMBDA_REQUEST: f64 = 0.20;
+const LAMBDA_GB_SECOND: f64 = 13.3334;
+const WRITE_UNIT: f64 = 0.625;
+const READ_UNIT: f64 = 0.125;
+/// 0.40, and 0.10 for messages with a group, which makes the queue fair.
+const SQS_REQUEST: f64 = 0.50;
+/// A kilobyte; a gigabyte is 0.50.
+const LOG_KILOBYTE: f64 = 0.50;
+const TRACE: f64 = 5.00;
+
+/// Of the template.
+const MEMORY_GB: f64 = 0.125;
+/// Lambda gives a function of 1,769 MB one processor, and others by their memory.
+const PROCESSOR_SHARE: f64 = 128.0 / 1_769.0;
+/// Of a request to DynamoDB or SQS within the region: an assumption.
+const REQUEST_TAKES: f64 = 0.005;
+/// Of what Lambda itself logs of an invocation: an assumption.
+const LOGGED_KILOBYTES: f64 = 1.0;
+/// X-Ray's default rule, beyond the first of each second.
+const TRACED: f64 = 0.05;
+/// Drains that share the rate by default, and the leads that all of them together send in a second.
+const DRAINS: f64 = 2.0;
+const RATE: f64 = 3.84;
+
+/// One position of the bill.
+#[derive(Debug)]
+pub struct Position {
+    pub what: &'static str,
+    /// How the amount comes about.
+    pub how: String,
+    /// Of one lead.
+    pub amount: f64,
+    /// Of a million.
+    pub price: f64,
+}
+
+impl Position {
+    /// Of a million leads, in dollars.
+    pub fn dollars(&self) -> f64 {
+        self.amount * self.price
+    }
+}
+
+/// The whole bill where the drain gets batches of `batch`.
+pub fn bill(warm: &[Warm], batch: u32) -> Result<Vec<Position>> {
+    let intake = row(warm, LEAD_WEBHOOK, Load::Json)?;
+    let drain = row(warm, QUEUE_DRAIN, Load::Batch(batch))?;
+    let of_intake = per_lead(&intake.requests, intake);
+    let of_drain = per_lead(&drain.requests, drain);
+    let share = 1.0 / f64::from(batch);
+    let cpu = median(&intake.cpu);
+    let took = seconds(cpu) / PROCESSOR_SHARE + of_intake.requests * REQUEST_TAKES;
+    let held = DRAINS / RATE;
+    let positions = [
+        ("HTTP API requests", "1".to_owned(), 1.0, HTTP_API),
+        (
+            "Lambda requests",
+            format!("1 + 1 ÷ {batch}"),
+            1.0 + share,
+            LAMBDA_REQUEST,
+        ),
+        (
+            "Lambda GB-seconds, lead-webhook",
+            format!(
+                "({:.2} ms of processor ÷ (128 ÷ 1,769) + {:.1} requests × 5 ms) × 0.125 GB",
+                seconds(cpu) * 1e3,
+                of_intake.requests
+            ),
+            took * MEMORY_GB,
+            LAMBDA_GB_SECOND,
+        ),
+        (
+            "Lambda GB-seconds, queue-drain",
+            format!("{DRAINS} drains ÷ {RATE} leads a second × 0.125 GB: they wait for the rate"),
+            held * MEMORY_GB,
+            LAMBDA_GB_SECOND,
+        ),
+        (
+            "DynamoDB write units",
+            format!(
+                "{:.2} taking it in + {:.2} delivering it",
+                of_intake.writes, of_drain.writes
+            ),
+            of_intake.writes + of_drain.writes,
+            WRITE_UNIT,
+        ),
+        (
+            "DynamoDB read units",
+            format!(
+                "{:.2} taking it in + {:.2} delivering it",
+                of_intake.reads, of_drain.reads
+            ),
+            of_intake.reads + of_drain.reads,
+            READ_UNIT,
+        ),
+        (
+            "SQS requests",
+            format!("1 to send + (1 to receive + 1 to delete) ÷ {batch}"),
+            1.0 + 2.0 * share,
+            SQS_REQUEST,
+        ),
+        (
+            "Log kilobytes",
+            format!("1 kB of Lambda's own × (1 + 1 ÷ {batch})"),
+            LOGGED_KILOBYTES * (1.0 + share),
+            LOG_KILOBYTE,
+        ),
+        (
+            "X-Ray traces",
+            format!("5 % of (1 + 1 ÷ {batch})"),
+            TRACED * (1.0 + share),
+            TRACE,
+        ),
+    ];
+    let position = |(what, how, amount, price)| Position {
+        what,
+        how,
+        amount,
+        price,
+    };
+    Ok(positions.map(position).into())
+}
+
+/// Requests to AWS and units of DynamoDB, of one lead.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct PerLead {
+    pub requests: f64,
+    pub writes: f64,
+    pub reads: f64,
+}
+
+pub fn per_lead(counts: &Counts, of: &Warm) -> PerLead {
+    let leads = f64::from(of.invocations * of.load.leads());
+    let ours = counts
+        .iter()
+        .filter(|(name, _)| !name.starts_with("Constant Contact"));
+    let mut all = Asked::default();
+    ours.for_each(|(_, asked)| all += *asked);
+    PerLead {
+        requests: all.requests as f64 / leads,
+        writes: all.units.write as f64 / leads,
+        reads: all.units.half_reads as f64 / 2.0 / leads,
+    }
+}
+
+pub fn row<'a>(warm: &'a [Warm], program: &str, load: Load) -> Result<&'a Warm> {
+    let mut rows = warm.iter();
+    let found = rows.find(|row| row.program.name == program && row.load == load);
+    found.with_context(|| format!("{program} was not measured with {}", load.says()))
+}
+
+fn seconds(time: Duration) -> f64 {
+    time.as_secs_f64()
+}

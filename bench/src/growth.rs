@@ -1,0 +1,46 @@
+//! A day's leads for ever more customers, in virtual time: whether a lead costs more where there are many.
+
+use leadfeed_local::progress::Progress;
+use leadfeed_simulation::scale::{Growth, growth};
+use leadfeed_simulation::wire::Service;
+
+use crate::Effort;
+
+/// Both tables.
+pub const TABLES: [Service; 2] = [Service::Directory, Service::Ledger];
+
+/// A day with leads, beside one without.
+#[derive(Debug)]
+pub struct Row {
+    pub day: Growth,
+    quiet: Growth,
+}
+
+impl Row {
+    /// Operations that the leads brought with them. What a scheduler does each minute it does for none as well.
+    pub fn per_lead(&self, services: &[Service]) -> f64 {
+        let own = self.day.of(services);
+        self.day
+            .per_lead(own.saturating_sub(self.quiet.of(services)))
+    }
+
+    /// Operations of a minute with nothing due.
+    pub fn per_minute(&self, services: &[Service]) -> f64 {
+        self.quiet.of(services) as f64 / (24.0 * 60.0)
+    }
+}
+
+pub fn measure(effort: Effort, progress: &Progress) -> Vec<Row> {
+    let step = progress.count("growth, in virtual time", effort.growth.len());
+    let mut rows = Vec::new();
+    for (customers, leads) in effort.growth {
+        step.say(&format!("{customers} customers, {leads} leads"));
+        rows.push(Row {
+            day: growth(*customers, *leads),
+            quiet: growth(*customers, 0),
+        });
+        step.at(rows.len());
+    }
+    step.done();
+    rows
+}

@@ -1,0 +1,231 @@
+//! Holds a build against what is committed: how large its archives may be, and how many instructions it took.
+//!
+//! Instructions are counted by callgrind, which gives nearly the same number wherever the same program runs; a clock
+//! does not. What an invocation takes is the difference between many and twice as many.
+
+mod callgrind;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+use axum::body::Bytes;
+use leadfeed_local::progress::Progress;
+use serde::{Deserialize, Serialize};
+
+use self::callgrind::count;
+use crate::figures::{grouped, megabytes};
+use crate::place::of_bench;
+use crate::programs::{self, LEAD_WEBHOOK, Program, QUEUE_DRAIN};
+use crate::stage::Stage;
+use crate::warm::Load;
+
+/// More than the baseline by so many percent is refused.
+const ALLOWED_PERCENT: u64 = 5;
+/// Less by so much asks for a new baseline, without refusing.
+const WORTH_COMMITTING_PERCENT: u64 = 5;
+/// Invocations of the shorter run.
+const FEW: u32 = 40;
+
+/// `bench/guard.json`.
+#[derive(Debug, Serialize, Deserialize)]
+struct Bounds {
+    /// Bytes of each function's archive, at most.
+    zipped: BTreeMap<String, u64>,
+    /// By architecture and case.
+    instructions: BTreeMap<String, BTreeMap<String, Instructions>>,
+}
+
+/// What callgrind counts of one case, in the program itself.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+struct Instructions {
+    start: u64,
+    invocation: u64,
+}
+
+/// Counts, compares, and says what it saw; fails where something grew too much.
+pub async fn run(programs: &[Program], accept: bool, progress: &Progress) -> Result<ExitCode> {
+    let path = of_bench("guard.json");
+    let mut bounds: Bounds = serde_json::from_slice(&fs::read(&path)?)?;
+    let mut complaints = check_sizes(&bounds, programs)?;
+    let counted = count_all(programs, progress).await?;
+    let architecture = std::env::consts::ARCH;
+    match (counted, bounds.instructions.get(architecture)) {
+        (None, _) => eprintln!("NOT CHECKED: instruction counts, since there is no valgrind here"),
+        (Some(counted), _) if accept => {
+            bounds.instructions.insert(architecture.into(), counted);
+            let text = serde_json::to_string_pretty(&bounds)?;
+            fs::write(&path, text + "\n")?;
+            println!("{} holds the new baseline", path.display());
+        }
+        (Some(_), None) => {
+            eprintln!(
+                "NOT CHECKED: instruction counts, since none are committed for {architecture}"
+            );
+        }
+        (Some(counted), Some(baseline)) => complaints.extend(compare(baseline, &counted)),
+    }
+    for complaint in &complaints {
+        eprintln!("TOO MUCH: {complaint}");
+    }
+    Ok(if complaints.is_empty() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
+fn check_sizes(bounds: &Bounds, programs: &[Program]) -> Result<Vec<String>> {
+    let mut complaints = Vec::new();
+    for program in programs
+        .iter()
+        .filter(|program| program.name != program.floor)
+    {
+        let bound = bounds.zipped.get(program.name).copied();
+        let bound =
+            bound.with_context(|| format!("guard.json has no bound of {}", program.name))?;
+        let (_, zipped) = program.sizes()?;
+        println!(
+            "{}: {} of {}",
+            program.name,
+            megabytes(zipped),
+            megabytes(bound)
+        );
+        if zipped > bound {
+            complaints.push(format!(
+                "the archive of {} has {} bytes, and may have {}",
+                program.name,
+                grouped(zipped),
+                grouped(bound)
+            ));
+        }
+    }
+    Ok(complaints)
+}
+
+type Counted = BTreeMap<String, Instructions>;
+
+/// `None` where there is no valgrind.
+async fn count_all(programs: &[Program], progress: &Progress) -> Result<Option<Counted>> {
+    let Some(valgrind) = callgrind::find() else {
+        return Ok(None);
+    };
+    let stage = Stage::set().await?;
+    let cases = cases(programs, &stage).await?;
+    let step = progress.count("counting instructions", cases.len());
+    let mut counted = Counted::new();
+    for (done, case) in cases.into_iter().enumerate() {
+        step.say(&case.name);
+        let counts = case.count(&valgrind, &stage).await?;
+        counted.insert(case.name, counts);
+        step.at(done + 1);
+    }
+    step.done();
+    Ok(Some(counted))
+}
+
+/// A program and what it is given.
+struct Case {
+    name: String,
+    program: Program,
+    event: Bytes,
+}
+
+async fn cases(programs: &[Program], stage: &Stage) -> Result<Vec<Case>> {
+    let mut cases = Vec::new();
+    for program in programs
+        .iter()
+        .filter(|program| program.name != program.floor)
+    {
+        let loads: &[Load] = match program.name {
+            LEAD_WEBHOOK => &[Load::FormPost, Load::Json, Load::Webhook],
+            QUEUE_DRAIN => &[Load::Batch(10)],
+            _ => &[],
+        };
+        for load in loads {
+            cases.push(Case {
+                name: format!("{}, {}", program.name, load.says()),
+                program: program.clone(),
+                event: load.event(stage).await?,
+            });
+        }
+        if loads.is_empty() {
+            cases.push(Case {
+                name: format!("{}, {}", program.name, program.says),
+                program: program.clone(),
+                event: Bytes::from(fs::read(programs::event(program.event))?),
+            });
+        }
+    }
+    Ok(cases)
+}
+
+impl Case {
+    async fn count(&self, valgrind: &Path, stage: &Stage) -> Result<Instructions> {
+        let aws = &stage.aws.url;
+        let (few, many) = tokio::try_join!(
+            count(valgrind, &self.program, aws, &self.event, FEW),
+            count(valgrind, &self.program, aws, &self.event, 2 * FEW),
+        )?;
+        let invocation = many.saturating_sub(few) / u64::from(FEW);
+        Ok(Instructions {
+            start: few.saturating_sub(invocation * u64::from(FEW)),
+            invocation,
+        })
+    }
+}
+
+/// Says how each case stands, and complains of what grew too much or is not in the baseline.
+fn compare(baseline: &Counted, counted: &Counted) -> Vec<String> {
+    let mut complaints = Vec::new();
+    for (case, now) in counted {
+        let Some(then) = baseline.get(case) else {
+            complaints.push(format!(
+                "{case} has no baseline: run the guard with --accept"
+            ));
+            continue;
+        };
+        // What a start takes is left of a larger sum, and varies by 6 % from run to run: it is told and not held.
+        for (what, now, then, is_held) in [
+            ("a start", now.start, then.start, false),
+            ("an invocation", now.invocation, then.invocation, true),
+        ] {
+            let change = 100.0 * (now as f64 / then as f64 - 1.0);
+            let says = format!(
+                "{case}: {} instructions for {what}, {change:+.1} %",
+                grouped(now)
+            );
+            println!("{says}");
+            if is_held && now * 100 > then * (100 + ALLOWED_PERCENT) {
+                complaints.push(format!("{says}; {ALLOWED_PERCENT} % are allowed"));
+            } else if is_held && now * 100 < then * (100 - WORTH_COMMITTING_PERCENT) {
+                println!("  that is better: commit it with --accept");
+            }
+        }
+    }
+    complaints
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn counted(start: u64, invocation: u64) -> Counted {
+        Counted::from([("a case".to_owned(), Instructions { start, invocation })])
+    }
+
+    #[test]
+    fn more_than_five_percent_over_the_baseline_is_too_much() {
+        let baseline = counted(1_000, 100);
+
+        assert_eq!(compare(&baseline, &counted(2_000, 105)), [] as [String; 0]);
+        assert_eq!(compare(&baseline, &counted(1_000, 106)).len(), 1);
+    }
+
+    #[test]
+    fn a_case_without_a_baseline_is_not_passed_over() {
+        assert_eq!(compare(&Counted::new(), &counted(1, 1)).len(), 1);
+    }
+}

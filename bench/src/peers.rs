@@ -1,0 +1,103 @@
+//! The same intake as one would write it in Python and in Node.js, with their SDKs at pinned versions.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, ensure};
+use leadfeed_local::progress::Progress;
+use leadfeed_local::tools::{node_modules, python_with, run_guarded};
+
+use crate::place::{of_bench, root};
+use crate::programs::{EMPTY_HTTP, NODE, PYTHON, Program};
+
+/// What is in the environment and not in an archive: Lambda's image has it.
+const OF_THE_IMAGE: [&str; 8] = [
+    "pip",
+    "setuptools",
+    "_distutils_hack",
+    "distutils-precedence.pth",
+    "awslambdaric",
+    "simplejson",
+    "snapshot_restore",
+    "__pycache__",
+];
+
+/// Node's module format has no `require`, which parts of the SDK ask for.
+const REQUIRE: &str =
+    r#"import{createRequire}from"node:module";const require=createRequire(import.meta.url);"#;
+
+/// Both; Node.js only where it is there.
+pub async fn install(progress: &Progress) -> Result<Vec<Program>> {
+    let mut peers = vec![python(progress).await?];
+    match find_node() {
+        Some(node) => peers.push(node_js(progress, node).await?),
+        None => eprintln!("NOT MEASURED: the Node.js function, since there is no node on the path"),
+    }
+    Ok(peers)
+}
+
+fn peer(name: &'static str, command: Vec<PathBuf>, packed: Vec<PathBuf>) -> Program {
+    Program {
+        name,
+        floor: EMPTY_HTTP,
+        event: "lead-json",
+        says: "a lead as JSON",
+        command,
+        environment: Vec::new(),
+        packed,
+    }
+}
+
+/// Under Lambda's own loop, which is on `PyPI`.
+async fn python(progress: &Progress) -> Result<Program> {
+    let python = python_with(progress, "bench").await?;
+    let source = of_bench("peers/python");
+    let mut packed = vec![source.join("handler.py")];
+    for package in fs::read_dir(site_packages(&python)?)? {
+        let package = package?.path();
+        let name = package.file_name().unwrap_or_default().to_string_lossy();
+        if !OF_THE_IMAGE.iter().any(|part| name.starts_with(part)) {
+            packed.push(package);
+        }
+    }
+    let command = [python.as_path(), Path::new("-m"), Path::new("awslambdaric")];
+    let command = command.into_iter().chain([Path::new("handler.handler")]);
+    let mut program = peer(PYTHON, command.map(Path::to_owned).collect(), packed);
+    let path = source.to_str().context("a path that is not UTF-8")?;
+    program.environment = vec![("PYTHONPATH", path.to_owned())];
+    Ok(program)
+}
+
+fn site_packages(python: &Path) -> Result<PathBuf> {
+    let code = "import sysconfig; print(sysconfig.get_path('purelib'))";
+    let told = Command::new(python).args(["-c", code]).output()?.stdout;
+    Ok(PathBuf::from(String::from_utf8(told)?.trim()))
+}
+
+fn find_node() -> Option<PathBuf> {
+    let path = std::env::var_os("PATH")?;
+    let mut nodes = std::env::split_paths(&path).map(|folder| folder.join("node"));
+    nodes.find(|node| node.is_file())
+}
+
+/// Bundled into one file, as SAM does it with esbuild, under a loop of our own.
+async fn node_js(progress: &Progress, node: PathBuf) -> Result<Program> {
+    let packages = node_modules(progress, "bench/peers/node").await?;
+    let folder = root().join(".local/bench/node");
+    fs::create_dir_all(&folder)?;
+    let bundle = folder.join("function.mjs");
+    let step = progress.step("bundling the Node.js function");
+    run_guarded(&step, &packages.join(".bin/esbuild"), |command| {
+        command.arg(of_bench("peers/node/runtime.mjs"));
+        command.args(["--bundle", "--minify", "--platform=node"]);
+        command.args(["--format=esm", "--target=node20"]);
+        command.arg(format!("--outfile={}", bundle.display()));
+        command.arg(format!("--banner:js={REQUIRE}"));
+        command.env("NODE_PATH", &packages);
+    })
+    .await?;
+    ensure!(bundle.is_file(), "esbuild wrote nothing");
+    step.done();
+    Ok(peer(NODE, vec![node, bundle.clone()], vec![bundle]))
+}

@@ -1,0 +1,218 @@
+//! Drains at the strict sandbox: several processes of the function on one application's limit, on the real clock.
+//!
+//! DynamoDB and Secrets Manager are MiniStack's, so that the drains really compete; the queue is here.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use axum::body::Bytes;
+use cc_sandbox::world::App;
+use cc_sandbox::{Config, RunningSandbox, Sandbox};
+use futures::future::try_join_all;
+use jiff::{SignedDuration, Timestamp};
+use leadfeed_local::MiniStack;
+use leadfeed_local::progress::Progress;
+use leadfeed_shared::domain::budget::Limits;
+use leadfeed_shared::domain::task::Task;
+use leadfeed_shared::domain::token::Tokens;
+use serde_json::{Value, json};
+use tokio::sync::Mutex;
+
+use crate::Effort;
+use crate::aws::{DIRECTORY, LEDGER};
+use crate::lambda::Function;
+use crate::programs::{Program, QUEUE_DRAIN};
+use crate::stage::sdk;
+use crate::world::{Remote, World, batch};
+
+/// Drains at once.
+pub const DRAINS: [usize; 3] = [1, 2, 5];
+/// Leads of one invocation, as the template has it.
+const BATCH: usize = 10;
+
+/// One run.
+#[derive(Debug)]
+pub struct Rate {
+    pub drains: usize,
+    /// When each call was counted by the sandbox, since the first.
+    pub calls: Vec<Duration>,
+    pub throttled: usize,
+    pub delivered: usize,
+    pub limits: Limits,
+}
+
+impl Rate {
+    /// Of the calls that the limit allows in the time from the first to the last, how many were made.
+    pub fn share(&self) -> f64 {
+        let took = self.calls.last().copied().unwrap_or_default();
+        let made = self.calls.len().saturating_sub(1) as f64;
+        made / (took.as_secs_f64() * f64::from(self.limits.per_second))
+    }
+}
+
+pub async fn measure(
+    programs: &[Program],
+    effort: Effort,
+    progress: &Progress,
+) -> Result<Vec<Rate>> {
+    let drain = programs.iter().find(|program| program.name == QUEUE_DRAIN);
+    let drain = drain.context("no drain was built")?;
+    let mut rates = Vec::new();
+    for drains in DRAINS {
+        rates.push(run(drain, drains, effort.leads, progress).await?);
+    }
+    Ok(rates)
+}
+
+async fn run(drain: &Program, drains: usize, leads: u32, progress: &Progress) -> Result<Rate> {
+    let ministack = MiniStack::bare(progress).await?;
+    let aws = ministack.aws()?;
+    make_tables(&aws).await?;
+    let sandbox = sandbox().await?;
+    let limits = Limits::default();
+    let world = World::make(sdk(aws.endpoint()), remote(&sandbox, limits).await?).await?;
+    let queue = Mutex::new(VecDeque::from(world.queued(leads).await?));
+    let urls = [
+        ("AWS_ENDPOINT_URL", aws.endpoint().to_owned()),
+        ("LEADFEED_CC_API_URL", format!("{}/v3", sandbox.url())),
+        (
+            "LEADFEED_CC_AUTH_URL",
+            format!("{}/oauth2/default/v1", sandbox.url()),
+        ),
+    ];
+    let start = async || {
+        let mut command = drain.start(aws.endpoint());
+        command.envs(urls.iter().cloned());
+        Function::start(command).await
+    };
+    let functions = try_join_all((0..drains).map(|_| start())).await?;
+    let name = format!("{drains} drains at the sandbox, {leads} leads");
+    let step = progress.count(name, leads as usize);
+    let work = functions
+        .into_iter()
+        .map(|function| empty(function, &queue));
+    let work = try_join_all(work);
+    let watch = async {
+        loop {
+            tokio::time::sleep(Duration::from_millis(500)).await;
+            step.at(sandbox.with(|lab| lab.journal.entries().len()));
+        }
+    };
+    tokio::select! {
+        done = work => { done?; }
+        () = watch => {}
+    }
+    step.done();
+    let rate = seen(&sandbox, drains, limits)?;
+    sandbox.shutdown().await;
+    ensure!(
+        rate.delivered == leads as usize,
+        "{} of {leads} leads arrived",
+        rate.delivered
+    );
+    Ok(rate)
+}
+
+/// Gives a function batches until there are none, as the queue's trigger does.
+async fn empty(mut function: Function, queue: &Mutex<VecDeque<Task>>) -> Result<()> {
+    loop {
+        let tasks: Vec<_> = {
+            let mut queue = queue.lock().await;
+            let most = BATCH.min(queue.len());
+            queue.drain(..most).collect()
+        };
+        if tasks.is_empty() {
+            return function.end().await;
+        }
+        let event = Bytes::from(batch(&tasks)?.to_string());
+        let (_, answer) = function.invoke(&event).await?;
+        let answer: Value = serde_json::from_slice(&answer)?;
+        ensure!(answer["batchItemFailures"] == json!([]), "{answer}");
+    }
+}
+
+fn seen(sandbox: &RunningSandbox, drains: usize, limits: Limits) -> Result<Rate> {
+    sandbox.with(|lab| {
+        let entries = lab.journal.entries().iter();
+        let calls: Vec<_> = entries
+            .filter(|call| call.path.starts_with("/v3"))
+            .collect();
+        let first = calls.first().context("no call was made")?.at;
+        let since = |call: &&cc_sandbox::journal::Entry| {
+            Duration::try_from(call.at.duration_since(first)).unwrap_or_default()
+        };
+        let with = |status| calls.iter().filter(move |call| call.status == Some(status));
+        Ok(Rate {
+            drains,
+            throttled: with(429).count(),
+            delivered: with(200).count() + with(201).count(),
+            calls: calls.iter().map(since).collect(),
+            limits,
+        })
+    })
+}
+
+async fn sandbox() -> Result<RunningSandbox> {
+    let app = App::new(
+        "client",
+        "secret",
+        vec!["https://leads.example/oauth/callback".into()],
+    );
+    let config = Config {
+        apps: vec![app],
+        ..Config::default()
+    };
+    Ok(Sandbox::start(config).await?)
+}
+
+/// Tokens of the first account, without its consent page.
+async fn remote(sandbox: &RunningSandbox, limits: Limits) -> Result<Remote> {
+    let client = reqwest::Client::builder().no_proxy().build()?;
+    let asked = json!({ "client_id": "client", "user": "owner@harbor-bakery.example" });
+    let url = format!("{}/_sandbox/tokens", sandbox.url());
+    let minted: Value = client.post(url).json(&asked).send().await?.json().await?;
+    let text = |name: &str| minted[name].as_str().map(str::to_owned).context("no token");
+    let list = sandbox.with(|lab| lab.world.accounts[0].lists[0].id.to_string());
+    Ok(Remote {
+        tokens: Tokens {
+            access: text("access_token")?.into(),
+            refresh: text("refresh_token")?.into(),
+            expires_at: Timestamp::now() + SignedDuration::from_hours(23),
+            scope: "contact_data account_read offline_access".into(),
+        },
+        list: list.parse()?,
+        limits,
+    })
+}
+
+/// The tables of the template, as far as a drain uses them.
+async fn make_tables(aws: &leadfeed_local::aws::Aws) -> Result<()> {
+    let key = |name: &str, kind: &str| json!({"AttributeName": name, "KeyType": kind});
+    let primary = json!([key("pk", "HASH"), key("sk", "RANGE")]);
+    let owner = json!([key("owner", "HASH"), key("pk", "RANGE")]);
+    let due = json!([key("due_shard", "HASH"), key("due_at", "RANGE")]);
+    let index = |name: &str, keys: &Value, projection: &str| json!([{"IndexName": name, "KeySchema": keys, "Projection": {"ProjectionType": projection}}]);
+    let tables = [
+        (DIRECTORY, &["owner"][..], index("by_owner", &owner, "ALL")),
+        (
+            LEDGER,
+            &["due_shard", "due_at"],
+            index("due", &due, "KEYS_ONLY"),
+        ),
+    ];
+    for (table, others, indexes) in tables {
+        let names = ["pk", "sk"].iter().chain(others);
+        let attributes: Vec<_> = names
+            .map(|name| {
+                let kind = if *name == "due_at" { "N" } else { "S" };
+                json!({"AttributeName": name, "AttributeType": kind})
+            })
+            .collect();
+        let body = json!({"TableName": table, "BillingMode": "PAY_PER_REQUEST", "KeySchema": primary,
+            "AttributeDefinitions": attributes, "GlobalSecondaryIndexes": indexes});
+        aws.json("dynamodb", "DynamoDB_20120810.CreateTable", &body)
+            .await?;
+    }
+    Ok(())
+}

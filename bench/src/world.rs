@@ -1,0 +1,278 @@
+//! One customer, connected, with a form; and leads for it.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context, Result};
+use aws_config::SdkConfig;
+use jiff::{SignedDuration, Timestamp};
+use leadfeed_shared::adapters::{DynamoDirectory, DynamoLedger, SecretsApps, SecretsVault};
+use leadfeed_shared::domain::budget::Limits;
+use leadfeed_shared::domain::connection::{
+    Account, Catalog, ConfirmedOptIn, Connection, ConnectionStatus, ContactList, Learned, Terms,
+};
+use leadfeed_shared::domain::consent::Consent;
+use leadfeed_shared::domain::contact::{Contact, StreetAddress};
+use leadfeed_shared::domain::customer::{BulkImport, Customer};
+use leadfeed_shared::domain::form::{Form, Statement};
+use leadfeed_shared::domain::ids::{AppId, CustomerId, FormId, LeadId, RemoteId};
+use leadfeed_shared::domain::keys::SigningKeys;
+use leadfeed_shared::domain::lead::{Lead, LeadState};
+use leadfeed_shared::domain::screening::{Rates, Screening};
+use leadfeed_shared::domain::task::Task;
+use leadfeed_shared::domain::token::{StoredTokens, Tokens};
+use leadfeed_shared::ports::{
+    AppCredentials, Apps as _, Connections as _, Customers as _, Forms as _, Ledger as _,
+    Vault as _,
+};
+use serde_json::{Value, json};
+use ulid::Ulid;
+
+use crate::aws::{DIRECTORY, LEDGER};
+
+/// Where the stack's secrets are.
+pub const PREFIX: &str = "leadfeed/bench";
+/// The stack that the functions are told they are.
+pub const STACK: &str = "bench";
+/// The form that the sample events post to.
+pub const FORM: &str = "frm_01ARZ3NDEKTSV4RRFFQ69G5FAV";
+/// The admin token of the sample events.
+const ADMIN_TOKEN: &str = "test-admin-token";
+
+const STATEMENT: &str = "Analytical Engines may send me its newsletter. I can leave at any time.";
+
+/// Everything a delivery needs, written through the adapters.
+pub struct World {
+    aws: SdkConfig,
+    /// What leads are made with.
+    pub maker: Maker,
+}
+
+/// What the customer's account is at the other end.
+pub struct Remote {
+    pub tokens: Tokens,
+    pub list: RemoteId,
+    pub limits: Limits,
+}
+
+/// The account's id at the other end.
+pub const ACCOUNT: &str = "a07e1i8mqj";
+
+impl World {
+    /// Writes it to the tables and secrets behind `aws`.
+    pub async fn make(aws: SdkConfig, remote: Remote) -> Result<Self> {
+        let root = "k".repeat(64);
+        let keys = SigningKeys::new(root.clone().into());
+        let maker = Maker::new(keys, STACK, BulkImport::Never)?;
+        let dynamodb = aws_sdk_dynamodb::Client::new(&aws);
+        let secrets = aws_sdk_secretsmanager::Client::new(&aws);
+        for (name, value) in [("signing", root.as_str()), ("admin", ADMIN_TOKEN)] {
+            let id = format!("{PREFIX}/keys/{name}");
+            let made = secrets.create_secret().name(id).secret_string(value);
+            made.send().await?;
+        }
+        let directory = DynamoDirectory::new(dynamodb, DIRECTORY.into());
+        let apps = SecretsApps::new(secrets.clone(), PREFIX.into(), directory.clone());
+        let credentials = AppCredentials {
+            client_id: "client".into(),
+            client_secret: "secret".into(),
+        };
+        apps.put(&AppId::default_app(), &credentials, remote.limits)
+            .await?;
+        let now = Timestamp::now();
+        directory.put_customer(&maker.customer(now)).await?;
+        directory.put_form(&maker.form(now)).await?;
+        let connection = maker.connection(&remote, now);
+        directory.put_connection(&connection).await?;
+        let vault = SecretsVault::new(secrets, PREFIX.into());
+        let stored = StoredTokens {
+            generation: connection.generation,
+            tokens: remote.tokens,
+        };
+        vault.keep(&maker.customer, &stored).await?;
+        Ok(Self { aws, maker })
+    }
+
+    /// Leads that were taken in just now, in the ledger, and their messages.
+    pub async fn queued(&self, count: u32) -> Result<Vec<Task>> {
+        let dynamodb = aws_sdk_dynamodb::Client::new(&self.aws);
+        let ledger = DynamoLedger::new(dynamodb, LEDGER.into());
+        let mut tasks = Vec::new();
+        for number in 0..count {
+            let lead = self.maker.lead(number, Timestamp::now());
+            let due = lead.received_at + SignedDuration::from_hours(6);
+            ledger.record(&lead, &LeadState::Queued, due).await?;
+            tasks.push(Task::Accepted {
+                lead: Box::new(lead),
+            });
+        }
+        Ok(tasks)
+    }
+}
+
+/// Makes the customer's things.
+pub struct Maker {
+    keys: SigningKeys,
+    stack: &'static str,
+    bulk_import: BulkImport,
+    pub customer: CustomerId,
+    form: FormId,
+}
+
+impl Maker {
+    pub fn new(keys: SigningKeys, stack: &'static str, bulk_import: BulkImport) -> Result<Self> {
+        Ok(Self {
+            keys,
+            stack,
+            bulk_import,
+            customer: "engines".parse().context("a customer's id")?,
+            form: FORM.parse().context("a form's id")?,
+        })
+    }
+
+    /// The secret of the form's signed webhook.
+    pub fn webhook_secret(&self) -> secrecy::SecretString {
+        self.keys.webhook_secret(&self.form, 1)
+    }
+
+    pub fn customer(&self, now: Timestamp) -> Customer {
+        Customer {
+            id: self.customer.clone(),
+            name: "Analytical Engines".into(),
+            brand: "Analytical Engines".into(),
+            app: AppId::default_app(),
+            return_url: None,
+            return_hosts: Vec::new(),
+            bulk_import: self.bulk_import,
+            retention_days: 730,
+            created_at: now,
+        }
+    }
+
+    /// It lets through as many as come.
+    pub fn form(&self, since: Timestamp) -> Form {
+        Form {
+            id: self.form.clone(),
+            customer: self.customer.clone(),
+            name: "Newsletter".into(),
+            statements: vec![Statement {
+                version: 1,
+                text: STATEMENT.into(),
+                since,
+            }],
+            consent_field: "consent".into(),
+            lists: Vec::new(),
+            required: Vec::new(),
+            mapped: BTreeMap::new(),
+            constants: BTreeMap::new(),
+            allowed_origins: vec!["https://engines.example".into()],
+            return_url: Some("https://engines.example/thanks".into()),
+            return_hosts: Vec::new(),
+            webhook_generation: 1,
+            screening: Screening {
+                rates: Rates {
+                    per_minute: 1_000_000,
+                    per_origin: 1_000_000,
+                },
+                ..Screening::default()
+            },
+            open: true,
+            created_at: since,
+        }
+    }
+
+    pub fn connection(&self, remote: &Remote, now: Timestamp) -> Connection {
+        let list = ContactList {
+            id: remote.list.clone(),
+            name: "Newsletter".into(),
+        };
+        Connection {
+            customer: self.customer.clone(),
+            app: AppId::default_app(),
+            stack: self.stack.into(),
+            status: ConnectionStatus::Active,
+            account: Account {
+                id: ACCOUNT.into(),
+                name: "Analytical Engines".into(),
+            },
+            lists: vec![remote.list.clone()],
+            terms: Some(Terms {
+                accepted_at: now,
+                ip: None,
+                text: "They are ours.".into(),
+            }),
+            catalog: Catalog {
+                lists: vec![list],
+                custom_fields: Vec::new(),
+            },
+            generation: 1,
+            token_expires_at: remote.tokens.expires_at,
+            lease: None,
+            cooldown_until: None,
+            connected_at: now,
+            learned: Learned {
+                lists_gone: Vec::new(),
+                confirmed_opt_in: Some(ConfirmedOptIn {
+                    on: false,
+                    seen_at: now,
+                }),
+            },
+        }
+    }
+
+    /// A lead that was taken in at `now`, of a person of its own.
+    pub fn lead(&self, number: u32, now: Timestamp) -> Lead {
+        let id = LeadId::new(Ulid::from_parts(
+            u64::try_from(now.as_millisecond()).unwrap_or_default(),
+            u128::from(number),
+        ));
+        let contact = Contact {
+            email: format!("lead{number}@example.com")
+                .parse()
+                .expect("an address"),
+            first_name: "Ada".into(),
+            last_name: "Lovelace".into(),
+            job_title: String::new(),
+            company_name: String::new(),
+            phone_number: String::new(),
+            street_address: StreetAddress::default(),
+            custom_fields: BTreeMap::new(),
+        };
+        let consent = Consent {
+            statement: STATEMENT.into(),
+            version: Some(1),
+            given_at: now,
+            page_url: Some("https://engines.example/newsletter".into()),
+            ip: Some("192.0.2.7".into()),
+            user_agent: Some("Mozilla/5.0 (X11; Linux x86_64)".into()),
+            certificates: BTreeMap::new(),
+        };
+        let text = Lead::sealed_text(&self.customer, &self.form, &id, &contact, &consent);
+        Lead {
+            seal: self.keys.seal(&text),
+            id,
+            customer: self.customer.clone(),
+            form: self.form.clone(),
+            contact,
+            consent,
+            received_at: now,
+            notes: Vec::new(),
+        }
+    }
+}
+
+/// The event by which a queue brings a batch to the drain.
+pub fn batch(tasks: &[Task]) -> Result<Value> {
+    let records = tasks.iter().enumerate().map(|(number, task)| {
+        Ok(json!({
+            "messageId": format!("2f0c0d0a-6d0e-4a53-9f0b-{number:012}"),
+            "receiptHandle": "handle",
+            "body": serde_json::to_string(task)?,
+            "attributes": {"ApproximateReceiveCount": "1", "MessageGroupId": task.customer()},
+            "messageAttributes": {},
+            "eventSource": "aws:sqs",
+            "eventSourceARN": "arn:aws:sqs:us-east-1:123456789012:leads",
+            "awsRegion": "us-east-1",
+        }))
+    });
+    Ok(json!({"Records": records.collect::<Result<Vec<_>>>()?}))
+}
