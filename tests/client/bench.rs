@@ -67,6 +67,15 @@ impl Bench {
         });
     }
 
+    /// The account deletes a contact.
+    pub fn delete(&self, address: &str) {
+        self.account(|account| {
+            let id = account.contact_by_email(address).unwrap().id;
+            let contact = account.contact_mut(id).unwrap();
+            contact.delete(jiff::Timestamp::now());
+        });
+    }
+
     /// Takes a list away.
     pub fn delete_list(&self, list: &RemoteId) {
         self.sandbox.with(|lab| {

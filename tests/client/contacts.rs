@@ -141,6 +141,28 @@ async fn opt_outs_are_listed_from_a_moment_on() {
 }
 
 #[tokio::test]
+async fn a_deleted_contact_is_read_though_the_day_is_all_that_is_told_of_its_deletion() {
+    let bench = Bench::start().await;
+    left(&bench, "gone@example.com", at(10));
+    let here = bare("here@example.com", bench.list());
+    bench.api.sign_up(&bench.token, &here).await.unwrap();
+    bench.delete("here@example.com");
+
+    let found = bench.api.find(&bench.token, &here.contact.email).await;
+    let since = bench.api.opt_outs_since(&bench.token, at(0)).await;
+
+    let found = found.unwrap().unwrap();
+    assert!(found.lists.is_empty() && found.opted_out_at.is_none());
+    let expected = OptOut {
+        email: email("gone@example.com"),
+        at: at(10),
+    };
+    assert_eq!(since, Ok(Some(vec![expected])));
+    let shown = bench.shown("here@example.com").await;
+    assert_eq!(shown["deleted_at"].as_str().map(str::len), Some(10));
+}
+
+#[tokio::test]
 async fn more_opt_outs_than_a_page_holds_are_not_half_told() {
     let bench = Bench::start().await;
     for i in 0..501 {

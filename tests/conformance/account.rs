@@ -13,6 +13,7 @@ pub fn facts() -> Vec<Fact> {
             the_summary_names_the_account_and_its_organization
         ),
         fact!(Token, SWAGGER, extra_fields_come_only_when_asked_for),
+        fact!(Sandbox, SWAGGER, an_account_without_a_logo_shows_none),
         fact!(Token, SWAGGER, an_unknown_extra_field_is_refused),
         fact!(
             Sandbox,
@@ -55,10 +56,13 @@ async fn extra_fields_come_only_when_asked_for(site: Site) {
 
     let path = format!("{SUMMARY}?extra_fields=physical_address,company_logo");
     let rich = api.get(&path).await.expect(200).json();
-    assert!(
-        rich["physical_address"].is_object() && rich["company_logo"].is_object(),
-        "{rich}"
-    );
+    assert!(rich["physical_address"].is_object(), "{rich}");
+}
+
+async fn an_account_without_a_logo_shows_none(site: Site) {
+    let path = format!("{SUMMARY}?extra_fields=company_logo");
+    let summary = site.owner().await.get(&path).await.expect(200).json();
+    assert_eq!(summary.get("company_logo"), None);
 }
 
 async fn an_unknown_extra_field_is_refused(site: Site) {

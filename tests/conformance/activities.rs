@@ -4,7 +4,7 @@ use jiff::SignedDuration;
 use serde_json::{Value, json};
 
 use crate::fact::{Fact, fact};
-use crate::site::{Api, Site, address, ids};
+use crate::site::{Api, SHOP_OWNER, Site, USUAL_SCOPE, address, ids};
 
 pub fn facts() -> Vec<Fact> {
     vec![
@@ -19,10 +19,23 @@ pub fn facts() -> Vec<Fact> {
         fact!(Token, SWAGGER, unknown_tags_are_refused),
         fact!(Sandbox, SWAGGER, memberships_are_added_by_an_activity),
         fact!(Token, SWAGGER, a_source_names_contacts_in_one_way),
+        fact!(
+            Token,
+            SWAGGER,
+            some_are_left_out_only_of_lists_and_of_all_active_contacts
+        ),
+        fact!(Sandbox, SWAGGER, an_answer_has_the_counts_of_its_kind),
+        fact!(Sandbox, SWAGGER, a_contact_has_at_most_fifty_tags),
+        fact!(Sandbox, SWAGGER, a_contact_on_fifty_lists_joins_no_other),
+        fact!(Sandbox, SWAGGER, a_tag_without_a_source_shows_none),
+        fact!(Sandbox, SWAGGER, deleted_contacts_are_not_counted_as_tagged),
+        fact!(Sandbox, SWAGGER, an_activity_query_takes_no_other_parameter),
     ]
 }
 
 const ACTIVITIES: &str = "/v3/activities";
+const ADD_TAGS: &str = "/v3/activities/contacts_taggings_add";
+const ADD_LISTS: &str = "/v3/activities/add_list_memberships";
 const NO_ID: &str = "04fe9a97-a579-43c5-bb1a-58ed29bf0a6a";
 
 async fn import(api: &Api<'_>) -> String {
@@ -160,6 +173,115 @@ async fn memberships_are_added_by_an_activity(site: Site) {
         api.contact(&address).await["list_memberships"],
         json!(lists[..3])
     );
+}
+
+async fn some_are_left_out_only_of_lists_and_of_all_active_contacts(site: Site) {
+    let api = site.owner().await;
+    let (list, tag) = (api.list().await, tag(&api).await);
+    for (source, status) in [
+        (json!({ "list_ids": [list] }), 201),
+        (json!({ "all_active_contacts": true }), 201),
+        (json!({ "contact_ids": [NO_ID] }), 400),
+        (json!({ "tag_ids": [tag["tag_id"]] }), 400),
+    ] {
+        let body = json!({
+            "source": source, "exclude": { "contact_ids": [NO_ID] }, "tag_ids": [tag["tag_id"]],
+        });
+        api.post(ADD_TAGS, &body).await.expect(status);
+    }
+}
+
+fn counts(activity: &Value) -> Vec<String> {
+    let counts = activity["status"].as_object().expect("counts");
+    let mut counts: Vec<_> = counts.keys().cloned().collect();
+    counts.sort();
+    counts
+}
+
+async fn an_answer_has_the_counts_of_its_kind(site: Site) {
+    let (api, address) = (site.owner().await, address());
+    let (contact, tag) = (contact_id(&api, &address).await, tag(&api).await);
+    let source = json!({ "contact_ids": [contact] });
+    let tags = json!({ "source": source, "tag_ids": [tag["tag_id"]] });
+    let tagged = api.post(ADD_TAGS, &tags).await.expect(201).json();
+    assert_eq!(
+        counts(&tagged),
+        ["items_completed_count", "items_total_count"]
+    );
+    let lists = json!({ "source": source, "list_ids": api.lists().await[1..3] });
+    let joined = api.post(ADD_LISTS, &lists).await.expect(201).json();
+    assert!(counts(&joined).contains(&"list_count".to_owned()));
+    assert!(!counts(&joined).contains(&"person_count".to_owned()));
+
+    site.sandbox().advance(SignedDuration::from_mins(1));
+    let report = joined["_links"]["self"]["href"].as_str().expect("a link");
+    let report = api.get(report).await.expect(200).json();
+    assert_eq!(report["status"]["list_count"], 2);
+    assert_eq!(report["status"]["items_completed_count"], 1);
+}
+
+async fn a_contact_has_at_most_fifty_tags(site: Site) {
+    let (api, address) = (site.owner().await, address());
+    let contact = contact_id(&api, &address).await;
+    let mut tags = Vec::new();
+    for _ in 0..51 {
+        tags.push(tag(&api).await["tag_id"].clone());
+    }
+    for some in [&tags[..50], &tags[50..]] {
+        let body = json!({ "source": { "contact_ids": [contact] }, "tag_ids": some });
+        api.post(ADD_TAGS, &body).await.expect(201);
+        site.sandbox().advance(SignedDuration::from_mins(1));
+        assert_eq!(api.contact(&address).await["taggings"], json!(tags[..50]));
+    }
+}
+
+async fn a_contact_on_fifty_lists_joins_no_other(site: Site) {
+    let (api, address) = (site.sign_in(SHOP_OWNER, USUAL_SCOPE).await, address());
+    let page = api.get("/v3/contact_lists?limit=51").await.expect(200);
+    let lists = ids(&page.json()["lists"], "list_id");
+    let more = json!({ "list_memberships": lists[..50] });
+    let signed_up = api.sign_up(&address, more).await.expect(201).json();
+    let source = json!({ "contact_ids": [signed_up["contact_id"]] });
+    let body = json!({ "source": source, "list_ids": lists[50..] });
+    let asked = api.post(ADD_LISTS, &body).await.expect(201).json();
+
+    site.sandbox().advance(SignedDuration::from_mins(1));
+    let report = asked["_links"]["self"]["href"].as_str().expect("a link");
+    let report = api.get(report).await.expect(200).json();
+    assert_eq!(report["status"]["cannot_add_to_list_count"], 1);
+    let contact = api.contact(&address).await;
+    assert_eq!(contact["list_memberships"], json!(lists[..50]));
+}
+
+async fn a_tag_without_a_source_shows_none(site: Site) {
+    assert_eq!(tag(&site.owner().await).await.get("tag_source"), None);
+}
+
+async fn deleted_contacts_are_not_counted_as_tagged(site: Site) {
+    let (api, address) = (site.owner().await, address());
+    let (contact, tag) = (contact_id(&api, &address).await, tag(&api).await);
+    let body = json!({ "source": { "contact_ids": [contact] }, "tag_ids": [tag["tag_id"]] });
+    api.post(ADD_TAGS, &body).await.expect(201);
+    site.sandbox().advance(SignedDuration::from_mins(1));
+    let count = async || {
+        let path = "/v3/contact_tags?include_count=true";
+        api.get(path).await.expect(200).json()["tags"][0]["contacts_count"].clone()
+    };
+    assert_eq!(count().await, 1);
+    let path = format!("/v3/contacts/{}", contact.as_str().unwrap_or_default());
+    api.delete(&path).await.expect(204);
+    assert_eq!(count().await, 0);
+}
+
+async fn an_activity_query_takes_no_other_parameter(site: Site) {
+    let api = site.owner().await;
+    let id = import(&api).await;
+    for path in [
+        format!("{ACTIVITIES}?status=completed"),
+        format!("{ACTIVITIES}/{id}?state=completed"),
+    ] {
+        api.get(&path).await.expect(400);
+    }
 }
 
 async fn a_source_names_contacts_in_one_way(site: Site) {

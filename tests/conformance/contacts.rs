@@ -1,14 +1,23 @@
-//! `/contacts`: create, replace, delete, ask to come back.
+//! `/contacts`: create, read, delete.
 
 use serde_json::{Value, json};
 
 use crate::fact::{Fact, fact};
-use crate::site::{Api, OWNER, Site, address, address_of_length, merged};
+use crate::site::{Api, CLUB_OWNER, OWNER, Site, USUAL_SCOPE, address, address_of_length, merged};
 
 pub fn facts() -> Vec<Fact> {
     vec![
         fact!(Token, SWAGGER, a_contact_is_created_with_201),
-        fact!(Token, SWAGGER, create_source_is_required),
+        fact!(Token, SWAGGER, create_source_is_required_in_these_words),
+        fact!(
+            Token,
+            SWAGGER,
+            a_new_address_takes_nothing_beside_its_permission
+        ),
+        fact!(Token, SWAGGER, null_is_not_a_value_of_a_contact),
+        fact!(Token, SWAGGER, what_a_contact_does_not_have_is_left_out),
+        fact!(Sandbox, SWAGGER, only_who_opted_in_has_an_opt_in_date),
+        fact!(Token, SWAGGER, the_latest_note_comes_first),
         fact!(Token, SWAGGER, one_of_address_and_names_is_required),
         fact!(Token, SWAGGER, the_nested_address_has_at_most_80_characters),
         fact!(
@@ -24,39 +33,12 @@ pub fn facts() -> Vec<Fact> {
         ),
         fact!(Token, SWAGGER, a_contact_takes_no_unknown_property),
         fact!(Sandbox, SWAGGER, choices_are_set_by_their_ids),
-        fact!(Token, SWAGGER, a_put_needs_an_update_source),
-        fact!(Token, SWAGGER, a_put_makes_null_of_what_it_leaves_out),
-        fact!(Token, SWAGGER, a_put_keeps_the_sub_resources_it_leaves_out),
-        fact!(Token, SWAGGER, a_put_replaces_the_lists_it_sends),
-        fact!(
-            Token,
-            SWAGGER,
-            a_put_restores_a_deleted_contact_only_for_the_account
-        ),
-        fact!(Token, SWAGGER, a_put_cannot_take_anothers_address),
         fact!(Token, SWAGGER, an_unknown_contact_is_not_found),
-        fact!(
-            Sandbox,
-            SWAGGER,
-            a_contact_that_opted_out_is_not_opted_in_by_the_account
-        ),
         fact!(Token, FORUM_NEVER_DELETED, a_deleted_contact_is_still_there),
         fact!(
-            Sandbox,
-            RESUBSCRIBE,
-            a_resubscribe_mail_leaves_the_contact_unsubscribed
-        ),
-        fact!(Sandbox, RESUBSCRIBE, a_resubscribe_mail_goes_out_once),
-        fact!(
             Token,
-            RESUBSCRIBE,
-            only_an_unsubscribed_contact_is_asked_back
-        ),
-        fact!(Sandbox, RESUBSCRIBE, a_resubscribe_needs_lists),
-        fact!(
-            Sandbox,
-            RESUBSCRIBE,
-            a_contact_that_confirms_is_explicit_again
+            SWAGGER,
+            a_deleted_contact_tells_the_day_and_who_opted_it_out
         ),
         fact!(Token, SWAGGER, contacts_are_counted_by_permission),
     ]
@@ -72,14 +54,14 @@ fn body(address: &str, more: Value) -> Value {
     merged(body, more)
 }
 
-async fn created(api: &Api<'_>, address: &str, more: Value) -> Value {
+pub async fn created(api: &Api<'_>, address: &str, more: Value) -> Value {
     api.post(CONTACTS, &body(address, more))
         .await
         .expect(201)
         .json()
 }
 
-fn path_of(contact: &Value) -> String {
+pub fn path_of(contact: &Value) -> String {
     format!(
         "{CONTACTS}/{}",
         contact["contact_id"].as_str().unwrap_or_default()
@@ -98,20 +80,75 @@ async fn a_contact_is_created_with_201(site: Site) {
     );
 }
 
-async fn create_source_is_required(site: Site) {
+async fn create_source_is_required_in_these_words(site: Site) {
     let api = site.owner().await;
     let refused = api
         .post(CONTACTS, &json!({ "first_name": "A" }))
         .await
         .expect(400);
     assert_eq!(refused.error_key(), "contacts.api.validation.error");
-    assert!(
-        refused.error_message().contains("create_source"),
-        "{}",
-        refused.text
+    assert_eq!(
+        refused.error_message(),
+        "create_source is missing, create_source does not have a valid value"
     );
     let odd = json!({ "first_name": "A", "create_source": "Robot" });
     api.post(CONTACTS, &odd).await.expect(400);
+}
+
+async fn a_new_address_takes_nothing_beside_its_permission(site: Site) {
+    let api = site.owner().await;
+    for (name, value) in [
+        ("opt_in_source", "Contact"),
+        ("opt_out_reason", "none"),
+        ("confirm_status", "off"),
+    ] {
+        let mut body = body(&address(), json!({}));
+        body["email_address"][name] = json!(value);
+        api.post(CONTACTS, &body).await.expect(400);
+    }
+}
+
+async fn null_is_not_a_value_of_a_contact(site: Site) {
+    let api = site.owner().await;
+    for name in ["first_name", "birthday_day", "list_memberships", "notes"] {
+        api.post(CONTACTS, &body(&address(), json!({ name: null })))
+            .await
+            .expect(400);
+    }
+    let street = json!({ "street_addresses": [{ "kind": "home", "city": null }] });
+    api.post(CONTACTS, &body(&address(), street))
+        .await
+        .expect(400);
+}
+
+async fn what_a_contact_does_not_have_is_left_out(site: Site) {
+    let (api, address) = (site.owner().await, address());
+    let street = json!({ "street_addresses": [{ "kind": "home", "city": "Waltham" }] });
+    created(&api, &address, street).await;
+    let contact = api.contact(&address).await;
+    assert!(!contact.to_string().contains("null"), "{contact}");
+}
+
+async fn only_who_opted_in_has_an_opt_in_date(site: Site) {
+    let (api, unset) = (site.owner().await, address());
+    let permission = json!({
+        "email_address": { "address": unset, "permission_to_send": "not_set" },
+    });
+    let contact = created(&api, &unset, permission).await;
+    assert_eq!(contact["email_address"].get("opt_in_date"), None);
+
+    let (club, pending) = (site.sign_in(CLUB_OWNER, USUAL_SCOPE).await, address());
+    let contact = created(&club, &pending, json!({})).await;
+    let email = &contact["email_address"];
+    assert_eq!(email["permission_to_send"], "pending_confirmation");
+    assert_eq!(email.get("opt_in_source"), None);
+}
+
+async fn the_latest_note_comes_first(site: Site) {
+    let (api, address) = (site.owner().await, address());
+    let notes = json!({ "notes": [{ "content": "one" }, { "content": "two" }] });
+    created(&api, &address, notes).await;
+    assert_eq!(api.contact(&address).await["notes"][0]["content"], "two");
 }
 
 async fn one_of_address_and_names_is_required(site: Site) {
@@ -132,7 +169,7 @@ async fn the_nested_address_has_at_most_80_characters(site: Site) {
 }
 
 #[track_caller]
-fn assert_conflict(reply: crate::site::Reply, contact: &Value) {
+pub fn assert_conflict(reply: crate::site::Reply, contact: &Value) {
     let reply = reply.expect(409);
     assert_eq!(reply.error_key(), "contacts.api.conflict");
     let id = contact["contact_id"].as_str().unwrap_or_default();
@@ -190,110 +227,23 @@ async fn choices_are_set_by_their_ids(site: Site) {
     let field = api.field("Shop").await;
     let with =
         |ids: Value| json!({ "custom_fields": [{ "custom_field_id": field, "choice_ids": ids }] });
-    created(&api, &address, with(json!([2]))).await;
+    created(&api, &address, with(json!(["2"]))).await;
     assert_eq!(
         api.contact(&address).await["custom_fields"][0]["choice_ids"],
-        json!([2])
+        json!(["2"])
     );
-    api.post(CONTACTS, &body(&crate::site::address(), with(json!([9]))))
-        .await
-        .expect(400);
-}
-
-fn update(address: &str, more: Value) -> Value {
-    let body = json!({ "email_address": { "address": address }, "update_source": "Account" });
-    merged(body, more)
-}
-
-async fn a_put_needs_an_update_source(site: Site) {
-    let api = site.owner().await;
-    let contact = created(&api, &address(), json!({})).await;
-    api.put(&path_of(&contact), &json!({ "first_name": "B" }))
-        .await
-        .expect(400);
-}
-
-async fn a_put_makes_null_of_what_it_leaves_out(site: Site) {
-    let (api, address) = (site.owner().await, address());
-    let contact = created(
-        &api,
-        &address,
-        json!({ "first_name": "A", "job_title": "J" }),
-    )
-    .await;
-    let put = api
-        .put(
-            &path_of(&contact),
-            &update(&address, json!({ "job_title": "K" })),
-        )
-        .await;
-    let updated = put.expect(200).json();
-    assert_eq!(
-        (&updated["first_name"], &updated["job_title"]),
-        (&Value::Null, &json!("K"))
-    );
-}
-
-async fn a_put_keeps_the_sub_resources_it_leaves_out(site: Site) {
-    let (api, address) = (site.owner().await, address());
-    let lists = json!({
-        "list_memberships": [api.list().await],
-        "phone_numbers": [{ "phone_number": "555 0100", "kind": "work" }],
-    });
-    let contact = created(&api, &address, lists).await;
-    api.put(&path_of(&contact), &update(&address, json!({})))
-        .await
-        .expect(200);
-    let kept = api.contact(&address).await;
-    assert_eq!(kept["list_memberships"].as_array().map(Vec::len), Some(1));
-    assert_eq!(kept["phone_numbers"].as_array().map(Vec::len), Some(1));
-}
-
-async fn a_put_replaces_the_lists_it_sends(site: Site) {
-    let (api, address) = (site.owner().await, address());
-    let contact = created(
-        &api,
-        &address,
-        json!({ "list_memberships": [api.list().await] }),
-    )
-    .await;
-    let none = update(&address, json!({ "list_memberships": [] }));
-    api.put(&path_of(&contact), &none).await.expect(200);
-    assert_eq!(api.contact(&address).await["list_memberships"], json!([]));
-}
-
-async fn a_put_restores_a_deleted_contact_only_for_the_account(site: Site) {
-    let (api, address) = (site.owner().await, address());
-    let contact = created(&api, &address, json!({})).await;
-    let path = path_of(&contact);
-    api.delete(&path).await.expect(204);
-    api.put(
-        &path,
-        &update(&address, json!({ "update_source": "Contact" })),
-    )
-    .await
-    .expect(400);
-    api.put(&path, &update(&address, json!({})))
-        .await
-        .expect(200);
-    assert_eq!(api.contact(&address).await.get("deleted_at"), None);
-}
-
-async fn a_put_cannot_take_anothers_address(site: Site) {
-    let (api, taken) = (site.owner().await, address());
-    let holder = created(&api, &taken, json!({})).await;
-    let other = created(&api, &address(), json!({})).await;
-    assert_conflict(
-        api.put(&path_of(&other), &update(&taken, json!({}))).await,
-        &holder,
-    );
+    for ids in [json!(["9"]), json!([2]), json!(["two"])] {
+        api.post(CONTACTS, &body(&crate::site::address(), with(ids)))
+            .await
+            .expect(400);
+    }
 }
 
 async fn an_unknown_contact_is_not_found(site: Site) {
     let api = site.owner().await;
     let path = "/v3/contacts/04fe9a97-a579-43c5-bb1a-58ed29bf0a6a";
     api.get(path).await.expect(404);
-    api.put(path, &update(&address(), json!({})))
+    api.put(path, &json!({ "update_source": "Account" }))
         .await
         .expect(404);
     let refused = api.delete(path).await.expect(404);
@@ -308,8 +258,21 @@ async fn a_deleted_contact_is_still_there(site: Site) {
     assert!(kept["deleted_at"].is_string(), "{kept}");
 }
 
+async fn a_deleted_contact_tells_the_day_and_who_opted_it_out(site: Site) {
+    let (api, address) = (site.owner().await, address());
+    let contact = created(&api, &address, json!({})).await;
+    assert_eq!(contact["email_address"].get("opt_out_date"), None);
+    api.delete(&path_of(&contact)).await.expect(204);
+    let gone = api.get(&path_of(&contact)).await.expect(200).json();
+    let day = gone["deleted_at"].as_str().unwrap_or_default();
+    assert!(day.parse::<jiff::civil::Date>().is_ok(), "{day}");
+    assert_eq!(day.len(), 10);
+    let email = &gone["email_address"];
+    assert!(email["opt_out_source"].is_string() && email["opt_out_date"].is_string());
+}
+
 /// A contact that left by its own act.
-async fn unsubscribed(site: &Site, api: &Api<'_>, address: &str) -> Value {
+pub async fn unsubscribed(site: &Site, api: &Api<'_>, address: &str) -> Value {
     let contact = created(api, address, json!({})).await;
     let now = site.sandbox().clock().now();
     site.account_of(OWNER, |account| {
@@ -323,92 +286,8 @@ async fn unsubscribed(site: &Site, api: &Api<'_>, address: &str) -> Value {
     contact
 }
 
-async fn a_contact_that_opted_out_is_not_opted_in_by_the_account(site: Site) {
-    let (api, address) = (site.owner().await, address());
-    let contact = unsubscribed(&site, &api, &address).await;
-    let opt_in =
-        json!({ "email_address": { "address": address, "permission_to_send": "explicit" } });
-    api.put(&path_of(&contact), &update(&address, opt_in))
-        .await
-        .expect(400);
-}
-
-fn resubscribe_path(contact: &Value) -> String {
-    format!(
-        "/v3/contacts/resubscribe/{}",
-        contact["contact_id"].as_str().unwrap_or_default()
-    )
-}
-
-async fn standing(api: &Api<'_>, address: &str) -> Value {
+pub async fn standing(api: &Api<'_>, address: &str) -> Value {
     api.contact(address).await["email_address"]["permission_to_send"].clone()
-}
-
-async fn a_resubscribe_mail_leaves_the_contact_unsubscribed(site: Site) {
-    let (api, address) = (site.owner().await, address());
-    let contact = unsubscribed(&site, &api, &address).await;
-    let lists = json!({ "list_ids": [api.list().await] });
-    api.put(&resubscribe_path(&contact), &lists)
-        .await
-        .expect(200);
-    assert_eq!(standing(&api, &address).await, "unsubscribed");
-    assert_eq!(
-        api.contact(&address).await["list_memberships"],
-        lists["list_ids"]
-    );
-}
-
-async fn a_resubscribe_mail_goes_out_once(site: Site) {
-    let (api, address) = (site.owner().await, address());
-    let contact = unsubscribed(&site, &api, &address).await;
-    let lists = json!({ "list_ids": [api.list().await] });
-    api.put(&resubscribe_path(&contact), &lists)
-        .await
-        .expect(200);
-    api.put(&resubscribe_path(&contact), &lists)
-        .await
-        .expect(409);
-}
-
-async fn only_an_unsubscribed_contact_is_asked_back(site: Site) {
-    let api = site.owner().await;
-    let contact = created(&api, &address(), json!({})).await;
-    let lists = json!({ "list_ids": [api.list().await] });
-    api.put(&resubscribe_path(&contact), &lists)
-        .await
-        .expect(409);
-}
-
-async fn a_resubscribe_needs_lists(site: Site) {
-    let (api, address) = (site.owner().await, address());
-    let contact = unsubscribed(&site, &api, &address).await;
-    for body in [
-        json!({}),
-        json!({ "list_ids": [] }),
-        json!({ "list_ids": ["x"] }),
-    ] {
-        api.put(&resubscribe_path(&contact), &body)
-            .await
-            .expect(400);
-    }
-}
-
-async fn a_contact_that_confirms_is_explicit_again(site: Site) {
-    let (api, address) = (site.owner().await, address());
-    let contact = unsubscribed(&site, &api, &address).await;
-    let lists = json!({ "list_ids": [api.list().await] });
-    api.put(&resubscribe_path(&contact), &lists)
-        .await
-        .expect(200);
-    let now = site.sandbox().clock().now();
-    site.account_of(OWNER, |account| {
-        let id = account
-            .contact_by_email(&address)
-            .map(|contact| contact.id)
-            .expect("it");
-        account.contact_mut(id).expect("it").confirm(now);
-    });
-    assert_eq!(standing(&api, &address).await, "explicit");
 }
 
 async fn contacts_are_counted_by_permission(site: Site) {

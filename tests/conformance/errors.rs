@@ -44,6 +44,7 @@ pub fn facts() -> Vec<Fact> {
             GLOSSARY,
             an_answer_in_another_format_is_not_acceptable
         ),
+        fact!(Sandbox, GLOSSARY, a_head_is_a_wrong_method),
         fact!(Token, OVERVIEW, a_body_beyond_the_gateways_limit_is_refused),
         fact!(Token, GLOSSARY, no_malformed_input_is_a_server_error),
     ]
@@ -230,6 +231,15 @@ async fn an_answer_in_another_format_is_not_acceptable(site: Site) {
     site.send(request.json(&json!({ "name": "n" })))
         .await
         .expect(406);
+    let request = api.request(Method::GET, LISTS).header("accept", "text/csv");
+    site.send(request).await.expect(406);
+}
+
+async fn a_head_is_a_wrong_method(site: Site) {
+    let api = site.owner().await;
+    for path in [LISTS, "/v3/contacts/counts", "/v3/account/summary"] {
+        site.send(api.request(Method::HEAD, path)).await.expect(405);
+    }
 }
 
 async fn a_body_beyond_the_gateways_limit_is_refused(site: Site) {

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::fact::{Fact, fact};
-use crate::site::{Api, SHOP_OWNER, Site, USUAL_SCOPE, address};
+use crate::site::{Api, Reply, SHOP_OWNER, Site, USUAL_SCOPE, address};
 
 pub fn facts() -> Vec<Fact> {
     vec![
@@ -31,6 +31,19 @@ pub fn facts() -> Vec<Fact> {
             CUSTOM_FIELDS,
             a_select_field_needs_choices_and_others_take_none
         ),
+        fact!(Token, SWAGGER, a_choice_names_its_field_and_has_its_times),
+        fact!(
+            Token,
+            SWAGGER,
+            radio_buttons_and_checkboxes_are_at_most_twenty
+        ),
+        fact!(Token, SWAGGER, a_currency_has_three_letters),
+        fact!(
+            Token,
+            SWAGGER,
+            a_number_has_one_to_four_decimal_places_or_is_an_integer
+        ),
+        fact!(Sandbox, SWAGGER, a_number_keeps_to_its_fields_metadata),
         fact!(Token, SWAGGER, a_field_takes_no_unknown_property),
         fact!(Sandbox, SWAGGER, an_account_has_at_most_a_hundred_fields),
     ]
@@ -143,6 +156,91 @@ async fn a_select_field_needs_choices_and_others_take_none(site: Site) {
             .expect(400);
     }
     api.post(FIELDS, &body("string")).await.expect(400);
+}
+
+async fn a_choice_names_its_field_and_has_its_times(site: Site) {
+    let choices = json!([{ "choice_label": "Red" }]);
+    let body = json!({ "label": label(), "type": "single_select", "choices": choices });
+    let api = site.owner().await;
+    let field = api.post(FIELDS, &body).await.expect(201).json();
+    let choice = &field["choices"][0];
+    assert_eq!(choice["custom_field_id"], field["custom_field_id"]);
+    assert!(choice["created_at"].is_string() && choice["updated_at"].is_string());
+}
+
+async fn radio_buttons_and_checkboxes_are_at_most_twenty(site: Site) {
+    let api = site.owner().await;
+    for (display, count, status) in [
+        ("radio", 20, 201),
+        ("radio", 21, 400),
+        ("checkbox", 21, 400),
+        ("dropdown", 100, 201),
+        ("dropdown", 101, 400),
+    ] {
+        let choices = vec![json!({ "choice_label": "Red" }); count];
+        let body = json!({
+            "label": label(), "type": "single_select", "choices": choices,
+            "metadata": { "display_type": display },
+        });
+        api.post(FIELDS, &body).await.expect(status);
+    }
+}
+
+/// Asks for a field with metadata.
+async fn with_metadata(api: &Api<'_>, kind: &str, metadata: Value) -> Reply {
+    let body = json!({ "label": label(), "type": kind, "metadata": metadata });
+    api.post(FIELDS, &body).await
+}
+
+async fn a_currency_has_three_letters(site: Site) {
+    let api = site.owner().await;
+    for (code, status) in [("USD", 201), ("US", 400), ("US$", 400), ("EURO", 400)] {
+        let currency = json!({ "currency_code": code });
+        with_metadata(&api, "currency", currency)
+            .await
+            .expect(status);
+    }
+}
+
+async fn a_number_has_one_to_four_decimal_places_or_is_an_integer(site: Site) {
+    let api = site.owner().await;
+    for (metadata, status) in [
+        (json!({ "integer": true }), 201),
+        (json!({ "integer": false, "decimal_places": 4 }), 201),
+        (json!({ "integer": false, "decimal_places": 5 }), 400),
+        (json!({ "integer": false }), 400),
+    ] {
+        with_metadata(&api, "number", metadata).await.expect(status);
+    }
+}
+
+async fn a_number_keeps_to_its_fields_metadata(site: Site) {
+    let api = site.owner().await;
+    let plain = (json!({}), ["12.5", "3"], ["-3", "1e3", "1.", "inf"]);
+    let whole = (
+        json!({ "integer": true }),
+        ["12", "0"],
+        ["12.5", "-1", "", "+1"],
+    );
+    let places = json!({ "decimal_places": 1, "allow_negative": true });
+    let signed = (places, ["-12.5", "3"], ["12.55", "--1", "-", "1.2.3"]);
+    for (metadata, good, bad) in [plain, whole, signed] {
+        let field = with_metadata(&api, "number", metadata)
+            .await
+            .expect(201)
+            .json();
+        let answers = async |value: &str, status| {
+            let value = json!({ "custom_field_id": field["custom_field_id"], "value": value });
+            let more = json!({ "custom_fields": [value] });
+            api.sign_up(&address(), more).await.expect(status);
+        };
+        for value in good {
+            answers(value, 201).await;
+        }
+        for value in bad {
+            answers(value, 400).await;
+        }
+    }
 }
 
 async fn a_field_takes_no_unknown_property(site: Site) {

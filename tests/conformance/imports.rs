@@ -1,7 +1,7 @@
 //! Bulk imports.
 
 use cc_sandbox::contract::Source;
-use cc_sandbox::settings::UnknownImportField;
+use cc_sandbox::settings::{ImportTotal, UnknownImportField};
 use cc_sandbox::world::ActivityState;
 use jiff::SignedDuration;
 use serde_json::{Value, json};
@@ -30,6 +30,19 @@ pub fn facts() -> Vec<Fact> {
         fact!(Sandbox, BULK, a_completed_import_may_have_row_errors),
         fact!(Sandbox, SWAGGER, custom_fields_are_named_and_not_numbered),
         fact!(Sandbox, SWAGGER, an_unknown_custom_field_has_two_readings),
+        fact!(Sandbox, SWAGGER, the_total_of_an_import_has_two_readings),
+        fact!(Sandbox, SWAGGER, nothing_is_counted_before_an_import_starts),
+        fact!(
+            Sandbox,
+            SWAGGER,
+            an_international_phone_is_a_correctable_row
+        ),
+        fact!(Sandbox, SWAGGER, a_row_too_much_for_its_contact_is_an_error),
+        fact!(
+            Sandbox,
+            SWAGGER,
+            an_import_adds_nobody_to_a_list_deleted_meanwhile
+        ),
         fact!(Sandbox, SWAGGER, phones_and_addresses_are_flat),
         fact!(Token, SWAGGER, rows_and_lists_are_both_required),
         fact!(Token, SWAGGER, an_import_takes_no_tags_and_no_options),
@@ -219,7 +232,7 @@ async fn a_bad_address_is_a_correctable_row(site: Site) {
     ]);
     let activity = imported(&site, &api, rows).await;
     assert_eq!(activity["status"]["correctable_count"], 4);
-    assert_eq!(activity["status"]["items_total_count"], 5);
+    assert_eq!(activity["status"]["person_count"], 5);
     assert!(api.contact(&good).await["contact_id"].is_string());
 }
 
@@ -263,15 +276,86 @@ async fn an_unknown_custom_field_has_two_readings(site: Site) {
     api.post(IMPORT, &body).await.expect(400);
 }
 
+async fn the_total_of_an_import_has_two_readings(site: Site) {
+    let api = site.owner().await;
+    for (reading, total) in [(ImportTotal::WithHeader, 3), (ImportTotal::Rows, 2)] {
+        site.settings(|settings| settings.readings.import_total = reading);
+        let rows = json!([{ "email": address() }, { "email": address() }]);
+        let activity = imported(&site, &api, rows).await;
+        assert_eq!(activity["status"]["items_total_count"], total);
+    }
+}
+
+async fn nothing_is_counted_before_an_import_starts(site: Site) {
+    site.settings(|settings| settings.import_queued_ms = 10_000);
+    let activity = import(&site.owner().await, json!([{ "email": address() }])).await;
+    assert_eq!(activity["state"], "initialized");
+    assert_eq!(activity["status"]["items_total_count"], 0);
+    assert_eq!(activity["status"]["person_count"], 0);
+}
+
+async fn an_international_phone_is_a_correctable_row(site: Site) {
+    let api = site.owner().await;
+    let (abroad, here) = (address(), address());
+    let rows = json!([
+        { "email": abroad, "phone": "+44 20 7946 0100" },
+        { "email": here, "phone": "+1 555 0100" },
+    ]);
+    let activity = imported(&site, &api, rows).await;
+    assert_eq!(activity["status"]["correctable_count"], 1);
+    assert_eq!(api.contact(&abroad).await, Value::Null);
+    assert!(api.contact(&here).await["contact_id"].is_string());
+}
+
+async fn a_row_too_much_for_its_contact_is_an_error(site: Site) {
+    let (api, address) = (site.owner().await, address());
+    let full = json!({
+        "email": address, "home_phone": "555 0100", "work_phone": "555 0101", "phone": "555 0102",
+    });
+    let one_more = json!({ "email": address, "mobile_phone": "555 0103" });
+    let in_place = json!({ "email": address, "home_phone": "555 0104" });
+    for (row, errors) in [(full, 0), (one_more, 1), (in_place, 0)] {
+        let activity = imported(&site, &api, json!([row])).await;
+        assert_eq!(activity["status"]["error_count"], errors);
+    }
+    let contact = api.contact(&address).await;
+    assert_eq!(contact["phone_numbers"].as_array().map(Vec::len), Some(3));
+}
+
+async fn an_import_adds_nobody_to_a_list_deleted_meanwhile(site: Site) {
+    site.settings(|settings| settings.import_queued_ms = 10_000);
+    let (api, address) = (site.owner().await, address());
+    let list = api.list().await;
+    let activity = import(&api, json!([{ "email": address }])).await;
+    let now = site.sandbox().clock().now();
+    site.sandbox().with(|lab| {
+        let (world, scene) = lab.at(now);
+        let id = list.parse().expect("an id");
+        let account = world
+            .accounts
+            .iter_mut()
+            .find(|known| known.list(id).is_some());
+        account
+            .expect("it")
+            .delete_list(id, &scene)
+            .expect("a list");
+    });
+    ended(&site, &api, &activity).await;
+    assert_eq!(api.contact(&address).await["list_memberships"], json!([]));
+}
+
 async fn phones_and_addresses_are_flat(site: Site) {
     let (api, address) = (site.owner().await, address());
     let row = json!([{
         "email": address, "work_phone": "555 0100", "home_street": "1 Mill Lane",
         "home_street2": "Flat 2", "home_city": "Waltham", "home country": "US",
+        "phone": "555 0101",
     }]);
     imported(&site, &api, row).await;
     let contact = api.contact(&address).await;
-    assert_eq!(contact["phone_numbers"][0]["kind"], "work");
+    let phones = contact["phone_numbers"].as_array().expect("phones");
+    let kinds: Vec<_> = phones.iter().map(|phone| &phone["kind"]).collect();
+    assert_eq!(kinds, ["other", "work"]);
     let street = &contact["street_addresses"][0];
     assert_eq!(
         (&street["kind"], &street["street"]),
@@ -332,6 +416,7 @@ async fn a_row_has_its_own_vocabulary(site: Site) {
         "postal_code",
         "list_memberships",
         "notes",
+        "home_country",
     ] {
         answers(
             &site,

@@ -1,5 +1,6 @@
 //! Contact lists.
 
+use jiff::SignedDuration;
 use serde_json::{Value, json};
 
 use crate::fact::{Fact, fact};
@@ -21,6 +22,12 @@ pub fn facts() -> Vec<Fact> {
         ),
         fact!(Sandbox, OVERVIEW, following_the_pages_shows_every_list_once),
         fact!(Token, OVERVIEW, a_made_up_cursor_is_refused),
+        fact!(Sandbox, SWAGGER, a_cursor_is_padded),
+        fact!(
+            Sandbox,
+            SWAGGER,
+            a_list_query_takes_no_unknown_or_repeated_parameter
+        ),
         fact!(Sandbox, SWAGGER, the_number_of_lists_comes_when_asked_for),
         fact!(Sandbox, SWAGGER, memberships_are_counted_all_or_active),
         fact!(
@@ -38,10 +45,17 @@ pub fn facts() -> Vec<Fact> {
         fact!(Token, LISTS_POST, a_list_name_is_unique),
         fact!(Token, SWAGGER, a_list_takes_no_unknown_property),
         fact!(Token, SWAGGER, a_list_is_renamed_by_a_put),
+        fact!(Token, SWAGGER, an_unknown_list_takes_no_name),
         fact!(
-            Token,
+            Sandbox,
             SWAGGER,
             a_deleted_list_is_gone_but_can_be_listed_as_deleted
+        ),
+        fact!(Sandbox, SWAGGER, a_list_is_there_until_its_deletion_is_done),
+        fact!(
+            Sandbox,
+            SWAGGER,
+            a_deletion_that_is_not_queued_deletes_nothing
         ),
         fact!(Token, SWAGGER, a_list_delete_answers_with_an_activity),
         fact!(Token, SWAGGER, an_unknown_list_is_not_found),
@@ -135,6 +149,36 @@ async fn a_made_up_cursor_is_refused(site: Site) {
         .expect(400);
 }
 
+async fn a_cursor_is_padded(site: Site) {
+    let api = site.sign_in(SHOP_OWNER, USUAL_SCOPE).await;
+    for limit in 10..13 {
+        let path = format!("{LISTS}?limit={limit}");
+        let page = api.get(&path).await.expect(200).json();
+        let next = page["_links"]["next"]["href"]
+            .as_str()
+            .expect("a next page");
+        let (_, cursor) = next.split_once("cursor=").expect("a cursor");
+        assert_eq!(cursor.len() % 4, 0, "{cursor}");
+        api.get(next).await.expect(200);
+    }
+}
+
+async fn a_list_query_takes_no_unknown_or_repeated_parameter(site: Site) {
+    let api = site.owner().await;
+    for query in [
+        "colour=red",
+        "limit=1&limit=2",
+        "channel_type=sms",
+        "Limit=1",
+    ] {
+        api.get(&format!("{LISTS}?{query}")).await.expect(400);
+    }
+    let list = api.list().await;
+    api.get(&format!("{LISTS}/{list}?limit=1"))
+        .await
+        .expect(400);
+}
+
 async fn the_number_of_lists_comes_when_asked_for(site: Site) {
     let api = site.sign_in(SHOP_OWNER, USUAL_SCOPE).await;
     let page = api.get(LISTS).await.expect(200).json();
@@ -185,13 +229,13 @@ async fn a_list_is_found_by_its_full_name(site: Site) {
     let api = site.owner().await;
     let name = fresh_name();
     let id = created(&api, &name).await["list_id"].clone();
-    let page = api
-        .get(&format!("{LISTS}?name={}", encoded(&name)))
-        .await
-        .expect(200)
-        .json();
-    assert_eq!(page["lists"].as_array().map(Vec::len), Some(1));
-    assert_eq!(page["lists"][0]["list_id"], id);
+    let named = async |name: &str| {
+        let path = format!("{LISTS}?name={}", encoded(name));
+        let page = api.get(&path).await.expect(200).json();
+        ids(&page["lists"], "list_id")
+    };
+    assert_eq!(json!(named(&name).await), json!([id]));
+    assert!(named(&name.to_lowercase()).await.is_empty());
 }
 
 async fn a_new_list_has_an_id(site: Site) {
@@ -252,6 +296,7 @@ async fn a_deleted_list_is_gone_but_can_be_listed_as_deleted(site: Site) {
     let list = created(&api, &fresh_name()).await;
     let id = list["list_id"].as_str().unwrap_or_default().to_owned();
     api.delete(&format!("{LISTS}/{id}")).await.expect(202);
+    site.sandbox().advance(SignedDuration::from_mins(1));
 
     api.get(&format!("{LISTS}/{id}")).await.expect(404);
     let has = async |status: &str| {
@@ -278,7 +323,50 @@ async fn a_list_delete_answers_with_an_activity(site: Site) {
         activity["activity_id"].is_string() && activity["state"].is_string(),
         "{activity}"
     );
+    assert_eq!(activity.get("status"), None);
     assert!(deleted.header("location").is_some());
+}
+
+async fn a_list_is_there_until_its_deletion_is_done(site: Site) {
+    site.settings(|settings| settings.import_queued_ms = 10_000);
+    let (api, address) = (site.owner().await, address());
+    let list = created(&api, &fresh_name()).await;
+    let path = format!("{LISTS}/{}", list["list_id"].as_str().unwrap_or_default());
+    let deletion = api.delete(&path).await.expect(202).json();
+    assert_eq!(deletion["state"], "initialized");
+    api.get(&path).await.expect(200);
+    let more = json!({ "list_memberships": [list["list_id"]] });
+    api.sign_up(&address, more).await.expect(201);
+
+    site.sandbox().advance(SignedDuration::from_mins(1));
+    api.get(&path).await.expect(404);
+    assert_eq!(api.contact(&address).await["list_memberships"], json!([]));
+    let report = deletion["_links"]["self"]["href"].as_str().expect("a link");
+    let report = api.get(report).await.expect(200).json();
+    assert_eq!(report["state"], "completed");
+}
+
+async fn a_deletion_that_is_not_queued_deletes_nothing(site: Site) {
+    site.settings(|settings| settings.import_queued_ms = 3_600_000);
+    let api = site.owner().await;
+    let list = created(&api, &fresh_name()).await;
+    let path = format!("{LISTS}/{}", list["list_id"].as_str().unwrap_or_default());
+    for _ in 0..1000 {
+        api.delete(&path).await.expect(202);
+    }
+    let other = created(&api, &fresh_name()).await;
+    let path = format!("{LISTS}/{}", other["list_id"].as_str().unwrap_or_default());
+    api.delete(&path).await.expect(429);
+    site.sandbox().advance(SignedDuration::from_hours(2));
+    api.get(&path).await.expect(200);
+}
+
+async fn an_unknown_list_takes_no_name(site: Site) {
+    let api = site.owner().await;
+    let name = fresh_name();
+    created(&api, &name).await;
+    let path = format!("{LISTS}/04fe9a97-a579-43c5-bb1a-58ed29bf0a6a");
+    api.put(&path, &json!({ "name": name })).await.expect(404);
 }
 
 async fn an_unknown_list_is_not_found(site: Site) {

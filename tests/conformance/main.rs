@@ -17,11 +17,13 @@ mod limits;
 mod lists;
 mod query;
 mod refresh;
+mod resubscribe;
 mod sign_up;
 mod sign_up_limits;
 mod site;
 mod sources;
 mod token;
+mod updates;
 
 use std::process::ExitCode;
 
@@ -85,6 +87,8 @@ fn modules() -> Vec<(&'static str, Vec<Fact>)> {
         ("sign_up", sign_up::facts()),
         ("sign_up_limits", sign_up_limits::facts()),
         ("contacts", contacts::facts()),
+        ("updates", updates::facts()),
+        ("resubscribe", resubscribe::facts()),
         ("query", query::facts()),
         ("imports", imports::facts()),
         ("activities", activities::facts()),

@@ -27,7 +27,17 @@ pub fn facts() -> Vec<Fact> {
         fact!(Token, SWAGGER, members_of_a_list_are_found),
         fact!(Token, SWAGGER, twenty_five_lists_are_the_most_in_a_query),
         fact!(Token, SWAGGER, the_number_of_contacts_comes_when_asked_for),
+        fact!(
+            Sandbox,
+            SWAGGER,
+            a_query_takes_no_unknown_or_repeated_parameter
+        ),
         fact!(Token, OVERVIEW, timestamps_are_iso_8601),
+        fact!(
+            Sandbox,
+            SWAGGER,
+            the_times_of_an_address_have_an_offset_and_no_fraction
+        ),
     ]
 }
 
@@ -285,4 +295,34 @@ async fn timestamps_are_iso_8601(site: Site) {
     let at = api.contact(&address).await["created_at"].clone();
     let at = at.as_str().unwrap_or_default();
     assert!(at.parse::<jiff::Timestamp>().is_ok(), "{at}");
+}
+
+async fn a_query_takes_no_unknown_or_repeated_parameter(site: Site) {
+    let api = site.owner().await;
+    for query in [
+        "colour=red",
+        "segment_id=1",
+        "sms_status=all",
+        "status=all&status=all",
+    ] {
+        api.get(&format!("{CONTACTS}?{query}")).await.expect(400);
+    }
+    for path in ["/v3/contacts/counts?limit=1", "/v3/account/summary?limit=1"] {
+        api.get(path).await.expect(400);
+    }
+}
+
+async fn the_times_of_an_address_have_an_offset_and_no_fraction(site: Site) {
+    let (api, address) = (site.owner().await, address());
+    signed_up(&api, &address).await;
+    let contact = api.contact(&address).await;
+    let time = |at: &Value| at.as_str().unwrap_or_default().to_owned();
+    let (own, whole) = (
+        time(&contact["email_address"]["created_at"]),
+        time(&contact["created_at"]),
+    );
+    assert!(own.ends_with("-05:00") && !own.contains('.'), "{own}");
+    assert!(whole.ends_with('Z'), "{whole}");
+    let parsed = |at: &str| at.parse::<jiff::Timestamp>().expect("a time").as_second();
+    assert_eq!(parsed(&own), parsed(&whole));
 }

@@ -1,6 +1,7 @@
 //! What `sign_up_form` takes and refuses.
 
 use cc_sandbox::settings::{ListGone, SignUpCustomFields, SignUpEmailLength};
+use jiff::SignedDuration;
 use serde_json::{Value, json};
 
 use crate::fact::{Fact, fact};
@@ -53,6 +54,9 @@ pub fn facts() -> Vec<Fact> {
             fifty_lists_are_taken_and_fifty_one_are_not
         ),
         fact!(Sandbox, LISTS_POST, a_contact_is_on_at_most_fifty_lists),
+        fact!(Sandbox, SWAGGER, a_contact_has_at_most_25_custom_fields),
+        fact!(Sandbox, SWAGGER, a_contact_has_at_most_three_phones),
+        fact!(Sandbox, SWAGGER, null_is_not_a_part_of_an_address),
         fact!(Token, SWAGGER, a_refused_sign_up_leaves_nothing_behind),
     ]
 }
@@ -405,6 +409,7 @@ async fn a_deleted_list_is_400_or_404_as_read(site: Site) {
     api.delete(&format!("/v3/contact_lists/{list}"))
         .await
         .expect(202);
+    site.sandbox().advance(SignedDuration::from_mins(1));
     gone(&site, &list).await;
 }
 
@@ -446,6 +451,44 @@ async fn a_contact_is_on_at_most_fifty_lists(site: Site) {
     api.sign_up(&address, json!({ "list_memberships": lists[50..51] }))
         .await
         .expect(400);
+}
+
+async fn a_contact_has_at_most_25_custom_fields(site: Site) {
+    let (api, address) = (site.sign_in(SHOP_OWNER, USUAL_SCOPE).await, address());
+    let page = api.get("/v3/contact_custom_fields").await.expect(200);
+    let fields = ids(&page.json()["custom_fields"], "custom_field_id");
+    let with = |some: &[String]| {
+        let fields = some.iter();
+        let fields = fields.map(|id| json!({ "custom_field_id": id, "value": "v" }));
+        json!({ "custom_fields": fields.collect::<Vec<_>>() })
+    };
+    for (some, status) in [
+        (&fields[..25], 201),
+        (&fields[..2], 200),
+        (&fields[25..26], 400),
+    ] {
+        let answer = api.sign_up(&address, with(some)).await.expect(status);
+        let blames = answer.text.contains("custom_fields");
+        assert_eq!(blames, status == 400, "{}", answer.text);
+    }
+}
+
+async fn a_contact_has_at_most_three_phones(site: Site) {
+    let (api, address) = (site.owner().await, address());
+    let phones = ["home", "work", "mobile"];
+    let phones = phones.map(|kind| json!({ "phone_number": "555 0100", "kind": kind }));
+    let contact = json!({
+        "email_address": { "address": address }, "create_source": "Account", "phone_numbers": phones,
+    });
+    api.post("/v3/contacts", &contact).await.expect(201);
+    let phone = json!({ "phone_number": "555 0101" });
+    let refused = api.sign_up(&address, phone).await.expect(400);
+    assert!(refused.error_message().contains("phone"));
+}
+
+async fn null_is_not_a_part_of_an_address(site: Site) {
+    let address = json!({ "street_address": { "kind": "home", "city": null } });
+    answers(&site, address, 400).await;
 }
 
 async fn a_refused_sign_up_leaves_nothing_behind(site: Site) {

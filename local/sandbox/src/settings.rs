@@ -44,6 +44,7 @@ pub struct Readings {
     pub list_gone: ListGone,
     pub unsubscribed_sign_up: UnsubscribedSignUp,
     pub import_cut: ImportCut,
+    pub import_total: ImportTotal,
     pub unknown_import_field: UnknownImportField,
     pub throttled_calls_use_quota: Strict,
     pub state_required: Strict,
@@ -106,6 +107,10 @@ reading! {
     ImportCut { Decimal, Binary }
 }
 reading! {
+    /// `items_total_count` of an import: its rows and a header row, as the import's own schema says, or its rows.
+    ImportTotal { WithHeader, Rows }
+}
+reading! {
     /// A `cf:` name that the account does not have.
     UnknownImportField {
         /// The row is not imported and counts in `error_count`.
@@ -161,6 +166,15 @@ impl SignUpCustomFields {
         match self {
             Self::Max25 => 25,
             Self::Max50 => 50,
+        }
+    }
+}
+
+impl ImportTotal {
+    pub fn of(self, rows: usize) -> usize {
+        match self {
+            Self::WithHeader => rows + 1,
+            Self::Rows => rows,
         }
     }
 }

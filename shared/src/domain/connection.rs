@@ -13,6 +13,9 @@ pub const LEASE_FOR: SignedDuration = SignedDuration::from_secs(60);
 /// How long a connection is left alone after a refresh failed for a passing reason.
 pub const COOLDOWN: SignedDuration = SignedDuration::from_secs(30);
 
+/// How many lists a contact joins at most, by the limit of Constant Contact's `sign_up_form` and of a contact itself.
+pub const MOST_LISTS: usize = 50;
+
 /// A connection. That a customer never connected is the absence of one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Connection {

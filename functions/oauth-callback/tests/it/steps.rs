@@ -68,6 +68,26 @@ async fn every_step_back_without_lists_terms_or_sense_is_explained() {
 }
 
 #[tokio::test]
+async fn no_more_lists_are_chosen_than_a_contact_can_join() {
+    let stage = Stage::new().await;
+    let lists: Vec<_> = (1..=50)
+        .map(|number| stage.memory.crm.add_list(ENGINES, &number.to_string()))
+        .map(|list| format!("list={list}&"))
+        .collect();
+    let (mut browser, _) = stage.connected(ENGINES).await;
+    let one_more = format!("{}new_list=News&terms=yes", lists.concat());
+    let all = format!("{}terms=yes", lists.concat());
+
+    let refused = browser.post(&stage, "/connect/lists", &one_more).await;
+    let taken = browser.post(&stage, "/connect/lists", &all).await;
+
+    assert_eq!(refused.status, 422);
+    assert!(refused.body.contains("at most 50"), "{}", refused.body);
+    assert_eq!(taken.location(), "/connect/done");
+    assert_eq!(stage.row().await.unwrap().lists.len(), 50);
+}
+
+#[tokio::test]
 async fn a_list_is_made_once_however_often_the_button_is_pressed() {
     let stage = Stage::new().await;
     let (mut browser, _) = stage.connected(ENGINES).await;

@@ -1,72 +1,112 @@
 //! `POST /contacts`, `PUT /contacts/{contact_id}` and `PUT /contacts/resubscribe/{contact_id}`.
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Anniversary, Bounded, Id, PhoneKind, Source, StreetAddress, Text};
+use super::{Anniversary, Bounded, Id, PhoneKind, Source, StreetAddress, Text, given};
 
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NewContact {
-    pub email_address: Option<EmailInput>,
+    #[serde(default, deserialize_with = "given")]
+    pub email_address: Option<NewEmail>,
     pub create_source: Source,
+    #[serde(default, deserialize_with = "given")]
     pub first_name: Option<Text<50>>,
+    #[serde(default, deserialize_with = "given")]
     pub last_name: Option<Text<50>>,
+    #[serde(default, deserialize_with = "given")]
     pub job_title: Option<Text<50>>,
+    #[serde(default, deserialize_with = "given")]
     pub company_name: Option<Text<50>>,
+    #[serde(default, deserialize_with = "given")]
     pub birthday_month: Option<i64>,
+    #[serde(default, deserialize_with = "given")]
     pub birthday_day: Option<i64>,
+    #[serde(default, deserialize_with = "given")]
     pub anniversary: Option<Anniversary>,
+    #[serde(default, deserialize_with = "given")]
     pub custom_fields: Option<Bounded<FieldInput, 0, 25>>,
+    #[serde(default, deserialize_with = "given")]
     pub phone_numbers: Option<Bounded<PhoneInput, 0, 3>>,
+    #[serde(default, deserialize_with = "given")]
     pub street_addresses: Option<Bounded<StreetAddress, 0, 3>>,
+    #[serde(default, deserialize_with = "given")]
     pub list_memberships: Option<Bounded<Id, 0, 50>>,
+    #[serde(default, deserialize_with = "given")]
     pub taggings: Option<Bounded<Id, 0, 50>>,
+    #[serde(default, deserialize_with = "given")]
     pub notes: Option<Bounded<NoteInput, 0, 150>>,
+    #[serde(default, deserialize_with = "given")]
     pub sms_channel: Option<SmsInput>,
 }
 
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct UpdatedContact {
-    pub email_address: Option<EmailInput>,
+    #[serde(default, deserialize_with = "given")]
+    pub email_address: Option<UpdatedEmail>,
     pub update_source: Source,
+    #[serde(default, deserialize_with = "given")]
     pub first_name: Option<Text<50>>,
+    #[serde(default, deserialize_with = "given")]
     pub last_name: Option<Text<50>>,
+    #[serde(default, deserialize_with = "given")]
     pub job_title: Option<Text<50>>,
+    #[serde(default, deserialize_with = "given")]
     pub company_name: Option<Text<50>>,
+    #[serde(default, deserialize_with = "given")]
     pub birthday_month: Option<i64>,
+    #[serde(default, deserialize_with = "given")]
     pub birthday_day: Option<i64>,
+    #[serde(default, deserialize_with = "given")]
     pub anniversary: Option<Anniversary>,
+    #[serde(default, deserialize_with = "given")]
     pub custom_fields: Option<Bounded<FieldInput, 0, 25>>,
+    #[serde(default, deserialize_with = "given")]
     pub phone_numbers: Option<Bounded<PhoneInput, 0, 3>>,
+    #[serde(default, deserialize_with = "given")]
     pub street_addresses: Option<Bounded<StreetAddress, 0, 3>>,
+    #[serde(default, deserialize_with = "given")]
     pub list_memberships: Option<Bounded<Id, 0, 50>>,
+    #[serde(default, deserialize_with = "given")]
     pub taggings: Option<Bounded<Id, 0, 50>>,
+    #[serde(default, deserialize_with = "given")]
     pub notes: Option<Bounded<NoteInput, 0, 150>>,
+    #[serde(default, deserialize_with = "given")]
     pub sms_channel: Option<SmsInput>,
 }
 
-/// The nested address; read-only properties may come back in an update and are not used.
+/// The address of a new contact.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct EmailInput {
+pub struct NewEmail {
     pub address: Text<80>,
+    #[serde(default, deserialize_with = "given")]
     pub permission_to_send: Option<Permission>,
-    #[serde(rename = "created_at")]
-    _created_at: Option<serde::de::IgnoredAny>,
-    #[serde(rename = "updated_at")]
-    _updated_at: Option<serde::de::IgnoredAny>,
-    #[serde(rename = "opt_in_date")]
-    _opt_in_date: Option<serde::de::IgnoredAny>,
-    #[serde(rename = "opt_in_source")]
-    _opt_in_source: Option<serde::de::IgnoredAny>,
-    #[serde(rename = "opt_out_source")]
-    _opt_out_source: Option<serde::de::IgnoredAny>,
-    #[serde(rename = "opt_out_date")]
-    _opt_out_date: Option<serde::de::IgnoredAny>,
+}
+
+/// The address of an update; read-only properties may come back in it and are not used.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct UpdatedEmail {
+    pub address: Text<80>,
+    #[serde(default, deserialize_with = "given")]
+    pub permission_to_send: Option<Permission>,
+    #[serde(default, deserialize_with = "given")]
     pub opt_out_reason: Option<Text<255>>,
-    #[serde(rename = "confirm_status")]
-    _confirm_status: Option<serde::de::IgnoredAny>,
+    #[serde(default, rename = "created_at", deserialize_with = "given")]
+    _created_at: Option<Timestamp>,
+    #[serde(default, rename = "updated_at", deserialize_with = "given")]
+    _updated_at: Option<Timestamp>,
+    #[serde(default, rename = "opt_in_date", deserialize_with = "given")]
+    _opt_in_date: Option<Timestamp>,
+    #[serde(default, rename = "opt_out_source", deserialize_with = "given")]
+    _opt_out_source: Option<Source>,
+    #[serde(default, rename = "opt_out_date", deserialize_with = "given")]
+    _opt_out_date: Option<Timestamp>,
+    #[serde(default, rename = "confirm_status", deserialize_with = "given")]
+    _confirm_status: Option<Text<20>>,
 }
 
 /// What the account may send to an address.
@@ -85,24 +125,20 @@ pub enum Permission {
 #[serde(deny_unknown_fields)]
 pub struct FieldInput {
     pub custom_field_id: Id,
+    #[serde(default, deserialize_with = "given")]
     pub value: Option<Text<255>>,
+    #[serde(default, deserialize_with = "given")]
     pub choice_ids: Option<Vec<ChoiceId>>,
 }
 
-/// A choice's id: a number, or the same number as text.
+/// A choice's id: a number as text.
 #[derive(Clone, Debug, Deserialize)]
-#[serde(untagged)]
-pub enum ChoiceId {
-    Number(u64),
-    Text(Text<20>),
-}
+#[serde(transparent)]
+pub struct ChoiceId(Text<20>);
 
 impl ChoiceId {
     pub fn number(&self) -> Option<u64> {
-        match self {
-            Self::Number(number) => Some(*number),
-            Self::Text(text) => text.as_str().parse().ok(),
-        }
+        self.0.as_str().parse().ok()
     }
 }
 
@@ -110,16 +146,17 @@ impl ChoiceId {
 #[serde(deny_unknown_fields)]
 pub struct PhoneInput {
     pub phone_number: Text<25>,
+    #[serde(default, deserialize_with = "given")]
     pub kind: Option<PhoneKind>,
 }
 
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NoteInput {
-    #[serde(rename = "note_id")]
+    #[serde(default, rename = "note_id", deserialize_with = "given")]
     _note_id: Option<Id>,
-    #[serde(rename = "created_at")]
-    _created_at: Option<serde::de::IgnoredAny>,
+    #[serde(default, rename = "created_at", deserialize_with = "given")]
+    _created_at: Option<Timestamp>,
     pub content: Text<2000>,
 }
 
@@ -140,6 +177,7 @@ pub struct SmsInput {
 pub struct SmsConsentInput {
     sms_consent_permission: Text<50>,
     consent_type: Text<50>,
+    #[serde(default, deserialize_with = "given")]
     consent_medium_details: Option<Text<2000>>,
 }
 

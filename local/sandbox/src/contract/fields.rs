@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Bounded, Text};
+use super::{Bounded, Text, given};
 
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -10,8 +10,11 @@ pub struct NewField {
     pub label: Text<50>,
     #[serde(rename = "type")]
     pub kind: FieldType,
+    #[serde(default, deserialize_with = "given")]
     pub metadata: Option<Metadata>,
+    #[serde(default, deserialize_with = "given")]
     pub choices: Option<Bounded<ChoiceInput, 0, 100>>,
+    #[serde(default, deserialize_with = "given")]
     pub version: Option<i64>,
 }
 
@@ -36,19 +39,19 @@ impl FieldType {
 }
 
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
+#[serde(default, deny_unknown_fields)]
 pub struct Metadata {
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     pub display_type: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     pub allow_negative: Option<bool>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     pub decimal_places: Option<u8>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     pub currency_code: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     pub integer: Option<bool>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     pub display_format: Option<String>,
 }
 
@@ -56,5 +59,6 @@ pub struct Metadata {
 #[serde(deny_unknown_fields)]
 pub struct ChoiceInput {
     pub choice_label: Text<255>,
+    #[serde(default, deserialize_with = "given")]
     pub display_order: Option<i64>,
 }

@@ -24,7 +24,7 @@ struct Envelope<'a> {
     import_data: Vec<&'a RawValue>,
     #[serde(borrow)]
     list_ids: &'a RawValue,
-    #[serde(rename = "sms_permission_to_send")]
+    #[serde(default, rename = "sms_permission_to_send", deserialize_with = "given")]
     _sms_permission: Option<SmsPermission>,
 }
 
@@ -182,10 +182,11 @@ impl ContactRow {
 /// The prefix of an address property: `home_` of `home_city`, nothing of `city`.
 pub fn address_kind(name: &str) -> &'static str {
     let prefixes = ADDRESS_KINDS.iter().skip(1);
-    prefixes
-        .copied()
-        .find(|kind| name.starts_with(kind))
-        .unwrap_or("")
+    let of_kind = |kind: &&str| match name {
+        HOME_COUNTRY => *kind == "home_",
+        _ => name.starts_with(kind),
+    };
+    prefixes.copied().find(of_kind).unwrap_or("")
 }
 
 /// A phone or address property of a row, and its length.
@@ -195,9 +196,12 @@ fn detail(name: &str) -> Option<(&'static str, usize)> {
     }
     ADDRESS_PROPERTIES
         .iter()
-        .find(|(known, _)| *known == name || (*known == "home_country" && name == "home country"))
+        .find(|(known, _)| *known == name)
         .copied()
 }
+
+/// Spelled with a blank, unlike the others.
+const HOME_COUNTRY: &str = "home country";
 
 const ADDRESS_PROPERTIES: [(&str, usize); 24] = [
     ("street", 255),
@@ -211,7 +215,7 @@ const ADDRESS_PROPERTIES: [(&str, usize); 24] = [
     ("home_city", 50),
     ("home_state", 50),
     ("home_zip", 50),
-    ("home_country", 50),
+    (HOME_COUNTRY, 50),
     ("work_street", 255),
     ("work_street2", 255),
     ("work_city", 50),

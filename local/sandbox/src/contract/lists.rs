@@ -2,14 +2,16 @@
 
 use serde::Deserialize;
 
-use super::{Bounded, Id, Text};
+use super::{Bounded, Id, Text, given};
 
 /// `POST /contact_lists` and `PUT /contact_lists/{list_id}`.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ListInput {
     pub name: Text<255>,
+    #[serde(default, deserialize_with = "given")]
     pub favorite: Option<bool>,
+    #[serde(default, deserialize_with = "given")]
     pub description: Option<Text<255>>,
 }
 
@@ -18,6 +20,7 @@ pub struct ListInput {
 #[serde(deny_unknown_fields)]
 pub struct NewTag {
     pub name: Text<255>,
+    #[serde(default, deserialize_with = "given")]
     pub tag_source: Option<Text<255>>,
 }
 
@@ -26,6 +29,7 @@ pub struct NewTag {
 #[serde(deny_unknown_fields)]
 pub struct AddTags {
     pub source: Selection,
+    #[serde(default, deserialize_with = "given")]
     pub exclude: Option<Exclusion>,
     pub tag_ids: Bounded<Id, 1, 50>,
 }
@@ -35,6 +39,7 @@ pub struct AddTags {
 #[serde(deny_unknown_fields)]
 pub struct AddMemberships {
     pub source: Selection,
+    #[serde(default, deserialize_with = "given")]
     pub exclude: Option<Exclusion>,
     pub list_ids: Bounded<Id, 1, 50>,
 }
@@ -47,6 +52,13 @@ pub enum Selection {
     ListIds(Bounded<Id, 1, 50>),
     TagIds(Bounded<Id, 1, 50>),
     AllActiveContacts(bool),
+}
+
+impl Selection {
+    /// Whether some of those it chooses may be left out.
+    pub fn takes_exclusion(&self) -> bool {
+        matches!(self, Self::AllActiveContacts(_) | Self::ListIds(_))
+    }
 }
 
 #[derive(Clone, Debug, Deserialize)]

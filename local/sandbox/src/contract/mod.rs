@@ -11,8 +11,8 @@ mod sign_up;
 mod text;
 
 pub use contact::{
-    ChoiceId, EmailInput, FieldInput, NewContact, NoteInput, Permission, PhoneInput, Resubscribe,
-    SmsInput, UpdatedContact,
+    ChoiceId, FieldInput, NewContact, NewEmail, NoteInput, Permission, PhoneInput, Resubscribe,
+    SmsInput, UpdatedContact, UpdatedEmail,
 };
 pub use fields::{ChoiceInput, FieldType, Metadata, NewField};
 pub use import::{ContactRow, JsonImport, address_kind};
@@ -44,22 +44,37 @@ pub fn hold(method: &str, path: &str, body: &[u8]) -> Result<(), Violation> {
             let sign_up: SignUp = parse(body)?;
             let fields = sign_up.custom_fields.map(Bounded::into_vec);
             Bounded::<_, 0, 25>::parse(fields.unwrap_or_default())?;
+            birthday(sign_up.birthday_month, sign_up.birthday_day)?;
             let email = sign_up.email_address.unwrap_or_default();
             Email::parse(&email, 50).map(drop)
         }
-        ("POST", "contacts") => parse::<NewContact>(body).map(drop),
+        ("POST", "contacts") => {
+            let new: NewContact = parse(body)?;
+            birthday(new.birthday_month, new.birthday_day).map(drop)
+        }
         ("POST", "contact_lists") => parse::<ListInput>(body).map(drop),
         ("POST", "contact_custom_fields") => parse::<NewField>(body).map(drop),
-        ("POST", "activities/contacts_json_import") => {
-            JsonImport::parse(body, usize::MAX).map(drop)
-        }
+        ("POST", "activities/contacts_json_import") => hold_import(body),
         ("PUT", path) if path.starts_with("contacts/resubscribe/") => {
             parse::<Resubscribe>(body).map(drop)
         }
-        ("PUT", path) if path.starts_with("contacts/") => parse::<UpdatedContact>(body).map(drop),
+        ("PUT", path) if path.starts_with("contacts/") => {
+            let updated: UpdatedContact = parse(body)?;
+            birthday(updated.birthday_month, updated.birthday_day).map(drop)
+        }
         _ if body.is_empty() => Ok(()),
         _ => Err(Violation(format!("{method} {path} takes no JSON"))),
     }
+}
+
+/// What lies beyond 4 MB would be dropped, and a row's bad birthday found out much later.
+fn hold_import(body: &[u8]) -> Result<(), Violation> {
+    if body.len() > 4_000_000 {
+        return Err(Violation("the body exceeds 4 MB".into()));
+    }
+    let import = JsonImport::parse(body, usize::MAX)?;
+    let mut rows = import.rows.iter();
+    rows.try_for_each(|row| birthday(row.birthday_month, row.birthday_day).map(drop))
 }
 
 fn describe(error: serde_path_to_error::Error<serde_json::Error>) -> Violation {
@@ -67,8 +82,13 @@ fn describe(error: serde_path_to_error::Error<serde_json::Error>) -> Violation {
     let cause = error.inner();
     let text = cause.to_string();
     let text = text.split(" at line ").next().unwrap_or_default();
+    let missing = text.strip_prefix("missing field `");
+    let text = match missing.and_then(|name| name.strip_suffix('`')) {
+        Some(name) => format!("{name} is missing, {name} does not have a valid value"),
+        None => text.to_owned(),
+    };
     match path.as_str() {
-        "." => Violation(text.to_owned()),
+        "." => Violation(text),
         _ => Violation(format!("{path}: {text}")),
     }
 }
@@ -89,7 +109,7 @@ pub enum Source {
     Account,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, serde::Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum AddressKind {
     Home,
@@ -97,7 +117,7 @@ pub enum AddressKind {
     Other,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, serde::Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum PhoneKind {
     Home,
@@ -111,10 +131,15 @@ pub enum PhoneKind {
 #[serde(deny_unknown_fields)]
 pub struct StreetAddress {
     pub kind: AddressKind,
+    #[serde(default, deserialize_with = "given")]
     pub street: Option<Text<255>>,
+    #[serde(default, deserialize_with = "given")]
     pub city: Option<Text<50>>,
+    #[serde(default, deserialize_with = "given")]
     pub state: Option<Text<50>>,
+    #[serde(default, deserialize_with = "given")]
     pub postal_code: Option<Text<50>>,
+    #[serde(default, deserialize_with = "given")]
     pub country: Option<Text<50>>,
 }
 

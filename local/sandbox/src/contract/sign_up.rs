@@ -66,7 +66,9 @@ pub struct SmsConsent {
     consent_medium_type: Text<255>,
     consent_medium_url: Text<2000>,
     consent_medium_details: Text<2000>,
+    #[serde(default, deserialize_with = "given")]
     advertised_frequency: Option<i64>,
+    #[serde(default, deserialize_with = "given")]
     advertised_interval: Option<Text<50>>,
 }
 

@@ -31,6 +31,64 @@ fn null_is_not_a_value_of_a_sign_up() {
 }
 
 #[test]
+fn null_is_not_a_value_of_a_contact_a_list_or_a_field() {
+    let contact = |properties: &str| {
+        let body = format!(r#"{{"create_source":"Account"{properties}}}"#);
+        parse::<NewContact>(body.as_bytes()).is_ok()
+    };
+    assert!(contact(r#","street_addresses":[{"kind":"home"}]"#));
+    assert!(!contact(
+        r#","street_addresses":[{"kind":"home","city":null}]"#
+    ));
+    assert!(!contact(r#","first_name":null"#));
+    assert!(!contact(
+        r#","email_address":{"address":"a@c.example","permission_to_send":null}"#
+    ));
+    assert!(parse::<ListInput>(br#"{"name":"n","description":null}"#).is_err());
+    assert!(parse::<NewField>(br#"{"label":"l","type":"string","version":null}"#).is_err());
+}
+
+#[test]
+fn an_update_may_send_back_what_only_the_api_sets() {
+    let body = br#"{"update_source":"Account","email_address":{"address":"a@c.example",
+        "created_at":"2016-03-03T10:53:04-05:00","opt_in_date":"2016-01-23T13:48:44.108Z",
+        "opt_out_source":"Contact","confirm_status":"off"}}"#;
+    parse::<UpdatedContact>(body).unwrap();
+}
+
+#[test]
+fn what_is_missing_is_said_in_two_parts() {
+    let refused = parse::<NewContact>(b"{}").unwrap_err();
+    let words = "create_source is missing, create_source does not have a valid value";
+    assert_eq!(refused.0, words);
+}
+
+#[test]
+fn a_body_is_held_to_the_cut_and_to_whole_birthdays() {
+    let import = |row: &str| {
+        let body =
+            format!(r#"{{"list_ids":["{LIST}"],"import_data":[{{"email":"a@c.example"{row}}}]}}"#);
+        hold(
+            "POST",
+            "/v3/activities/contacts_json_import",
+            body.as_bytes(),
+        )
+        .is_ok()
+    };
+    assert!(import(r#","birthday_month":5,"birthday_day":5"#));
+    assert!(!import(r#","birthday_month":5"#));
+    assert!(!import(&" ".repeat(4_000_000)));
+
+    let sign_up = |day: &str| {
+        let body =
+            format!(r#"{{"email_address":"a@c.example","list_memberships":["{LIST}"]{day}}}"#);
+        hold("POST", "/v3/contacts/sign_up_form", body.as_bytes()).is_ok()
+    };
+    assert!(sign_up(""));
+    assert!(!sign_up(r#","birthday_day":5"#));
+}
+
+#[test]
 fn malformed_json_says_so() {
     let refused = parse::<SignUp>(br#"{"list_memberships":[],}"#).unwrap_err();
     assert_eq!(refused.0, "The JSON in the request is malformed.");
@@ -102,6 +160,7 @@ fn a_row_knows_its_flat_vocabulary_and_nothing_else() {
         JsonImport::parse(body.as_bytes(), usize::MAX)
     };
     assert!(row(r#""email":"a@c.example","cf:Loaf":"rye","home country":"US""#).is_ok());
+    assert!(row(r#""email":"a@c.example","home_country":"US""#).is_err());
     assert!(row(r#""email":"a@c.example","notes":"x""#).is_err());
     assert!(row(r#""email_address":"a@c.example""#).is_err());
 }

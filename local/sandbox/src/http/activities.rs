@@ -10,6 +10,7 @@ use super::answer::{self, Answer};
 use super::contacts::{broken, json_body, path_id, require_json};
 use super::gateway::Caller;
 use super::paging::Paging;
+use super::params::{Params, invalid};
 use super::{file, views};
 use crate::contract::{AddMemberships, AddTags, JsonImport};
 use crate::lab::Shared;
@@ -25,7 +26,7 @@ impl Shared {
         let view = self.now(|world, scene| {
             let account = &mut world.accounts[caller.seat.account];
             let activity = start(account, scene)?;
-            Ok::<_, Refusal>(views::activity(activity, scene.now))
+            Ok::<_, Refusal>(views::started(activity, scene.now))
         })?;
         answer::with_status(StatusCode::CREATED, &view)
     }
@@ -80,8 +81,10 @@ pub async fn get(
     State(shared): State<Shared>,
     Extension(caller): Extension<Caller>,
     Path(id): Path<String>,
+    RawQuery(query): RawQuery,
 ) -> Answer {
     let id = path_id("activity_id", &id)?;
+    Params::of_query(query.as_deref(), &[])?;
     let view = shared.now(|world, scene| {
         let mut activities = world.accounts[caller.seat.account].activities.iter();
         let activity = activities.find(|activity| activity.id == id);
@@ -96,10 +99,10 @@ pub async fn list(
     Extension(caller): Extension<Caller>,
     RawQuery(query): RawQuery,
 ) -> Answer {
-    let paging = Paging::read(query.as_deref(), "/v3/activities", 500)?;
+    let paging = Paging::read(query.as_deref(), "/v3/activities", 500, &["state"])?;
     let states: Vec<ActivityState> = paging.filters.words("state")?;
     if states.len() > 1 || states.contains(&ActivityState::Initialized) {
-        return Err(super::params::invalid("state"));
+        return Err(invalid("state"));
     }
     let view = shared.now(|world, scene| {
         let now = scene.now;

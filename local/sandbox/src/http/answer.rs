@@ -112,6 +112,10 @@ pub fn gateway_message(status: StatusCode, message: &str) -> Response {
 }
 
 pub async fn method_not_allowed(method: Method) -> Response {
+    wrong_method(&method)
+}
+
+pub fn wrong_method(method: &Method) -> Response {
     let message = format!("The method {method} is not allowed here.");
     let body =
         json!([{ "error_key": "contacts.api.method_not_allowed", "error_message": message }]);
@@ -203,6 +207,11 @@ pub fn page(status: StatusCode, title: &str) -> Response {
         .extensions_mut()
         .insert(Outcome("error page".into()));
     response
+}
+
+/// 200 and nothing else.
+pub fn empty() -> Answer {
+    Ok(StatusCode::OK.into_response())
 }
 
 pub fn no_content() -> Answer {

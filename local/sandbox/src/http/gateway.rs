@@ -45,6 +45,7 @@ struct Visit {
     client_id: Option<String>,
     address: Option<String>,
     body_bytes: usize,
+    accepts_json: bool,
 }
 
 pub async fn pass(State(shared): State<Shared>, request: Request, next: Next) -> Response {
@@ -112,12 +113,20 @@ impl Visit {
             client_id: oauth::client_named(headers, uri, body),
             address: address_of(uri.query(), body),
             body_bytes: body.len(),
+            accepts_json: accepts_json(headers),
         }
     }
 
     fn needs(&self) -> Option<Needs> {
         access::needs(&self.method, &self.route)
     }
+}
+
+fn accepts_json(headers: &HeaderMap) -> bool {
+    let accept = headers.get(header::ACCEPT);
+    let accept = accept.map_or("*/*", |value| value.to_str().unwrap_or_default());
+    let json = ["application/json", "application/*", "*/*"];
+    json.iter().any(|kind| accept.contains(kind))
 }
 
 /// The address a call is about, for the journal and for faults.
@@ -202,10 +211,12 @@ impl Lab {
         if visit.route.starts_with("/v3/") {
             return match visit.needs().filter(|_| visit.matched) {
                 Some(needs) => self
-                    .judge_api(needs, access, now)
+                    .judge_api(visit, needs, access, now)
                     .map(Some)
                     .map_err(|refusal| Box::new(refusal.into_response())),
-                // No such operation: the router answers, no token is asked for.
+                // The router would serve a HEAD as it does a GET.
+                None if visit.matched => Err(Box::new(answer::wrong_method(&visit.method))),
+                // No such path: the router answers, no token is asked for.
                 None => Ok(None),
             };
         }
@@ -225,6 +236,7 @@ impl Lab {
 
     fn judge_api(
         &mut self,
+        visit: &Visit,
         needs: Needs,
         access: Option<&Access>,
         now: jiff::Timestamp,
@@ -260,6 +272,9 @@ impl Lab {
             .is_some_and(|privilege| !role.has(privilege))
         {
             return Err(Refusal::Forbidden(ForbiddenBecause::Privilege));
+        }
+        if !visit.accepts_json {
+            return Err(Refusal::NotAcceptable);
         }
         Ok(Caller { seat: access.seat })
     }

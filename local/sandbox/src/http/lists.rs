@@ -26,9 +26,10 @@ pub async fn summary(
     #[serde(rename_all = "snake_case")]
     enum Extra {
         PhysicalAddress,
+        /// No account has one, and so none is shown.
         CompanyLogo,
     }
-    let params = Params::parse(query.unwrap_or_default().as_bytes());
+    let params = Params::of_query(query.as_deref(), &["extra_fields"])?;
     let extra: Vec<Extra> = params.words("extra_fields")?;
     let mut view = shared.now(|world, _| {
         let account = &world.accounts[caller.seat.account];
@@ -55,16 +56,15 @@ pub async fn summary(
             "country_code": "US",
         });
     }
-    if extra.contains(&Extra::CompanyLogo) {
-        view["company_logo"] = json!({ "url": null, "external_url": null, "internal_id": null });
-    }
     answer::ok(&view)
 }
 
 pub async fn privileges(
     State(shared): State<Shared>,
     Extension(caller): Extension<Caller>,
+    RawQuery(query): RawQuery,
 ) -> Answer {
+    Params::of_query(query.as_deref(), &[])?;
     let role = shared.lab().world.role(caller.seat);
     let view = role
         .privileges()
@@ -86,7 +86,13 @@ pub async fn all(
     Extension(caller): Extension<Caller>,
     RawQuery(query): RawQuery,
 ) -> Answer {
-    let paging = Paging::read(query.as_deref(), "/v3/contact_lists", 500)?;
+    let names = [
+        "status",
+        "name",
+        "include_count",
+        "include_membership_count",
+    ];
+    let paging = Paging::read(query.as_deref(), "/v3/contact_lists", 500, &names)?;
     let filters = &paging.filters;
     let statuses: Vec<ListStatus> = filters.words("status")?;
     let members = one(filters, "include_membership_count")?;
@@ -100,10 +106,7 @@ pub async fn all(
             [] => status == ListStatus::Active,
             some => some.contains(&status) || some.contains(&ListStatus::All),
         };
-        shown
-            && filters
-                .get("name")
-                .is_none_or(|name| list.name.eq_ignore_ascii_case(name))
+        shown && filters.get("name").is_none_or(|name| list.name == name)
     };
     let view = shared.now(|world, _| {
         let account = &world.accounts[caller.seat.account];
@@ -141,7 +144,7 @@ pub async fn get(
     RawQuery(query): RawQuery,
 ) -> Answer {
     let id = path_id("list_id", &id)?;
-    let params = Params::parse(query.unwrap_or_default().as_bytes());
+    let params = Params::of_query(query.as_deref(), &["include_membership_count"])?;
     let members = one(&params, "include_membership_count")?;
     let view = shared.now(|world, _| {
         let account = &world.accounts[caller.seat.account];
@@ -189,9 +192,8 @@ pub async fn delete(
     let id = path_id("list_id", &id)?;
     let view = shared.now(|world, scene| {
         let account = &mut world.accounts[caller.seat.account];
-        account.delete_list(id, scene)?;
-        let activity = account.record_list_delete(scene)?;
-        Ok::<_, Refusal>(views::activity(activity, scene.now))
+        let activity = account.ask_list_delete(id, scene)?;
+        Ok::<_, Refusal>(views::list_delete(activity, scene.now))
     })?;
     let mut response = answer::with_status(StatusCode::ACCEPTED, &view)?;
     let status_at = view["_links"]["self"]["href"].as_str().unwrap_or_default();
@@ -206,7 +208,7 @@ pub async fn fields(
     Extension(caller): Extension<Caller>,
     RawQuery(query): RawQuery,
 ) -> Answer {
-    let paging = Paging::read(query.as_deref(), "/v3/contact_custom_fields", 100)?;
+    let paging = Paging::read(query.as_deref(), "/v3/contact_custom_fields", 100, &[])?;
     let view = shared.now(|world, _| {
         let account = &world.accounts[caller.seat.account];
         let page = Page::of(account.fields.iter(), paging.start, paging.limit);
@@ -235,7 +237,12 @@ pub async fn tags(
     Extension(caller): Extension<Caller>,
     RawQuery(query): RawQuery,
 ) -> Answer {
-    let paging = Paging::read(query.as_deref(), "/v3/contact_tags", 500)?;
+    let paging = Paging::read(
+        query.as_deref(),
+        "/v3/contact_tags",
+        500,
+        &["include_count"],
+    )?;
     let with_count = paging.filters.flag("include_count")?;
     let view = shared.now(|world, _| {
         let account = &world.accounts[caller.seat.account];

@@ -1,7 +1,7 @@
 //! Pages: a limit, an opaque cursor and the path of the next page.
 
 use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use base64::engine::general_purpose::URL_SAFE;
 use serde_json::{Value, json};
 
 use super::params::{Params, invalid};
@@ -16,9 +16,15 @@ pub struct Paging {
 }
 
 impl Paging {
-    /// Reads a query; a cursor brings back the filters and limit of the first page.
-    pub fn read(query: Option<&str>, path: &'static str, max: usize) -> Result<Self, Refusal> {
-        let params = Params::parse(query.unwrap_or_default().as_bytes());
+    /// Reads a query of these filters; a cursor brings back those and the limit of the first page.
+    pub fn read(
+        query: Option<&str>,
+        path: &'static str,
+        max: usize,
+        filters: &[&str],
+    ) -> Result<Self, Refusal> {
+        let names = [&["limit", "cursor"][..], filters].concat();
+        let params = Params::of_query(query, &names)?;
         let Some(cursor) = params.get("cursor") else {
             let limit = params.number("limit", max, 50)?;
             return Ok(Self {
@@ -29,7 +35,7 @@ impl Paging {
             });
         };
         let refused = || invalid("cursor");
-        let bytes = URL_SAFE_NO_PAD.decode(cursor).map_err(|_| refused())?;
+        let bytes = URL_SAFE.decode(cursor).map_err(|_| refused())?;
         let kept = Params::parse(&bytes);
         if kept.get("_path") != Some(path) {
             return Err(refused());
@@ -58,7 +64,7 @@ impl Paging {
             .append_pair("limit", &self.limit.to_string())
             .append_pair("_path", self.path)
             .append_pair("_start", &next.to_string());
-        let cursor = URL_SAFE_NO_PAD.encode(cursor.finish());
+        let cursor = URL_SAFE.encode(cursor.finish());
         json!({ "next": { "href": format!("{}?cursor={cursor}", self.path) } })
     }
 }

@@ -17,6 +17,16 @@ impl Params {
         Self(form_urlencoded::parse(encoded).into_owned().collect())
     }
 
+    /// A query of these parameters, none of them twice.
+    pub fn of_query(query: Option<&str>, names: &[&str]) -> Result<Self, Refusal> {
+        let params = Self::parse(query.unwrap_or_default().as_bytes());
+        let mut given = params.0.iter().map(|(name, _)| name.as_str());
+        match given.find(|name| !names.contains(name) || params.repeats(&[*name])) {
+            Some(name) => Err(invalid(name)),
+            None => Ok(params),
+        }
+    }
+
     pub fn get(&self, name: &str) -> Option<&str> {
         let mut pairs = self.0.iter();
         pairs

@@ -2,15 +2,27 @@
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
+use uuid::Uuid;
 
-use crate::contract::Permission;
-use crate::world::{Account, Activity, Contact, CustomField, List, Tag};
+use crate::world::{Account, Activity, Address, Contact, CustomField, FieldData, List, Phone, Tag};
 
 /// ISO-8601 with milliseconds.
-pub fn iso(at: Timestamp) -> String {
+fn iso(at: Timestamp) -> String {
     let utc = at.to_zoned(TimeZone::UTC);
     utc.strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string()
+}
+
+/// ISO-8601 with the vendor's own offset and no fraction, which other times of the same answer have.
+fn iso_local(at: Timestamp) -> String {
+    let eastern = at.to_zoned(TimeZone::fixed(jiff::tz::offset(-5)));
+    eastern.strftime("%Y-%m-%dT%H:%M:%S%:z").to_string()
+}
+
+/// A date without a time.
+fn day_of(at: Timestamp) -> String {
+    let utc = at.to_zoned(TimeZone::UTC);
+    utc.strftime("%Y-%m-%d").to_string()
 }
 
 /// Sub-resources that are shown only where asked for.
@@ -35,55 +47,51 @@ pub const EVERYTHING: [Include; 6] = [
 ];
 
 pub fn contact(contact: &Contact, include: &[Include]) -> Value {
-    let mut view = Map::new();
-    let mut put = |name: &str, value: Value| {
-        if !value.is_null() {
-            view.insert(name.to_owned(), value);
-        }
-    };
-    put("contact_id", json!(contact.id));
-    put("email_address", email(contact));
-    put("first_name", json!(contact.first_name));
-    put("last_name", json!(contact.last_name));
-    put("job_title", json!(contact.job_title));
-    put("company_name", json!(contact.company_name));
-    put(
-        "birthday_month",
-        json!(contact.birthday.map(|(month, _)| month)),
-    );
-    put("birthday_day", json!(contact.birthday.map(|(_, day)| day)));
-    put("anniversary", json!(contact.anniversary));
-    put("create_source", json!(contact.create_source));
-    put("update_source", json!(contact.update_source));
-    put("created_at", json!(iso(contact.created_at)));
-    put("updated_at", json!(iso(contact.updated_at)));
-    put("deleted_at", json!(contact.deleted_at.map(iso)));
-    for part in include {
-        let (name, value) = sub_resource(contact, *part);
-        put(name, value);
-    }
-    Value::Object(view)
-}
-
-fn email(contact: &Contact) -> Value {
-    let Some(address) = &contact.email else {
-        return Value::Null;
-    };
+    let (month, day) = contact.birthday.unzip();
     let mut view = json!({
-        "address": address,
-        "permission_to_send": contact.permission,
+        "contact_id": contact.id,
+        "email_address": email(contact),
+        "first_name": contact.first_name,
+        "last_name": contact.last_name,
+        "job_title": contact.job_title,
+        "company_name": contact.company_name,
+        "birthday_month": month,
+        "birthday_day": day,
+        "anniversary": contact.anniversary,
+        "create_source": contact.create_source,
+        "update_source": contact.update_source,
         "created_at": iso(contact.created_at),
         "updated_at": iso(contact.updated_at),
-        "confirm_status": contact.confirm_status,
+        "deleted_at": contact.deleted_at.map(day_of),
     });
-    if let (Some(source), Some(date)) = (contact.opt_in_source, contact.opt_in_date) {
-        view["opt_in_source"] = json!(source);
-        view["opt_in_date"] = json!(iso(date));
+    for part in include {
+        let (name, value) = sub_resource(contact, *part);
+        view[name] = value;
     }
-    if contact.permission == Permission::Unsubscribed {
-        view["opt_out_source"] = json!(contact.opt_out_source);
-        view["opt_out_date"] = json!(contact.opt_out_date.map(iso));
-        view["opt_out_reason"] = json!(contact.opt_out_reason);
+    filled(view)
+}
+
+fn email(contact: &Contact) -> Option<Value> {
+    let address = contact.email.as_ref()?;
+    let (out_source, out_date) = contact.opted_out().unzip();
+    Some(filled(json!({
+        "address": address,
+        "permission_to_send": contact.permission,
+        "created_at": iso_local(contact.created_at),
+        "updated_at": iso_local(contact.updated_at),
+        "confirm_status": contact.confirm_status,
+        "opt_in_source": contact.opt_in_source,
+        "opt_in_date": contact.opt_in_date.map(iso),
+        "opt_out_source": out_source,
+        "opt_out_date": out_date.map(iso),
+        "opt_out_reason": contact.opt_out_reason,
+    })))
+}
+
+/// Without what has no value: the API leaves it out.
+fn filled(mut view: Value) -> Value {
+    if let Some(properties) = view.as_object_mut() {
+        properties.retain(|_, value| !value.is_null());
     }
     view
 }
@@ -92,70 +100,65 @@ fn sub_resource(contact: &Contact, part: Include) -> (&'static str, Value) {
     match part {
         Include::ListMemberships => ("list_memberships", json!(contact.lists)),
         Include::Taggings => ("taggings", json!(contact.tags)),
-        Include::CustomFields => {
-            let fields = contact.fields.iter().map(|data| match &data.value {
-                Some(value) => json!({ "custom_field_id": data.field, "value": value }),
-                None => json!({ "custom_field_id": data.field, "choice_ids": data.choices }),
-            });
-            ("custom_fields", fields.collect())
-        }
-        Include::Notes => {
-            let notes = contact.notes.iter().map(|(id, at, content)| {
-                json!({ "note_id": id, "created_at": iso(*at), "content": content })
-            });
-            ("notes", notes.collect())
-        }
-        Include::PhoneNumbers => {
-            let phones = contact.phones.iter().map(|phone| {
-                let mut view = json!({
-                    "phone_number_id": phone.id,
-                    "phone_number": phone.number,
-                    "created_at": iso(phone.created_at),
-                    "updated_at": iso(phone.created_at),
-                    "create_source": phone.source,
-                    "update_source": phone.source,
-                });
-                if let Some(kind) = phone.kind {
-                    view["kind"] = json!(kind);
-                }
-                view
-            });
-            ("phone_numbers", phones.collect())
-        }
-        Include::StreetAddresses => {
-            let addresses = contact.addresses.iter().map(|address| {
-                json!({
-                    "street_address_id": address.id,
-                    "kind": address.kind,
-                    "street": address.street,
-                    "city": address.city,
-                    "state": address.state,
-                    "postal_code": address.postal_code,
-                    "country": address.country,
-                    "created_at": iso(address.created_at),
-                    "updated_at": iso(address.created_at),
-                })
-            });
-            ("street_addresses", addresses.collect())
-        }
+        Include::CustomFields => ("custom_fields", contact.fields.iter().map(value).collect()),
+        // The latest comes first.
+        Include::Notes => ("notes", contact.notes.iter().rev().map(note).collect()),
+        Include::PhoneNumbers => ("phone_numbers", contact.phones.iter().map(phone).collect()),
+        Include::StreetAddresses => (
+            "street_addresses",
+            contact.addresses.iter().map(address).collect(),
+        ),
     }
 }
 
+fn value(data: &FieldData) -> Value {
+    let choices: Vec<String> = data.choices.iter().map(u64::to_string).collect();
+    match &data.value {
+        Some(value) => json!({ "custom_field_id": data.field, "value": value }),
+        None => json!({ "custom_field_id": data.field, "choice_ids": choices }),
+    }
+}
+
+fn note((id, at, content): &(Uuid, Timestamp, String)) -> Value {
+    json!({ "note_id": id, "created_at": iso(*at), "content": content })
+}
+
+fn phone(phone: &Phone) -> Value {
+    filled(json!({
+        "phone_number_id": phone.id,
+        "phone_number": phone.number,
+        "kind": phone.kind,
+        "created_at": iso_local(phone.created_at),
+        "updated_at": iso_local(phone.created_at),
+        "create_source": phone.source,
+        "update_source": phone.source,
+    }))
+}
+
+fn address(address: &Address) -> Value {
+    filled(json!({
+        "street_address_id": address.id,
+        "kind": address.kind,
+        "street": address.street,
+        "city": address.city,
+        "state": address.state,
+        "postal_code": address.postal_code,
+        "country": address.country,
+        "created_at": iso_local(address.created_at),
+        "updated_at": iso_local(address.created_at),
+    }))
+}
+
 pub fn list(list: &List) -> Value {
-    let mut view = json!({
+    filled(json!({
         "list_id": list.id,
         "name": list.name,
+        "description": list.description,
         "favorite": list.favorite,
         "created_at": iso(list.created_at),
-        "updated_at": iso(list.updated_at),
-    });
-    if let Some(description) = &list.description {
-        view["description"] = json!(description);
-    }
-    if let Some(at) = list.deleted_at {
-        view["deleted_at"] = json!(iso(at));
-    }
-    view
+        "updated_at": iso_local(list.updated_at),
+        "deleted_at": list.deleted_at.map(iso_local),
+    }))
 }
 
 /// Which members a list's count counts.
@@ -182,59 +185,83 @@ pub fn list_with_count(account: &Account, of: &List, count: Option<Members>) -> 
 }
 
 pub fn field(field: &CustomField) -> Value {
-    let mut view = json!({
+    let choices = field.choices.iter().map(|choice| {
+        json!({
+            "custom_field_id": field.id,
+            "choice_id": choice.choice_id,
+            "choice_label": choice.choice_label,
+            "display_order": choice.display_order,
+            "created_at": iso(field.created_at),
+            "updated_at": iso(field.created_at),
+        })
+    });
+    let choices: Vec<Value> = choices.collect();
+    filled(json!({
         "custom_field_id": field.id,
         "label": field.label,
         "name": field.name,
         "type": field.kind,
         "metadata": field.metadata,
-        "created_at": iso(field.created_at),
+        "version": field.version,
+        "choices": field.kind.has_choices().then_some(choices),
+        "created_at": iso_local(field.created_at),
         "updated_at": iso(field.created_at),
-    });
-    if let Some(version) = field.version {
-        view["version"] = json!(version);
-    }
-    if field.kind.has_choices() {
-        view["choices"] = json!(field.choices);
-    }
-    view
+    }))
 }
 
 pub fn tag(account: &Account, tag: &Tag, with_count: bool) -> Value {
-    let mut view = json!({
+    let contacts = account.contacts().iter();
+    let tagged = contacts.filter(|c| c.deleted_at.is_none() && c.tags.contains(&tag.id));
+    filled(json!({
         "tag_id": tag.id,
         "name": tag.name,
-        "tag_source": tag.source.as_deref().unwrap_or("Contact"),
+        "tag_source": tag.source,
         "created_at": iso(tag.created_at),
         "updated_at": iso(tag.created_at),
-    });
-    if with_count {
-        let tagged = account
-            .contacts()
-            .iter()
-            .filter(|c| c.tags.contains(&tag.id));
-        view["contacts_count"] = json!(tagged.count());
-    }
-    view
+        "contacts_count": with_count.then(|| tagged.count()),
+    }))
 }
 
+/// An activity as it is reported.
 pub fn activity(activity: &Activity, now: Timestamp) -> Value {
     let reached = |at: Timestamp| (now >= at).then(|| iso(at));
-    let mut view = json!({
+    filled(json!({
         "activity_id": activity.id,
         "state": activity.state(now),
         "created_at": iso(activity.created_at),
         "updated_at": iso(activity.changed_at(now)),
+        "started_at": reached(activity.starts_at),
+        "completed_at": reached(activity.ends_at),
         "percent_done": activity.percent_done(now),
         "activity_errors": activity.errors,
-        "status": activity.tally,
-        "_links": { "self": { "href": format!("/v3/activities/{}", activity.id) } },
-    });
-    if let Some(at) = reached(activity.starts_at) {
-        view["started_at"] = json!(at);
-    }
-    if let Some(at) = reached(activity.ends_at) {
-        view["completed_at"] = json!(at);
+        "status": activity.counted(now),
+        "_links": links(activity),
+    }))
+}
+
+/// An activity as the request for it is answered: with the counts of its kind.
+pub fn started(activity: &Activity, now: Timestamp) -> Value {
+    let mut view = self::activity(activity, now);
+    let counts = activity.counts();
+    if let Some(status) = view["status"].as_object_mut() {
+        status.retain(|name, _| counts.contains(&name.as_str()));
     }
     view
+}
+
+/// The deletion of a list as the request for it is answered: without any counts.
+pub fn list_delete(activity: &Activity, now: Timestamp) -> Value {
+    json!({
+        "activity_id": activity.id,
+        "state": activity.state(now),
+        "created_at": iso_local(activity.created_at),
+        "updated_at": iso_local(activity.changed_at(now)),
+        "percent_done": activity.percent_done(now),
+        "activity_errors": activity.errors,
+        "_links": links(activity),
+    })
+}
+
+fn links(activity: &Activity) -> Value {
+    json!({ "self": { "href": format!("/v3/activities/{}", activity.id) } })
 }

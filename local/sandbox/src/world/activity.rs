@@ -6,8 +6,8 @@ use uuid::Uuid;
 
 use super::import::ImportPlan;
 use super::{Account, Refusal, Scene};
-use crate::contract::{AddMemberships, AddTags, Exclusion, Id, Selection};
 use crate::dice::Dice;
+use crate::settings::ImportTotal;
 
 /// How long the collection shows an activity.
 const LISTED: SignedDuration = SignedDuration::from_hours(24 * 10);
@@ -50,8 +50,7 @@ pub enum Job {
         contacts: Vec<Uuid>,
         lists: Vec<Uuid>,
     },
-    /// A list delete does its work at once.
-    DeleteList,
+    DeleteList(Uuid),
 }
 
 /// What became of the rows.
@@ -86,6 +85,20 @@ impl Activity {
         let done = now.duration_since(self.starts_at).as_millis();
         let percent = (done * 100 / total).clamp(0, 100);
         u8::try_from(percent).unwrap_or(100)
+    }
+
+    /// What became of the rows so far; none is counted before it has started.
+    pub fn counted(&self, now: Timestamp) -> Tally {
+        if now < self.starts_at {
+            Tally::default()
+        } else {
+            self.tally.clone()
+        }
+    }
+
+    /// The counts in the answer to the request for it, which is given while it has still to be done.
+    pub fn counts(&self) -> &'static [&'static str] {
+        self.job.as_ref().map_or(&[], Job::counts)
     }
 
     /// When the state it has at `now` began.
@@ -124,7 +137,7 @@ impl Account {
             starts_at,
             ends_at: starts_at + after(scene.settings.import_running_ms),
             ending: ending.unwrap_or(ActivityState::Completed),
-            tally: job.opening_tally(),
+            tally: job.opening_tally(scene.settings.readings.import_total),
             errors: Vec::new(),
             job: Some(job),
         });
@@ -150,107 +163,50 @@ impl Account {
                 Some(Job::Import(plan)) => self.run_import(at, plan, done_at, dice),
                 Some(Job::AddTags { contacts, tags }) => self.run_tags(at, &contacts, &tags),
                 Some(Job::AddLists { contacts, lists }) => {
-                    self.run_memberships(at, &contacts, &lists, done_at);
+                    self.run_memberships(at, &contacts, lists, done_at);
                 }
-                Some(Job::DeleteList) | None => {}
+                Some(Job::DeleteList(list)) => {
+                    self.drop_list(list, done_at);
+                    self.activities[at].tally.items_completed_count = 1;
+                }
+                None => {}
             }
         }
-    }
-
-    pub fn add_tags(
-        &mut self,
-        input: &AddTags,
-        scene: &mut Scene<'_>,
-    ) -> Result<&Activity, Refusal> {
-        let tags: Vec<Uuid> = input.tag_ids.items().iter().map(|id| id.0).collect();
-        let known = |id: &Uuid| self.tags.iter().any(|tag| tag.id == *id);
-        if let Some(gone) = tags.iter().find(|id| !known(id)) {
-            return Err(Refusal::NotFound(format!("tag_id {gone} does not exist")));
-        }
-        let contacts = self.selected(&input.source, input.exclude.as_ref());
-        self.start(Job::AddTags { contacts, tags }, scene)
-    }
-
-    pub fn add_memberships(
-        &mut self,
-        input: &AddMemberships,
-        scene: &mut Scene<'_>,
-    ) -> Result<&Activity, Refusal> {
-        self.check_lists(input.list_ids.items(), scene)?;
-        let lists = input.list_ids.items().iter().map(|id| id.0).collect();
-        let contacts = self.selected(&input.source, input.exclude.as_ref());
-        self.start(Job::AddLists { contacts, lists }, scene)
-    }
-
-    pub fn record_list_delete(&mut self, scene: &mut Scene<'_>) -> Result<&Activity, Refusal> {
-        self.start(Job::DeleteList, scene)
-    }
-
-    fn selected(&self, source: &Selection, exclude: Option<&Exclusion>) -> Vec<Uuid> {
-        let left_out = exclude.map_or(&[][..], |exclude| exclude.contact_ids.items());
-        let any = |wanted: &[Id], has: &[Uuid]| wanted.iter().any(|id| has.contains(&id.0));
-        let chosen = self.contacts.iter().filter(|contact| {
-            contact.deleted_at.is_none()
-                && match source {
-                    Selection::ContactIds(ids) => ids.items().contains(&Id(contact.id)),
-                    Selection::ListIds(ids) => any(ids.items(), &contact.lists),
-                    Selection::TagIds(ids) => any(ids.items(), &contact.tags),
-                    Selection::AllActiveContacts(wanted) => *wanted && contact.is_active(),
-                }
-        });
-        let kept = chosen.filter(|contact| !left_out.contains(&Id(contact.id)));
-        kept.map(|contact| contact.id).collect()
-    }
-
-    fn run_tags(&mut self, activity: usize, contacts: &[Uuid], tags: &[Uuid]) {
-        for id in contacts {
-            let Some(at) = self.by_id.get(id) else {
-                continue;
-            };
-            let contact = &mut self.contacts[*at];
-            let new = tags
-                .iter()
-                .filter(|tag| !contact.tags.contains(tag))
-                .copied();
-            let new: Vec<Uuid> = new.collect();
-            contact.tags.extend(new);
-        }
-        self.activities[activity].tally.items_completed_count = contacts.len();
-    }
-
-    fn run_memberships(
-        &mut self,
-        activity: usize,
-        contacts: &[Uuid],
-        lists: &[Uuid],
-        now: Timestamp,
-    ) {
-        for id in contacts {
-            let Some(at) = self.by_id.get(id) else {
-                continue;
-            };
-            let contact = &mut self.contacts[*at];
-            if contact.opt_out_date.is_some() {
-                self.activities[activity].tally.cannot_add_to_list_count += 1;
-                continue;
-            }
-            contact.join(lists.iter().copied());
-            contact.updated_at = now;
-        }
-        self.activities[activity].tally.items_completed_count = contacts.len();
     }
 }
 
 impl Job {
-    fn opening_tally(&self) -> Tally {
-        let total = match self {
-            Self::Import(plan) => plan.rows.len(),
-            Self::AddTags { contacts, .. } | Self::AddLists { contacts, .. } => contacts.len(),
-            Self::DeleteList => 1,
-        };
-        Tally {
-            items_total_count: total,
-            ..Tally::default()
+    fn opening_tally(&self, import_total: ImportTotal) -> Tally {
+        match self {
+            Self::Import(plan) => Tally {
+                items_total_count: import_total.of(plan.rows.len()),
+                person_count: plan.rows.len(),
+                ..Tally::default()
+            },
+            Self::AddTags { contacts, .. } | Self::AddLists { contacts, .. } => Tally {
+                items_total_count: contacts.len(),
+                ..Tally::default()
+            },
+            Self::DeleteList(_) => Tally {
+                items_total_count: 1,
+                ..Tally::default()
+            },
+        }
+    }
+
+    /// The counts in the answer to the request for it.
+    fn counts(&self) -> &'static [&'static str] {
+        match self {
+            Self::Import(_) => &[
+                "items_total_count",
+                "person_count",
+                "error_count",
+                "correctable_count",
+                "cannot_add_to_list_count",
+            ],
+            Self::AddTags { .. } => &["items_total_count", "items_completed_count"],
+            Self::AddLists { .. } => &["items_total_count", "items_completed_count", "list_count"],
+            Self::DeleteList(_) => &[],
         }
     }
 }

@@ -120,8 +120,9 @@ impl Contact {
             Permission::PendingConfirmation => ConfirmStatus::Pending,
             _ => ConfirmStatus::Off,
         };
-        self.opt_in_source = Some(source);
-        self.opt_in_date = Some(now);
+        let opts_in = matches!(permission, Permission::Explicit | Permission::Implicit);
+        self.opt_in_source = opts_in.then_some(source);
+        self.opt_in_date = opts_in.then_some(now);
         self.opt_out_source = None;
         self.opt_out_date = None;
         self.opt_out_reason = None;
@@ -138,6 +139,12 @@ impl Contact {
         self.resubscribe_sent = false;
         self.updated_at = at;
         self.note(at, format!("unsubscribed by {source:?}"));
+    }
+
+    /// Who ended the mail and when: by an opt-out, or else by a deletion.
+    pub fn opted_out(&self) -> Option<(Source, Timestamp)> {
+        let opt_out = self.opt_out_source.zip(self.opt_out_date);
+        opt_out.or(self.deleted_at.map(|at| (Source::Account, at)))
     }
 
     pub fn delete(&mut self, now: Timestamp) {

@@ -2,43 +2,25 @@
 
 use uuid::Uuid;
 
-use super::contact::{Address, FieldData, Phone};
+use super::parts::parts;
 use super::{Account, Contact, Refusal, Scene, World};
 use crate::contract::{
-    ChoiceId, Email, EmailInput, FieldInput, Id, NewContact, NoteInput, Permission, PhoneInput,
-    Resubscribe, Source, StreetAddress, Text, UpdatedContact, birthday,
+    Email, NewContact, Permission, Resubscribe, Source, Text, UpdatedContact, UpdatedEmail,
+    birthday,
 };
+use crate::settings::UnsubscribedSignUp;
 
 /// Address length on every contact body but the sign-up's.
 const EMAIL_CHARS: usize = 80;
 
-/// The sub-resources of a contact body. One that is left out stays as it is.
-struct Parts<'a> {
-    fields: Option<&'a [FieldInput]>,
-    phones: Option<&'a [PhoneInput]>,
-    addresses: Option<&'a [StreetAddress]>,
-    lists: Option<&'a [Id]>,
-    tags: Option<&'a [Id]>,
-    notes: Option<&'a [NoteInput]>,
+/// The address of a new contact, checked.
+pub fn email_of(input: &NewContact) -> Result<Option<Email>, Refusal> {
+    let email = input.email_address.as_ref();
+    email.map(|email| checked(&email.address)).transpose()
 }
 
-macro_rules! parts {
-    ($input:expr) => {
-        Parts {
-            fields: $input.custom_fields.as_ref().map(|items| items.items()),
-            phones: $input.phone_numbers.as_ref().map(|items| items.items()),
-            addresses: $input.street_addresses.as_ref().map(|items| items.items()),
-            lists: $input.list_memberships.as_ref().map(|items| items.items()),
-            tags: $input.taggings.as_ref().map(|items| items.items()),
-            notes: $input.notes.as_ref().map(|items| items.items()),
-        }
-    };
-}
-
-/// The address of a nested input, checked.
-pub fn email_of(input: Option<&EmailInput>) -> Result<Option<Email>, Refusal> {
-    let parsed = input.map(|email| Email::parse(email.address.as_str(), EMAIL_CHARS));
-    Ok(parsed.transpose()?)
+fn checked(address: &Text<EMAIL_CHARS>) -> Result<Email, Refusal> {
+    Ok(Email::parse(address.as_str(), EMAIL_CHARS)?)
 }
 
 impl World {
@@ -48,7 +30,7 @@ impl World {
         input: &NewContact,
         scene: &mut Scene<'_>,
     ) -> Result<&Contact, Refusal> {
-        let email = email_of(input.email_address.as_ref())?;
+        let email = email_of(input)?;
         let named = input.first_name.is_some() || input.last_name.is_some();
         if email.is_none() && !named && input.sms_channel.is_none() {
             return Err(Refusal::Invalid(
@@ -95,7 +77,8 @@ impl World {
         input: &UpdatedContact,
         scene: &mut Scene<'_>,
     ) -> Result<&Contact, Refusal> {
-        let email = email_of(input.email_address.as_ref())?;
+        let new = input.email_address.as_ref();
+        let email = new.map(|new| checked(&new.address)).transpose()?;
         let birthday = birthday(input.birthday_month, input.birthday_day)?;
         let at = self.accounts[account].position(id)?;
         self.guard_address(email.as_ref(), scene)?;
@@ -108,17 +91,13 @@ impl World {
         }
         let parts = parts!(input);
         account.check(&parts, scene)?;
+        if let Some(new) = new {
+            account.change_permission(at, new, input.update_source, scene)?;
+        }
         if let Some(email) = &email {
             account.readdress(at, email);
         }
         let contact = &mut account.contacts[at];
-        if let Some(asked) = input
-            .email_address
-            .as_ref()
-            .and_then(|e| e.permission_to_send)
-        {
-            change_permission(contact, asked, input.update_source, scene)?;
-        }
         contact.deleted_at = None;
         contact.first_name = input.first_name.clone().map(Text::into_string);
         contact.last_name = input.last_name.clone().map(Text::into_string);
@@ -159,11 +138,14 @@ impl World {
         id: Uuid,
         input: &Resubscribe,
         scene: &Scene<'_>,
-    ) -> Result<&Contact, Refusal> {
+    ) -> Result<(), Refusal> {
         let account = &mut self.accounts[account];
         let at = account.position(id)?;
         account.check_lists(input.list_ids.items(), scene)?;
         let contact = &mut account.contacts[at];
+        if contact.deleted_at.is_some() {
+            return Err(Refusal::Conflict("The contact is deleted.".into()));
+        }
         if contact.permission != Permission::Unsubscribed {
             return Err(Refusal::Conflict("The contact is not unsubscribed.".into()));
         }
@@ -172,11 +154,15 @@ impl World {
                 "A resubscribe email was already sent to this contact.".into(),
             ));
         }
+        let lists = || input.list_ids.items().iter().map(|id| id.0);
+        if !contact.has_room_for_lists(lists()) {
+            return Err(Refusal::Invalid("A contact is on at most 50 lists".into()));
+        }
         contact.resubscribe_sent = true;
-        contact.join(input.list_ids.items().iter().map(|id| id.0));
+        contact.join(lists());
         contact.updated_at = scene.now;
         contact.note(scene.now, "resubscribe mail sent");
-        Ok(&account.contacts[at])
+        Ok(())
     }
 }
 
@@ -198,81 +184,62 @@ impl Account {
         }
     }
 
+    /// A contact that opted out itself comes back only by its own act, and not without the confirmation that the
+    /// account asks for.
+    fn change_permission(
+        &mut self,
+        at: usize,
+        new: &UpdatedEmail,
+        source: Source,
+        scene: &Scene<'_>,
+    ) -> Result<(), Refusal> {
+        let contact = &mut self.contacts[at];
+        let (now, known) = (scene.now, contact.permission);
+        let Some(asked) = new.permission_to_send else {
+            return Ok(());
+        };
+        if asked == Permission::Unsubscribed {
+            let reason = new.opt_out_reason.clone().map(Text::into_string);
+            if known != asked {
+                contact.unsubscribe(source, reason, now);
+            } else if reason.is_some() {
+                contact.opt_out_reason = reason;
+            }
+            return Ok(());
+        }
+        if asked == known {
+            return Ok(());
+        }
+        if asked == Permission::TempHold {
+            return Err(Refusal::Invalid(
+                "permission_to_send does not have a valid value".into(),
+            ));
+        }
+        let own_choice =
+            known == Permission::Unsubscribed && contact.opt_out_source == Some(Source::Contact);
+        if own_choice && source != Source::Contact {
+            return Err(Refusal::Invalid(
+                "permission_to_send cannot be changed for a contact that unsubscribed".into(),
+            ));
+        }
+        let confirms = self.confirmed_opt_in && asked == Permission::Explicit;
+        let pending_again =
+            scene.settings.readings.unsubscribed_sign_up == UnsubscribedSignUp::Pending;
+        match known {
+            Permission::PendingConfirmation if confirms => {}
+            Permission::Unsubscribed if confirms && pending_again => {
+                contact.permit(Permission::PendingConfirmation, source, now);
+            }
+            _ => contact.permit(asked, source, now),
+        }
+        Ok(())
+    }
+
     fn readdress(&mut self, at: usize, email: &Email) {
         if let Some(old) = self.contacts[at].email.replace(email.as_str().to_owned()) {
             self.by_email.remove(&old.to_ascii_lowercase());
         }
         self.by_email.insert(email.key(), at);
-    }
-
-    fn check(&self, parts: &Parts<'_>, scene: &Scene<'_>) -> Result<(), Refusal> {
-        self.check_lists(parts.lists.unwrap_or_default(), scene)?;
-        for input in parts.fields.unwrap_or_default() {
-            let field = input.custom_field_id.0;
-            match (&input.value, &input.choice_ids) {
-                (Some(value), None) => self.check_value(field, value.as_str())?,
-                (None, Some(choices)) => self.check_choices(field, &numbers(choices)?)?,
-                _ => {
-                    return Err(Refusal::Invalid(
-                        "custom_fields needs either value or choice_ids".into(),
-                    ));
-                }
-            }
-        }
-        let known = |id: &&Id| self.tags.iter().any(|tag| tag.id == id.0);
-        match parts.tags.unwrap_or_default().iter().find(|id| !known(id)) {
-            Some(id) => Err(Refusal::Invalid(format!("tag_id {} does not exist", id.0))),
-            None => Ok(()),
-        }
-    }
-}
-
-fn numbers(choices: &[ChoiceId]) -> Result<Vec<u64>, Refusal> {
-    let numbers = choices.iter().map(ChoiceId::number).collect::<Option<_>>();
-    numbers.ok_or_else(|| Refusal::Invalid("choice_ids does not have a valid value".into()))
-}
-
-impl Parts<'_> {
-    fn apply(&self, contact: &mut Contact, source: Source, scene: &mut Scene<'_>) {
-        let now = scene.now;
-        for input in self.fields.unwrap_or_default() {
-            let choices = input
-                .choice_ids
-                .iter()
-                .flatten()
-                .filter_map(ChoiceId::number);
-            contact.put_field(FieldData {
-                field: input.custom_field_id.0,
-                value: input.value.as_ref().map(|value| value.as_str().to_owned()),
-                choices: choices.collect(),
-            });
-        }
-        if let Some(phones) = self.phones {
-            let phone = |input: &PhoneInput| Phone {
-                id: scene.dice.uuid(),
-                number: input.phone_number.as_str().to_owned(),
-                kind: input.kind,
-                source,
-                created_at: now,
-            };
-            contact.phones = phones.iter().map(phone).collect();
-        }
-        if let Some(addresses) = self.addresses {
-            let address = |input| Address::from_input(input, scene);
-            contact.addresses = addresses.iter().map(address).collect();
-        }
-        if let Some(lists) = self.lists {
-            contact.lists = Vec::new();
-            contact.join(lists.iter().map(|id| id.0));
-        }
-        if let Some(tags) = self.tags {
-            contact.tags = tags.iter().map(|id| id.0).collect();
-        }
-        if let Some(notes) = self.notes {
-            let note =
-                |input: &NoteInput| (scene.dice.uuid(), now, input.content.as_str().to_owned());
-            contact.notes = notes.iter().map(note).collect();
-        }
     }
 }
 
@@ -286,29 +253,4 @@ fn granted(asked: Option<Permission>, confirmed_opt_in: bool) -> Result<Permissi
         )),
         Some(asked) => Ok(asked),
     }
-}
-
-/// A contact that opted out itself comes back only by its own act.
-fn change_permission(
-    contact: &mut Contact,
-    asked: Permission,
-    source: Source,
-    scene: &Scene<'_>,
-) -> Result<(), Refusal> {
-    if asked == contact.permission {
-        return Ok(());
-    }
-    if asked == Permission::Unsubscribed {
-        contact.unsubscribe(source, None, scene.now);
-        return Ok(());
-    }
-    let own_choice = contact.permission == Permission::Unsubscribed
-        && contact.opt_out_source == Some(Source::Contact);
-    if own_choice && source != Source::Contact {
-        return Err(Refusal::Invalid(
-            "permission_to_send cannot be changed for a contact that unsubscribed".into(),
-        ));
-    }
-    contact.permit(asked, source, scene.now);
-    Ok(())
 }

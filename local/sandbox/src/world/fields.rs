@@ -1,7 +1,6 @@
 //! Custom fields and the values they take.
 
 use jiff::Timestamp;
-use serde::Serialize;
 use uuid::Uuid;
 
 use super::{Account, Refusal, Scene};
@@ -21,7 +20,7 @@ pub struct CustomField {
     pub created_at: Timestamp,
 }
 
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug)]
 pub struct Choice {
     pub choice_id: u64,
     pub choice_label: String,
@@ -48,12 +47,30 @@ impl CustomField {
             FieldType::String | FieldType::TextArea => true,
             FieldType::Date => value.parse::<Anniversary>().is_ok(),
             FieldType::Datetime => value.parse::<Timestamp>().is_ok(),
-            FieldType::Number | FieldType::Currency => {
-                value.parse::<f64>().is_ok_and(f64::is_finite)
-            }
+            FieldType::Number | FieldType::Currency => self.takes_number(value),
             FieldType::Boolean => matches!(value, "true" | "false"),
             FieldType::SingleSelect | FieldType::MultiSelect => false,
         }
+    }
+
+    fn takes_number(&self, value: &str) -> bool {
+        let digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+        let negative = value.starts_with('-');
+        let number = value.strip_prefix('-').unwrap_or(value);
+        let (whole, decimals) = match number.split_once('.') {
+            Some((whole, decimals)) => (whole, Some(decimals)),
+            None => (number, None),
+        };
+        let places = match self.metadata.integer {
+            Some(true) => Some(0),
+            _ => self.metadata.decimal_places,
+        };
+        let fits = |decimals: &str| places.is_none_or(|most| decimals.len() <= usize::from(most));
+        let may_be_negative =
+            self.kind == FieldType::Currency || self.metadata.allow_negative == Some(true);
+        digits(whole)
+            && decimals.is_none_or(|decimals| digits(decimals) && fits(decimals))
+            && (may_be_negative || !negative)
     }
 }
 
@@ -114,13 +131,13 @@ impl Account {
                 "An account has at most {MAX_FIELDS} custom fields"
             )));
         }
-        let choices = input.choices.map(|choices| choices.into_vec());
-        if input.kind.has_choices() != choices.as_ref().is_some_and(|c| !c.is_empty()) {
-            return Err(Refusal::Invalid(
-                "choices does not have a valid value".into(),
-            ));
-        }
         field.metadata = input.metadata.unwrap_or_default();
+        check_metadata(&field.metadata)?;
+        let choices = input.choices.map(|choices| choices.into_vec());
+        let given = choices.as_ref().map_or(0, Vec::len);
+        if input.kind.has_choices() != (given > 0) || given > most_choices(&field.metadata) {
+            return Err(invalid("choices"));
+        }
         field.version = input.version;
         field.choices = (1..)
             .zip(choices.unwrap_or_default())
@@ -133,4 +150,30 @@ impl Account {
         self.fields.push(field);
         Ok(&self.fields[self.fields.len() - 1])
     }
+}
+
+/// Radio buttons and checkboxes are fewer than what drops down.
+fn most_choices(metadata: &Metadata) -> usize {
+    match metadata.display_type.as_deref() {
+        Some("radio" | "checkbox") => 20,
+        _ => 100,
+    }
+}
+
+fn check_metadata(metadata: &Metadata) -> Result<(), Refusal> {
+    let odd = |code: &String| code.len() != 3 || !code.bytes().all(|b| b.is_ascii_uppercase());
+    if metadata.currency_code.as_ref().is_some_and(odd) {
+        return Err(invalid("currency_code"));
+    }
+    let within = metadata
+        .decimal_places
+        .is_some_and(|places| (1..=4).contains(&places));
+    if metadata.integer == Some(false) && !within {
+        return Err(invalid("decimal_places"));
+    }
+    Ok(())
+}
+
+fn invalid(name: &str) -> Refusal {
+    Refusal::Invalid(format!("{name} does not have a valid value"))
 }

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::contact::{Address, FieldData, Phone};
+use super::room::MAX_FIELDS;
 use super::{Account, Activity, Contact, Job, Refusal, Scene};
 use crate::contract::{
     AddressKind, Anniversary, ContactRow, Email, JsonImport, Permission, PhoneKind, Source,
@@ -63,8 +64,9 @@ impl Account {
     ) {
         let mut tally = self.activities[activity].tally.clone();
         let mut errors = Vec::new();
+        let lists = self.living(plan.lists);
         for row in &plan.rows {
-            match self.import_row(row, &plan.lists, now, dice) {
+            match self.import_row(row, &lists, now, dice) {
                 Outcome::Imported => {}
                 Outcome::KeptOffLists => tally.cannot_add_to_list_count += 1,
                 Outcome::Correctable(why) => {
@@ -77,7 +79,6 @@ impl Account {
                 }
             }
         }
-        tally.person_count = plan.rows.len() - tally.correctable_count - tally.error_count;
         tally.items_completed_count = plan.rows.len();
         errors.dedup();
         errors.truncate(100);
@@ -109,11 +110,19 @@ impl Account {
         if anniversary.is_some_and(|text| text.parse::<Anniversary>().is_err()) {
             return Outcome::Correctable("Invalid anniversary.".into());
         }
+        if phones(row).any(|(_, number)| is_international(number)) {
+            return Outcome::Correctable("Invalid phone number.".into());
+        }
         let fields = match self.import_fields(row) {
             Ok(fields) => fields,
             Err(why) => return Outcome::Failed(why),
         };
-        let at = self.by_email.get(&email.key()).copied().unwrap_or_else(|| {
+        let known = self.by_email.get(&email.key()).copied();
+        let crowded = known.and_then(|at| crowded(&self.contacts[at], row, &fields, lists));
+        if let Some(why) = crowded {
+            return Outcome::Failed(why.into());
+        }
+        let at = known.unwrap_or_else(|| {
             let mut contact = Contact::new(Some(email.as_str()), Source::Account, now, dice);
             contact.permit(Permission::Implicit, Source::Account, now);
             self.keep(contact)
@@ -148,6 +157,43 @@ impl Account {
     }
 }
 
+/// Why a contact has no room for a row.
+fn crowded(
+    contact: &Contact,
+    row: &ContactRow,
+    fields: &[FieldData],
+    lists: &[Uuid],
+) -> Option<&'static str> {
+    if !contact.has_room_for_fields(fields.iter().map(|data| data.field), MAX_FIELDS) {
+        return Some("A contact has at most 25 custom fields.");
+    }
+    let phones: Vec<_> = phones(row).map(|(kind, _)| Some(kind)).collect();
+    if !contact.has_room_for_phones(&phones) {
+        return Some("A contact has at most 3 phone numbers.");
+    }
+    let details = row.details.keys();
+    let addresses = details.filter(|name| phone_kind(name).is_none());
+    let addresses: Vec<_> = addresses.map(|name| place(name)).collect();
+    if !contact.has_room_for_addresses(&addresses) {
+        return Some("A contact has at most 3 addresses.");
+    }
+    let joins = contact.permission != Permission::Unsubscribed;
+    if joins && !contact.has_room_for_lists(lists.iter().copied()) {
+        return Some("A contact is on at most 50 lists.");
+    }
+    None
+}
+
+fn phones(row: &ContactRow) -> impl Iterator<Item = (PhoneKind, &str)> {
+    let details = row.details.iter();
+    details.filter_map(|(name, value)| Some((phone_kind(name)?, value.as_str())))
+}
+
+/// Imports take numbers of North America only.
+fn is_international(number: &str) -> bool {
+    number.starts_with('+') && !number.starts_with("+1")
+}
+
 /// Only what the row has changes.
 fn apply_row(contact: &mut Contact, row: &ContactRow, now: Timestamp, dice: &mut Dice) {
     let texts = [
@@ -173,30 +219,38 @@ fn apply_row(contact: &mut Contact, row: &ContactRow, now: Timestamp, dice: &mut
     contact.note(now, "imported");
 }
 
-/// The kind of a phone property; the plain `phone` has none.
-fn phone_kind(name: &str) -> Option<Option<PhoneKind>> {
+/// The kind of a phone property.
+fn phone_kind(name: &str) -> Option<PhoneKind> {
     match name {
-        "phone" => Some(None),
-        "home_phone" => Some(Some(PhoneKind::Home)),
-        "work_phone" => Some(Some(PhoneKind::Work)),
-        "mobile_phone" => Some(Some(PhoneKind::Mobile)),
-        "other_phone" => Some(Some(PhoneKind::Other)),
+        "home_phone" => Some(PhoneKind::Home),
+        "work_phone" => Some(PhoneKind::Work),
+        "mobile_phone" => Some(PhoneKind::Mobile),
+        "phone" | "other_phone" => Some(PhoneKind::Other),
         _ => None,
+    }
+}
+
+/// The kind of the address that an address property is a part of.
+fn place(name: &str) -> AddressKind {
+    match address_kind(name) {
+        "work_" => AddressKind::Work,
+        "other_" => AddressKind::Other,
+        _ => AddressKind::Home,
     }
 }
 
 fn put_phone(
     contact: &mut Contact,
-    kind: Option<PhoneKind>,
+    kind: PhoneKind,
     number: &str,
     now: Timestamp,
     dice: &mut Dice,
 ) {
-    contact.phones.retain(|phone| phone.kind != kind);
+    contact.phones.retain(|phone| phone.kind != Some(kind));
     contact.phones.push(Phone {
         id: dice.uuid(),
         number: number.to_owned(),
-        kind,
+        kind: Some(kind),
         source: Source::Account,
         created_at: now,
     });
@@ -209,12 +263,7 @@ fn put_address_part(
     now: Timestamp,
     dice: &mut Dice,
 ) {
-    let prefix = address_kind(name);
-    let kind = match prefix {
-        "work_" => AddressKind::Work,
-        "other_" => AddressKind::Other,
-        _ => AddressKind::Home,
-    };
+    let kind = place(name);
     let known = contact
         .addresses
         .iter()
@@ -226,7 +275,7 @@ fn put_address_part(
         contact.addresses.len() - 1
     });
     let address = &mut contact.addresses[at];
-    let part = match name.strip_prefix(prefix).unwrap_or(name) {
+    let part = match name.strip_prefix(address_kind(name)).unwrap_or(name) {
         "street" => &mut address.street,
         "street2" => return append(&mut address.street, value),
         "city" => &mut address.city,

@@ -1,8 +1,9 @@
 //! Contact lists and tags.
 
+use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::{Account, List, Refusal, Scene, Tag};
+use super::{Account, Activity, Job, List, Refusal, Scene, Tag};
 use crate::contract::{ListInput, NewTag};
 
 const MAX_LISTS: usize = 1000;
@@ -41,6 +42,7 @@ impl Account {
         input: &ListInput,
         scene: &Scene<'_>,
     ) -> Result<&List, Refusal> {
+        self.living_list(id)?;
         let name = self.free_list_name(input, Some(id))?;
         let list = self.living_list(id)?;
         list.name = name;
@@ -53,13 +55,42 @@ impl Account {
         Ok(list)
     }
 
-    /// Deletes a list and its memberships, but no contact.
+    /// Has a list deleted later, as the API does.
+    pub fn ask_list_delete(
+        &mut self,
+        id: Uuid,
+        scene: &mut Scene<'_>,
+    ) -> Result<&Activity, Refusal> {
+        self.living_list(id)?;
+        self.start(Job::DeleteList(id), scene)
+    }
+
+    /// Deletes a list at once.
     pub fn delete_list(&mut self, id: Uuid, scene: &Scene<'_>) -> Result<(), Refusal> {
-        self.living_list(id)?.deleted_at = Some(scene.now);
+        self.living_list(id)?;
+        self.drop_list(id, scene.now);
+        Ok(())
+    }
+
+    /// Takes a list and its memberships away, but no contact.
+    pub(super) fn drop_list(&mut self, id: Uuid, now: Timestamp) {
+        let Ok(list) = self.living_list(id) else {
+            return;
+        };
+        list.deleted_at = Some(now);
         for contact in &mut self.contacts {
             contact.lists.retain(|member| *member != id);
         }
-        Ok(())
+    }
+
+    pub(super) fn has_list(&self, id: Uuid) -> bool {
+        self.list(id).is_some_and(|list| list.deleted_at.is_none())
+    }
+
+    /// Of these lists, those that are there still.
+    pub(super) fn living(&self, lists: Vec<Uuid>) -> Vec<Uuid> {
+        let lists = lists.into_iter();
+        lists.filter(|id| self.has_list(*id)).collect()
     }
 
     fn living_list(&mut self, id: Uuid) -> Result<&mut List, Refusal> {

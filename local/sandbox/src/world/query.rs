@@ -78,7 +78,7 @@ impl ContactQuery {
             && any(&self.tags, &contact.tags)
             && self.updated.holds(Some(contact.updated_at))
             && self.created.holds(Some(contact.created_at))
-            && self.opted_out.holds(contact.opt_out_date)
+            && self.opted_out.holds(contact.opted_out().map(|(_, at)| at))
     }
 
     fn has_status(&self, contact: &Contact) -> bool {

@@ -85,11 +85,7 @@ impl World {
 impl Account {
     /// Refuses lists that do not exist, any more.
     pub(super) fn check_lists(&self, ids: &[Id], scene: &Scene<'_>) -> Result<(), Refusal> {
-        let alive = |id: &&Id| {
-            self.list(id.0)
-                .is_some_and(|list| list.deleted_at.is_none())
-        };
-        let Some(gone) = ids.iter().find(|id| !alive(id)) else {
+        let Some(gone) = ids.iter().find(|id| !self.has_list(id.0)) else {
             return Ok(());
         };
         let message = format!("list_id {} does not exist", gone.0);
@@ -117,17 +113,38 @@ impl Account {
                 .position(|known| known.sms_address.as_deref() == sms),
         };
         if let Some(at) = known {
-            let ids = input.list_memberships.items().iter().map(|id| id.0);
-            let new = ids.filter(|id| !self.contacts[at].lists.contains(id));
-            if new.count() + self.contacts[at].lists.len() > 50 {
-                return Err(Refusal::Invalid("A contact is on at most 50 lists".into()));
-            }
+            check_room(&self.contacts[at], input, scene)?;
             return Ok((at, Action::Updated));
         }
         let text = email.map(Email::as_str);
         let contact = Contact::new(text, Source::Contact, scene.now, scene.dice);
         Ok((self.keep(contact), Action::Created))
     }
+}
+
+/// Refuses what would be more than a contact holds.
+fn check_room(contact: &Contact, input: &SignUp, scene: &Scene<'_>) -> Result<(), Refusal> {
+    let too_many = |what: &str, most: usize| {
+        let why = format!("{what}: a contact has at most {most}");
+        Err(Refusal::Invalid(why))
+    };
+    let lists = input.list_memberships.items().iter().map(|id| id.0);
+    if !contact.has_room_for_lists(lists) {
+        return too_many("list_memberships", 50);
+    }
+    let fields = sent_fields(input).iter();
+    let most = scene.settings.readings.sign_up_custom_fields.max_items();
+    if !contact.has_room_for_fields(fields.map(|field| field.custom_field_id.0), most) {
+        return too_many("custom_fields", most);
+    }
+    if input.phone_number.is_some() && !contact.has_room_for_phones(&[None]) {
+        return too_many("phone_number", 3);
+    }
+    let address = input.street_address.as_ref().map(|address| address.kind);
+    if !contact.has_room_for_addresses(address.as_slice()) {
+        return too_many("street_address", 3);
+    }
+    Ok(())
 }
 
 /// New contacts get what the account's confirmed opt-in says; known ones become `explicit`.
@@ -198,7 +215,6 @@ fn set<const MAX: usize>(property: &mut Option<String>, sent: Option<&Text<MAX>>
 /// The form has one phone of no kind: it replaces the earlier one of no kind.
 fn put_phone(contact: &mut Contact, number: &str, scene: &mut Scene<'_>) {
     contact.phones.retain(|phone| phone.kind.is_some());
-    contact.phones.truncate(2);
     contact.phones.push(Phone {
         id: scene.dice.uuid(),
         number: number.to_owned(),

@@ -30,7 +30,8 @@ struct Listed {
     #[serde(default)]
     list_memberships: Vec<RemoteId>,
     updated_at: Option<Timestamp>,
-    deleted_at: Option<Timestamp>,
+    /// A date or a time, which nobody asks for: it was deleted.
+    deleted_at: Option<String>,
 }
 
 impl Listed {

@@ -13,7 +13,7 @@ use crate::domain::import::{Ending, ImportJob, ImportRow, MAX_TRIES, Stage, next
 use crate::domain::lead::{LeadRecord, LeadState, WaitReason};
 use crate::domain::suppression::PersonId;
 use crate::ports::{
-    BulkImports as _, Clock as _, Connections as _, Imports as _, Progress, StoreError,
+    Activity, BulkImports as _, Clock as _, Connections as _, Imports as _, Progress, StoreError,
     Suppressions as _, Wiring,
 };
 
@@ -155,7 +155,7 @@ impl<W: Wiring> Bulk<W> {
     }
 
     /// Looks for the activity of a call whose answer is not known, and has the call made again if there is none. One
-    /// whose rows are not counted yet may be it.
+    /// whose rows are not counted yet may be it. Whether an account counts a header row along, nobody says.
     pub(super) async fn find(
         &self,
         job: ImportJob,
@@ -175,16 +175,17 @@ impl<W: Wiring> Bulk<W> {
         };
         let others = self.ledger.imports_of(&job.customer).await?;
         let known: Vec<_> = others.iter().map(|other| &other.activity).collect();
+        let counted = |activity: &Activity| (rows..=rows + 1).contains(&activity.rows);
         let mut ours = activities.into_iter().filter(|activity| {
             let uncounted = activity.rows == 0 && activity.progress == Progress::Pending;
-            (activity.rows == rows || uncounted)
+            (counted(activity) || uncounted)
                 && activity.created_at >= since - SKEW
                 && !known.contains(&&Some(activity.id.clone()))
         });
         let Some(first) = ours.next() else {
             return self.enter(&job, Stage::Ready, SignedDuration::ZERO).await;
         };
-        match [first].into_iter().chain(ours).find(|one| one.rows == rows) {
+        match [first].into_iter().chain(ours).find(counted) {
             Some(activity) => {
                 let at_once = SignedDuration::ZERO;
                 self.enter_running(&job, activity.id, since, at_once).await

@@ -1,6 +1,8 @@
 use super::remote::is_called;
 use super::{Connect, ConnectError, disconnect, look_soon, release_waiting};
-use crate::domain::connection::{Connection, ConnectionStatus, ContactList, LimitedReason, Terms};
+use crate::domain::connection::{
+    Connection, ConnectionStatus, ContactList, LimitedReason, MOST_LISTS, Terms,
+};
 use crate::domain::contact::clean;
 use crate::domain::customer::Customer;
 use crate::domain::ids::{CustomerId, RemoteId};
@@ -40,6 +42,8 @@ pub struct Choice {
 pub enum ChoiceFault {
     /// No list, old or new.
     NoList,
+    /// More than a contact can join.
+    TooManyLists,
     /// A list the account does not have.
     UnknownList,
     /// The new list's name is too long.
@@ -202,6 +206,10 @@ fn faults(choice: &Choice, new_list: &str, connection: &Connection) -> Vec<Choic
         (
             choice.lists.is_empty() && new_list.is_empty(),
             ChoiceFault::NoList,
+        ),
+        (
+            choice.lists.len() + usize::from(!new_list.is_empty()) > MOST_LISTS,
+            ChoiceFault::TooManyLists,
         ),
         (!choice.lists.iter().all(known), ChoiceFault::UnknownList),
         (new_list.chars().count() > LIST_NAME, ChoiceFault::LongName),

@@ -23,6 +23,7 @@ pub(super) struct Book {
     pub(super) imports: Vec<Asked>,
     pub(super) imports_fail: usize,
     pub(super) imports_take: Option<SignedDuration>,
+    pub(super) headers_count: bool,
 }
 
 /// A contact as the account has it.
@@ -93,6 +94,7 @@ impl Book {
             imports: Vec::new(),
             imports_fail: 0,
             imports_take: None,
+            headers_count: false,
         }
     }
 

@@ -44,6 +44,12 @@ impl FakeCrm {
             .with(|world| world.book(account).imports_take = Some(takes));
     }
 
+    /// Has an account count a header row among the rows of its imports.
+    pub fn count_headers(&self, account: &str) {
+        self.world
+            .with(|world| world.book(account).headers_count = true);
+    }
+
     /// The account forgets its activities, as it does after ten days.
     pub fn forget_activities(&self, account: &str) {
         self.world.with(|world| world.book(account).imports.clear());
@@ -129,6 +135,7 @@ impl Book {
         let counted_late = self.imports_take.is_some();
         let shown = self.imports.iter().rev().map(|import| {
             let mut shown = import.activity.clone();
+            shown.rows += usize::from(self.headers_count);
             if import.ends_at > now {
                 shown.progress = Progress::Pending;
                 shown.rows = if counted_late { 0 } else { shown.rows };

@@ -1,0 +1,60 @@
+//! How much one contact holds, whichever call brings it.
+
+use std::collections::HashSet;
+use std::hash::Hash;
+
+use uuid::Uuid;
+
+use super::Contact;
+use crate::contract::{AddressKind, PhoneKind};
+
+pub(super) const MAX_FIELDS: usize = 25;
+const MAX_LISTS: usize = 50;
+const MAX_TAGS: usize = 50;
+const MAX_PHONES: usize = 3;
+const MAX_ADDRESSES: usize = 3;
+
+impl Contact {
+    pub(super) fn has_room_for_lists(&self, more: impl IntoIterator<Item = Uuid>) -> bool {
+        has_room(self.lists.iter().copied(), more, MAX_LISTS)
+    }
+
+    pub(super) fn has_room_for_tags(&self, more: impl IntoIterator<Item = Uuid>) -> bool {
+        has_room(self.tags.iter().copied(), more, MAX_TAGS)
+    }
+
+    pub(super) fn has_room_for_fields(
+        &self,
+        more: impl IntoIterator<Item = Uuid>,
+        most: usize,
+    ) -> bool {
+        has_room(self.fields.iter().map(|data| data.field), more, most)
+    }
+
+    pub(super) fn has_room_for_phones(&self, more: &[Option<PhoneKind>]) -> bool {
+        has_place(self.phones.iter().map(|phone| phone.kind), more, MAX_PHONES)
+    }
+
+    pub(super) fn has_room_for_addresses(&self, more: &[AddressKind]) -> bool {
+        let own = self.addresses.iter().map(|address| address.kind);
+        has_place(own, more, MAX_ADDRESSES)
+    }
+}
+
+fn has_room<T: Eq + Hash>(
+    has: impl Iterator<Item = T>,
+    more: impl IntoIterator<Item = T>,
+    most: usize,
+) -> bool {
+    let has: HashSet<T> = has.collect();
+    let more = more.into_iter().filter(|item| !has.contains(item));
+    let new: HashSet<T> = more.collect();
+    new.is_empty() || has.len() + new.len() <= most
+}
+
+/// What is brought takes the place of all of its kind.
+fn has_place<K: Eq + Hash>(has: impl Iterator<Item = K>, more: &[K], most: usize) -> bool {
+    let more: HashSet<&K> = more.iter().collect();
+    let kept = has.filter(|kind| !more.contains(kind)).count();
+    more.is_empty() || kept + more.len() <= most
+}
