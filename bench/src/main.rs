@@ -96,8 +96,6 @@ const WHOLE: Effort = Effort {
         (10, 100_000),
         (1_000, 100_000),
         (10_000, 100_000),
-        (1_000, 1_000_000), // with fewer customers a form would get more than it takes
-        (10_000, 1_000_000),
     ],
 };
 const QUICK: Effort = Effort {

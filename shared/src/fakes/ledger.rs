@@ -50,10 +50,14 @@ impl MemoryLedger {
         self.0.with(|rows| rows.lead(customer, lead).cloned())
     }
 
-    /// Removes what was delivered, as the table does when its time is over; tells how many there were.
+    /// Removes what was delivered before a moment, as the table does when its time is over; tells how many there were.
     #[must_use]
-    pub fn forget_delivered(&self) -> usize {
-        let delivered = |record: &LeadRecord| matches!(record.state, LeadState::Delivered { .. });
+    pub fn forget_delivered(&self, before: Timestamp) -> usize {
+        let is_old =
+            |record: &LeadRecord| record.timeline.last().is_some_and(|last| last.at < before);
+        let delivered = |record: &LeadRecord| {
+            matches!(record.state, LeadState::Delivered { .. }) && is_old(record)
+        };
         self.0.with(|rows| {
             let before = rows.leads.len();
             rows.leads.retain(|_, record| !delivered(record));
