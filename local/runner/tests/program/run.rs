@@ -13,7 +13,7 @@ use nix::unistd::Pid;
 use crate::left::Everything;
 
 /// The first run on a machine compiles the functions.
-const PATIENCE: Duration = Duration::from_secs(25 * 60);
+const PATIENCE: Duration = Duration::from_secs(45 * 60);
 
 pub struct Program {
     child: Child,
