@@ -64,8 +64,16 @@ async fn python(progress: &Progress) -> Result<Program> {
     let command = [python.as_path(), Path::new("-m"), Path::new("awslambdaric")];
     let command = command.into_iter().chain([Path::new("handler.handler")]);
     let mut program = peer(PYTHON, command.map(Path::to_owned).collect(), packed);
-    let path = source.to_str().context("a path that is not UTF-8")?;
-    program.environment = vec![("PYTHONPATH", path.to_owned())];
+    let text = |path: PathBuf| path.into_os_string().into_string();
+    let text = |path| text(path).ok().context("a path that is not UTF-8");
+    program.environment = vec![
+        // Not into the folder of the source.
+        (
+            "PYTHONPYCACHEPREFIX",
+            text(root().join(".local/bench/pycache"))?,
+        ),
+        ("PYTHONPATH", text(source)?),
+    ];
     Ok(program)
 }
 

@@ -11,6 +11,7 @@ mod contacts;
 mod errors;
 mod fact;
 mod fields;
+mod import_limits;
 mod imports;
 mod jwt;
 mod limits;
@@ -91,6 +92,7 @@ fn modules() -> Vec<(&'static str, Vec<Fact>)> {
         ("resubscribe", resubscribe::facts()),
         ("query", query::facts()),
         ("imports", imports::facts()),
+        ("import_limits", import_limits::facts()),
         ("activities", activities::facts()),
     ]
 }

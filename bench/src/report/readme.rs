@@ -53,13 +53,14 @@ pub fn table(measured: &Measured, made: &Made) -> Result<String> {
     let rates = measured.rates.iter();
     let calls: usize = rates.clone().map(|rate| rate.calls.len()).sum();
     let leads: usize = rates.clone().map(|rate| rate.delivered).sum();
+    let throttled: usize = rates.clone().map(|rate| rate.throttled).sum();
     let share = rates.map(|rate| rate.share()).fold(f64::INFINITY, f64::min);
     let bill = cost::bill(&measured.warm, 10)?;
     let dollars: f64 = bill.iter().map(cost::Position::dollars).sum();
     writeln!(
         text,
         "\nA warm lead takes {:.2} ms of processor time: {}. A lead costs {:.2} calls of Constant Contact, {:.1} % of the\n\
-         allowed rate is used and nothing throttled; a million leads cost about {dollars:.0} dollars of AWS.\n\
+         allowed rate is used and {throttled} calls are throttled; a million leads cost about {dollars:.0} dollars of AWS.\n\
          Of {}; [bench/report.md](bench/report.md) has the rest.",
         ours * 1e3,
         others.collect::<Vec<_>>().join(", "),
