@@ -11,12 +11,24 @@ use crate::domain::lead::LeadRecord;
 use crate::domain::submission::Submission;
 use crate::ports::{Idempotency as _, KeyClaim, KeyClaimed, Ledger as _, Wiring};
 
-/// Two equal submissions of a form are one lead when they fall into one slot of this length, or when the second
-/// comes in the slot after the first was recorded: what a double click or an impatient reload does.
-const SLOT: SignedDuration = SignedDuration::from_secs(10);
+/// When two submissions are one lead: when they fall into one slot of time, or when the second comes so early in the
+/// slot after that it is within reach. Only what comes early has to look back.
+struct Window {
+    slot: SignedDuration,
+    reach: SignedDuration,
+}
 
-/// The same for submissions with one key, should the table that remembers keys be out of reach.
-const KEY_SLOT: SignedDuration = SignedDuration::from_hours(1);
+/// For equal submissions of a form: what a double click or an impatient reload does.
+const CLICKS: Window = Window {
+    slot: SignedDuration::from_mins(1),
+    reach: SignedDuration::from_secs(15),
+};
+
+/// For submissions with one key, should the table that remembers keys be out of reach.
+const KEYS: Window = Window {
+    slot: SignedDuration::from_hours(1),
+    reach: SignedDuration::from_hours(1),
+};
 
 /// How long a key is remembered.
 const KEY_LIVES: SignedDuration = SignedDuration::from_hours(24);
@@ -73,20 +85,40 @@ impl Identity {
 
     /// The id of the lead in the slot of `at`.
     fn lead_id(&self, at: Timestamp) -> LeadId {
-        let slot = i64::try_from(self.slot().as_millis()).expect("a slot is at most hours long");
-        let start = at.as_millisecond().div_euclid(slot) * slot;
         let digest = self.key.as_ref().unwrap_or(&self.content);
         let random = digest[..10]
             .iter()
             .fold(0_u128, |sum, byte| sum << 8 | u128::from(*byte));
-        LeadId::new(Ulid::from_parts(
-            u64::try_from(start).unwrap_or_default(),
-            random,
-        ))
+        LeadId::new(Ulid::from_parts(self.window().start(at), random))
     }
 
-    fn slot(&self) -> SignedDuration {
-        self.key.map_or(SLOT, |_| KEY_SLOT)
+    /// The id that the lead has if it came in the slot before, and that slot is within reach.
+    fn earlier_id(&self, at: Timestamp) -> Option<LeadId> {
+        let window = self.window();
+        window
+            .reaches_back(at)
+            .then(|| self.lead_id(at - window.slot))
+    }
+
+    fn window(&self) -> &'static Window {
+        self.key.map_or(&CLICKS, |_| &KEYS)
+    }
+}
+
+impl Window {
+    /// The start of the slot of `at`, in milliseconds since 1970.
+    fn start(&self, at: Timestamp) -> u64 {
+        let start = i128::from(at.as_millisecond()) - self.into_slot(at);
+        u64::try_from(start).unwrap_or_default()
+    }
+
+    fn reaches_back(&self, at: Timestamp) -> bool {
+        self.into_slot(at) < self.reach.as_millis()
+    }
+
+    /// Milliseconds from the start of the slot.
+    fn into_slot(&self, at: Timestamp) -> i128 {
+        i128::from(at.as_millisecond()).rem_euclid(self.slot.as_millis())
     }
 }
 
@@ -118,14 +150,15 @@ impl<W: Wiring> Intake<W> {
             Claim::Fresh(key) => Some(key),
             Claim::None => None,
         };
-        let earlier = identity.lead_id(now - identity.slot());
-        match self.ledger.lead(&form.customer, &earlier).await {
-            Ok(Some(record)) => Ok(Seen::Before(again(&record))),
-            _ => Ok(Seen::Never(New {
-                id: identity.lead_id(now),
-                claimed,
-            })),
+        if let Some(earlier) = identity.earlier_id(now)
+            && let Ok(Some(record)) = self.ledger.lead(&form.customer, &earlier).await
+        {
+            return Ok(Seen::Before(again(&record)));
         }
+        Ok(Seen::Never(New {
+            id: identity.lead_id(now),
+            claimed,
+        }))
     }
 
     /// Gives back what a submission has claimed that is refused after all, so that it can be corrected.
