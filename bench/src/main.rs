@@ -36,6 +36,8 @@ use clap::{Parser, Subcommand};
 use leadfeed_local::progress::Progress;
 use tokio::signal::unix::{SignalKind, signal};
 
+use self::backlog::Backlog;
+use self::growth::Row;
 use self::programs::Program;
 use self::report::Measured;
 use self::stage::Stage;
@@ -96,6 +98,8 @@ const WHOLE: Effort = Effort {
         (10, 100_000),
         (1_000, 100_000),
         (10_000, 100_000),
+        (1_000, 1_000_000),
+        (10_000, 1_000_000),
     ],
 };
 const QUICK: Effort = Effort {
@@ -133,32 +137,30 @@ async fn main() -> Result<ExitCode> {
     }
 }
 
+/// Simulates first: a fault there costs no measurement, and what is measured last is measured just before it is written.
 async fn measure(mut programs: Vec<Program>, quick: bool, progress: &Progress) -> Result<()> {
     let effort = if quick { QUICK } else { WHOLE };
+    let (backlogs, growth) = simulate(effort, progress).await?;
     programs.extend(peers::install(progress).await?);
     let stage = Stage::set().await?;
-    let cold = cold::measure(&programs, &stage, effort, progress).await?;
-    let emulated = emulated::measure(&programs, &stage, effort, progress).await?;
-    let warm = warm::measure(&programs, &stage, effort, progress).await?;
-    let rates = rate::measure(&programs, effort, progress).await?;
-    let (told, simulated) = tokio::sync::oneshot::channel();
-    let bars = progress.clone();
-    // A thread of its own, so that the program can be stopped meanwhile.
-    std::thread::spawn(move || {
-        told.send((
-            backlog::measure(effort, &bars),
-            growth::measure(effort, &bars),
-        ))
-    });
-    let (backlogs, growth) = simulated.await?;
     let measured = Measured {
         effort,
-        cold,
-        emulated,
-        warm,
-        rates,
-        backlogs: backlogs?,
+        cold: cold::measure(&programs, &stage, effort, progress).await?,
+        emulated: emulated::measure(&programs, &stage, effort, progress).await?,
+        warm: warm::measure(&programs, &stage, effort, progress).await?,
+        rates: rate::measure(&programs, effort, progress).await?,
+        backlogs,
         growth,
     };
     report::write(&measured, quick)
+}
+
+/// On a thread of its own, so that the program can be stopped meanwhile.
+async fn simulate(effort: Effort, progress: &Progress) -> Result<(Vec<Backlog>, Vec<Row>)> {
+    let bars = progress.clone();
+    let simulated = tokio::task::spawn_blocking(move || {
+        let backlogs = backlog::measure(effort, &bars)?;
+        Ok((backlogs, growth::measure(effort, &bars)))
+    });
+    simulated.await?
 }

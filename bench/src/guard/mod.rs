@@ -7,11 +7,14 @@ mod callgrind;
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::ops::Range;
 use std::path::Path;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use axum::body::Bytes;
+use jiff::Timestamp;
 use leadfeed_local::progress::Progress;
 use serde::{Deserialize, Serialize};
 
@@ -28,6 +31,9 @@ const ALLOWED_PERCENT: u64 = 5;
 const WORTH_COMMITTING_PERCENT: u64 = 5;
 /// Invocations of the shorter run.
 const FEW: u32 = 40;
+/// Seconds of a minute in which a case may begin: later than submissions look back for an earlier one, and so early
+/// that none is the first that its minute counts.
+const CALM: Range<i64> = 15..45;
 
 /// `bench/guard.json`.
 #[derive(Debug, Serialize, Deserialize)]
@@ -165,6 +171,7 @@ async fn cases(programs: &[Program], stage: &Stage) -> Result<Vec<Case>> {
 impl Case {
     async fn count(&self, valgrind: &Path, stage: &Stage) -> Result<Instructions> {
         let aws = &stage.aws.url;
+        tokio::time::sleep(until_calm(Timestamp::now())).await;
         let (few, many) = tokio::try_join!(
             count(valgrind, &self.program, aws, &self.event, FEW),
             count(valgrind, &self.program, aws, &self.event, 2 * FEW),
@@ -175,6 +182,16 @@ impl Case {
             invocation,
         })
     }
+}
+
+fn until_calm(now: Timestamp) -> Duration {
+    let second = now.as_second().rem_euclid(60);
+    let wait = if CALM.contains(&second) {
+        0
+    } else {
+        (CALM.start - second).rem_euclid(60)
+    };
+    Duration::from_secs(wait.unsigned_abs())
 }
 
 /// Says how each case stands, and complains of what grew too much or is not in the baseline.
@@ -227,5 +244,14 @@ mod tests {
     #[test]
     fn a_case_without_a_baseline_is_not_passed_over() {
         assert_eq!(compare(&Counted::new(), &counted(1, 1)).len(), 1);
+    }
+
+    #[test]
+    fn a_case_begins_where_a_minute_is_calm() {
+        for (second, wait) in [(0, 15), (14, 1), (15, 0), (44, 0), (45, 30), (59, 16)] {
+            let now = Timestamp::from_second(600 + second).unwrap();
+
+            assert_eq!(until_calm(now), Duration::from_secs(wait), "{second}");
+        }
     }
 }
