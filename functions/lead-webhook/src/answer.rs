@@ -46,7 +46,6 @@ impl Reply {
         form: &Form,
         fields: Submission,
         error: IntakeError,
-        stamp: &str,
     ) -> Response<Body> {
         let problem = problem(error);
         let Audience::Browser = self.audience else {
@@ -59,7 +58,7 @@ impl Reply {
             &Shown {
                 typed: Some(&typed),
                 problem: Some(&problem),
-                stamp: typed.get(TIME_FIELD).unwrap_or(stamp),
+                stamp: typed.get(TIME_FIELD),
                 page_url: typed.get("consent_page_url").or(self.referer.as_deref()),
             },
         ))
