@@ -39,6 +39,10 @@ pub struct Consent {
     /// Certificates of independent witnesses (`trustedform`, `jornaya`), kept as text and never fetched.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub certificates: BTreeMap<String, String>,
+    /// The brand that the person agreed to hear from, by the form's statement. Absent from consents that were given
+    /// before brands were kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub brand: Option<String>,
 }
 
 /// Where a submission came from, as the gateway saw it.
@@ -115,9 +119,11 @@ impl Consent {
             return Err(ConsentError::Required);
         }
         let (statement, version) = agreed_to(form, fields)?;
+        let known = form.statements.iter().find(|s| Some(s.version) == version);
         Ok(Self {
             statement,
             version,
+            brand: known.unwrap_or(form.statement()).brand.clone(),
             given_at: given_at(fields.get("consent_given_at"), now)?,
             page_url: text(
                 fields.get("consent_page_url").or(origin.referer.as_deref()),
