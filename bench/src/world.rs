@@ -249,8 +249,7 @@ impl Maker {
             certificates: BTreeMap::new(),
             brand: Some("Analytical Engines".into()),
         };
-        let text =
-            Lead::sealed_text(&self.customer, &self.form, &id, &contact, &consent, now);
+        let text = Lead::sealed_text(&self.customer, &self.form, &id, &contact, &consent, now);
         Lead {
             seal: self.keys.seal(&text),
             id,

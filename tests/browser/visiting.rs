@@ -167,9 +167,10 @@ pub async fn a_breach_of_a_policy_would_stand_in_the_console() {
 
 /// Another site, with this page and one of thanks; answers its address.
 async fn site(page: String) -> String {
-    let router = Router::new()
-        .route("/", get(async || Html(page)))
-        .route("/thanks", get(async || Html("<h1>We will be in touch</h1>")));
+    let router = Router::new().route("/", get(async || Html(page))).route(
+        "/thanks",
+        get(async || Html("<h1>We will be in touch</h1>")),
+    );
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
     let port = listener.local_addr().unwrap().port();
     tokio::spawn(async { axum::serve(listener, router).await });

@@ -41,12 +41,7 @@ impl Reply {
     }
 
     /// The lead is not kept; a person sees why, what to correct, and what was typed.
-    pub fn refused(
-        &self,
-        form: &Form,
-        fields: Submission,
-        error: IntakeError,
-    ) -> Response<Body> {
+    pub fn refused(&self, form: &Form, fields: Submission, error: IntakeError) -> Response<Body> {
         let problem = problem(error);
         let Audience::Browser = self.audience else {
             return problem.into_response();

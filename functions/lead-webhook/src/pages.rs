@@ -148,7 +148,7 @@ fn inputs(form: &Form, typed: Option<&Submission>, errors: &[FieldError]) -> Vec
             .to_owned(),
         error: errors
             .iter()
-            .find(|error| error.field == name)
+            .find(|error| error.field == form.name_of(name))
             .map(|error| error.message.clone()),
         name: name.to_owned(),
         label,

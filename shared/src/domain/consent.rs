@@ -189,22 +189,24 @@ fn is_implicit(value: &str) -> bool {
     )
 }
 
-/// Whether a source is one of those that are never permitted: "rented", "Purchased List", "third-party data".
+/// Whether a source is one of those that are never permitted: "rented", "Purchased list 2024", "third-party vendor".
+/// What people did themselves is none of them: "Purchased online", "Shared on a wall".
 fn is_banned(source: &str) -> bool {
-    const WORDS: [&str; 11] = [
+    const BANNED: [&str; 9] = [
         "purchased",
         "bought",
         "rented",
         "borrowed",
-        "traded",
-        "shared",
-        "thirdparty",
-        "3rdparty",
         "appended",
         "scraped",
         "harvested",
+        "thirdparty",
+        "3rdparty",
     ];
-    const OF: [&str; 10] = [
+    const OWN_DEED: [&str; 8] = [
+        "online", "a", "an", "our", "product", "products", "ticket", "tickets",
+    ];
+    const LISTS: [&str; 10] = [
         "list",
         "lists",
         "lead",
@@ -218,8 +220,16 @@ fn is_banned(source: &str) -> bool {
     ];
     let source = source.to_lowercase();
     let words = source.split(|c: char| !c.is_alphanumeric());
-    let told: String = words.filter(|word| !OF.contains(word)).collect();
-    WORDS.contains(&told.as_str())
+    let words: Vec<&str> = words.filter(|word| !word.is_empty()).collect();
+    (0..words.len()).any(|at| match &words[at..] {
+        ["third" | "3rd", "party" | "parties", ..] => true,
+        ["list" | "lists", "rental", ..] | ["rental", "list" | "lists", ..] => true,
+        ["traded" | "shared"] => words[..at].iter().all(|word| LISTS.contains(word)),
+        ["traded" | "shared", next, ..] => LISTS.contains(next),
+        [word, next, ..] => BANNED.contains(word) && !OWN_DEED.contains(next),
+        [word] => BANNED.contains(word),
+        [] => false,
+    })
 }
 
 /// The statement the person saw: the text that came along, else the version whose digest did, else today's. A text

@@ -92,7 +92,7 @@ impl Form {
     pub fn name_of<'a>(&'a self, ours: &'a str) -> &'a str {
         let mut mapped = self.mapped.iter();
         let own = mapped.find(|(_, target)| *target == ours);
-        own.map_or(ours, |(theirs, _)| theirs)
+        own.map_or(ours, |(theirs, _)| theirs.as_str())
     }
 
     /// Where the browser goes: the wish of the submission if it stays on an allowed host, else the form's own page.

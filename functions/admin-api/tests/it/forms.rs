@@ -214,15 +214,15 @@ async fn of_changes_at_the_same_moment_none_is_lost() {
         rotated.text("webhook_secret"),
         before.text("webhook_secret")
     );
-    assert_eq!(
-        after.text("webhook_secret"),
-        rotated.text("webhook_secret")
-    );
+    assert_eq!(after.text("webhook_secret"), rotated.text("webhook_secret"));
     let statements = after.body["statements"].as_array().unwrap();
     let versions: Vec<_> = statements.iter().map(|shown| &shown["version"]).collect();
     assert_eq!(versions, [1, 2, 3]);
     for text in [STATEMENT, next, last] {
-        assert!(statements.iter().any(|shown| shown["text"] == text), "{text}");
+        assert!(
+            statements.iter().any(|shown| shown["text"] == text),
+            "{text}"
+        );
     }
 }
 

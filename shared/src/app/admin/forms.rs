@@ -219,7 +219,11 @@ fn revise(form: &mut Form, customer: &Customer, from: &mut Properties) -> Secret
     from.change("open", flag).apply(&mut form.open, true);
     let secret = screening::revise(form, from);
 
-    for name in form.mapped.keys().filter(|name| form.screening.is_ours(name)) {
+    for name in form
+        .mapped
+        .keys()
+        .filter(|name| form.screening.is_ours(name))
+    {
         let message = "this field tells people from robots, so nobody can fill it in";
         let fault = Fault::new("not_permitted", message).within(&format!(".{name}"));
         from.refuse("fields.mapped", fault);

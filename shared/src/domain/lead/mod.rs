@@ -132,14 +132,7 @@ pub(crate) mod tests {
 
     fn sealed(lead: Lead, keys: &SigningKeys) -> Lead {
         let (contact, consent, at) = (&lead.contact, &lead.consent, lead.received_at);
-        let text = Lead::sealed_text(
-            &lead.customer,
-            &lead.form,
-            &lead.id,
-            contact,
-            consent,
-            at,
-        );
+        let text = Lead::sealed_text(&lead.customer, &lead.form, &lead.id, contact, consent, at);
         Lead {
             seal: keys.seal(&text),
             ..lead
