@@ -227,6 +227,21 @@ async fn of_changes_at_the_same_moment_none_is_lost() {
 }
 
 #[tokio::test]
+async fn two_rotations_at_the_same_moment_are_one_so_that_the_secret_in_use_stays_good() {
+    let stage = Stage::with_customers().await;
+    let target = format!("/v1/forms/{}", stage.form().await);
+    let rotations = format!("{target}/webhook-rotations");
+
+    let (one, other) = tokio::join!(
+        stage.post(&rotations, json!({})),
+        stage.post(&rotations, json!({})),
+    );
+
+    assert_eq!((one.status, other.status), (200, 200));
+    assert_eq!(one.text("webhook_secret"), other.text("webhook_secret"));
+}
+
+#[tokio::test]
 async fn a_change_never_brings_a_deleted_form_back() {
     let stage = Stage::with_customers().await;
     let target = format!("/v1/forms/{}", stage.form().await);

@@ -149,10 +149,15 @@ impl<W: Wiring> Admin<W> {
         }
     }
 
-    /// Stores a changed form, unless somebody else has changed it since it was read. Says whether it did.
+    /// Stores a changed form, unless somebody else has made something else of it since it was read. Says whether it
+    /// did. A request whose answer was lost is made again by itself, and finds its own work.
     async fn replace(&self, form: &mut Form) -> Result<bool, StoreError> {
         form.revision += 1;
-        self.directory.replace_form(form).await
+        if self.directory.replace_form(form).await? {
+            return Ok(true);
+        }
+        let there = self.directory.form(&form.id).await?;
+        Ok(there.is_some_and(|there| there == *form))
     }
 
     /// Removes a form. Leads that came by it stay.
