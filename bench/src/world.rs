@@ -158,6 +158,7 @@ impl Maker {
                 version: 1,
                 text: STATEMENT.into(),
                 since,
+                brand: Some("Analytical Engines".into()),
             }],
             consent_field: "consent".into(),
             lists: Vec::new(),
@@ -177,6 +178,7 @@ impl Maker {
             },
             open: true,
             created_at: since,
+            revision: 0,
         }
     }
 
@@ -245,8 +247,9 @@ impl Maker {
             ip: Some("192.0.2.7".into()),
             user_agent: Some("Mozilla/5.0 (X11; Linux x86_64)".into()),
             certificates: BTreeMap::new(),
+            brand: Some("Analytical Engines".into()),
         };
-        let text = Lead::sealed_text(&self.customer, &self.form, &id, &contact, &consent);
+        let text = Lead::sealed_text(&self.customer, &self.form, &id, &contact, &consent, now);
         Lead {
             seal: self.keys.seal(&text),
             id,

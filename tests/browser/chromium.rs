@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 const START_WITHIN: Duration = Duration::from_secs(20);
 
 /// Only loopback is reached, and nothing but what a test asks for.
-const FLAGS: [&str; 10] = [
+const FLAGS: [&str; 9] = [
     "--headless=new",
     "--no-sandbox",
     "--disable-gpu",
@@ -26,8 +26,8 @@ const FLAGS: [&str; 10] = [
     "--disable-component-update",
     "--disable-sync",
     "--no-proxy-server",
-    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost",
 ];
+const HOSTS: &str = "MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost";
 
 static DRIVER: LazyLock<Driver> = LazyLock::new(Driver::start);
 
@@ -105,17 +105,25 @@ fn port(log: &Path) -> u16 {
     }
 }
 
-/// A browser that nobody has used before.
-pub async fn fresh() -> Client {
+/// A browser that nobody has used before, to which these hosts are ports of this machine.
+pub async fn fresh(hosts: &[(&str, u16)]) -> Client {
     static COUNT: AtomicUsize = AtomicUsize::new(0);
     // Starting waits for the driver, so not on a thread that others run on.
     let driver = tokio::task::spawn_blocking(|| &*DRIVER).await.unwrap();
     let number = COUNT.fetch_add(1, Ordering::Relaxed);
     let profile = driver.folder.join(format!("profile-{number}"));
+    let mut rules: Vec<String> = hosts
+        .iter()
+        .map(|(host, port)| format!("MAP {host} 127.0.0.1:{port}"))
+        .collect();
+    rules.push(HOSTS.to_owned());
     let arguments: Vec<String> = FLAGS
         .into_iter()
         .map(str::to_owned)
-        .chain([format!("--user-data-dir={}", profile.display())])
+        .chain([
+            format!("--host-resolver-rules={}", rules.join(", ")),
+            format!("--user-data-dir={}", profile.display()),
+        ])
         .collect();
     let Value::Object(capabilities) = json!({
         "browserName": "chrome",

@@ -72,6 +72,7 @@ fn scenarios() -> Vec<(&'static str, Scenario)> {
             a_mistake_is_marked_and_what_was_typed_stays,
             a_form_without_consent_asks_for_it,
             a_web_to_lead_page_posts_into_the_lists,
+            a_scripted_form_is_sent_whether_or_not_anybody_was_in_its_fields,
             a_breach_of_a_policy_would_stand_in_the_console;
     }
 }

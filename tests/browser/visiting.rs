@@ -6,8 +6,12 @@ use axum::Router;
 use axum::response::Html;
 use axum::routing::get;
 use fantoccini::key::Key;
+use leadfeed_local::operator::text;
 use leadfeed_tests::stack;
+use reqwest::Method;
+use serde_json::json;
 use tokio::net::TcpListener;
+use url::Url;
 
 use crate::scene::{Scene, contact};
 use crate::window::Window;
@@ -90,12 +94,17 @@ pub async fn a_form_without_consent_asks_for_it() {
 
 pub async fn a_web_to_lead_page_posts_into_the_lists() {
     let scene = Scene::connected("web-to-lead").await;
-    let window = Window::open().await;
     let page = include_str!("web_to_lead.html")
         .replace("https://YOUR-STACK", stack().url())
         .replace("YOUR-FORM", scene.form["form_id"].as_str().unwrap());
+    let change = json!({"return_hosts": ["engines.example"]});
+    let form = format!("/v1/forms/{}", text(&scene.form, "form_id").unwrap());
+    let changed = scene.operator.done(Method::PATCH, &form, Some(&change));
+    changed.await.unwrap();
 
-    window.goto(&site(page).await).await;
+    let site: Url = site(page).await.parse().unwrap();
+    let window = Window::knowing("engines.example", site.port().unwrap()).await;
+    window.goto("http://engines.example/").await;
     window.fill("#first_name", "Mary").await;
     window.fill("#last_name", "Somerville").await;
     window.fill("#email", "mary@example.com").await;
@@ -103,10 +112,43 @@ pub async fn a_web_to_lead_page_posts_into_the_lists() {
     window.click("#consent").await;
     window.click("[name=submit]").await;
 
-    window.shows("Thank you").await;
+    window.shows("We will be in touch").await;
+    assert_eq!(window.url().await.as_str(), "http://engines.example/thanks");
     let contact = contact("mary@example.com").await;
     assert_eq!(contact.first_name.as_deref(), Some("Mary"));
     assert_eq!(contact.last_name.as_deref(), Some("Somerville"));
+    window.close().await;
+}
+
+pub async fn a_scripted_form_is_sent_whether_or_not_anybody_was_in_its_fields() {
+    let scene = Scene::connected("scripted").await;
+    let window = Window::open().await;
+    let snippet = text(&scene.form, "snippet_fetch").unwrap();
+    let site = site(snippet).await;
+    let form = format!("/v1/forms/{}", text(&scene.form, "form_id").unwrap());
+    let change = json!({"allowed_origins": [site]});
+    let changed = scene.operator.done(Method::PATCH, &form, Some(&change));
+    changed.await.unwrap();
+
+    window.goto(&site).await;
+    let filled_in = r#"{
+        const form = document.querySelector("form");
+        form.querySelector("[name=email]").value = "scripted@example.com";
+        form.querySelector("[name=consent]").checked = true;
+        form.requestSubmit();
+    }"#;
+    let filled_in = json!({"expression": filled_in});
+    window.tool("Runtime.evaluate", filled_in).await;
+    window.reads("Thank you.").await;
+    contact("scripted@example.com").await;
+
+    window.goto(&site).await;
+    window.fill("[name=email]", "by-hand@example.com").await;
+    window.click("[name=consent]").await;
+    tokio::time::sleep(LOOK).await;
+    window.press("Sign up").await;
+    window.reads("Thank you.").await;
+    contact("by-hand@example.com").await;
     window.close().await;
 }
 
@@ -123,9 +165,12 @@ pub async fn a_breach_of_a_policy_would_stand_in_the_console() {
     window.close().await;
 }
 
-/// Another site, with this one page; answers its address.
+/// Another site, with this page and one of thanks; answers its address.
 async fn site(page: String) -> String {
-    let router = Router::new().route("/", get(async || Html(page)));
+    let router = Router::new().route("/", get(async || Html(page))).route(
+        "/thanks",
+        get(async || Html("<h1>We will be in touch</h1>")),
+    );
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
     let port = listener.local_addr().unwrap().port();
     tokio::spawn(async { axum::serve(listener, router).await });

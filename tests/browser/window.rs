@@ -46,7 +46,13 @@ impl WebDriverCompatibleCommand for Extension {
 impl Window {
     /// That of a browser with neither cookies nor history.
     pub async fn open() -> Self {
-        let client = chromium::fresh().await;
+        let client = chromium::fresh(&[]).await;
+        Self { client }
+    }
+
+    /// The same, in which this host is a port of this machine.
+    pub async fn knowing(host: &str, port: u16) -> Self {
+        let client = chromium::fresh(&[(host, port)]).await;
         Self { client }
     }
 

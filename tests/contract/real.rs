@@ -190,6 +190,7 @@ impl<C: Clock + Clone + 'static> World<C> {
             &lead.id,
             &lead.contact,
             &lead.consent,
+            lead.received_at,
         );
         lead.seal = keys().seal(&text);
         let due = lead.received_at + SignedDuration::from_hours(6);

@@ -59,6 +59,7 @@ pub fn form(customer: &CustomerId, second: u64) -> Form {
             version,
             text: text.into(),
             since: at(version.into()),
+            brand: Some("Engines".into()),
         })
         .to_vec(),
         consent_field: "agree".into(),
@@ -84,6 +85,7 @@ pub fn form(customer: &CustomerId, second: u64) -> Form {
         },
         open: true,
         created_at: at(2),
+        revision: 4,
     }
 }
 
@@ -157,6 +159,7 @@ pub fn lead_of(customer: &CustomerId, id: LeadId, second: u32) -> Lead {
             ip: Some("2001:db8::7".into()),
             user_agent: Some("Browser/1 (\u{1f600})".into()),
             certificates: BTreeMap::from([("jornaya".into(), "0A1B".into())]),
+            brand: Some("Engines".into()),
         },
         received_at: at(second.into()),
         seal: SigningKeys::new("root".into()).seal("agreed"),

@@ -174,6 +174,7 @@ pub fn lead(
             ip: None,
             user_agent: None,
             certificates: Default::default(),
+            brand: None,
         },
         received_at: at,
         seal: SigningKeys::new("history".into()).seal("agreed"),

@@ -31,6 +31,21 @@ impl From<AdminError> for Refused {
         match error {
             AdminError::NotFound(what) => Self(Problem::not_found(what)),
             AdminError::Invalid(invalid) => invalid.into(),
+            AdminError::CustomerDeleted => Self(Problem::new(
+                StatusCode::CONFLICT,
+                "customer_deleted",
+                "A customer of this id was removed, and its leads are kept under it. Please choose another id.",
+            )),
+            AdminError::TooManyForms => Self(Problem::new(
+                StatusCode::CONFLICT,
+                "too_many_forms",
+                "The customer has 200 forms, as many as it can have. Remove one that is no longer needed.",
+            )),
+            AdminError::FormChanging => Self(Problem::new(
+                StatusCode::CONFLICT,
+                "form_changing",
+                "Others kept changing the form, so this change was not made. Please ask again.",
+            )),
             AdminError::Erased => Self(Problem::new(
                 StatusCode::GONE,
                 "lead_erased",

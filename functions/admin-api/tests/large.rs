@@ -85,7 +85,7 @@ async fn fill(memory: &Memory, admin: &Admin<Memory>) -> Vec<String> {
         lead.contact.email = format!("p{i}@example.com").parse().unwrap();
         lead.received_at = at;
         let (form, contact, consent) = (&lead.form, &lead.contact, &lead.consent);
-        let text = Lead::sealed_text(&lead.customer, form, &lead.id, contact, consent);
+        let text = Lead::sealed_text(&lead.customer, form, &lead.id, contact, consent, at);
         lead.seal = admin.keys.seal(&text);
         memory
             .ledger

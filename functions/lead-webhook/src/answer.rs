@@ -41,13 +41,7 @@ impl Reply {
     }
 
     /// The lead is not kept; a person sees why, what to correct, and what was typed.
-    pub fn refused(
-        &self,
-        form: &Form,
-        fields: Submission,
-        error: IntakeError,
-        stamp: &str,
-    ) -> Response<Body> {
+    pub fn refused(&self, form: &Form, fields: Submission, error: IntakeError) -> Response<Body> {
         let problem = problem(error);
         let Audience::Browser = self.audience else {
             return problem.into_response();
@@ -59,7 +53,7 @@ impl Reply {
             &Shown {
                 typed: Some(&typed),
                 problem: Some(&problem),
-                stamp: typed.get(TIME_FIELD).unwrap_or(stamp),
+                stamp: typed.get(TIME_FIELD),
                 page_url: typed.get("consent_page_url").or(self.referer.as_deref()),
             },
         ))

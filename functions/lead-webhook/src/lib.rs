@@ -86,7 +86,7 @@ async fn accept<W: Wiring>(
     let arrival = arrival(request, fields.clone(), key::of(request)?);
     Ok(match intake.take(form, arrival).await {
         Ok(accepted) => reply.accepted(form, &accepted, fields.get("return_url")),
-        Err(error) => reply.refused(form, fields, error, &intake.stamp(form)),
+        Err(error) => reply.refused(form, fields, error),
     })
 }
 
@@ -106,11 +106,11 @@ async fn show<W: Wiring>(
     request: &Request,
 ) -> Result<Response<Body>, Problem> {
     let form = intake.open_form(form).await.map_err(answer::problem)?;
-    let page_url = origin::page(request);
+    let (page_url, stamp) = (origin::page(request), intake.stamp(&form));
     let shown = Shown {
         typed: None,
         problem: None,
-        stamp: &intake.stamp(&form),
+        stamp: Some(&stamp),
         page_url: page_url.as_deref(),
     };
     Ok(pages::form(&form, &shown))
@@ -185,7 +185,7 @@ async fn web_to_lead<W: Wiring>(
     Ok(
         match intake.rehearse(&form, arrival(request, fields.clone(), None)) {
             Ok(lead) => reply.rehearsed(&form, &lead, fields.get("return_url")),
-            Err(error) => reply.refused(&form, fields, error.into(), &intake.stamp(&form)),
+            Err(error) => reply.refused(&form, fields, error.into()),
         },
     )
 }

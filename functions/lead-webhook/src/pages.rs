@@ -5,6 +5,7 @@ use lambda_http::http::StatusCode;
 use lambda_http::{Body, Response};
 use leadfeed_shared::domain::captcha::Captcha;
 use leadfeed_shared::domain::form::Form;
+use leadfeed_shared::domain::keys::fingerprint;
 use leadfeed_shared::domain::lead::FieldError;
 use leadfeed_shared::domain::names::{custom_label, is_contact};
 use leadfeed_shared::domain::screening::TIME_FIELD;
@@ -81,8 +82,8 @@ pub struct Shown<'a> {
     pub typed: Option<&'a Submission>,
     /// Why it was not taken.
     pub problem: Option<&'a Problem>,
-    /// When it was shown first, signed.
-    pub stamp: &'a str,
+    /// When it was shown first, signed; `None` after a submission that did not say, as nobody has to.
+    pub stamp: Option<&'a str>,
     /// The page that the person agrees on.
     pub page_url: Option<&'a str>,
 }
@@ -100,7 +101,11 @@ pub fn form(form: &Form, shown: &Shown<'_>) -> Response<Body> {
         error.map(|error| error.message.as_str())
     };
     let captcha = form.screening.captcha.as_ref();
-    let mut hidden = vec![(TIME_FIELD, shown.stamp)];
+    let statement = &form.statement().text;
+    // What is agreed to is what this page shows, even where the form says something else by then.
+    let digest = fingerprint(statement);
+    let mut hidden = vec![("consent_statement_sha256", digest.as_str())];
+    hidden.extend(shown.stamp.map(|stamp| (TIME_FIELD, stamp)));
     hidden.extend(shown.page_url.map(|url| ("consent_page_url", url)));
     let typed_in = |name| typed?.get(name).map(|value| (name, value));
     hidden.extend(SENT_ON.into_iter().filter_map(typed_in));
@@ -110,7 +115,7 @@ pub fn form(form: &Form, shown: &Shown<'_>) -> Response<Body> {
         inputs: inputs(form, typed, errors),
         consent_field: &form.consent_field,
         consent_error: error_of(&form.consent_field),
-        statement: &form.statement().text,
+        statement,
         hidden,
         honeypot: form.screening.honeypot.as_deref(),
         captcha,
@@ -143,7 +148,7 @@ fn inputs(form: &Form, typed: Option<&Submission>, errors: &[FieldError]) -> Vec
             .to_owned(),
         error: errors
             .iter()
-            .find(|error| error.field == name)
+            .find(|error| error.field == form.name_of(name))
             .map(|error| error.message.clone()),
         name: name.to_owned(),
         label,

@@ -22,7 +22,7 @@ pub enum CaptchaProvider {
     Turnstile,
     /// hCaptcha.
     Hcaptcha,
-    /// Google reCAPTCHA, version 2 or 3.
+    /// Google reCAPTCHA, version 2: our pages show its box. With a site key of version 3 nobody passes there.
     Recaptcha,
 }
 
@@ -63,6 +63,23 @@ impl CaptchaProvider {
             Self::Hcaptcha => "h-captcha",
             Self::Recaptcha => "g-recaptcha",
         }
+    }
+
+    /// The object of the page by which a script speaks to the captcha.
+    #[must_use]
+    pub fn object(self) -> &'static str {
+        match self {
+            Self::Turnstile => "turnstile",
+            Self::Hcaptcha => "hcaptcha",
+            Self::Recaptcha => "grecaptcha",
+        }
+    }
+
+    /// Whether a field is one in which some provider's script puts the answer.
+    #[must_use]
+    pub fn is_field(name: &str) -> bool {
+        let mut providers = Self::WORDS.iter();
+        providers.any(|(_, provider)| provider.field() == name)
     }
 
     /// The script.

@@ -39,6 +39,10 @@ pub struct Consent {
     /// Certificates of independent witnesses (`trustedform`, `jornaya`), kept as text and never fetched.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub certificates: BTreeMap<String, String>,
+    /// The brand that the person agreed to hear from, by the form's statement. Absent from consents that were given
+    /// before brands were kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub brand: Option<String>,
 }
 
 /// Where a submission came from, as the gateway saw it.
@@ -115,9 +119,11 @@ impl Consent {
             return Err(ConsentError::Required);
         }
         let (statement, version) = agreed_to(form, fields)?;
+        let known = form.statements.iter().find(|s| Some(s.version) == version);
         Ok(Self {
             statement,
             version,
+            brand: known.unwrap_or(form.statement()).brand.clone(),
             given_at: given_at(fields.get("consent_given_at"), now)?,
             page_url: text(
                 fields.get("consent_page_url").or(origin.referer.as_deref()),
@@ -183,22 +189,24 @@ fn is_implicit(value: &str) -> bool {
     )
 }
 
-/// Whether a source is one of those that are never permitted: "rented", "Purchased List", "third-party data".
+/// Whether a source is one of those that are never permitted: "rented", "Purchased list 2024", "third-party vendor".
+/// What people did themselves is none of them: "Purchased online", "Shared on a wall".
 fn is_banned(source: &str) -> bool {
-    const WORDS: [&str; 11] = [
+    const BANNED: [&str; 9] = [
         "purchased",
         "bought",
         "rented",
         "borrowed",
-        "traded",
-        "shared",
-        "thirdparty",
-        "3rdparty",
         "appended",
         "scraped",
         "harvested",
+        "thirdparty",
+        "3rdparty",
     ];
-    const OF: [&str; 10] = [
+    const OWN_DEED: [&str; 8] = [
+        "online", "a", "an", "our", "product", "products", "ticket", "tickets",
+    ];
+    const LISTS: [&str; 10] = [
         "list",
         "lists",
         "lead",
@@ -212,8 +220,16 @@ fn is_banned(source: &str) -> bool {
     ];
     let source = source.to_lowercase();
     let words = source.split(|c: char| !c.is_alphanumeric());
-    let told: String = words.filter(|word| !OF.contains(word)).collect();
-    WORDS.contains(&told.as_str())
+    let words: Vec<&str> = words.filter(|word| !word.is_empty()).collect();
+    (0..words.len()).any(|at| match &words[at..] {
+        ["third" | "3rd", "party" | "parties", ..] => true,
+        ["list" | "lists", "rental", ..] | ["rental", "list" | "lists", ..] => true,
+        ["traded" | "shared"] => words[..at].iter().all(|word| LISTS.contains(word)),
+        ["traded" | "shared", next, ..] => LISTS.contains(next),
+        [word, next, ..] => BANNED.contains(word) && !OWN_DEED.contains(next),
+        [word] => BANNED.contains(word),
+        [] => false,
+    })
 }
 
 /// The statement the person saw: the text that came along, else the version whose digest did, else today's. A text

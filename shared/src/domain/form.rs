@@ -18,6 +18,9 @@ pub struct Statement {
     pub text: String,
     /// Since when.
     pub since: Timestamp,
+    /// The brand that it had to name. Absent where it was stored before brands were kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub brand: Option<String>,
 }
 
 /// Why a statement cannot stand beside an opt-in box.
@@ -70,6 +73,9 @@ pub struct Form {
     pub open: bool,
     /// When it was created.
     pub created_at: Timestamp,
+    /// Counts its changes, so that of two at once neither undoes the other.
+    #[serde(default)]
+    pub revision: u64,
 }
 
 impl Form {
@@ -79,6 +85,14 @@ impl Form {
         self.statements
             .last()
             .expect("a form is made with a statement")
+    }
+
+    /// The form's own name for a field of ours, which is ours where it has none.
+    #[must_use]
+    pub fn name_of<'a>(&'a self, ours: &'a str) -> &'a str {
+        let mut mapped = self.mapped.iter();
+        let own = mapped.find(|(_, target)| *target == ours);
+        own.map_or(ours, |(theirs, _)| theirs.as_str())
     }
 
     /// Where the browser goes: the wish of the submission if it stays on an allowed host, else the form's own page.
@@ -130,6 +144,7 @@ pub fn statement(
         version,
         text,
         since,
+        brand: Some(brand.to_owned()),
     })
 }
 

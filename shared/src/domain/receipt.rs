@@ -80,10 +80,12 @@ struct Record {
 }
 
 impl Receipt {
-    /// Of a lead whose seal is whole. A customer that is gone is told by its id.
+    /// Of a lead whose seal is whole. The brand is the one that was sealed, and today's only for a consent that was
+    /// given before brands were kept; a customer that is gone is told by its id then.
     #[must_use]
     pub fn of(lead: &Lead, customer: Option<&Customer>) -> Self {
-        let brand = customer.map_or(lead.customer.as_str(), |customer| &customer.brand);
+        let today = customer.map_or(lead.customer.as_str(), |customer| &customer.brand);
+        let brand = lead.consent.brand.as_deref().unwrap_or(today);
         let (consent, person) = (&lead.consent, lead.contact.email.as_str().to_owned());
         Self {
             schema_version: "ISO/IEC TS 27560:2023",

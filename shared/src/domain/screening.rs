@@ -101,9 +101,7 @@ impl Screening {
     pub fn is_ours(&self, field: &str) -> bool {
         field == TIME_FIELD
             || self.honeypot.as_deref() == Some(field)
-            || CaptchaProvider::WORDS
-                .iter()
-                .any(|(_, provider)| provider.field() == field)
+            || CaptchaProvider::is_field(field)
     }
 }
 

@@ -1,4 +1,4 @@
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -21,6 +21,7 @@ pub struct MemoryDirectory(pub(super) Cell<Rows>);
 #[derive(Debug, Default)]
 pub(super) struct Rows {
     customers: BTreeMap<CustomerId, Customer>,
+    removed: BTreeSet<CustomerId>,
     forms: BTreeMap<FormId, Form>,
     pub(super) connections: HashMap<CustomerId, Connection>,
     pub(super) handshakes: HashMap<String, Handshake>,
@@ -54,9 +55,13 @@ impl Customers for MemoryDirectory {
         self.0.step(|rows| rows.customers.get(id).cloned()).await
     }
 
-    async fn put_customer(&self, customer: &Customer) -> Result<(), StoreError> {
+    async fn put_customer(&self, customer: &Customer) -> Result<bool, StoreError> {
         let put = |rows: &mut Rows| {
-            rows.customers.insert(customer.id.clone(), customer.clone());
+            let free = !rows.removed.contains(&customer.id);
+            if free {
+                rows.customers.insert(customer.id.clone(), customer.clone());
+            }
+            free
         };
         self.0.step(put).await
     }
@@ -64,6 +69,7 @@ impl Customers for MemoryDirectory {
     async fn delete_customer(&self, id: &CustomerId) -> Result<(), StoreError> {
         let delete = |rows: &mut Rows| {
             rows.customers.remove(id);
+            rows.removed.insert(id.clone());
         };
         self.0.step(delete).await
     }
@@ -100,6 +106,17 @@ impl Forms for MemoryDirectory {
             rows.forms.insert(form.id.clone(), form.clone());
         };
         self.0.step(put).await
+    }
+
+    async fn replace_form(&self, form: &Form) -> Result<bool, StoreError> {
+        let replace = |rows: &mut Rows| match rows.forms.get_mut(&form.id) {
+            Some(row) if row.revision + 1 == form.revision => {
+                row.clone_from(form);
+                true
+            }
+            _ => false,
+        };
+        self.0.step(replace).await
     }
 
     async fn delete_form(&self, id: &FormId) -> Result<(), StoreError> {

@@ -30,5 +30,6 @@ pub fn form() -> Form {
         screening: Screening::default(),
         open: true,
         created_at: Timestamp::UNIX_EPOCH,
+        revision: 0,
     }
 }

@@ -26,13 +26,14 @@ pub trait Customers: Send + Sync {
         id: &CustomerId,
     ) -> impl Future<Output = Result<Option<Customer>, StoreError>> + Send;
 
-    /// Makes or replaces a customer.
+    /// Makes or replaces a customer, unless one of this id was removed: an id is given once. Says whether it did.
     fn put_customer(
         &self,
         customer: &Customer,
-    ) -> impl Future<Output = Result<(), StoreError>> + Send;
+    ) -> impl Future<Output = Result<bool, StoreError>> + Send;
 
-    /// Removes a customer. Its connection, forms and leads are the caller's to see to first.
+    /// Removes a customer for good, and keeps its id from being given again: whatever is left under it stays nobody
+    /// else's. Its connection, forms and leads are the caller's to see to first.
     fn delete_customer(
         &self,
         id: &CustomerId,
@@ -52,8 +53,12 @@ pub trait Forms: Send + Sync {
     /// One form.
     fn form(&self, id: &FormId) -> impl Future<Output = Result<Option<Form>, StoreError>> + Send;
 
-    /// Makes or replaces a form.
+    /// Makes a form, or replaces it whatever it is.
     fn put_form(&self, form: &Form) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// Replaces a form that is there and one revision behind. Of any number of concurrent calls with one revision,
+    /// exactly one is told that it did.
+    fn replace_form(&self, form: &Form) -> impl Future<Output = Result<bool, StoreError>> + Send;
 
     /// Removes a form.
     fn delete_form(&self, id: &FormId) -> impl Future<Output = Result<(), StoreError>> + Send;

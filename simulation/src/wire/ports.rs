@@ -189,7 +189,7 @@ wired! { Imports of MemoryLedger, Ledger {
 
 wired! { Customers of MemoryDirectory, Directory {
     customer(id: &CustomerId) -> Option<Customer>;
-    put_customer(customer: &Customer) -> ();
+    put_customer(customer: &Customer) -> bool;
     delete_customer(id: &CustomerId) -> ();
     customers(cursor: Option<&str>, limit: u16) -> Page<Customer>;
 } }
@@ -197,6 +197,7 @@ wired! { Customers of MemoryDirectory, Directory {
 wired! { Forms of MemoryDirectory, Directory {
     form(id: &FormId) -> Option<Form>;
     put_form(form: &Form) -> ();
+    replace_form(form: &Form) -> bool;
     delete_form(id: &FormId) -> ();
     forms_of(customer: &CustomerId) -> Vec<Form>;
 } }

@@ -7,6 +7,7 @@ promises! { Customers:
     a_customer_reads_back_as_it_was_put,
     the_last_put_wins,
     a_deleted_customer_is_gone_and_deleting_it_again_is_no_error,
+    the_id_of_a_deleted_customer_is_not_given_again,
     pages_hold_every_customer_once_in_order,
 }
 
@@ -40,6 +41,22 @@ async fn a_deleted_customer_is_gone_and_deleting_it_again_is_no_error<C: Custome
     customers.delete_customer(&customer.id).await.unwrap();
 
     assert_eq!(customers.customer(&customer.id).await.unwrap(), None);
+}
+
+async fn the_id_of_a_deleted_customer_is_not_given_again<C: Customers>(customers: C) {
+    let customer = samples::customer(fresh::customer());
+    assert!(customers.put_customer(&customer).await.unwrap());
+    assert!(customers.put_customer(&customer).await.unwrap());
+    customers.delete_customer(&customer.id).await.unwrap();
+
+    assert!(!customers.put_customer(&customer).await.unwrap());
+
+    assert_eq!(customers.customer(&customer.id).await.unwrap(), None);
+    let listed = eventually(
+        || async { customers.customers(None, 1_000).await.unwrap().items },
+        |listed| listed.iter().all(|listed| listed.id != customer.id),
+    );
+    assert!(listed.await.iter().all(|listed| listed.id != customer.id));
 }
 
 async fn pages_hold_every_customer_once_in_order<C: Customers>(customers: C) {

@@ -166,3 +166,27 @@ async fn a_deleted_customer_is_gone_with_its_forms() {
     }
     assert_eq!(stage.get("/v1/customers/looms").await.status, 200);
 }
+
+#[tokio::test]
+async fn nobody_gets_the_id_of_a_deleted_customer_and_what_lies_under_it() {
+    let stage = Stage::with_customers().await;
+    let lead = stage.sign_up(&stage.form().await, "ada@example.com").await;
+    stage.delete("/v1/customers/engines").await;
+
+    let other = json!({"name": "Others", "brand": "Others"});
+    let taken = stage.put("/v1/customers/engines", other).await;
+
+    assert_eq!(
+        (taken.status, taken.text("code")),
+        (409, "customer_deleted".into())
+    );
+    for hidden in ["", "/connection", "/forms", "/leads", "/leads.csv"] {
+        let target = format!("/v1/customers/engines{hidden}");
+        assert_eq!(stage.get(&target).await.status, 404, "{target}");
+    }
+    let listed = stage.get("/v1/customers").await;
+    assert_eq!(listed.body["customers"].as_array().unwrap().len(), 1);
+    // The proof of a consent outlives the customer.
+    let receipt = stage.get(&format!("/v1/leads/{lead}/receipt")).await;
+    assert_eq!(receipt.status, 200);
+}

@@ -191,6 +191,114 @@ async fn a_rotated_webhook_has_another_secret_that_stays() {
 }
 
 #[tokio::test]
+async fn of_changes_at_the_same_moment_none_is_lost() {
+    let stage = Stage::with_customers().await;
+    let target = format!("/v1/forms/{}", stage.form().await);
+    let before = stage.get(&target).await;
+    let rotations = format!("{target}/webhook-rotations");
+    let next = "Analytical Engines may mail me weekly.";
+    let last = "Analytical Engines may mail me daily.";
+
+    let (rotated, weekly, daily) = tokio::join!(
+        stage.post(&rotations, json!({})),
+        stage.patch(&target, json!({"consent_statement": next})),
+        stage.patch(&target, json!({"consent_statement": last})),
+    );
+
+    let after = stage.get(&target).await;
+    assert_eq!(
+        (rotated.status, weekly.status, daily.status),
+        (200, 200, 200)
+    );
+    assert_ne!(
+        rotated.text("webhook_secret"),
+        before.text("webhook_secret")
+    );
+    assert_eq!(after.text("webhook_secret"), rotated.text("webhook_secret"));
+    let statements = after.body["statements"].as_array().unwrap();
+    let versions: Vec<_> = statements.iter().map(|shown| &shown["version"]).collect();
+    assert_eq!(versions, [1, 2, 3]);
+    for text in [STATEMENT, next, last] {
+        assert!(
+            statements.iter().any(|shown| shown["text"] == text),
+            "{text}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn two_rotations_at_the_same_moment_are_one_so_that_the_secret_in_use_stays_good() {
+    let stage = Stage::with_customers().await;
+    let target = format!("/v1/forms/{}", stage.form().await);
+    let rotations = format!("{target}/webhook-rotations");
+
+    let (one, other) = tokio::join!(
+        stage.post(&rotations, json!({})),
+        stage.post(&rotations, json!({})),
+    );
+
+    assert_eq!((one.status, other.status), (200, 200));
+    assert_eq!(one.text("webhook_secret"), other.text("webhook_secret"));
+}
+
+#[tokio::test]
+async fn a_change_never_brings_a_deleted_form_back() {
+    let stage = Stage::with_customers().await;
+    let target = format!("/v1/forms/{}", stage.form().await);
+
+    let (changed, deleted) = tokio::join!(
+        stage.patch(&target, json!({"name": "Weekly"})),
+        stage.delete(&target),
+    );
+
+    assert_eq!((changed.status, deleted.status), (404, 204));
+    assert_eq!(stage.get(&target).await.status, 404);
+}
+
+#[tokio::test]
+async fn what_tells_people_from_robots_is_no_field_of_a_person() {
+    let stage = Stage::with_customers().await;
+    for name in ["contact_website", "form_time", "cf-turnstile-response"] {
+        let body = json!({
+            "name": "News", "consent_statement": STATEMENT,
+            "fields": {"mapped": {name: "custom_fields[Website]"}},
+        });
+        let answer = stage.post(FORMS, body).await;
+        let field = format!("fields.mapped.{name}");
+        assert_eq!(answer.faults(), [(field.as_str(), "not_permitted")]);
+    }
+    let target = format!("/v1/forms/{}", stage.form().await);
+    let mapped = json!({"fields": {"mapped": {"homepage": "custom_fields[Website]"}}});
+    assert_eq!(stage.patch(&target, mapped).await.status, 200);
+
+    let honeypot = json!({"spam": {"honeypot": "homepage"}});
+    let honeypot = stage.patch(&target, honeypot).await;
+
+    assert_eq!(
+        honeypot.faults(),
+        [("fields.mapped.homepage", "not_permitted")]
+    );
+}
+
+#[tokio::test]
+async fn a_customer_has_at_most_200_forms() {
+    let stage = Stage::with_customers().await;
+    for _ in 0..200 {
+        stage.form().await;
+    }
+
+    let body = json!({"name": "News", "consent_statement": STATEMENT});
+    let refused = stage.post(FORMS, body).await;
+
+    assert_eq!(
+        (refused.status, refused.text("code")),
+        (409, "too_many_forms".into())
+    );
+    let forms = stage.get(FORMS).await.body["forms"].clone();
+    assert_eq!(forms.as_array().unwrap().len(), 200);
+}
+
+#[tokio::test]
 async fn a_deleted_form_is_gone() {
     let stage = Stage::with_customers().await;
     let target = format!("/v1/forms/{}", stage.form().await);

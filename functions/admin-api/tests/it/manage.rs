@@ -89,8 +89,12 @@ async fn the_page_of_a_deleted_customer_says_no_more_than_a_forged_link() {
     let stage = Stage::with_customers().await;
     let path = stage.manage_path().await;
     stage.delete("/v1/customers/engines").await;
+    let other = serde_json::json!({"name": "Others", "brand": "Others"});
+    stage.put("/v1/customers/engines", other).await;
 
     assert_eq!(stage.page("GET", &path, "").await.0, 403);
+    let file = stage.page("POST", &format!("{path}/leads.csv"), "").await;
+    assert_eq!(file.0, 404);
 }
 
 #[tokio::test]

@@ -1,8 +1,9 @@
 use admin_api::handle;
+use jiff::SignedDuration;
 use jsonwebtoken::jwk::JwkSet;
 use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header};
 use lambda_http::request::from_str;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::stage::{Stage, event};
 
@@ -88,6 +89,44 @@ async fn a_record_changed_in_the_table_has_no_receipt() {
     let lead = stage.sign_up(&stage.form().await, "ada@example.com").await;
     stage.memory.ledger.tamper(|record| {
         record.lead.consent.statement = "Anybody may mail me.".into();
+    });
+
+    let answer = stage.get(&format!("/v1/leads/{lead}/receipt")).await;
+
+    assert_eq!(
+        (answer.status, answer.text("code")),
+        (409, "seal_broken".into())
+    );
+}
+
+#[tokio::test]
+async fn a_receipt_names_the_brand_that_the_person_agreed_to_whatever_it_is_called_by_now() {
+    let stage = Stage::with_customers().await;
+    let form = stage.form().await;
+    let lead = stage.sign_up(&form, "ada@example.com").await;
+    let closed = json!({"open": false});
+    stage.patch(&format!("/v1/forms/{form}"), closed).await;
+    let renamed = json!({"name": "Engines", "brand": "Difference Engines"});
+    let renamed = stage.put("/v1/customers/engines", renamed).await;
+
+    let answer = stage.get(&format!("/v1/leads/{lead}/receipt")).await;
+    let claims = verified(&answer.text("receipt"), &published(&stage).await).unwrap();
+
+    assert_eq!(renamed.status, 200);
+    let (party, purpose) = (
+        &claims["party_identification"][0]["party_name"],
+        &claims["pii_processing"]["purposes"][0]["purpose"],
+    );
+    assert_eq!(party, "Analytical Engines");
+    assert_eq!(purpose, "e-mail from Analytical Engines");
+}
+
+#[tokio::test]
+async fn a_time_of_receipt_changed_in_the_table_has_no_receipt() {
+    let stage = Stage::with_customers().await;
+    let lead = stage.sign_up(&stage.form().await, "ada@example.com").await;
+    stage.memory.ledger.tamper(|record| {
+        record.lead.received_at -= SignedDuration::from_hours(24);
     });
 
     let answer = stage.get(&format!("/v1/leads/{lead}/receipt")).await;

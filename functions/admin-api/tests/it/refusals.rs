@@ -136,7 +136,7 @@ async fn whatever_step_fails_the_answer_is_503_and_the_same_request_works_later(
         ("PUT", "/v1/customers/engines", Some(&customer), 2),
         ("DELETE", "/v1/customers/engines", None, 5),
         ("POST", "/v1/customers/engines/connect-links", None, 2),
-        ("POST", "/v1/customers/engines/forms", Some(&form), 2),
+        ("POST", "/v1/customers/engines/forms", Some(&form), 3),
         ("GET", "/v1/customers/engines/leads", None, 2),
         ("GET", "/v1/budget", None, 2),
     ] {

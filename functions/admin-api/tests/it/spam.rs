@@ -46,7 +46,7 @@ async fn a_form_has_a_honeypot_and_limits_unless_it_says_otherwise() {
     assert!(
         usual
             .text("snippet_fetch")
-            .contains(r#"fetch(form.action + "/time")"#)
+            .contains(r#"fetch(form.action + "/time","#)
     );
 }
 
@@ -69,6 +69,9 @@ async fn a_captchas_secret_is_stored_apart_and_never_shown() {
         made.text("snippet_html")
             .contains(r#"<div class="h-captcha" data-sitekey="site">"#)
     );
+    // A used answer never passes again.
+    let scripted = made.text("snippet_fetch");
+    assert!(scripted.contains("window.hcaptcha?.reset();"), "{scripted}");
     assert_eq!(secret().as_deref(), Some("SENTINEL"));
     stage
         .patch(&target, json!({"spam": captcha(Some("next"))}))

@@ -110,6 +110,7 @@ async fn a_form_with_names_of_its_own_keeps_what_was_typed_under_ours() {
 
     assert!(page.contains(r#"name="email" value="ada@""#), "{page}");
     assert!(page.contains(r#"name="custom_fields[Engine]" value="difference""#));
+    assert!(page.contains("this does not look like an email address"));
     for name in ["mail", "q1", "utm_source"] {
         assert!(!page.contains(&format!(r#"name="{name}""#)), "{name}");
     }

@@ -1,11 +1,13 @@
+use jiff::SignedDuration;
 use lambda_http::http::header::{ACCEPT, CONTENT_SECURITY_POLICY, LOCATION, RETRY_AFTER};
 use lambda_http::{Body, Request, Response};
 use lead_webhook::handle;
 use leadfeed_shared::domain::captcha::{Captcha, CaptchaProvider, OnFailure};
+use leadfeed_shared::domain::form::statement;
 use leadfeed_shared::fakes::Memory;
-use leadfeed_shared::ports::Forms as _;
+use leadfeed_shared::ports::{Clock as _, Forms as _};
 
-use crate::stage::{FORM, hidden, json, request, text, world};
+use crate::stage::{FORM, all_hidden, hidden, json, request, text, world};
 
 const FORM_TYPE: &str = "application/x-www-form-urlencoded";
 
@@ -77,6 +79,39 @@ async fn after_a_mistake_the_form_keeps_its_first_time_and_shows_no_hidden_field
             "{name}"
         );
     }
+}
+
+#[tokio::test]
+async fn a_form_that_carried_no_time_is_corrected_as_fast_as_its_person_can() {
+    let (memory, _) = world().await;
+    let wanting = handle(&memory.intake(), post("email=ada%40example.com")).await;
+
+    let page = all_hidden(&text(&wanting));
+    let body = format!("{page}&email=ada%40example.com&consent=yes");
+    let corrected = handle(&memory.intake(), post(&body)).await;
+
+    assert_eq!(wanting.status(), 422);
+    assert_eq!(corrected.status(), 303);
+    assert_eq!(memory.ledger.all()[0].state.word(), "queued");
+}
+
+#[tokio::test]
+async fn a_person_agrees_to_what_the_page_showed_though_the_form_says_something_else_by_now() {
+    let (memory, mut form) = world().await;
+    let page = all_hidden(&text(&get(&memory, &format!("/f/{FORM}")).await));
+    let (shown, brand) = (form.statement().text.clone(), "Analytical Engines");
+    let next = "Analytical Engines and its friends may mail me.";
+    form.statements
+        .push(statement(next, brand, 2, memory.clock.now()).unwrap());
+    memory.directory.put_form(&form).await.unwrap();
+    memory.clock.advance(SignedDuration::from_secs(10));
+
+    let body = format!("{page}&email=ada%40example.com&consent=yes");
+    let sent = handle(&memory.intake(), post(&body)).await;
+
+    assert_eq!(sent.status(), 303);
+    let consent = memory.ledger.all()[0].lead.consent.clone();
+    assert_eq!((consent.statement, consent.version), (shown, Some(1)));
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@ use lambda_http::{Body, Request, RequestExt as _, Response};
 use leadfeed_shared::domain::form::Form;
 use leadfeed_shared::fakes::{Memory, samples};
 use leadfeed_shared::ports::Forms as _;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
 
 pub const FORM: &str = "frm_01ARZ3NDEKTSV4RRFFQ69G5FAV";
@@ -54,4 +55,15 @@ pub fn hidden(page: &str, name: &str) -> String {
     let start = format!(r#"<input type="hidden" name="{name}" value=""#);
     let (_, rest) = page.split_once(&start).unwrap();
     rest.split_once('"').unwrap().0.to_owned()
+}
+
+/// All that a page hides, as its browser sends it.
+pub fn all_hidden(page: &str) -> String {
+    let fields = page.split(r#"<input type="hidden" name=""#).skip(1);
+    let pairs = fields.map(|rest| {
+        let (name, rest) = rest.split_once(r#"" value=""#).unwrap();
+        let (value, _) = rest.split_once('"').unwrap();
+        format!("{name}={}", utf8_percent_encode(value, NON_ALPHANUMERIC))
+    });
+    pairs.collect::<Vec<_>>().join("&")
 }

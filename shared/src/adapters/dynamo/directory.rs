@@ -4,13 +4,16 @@ use serde::Deserialize;
 
 use super::budget::Remembered;
 use super::keys;
-use super::table::{Change, Item, Table, number, read, row, text};
+use super::table::{Change, Done, Item, Table, number, read, row, text};
 use crate::adapters::sdk_error::failed;
 use crate::domain::budget::Limits;
 use crate::domain::customer::Customer;
 use crate::domain::form::Form;
 use crate::domain::ids::{AppId, CustomerId, FormId};
 use crate::ports::{Customers, Forms, Page, StoreError};
+
+/// Marks the row of a customer who was removed. It holds nothing else, and stays.
+const REMOVED: &str = "removed";
 
 /// The Directory table: customers, forms, connections, handshakes, links, and the budgets and limits of
 /// applications.
@@ -77,21 +80,23 @@ impl DynamoDirectory {
 
 impl Customers for DynamoDirectory {
     async fn customer(&self, id: &CustomerId) -> Result<Option<Customer>, StoreError> {
-        self.table
-            .get(keys::customer(id))
-            .await?
-            .map(read)
-            .transpose()
+        let item = self.table.get(keys::customer(id)).await?;
+        let item = item.filter(|item| !item.contains_key(REMOVED));
+        item.map(read).transpose()
     }
 
-    async fn put_customer(&self, customer: &Customer) -> Result<(), StoreError> {
+    async fn put_customer(&self, customer: &Customer) -> Result<bool, StoreError> {
         let mut item = row(keys::customer(&customer.id), customer)?;
         item.insert("owner".into(), text(keys::CUSTOMERS));
-        self.table.put(item).await
+        let free = format!("attribute_not_exists({REMOVED})");
+        let put = self.table.put_if(item, &free, None).await?;
+        Ok(matches!(put, Done::Yes(_)))
     }
 
     async fn delete_customer(&self, id: &CustomerId) -> Result<(), StoreError> {
-        self.table.take(keys::customer(id)).await.map(|_| ())
+        let mut tombstone = keys::customer(id).into_item();
+        tombstone.insert(REMOVED.into(), AttributeValue::Bool(true));
+        self.table.put(tombstone).await
     }
 
     async fn customers(
@@ -126,9 +131,19 @@ impl Forms for DynamoDirectory {
     }
 
     async fn put_form(&self, form: &Form) -> Result<(), StoreError> {
-        let mut item = row(keys::form(&form.id), form)?;
-        item.insert("owner".into(), text(keys::of_customer(&form.customer)));
-        self.table.put(item).await
+        self.table.put(form_row(form)?).await
+    }
+
+    async fn replace_form(&self, form: &Form) -> Result<bool, StoreError> {
+        // Rows that were stored before changes were counted have no revision.
+        let when = match form.revision {
+            1 => "attribute_exists(pk) AND (attribute_not_exists(revision) OR revision = :behind)",
+            _ => "revision = :behind",
+        };
+        let behind = number(form.revision.saturating_sub(1));
+        let values = Item::from([(":behind".to_owned(), behind)]);
+        let put = self.table.put_if(form_row(form)?, when, Some(values));
+        Ok(matches!(put.await?, Done::Yes(_)))
     }
 
     async fn delete_form(&self, id: &FormId) -> Result<(), StoreError> {
@@ -150,6 +165,12 @@ impl Forms for DynamoDirectory {
             start = last;
         }
     }
+}
+
+fn form_row(form: &Form) -> Result<Item, StoreError> {
+    let mut item = row(keys::form(&form.id), form)?;
+    item.insert("owner".into(), text(keys::of_customer(&form.customer)));
+    Ok(item)
 }
 
 impl DynamoDirectory {

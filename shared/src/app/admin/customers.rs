@@ -31,7 +31,7 @@ impl<W: Wiring> Admin<W> {
     /// Makes a customer, or replaces its settings and keeps everything else.
     ///
     /// # Errors
-    /// [`AdminError::Invalid`]; a new brand is refused while an open form has a statement that does not name it.
+    /// [`AdminError::CustomerDeleted`]; [`AdminError::Invalid`]; a new brand is refused while an open form has a statement that does not name it.
     pub async fn put_customer(
         &self,
         id: &CustomerId,
@@ -52,7 +52,9 @@ impl<W: Wiring> Admin<W> {
             settings.refuse("brand", Fault::new("brand_not_named", message));
         }
         let customer = settings.finish(customer)?;
-        self.directory.put_customer(&customer).await?;
+        if !self.directory.put_customer(&customer).await? {
+            return Err(AdminError::CustomerDeleted);
+        }
         Ok(Saved {
             now: customer,
             created: before.is_none(),
@@ -79,8 +81,8 @@ impl<W: Wiring> Admin<W> {
         Ok(self.sign(LISTING, page))
     }
 
-    /// Removes a customer: its connection first, so that nothing more goes out, then its forms, then itself. Its
-    /// leads stay in the ledger; those that wait are sent to the drain, which refuses them. That somebody has to look
+    /// Removes a customer: its connection first, so that nothing more goes out, then its forms, then itself. Its id is
+    /// never given again: whoever had it would find the leads and links of the one before. Its leads stay in the ledger; those that wait are sent to the drain, which refuses them. That somebody has to look
     /// at them is written down before anything else, as a customer who is gone cannot be removed once more.
     ///
     /// # Errors

@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::properties::Fault;
 use super::values::{list, members, table, text};
+use crate::domain::captcha::CaptchaProvider;
 use crate::domain::names::{CONTACT, is_contact, is_silent};
 
 /// What a form asks for and calls it.
@@ -45,7 +46,7 @@ pub(super) fn constants(value: &Value) -> Result<BTreeMap<String, String>, Fault
 /// Reads the name of the opt-in box.
 pub(super) fn consent_field(value: &Value) -> Result<String, Fault> {
     let name = text(100)(value)?;
-    if is_silent(&name) || is_contact(&name) {
+    if is_silent(&name) || is_contact(&name) || CaptchaProvider::is_field(&name) {
         return Err(Fault::new("not_permitted", "this name has another meaning"));
     }
     Ok(name)
@@ -95,7 +96,12 @@ mod tests {
         assert!(constants(&json!({"consent": "yes"})).is_err());
         assert!(constants(&json!({"email": "ada@example.com"})).is_err());
         assert!(consent_field(&json!("newsletter")).is_ok());
-        for bad in ["email", "consent_statement", "custom_fields[A]"] {
+        for bad in [
+            "email",
+            "consent_statement",
+            "custom_fields[A]",
+            "h-captcha-response",
+        ] {
             assert!(consent_field(&json!(bad)).is_err(), "{bad}");
         }
     }

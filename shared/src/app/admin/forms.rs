@@ -22,17 +22,26 @@ use crate::ports::{
 /// Versions of a statement that one form can have: all of them stay in its row.
 const MAX_VERSIONS: u32 = 50;
 
+/// Forms that a customer can have: a listing shows all of them.
+const MAX_FORMS: usize = 200;
+
+/// How often a change is made again because somebody else changed the form meanwhile.
+const TRIES: u32 = 5;
+
 impl<W: Wiring> Admin<W> {
     /// Makes a form. What it does not say of its return page, it takes over from its customer.
     ///
     /// # Errors
-    /// [`AdminError::NotFound`], [`AdminError::Invalid`].
+    /// [`AdminError::NotFound`], [`AdminError::TooManyForms`], [`AdminError::Invalid`].
     pub async fn create_form(
         &self,
         customer: &CustomerId,
         mut settings: Properties,
     ) -> Result<Form, AdminError> {
         let customer = self.customer(customer).await?;
+        if self.directory.forms_of(&customer.id).await?.len() >= MAX_FORMS {
+            return Err(AdminError::TooManyForms);
+        }
         let now = self.clock.now();
         let name = settings.required("name", text(100));
         let statement = settings.required("consent_statement", statement_of(&customer, 1, now));
@@ -53,10 +62,12 @@ impl<W: Wiring> Admin<W> {
             screening: Screening::default(),
             open: true,
             created_at: now,
+            revision: 0,
         };
         let secret = revise(&mut form, &customer, &mut settings);
         let form = settings.finish(Some(form))?;
-        self.save(&form, secret).await?;
+        self.store_secret(&form, &secret).await?;
+        self.directory.put_form(&form).await?;
         Ok(form)
     }
 
@@ -79,15 +90,25 @@ impl<W: Wiring> Admin<W> {
     }
 
     /// Changes a form (RFC 7396). Another consent statement becomes its next version; for other lists, leads that wait
-    /// for one are let go.
+    /// for one are let go. What somebody else changes at the same moment is kept.
     ///
     /// # Errors
-    /// [`AdminError::NotFound`], [`AdminError::Invalid`].
-    pub async fn change_form(
+    /// [`AdminError::NotFound`], [`AdminError::Invalid`], [`AdminError::FormChanging`].
+    pub async fn change_form(&self, id: &FormId, change: Properties) -> Result<Form, AdminError> {
+        for _ in 0..TRIES {
+            if let Some(form) = self.try_change(id, change.clone()).await? {
+                return Ok(form);
+            }
+        }
+        Err(AdminError::FormChanging)
+    }
+
+    /// Changes a form as it is now; `None` where somebody else was faster.
+    async fn try_change(
         &self,
         id: &FormId,
         mut change: Properties,
-    ) -> Result<Form, AdminError> {
+    ) -> Result<Option<Form>, AdminError> {
         let mut form = self.form(id).await?;
         let customer = self.directory.customer(&form.customer).await?;
         let customer = customer.ok_or(AdminError::NotFound("form"))?;
@@ -102,28 +123,41 @@ impl<W: Wiring> Admin<W> {
         }
         let lists = form.lists.clone();
         let secret = revise(&mut form, &customer, &mut change);
-        let form = change.finish(Some(form))?;
+        let mut form = change.finish(Some(form))?;
         let now = self.clock.now();
         if form.lists != lists {
             look_soon(&self.ledger, &customer.id, now).await?;
         }
-        self.save(&form, secret).await?;
-        if form.lists != lists {
-            release_waiting(&self.ledger, &self.queue, &customer.id, now).await?;
+        self.store_secret(&form, &secret).await?;
+        if !self.replace(&mut form).await? {
+            return Ok(None);
         }
-        Ok(form)
-    }
-
-    /// Stores a form. A captcha's secret is there before the form that needs it, and goes after it.
-    async fn save(&self, form: &Form, secret: SecretChange) -> Result<(), AdminError> {
-        if let SecretChange::Store(secret) = &secret {
-            self.captcha.keep_secret(&form.id, secret).await?;
-        }
-        self.directory.put_form(form).await?;
         if let SecretChange::Forget = secret {
             self.captcha.forget_secret(&form.id).await?;
         }
-        Ok(())
+        if form.lists != lists {
+            release_waiting(&self.ledger, &self.queue, &customer.id, now).await?;
+        }
+        Ok(Some(form))
+    }
+
+    /// Stores the secret of a form's captcha, which is there before the form that needs it, and goes after it.
+    async fn store_secret(&self, form: &Form, secret: &SecretChange) -> Result<(), StoreError> {
+        match secret {
+            SecretChange::Store(secret) => self.captcha.keep_secret(&form.id, secret).await,
+            SecretChange::Keep | SecretChange::Forget => Ok(()),
+        }
+    }
+
+    /// Stores a changed form, unless somebody else has made something else of it since it was read. Says whether it
+    /// did. A request whose answer was lost is made again by itself, and finds its own work.
+    async fn replace(&self, form: &mut Form) -> Result<bool, StoreError> {
+        form.revision += 1;
+        if self.directory.replace_form(form).await? {
+            return Ok(true);
+        }
+        let there = self.directory.form(&form.id).await?;
+        Ok(there.is_some_and(|there| there == *form))
     }
 
     /// Removes a form. Leads that came by it stay.
@@ -147,12 +181,16 @@ impl<W: Wiring> Admin<W> {
     /// Gives a form's webhook its next secret. The one before stays good until the next rotation.
     ///
     /// # Errors
-    /// [`AdminError::NotFound`].
+    /// [`AdminError::NotFound`], [`AdminError::FormChanging`].
     pub async fn rotate_webhook(&self, id: &FormId) -> Result<Form, AdminError> {
-        let mut form = self.form(id).await?;
-        form.webhook_generation = form.webhook_generation.saturating_add(1);
-        self.directory.put_form(&form).await?;
-        Ok(form)
+        for _ in 0..TRIES {
+            let mut form = self.form(id).await?;
+            form.webhook_generation = form.webhook_generation.saturating_add(1);
+            if self.replace(&mut form).await? {
+                return Ok(form);
+            }
+        }
+        Err(AdminError::FormChanging)
     }
 
     /// The newest secret of a form's webhook.
@@ -186,6 +224,15 @@ fn revise(form: &mut Form, customer: &Customer, from: &mut Properties) -> Secret
     from.change("open", flag).apply(&mut form.open, true);
     let secret = screening::revise(form, from);
 
+    for name in form
+        .mapped
+        .keys()
+        .filter(|name| form.screening.is_ours(name))
+    {
+        let message = "this field tells people from robots, so nobody can fill it in";
+        let fault = Fault::new("not_permitted", message).within(&format!(".{name}"));
+        from.refuse("fields.mapped", fault);
+    }
     if form.mapped.contains_key(&form.consent_field) {
         let message = "the opt-in box cannot be mapped to a field";
         from.refuse("fields.mapped", Fault::new("not_permitted", message));

@@ -77,6 +77,15 @@ pub enum AdminError {
     /// What was sent cannot be taken.
     #[error(transparent)]
     Invalid(#[from] Invalid),
+    /// A customer of this id was removed. The id stays its own, as leads and proofs lie under it.
+    #[error("a customer of this id was removed")]
+    CustomerDeleted,
+    /// The customer has as many forms as it can have.
+    #[error("the customer has too many forms")]
+    TooManyForms,
+    /// Others kept changing the form, so that this change was not made.
+    #[error("the form kept changing")]
+    FormChanging,
     /// The lead is not set aside.
     #[error("the lead is not in quarantine")]
     NotQuarantined,

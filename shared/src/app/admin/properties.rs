@@ -9,6 +9,7 @@ use crate::domain::lead::FieldError;
 
 /// A JSON object of which nothing is believed yet. Use cases take it apart with readers of
 /// [`values`](super::values); what they leave over is a fault too.
+#[derive(Clone)]
 pub struct Properties {
     left: Map<String, Value>,
     faults: Vec<FieldError>,

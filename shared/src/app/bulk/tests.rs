@@ -73,6 +73,7 @@ async fn waiting(scene: &Scene, template: &Lead, number: usize) -> LeadId {
         &lead.id,
         &lead.contact,
         &lead.consent,
+        lead.received_at,
     );
     lead.seal = scene.memory.keys().seal(&text);
     let quota = LeadState::Waiting {

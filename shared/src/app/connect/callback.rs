@@ -7,7 +7,9 @@ use crate::domain::connection::{Connection, ConnectionStatus, Learned, LimitedRe
 use crate::domain::handshake::{Handshake, Taken};
 use crate::domain::ids::CustomerId;
 use crate::domain::token::{StoredTokens, Tokens};
-use crate::ports::{Clock as _, Connections as _, Handshakes as _, Kept, Vault as _, Wiring};
+use crate::ports::{
+    Clock as _, Connections as _, Customers as _, Handshakes as _, Kept, Vault as _, Wiring,
+};
 
 /// Constant Contact's issuer. It names itself in no answer so far; where one names an issuer, it has to be this one
 /// (RFC 9207).
@@ -66,6 +68,10 @@ impl<W: Wiring> Connect<W> {
         };
         if !session.is_some_and(|session| session.opened(&handshake)) {
             return Err(ConnectError::OtherBrowser);
+        }
+        let customer = self.directory.customer(&handshake.customer).await?;
+        if customer.is_none() {
+            return Err(ConnectError::UnknownState); // it was removed on the way: nobody would forget its tokens
         }
         if back.issuer.is_some_and(|issuer| issuer != ISSUER) {
             return Err(ConnectError::WrongIssuer);

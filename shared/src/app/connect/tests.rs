@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use secrecy::SecretString;
 
-use super::{Choice, Landing, Return};
+use super::{Choice, ConnectError, Landing, Return};
 use crate::app::scene::{ACCOUNT, Scene};
 use crate::domain::connection::{Connection, ConnectionStatus};
 use crate::domain::ids::{LinkId, RemoteId};
@@ -120,6 +120,23 @@ async fn a_function_killed_at_any_step_sends_no_lead_to_an_account_nobody_confir
             assert_eq!(scene.memory.crm.contacts(OTHER), [], "{step} {fault:?}");
         }
     }
+}
+
+#[tokio::test]
+async fn nothing_is_connected_to_a_customer_who_was_removed_on_the_way() {
+    let (scene, _) = scene().await;
+    let (cookie, state) = depart(&scene).await;
+    let back = back(&scene, ACCOUNT, &state);
+    let admin = scene.memory.admin();
+    admin.delete_customer(&scene.customer).await.unwrap();
+
+    let connect = scene.memory.connect();
+    let ended = connect.finish(back, Some(&cookie)).await;
+
+    assert!(matches!(ended, Err(ConnectError::UnknownState)));
+    let tokens = scene.memory.vault.tokens(&scene.customer).await.unwrap();
+    assert!(tokens.is_none());
+    assert_eq!(row(&scene).await.status, ConnectionStatus::Disconnected);
 }
 
 #[tokio::test]

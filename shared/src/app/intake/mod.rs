@@ -225,7 +225,7 @@ impl<W: Wiring> Intake<W> {
             consent,
             notes,
         } = parsed;
-        let sealed = Lead::sealed_text(&form.customer, &form.id, &id, &contact, &consent);
+        let sealed = Lead::sealed_text(&form.customer, &form.id, &id, &contact, &consent, now);
         let seal = self.keys.seal(&sealed);
         Lead {
             id,

@@ -39,6 +39,14 @@ fn a_source_without_permission_is_refused_even_with_the_box_ticked() {
         "thirdparty",
         "Purchased List",
         "3rd-party data",
+        "purchased list 2024",
+        "purchased/rented",
+        "Leads (bought)",
+        "third party vendor",
+        "list rental",
+        "Shared list",
+        "Leads, shared",
+        "traded",
     ] {
         assert_eq!(
             parse(&[("consent", "on"), ("source", source)]),
@@ -58,8 +66,18 @@ fn a_source_without_permission_is_refused_even_with_the_box_ticked() {
         let refused = parse(&[("consent", "on"), (name, value)]).is_err();
         assert_eq!(refused, !value.is_empty(), "{name}");
     }
-    for source in ["newsletter footer", "Purchased online", "Trade Show", "Web"] {
-        assert!(parse(&[("consent", "on"), ("source", source)]).is_ok());
+    for source in [
+        "newsletter footer",
+        "Purchased online",
+        "Bought a ticket",
+        "Trade Show",
+        "Shared on a wall",
+        "A post that was shared",
+        "Car rental",
+        "Web",
+    ] {
+        let parsed = parse(&[("consent", "on"), ("source", source)]);
+        assert!(parsed.is_ok(), "{source}");
     }
 }
 

@@ -33,6 +33,7 @@ impl Lead {
                 ip: None,
                 user_agent: None,
                 certificates: BTreeMap::new(),
+                brand: consent.brand.clone(),
             },
             notes: Vec::new(),
             ..self.clone()

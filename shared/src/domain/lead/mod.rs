@@ -42,7 +42,8 @@ pub struct Lead {
     pub notes: Vec<Note>,
 }
 impl Lead {
-    /// The text the seal is over: who agreed to what, when and where, in one canonical form.
+    /// The text the seal is over: who agreed to what, of which brand, when and where, and when that was heard of, in
+    /// one canonical form.
     #[must_use]
     pub fn sealed_text(
         customer: &CustomerId,
@@ -50,14 +51,16 @@ impl Lead {
         id: &LeadId,
         contact: &Contact,
         consent: &Consent,
+        received_at: Timestamp,
     ) -> String {
         serde_json::json!([
-            "leadfeed.consent.v1",
+            "leadfeed.consent.v2",
             customer,
             form,
             id,
             contact.email,
-            consent
+            consent,
+            received_at
         ])
         .to_string()
     }
@@ -71,8 +74,23 @@ impl Lead {
             &self.id,
             &self.contact,
             &self.consent,
+            self.received_at,
         );
-        keys.is_intact(&text, &self.seal)
+        keys.is_intact(&text, &self.seal) || keys.is_intact(&self.first_sealed_text(), &self.seal)
+    }
+
+    /// The text that seals were over before they covered brand and time of receipt. A consent with a brand never had
+    /// such a seal, and one that gets a brand later breaks it.
+    fn first_sealed_text(&self) -> String {
+        serde_json::json!([
+            "leadfeed.consent.v1",
+            self.customer,
+            self.form,
+            self.id,
+            self.contact.email,
+            self.consent
+        ])
+        .to_string()
     }
 }
 
@@ -110,5 +128,52 @@ pub(crate) mod tests {
             timeline: vec![],
             exported_at: None,
         }
+    }
+
+    fn sealed(lead: Lead, keys: &SigningKeys) -> Lead {
+        let (contact, consent, at) = (&lead.contact, &lead.consent, lead.received_at);
+        let text = Lead::sealed_text(&lead.customer, &lead.form, &lead.id, contact, consent, at);
+        Lead {
+            seal: keys.seal(&text),
+            ..lead
+        }
+    }
+
+    #[test]
+    fn whatever_a_receipt_says_of_a_consent_breaks_its_seal_when_it_is_changed() {
+        let keys = SigningKeys::new("root".into());
+        let mut lead = record().lead;
+        lead.consent.brand = Some("Engines".into());
+        let lead = sealed(lead, &keys);
+        let changes: [fn(&mut Lead); 5] = [
+            |lead| lead.received_at += jiff::SignedDuration::from_secs(1),
+            |lead| lead.consent.brand = Some("Looms".into()),
+            |lead| lead.consent.brand = None,
+            |lead| lead.consent.statement.push('!'),
+            |lead| lead.contact.email = "eve@example.com".parse().unwrap(),
+        ];
+
+        assert!(lead.is_sealed(&keys));
+        for (number, change) in changes.iter().enumerate() {
+            let mut changed = lead.clone();
+            change(&mut changed);
+            assert!(!changed.is_sealed(&keys), "{number}");
+        }
+    }
+
+    #[test]
+    fn a_seal_from_before_brands_were_kept_holds_and_gains_no_brand() {
+        let keys = SigningKeys::new("root".into());
+        let text = concat!(
+            r#"["leadfeed.consent.v1","engines","frm_01ARZ3NDEKTSV4RRFFQ69G5FAV","#,
+            r#""lead_01ARZ3NDEKTSV4RRFFQ69G5FAV","ada@example.com","#,
+            r#"{"given_at":"2026-11-23T09:30:00Z","statement":"Yes.","version":1}]"#,
+        );
+        let mut lead = record().lead;
+        lead.seal = keys.seal(text);
+
+        assert!(lead.is_sealed(&keys));
+        lead.consent.brand = Some("Engines".into());
+        assert!(!lead.is_sealed(&keys));
     }
 }

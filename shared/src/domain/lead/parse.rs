@@ -65,7 +65,7 @@ impl ParsedLead {
         if let Err(error) = &email {
             let error: &EmailError = error;
             errors.push(FieldError {
-                field: "email".into(),
+                field: form.name_of("email").to_owned(),
                 code: error.code(),
                 message: error.to_string(),
             });
@@ -81,7 +81,7 @@ impl ParsedLead {
         }
         for name in form.required.iter().filter(|name| value(name).is_empty()) {
             errors.push(FieldError {
-                field: name.clone(),
+                field: form.name_of(name).to_owned(),
                 code: "required",
                 message: "this field is needed".into(),
             });
@@ -210,6 +210,21 @@ mod tests {
 
         assert_eq!(lead.contact.email.as_str(), "ada@example.com");
         assert_eq!(lead.contact.company_name, "Campaign 7");
+    }
+
+    #[test]
+    fn a_field_at_fault_is_called_as_the_form_calls_it() {
+        let mut form = form();
+        form.required = vec!["city".into(), "last_name".into()];
+        form.mapped.insert("mail".into(), "email".into());
+        form.mapped.insert("town".into(), "city".into());
+
+        let fields = Submission::from_pairs([("mail", "ada@"), ("consent", "on")]).unwrap();
+        let refused = ParsedLead::parse(&form, fields, &Origin::default(), Timestamp::UNIX_EPOCH);
+
+        let errors = refused.unwrap_err().errors;
+        let fields: Vec<_> = errors.iter().map(|error| error.field.as_str()).collect();
+        assert_eq!(fields, ["mail", "town", "last_name"]);
     }
 
     #[test]

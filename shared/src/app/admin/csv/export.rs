@@ -220,14 +220,7 @@ impl<W: Wiring> Admin<W> {
 
     /// Whether the consent is as it was sealed.
     fn is_sealed(&self, lead: &Lead) -> bool {
-        let text = Lead::sealed_text(
-            &lead.customer,
-            &lead.form,
-            &lead.id,
-            &lead.contact,
-            &lead.consent,
-        );
-        let sealed = self.keys.is_intact(&text, &lead.seal);
+        let sealed = lead.is_sealed(&self.keys);
         if !sealed {
             tracing::error!(lead.id = %lead.id, "a consent record was changed after it was sealed");
         }

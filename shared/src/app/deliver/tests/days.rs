@@ -33,6 +33,7 @@ fn lead(scene: &Scene, template: &Lead, customer: &CustomerId, number: usize) ->
         &lead.id,
         &lead.contact,
         &lead.consent,
+        lead.received_at,
     );
     lead.seal = scene.memory.keys().seal(&text);
     lead
