@@ -234,13 +234,13 @@ impl<W: Wiring> Admin<W> {
         leads: &[&'r LeadRecord],
     ) -> Result<Vec<&'r LeadRecord>, StoreError> {
         let person =
-            |record: &LeadRecord| PersonId::of(&self.keys, customer, &record.lead.contact.email);
-        let people: BTreeSet<_> = leads.iter().map(|record| person(record)).collect();
-        let unwanted = self.directory.suppressed(customer, &people).await?;
-        let leads = leads.iter().copied();
-        Ok(leads
-            .filter(|record| !unwanted.contains(&person(record)))
-            .collect())
+            |record: &&LeadRecord| PersonId::of(&self.keys, customer, &record.lead.contact.email);
+        let people: Vec<PersonId> = leads.iter().map(person).collect();
+        let asked: BTreeSet<_> = people.iter().cloned().collect();
+        let unwanted = self.directory.suppressed(customer, &asked).await?;
+        let known = leads.iter().copied().zip(people);
+        let welcome = known.filter(|(_, person)| !unwanted.contains(person));
+        Ok(welcome.map(|(record, _)| record).collect())
     }
 
     /// Marks leads before the file is given out: a file that never arrives can be had again, a lead that went out
