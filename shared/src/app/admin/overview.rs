@@ -13,8 +13,10 @@ use crate::ports::{
 /// Leads shown one by one.
 const NEWEST: u16 = 20;
 
-/// All that a customer's page shows. Five reads, however many leads there are: of two rows, and of the forms, the
-/// counters and the newest leads. `DynamoDB` answers the counters of two years at once: a day takes a kilobyte or less.
+/// All that a customer's page shows. Five reads, however many leads there are.
+///
+/// They are of two rows, and of the forms, the counters and the newest leads. DynamoDB answers the counters of two years
+/// at once, as a day of them takes a kilobyte or less.
 #[derive(Debug, Clone)]
 pub struct Overview {
     /// Whose page it is.

@@ -65,8 +65,13 @@ impl Selection {
 
 /// Whether a drain or an import has a lead at this moment.
 fn is_under_way(state: &LeadState) -> bool {
-    let why = WaitReason::Import;
-    matches!(state, LeadState::Sending { .. }) || *state == LeadState::Waiting { why }
+    matches!(
+        state,
+        LeadState::Sending { .. }
+            | LeadState::Waiting {
+                why: WaitReason::Import
+            }
+    )
 }
 
 /// A part of a file.
@@ -76,7 +81,7 @@ pub struct Exported {
     pub name: String,
     /// Counts the parts from 1.
     pub number: u32,
-    /// Leads in it.
+    /// Rows under the headings.
     pub rows: u32,
     /// The file.
     pub csv: Vec<u8>,
