@@ -1,5 +1,6 @@
 //! The admin API over HTTP.
 
+use std::fmt;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
@@ -15,6 +16,22 @@ pub struct Client {
     url: String,
     token: SecretString,
 }
+
+/// An answer that is no success.
+#[derive(Debug)]
+pub struct Refused {
+    pub status: StatusCode,
+    /// The problem in the API's own words.
+    words: String,
+}
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.words)
+    }
+}
+
+impl std::error::Error for Refused {}
 
 /// A client that follows no redirects and waits for nobody for ever.
 pub fn http() -> Result<reqwest::Client> {
@@ -54,7 +71,7 @@ impl Client {
             .context("the answer is no JSON: is this address a Leadfeed stack?")
     }
 
-    /// A call that has to succeed, its body unread.
+    /// A call that has to succeed, its body unread. Fails with [`Refused`] where the answer is another.
     pub async fn ask(&self, method: Method, path: &str, body: Option<Value>) -> Result<Response> {
         let request = self.http.request(method, format!("{}{path}", self.url));
         let mut request = request
@@ -70,7 +87,8 @@ impl Client {
         }
         let status = answer.status();
         let text = answer.text().await.unwrap_or_default();
-        bail!(problem(status, &text));
+        let words = problem(status, &text);
+        Err(Refused { status, words }.into())
     }
 
     /// The members of `list` of every page.

@@ -1,25 +1,60 @@
-use std::io::Write;
+//! Leads as files.
 
-use anyhow::{Context, Result};
+use std::io::{ErrorKind, Write};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Error, Result, bail};
 use clap::ValueEnum as _;
+use clap::builder::PossibleValue;
 use reqwest::header::{CONTENT_DISPOSITION, LINK};
 use reqwest::{Method, Response};
 use serde_json::json;
-use tokio::fs::File;
-use tokio::io::AsyncWriteExt as _;
+use tempfile::NamedTempFile;
 use url::form_urlencoded::Serializer;
 
-use crate::args::Csv;
-use crate::client::Client;
+use crate::args::{Csv, Selection};
+use crate::client::{Client, Refused};
 use crate::show::Printer;
 
-/// Downloads every part, each as it comes.
+/// Files of one name in one folder.
+const MOST_OF_A_NAME: u32 = 1_000;
+
+/// A part that has its file.
+struct Saved {
+    to: PathBuf,
+    rows: String,
+    /// Where the next part is.
+    next: Option<String>,
+}
+
+/// Downloads every part, each as it comes. The stack marks leads before it answers: nothing is asked for before
+/// there is a file to put it into.
 pub async fn download<W: Write>(
     client: &Client,
     wanted: &Csv,
     printer: &mut Printer<'_, W>,
 ) -> Result<()> {
-    let word = |value: Option<clap::builder::PossibleValue>| {
+    let mut path = first(wanted);
+    loop {
+        let file = NamedTempFile::new_in(&wanted.into)
+            .with_context(|| format!("no file can be made in {}", wanted.into.display()))?;
+        let saved = save(client, &path, file, &wanted.into).await;
+        let Saved { to, rows, next } = saved.map_err(|error| explained(error, wanted))?;
+        if printer.json {
+            printer.line(&json!({"file": to, "rows": rows.parse::<u32>().ok()}))?;
+        } else {
+            printer.say(&format!("{}  {rows} rows", to.display()))?;
+        }
+        match next {
+            Some(next) => path = next,
+            None => return Ok(()),
+        }
+    }
+}
+
+/// Where the first part is.
+fn first(wanted: &Csv) -> String {
+    let word = |value: Option<PossibleValue>| {
         value
             .map(|value| value.get_name().to_owned())
             .unwrap_or_default()
@@ -29,41 +64,67 @@ pub async fn download<W: Write>(
         .append_pair("dialect", &word(wanted.dialect.to_possible_value()))
         .append_pair("look", if wanted.look { "true" } else { "false" })
         .finish();
-    let mut path = format!("/v1/customers/{}/leads.csv?{query}", wanted.customer);
+    format!("/v1/customers/{}/leads.csv?{query}", wanted.customer)
+}
+
+/// Downloads a part into a file, which gets its name once it is whole.
+async fn save(client: &Client, path: &str, mut file: NamedTempFile, into: &Path) -> Result<Saved> {
+    let mut part = client.ask(Method::GET, path, None).await?;
+    let name = header(&part, CONTENT_DISPOSITION.as_str())
+        .and_then(|value| value.split('"').nth(1).map(str::to_owned))
+        .filter(|name| !name.contains(['/', '\\']))
+        .context("the stack did not name the file")?;
+    let rows = header(&part, "leadfeed-rows").unwrap_or_default();
+    let link = header(&part, LINK.as_str());
+    let next = link.and_then(|link| link.split(['<', '>']).nth(1).map(str::to_owned));
     loop {
-        let mut part = client.ask(Method::GET, &path, None).await?;
-        let header = |part: &Response, name| {
-            let value = part
-                .headers()
-                .get(name)
-                .and_then(|value| value.to_str().ok());
-            value.map(str::to_owned)
-        };
-        let name = header(&part, CONTENT_DISPOSITION.as_str())
-            .and_then(|value| value.split('"').nth(1).map(str::to_owned))
-            .filter(|name| !name.contains(['/', '\\']))
-            .context("the stack did not name the file")?;
-        let rows = header(&part, "leadfeed-rows").unwrap_or_default();
-        let next = header(&part, LINK.as_str());
-        let to = wanted.into.join(&name);
-        let mut file = File::create_new(&to)
-            .await
-            .with_context(|| format!("{} cannot be made", to.display()))?;
-        while let Some(bytes) = part.chunk().await? {
-            file.write_all(&bytes).await?;
-        }
-        file.flush().await?;
-        if printer.json {
-            printer.line(&json!({"file": to, "rows": rows.parse::<u32>().ok()}))?;
-        } else {
-            printer.say(&format!("{}  {rows} rows", to.display()))?;
-        }
-        match next
-            .as_deref()
-            .and_then(|link| link.split(['<', '>']).nth(1))
-        {
-            Some(target) => target.clone_into(&mut path),
-            None => return Ok(()),
+        let bytes = part.chunk().await.map_err(reqwest::Error::without_url);
+        match bytes.context("the download broke off")? {
+            Some(bytes) => file.write_all(&bytes)?,
+            None => break,
         }
     }
+    file.as_file().sync_all()?;
+    let to = keep(file, into, &name)?;
+    Ok(Saved { to, rows, next })
+}
+
+fn header(part: &Response, name: &str) -> Option<String> {
+    let value = part.headers().get(name)?;
+    value.to_str().ok().map(str::to_owned)
+}
+
+/// Gives a file its name, or the name with a number where there is such a file already.
+fn keep(mut file: NamedTempFile, into: &Path, name: &str) -> Result<PathBuf> {
+    let stem = name.strip_suffix(".csv").unwrap_or(name);
+    for number in 1..=MOST_OF_A_NAME {
+        let to = match number {
+            1 => into.join(name),
+            number => into.join(format!("{stem}.{number}.csv")),
+        };
+        match file.persist_noclobber(&to) {
+            Ok(_) => return Ok(to),
+            Err(taken) if taken.error.kind() == ErrorKind::AlreadyExists => file = taken.file,
+            Err(other) => {
+                let why = format!("{} cannot be made", to.display());
+                return Err(other.error).context(why);
+            }
+        }
+    }
+    bail!("{} has too many files named {name}", into.display())
+}
+
+/// Says how leads are had again that the stack may have marked and that are in no file.
+fn explained(error: Error, wanted: &Csv) -> Error {
+    let refused = error.downcast_ref::<Refused>();
+    let is_refused = refused.is_some_and(|refused| refused.status.is_client_error());
+    let marks = matches!(wanted.status, Selection::Undelivered) && !wanted.look;
+    if is_refused || !marks {
+        return error;
+    }
+    error.context(format!(
+        "no file was saved, but leads may be marked as gone out in it: \
+         `leadfeed csv {} --status exported` downloads them again",
+        wanted.customer
+    ))
 }

@@ -14,6 +14,9 @@ use url::form_urlencoded::Serializer;
 /// For reading leads: the rest of the function's time is for the last page and for answering.
 const READ_FOR: SignedDuration = SignedDuration::from_secs(14);
 
+/// For a look at a part, so that the download after it reaches at least as far: where the look ended, the next begins.
+const LOOK_FOR: SignedDuration = SignedDuration::from_secs(5);
+
 /// A part of a customer's leads.
 pub async fn part<W: Wiring>(
     admin: &Admin<W>,
@@ -21,6 +24,16 @@ pub async fn part<W: Wiring>(
     query: Properties,
 ) -> Result<Exported, AdminError> {
     let until = admin.clock.now() + READ_FOR;
+    admin.export(customer, query, until).await
+}
+
+/// What a part would be: `query` says that this is but a look.
+pub async fn look<W: Wiring>(
+    admin: &Admin<W>,
+    customer: &CustomerId,
+    query: Properties,
+) -> Result<Exported, AdminError> {
+    let until = admin.clock.now() + LOOK_FOR;
     admin.export(customer, query, until).await
 }
 

@@ -1,29 +1,44 @@
 //! A customer with a hundred thousand leads: what a page costs, and what a file takes.
 #![expect(clippy::unwrap_used, reason = "a step that fails is a test that fails")]
 
+use std::collections::BTreeMap;
 use std::fs;
-use std::io::Write as _;
-use std::process::{Command, Stdio};
+use std::path::{Path, PathBuf};
+use std::process::Command;
 
-use jiff::{SignedDuration, Timestamp};
-use leadfeed_shared::app::admin::{Admin, Properties};
+use admin_api::{Api, handle};
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp, ToSpan as _};
+use leadfeed_shared::app::admin::{Admin, Operators, Properties};
 use leadfeed_shared::domain::consent::Origin;
-use leadfeed_shared::domain::ids::LeadId;
-use leadfeed_shared::domain::lead::{Lead, LeadState};
+use leadfeed_shared::domain::ids::{CustomerId, LeadId};
+use leadfeed_shared::domain::lead::{
+    DeliveryAction, Lead, LeadRecord, LeadState, OptOutCheck, ParsedLead, Permission,
+    RefusalReason, WaitReason,
+};
 use leadfeed_shared::domain::submission::Submission;
-use leadfeed_shared::fakes::Memory;
-use leadfeed_shared::ports::{Clock as _, Ledger as _};
-use serde_json::json;
+use leadfeed_shared::domain::tally::{Moves, Tally, counted_as};
+use leadfeed_shared::fakes::{Faults, Memory, MemoryTokens};
+use leadfeed_shared::ports::{Clock as _, Ledger as _, Tallies as _};
+use serde_json::{Value, json};
 
 const LEADS: u32 = 100_000;
 
-/// Prints address and first name of each row, as another program reads the file.
+/// Seconds between two leads: enough for all of them to fill 39 days.
+const APART: i64 = 34;
+
+/// Prints each row, as another program reads the file.
 const READER: &str = "
-import csv, io, sys
-text = io.TextIOWrapper(sys.stdin.buffer, encoding='utf-8', newline='')
-for row in csv.DictReader(text, strict=True):
-    print(row['Email Address'], row['First Name'], row['Note'], sep='\\t')
+import csv, json, sys
+with open(sys.argv[1], encoding='utf-8-sig', newline='') as file:
+    for row in csv.DictReader(file, strict=True):
+        print(json.dumps(row))
 ";
+
+fn engines() -> CustomerId {
+    "engines".parse().unwrap()
+}
 
 /// Kilobytes of a line of `/proc/self/status`.
 fn memory(line: &str) -> u64 {
@@ -35,131 +50,278 @@ fn memory(line: &str) -> u64 {
     found.split_whitespace().nth(1).unwrap().parse().unwrap()
 }
 
-fn settings(value: serde_json::Value) -> Properties {
+fn settings(value: Value) -> Properties {
     Properties::parse(value.to_string().as_bytes()).unwrap()
 }
 
-async fn customer(admin: &Admin<Memory>) -> Lead {
-    let engines = "engines".parse().unwrap();
+/// A lead of a form, with something in every field.
+async fn sample(admin: &Admin<Memory>) -> Lead {
+    let engines = engines();
     let put = json!({"name": "Engines", "brand": "Engines"});
     admin.put_customer(&engines, settings(put)).await.unwrap();
     let form = json!({"name": "News", "consent_statement": "Engines may mail me."});
     admin.create_form(&engines, settings(form)).await.unwrap();
-    let forms = admin.forms(&engines).await.unwrap();
+    let form = admin.forms(&engines).await.unwrap().remove(0);
     let fields = [
         ("email", "ada@example.com"),
-        ("first_name", "Ada, \"the\" Łovelace"),
+        ("first_name", "Ada, \"the\" first"),
+        ("last_name", "=Łovelace"),
+        ("job_title", "Analyst"),
+        ("company_name", "Engines & Co"),
+        ("phone_number", "+1 555 0100"),
+        ("street", "1 Main St, 2nd floor"),
+        ("city", "London"),
+        ("state", "LDN"),
+        ("postal_code", "01234"),
+        ("country", "GB"),
         ("consent", "yes"),
         ("custom_fields[Note]", "a,b;c"),
     ];
     let fields = Submission::from_pairs(fields).unwrap();
-    let form = &forms[0];
-    let parsed = leadfeed_shared::domain::lead::ParsedLead::parse(
-        form,
-        fields,
-        &Origin::default(),
-        admin.clock.now(),
-    );
-    let parsed = parsed.unwrap();
+    let now = admin.clock.now();
+    let parsed = ParsedLead::parse(&form, fields, &Origin::default(), now).unwrap();
     Lead {
         id: LeadId::new(ulid::Ulid::nil()),
         customer: engines,
-        form: form.id.clone(),
+        form: form.id,
         contact: parsed.contact,
         consent: parsed.consent,
-        received_at: admin.clock.now(),
+        received_at: now,
         seal: admin.keys.seal(""),
         notes: vec![],
     }
 }
 
-/// Signs so many people up, one a second.
-async fn fill(memory: &Memory, admin: &Admin<Memory>) -> Vec<String> {
-    let like = customer(admin).await;
-    let mut written = Vec::new();
+/// What became of a lead; every eighth went out in a file besides.
+fn state(i: u32) -> LeadState {
+    let refused = |why| LeadState::Refused { why, detail: None };
+    match i % 8 {
+        1 => LeadState::Waiting {
+            why: WaitReason::NotConnected,
+        },
+        2 => LeadState::Waiting {
+            why: WaitReason::Quota,
+        },
+        3 => refused(RefusalReason::CcRefused),
+        4 => refused(RefusalReason::InvalidAddress),
+        5 | 6 => LeadState::Queued,
+        _ => LeadState::Delivered {
+            contact: None,
+            action: DeliveryAction::Created,
+            permission: Permission::Explicit,
+            opt_out_check: OptOutCheck::NotNeeded,
+            notes: vec![],
+        },
+    }
+}
+
+/// Signs so many people up, settles and counts them.
+async fn fill(world: &Memory, admin: &Admin<Memory>) {
+    let like = sample(admin).await;
+    let mut moves = Moves::default();
     for i in 0..LEADS {
-        let at = like.received_at + SignedDuration::from_secs(i64::from(i));
+        let at = like.received_at + SignedDuration::from_secs(APART * i64::from(i));
         let millis = u64::try_from(at.as_millisecond()).unwrap();
         let mut lead = like.clone();
         lead.id = LeadId::new(ulid::Ulid::from_parts(millis, u128::from(i)));
         lead.contact.email = format!("p{i}@example.com").parse().unwrap();
+        if i.is_multiple_of(2) {
+            let engine = ("Engine".to_owned(), format!("-{i}"));
+            lead.contact.custom_fields.extend([engine]);
+        }
         lead.received_at = at;
         let (form, contact, consent) = (&lead.form, &lead.contact, &lead.consent);
         let text = Lead::sealed_text(&lead.customer, form, &lead.id, contact, consent, at);
         lead.seal = admin.keys.seal(&text);
-        memory
-            .ledger
-            .record(&lead, &LeadState::Queued, at)
-            .await
-            .unwrap();
-        let note = &lead.contact.custom_fields["Note"];
-        written.push(format!(
-            "{}\t{}\t{note}",
-            lead.contact.email.as_str(),
-            lead.contact.first_name
-        ));
+        let (customer, id) = (&lead.customer, &lead.id);
+        world.ledger.record(&lead, &state(i), at).await.unwrap();
+        if i % 8 == 6 {
+            assert!(world.ledger.export(customer, id, at, None).await.unwrap());
+        }
+        let record = world.ledger.look(customer, id).unwrap();
+        moves.count(id.day(), None, counted_as(&record));
+        world.clock.advance_to(at);
     }
-    written.reverse();
-    written
+    let now = world.clock.now();
+    let counted = world.directory.tally(&engines(), &moves, now);
+    counted.await.unwrap();
+}
+
+/// Saves every part of a file; each is as large as it may be, and took little memory.
+async fn save(admin: &Admin<Memory>, dialect: &str) -> Vec<PathBuf> {
+    fs::write("/proc/self/clear_refs", "5").unwrap(); // the peak begins anew
+    let before = memory("VmRSS");
+    let (mut saved, mut cursor) = (Vec::new(), None::<String>);
+    loop {
+        let mut query = vec![("status", "all"), ("dialect", dialect)];
+        query.extend(cursor.as_deref().map(|cursor| ("cursor", cursor)));
+        let query = Properties::from_query(query);
+        let part = admin.export(&engines(), query, Timestamp::MAX).await;
+        let part = part.unwrap();
+        let peak = memory("VmHWM").saturating_sub(before);
+        let (rows, bytes) = (part.rows, part.csv.len());
+        eprintln!("{}: {rows} rows, {bytes} bytes, {peak} kB", part.name);
+        assert!(peak < 64 * 1024, "{peak} kB for a part");
+        assert!(rows <= 39_999 && bytes <= 4_000_000);
+        let full = rows == 39_999 || bytes > 3_990_000;
+        assert!(full || part.next.is_none(), "there was room for more");
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
+        let file = folder.join(format!("{dialect}-{}", part.name));
+        fs::write(&file, &part.csv).unwrap();
+        saved.push(file);
+        cursor = part.next;
+        if cursor.is_none() {
+            return saved;
+        }
+    }
 }
 
 /// What Python's reader makes of a file.
-fn read_by_python(file: &[u8]) -> Vec<String> {
-    let mut python = Command::new("python3")
-        .args(["-X", "utf8", "-c", READER])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let (mut stdin, file) = (python.stdin.take().unwrap(), file.to_vec());
-    let writer = std::thread::spawn(move || stdin.write_all(&file).unwrap());
-    let output = python.wait_with_output().unwrap();
-    writer.join().unwrap();
-    assert!(output.status.success());
-    let text = String::from_utf8(output.stdout).unwrap();
-    text.lines().map(str::to_owned).collect()
+fn read_by_python(file: &Path) -> Vec<BTreeMap<String, String>> {
+    let mut python = Command::new("python3");
+    let python = python.args(["-X", "utf8", "-c", READER]).arg(file);
+    let output = python.output().unwrap();
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success(), "{:?}", output.stderr);
+    let rows = said.lines().map(serde_json::from_str);
+    rows.collect::<Result<_, _>>().unwrap()
+}
+
+/// All that a file has to say of a lead.
+fn told(record: &LeadRecord, sheet: bool) -> BTreeMap<String, String> {
+    let contact = &record.lead.contact;
+    let address = &contact.street_address;
+    let custom = |label: &str| {
+        contact
+            .custom_fields
+            .get(label)
+            .cloned()
+            .unwrap_or_default()
+    };
+    let (mut last, mut phone) = (contact.last_name.clone(), contact.phone_number.clone());
+    let mut engine = custom("Engine");
+    let mut more = vec![];
+    if sheet {
+        let formulas = [&mut last, &mut phone, &mut engine].into_iter();
+        let filled = formulas.filter(|text| !text.is_empty());
+        filled.for_each(|text| text.insert(0, '\''));
+        let state = serde_json::to_value(&record.state).unwrap();
+        let word = |name: &str| state[name].as_str().unwrap_or_default().to_owned();
+        let at = record.lead.received_at.to_zoned(TimeZone::UTC);
+        more.extend([
+            ("Signed up on", at.date().to_string()),
+            ("Signed up at (UTC)", at.time().to_string()),
+            ("Status", word("status")),
+            ("Reason", word("why")),
+        ]);
+    } else {
+        last.remove(0);
+    }
+    let columns = [
+        ("Email Address", contact.email.as_str().to_owned()),
+        ("First Name", contact.first_name.clone()),
+        ("Last Name", last),
+        ("Job Title", contact.job_title.clone()),
+        ("Company", contact.company_name.clone()),
+        ("Phone Number - Home", phone),
+        ("Home Address Line 1", address.street.clone()),
+        ("City", address.city.clone()),
+        ("State / Province", address.state.clone()),
+        ("Zip / Postal Code", address.postal_code.clone()),
+        ("Country", address.country.clone()),
+        ("Engine", engine),
+        ("Note", custom("Note")),
+    ];
+    let columns = columns.into_iter().chain(more);
+    columns
+        .map(|(heading, cell)| (heading.to_owned(), cell))
+        .collect()
+}
+
+/// Whether a lead's person can be mailed.
+fn is_good(record: &&LeadRecord) -> bool {
+    let why = RefusalReason::InvalidAddress;
+    record.state != LeadState::Refused { why, detail: None }
+}
+
+/// The customer's page, and the port calls it took.
+async fn page(world: &Memory) -> (String, u64) {
+    let tokens = MemoryTokens::new(&Faults::default(), &["token"]);
+    let operators = Operators::read(tokens, world.clock.now()).await.unwrap();
+    let admin = world.admin();
+    let link = admin.manage_link(&engines()).await.unwrap();
+    let path = link.url.strip_prefix("https://leads.example").unwrap();
+    let event = include_str!("../../../events/admin-get-health.json");
+    let mut event: Value = serde_json::from_str(event).unwrap();
+    event["rawPath"] = path.into();
+    event["requestContext"]["http"]["path"] = path.into();
+    event["headers"]["accept"] = "text/html".into();
+    let request = lambda_http::request::from_str(&event.to_string()).unwrap();
+    let before = world.faults.steps();
+    let response = handle(&Api { operators, admin }, request).await;
+    let steps = world.faults.steps() - before;
+    let html = String::from_utf8(response.into_body().to_vec()).unwrap();
+    (html, steps)
+}
+
+/// What the chart has to say of the last thirty days.
+fn charted(records: &[LeadRecord], today: Date) -> String {
+    let (mut delivered, mut waiting, mut refused) = (0, 0, 0);
+    for record in records {
+        let day = record.lead.received_at.to_zoned(TimeZone::UTC).date();
+        if day + 30.days() <= today {
+            continue;
+        }
+        match &record.state {
+            LeadState::Delivered { .. } => delivered += 1,
+            LeadState::Waiting { .. } => waiting += 1,
+            LeadState::Refused { .. } => refused += 1,
+            _ => delivered += u32::from(record.exported_at.is_some()),
+        }
+    }
+    format!("{delivered} delivered, {waiting} waiting, {refused} not delivered; at most")
+}
+
+/// Bytes of a day's counters in DynamoDB, at most: the keys, and names with numbers of 21 bytes.
+fn stored(tally: &Tally) -> usize {
+    let counters = tally.counts.keys();
+    counters
+        .map(|label| "n.".len() + label.len() + 21)
+        .sum::<usize>()
+        + 200
 }
 
 #[tokio::test]
 async fn a_hundred_thousand_leads_cost_a_page_five_reads_and_a_file_little_memory() {
-    let memory_world = Memory::new("2026-11-23T00:00:00Z".parse::<Timestamp>().unwrap());
-    let admin = memory_world.admin();
-    let written = fill(&memory_world, &admin).await;
-    let engines = "engines".parse().unwrap();
+    let world = Memory::new("2026-11-23T00:00:00Z".parse::<Timestamp>().unwrap());
+    let admin = world.admin();
+    fill(&world, &admin).await;
 
-    let before = memory_world.faults.steps();
-    let overview = admin.overview(&engines).await.unwrap();
-    let reads = memory_world.faults.steps() - before;
-    assert_eq!((reads, overview.newest.len()), (5, 20));
+    let (upload, sheet) = (
+        save(&admin, "upload").await,
+        save(&admin, "spreadsheet").await,
+    );
 
-    fs::write("/proc/self/clear_refs", "5").unwrap(); // the peak begins anew
-    let before = memory("VmRSS");
-    let (mut parts, mut read, mut cursor) = (0, Vec::new(), None);
-    loop {
-        let mut query = vec![("status", "all")];
-        query.extend(cursor.as_deref().map(|cursor| ("cursor", cursor)));
-        let until = admin.clock.now() + SignedDuration::from_secs(14);
-        let part = admin
-            .export(&engines, Properties::from_query(query), until)
-            .await;
-        let part = part.unwrap();
-        assert!(part.rows <= 39_999 && part.csv.len() <= 4_000_000);
-        let peak = memory("VmHWM").saturating_sub(before);
-        assert!(peak < 64 * 1024, "{peak} kB for a part");
-        eprintln!(
-            "part {}: {} rows, {} bytes, {peak} kB at most",
-            part.number,
-            part.rows,
-            part.csv.len()
-        );
-        read.extend(read_by_python(&part.csv));
-        parts += 1;
-        cursor = part.next;
-        if cursor.is_none() {
-            break;
+    let records = world.ledger.all();
+    for (files, sheet) in [(upload, false), (sheet, true)] {
+        assert!(files.len() > 1);
+        let good = records.iter().rev().filter(is_good);
+        let mut told = good.map(|record| told(record, sheet));
+        for row in files.iter().flat_map(|file| read_by_python(file)) {
+            assert_eq!(Some(row), told.next());
         }
+        assert_eq!(told.next(), None);
     }
 
-    assert_eq!(parts, 3);
-    assert!(read == written, "another reader finds what the ledger has");
+    let (html, steps) = page(&world).await;
+    assert_eq!(steps, 5, "two rows; forms, counters and the newest leads");
+    let today = world.clock.now().to_zoned(TimeZone::UTC).date();
+    assert!(html.contains(&charted(&records, today)), "{html}");
+    assert_eq!(html.matches("<g><title>").count(), 30, "every day is full");
+    let days = world.directory.tallies(&engines()).await.unwrap();
+    let largest = days.iter().map(stored).max().unwrap();
+    assert!(
+        365 * largest < 1_000_000,
+        "a year is one answer of DynamoDB"
+    );
 }

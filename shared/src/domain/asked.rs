@@ -2,11 +2,23 @@
 
 use jiff::Timestamp;
 
-use super::lead::{Lead, LeadRecord, LeadState, TimelineEntry, WaitReason};
+use super::lead::{Lead, LeadRecord, LeadState, RefusalReason, TimelineEntry, WaitReason};
 
-/// Whether a lead in this state can leave in a file: nobody holds it and it is not done with.
+/// Whether a lead in this state can leave in a file: nobody holds it, it is not done with, and it was not refused for
+/// what an upload would pass over.
 #[must_use]
-pub fn can_leave(state: &LeadState) -> bool {
+pub fn can_export(state: &LeadState) -> bool {
+    match state {
+        LeadState::Refused { why, .. } => matches!(
+            why,
+            RefusalReason::CcRefused | RefusalReason::CustomerDeleted
+        ),
+        state => can_move(state),
+    }
+}
+
+/// Whether a lead in this state is anybody's to move: nobody holds it and it is not done with.
+fn can_move(state: &LeadState) -> bool {
     match state {
         LeadState::Received | LeadState::Queued | LeadState::Refused { .. } => true,
         LeadState::Waiting { why } => *why != WaitReason::Import,
@@ -21,9 +33,9 @@ pub fn can_leave(state: &LeadState) -> bool {
 #[must_use]
 pub fn can_replay(record: &LeadRecord, again: bool) -> bool {
     match (record.exported_at, &record.state) {
-        (Some(_), state) => again && can_leave(state),
+        (Some(_), state) => again && can_move(state),
         (None, LeadState::Queued) => false, // it is there
-        (None, state) => can_leave(state),
+        (None, state) => can_move(state),
     }
 }
 

@@ -249,8 +249,9 @@ impl Ledger for MemoryLedger {
         at: Timestamp,
         _expires_at: Option<i64>,
     ) -> Result<bool, StoreError> {
-        let fits =
-            |record: &LeadRecord| record.exported_at.is_none() && asked::can_leave(&record.state);
+        let fits = |record: &LeadRecord| {
+            record.exported_at.is_none_or(|known| known == at) && asked::can_export(&record.state)
+        };
         let export = |rows: &mut Rows| {
             rows.change_if(customer, lead, fits, |record| {
                 (record.exported_at, record.due_at) = (Some(at), None);

@@ -102,8 +102,9 @@ pub trait Ledger: Send + Sync {
         due_at: Timestamp,
     ) -> impl Future<Output = Result<bool, StoreError>> + Send;
 
-    /// Marks a lead that is neither held nor done as gone out in a file, once, and takes it out of what is due: it is
-    /// neither claimed nor requeued any more. Says whether it did. The row is kept until `expires_at`.
+    /// Marks a lead whose state allows it ([`can_export`](crate::domain::asked::can_export)) as gone out in a file at
+    /// `at`, once, and takes it out of what is due: it is neither claimed nor requeued any more. Says whether it did,
+    /// and says so again of the same `at`. The row is kept until `expires_at`.
     fn export(
         &self,
         customer: &CustomerId,

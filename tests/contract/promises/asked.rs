@@ -19,7 +19,11 @@ promises! { Ledger:
 }
 
 fn refused() -> Settlement {
-    let (why, detail) = (RefusalReason::CcRefused, Some("no".into()));
+    refused_for(RefusalReason::CcRefused)
+}
+
+fn refused_for(why: RefusalReason) -> Settlement {
+    let detail = Some("no".into());
     Settlement {
         state: LeadState::Refused { why, detail },
         ..delivered()
@@ -31,11 +35,15 @@ async fn a_lead_leaves_in_a_file_once_and_is_no_longer_due<L: Ledger>(ledger: L)
     let queued = record(&ledger, &customer, 0).await;
     let person = settled(&ledger, &customer, &waiting(WaitReason::NoList, None)).await;
     let refused = settled(&ledger, &customer, &refused()).await;
-    let export = async |id: &LeadId| ledger.export(&customer, id, at(20), Some(9)).await.unwrap();
+    let export = async |id: &LeadId, second: i64| {
+        let export = ledger.export(&customer, id, at(second), Some(9));
+        export.await.unwrap()
+    };
 
     for lead in [&queued, &person, &refused] {
-        assert!(export(&lead.id).await);
-        assert!(!export(&lead.id).await, "twice");
+        assert!(export(&lead.id, 20).await);
+        assert!(!export(&lead.id, 21).await, "twice");
+        assert!(export(&lead.id, 20).await, "the answer was lost");
         let read = ledger.lead(&customer, &lead.id).await.unwrap().unwrap();
         assert_eq!((read.exported_at, read.due_at), (Some(at(20)), None));
         let claim = claim(&ledger, lead, "ada", 9_000).await;
@@ -57,8 +65,14 @@ async fn what_is_held_or_done_leaves_in_no_file<L: Ledger>(ledger: L) {
     claim(&ledger, &held, "ada", 0).await;
     let done = settled(&ledger, &customer, &delivered()).await;
     let import = settled(&ledger, &customer, &waiting(WaitReason::Import, Some(900))).await;
+    let left = settled(
+        &ledger,
+        &customer,
+        &refused_for(RefusalReason::OptedOutAfterConsent),
+    )
+    .await;
 
-    for lead in [held, done, import] {
+    for lead in [held, done, import, left] {
         assert!(!export(&lead.id).await);
     }
     assert!(!export(&fresh::lead(0)).await, "not there");

@@ -89,7 +89,7 @@ pub async fn ask<W: Wiring>(
             let cursor = query.first("cursor");
             asked.push(("look", "true"));
             let look = Properties::from_query(asked);
-            let part = file::part(admin, customer, look).await?;
+            let part = file::look(admin, customer, look).await?;
             let template = FilePage {
                 base: bearer.base,
                 status,

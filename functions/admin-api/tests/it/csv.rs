@@ -116,6 +116,7 @@ async fn a_spreadsheet_takes_nothing_for_a_formula() {
         ("first_name", "=HYPERLINK(\"http://evil\")"),
         ("phone_number", "+1 555 0100"),
         ("custom_fields[@x]", "＝1"),
+        ("custom_fields[Note]", "x;=cmd|'/c calc'!A1;y"),
     ];
     sign_up_with(&stage, &form, &evil).await;
 
@@ -132,7 +133,121 @@ async fn a_spreadsheet_takes_nothing_for_a_formula() {
     assert_eq!(sheet["First Name"], "'=HYPERLINK(\"http://evil\")");
     assert_eq!(sheet["Phone Number - Home"], "'+1 555 0100");
     assert_eq!(sheet["'@x"], "'＝1");
+    assert_eq!(sheet["Note"], "x;'=cmd|'/c calc'!A1;y");
+    assert_eq!(upload["Note"], "x;=cmd|'/c calc'!A1;y");
     assert_eq!(sheet["Status"], "queued");
+}
+
+#[tokio::test]
+async fn a_date_is_written_as_constant_contact_reads_it() {
+    let stage = Stage::with_customers().await;
+    let form = stage.form().await;
+    let born = [
+        ("email", "ada@example.com"),
+        ("custom_fields[Birthday]", "1990-12-10"),
+    ];
+    sign_up_with(&stage, &form, &born).await;
+
+    let upload = stage.get(&format!("{CSV}?look=true")).await;
+    let sheet = stage
+        .get(&format!("{CSV}?look=true&dialect=spreadsheet"))
+        .await;
+
+    assert_eq!(rows(&upload.bytes)[0]["Birthday"], "1990-12-10");
+    let sheet = &rows(&sheet.bytes)[0];
+    assert_eq!(sheet["Birthday"], "1990-12-10");
+    assert_eq!(sheet["Signed up on"], "2026-11-23");
+    assert_eq!(sheet["Signed up at (UTC)"], "09:30:00");
+}
+
+#[tokio::test]
+async fn fields_whose_labels_differ_in_case_are_one_column_and_lose_nothing() {
+    let stage = Stage::with_customers().await;
+    let form = stage.form().await;
+    let twice = [
+        ("email", "ada@example.com"),
+        ("custom_fields[Engine]", "steam"),
+        ("custom_fields[engine]", "difference"),
+        ("custom_fields[First Name]", "Augusta"),
+        ("custom_fields[first name (Custom)]", "Augusta"),
+    ];
+    sign_up_with(&stage, &form, &twice).await;
+
+    let answer = stage.get(CSV).await;
+
+    let text = String::from_utf8(answer.bytes.clone()).unwrap();
+    let heading = text.lines().next().unwrap();
+    assert!(
+        heading.ends_with(",Country,Engine,First Name (custom)"),
+        "{heading}"
+    );
+    let ada = &rows(&answer.bytes)[0];
+    assert_eq!(ada["Engine"], "steam; difference");
+    assert_eq!(ada["First Name (custom)"], "Augusta");
+}
+
+#[tokio::test]
+async fn an_upload_has_one_row_of_each_address_which_is_its_newest_leads() {
+    let stage = Stage::with_customers().await;
+    let form = stage.form().await;
+    for (email, name) in [
+        ("ada@example.com", "Old"),
+        ("bo@example.com", "Bo"),
+        ("ADA@example.com", "New"),
+    ] {
+        sign_up_with(&stage, &form, &[("email", email), ("first_name", name)]).await;
+        stage.memory.clock.advance(SignedDuration::from_mins(2));
+    }
+    let names = |answer: &Answer| -> Vec<String> {
+        let rows = rows(&answer.bytes);
+        rows.iter().map(|row| row["First Name"].clone()).collect()
+    };
+
+    let sheet = stage
+        .get(&format!("{CSV}?look=true&dialect=spreadsheet"))
+        .await;
+    let upload = stage.get(CSV).await;
+    let again = stage.get(CSV).await;
+    let once_more = stage.get(&format!("{CSV}?status=exported")).await;
+
+    assert_eq!(names(&sheet), ["New", "Bo", "Old"], "each with its way");
+    assert_eq!(names(&upload), ["New", "Bo"]);
+    assert_eq!(upload.headers["leadfeed-rows"], "2");
+    assert_eq!(names(&again), [""; 0], "the older one was marked with it");
+    assert_eq!(once_more.bytes, upload.bytes);
+}
+
+#[tokio::test]
+async fn whom_the_customer_does_not_want_mailed_is_in_no_file() {
+    let stage = Stage::with_customers().await;
+    let form = stage.form().await;
+    let ada = stage.sign_up(&form, "ada@example.com").await;
+    stage.sign_up(&form, "bo@example.com").await;
+    stage.drain().await;
+    let person = json!({"email": "Ada@example.com"});
+    let list = "/v1/customers/engines/suppressions";
+    assert_eq!(stage.post(list, person.clone()).await.status, 200);
+
+    for query in [
+        "status=all",
+        "dialect=spreadsheet&look=true",
+        "",
+        "status=exported",
+    ] {
+        let answer = stage.get(&format!("{CSV}?{query}")).await;
+        let rows = rows(&answer.bytes);
+        assert_eq!(rows.len(), 1, "{query}");
+        let email = rows[0].values().any(|cell| cell == "bo@example.com");
+        assert!(email, "{query}: {rows:?}");
+    }
+
+    let customer = "engines".parse().unwrap();
+    let record = stage.memory.ledger.lead(&customer, &ada).await.unwrap();
+    assert_eq!(record.unwrap().exported_at, None, "not even marked");
+    let removals = "/v1/customers/engines/suppression-removals";
+    stage.post(removals, person).await;
+    let answer = stage.get(CSV).await;
+    assert_eq!(rows(&answer.bytes)[0]["Email Address"], "ada@example.com");
 }
 
 #[tokio::test]
@@ -254,6 +369,22 @@ async fn who_went_out_in_a_file_is_not_sent_unless_asked() {
         (record.state, record.exported_at),
         (LeadState::Queued, None)
     );
+}
+
+#[tokio::test]
+async fn a_page_of_nobody_offers_nothing_to_download() {
+    let stage = Stage::with_customers().await;
+    let form = stage.form().await;
+    let path = stage.manage_path().await;
+    let page = async || stage.page("GET", &format!("{path}/file"), "").await.2;
+
+    let empty = page().await;
+    stage.sign_up(&form, "ada@example.com").await;
+    let one = page().await;
+
+    assert!(empty.contains("Nobody is in this file"), "{empty}");
+    assert!(!empty.contains("<form") && !empty.contains("How to upload it"));
+    assert!(one.contains("1 person") && one.contains("Download part 1"));
 }
 
 #[tokio::test]

@@ -13,8 +13,13 @@ use crate::domain::ids::{CustomerId, LeadId};
 use crate::domain::lead::{Lead, LeadState};
 use crate::ports::StoreError;
 
-/// What [`can_leave`](crate::domain::asked::can_leave) says, for DynamoDB.
-const CAN_LEAVE: &str = "(#state.#status IN (:received, :queued, :refused) \
+/// What [`can_export`](crate::domain::asked::can_export) says, for DynamoDB.
+const CAN_EXPORT: &str = "(#state.#status IN (:received, :queued) \
+     OR (#state.#status = :refused AND #state.why IN (:cc_refused, :customer_deleted)) \
+     OR (#state.#status = :waiting AND #state.why <> :import))";
+
+/// Whether nobody holds a lead and it is not done with.
+const CAN_MOVE: &str = "(#state.#status IN (:received, :queued, :refused) \
      OR (#state.#status = :waiting AND #state.why <> :import))";
 
 fn words() -> [(&'static str, AttributeValue); 5] {
@@ -28,6 +33,7 @@ fn words() -> [(&'static str, AttributeValue); 5] {
 }
 
 impl DynamoLedger {
+    /// A request that was repeated because the first answer was lost finds its own mark, and marks again.
     pub(super) async fn mark_exported(
         &self,
         customer: &CustomerId,
@@ -43,10 +49,12 @@ impl DynamoLedger {
         }
         set.push_str(" REMOVE due_at, due_shard");
         values.extend(words());
+        values.push((":cc_refused", text("cc_refused")));
+        values.push((":customer_deleted", text("customer_deleted")));
         let change = Change {
             set: &set,
             when: Some(&format!(
-                "attribute_not_exists(exported_at) AND {CAN_LEAVE}"
+                "(attribute_not_exists(exported_at) OR exported_at = :at) AND {CAN_EXPORT}"
             )),
             names: &["state", "status"],
             values,
@@ -67,10 +75,10 @@ impl DynamoLedger {
         due_at: Timestamp,
     ) -> Result<bool, StoreError> {
         let when = if again {
-            format!("{CAN_LEAVE} AND (attribute_exists(exported_at) OR #state.#status <> :queued)")
+            format!("{CAN_MOVE} AND (attribute_exists(exported_at) OR #state.#status <> :queued)")
         } else {
             format!(
-                "{CAN_LEAVE} AND attribute_not_exists(exported_at) AND #state.#status <> :queued"
+                "{CAN_MOVE} AND attribute_not_exists(exported_at) AND #state.#status <> :queued"
             )
         };
         let mut values = vec![

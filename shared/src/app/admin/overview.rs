@@ -14,6 +14,9 @@ use crate::ports::{
 const NEWEST: u16 = 20;
 
 /// All that a customer's page shows. Five reads, however many leads there are.
+///
+/// They are of two rows, and of the forms, the counters and the newest leads. DynamoDB answers the counters of two years
+/// at once, as a day of them takes a kilobyte or less.
 #[derive(Debug, Clone)]
 pub struct Overview {
     /// Whose page it is.

@@ -9,7 +9,8 @@ use crate::domain::suppression::{PersonId, Suppression};
 use crate::ports::{Clock as _, Page, Suppressions as _, Wiring};
 
 impl<W: Wiring> Admin<W> {
-    /// Puts an address on a customer's list. Leads of it are kept and not sent, those that wait already too.
+    /// Puts an address on a customer's list. Leads of it are kept, not sent and put into no file, those that wait
+    /// already too.
     ///
     /// # Errors
     /// [`AdminError::NotFound`], [`AdminError::Invalid`].

@@ -1,7 +1,5 @@
 //! Headings and cells.
 
-use std::borrow::Cow;
-
 use jiff::Timestamp;
 use serde_json::Value;
 
@@ -40,28 +38,23 @@ impl Dialect {
     }
 
     /// Headings that every file of this dialect begins with.
-    pub(super) fn headings(self) -> Vec<String> {
-        let more: &[&str] = match self {
+    pub(super) fn headings(self) -> impl Iterator<Item = &'static str> {
+        let more: &'static [&'static str] = match self {
             Self::Upload => &[],
-            Self::Spreadsheet => &["Signed up at", "Status", "Reason"],
+            Self::Spreadsheet => &["Signed up on", "Signed up at (UTC)", "Status", "Reason"],
         };
-        STANDARD
-            .iter()
-            .chain(more)
-            .map(|heading| (*heading).to_owned())
-            .collect()
+        STANDARD.iter().chain(more).copied()
     }
 
     /// A heading of a custom field, which must not look like one of ours.
     pub(super) fn heading(self, label: &str) -> String {
-        let taken = self.headings();
-        if taken
-            .iter()
+        if self
+            .headings()
             .any(|heading| heading.eq_ignore_ascii_case(label))
         {
             return format!("{label} (custom)");
         }
-        self.cell(label).into_owned()
+        self.cell(label)
     }
 
     /// The cells under [`headings`](Self::headings).
@@ -69,7 +62,7 @@ impl Dialect {
         let contact = &record.lead.contact;
         let address = &contact.street_address;
         let mut cells = vec![
-            self.cell(contact.email.as_str()).into_owned(),
+            self.cell(contact.email.as_str()),
             self.name(&contact.first_name),
             self.name(&contact.last_name),
             self.name(&contact.job_title),
@@ -83,27 +76,35 @@ impl Dialect {
             &address.postal_code,
             &address.country,
         ];
-        cells.extend(others.map(|text| self.cell(text).into_owned()));
+        cells.extend(others.map(|text| self.cell(text)));
         if self == Self::Spreadsheet {
+            let at = record.lead.received_at;
             let (status, reason) = became(record);
-            cells.extend([second(record.lead.received_at), status.to_owned(), reason]);
+            cells.extend([day(at), second(at), status.to_owned(), reason]);
         }
         cells
     }
 
-    /// A value as it stands, made harmless for a spreadsheet.
-    pub(super) fn cell(self, text: &str) -> Cow<'_, str> {
-        if self == Self::Spreadsheet && is_formula(text) {
-            Cow::Owned(format!("'{text}"))
-        } else {
-            Cow::Borrowed(text)
+    /// A value as it stands, made harmless for a spreadsheet: at its beginning, and wherever a spreadsheet that parts
+    /// cells by another sign would have a cell begin.
+    pub(super) fn cell(self, text: &str) -> String {
+        if self == Self::Upload {
+            return text.to_owned();
         }
+        let mut cell = String::with_capacity(text.len() + 1);
+        for piece in text.split_inclusive(SEPARATORS) {
+            if is_formula(piece) {
+                cell.push('\'');
+            }
+            cell.push_str(piece);
+        }
+        cell
     }
 
     /// The upload may end up in mails and in spreadsheets of others, and no name begins like a formula.
     fn name(self, text: &str) -> String {
         match self {
-            Self::Spreadsheet => self.cell(text).into_owned(),
+            Self::Spreadsheet => self.cell(text),
             Self::Upload if is_formula(text) => text.trim_start_matches(is_sign).to_owned(),
             Self::Upload => text.to_owned(),
         }
@@ -111,7 +112,7 @@ impl Dialect {
 }
 
 /// As Constant Contact's upload page names them.
-const STANDARD: [&str; 11] = [
+static STANDARD: [&str; 11] = [
     "Email Address",
     "First Name",
     "Last Name",
@@ -124,6 +125,9 @@ const STANDARD: [&str; 11] = [
     "Zip / Postal Code",
     "Country",
 ];
+
+/// What parts the cells of a line, by the settings of who opens it, and the lines.
+const SEPARATORS: [char; 5] = [',', ';', '\t', '\r', '\n'];
 
 /// Whether a spreadsheet could take the text for a formula: by its first sign, in either width, behind spaces or
 /// quotes too.
@@ -148,8 +152,13 @@ fn became(record: &LeadRecord) -> (&'static str, String) {
     (record.state.word(), reason.to_owned())
 }
 
+/// As Constant Contact's upload reads a date, and a spreadsheet of any language.
+fn day(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%d").to_string()
+}
+
 fn second(at: Timestamp) -> String {
-    at.strftime("%Y-%m-%d %H:%M:%S UTC").to_string()
+    at.strftime("%H:%M:%S").to_string()
 }
 
 #[cfg(test)]
@@ -159,14 +168,29 @@ mod tests {
     #[test]
     fn a_spreadsheet_takes_no_cell_for_a_formula() {
         for evil in [
-            "=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", " =1", "\"=1", "'=1", "＝1", "＋1",
-            "－1", "＠1", "\u{a0}=1",
+            "=1+1", "+1", "-1", "@SUM(A1)", " =1", "\"=1", "'=1", "＝1", "＋1", "－1", "＠1",
+            "\u{a0}=1",
         ] {
             let cell = Dialect::Spreadsheet.cell(evil);
             assert_eq!(cell, format!("'{evil}"), "{evil:?}");
         }
-        for good in ["Ada", "O'Brien", "a=b", "", "1-2"] {
+        for good in ["Ada", "O'Brien", "a=b", "", "1-2", "Doe, Jane; x"] {
             assert_eq!(Dialect::Spreadsheet.cell(good), good);
+        }
+    }
+
+    #[test]
+    fn nor_a_piece_of_one_where_cells_are_parted_by_another_sign() {
+        for (evil, harmless) in [
+            ("x;=cmd|'/c calc'!A1;y", "x;'=cmd|'/c calc'!A1;y"),
+            ("x,@SUM(A1)", "x,'@SUM(A1)"),
+            ("x\t+1;-1", "x\t'+1;'-1"),
+            ("x\";\"=1\"", "x\";'\"=1\""),
+            ("x; ＝1", "x;' ＝1"),
+            ("\t=1", "'\t'=1"),
+            ("\r=1", "'\r'=1"),
+        ] {
+            assert_eq!(Dialect::Spreadsheet.cell(evil), harmless, "{evil:?}");
         }
     }
 

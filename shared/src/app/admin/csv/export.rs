@@ -1,3 +1,5 @@
+use std::collections::BTreeSet;
+
 use futures_util::future::join_all;
 use jiff::{SignedDuration, Timestamp};
 
@@ -5,18 +7,22 @@ use super::super::values::{flag_text, one_of};
 use super::super::{Admin, AdminError, Properties, cursor};
 use super::cells::Dialect;
 use super::part::Part;
-use crate::domain::ids::{CustomerId, LeadId};
-use crate::domain::lead::{Lead, LeadRecord, LeadState, RefusalReason};
+use crate::domain::asked::can_export;
+use crate::domain::ids::CustomerId;
+use crate::domain::lead::{LeadRecord, LeadState, WaitReason};
+use crate::domain::suppression::PersonId;
 use crate::domain::tally::{EXPORTED, Moves, counted_as};
-use crate::ports::{Clock as _, LeadFilter, Ledger as _, StoreError, Tallies as _, Wiring};
+use crate::ports::{
+    Clock as _, LeadFilter, Ledger as _, StoreError, Suppressions as _, Tallies as _, Wiring,
+};
 
 /// Leads read at once; the ledger gives what fits into a megabyte.
 const PAGE: u16 = 1_000;
 
-/// Leads marked at once.
+/// Leads whose people are looked up, and that are marked, at once.
 const AT_ONCE: usize = 25;
 
-/// Which leads go into a file.
+/// Which leads go into a file. Nobody's whom the customer does not want mailed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Selection {
     /// Those that Constant Contact has not got and could take; they are marked, and are neither delivered by
@@ -45,23 +51,27 @@ impl Selection {
 
     /// Nobody goes out who has opted out, was set aside or erased.
     fn takes(self, record: &LeadRecord) -> bool {
-        let pending = match &record.state {
-            LeadState::Received | LeadState::Queued | LeadState::Waiting { .. } => true,
-            LeadState::Refused { why, .. } => matches!(
-                why,
-                RefusalReason::CcRefused | RefusalReason::CustomerDeleted
-            ),
-            _ => false,
-        };
-        let delivered = matches!(record.state, LeadState::Delivered { .. });
+        let pending = can_export(&record.state);
         let exported = record.exported_at.is_some();
+        let delivered = matches!(record.state, LeadState::Delivered { .. });
         match self {
             Self::Undelivered => pending && !exported,
             Self::Exported => pending && exported,
             Self::Delivered => delivered,
-            Self::All => pending || delivered || matches!(record.state, LeadState::Sending { .. }),
+            Self::All => pending || delivered || is_under_way(&record.state),
         }
     }
+}
+
+/// Whether a drain or an import has a lead at this moment.
+fn is_under_way(state: &LeadState) -> bool {
+    matches!(
+        state,
+        LeadState::Sending { .. }
+            | LeadState::Waiting {
+                why: WaitReason::Import
+            }
+    )
 }
 
 /// A part of a file.
@@ -71,7 +81,7 @@ pub struct Exported {
     pub name: String,
     /// Counts the parts from 1.
     pub number: u32,
-    /// Leads in it.
+    /// Rows under the headings.
     pub rows: u32,
     /// The file.
     pub csv: Vec<u8>,
@@ -86,12 +96,24 @@ struct Wanted {
     dialect: Dialect,
     /// The part's number and the last lead of the part before.
     from: (u32, Option<String>),
-    look: bool,
+    /// Whether leads are marked.
+    marks: bool,
+}
+
+/// A part under way.
+struct Filling<'a> {
+    customer: &'a CustomerId,
+    part: Part,
+    /// How long a lead is kept that is marked; `None` where none is.
+    kept_for: Option<SignedDuration>,
+    /// What the marks change.
+    moves: Moves,
 }
 
 impl<W: Wiring> Admin<W> {
     /// A part of a customer's leads as a file, newest first. Leads that come in meanwhile are in no later part.
-    /// With `look` nothing is marked. Begins no further page after `until`; the next part goes on there.
+    /// An upload has one row of each address, its newest lead's; the older ones are marked with it. With `look`
+    /// nothing is marked. Begins no further page after `until`; the next part goes on there.
     ///
     /// # Errors
     /// [`AdminError::NotFound`], [`AdminError::Invalid`].
@@ -109,40 +131,33 @@ impl<W: Wiring> Admin<W> {
             status: (wanted.selection == Selection::Delivered).then(|| "delivered".to_owned()),
             since: None,
         };
-        let mut part = Part::new(wanted.dialect);
+        let mut filling = Filling {
+            customer,
+            part: Part::new(wanted.dialect),
+            kept_for: wanted.marks.then_some(kept_for),
+            moves: Moves::default(),
+        };
         let mut from = wanted.from.1.clone();
-        let mut moves = Moves::default();
         let next = loop {
             let page = self
                 .ledger
                 .leads(customer, &filter, from.as_deref(), PAGE)
                 .await?;
-            let mut taken = Vec::new();
-            let mut full = None;
-            for record in &page.items {
-                let fits = wanted.selection.takes(record) && self.is_sealed(&record.lead);
-                if fits && !part.push(record).map_err(StoreError::new)? {
-                    full = Some(from.clone());
-                    break;
-                }
-                from = Some(record.lead.id.to_string());
-                if fits {
-                    taken.push(record);
-                }
-            }
-            if wanted.selection == Selection::Undelivered && !wanted.look {
-                self.mark(customer, &taken, kept_for, &mut moves).await?;
-            }
+            let chosen = page.items.iter();
+            let chosen = chosen
+                .filter(|record| wanted.selection.takes(record) && self.is_sealed(record))
+                .collect::<Vec<_>>();
+            let full = self.fill(&mut filling, &chosen).await?;
             match (full, page.next) {
-                (Some(full), _) => break full,
+                (Some(first), _) => break before(&page.items, first).or(from),
                 (None, None) => break None,
                 (None, next) if self.clock.now() >= until => break next,
                 (None, next) => from = next,
             }
         };
         let now = self.clock.now();
-        if moves.days().next().is_some() {
-            self.directory.tally(customer, &moves, now).await?;
+        if filling.moves.days().next().is_some() {
+            self.directory.tally(customer, &filling.moves, now).await?;
         }
         let (number, word) = (wanted.from.0, wanted.word);
         let next = next.map(|next| {
@@ -155,8 +170,8 @@ impl<W: Wiring> Admin<W> {
                 now.strftime("%Y-%m-%d")
             ),
             number,
-            rows: part.rows(),
-            csv: part.finish().map_err(StoreError::new)?,
+            rows: filling.part.rows(),
+            csv: filling.part.finish().map_err(StoreError::new)?,
             next,
         })
     }
@@ -181,51 +196,104 @@ impl<W: Wiring> Admin<W> {
         let from = place.map_or((1, None), |(number, last)| {
             (number.parse().unwrap_or(1), Some(last.to_owned()))
         });
+        let selection = Selection::named(word);
         Ok(query.finish(Some(Wanted {
             word,
-            selection: Selection::named(word),
+            selection,
             dialect,
             from,
-            look: look.unwrap_or(false),
+            marks: selection == Selection::Undelivered && look != Some(true),
         }))?)
     }
 
-    /// Marks leads before the file is given out: a file that never arrives can be had again, a lead that went out
-    /// twice cannot be called back.
-    async fn mark(
+    /// Puts leads into the part, and gives the first for which there is no room. A few are looked up, marked and
+    /// written at a time, so that nobody is written who has moved on since they were read.
+    async fn fill<'r>(
         &self,
-        customer: &CustomerId,
-        taken: &[&LeadRecord],
-        kept_for: SignedDuration,
-        moves: &mut Moves,
-    ) -> Result<(), StoreError> {
-        let now = self.clock.now();
-        let expires_at = Some((now + kept_for).as_second());
-        let leads = taken.iter().map(|record| &record.lead.id);
-        self.doubt(customer, leads).await?;
-        for some in taken.chunks(AT_ONCE) {
-            let marks = some.iter().map(|record| {
-                self.ledger
-                    .export(customer, &record.lead.id, now, expires_at)
-            });
-            for (record, marked) in some.iter().zip(join_all(marks).await) {
-                if marked? {
-                    let day = LeadId::day(&record.lead.id);
-                    moves.count(day, counted_as(record), Some(EXPORTED.to_owned()));
-                }
+        filling: &mut Filling<'_>,
+        leads: &[&'r LeadRecord],
+    ) -> Result<Option<&'r LeadRecord>, StoreError> {
+        if filling.kept_for.is_some() {
+            let leads = leads.iter().map(|record| &record.lead.id);
+            self.doubt(filling.customer, leads).await?;
+        }
+        for some in leads.chunks(AT_ONCE) {
+            let some = self.welcome(filling.customer, some).await?;
+            let room = filling.part.room_for(&some).map_err(StoreError::new)?;
+            let (fit, others) = some.split_at(room);
+            let marked = self.mark(filling, fit).await?;
+            for record in marked {
+                filling.part.push(record).map_err(StoreError::new)?;
+            }
+            if let Some(first) = others.first() {
+                return Ok(Some(*first));
             }
         }
-        Ok(())
+        Ok(None)
+    }
+
+    /// Those of the leads whose people the customer wants mailed.
+    async fn welcome<'r>(
+        &self,
+        customer: &CustomerId,
+        leads: &[&'r LeadRecord],
+    ) -> Result<Vec<&'r LeadRecord>, StoreError> {
+        let person =
+            |record: &&LeadRecord| PersonId::of(&self.keys, customer, &record.lead.contact.email);
+        let people: Vec<PersonId> = leads.iter().map(person).collect();
+        let asked: BTreeSet<_> = people.iter().cloned().collect();
+        let unwanted = self.directory.suppressed(customer, &asked).await?;
+        let known = leads.iter().copied().zip(people);
+        let welcome = known.filter(|(_, person)| !unwanted.contains(person));
+        Ok(welcome.map(|(record, _)| record).collect())
+    }
+
+    /// Marks leads before the file is given out: a file that never arrives can be had again, a lead that went out
+    /// twice cannot be called back. Gives those that were marked; the others are on another way.
+    async fn mark<'r>(
+        &self,
+        filling: &mut Filling<'_>,
+        leads: &[&'r LeadRecord],
+    ) -> Result<Vec<&'r LeadRecord>, StoreError> {
+        let Some(kept_for) = filling.kept_for else {
+            return Ok(leads.to_vec());
+        };
+        let (customer, now) = (filling.customer, self.clock.now());
+        let expires_at = Some((now + kept_for).as_second());
+        let marks = leads.iter().map(|record| {
+            self.ledger
+                .export(customer, &record.lead.id, now, expires_at)
+        });
+        let marks = join_all(marks).await;
+        let mut marked = Vec::new();
+        for (record, done) in leads.iter().copied().zip(marks) {
+            if done? {
+                let day = record.lead.id.day();
+                let to = Some(EXPORTED.to_owned());
+                filling.moves.count(day, counted_as(record), to);
+                marked.push(record);
+            }
+        }
+        Ok(marked)
     }
 
     /// Whether the consent is as it was sealed.
-    fn is_sealed(&self, lead: &Lead) -> bool {
-        let sealed = lead.is_sealed(&self.keys);
+    fn is_sealed(&self, record: &LeadRecord) -> bool {
+        let sealed = record.lead.is_sealed(&self.keys);
         if !sealed {
-            tracing::error!(lead.id = %lead.id, "a consent record was changed after it was sealed");
+            tracing::error!(lead.id = %record.lead.id, "a consent record was changed after it was sealed");
         }
         sealed
     }
+}
+
+/// Where a part begins with a lead of a page: behind the lead before it.
+fn before(page: &[LeadRecord], first: &LeadRecord) -> Option<String> {
+    let place = page
+        .iter()
+        .position(|record| record.lead.id == first.lead.id)?;
+    let last = page[..place].last()?;
+    Some(last.lead.id.to_string())
 }
 
 /// What cursors are signed for.

@@ -3,6 +3,8 @@
 mod cells;
 mod export;
 mod part;
+#[cfg(test)]
+mod tests;
 
 pub use cells::Dialect;
 pub use export::{Exported, Selection};

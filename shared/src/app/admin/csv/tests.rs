@@ -1,0 +1,51 @@
+use jiff::{SignedDuration, Timestamp};
+
+use crate::app::admin::Properties;
+use crate::app::scene::Scene;
+use crate::domain::lead::LeadState;
+
+/// More than are marked at once.
+const LEADS: usize = 30;
+
+/// So many leads in the queue of a connected customer, a minute apart.
+async fn scene() -> Scene {
+    let scene = Scene::connected().await;
+    for i in 0..LEADS {
+        let email = format!("p{i}@example.com");
+        scene.submit(&[("email", email.as_str())]).await;
+        scene.memory.clock.advance(SignedDuration::from_secs(61));
+    }
+    scene
+}
+
+#[tokio::test]
+async fn a_lead_that_moves_while_a_file_is_made_is_in_the_file_or_delivered_and_never_both() {
+    let mut delivered = 0;
+    for late in 0..12 {
+        let scene = scene().await;
+        let admin = scene.memory.admin();
+        let query = Properties::from_query([]);
+        let file = admin.export(&scene.customer, query, Timestamp::MAX);
+        let drains = async {
+            for _ in 0..late {
+                tokio::task::yield_now().await;
+            }
+            for _ in 0..LEADS / 10 {
+                assert_eq!(scene.drain().await, [""; 0]);
+            }
+        };
+
+        let (file, ()) = tokio::join!(file, drains);
+
+        let text = String::from_utf8(file.unwrap().csv).unwrap();
+        for record in scene.memory.ledger.all() {
+            let address = record.lead.contact.email.as_str();
+            let is_written = text.contains(&format!("\n{address},"));
+            let is_delivered = matches!(record.state, LeadState::Delivered { .. });
+            assert_ne!(is_written, is_delivered, "{address}, {late} late");
+            assert_eq!(is_written, record.exported_at.is_some(), "{address}");
+            delivered += usize::from(is_delivered);
+        }
+    }
+    assert!(delivered > 0, "none of them moved");
+}
