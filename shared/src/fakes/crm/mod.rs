@@ -4,6 +4,7 @@ mod book;
 mod bulk;
 mod calls;
 mod contract;
+mod guard;
 mod tokens;
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
@@ -21,6 +22,7 @@ use crate::ports::{Clock as _, TokenError};
 use book::Book;
 pub use book::{RemoteContact, RemotePermission};
 use calls::Meter;
+use guard::Guard;
 pub use calls::{Call, RemoteLimits};
 pub use tokens::TokenKind;
 use tokens::{Code, Issued, Refreshable};
@@ -48,6 +50,7 @@ struct World {
     calls: Vec<(Timestamp, Call)>,
     answers: VecDeque<CrmError>,
     token_answers: VecDeque<TokenError>,
+    guard: Option<Guard>,
     made: u64,
 }
 
