@@ -6,8 +6,8 @@ use super::{
     SecretsApps, SecretsVault, SiteVerify, SqsQueue, SystemClock, TokenEndpoint,
 };
 use crate::app::canary::{Addresses, Canary};
-use crate::domain::email::EmailAddress;
 use crate::app::token_keeper::{Seen, TokenKeeper};
+use crate::domain::email::EmailAddress;
 use crate::ports::Wiring;
 
 impl Wiring for Aws {

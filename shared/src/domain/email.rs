@@ -256,7 +256,10 @@ mod tests {
         };
         let long = format!("{}@example.com", "a".repeat(64));
 
-        assert_eq!(tagged("ada@example.com").unwrap().as_str(), "ada+7@example.com");
+        assert_eq!(
+            tagged("ada@example.com").unwrap().as_str(),
+            "ada+7@example.com"
+        );
         assert_eq!(
             tagged("ada+news@example.com").unwrap().as_str(),
             "ada+news+7@example.com"

@@ -350,7 +350,10 @@ async fn whose_connection_needs_a_person_is_found_until_they_have_acted<C: Conne
     for status in [limited, dead] {
         assert!(connections.set_status(customer, 3, &status).await.unwrap());
         let expected = Some(status);
-        assert_eq!(eventually(found, |found| *found == expected).await, expected);
+        assert_eq!(
+            eventually(found, |found| *found == expected).await,
+            expected
+        );
     }
 
     let advanced = connections.advance(customer, 4, at(90)).await;

@@ -210,13 +210,29 @@ async fn quarantined_leads_are_released_together_where_it_is_asked_for_and_only_
 }
 
 #[tokio::test]
+async fn a_customers_own_page_releases_nothing_that_is_set_aside() {
+    let stage = Stage::with_customers().await;
+    robot(&stage, &stage.form().await, "ada@example.com").await;
+    let path = format!("{}/retry", stage.manage_path().await);
+
+    let label = "label=quarantined.honeypot";
+    let (asked, _, _) = stage.page("GET", &format!("{path}?{label}"), "").await;
+    let (done, _, _) = stage.page("POST", &path, label).await;
+
+    assert_eq!((asked, done), (404, 404));
+    assert!(stage.memory.queue.sent().is_empty());
+}
+
+#[tokio::test]
 async fn health_tells_of_many_leads_that_are_set_aside_and_whose_they_are() {
     let stage = Stage::with_customers().await;
     let form = stage.form().await;
     let told = async || {
         let health = stage.get("/v1/health").await;
         let checks = health.body["checks"].as_array().unwrap().clone();
-        let check = checks.into_iter().find(|check| check["name"] == "quarantine");
+        let check = checks
+            .into_iter()
+            .find(|check| check["name"] == "quarantine");
         check.unwrap()["detail"].clone()
     };
 

@@ -140,7 +140,9 @@ impl<W: Wiring> Admin<W> {
         for (customer, _) in &aside {
             *of.entry(customer).or_default() += 1;
         }
-        let whose = of.iter().map(|(customer, number)| format!("{customer} ({number})"));
+        let whose = of
+            .iter()
+            .map(|(customer, number)| format!("{customer} ({number})"));
         Ok((aside.len() >= MANY).then(|| {
             format!(
                 "At least {} leads of the last day are set aside, as robots' or because a captcha was out of order: {}. \

@@ -22,8 +22,8 @@ use crate::ports::{Clock as _, TokenError};
 use book::Book;
 pub use book::{RemoteContact, RemotePermission};
 use calls::Meter;
-use guard::Guard;
 pub use calls::{Call, RemoteLimits};
+use guard::Guard;
 pub use tokens::TokenKind;
 use tokens::{Code, Issued, Refreshable};
 
