@@ -1,6 +1,6 @@
 //! What is mailed where the stack has an address. The local topic mails nobody; a queue that subscribes hears the same.
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use leadfeed_local::aws::REGION;
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -31,7 +31,7 @@ impl Mails {
             ("Action", "Subscribe"),
             ("TopicArn", topic),
             ("Protocol", "sqs"),
-            ("Endpoint", &queue),
+            ("Endpoint", queue.as_str()),
         ];
         aws.query("sns", "2010-03-31", &subscribe).await?;
         let url = made["QueueUrl"].as_str().context("no queue")?.to_owned();
@@ -55,8 +55,8 @@ async fn a_lost_connection_is_mailed_and_names_nobody() {
     let scene = Scene::connected("mails").await;
     let mails = Mails::listen("mails-of-connections").await.unwrap();
 
-    rows::make_token_old(&scene.customer).await.unwrap();
     rows::break_refresh_token(&scene.customer).await.unwrap();
+    rows::make_token_old(&scene.customer).await.unwrap();
     the_stack().invoke("Scheduler", &json!({})).await.unwrap();
 
     let event = mail_about(&mails, &scene.customer).await.unwrap();
@@ -82,5 +82,5 @@ async fn mail_about(mails: &Mails, customer: &str) -> Result<Value> {
             return Ok(event);
         }
     }
-    anyhow::bail!("nothing was mailed about {customer}")
+    bail!("nothing was mailed about {customer}")
 }

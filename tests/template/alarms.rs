@@ -97,7 +97,7 @@ fn what_a_metric_filter_counts_is_watched_by_an_alarm_and_shown() {
             };
             assert!(alarms.values().any(watches), "{name}");
             let pair = [space, metric].map(|text| text.as_str().unwrap().to_owned());
-            assert!(shown.contains(&pair.into()), "{name}");
+            assert!(shown.contains(&<(String, String)>::from(pair)), "{name}");
         }
     }
 }

@@ -5,7 +5,7 @@
 use std::env;
 use std::process::Command;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use leadfeed_shared::app::admin::Properties;
 use leadfeed_shared::app::deliver::batch::Message;
 use leadfeed_shared::domain::ids::{CustomerId, LeadId};
@@ -60,7 +60,8 @@ async fn write_log(group: &str) {
                 id: body.clone(),
                 body: Some(body),
             });
-            let again = memory.drain().drain(messages.into(), Timestamp::MAX).await;
+            let deadline = memory.clock.now() + SignedDuration::from_secs(60);
+            let again = memory.drain().drain(messages.into(), deadline).await;
             assert_eq!(again, ["no lead"]);
         }
         "AdminApiLogs" => {
@@ -131,7 +132,7 @@ impl Pattern {
     fn count(&self, lines: &[Value]) -> usize {
         let at = |line: &Value| {
             let found = self.path.iter().fold(line, |found, name| &found[name]);
-            found.as_str() == Some(&self.text)
+            found.as_str() == Some(self.text.as_str())
         };
         lines.iter().filter(|line| at(line)).count()
     }
