@@ -199,7 +199,7 @@ pub struct Follow {
 #[derive(Debug, Args)]
 pub struct Replay {
     pub customer: String,
-    /// Only leads that are: waiting, refused, received or exported
+    /// Only leads that are: waiting, refused, received or exported; with quarantined, those set aside are released
     #[arg(long)]
     pub status: Option<String>,
     /// Only leads for this reason, as in `quota`

@@ -96,11 +96,11 @@ async fn check(
             return Ok(());
         }
     }
-    findings.push(stack::budget(&client).await);
     findings.push(stack::public_address(&http, &options.url).await);
     let Some(customer) = customer else {
         return Ok(());
     };
-    findings.extend(customer::check(&http, &client, customer).await);
+    let is_set = findings.iter().all(|found| found.code != "app_not_set");
+    findings.extend(customer::check(&http, &client, customer, is_set).await);
     Ok(())
 }

@@ -15,15 +15,20 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use self::cloudwatch::CloudWatch;
+use crate::mails::Mails;
 use crate::permissions::without;
 use crate::scene::{Scene, alone, the_stack};
 use crate::{queue, rows};
+
+/// As many as ring by default.
+const QUARANTINED: u128 = 100;
 
 #[tokio::test]
 async fn every_alarm_rings_for_what_it_watches() {
     let _alone = alone().await;
     let watch = CloudWatch::new().await.unwrap();
     assert_eq!(watch.ringing().await.unwrap(), BTreeSet::new());
+    let mails = Mails::listen("mails-of-alarms").await.unwrap();
 
     for (function, alarm) in [
         ("OauthCallback", "OauthCallbackErrorsAlarm"),
@@ -41,6 +46,19 @@ async fn every_alarm_rings_for_what_it_watches() {
     what_the_scheduler_measures(&watch).await.unwrap();
 
     assert_eq!(watch.ringing().await.unwrap(), watch.alarms());
+    assert_eq!(mailed(&mails).await.unwrap(), watch.alarms());
+}
+
+/// Names of the alarms that were mailed when they rang.
+async fn mailed(mails: &Mails) -> Result<BTreeSet<String>> {
+    let mut names = BTreeSet::new();
+    while let Some(message) = mails.next().await? {
+        if message["NewStateValue"] == "ALARM" {
+            let name = message["AlarmName"].as_str();
+            names.extend(name.map(str::to_owned));
+        }
+    }
+    Ok(names)
 }
 
 /// Takes a right that the function cannot do without, for one invocation; events no function can read do it too.
@@ -103,6 +121,7 @@ async fn what_the_scheduler_measures(watch: &CloudWatch) -> Result<()> {
     let before = Timestamp::now() - SignedDuration::from_hours(3);
     let form = scene.form["form_id"].as_str().unwrap();
     let late = rows::a_lead_from(before, &scene.customer, form).await?;
+    let aside = rows::leads_aside(QUARANTINED, &scene.customer, form).await?;
     rows::lose_connection(&scene.customer).await?;
     let app = |per_day: u32| {
         json!({
@@ -122,7 +141,9 @@ async fn what_the_scheduler_measures(watch: &CloudWatch) -> Result<()> {
     stack.invoke("Scheduler", &json!({})).await?;
 
     put(10_000).await?;
-    rows::remove(&late).await?;
+    for lead in aside.iter().chain([&late]) {
+        rows::remove(lead).await?;
+    }
     let removed = format!("/v1/customers/{}", scene.customer);
     scene.operator.done(Method::DELETE, &removed, None).await?;
     watch.read_embedded("scheduler").await

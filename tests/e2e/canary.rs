@@ -1,11 +1,13 @@
 //! The operator's own lead, on its whole way.
 
+use std::time::Duration;
+
 use anyhow::{Context, Result};
 use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::alarms::cloudwatch::CloudWatch;
-use crate::scene::{Scene, alone, contact, sign_ups, the_stack};
+use crate::scene::{Scene, alone, contacts_like, sign_ups, the_stack};
 
 const ADDRESS: &str = "canary@example.com";
 
@@ -33,6 +35,17 @@ async fn configure(variables: &Value) -> Result<Value> {
     Ok(before)
 }
 
+/// The address of the canary that arrives, which bears a tag.
+async fn until_one_is_there() -> String {
+    for _ in 0..300 {
+        if let Some(address) = contacts_like("canary+").pop() {
+            return address;
+        }
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    panic!("no canary arrived within a minute");
+}
+
 #[tokio::test]
 async fn a_canary_comes_by_the_public_door_and_arrives() {
     let _alone = alone().await;
@@ -46,12 +59,11 @@ async fn a_canary_comes_by_the_public_door_and_arrives() {
     let before = configure(&canary).await.unwrap();
     let run = async || the_stack().invoke("Scheduler", &json!({})).await.unwrap();
     run().await;
-    scene.until_contact(ADDRESS).await;
+    let address = until_one_is_there().await;
     run().await;
     configure(&before).await.unwrap();
 
-    assert!(contact(ADDRESS).is_some());
-    assert_eq!(sign_ups(ADDRESS), 1, "one in a quarter of an hour");
+    assert_eq!(sign_ups(&address), 1, "one in a quarter of an hour");
     let late = watch.values("scheduler", "CanaryLate").await.unwrap();
     assert!(late[0] > 300.0, "none had arrived: {late:?}");
     assert_eq!(late.last(), Some(&0.0), "{late:?}");

@@ -4,6 +4,7 @@
 mod alarms;
 mod canary;
 mod delivery;
+mod mails;
 mod openapi;
 mod permissions;
 mod queue;

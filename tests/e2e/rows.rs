@@ -5,7 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 use leadfeed_local::STACK;
 use leadfeed_shared::domain::connection::{ConnectionStatus, ReconnectReason};
 use leadfeed_shared::domain::ids::LeadId;
-use leadfeed_shared::domain::lead::LeadState;
+use leadfeed_shared::domain::lead::{LeadState, QuarantineReason};
 use leadfeed_shared::ports::{Connections as _, Ledger as _};
 use leadfeed_tests::history;
 use serde_json::{Value, json};
@@ -49,6 +49,22 @@ pub async fn a_lead_from(at: Timestamp, customer: &str, form: &str) -> Result<Le
     let due_at = Timestamp::now() + SignedDuration::from_hours(1);
     ledger.record(&lead, &LeadState::Queued, due_at).await?;
     Ok(lead.id)
+}
+
+/// Records so many leads that were set aside just now, as while a captcha is out of order.
+pub async fn leads_aside(count: u128, customer: &str, form: &str) -> Result<Vec<LeadId>> {
+    let (customer, form) = (customer.parse()?, form.parse()?);
+    let (_, ledger) = leadfeed_tests::tables();
+    let why = QuarantineReason::Captcha;
+    let aside = LeadState::Quarantined { why };
+    let mut leads = Vec::new();
+    for number in 0..count {
+        let now = Timestamp::now();
+        let lead = history::lead(&customer, &form, "aside@example.com", now, number);
+        ledger.record(&lead, &aside, now).await?;
+        leads.push(lead.id);
+    }
+    Ok(leads)
 }
 
 /// Takes a lead's row away.

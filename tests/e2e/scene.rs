@@ -152,6 +152,18 @@ pub fn contact(email: &str) -> Option<Contact> {
     })
 }
 
+/// Addresses of contacts that begin like this.
+pub fn contacts_like(beginning: &str) -> Vec<String> {
+    stack().sandbox().running().with(|lab| {
+        let accounts = lab.world.accounts.iter();
+        let contacts = accounts.flat_map(|account| account.contacts());
+        let addresses = contacts.filter_map(|contact| contact.email.clone());
+        addresses
+            .filter(|address| address.starts_with(beginning))
+            .collect()
+    })
+}
+
 /// How many calls signed this address up.
 pub fn sign_ups(email: &str) -> usize {
     let filter = Filter {

@@ -1,11 +1,13 @@
 //! Alarms: each failure has one, each is explained, and each reaches somebody.
 
+use std::collections::BTreeSet;
 use std::fs;
 
 use jiff::Timestamp;
-use leadfeed_shared::domain::connection::{ConnectionStatus, ReconnectReason};
-use leadfeed_shared::ports::Event;
-use serde_json::Value;
+use leadfeed_shared::domain::connection::{ConnectionStatus, LimitedReason, ReconnectReason};
+use leadfeed_shared::domain::ids::CustomerId;
+use leadfeed_shared::ports::{Event, Gauge};
+use serde_json::{Value, json};
 
 use crate::{functions, of_kind, root};
 
@@ -26,26 +28,92 @@ fn whatever_ends_in_an_error_raises_an_alarm() {
     );
 }
 
+/// The dashboard, of a stack with or without a canary.
+fn dashboard(canary: bool) -> Value {
+    let body = &of_kind("AWS::CloudWatch::Dashboard")["Dashboard"]["Properties"]["DashboardBody"];
+    let widget = &body[1]["CanaryWidget"];
+    assert_eq!(widget[0], "HasCanary");
+    let widget = widget[if canary { 1 } else { 2 }].as_str().unwrap();
+    let text = body[0].as_str().unwrap();
+    assert!(text.contains("${CanaryWidget}"));
+    serde_json::from_str(&text.replace("${CanaryWidget}", widget)).unwrap()
+}
+
+/// Namespaces and names of the metrics that a dashboard shows.
+fn shown(dashboard: &Value) -> BTreeSet<(String, String)> {
+    let widgets = dashboard["widgets"].as_array().unwrap().iter();
+    let metrics = widgets.flat_map(|widget| widget["properties"]["metrics"].as_array().unwrap());
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    metrics
+        .map(|metric| (text(&metric[0]), text(&metric[1])))
+        .collect()
+}
+
+fn of_ours(names: impl IntoIterator<Item = (String, String)>) -> BTreeSet<String> {
+    let ours = names.into_iter().filter(|(space, _)| space == "Leadfeed");
+    ours.map(|(_, name)| name).collect()
+}
+
 #[test]
-fn every_metric_of_ours_that_an_alarm_or_the_dashboard_watches_is_recorded() {
-    let sources = ["gauges", "canary"].map(|name| root().join(format!("shared/src/app/{name}.rs")));
-    let recorded = sources
-        .map(|source| fs::read_to_string(source).unwrap())
-        .concat();
-    let dashboard =
-        of_kind("AWS::CloudWatch::Dashboard")["Dashboard"]["Properties"]["DashboardBody"]
-            .as_str()
-            .unwrap()
-            .to_owned();
+fn alarms_and_the_dashboard_watch_all_that_is_measured_and_nothing_else() {
+    let measured: BTreeSet<_> = Gauge::ALL.map(|gauge| gauge.name().to_owned()).into();
+    let watched = of_kind("AWS::CloudWatch::Alarm").into_values();
+    let watched = watched.map(|alarm| {
+        let text = |name: &str| alarm["Properties"][name].as_str().unwrap().to_owned();
+        (text("Namespace"), text("MetricName"))
+    });
+
+    assert_eq!(of_ours(watched), measured);
+    assert_eq!(of_ours(shown(&dashboard(true))), measured);
+}
+
+#[test]
+fn every_alarm_on_what_is_measured_watches_this_stack_alone() {
     for (name, alarm) in of_kind("AWS::CloudWatch::Alarm") {
         let properties = &alarm["Properties"];
         if properties["Namespace"] == "Leadfeed" {
-            let metric = format!("\"{}\"", properties["MetricName"].as_str().unwrap());
-            assert!(recorded.contains(&metric), "{name}: {metric}");
-            assert!(dashboard.contains(&metric), "{name}: {metric}");
+            let stack = json!([{"Name": "Stack", "Value": "AWS::StackName"}]);
+            assert_eq!(properties["Dimensions"], stack, "{name}");
         }
     }
-    serde_json::from_str::<Value>(&dashboard).unwrap();
+}
+
+#[test]
+fn what_a_metric_filter_counts_is_watched_by_an_alarm_and_shown() {
+    let alarms = of_kind("AWS::CloudWatch::Alarm");
+    let shown = shown(&dashboard(false));
+    for (name, filter) in of_kind("AWS::Logs::MetricFilter") {
+        let counted = filter["Properties"]["MetricTransformations"]
+            .as_array()
+            .unwrap();
+        for metric in counted {
+            let (space, metric) = (&metric["MetricNamespace"], &metric["MetricName"]);
+            // A filter's metric has no dimension, and one with any is another metric.
+            let watches = |alarm: &Value| {
+                let properties = &alarm["Properties"];
+                properties["Namespace"] == *space
+                    && properties["MetricName"] == *metric
+                    && properties["Dimensions"].is_null()
+            };
+            assert!(alarms.values().any(watches), "{name}");
+            let pair = [space, metric].map(|text| text.as_str().unwrap().to_owned());
+            assert!(shown.contains(&<(String, String)>::from(pair)), "{name}");
+        }
+    }
+}
+
+#[test]
+fn the_dashboard_shows_what_comes_in_goes_out_and_fails_and_a_canary_where_there_is_one() {
+    let names = |canary| {
+        let shown = shown(&dashboard(canary)).into_iter();
+        shown.map(|(_, name)| name).collect::<BTreeSet<_>>()
+    };
+
+    for name in ["Count", "NumberOfMessagesDeleted", "5xx", "Errors"] {
+        assert!(names(false).contains(name), "{name}");
+    }
+    assert!(names(true).contains("CanaryLate"));
+    assert!(!names(false).contains("CanaryLate"));
 }
 
 #[test]
@@ -57,32 +125,80 @@ fn the_runbook_says_of_every_alarm_what_to_do() {
 }
 
 #[test]
-fn every_alarm_is_mailed_where_an_address_is_given() {
+fn every_alarm_and_its_end_is_mailed_where_an_address_is_given() {
     for (name, alarm) in of_kind("AWS::CloudWatch::Alarm") {
-        let actions = alarm["Properties"]["AlarmActions"].to_string();
-        for to in ["AlarmTopicArn", "AlarmMails"] {
-            assert!(actions.contains(to), "{name} does not tell {to}");
+        for when in ["AlarmActions", "OKActions"] {
+            let actions = alarm["Properties"][when].to_string();
+            for to in ["AlarmTopicArn", "AlarmMails"] {
+                assert!(actions.contains(to), "{when} of {name} do not tell {to}");
+            }
         }
     }
 }
 
+/// What the topic's policy says for a service.
+fn grants(service: &str) -> Vec<Value> {
+    let policy = &of_kind("AWS::SNS::TopicPolicy")["AlarmMailsPolicy"]["Properties"];
+    let statements = policy["PolicyDocument"]["Statement"].as_array().unwrap();
+    let is_for = |statement: &&Value| {
+        statement["Principal"]["Service"]
+            .to_string()
+            .contains(service)
+    };
+    statements.iter().filter(is_for).cloned().collect()
+}
+
+/// EventBridge publishes to no topic whose policy has a condition for it, by its user guide's resource-based policies.
 #[test]
-fn a_lost_connection_is_mailed_by_a_rule_that_its_event_matches() {
+fn the_event_bus_may_publish_to_the_topic_without_a_condition_and_alarms_of_this_account_may() {
+    for (service, is_bound) in [
+        ("cloudwatch.amazonaws.com", true),
+        ("events.amazonaws.com", false),
+    ] {
+        let grants = grants(service);
+        assert_eq!(grants.len(), 1, "{service}");
+        assert_eq!(grants[0]["Effect"], "Allow");
+        assert_eq!(grants[0]["Action"], "sns:Publish");
+        let has_condition = !grants[0]["Condition"].is_null();
+        assert_eq!(has_condition, is_bound, "{service}");
+    }
+}
+
+#[test]
+fn whatever_waits_for_a_person_is_mailed_by_a_rule_that_its_event_matches() {
     let at = Timestamp::UNIX_EPOCH;
-    let event = Event::Connection {
-        customer_id: "engines".parse().unwrap(),
-        status: ConnectionStatus::NeedsReconnect {
-            reason: ReconnectReason::InvalidGrant,
-            since: at,
-        },
+    let customer: CustomerId = "engines".parse().unwrap();
+    let of = |status| Event::Connection {
+        customer_id: customer.clone(),
+        status,
+        at,
+    };
+    let dead = ConnectionStatus::NeedsReconnect {
+        reason: ReconnectReason::InvalidGrant,
+        since: at,
+    };
+    let limited = ConnectionStatus::Limited {
+        reason: LimitedReason::AppDeactivated,
+    };
+    let gone = Event::ListGone {
+        customer_id: customer.clone(),
+        list_id: "5e7b1a1c-0000-11ee-8c99-0242ac120002".parse().unwrap(),
+        status: "list_missing",
         at,
     };
     let rules = of_kind("AWS::Events::Rule");
     let pattern = &rules["LostConnectionMail"]["Properties"]["EventPattern"];
+    let matches = |event: &Event| {
+        let status = &serde_json::to_value(event).unwrap()["status"];
+        let has = |list: &Value, value: &Value| list.as_array().unwrap().contains(value);
+        has(&pattern["detail-type"], &event.kind().into())
+            && has(&pattern["detail"]["status"], status)
+    };
 
-    let detail = serde_json::to_value(&event).unwrap();
-    let kinds = pattern["detail-type"].as_array().unwrap();
-    assert!(kinds.contains(&event.kind().into()));
-    let statuses = pattern["detail"]["status"].as_array().unwrap();
-    assert!(statuses.contains(&detail["status"]));
+    for event in [of(dead), of(limited), gone] {
+        assert!(matches(&event), "{event:?}");
+    }
+    for status in [ConnectionStatus::Active, ConnectionStatus::Disconnected] {
+        assert!(!matches(&of(status.clone())), "{status:?}");
+    }
 }

@@ -7,6 +7,7 @@
 mod alarms;
 mod build;
 mod docs;
+mod logs;
 
 use std::collections::BTreeMap;
 use std::fs;

@@ -1,21 +1,36 @@
 //! What one customer's leads need to go out.
 
-use reqwest::header::{COOKIE, LOCATION, SET_COOKIE};
+use reqwest::header::{ACCEPT, COOKIE, LOCATION, SET_COOKIE};
 use reqwest::{Method, Response, StatusCode};
 use serde_json::Value;
 
 use super::Finding;
 use crate::client::Client;
 
-/// Checks a customer: the way to a connection where there is none yet, else the connection; then its forms.
-pub async fn check(http: &reqwest::Client, client: &Client, customer: &str) -> Vec<Finding> {
+/// The application of customers who have none of their own, which the checks of the stack are about.
+const DEFAULT: &str = "default";
+
+/// Checks a customer: its application and the way to a connection, then the connection and its forms. Without the
+/// default application, as was found before, that way is not gone.
+pub async fn check(
+    http: &reqwest::Client,
+    client: &Client,
+    customer: &str,
+    default_is_set: bool,
+) -> Vec<Finding> {
     let path = format!("/v1/customers/{customer}");
-    if client.get(&path).await.is_err() {
+    let Ok(shown) = client.get(&path).await else {
         let advice = "There is no such customer. `leadfeed customers list` shows all.";
         return vec![Finding::of("customer", "customer_unknown", advice)];
-    }
+    };
+    let app = shown["app_id"].as_str().unwrap_or(DEFAULT);
     let mut findings = vec![Finding::good("customer")];
-    findings.push(authorization(http, client, &path).await);
+    if app != DEFAULT {
+        findings.push(budget(client, app).await);
+    }
+    if app != DEFAULT || default_is_set {
+        findings.push(authorization(http, client, &path, app).await);
+    }
     let connection = client.get(&format!("{path}/connection")).await;
     findings.push(connected(&connection.unwrap_or_default()));
     let forms = client.get(&format!("{path}/forms")).await;
@@ -25,7 +40,7 @@ pub async fn check(http: &reqwest::Client, client: &Client, customer: &str) -> V
 
 /// Goes the first steps of connecting as a browser would, up to Constant Contact's own page. The link made for it is
 /// used up by that; nothing else changes.
-async fn authorization(http: &reqwest::Client, client: &Client, path: &str) -> Finding {
+async fn authorization(http: &reqwest::Client, client: &Client, path: &str, app: &str) -> Finding {
     let step = "authorization";
     let unmade = || {
         let advice = "No connect link could be made: see the operator's function's log.";
@@ -41,7 +56,10 @@ async fn authorization(http: &reqwest::Client, client: &Client, path: &str) -> F
         return unmade();
     };
     let answer = match http.get(url).send().await {
-        Ok(page) => http.post(url).header(COOKIE, cookies(&page)).send().await,
+        Ok(page) => {
+            let click = http.post(url).header(COOKIE, cookies(&page));
+            click.header(ACCEPT, "application/json").send().await
+        }
         Err(error) => Err(error),
     };
     let (status, location) = match &answer {
@@ -50,8 +68,14 @@ async fn authorization(http: &reqwest::Client, client: &Client, path: &str) -> F
     };
     let location = location.and_then(|location| location.to_str().ok());
     let (Some(StatusCode::SEE_OTHER), Some(location)) = (status, location) else {
-        let advice = "Connect links lead nowhere. Is PublicUrl the address that browsers reach the stack by, and is \
-                      the application stored?";
+        if let Ok(answer) = answer
+            && is_app_unknown(answer).await
+        {
+            let advice =
+                format!("The customer's application is not stored: `leadfeed app put {app}`.");
+            return Finding::of(step, "app_not_set", advice);
+        }
+        let advice = "Connect links lead nowhere. Is PublicUrl the address that browsers reach the stack by?";
         return Finding::of(step, "public_url_wrong", advice);
     };
     let Ok(answer) = http.get(location).send().await else {
@@ -73,6 +97,31 @@ async fn authorization(http: &reqwest::Client, client: &Client, path: &str) -> F
     let advice =
         "Constant Contact refuses the request. Compare the application's settings with the guide.";
     Finding::of(step, "authorization_refused", advice)
+}
+
+/// Whether a click on a connect link was answered that nobody has stored the application's id and secret.
+async fn is_app_unknown(answer: Response) -> bool {
+    let problem = answer.text().await.unwrap_or_default();
+    let problem: Value = serde_json::from_str(&problem).unwrap_or_default();
+    problem["code"] == "app_unknown"
+}
+
+/// Whether calls of an application are left today.
+async fn budget(client: &Client, app: &str) -> Finding {
+    let step = "budget of the customer";
+    let Ok(budget) = client.get(&format!("/v1/budget?app_id={app}")).await else {
+        let advice = "The budget could not be read: see the function's log.";
+        return Finding::of(step, "budget_unreadable", advice);
+    };
+    if budget["calls_left_today"].as_u64().unwrap_or_default() > 0 {
+        return Finding::good(step);
+    }
+    let until = budget["resets_at"].as_str().unwrap_or_default();
+    let advice = format!(
+        "The calls of the day of the customer's application are used up; its leads wait until {until}. Ask Constant \
+         Contact for more."
+    );
+    Finding::of(step, "budget_used", advice)
 }
 
 /// What a page's cookies are sent back as.

@@ -7,7 +7,6 @@ use url::{Host, Url};
 
 use super::Finding;
 use crate::args::Options;
-use crate::client::Client;
 
 /// Whether there is a Leadfeed stack at this address.
 pub async fn address(http: &reqwest::Client, url: &str) -> Finding {
@@ -69,7 +68,8 @@ pub async fn health(http: &reqwest::Client, options: &Options) -> Result<Vec<Fin
             Some("dead_letters") => ("dead letters", "dead_letters"),
             Some("connections") => ("connections", "connections_lost"),
             Some("deliveries") => ("deliveries", "deliveries_late"),
-            Some("budget") => continue, // looked at by itself
+            Some("budget") => ("budget", "budget_used"),
+            Some("quarantine") => ("quarantine", "leads_quarantined"),
             _ => ("stack", "unhealthy"),
         };
         findings.push(match check["ok"].as_bool() {
@@ -78,24 +78,6 @@ pub async fn health(http: &reqwest::Client, options: &Options) -> Result<Vec<Fin
         });
     }
     Ok(findings)
-}
-
-/// Whether calls are left today.
-pub async fn budget(client: &Client) -> Finding {
-    let step = "budget";
-    let Ok(budget) = client.get("/v1/budget").await else {
-        let advice = "The budget could not be read: see the function's log.";
-        return Finding::of(step, "budget_unreadable", advice);
-    };
-    let number = |name: &str| budget[name].as_u64().unwrap_or_default();
-    if number("calls_left_today") == 0 {
-        let until = budget["resets_at"].as_str().unwrap_or_default();
-        let advice = format!(
-            "The calls of the day are used up; leads wait until {until}. Ask Constant Contact for more."
-        );
-        return Finding::of(step, "budget_used", advice);
-    }
-    Finding::good(step)
 }
 
 /// Whether browsers find the pages where links point to.

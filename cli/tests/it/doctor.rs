@@ -128,9 +128,40 @@ async fn an_application_that_is_not_stored_is_named() {
     .await;
     connected(&deployment, |_| {}).await;
 
-    let wrong = diagnosis(&deployment).await;
+    assert_eq!(diagnosis(&deployment).await, ["app_not_set"]);
+}
 
-    assert_eq!(wrong, ["app_not_set", "public_url_wrong"]);
+#[tokio::test]
+async fn a_customers_own_application_is_looked_at() {
+    let deployment = Deployment::new().await;
+    connected(&deployment, |_| {}).await;
+    let own = [
+        "customers",
+        "put",
+        "engines",
+        "--name",
+        "Analytical Engines",
+        "--app",
+        "own",
+    ];
+    assert!(deployment.leadfeed(&own).await.1);
+    assert_eq!(diagnosis(&deployment).await, ["app_not_set"]);
+    let own: AppId = "own".parse().unwrap();
+    let memory = &deployment.memory;
+    memory.apps.set(&own, "client", "secret");
+    memory.apps.set_limits(&own, Default::default());
+    assert_eq!(diagnosis(&deployment).await, [""; 0]);
+
+    let now = memory.clock.now();
+    let spent = BudgetState::assumed(Default::default(), now).quota_exceeded(now);
+    memory.budget.set(&own, spent);
+
+    let wrong = diagnosis(&deployment).await;
+    assert_eq!(
+        wrong,
+        ["budget_used", "budget_used"],
+        "the stack's and the customer's"
+    );
 }
 
 #[tokio::test]
@@ -167,18 +198,13 @@ async fn a_customer_whose_leads_cannot_go_out_is_told_apart() {
 
     assert_eq!(with(|row| row.lists.clear()).await, ["list_not_chosen"]);
     assert_eq!(with(|row| row.terms = None).await, ["terms_not_confirmed"]);
-    assert_eq!(
-        with(limited(LimitedReason::AppDeactivated)).await,
-        ["app_not_approved"]
-    );
-    assert_eq!(
-        with(limited(LimitedReason::MissingPrivilege)).await,
-        ["user_may_not_write"]
-    );
-    assert_eq!(
-        with(limited(LimitedReason::MissingScope)).await,
-        ["scope_missing"]
-    );
+    for (reason, code) in [
+        (LimitedReason::AppDeactivated, "app_not_approved"),
+        (LimitedReason::MissingPrivilege, "user_may_not_write"),
+        (LimitedReason::MissingScope, "scope_missing"),
+    ] {
+        assert_eq!(with(limited(reason)).await, ["connections_lost", code]);
+    }
     assert_eq!(
         with(|row| row.status = ConnectionStatus::Disconnected).await,
         ["disconnected"]

@@ -53,6 +53,7 @@ impl Stack {
             ("PublicUrl", doorstep.url()),
             ("ConstantContactApiUrl", &sandbox.api_url()),
             ("ConstantContactAuthUrl", &sandbox.auth_url()),
+            ("AlarmMail", "operator@example.com"), // the local topic mails nobody
         ];
         Sam::of(&place, progress, &venv)
             .deploy(&template, &aws, &parameters)

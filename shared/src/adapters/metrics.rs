@@ -40,7 +40,7 @@ impl EmbeddedMetrics {
         };
         let described: Vec<_> = metrics
             .iter()
-            .map(|metric| json!({"Name": metric.name, "Unit": unit(metric.unit)}))
+            .map(|metric| json!({"Name": metric.gauge.name(), "Unit": unit(metric.gauge.unit())}))
             .collect();
         let mut line = Map::from_iter([
             (
@@ -55,7 +55,7 @@ impl EmbeddedMetrics {
             ("Stack".to_owned(), json!(self.stack)),
         ]);
         let values = metrics.iter();
-        line.extend(values.map(|metric| (metric.name.to_owned(), json!(metric.value))));
+        line.extend(values.map(|metric| (metric.gauge.name().to_owned(), json!(metric.value))));
         Value::Object(line)
     }
 }
@@ -69,14 +69,14 @@ impl Metrics for EmbeddedMetrics {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ports::Gauge;
 
     #[test]
     fn a_line_is_in_the_embedded_format() {
         let metrics = EmbeddedMetrics::of("arn:aws:cloudformation:us-east-1:1:stack/leadfeed/0");
-        let (name, unit) = ("OldestUndelivered", Unit::Seconds);
-        let value = 90.0;
+        let (gauge, value) = (Gauge::OldestUndelivered, 90.0);
 
-        let line = metrics.line(Timestamp::UNIX_EPOCH, &[Metric { name, unit, value }]);
+        let line = metrics.line(Timestamp::UNIX_EPOCH, &[Metric { gauge, value }]);
 
         assert_eq!(
             line,

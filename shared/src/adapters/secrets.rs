@@ -354,6 +354,10 @@ impl Apps for SecretsApps {
         Ok(())
     }
 
+    async fn all(&self, limit: u16) -> Result<Vec<AppId>, StoreError> {
+        self.directory.apps(limit).await
+    }
+
     async fn is_set(&self, app: &AppId) -> Result<bool, StoreError> {
         let id = self.secrets.id(&app_secret(app));
         match self

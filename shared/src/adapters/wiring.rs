@@ -5,8 +5,9 @@ use super::{
     Aws, ConstantContact, DynamoDirectory, DynamoLedger, EventBridge, FrontDoor, OsDice,
     SecretsApps, SecretsVault, SiteVerify, SqsQueue, SystemClock, TokenEndpoint,
 };
-use crate::app::canary::Canary;
+use crate::app::canary::{Addresses, Canary};
 use crate::app::token_keeper::{Seen, TokenKeeper};
+use crate::domain::email::EmailAddress;
 use crate::ports::Wiring;
 
 impl Wiring for Aws {
@@ -85,7 +86,12 @@ impl Aws {
             return Ok(None);
         };
         let name = "LEADFEED_CANARY_ADDRESS";
-        let email = config::parsed(name, "an e-mail address")?;
+        let mailbox: Option<EmailAddress> = config::parsed(name, "an e-mail address")?;
+        let mailbox = mailbox.ok_or(ConfigError::Missing(name))?;
+        let addresses = Addresses::of(&mailbox).map_err(|_| ConfigError::Malformed {
+            name,
+            expected: "an e-mail address with room for a tag",
+        })?;
         let base = config::base_url("LEADFEED_PUBLIC_URL")?;
         Ok(Some(Canary {
             ledger: self.ledger()?,
@@ -93,7 +99,7 @@ impl Aws {
             door: FrontDoor::new(self.http.clone(), &base),
             clock: SystemClock,
             form,
-            email: email.ok_or(ConfigError::Missing(name))?,
+            addresses,
         }))
     }
 }

@@ -5,10 +5,10 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::domain::email::EmailAddress;
+use crate::domain::email::{EmailAddress, EmailError};
 use crate::domain::ids::FormId;
 use crate::domain::lead::{LeadRecord, LeadState};
-use crate::ports::{Clock, Door, Forms, LeadFilter, Ledger, Metric, StoreError, Unit, Wiring};
+use crate::ports::{Clock, Door, Forms, Gauge, LeadFilter, Ledger, Metric, StoreError, Wiring};
 
 /// One is sent in each quarter of an hour: about a hundredth of a day's calls.
 const EVERY: SignedDuration = SignedDuration::from_mins(15);
@@ -18,6 +18,30 @@ const LOOK_BACK: SignedDuration = SignedDuration::from_hours(24);
 
 /// Leads of the customer looked at. It should have no others.
 const LEADS: u16 = 25;
+
+/// Addresses that canaries bear in turn. Constant Contact takes an address for abused that signs up more than five times
+/// within 24 hours, and refuses it for 48; each of these does so three times.
+const ADDRESSES: u8 = 32;
+
+/// The addresses of canaries: one mailbox under as many tags. Which one a canary bears follows from its quarter of an
+/// hour.
+pub struct Addresses(Vec<EmailAddress>);
+
+impl Addresses {
+    /// Those of a mailbox.
+    ///
+    /// # Errors
+    /// [`EmailError`] where the address has no room for a tag.
+    pub fn of(mailbox: &EmailAddress) -> Result<Self, EmailError> {
+        let tagged = (0..ADDRESSES).map(|tag| mailbox.tagged(&tag.to_string()));
+        tagged.collect::<Result<_, _>>().map(Self)
+    }
+
+    fn at(&self, slot: Timestamp) -> &EmailAddress {
+        let turn = (slot.as_second() / EVERY.as_secs()).rem_euclid(ADDRESSES.into());
+        &self.0[usize::try_from(turn).unwrap_or_default()]
+    }
+}
 
 /// Sends canaries and looks for them.
 pub struct Canary<W: Wiring, D> {
@@ -31,8 +55,8 @@ pub struct Canary<W: Wiring, D> {
     pub clock: W::Clock,
     /// The form's id.
     pub form: FormId,
-    /// The address that they bear.
-    pub email: EmailAddress,
+    /// The addresses that they bear.
+    pub addresses: Addresses,
 }
 
 impl<W: Wiring, D: Door> Canary<W, D> {
@@ -54,12 +78,14 @@ impl<W: Wiring, D: Door> Canary<W, D> {
         let page = self.ledger.leads(&form.customer, &filter, None, LEADS);
         let mut canaries = page.await?.items;
         canaries.retain(|record| {
-            record.lead.form == self.form && record.lead.contact.email == self.email
+            record.lead.form == self.form
+                && record.lead.contact.email == *self.addresses.at(slot_of_lead(record))
         });
         let slot = slot_of(now);
         if !canaries.iter().any(|record| slot_of_lead(record) == slot) {
             let key = format!("canary-{}", slot.as_second());
-            if let Err(error) = self.door.post(&self.form, &self.email, &key).await {
+            let address = self.addresses.at(slot);
+            if let Err(error) = self.door.post(&self.form, address, &key).await {
                 tracing::warn!(
                     error = &error as &dyn std::error::Error,
                     "the canary was not let in"
@@ -82,8 +108,7 @@ fn lateness(canaries: &[LeadRecord], now: Timestamp) -> Metric {
 
 fn metric(late: SignedDuration) -> Metric {
     Metric {
-        name: "CanaryLate",
-        unit: Unit::Seconds,
+        gauge: Gauge::CanaryLate,
         value: late.as_secs_f64(),
     }
 }
@@ -103,7 +128,7 @@ mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     use super::*;
-    use crate::app::scene::Scene;
+    use crate::app::scene::{ACCOUNT, Scene};
     use crate::fakes::Memory;
 
     /// A door onto the scene's intake, which can be shut.
@@ -135,7 +160,7 @@ mod tests {
             },
             clock: scene.memory.clock.clone(),
             form: scene.form.id.clone(),
-            email: "canary@operator.example".parse().unwrap(),
+            addresses: Addresses::of(&"canary@operator.example".parse().unwrap()).unwrap(),
         }
     }
 
@@ -195,6 +220,25 @@ mod tests {
         assert_eq!(minutes(&canary, 7, true).await[6], 360.0);
         canary.door.open = true;
         assert_eq!(minutes(&canary, 2, true).await, [420.0, 0.0]);
+    }
+
+    #[tokio::test]
+    async fn canaries_arrive_day_after_day_where_an_address_may_sign_up_five_times_in_one() {
+        let scene = Scene::connected().await;
+        scene.memory.crm.guard_addresses();
+        let canary = canary(&scene);
+
+        let late = minutes(&canary, 36 * 60 - 5, true).await;
+
+        assert_eq!(late[1..].iter().find(|late| **late > 300.0), None);
+        let leads = scene.memory.ledger.all();
+        assert_eq!(leads.len(), 36 * 4);
+        for lead in leads {
+            let state = &lead.state;
+            assert!(matches!(state, LeadState::Delivered { .. }), "{state:?}");
+        }
+        let contacts = scene.memory.crm.contacts(ACCOUNT);
+        assert_eq!(contacts.len(), usize::from(ADDRESSES), "and no more");
     }
 
     #[tokio::test]

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::domain::budget::BudgetState;
 use crate::domain::ids::{AppId, CustomerId, LeadId};
-use crate::ports::{Apps, Budget, Clock, Connections, Ledger, Metric, StoreError, Unit, Wiring};
+use crate::ports::{Apps, Budget, Clock, Connections, Gauge, Ledger, Metric, StoreError, Wiring};
 
 /// Lanes looked into; the longest due come first.
 const LANES: u16 = 25;
@@ -17,13 +17,22 @@ const LEADS: u16 = 25;
 /// Lost connections counted.
 const LOST: u16 = 1_000;
 
+/// Applications measured.
+const APPS: u16 = 1_000;
+
+/// Quarantined leads counted.
+const QUARANTINED: u16 = 1_000;
+
+/// How far back quarantined leads are counted. Those of robots lie there for good.
+const QUARANTINED_SINCE: SignedDuration = SignedDuration::from_hours(24);
+
 /// Measures.
 pub struct Gauges<W: Wiring> {
     /// Leads.
     pub ledger: W::Ledger,
     /// Connections.
     pub directory: W::Directory,
-    /// Applications' limits.
+    /// Applications and their limits.
     pub apps: W::Apps,
     /// What they have called.
     pub budget: W::Budget,
@@ -38,31 +47,24 @@ impl<W: Wiring> Gauges<W> {
     /// [`StoreError`].
     pub async fn measure(&self) -> Result<Vec<Metric>, StoreError> {
         let now = self.clock.now();
-        let mut apps = BTreeSet::from([AppId::default_app()]);
-        let under_way = under_way(&self.ledger).await?;
-        for customer in &under_way.customers {
-            if let Some(connection) = self.directory.connection(customer).await? {
-                apps.insert(connection.app);
-            }
-        }
-        let oldest = under_way.oldest();
+        let oldest = oldest_under_way(&self.ledger).await?;
         let age = oldest.map_or(0, |since| now.duration_since(since).as_secs().max(0));
-        let lost = self.directory.lost(LOST).await?.len();
+        let lost = self.directory.lost(LOST).await?;
+        let aside = quarantined(&self.ledger, now).await?;
         let mut used = 0.0_f64;
-        for app in &apps {
-            used = used.max(self.used(app, now).await?);
+        for app in applications(&self.apps).await? {
+            used = used.max(self.used(&app, now).await?);
         }
-        let metric = |name, unit, value| Metric { name, unit, value };
-        let whole = |number: i64| i32::try_from(number).map_or(f64::MAX, f64::from);
-        Ok(vec![
-            metric("OldestUndelivered", Unit::Seconds, whole(age)),
-            metric(
-                "LostConnections",
-                Unit::Count,
-                whole(i64::try_from(lost).unwrap_or(i64::MAX)),
-            ),
-            metric("BudgetUsed", Unit::Percent, used),
-        ])
+        let seconds = i32::try_from(age).map_or(f64::MAX, f64::from);
+        let count = |number: usize| u32::try_from(number).map_or(f64::MAX, f64::from);
+        Ok([
+            (Gauge::OldestUndelivered, seconds),
+            (Gauge::LostConnections, count(lost.len())),
+            (Gauge::BudgetUsed, used),
+            (Gauge::Quarantined, count(aside.len())),
+        ]
+        .map(|(gauge, value)| Metric { gauge, value })
+        .into())
     }
 
     /// Hundredths of the day's calls that are given out.
@@ -78,33 +80,35 @@ impl<W: Wiring> Gauges<W> {
     }
 }
 
-/// Leads that are on their way or wait for time to pass, those without budget among them. What waits for a person is
-/// none: their page tells them.
-pub(crate) struct UnderWay {
-    leads: Vec<LeadId>,
-    /// Whose leads wait for time to pass.
-    customers: Vec<CustomerId>,
+/// All applications: those that somebody has stored, and the default one.
+pub(crate) async fn applications(apps: &impl Apps) -> Result<BTreeSet<AppId>, StoreError> {
+    let stored = apps.all(APPS).await?.into_iter();
+    Ok(stored.chain([AppId::default_app()]).collect())
 }
 
-impl UnderWay {
-    /// When the oldest came in.
-    pub(crate) fn oldest(&self) -> Option<Timestamp> {
-        self.leads.iter().map(LeadId::made_at).min()
-    }
+/// Leads that came in lately and are set aside, with their customers.
+pub(crate) async fn quarantined(
+    ledger: &impl Ledger,
+    now: Timestamp,
+) -> Result<Vec<(CustomerId, LeadId)>, StoreError> {
+    ledger
+        .quarantined(now - QUARANTINED_SINCE, QUARANTINED)
+        .await
 }
 
-/// Looks at those that are due first.
-pub(crate) async fn under_way(ledger: &impl Ledger) -> Result<UnderWay, StoreError> {
+/// When the oldest lead came in that is on its way or waits for time to pass, one without budget too; of those that are
+/// due first. What waits for a person is none: their page tells them.
+pub(crate) async fn oldest_under_way(
+    ledger: &impl Ledger,
+) -> Result<Option<Timestamp>, StoreError> {
     let queued = ledger.overdue(Timestamp::MAX, LEADS).await?;
     let mut leads: Vec<LeadId> = queued.into_iter().map(|(_, lead)| lead).collect();
-    let mut customers = Vec::new();
     for (customer, _) in ledger.due_lanes(Timestamp::MAX, LANES).await? {
         let waiting = ledger.waiting(&customer, LEADS).await?;
         let timed = waiting.into_iter().filter(|(_, due)| due.is_some());
         leads.extend(timed.map(|(lead, _)| lead));
-        customers.push(customer);
     }
-    Ok(UnderWay { leads, customers })
+    Ok(leads.iter().map(LeadId::made_at).min())
 }
 
 #[cfg(test)]
@@ -113,26 +117,30 @@ mod tests {
 
     use crate::app::scene::Scene;
     use crate::domain::budget::BudgetState;
-    use crate::domain::connection::{ConnectionStatus, ReconnectReason};
+    use crate::domain::connection::{ConnectionStatus, LimitedReason, ReconnectReason};
     use crate::domain::ids::AppId;
-    use crate::ports::{Clock as _, Connections as _};
+    use crate::ports::{Clock as _, Connections as _, Ledger as _};
 
     async fn gauge(scene: &Scene, name: &str) -> f64 {
         let metrics = scene.memory.gauges().measure().await.unwrap();
         metrics
             .iter()
-            .find(|metric| metric.name == name)
+            .find(|metric| metric.gauge.name() == name)
             .unwrap()
             .value
     }
 
     fn spend(scene: &Scene, spent: u32) {
+        spend_of(scene, &AppId::default_app(), spent);
+    }
+
+    fn spend_of(scene: &Scene, app: &AppId, spent: u32) {
         let now: Timestamp = scene.memory.clock.now();
         let state = BudgetState {
             spent,
             ..BudgetState::assumed(Default::default(), now)
         };
-        scene.memory.budget.set(&AppId::default_app(), state);
+        scene.memory.budget.set(app, state);
     }
 
     #[tokio::test]
@@ -182,5 +190,55 @@ mod tests {
         assert!((80.9..81.1).contains(&used), "{used}");
         let lost = gauge(&scene, "LostConnections").await;
         assert!((0.9..1.1).contains(&lost), "{lost}");
+    }
+
+    #[tokio::test]
+    async fn the_budget_of_an_application_of_ones_own_shows_before_any_lead_waits_for_it() {
+        let scene = Scene::connected().await;
+        let own: AppId = "own".parse().unwrap();
+        spend(&scene, 100);
+        spend_of(&scene, &own, 9_500);
+        assert!(gauge(&scene, "BudgetUsed").await < 2.0);
+
+        scene.memory.apps.set_limits(&own, Default::default());
+
+        let used = gauge(&scene, "BudgetUsed").await;
+        assert!((94.9..95.1).contains(&used), "{used}");
+    }
+
+    #[tokio::test]
+    async fn a_limited_connection_counts_as_one_that_needs_a_person() {
+        for reason in [
+            LimitedReason::AppDeactivated,
+            LimitedReason::MissingPrivilege,
+        ] {
+            let scene = Scene::connected().await;
+            let limited = ConnectionStatus::Limited { reason };
+            let directory = &scene.memory.directory;
+            let set = directory.set_status(&scene.customer, 1, &limited);
+            assert!(set.await.unwrap());
+
+            let lost = gauge(&scene, "LostConnections").await;
+            assert!((0.9..1.1).contains(&lost), "{reason:?}: {lost}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_quarantined_lead_counts_for_a_day_or_until_it_is_released() {
+        let scene = Scene::connected().await;
+        let robots = [("email", "ada@example.com"), ("contact_website", "x")];
+        let lead = scene.submit(&robots).await.lead;
+        let grace = [("email", "grace@example.com"), ("contact_website", "x")];
+        scene.submit(&grace).await;
+        assert!((1.9..2.1).contains(&gauge(&scene, "Quarantined").await));
+
+        let ledger = &scene.memory.ledger;
+        let now = scene.memory.clock.now();
+        let released = ledger.release(&scene.customer, &lead, now, now);
+        assert!(released.await.unwrap());
+        assert!((0.9..1.1).contains(&gauge(&scene, "Quarantined").await));
+
+        scene.memory.clock.advance(SignedDuration::from_hours(25));
+        assert!(gauge(&scene, "Quarantined").await < 0.1);
     }
 }

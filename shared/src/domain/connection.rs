@@ -111,6 +111,17 @@ pub enum ConnectionStatus {
     Disconnected,
 }
 
+impl ConnectionStatus {
+    /// Whether nothing goes out until a person acts who may not know of it. Who ended a connection knows.
+    #[must_use]
+    pub fn needs_person(&self) -> bool {
+        match self {
+            Self::Limited { .. } | Self::NeedsReconnect { .. } => true,
+            Self::Active | Self::Disconnected => false,
+        }
+    }
+}
+
 /// What keeps a live connection from delivering.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -60,6 +60,15 @@ impl EmailAddress {
         self.0.to_lowercase()
     }
 
+    /// The same mailbox under a tag, where its provider knows them (RFC 5233): `ada+news@example.com`.
+    ///
+    /// # Errors
+    /// [`EmailError`] where that is longer than an address may be.
+    pub fn tagged(&self, tag: &str) -> Result<Self, EmailError> {
+        let (local, domain) = self.0.rsplit_once('@').unwrap_or((&self.0, ""));
+        format!("{local}+{tag}@{domain}").parse()
+    }
+
     /// Whether `POST /contacts/sign_up_form` takes an address of this length.
     #[must_use]
     pub fn fits_sign_up(&self) -> bool {
@@ -237,6 +246,25 @@ mod tests {
         assert_eq!(address.as_str(), "Ada@xn--bcher-kva.example");
         assert_eq!(Ok(address.clone()), address.as_str().parse());
         assert!(long.parse::<EmailAddress>().is_err());
+    }
+
+    #[test]
+    fn a_tag_stands_before_the_domain() {
+        let tagged = |address: &str| {
+            let address: EmailAddress = address.parse().unwrap();
+            address.tagged("7")
+        };
+        let long = format!("{}@example.com", "a".repeat(64));
+
+        assert_eq!(
+            tagged("ada@example.com").unwrap().as_str(),
+            "ada+7@example.com"
+        );
+        assert_eq!(
+            tagged("ada+news@example.com").unwrap().as_str(),
+            "ada+news+7@example.com"
+        );
+        assert!(tagged(&long).is_err());
     }
 
     #[test]

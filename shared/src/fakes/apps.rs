@@ -72,6 +72,16 @@ impl Apps for MemoryApps {
         self.0.step(put).await
     }
 
+    async fn all(&self, limit: u16) -> Result<Vec<AppId>, StoreError> {
+        let list = |rows: &mut Rows| {
+            let mut apps: Vec<_> = rows.limits.keys().cloned().collect();
+            apps.sort();
+            apps.truncate(limit.into());
+            apps
+        };
+        self.0.step(list).await
+    }
+
     async fn is_set(&self, app: &AppId) -> Result<bool, StoreError> {
         let look = |rows: &mut Rows| rows.credentials.contains_key(app);
         self.0.step(look).await

@@ -103,14 +103,16 @@ impl Connections for MemoryDirectory {
         self.0.step(find).await
     }
 
-    async fn lost(&self, limit: u16) -> Result<Vec<CustomerId>, StoreError> {
+    async fn lost(&self, limit: u16) -> Result<Vec<(CustomerId, ConnectionStatus)>, StoreError> {
         let find = |rows: &mut Rows| {
             let lost = rows
                 .connections
                 .values()
-                .filter(|row| matches!(row.status, ConnectionStatus::NeedsReconnect { .. }));
-            let mut lost: Vec<_> = lost.map(|row| row.customer.clone()).collect();
-            lost.sort();
+                .filter(|row| row.status.needs_person());
+            let mut lost: Vec<_> = lost
+                .map(|row| (row.customer.clone(), row.status.clone()))
+                .collect();
+            lost.sort_by(|(one, _), (other, _)| one.cmp(other));
             lost.truncate(limit.into());
             lost
         };

@@ -37,6 +37,12 @@ pub(super) fn stuck_at(record: &LeadRecord) -> Option<Timestamp> {
     record.due_at.filter(|_| under_way)
 }
 
+/// When a lead came in that is set aside.
+pub(super) fn aside_at(record: &LeadRecord) -> Option<Timestamp> {
+    let aside = matches!(record.state, LeadState::Quarantined { .. });
+    aside.then_some(record.lead.received_at)
+}
+
 pub(super) fn overdue(rows: &Rows, now: Timestamp, limit: usize) -> Vec<(CustomerId, LeadId)> {
     let due = rows.stuck.iter().take_while(|(at, _)| *at <= now);
     due.take(limit).map(|(_, key)| key.clone()).collect()

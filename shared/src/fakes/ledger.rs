@@ -18,11 +18,16 @@ use crate::ports::{Claim, KeyClaim, LeadFilter, Ledger, Page, Recorded, Settleme
 #[derive(Debug, Clone)]
 pub struct MemoryLedger(pub(super) Cell<Rows>);
 
+/// Leads by a time.
+type Places = BTreeSet<(Timestamp, (CustomerId, LeadId))>;
+
 #[derive(Debug, Default)]
 pub(super) struct Rows {
     leads: BTreeMap<(CustomerId, LeadId), LeadRecord>,
     /// When each lead that no lane holds is to be looked at.
-    pub(super) stuck: BTreeSet<(Timestamp, (CustomerId, LeadId))>,
+    pub(super) stuck: Places,
+    /// When each lead that is set aside came in.
+    aside: Places,
     pub(super) lanes: BTreeMap<CustomerId, Lane>,
     pub(super) keys: BTreeMap<(CustomerId, String), KeyClaim>,
     pub(super) counters: BTreeMap<(CustomerId, String), u64>,
@@ -69,9 +74,12 @@ impl MemoryLedger {
     pub fn tamper(&self, change: impl FnMut(&mut LeadRecord)) {
         self.0.with(|rows| {
             rows.leads.values_mut().for_each(change);
-            let leads = rows.leads.iter();
-            let stuck = leads.filter_map(|(key, lead)| Some((lanes::stuck_at(lead)?, key.clone())));
-            rows.stuck = stuck.collect();
+            rows.stuck.clear();
+            rows.aside.clear();
+            for (key, record) in &rows.leads {
+                shift(&mut rows.stuck, key, None, lanes::stuck_at(record));
+                shift(&mut rows.aside, key, None, lanes::aside_at(record));
+            }
         });
     }
 }
@@ -104,13 +112,10 @@ impl Rows {
     ) -> Option<R> {
         let key = key(customer, lead);
         let record = self.leads.get_mut(&key)?;
-        let before = lanes::stuck_at(record);
+        let (stuck, aside) = (lanes::stuck_at(record), lanes::aside_at(record));
         let changed = change(record);
-        let after = lanes::stuck_at(record);
-        if before != after {
-            before.map(|at| self.stuck.remove(&(at, key.clone())));
-            self.stuck.extend(after.map(|at| (at, key)));
-        }
+        shift(&mut self.stuck, &key, stuck, lanes::stuck_at(record));
+        shift(&mut self.aside, &key, aside, lanes::aside_at(record));
         Some(changed)
     }
 
@@ -130,10 +135,26 @@ impl Rows {
 
     fn insert(&mut self, record: LeadRecord) {
         let key = key(&record.lead.customer, &record.lead.id);
-        let stuck = lanes::stuck_at(&record).map(|at| (at, key.clone()));
-        self.stuck.extend(stuck);
+        shift(&mut self.stuck, &key, None, lanes::stuck_at(&record));
+        shift(&mut self.aside, &key, None, lanes::aside_at(&record));
         self.leads.insert(key, record);
     }
+}
+
+/// Moves a lead from one time to another.
+fn shift(
+    places: &mut Places,
+    key: &(CustomerId, LeadId),
+    from: Option<Timestamp>,
+    to: Option<Timestamp>,
+) {
+    if from == to {
+        return;
+    }
+    if let Some(at) = from {
+        places.remove(&(at, key.clone()));
+    }
+    places.extend(to.map(|at| (at, key.clone())));
 }
 
 pub(super) fn enter(
@@ -170,7 +191,9 @@ impl Ledger for MemoryLedger {
                 timeline: Vec::new(),
                 exported_at: None,
             };
-            enter(&mut record, state.clone(), lead.received_at, Some(due_at));
+            let aside = matches!(state, LeadState::Quarantined { .. });
+            let due_at = Some(due_at).filter(|_| !aside);
+            enter(&mut record, state.clone(), lead.received_at, due_at);
             rows.insert(record);
             Recorded::New
         };
@@ -396,6 +419,19 @@ impl Ledger for MemoryLedger {
         self.0
             .step(|rows| lanes::overdue(rows, now, usize::from(limit)))
             .await
+    }
+
+    async fn quarantined(
+        &self,
+        since: Timestamp,
+        limit: u16,
+    ) -> Result<Vec<(CustomerId, LeadId)>, StoreError> {
+        let list = |rows: &mut Rows| {
+            let aside = rows.aside.iter().skip_while(|(at, _)| *at < since);
+            let leads = aside.map(|(_, key)| key.clone());
+            leads.take(usize::from(limit)).collect()
+        };
+        self.0.step(list).await
     }
 
     async fn waiting(

@@ -16,7 +16,10 @@ impl MemoryMetrics {
     #[must_use]
     pub fn last(&self, name: &str) -> Option<f64> {
         let metrics = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let found = metrics.iter().rev().find(|metric| metric.name == name);
+        let found = metrics
+            .iter()
+            .rev()
+            .find(|metric| metric.gauge.name() == name);
         found.map(|metric| metric.value)
     }
 }

@@ -134,8 +134,12 @@ pub trait Connections: Send + Sync {
         limit: u16,
     ) -> impl Future<Output = Result<Vec<CustomerId>, StoreError>> + Send;
 
-    /// Customers who have to connect again, at most `limit`. May be a moment behind.
-    fn lost(&self, limit: u16) -> impl Future<Output = Result<Vec<CustomerId>, StoreError>> + Send;
+    /// Customers whose connection delivers nothing until a person acts, and what is in its way: one that has to be made
+    /// again, or is limited. At most `limit`, in the order of their ids. May be a moment behind.
+    fn lost(
+        &self,
+        limit: u16,
+    ) -> impl Future<Output = Result<Vec<(CustomerId, ConnectionStatus)>, StoreError>> + Send;
 
     /// Gives the lease back, if it is still `owner`'s, with a cooldown for everybody where one is due.
     fn release(
@@ -159,7 +163,8 @@ pub trait Connections: Send + Sync {
         seen: ConfirmedOptIn,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
-    /// Sets the status, if the row's generation is still `generation`. Says whether it did.
+    /// Sets the status, if the row's generation is still `generation`. Says whether it did. A connection made active is
+    /// found as the others are, when it is [idle](Self::idle).
     fn set_status(
         &self,
         customer: &CustomerId,

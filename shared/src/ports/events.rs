@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::StoreError;
 use crate::domain::connection::ConnectionStatus;
-use crate::domain::ids::{CustomerId, LeadId, RemoteId};
+use crate::domain::ids::{CustomerId, ImportId, LeadId, RemoteId};
 use crate::domain::lead::LeadState;
 
 /// Something an operator may want to hear of. Holds no personal data.
@@ -44,6 +44,19 @@ pub enum Event {
         /// When.
         at: Timestamp,
     },
+    /// A bulk import has ended: each of its leads is delivered or goes its single way (`leadfeed.import`).
+    Import {
+        /// Whose.
+        customer_id: CustomerId,
+        /// Which.
+        import_id: ImportId,
+        /// `closed`.
+        status: &'static str,
+        /// Leads that were named for it.
+        leads: usize,
+        /// When.
+        at: Timestamp,
+    },
 }
 
 impl Event {
@@ -69,6 +82,7 @@ impl Event {
         match self {
             Self::Connection { .. } | Self::ListGone { .. } => "leadfeed.connection",
             Self::Lead { .. } => "leadfeed.lead",
+            Self::Import { .. } => "leadfeed.import",
         }
     }
 }

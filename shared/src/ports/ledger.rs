@@ -186,6 +186,14 @@ pub trait Ledger: Send + Sync {
         limit: u16,
     ) -> impl Future<Output = Result<Vec<(CustomerId, LeadId)>, StoreError>> + Send;
 
+    /// Leads of any customer that are quarantined and came in at or after `since`. At most `limit`, oldest first. May be
+    /// a moment behind.
+    fn quarantined(
+        &self,
+        since: Timestamp,
+        limit: u16,
+    ) -> impl Future<Output = Result<Vec<(CustomerId, LeadId)>, StoreError>> + Send;
+
     /// Leads of one customer that wait, the longest due first, with the time they are due; those that wait for a
     /// person have none and come last.
     fn waiting(

@@ -3,12 +3,58 @@ use jiff::Timestamp;
 /// A number that an operator watches. Holds nothing of a person or a customer.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Metric {
-    /// Its name, which alarms and the dashboard know.
-    pub name: &'static str,
-    /// What it counts in.
-    pub unit: Unit,
+    /// What is measured.
+    pub gauge: Gauge,
     /// How much.
     pub value: f64,
+}
+
+/// All that is measured. Alarms and the dashboard know each by its name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Gauge {
+    /// How long the oldest lead has been on its way.
+    OldestUndelivered,
+    /// Connections that deliver nothing until a person acts.
+    LostConnections,
+    /// How much of its calls of the day the application has used that used most.
+    BudgetUsed,
+    /// Leads of the last day that are set aside.
+    Quarantined,
+    /// How late the operator's own lead is.
+    CanaryLate,
+}
+
+impl Gauge {
+    /// Every one.
+    pub const ALL: [Self; 5] = [
+        Self::OldestUndelivered,
+        Self::LostConnections,
+        Self::BudgetUsed,
+        Self::Quarantined,
+        Self::CanaryLate,
+    ];
+
+    /// The name that it is watched by.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::OldestUndelivered => "OldestUndelivered",
+            Self::LostConnections => "LostConnections",
+            Self::BudgetUsed => "BudgetUsed",
+            Self::Quarantined => "Quarantined",
+            Self::CanaryLate => "CanaryLate",
+        }
+    }
+
+    /// What it counts in.
+    #[must_use]
+    pub fn unit(self) -> Unit {
+        match self {
+            Self::OldestUndelivered | Self::CanaryLate => Unit::Seconds,
+            Self::LostConnections | Self::Quarantined => Unit::Count,
+            Self::BudgetUsed => Unit::Percent,
+        }
+    }
 }
 
 /// What a metric counts in.

@@ -34,7 +34,7 @@ pub use events::{Event, Events};
 pub use idempotency::{Idempotency, KeyClaim, KeyClaimed};
 pub use import::{Activity, BulkImports, Imports, LanePlace, Left, Progress};
 pub use ledger::{Claim, LeadFilter, Ledger, Recorded, Settlement};
-pub use metrics::{Metric, Metrics, Unit};
+pub use metrics::{Gauge, Metric, Metrics, Unit};
 pub use oauth::{AppCredentials, Authorization, TokenError};
 pub use queue::{Queue, QueueError};
 pub use suppressions::Suppressions;

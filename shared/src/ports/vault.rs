@@ -55,6 +55,10 @@ pub trait Apps: Send + Sync {
         limits: Limits,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
+    /// Applications that were [put](Self::put), at most `limit`, in the order of their ids. One put just now may be
+    /// missing for a moment.
+    fn all(&self, limit: u16) -> impl Future<Output = Result<Vec<AppId>, StoreError>> + Send;
+
     /// Whether an id and secret are stored. Looks without reading them: for the operator, who may write only.
     fn is_set(&self, app: &AppId) -> impl Future<Output = Result<bool, StoreError>> + Send;
 }

@@ -75,6 +75,7 @@ wired! { Ledger of MemoryLedger, Ledger {
     leads(customer: &CustomerId, filter: &LeadFilter, cursor: Option<&str>, limit: u16) -> Page<LeadRecord>;
     count(customer: &CustomerId, day: Date) -> Counts;
     overdue(now: Timestamp, limit: u16) -> Vec<(CustomerId, LeadId)>;
+    quarantined(since: Timestamp, limit: u16) -> Vec<(CustomerId, LeadId)>;
     waiting(customer: &CustomerId, limit: u16) -> Vec<(LeadId, Option<Timestamp>)>;
     due_lanes(now: Timestamp, limit: u16) -> Vec<(CustomerId, Timestamp)>;
     advance_lane(customer: &CustomerId, seen: Timestamp, next: Option<Timestamp>) -> ();
@@ -207,7 +208,7 @@ wired! { Connections of MemoryDirectory, Directory {
     put_connection(connection: &Connection) -> bool;
     advance(customer: &CustomerId, generation: u64, token_expires_at: Timestamp) -> Advanced;
     idle(now: Timestamp, limit: u16) -> Vec<CustomerId>;
-    lost(limit: u16) -> Vec<CustomerId>;
+    lost(limit: u16) -> Vec<(CustomerId, ConnectionStatus)>;
     release(customer: &CustomerId, owner: &str, cooldown_until: Option<Timestamp>) -> ();
     list_gone(customer: &CustomerId, list: &RemoteId) -> bool;
     opt_in_seen(customer: &CustomerId, seen: ConfirmedOptIn) -> ();
@@ -291,6 +292,7 @@ wired! { Apps of MemoryApps, Vault {
     credentials(app: &AppId, anew: bool) -> Option<AppCredentials>;
     limits(app: &AppId) -> Limits;
     put(app: &AppId, credentials: &AppCredentials, limits: Limits) -> ();
+    all(limit: u16) -> Vec<AppId>;
     is_set(app: &AppId) -> bool;
 } }
 

@@ -2,11 +2,13 @@ use leadfeed_shared::domain::budget::Limits;
 use leadfeed_shared::ports::{AppCredentials, Apps};
 use secrecy::ExposeSecret as _;
 
+use crate::promise::eventually;
 use crate::{fresh, promises};
 
 promises! { Apps:
     an_application_reads_back_as_it_was_put,
     an_unknown_application_has_no_credentials_and_the_usual_limits,
+    applications_that_were_put_are_listed,
 }
 
 async fn an_application_reads_back_as_it_was_put<A: Apps>(apps: A) {
@@ -37,4 +39,21 @@ async fn an_unknown_application_has_no_credentials_and_the_usual_limits<A: Apps>
     assert!(apps.credentials(&app, false).await.unwrap().is_none());
     assert!(!apps.is_set(&app).await.unwrap());
     assert_eq!(apps.limits(&app).await.unwrap(), Limits::default());
+}
+
+async fn applications_that_were_put_are_listed<A: Apps>(apps: A) {
+    let (stored, unknown) = (fresh::app(), fresh::app());
+    let credentials = AppCredentials {
+        client_id: "client".into(),
+        client_secret: "secret".into(),
+    };
+    let usual = Limits::default();
+    apps.put(&stored, &credentials, usual).await.unwrap();
+
+    let all = async || apps.all(1_000).await.unwrap();
+
+    let all = eventually(all, |all| all.contains(&stored)).await;
+    assert!(all.contains(&stored) && !all.contains(&unknown));
+    assert!(all.is_sorted());
+    assert_eq!(apps.all(1).await.unwrap().len(), 1);
 }

@@ -22,7 +22,8 @@ promises! { Connections:
     a_status_is_set_at_its_generation_only,
     that_a_list_is_gone_is_news_to_one_of_many,
     what_was_seen_last_of_the_opt_in_stands,
-    who_has_to_connect_again_is_found_until_they_have,
+    whose_connection_needs_a_person_is_found_until_they_have_acted,
+    a_limited_connection_made_active_is_found_when_it_is_idle,
 }
 
 /// A connection of a fresh customer, in the store.
@@ -330,21 +331,65 @@ async fn what_was_seen_last_of_the_opt_in_stands<C: Connections>(connections: C)
     assert_eq!(connections.connection(&nobody).await.unwrap(), None);
 }
 
-async fn who_has_to_connect_again_is_found_until_they_have<C: Connections>(connections: C) {
+async fn whose_connection_needs_a_person_is_found_until_they_have_acted<C: Connections>(
+    connections: C,
+) {
     let connection = put(&connections).await;
     let customer = &connection.customer;
-    let is_lost = async || {
-        let lost = connections.lost(1_000).await.unwrap();
-        lost.contains(customer)
+    let found = async || {
+        let mut lost = connections.lost(1_000).await.unwrap();
+        lost.retain(|(found, _)| found == customer);
+        lost.pop().map(|(_, status)| status)
     };
-    assert!(!is_lost().await);
+    assert_eq!(found().await, None);
+    let reason = LimitedReason::AppDeactivated;
+    let limited = ConnectionStatus::Limited { reason };
     let (reason, since) = (ReconnectReason::InvalidGrant, at(7));
     let dead = ConnectionStatus::NeedsReconnect { reason, since };
 
-    assert!(connections.set_status(customer, 3, &dead).await.unwrap());
-    assert!(eventually(is_lost, |lost| *lost).await);
+    for status in [limited, dead] {
+        assert!(connections.set_status(customer, 3, &status).await.unwrap());
+        let expected = Some(status);
+        assert_eq!(
+            eventually(found, |found| *found == expected).await,
+            expected
+        );
+    }
 
     let advanced = connections.advance(customer, 4, at(90)).await;
     assert_eq!(advanced.unwrap(), Advanced::Revived);
-    assert!(!eventually(is_lost, |lost| !lost).await);
+    assert_eq!(eventually(found, Option::is_none).await, None);
+    let put = Connection {
+        status: ConnectionStatus::Limited {
+            reason: LimitedReason::MissingPrivilege,
+        },
+        generation: 5,
+        ..connection.clone()
+    };
+    assert!(connections.put_connection(&put).await.unwrap());
+    assert!(eventually(found, Option::is_some).await.is_some());
+    let status = ConnectionStatus::Disconnected;
+    assert!(connections.set_status(customer, 5, &status).await.unwrap());
+    assert_eq!(eventually(found, Option::is_none).await, None);
+}
+
+async fn a_limited_connection_made_active_is_found_when_it_is_idle<C: Connections>(connections: C) {
+    let day = |text: &str| format!("{text}T12:00:00Z").parse().unwrap();
+    let mut connection = put(&connections).await;
+    connection.token_expires_at = day("2032-01-31");
+    connection.status = ConnectionStatus::Limited {
+        reason: LimitedReason::AccountChanged,
+    };
+    assert!(connections.put_connection(&connection).await.unwrap());
+    let customer = &connection.customer;
+    let is_idle = async || {
+        let idle = connections.idle(day("2032-03-01"), 100).await.unwrap();
+        idle.contains(customer)
+    };
+    assert!(!is_idle().await);
+
+    let active = ConnectionStatus::Active;
+    assert!(connections.set_status(customer, 3, &active).await.unwrap());
+
+    assert!(eventually(is_idle, |idle| *idle).await);
 }

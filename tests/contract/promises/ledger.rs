@@ -18,6 +18,7 @@ promises! { Ledger:
     a_waiting_or_unqueued_lead_is_requeued_and_no_other,
     a_stuck_lead_is_requeued_once_it_is_due,
     a_quarantined_lead_is_released_once_and_no_other,
+    quarantined_leads_are_found_by_when_they_came_in,
     leads_are_listed_newest_first_page_by_page,
     a_filter_leaves_out_other_states_and_earlier_leads,
     a_timeline_without_end_keeps_its_beginning_and_its_end,
@@ -270,4 +271,32 @@ async fn a_quarantined_lead_is_released_once_and_no_other<L: Ledger>(ledger: L) 
         (LeadState::Queued, Some(at(160)))
     );
     assert_eq!(released.timeline.len(), 2);
+}
+
+async fn quarantined_leads_are_found_by_when_they_came_in<L: Ledger>(ledger: L) {
+    let customer = fresh::customer();
+    let aside = LeadState::Quarantined {
+        why: QuarantineReason::Captcha,
+    };
+    let leads = [3_000_001, 3_000_002, 3_000_003].map(|second| lead(&customer, second));
+    for lead in &leads {
+        let recorded = ledger.record(lead, &aside, lead.received_at);
+        recorded.await.unwrap();
+    }
+    let found = async || {
+        let since = at(3_000_002);
+        let mut found = ledger.quarantined(since, 1_000).await.unwrap();
+        found.retain(|(whose, _)| *whose == customer);
+        found.into_iter().map(|(_, lead)| lead).collect::<Vec<_>>()
+    };
+
+    let [_, second, third] = leads.map(|lead| lead.id);
+    let both = [second.clone(), third.clone()];
+    assert_eq!(eventually(found, |found| *found == both).await, both);
+    let read = ledger.lead(&customer, &second).await.unwrap().unwrap();
+    assert_eq!(read.due_at, None, "nobody looks after it");
+
+    let released = ledger.release(&customer, &second, at(100), at(160));
+    assert!(released.await.unwrap());
+    assert_eq!(eventually(found, |found| found.len() == 1).await, [third]);
 }

@@ -128,9 +128,12 @@ struct FilePage<'a> {
     part: &'a Exported,
 }
 
-/// Leads that count as `label`, tried again.
+/// Leads that count as `label`, tried again. What is set aside is the operator's to release.
 fn wish(label: &str, dry_run: bool) -> Result<Properties, Refused> {
     let (status, reason) = label.split_once('.').unwrap_or((label, ""));
+    if status == "quarantined" {
+        return Err(Problem::not_found("page").into());
+    }
     let mut asked = Map::from_iter([
         ("status".to_owned(), Value::from(status)),
         ("dry_run".to_owned(), Value::from(dry_run)),

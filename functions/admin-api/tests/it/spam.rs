@@ -1,4 +1,5 @@
 use leadfeed_shared::domain::consent::Origin;
+use leadfeed_shared::domain::ids::LeadId;
 use leadfeed_shared::domain::submission::Submission;
 use serde_json::{Value, json};
 
@@ -142,22 +143,24 @@ async fn what_cannot_be_is_named() {
     }
 }
 
-#[tokio::test]
-async fn a_quarantined_lead_is_found_and_released() {
-    let stage = Stage::with_customers().await;
+/// A robot signs up.
+async fn robot(stage: &Stage, form: &str, email: &str) -> LeadId {
     let intake = stage.memory.intake();
-    let form = intake.open_form(&stage.form().await).await.unwrap();
+    let form = intake.open_form(form).await.unwrap();
     let fields = [
-        ("email", "ada@example.com"),
+        ("email", email),
         ("consent", "yes"),
         ("contact_website", "x"),
     ];
     let fields = Submission::from_pairs(fields).unwrap();
-    let lead = intake
-        .accept(&form, fields, &Origin::default())
-        .await
-        .unwrap()
-        .lead;
+    let accepted = intake.accept(&form, fields, &Origin::default()).await;
+    accepted.unwrap().lead
+}
+
+#[tokio::test]
+async fn a_quarantined_lead_is_found_and_released() {
+    let stage = Stage::with_customers().await;
+    let lead = robot(&stage, &stage.form().await, "ada@example.com").await;
 
     let found = stage
         .get("/v1/customers/engines/leads?status=quarantined")
@@ -177,4 +180,71 @@ async fn a_quarantined_lead_is_found_and_released() {
         (409, "not_quarantined".into())
     );
     assert_eq!(stage.memory.queue.sent().len(), 1);
+}
+
+#[tokio::test]
+async fn quarantined_leads_are_released_together_where_it_is_asked_for_and_only_then() {
+    let stage = Stage::with_customers().await;
+    let form = stage.form().await;
+    for email in ["ada@example.com", "grace@example.com"] {
+        robot(&stage, &form, email).await;
+    }
+    let replay = async |wish| {
+        let path = "/v1/customers/engines/replays";
+        let answer = stage.post(path, wish).await;
+        assert_eq!(answer.status, 200, "{}", answer.body);
+        (answer.body["leads"].clone(), answer.body["others"].clone())
+    };
+
+    let plain = replay(json!({})).await;
+    let captchas = replay(json!({"status": "quarantined", "reason": "captcha"})).await;
+    let dry = replay(json!({"status": "quarantined", "dry_run": true})).await;
+    assert!(stage.memory.queue.sent().is_empty());
+    let wish = json!({"status": "quarantined", "reason": "honeypot"});
+    let released = replay(wish.clone()).await;
+    let twice = replay(wish).await;
+
+    let both = (json!({"quarantined.honeypot": 2}), json!(0));
+    assert_eq!(plain, (json!({}), json!(2)));
+    assert_eq!(captchas, (json!({}), json!(0)));
+    assert_eq!((dry, released), (both.clone(), both));
+    assert_eq!(twice, (json!({}), json!(0)));
+    assert_eq!(stage.memory.queue.sent().len(), 2);
+}
+
+#[tokio::test]
+async fn a_customers_own_page_releases_nothing_that_is_set_aside() {
+    let stage = Stage::with_customers().await;
+    robot(&stage, &stage.form().await, "ada@example.com").await;
+    let path = format!("{}/retry", stage.manage_path().await);
+
+    let label = "label=quarantined.honeypot";
+    let (asked, _, _) = stage.page("GET", &format!("{path}?{label}"), "").await;
+    let (done, _, _) = stage.page("POST", &path, label).await;
+
+    assert_eq!((asked, done), (404, 404));
+    assert!(stage.memory.queue.sent().is_empty());
+}
+
+#[tokio::test]
+async fn health_tells_of_many_leads_that_are_set_aside_and_whose_they_are() {
+    let stage = Stage::with_customers().await;
+    let form = stage.form().await;
+    let told = async || {
+        let health = stage.get("/v1/health").await;
+        let checks = health.body["checks"].as_array().unwrap().clone();
+        let check = checks
+            .into_iter()
+            .find(|check| check["name"] == "quarantine");
+        check.unwrap()["detail"].clone()
+    };
+
+    for number in 0..99 {
+        robot(&stage, &form, &format!("ada{number}@example.com")).await;
+    }
+    assert_eq!(told().await, json!(null));
+    robot(&stage, &form, "ada99@example.com").await;
+
+    let words = told().await;
+    assert!(words.as_str().unwrap().contains("engines (100)"), "{words}");
 }

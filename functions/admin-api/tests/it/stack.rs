@@ -1,6 +1,6 @@
 use jiff::SignedDuration;
 use leadfeed_shared::domain::budget::BudgetState;
-use leadfeed_shared::domain::connection::{ConnectionStatus, ReconnectReason};
+use leadfeed_shared::domain::connection::{ConnectionStatus, LimitedReason, ReconnectReason};
 use leadfeed_shared::domain::ids::{AppId, CustomerId};
 use leadfeed_shared::domain::task::Task;
 use leadfeed_shared::fakes::{Fault, MemoryApps};
@@ -185,6 +185,34 @@ async fn health_names_who_has_to_connect_again() {
         words.contains("engines") && !words.contains("looms"),
         "{words}"
     );
+}
+
+#[tokio::test]
+async fn health_says_what_is_in_the_way_of_a_limited_connection() {
+    let stage = Stage::with_customers().await;
+    let reason = LimitedReason::AppDeactivated;
+    connect(&stage, ConnectionStatus::Limited { reason }).await;
+
+    let (check, words) = trouble(&stage).await;
+
+    assert_eq!(check, "connections");
+    let told = "engines (the application is switched off or not approved)";
+    assert!(words.contains(told), "{words}");
+}
+
+#[tokio::test]
+async fn health_names_an_application_of_ones_own_whose_calls_are_used_up() {
+    let stage = Stage::new();
+    let own: AppId = "own".parse().unwrap();
+    stage.memory.apps.set_limits(&own, Default::default());
+    assert_eq!(troubles(&stage).await, []);
+    let spent = BudgetState::assumed(Default::default(), now()).quota_exceeded(now());
+    stage.memory.budget.set(&own, spent);
+
+    let (check, words) = trouble(&stage).await;
+
+    assert_eq!(check, "budget");
+    assert!(words.ends_with("Applications: own."), "{words}");
 }
 
 #[tokio::test]

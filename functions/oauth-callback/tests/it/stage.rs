@@ -116,6 +116,10 @@ impl Apps for Warm {
         self.apps.put(app, credentials, limits).await
     }
 
+    async fn all(&self, limit: u16) -> Result<Vec<AppId>, StoreError> {
+        self.apps.all(limit).await
+    }
+
     async fn is_set(&self, app: &AppId) -> Result<bool, StoreError> {
         self.apps.is_set(app).await
     }

@@ -261,6 +261,6 @@ async fn no_answer_leaks_where_it_was_read() {
 fn status(event: Event) -> Option<ConnectionStatus> {
     match event {
         Event::Connection { status, .. } => Some(status),
-        Event::ListGone { .. } | Event::Lead { .. } => None,
+        Event::ListGone { .. } | Event::Lead { .. } | Event::Import { .. } => None,
     }
 }

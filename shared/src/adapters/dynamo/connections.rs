@@ -10,8 +10,8 @@ use crate::domain::connection::{
 use crate::domain::ids::{CustomerId, RemoteId};
 use crate::ports::{Advanced, Connections, Leased, StoreError};
 
-// A connection's row is the connection, `lease_until` beside its `lease` for conditions to compare, and while
-// its tokens live an `owner` by the month the newest ends in, under which `idle` finds it; once they are dead, the
+// A connection's row is the connection, `lease_until` beside its `lease` for conditions to compare, and while it is
+// active an `owner` by the month its newest token ends in, under which `idle` finds it; while it needs a person, the
 // one under which `lost` does.
 
 impl Connections for DynamoDirectory {
@@ -25,14 +25,8 @@ impl Connections for DynamoDirectory {
         if let Some(lease) = &connection.lease {
             item.insert("lease_until".into(), millis(lease.until));
         }
-        match &connection.status {
-            status if has_tokens(status) => {
-                item.insert("owner".into(), text(month(connection.token_expires_at)));
-            }
-            ConnectionStatus::NeedsReconnect { .. } => {
-                item.insert("owner".into(), text(keys::LOST));
-            }
-            _ => {}
+        if let Some(owner) = owner_of(&connection.status, connection.token_expires_at) {
+            item.insert("owner".into(), text(owner));
         }
         let not_newer = "attribute_not_exists(generation) OR generation <= :generation";
         let values = Item::from([(":generation".into(), number(connection.generation))]);
@@ -126,12 +120,15 @@ impl Connections for DynamoDirectory {
         Ok(idle)
     }
 
-    async fn lost(&self, limit: u16) -> Result<Vec<CustomerId>, StoreError> {
+    async fn lost(&self, limit: u16) -> Result<Vec<(CustomerId, ConnectionStatus)>, StoreError> {
         let limit = Some(i32::from(limit));
         let (rows, _) = self.owned_by(keys::LOST, None, limit).await?;
-        let needs = |row: &&Item| row.get("status") == Some(&text("needs_reconnect"));
-        let lost = rows.iter().filter(needs);
-        Ok(lost.filter_map(keys::customer_of).collect())
+        let lost = |row: Item| {
+            let customer = keys::customer_of(&row)?;
+            let status: ConnectionStatus = read(row).ok()?;
+            status.needs_person().then_some((customer, status))
+        };
+        Ok(rows.into_iter().filter_map(lost).collect())
     }
 
     async fn release(
@@ -201,26 +198,19 @@ impl Connections for DynamoDirectory {
         generation: u64,
         status: &ConnectionStatus,
     ) -> Result<bool, StoreError> {
-        let (set, mut values) = status_expression(status)?;
-        values.push((":generation", number(generation)));
-        let names = ["status", "reason", "since", "owner"];
-        let set = match has_tokens(status) {
-            true => set,
-            false if matches!(status, ConnectionStatus::NeedsReconnect { .. }) => {
-                values.push((":lost", text(keys::LOST)));
-                set.replacen("SET ", "SET #owner = :lost, ", 1)
-            }
-            false if set.contains("REMOVE") => format!("{set}, #owner"),
-            false => format!("{set} REMOVE #owner"),
+        // The month of an active one is that of its newest token, which is of this generation or the condition fails.
+        let row = match status {
+            ConnectionStatus::Active => self.connection(customer).await?,
+            _ => None,
         };
+        let expires_at = row.map_or(Timestamp::UNIX_EPOCH, |row| row.token_expires_at);
+        let owner = owner_of(status, expires_at);
+        let (set, mut values) = status_expression(status, owner)?;
+        values.push((":generation", number(generation)));
         let change = Change {
             set: &set,
             when: Some("generation = :generation"),
-            names: if has_tokens(status) {
-                &names[..3]
-            } else {
-                &names
-            },
+            names: &["status", "reason", "since", "owner"],
             values,
         };
         let done = self
@@ -231,26 +221,32 @@ impl Connections for DynamoDirectory {
     }
 }
 
-fn has_tokens(status: &ConnectionStatus) -> bool {
-    matches!(
-        status,
-        ConnectionStatus::Active | ConnectionStatus::Limited { .. }
-    )
+/// Under what `idle` or `lost` finds a connection.
+fn owner_of(status: &ConnectionStatus, token_expires_at: Timestamp) -> Option<String> {
+    match status {
+        ConnectionStatus::Active => Some(month(token_expires_at)),
+        status => status.needs_person().then(|| keys::LOST.to_owned()),
+    }
 }
 
 fn month(token_expires_at: Timestamp) -> String {
     keys::connections_of(&month_of(token_expires_at))
 }
 
-/// Sets what the status has and removes what it has not.
-fn status_expression(status: &ConnectionStatus) -> Result<(String, Values), StoreError> {
+/// Sets what the status and its owner have, and removes what they have not.
+fn status_expression(
+    status: &ConnectionStatus,
+    owner: Option<String>,
+) -> Result<(String, Values), StoreError> {
     let mut item: Item = serde_dynamo::to_item(status).map_err(StoreError::new)?;
+    item.extend(owner.map(|owner| ("owner".to_owned(), text(owner))));
     let mut values = Vec::new();
     let (mut set, mut remove) = (Vec::new(), Vec::new());
     for (name, placeholder) in [
         ("status", ":status"),
         ("reason", ":reason"),
         ("since", ":since"),
+        ("owner", ":owner"),
     ] {
         match item.remove(name) {
             Some(value) => {

@@ -66,15 +66,23 @@ impl DynamoDirectory {
 
     pub(crate) async fn put_limits(&self, app: &AppId, limits: Limits) -> Result<(), StoreError> {
         let change = Change {
-            set: "SET per_second = :second, per_day = :day",
+            set: "SET per_second = :second, per_day = :day, #owner = :apps",
             when: None,
-            names: &[],
+            names: &["owner"],
             values: vec![
                 (":second", number(limits.per_second)),
                 (":day", number(limits.per_day)),
+                (":apps", text(keys::APPS)),
             ],
         };
         self.table.update(keys::app(app), change).await.map(|_| ())
+    }
+
+    /// Applications whose limits somebody has set.
+    pub(crate) async fn apps(&self, limit: u16) -> Result<Vec<AppId>, StoreError> {
+        let limit = Some(i32::from(limit));
+        let (rows, _) = self.owned_by(keys::APPS, None, limit).await?;
+        Ok(rows.iter().filter_map(keys::app_of).collect())
     }
 }
 

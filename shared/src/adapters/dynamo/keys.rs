@@ -56,7 +56,7 @@ pub(super) fn connections_of(month: &str) -> String {
     format!("connections#{month}")
 }
 
-/// Owner, in `by_owner`, of connections whose customers have to connect again.
+/// Owner, in `by_owner`, of connections that deliver nothing until a person acts.
 pub(super) const LOST: &str = "connections#lost";
 
 pub(super) fn handshake(fingerprint: &str) -> Key {
@@ -90,16 +90,21 @@ pub(super) fn suppressed_of(customer: &CustomerId) -> String {
     format!("suppressed#{customer}")
 }
 
+/// Owner of all applications in the index `by_owner`.
+pub(super) const APPS: &str = "apps";
+
+const APP: &str = "APP#";
+
 pub(super) fn app(app: &AppId) -> Key {
-    Key::new(format!("APP#{app}"), "APP")
+    Key::new(format!("{APP}{app}"), "APP")
 }
 
 pub(super) fn budget(app: &AppId) -> Key {
-    Key::new(format!("APP#{app}"), "BUDGET")
+    Key::new(format!("{APP}{app}"), "BUDGET")
 }
 
 pub(super) fn token_budget(app: &AppId) -> Key {
-    Key::new(format!("APP#{app}"), "TOKEN_BUDGET")
+    Key::new(format!("{APP}{app}"), "TOKEN_BUDGET")
 }
 
 // ---- Ledger ----
@@ -140,12 +145,24 @@ pub(super) fn lane(customer: &CustomerId) -> Key {
 
 /// Shard of a lead on its way: one of a few, so that no index partition takes all writes.
 pub(super) fn shard_of(lead: &LeadId) -> String {
-    let last = lead.as_str().bytes().last().unwrap_or_default();
-    shard(last % SHARDS)
+    shard(shard_number(lead))
+}
+
+fn shard_number(lead: &LeadId) -> u8 {
+    lead.as_str().bytes().last().unwrap_or_default() % SHARDS
 }
 
 pub(super) fn shard(number: u8) -> String {
     format!("due#{number}")
+}
+
+/// Shard of a lead that is set aside: there are as many as of those on their way.
+pub(super) fn aside_shard_of(lead: &LeadId) -> String {
+    aside_shard(shard_number(lead))
+}
+
+pub(super) fn aside_shard(number: u8) -> String {
+    format!("aside#{number}")
 }
 
 /// Shard of a customer's waiting leads.
@@ -176,6 +193,12 @@ pub(super) fn customer_of(item: &Item) -> Option<CustomerId> {
         .strip_prefix(CUSTOMER)
         .or_else(|| pk.strip_prefix("LANE#"))?;
     id.parse().ok()
+}
+
+/// Which application's row it is.
+pub(super) fn app_of(item: &Item) -> Option<AppId> {
+    let pk = item.get("pk")?.as_s().ok()?;
+    pk.strip_prefix(APP)?.parse().ok()
 }
 
 /// Which lead's row it is.

@@ -29,11 +29,29 @@ impl DynamoLedger {
                     .await?,
             );
         }
-        rows.sort_by_key(due_at);
-        let leads = rows
-            .iter()
-            .filter_map(|row| Some((keys::customer_of(row)?, keys::lead_of(row)?)));
-        Ok(leads.take(usize::from(limit)).collect())
+        Ok(in_order(rows, limit))
+    }
+
+    /// Leads that are set aside and came in at or after a moment, oldest first.
+    pub(super) async fn leads_aside(
+        &self,
+        since: Timestamp,
+        limit: u16,
+    ) -> Result<Vec<(CustomerId, LeadId)>, StoreError> {
+        let mut rows = Vec::new();
+        for shard in 0..keys::SHARDS {
+            let request = self
+                .table
+                .query()
+                .index_name("due")
+                .key_condition_expression("due_shard = :shard AND due_at >= :since")
+                .expression_attribute_values(":shard", text(keys::aside_shard(shard)))
+                .expression_attribute_values(":since", millis(since))
+                .limit(i32::from(limit));
+            let answer = request.send().await.map_err(failed("Query"))?;
+            rows.extend(answer.items.unwrap_or_default());
+        }
+        Ok(in_order(rows, limit))
     }
 
     pub(super) async fn waiting_leads(
@@ -203,6 +221,15 @@ fn move_mark(seen: i64, later: i64, next: Option<i64>) -> Change<'static> {
         names: &[],
         values,
     }
+}
+
+/// Whose leads the rows are and which, the earliest first.
+fn in_order(mut rows: Vec<Item>, limit: u16) -> Vec<(CustomerId, LeadId)> {
+    rows.sort_by_key(due_at);
+    let leads = rows
+        .iter()
+        .filter_map(|row| Some((keys::customer_of(row)?, keys::lead_of(row)?)));
+    leads.take(usize::from(limit)).collect()
 }
 
 pub(super) fn due_at(row: &Item) -> Option<i64> {

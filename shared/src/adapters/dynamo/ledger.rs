@@ -52,7 +52,8 @@ pub(super) struct LeadRow {
 
 impl From<LeadRow> for LeadRecord {
     fn from(row: LeadRow) -> Self {
-        let due_at = row.due_at.filter(|at| *at < FOR_A_PERSON);
+        let aside = matches!(row.state, LeadState::Quarantined { .. });
+        let due_at = row.due_at.filter(|at| *at < FOR_A_PERSON && !aside);
         Self {
             lead: row.lead,
             state: row.state,
@@ -67,7 +68,8 @@ impl From<LeadRow> for LeadRecord {
 /// The due time of leads that wait for a person: 9999-01-01, in milliseconds.
 pub(super) const FOR_A_PERSON: i64 = 253_370_764_800_000;
 
-/// Where a lead in this state stands in the index `due`, if anything is due.
+/// Where a lead in this state stands in the index `due`, if anything is due. One that is set aside is not, and stands
+/// there to be found.
 fn due(
     customer: &CustomerId,
     lead: &LeadId,
@@ -80,10 +82,8 @@ fn due(
             Some((keys::shard_of(lead), at?))
         }
         LeadState::Waiting { .. } => Some((keys::lane_shard(customer), at.unwrap_or(FOR_A_PERSON))),
-        LeadState::Delivered { .. }
-        | LeadState::Refused { .. }
-        | LeadState::Quarantined { .. }
-        | LeadState::Erased => None,
+        LeadState::Quarantined { .. } => Some((keys::aside_shard_of(lead), at?)),
+        LeadState::Delivered { .. } | LeadState::Refused { .. } | LeadState::Erased => None,
     }
 }
 
@@ -128,7 +128,11 @@ impl Ledger for DynamoLedger {
         state: &LeadState,
         due_at: Timestamp,
     ) -> Result<Recorded, StoreError> {
-        let (due_shard, due_at) = due(&lead.customer, &lead.id, state, Some(due_at)).unzip();
+        let at = match state {
+            LeadState::Quarantined { .. } => lead.received_at,
+            _ => due_at,
+        };
+        let (due_shard, due_at) = due(&lead.customer, &lead.id, state, Some(at)).unzip();
         let content = LeadRow {
             lead: lead.clone(),
             state: state.clone(),
@@ -406,6 +410,14 @@ impl Ledger for DynamoLedger {
         limit: u16,
     ) -> Result<Vec<(CustomerId, LeadId)>, StoreError> {
         self.overdue_leads(now, limit).await
+    }
+
+    async fn quarantined(
+        &self,
+        since: Timestamp,
+        limit: u16,
+    ) -> Result<Vec<(CustomerId, LeadId)>, StoreError> {
+        self.leads_aside(since, limit).await
     }
 
     async fn waiting(

@@ -31,6 +31,14 @@ pub struct Spending {
     pub resets_at: Timestamp,
 }
 
+impl Spending {
+    /// Whether there is no call left today.
+    #[must_use]
+    pub fn is_used_up(&self) -> bool {
+        self.closed_until.is_some() || self.spent >= self.limits.per_day
+    }
+}
+
 impl<W: Wiring> Admin<W> {
     /// Stores an application, over the one of that id.
     ///

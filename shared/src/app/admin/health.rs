@@ -1,9 +1,11 @@
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use jiff::SignedDuration;
 
-use super::Admin;
+use super::{Admin, Spending};
 use crate::app::gauges;
+use crate::domain::connection::{ConnectionStatus, LimitedReason};
 use crate::domain::ids::{AppId, CustomerId, LeadId};
 use crate::ports::{
     Apps as _, Clock as _, Connections as _, Customers as _, Ledger as _, Queue as _, StoreError,
@@ -12,6 +14,12 @@ use crate::ports::{
 
 /// Lost connections looked for.
 const LOST: u16 = 100;
+
+/// Customers named.
+const NAMED: usize = 3;
+
+/// Quarantined leads of a day from which somebody should look at them: more than robots leave behind as a rule.
+const MANY: usize = 100;
 
 /// Age from which a lead that is on its way is late.
 const LATE: SignedDuration = SignedDuration::from_hours(2);
@@ -55,6 +63,7 @@ impl<W: Wiring> Admin<W> {
             ("connections", self.connections_trouble().await),
             ("deliveries", self.deliveries_trouble().await),
             ("budget", self.budget_trouble().await),
+            ("quarantine", self.quarantine_trouble().await),
         ];
         let check = |(name, looked)| Check {
             name,
@@ -86,21 +95,20 @@ impl<W: Wiring> Admin<W> {
 
     async fn connections_trouble(&self) -> Trouble {
         let lost = self.directory.lost(LOST).await?;
-        let named: Vec<&str> = lost.iter().take(3).map(CustomerId::as_str).collect();
-        let others = lost.len() - named.len();
-        let others = (others > 0).then(|| format!(" and {others} more"));
+        let whose = |(customer, status): &(CustomerId, ConnectionStatus)| {
+            format!("{customer} ({})", in_the_way(status))
+        };
         Ok((!lost.is_empty()).then(|| {
             format!(
-                "These customers have to connect again, and their leads wait for it: {}{}. Send each a new connect link.",
-                named.join(", "),
-                others.unwrap_or_default()
+                "Leads of these customers wait until a person acts: {}. Most mend it with a new connect link.",
+                named(lost.iter().map(whose))
             )
             .into()
         }))
     }
 
     async fn deliveries_trouble(&self) -> Trouble {
-        let oldest = gauges::under_way(&self.ledger).await?.oldest();
+        let oldest = gauges::oldest_under_way(&self.ledger).await?;
         let age = oldest.map(|since| self.clock.now().duration_since(since));
         Ok(age.filter(|age| *age >= LATE).map(|age| {
             let hours = age.as_hours();
@@ -110,15 +118,65 @@ impl<W: Wiring> Admin<W> {
     }
 
     async fn budget_trouble(&self) -> Trouble {
-        let spending = self.spending_of(AppId::default_app()).await?;
-        let used_up = spending.closed_until.is_some() || spending.spent >= spending.limits.per_day;
-        Ok(used_up.then(|| {
+        let mut used_up = Vec::new();
+        for app in gauges::applications(&self.apps).await? {
+            let spending = self.spending_of(app).await?;
+            used_up.extend(Some(spending).filter(Spending::is_used_up));
+        }
+        Ok(used_up.first().map(|first| {
             format!(
-                "The calls of the day are used up: leads wait until {}. Ask Constant Contact for a higher limit.",
-                spending.resets_at
+                "The calls of the day are used up: leads wait until {}. Ask Constant Contact for a higher limit. \
+                 Applications: {}.",
+                first.resets_at,
+                named(used_up.iter().map(|spending| spending.app.to_string()))
             )
             .into()
         }))
+    }
+
+    async fn quarantine_trouble(&self) -> Trouble {
+        let aside = gauges::quarantined(&self.ledger, self.clock.now()).await?;
+        let mut of: BTreeMap<&CustomerId, usize> = BTreeMap::new();
+        for (customer, _) in &aside {
+            *of.entry(customer).or_default() += 1;
+        }
+        let whose = of
+            .iter()
+            .map(|(customer, number)| format!("{customer} ({number})"));
+        Ok((aside.len() >= MANY).then(|| {
+            format!(
+                "At least {} leads of the last day are set aside, as robots' or because a captcha was out of order: {}. \
+                 Look at some with the status quarantined; a replay of that status releases them.",
+                aside.len(),
+                named(whose)
+            )
+            .into()
+        }))
+    }
+}
+
+/// The first few, and how many there are beside them.
+fn named(all: impl ExactSizeIterator<Item = String>) -> String {
+    let others = all.len().saturating_sub(NAMED);
+    let first: Vec<String> = all.take(NAMED).collect();
+    let others = (others > 0).then(|| format!(" and {others} more"));
+    first.join(", ") + &others.unwrap_or_default()
+}
+
+/// Why a connection delivers nothing.
+fn in_the_way(status: &ConnectionStatus) -> &'static str {
+    match status {
+        ConnectionStatus::Limited { reason } => match reason {
+            LimitedReason::MissingPrivilege => {
+                "who connected may not add contacts; its owner or a manager has to"
+            }
+            LimitedReason::AccountChanged => "has to say that another account is meant",
+            LimitedReason::AppDeactivated => "the application is switched off or not approved",
+            LimitedReason::MissingScope => "has to connect again and agree to all",
+        },
+        ConnectionStatus::NeedsReconnect { .. } => "has to connect again",
+        ConnectionStatus::Disconnected => "is disconnected",
+        ConnectionStatus::Active => "is connected",
     }
 }
 

@@ -8,7 +8,7 @@ use super::{Admin, AdminError, Properties, cursor};
 use crate::domain::asked::can_replay;
 use crate::domain::connection::Connection;
 use crate::domain::ids::{CustomerId, LeadId};
-use crate::domain::lead::{LeadRecord, WaitReason};
+use crate::domain::lead::{LeadRecord, LeadState, WaitReason};
 use crate::domain::tally::{Counts, EXPORTED, Moves, counted, counted_as};
 use crate::domain::task::Task;
 use crate::ports::{
@@ -24,6 +24,9 @@ const PAGES: u32 = 10;
 
 /// Leads put into the queue for one answer.
 const MOST: usize = 500;
+
+/// The status of leads that look like robots'. They are tried only where it is asked for.
+const QUARANTINED: &str = "quarantined";
 
 /// When the scheduler looks after a lead whose message was not sent.
 const CHECK_AFTER: SignedDuration = SignedDuration::from_secs(120);
@@ -67,7 +70,7 @@ struct Wish {
 
 impl<W: Wiring> Admin<W> {
     /// Tries leads again: those named, or those of a state, a reason and a time. They go out as the budget allows,
-    /// and nobody who has opted out meanwhile is delivered.
+    /// and nobody who has opted out meanwhile is delivered. With the status `quarantined` it releases what is set aside.
     ///
     /// # Errors
     /// [`AdminError::NotFound`], [`AdminError::Invalid`].
@@ -91,7 +94,7 @@ impl<W: Wiring> Admin<W> {
         };
         let mut chosen = Vec::new();
         for record in &records {
-            if can_replay(record, wish.again) {
+            if wish.can_take(record) {
                 let label = counted_as(record).unwrap_or_else(|| record.state.word().to_owned());
                 *replayed.leads.entry(label).or_default() += 1;
                 chosen.push(record);
@@ -102,14 +105,15 @@ impl<W: Wiring> Admin<W> {
             }
         }
         if !wish.dry_run {
-            self.put_back(customer, &chosen, wish.again).await?;
+            self.put_back(customer, &chosen, &wish).await?;
         }
         Ok(replayed)
     }
 
     fn wish(&self, listing: &str, mut asked: Properties) -> Result<Wish, AdminError> {
         let status = asked.optional("status", |value| {
-            one_of(&["waiting", "refused", "received", "exported"])(value).map(str::to_owned)
+            let known = ["waiting", "refused", "received", EXPORTED, QUARANTINED];
+            one_of(&known)(value).map(str::to_owned)
         });
         let reason = asked.optional("reason", |value: &Value| text(60)(value));
         let ids = asked.optional("lead_ids", list(100, id));
@@ -178,7 +182,7 @@ impl<W: Wiring> Admin<W> {
         &self,
         customer: &CustomerId,
         records: &[&LeadRecord],
-        again: bool,
+        wish: &Wish,
     ) -> Result<(), StoreError> {
         let now = self.clock.now();
         let exported = records.iter().filter(|record| record.exported_at.is_some());
@@ -188,10 +192,14 @@ impl<W: Wiring> Admin<W> {
         let mut moves = Moves::default();
         for record in records {
             let lead = &record.lead.id;
-            let done = self
-                .ledger
-                .replay(customer, lead, again, now, now + CHECK_AFTER);
-            if done.await? {
+            let due_at = now + CHECK_AFTER;
+            let done = if wish.is_for_quarantined() {
+                self.ledger.release(customer, lead, now, due_at).await?
+            } else {
+                let replay = self.ledger.replay(customer, lead, wish.again, now, due_at);
+                replay.await?
+            };
+            if done {
                 tasks.push(Task::Released {
                     customer: customer.clone(),
                     lead: lead.clone(),
@@ -218,6 +226,17 @@ impl<W: Wiring> Admin<W> {
 }
 
 impl Wish {
+    fn is_for_quarantined(&self) -> bool {
+        self.status.as_deref() == Some(QUARANTINED)
+    }
+
+    fn can_take(&self, record: &LeadRecord) -> bool {
+        if self.is_for_quarantined() {
+            return matches!(record.state, LeadState::Quarantined { .. });
+        }
+        can_replay(record, self.again)
+    }
+
     fn means(&self, record: &LeadRecord) -> bool {
         let label = counted(&record.timeline, false).unwrap_or_default();
         let reason = label.split_once('.').map(|(_, reason)| reason);

@@ -27,7 +27,8 @@ use crate::domain::ids::{AppId, CustomerId};
 use crate::domain::import::{Ending, ImportJob, Stage};
 use crate::domain::keys::SigningKeys;
 use crate::ports::{
-    Apps as _, Budget as _, Clock as _, Connections as _, Imports as _, StoreError, Wiring,
+    Apps as _, Budget as _, Clock as _, Connections as _, Event, Events as _, Imports as _,
+    StoreError, Wiring,
 };
 
 /// Imports looked at in one run.
@@ -135,12 +136,28 @@ impl<W: Wiring> Bulk<W> {
         stage: Stage,
         after: SignedDuration,
     ) -> Result<(), StoreError> {
-        let due_at = self.keeper.clock.now() + after;
-        let due_at = (stage != Stage::Closed).then_some(due_at);
-        self.ledger
-            .save_import(&job.next(stage, due_at), None)
-            .await
-            .map(|_| ())
+        let (now, ends) = (self.keeper.clock.now(), stage == Stage::Closed);
+        let next = job.next(stage, (!ends).then_some(now + after));
+        if self.ledger.save_import(&next, None).await? && ends {
+            self.tell_closed(job, now).await;
+        }
+        Ok(())
+    }
+
+    async fn tell_closed(&self, job: &ImportJob, at: Timestamp) {
+        let event = Event::Import {
+            customer_id: job.customer.clone(),
+            import_id: job.id.clone(),
+            status: "closed",
+            leads: job.leads,
+            at,
+        };
+        if let Err(error) = self.keeper.events.publish(&event).await {
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "nobody was told of an import's end"
+            );
+        }
     }
 
     /// Has all leads of an import go their single ways.

@@ -150,6 +150,18 @@ async fn what_a_day_cannot_carry_goes_by_import_and_says_what_permission_it_got(
         .await
         .unwrap();
     assert!(jobs.iter().all(|job| job.stage == Stage::Closed));
+    let told = scene.memory.events.published();
+    let ends = told
+        .iter()
+        .filter(|event| event.kind() == "leadfeed.import");
+    let ends: Vec<_> = ends
+        .map(|event| serde_json::to_value(event).unwrap())
+        .collect();
+    let expected = serde_json::json!({
+        "customer_id": "engines", "import_id": jobs[0].id, "status": "closed", "leads": 300,
+        "at": ends[0]["at"],
+    });
+    assert_eq!(ends, [expected]);
 }
 
 #[tokio::test]

@@ -164,6 +164,7 @@ impl FakeCrm {
 impl Contacts for FakeCrm {
     async fn sign_up(&self, token: &SecretString, sign_up: &SignUp) -> Result<SignedUp, CrmError> {
         self.call(Call::SignUp, token, |world, account, now| {
+            world.watch(&sign_up.contact.email, now)?;
             let id = world.id();
             let book = world.book(account);
             book.allows(Some("contacts:write"))?;
@@ -177,6 +178,7 @@ impl Contacts for FakeCrm {
 
     async fn make(&self, token: &SecretString, sign_up: &SignUp) -> Result<Made, CrmError> {
         self.call(Call::Make, token, |world, account, now| {
+            world.watch(&sign_up.contact.email, now)?;
             let id = world.id();
             let book = world.book(account);
             book.allows(Some("contacts:write"))?;
@@ -204,6 +206,7 @@ impl Contacts for FakeCrm {
             return Err(CrmError::NotFound(Refusal::default()));
         }
         self.call(Call::Replace, token, |world, account, now| {
+            world.watch(&sign_up.contact.email, now)?;
             let id = world.id();
             let book = world.book(account);
             book.allows(Some("contacts:write"))?;

@@ -4,6 +4,7 @@ mod book;
 mod bulk;
 mod calls;
 mod contract;
+mod guard;
 mod tokens;
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
@@ -22,6 +23,7 @@ use book::Book;
 pub use book::{RemoteContact, RemotePermission};
 use calls::Meter;
 pub use calls::{Call, RemoteLimits};
+use guard::Guard;
 pub use tokens::TokenKind;
 use tokens::{Code, Issued, Refreshable};
 
@@ -48,6 +50,7 @@ struct World {
     calls: Vec<(Timestamp, Call)>,
     answers: VecDeque<CrmError>,
     token_answers: VecDeque<TokenError>,
+    guard: Option<Guard>,
     made: u64,
 }
 

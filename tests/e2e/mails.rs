@@ -1,0 +1,86 @@
+//! What is mailed where the stack has an address. The local topic mails nobody; a queue that subscribes hears the same.
+
+use anyhow::{Context, Result, bail, ensure};
+use leadfeed_local::aws::REGION;
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::queue::take_from;
+use crate::rows;
+use crate::scene::{Scene, alone, the_stack};
+
+/// A queue that hears what the topic of alarms and lost connections is told.
+pub struct Mails {
+    url: String,
+}
+
+impl Mails {
+    /// Begins to listen, with a queue of this name.
+    pub async fn listen(name: &str) -> Result<Self> {
+        let topic = the_stack().deployment().resource("AlarmMails")?;
+        let account = topic.split(':').nth(4).context("no ARN")?;
+        let queue = format!("arn:aws:sqs:{REGION}:{account}:{name}");
+        let policy = json!({"Version": "2012-10-17", "Statement": [{
+            "Effect": "Allow", "Principal": {"Service": "sns.amazonaws.com"}, "Action": "sqs:SendMessage",
+            "Resource": queue, "Condition": {"ArnEquals": {"aws:SourceArn": topic}},
+        }]});
+        let wish = json!({"QueueName": name, "Attributes": {"Policy": policy.to_string()}});
+        let aws = the_stack().aws();
+        let made = aws.json("sqs", "AmazonSQS.CreateQueue", &wish).await?;
+        let subscribe = [
+            ("Action", "Subscribe"),
+            ("TopicArn", topic),
+            ("Protocol", "sqs"),
+            ("Endpoint", queue.as_str()),
+        ];
+        aws.query("sns", "2010-03-31", &subscribe).await?;
+        let url = made["QueueUrl"].as_str().context("no queue")?.to_owned();
+        Ok(Self { url })
+    }
+
+    /// The next message; `None` once there is none.
+    pub async fn next(&self) -> Result<Option<Value>> {
+        let Some(notice) = take_from(&self.url).await? else {
+            return Ok(None);
+        };
+        let notice: Value = serde_json::from_str(&notice)?;
+        let message = notice["Message"].as_str().context("no message")?;
+        Ok(Some(serde_json::from_str(message)?))
+    }
+}
+
+#[tokio::test]
+async fn a_lost_connection_is_mailed_and_names_nobody() {
+    let _alone = alone().await;
+    let scene = Scene::connected("mails").await;
+    let mails = Mails::listen("mails-of-connections").await.unwrap();
+
+    rows::break_refresh_token(&scene.customer).await.unwrap();
+    rows::make_token_old(&scene.customer).await.unwrap();
+    the_stack().invoke("Scheduler", &json!({})).await.unwrap();
+
+    let event = mail_about(&mails, &scene.customer).await.unwrap();
+    let removed = format!("/v1/customers/{}", scene.customer);
+    let done = scene.operator.done(Method::DELETE, &removed, None).await;
+    done.unwrap();
+    assert_eq!(event["detail-type"], "leadfeed.connection");
+    let mut detail = event["detail"].clone();
+    for name in ["at", "since"] {
+        assert!(detail[name].take().is_string(), "{name}: {event}");
+    }
+    let told = json!({
+        "customer_id": "mails", "status": "needs_reconnect", "reason": "invalid_grant", "at": null, "since": null,
+    });
+    assert_eq!(detail, told, "and no address, account or token");
+}
+
+/// The first event about a customer's connection.
+async fn mail_about(mails: &Mails, customer: &str) -> Result<Value> {
+    while let Some(event) = mails.next().await? {
+        ensure!(event["source"] == "leadfeed", "{event}");
+        if event["detail"]["customer_id"] == customer {
+            return Ok(event);
+        }
+    }
+    bail!("nothing was mailed about {customer}")
+}
