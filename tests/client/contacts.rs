@@ -100,8 +100,18 @@ async fn a_contact_is_found_as_it_is() {
     assert_eq!(found.opted_out_at, None);
     let said = here.contact;
     assert_eq!(
-        [found.first_name, found.last_name, found.job_title, found.company_name],
-        [said.first_name, said.last_name, said.job_title, said.company_name]
+        [
+            found.first_name,
+            found.last_name,
+            found.job_title,
+            found.company_name
+        ],
+        [
+            said.first_name,
+            said.last_name,
+            said.job_title,
+            said.company_name
+        ]
     );
 }
 

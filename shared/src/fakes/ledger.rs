@@ -140,7 +140,10 @@ impl Rows {
         let stuck = lanes::stuck_at(&record).map(|at| (at, key.clone()));
         self.stuck.extend(stuck);
         let person = (key.0.clone(), record.lead.contact.email.key());
-        self.by_person.entry(person).or_default().insert(key.1.clone());
+        self.by_person
+            .entry(person)
+            .or_default()
+            .insert(key.1.clone());
         self.leads.insert(key, record);
     }
 }
