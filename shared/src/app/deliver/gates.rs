@@ -113,3 +113,22 @@ impl<W: Wiring> Drain<W> {
         opened.unwrap_or_else(|_| Err(self.not_now(COOLDOWN)))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_wants_little_has_it_before_anybody_has_much() {
+        let customers: [CustomerId; 3] = ["a", "b", "c"].map(|id| id.parse().unwrap());
+        let line = |(customer, calls): (_, usize)| -> VecDeque<Gate<'_>> {
+            let gates = (0..calls).map(|_| Gate::new(customer, 1).0);
+            gates.collect()
+        };
+
+        let gates = in_turn(customers.iter().zip([4, 1, 2]).map(line).collect());
+
+        let order: Vec<_> = gates.iter().map(|gate| gate.customer.as_str()).collect();
+        assert_eq!(order, ["a", "b", "c", "a", "c", "a", "a"]);
+    }
+}

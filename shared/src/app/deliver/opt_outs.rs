@@ -232,3 +232,46 @@ fn may_have_arrived(record: &LeadRecord) -> bool {
     let settled = u32::try_from(waits(false).count()).unwrap_or(u32::MAX);
     record.attempts.saturating_sub(1) > settled || waits(true).next().is_some()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::ids::RemoteId;
+    use crate::domain::lead::tests::record;
+
+    #[test]
+    fn a_contact_needs_no_call_only_where_it_has_all_of_it_by_the_same_permission() {
+        let list: RemoteId = "00000000-0000-4000-8000-000000000001".parse().unwrap();
+        let mut contact = record().lead.contact;
+        contact.first_name = "Ada".into();
+        let sign_up = SignUp {
+            contact,
+            custom_fields: vec![],
+            lists: vec![list.clone()],
+        };
+        let found = Found {
+            contact: list.clone(),
+            opted_out_at: None,
+            permission: Some(Permission::Explicit),
+            lists: vec![list],
+            first_name: "Ada".into(),
+            last_name: "Lovelace".into(),
+            job_title: String::new(),
+            company_name: String::new(),
+        };
+        let with = |change: fn(&mut Found)| {
+            let mut found = found.clone();
+            change(&mut found);
+            arrived_with(&found, &sign_up)
+        };
+
+        assert_eq!(with(|_| {}), Some(Permission::Explicit));
+        let pending = with(|found| found.permission = Some(Permission::PendingConfirmation));
+        assert_eq!(pending, Some(Permission::PendingConfirmation));
+        let implicit = with(|found| found.permission = Some(Permission::Implicit));
+        assert_eq!(implicit, None);
+        assert_eq!(with(|found| found.permission = None), None);
+        assert_eq!(with(|found| found.first_name.clear()), None);
+        assert_eq!(with(|found| found.lists.clear()), None);
+    }
+}

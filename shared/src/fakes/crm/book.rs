@@ -20,6 +20,8 @@ pub(super) struct Book {
     pub(super) confirmed_opt_in: bool,
     pub(super) catalog: Catalog,
     contacts: BTreeMap<String, RemoteContact>,
+    /// Addresses that are called invalid for now, by their keys.
+    pub(super) held_back: BTreeSet<String>,
     pub(super) imports: Vec<Asked>,
     pub(super) imports_fail: usize,
     pub(super) imports_take: Option<SignedDuration>,
@@ -99,6 +101,7 @@ impl Book {
             confirmed_opt_in: false,
             catalog: Catalog::default(),
             contacts: BTreeMap::new(),
+            held_back: BTreeSet::new(),
             imports: Vec::new(),
             imports_fail: 0,
             imports_take: None,
@@ -214,6 +217,9 @@ impl Book {
     }
 
     fn check(&self, sign_up: &SignUp) -> Result<(), CrmError> {
+        if self.held_back.contains(&sign_up.contact.email.key()) {
+            return Err(invalid("email_address is not a valid email address"));
+        }
         if sign_up.lists.is_empty() || sign_up.lists.len() > 50 {
             return Err(invalid("list_memberships has to have 1 to 50 items"));
         }
