@@ -2,7 +2,7 @@
 //!
 //! [`batch`] says what a batch asks for, `take` claims it and finds what it needs to go out, `turns` gives every call
 //! its turn, `gates` hand out moments on the budget's clock, `served` knows who has had many, `opt_outs` holds older
-//! consents against who has left, `person` looks for newer leads of the same one, `call` makes the one call that counts,
+//! consents against who has left, `person` looks for newer leads of the same one, `call` makes the call that counts,
 //! `recheck` looks once more before one that had to wait, `ask` makes any call again that can be mended on the spot,
 //! `learn` finds out about the account what no answer says, [`outcome`] says what anything else means for the lead,
 //! `settle` writes it down and `count` counts it.

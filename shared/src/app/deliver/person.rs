@@ -1,5 +1,5 @@
-//! What else the ledger has of a person: a late lead is not to overwrite a newer word of theirs, and an address that was
-//! taken lately is no wrong one.
+//! What else the ledger has of a person: a late lead is not to overwrite a newer word of theirs, and an address that
+//! was taken lately is no wrong one.
 
 use jiff::{SignedDuration, Timestamp};
 
