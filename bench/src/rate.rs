@@ -192,14 +192,19 @@ async fn make_tables(aws: &leadfeed_local::aws::Aws) -> Result<()> {
     let primary = json!([key("pk", "HASH"), key("sk", "RANGE")]);
     let owner = json!([key("owner", "HASH"), key("pk", "RANGE")]);
     let due = json!([key("due_shard", "HASH"), key("due_at", "RANGE")]);
-    let index = |name: &str, keys: &Value, projection: &str| json!([{"IndexName": name, "KeySchema": keys, "Projection": {"ProjectionType": projection}}]);
+    let person = json!([key("person", "HASH")]);
+    let index = |name: &str, keys: &Value, projection: &str| json!({"IndexName": name, "KeySchema": keys, "Projection": {"ProjectionType": projection}});
+    let of_ledger = [
+        index("due", &due, "KEYS_ONLY"),
+        index("by_person", &person, "KEYS_ONLY"),
+    ];
     let tables = [
-        (DIRECTORY, &["owner"][..], index("by_owner", &owner, "ALL")),
         (
-            LEDGER,
-            &["due_shard", "due_at"],
-            index("due", &due, "KEYS_ONLY"),
+            DIRECTORY,
+            &["owner"][..],
+            json!([index("by_owner", &owner, "ALL")]),
         ),
+        (LEDGER, &["due_shard", "due_at", "person"], json!(of_ledger)),
     ];
     for (table, others, indexes) in tables {
         let names = ["pk", "sk"].iter().chain(others);

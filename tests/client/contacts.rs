@@ -2,7 +2,7 @@ use cc_sandbox::contract::{Permission, Source};
 use cc_sandbox::world::SeedContact;
 use jiff::Timestamp;
 use leadfeed_shared::domain::crm::CrmError;
-use leadfeed_shared::domain::lead::DeliveryAction;
+use leadfeed_shared::domain::lead::{DeliveryAction, Permission};
 use leadfeed_shared::ports::{Contacts, OptOut};
 
 use crate::bench::{Bench, bare, email, sign_up};
@@ -88,8 +88,7 @@ async fn an_opt_out_is_found_by_its_address() {
 #[tokio::test]
 async fn a_contact_is_found_as_it_is() {
     let bench = Bench::start().await;
-    let before = jiff::Timestamp::now();
-    let here = bare("here@example.com", bench.list());
+    let here = sign_up("here@example.com", bench.list());
     let made = bench.api.sign_up(&bench.token, &here).await.unwrap();
 
     let found = bench.api.find(&bench.token, &here.contact.email).await;
@@ -97,9 +96,23 @@ async fn a_contact_is_found_as_it_is() {
     let found = found.unwrap().unwrap();
     assert_eq!(Some(found.contact), made.contact);
     assert_eq!(found.lists, here.lists);
-    assert!(!found.pending_confirmation && found.opted_out_at.is_none());
-    let since = before - jiff::SignedDuration::from_secs(1);
-    assert!(found.updated_at.unwrap() >= since);
+    assert_eq!(found.permission, Some(Permission::Explicit));
+    assert_eq!(found.opted_out_at, None);
+    let said = here.contact;
+    assert_eq!(
+        [
+            found.first_name,
+            found.last_name,
+            found.job_title,
+            found.company_name
+        ],
+        [
+            said.first_name,
+            said.last_name,
+            said.job_title,
+            said.company_name
+        ]
+    );
 }
 
 #[tokio::test]
@@ -111,7 +124,8 @@ async fn a_contact_made_under_confirmed_opt_in_is_pending() {
 
     let found = bench.api.find(&bench.token, &here.contact.email).await;
 
-    assert!(found.unwrap().unwrap().pending_confirmation);
+    let pending = Some(Permission::PendingConfirmation);
+    assert_eq!(found.unwrap().unwrap().permission, pending);
 }
 
 #[tokio::test]

@@ -261,25 +261,6 @@ fn interval_ms(limits: Limits) -> i64 {
     (exact + exact * SLACK_PERCENT / 100).max(1)
 }
 
-/// Deals moments out, one to each in turn, until they are gone or everybody has what they want: whoever wants little
-/// has it before anybody has much.
-#[must_use]
-pub fn deal(moments: Vec<Timestamp>, wants: &[u32]) -> Vec<Vec<Timestamp>> {
-    let mut shares: Vec<Vec<Timestamp>> = vec![Vec::new(); wants.len()];
-    let mut moments = moments.into_iter();
-    let most = wants.iter().max().copied().unwrap_or(0);
-    for round in 0..most {
-        let still = shares
-            .iter_mut()
-            .zip(wants)
-            .filter(|(_, want)| **want > round);
-        for (share, _) in still {
-            share.extend(moments.next());
-        }
-    }
-    shares
-}
-
 /// How long after midnight a refused quota may still be the old day's: the call left before, or the other side's day
 /// ends a little later than ours. To take it for the new day's would close that for nothing.
 const DAYS_OVERLAP: SignedDuration = SignedDuration::from_mins(1);

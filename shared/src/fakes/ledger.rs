@@ -24,6 +24,8 @@ type Places = BTreeSet<(Timestamp, (CustomerId, LeadId))>;
 #[derive(Debug, Default)]
 pub(super) struct Rows {
     leads: BTreeMap<(CustomerId, LeadId), LeadRecord>,
+    /// Leads that were recorded with an address, by its key.
+    by_person: BTreeMap<(CustomerId, String), BTreeSet<LeadId>>,
     /// When each lead that no lane holds is to be looked at.
     pub(super) stuck: Places,
     /// When each lead that is set aside came in.
@@ -66,6 +68,11 @@ impl MemoryLedger {
         self.0.with(|rows| {
             let before = rows.leads.len();
             rows.leads.retain(|_, record| !delivered(record));
+            let leads = &rows.leads;
+            rows.by_person.retain(|(customer, _), ids| {
+                ids.retain(|id| leads.contains_key(&key(customer, id)));
+                !ids.is_empty()
+            });
             before - rows.leads.len()
         })
     }
@@ -137,6 +144,11 @@ impl Rows {
         let key = key(&record.lead.customer, &record.lead.id);
         shift(&mut self.stuck, &key, None, lanes::stuck_at(&record));
         shift(&mut self.aside, &key, None, lanes::aside_at(&record));
+        let person = (key.0.clone(), record.lead.contact.email.key());
+        self.by_person
+            .entry(person)
+            .or_default()
+            .insert(key.1.clone());
         self.leads.insert(key, record);
     }
 }
@@ -325,10 +337,12 @@ impl Ledger for MemoryLedger {
         email: &EmailAddress,
     ) -> Result<Vec<LeadId>, StoreError> {
         let find = |rows: &mut Rows| {
-            let own = rows.of(customer).filter(|record| {
-                record.state != LeadState::Erased && record.lead.contact.email.key() == email.key()
+            let own = rows.by_person.get(&(customer.clone(), email.key()));
+            let own = own.into_iter().flatten().filter(|lead| {
+                let record = rows.lead(customer, lead);
+                record.is_some_and(|record| record.state != LeadState::Erased)
             });
-            own.map(|record| record.lead.id.clone()).collect()
+            own.cloned().collect()
         };
         self.0.step(find).await
     }

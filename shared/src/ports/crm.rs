@@ -8,7 +8,7 @@ use crate::domain::contact::Contact;
 use crate::domain::crm::CrmError;
 use crate::domain::email::EmailAddress;
 use crate::domain::ids::RemoteId;
-use crate::domain::lead::DeliveryAction;
+use crate::domain::lead::{DeliveryAction, Permission};
 
 /// A contact to be made or updated, with explicit permission.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,12 +46,18 @@ pub struct Found {
     pub contact: RemoteId,
     /// When the person opted out of this account's mail, if they are opted out now.
     pub opted_out_at: Option<Timestamp>,
-    /// Whether the account waits for the person to confirm by mail.
-    pub pending_confirmation: bool,
+    /// By which permission it is mailed, or will be once the person has confirmed; `None` where it is not mailed.
+    pub permission: Option<Permission>,
     /// The lists it is on; none where it was deleted.
     pub lists: Vec<RemoteId>,
-    /// When anything about it last changed.
-    pub updated_at: Option<Timestamp>,
+    /// Given name; empty where there is none, as the others.
+    pub first_name: String,
+    /// Family name.
+    pub last_name: String,
+    /// Job title.
+    pub job_title: String,
+    /// Company.
+    pub company_name: String,
 }
 
 /// A person who left.

@@ -16,9 +16,10 @@ use crate::wire::{Process, Wired};
 /// Timeouts of the functions, as in the template.
 const DRAIN_TIME: SignedDuration = SignedDuration::from_secs(60);
 const SCHEDULER_TIME: SignedDuration = SignedDuration::from_secs(55);
-/// What they keep back of it.
+/// What they keep back of it, as they do.
 const DRAIN_MARGIN: SignedDuration = SignedDuration::from_secs(2);
-const RELEASE_MARGIN: SignedDuration = SignedDuration::from_secs(30);
+const RELEASE_MARGIN: SignedDuration = SignedDuration::from_secs(20);
+const REFRESH_MARGIN: SignedDuration = SignedDuration::from_secs(30);
 const RECOUNT_MARGIN: SignedDuration = SignedDuration::from_secs(20);
 
 /// The scheduler's pace once nothing has gone on for long: the minutes between are left out.
@@ -190,7 +191,7 @@ impl World {
             let gathering = imported.as_ref().map(|done| done.gathering.clone());
             let gathering = gathering.unwrap_or_default();
             let released = run.release.run_beside(&gathering).await;
-            let kept_alive = run.keeper.keep_alive(end - RECOUNT_MARGIN).await;
+            let kept_alive = run.keeper.keep_alive(end - REFRESH_MARGIN).await;
             let recounted = run.recount.run(end - RECOUNT_MARGIN).await;
             let measured = run.gauges.measure().await;
             let worked = imported.is_ok() && released.is_ok() && kept_alive.is_ok();

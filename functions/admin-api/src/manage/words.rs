@@ -61,11 +61,11 @@ pub fn of(label: &str) -> Words {
         ),
         "waiting.quota" => words(
             "Constant Contact’s limit of calls is reached",
-            "Nothing to do: they go out by themselves, after midnight UTC at the latest.",
+            "Nothing to do: they go out by themselves as there are calls again. A day’s calls begin anew at midnight UTC.",
             Wait,
         ),
         "waiting.upstream" => words(
-            "Constant Contact did not answer as it should",
+            "Constant Contact could not take them for now",
             "Nothing to do: it is tried again by itself.",
             Wait,
         ),
@@ -86,8 +86,8 @@ pub fn of(label: &str) -> Words {
         ),
         "refused.invalid_address" => words(
             "Constant Contact does not take the address",
-            "Most likely a mistyped address. There is no way to reach the person.",
-            Nothing,
+            "Most likely it is mistyped. One that signed up many times in a day is not taken for two days either: trying again helps then.",
+            Retry,
         ),
         "refused.cc_refused" => words(
             "Constant Contact refused the contact",

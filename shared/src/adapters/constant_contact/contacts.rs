@@ -10,7 +10,7 @@ use crate::adapters::http::Answer;
 use crate::domain::crm::CrmError;
 use crate::domain::email::EmailAddress;
 use crate::domain::ids::RemoteId;
-use crate::domain::lead::DeliveryAction;
+use crate::domain::lead::{DeliveryAction, Permission};
 use crate::ports::{Contacts, Found, Made, OptOut, SignUp, SignedUp};
 
 /// The most contacts one call lists.
@@ -29,7 +29,10 @@ struct Listed {
     email_address: Option<ListedEmail>,
     #[serde(default)]
     list_memberships: Vec<RemoteId>,
-    updated_at: Option<Timestamp>,
+    first_name: Option<String>,
+    last_name: Option<String>,
+    job_title: Option<String>,
+    company_name: Option<String>,
     /// A date or a time, which nobody asks for: it was deleted.
     deleted_at: Option<String>,
 }
@@ -40,12 +43,15 @@ impl Listed {
         Some(Found {
             contact: self.contact_id?,
             opted_out_at: email.opted_out_at(),
-            pending_confirmation: email.permission_to_send == "pending_confirmation",
+            permission: email.permission(),
             lists: match self.deleted_at {
                 Some(_) => vec![],
                 None => self.list_memberships,
             },
-            updated_at: self.updated_at,
+            first_name: self.first_name.unwrap_or_default(),
+            last_name: self.last_name.unwrap_or_default(),
+            job_title: self.job_title.unwrap_or_default(),
+            company_name: self.company_name.unwrap_or_default(),
         })
     }
 }
@@ -60,6 +66,15 @@ struct ListedEmail {
 }
 
 impl ListedEmail {
+    fn permission(&self) -> Option<Permission> {
+        match self.permission_to_send.as_str() {
+            "explicit" => Some(Permission::Explicit),
+            "implicit" => Some(Permission::Implicit),
+            "pending_confirmation" => Some(Permission::PendingConfirmation),
+            _ => None,
+        }
+    }
+
     /// When the person left, if they are gone. Where the answer does not say, as late as can be: nobody is brought
     /// back for want of a date.
     fn opted_out_at(&self) -> Option<Timestamp> {

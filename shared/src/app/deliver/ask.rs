@@ -8,7 +8,7 @@ use secrecy::SecretString;
 use super::Drain;
 use super::outcome::Outcome;
 use super::turns::Turn;
-use crate::app::moment::{LATE, TURNS};
+use crate::app::moment::{LATE, REFRESH_TAKES, TURNS};
 use crate::app::token_keeper::{Access, AccessError};
 use crate::domain::budget::quota_back;
 use crate::domain::connection::{COOLDOWN, ConnectionStatus, LimitedReason};
@@ -160,10 +160,14 @@ impl<W: Wiring> Drain<W> {
         }
     }
 
-    /// A newer token than the one that was refused, which another call of the batch may have fetched already.
+    /// A newer token than the one that was refused, which another call of the batch may have fetched already. Where
+    /// there is no time to refresh it, the lead waits.
     async fn refresh(&self, turn: &Turn<'_>, refused: &Access) -> Result<bool, Outcome> {
         if turn.ready.access().generation > refused.generation {
             return Ok(true);
+        }
+        if self.keeper.clock.now() + REFRESH_TAKES > turn.deadline {
+            return Err(self.not_now(COOLDOWN));
         }
         let customer = &turn.ready.customer.id;
         match self.keeper.access(customer, Some(refused.generation)).await {

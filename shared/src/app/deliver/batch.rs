@@ -100,30 +100,67 @@ pub fn beyond_lists(
     beyond.map_or(vec![], |at| leads.split_off(at.max(1)))
 }
 
-/// What leads of one address say together: the newest word on everything, and what only an older one said.
-/// `None` where there is none.
+/// What leads of one address say together: the newest word on everything, and what only an older one said. What one
+/// that is `there` already has said since is left out, so that no older word takes its place. `None` where there is
+/// no lead.
 #[must_use]
-pub fn merged(leads: &[LeadRecord]) -> Option<Contact> {
-    leads
-        .iter()
-        .map(|record| record.lead.contact.clone())
-        .reduce(|old, new| {
-            let newer = |new: String, old: String| if new.is_empty() { old } else { new };
-            Contact {
-                email: new.email,
-                first_name: newer(new.first_name, old.first_name),
-                last_name: newer(new.last_name, old.last_name),
-                job_title: newer(new.job_title, old.job_title),
-                company_name: newer(new.company_name, old.company_name),
-                phone_number: newer(new.phone_number, old.phone_number),
-                street_address: whole_address(new.street_address, old.street_address),
-                custom_fields: old
-                    .custom_fields
-                    .into_iter()
-                    .chain(new.custom_fields)
-                    .collect(),
-            }
-        })
+pub fn merged(leads: &[LeadRecord], there: &[LeadRecord]) -> Option<Contact> {
+    let ours = leads.iter().map(|record| (record, true));
+    let mut said: Vec<_> = ours
+        .chain(there.iter().map(|record| (record, false)))
+        .collect();
+    said.sort_by_key(|(record, _)| record.lead.received_at);
+    said.into_iter().fold(None, |older, (record, ours)| {
+        let newer = &record.lead.contact;
+        match older {
+            Some(older) if ours => Some(over(newer.clone(), older)),
+            Some(older) => Some(beside(older, &newer.for_remote().0)),
+            None => ours.then(|| newer.clone()),
+        }
+    })
+}
+
+/// A newer contact, and what only an older one says.
+fn over(new: Contact, old: Contact) -> Contact {
+    let newer = |new: String, old: String| if new.is_empty() { old } else { new };
+    Contact {
+        email: new.email,
+        first_name: newer(new.first_name, old.first_name),
+        last_name: newer(new.last_name, old.last_name),
+        job_title: newer(new.job_title, old.job_title),
+        company_name: newer(new.company_name, old.company_name),
+        phone_number: newer(new.phone_number, old.phone_number),
+        street_address: whole_address(new.street_address, old.street_address),
+        custom_fields: old
+            .custom_fields
+            .into_iter()
+            .chain(new.custom_fields)
+            .collect(),
+    }
+}
+
+/// Of an older contact, what a newer one does not say.
+fn beside(old: Contact, new: &Contact) -> Contact {
+    let only = |old: String, new: &str| if new.is_empty() { old } else { String::new() };
+    let says = |label: &str| {
+        let mut fields = new.custom_fields.iter();
+        fields.any(|(own, value)| own.eq_ignore_ascii_case(label) && !value.is_empty())
+    };
+    let fields = old.custom_fields.into_iter();
+    Contact {
+        email: old.email,
+        first_name: only(old.first_name, &new.first_name),
+        last_name: only(old.last_name, &new.last_name),
+        job_title: only(old.job_title, &new.job_title),
+        company_name: only(old.company_name, &new.company_name),
+        phone_number: only(old.phone_number, &new.phone_number),
+        street_address: if new.street_address.is_empty() {
+            old.street_address
+        } else {
+            StreetAddress::default()
+        },
+        custom_fields: fields.filter(|(label, _)| !says(label)).collect(),
+    }
 }
 
 /// A postal address is one thing: half of the new one and half of the old would be a third.

@@ -49,7 +49,9 @@ impl<W: Wiring> Drain<W> {
     ) -> Result<Outcome, Outcome> {
         let newest = leads.last();
         let newest = newest.ok_or_else(|| refused(RefusalReason::CcRefused))?;
-        let mut content = sign_up(turn.ready, leads).map_err(|why| Outcome::waits(why, None))?;
+        let there = self.newer(leads).await?;
+        let content = sign_up(turn.ready, leads, &there);
+        let mut content = content.map_err(|why| Outcome::waits(why, None))?;
         let opt_out_check = self
             .check(turn, leads, check, &mut moments, gone, &content)
             .await?;
@@ -78,7 +80,8 @@ impl<W: Wiring> Drain<W> {
                 continue;
             }
             if !error.may_blame_list() {
-                return Err(self.outcome_of(&error, newest));
+                let outcome = self.outcome_of(&error, newest);
+                return Err(self.unless_held_back(leads, outcome).await);
             }
             self.leave_out_lists(turn, &mut content, &error, newest)
                 .await?;

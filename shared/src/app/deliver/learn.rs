@@ -103,7 +103,7 @@ impl<W: Wiring> Drain<W> {
         let look = async |token| crm.find(&token, email).await;
         let found = self.ask(turn, moment, look).await.ok()??;
         let seen = ConfirmedOptIn {
-            on: found.pending_confirmation,
+            on: found.permission == Some(Permission::PendingConfirmation),
             seen_at: self.keeper.clock.now(),
         };
         let customer = &turn.ready.customer.id;

@@ -1,18 +1,21 @@
 //! Draining the queue: every lead arrives once, within the budget, and nobody is re-subscribed.
 //!
 //! [`batch`] says what a batch asks for, `take` claims it and finds what it needs to go out, `turns` gives every call
-//! its moment on the budget's clock, `served` knows who has had many, `opt_outs` holds older consents against who has
-//! left, `call` makes the one call that counts, `recheck` looks once more before one that had to wait, `ask` makes any
-//! call again that can be mended on the spot, `learn` finds out about the account what no answer says, [`outcome`] says
-//! what anything else means for the lead, `settle` writes it down and `count` counts it.
+//! its turn, `gates` hand out moments on the budget's clock, `served` knows who has had many, `opt_outs` holds older
+//! consents against who has left, `person` looks for newer leads of the same one, `call` makes the call that counts,
+//! `recheck` looks once more before one that had to wait, `ask` makes any call again that can be mended on the spot,
+//! `learn` finds out about the account what no answer says, [`outcome`] says what anything else means for the lead,
+//! `settle` writes it down and `count` counts it.
 
 mod ask;
 pub mod batch;
 mod call;
 mod count;
+mod gates;
 mod learn;
 mod opt_outs;
 pub mod outcome;
+mod person;
 mod recheck;
 mod served;
 mod settle;
@@ -92,7 +95,7 @@ impl<W: Wiring> Drain<W> {
 
     async fn admit_and_deliver(&self, claimed: Vec<Claimed>, owner: &str, deadline: Timestamp) {
         let claimed = claimed.into_iter();
-        let ready = join_all(claimed.map(|claimed| self.admit(claimed, owner))).await;
+        let ready = join_all(claimed.map(|claimed| self.admit(claimed, owner, deadline))).await;
         let ready: Vec<_> = ready.into_iter().flatten().collect();
         self.deliver_all(&ready, owner, deadline).await;
     }

@@ -5,13 +5,12 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use super::ask::Stopped;
 use super::outcome::Outcome;
 use super::turns::{Leads, Turn};
 use super::{Drain, refused};
-use crate::app::moment::CALL_TAKES;
 use crate::domain::crm::CrmError;
 use crate::domain::lead::{
     DeliveryAction, LeadRecord, LeadState, OptOutCheck, Permission, RefusalReason, WaitReason,
@@ -27,8 +26,8 @@ pub(super) enum Check {
     List,
     /// How the account has them.
     LookUp,
-    /// The same, and whether the call whose answer was lost since this moment has arrived.
-    Arrival { since: Timestamp },
+    /// The same, and whether the call whose answer was lost has arrived.
+    Arrival,
 }
 
 impl Check {
@@ -36,18 +35,18 @@ impl Check {
     pub(super) fn calls(self) -> usize {
         match self {
             Self::Nothing | Self::List => 1,
-            Self::LookUp | Self::Arrival { .. } => 2,
+            Self::LookUp | Self::Arrival => 2,
         }
     }
 
     /// Of the leads of one address. Only where all of them have left may a look at the account show that they have
     /// arrived; and one that may have arrived makes the freshest consent beside it worth a look.
-    fn of(leads: &[LeadRecord], at: Timestamp) -> Self {
-        let lost: Vec<_> = leads.iter().filter_map(lost_answer).collect();
+    pub(super) fn of(leads: &[LeadRecord], at: Timestamp) -> Self {
+        let lost = leads.iter().filter(|lead| lost_answer(lead)).count();
         let fresh = freshest(leads).is_some_and(|lead| lead.lead.consent.is_fresh(at));
-        match lost.iter().max() {
-            Some(since) if lost.len() == leads.len() => Self::Arrival { since: *since },
-            None if fresh && !leads.iter().any(may_have_arrived) => Self::Nothing,
+        match lost {
+            0 if fresh && !leads.iter().any(may_have_arrived) => Self::Nothing,
+            lost if lost > 0 && lost == leads.len() => Self::Arrival,
             _ => Self::LookUp,
         }
     }
@@ -79,13 +78,6 @@ impl Plan {
             list_since,
             groups: checks,
         }
-    }
-
-    /// All calls.
-    pub(super) fn calls(&self) -> u32 {
-        let calls = self.groups.iter().map(|check| check.calls()).sum::<usize>()
-            + usize::from(self.list_since.is_some());
-        u32::try_from(calls).unwrap_or(u32::MAX)
     }
 }
 
@@ -143,7 +135,7 @@ impl<W: Wiring> Drain<W> {
             (Check::List, Gone::Listed(gone)) => return verdict(newest, gone.get(&email.key())),
             (Check::List, Gone::Unknown(error)) => return Err(self.outcome_of(error, newest)),
             (Check::List, Gone::Wait(outcome)) => return Err(outcome.clone()),
-            (Check::List, Gone::AskEach) | (Check::LookUp | Check::Arrival { .. }, _) => {}
+            (Check::List, Gone::AskEach) | (Check::LookUp | Check::Arrival, _) => {}
         }
         // A list that was too long costs a look-up for which no moment was planned.
         let mut own = match check {
@@ -163,20 +155,17 @@ impl<W: Wiring> Drain<W> {
         };
         let left = found.as_ref().and_then(|found| found.opted_out_at);
         let verdict = verdict(newest, left.as_ref())?;
-        match (check, found) {
-            (Check::Arrival { since }, Some(found)) if has_arrived(&found, since, sign_up) => {
-                Err(Outcome::settled(LeadState::Delivered {
-                    permission: if found.pending_confirmation {
-                        Permission::PendingConfirmation
-                    } else {
-                        Permission::Explicit
-                    },
+        match found {
+            Some(found) if check == Check::Arrival => match arrived_with(&found, sign_up) {
+                Some(permission) => Err(Outcome::settled(LeadState::Delivered {
                     contact: Some(found.contact),
                     action: DeliveryAction::Found,
+                    permission,
                     opt_out_check: verdict,
                     notes: vec![],
-                }))
-            }
+                })),
+                None => Ok(verdict),
+            },
             _ => Ok(verdict),
         }
     }
@@ -203,28 +192,32 @@ fn verdict(newest: &LeadRecord, left: Option<&Timestamp>) -> Result<OptOutCheck,
     }
 }
 
-/// A contact that is on all lists and has changed since the call left, be it by that call or by a newer one: to call
-/// again could only put older words in the place of newer ones.
-fn has_arrived(found: &Found, since: Timestamp, sign_up: &SignUp) -> bool {
+/// The permission of a contact that needs no call any more: it is on all lists, with the permission that a sign-up
+/// gives, and has all that would be said. What a look does not show is said again.
+fn arrived_with(found: &Found, sign_up: &SignUp) -> Option<Permission> {
+    let contact = &sign_up.contact;
     let on_lists = sign_up.lists.iter().all(|list| found.lists.contains(list));
-    on_lists
-        && found.opted_out_at.is_none()
-        && found.updated_at.is_some_and(|updated| updated >= since)
+    let said = [
+        (&contact.first_name, &found.first_name),
+        (&contact.last_name, &found.last_name),
+        (&contact.job_title, &found.job_title),
+        (&contact.company_name, &found.company_name),
+    ];
+    let shown = said
+        .iter()
+        .all(|(said, has)| said.is_empty() || said == has)
+        && contact.phone_number.is_empty()
+        && contact.street_address.is_empty()
+        && sign_up.custom_fields.is_empty();
+    let permission = found.permission.filter(|has| *has != Permission::Implicit);
+    permission.filter(|_| on_lists && shown)
 }
 
-/// When the last call of the lead left at the earliest, if its answer was lost.
-fn lost_answer(record: &LeadRecord) -> Option<Timestamp> {
-    /// What the two clocks may differ by.
-    const SKEW: SignedDuration = SignedDuration::from_secs(2);
-    let lost = |state: &LeadState| {
-        *state
-            == LeadState::Waiting {
-                why: WaitReason::AnswerLost,
-            }
-    };
-    let mut lines = record.timeline.iter().rev();
-    let line = lines.find(|line| lost(&line.state))?;
-    line.at.checked_sub(CALL_TAKES + SKEW).ok()
+/// Whether an answer of the lead was lost.
+fn lost_answer(record: &LeadRecord) -> bool {
+    let why = WaitReason::AnswerLost;
+    let lost = LeadState::Waiting { why };
+    record.timeline.iter().any(|line| line.state == lost)
 }
 
 /// Whether an earlier claim may have had its effect: a drain died over it, or a bulk import had the lead.
@@ -238,4 +231,47 @@ fn may_have_arrived(record: &LeadRecord) -> bool {
     };
     let settled = u32::try_from(waits(false).count()).unwrap_or(u32::MAX);
     record.attempts.saturating_sub(1) > settled || waits(true).next().is_some()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::ids::RemoteId;
+    use crate::domain::lead::tests::record;
+
+    #[test]
+    fn a_contact_needs_no_call_only_where_it_has_all_of_it_by_the_same_permission() {
+        let list: RemoteId = "00000000-0000-4000-8000-000000000001".parse().unwrap();
+        let mut contact = record().lead.contact;
+        contact.first_name = "Ada".into();
+        let sign_up = SignUp {
+            contact,
+            custom_fields: vec![],
+            lists: vec![list.clone()],
+        };
+        let found = Found {
+            contact: list.clone(),
+            opted_out_at: None,
+            permission: Some(Permission::Explicit),
+            lists: vec![list],
+            first_name: "Ada".into(),
+            last_name: "Lovelace".into(),
+            job_title: String::new(),
+            company_name: String::new(),
+        };
+        let with = |change: fn(&mut Found)| {
+            let mut found = found.clone();
+            change(&mut found);
+            arrived_with(&found, &sign_up)
+        };
+
+        assert_eq!(with(|_| {}), Some(Permission::Explicit));
+        let pending = with(|found| found.permission = Some(Permission::PendingConfirmation));
+        assert_eq!(pending, Some(Permission::PendingConfirmation));
+        let implicit = with(|found| found.permission = Some(Permission::Implicit));
+        assert_eq!(implicit, None);
+        assert_eq!(with(|found| found.permission = None), None);
+        assert_eq!(with(|found| found.first_name.clear()), None);
+        assert_eq!(with(|found| found.lists.clear()), None);
+    }
 }

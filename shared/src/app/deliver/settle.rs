@@ -45,6 +45,9 @@ impl<W: Wiring> Drain<W> {
         owner: &str,
         outcome: &Outcome,
     ) {
+        if leads.is_empty() {
+            return;
+        }
         let now = self.keeper.clock.now();
         let due = |record| outcome.due_of(record, now, self.die());
         let due: Vec<_> = leads.iter().map(due).collect();

@@ -1,7 +1,7 @@
 //! What a call says.
 
 use super::batch;
-use super::take::Ready;
+use super::take::{Ready, lists_of};
 use crate::domain::connection::Connection;
 use crate::domain::contact::Contact;
 use crate::domain::crm::OptionalField;
@@ -9,19 +9,19 @@ use crate::domain::ids::RemoteId;
 use crate::domain::lead::{LeadRecord, WaitReason};
 use crate::ports::SignUp;
 
-/// The call's content, or what the leads wait for.
-pub(super) fn sign_up(ready: &Ready, leads: &[LeadRecord]) -> Result<SignUp, WaitReason> {
+/// The call's content beside what is `there` already, or what the leads wait for.
+pub(super) fn sign_up(
+    ready: &Ready,
+    leads: &[LeadRecord],
+    there: &[LeadRecord],
+) -> Result<SignUp, WaitReason> {
     let mut lists: Vec<RemoteId> = Vec::new();
-    for record in leads {
-        let own = ready
-            .forms
-            .get(&record.lead.form)
-            .map_or(&[][..], |form| &form.lists);
-        lists.extend(ready.connection.lists_for(own)?);
+    for lead in leads {
+        lists.extend(lists_of(&ready.connection, &ready.forms, lead)?);
     }
     lists.sort_unstable();
     lists.dedup();
-    let contact = batch::merged(leads).ok_or(WaitReason::NoList)?;
+    let contact = batch::merged(leads, there).ok_or(WaitReason::NoList)?;
     let (contact, _) = contact.for_remote();
     Ok(SignUp {
         custom_fields: known_fields(&contact, &ready.connection),

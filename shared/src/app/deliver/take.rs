@@ -4,22 +4,26 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::AtomicBool;
 use std::sync::{Mutex, PoisonError};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::batch::{self, Asked, SameAddress};
 use super::outcome::Outcome;
 use super::{Drain, refused};
-use crate::app::moment::CALL_TAKES;
+use crate::app::moment::{CALL_TAKES, REFRESH_TAKES};
 use crate::app::token_keeper::{Access, AccessError};
 use crate::domain::connection::{COOLDOWN, Connection, RefreshDecision};
 use crate::domain::customer::Customer;
 use crate::domain::form::Form;
-use crate::domain::ids::{CustomerId, FormId};
+use crate::domain::ids::{CustomerId, FormId, RemoteId};
 use crate::domain::lead::{LeadRecord, LeadState, RefusalReason, WaitReason};
 use crate::domain::suppression::PersonId;
 use crate::ports::{
     Claim, Clock, Connections, Customers, Forms, Ledger, StoreError, Suppressions, Wiring,
 };
+
+/// How long leads are claimed. What a slow ledger leaves of a batch is brought again, so that there is time for the
+/// calls of the rest.
+const CLAIM_FOR: SignedDuration = SignedDuration::from_secs(20);
 
 /// A customer's leads of one batch, claimed, with all they need to go out but a token.
 pub(super) struct Claimed {
@@ -51,16 +55,23 @@ impl Claimed {
         self.connection.refresh_decision(stack, None, now) == RefreshDecision::Fresh
     }
 
+    /// Takes out the leads that have no list to join, before a call is reserved for them or another lead of their
+    /// address is held up.
+    fn without_list(&mut self) -> Vec<LeadRecord> {
+        let (connection, forms) = (&self.connection, &self.forms);
+        let leads = std::mem::take(&mut self.groups).into_iter().flatten();
+        let (joining, without): (Vec<_>, Vec<_>) =
+            leads.partition(|lead| lists_of(connection, forms, lead).is_ok());
+        self.groups = batch::by_address(joining);
+        without
+    }
+
     /// Leaves each address as many leads as may go out as one call; gives the others.
     fn put_off(&mut self) -> Vec<LeadRecord> {
         let (connection, forms) = (&self.connection, &self.forms);
-        let lists_of = |lead: &LeadRecord| {
-            let own = forms.get(&lead.lead.form).map(|form| &form.lists[..]);
-            connection.lists_for(own.unwrap_or_default())
-        };
+        let lists = |lead: &LeadRecord| lists_of(connection, forms, lead).unwrap_or_default();
         let groups = self.groups.iter_mut();
-        let others = groups
-            .map(|leads| batch::beyond_lists(leads, |lead| lists_of(lead).unwrap_or_default()));
+        let others = groups.map(|leads| batch::beyond_lists(leads, lists));
         others.flatten().collect()
     }
 
@@ -90,6 +101,16 @@ impl Ready {
     }
 }
 
+/// The lists that a lead joins, or what it waits for.
+pub(super) fn lists_of(
+    connection: &Connection,
+    forms: &BTreeMap<FormId, Form>,
+    lead: &LeadRecord,
+) -> Result<Vec<RemoteId>, WaitReason> {
+    let own = forms.get(&lead.lead.form).map(|form| &form.lists[..]);
+    connection.lists_for(own.unwrap_or_default())
+}
+
 impl<W: Wiring> Drain<W> {
     /// Claims a customer's leads and settles at once what cannot go out. Gives what may, and the messages to be
     /// brought again.
@@ -104,6 +125,10 @@ impl<W: Wiring> Drain<W> {
         let mut again = Vec::new();
         let mut claimed = Vec::new();
         for asked in asked {
+            if self.keeper.clock.now() >= at + CLAIM_FOR {
+                again.extend(asked.messages);
+                continue;
+            }
             match self.claim(&customer, &asked, owner, deadline).await {
                 Ok(record) => claimed.extend(record),
                 Err(error) => {
@@ -142,12 +167,17 @@ impl<W: Wiring> Drain<W> {
         }
         match self.equip(&customer, &mut claimed, at).await {
             Ok(mut equipped) => {
-                let others = equipped.put_off();
-                let customer = Some(&equipped.customer);
-                let outcome = self.not_now(COOLDOWN);
-                self.settle_all(&equipped.customer.id, customer, &others, owner, &outcome)
-                    .await;
-                (Some(equipped), again)
+                let no_list = Outcome::waits(WaitReason::NoList, None);
+                for (leads, outcome) in [
+                    (equipped.without_list(), no_list),
+                    (equipped.put_off(), self.not_now(COOLDOWN)),
+                ] {
+                    let customer = Some(&equipped.customer);
+                    self.settle_all(&equipped.customer.id, customer, &leads, owner, &outcome)
+                        .await;
+                }
+                let any = !equipped.groups.is_empty();
+                (any.then_some(equipped), again)
             }
             Err(outcome) => {
                 self.settle_all(&customer, None, &claimed, owner, &outcome)
@@ -157,13 +187,26 @@ impl<W: Wiring> Drain<W> {
         }
     }
 
-    /// Gets a token for a customer's leads; `None` where there is none, and the leads wait.
-    pub(super) async fn admit(&self, claimed: Claimed, owner: &str) -> Option<Ready> {
-        let outcome = match self.keeper.access(&claimed.customer.id, None).await {
-            Ok(access) => return Some(claimed.with(access)),
-            Err(AccessError::Waits(why)) => Outcome::waits(why, None),
-            Err(AccessError::Busy { until }) => Outcome::waits(WaitReason::Upstream, Some(until)),
-            Err(AccessError::Store(_)) => self.not_now(COOLDOWN),
+    /// Gets a token for a customer's leads; `None` where there is none, or no time to refresh it, and the leads wait.
+    pub(super) async fn admit(
+        &self,
+        claimed: Claimed,
+        owner: &str,
+        deadline: Timestamp,
+    ) -> Option<Ready> {
+        let now = self.keeper.clock.now();
+        let in_time = claimed.has_token(&self.keeper.stack, now) || now + REFRESH_TAKES <= deadline;
+        let outcome = if in_time {
+            match self.keeper.access(&claimed.customer.id, None).await {
+                Ok(access) => return Some(claimed.with(access)),
+                Err(AccessError::Waits(why)) => Outcome::waits(why, None),
+                Err(AccessError::Busy { until }) => {
+                    Outcome::waits(WaitReason::Upstream, Some(until))
+                }
+                Err(AccessError::Store(_)) => self.not_now(COOLDOWN),
+            }
+        } else {
+            self.not_now(COOLDOWN)
         };
         let customer = &claimed.customer;
         for leads in &claimed.groups {

@@ -3,8 +3,11 @@ mod days;
 mod learning;
 mod lost_answers;
 mod opt_outs;
+mod person;
 mod rechecks;
 mod releases;
+mod slow;
+mod turns;
 
 use jiff::SignedDuration;
 
@@ -72,6 +75,11 @@ async fn two_leads_of_one_address_go_out_as_one_call_that_says_both() {
     for lead in [&first.lead, &second.lead] {
         assert_eq!(word(&scene.state(lead).await), "delivered");
     }
+    let contact = scene.memory.crm.contacts(ACCOUNT).pop().unwrap().contact;
+    assert_eq!(
+        (&*contact.company_name, &*contact.first_name),
+        ("Engines", "Ada")
+    );
 }
 
 #[tokio::test]

@@ -1,24 +1,26 @@
-//! Who calls when: moments on the budget's clock, shared out among the customers of a batch.
+//! Who calls when: the customers of a batch in turn.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::slice;
 use std::sync::atomic::AtomicBool;
 
-use futures_util::future::join_all;
+use futures_util::future::{join, join_all};
 use jiff::{SignedDuration, Timestamp};
 
 use super::Drain;
-use super::batch::SameAddress;
-use super::opt_outs::{Gone, Plan};
+use super::gates::{Gate, Waiting, in_turn};
+use super::opt_outs::{Check, Gone, Plan};
 use super::outcome::Outcome;
 use super::take::Ready;
 use crate::app::moment::CALL_TAKES;
-use crate::domain::budget::{CallClass, Limits, Reservation, deal};
+use crate::domain::budget::{CallClass, Limits, Reservation};
 use crate::domain::connection::COOLDOWN;
 use crate::domain::ids::AppId;
-use crate::domain::lead::WaitReason;
-use crate::ports::{Apps, Budget, Clock, Wiring};
+use crate::domain::lead::{LeadRecord, LeadState, RefusalReason, WaitReason};
+use crate::ports::{Apps, Budget, Clock, StoreError, Wiring};
 
 /// One customer's turn within a batch.
+#[derive(Clone, Copy)]
 pub(super) struct Turn<'a> {
     pub(super) ready: &'a Ready,
     class: CallClass,
@@ -29,18 +31,40 @@ pub(super) struct Turn<'a> {
     pub(super) closed: &'a AtomicBool,
 }
 
-/// A customer's turn with the moments it got.
+/// A customer's turn with the gates at which its calls wait.
 struct Share<'a> {
     turn: Turn<'a>,
     plan: Plan,
-    moments: VecDeque<Timestamp>,
-    /// What becomes of leads that got none.
-    crowded_out: Outcome,
+    list: Option<Waiting>,
+    groups: Vec<Waiting>,
 }
 
 impl Turn<'_> {
     pub(super) fn app(&self) -> &AppId {
         &self.ready.connection.app
+    }
+}
+
+impl<'a> Share<'a> {
+    /// The share of a turn, and its gates in their order: the list that the others need comes first.
+    fn new(turn: Turn<'a>, now: Timestamp) -> (Self, VecDeque<Gate<'a>>) {
+        let customer = &turn.ready.customer.id;
+        let plan = Plan::of(&turn.ready.groups, now);
+        let mut gates = VecDeque::new();
+        let mut wait = |calls: usize| {
+            let (gate, waiting) = Gate::new(customer, calls);
+            gates.push_back(gate);
+            waiting
+        };
+        let list = plan.list_since.map(|_| wait(1));
+        let groups = plan.groups.iter().map(|check| wait(check.calls()));
+        let share = Self {
+            groups: groups.collect(),
+            turn,
+            plan,
+            list,
+        };
+        (share, gates)
     }
 }
 
@@ -79,64 +103,32 @@ impl<W: Wiring> Drain<W> {
             .into_iter()
             .partition(|ready| class(ready) == CallClass::Delivery);
         let closed = AtomicBool::new(false);
-        let turn = |ready, class| Turn {
-            ready,
-            class,
-            limits,
-            deadline,
-            owner,
-            closed: &closed,
-        };
-        let few: Vec<_> = few
-            .into_iter()
-            .map(|ready| turn(ready, CallClass::Delivery))
-            .collect();
-        let many: Vec<_> = many
-            .into_iter()
-            .map(|ready| turn(ready, CallClass::Frequent))
-            .collect();
+        let (mut lines, mut shares) = (Vec::new(), Vec::new());
         // Whoever has had few has the earlier moments.
-        let few = self.share_out(few).await;
-        let many = self.share_out(many).await;
-        let turns = few.into_iter().chain(many);
-        join_all(turns.map(|share| self.deliver_customer(share))).await;
-    }
-
-    /// Gives customers of one class their moments, dealt out in turn. Where there are none, their leads wait.
-    async fn share_out<'a>(&self, turns: Vec<Turn<'a>>) -> Vec<Share<'a>> {
-        let Some(first) = turns.first() else {
-            return vec![];
-        };
-        let now = self.keeper.clock.now();
-        let plan = |turn: &Turn<'_>| Plan::of(&turn.ready.groups, now);
-        let plans: Vec<_> = turns.iter().map(plan).collect();
-        let wants: Vec<_> = plans.iter().map(Plan::calls).collect();
-        match self
-            .reserve(first, wants.iter().sum(), now, first.deadline)
-            .await
-        {
-            Ok(moments) => {
-                let crowded_out = Outcome::waits(WaitReason::Quota, moments.last().copied());
-                let shares = deal(moments, &wants).into_iter().zip(plans).zip(turns);
-                let shares = shares.map(|((moments, plan), turn)| {
-                    self.served.add(&turn.ready.customer.id, moments.len(), now);
-                    Share {
-                        turn,
-                        plan,
-                        moments: VecDeque::from(moments),
-                        crowded_out: crowded_out.clone(),
-                    }
-                });
-                shares.collect()
-            }
-            Err(outcome) => {
-                let settled = turns
-                    .iter()
-                    .map(|turn| self.settle_groups(turn.ready, turn.owner, &outcome));
-                join_all(settled).await;
-                vec![]
-            }
+        for (customers, class) in [(few, CallClass::Delivery), (many, CallClass::Frequent)] {
+            let turn = |ready| Turn {
+                ready,
+                class,
+                limits,
+                deadline,
+                owner,
+                closed: &closed,
+            };
+            let theirs = customers.into_iter();
+            let theirs = theirs.map(|ready| Share::new(turn(ready), now));
+            let (theirs, gates): (Vec<Share<'_>>, Vec<_>) = theirs.unzip();
+            let first = theirs.first().map(|share| share.turn);
+            lines.extend(first.map(|turn| (turn, in_turn(gates))));
+            shares.extend(theirs);
         }
+        let hand_out = async {
+            for (turn, gates) in lines {
+                self.hand_out(&turn, gates).await;
+            }
+        };
+        let deliver = shares.into_iter();
+        let deliver = deliver.map(|share| self.deliver_customer(share));
+        join(hand_out, join_all(deliver)).await;
     }
 
     async fn settle_groups(&self, ready: &Ready, owner: &str, outcome: &Outcome) {
@@ -149,32 +141,57 @@ impl<W: Wiring> Drain<W> {
         let Share {
             turn,
             plan,
-            moments: mut share,
-            crowded_out,
+            list,
+            groups,
         } = share;
-        let gone = match (plan.list_since, share.is_empty()) {
-            (None, _) | (_, true) => Gone::AskEach,
-            (Some(since), false) => {
-                let moment = share.pop_front();
-                self.list_opt_outs(&turn, moment, since).await
-            }
+        let gone = match (plan.list_since, list) {
+            (Some(since), Some(list)) => match self.opened(list).await {
+                Ok(mut moments) => {
+                    let moment = moments.pop_front();
+                    self.list_opt_outs(&turn, moment, since).await
+                }
+                Err(outcome) => Gone::Wait(outcome),
+            },
+            _ => Gone::AskEach,
         };
-        let calls = turn.ready.groups.iter().zip(&plan.groups);
-        let calls = calls.map(|(leads, check)| {
-            let own = share.len().min(check.calls());
-            let moments: VecDeque<_> = share.drain(..own).collect();
-            (leads, check, (own == check.calls()).then_some(moments))
-        });
-        let calls: Vec<_> = calls.collect();
         let (turn, gone) = (&turn, &gone);
-        join_all(calls.into_iter().map(async |(leads, check, moments)| {
-            let outcome = match moments {
-                Some(moments) => self.deliver(turn, leads, *check, moments, gone).await,
-                None => crowded_out.clone(),
-            };
-            self.settle(turn.ready, leads, turn.owner, &outcome).await;
-        }))
+        let calls = turn.ready.groups.iter().zip(plan.groups).zip(groups);
+        let calls: Vec<_> = calls.collect();
+        join_all(calls.into_iter().map(
+            async |((leads, check), gate)| match self.opened(gate).await {
+                Ok(moments) => self.deliver_group(turn, leads, check, moments, gone).await,
+                Err(outcome) => self.settle(turn.ready, leads, turn.owner, &outcome).await,
+            },
+        ))
         .await;
+    }
+
+    /// Delivers the leads of one address and writes down how that ended. Where Constant Contact refuses what several
+    /// say together, the newest goes alone at once and the others later: a value costs only the lead that brings it.
+    async fn deliver_group(
+        &self,
+        turn: &Turn<'_>,
+        leads: Leads<'_>,
+        check: Check,
+        moments: VecDeque<Timestamp>,
+        gone: &Gone,
+    ) {
+        let outcome = self.deliver(turn, leads, check, moments, gone).await;
+        let why = RefusalReason::CcRefused;
+        let refused =
+            matches!(&outcome.state, LeadState::Refused { why: said, .. } if *said == why);
+        let Some((newest, others)) = leads.split_last().filter(|_| refused && leads.len() > 1)
+        else {
+            return self.settle(turn.ready, leads, turn.owner, &outcome).await;
+        };
+        let later = self.not_now(COOLDOWN);
+        self.settle(turn.ready, others, turn.owner, &later).await;
+        let newest = slice::from_ref(newest);
+        let check = Check::of(newest, self.keeper.clock.now());
+        let outcome = self
+            .deliver(turn, newest, check, VecDeque::new(), gone)
+            .await;
+        self.settle(turn.ready, newest, turn.owner, &outcome).await;
     }
 
     /// The first of the moments that were given, or another one.
@@ -203,41 +220,42 @@ impl<W: Wiring> Drain<W> {
         ahead: SignedDuration,
     ) -> Result<Timestamp, Outcome> {
         let (want, from) = (2 * calls - 1, self.keeper.clock.now() + ahead);
-        let others = CALL_TAKES * i32::try_from(calls - 1).unwrap_or(0);
-        let deadline = turn.deadline - others;
-        let moments = self.reserve(turn, want, from, deadline).await?;
+        let take = CALL_TAKES * i32::try_from(calls).unwrap_or(1);
+        let reserved = self.reserve(turn, want, from, turn.deadline - take).await;
+        let reserved = reserved.map_err(|_| self.not_now(COOLDOWN))?;
+        let moments = self.granted(reserved)?;
         let middle = moments.get(moments.len() / 2).copied();
         middle
             .filter(|_| moments.len() == want as usize)
             .ok_or_else(|| self.not_now(COOLDOWN))
     }
 
-    /// Up to `want` moments from `from` on that leave time for a call before `deadline`, or what becomes of the leads
-    /// without one.
-    async fn reserve(
+    /// Up to `want` moments from `from` to `horizon`.
+    pub(super) async fn reserve(
         &self,
         turn: &Turn<'_>,
         want: u32,
         from: Timestamp,
-        deadline: Timestamp,
-    ) -> Result<Vec<Timestamp>, Outcome> {
-        let (app, limits, horizon) = (turn.app(), turn.limits, deadline - CALL_TAKES);
-        match self
-            .keeper
-            .budget
+        horizon: Timestamp,
+    ) -> Result<Reservation, StoreError> {
+        let (app, limits, budget) = (turn.app(), turn.limits, &self.keeper.budget);
+        budget
             .reserve(app, limits, turn.class, want, from, horizon)
             .await
-        {
-            Ok(Reservation::Granted(moments)) => Ok(moments),
-            Ok(Reservation::NotBefore {
+    }
+
+    /// The moments given out, or what becomes of the leads without one.
+    pub(super) fn granted(&self, reservation: Reservation) -> Result<Vec<Timestamp>, Outcome> {
+        match reservation {
+            Reservation::Granted(moments) => Ok(moments),
+            Reservation::NotBefore {
                 at,
                 day_spent: false,
-            }) => Err(Outcome::waits(WaitReason::Quota, Some(at))),
-            Ok(Reservation::NotBefore { at, .. }) => Err(Outcome::waits_for_day(at, self.die())),
-            Err(_) => Err(self.not_now(COOLDOWN)),
+            } => Err(Outcome::waits(WaitReason::Quota, Some(at))),
+            Reservation::NotBefore { at, .. } => Err(Outcome::waits_for_day(at, self.die())),
         }
     }
 }
 
-/// One address's leads, for a signature that stays readable.
-pub(super) type Leads<'a> = &'a SameAddress;
+/// One address's leads, oldest first.
+pub(super) type Leads<'a> = &'a [LeadRecord];

@@ -210,16 +210,6 @@ fn calls_beyond_the_horizon_are_not_given_out() {
 }
 
 #[test]
-fn who_wants_little_has_it_before_anybody_has_much() {
-    let moments: Vec<_> = (0..6).map(after).collect();
-
-    let shares = deal(moments, &[9, 1, 2]);
-
-    let of = |share: &[i64]| share.iter().map(|ms| after(*ms)).collect::<Vec<_>>();
-    assert_eq!(shares, [of(&[0, 3, 5]), of(&[1]), of(&[2, 4])]);
-}
-
-#[test]
 fn a_lost_row_is_taken_for_an_even_day() {
     assert_eq!(BudgetState::assumed(LIMITS, noon()).spent, 5_000);
 }

@@ -9,7 +9,7 @@ use crate::domain::contact::Contact;
 use crate::domain::crm::{CrmError, Refusal};
 use crate::domain::email::EmailAddress;
 use crate::domain::ids::RemoteId;
-use crate::domain::lead::DeliveryAction;
+use crate::domain::lead::{DeliveryAction, Permission};
 use crate::ports::{Found, OptOut, SignUp, SignedUp};
 
 /// An account and all that is in it.
@@ -20,6 +20,8 @@ pub(super) struct Book {
     pub(super) confirmed_opt_in: bool,
     pub(super) catalog: Catalog,
     contacts: BTreeMap<String, RemoteContact>,
+    /// Addresses that are called invalid for now, by their keys.
+    pub(super) held_back: BTreeSet<String>,
     pub(super) imports: Vec<Asked>,
     pub(super) imports_fail: usize,
     pub(super) imports_take: Option<SignedDuration>,
@@ -31,7 +33,7 @@ pub(super) struct Book {
 pub struct RemoteContact {
     /// Its id.
     pub id: RemoteId,
-    /// What the last sign-up said of the person.
+    /// What sign-ups have said of the person, the newest word on everything.
     pub contact: Contact,
     /// Custom fields by id, of all sign-ups.
     pub custom_fields: BTreeMap<RemoteId, String>,
@@ -54,9 +56,17 @@ impl From<&RemoteContact> for Found {
         Self {
             contact: contact.id.clone(),
             opted_out_at: contact.opted_out_at,
-            pending_confirmation: contact.permission == RemotePermission::PendingConfirmation,
+            permission: match contact.permission {
+                RemotePermission::Explicit => Some(Permission::Explicit),
+                RemotePermission::Implicit => Some(Permission::Implicit),
+                RemotePermission::PendingConfirmation => Some(Permission::PendingConfirmation),
+                RemotePermission::Unsubscribed => None,
+            },
             lists: contact.lists.iter().cloned().collect(),
-            updated_at: Some(contact.updated_at),
+            first_name: contact.contact.first_name.clone(),
+            last_name: contact.contact.last_name.clone(),
+            job_title: contact.contact.job_title.clone(),
+            company_name: contact.contact.company_name.clone(),
         }
     }
 }
@@ -91,6 +101,7 @@ impl Book {
             confirmed_opt_in: false,
             catalog: Catalog::default(),
             contacts: BTreeMap::new(),
+            held_back: BTreeSet::new(),
             imports: Vec::new(),
             imports_fail: 0,
             imports_take: None,
@@ -165,8 +176,8 @@ impl Book {
         contact.opted_out_at = Some(now);
     }
 
-    /// Takes a sign-up as the real one does: an unknown list or field refuses it whole, lists and fields are added
-    /// to those there are, and a person who had left is back.
+    /// Takes a sign-up as the real one does: an unknown list or field refuses it whole, what it does not say stays as
+    /// it is, lists and fields are added to those there are, and a person who had left is back.
     pub(super) fn sign_up(
         &mut self,
         sign_up: &SignUp,
@@ -180,7 +191,7 @@ impl Book {
         let contact = self.contacts.entry(email.key());
         let contact = contact.or_insert_with(|| RemoteContact::unknown(email, id, now));
         contact.updated_at = now;
-        contact.contact = sign_up.contact.clone();
+        update(&mut contact.contact, &sign_up.contact);
         contact.lists.extend(sign_up.lists.iter().cloned());
         contact
             .custom_fields
@@ -206,6 +217,9 @@ impl Book {
     }
 
     fn check(&self, sign_up: &SignUp) -> Result<(), CrmError> {
+        if self.held_back.contains(&sign_up.contact.email.key()) {
+            return Err(invalid("email_address is not a valid email address"));
+        }
         if sign_up.lists.is_empty() || sign_up.lists.len() > 50 {
             return Err(invalid("list_memberships has to have 1 to 50 items"));
         }
@@ -221,6 +235,26 @@ impl Book {
         }
         Ok(())
     }
+}
+
+/// Changes what a sign-up says of a person, and nothing else.
+fn update(known: &mut Contact, said: &Contact) {
+    for (known, said) in [
+        (&mut known.first_name, &said.first_name),
+        (&mut known.last_name, &said.last_name),
+        (&mut known.job_title, &said.job_title),
+        (&mut known.company_name, &said.company_name),
+        (&mut known.phone_number, &said.phone_number),
+    ] {
+        if !said.is_empty() {
+            known.clone_from(said);
+        }
+    }
+    if !said.street_address.is_empty() {
+        known.street_address = said.street_address.clone();
+    }
+    known.email = said.email.clone();
+    known.custom_fields.extend(said.custom_fields.clone());
 }
 
 fn refusal(key: &str, message: &str) -> Refusal {

@@ -140,6 +140,18 @@ impl FakeCrm {
         });
     }
 
+    /// The account's guard against abuse calls an address invalid from now on, or no longer.
+    pub fn hold_back(&self, account: &str, email: &EmailAddress, held: bool) {
+        self.world.with(|world| {
+            let addresses = &mut world.book(account).held_back;
+            if held {
+                addresses.insert(email.key());
+            } else {
+                addresses.remove(&email.key());
+            }
+        });
+    }
+
     /// A contact.
     #[must_use]
     pub fn contact(&self, account: &str, email: &EmailAddress) -> Option<RemoteContact> {

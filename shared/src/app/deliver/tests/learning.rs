@@ -5,10 +5,10 @@ use jiff::SignedDuration;
 use crate::app::scene::{ACCOUNT, Scene};
 use crate::domain::connection::{ConfirmedOptIn, Learned};
 use crate::domain::crm::{CrmError, Refusal};
-use crate::domain::ids::LeadId;
+use crate::domain::ids::{AppId, LeadId};
 use crate::domain::lead::{LeadState, Permission, WaitReason};
 use crate::fakes::Call;
-use crate::ports::{Clock as _, Connections as _, Event, Forms as _};
+use crate::ports::{Budget as _, Clock as _, Connections as _, Event, Forms as _};
 
 async fn learned(scene: &Scene) -> Learned {
     let row = scene.memory.directory.connection(&scene.customer).await;
@@ -71,6 +71,48 @@ async fn a_form_whose_own_list_is_gone_falls_back_on_the_connections() {
         contact.lists.into_iter().collect::<Vec<_>>(),
         [scene.list.clone()]
     );
+}
+
+#[tokio::test]
+async fn leads_that_have_no_list_to_join_cost_nothing_of_the_days_calls() {
+    let scene = Scene::connected().await;
+    let directory = &scene.memory.directory;
+    let row = directory.connection(&scene.customer).await;
+    let mut row = row.unwrap().unwrap();
+    row.terms = None;
+    assert!(directory.put_connection(&row).await.unwrap());
+    let leads = [
+        submit(&scene, "ada@example.com").await,
+        submit(&scene, "bob@example.com").await,
+    ];
+
+    scene.drain().await;
+
+    for lead in &leads {
+        assert_eq!(scene.state(lead).await, no_list());
+    }
+    let budget = scene.memory.budget.state(&AppId::default_app()).await;
+    assert_eq!(budget.unwrap().unwrap().spent, 0);
+}
+
+#[tokio::test]
+async fn a_lead_that_has_no_list_to_join_holds_no_other_of_its_address_back() {
+    let mut scene = Scene::connected().await;
+    let directory = scene.memory.directory.clone();
+    directory
+        .list_gone(&scene.customer, &scene.list)
+        .await
+        .unwrap();
+    let without = submit(&scene, "ada@example.com").await;
+    scene.form.id = "frm_01ARZ3NDEKTSV4RRFFQ69G5FAW".parse().unwrap();
+    scene.form.lists = vec![scene.memory.crm.add_list(ACCOUNT, "Events")];
+    directory.put_form(&scene.form).await.unwrap();
+    let with = submit(&scene, "ada@example.com").await;
+
+    scene.drain().await;
+
+    assert_eq!(scene.state(&without).await, no_list());
+    assert_eq!(scene.state(&with).await.word(), "delivered");
 }
 
 #[tokio::test]

@@ -50,10 +50,9 @@ async fn a_call_that_arrived_is_found_and_not_made_again() {
     assert_eq!(scene.memory.crm.count(Call::SignUp), 1);
 }
 
-#[tokio::test]
-async fn a_call_that_did_not_arrive_is_made_again() {
-    let scene = Scene::connected().await;
-    let lead = scene.submit(&[("email", ADA)]).await.lead;
+/// A lead whose call was lost on its way there.
+async fn lost_before(scene: &Scene, fields: &[(&str, &str)]) -> LeadId {
+    let lead = scene.submit(fields).await.lead;
     let (ledger, now) = (&scene.memory.ledger, scene.memory.clock.now());
     let until = now + SignedDuration::from_mins(1);
     ledger
@@ -72,6 +71,30 @@ async fn a_call_that_did_not_arrive_is_made_again() {
             .await
             .unwrap()
     );
+    lead
+}
+
+#[tokio::test]
+async fn a_call_that_did_not_arrive_is_made_again_though_another_has_changed_the_contact() {
+    let scene = Scene::connected().await;
+    scene
+        .submit(&[("email", ADA), ("first_name", "Augusta")])
+        .await;
+    scene.drain().await;
+    scene.memory.clock.advance(SignedDuration::from_secs(5));
+    let lead = lost_before(&scene, &[("email", ADA), ("first_name", "Ada")]).await;
+
+    scene.drain().await;
+
+    assert_eq!(scene.state(&lead).await.word(), "delivered");
+    let contact = scene.memory.crm.contact(ACCOUNT, &ADA.parse().unwrap());
+    assert_eq!(contact.unwrap().contact.first_name, "Ada");
+}
+
+#[tokio::test]
+async fn a_call_that_did_not_arrive_is_made_again() {
+    let scene = Scene::connected().await;
+    let lead = lost_before(&scene, &[("email", ADA)]).await;
 
     scene.drain().await;
 

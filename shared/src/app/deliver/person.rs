@@ -1,0 +1,113 @@
+//! What else the ledger has of a person: a late lead is not to overwrite a newer word of theirs, and an address that
+//! was taken lately is no wrong one.
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::Drain;
+use super::outcome::Outcome;
+use super::turns::Leads;
+use crate::domain::connection::COOLDOWN;
+use crate::domain::lead::{LeadRecord, LeadState, RefusalReason, WaitReason};
+use crate::ports::{Clock, Ledger, StoreError, Wiring};
+
+/// A lead that goes out no later than this after it came cannot have been overtaken by another.
+const IN_TIME: SignedDuration = SignedDuration::from_secs(60);
+
+/// The time in an id is rounded down, by an hour at most.
+const ROUNDED: SignedDuration = SignedDuration::from_hours(1);
+
+/// Other leads of a person that are read, the newest of them.
+const MOST: usize = 8;
+
+/// How long Constant Contact calls an address invalid that signed up often in a day, by its support's word.
+const HELD_BACK: SignedDuration = SignedDuration::from_hours(48);
+
+impl<W: Wiring> Drain<W> {
+    /// Leads of the same person that came after the oldest of these and are there by now, where these go out late.
+    ///
+    /// # Errors
+    /// Later, where one of them is just being sent: nobody could tell whose call arrives first.
+    pub(super) async fn newer(&self, leads: Leads<'_>) -> Result<Vec<LeadRecord>, Outcome> {
+        let now = self.keeper.clock.now();
+        let Some(oldest) = leads
+            .first()
+            .filter(|_| leads.iter().any(|lead| is_late(lead, now)))
+        else {
+            return Ok(vec![]);
+        };
+        let since = oldest.lead.received_at;
+        let mut newer = self.others(leads, since).await?;
+        newer.retain(|other| other.lead.received_at > since);
+        if newer.iter().any(|other| is_being_sent(other, now)) {
+            return Err(self.not_now(COOLDOWN));
+        }
+        newer.retain(may_be_there);
+        Ok(newer)
+    }
+
+    /// What a refusal of the address means: one that was taken lately is held back by Constant Contact's guard against
+    /// abuse, and tried again when that has let it go. By then it was not taken lately any more, so this happens once.
+    pub(super) async fn unless_held_back(&self, leads: Leads<'_>, outcome: Outcome) -> Outcome {
+        let why = RefusalReason::InvalidAddress;
+        if !matches!(&outcome.state, LeadState::Refused { why: said, .. } if *said == why) {
+            return outcome;
+        }
+        let others = match self.others(leads, Timestamp::UNIX_EPOCH).await {
+            Ok(others) => others,
+            Err(later) => return later,
+        };
+        let now = self.keeper.clock.now();
+        let lately = |record: &LeadRecord| was_taken_since(record, now - HELD_BACK);
+        if others.iter().chain(leads).any(lately) {
+            let later = now + HELD_BACK + ROUNDED;
+            return Outcome::waits(WaitReason::Upstream, Some(later));
+        }
+        outcome
+    }
+
+    /// The newest of the person's other leads that came at `since` or later.
+    async fn others(&self, leads: Leads<'_>, since: Timestamp) -> Result<Vec<LeadRecord>, Outcome> {
+        let later = |_: StoreError| self.not_now(COOLDOWN);
+        let Some(own) = leads.last() else {
+            return Ok(vec![]);
+        };
+        let (customer, email) = (&own.lead.customer, &own.lead.contact.email);
+        let mut ids = self.ledger.leads_of(customer, email).await.map_err(later)?;
+        ids.retain(|id| id.made_at() + ROUNDED >= since);
+        ids.retain(|id| leads.iter().all(|own| own.lead.id != *id));
+        ids.sort_unstable();
+        let mut others = Vec::new();
+        for id in ids.iter().rev().take(MOST) {
+            others.extend(self.ledger.lead(customer, id).await.map_err(later)?);
+        }
+        Ok(others)
+    }
+}
+
+fn is_late(lead: &LeadRecord, now: Timestamp) -> bool {
+    lead.attempts > 1 || now.duration_since(lead.lead.received_at) > IN_TIME
+}
+
+fn is_being_sent(lead: &LeadRecord, now: Timestamp) -> bool {
+    matches!(&lead.state, LeadState::Sending { until, .. } if *until > now)
+}
+
+/// Whether a lead is in the account, or will be unless it is already.
+fn may_be_there(lead: &LeadRecord) -> bool {
+    match &lead.state {
+        LeadState::Delivered { .. } => true,
+        LeadState::Waiting { why } => matches!(why, WaitReason::AnswerLost | WaitReason::Import),
+        _ => false,
+    }
+}
+
+/// Whether Constant Contact took the lead's address at this moment or later, or may have.
+fn was_taken_since(lead: &LeadRecord, since: Timestamp) -> bool {
+    let taken = |state: &LeadState| match state {
+        LeadState::Delivered { .. } => true,
+        LeadState::Waiting { why } => *why == WaitReason::AnswerLost,
+        _ => false,
+    };
+    let mut lines = lead.timeline.iter();
+    lines.any(|line| taken(&line.state) && line.at > since)
+}

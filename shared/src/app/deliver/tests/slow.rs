@@ -1,0 +1,92 @@
+//! What a drain leaves undone that has little time left.
+
+use futures_util::future::join;
+use jiff::SignedDuration;
+
+use crate::app::scene::{ACCOUNT, NOON, Scene, drive};
+use crate::domain::budget::BudgetState;
+use crate::domain::ids::AppId;
+use crate::domain::lead::{LeadState, WaitReason};
+use crate::fakes::{Call, VirtualClock};
+use crate::ports::Clock as _;
+
+const UPSTREAM: LeadState = LeadState::Waiting {
+    why: WaitReason::Upstream,
+};
+
+async fn taken_up_again(scene: &Scene) {
+    scene.memory.clock.advance(SignedDuration::from_mins(1));
+    assert_eq!(scene.memory.release().run().await.unwrap().waited, 1);
+    scene.drain().await;
+}
+
+#[test]
+fn a_token_refused_late_in_a_drain_is_refreshed_by_another_that_cannot_be_cut_off() {
+    let clock = VirtualClock::standing(NOON.parse().unwrap());
+    drive(&clock, async {
+        let scene = Scene::connected_at(clock.clone()).await;
+        let lead = scene.submit(&[("email", "ada@example.com")]).await.lead;
+        let now = clock.now();
+        let busy = BudgetState {
+            next_call_ms: now.as_millisecond() + 40_000,
+            spent: 0,
+            ..BudgetState::assumed(Default::default(), now)
+        };
+        scene.memory.budget.set(&AppId::default_app(), busy);
+        let crm = &scene.memory.crm;
+        crm.expire_access(ACCOUNT);
+
+        scene.drain().await;
+
+        assert_eq!(scene.state(&lead).await, UPSTREAM);
+        let counts = || [Call::SignUp, Call::Refresh].map(|call| crm.count(call));
+        assert_eq!(counts(), [1, 0]);
+        taken_up_again(&scene).await;
+        assert_eq!(scene.state(&lead).await.word(), "delivered");
+        assert_eq!(counts(), [3, 1]);
+    });
+}
+
+#[tokio::test]
+async fn a_token_that_has_ended_is_not_refreshed_where_there_is_no_time_for_it() {
+    let scene = Scene::connected().await;
+    let clock = &scene.memory.clock;
+    clock.advance(SignedDuration::from_hours(25));
+    let lead = scene.submit(&[("email", "ada@example.com")]).await.lead;
+    let deadline = clock.now() + SignedDuration::from_secs(29);
+
+    let drain = scene.memory.drain();
+    let again = drain.drain(scene.messages(), deadline).await;
+
+    assert!(again.is_empty());
+    assert_eq!(scene.state(&lead).await, UPSTREAM);
+    assert_eq!(scene.memory.crm.count(Call::Refresh), 0);
+    taken_up_again(&scene).await;
+    assert_eq!(scene.state(&lead).await.word(), "delivered");
+}
+
+#[tokio::test]
+async fn what_a_slow_ledger_does_not_give_in_time_comes_again_and_the_rest_goes_out() {
+    let scene = Scene::connected().await;
+    for n in 0..10 {
+        let email = format!("{n}@example.com");
+        scene.submit(&[("email", &email)]).await;
+    }
+    let (messages, clock) = (scene.messages(), &scene.memory.clock);
+    // Every answer takes eight seconds, for as long as leads are claimed.
+    let slowly = async {
+        for _ in 0..4 {
+            clock.advance(SignedDuration::from_secs(8));
+            tokio::task::yield_now().await;
+        }
+    };
+
+    let (again, ()) = join(scene.drain_these(messages.clone()), slowly).await;
+
+    let sign_ups = || scene.memory.crm.count(Call::SignUp);
+    assert_eq!((again.len(), sign_ups()), (7, 3));
+    scene.drain_these(messages).await;
+    let all = scene.memory.ledger.all();
+    assert!(all.iter().all(|lead| lead.state.word() == "delivered"));
+    assert_eq!(sign_ups(), 10);
+}
