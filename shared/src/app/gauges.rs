@@ -5,14 +5,19 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 
 use crate::domain::budget::BudgetState;
-use crate::domain::ids::{AppId, CustomerId, LeadId};
-use crate::ports::{Apps, Budget, Clock, Connections, Ledger, Metric, StoreError, Unit, Wiring};
+use crate::domain::ids::{AppId, CustomerId, ImportId, LeadId};
+use crate::ports::{
+    Apps, Budget, Clock, Connections, Imports, Ledger, Metric, StoreError, Unit, Wiring,
+};
 
 /// Lanes looked into; the longest due come first.
 const LANES: u16 = 25;
 
 /// Leads of a lane, or of the ways to the drain, that are looked at.
 const LEADS: u16 = 25;
+
+/// Open imports looked at: more than are open at a time.
+const IMPORTS: u16 = 200;
 
 /// Lost connections counted.
 const LOST: u16 = 1_000;
@@ -41,8 +46,12 @@ impl<W: Wiring> Gauges<W> {
         let mut apps = BTreeSet::from([AppId::default_app()]);
         let under_way = under_way(&self.ledger).await?;
         for customer in &under_way.customers {
-            if let Some(connection) = self.directory.connection(customer).await? {
-                apps.insert(connection.app);
+            match self.directory.connection(customer).await {
+                Ok(connection) => apps.extend(connection.map(|connection| connection.app)),
+                // What can be measured is.
+                Err(error) => {
+                    tracing::error!(customer.id = %customer, error = &error as &dyn std::error::Error, "a customer's connection was not read");
+                }
             }
         }
         let oldest = under_way.oldest();
@@ -78,33 +87,42 @@ impl<W: Wiring> Gauges<W> {
     }
 }
 
-/// Leads that are on their way or wait for time to pass, those without budget among them. What waits for a person is
-/// none: their page tells them.
+/// Leads that are on their way or wait for time to pass, those without budget among them, and open imports. What waits
+/// for a person is none: their page tells them.
 pub(crate) struct UnderWay {
     leads: Vec<LeadId>,
+    /// They know their leads, which no index lists.
+    imports: Vec<ImportId>,
     /// Whose leads wait for time to pass.
     customers: Vec<CustomerId>,
 }
 
 impl UnderWay {
-    /// When the oldest came in.
+    /// When the oldest lead came in, or the oldest import was begun.
     pub(crate) fn oldest(&self) -> Option<Timestamp> {
-        self.leads.iter().map(LeadId::made_at).min()
+        let leads = self.leads.iter().map(LeadId::made_at);
+        let imports = self.imports.iter().map(ImportId::made_at);
+        leads.chain(imports).min()
     }
 }
 
 /// Looks at those that are due first.
-pub(crate) async fn under_way(ledger: &impl Ledger) -> Result<UnderWay, StoreError> {
+pub(crate) async fn under_way(ledger: &(impl Ledger + Imports)) -> Result<UnderWay, StoreError> {
     let queued = ledger.overdue(Timestamp::MAX, LEADS).await?;
     let mut leads: Vec<LeadId> = queued.into_iter().map(|(_, lead)| lead).collect();
     let mut customers = Vec::new();
     for (customer, _) in ledger.due_lanes(Timestamp::MAX, LANES).await? {
         let waiting = ledger.waiting(&customer, LEADS).await?;
-        let timed = waiting.into_iter().filter(|(_, due)| due.is_some());
+        let timed = waiting.into_iter().filter(|(_, due)| due.time().is_some());
         leads.extend(timed.map(|(lead, _)| lead));
         customers.push(customer);
     }
-    Ok(UnderWay { leads, customers })
+    let imports = ledger.due_imports(Timestamp::MAX, IMPORTS).await?;
+    Ok(UnderWay {
+        leads,
+        imports: imports.into_iter().map(|(_, import)| import).collect(),
+        customers,
+    })
 }
 
 #[cfg(test)]

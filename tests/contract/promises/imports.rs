@@ -103,6 +103,7 @@ async fn an_import_reads_back_as_it_was_saved_with_its_chunks<L: Ledger + Import
         Stage::Running {
             activity: remote(7),
             since: at(1),
+            rows: 2,
         },
         Stage::Settling {
             ending: Ending::Some,
@@ -124,7 +125,8 @@ async fn an_open_import_is_due_and_a_closed_one_is_not<L: Ledger + Imports>(ledg
     ledger.save_import(&job, None).await.unwrap();
     let due = async |second| {
         let due = ledger.due_imports(at(second), 1_000).await.unwrap();
-        due.iter().any(|due| due.id == job.id)
+        let key = (job.customer.clone(), job.id.clone());
+        due.contains(&key)
     };
 
     assert!(eventually(|| due(10), |due| *due).await);

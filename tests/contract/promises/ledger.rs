@@ -43,6 +43,7 @@ async fn a_lead_reads_back_as_it_was_recorded<L: Ledger>(ledger: L) {
             state: LeadState::Received,
         }],
         exported_at: None,
+        imported_by: None,
         lead,
     };
     assert_eq!(read, Some(expected));

@@ -110,8 +110,8 @@ impl<W: Wiring> Admin<W> {
     async fn close_waiting(&self, id: &CustomerId) -> Result<(), StoreError> {
         self.ledger.mark_lane(id, self.clock.now()).await?;
         for _ in 0..CLOSING_ROUNDS {
-            let waiting = self.ledger.waiting(id, 100).await?;
-            let leads: Vec<_> = waiting.into_iter().map(|(lead, _)| lead).collect();
+            let waiting = self.ledger.waiting(id, 100).await?.into_iter();
+            let leads: Vec<_> = waiting.map(|(lead, due)| (lead, Some(due))).collect();
             if leads.is_empty() {
                 break;
             }
