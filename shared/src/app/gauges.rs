@@ -128,12 +128,14 @@ pub(crate) async fn under_way(ledger: &(impl Ledger + Imports)) -> Result<UnderW
 #[cfg(test)]
 mod tests {
     use jiff::{SignedDuration, Timestamp};
+    use ulid::Ulid;
 
     use crate::app::scene::Scene;
     use crate::domain::budget::BudgetState;
     use crate::domain::connection::{ConnectionStatus, ReconnectReason};
-    use crate::domain::ids::AppId;
-    use crate::ports::{Clock as _, Connections as _};
+    use crate::domain::ids::{AppId, ImportId};
+    use crate::domain::import::{ImportJob, Stage};
+    use crate::ports::{Clock as _, Connections as _, Imports as _, Ledger as _};
 
     async fn gauge(scene: &Scene, name: &str) -> f64 {
         let metrics = scene.memory.gauges().measure().await.unwrap();
@@ -181,6 +183,38 @@ mod tests {
         scene.memory.clock.advance(SignedDuration::from_hours(3));
 
         assert!(gauge(&scene, "OldestUndelivered").await < 1.0);
+    }
+
+    #[tokio::test]
+    async fn an_import_that_does_not_end_shows_by_its_age() {
+        let scene = Scene::connected().await;
+        let now = scene.memory.clock.now();
+        let millis = u64::try_from(now.as_millisecond()).unwrap();
+        let id = ImportId::new(Ulid::from_parts(millis, 1));
+        let job = ImportJob::new(id, scene.customer.clone(), vec![], now);
+        let ledger = &scene.memory.ledger;
+        assert!(ledger.save_import(&job, None).await.unwrap());
+
+        scene.memory.clock.advance(SignedDuration::from_hours(3));
+
+        let age = gauge(&scene, "OldestUndelivered").await;
+        assert!((10_799.0..=10_801.0).contains(&age), "{age}");
+        let closed = job.next(Stage::Closed, None);
+        assert!(ledger.save_import(&closed, None).await.unwrap());
+        assert!(gauge(&scene, "OldestUndelivered").await < 1.0);
+    }
+
+    #[tokio::test]
+    async fn a_connection_that_nobody_can_read_keeps_nothing_else_from_being_measured() {
+        let scene = Scene::connected().await;
+        let (ledger, now) = (&scene.memory.ledger, scene.memory.clock.now());
+        ledger.mark_lane(&scene.customer, now).await.unwrap();
+        scene.memory.directory.garble(&scene.customer);
+        spend(&scene, 8_100);
+
+        let used = gauge(&scene, "BudgetUsed").await;
+
+        assert!((80.9..81.1).contains(&used), "{used}");
     }
 
     #[tokio::test]

@@ -2,6 +2,8 @@
 //! can carry.
 
 mod look;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 

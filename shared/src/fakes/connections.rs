@@ -9,9 +9,11 @@ use crate::ports::{Advanced, Connections, Leased, StoreError};
 
 impl Connections for MemoryDirectory {
     async fn connection(&self, customer: &CustomerId) -> Result<Option<Connection>, StoreError> {
-        let read = |rows: &mut Rows| match rows.unreadable.contains(customer) {
-            true => Err(StoreError::new("a row cannot be read")),
-            false => Ok(rows.connections.get(customer).cloned()),
+        let read = |rows: &mut Rows| {
+            if rows.unreadable.contains(customer) {
+                return Err(StoreError::new("a row cannot be read"));
+            }
+            Ok(rows.connections.get(customer).cloned())
         };
         self.0.try_step(read).await
     }

@@ -297,6 +297,7 @@ wired! { Apps of MemoryApps, Vault {
 
 wired! { Budget of MemoryBudget, Directory {
     reserve_token_call(app: &AppId, now: Timestamp, horizon: Timestamp) -> Reservation;
+    token_throttled(app: &AppId, now: Timestamp) -> ();
     state(app: &AppId) -> Option<BudgetState>;
     throttled(app: &AppId, limits: Limits, now: Timestamp) -> ();
     quota_exceeded(app: &AppId, limits: Limits, now: Timestamp) -> ();
