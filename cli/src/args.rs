@@ -93,7 +93,7 @@ pub struct PutCustomer {
     /// Where a browser goes after a form
     #[arg(long)]
     pub return_url: Option<String>,
-    /// Days that a lead is kept once it is settled
+    /// Days that a lead is kept once it is settled, at least 30
     #[arg(long)]
     pub retention_days: Option<u16>,
 }

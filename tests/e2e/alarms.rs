@@ -7,8 +7,10 @@
 pub mod cloudwatch;
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use anyhow::{Result, ensure};
+use cc_sandbox::faults::{Action, Fault, Match};
 use jiff::{SignedDuration, Timestamp};
 use leadfeed_local::role::RolePolicy;
 use reqwest::Method;
@@ -43,6 +45,7 @@ async fn every_alarm_rings_for_what_it_watches() {
     dead_letters(&watch).await.unwrap();
     the_api_answers_5xx(&watch).await.unwrap();
     a_seal_is_broken(&watch).await.unwrap();
+    a_request_is_called_wrong(&watch).await.unwrap();
     what_the_scheduler_measures(&watch).await.unwrap();
 
     assert_eq!(watch.ringing().await.unwrap(), watch.alarms());
@@ -111,6 +114,34 @@ async fn a_seal_is_broken(watch: &CloudWatch) -> Result<()> {
     let (_, receipt) = scene.operator.call(Method::GET, &path, None).await?;
     ensure!(receipt["code"] == "seal_broken", "{receipt}");
     watch.read_filters("admin-api").await
+}
+
+/// Constant Contact knows nothing of what a request of ours is made of.
+async fn a_request_is_called_wrong(watch: &CloudWatch) -> Result<()> {
+    let scene = Scene::connected("alarms-wrong").await;
+    let fault = Fault {
+        on: Match {
+            route: Some("/v3/contacts/sign_up_form".to_owned()),
+            ..Match::default()
+        },
+        skip: 0,
+        times: Some(1),
+        after_effect: false,
+        action: Action::Empty { status: 415 },
+    };
+    let sandbox = the_stack().sandbox().running();
+    sandbox.with(|lab| lab.faults.add(fault));
+    let lead = scene.submit("alarms-wrong@example.com").await;
+    scene.until(&lead, "waiting").await;
+    for _ in 0..50 {
+        // The drain's log comes once it is done with its whole batch.
+        watch.read_filters("queue-drain").await?;
+        if watch.rings("WrongCallsAlarm").await? {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    Ok(())
 }
 
 async fn what_the_scheduler_measures(watch: &CloudWatch) -> Result<()> {

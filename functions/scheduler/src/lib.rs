@@ -3,7 +3,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 use lambda_runtime::{Error, LambdaEvent};
-use leadfeed_shared::app::bulk::Bulk;
+use leadfeed_shared::app::bulk::{Bulk, Imported};
 use leadfeed_shared::app::canary::Canary;
 use leadfeed_shared::app::gauges::Gauges;
 use leadfeed_shared::app::recount::Recount;
@@ -49,17 +49,17 @@ pub async fn handle<W: Wiring, M: Metrics, D: Door>(
     event: LambdaEvent<Value>,
 ) -> Result<Value, Error> {
     let end = Timestamp::from_millisecond(i64::try_from(event.context.deadline)?)?;
-    let imported = run.bulk.run(end - RELEASE).await;
-    let gathering = imported.as_ref().map(|done| done.gathering.clone());
-    let released = run.release.run_beside(&gathering.unwrap_or_default()).await;
+    let mut imports = Imported::default();
+    let imported = run.bulk.run_into(&mut imports, end - RELEASE).await;
+    let released = run.release.run_beside(&imports.gathering).await;
     let kept_alive = run.keeper.keep_alive(end - REFRESH).await;
     let recounted = run.recount.run(end - MARGIN).await;
     let measured = measure(run).await;
-    let (imported, released, kept_alive, recounted) =
-        (imported?, released?, kept_alive?, recounted?);
+    imported?;
+    let (released, kept_alive, recounted) = (released?, kept_alive?, recounted?);
     measured?;
     tracing::info!(
-        imported = imported.delivered,
+        imported = imports.delivered,
         stuck = released.stuck,
         waited = released.waited,
         kept_alive,
@@ -67,7 +67,7 @@ pub async fn handle<W: Wiring, M: Metrics, D: Door>(
         "a run is done"
     );
     Ok(
-        json!({ "imported": imported.delivered, "stuck": released.stuck, "waited": released.waited, "kept_alive": kept_alive, "recounted": recounted }),
+        json!({ "imported": imports.delivered, "stuck": released.stuck, "waited": released.waited, "kept_alive": kept_alive, "recounted": recounted }),
     )
 }
 

@@ -5,14 +5,19 @@ use std::collections::BTreeSet;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::domain::budget::BudgetState;
-use crate::domain::ids::{AppId, CustomerId, LeadId};
-use crate::ports::{Apps, Budget, Clock, Connections, Gauge, Ledger, Metric, StoreError, Wiring};
+use crate::domain::ids::{AppId, CustomerId, ImportId, LeadId};
+use crate::ports::{
+    Apps, Budget, Clock, Connections, Gauge, Imports, Ledger, Metric, StoreError, Wiring,
+};
 
 /// Lanes looked into; the longest due come first.
 const LANES: u16 = 25;
 
 /// Leads of a lane, or of the ways to the drain, that are looked at.
 const LEADS: u16 = 25;
+
+/// Open imports looked at: more than are open at a time.
+const IMPORTS: u16 = 200;
 
 /// Lost connections counted.
 const LOST: u16 = 1_000;
@@ -96,30 +101,35 @@ pub(crate) async fn quarantined(
         .await
 }
 
-/// When the oldest lead came in that is on its way or waits for time to pass, one without budget too; of those that are
-/// due first. What waits for a person is none: their page tells them.
+/// When the oldest lead came in that is on its way or waits for time to pass, one without budget too, or the oldest open
+/// import was begun, whose leads no index lists; of those that are due first. What waits for a person is none: their page
+/// tells them.
 pub(crate) async fn oldest_under_way(
-    ledger: &impl Ledger,
+    ledger: &(impl Ledger + Imports),
 ) -> Result<Option<Timestamp>, StoreError> {
     let queued = ledger.overdue(Timestamp::MAX, LEADS).await?;
     let mut leads: Vec<LeadId> = queued.into_iter().map(|(_, lead)| lead).collect();
     for (customer, _) in ledger.due_lanes(Timestamp::MAX, LANES).await? {
         let waiting = ledger.waiting(&customer, LEADS).await?;
-        let timed = waiting.into_iter().filter(|(_, due)| due.is_some());
+        let timed = waiting.into_iter().filter(|(_, due)| due.time().is_some());
         leads.extend(timed.map(|(lead, _)| lead));
     }
-    Ok(leads.iter().map(LeadId::made_at).min())
+    let imports = ledger.due_imports(Timestamp::MAX, IMPORTS).await?;
+    let imports = imports.iter().map(|(_, import)| import.made_at());
+    Ok(leads.iter().map(LeadId::made_at).chain(imports).min())
 }
 
 #[cfg(test)]
 mod tests {
     use jiff::{SignedDuration, Timestamp};
+    use ulid::Ulid;
 
     use crate::app::scene::Scene;
     use crate::domain::budget::BudgetState;
     use crate::domain::connection::{ConnectionStatus, LimitedReason, ReconnectReason};
-    use crate::domain::ids::AppId;
-    use crate::ports::{Clock as _, Connections as _, Ledger as _};
+    use crate::domain::ids::{AppId, ImportId};
+    use crate::domain::import::{ImportJob, Stage};
+    use crate::ports::{Clock as _, Connections as _, Imports as _, Ledger as _};
 
     async fn gauge(scene: &Scene, name: &str) -> f64 {
         let metrics = scene.memory.gauges().measure().await.unwrap();
@@ -171,6 +181,38 @@ mod tests {
         scene.memory.clock.advance(SignedDuration::from_hours(3));
 
         assert!(gauge(&scene, "OldestUndelivered").await < 1.0);
+    }
+
+    #[tokio::test]
+    async fn an_import_that_does_not_end_shows_by_its_age() {
+        let scene = Scene::connected().await;
+        let now = scene.memory.clock.now();
+        let millis = u64::try_from(now.as_millisecond()).unwrap();
+        let id = ImportId::new(Ulid::from_parts(millis, 1));
+        let job = ImportJob::new(id, scene.customer.clone(), vec![], now);
+        let ledger = &scene.memory.ledger;
+        assert!(ledger.save_import(&job, None).await.unwrap());
+
+        scene.memory.clock.advance(SignedDuration::from_hours(3));
+
+        let age = gauge(&scene, "OldestUndelivered").await;
+        assert!((10_799.0..=10_801.0).contains(&age), "{age}");
+        let closed = job.next(Stage::Closed, None);
+        assert!(ledger.save_import(&closed, None).await.unwrap());
+        assert!(gauge(&scene, "OldestUndelivered").await < 1.0);
+    }
+
+    #[tokio::test]
+    async fn a_connection_that_nobody_can_read_keeps_nothing_else_from_being_measured() {
+        let scene = Scene::connected().await;
+        let (ledger, now) = (&scene.memory.ledger, scene.memory.clock.now());
+        ledger.mark_lane(&scene.customer, now).await.unwrap();
+        scene.memory.directory.garble(&scene.customer);
+        spend(&scene, 8_100);
+
+        let used = gauge(&scene, "BudgetUsed").await;
+
+        assert!((80.9..81.1).contains(&used), "{used}");
     }
 
     #[tokio::test]

@@ -16,3 +16,4 @@ mod scene;
 #[cfg(test)]
 mod silence_tests;
 pub mod token_keeper;
+mod trouble;

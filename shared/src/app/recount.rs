@@ -2,8 +2,9 @@
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::trouble::Trouble;
 use crate::domain::tally::Tally;
-use crate::ports::{Clock, Ledger, StoreError, Tallies, Wiring};
+use crate::ports::{Clock, Ledger, StoreError, Tallies, Unsettled, Wiring};
 
 /// A day is counted anew once nothing of it has moved for so long: a busy one once it is over.
 const QUIET_FOR: SignedDuration = SignedDuration::from_mins(15);
@@ -26,30 +27,39 @@ pub struct Recount<W: Wiring> {
 
 impl<W: Wiring> Recount<W> {
     /// Counts the leads of a few unsettled days, and begins none after `until`. Tells of how many days the counters
-    /// now are what the ledger says.
+    /// now are what the ledger says. A day that cannot be counted keeps no other from it.
     ///
     /// # Errors
     /// [`StoreError`]. A day that was not settled is unsettled still.
     pub async fn run(&self, until: Timestamp) -> Result<usize, StoreError> {
-        let mut settled = 0;
+        let (mut counted, mut settled) = (0, 0);
+        let mut trouble = Trouble::default();
         let mut unsettled = self.directory.unsettled(LOOKED_AT).await?;
         unsettled.sort_by_key(|day| day.touched_at);
-        for day in unsettled.into_iter().take(PER_RUN) {
+        for day in unsettled {
             let now = self.clock.now();
-            if day.touched_at + QUIET_FOR > now || now >= until {
+            if counted == PER_RUN || day.touched_at + QUIET_FOR > now || now >= until {
                 break;
             }
-            let counts = self.ledger.count(&day.customer, day.day).await?;
-            let tally = Tally {
-                day: day.day,
-                counts,
-            };
-            let done = self
-                .directory
-                .settle_tally(&day.customer, &tally, day.revision);
-            settled += usize::from(done.await?);
+            let done = self.count_anew(&day).await;
+            if let Some(done) = trouble.of(&day.customer, done) {
+                counted += 1;
+                settled += usize::from(done);
+            }
         }
-        Ok(settled)
+        trouble.end(settled)
+    }
+
+    /// Says whether the counters now are what the ledger says.
+    async fn count_anew(&self, day: &Unsettled) -> Result<bool, StoreError> {
+        let counts = self.ledger.count(&day.customer, day.day).await?;
+        let tally = Tally {
+            day: day.day,
+            counts,
+        };
+        self.directory
+            .settle_tally(&day.customer, &tally, day.revision)
+            .await
     }
 }
 
@@ -138,6 +148,24 @@ mod tests {
 
             assert_eq!(counts(&scene).await, one("delivered"), "{fault:?}");
         }
+    }
+
+    #[tokio::test]
+    async fn a_day_that_cannot_be_counted_keeps_no_other_from_it() {
+        let scene = Scene::unconnected().await;
+        for email in ["ada@example.com", "bob@example.com"] {
+            scene.submit(&[("email", email)]).await;
+            scene.drain().await;
+            scene.memory.clock.advance(SignedDuration::from_hours(24));
+        }
+        let faults = &scene.memory.faults;
+        // Unsettled days are found first, then counted.
+        faults.at(faults.steps() + 2, Fault::FailBefore);
+
+        let told = scene.memory.recount().run(Timestamp::MAX).await;
+
+        assert!(told.is_err());
+        assert_eq!(recount(&scene).await, 1, "the other is settled");
     }
 
     #[tokio::test]

@@ -1,21 +1,30 @@
 //! Putting leads back into the queue: what was stuck, what has waited long enough, and no more than the budget
 //! can carry.
 
+mod look;
+#[cfg(test)]
+mod tests;
+
 use std::collections::{BTreeMap, BTreeSet};
 
-use futures_util::future::try_join_all;
+use futures_util::future::{join_all, try_join_all};
 use jiff::{SignedDuration, Timestamp};
 
+use self::look::Freed;
+use super::trouble::Trouble;
 use crate::domain::budget::{BudgetState, CallClass};
-use crate::domain::connection::Connection;
 use crate::domain::ids::{AppId, CustomerId, LeadId};
 use crate::domain::task::Task;
 use crate::ports::{
-    Apps, Budget, Clock, Connections, Customers, Forms, Ledger, Queue, StoreError, Wiring,
+    Apps, Budget, Clock, Connections, Customers, Due, Ledger, Queue, StoreError, Wiring,
 };
 
 /// When somebody looks after a lead that was put back into the queue.
 pub const CHECK_AFTER: SignedDuration = SignedDuration::from_hours(6);
+
+/// How long a lead that was written may be missing among those that wait. A mark that is used up sooner would leave it
+/// to nobody.
+pub const LISTED_WITHIN: SignedDuration = SignedDuration::from_secs(5);
 
 /// What a run releases has this long to go out: until the run after the next.
 const SPAN: SignedDuration = SignedDuration::from_secs(60);
@@ -34,9 +43,6 @@ const OVERDUE: u16 = 500;
 
 /// Fewer deliveries than these are not begun for who had many: old leads share one list of opt-outs.
 const LUMP: u32 = 10;
-
-/// Leads of one customer looked at in one run: more than the budget of a run can carry.
-const LANE: u16 = 1_000;
 
 /// Leads written at a time.
 const WRITTEN: usize = 32;
@@ -101,16 +107,19 @@ struct Lane {
     /// Whether the customer was deleted: its leads are refused, which takes no call.
     closing: bool,
     /// Leads that may go now, in order.
-    ready: Vec<LeadId>,
+    ready: Vec<Seen>,
     /// When the first of the others may.
     next: Option<Timestamp>,
 }
 
+/// A lead to be put back, and when it was due as it was seen to wait; `None` for one that is stuck.
+pub type Seen = (LeadId, Option<Due>);
+
 impl<W: Wiring> Release<W> {
-    /// Releases what is due now.
+    /// Releases what is due now. What cannot be read of one customer keeps no other's leads.
     ///
     /// # Errors
-    /// [`StoreError`] where the ledger could not be asked. What was not released is due still.
+    /// [`StoreError`] where the ledger could not be asked, be it for one customer. What was not released is due still.
     pub async fn run(&self) -> Result<Released, StoreError> {
         self.run_beside(&BTreeSet::new()).await
     }
@@ -124,17 +133,20 @@ impl<W: Wiring> Release<W> {
         gathering: &BTreeSet<CustomerId>,
     ) -> Result<Released, StoreError> {
         let until = self.clock.now() + RUN_FOR;
-        let stuck = self.release_overdue().await?;
-        let (lanes, budgets) = self.due_lanes(gathering, until).await?;
-        let waited = self.release_lanes(lanes, budgets, until).await?;
-        Ok(Released { stuck, waited })
+        let mut trouble = Trouble::default();
+        let stuck = self.release_overdue(&mut trouble).await;
+        let stuck = trouble.keep(stuck).unwrap_or_default();
+        let (lanes, budgets) = self.due_lanes(gathering, until, &mut trouble).await?;
+        let waited = self.release_lanes(lanes, budgets, until, &mut trouble);
+        let waited = waited.await;
+        trouble.end(Released { stuck, waited })
     }
 
-    async fn release_overdue(&self) -> Result<usize, StoreError> {
+    async fn release_overdue(&self, trouble: &mut Trouble) -> Result<usize, StoreError> {
         let now = self.clock.now();
-        let mut by_customer: BTreeMap<CustomerId, Vec<LeadId>> = BTreeMap::new();
+        let mut by_customer: BTreeMap<CustomerId, Vec<Seen>> = BTreeMap::new();
         for (customer, lead) in self.ledger.overdue(now, OVERDUE).await? {
-            by_customer.entry(customer).or_default().push(lead);
+            by_customer.entry(customer).or_default().push((lead, None));
         }
         let by_customer: Vec<_> = by_customer.into_iter().collect();
         let mut released = 0;
@@ -142,11 +154,9 @@ impl<W: Wiring> Release<W> {
             let sent = some
                 .iter()
                 .map(|(who, leads)| put_back(&self.ledger, &self.queue, who, leads, now));
-            released += try_join_all(sent)
-                .await?
-                .iter()
-                .map(Vec::len)
-                .sum::<usize>();
+            for ((who, _), sent) in some.iter().zip(join_all(sent).await) {
+                released += trouble.of(who, sent).unwrap_or_default();
+            }
         }
         Ok(released)
     }
@@ -155,6 +165,7 @@ impl<W: Wiring> Release<W> {
         &self,
         gathering: &BTreeSet<CustomerId>,
         until: Timestamp,
+        trouble: &mut Trouble,
     ) -> Result<(Vec<Lane>, Budgets), StoreError> {
         let due = self.ledger.due_lanes(self.clock.now(), LANES).await?;
         let due = due.into_iter().filter(|(who, _)| !gathering.contains(who));
@@ -164,10 +175,17 @@ impl<W: Wiring> Release<W> {
             if self.clock.now() >= until {
                 break;
             }
-            let some = some.iter().map(|(who, seen)| self.lane(who, *seen, &left));
-            for lane in try_join_all(some).await?.into_iter().flatten() {
+            let looks = some.iter().map(|(who, seen)| self.lane(who, *seen, &left));
+            let looks: Vec<_> = join_all(looks).await;
+            for ((who, _), lane) in some.iter().zip(looks) {
+                let Some(lane) = trouble.of(who, lane).flatten() else {
+                    continue;
+                };
                 if !left.contains_key(&lane.app) {
-                    let available = self.available(&lane.app).await?;
+                    let available = self.available(&lane.app).await;
+                    let Some(available) = trouble.of(who, available) else {
+                        continue;
+                    };
                     budgets.insert(lane.app.clone(), available);
                     left.insert(lane.app.clone(), available);
                 }
@@ -199,34 +217,22 @@ impl<W: Wiring> Release<W> {
         if usable.is_some_and(|known| is_spent(&known.app)) {
             return Ok(None);
         }
-        let (closing, connected) = match usable {
-            Some(connection) => (false, self.has_lists(connection).await?),
-            None => (self.connections.customer(customer).await?.is_none(), false),
+        let closing = usable.is_none() && self.connections.customer(customer).await?.is_none();
+        let freed = match usable {
+            Some(connection) => self.freed(connection).await?,
+            None if closing => Freed::All,
+            None => Freed::OfForms(BTreeSet::new()),
         };
-        let waiting = self.ledger.waiting(customer, LANE).await?;
-        let may_go = |due: &Option<Timestamp>| closing || due.map_or(connected, |due| due <= now);
-        let mut others = waiting.iter().map(|(_, due)| *due);
-        let next = others.find(|due| !may_go(due)).flatten();
-        let full = waiting.len() == usize::from(LANE);
-        let ready = waiting.into_iter().filter(|(_, due)| may_go(due));
+        let by = if closing { Timestamp::MAX } else { now };
+        let (ready, next) = self.look(customer, &freed, by).await?;
         Ok(Some(Lane {
             customer: customer.clone(),
             app: connection.map_or_else(AppId::default_app, |connection| connection.app),
             seen,
             closing,
-            ready: ready.map(|(lead, _)| lead).collect(),
-            next: next.or(full.then_some(now)),
+            ready,
+            next,
         }))
-    }
-
-    /// Whether there is a list for leads to join, be it one of a form only.
-    async fn has_lists(&self, connection: &Connection) -> Result<bool, StoreError> {
-        if connection.lists_for(&[]).is_ok() {
-            return Ok(true);
-        }
-        let forms = self.connections.forms_of(&connection.customer).await?;
-        let mut lists = forms.iter().map(|form| connection.lists_for(&form.lists));
-        Ok(lists.any(|lists| lists.is_ok()))
     }
 
     /// One lead of each customer in turn, until what each application has left is given out.
@@ -235,7 +241,8 @@ impl<W: Wiring> Release<W> {
         lanes: Vec<Lane>,
         mut left: Budgets,
         until: Timestamp,
-    ) -> Result<usize, StoreError> {
+        trouble: &mut Trouble,
+    ) -> usize {
         let free = |lane: &Lane| if lane.closing { lane.ready.len() } else { 0 };
         let mut taken: Vec<_> = lanes.iter().map(free).collect();
         let mut any = true;
@@ -256,17 +263,19 @@ impl<W: Wiring> Release<W> {
             if self.clock.now() >= until {
                 break;
             }
-            let some = some.iter().map(|(lane, taken)| self.let_go(lane, *taken));
-            released += try_join_all(some).await?.into_iter().sum::<usize>();
+            let gone = some.iter().map(|(lane, taken)| self.let_go(lane, *taken));
+            for ((lane, _), gone) in some.iter().zip(join_all(gone).await) {
+                released += trouble.of(&lane.customer, gone).unwrap_or_default();
+            }
         }
-        Ok(released)
+        released
     }
 
     /// Sends the first of a lane's leads, and marks when the next of them are to be looked at.
     async fn let_go(&self, lane: &Lane, taken: usize) -> Result<usize, StoreError> {
         let (now, leads) = (self.clock.now(), &lane.ready[..taken]);
         let gone = put_back(&self.ledger, &self.queue, &lane.customer, leads, now);
-        let gone = gone.await?.len();
+        let gone = gone.await?;
         let next = if gone < lane.ready.len() {
             Some(now)
         } else {
@@ -295,8 +304,9 @@ impl<W: Wiring> Release<W> {
     }
 }
 
-/// Puts leads of one customer back into the queue and tells which. It sends before it writes: a lead sent twice is
-/// delivered once, one written as queued and never sent would be stuck.
+/// Puts leads of one customer back into the queue and tells how many. It sends before it writes: a lead sent twice is
+/// delivered once, one written as queued and never sent would be stuck. One that a drain has had meanwhile is left as
+/// it is: its message is used up.
 ///
 /// # Errors
 /// [`StoreError`]: leads not told of may have been sent; they still wait.
@@ -304,13 +314,13 @@ pub async fn put_back(
     ledger: &impl Ledger,
     queue: &impl Queue,
     customer: &CustomerId,
-    leads: &[LeadId],
+    leads: &[Seen],
     now: Timestamp,
-) -> Result<Vec<LeadId>, StoreError> {
+) -> Result<usize, StoreError> {
     if leads.is_empty() {
-        return Ok(vec![]);
+        return Ok(0);
     }
-    let released = |lead: &LeadId| Task::Released {
+    let released = |(lead, _): &Seen| Task::Released {
         customer: customer.clone(),
         lead: lead.clone(),
     };
@@ -324,12 +334,13 @@ pub async fn put_back(
     };
     let sent = leads.iter().enumerate();
     let sent = sent.filter(|(place, _)| !failed.contains(place));
-    let sent: Vec<_> = sent.map(|(_, lead)| lead.clone()).collect();
+    let sent: Vec<_> = sent.map(|(_, lead)| lead).collect();
     for some in sent.chunks(WRITTEN) {
+        let check = now + CHECK_AFTER;
         let writes = some
             .iter()
-            .map(|lead| ledger.requeue(customer, lead, now, now + CHECK_AFTER));
+            .map(|(lead, seen)| ledger.requeue(customer, lead, *seen, now, check));
         try_join_all(writes).await?;
     }
-    Ok(sent)
+    Ok(sent.len())
 }

@@ -248,9 +248,23 @@ impl<W: Wiring> TokenKeeper<W> {
                 Err(TokenError::InvalidClient) if !anew => anew = true,
                 Err(error) => {
                     tracing::warn!(customer.id = %row.customer, error = %error, "a token was not refreshed");
+                    if error == TokenError::Throttled {
+                        self.tell_throttled(&row.app).await;
+                    }
                     return Err(cooldown);
                 }
             }
+        }
+    }
+
+    /// Has everybody leave the token endpoint alone for a while, which is full for all connections of the application.
+    async fn tell_throttled(&self, app: &AppId) {
+        let now = self.clock.now();
+        if let Err(error) = self.budget.token_throttled(app, now).await {
+            tracing::warn!(
+                app.id = %app, error = &error as &dyn std::error::Error,
+                "that the token endpoint is busy was not written"
+            );
         }
     }
 

@@ -4,10 +4,11 @@ use jiff::SignedDuration;
 
 use super::{AccessError, TokenKeeper};
 use crate::app::scene::{ACCOUNT, NOON, Scene, drive};
-use crate::domain::connection::{ConnectionStatus, ReconnectReason};
+use crate::domain::connection::{Connection, ConnectionStatus, ReconnectReason};
 use crate::domain::lead::WaitReason;
+use crate::domain::token::StoredTokens;
 use crate::fakes::{Call, Fault, Memory, TokenKind, VirtualClock};
-use crate::ports::{Clock as _, Connections as _, Event, TokenError, Vault as _};
+use crate::ports::{Clock as _, Connections as _, Event, Kept, TokenError, Vault as _};
 
 async fn expired() -> Scene {
     let scene = Scene::connected().await;
@@ -170,6 +171,37 @@ async fn passing_trouble_is_a_cooldown_and_never_a_death() {
             "{error}"
         );
     }
+}
+
+#[tokio::test]
+async fn a_throttled_token_endpoint_is_left_alone_for_the_other_connections_too() {
+    let scene = expired().await;
+    let (memory, other) = (&scene.memory, "other".parse().unwrap());
+    let connection = memory.directory.look(&scene.customer).unwrap();
+    let connection = Connection {
+        customer: other,
+        ..connection
+    };
+    let (directory, other) = (&memory.directory, &connection.customer);
+    assert!(directory.put_connection(&connection).await.unwrap());
+    let pair = StoredTokens {
+        generation: 1,
+        tokens: memory.crm.connect(ACCOUNT, "client"),
+    };
+    assert_eq!(memory.vault.keep(other, &pair).await.unwrap(), Kept::Stored);
+    memory.crm.token_answer_next(TokenError::Throttled);
+    let keeper = memory.keeper();
+
+    let first = keeper.access(&scene.customer, None).await;
+    let second = keeper.access(other, None).await;
+
+    assert!(matches!(first, Err(AccessError::Busy { .. })));
+    assert_eq!(second.unwrap().generation, 2);
+    let calls = memory.crm.calls();
+    let refreshes = calls.iter().filter(|(_, call)| *call == Call::Refresh);
+    let at: Vec<_> = refreshes.map(|(at, _)| *at).collect();
+    assert_eq!(at.len(), 2);
+    assert!(at[1].duration_since(at[0]) >= SignedDuration::from_secs(5));
 }
 
 #[tokio::test]

@@ -233,8 +233,20 @@ impl BudgetState {
     /// After a `throttled` answer: nobody calls for a second.
     #[must_use]
     pub fn throttled(&self, now: Timestamp) -> Self {
+        self.resting(now, SignedDuration::from_secs(1))
+    }
+
+    /// After a 429 of the token endpoint, whose calls are a second apart anyway: nobody calls for five, which is less than
+    /// a caller waits for its turn.
+    #[must_use]
+    pub fn token_throttled(&self, now: Timestamp) -> Self {
+        self.resting(now, SignedDuration::from_secs(5))
+    }
+
+    fn resting(&self, now: Timestamp, rest: SignedDuration) -> Self {
+        let again = now.saturating_add(rest).unwrap_or(now);
         Self {
-            next_call_ms: self.next_call_ms.max(now.as_millisecond() + 1_000),
+            next_call_ms: self.next_call_ms.max(again.as_millisecond()),
             ..self.clone()
         }
     }

@@ -1,7 +1,7 @@
 //! A customer of the operator.
 
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::ids::{AppId, CustomerId};
 
@@ -38,7 +38,7 @@ pub struct Customer {
     #[serde(default)]
     pub bulk_import: BulkImport,
     /// How many days a lead stays in the ledger after it was settled.
-    #[serde(default = "default_retention")]
+    #[serde(default = "default_retention", deserialize_with = "retention")]
     pub retention_days: u16,
     /// When the customer was created.
     pub created_at: Timestamp,
@@ -49,4 +49,32 @@ pub const DEFAULT_RETENTION_DAYS: u16 = 730;
 
 fn default_retention() -> u16 {
     DEFAULT_RETENTION_DAYS
+}
+
+/// The least. A lead's message may come for two weeks, and once it was taken out of the dead letters for two more: a lead
+/// whose row was gone by then would be taken for a new one, and go out again.
+pub const MIN_RETENTION_DAYS: u16 = 30;
+
+/// What was chosen, or the least where an earlier version took less.
+fn retention<'de, D: Deserializer<'de>>(days: D) -> Result<u16, D::Error> {
+    u16::deserialize(days).map(|days| days.max(MIN_RETENTION_DAYS))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_retention_shorter_than_messages_live_is_read_as_the_least() {
+        let read = |days: u16| {
+            let row = serde_json::json!({
+                "id": "engines", "name": "Engines", "brand": "Engines", "retention_days": days,
+                "created_at": "2026-11-23T09:30:00Z",
+            });
+            let customer: Customer = serde_json::from_value(row).unwrap();
+            customer.retention_days
+        };
+
+        assert_eq!([1, 29, 30, 31].map(read), [30, 30, 30, 31]);
+    }
 }

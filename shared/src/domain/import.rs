@@ -142,6 +142,9 @@ pub enum Stage {
         activity: RemoteId,
         /// Before the call.
         since: Timestamp,
+        /// Rows of the call; 0 where an earlier version made it, which did not write them down.
+        #[serde(default)]
+        rows: usize,
     },
     /// Its leads are given their outcomes.
     Settling {

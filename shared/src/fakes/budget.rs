@@ -48,6 +48,11 @@ impl Rows {
         let state = self.calls.entry(app.clone());
         state.or_insert_with(|| BudgetState::assumed(limits, now))
     }
+
+    fn token_calls(&mut self, app: &AppId, now: Timestamp) -> &mut BudgetState {
+        let state = self.token_calls.entry(app.clone());
+        state.or_insert_with(|| BudgetState::assumed(TOKEN_CALLS, now))
+    }
 }
 
 impl Budget for MemoryBudget {
@@ -76,14 +81,21 @@ impl Budget for MemoryBudget {
         horizon: Timestamp,
     ) -> Result<Reservation, StoreError> {
         let reserve = |rows: &mut Rows| {
-            let state = rows.token_calls.entry(app.clone());
-            let state = state.or_insert_with(|| BudgetState::assumed(TOKEN_CALLS, now));
+            let state = rows.token_calls(app, now);
             let class = CallClass::Interactive;
             let (next, reservation) = state.reserve(TOKEN_CALLS, class, 1, now, horizon);
             *state = next;
             reservation
         };
         self.0.step(reserve).await
+    }
+
+    async fn token_throttled(&self, app: &AppId, now: Timestamp) -> Result<(), StoreError> {
+        let slow = |rows: &mut Rows| {
+            let state = rows.token_calls(app, now);
+            *state = state.token_throttled(now);
+        };
+        self.0.step(slow).await
     }
 
     async fn state(&self, app: &AppId) -> Result<Option<BudgetState>, StoreError> {

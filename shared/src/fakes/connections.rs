@@ -9,9 +9,13 @@ use crate::ports::{Advanced, Connections, Leased, StoreError};
 
 impl Connections for MemoryDirectory {
     async fn connection(&self, customer: &CustomerId) -> Result<Option<Connection>, StoreError> {
-        self.0
-            .step(|rows| rows.connections.get(customer).cloned())
-            .await
+        let read = |rows: &mut Rows| {
+            if rows.unreadable.contains(customer) {
+                return Err(StoreError::new("a row cannot be read"));
+            }
+            Ok(rows.connections.get(customer).cloned())
+        };
+        self.0.try_step(read).await
     }
 
     async fn put_connection(&self, connection: &Connection) -> Result<bool, StoreError> {

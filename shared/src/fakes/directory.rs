@@ -24,6 +24,8 @@ pub(super) struct Rows {
     removed: BTreeSet<CustomerId>,
     forms: BTreeMap<FormId, Form>,
     pub(super) connections: HashMap<CustomerId, Connection>,
+    /// Customers whose connections nobody can read.
+    pub(super) unreadable: BTreeSet<CustomerId>,
     pub(super) handshakes: HashMap<String, Handshake>,
     pub(super) links: HashMap<(CustomerId, LinkId), Timestamp>,
     pub(super) suppressions: BTreeMap<(CustomerId, PersonId), Suppression>,
@@ -35,6 +37,11 @@ impl MemoryDirectory {
     #[must_use]
     pub fn new(faults: &Faults) -> Self {
         Self(Cell::new(faults))
+    }
+
+    /// Makes a customer's connection one that nobody can read, as a row of a later version may be.
+    pub fn garble(&self, customer: &CustomerId) {
+        self.0.with(|rows| rows.unreadable.insert(customer.clone()));
     }
 
     /// A customer's connection. A look from outside, which is no port call.

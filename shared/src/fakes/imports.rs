@@ -5,7 +5,7 @@ use super::ledger::{MemoryLedger, Rows, enter, key};
 use crate::domain::ids::{CustomerId, ImportId, LeadId};
 use crate::domain::import::ImportJob;
 use crate::domain::lead::{LeadRecord, LeadState, WaitReason};
-use crate::ports::{Imports, LanePlace, Left, StoreError};
+use crate::ports::{Due, Imports, LanePlace, Left, StoreError};
 
 pub(super) const IMPORT: LeadState = LeadState::Waiting {
     why: WaitReason::Import,
@@ -31,16 +31,33 @@ impl Imports for MemoryLedger {
         self.0.step(save).await
     }
 
-    async fn due_imports(&self, now: Timestamp, limit: u16) -> Result<Vec<ImportJob>, StoreError> {
+    async fn due_imports(
+        &self,
+        now: Timestamp,
+        limit: u16,
+    ) -> Result<Vec<(CustomerId, ImportId)>, StoreError> {
         let due = |rows: &mut Rows| {
             let jobs = rows.imports.values().map(|(job, _)| job);
             let due = jobs.filter(|job| job.due_at.is_some_and(|due| due <= now));
-            let mut due: Vec<_> = due.cloned().collect();
+            let mut due: Vec<_> = due.collect();
             due.sort_by_key(|job| job.due_at);
-            due.truncate(limit.into());
-            due
+            let keys = due.into_iter().take(limit.into());
+            keys.map(|job| (job.customer.clone(), job.id.clone()))
+                .collect()
         };
         self.0.step(due).await
+    }
+
+    async fn import_of(
+        &self,
+        customer: &CustomerId,
+        import: &ImportId,
+    ) -> Result<Option<ImportJob>, StoreError> {
+        let read = |rows: &mut Rows| {
+            let job = rows.imports.get(import).map(|(job, _)| job);
+            job.filter(|job| job.customer == *customer).cloned()
+        };
+        self.0.step(read).await
     }
 
     async fn imports_of(&self, customer: &CustomerId) -> Result<Vec<ImportJob>, StoreError> {
@@ -70,8 +87,8 @@ impl Imports for MemoryLedger {
         limit: u16,
     ) -> Result<Vec<LanePlace>, StoreError> {
         let list = |rows: &mut Rows| {
-            fn order((lead, due): &LanePlace) -> (Timestamp, &LeadId) {
-                (due.unwrap_or(Timestamp::MAX), lead)
+            fn order((lead, due): &LanePlace) -> (Due, &LeadId) {
+                (*due, lead)
             }
             let all = lanes::waiting(rows, customer, usize::MAX).into_iter();
             let later = all.filter(|place| after.is_none_or(|after| order(place) > order(after)));
@@ -111,6 +128,7 @@ impl Imports for MemoryLedger {
             }
             let taken = rows.change_if(customer, lead, may_be_taken, |record| {
                 enter(record, IMPORT, at, None);
+                record.imported_by = Some(import.clone());
             });
             if taken {
                 rows.taken.insert(key, (import.clone(), at));

@@ -6,6 +6,7 @@ use super::imports::IMPORT;
 use super::ledger::Rows;
 use crate::domain::ids::{CustomerId, LeadId};
 use crate::domain::lead::{LeadRecord, LeadState, WaitReason};
+use crate::ports::{Due, LanePlace};
 
 /// When a customer's waiting leads are to be looked at.
 #[derive(Debug, Clone, Copy)]
@@ -14,18 +15,26 @@ pub(super) struct Lane {
     last: Timestamp,
 }
 
-/// Whether nobody is at work on the lead at `now`.
-pub(super) fn is_idle(record: &LeadRecord, now: Timestamp) -> bool {
-    let stuck = record.due_at.is_some_and(|due| due <= now);
+/// Whether a lead that no lane holds is at `now` in nobody's hands.
+pub(super) fn is_stuck(record: &LeadRecord, now: Timestamp) -> bool {
+    let due = record.due_at.is_some_and(|due| due <= now);
     match &record.state {
         LeadState::Received => true,
-        LeadState::Queued | LeadState::Sending { .. } => stuck,
-        LeadState::Waiting { why } => *why != WaitReason::Import || stuck,
+        LeadState::Queued | LeadState::Sending { .. } => due,
+        LeadState::Waiting { why } => *why == WaitReason::Import && due,
         LeadState::Delivered { .. }
         | LeadState::Refused { .. }
         | LeadState::Quarantined { .. }
         | LeadState::Erased => false,
     }
+}
+
+/// When a waiting lead is due.
+pub(super) fn due_of(record: &LeadRecord) -> Option<Due> {
+    let waits = matches!(record.state, LeadState::Waiting { .. });
+    let since = record.timeline.last().map(|line| line.at);
+    let for_person = since.map(|since| Due::ForPerson { since });
+    record.due_at.map(Due::At).or(for_person).filter(|_| waits)
 }
 
 /// When somebody has to look at a lead that no lane holds.
@@ -49,25 +58,18 @@ pub(super) fn overdue(rows: &Rows, now: Timestamp, limit: usize) -> Vec<(Custome
 }
 
 /// Leads that an import has taken are the import's, and in no lane.
-pub(super) fn waiting(
-    rows: &Rows,
-    customer: &CustomerId,
-    limit: usize,
-) -> Vec<(LeadId, Option<Timestamp>)> {
+pub(super) fn waiting(rows: &Rows, customer: &CustomerId, limit: usize) -> Vec<LanePlace> {
     let is_taken = |record: &LeadRecord| {
         let key = || (customer.clone(), record.lead.id.clone());
         record.state == IMPORT && rows.taken.contains_key(&key())
     };
     let mut waiting: Vec<_> = rows
         .of(customer)
-        .filter(|record| {
-            record.exported_at.is_none() && matches!(record.state, LeadState::Waiting { .. })
-        })
-        .filter(|record| !is_taken(record))
-        .map(|record| (record.lead.id.clone(), record.due_at))
+        .filter(|record| record.exported_at.is_none() && !is_taken(record))
+        .filter_map(|record| Some((record.lead.id.clone(), due_of(record)?)))
         .collect();
     // Leads of one time are in the order of their ids already.
-    waiting.sort_by_key(|(_, due)| due.unwrap_or(Timestamp::MAX));
+    waiting.sort_by_key(|(_, due)| *due);
     waiting.truncate(limit);
     waiting
 }

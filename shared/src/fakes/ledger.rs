@@ -5,6 +5,7 @@ use jiff::civil::Date;
 
 use super::cell::Cell;
 use super::faults::Faults;
+use super::imports::IMPORT;
 use super::lanes::{self, Lane};
 use crate::domain::asked;
 use crate::domain::email::EmailAddress;
@@ -12,7 +13,9 @@ use crate::domain::ids::{CustomerId, ImportId, LeadId};
 use crate::domain::import::ImportJob;
 use crate::domain::lead::{Lead, LeadRecord, LeadState, TimelineEntry, shortened};
 use crate::domain::tally::{Counts, counted_as};
-use crate::ports::{Claim, KeyClaim, LeadFilter, Ledger, Page, Recorded, Settlement, StoreError};
+use crate::ports::{
+    Claim, Due, KeyClaim, LanePlace, LeadFilter, Ledger, Page, Recorded, Settlement, StoreError,
+};
 
 /// Leads and what became of them.
 #[derive(Debug, Clone)]
@@ -202,6 +205,7 @@ impl Ledger for MemoryLedger {
                 attempts: 0,
                 timeline: Vec::new(),
                 exported_at: None,
+                imported_by: None,
             };
             let aside = matches!(state, LeadState::Quarantined { .. });
             let due_at = Some(due_at).filter(|_| !aside);
@@ -265,10 +269,17 @@ impl Ledger for MemoryLedger {
         &self,
         customer: &CustomerId,
         lead: &LeadId,
+        seen: Option<Due>,
         at: Timestamp,
         due_at: Timestamp,
     ) -> Result<bool, StoreError> {
-        let idle = |record: &LeadRecord| record.exported_at.is_none() && lanes::is_idle(record, at);
+        let idle = |record: &LeadRecord| {
+            let as_seen = match seen {
+                Some(seen) => record.state != IMPORT && lanes::due_of(record) == Some(seen),
+                None => lanes::is_stuck(record, at),
+            };
+            record.exported_at.is_none() && as_seen
+        };
         let requeue = |rows: &mut Rows| {
             rows.change_if(customer, lead, idle, |record| {
                 enter(record, LeadState::Queued, at, Some(due_at));
@@ -452,7 +463,7 @@ impl Ledger for MemoryLedger {
         &self,
         customer: &CustomerId,
         limit: u16,
-    ) -> Result<Vec<(LeadId, Option<Timestamp>)>, StoreError> {
+    ) -> Result<Vec<LanePlace>, StoreError> {
         let list = |rows: &mut Rows| lanes::waiting(rows, customer, usize::from(limit));
         self.0.step(list).await
     }

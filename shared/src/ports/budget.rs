@@ -30,6 +30,13 @@ pub trait Budget: Send + Sync {
         horizon: Timestamp,
     ) -> impl Future<Output = Result<Reservation, StoreError>> + Send;
 
+    /// The token endpoint said 429.
+    fn token_throttled(
+        &self,
+        app: &AppId,
+        now: Timestamp,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
+
     /// The state as it is stored; `None` before an application's first call. For showing it.
     fn state(
         &self,

@@ -3,14 +3,11 @@ use std::future::Future;
 use jiff::Timestamp;
 use secrecy::SecretString;
 
-use super::{Page, StoreError};
+use super::{LanePlace, Page, StoreError};
 use crate::domain::crm::CrmError;
 use crate::domain::ids::{CustomerId, ImportId, LeadId, RemoteId};
 use crate::domain::import::{ImportJob, ImportRow};
 use crate::domain::lead::{LeadRecord, LeadState};
-
-/// Where a listing of a lane goes on: behind this lead and the time it is due.
-pub type LanePlace = (LeadId, Option<Timestamp>);
 
 /// Imports, and leads on their way through one. Every method is one atomic step on one import or one lead.
 pub trait Imports: Send + Sync {
@@ -22,12 +19,19 @@ pub trait Imports: Send + Sync {
         chunk: Option<&[LeadId]>,
     ) -> impl Future<Output = Result<bool, StoreError>> + Send;
 
-    /// Imports that are due at `now`, longest due first.
+    /// Imports that are due at `now`, longest due first. May be a moment behind.
     fn due_imports(
         &self,
         now: Timestamp,
         limit: u16,
-    ) -> impl Future<Output = Result<Vec<ImportJob>, StoreError>> + Send;
+    ) -> impl Future<Output = Result<Vec<(CustomerId, ImportId)>, StoreError>> + Send;
+
+    /// One import, read consistently.
+    fn import_of(
+        &self,
+        customer: &CustomerId,
+        import: &ImportId,
+    ) -> impl Future<Output = Result<Option<ImportJob>, StoreError>> + Send;
 
     /// A customer's imports, closed ones too for as long as they are kept.
     fn imports_of(
@@ -42,7 +46,7 @@ pub trait Imports: Send + Sync {
         number: u32,
     ) -> impl Future<Output = Result<Vec<LeadId>, StoreError>> + Send;
 
-    /// A customer's leads that wait, as a ledger's `waiting`, from a place on.
+    /// A customer's leads that wait, as a ledger's `waiting`, behind a place.
     fn lane(
         &self,
         customer: &CustomerId,

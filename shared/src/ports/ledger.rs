@@ -47,6 +47,32 @@ pub struct Settlement {
     pub expires_at: Option<i64>,
 }
 
+/// When a waiting lead is due: the place of its lane that it has, the longest due first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Due {
+    /// Once this time has come.
+    At(Timestamp),
+    /// Once a person has acted.
+    ForPerson {
+        /// Since when it waits for that.
+        since: Timestamp,
+    },
+}
+
+impl Due {
+    /// The time, where time alone ends the wait.
+    #[must_use]
+    pub fn time(self) -> Option<Timestamp> {
+        match self {
+            Self::At(at) => Some(at),
+            Self::ForPerson { .. } => None,
+        }
+    }
+}
+
+/// A lead in its lane.
+pub type LanePlace = (LeadId, Due);
+
 /// Which leads of a customer to list.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct LeadFilter {
@@ -92,12 +118,14 @@ pub trait Ledger: Send + Sync {
         settlement: &Settlement,
     ) -> impl Future<Output = Result<bool, StoreError>> + Send;
 
-    /// Moves a lead to `queued`, with a new `due_at` and a line of the timeline, if it waits, was never queued, or
-    /// is stuck at `at`: its `due_at` has come while it was queued, claimed or in an import. Says whether it did.
+    /// Moves a lead to `queued`, with a new `due_at` and a line of the timeline. With `seen`, if it waits and is due as
+    /// it was seen to be: it may have gone out and begun another wait since. Without, if it was never queued or is stuck
+    /// at `at`: its `due_at` has come while it was queued, claimed or in an import. Says whether it did.
     fn requeue(
         &self,
         customer: &CustomerId,
         lead: &LeadId,
+        seen: Option<Due>,
         at: Timestamp,
         due_at: Timestamp,
     ) -> impl Future<Output = Result<bool, StoreError>> + Send;
@@ -194,13 +222,12 @@ pub trait Ledger: Send + Sync {
         limit: u16,
     ) -> impl Future<Output = Result<Vec<(CustomerId, LeadId)>, StoreError>> + Send;
 
-    /// Leads of one customer that wait, the longest due first, with the time they are due; those that wait for a
-    /// person have none and come last.
+    /// Leads of one customer that wait, the longest due first; those that wait for a person come last.
     fn waiting(
         &self,
         customer: &CustomerId,
         limit: u16,
-    ) -> impl Future<Output = Result<Vec<(LeadId, Option<Timestamp>)>, StoreError>> + Send;
+    ) -> impl Future<Output = Result<Vec<LanePlace>, StoreError>> + Send;
 
     /// Customers whose lane was marked due at or before `now`, longest due first.
     fn due_lanes(

@@ -74,7 +74,7 @@ pub enum Strike {
 }
 
 /// What the scheduler looks at every minute, which fills no log.
-const ROUTINE: [&str; 9] = [
+const ROUTINE: [&str; 10] = [
     "due_imports",
     "due_lanes",
     "overdue",
@@ -84,6 +84,7 @@ const ROUTINE: [&str; 9] = [
     "limits",
     "state",
     "waiting",
+    "lane",
 ];
 
 /// How a service behaves for a while.

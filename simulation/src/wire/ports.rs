@@ -24,8 +24,8 @@ use leadfeed_shared::fakes::{
 };
 use leadfeed_shared::ports::{
     Advanced, AppCredentials, Apps, Budget, CaptchaCheck, CaptchaSecrets, Checked, Claim,
-    Connections, Counters, Customers, Event, Events, Forms, Handshakes, Idempotency, Imports, Kept,
-    KeyClaim, KeyClaimed, LanePlace, LeadFilter, Leased, Ledger, Left, Links, Page, Queue,
+    Connections, Counters, Customers, Due, Event, Events, Forms, Handshakes, Idempotency, Imports,
+    Kept, KeyClaim, KeyClaimed, LanePlace, LeadFilter, Leased, Ledger, Left, Links, Page, Queue,
     QueueError, Recorded, Settlement, StoreError, Suppressions, Tallies, Unsettled, Vault,
 };
 use secrecy::SecretString;
@@ -63,7 +63,8 @@ impl Wire<MemoryLedger> {
 
 wired! { Ledger of MemoryLedger, Ledger {
     settle(customer: &CustomerId, lead: &LeadId, owner: &str, settlement: &Settlement) -> bool, of customer, lead;
-    requeue(customer: &CustomerId, lead: &LeadId, at: Timestamp, due_at: Timestamp) -> bool, of customer, lead;
+    requeue(customer: &CustomerId, lead: &LeadId, seen: Option<Due>, at: Timestamp, due_at: Timestamp) -> bool,
+        of customer, lead;
     export(customer: &CustomerId, lead: &LeadId, at: Timestamp, expires_at: Option<i64>) -> bool, of customer, lead;
     replay(customer: &CustomerId, lead: &LeadId, again: bool, at: Timestamp, due_at: Timestamp) -> bool,
         of customer, lead;
@@ -76,7 +77,7 @@ wired! { Ledger of MemoryLedger, Ledger {
     count(customer: &CustomerId, day: Date) -> Counts;
     overdue(now: Timestamp, limit: u16) -> Vec<(CustomerId, LeadId)>;
     quarantined(since: Timestamp, limit: u16) -> Vec<(CustomerId, LeadId)>;
-    waiting(customer: &CustomerId, limit: u16) -> Vec<(LeadId, Option<Timestamp>)>;
+    waiting(customer: &CustomerId, limit: u16) -> Vec<LanePlace>;
     due_lanes(now: Timestamp, limit: u16) -> Vec<(CustomerId, Timestamp)>;
     advance_lane(customer: &CustomerId, seen: Timestamp, next: Option<Timestamp>) -> ();
 }
@@ -145,7 +146,8 @@ wired! { Counters of MemoryLedger, Ledger {
 } }
 
 wired! { Imports of MemoryLedger, Ledger {
-    due_imports(now: Timestamp, limit: u16) -> Vec<ImportJob>;
+    due_imports(now: Timestamp, limit: u16) -> Vec<(CustomerId, ImportId)>;
+    import_of(customer: &CustomerId, import: &ImportId) -> Option<ImportJob>;
     imports_of(customer: &CustomerId) -> Vec<ImportJob>;
     chunk(import: &ImportId, number: u32) -> Vec<LeadId>;
     lane(customer: &CustomerId, after: Option<&LanePlace>, limit: u16) -> Vec<LanePlace>;
@@ -298,6 +300,7 @@ wired! { Apps of MemoryApps, Vault {
 
 wired! { Budget of MemoryBudget, Directory {
     reserve_token_call(app: &AppId, now: Timestamp, horizon: Timestamp) -> Reservation;
+    token_throttled(app: &AppId, now: Timestamp) -> ();
     state(app: &AppId) -> Option<BudgetState>;
     throttled(app: &AppId, limits: Limits, now: Timestamp) -> ();
     quota_exceeded(app: &AppId, limits: Limits, now: Timestamp) -> ();

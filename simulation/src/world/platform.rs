@@ -4,6 +4,7 @@
 use std::sync::{Arc, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
+use leadfeed_shared::app::bulk::Imported;
 use leadfeed_shared::app::deliver::Drain;
 use leadfeed_shared::app::intake::Intake;
 use leadfeed_shared::ports::{Imports as _, Ledger as _, Tallies as _};
@@ -187,10 +188,10 @@ impl World {
         let end = self.now() + SCHEDULER_TIME;
         let (shared, struck_by) = (self.shared.clone(), process.clone());
         let work = async move {
-            let imported = run.bulk.run(end - RELEASE_MARGIN).await;
-            let gathering = imported.as_ref().map(|done| done.gathering.clone());
-            let gathering = gathering.unwrap_or_default();
-            let released = run.release.run_beside(&gathering).await;
+            let mut imports = Imported::default();
+            let imported = run.bulk.run_into(&mut imports, end - RELEASE_MARGIN);
+            let imported = imported.await;
+            let released = run.release.run_beside(&imports.gathering).await;
             let kept_alive = run.keeper.keep_alive(end - REFRESH_MARGIN).await;
             let recounted = run.recount.run(end - RECOUNT_MARGIN).await;
             let measured = run.gauges.measure().await;

@@ -3,7 +3,7 @@
 use leadfeed_shared::domain::ids::LeadId;
 use leadfeed_shared::domain::lead::{LeadState, RefusalReason, WaitReason};
 use leadfeed_shared::domain::tally::{Counts, EXPORTED};
-use leadfeed_shared::ports::{Claim, Ledger, Settlement};
+use leadfeed_shared::ports::{Claim, Due, Ledger, Settlement};
 
 use super::claims::{claim, delivered, record, settle, settled, waiting};
 use crate::promise::eventually;
@@ -48,8 +48,10 @@ async fn a_lead_leaves_in_a_file_once_and_is_no_longer_due<L: Ledger>(ledger: L)
         assert_eq!((read.exported_at, read.due_at), (Some(at(20)), None));
         let claim = claim(&ledger, lead, "ada", 9_000).await;
         assert!(matches!(claim, Claim::Settled(_)), "{claim:?}");
-        let requeued = ledger.requeue(&customer, &lead.id, at(9_000), at(9_060));
-        assert!(!requeued.await.unwrap());
+        for seen in [None, Some(Due::ForPerson { since: at(9) })] {
+            let requeued = ledger.requeue(&customer, &lead.id, seen, at(9_000), at(9_060));
+            assert!(!requeued.await.unwrap());
+        }
     }
 
     let none = async || ledger.waiting(&customer, 10).await.unwrap();

@@ -13,6 +13,7 @@ promises! { Budget:
     no_moment_lies_beyond_the_horizon,
     token_calls_are_a_second_apart_whoever_asks,
     a_throttled_application_rests_for_a_second,
+    a_throttled_token_endpoint_rests_for_everybody,
     an_exceeded_quota_closes_the_day_for_everybody,
     the_state_is_shown_as_it_is,
     applications_do_not_share_a_budget,
@@ -127,6 +128,19 @@ async fn a_throttled_application_rests_for_a_second<B: Budget>(budget: B) {
     let class = CallClass::Delivery;
     let next = budget.reserve(&app, LIMITS, class, 1, at(5), at(30)).await;
     assert_eq!(next.unwrap(), Reservation::Granted(vec![at(6)]));
+}
+
+async fn a_throttled_token_endpoint_rests_for_everybody<B: Budget>(budget: B) {
+    let app = fresh::app();
+    let turn = budget.reserve_token_call(&app, at(0), at(30)).await;
+    assert_eq!(turn.unwrap(), Reservation::Granted(vec![at(0)]));
+
+    budget.token_throttled(&app, at(1)).await.unwrap();
+
+    let next = budget.reserve_token_call(&app, at(2), at(30)).await;
+    assert_eq!(next.unwrap(), Reservation::Granted(vec![at(6)]));
+    let calls = reserve(&budget, &app, LIMITS, 1).await;
+    assert_eq!(calls, Reservation::Granted(vec![at(0)]), "others go on");
 }
 
 async fn an_exceeded_quota_closes_the_day_for_everybody<B: Budget>(budget: B) {

@@ -249,7 +249,7 @@ async fn what_is_not_there_is_missing<L: Ledger>(ledger: L) {
     assert_eq!(claim(&ledger, &lead, "ada", 0).await, Claim::Missing);
     assert!(!settle(&ledger, &lead, "ada", &delivered()).await);
     let requeued = ledger
-        .requeue(&lead.customer, &lead.id, at(0), at(60))
+        .requeue(&lead.customer, &lead.id, None, at(0), at(60))
         .await;
     assert!(!requeued.unwrap());
     assert_eq!(ledger.lead(&lead.customer, &lead.id).await.unwrap(), None);

@@ -3,7 +3,7 @@
 use leadfeed_shared::domain::ids::{CustomerId, ImportId};
 use leadfeed_shared::domain::import::{Ending, ImportJob, Stage};
 use leadfeed_shared::domain::lead::{Lead, LeadState, WaitReason};
-use leadfeed_shared::ports::{Imports, Ledger, Left};
+use leadfeed_shared::ports::{Due, Imports, Ledger, Left};
 use ulid::Ulid;
 
 use super::claims::{delivered, record, settled, waiting};
@@ -93,6 +93,10 @@ async fn an_import_reads_back_as_it_was_saved_with_its_chunks<L: Ledger + Import
     );
 
     assert_eq!(ledger.imports_of(&customer).await.unwrap(), [next.clone()]);
+    let one = ledger.import_of(&customer, &next.id).await.unwrap();
+    assert_eq!(one, Some(next.clone()));
+    let others = ledger.import_of(&fresh::customer(), &next.id).await;
+    assert_eq!(others.unwrap(), None);
     assert_eq!(ledger.chunk(&next.id, 0).await.unwrap(), leads);
     assert_eq!(ledger.chunk(&next.id, 1).await.unwrap(), []);
     let stages = [
@@ -103,6 +107,7 @@ async fn an_import_reads_back_as_it_was_saved_with_its_chunks<L: Ledger + Import
         Stage::Running {
             activity: remote(7),
             since: at(1),
+            rows: 2,
         },
         Stage::Settling {
             ending: Ending::Some,
@@ -124,7 +129,8 @@ async fn an_open_import_is_due_and_a_closed_one_is_not<L: Ledger + Imports>(ledg
     ledger.save_import(&job, None).await.unwrap();
     let due = async |second| {
         let due = ledger.due_imports(at(second), 1_000).await.unwrap();
-        due.iter().any(|due| due.id == job.id)
+        let key = (job.customer.clone(), job.id.clone());
+        due.contains(&key)
     };
 
     assert!(eventually(|| due(10), |due| *due).await);
@@ -182,7 +188,7 @@ async fn a_taken_lead_is_in_no_lane_and_cannot_be_claimed<L: Ledger + Imports>(l
     ));
     assert!(
         !ledger
-            .requeue(&customer, &lead.id, late, late)
+            .requeue(&customer, &lead.id, None, late, late)
             .await
             .unwrap()
     );
@@ -226,7 +232,7 @@ async fn who_was_imported_once_is_not_taken_again<L: Ledger + Imports>(ledger: L
 
     let lane = async || ledger.waiting(&customer, 10).await.unwrap();
     let lane = eventually(lane, |lane| lane.len() == 1).await;
-    assert_eq!(lane, [(lead.id.clone(), Some(at(90)))]);
+    assert_eq!(lane, [(lead.id.clone(), Due::At(at(90)))]);
     assert!(!take(&ledger, &lead, &id(), 95).await);
 }
 

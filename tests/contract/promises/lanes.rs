@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use leadfeed_shared::domain::ids::CustomerId;
 use leadfeed_shared::domain::lead::{LeadState, WaitReason};
-use leadfeed_shared::ports::Ledger;
+use leadfeed_shared::ports::{Due, LanePlace, Ledger};
 
 use super::claims::{claim, delivered, record, settle, settled, waiting};
 use crate::promise::eventually;
@@ -101,8 +101,10 @@ async fn the_longest_due_wait_first_and_persons_last<L: Ledger>(ledger: L) {
         |all| all.len() == 4,
     );
 
-    let order = [(2, Some(20)), (3, Some(500)), (1, Some(900)), (0, None)];
-    let order = order.map(|(i, due): (usize, Option<i64>)| (ids[i].clone(), due.map(at)));
+    let due = |second| Due::At(at(second));
+    let for_person = Due::ForPerson { since: at(9) };
+    let order = [(2, due(20)), (3, due(500)), (1, due(900)), (0, for_person)];
+    let order = order.map(|(i, due): (usize, Due)| -> LanePlace { (ids[i].clone(), due) });
     assert_eq!(all.await, order);
     assert_eq!(ledger.waiting(&customer, 2).await.unwrap(), order[..2]);
 }

@@ -5,7 +5,7 @@ use leadfeed_shared::domain::lead::{
     LeadRecord, LeadState, MAX_LINES, QuarantineReason, TimelineEntry, WaitReason,
 };
 use leadfeed_shared::domain::tally::Counts;
-use leadfeed_shared::ports::{LeadFilter, Ledger};
+use leadfeed_shared::ports::{Claim, Due, LeadFilter, Ledger};
 
 use super::claims::{claim, delivered, record, settle, settled, waiting};
 use crate::promise::eventually;
@@ -16,6 +16,7 @@ promises! { Ledger:
     a_lead_reads_back_as_it_was_recorded,
     the_timeline_tells_what_became_of_a_lead,
     a_waiting_or_unqueued_lead_is_requeued_and_no_other,
+    a_lead_is_requeued_from_the_wait_it_was_seen_in_and_from_no_later_one,
     a_stuck_lead_is_requeued_once_it_is_due,
     a_quarantined_lead_is_released_once_and_no_other,
     quarantined_leads_are_found_by_when_they_came_in,
@@ -44,6 +45,7 @@ async fn a_lead_reads_back_as_it_was_recorded<L: Ledger>(ledger: L) {
             state: LeadState::Received,
         }],
         exported_at: None,
+        imported_by: None,
         lead,
     };
     assert_eq!(read, Some(expected));
@@ -52,7 +54,8 @@ async fn a_lead_reads_back_as_it_was_recorded<L: Ledger>(ledger: L) {
 async fn the_timeline_tells_what_became_of_a_lead<L: Ledger>(ledger: L) {
     let quota = waiting(WaitReason::Quota, Some(50));
     let lead = settled(&ledger, &fresh::customer(), &quota).await;
-    let requeued = ledger.requeue(&lead.customer, &lead.id, at(50), at(110));
+    let seen = Some(Due::At(at(50)));
+    let requeued = ledger.requeue(&lead.customer, &lead.id, seen, at(50), at(110));
     assert!(requeued.await.unwrap());
     claim(&ledger, &lead, "grace", 51).await;
     assert!(settle(&ledger, &lead, "grace", &delivered()).await);
@@ -81,7 +84,12 @@ async fn the_timeline_tells_what_became_of_a_lead<L: Ledger>(ledger: L) {
 
 async fn a_waiting_or_unqueued_lead_is_requeued_and_no_other<L: Ledger>(ledger: L) {
     let customer = fresh::customer();
-    let requeue = async |id: &LeadId| ledger.requeue(&customer, id, at(10), at(70)).await.unwrap();
+    let requeue = async |id: &LeadId, seen| {
+        let requeued = ledger.requeue(&customer, id, seen, at(10), at(70));
+        requeued.await.unwrap()
+    };
+    let (past, soon) = (Some(Due::At(at(9))), Some(Due::At(at(900))));
+    let for_person = Some(Due::ForPerson { since: at(9) });
     let received = lead(&customer, 0);
     ledger
         .record(&received, &LeadState::Received, at(60))
@@ -94,27 +102,59 @@ async fn a_waiting_or_unqueued_lead_is_requeued_and_no_other<L: Ledger>(ledger: 
         &waiting(WaitReason::Upstream, Some(900)),
     )
     .await;
-    for lead in [received, person, later] {
-        assert!(requeue(&lead.id).await);
+    for (lead, seen) in [(received, None), (person, for_person), (later, soon)] {
+        assert!(requeue(&lead.id, seen).await);
         let read = ledger.lead(&customer, &lead.id).await.unwrap().unwrap();
         assert_eq!((read.state, read.due_at), (LeadState::Queued, Some(at(70))));
-        assert!(!requeue(&lead.id).await, "twice");
+        assert!(!requeue(&lead.id, seen).await, "twice");
     }
 
     let held = record(&ledger, &customer, 0).await;
     claim(&ledger, &held, "ada", 0).await;
-    assert!(!requeue(&held.id).await, "held");
     let done = settled(&ledger, &customer, &delivered()).await;
-    assert!(!requeue(&done.id).await, "delivered");
     let import = settled(&ledger, &customer, &waiting(WaitReason::Import, Some(900))).await;
-    assert!(!requeue(&import.id).await, "in an import");
+    for seen in [None, past, soon, for_person] {
+        assert!(!requeue(&held.id, seen).await, "held");
+        assert!(!requeue(&done.id, seen).await, "delivered");
+        assert!(!requeue(&import.id, seen).await, "in an import");
+    }
+}
+
+async fn a_lead_is_requeued_from_the_wait_it_was_seen_in_and_from_no_later_one<L: Ledger>(
+    ledger: L,
+) {
+    let customer = fresh::customer();
+    for (why, due) in [
+        (WaitReason::Quota, Some(20)),
+        (WaitReason::Reconnect, None),
+        (WaitReason::Upstream, Some(20)),
+    ] {
+        let lead = settled(&ledger, &customer, &waiting(why, due)).await;
+        let listed = async || {
+            let waiting = ledger.waiting(&customer, 10).await.unwrap();
+            waiting.into_iter().find(|(id, _)| *id == lead.id)
+        };
+        let (_, seen) = eventually(listed, Option::is_some).await.unwrap();
+        let taken = claim(&ledger, &lead, "grace", 21).await;
+        assert!(matches!(taken, Claim::Taken(_)));
+        let mut again = waiting(why, due.map(|_| 30));
+        again.at = at(22);
+        assert!(settle(&ledger, &lead, "grace", &again).await);
+
+        for seen in [Some(seen), None] {
+            let requeued = ledger.requeue(&customer, &lead.id, seen, at(40), at(100));
+            assert!(!requeued.await.unwrap(), "{why:?}");
+        }
+        let read = ledger.lead(&customer, &lead.id).await.unwrap().unwrap();
+        assert_eq!((read.state, read.due_at), (again.state, again.due_at));
+    }
 }
 
 async fn a_stuck_lead_is_requeued_once_it_is_due<L: Ledger>(ledger: L) {
     let customer = fresh::customer();
     let requeue = async |id: &LeadId, now| {
         ledger
-            .requeue(&customer, id, at(now), at(now + 60))
+            .requeue(&customer, id, None, at(now), at(now + 60))
             .await
             .unwrap()
     };
@@ -224,7 +264,8 @@ async fn a_days_leads_are_counted_by_what_they_are<L: Ledger>(ledger: L) {
     settled(&ledger, &customer, &delivered()).await;
     let requeued = settled(&ledger, &customer, &quota).await;
     let lead = record(&ledger, &customer, 0).await;
-    let requeue = ledger.requeue(&customer, &requeued.id, at(50), at(110));
+    let seen = Some(Due::At(at(50)));
+    let requeue = ledger.requeue(&customer, &requeued.id, seen, at(50), at(110));
     assert!(requeue.await.unwrap());
 
     let counts = ledger.count(&customer, lead.id.day()).await.unwrap();
@@ -256,7 +297,7 @@ async fn a_quarantined_lead_is_released_once_and_no_other<L: Ledger>(ledger: L) 
 
     assert!(
         !ledger
-            .requeue(&customer, &robots.id, at(99), at(160))
+            .requeue(&customer, &robots.id, None, at(99), at(160))
             .await
             .unwrap()
     );

@@ -41,6 +41,12 @@ impl CloudWatch {
         Ok(ringing.map(|(name, _)| name).collect())
     }
 
+    /// Whether this alarm rings.
+    pub async fn rings(&self, alarm: &str) -> Result<bool> {
+        let name = the_stack().deployment().resource(alarm)?;
+        Ok(self.ringing().await?.contains(name))
+    }
+
     /// Publishes a value of what this alarm watches.
     pub async fn meter(&self, alarm: &str, value: f64) -> Result<()> {
         let alarm = self.alarm(alarm)?;

@@ -39,7 +39,7 @@ async fn every_property_at_fault_is_named() {
     let stage = Stage::new();
     let body = json!({
         "name": " ", "app_id": "A B", "return_url": "javascript:alert(1)", "return_hosts": ["a", "b/c"],
-        "bulk_import": "always", "retention_days": 0, "colour": "red",
+        "bulk_import": "always", "retention_days": 29, "colour": "red",
     });
 
     let answer = stage.put("/v1/customers/engines", body).await;

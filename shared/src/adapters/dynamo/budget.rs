@@ -209,6 +209,13 @@ impl Budget for DynamoDirectory {
         self.step(Bucket::TokenCalls(app), now, take).await
     }
 
+    async fn token_throttled(&self, app: &AppId, now: Timestamp) -> Result<(), StoreError> {
+        self.step(Bucket::TokenCalls(app), now, |state| {
+            (state.token_throttled(now), ())
+        })
+        .await
+    }
+
     async fn state(&self, app: &AppId) -> Result<Option<BudgetState>, StoreError> {
         let item: Option<Item> = self.table.get(keys::budget(app)).await?;
         item.map(read).transpose()

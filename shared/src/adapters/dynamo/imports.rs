@@ -7,7 +7,6 @@
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use futures_util::future::try_join_all;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -70,16 +69,24 @@ impl Imports for DynamoLedger {
         }
     }
 
-    async fn due_imports(&self, now: Timestamp, limit: u16) -> Result<Vec<ImportJob>, StoreError> {
+    async fn due_imports(
+        &self,
+        now: Timestamp,
+        limit: u16,
+    ) -> Result<Vec<(CustomerId, ImportId)>, StoreError> {
         let due = self
             .due(keys::IMPORTS, now.as_millisecond(), limit, None)
             .await?;
-        let rows = due.iter().filter_map(keys::import_of);
-        let rows = rows.map(|(customer, id)| self.table.get(keys::import(&customer, &id)));
-        let rows = try_join_all(rows).await?.into_iter().flatten();
-        let jobs: Vec<ImportJob> = rows.map(import).collect::<Result<_, _>>()?;
-        let due = |job: &ImportJob| job.due_at.is_some_and(|due| due <= now);
-        Ok(jobs.into_iter().filter(due).collect())
+        Ok(due.iter().filter_map(keys::import_of).collect())
+    }
+
+    async fn import_of(
+        &self,
+        customer: &CustomerId,
+        id: &ImportId,
+    ) -> Result<Option<ImportJob>, StoreError> {
+        let item = self.table.get(keys::import(customer, id)).await?;
+        item.map(import).transpose()
     }
 
     async fn imports_of(&self, customer: &CustomerId) -> Result<Vec<ImportJob>, StoreError> {

@@ -7,11 +7,14 @@ use aws_sdk_dynamodb::types::Select;
 use jiff::Timestamp;
 
 use super::keys;
-use super::ledger::{DynamoLedger, FOR_A_PERSON};
+use super::ledger::{DynamoLedger, due_millis, due_of};
 use super::table::{Change, Done, Item, millis, number, text};
 use crate::adapters::sdk_error::failed;
 use crate::domain::ids::{CustomerId, LeadId};
 use crate::ports::{LanePlace, StoreError};
+
+/// Later than anything is due.
+const EVER: i64 = i64::MAX;
 
 /// How often advancing a mark is begun anew because another mark came in between.
 const ATTEMPTS: u32 = 5;
@@ -70,21 +73,14 @@ impl DynamoLedger {
         limit: u16,
     ) -> Result<Vec<LanePlace>, StoreError> {
         let shard = keys::lane_shard(customer);
-        let start = after.map(|(lead, at)| {
-            let at = at.map_or(FOR_A_PERSON, Timestamp::as_millisecond);
+        let start = after.map(|(lead, due)| {
             let mut start = keys::lead(customer, lead).into_item();
             start.insert("due_shard".into(), text(&shard));
-            start.insert("due_at".into(), number(at));
+            start.insert("due_at".into(), number(due_millis(*due)));
             start
         });
-        let rows = self.due(&shard, FOR_A_PERSON, limit, start).await?;
-        let place = |row: &Item| {
-            let at = due_at(row).filter(|at| *at < FOR_A_PERSON);
-            Some((
-                keys::lead_of(row)?,
-                at.and_then(|at| Timestamp::from_millisecond(at).ok()),
-            ))
-        };
+        let rows = self.due(&shard, EVER, limit, start).await?;
+        let place = |row: &Item| Some((keys::lead_of(row)?, due_of(due_at(row)?)?));
         Ok(rows.iter().filter_map(place).collect())
     }
 

@@ -9,10 +9,12 @@ use super::keys;
 use super::table::{Change, Done, Item, Table, Values, millis, number, read, row, text, value};
 use crate::adapters::sdk_error::failed;
 use crate::domain::email::EmailAddress;
-use crate::domain::ids::{CustomerId, LeadId};
+use crate::domain::ids::{CustomerId, ImportId, LeadId};
 use crate::domain::lead::{Lead, LeadRecord, LeadState, MAX_LINES, TimelineEntry, shortened};
 use crate::domain::tally::Counts;
-use crate::ports::{Claim, LeadFilter, Ledger, Page, Recorded, Settlement, StoreError};
+use crate::ports::{
+    Claim, Due, LanePlace, LeadFilter, Ledger, Page, Recorded, Settlement, StoreError,
+};
 
 /// The Ledger table: leads, and the lanes they wait in.
 #[derive(Debug, Clone)]
@@ -41,6 +43,8 @@ pub(super) struct LeadRow {
     timeline: Vec<TimelineEntry>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     exported_at: Option<Timestamp>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    imported_by: Option<ImportId>,
     /// For the filter of a listing, in milliseconds.
     received_at: i64,
     /// In milliseconds; with `due_shard` only while something is due.
@@ -61,28 +65,50 @@ impl From<LeadRow> for LeadRecord {
             attempts: row.attempts,
             timeline: row.timeline,
             exported_at: row.exported_at,
+            imported_by: row.imported_by,
         }
     }
 }
 
-/// The due time of leads that wait for a person: 9999-01-01, in milliseconds.
-pub(super) const FOR_A_PERSON: i64 = 253_370_764_800_000;
+/// The due time of leads that wait for a person, in milliseconds: 9999-01-01, and as long after it as the wait began
+/// after 1970, so that one wait can be told from the next.
+const FOR_A_PERSON: i64 = 253_370_764_800_000;
 
-/// Where a lead in this state stands in the index `due`, if anything is due. One that is set aside is not, and stands
-/// there to be found.
+/// As `due_at` has it.
+pub(super) fn due_millis(due: Due) -> i64 {
+    match due {
+        Due::At(at) => at.as_millisecond(),
+        Due::ForPerson { since } => FOR_A_PERSON + since.as_millisecond(),
+    }
+}
+
+/// What `due_at` says.
+pub(super) fn due_of(millis: i64) -> Option<Due> {
+    let moment = |millis| Timestamp::from_millisecond(millis).ok();
+    match millis - FOR_A_PERSON {
+        since @ 0.. => moment(since).map(|since| Due::ForPerson { since }),
+        _ => moment(millis).map(Due::At),
+    }
+}
+
+/// Where a lead that entered this state `since` then stands in the index `due`, if anything is due. One that is set aside
+/// is not, and stands there to be found.
 fn due(
     customer: &CustomerId,
     lead: &LeadId,
     state: &LeadState,
     at: Option<Timestamp>,
+    since: Timestamp,
 ) -> Option<(String, i64)> {
-    let at = at.map(Timestamp::as_millisecond);
     match state {
         LeadState::Received | LeadState::Queued | LeadState::Sending { .. } => {
-            Some((keys::shard_of(lead), at?))
+            Some((keys::shard_of(lead), at?.as_millisecond()))
         }
-        LeadState::Waiting { .. } => Some((keys::lane_shard(customer), at.unwrap_or(FOR_A_PERSON))),
-        LeadState::Quarantined { .. } => Some((keys::aside_shard_of(lead), at?)),
+        LeadState::Waiting { .. } => {
+            let due = at.map_or(Due::ForPerson { since }, Due::At);
+            Some((keys::lane_shard(customer), due_millis(due)))
+        }
+        LeadState::Quarantined { .. } => Some((keys::aside_shard_of(lead), at?.as_millisecond())),
         LeadState::Delivered { .. } | LeadState::Refused { .. } | LeadState::Erased => None,
     }
 }
@@ -104,12 +130,16 @@ const CLAIMABLE: &str = "attribute_not_exists(exported_at) AND (#state.#status I
      OR (#state.#status = :waiting AND #state.why <> :import) \
      OR (#state.#status = :sending AND due_at <= :now))";
 
-/// Waiting, never queued, or stuck.
-const REQUEUEABLE: &str = "attribute_not_exists(exported_at) AND (#state.#status = :received \
-     OR (#state.#status = :waiting AND #state.why <> :import) \
-     OR (#state.#status IN (:queued, :sending, :waiting) AND due_at <= :now))";
+/// Waiting as it was seen to.
+const WAITS_AS_SEEN: &str = "attribute_not_exists(exported_at) AND #state.#status = :waiting \
+     AND #state.why <> :import AND due_at = :seen";
 
-/// The words that both conditions name.
+/// Never queued, or stuck.
+const STUCK: &str = "attribute_not_exists(exported_at) AND (#state.#status = :received \
+     OR (#state.#status IN (:queued, :sending) AND due_at <= :now) \
+     OR (#state.#status = :waiting AND #state.why = :import AND due_at <= :now))";
+
+/// The words that claiming and taking up what is stuck name.
 fn words(now: Timestamp) -> [(&'static str, AttributeValue); 6] {
     [
         (":received", text("received")),
@@ -128,11 +158,13 @@ impl Ledger for DynamoLedger {
         state: &LeadState,
         due_at: Timestamp,
     ) -> Result<Recorded, StoreError> {
+        let since = lead.received_at;
         let at = match state {
-            LeadState::Quarantined { .. } => lead.received_at,
+            LeadState::Quarantined { .. } => since,
             _ => due_at,
         };
-        let (due_shard, due_at) = due(&lead.customer, &lead.id, state, Some(at)).unzip();
+        let due = due(&lead.customer, &lead.id, state, Some(at), since);
+        let (due_shard, due_at) = due.unzip();
         let content = LeadRow {
             lead: lead.clone(),
             state: state.clone(),
@@ -142,6 +174,7 @@ impl Ledger for DynamoLedger {
                 state: state.clone(),
             }],
             exported_at: None,
+            imported_by: None,
             received_at: lead.received_at.as_millisecond(),
             due_at,
             due_shard,
@@ -219,7 +252,7 @@ impl Ledger for DynamoLedger {
             "SET #state = :state, timeline = list_append(if_not_exists(timeline, :none), :line)"
                 .to_owned();
         let mut remove = Vec::new();
-        match due(customer, lead, state, settlement.due_at) {
+        match due(customer, lead, state, settlement.due_at, *at) {
             Some((shard, due_at)) => {
                 set.push_str(", due_shard = :shard, due_at = :due");
                 values.extend([(":shard", text(shard)), (":due", number(due_at))]);
@@ -264,10 +297,22 @@ impl Ledger for DynamoLedger {
         &self,
         customer: &CustomerId,
         lead: &LeadId,
+        seen: Option<Due>,
         at: Timestamp,
         due_at: Timestamp,
     ) -> Result<bool, StoreError> {
-        self.queue_again(customer, lead, at, due_at, REQUEUEABLE, words(at).into())
+        let (when, words) = match seen {
+            Some(seen) => {
+                let words = vec![
+                    (":waiting", text("waiting")),
+                    (":import", text("import")),
+                    (":seen", number(due_millis(seen))),
+                ];
+                (WAITS_AS_SEEN, words)
+            }
+            None => (STUCK, words(at).into()),
+        };
+        self.queue_again(customer, lead, at, due_at, when, words)
             .await
     }
 
@@ -424,7 +469,7 @@ impl Ledger for DynamoLedger {
         &self,
         customer: &CustomerId,
         limit: u16,
-    ) -> Result<Vec<(LeadId, Option<Timestamp>)>, StoreError> {
+    ) -> Result<Vec<LanePlace>, StoreError> {
         self.waiting_leads(customer, limit).await
     }
 

@@ -4,7 +4,7 @@ use super::properties::Fault;
 use super::values::{host, id, list, number, one_of, page_url, text};
 use super::{Admin, AdminError, Properties, cursor};
 use crate::app::release::put_back;
-use crate::domain::customer::{BulkImport, Customer, DEFAULT_RETENTION_DAYS};
+use crate::domain::customer::{BulkImport, Customer, DEFAULT_RETENTION_DAYS, MIN_RETENTION_DAYS};
 use crate::domain::form::names_brand;
 use crate::domain::ids::{AppId, CustomerId};
 use crate::ports::{Clock as _, Customers as _, Forms as _, Ledger as _, Page, StoreError, Wiring};
@@ -112,8 +112,8 @@ impl<W: Wiring> Admin<W> {
     async fn close_waiting(&self, id: &CustomerId) -> Result<(), StoreError> {
         self.ledger.mark_lane(id, self.clock.now()).await?;
         for _ in 0..CLOSING_ROUNDS {
-            let waiting = self.ledger.waiting(id, 100).await?;
-            let leads: Vec<_> = waiting.into_iter().map(|(lead, _)| lead).collect();
+            let waiting = self.ledger.waiting(id, 100).await?.into_iter();
+            let leads: Vec<_> = waiting.map(|(lead, due)| (lead, Some(due))).collect();
             if leads.is_empty() {
                 break;
             }
@@ -153,7 +153,10 @@ fn read(id: &CustomerId, created_at: Timestamp, from: &mut Properties) -> Option
     let return_url = from.optional("return_url", page_url);
     let return_hosts = from.optional("return_hosts", list(20, host));
     let bulk_import = from.optional("bulk_import", one_of(&["never", "when_over_budget"]));
-    let retention_days = from.optional("retention_days", number(1..=3_650));
+    let retention_days = from.optional(
+        "retention_days",
+        number(u32::from(MIN_RETENTION_DAYS)..=3_650),
+    );
     Some(Customer {
         id: id.clone(),
         name: name?,

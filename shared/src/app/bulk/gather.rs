@@ -10,6 +10,7 @@ use ulid::Ulid;
 use super::settle::AT_ONCE;
 use super::submit::row;
 use super::{Bulk, Imported};
+use crate::app::trouble::Trouble;
 use crate::domain::connection::Connection;
 use crate::domain::customer::BulkImport;
 use crate::domain::form::Form;
@@ -50,32 +51,44 @@ impl<W: Wiring> Bulk<W> {
         deadline: Timestamp,
         done: &mut Imported,
     ) -> Result<(), StoreError> {
-        let mut over = BTreeSet::new();
-        for (customer, connection) in self.over_budget().await? {
+        let (mut over, mut trouble) = (BTreeSet::new(), Trouble::default());
+        for (customer, connection) in self.over_budget(&mut trouble).await? {
             let taken = self.gather_lane(&customer, &connection, deadline, done);
-            if taken.await? == Taken::Some {
+            if trouble.of(&customer, taken.await) == Some(Taken::Some) {
                 done.gathering.insert(customer.clone());
             }
             over.insert(customer);
         }
         let now = self.keeper.clock.now();
-        for job in self.ledger.due_imports(now, LANES).await? {
-            // Begun in an earlier run, and its customer is no longer over the budget.
-            if job.stage == Stage::Gathering && !over.contains(&job.customer) {
-                self.enough(&job).await?;
+        for (customer, id) in self.ledger.due_imports(now, LANES).await? {
+            if !over.contains(&customer) {
+                let ended = self.end_gathering(&customer, &id).await;
+                trouble.of(&customer, ended);
             }
         }
-        Ok(())
+        trouble.end(())
+    }
+
+    /// Ends an import that takes leads still, whose customer is no longer over the budget.
+    async fn end_gathering(&self, customer: &CustomerId, id: &ImportId) -> Result<(), StoreError> {
+        match self.due_import(customer, id).await? {
+            Some(job) if job.stage == Stage::Gathering => self.enough(&job).await,
+            _ => Ok(()),
+        }
     }
 
     /// Customers that agreed to imports, whose account asks for no confirmation, and of whom more waits than a day of
     /// their application can carry, shared by all who wait.
-    async fn over_budget(&self) -> Result<Vec<(CustomerId, Connection)>, StoreError> {
+    async fn over_budget(
+        &self,
+        trouble: &mut Trouble,
+    ) -> Result<Vec<(CustomerId, Connection)>, StoreError> {
         let now = self.keeper.clock.now();
         let mut sharing: BTreeMap<AppId, usize> = BTreeMap::new();
         let mut candidates = Vec::new();
         for (customer, _) in self.ledger.due_lanes(now, LANES).await? {
-            let Some(connection) = self.directory.connection(&customer).await? else {
+            let connection = self.directory.connection(&customer).await;
+            let Some(connection) = trouble.of(&customer, connection).flatten() else {
                 continue;
             };
             if connection.lists_for(&[]).is_err() {
@@ -88,15 +101,26 @@ impl<W: Wiring> Bulk<W> {
         }
         let mut over = Vec::new();
         for (id, connection) in candidates {
-            let agreed = self.has_agreed(&id).await?;
-            let limits = self.keeper.apps.limits(&connection.app).await?;
             let sharing = sharing.get(&connection.app).copied().unwrap_or(1);
-            let share = usize::try_from(limits.per_day).unwrap_or(usize::MAX) / sharing.max(1);
-            if agreed && self.ledger.backlog(&id, share + 1).await? > share {
+            let is_over = self.is_over(&id, &connection.app, sharing).await;
+            if trouble.of(&id, is_over) == Some(true) {
                 over.push((id, connection));
             }
         }
         Ok(over)
+    }
+
+    /// Whether a customer agreed to imports and waits for more than its share of a day of the application.
+    async fn is_over(
+        &self,
+        id: &CustomerId,
+        app: &AppId,
+        sharing: usize,
+    ) -> Result<bool, StoreError> {
+        let limits = self.keeper.apps.limits(app).await?;
+        let share = usize::try_from(limits.per_day).unwrap_or(usize::MAX) / sharing.max(1);
+        let agreed = self.has_agreed(id).await?;
+        Ok(agreed && self.ledger.backlog(id, share + 1).await? > share)
     }
 
     pub(super) async fn has_agreed(&self, id: &CustomerId) -> Result<bool, StoreError> {

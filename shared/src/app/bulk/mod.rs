@@ -21,9 +21,10 @@ use secrecy::SecretString;
 use crate::app::deliver::Counter;
 use crate::app::moment::{Awaited, CALL_TAKES, await_moment};
 use crate::app::token_keeper::{AccessError, TokenKeeper};
+use crate::app::trouble::Trouble;
 use crate::domain::budget::{CallClass, Limits};
 use crate::domain::crm::CrmError;
-use crate::domain::ids::{AppId, CustomerId};
+use crate::domain::ids::{AppId, CustomerId, ImportId};
 use crate::domain::import::{Ending, ImportJob, Stage};
 use crate::domain::keys::SigningKeys;
 use crate::ports::{
@@ -70,33 +71,74 @@ pub struct Imported {
 }
 
 impl<W: Wiring> Bulk<W> {
-    /// Moves every import that is due one step on, then gathers what the budget cannot carry, and submits that.
+    /// Moves every import that is due one step on, then gathers what the budget cannot carry, and submits that. What
+    /// cannot be read of one customer keeps no other's leads.
     ///
     /// # Errors
-    /// [`StoreError`] where the stores could not be asked. What was not done is due still.
+    /// [`StoreError`] where the stores could not be asked, be it for one customer. What was not done is due still.
     pub async fn run(&self, deadline: Timestamp) -> Result<Imported, StoreError> {
         let mut done = Imported::default();
-        self.step_all(deadline, &mut done).await?;
-        self.gather(deadline, &mut done).await?;
-        self.step_all(deadline, &mut done).await?;
-        self.write_counts().await;
+        self.run_into(&mut done, deadline).await?;
         Ok(done)
+    }
+
+    /// The same, for who wants to know what was done in spite of an error.
+    ///
+    /// # Errors
+    /// As [`run`](Self::run).
+    pub async fn run_into(
+        &self,
+        done: &mut Imported,
+        deadline: Timestamp,
+    ) -> Result<(), StoreError> {
+        let mut trouble = Trouble::default();
+        trouble.keep(self.step_all(deadline, done).await);
+        trouble.keep(self.gather(deadline, done).await);
+        trouble.keep(self.step_all(deadline, done).await);
+        self.write_counts().await;
+        trouble.end(())
     }
 
     async fn step_all(&self, deadline: Timestamp, done: &mut Imported) -> Result<(), StoreError> {
         let now = self.keeper.clock.now();
-        for job in self.ledger.due_imports(now, JOBS).await? {
+        let mut trouble = Trouble::default();
+        for (customer, id) in self.ledger.due_imports(now, JOBS).await? {
             if self.keeper.clock.now() >= deadline {
                 break;
             }
-            // A gathering one is left to `gather`, which knows when the lane is empty.
-            if job.stage != Stage::Gathering
-                && let Some(job) = self.hold(&job).await?
-            {
-                self.step(job, deadline, done).await?;
-            }
+            let stepped = self.step_due(&customer, &id, deadline, done).await;
+            trouble.of(&customer, stepped);
         }
-        Ok(())
+        trouble.end(())
+    }
+
+    /// Moves an import on that is due still.
+    async fn step_due(
+        &self,
+        customer: &CustomerId,
+        id: &ImportId,
+        deadline: Timestamp,
+        done: &mut Imported,
+    ) -> Result<(), StoreError> {
+        // A gathering one is left to `gather`, which knows when the lane is empty.
+        match self.due_import(customer, id).await? {
+            Some(job) if job.stage != Stage::Gathering => match self.hold(&job).await? {
+                Some(job) => self.step(job, deadline, done).await,
+                None => Ok(()),
+            },
+            _ => Ok(()),
+        }
+    }
+
+    /// An import, if it is due still.
+    async fn due_import(
+        &self,
+        customer: &CustomerId,
+        id: &ImportId,
+    ) -> Result<Option<ImportJob>, StoreError> {
+        let now = self.keeper.clock.now();
+        let job = self.ledger.import_of(customer, id).await?;
+        Ok(job.filter(|job| job.due_at.is_some_and(|due| due <= now)))
     }
 
     /// Moves the import's due time on, so that nobody else works on it; `None` where somebody does.
@@ -117,7 +159,11 @@ impl<W: Wiring> Bulk<W> {
             Stage::Gathering | Stage::Closed => Ok(()),
             Stage::Ready => self.submit(job, deadline).await,
             Stage::Submitting { since, rows } => self.find(job, since, rows, deadline).await,
-            Stage::Running { activity, since } => self.look(job, &activity, since, deadline).await,
+            Stage::Running {
+                activity,
+                since,
+                rows,
+            } => self.look(job, &activity, since, rows, deadline).await,
             Stage::Settling {
                 ending: Ending::Some,
                 since,
@@ -162,11 +208,7 @@ impl<W: Wiring> Bulk<W> {
 
     /// Has all leads of an import go their single ways.
     async fn give_up(&self, job: &ImportJob) -> Result<(), StoreError> {
-        let stage = Stage::Settling {
-            ending: Ending::None,
-            since: self.keeper.clock.now(),
-            cursor: None,
-        };
+        let stage = nothing_went_in(self.keeper.clock.now());
         self.enter(job, stage, SignedDuration::ZERO).await
     }
 
@@ -239,5 +281,14 @@ impl<W: Wiring> Bulk<W> {
                 "what moved was not counted"
             );
         }
+    }
+}
+
+/// All leads of an import that are still in it go their single ways.
+fn nothing_went_in(since: Timestamp) -> Stage {
+    Stage::Settling {
+        ending: Ending::None,
+        since,
+        cursor: None,
     }
 }

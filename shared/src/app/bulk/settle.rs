@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use futures_util::future::try_join_all;
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Bulk, HELD_FOR, Imported, PAUSE};
+use super::submit::{LISTED_FOR, is_in};
+use super::{Bulk, HELD_FOR, Imported, PAUSE, nothing_went_in};
+use crate::app::release::LISTED_WITHIN;
 use crate::domain::crm::CrmError;
 use crate::domain::ids::LeadId;
 use crate::domain::import::{Ending, ImportJob, Stage};
@@ -50,7 +52,8 @@ impl<W: Wiring> Bulk<W> {
     }
 
     /// After an import with trouble: asks which contacts have changed since the call, page by page, and delivers their
-    /// leads. The place is kept, as an import may have more pages than a run has calls. The others go back.
+    /// leads. The place is kept, as an import may have more pages than a run has calls. The others go back, and so do
+    /// all where the account does not say: each is looked at by itself then.
     pub(super) async fn sort_out(
         &self,
         mut job: ImportJob,
@@ -82,6 +85,10 @@ impl<W: Wiring> Bulk<W> {
                     };
                     return self.enter(&job, stage, PAUSE).await;
                 }
+                Some(Err(CrmError::Forbidden | CrmError::Invalid(_) | CrmError::NotFound(_))) => {
+                    break;
+                }
+                _ if self.keeper.clock.now().duration_since(since) > LISTED_FOR => break,
                 _ => return self.enter(&job, job.stage.clone(), PAUSE).await,
             };
             let here = page.items.iter().filter_map(|key| inside.remove(key));
@@ -102,12 +109,8 @@ impl<W: Wiring> Bulk<W> {
             }
             job = held;
         }
-        let stage = Stage::Settling {
-            ending: Ending::None,
-            since,
-            cursor: None,
-        };
-        self.enter(&job, stage, SignedDuration::ZERO).await
+        self.enter(&job, nothing_went_in(since), SignedDuration::ZERO)
+            .await
     }
 
     /// Leads that were in the call and went in; tells how many.
@@ -121,14 +124,15 @@ impl<W: Wiring> Bulk<W> {
         self.leave(job, leads, Some(since), &delivered).await
     }
 
-    /// Leads that go their single way; tells how many.
+    /// Leads that go their single way; tells how many. They are looked at once they are listed.
     pub(super) async fn send_back(
         &self,
         job: &ImportJob,
         leads: &[LeadId],
     ) -> Result<usize, StoreError> {
         let now = self.keeper.clock.now();
-        self.ledger.mark_lane(&job.customer, now).await?;
+        let listed = now + LISTED_WITHIN;
+        self.ledger.mark_lane(&job.customer, listed).await?;
         self.leave(job, leads, None, &back(now)).await
     }
 
@@ -177,13 +181,10 @@ impl<W: Wiring> Bulk<W> {
         })
     }
 
-    /// Of these leads, those that wait for an import still.
+    /// Of these leads, those that the import has still.
     async fn inside(&self, job: &ImportJob, leads: &[LeadId]) -> Result<Vec<Lead>, StoreError> {
-        let import = LeadState::Waiting {
-            why: WaitReason::Import,
-        };
         let records = self.ledger.records(&job.customer, leads).await?;
-        let inside = records.into_iter().filter(|record| record.state == import);
+        let inside = records.into_iter().filter(|record| is_in(job, record));
         Ok(inside.map(|record| record.lead).collect())
     }
 }

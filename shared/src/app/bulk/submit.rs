@@ -18,7 +18,7 @@ use crate::ports::{
 };
 
 /// How long an activity may be looked for or at: Constant Contact lists those of ten days.
-const LISTED_FOR: SignedDuration = SignedDuration::from_hours(24 * 9);
+pub(super) const LISTED_FOR: SignedDuration = SignedDuration::from_hours(24 * 9);
 
 /// What the two clocks may differ by.
 const SKEW: SignedDuration = SignedDuration::from_secs(5);
@@ -61,7 +61,10 @@ impl<W: Wiring> Bulk<W> {
         let (crm, lists, rows) = (&self.crm, &intent.lists, &rows);
         let call = async |token| crm.import(&token, rows, lists).await;
         match self.ask(&intent.customer, deadline, call).await? {
-            Some(Ok(activity)) => self.enter_running(&intent, activity.id, since, PAUSE).await,
+            Some(Ok(activity)) => {
+                self.enter_running(&intent, activity.id, since, rows.len(), PAUSE)
+                    .await
+            }
             // Not even tried.
             None => {
                 let untried = ImportJob { tries, ..intent };
@@ -89,13 +92,18 @@ impl<W: Wiring> Bulk<W> {
         job: &ImportJob,
         activity: RemoteId,
         since: Timestamp,
+        rows: usize,
         after: SignedDuration,
     ) -> Result<(), StoreError> {
         let known = ImportJob {
             activity: Some(activity.clone()),
             ..job.clone()
         };
-        let stage = Stage::Running { activity, since };
+        let stage = Stage::Running {
+            activity,
+            since,
+            rows,
+        };
         self.enter(&known, stage, after).await
     }
 
@@ -118,8 +126,8 @@ impl<W: Wiring> Bulk<W> {
         for number in 0..job.chunks {
             let leads = self.ledger.chunk(&job.id, number).await?;
             let records = self.ledger.records(&job.customer, &leads).await?;
-            let taken: Vec<_> = records.into_iter().filter(is_taken).collect();
-            for record in self.wanted(job, taken).await? {
+            let taken = records.into_iter().filter(|record| is_in(job, record));
+            for record in self.wanted(job, taken.collect()).await? {
                 let (key, at) = (record.lead.contact.email.key(), record.lead.received_at);
                 if newest.get(&key).is_none_or(|(known, _)| *known < at) {
                     newest.insert(key, (at, row(&record, connection)));
@@ -188,18 +196,21 @@ impl<W: Wiring> Bulk<W> {
         match [first].into_iter().chain(ours).find(counted) {
             Some(activity) => {
                 let at_once = SignedDuration::ZERO;
-                self.enter_running(&job, activity.id, since, at_once).await
+                self.enter_running(&job, activity.id, since, rows, at_once)
+                    .await
             }
             None => self.enter(&job, job.stage.clone(), PAUSE).await,
         }
     }
 
-    /// Looks how far an activity is.
+    /// Looks how far an activity is. One that counts fewer rows than were sent has dropped the others, and says nothing of
+    /// them; one that counts a header row along may so hide a single one.
     pub(super) async fn look(
         &self,
         job: ImportJob,
         activity: &RemoteId,
         since: Timestamp,
+        rows: usize,
         deadline: Timestamp,
     ) -> Result<(), StoreError> {
         let crm = &self.crm;
@@ -208,7 +219,7 @@ impl<W: Wiring> Bulk<W> {
         let vanished = now.duration_since(since) > LISTED_FOR;
         let ending = match self.ask(&job.customer, deadline, look).await? {
             Some(Ok(Some(activity))) => match activity.progress {
-                Progress::Completed { troubled: 0 } => Ending::All,
+                Progress::Completed { troubled: 0 } if activity.rows >= rows => Ending::All,
                 Progress::Completed { .. } => Ending::Some,
                 Progress::Failed => Ending::None,
                 Progress::Pending if vanished => Ending::None,
@@ -234,11 +245,12 @@ impl<W: Wiring> Bulk<W> {
     }
 }
 
-fn is_taken(record: &LeadRecord) -> bool {
-    record.state
-        == LeadState::Waiting {
-            why: WaitReason::Import,
-        }
+/// Whether this import has the lead. One that it names may be another's, which was faster.
+pub(super) fn is_in(job: &ImportJob, record: &LeadRecord) -> bool {
+    let import = LeadState::Waiting {
+        why: WaitReason::Import,
+    };
+    record.state == import && record.imported_by.as_ref() == Some(&job.id)
 }
 
 /// A lead as a row.

@@ -4,6 +4,7 @@ use jiff::SignedDuration;
 use ulid::Ulid;
 
 use super::Imported;
+use crate::app::release::LISTED_WITHIN;
 use crate::app::scene::{ACCOUNT, Scene};
 use crate::domain::connection::ConfirmedOptIn;
 use crate::domain::crm::CrmError;
@@ -200,6 +201,7 @@ async fn who_has_left_is_not_brought_back_and_rows_with_trouble_go_their_single_
     for (i, state) in states.iter().enumerate() {
         assert_eq!(*state, if i == 7 { back() } else { imported() }, "{i}");
     }
+    scene.memory.clock.advance(LISTED_WITHIN);
     scene.memory.release().run().await.unwrap();
     scene.drain().await;
     let refused = LeadState::Refused {

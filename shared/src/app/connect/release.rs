@@ -54,8 +54,9 @@ async fn send_first(
     now: Timestamp,
 ) -> Result<(), StoreError> {
     let waiting = ledger.waiting(customer, LOOKED_AT).await?.into_iter();
-    let for_a_person = waiting.filter(|(_, due_at)| due_at.is_none());
-    let leads: Vec<_> = for_a_person.map(|(lead, _)| lead).take(FIRST).collect();
+    let for_a_person = waiting.filter(|(_, due)| due.time().is_none());
+    let first = for_a_person.take(FIRST);
+    let leads: Vec<_> = first.map(|(lead, due)| (lead, Some(due))).collect();
     put_back(ledger, queue, customer, &leads, now).await?;
     Ok(())
 }

@@ -12,7 +12,7 @@ use crate::app::moment::CALL_TAKES;
 use crate::domain::budget::Reservation;
 use crate::domain::connection::COOLDOWN;
 use crate::domain::ids::CustomerId;
-use crate::ports::{Budget, Clock, Wiring};
+use crate::ports::{Clock, Wiring};
 
 /// How far ahead moments are taken, however many drains there are: half of what a person who connects waits for theirs.
 /// Half of it is left when more are asked for, so that no moment goes by unused.

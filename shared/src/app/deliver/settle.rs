@@ -5,6 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::Drain;
 use super::outcome::Outcome;
 use super::take::Ready;
+use crate::app::release::LISTED_WITHIN;
 use crate::domain::customer::{Customer, DEFAULT_RETENTION_DAYS};
 use crate::domain::ids::CustomerId;
 use crate::domain::lead::{LeadRecord, LeadState};
@@ -140,7 +141,8 @@ impl<W: Wiring> Drain<W> {
 fn look_at(outcome: &Outcome, due: &[Option<Timestamp>], now: Timestamp) -> Option<Timestamp> {
     let waits = matches!(outcome.state, LeadState::Waiting { .. });
     let each = due.iter().map(|due| due.unwrap_or(now + PERSON_CHECK));
-    each.min().filter(|_| waits)
+    let first = each.min().filter(|_| waits);
+    first.map(|at| at.max(now + LISTED_WITHIN))
 }
 
 /// When the row may go, once nothing more can happen to the lead. One whose customer is gone goes like most.

@@ -17,7 +17,7 @@ pub use self::state::{
 pub use self::timeline::{MAX_LINES, TimelineEntry, shortened};
 use super::consent::Consent;
 use super::contact::{Contact, Note};
-use super::ids::{CustomerId, FormId, LeadId};
+use super::ids::{CustomerId, FormId, ImportId, LeadId};
 use super::keys::{Seal, SigningKeys};
 
 /// One submission of one person, consent proven.
@@ -109,6 +109,8 @@ pub struct LeadRecord {
     pub timeline: Vec<TimelineEntry>,
     /// When it went out by CSV.
     pub exported_at: Option<Timestamp>,
+    /// The one import that has it, or had it once.
+    pub imported_by: Option<ImportId>,
 }
 
 #[cfg(test)]
@@ -127,6 +129,7 @@ pub(crate) mod tests {
             attempts: 0,
             timeline: vec![],
             exported_at: None,
+            imported_by: None,
         }
     }
 

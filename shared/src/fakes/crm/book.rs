@@ -25,6 +25,7 @@ pub(super) struct Book {
     pub(super) imports: Vec<Asked>,
     pub(super) imports_fail: usize,
     pub(super) imports_take: Option<SignedDuration>,
+    pub(super) imports_cut: Option<usize>,
     pub(super) headers_count: bool,
 }
 
@@ -105,6 +106,7 @@ impl Book {
             imports: Vec::new(),
             imports_fail: 0,
             imports_take: None,
+            imports_cut: None,
             headers_count: false,
         }
     }

@@ -44,6 +44,12 @@ impl FakeCrm {
             .with(|world| world.book(account).imports_take = Some(takes));
     }
 
+    /// Has an account read so many rows of its imports, and drop the rest without a word.
+    pub fn cut_imports(&self, account: &str, rows: usize) {
+        self.world
+            .with(|world| world.book(account).imports_cut = Some(rows));
+    }
+
     /// Has an account count a header row among the rows of its imports.
     pub fn count_headers(&self, account: &str) {
         self.world
@@ -75,7 +81,8 @@ impl Book {
     ) -> Activity {
         hold_rows(rows);
         let mut bytes = 0;
-        let read = rows.iter().take_while(|row| {
+        let most = self.imports_cut.unwrap_or(MOST_ROWS);
+        let read = rows.iter().take(most).take_while(|row| {
             bytes += row.bytes();
             bytes < MOST_BYTES
         });
@@ -218,7 +225,9 @@ impl BulkImports for FakeCrm {
     ) -> Result<Page<String>, CrmError> {
         self.call(Call::Changed, token, |world, account, now| {
             let from: usize = cursor.and_then(|cursor| cursor.parse().ok()).unwrap_or(0);
-            let contacts = world.settled(account, now).contacts();
+            let book = world.settled(account, now);
+            book.allows(Some("contacts:read"))?;
+            let contacts = book.contacts();
             let changed = contacts.iter().filter(|contact| {
                 contact.updated_at >= since && contact.permission != RemotePermission::Unsubscribed
             });

@@ -157,7 +157,8 @@ impl Shape {
     /// What comes before the rows.
     fn head(&self) -> Result<Vec<u8>, csv::Error> {
         let custom = self.headings.iter().map(String::as_str);
-        let headings = self.dialect.headings().chain(custom);
+        let headings = self.dialect.headings().map(|ours| -> &str { ours });
+        let headings = headings.chain(custom);
         let line = lines(|writer| writer.write_record(headings))?;
         Ok(match self.dialect {
             Dialect::Upload => line,

@@ -3,15 +3,17 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::{agree, back, backlog, imported, run, run_next, states};
+use crate::app::release::LISTED_WITHIN;
 use crate::app::scene::{ACCOUNT, Scene};
 use crate::domain::budget::BudgetState;
-use crate::domain::connection::ConfirmedOptIn;
-use crate::domain::crm::CrmError;
+use crate::domain::connection::{ConfirmedOptIn, ConnectionStatus, CustomField, ReconnectReason};
+use crate::domain::crm::{CrmError, Refusal};
 use crate::domain::customer::BulkImport;
-use crate::domain::ids::AppId;
+use crate::domain::ids::{AppId, CustomerId, LeadId};
 use crate::domain::import::{ImportJob, Stage};
-use crate::fakes::Call;
-use crate::ports::{Clock as _, Connections as _, Imports as _};
+use crate::domain::lead::{LeadState, WaitReason};
+use crate::fakes::{Call, Fault};
+use crate::ports::{Clock as _, Connections as _, Imports as _, Ledger as _};
 
 /// Has drains hold every moment up to `until`.
 fn busy(scene: &Scene, until: Timestamp) {
@@ -30,6 +32,28 @@ async fn run_in_vain(scene: &Scene, times: usize) {
         busy(scene, now + SignedDuration::from_mins(2));
         run_next(scene).await;
     }
+}
+
+/// A run that has time for one call.
+async fn make_one_call(scene: &Scene) {
+    scene.memory.clock.advance(SignedDuration::from_mins(1));
+    let deadline = scene.memory.clock.now() + SignedDuration::from_millis(12_100);
+    scene.memory.bulk().run(deadline).await.unwrap();
+}
+
+/// Leads with an import that has had trouble with one of them.
+async fn troubled(count: usize) -> (Scene, Vec<LeadId>) {
+    let (scene, leads) = backlog(count).await;
+    scene.memory.clock.advance(SignedDuration::from_secs(1));
+    let email = "lead7@example.com".parse().unwrap();
+    scene.memory.crm.opt_out(ACCOUNT, &email);
+    (scene, leads)
+}
+
+async fn stages(scene: &Scene) -> Vec<Stage> {
+    let imports = scene.memory.ledger.imports_of(&scene.customer).await;
+    let stages = imports.unwrap().into_iter().map(|import| import.stage);
+    stages.collect()
 }
 
 #[tokio::test]
@@ -166,20 +190,160 @@ async fn an_import_that_never_arrived_is_not_taken_for_a_finished_one_of_the_sam
 
 #[tokio::test]
 async fn leads_of_an_import_with_trouble_are_sorted_out_page_by_page_and_no_page_is_read_twice() {
-    let (scene, leads) = backlog(1_200).await;
-    scene.memory.clock.advance(SignedDuration::from_secs(1));
-    let email = "lead7@example.com".parse().unwrap();
-    scene.memory.crm.opt_out(ACCOUNT, &email);
+    let (scene, leads) = troubled(1_200).await;
 
     for _ in 0..12 {
-        scene.memory.clock.advance(SignedDuration::from_mins(1));
-        // Time for one call.
-        let deadline = scene.memory.clock.now() + SignedDuration::from_millis(12_100);
-        scene.memory.bulk().run(deadline).await.unwrap();
+        make_one_call(&scene).await;
     }
 
     assert_eq!(scene.memory.crm.count(Call::Changed), 3);
     for (i, state) in states(&scene, &leads).await.into_iter().enumerate() {
         assert_eq!(state, if i == 7 { back() } else { imported() }, "{i}");
     }
+}
+
+#[tokio::test]
+async fn leads_of_an_import_with_trouble_do_not_wait_in_it_for_an_account_that_lets_nobody_ask() {
+    let (scene, leads) = troubled(1_200).await;
+    while scene.memory.crm.count(Call::Changed) == 0 {
+        make_one_call(&scene).await;
+    }
+    let (reason, since) = (ReconnectReason::InvalidGrant, scene.memory.clock.now());
+    let dead = ConnectionStatus::NeedsReconnect { reason, since };
+    let directory = &scene.memory.directory;
+    let set = directory.set_status(&scene.customer, 1, &dead).await;
+    assert!(set.unwrap());
+
+    run_next(&scene).await;
+    run_next(&scene).await;
+    assert_eq!(stages(&scene).await, [Stage::Closed]);
+    for _ in 0..30 {
+        scene.memory.clock.advance(SignedDuration::from_mins(1));
+        scene.memory.release().run().await.unwrap();
+        while !scene.memory.queue.sent().is_empty() {
+            scene.drain().await;
+        }
+    }
+
+    let reconnect = LeadState::Waiting {
+        why: WaitReason::Reconnect,
+    };
+    let states = states(&scene, &leads).await;
+    let count = |state: &LeadState| states.iter().filter(|other| *other == state).count();
+    assert_eq!((count(&imported()), count(&reconnect)), (500, 700));
+    assert_eq!(scene.memory.crm.count(Call::Changed), 1);
+}
+
+#[tokio::test]
+async fn leads_of_an_import_with_trouble_go_their_single_ways_where_the_account_refuses_to_say_more()
+ {
+    let (scene, leads) = troubled(200).await;
+    let settling = |stage: &Stage| matches!(stage, Stage::Settling { .. });
+    while !stages(&scene).await.iter().any(settling) {
+        make_one_call(&scene).await;
+    }
+    assert_eq!(scene.memory.crm.count(Call::Changed), 0);
+    let refusal = CrmError::Invalid(Refusal::default());
+    scene.memory.crm.answer_next(refusal);
+
+    for _ in 0..3 {
+        run_next(&scene).await;
+    }
+
+    assert_eq!(stages(&scene).await, [Stage::Closed]);
+    let states = states(&scene, &leads).await;
+    assert!(states.iter().all(|state| *state == back()));
+}
+
+#[tokio::test]
+async fn rows_that_an_account_dropped_without_a_word_go_their_single_ways() {
+    let (scene, leads) = backlog(200).await;
+    scene.memory.crm.cut_imports(ACCOUNT, 150);
+
+    run(&scene).await;
+    for _ in 0..5 {
+        run_next(&scene).await;
+    }
+
+    let states = states(&scene, &leads).await;
+    let count = |state: &LeadState| states.iter().filter(|other| *other == state).count();
+    assert_eq!((count(&imported()), count(&back())), (150, 50));
+}
+
+/// Gives every lead so much to say that an import holds fewer than six hundred.
+async fn make_long(scene: &Scene) {
+    let names: Vec<_> = (0..25).map(|n| format!("Field {n}")).collect();
+    for name in &names {
+        scene.memory.crm.add_custom_field(ACCOUNT, name);
+    }
+    let directory = &scene.memory.directory;
+    let connection = directory.connection(&scene.customer).await;
+    let mut connection = connection.unwrap().unwrap();
+    let field = |(n, label): (usize, &String)| CustomField {
+        id: format!("00000000-0000-4000-9000-{n:012x}").parse().unwrap(),
+        label: label.clone(),
+        name: label.replace(' ', "_"),
+    };
+    connection.catalog.custom_fields = names.iter().enumerate().map(field).collect();
+    assert!(directory.put_connection(&connection).await.unwrap());
+    scene.memory.ledger.tamper(|record| {
+        let values = names.iter().map(|name| (name.clone(), "x".repeat(250)));
+        record.lead.contact.custom_fields = values.collect();
+    });
+}
+
+#[tokio::test]
+async fn a_lead_that_two_imports_name_is_in_the_one_that_has_it_and_not_in_both() {
+    let (scene, leads) = backlog(700).await;
+    make_long(&scene).await;
+    let faults = &scene.memory.faults;
+    faults.at(faults.steps() + 300, Fault::FailBefore);
+    let deadline = scene.memory.clock.now() + SignedDuration::from_secs(35);
+    assert!(scene.memory.bulk().run(deadline).await.is_err());
+    let waiting = scene.memory.ledger.backlog(&scene.customer, 700).await;
+    assert!((1..700).contains(&waiting.unwrap()), "it failed half-way");
+
+    for _ in 0..6 {
+        run_next(&scene).await;
+    }
+
+    let imports = scene.memory.crm.imports(ACCOUNT);
+    assert_eq!(imports.len(), 2, "{imports:?}");
+    assert_eq!(imports.iter().sum::<usize>(), 700, "{imports:?}");
+    let states = states(&scene, &leads).await;
+    assert!(states.iter().all(|state| *state == imported()));
+}
+
+#[tokio::test]
+async fn a_customer_whose_connection_nobody_can_read_keeps_no_others_leads_from_their_import() {
+    let (scene, _) = backlog(200).await;
+    let (other, now): (CustomerId, _) = ("other".parse().unwrap(), scene.memory.clock.now());
+    let before = now - SignedDuration::from_mins(1);
+    scene.memory.ledger.mark_lane(&other, before).await.unwrap();
+    scene.memory.directory.garble(&other);
+
+    let deadline = now + SignedDuration::from_secs(35);
+    let told = scene.memory.bulk().run(deadline).await;
+
+    assert!(told.is_err());
+    assert_eq!(scene.memory.crm.imports(ACCOUNT), [200]);
+}
+
+#[tokio::test]
+async fn leads_that_an_import_gives_back_are_looked_at_once_they_are_listed() {
+    let (scene, leads) = backlog(200).await;
+    scene.memory.crm.fail_imports(ACCOUNT, 1);
+    let done = run_next(&scene).await;
+    let released = scene.memory.release().run_beside(&done.gathering).await;
+    assert_eq!(released.unwrap().waited, 0);
+    let lanes = async |at| scene.memory.ledger.due_lanes(at, 9).await.unwrap().len();
+    assert_eq!(lanes(Timestamp::MAX).await, 0);
+
+    while scene.state(&leads[0]).await != back() {
+        run_next(&scene).await;
+    }
+
+    let now = scene.memory.clock.now();
+    assert_eq!(lanes(now).await, 0);
+    assert_eq!(lanes(now + LISTED_WITHIN).await, 1);
 }

@@ -1,0 +1,108 @@
+//! Which leads of a lane may go.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+
+use super::{Release, Seen};
+use crate::domain::connection::Connection;
+use crate::domain::ids::{CustomerId, FormId, LeadId};
+use crate::ports::{Clock, Due, Forms, Imports, LanePlace, StoreError, Wiring};
+
+/// Leads of one customer looked at at a time: more than the budget of a run can carry.
+const LANE: u16 = 1_000;
+
+/// So often, where some wait for a list that the others have.
+const PAGES: usize = 20;
+
+/// Which of the leads that wait for a person may go now.
+pub(super) enum Freed {
+    All,
+    /// Those of forms that have lists of their own, while the connection has none.
+    OfForms(BTreeSet<FormId>),
+}
+
+impl Freed {
+    /// How many pages of a lane are looked at for them. Where all of them are, or none, they stand behind no others.
+    fn pages(&self) -> usize {
+        match self {
+            Self::OfForms(forms) if !forms.is_empty() => PAGES,
+            _ => 1,
+        }
+    }
+}
+
+impl<W: Wiring> Release<W> {
+    /// Which leads may go that waited for a person: those for which there is a list to join, be it their form's only.
+    pub(super) async fn freed(&self, connection: &Connection) -> Result<Freed, StoreError> {
+        if connection.lists_for(&[]).is_ok() {
+            return Ok(Freed::All);
+        }
+        let mut forms = self.connections.forms_of(&connection.customer).await?;
+        forms.retain(|form| connection.lists_for(&form.lists).is_ok());
+        let forms = forms.into_iter().map(|form| form.id);
+        Ok(Freed::OfForms(forms.collect()))
+    }
+
+    /// A customer's leads that may go, those due `by` then among them, and when the next are to be looked at.
+    pub(super) async fn look(
+        &self,
+        customer: &CustomerId,
+        freed: &Freed,
+        by: Timestamp,
+    ) -> Result<(Vec<Seen>, Option<Timestamp>), StoreError> {
+        let (mut ready, mut place) = (Vec::new(), None);
+        for _ in 0..freed.pages() {
+            let page = self.ledger.lane(customer, place.as_ref(), LANE).await?;
+            let full = page.len() == usize::from(LANE);
+            let mut times = page.iter().filter_map(|(_, due)| due.time());
+            let next = times.find(|at| *at > by);
+            place = page.last().cloned();
+            ready.extend(self.may_go(customer, freed, by, page).await?);
+            if !full || next.is_some() {
+                return Ok((ready, next));
+            }
+            if ready.len() >= usize::from(LANE) {
+                return Ok((ready, Some(self.clock.now())));
+            }
+        }
+        Ok((ready, None))
+    }
+
+    /// Of a page of a lane, the leads that may go.
+    async fn may_go(
+        &self,
+        customer: &CustomerId,
+        freed: &Freed,
+        by: Timestamp,
+        page: Vec<LanePlace>,
+    ) -> Result<Vec<Seen>, StoreError> {
+        let theirs = match freed {
+            Freed::All => None,
+            Freed::OfForms(forms) => Some(self.of_forms(customer, &page, forms).await?),
+        };
+        let goes = |(lead, due): &LanePlace| match due {
+            Due::At(at) => *at <= by,
+            Due::ForPerson { .. } => theirs.as_ref().is_none_or(|theirs| theirs.contains(lead)),
+        };
+        let ready = page.into_iter().filter(goes);
+        Ok(ready.map(|(lead, due)| (lead, Some(due))).collect())
+    }
+
+    /// Of these leads, those that wait for a person and came by one of these forms.
+    async fn of_forms(
+        &self,
+        customer: &CustomerId,
+        page: &[LanePlace],
+        forms: &BTreeSet<FormId>,
+    ) -> Result<BTreeSet<LeadId>, StoreError> {
+        if forms.is_empty() {
+            return Ok(BTreeSet::new());
+        }
+        let for_person = page.iter().filter(|(_, due)| due.time().is_none());
+        let leads: Vec<_> = for_person.map(|(lead, _)| lead.clone()).collect();
+        let mut records = self.ledger.records(customer, &leads).await?;
+        records.retain(|record| forms.contains(&record.lead.form));
+        Ok(records.into_iter().map(|record| record.lead.id).collect())
+    }
+}

@@ -1,0 +1,169 @@
+use jiff::{SignedDuration, Timestamp};
+use ulid::Ulid;
+
+use super::{LISTED_WITHIN, put_back};
+use crate::app::scene::{ACCOUNT, Scene};
+use crate::domain::crm::CrmError;
+use crate::domain::form::Form;
+use crate::domain::ids::{CustomerId, LeadId};
+use crate::domain::lead::{Lead, LeadState, WaitReason};
+use crate::ports::{Clock as _, Connections as _, Forms as _, Ledger as _, Settlement};
+
+/// Has a drain take a lead and settle it.
+async fn settle(scene: &Scene, lead: &LeadId, why: WaitReason, due_at: Option<Timestamp>) {
+    let (ledger, at) = (&scene.memory.ledger, scene.memory.clock.now());
+    let until = at + SignedDuration::from_mins(1);
+    let claim = ledger.claim(&scene.customer, lead, "a drain", until, at);
+    claim.await.unwrap();
+    let settlement = Settlement {
+        state: LeadState::Waiting { why },
+        due_at,
+        at,
+        expires_at: None,
+    };
+    let settled = ledger.settle(&scene.customer, lead, "a drain", &settlement);
+    assert!(settled.await.unwrap());
+}
+
+/// Leads of a form that wait for a list.
+async fn listless(scene: &Scene, form: &Form, count: u128) -> Vec<LeadId> {
+    let email = format!("{}@example.com", form.id).to_lowercase();
+    let lead = scene.submit(&[("email", &email)]).await.lead;
+    let template = scene.memory.ledger.look(&scene.customer, &lead).unwrap();
+    let now = scene.memory.clock.now();
+    let mut leads = vec![];
+    for number in 0..count {
+        let millis = u64::try_from(now.as_millisecond()).unwrap();
+        let lead = Lead {
+            id: LeadId::new(Ulid::from_parts(millis, number)),
+            form: form.id.clone(),
+            ..template.lead.clone()
+        };
+        let ledger = &scene.memory.ledger;
+        let recorded = ledger.record(&lead, &LeadState::Queued, now).await;
+        recorded.unwrap();
+        settle(scene, &lead.id, WaitReason::NoList, None).await;
+        leads.push(lead.id);
+    }
+    scene.memory.clock.advance(SignedDuration::from_secs(1));
+    leads
+}
+
+/// Two forms of a customer whose list is gone; the first has a list of its own.
+async fn two_forms(scene: &Scene) -> (Form, Form) {
+    let directory = &scene.memory.directory;
+    let gone = directory.list_gone(&scene.customer, &scene.list).await;
+    assert!(gone.unwrap());
+    let other = "frm_01ARZ3NDEKTSV4RRFFQ69G5FAW".parse().unwrap();
+    let (mut first, mut second) = (scene.form.clone(), scene.form.clone());
+    first.lists = vec![scene.memory.crm.add_list(ACCOUNT, "Events")];
+    (second.id, second.lists) = (other, vec![]);
+    for form in [&first, &second] {
+        directory.put_form(form).await.unwrap();
+    }
+    (first, second)
+}
+
+async fn words(scene: &Scene, leads: &[LeadId]) -> Vec<&'static str> {
+    let mut words = vec![];
+    for lead in leads {
+        words.push(scene.state(lead).await.word());
+    }
+    words.dedup();
+    words
+}
+
+#[tokio::test]
+async fn where_the_connections_list_is_gone_only_leads_of_forms_with_lists_of_their_own_are_released()
+ {
+    let scene = Scene::connected().await;
+    let (first, second) = two_forms(&scene).await;
+    let others = listless(&scene, &second, 30).await;
+    let theirs = listless(&scene, &first, 3).await;
+    let (ledger, clock) = (&scene.memory.ledger, &scene.memory.clock);
+    ledger
+        .mark_lane(&scene.customer, clock.now())
+        .await
+        .unwrap();
+
+    assert_eq!(scene.memory.release().run().await.unwrap().waited, 3);
+
+    assert_eq!(words(&scene, &theirs).await, ["queued"]);
+    assert_eq!(words(&scene, &others).await, ["waiting"]);
+    let marks = ledger.due_lanes(Timestamp::MAX, 9).await.unwrap();
+    assert_eq!(marks, [], "nobody looks at them in vain every minute");
+}
+
+#[tokio::test]
+async fn a_lead_that_may_go_is_found_behind_a_thousand_that_may_not() {
+    let scene = Scene::connected().await;
+    let (first, second) = two_forms(&scene).await;
+    listless(&scene, &second, 1_001).await;
+    let theirs = listless(&scene, &first, 1).await;
+    let (ledger, clock) = (&scene.memory.ledger, &scene.memory.clock);
+    ledger
+        .mark_lane(&scene.customer, clock.now())
+        .await
+        .unwrap();
+
+    assert_eq!(scene.memory.release().run().await.unwrap().waited, 1);
+
+    assert_eq!(words(&scene, &theirs).await, ["queued"]);
+}
+
+#[tokio::test]
+async fn a_connection_that_nobody_can_read_keeps_no_other_customers_leads_from_being_released() {
+    let scene = Scene::connected().await;
+    let (ledger, clock) = (&scene.memory.ledger, &scene.memory.clock);
+    let other: CustomerId = "other".parse().unwrap();
+    ledger.mark_lane(&other, clock.now()).await.unwrap();
+    scene.memory.directory.garble(&other);
+    let lead = scene.submit(&[("email", "ada@example.com")]).await.lead;
+    scene.memory.crm.answer_next(CrmError::Unavailable);
+    scene.drain().await;
+    clock.advance(SignedDuration::from_mins(1));
+
+    let told = scene.memory.release().run().await;
+
+    assert!(told.is_err());
+    assert_eq!(scene.state(&lead).await.word(), "queued");
+    assert_eq!(scene.memory.queue.sent().len(), 1);
+}
+
+#[tokio::test]
+async fn a_lead_that_a_drain_has_had_before_its_release_was_written_keeps_its_new_wait() {
+    for (why, due) in [(WaitReason::Quota, true), (WaitReason::Reconnect, false)] {
+        let scene = Scene::connected().await;
+        let (memory, now) = (&scene.memory, scene.memory.clock.now());
+        let lead = scene.submit(&[("email", "ada@example.com")]).await.lead;
+        settle(&scene, &lead, why, due.then_some(now)).await;
+        let seen = memory.ledger.waiting(&scene.customer, 1).await.unwrap();
+        let seen: Vec<_> = seen.into_iter().map(|(id, at)| (id, Some(at))).collect();
+        memory.clock.advance(SignedDuration::from_secs(1));
+        let later = memory.clock.now() + SignedDuration::from_hours(12);
+        settle(&scene, &lead, why, due.then_some(later)).await;
+
+        let (ledger, queue, now) = (&memory.ledger, &memory.queue, memory.clock.now());
+        let sent = put_back(ledger, queue, &scene.customer, &seen, now).await;
+
+        assert_eq!(sent.unwrap(), 1);
+        let record = memory.ledger.look(&scene.customer, &lead).unwrap();
+        assert_eq!(record.state, LeadState::Waiting { why });
+        assert_eq!(record.due_at, due.then_some(later));
+    }
+}
+
+#[tokio::test]
+async fn a_wait_that_is_over_at_once_is_looked_at_once_the_lead_is_listed() {
+    let scene = Scene::connected().await;
+    let lead = scene.submit(&[("email", "ada@example.com")]).await.lead;
+    let too_soon = scene.memory.clock.now() + SignedDuration::from_secs(10);
+
+    scene.memory.drain().drain(scene.messages(), too_soon).await;
+
+    assert_eq!(scene.state(&lead).await.word(), "waiting");
+    let now = scene.memory.clock.now();
+    let lanes = async |at| scene.memory.ledger.due_lanes(at, 9).await.unwrap().len();
+    assert_eq!(lanes(now).await, 0);
+    assert_eq!(lanes(now + LISTED_WITHIN).await, 1);
+}
