@@ -1,4 +1,4 @@
-use cc_sandbox::contract::{Permission, Source};
+use cc_sandbox::contract::{self, Source};
 use cc_sandbox::world::SeedContact;
 use jiff::Timestamp;
 use leadfeed_shared::domain::crm::CrmError;
@@ -12,7 +12,7 @@ fn left(bench: &Bench, address: &str, at: Timestamp) {
         let (world, mut scene) = lab.at(at);
         let seed = SeedContact {
             email: address.into(),
-            permission: Permission::Unsubscribed,
+            permission: contract::Permission::Unsubscribed,
             lists: vec![],
             deleted: false,
             opt_out_source: Some(Source::Contact),

@@ -98,18 +98,6 @@ impl Scene {
         text(&body, "lead_id").unwrap()
     }
 
-    /// Waits for the contact of this address.
-    pub async fn until_contact(&self, email: &str) {
-        let deadline = Instant::now() + PATIENCE;
-        while contact(email).is_none() {
-            assert!(
-                Instant::now() < deadline,
-                "{email} did not arrive within {PATIENCE:?}"
-            );
-            tokio::time::sleep(Duration::from_millis(200)).await;
-        }
-    }
-
     /// Waits until the lead is in this state; answers it as the admin API shows it.
     pub async fn until(&self, lead: &str, status: &str) -> Value {
         let deadline = Instant::now() + PATIENCE;

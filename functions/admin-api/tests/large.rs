@@ -143,7 +143,8 @@ async fn fill(world: &Memory, admin: &Admin<Memory>) {
         world.clock.advance_to(at);
     }
     let now = world.clock.now();
-    let counted = world.directory.tally(&engines(), &moves, now);
+    let customer = engines();
+    let counted = world.directory.tally(&customer, &moves, now);
     counted.await.unwrap();
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::domain::budget::BudgetState;
-use crate::domain::ids::{AppId, CustomerId, ImportId, LeadId};
+use crate::domain::ids::{AppId, CustomerId, LeadId};
 use crate::ports::{
     Apps, Budget, Clock, Connections, Gauge, Imports, Ledger, Metric, StoreError, Wiring,
 };
