@@ -10,7 +10,9 @@ use crate::domain::asked;
 use crate::domain::email::EmailAddress;
 use crate::domain::ids::{CustomerId, ImportId, LeadId};
 use crate::domain::import::ImportJob;
-use crate::domain::lead::{Lead, LeadRecord, LeadState, TimelineEntry, shortened};
+use crate::domain::lead::{
+    Lead, LeadRecord, LeadState, QuarantineReason, TimelineEntry, shortened,
+};
 use crate::domain::tally::{Counts, counted_as};
 use crate::ports::{Claim, KeyClaim, LeadFilter, Ledger, Page, Recorded, Settlement, StoreError};
 
@@ -21,6 +23,8 @@ pub struct MemoryLedger(pub(super) Cell<Rows>);
 #[derive(Debug, Default)]
 pub(super) struct Rows {
     leads: BTreeMap<(CustomerId, LeadId), LeadRecord>,
+    /// Until when leads are kept that were set aside.
+    aside: BTreeMap<(CustomerId, LeadId), i64>,
     /// When each lead that no lane holds is to be looked at.
     pub(super) stuck: BTreeSet<(Timestamp, (CustomerId, LeadId))>,
     pub(super) lanes: BTreeMap<CustomerId, Lane>,
@@ -48,6 +52,13 @@ impl MemoryLedger {
     #[must_use]
     pub fn look(&self, customer: &CustomerId, lead: &LeadId) -> Option<LeadRecord> {
         self.0.with(|rows| rows.lead(customer, lead).cloned())
+    }
+
+    /// Until when a lead is kept that was set aside, in UNIX seconds. A look from outside.
+    #[must_use]
+    pub fn aside_until(&self, customer: &CustomerId, lead: &LeadId) -> Option<i64> {
+        self.0
+            .with(|rows| rows.aside.get(&key(customer, lead)).copied())
     }
 
     /// Removes what was delivered before a moment, as the table does when its time is over; tells how many there were.
@@ -128,11 +139,25 @@ impl Rows {
         changed.unwrap_or(false)
     }
 
-    fn insert(&mut self, record: LeadRecord) {
-        let key = key(&record.lead.customer, &record.lead.id);
+    /// Makes a lead's row, unless it is there.
+    fn record(&mut self, lead: &Lead, state: &LeadState, due_at: Option<Timestamp>) -> Recorded {
+        if let Some(record) = self.lead(&lead.customer, &lead.id) {
+            return Recorded::Already(Box::new(record.clone()));
+        }
+        let mut record = LeadRecord {
+            lead: lead.clone(),
+            state: state.clone(),
+            due_at: None,
+            attempts: 0,
+            timeline: Vec::new(),
+            exported_at: None,
+        };
+        enter(&mut record, state.clone(), lead.received_at, due_at);
+        let key = key(&lead.customer, &lead.id);
         let stuck = lanes::stuck_at(&record).map(|at| (at, key.clone()));
         self.stuck.extend(stuck);
         self.leads.insert(key, record);
+        Recorded::New
     }
 }
 
@@ -158,23 +183,27 @@ impl Ledger for MemoryLedger {
         state: &LeadState,
         due_at: Timestamp,
     ) -> Result<Recorded, StoreError> {
-        let record = |rows: &mut Rows| {
-            if let Some(record) = rows.lead(&lead.customer, &lead.id) {
-                return Recorded::Already(Box::new(record.clone()));
+        self.0
+            .step(|rows| rows.record(lead, state, Some(due_at)))
+            .await
+    }
+
+    async fn set_aside(
+        &self,
+        lead: &Lead,
+        why: QuarantineReason,
+        expires_at: i64,
+    ) -> Result<Recorded, StoreError> {
+        let state = LeadState::Quarantined { why };
+        let set_aside = |rows: &mut Rows| {
+            let recorded = rows.record(lead, &state, None);
+            if recorded == Recorded::New {
+                let key = key(&lead.customer, &lead.id);
+                rows.aside.insert(key, expires_at);
             }
-            let mut record = LeadRecord {
-                lead: lead.clone(),
-                state: state.clone(),
-                due_at: None,
-                attempts: 0,
-                timeline: Vec::new(),
-                exported_at: None,
-            };
-            enter(&mut record, state.clone(), lead.received_at, Some(due_at));
-            rows.insert(record);
-            Recorded::New
+            recorded
         };
-        self.0.step(record).await
+        self.0.step(set_aside).await
     }
 
     async fn claim(
@@ -285,6 +314,7 @@ impl Ledger for MemoryLedger {
     ) -> Result<bool, StoreError> {
         let there = |record: &LeadRecord| record.state != LeadState::Erased;
         let erase = |rows: &mut Rows| {
+            rows.aside.remove(&key(&blank.customer, &blank.id));
             rows.change_if(&blank.customer, &blank.id, there, |record| {
                 record.lead = blank.clone();
                 record.exported_at = None;
@@ -318,6 +348,7 @@ impl Ledger for MemoryLedger {
     ) -> Result<bool, StoreError> {
         let aside = |record: &LeadRecord| matches!(record.state, LeadState::Quarantined { .. });
         let release = |rows: &mut Rows| {
+            rows.aside.remove(&key(customer, lead));
             rows.change_if(customer, lead, aside, |record| {
                 enter(record, LeadState::Queued, at, Some(due_at));
             })
