@@ -40,6 +40,9 @@ pub enum Command {
     /// Leads and what became of them
     #[command(subcommand)]
     Leads(Leads),
+    /// People whom a customer never wants mailed
+    #[command(subcommand)]
+    Suppressions(Suppressions),
     /// Try leads again
     Replay(Replay),
     /// Download leads as files that Constant Contact's upload takes
@@ -71,7 +74,7 @@ pub enum Customers {
     List,
     /// One customer
     Show { id: String },
-    /// Make a customer, or replace its settings
+    /// Make a customer, or change its settings: what is not said stays as it is
     Put(PutCustomer),
     /// Remove a customer with its connection and forms
     Remove { id: String },
@@ -81,19 +84,25 @@ pub enum Customers {
 pub struct PutCustomer {
     /// Your id for it
     pub id: String,
-    /// Its name
+    /// Its name; a new one needs it
     #[arg(long)]
-    pub name: String,
-    /// The name its mail is sent under; its own where this is left out
+    pub name: Option<String>,
+    /// The name its mail is sent under; a new one's is its name where this is left out
     #[arg(long)]
     pub brand: Option<String>,
     /// The application it connects with
     #[arg(long)]
     pub app: Option<String>,
-    /// Where a browser goes after a form
+    /// Where a browser goes after a form; empty for the page of thanks
     #[arg(long)]
     pub return_url: Option<String>,
-    /// Days that a lead is kept once it is settled, at least 30
+    /// A host that a form may send the browser back to, in the place of those it had; can be repeated, empty for none
+    #[arg(long = "return-host")]
+    pub return_hosts: Vec<String>,
+    /// Whether leads may go by bulk import: never, or when_over_budget
+    #[arg(long)]
+    pub bulk_import: Option<String>,
+    /// Days that a lead is kept once it is settled or set aside, at least 30
     #[arg(long)]
     pub retention_days: Option<u16>,
 }
@@ -121,6 +130,15 @@ pub enum Forms {
     },
     /// Make a form
     Create(CreateForm),
+    /// Change a form
+    Patch {
+        form: String,
+        /// A JSON object with the properties to change, as the API has them; null puts one back
+        #[arg(long)]
+        file: PathBuf,
+    },
+    /// Give a form's webhook another secret; the one before stays good until the next change
+    Rotate { form: String },
     /// Let a form take leads
     Open { form: String },
     /// Let a form take no more leads
@@ -163,12 +181,24 @@ pub enum Leads {
     List(ListLeads),
     /// One lead with its timeline
     Show { lead: String },
+    /// The signed receipt of a lead's consent
+    Receipt { lead: String },
     /// Print leads as they come in and change, until interrupted
     Follow(Follow),
     /// Erase one lead
     Erase { lead: String },
     /// Erase all leads of one address
     Forget { customer: String, email: String },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Suppressions {
+    /// A customer's list, which holds no addresses
+    List { customer: String },
+    /// Put an address on it
+    Add { customer: String, email: String },
+    /// Take an address off it
+    Remove { customer: String, email: String },
 }
 
 #[derive(Debug, Args)]
@@ -255,7 +285,7 @@ pub enum Dialect {
 
 #[derive(Debug, Subcommand)]
 pub enum App {
-    /// Store an application's id, secret and limits
+    /// Store an application's id and secret; limits that are not said stay as they are
     Put(PutApp),
 }
 
@@ -268,8 +298,10 @@ pub struct PutApp {
     /// Better in the environment than here
     #[arg(long, env = "LEADFEED_CLIENT_SECRET", hide_env_values = true)]
     pub client_secret: SecretString,
-    #[arg(long, default_value_t = 4)]
-    pub calls_per_second: u32,
-    #[arg(long, default_value_t = 10_000)]
-    pub calls_per_day: u32,
+    /// What Constant Contact lets it call; 4 of a new one
+    #[arg(long)]
+    pub calls_per_second: Option<u32>,
+    /// What Constant Contact lets it call; 10,000 of a new one
+    #[arg(long)]
+    pub calls_per_day: Option<u32>,
 }

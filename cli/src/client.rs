@@ -60,35 +60,42 @@ impl Client {
         self.send(Method::GET, path, None).await
     }
 
+    /// A thing that may not be there.
+    pub async fn find(&self, path: &str) -> Result<Option<Value>> {
+        let answer = self.request(Method::GET, path, None).await?;
+        if answer.status() == StatusCode::NOT_FOUND {
+            return Ok(None);
+        }
+        read(succeeded(answer).await?).await.map(Some)
+    }
+
     /// A call that has to succeed; its answer.
     pub async fn send(&self, method: Method, path: &str, body: Option<Value>) -> Result<Value> {
-        let answer = self.ask(method, path, body).await?;
-        let text = answer.text().await?;
-        if text.is_empty() {
-            return Ok(Value::Object(Map::new()));
-        }
-        serde_json::from_str(&text)
-            .context("the answer is no JSON: is this address a Leadfeed stack?")
+        read(self.ask(method, path, body).await?).await
+    }
+
+    /// A change, in which a `null` says something.
+    pub async fn change(&self, path: &str, change: Value) -> Result<Value> {
+        let answer = self.request(Method::PATCH, path, Some(change)).await?;
+        read(succeeded(answer).await?).await
     }
 
     /// A call that has to succeed, its body unread. Fails with [`Refused`] where the answer is another.
     pub async fn ask(&self, method: Method, path: &str, body: Option<Value>) -> Result<Response> {
+        let body = body.map(crate::without_nulls);
+        succeeded(self.request(method, path, body).await?).await
+    }
+
+    async fn request(&self, method: Method, path: &str, body: Option<Value>) -> Result<Response> {
         let request = self.http.request(method, format!("{}{path}", self.url));
         let mut request = request
             .bearer_auth(self.token.expose_secret())
             .header("accept", "application/json");
         if let Some(body) = body {
-            request = request.json(&crate::without_nulls(body));
+            request = request.json(&body);
         }
         let answer = request.send().await.map_err(reqwest::Error::without_url);
-        let answer = answer.context("the stack cannot be reached")?;
-        if answer.status().is_success() {
-            return Ok(answer);
-        }
-        let status = answer.status();
-        let text = answer.text().await.unwrap_or_default();
-        let words = problem(status, &text);
-        Err(Refused { status, words }.into())
+        answer.context("the stack cannot be reached")
     }
 
     /// The members of `list` of every page.
@@ -110,6 +117,23 @@ impl Client {
             }
         }
     }
+}
+
+async fn succeeded(answer: Response) -> Result<Response> {
+    if answer.status().is_success() {
+        return Ok(answer);
+    }
+    let status = answer.status();
+    let text = answer.text().await.unwrap_or_default();
+    bail!(problem(status, &text));
+}
+
+async fn read(answer: Response) -> Result<Value> {
+    let text = answer.text().await?;
+    if text.is_empty() {
+        return Ok(Value::Object(Map::new()));
+    }
+    serde_json::from_str(&text).context("the answer is no JSON: is this address a Leadfeed stack?")
 }
 
 /// A problem in the API's own words.

@@ -51,6 +51,13 @@ pub async fn run<W: Write>(
             printer.table(LEADS, &json!([lead.clone()]), &lead)?;
             printer.table(TIMELINE, &lead["timeline"], &lead)
         }
+        Leads::Receipt { lead } => {
+            let receipt = client.get(&format!("/v1/leads/{lead}/receipt")).await?;
+            if printer.json {
+                return printer.raw(&receipt);
+            }
+            printer.say(receipt["receipt"].as_str().unwrap_or_default())
+        }
         Leads::Erase { lead } => {
             let path = format!("/v1/leads/{lead}");
             client.send(Method::DELETE, &path, None).await?;

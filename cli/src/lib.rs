@@ -5,19 +5,20 @@ mod client;
 mod csv;
 mod doctor;
 mod leads;
+mod settings;
 mod show;
 
 use std::io::Write;
+use std::path::Path;
 use std::process::ExitCode;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use clap::CommandFactory as _;
 use reqwest::Method;
-use secrecy::ExposeSecret as _;
 use serde_json::{Map, Value, json};
 
 pub use args::Options;
-use args::{App, Command, Connection, Customers, Forms, Leads, Links};
+use args::{App, Command, Connection, Customers, Forms, Leads, Links, Suppressions};
 use client::Client;
 use show::{Column, Printer};
 
@@ -34,6 +35,7 @@ const FORMS: &[Column] = &[
     ("Open", "/open"),
     ("Consent statement", "/consent_statement"),
 ];
+const SUPPRESSIONS: &[Column] = &[("Person", "/suppression_id"), ("Since", "/since")];
 const BUDGET: &[Column] = &[
     ("Application", "/app_id"),
     ("A second", "/calls_per_second"),
@@ -76,16 +78,10 @@ pub async fn run(options: Options, out: &mut impl Write) -> Result<ExitCode> {
             leads::follow(&client, &follow, &mut printer).await?;
         }
         Command::Leads(command) => leads::run(&client, command, &mut printer).await?,
+        Command::Suppressions(command) => suppressions(&client, command, &mut printer).await?,
         Command::Replay(replay) => leads::replay(&client, &replay, &mut printer).await?,
         Command::Csv(wanted) => csv::download(&client, &wanted, &mut printer).await?,
-        Command::App(App::Put(app)) => {
-            let body = json!({
-                "client_id": app.client_id, "client_secret": app.client_secret.expose_secret(),
-                "calls_per_second": app.calls_per_second, "calls_per_day": app.calls_per_day,
-            });
-            let path = format!("/v1/apps/{}", app.id);
-            printer.record(&client.send(Method::PUT, &path, Some(body)).await?)?;
-        }
+        Command::App(App::Put(app)) => settings::put_app(&client, app, &mut printer).await?,
         Command::Budget { app } => {
             let budget = client.get(&format!("/v1/budget?app_id={app}")).await?;
             printer.table(BUDGET, &json!([budget.clone()]), &budget)?;
@@ -115,14 +111,7 @@ async fn customers<W: Write>(
         Customers::Show { id } => {
             printer.record(&client.get(&format!("/v1/customers/{id}")).await?)
         }
-        Customers::Put(put) => {
-            let body = json!({
-                "name": put.name, "brand": put.brand.as_ref().unwrap_or(&put.name), "app_id": put.app,
-                "return_url": put.return_url, "retention_days": put.retention_days,
-            });
-            let path = format!("/v1/customers/{}", put.id);
-            printer.record(&client.send(Method::PUT, &path, Some(body)).await?)
-        }
+        Customers::Put(put) => settings::put_customer(client, put, printer).await,
         Customers::Remove { id } => {
             client
                 .send(Method::DELETE, &format!("/v1/customers/{id}"), None)
@@ -181,6 +170,14 @@ async fn forms<W: Write>(
             let made = format!("/v1/customers/{}/forms", create.customer);
             printer.record(&client.send(Method::POST, &made, Some(body)).await?)
         }
+        Forms::Patch { form, file } => {
+            let change = object(&file).await?;
+            printer.record(&client.change(&path(&form), change).await?)
+        }
+        Forms::Rotate { form } => {
+            let rotate = format!("{}/webhook-rotations", path(&form));
+            printer.record(&client.send(Method::POST, &rotate, None).await?)
+        }
         Forms::Open { form } => {
             let body = Some(json!({"open": true}));
             printer.record(&client.send(Method::PATCH, &path(&form), body).await?)
@@ -191,6 +188,31 @@ async fn forms<W: Write>(
         }
         Forms::Remove { form } => {
             client.send(Method::DELETE, &path(&form), None).await?;
+            printer.say("Removed.")
+        }
+    }
+}
+
+async fn suppressions<W: Write>(
+    client: &Client,
+    command: Suppressions,
+    printer: &mut Printer<'_, W>,
+) -> Result<()> {
+    match command {
+        Suppressions::List { customer } => {
+            let path = format!("/v1/customers/{customer}/suppressions");
+            let all = client.all(&path, "suppressions", usize::MAX).await?;
+            printer.table(SUPPRESSIONS, &all, &all)
+        }
+        Suppressions::Add { customer, email } => {
+            let path = format!("/v1/customers/{customer}/suppressions");
+            let body = Some(json!({"email": email}));
+            printer.record(&client.send(Method::POST, &path, body).await?)
+        }
+        Suppressions::Remove { customer, email } => {
+            let path = format!("/v1/customers/{customer}/suppression-removals");
+            let body = Some(json!({"email": email}));
+            client.send(Method::POST, &path, body).await?;
             printer.say("Removed.")
         }
     }
@@ -211,6 +233,13 @@ async fn links<W: Write>(
         return printer.record(&link);
     }
     printer.say(link["url"].as_str().unwrap_or_default())
+}
+
+/// What a file of JSON holds.
+async fn object(file: &Path) -> Result<Value> {
+    let text = tokio::fs::read_to_string(file).await;
+    let text = text.with_context(|| format!("{} cannot be read", file.display()))?;
+    serde_json::from_str(&text).with_context(|| format!("{} is no JSON", file.display()))
 }
 
 /// An object without its `null`s.

@@ -27,7 +27,12 @@ impl Inspection {
 
     /// Holds the page that is shown against the rules.
     async fn look(&mut self) {
-        for screen in [Screen::WideDesktop, Screen::DarkPhone] {
+        for screen in [
+            Screen::WideDesktop,
+            Screen::DarkDesktop,
+            Screen::LightPhone,
+            Screen::DarkPhone,
+        ] {
             put_on(&self.window, screen).await;
             let heading = self.window.find("h1").await.text().await.unwrap();
             let run =
@@ -133,6 +138,11 @@ pub async fn nothing_on_the_customers_page_keeps_people_out() {
     inspection.window.press("Try again now").await;
     inspection.window.find("[role=status]").await;
     inspection.look().await;
+    inspection.window.fill("#email", "ada@example.com").await;
+    inspection.window.press("Erase this person…").await;
+    inspection.window.shows("Erase a person").await;
+    inspection.look().await;
+    inspection.window.press("Back").await;
     inspection
         .window
         .press("Those who wait, for Constant Contact’s upload")

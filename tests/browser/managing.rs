@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use fantoccini::key::Key;
 use jiff::Timestamp;
 use leadfeed_tests::{history, tables};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::pictures::{Screen, put_away, put_on, take};
 use crate::scene::{NAME, Scene};
@@ -27,8 +27,14 @@ pub async fn a_month_is_seen_at_a_glance_on_a_desk_and_on_a_phone() {
 
     window.goto(&scene.page().await).await;
     window.shows(NAME).await;
-    take(&window, "manage", Screen::WideDesktop).await;
-    take(&window, "manage-phone-dark", Screen::DarkPhone).await;
+    for (name, screen) in [
+        ("manage", Screen::WideDesktop),
+        ("manage-dark", Screen::DarkDesktop),
+        ("manage-phone", Screen::LightPhone),
+        ("manage-phone-dark", Screen::DarkPhone),
+    ] {
+        take(&window, name, screen).await;
+    }
 
     let text = window.text().await;
     for said in ["Connected.", "Harbor Bakery", "a•••@e•••.com", "Newsletter"] {
@@ -36,16 +42,39 @@ pub async fn a_month_is_seen_at_a_glance_on_a_desk_and_on_a_phone() {
     }
     assert!(!text.contains("ada@example.com"), "{text}");
     assert_eq!(window.count(".chart svg g").await, 30);
-    for screen in [Screen::WideDesktop, Screen::DarkPhone] {
+    for screen in [Screen::WideDesktop, Screen::LightPhone] {
         put_on(&window, screen).await;
         let over = "document.documentElement.scrollWidth - document.documentElement.clientWidth";
-        let over = window
-            .tool("Runtime.evaluate", json!({"expression": over}))
-            .await;
-        assert_eq!(over["result"]["value"], 0, "{screen:?} scrolls sideways");
+        assert_eq!(
+            evaluate(&window, over).await,
+            0,
+            "{screen:?} scrolls sideways"
+        );
+    }
+    for screen in Screen::PHONES {
+        put_on(&window, screen).await;
+        assert_eq!(
+            evaluate(&window, BROKEN_WORDS).await,
+            "",
+            "{screen:?} breaks words"
+        );
     }
     put_away(&window).await;
     window.close().await;
+}
+
+/// The names of numbers that have no room for their longest word, which would be broken to fit.
+const BROKEN_WORDS: &str = "(() => {
+    document.body.style.overflowWrap = 'normal';
+    const names = [...document.querySelectorAll('.numbers-row > div, .numbers-row dt')];
+    const over = names.filter(name => name.scrollWidth > name.clientWidth);
+    return over.map(name => name.textContent).join(', ');
+})()";
+
+async fn evaluate(window: &Window, expression: &str) -> Value {
+    let evaluate = json!({"expression": expression});
+    let answer = window.tool("Runtime.evaluate", evaluate).await;
+    answer["result"]["value"].clone()
 }
 
 pub async fn everything_on_the_page_can_be_reached_and_done_by_keyboard() {
@@ -87,6 +116,9 @@ pub async fn everything_on_the_page_can_be_reached_and_done_by_keyboard() {
     to("Those who wait").await;
     to("email").await;
     window.keys("ada@example.com").await;
+    window.keys(&enter).await;
+    window.shows("Erase a person").await;
+    to("Erase for good").await;
     window.keys(&enter).await;
     window.reads("Erased: 1 sign-up").await;
     to("Disconnect this account").await;

@@ -12,20 +12,36 @@ use crate::window::Window;
 
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/screenshots");
 
+/// How much of a page the picture of a phone shows at most, in CSS pixels.
+const PHONE_HEIGHT: f64 = 1_100.0;
+
 #[derive(Debug, Clone, Copy)]
 pub enum Screen {
     LightDesktop,
     WideDesktop,
+    DarkDesktop,
+    LightPhone,
     DarkPhone,
+}
+
+impl Screen {
+    pub const PHONES: [Self; 2] = [Self::LightPhone, Self::DarkPhone];
+
+    fn is_phone(self) -> bool {
+        matches!(self, Self::LightPhone | Self::DarkPhone)
+    }
 }
 
 /// Looks at the page on this screen, until [`put_away`].
 pub async fn put_on(window: &Window, screen: Screen) {
-    let (scheme, width, mobile) = match screen {
-        Screen::LightDesktop => ("light", 860, false),
-        Screen::WideDesktop => ("light", 1_180, false),
-        Screen::DarkPhone => ("dark", 390, true),
+    let (scheme, width) = match screen {
+        Screen::LightDesktop => ("light", 860),
+        Screen::WideDesktop => ("light", 1_180),
+        Screen::DarkDesktop => ("dark", 1_180),
+        Screen::LightPhone => ("light", 390),
+        Screen::DarkPhone => ("dark", 390),
     };
+    let mobile = screen.is_phone();
     let media = json!({"features": [{"name": "prefers-color-scheme", "value": scheme}]});
     let metrics = json!({"width": width, "height": 100, "deviceScaleFactor": 1, "mobile": mobile});
     window.tool("Emulation.setEmulatedMedia", media).await;
@@ -42,7 +58,8 @@ pub async fn put_away(window: &Window) {
     window.tool("Emulation.setEmulatedMedia", media).await;
 }
 
-/// Takes a picture of the whole page, if any are wanted.
+/// Takes a picture of the page, if any are wanted: of the whole page, or of its beginning on a phone, whose pixels are
+/// small.
 pub async fn take(window: &Window, name: &str, screen: Screen) {
     if env::var_os("LEADFEED_SCREENSHOTS").is_none() {
         return;
@@ -51,6 +68,10 @@ pub async fn take(window: &Window, name: &str, screen: Screen) {
     let layout = window.tool("Page.getLayoutMetrics", json!({})).await;
     let mut clip = layout["cssContentSize"].clone();
     clip["scale"] = json!(1);
+    if screen.is_phone() {
+        let height = clip["height"].as_f64().unwrap().min(PHONE_HEIGHT);
+        (clip["height"], clip["scale"]) = (json!(height), json!(2));
+    }
     let whole = json!({"format": "png", "captureBeyondViewport": true, "clip": clip});
     let picture = window.tool("Page.captureScreenshot", whole).await;
     let png = STANDARD.decode(picture["data"].as_str().unwrap()).unwrap();

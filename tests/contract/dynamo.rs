@@ -9,14 +9,14 @@ use jiff::Timestamp;
 use leadfeed_shared::adapters::{DynamoDirectory, DynamoLedger};
 use leadfeed_shared::domain::budget::{CallClass, Limits, Reservation};
 use leadfeed_shared::domain::ids::AppId;
-use leadfeed_shared::domain::lead::{LeadState, WaitReason};
+use leadfeed_shared::domain::lead::{LeadState, QuarantineReason, WaitReason};
 use leadfeed_shared::ports::{Budget, Ledger};
 use libtest_mimic::Trial;
 use tokio::runtime::Handle;
 
 use crate::fresh;
 use crate::promises::claims::{delivered, record, settled, waiting};
-use crate::samples::at;
+use crate::samples::{at, lead};
 
 type Item = HashMap<String, AttributeValue>;
 
@@ -44,6 +44,11 @@ impl Tables {
                 runtime,
                 "a_settled_lead_leaves_the_index",
                 a_settled_lead_leaves_the_index,
+            ),
+            self.trial(
+                runtime,
+                "a_lead_set_aside_ends_at_its_time_unless_it_is_released",
+                a_lead_set_aside_ends_at_its_time_unless_it_is_released,
             ),
             self.trial(
                 runtime,
@@ -110,6 +115,27 @@ async fn a_settled_lead_leaves_the_index(tables: Tables) {
         assert_eq!(item.contains_key("due_at"), indexed);
         assert_eq!(item.contains_key("expires_at"), !indexed);
     }
+}
+
+async fn a_lead_set_aside_ends_at_its_time_unless_it_is_released(tables: Tables) {
+    let (customer, ledger) = (fresh::customer(), tables.ledger());
+    let lead = lead(&customer, 5);
+    let pk = format!("CUSTOMER#{customer}");
+    let item = async || {
+        tables
+            .item(&tables.ledger, pk.clone(), lead.id.as_str())
+            .await
+    };
+    let why = QuarantineReason::Honeypot;
+
+    ledger.set_aside(&lead, why, 9_000_000_000).await.unwrap();
+    let aside = item().await;
+    let released = ledger.release(&customer, &lead.id, at(10), at(70));
+    assert!(released.await.unwrap());
+
+    assert_eq!(aside["expires_at"].as_n().unwrap(), "9000000000");
+    assert!(!aside.contains_key("due_at"));
+    assert!(!item().await.contains_key("expires_at"));
 }
 
 async fn attributes_of_a_later_version_are_left_alone(tables: Tables) {

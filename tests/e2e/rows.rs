@@ -56,12 +56,12 @@ pub async fn leads_aside(count: u128, customer: &str, form: &str) -> Result<Vec<
     let (customer, form) = (customer.parse()?, form.parse()?);
     let (_, ledger) = leadfeed_tests::tables();
     let why = QuarantineReason::Captcha;
-    let aside = LeadState::Quarantined { why };
     let mut leads = Vec::new();
     for number in 0..count {
         let now = Timestamp::now();
         let lead = history::lead(&customer, &form, "aside@example.com", now, number);
-        ledger.record(&lead, &aside, now).await?;
+        let until = (now + SignedDuration::from_hours(24)).as_second();
+        ledger.set_aside(&lead, why, until).await?;
         leads.push(lead.id);
     }
     Ok(leads)

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::root;
 
@@ -52,6 +52,7 @@ fn anchors(page: &str) -> BTreeSet<String> {
 
 #[test]
 fn every_link_of_the_guides_leads_somewhere() {
+    let docs = root().join("docs").canonicalize().unwrap();
     let mut seen = 0;
     for path in pages() {
         let page = fs::read_to_string(&path).unwrap();
@@ -62,6 +63,12 @@ fn every_link_of_the_guides_leads_somewhere() {
                 file => path.parent().unwrap().join(file),
             };
             assert!(target.exists(), "{}: {link}", path.display());
+            let is_guide = |path: &Path| path.canonicalize().unwrap().starts_with(&docs);
+            assert!(
+                !is_guide(&path) || is_guide(&target),
+                "{}: {link} leads out of the book",
+                path.display()
+            );
             let there = || anchors(&fs::read_to_string(&target).unwrap());
             assert!(
                 anchor.is_empty() || there().contains(anchor),

@@ -5,6 +5,7 @@
 )]
 
 mod alarms;
+mod book;
 mod build;
 mod docs;
 mod logs;

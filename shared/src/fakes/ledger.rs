@@ -11,7 +11,9 @@ use crate::domain::asked;
 use crate::domain::email::EmailAddress;
 use crate::domain::ids::{CustomerId, ImportId, LeadId};
 use crate::domain::import::ImportJob;
-use crate::domain::lead::{Lead, LeadRecord, LeadState, TimelineEntry, shortened};
+use crate::domain::lead::{
+    Lead, LeadRecord, LeadState, QuarantineReason, TimelineEntry, shortened,
+};
 use crate::domain::tally::{Counts, counted_as};
 use crate::ports::{
     Claim, Due, KeyClaim, LanePlace, LeadFilter, Ledger, Page, Recorded, Settlement, StoreError,
@@ -29,6 +31,8 @@ pub(super) struct Rows {
     leads: BTreeMap<(CustomerId, LeadId), LeadRecord>,
     /// Leads that were recorded with an address, by its key.
     by_person: BTreeMap<(CustomerId, String), BTreeSet<LeadId>>,
+    /// Until when leads are kept that were set aside.
+    kept_until: BTreeMap<(CustomerId, LeadId), i64>,
     /// When each lead that no lane holds is to be looked at.
     pub(super) stuck: Places,
     /// When each lead that is set aside came in.
@@ -58,6 +62,13 @@ impl MemoryLedger {
     #[must_use]
     pub fn look(&self, customer: &CustomerId, lead: &LeadId) -> Option<LeadRecord> {
         self.0.with(|rows| rows.lead(customer, lead).cloned())
+    }
+
+    /// Until when a lead is kept that was set aside, in UNIX seconds. A look from outside.
+    #[must_use]
+    pub fn aside_until(&self, customer: &CustomerId, lead: &LeadId) -> Option<i64> {
+        self.0
+            .with(|rows| rows.kept_until.get(&key(customer, lead)).copied())
     }
 
     /// Removes what was delivered before a moment, as the table does when its time is over; tells how many there were.
@@ -143,6 +154,25 @@ impl Rows {
         changed.unwrap_or(false)
     }
 
+    /// Makes a lead's row, unless it is there.
+    fn record(&mut self, lead: &Lead, state: &LeadState, due_at: Option<Timestamp>) -> Recorded {
+        if let Some(record) = self.lead(&lead.customer, &lead.id) {
+            return Recorded::Already(Box::new(record.clone()));
+        }
+        let mut record = LeadRecord {
+            lead: lead.clone(),
+            state: state.clone(),
+            due_at: None,
+            attempts: 0,
+            timeline: Vec::new(),
+            exported_at: None,
+            imported_by: None,
+        };
+        enter(&mut record, state.clone(), lead.received_at, due_at);
+        self.insert(record);
+        Recorded::New
+    }
+
     fn insert(&mut self, record: LeadRecord) {
         let key = key(&record.lead.customer, &record.lead.id);
         shift(&mut self.stuck, &key, None, lanes::stuck_at(&record));
@@ -194,26 +224,27 @@ impl Ledger for MemoryLedger {
         state: &LeadState,
         due_at: Timestamp,
     ) -> Result<Recorded, StoreError> {
-        let record = |rows: &mut Rows| {
-            if let Some(record) = rows.lead(&lead.customer, &lead.id) {
-                return Recorded::Already(Box::new(record.clone()));
+        self.0
+            .step(|rows| rows.record(lead, state, Some(due_at)))
+            .await
+    }
+
+    async fn set_aside(
+        &self,
+        lead: &Lead,
+        why: QuarantineReason,
+        expires_at: i64,
+    ) -> Result<Recorded, StoreError> {
+        let state = LeadState::Quarantined { why };
+        let set_aside = |rows: &mut Rows| {
+            let recorded = rows.record(lead, &state, None);
+            if recorded == Recorded::New {
+                let key = key(&lead.customer, &lead.id);
+                rows.kept_until.insert(key, expires_at);
             }
-            let mut record = LeadRecord {
-                lead: lead.clone(),
-                state: state.clone(),
-                due_at: None,
-                attempts: 0,
-                timeline: Vec::new(),
-                exported_at: None,
-                imported_by: None,
-            };
-            let aside = matches!(state, LeadState::Quarantined { .. });
-            let due_at = Some(due_at).filter(|_| !aside);
-            enter(&mut record, state.clone(), lead.received_at, due_at);
-            rows.insert(record);
-            Recorded::New
+            recorded
         };
-        self.0.step(record).await
+        self.0.step(set_aside).await
     }
 
     async fn claim(
@@ -332,6 +363,7 @@ impl Ledger for MemoryLedger {
     ) -> Result<bool, StoreError> {
         let there = |record: &LeadRecord| record.state != LeadState::Erased;
         let erase = |rows: &mut Rows| {
+            rows.kept_until.remove(&key(&blank.customer, &blank.id));
             rows.change_if(&blank.customer, &blank.id, there, |record| {
                 record.lead = blank.clone();
                 record.exported_at = None;
@@ -367,6 +399,7 @@ impl Ledger for MemoryLedger {
     ) -> Result<bool, StoreError> {
         let aside = |record: &LeadRecord| matches!(record.state, LeadState::Quarantined { .. });
         let release = |rows: &mut Rows| {
+            rows.kept_until.remove(&key(customer, lead));
             rows.change_if(customer, lead, aside, |record| {
                 enter(record, LeadState::Queued, at, Some(due_at));
             })

@@ -6,7 +6,7 @@ use jiff::civil::Date;
 use super::{Page, StoreError};
 use crate::domain::email::EmailAddress;
 use crate::domain::ids::{CustomerId, LeadId};
-use crate::domain::lead::{Lead, LeadRecord, LeadState};
+use crate::domain::lead::{Lead, LeadRecord, LeadState, QuarantineReason};
 use crate::domain::tally::Counts;
 
 /// What came of recording a lead.
@@ -95,6 +95,15 @@ pub trait Ledger: Send + Sync {
         due_at: Timestamp,
     ) -> impl Future<Output = Result<Recorded, StoreError>> + Send;
 
+    /// Records a lead as quarantined, unless one of its id is there. The row is kept until `expires_at`, in UNIX
+    /// seconds, if the lead is not released before.
+    fn set_aside(
+        &self,
+        lead: &Lead,
+        why: QuarantineReason,
+        expires_at: i64,
+    ) -> impl Future<Output = Result<Recorded, StoreError>> + Send;
+
     /// Claims a lead for `owner` until `until`, if its state allows it at `now`
     /// ([`LeadState::is_claimable`]), and counts the attempt. Exactly one of any number of concurrent calls
     /// has it at a time.
@@ -168,7 +177,8 @@ pub trait Ledger: Send + Sync {
         email: &EmailAddress,
     ) -> impl Future<Output = Result<Vec<LeadId>, StoreError>> + Send;
 
-    /// Moves a quarantined lead to `queued`, with a `due_at` and a line of the timeline. Says whether it did.
+    /// Moves a quarantined lead to `queued`, with a `due_at` and a line of the timeline, and keeps its row from now on
+    /// until it is settled. Says whether it did.
     fn release(
         &self,
         customer: &CustomerId,

@@ -13,7 +13,7 @@ use leadfeed_shared::domain::form::Form;
 use leadfeed_shared::domain::handshake::{Handshake, Taken};
 use leadfeed_shared::domain::ids::{AppId, CustomerId, FormId, ImportId, LeadId, LinkId, RemoteId};
 use leadfeed_shared::domain::import::{ImportJob, Stage};
-use leadfeed_shared::domain::lead::{Lead, LeadRecord, LeadState};
+use leadfeed_shared::domain::lead::{Lead, LeadRecord, LeadState, QuarantineReason};
 use leadfeed_shared::domain::suppression::{PersonId, Suppression};
 use leadfeed_shared::domain::tally::{Counts, Moves, Tally};
 use leadfeed_shared::domain::task::Task;
@@ -62,6 +62,7 @@ impl Wire<MemoryLedger> {
 }
 
 wired! { Ledger of MemoryLedger, Ledger {
+    set_aside(lead: &Lead, why: QuarantineReason, expires_at: i64) -> Recorded, of &lead.customer, &lead.id;
     settle(customer: &CustomerId, lead: &LeadId, owner: &str, settlement: &Settlement) -> bool, of customer, lead;
     requeue(customer: &CustomerId, lead: &LeadId, seen: Option<Due>, at: Timestamp, due_at: Timestamp) -> bool,
         of customer, lead;

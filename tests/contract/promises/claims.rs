@@ -234,13 +234,11 @@ async fn a_lead_that_is_settled_set_aside_or_in_an_import_cannot_be_claimed<L: L
 
         assert_eq!(told, Claim::Settled(settlement.state));
     }
-    let aside = LeadState::Quarantined {
-        why: QuarantineReason::Honeypot,
-    };
+    let why = QuarantineReason::Honeypot;
     let robot = lead(&customer, 0);
-    ledger.record(&robot, &aside, at(60)).await.unwrap();
+    ledger.set_aside(&robot, why, 9_000_000_000).await.unwrap();
     let told = claim(&ledger, &robot, "grace", 10).await;
-    assert_eq!(told, Claim::Settled(aside));
+    assert_eq!(told, Claim::Settled(LeadState::Quarantined { why }));
 }
 
 async fn what_is_not_there_is_missing<L: Ledger>(ledger: L) {

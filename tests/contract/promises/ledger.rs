@@ -5,12 +5,15 @@ use leadfeed_shared::domain::lead::{
     LeadRecord, LeadState, MAX_LINES, QuarantineReason, TimelineEntry, WaitReason,
 };
 use leadfeed_shared::domain::tally::Counts;
-use leadfeed_shared::ports::{Claim, Due, LeadFilter, Ledger};
+use leadfeed_shared::ports::{Claim, Due, LeadFilter, Ledger, Recorded};
 
 use super::claims::{claim, delivered, record, settle, settled, waiting};
 use crate::promise::eventually;
 use crate::samples::{at, lead};
 use crate::{fresh, promises};
+
+/// The end of rows that are to stay, in UNIX seconds: the table of a stack may take one away once it has ended.
+const FAR: i64 = 9_000_000_000;
 
 promises! { Ledger:
     a_lead_reads_back_as_it_was_recorded,
@@ -20,6 +23,7 @@ promises! { Ledger:
     a_stuck_lead_is_requeued_once_it_is_due,
     a_quarantined_lead_is_released_once_and_no_other,
     quarantined_leads_are_found_by_when_they_came_in,
+    a_lead_is_set_aside_once_and_only_where_there_is_none,
     leads_are_listed_newest_first_page_by_page,
     a_filter_leaves_out_other_states_and_earlier_leads,
     a_timeline_without_end_keeps_its_beginning_and_its_end,
@@ -279,11 +283,9 @@ async fn a_days_leads_are_counted_by_what_they_are<L: Ledger>(ledger: L) {
 
 async fn a_quarantined_lead_is_released_once_and_no_other<L: Ledger>(ledger: L) {
     let customer = fresh::customer();
-    let aside = LeadState::Quarantined {
-        why: QuarantineReason::TooFast,
-    };
     let (robots, persons) = (lead(&customer, 5), lead(&customer, 6));
-    ledger.record(&robots, &aside, at(5)).await.unwrap();
+    let why = QuarantineReason::TooFast;
+    ledger.set_aside(&robots, why, FAR).await.unwrap();
     ledger
         .record(&persons, &LeadState::Received, at(66))
         .await
@@ -316,13 +318,10 @@ async fn a_quarantined_lead_is_released_once_and_no_other<L: Ledger>(ledger: L) 
 
 async fn quarantined_leads_are_found_by_when_they_came_in<L: Ledger>(ledger: L) {
     let customer = fresh::customer();
-    let aside = LeadState::Quarantined {
-        why: QuarantineReason::Captcha,
-    };
     let leads = [3_000_001, 3_000_002, 3_000_003].map(|second| lead(&customer, second));
     for lead in &leads {
-        let recorded = ledger.record(lead, &aside, lead.received_at);
-        recorded.await.unwrap();
+        let aside = ledger.set_aside(lead, QuarantineReason::Captcha, FAR);
+        aside.await.unwrap();
     }
     let found = async || {
         let since = at(3_000_002);
@@ -340,4 +339,29 @@ async fn quarantined_leads_are_found_by_when_they_came_in<L: Ledger>(ledger: L) 
     let released = ledger.release(&customer, &second, at(100), at(160));
     assert!(released.await.unwrap());
     assert_eq!(eventually(found, |found| found.len() == 1).await, [third]);
+}
+
+async fn a_lead_is_set_aside_once_and_only_where_there_is_none<L: Ledger>(ledger: L) {
+    let customer = fresh::customer();
+    let (robots, persons) = (lead(&customer, 5), record(&ledger, &customer, 6).await);
+    let (why, other) = (QuarantineReason::TooFast, QuarantineReason::Honeypot);
+
+    let new = ledger.set_aside(&robots, why, FAR).await.unwrap();
+    let again = ledger.set_aside(&robots, other, FAR).await.unwrap();
+    let queued = ledger.set_aside(&persons, why, FAR).await.unwrap();
+
+    let aside = ledger.lead(&customer, &robots.id).await.unwrap().unwrap();
+    assert_eq!(
+        (&aside.state, aside.due_at),
+        (&LeadState::Quarantined { why }, None)
+    );
+    assert_eq!((aside.timeline.len(), &aside.lead), (1, &robots));
+    assert_eq!(
+        (new, again),
+        (Recorded::New, Recorded::Already(Box::new(aside)))
+    );
+    let Recorded::Already(queued) = queued else {
+        panic!("a queued lead was set aside")
+    };
+    assert_eq!(queued.state, LeadState::Queued);
 }

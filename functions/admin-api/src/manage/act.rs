@@ -32,28 +32,50 @@ pub async fn act<W: Wiring>(
 ) -> Result<Response<Body>, Refused> {
     let customer = &bearer.customer;
     match action {
-        "connect" => Ok(see_other(&admin.connect_link(customer).await?.url)),
+        "connect" => Ok(see_other(&admin.connect_at_once(customer).await?.url)),
         "disconnect" => {
             admin.disconnect(customer).await?;
             Ok(bearer.back("disconnected", 0))
         }
         "retry" => {
-            let label = field(request, "label")?;
-            let replayed = admin.replay(customer, wish(&label, false)?).await?;
-            Ok(bearer.back("retried", replayed.count()))
+            let (label, cursor) = (field(request, "label")?, field(request, "cursor")?);
+            let replayed = admin
+                .replay(customer, wish(&label, &cursor, false)?)
+                .await?;
+            let tried = replayed.count();
+            Ok(match replayed.next.as_deref() {
+                Some(next) => bearer.further(&label, next, tried),
+                None => bearer.back("retried", tried),
+            })
         }
-        "erase" => {
-            let email = field(request, "email")?;
-            let asked = Map::from_iter([("email".to_owned(), Value::from(email))]);
-            let erased = admin.erase_person(customer, asked.into()).await?;
-            Ok(bearer.back("erased", i64::try_from(erased).unwrap_or_default()))
-        }
+        "erase" => erase(admin, bearer, request).await,
         "leads.csv" => {
             let part = file::part(admin, customer, fields(request)?).await?;
             Ok(file::answer(part, None))
         }
         _ => Err(Problem::not_found("page").into()),
     }
+}
+
+/// Erases a person once its bearer has seen how many sign-ups that are. The address is in no URL, so the question is the
+/// answer to a post.
+async fn erase<W: Wiring>(
+    admin: &Admin<W>,
+    bearer: &Bearer<'_>,
+    request: &Request,
+) -> Result<Response<Body>, Refused> {
+    let email = field(request, "email")?;
+    let asked = Map::from_iter([("email".to_owned(), Value::from(email.as_str()))]);
+    if field(request, "sure")? == "yes" {
+        let erased = admin.erase_person(&bearer.customer, asked.into()).await?;
+        return Ok(bearer.back("erased", i64::try_from(erased).unwrap_or_default()));
+    }
+    let template = Erase {
+        base: bearer.base,
+        email: &email,
+        count: admin.count_person(&bearer.customer, asked.into()).await?,
+    };
+    Ok(page(StatusCode::OK, &template))
 }
 
 /// Shows what a button of the page would do.
@@ -68,13 +90,17 @@ pub async fn ask<W: Wiring>(
         "retry" => {
             let query = request.query_string_parameters();
             let label = query.first("label").unwrap_or_default();
-            let replayed = admin.replay(customer, wish(label, true)?).await?;
-            let words = words::of(label);
+            let cursor = query.first("cursor").unwrap_or_default();
+            let replayed = admin.replay(customer, wish(label, cursor, true)?).await?;
+            let next = replayed.next.as_deref();
             let template = Retry {
                 base: bearer.base,
                 label,
-                words,
+                cursor,
+                tried: query.first("tried").and_then(|tried| tried.parse().ok()),
+                words: words::of(label),
                 replayed: &replayed,
+                further: next.map(|next| encoded([("label", label), ("cursor", next)])),
                 blocked: replayed
                     .blocked
                     .map(|why| words::of(&format!("waiting.{}", word(&why)))),
@@ -112,9 +138,23 @@ pub async fn ask<W: Wiring>(
 struct Retry<'a> {
     base: &'a str,
     label: &'a str,
+    /// Where looking began.
+    cursor: &'a str,
+    /// How many were tried again just now, before this place.
+    tried: Option<u32>,
     words: Words,
     replayed: &'a Replayed,
+    /// The query that looks on behind them.
+    further: Option<String>,
     blocked: Option<Words>,
+}
+
+#[derive(Template)]
+#[template(path = "erase.html")]
+struct Erase<'a> {
+    base: &'a str,
+    email: &'a str,
+    count: usize,
 }
 
 #[derive(Template)]
@@ -128,8 +168,8 @@ struct FilePage<'a> {
     part: &'a Exported,
 }
 
-/// Leads that count as `label`, tried again. What is set aside is the operator's to release.
-fn wish(label: &str, dry_run: bool) -> Result<Properties, Refused> {
+/// Leads that count as `label`, tried again from a place on. What is set aside is the operator's to release.
+fn wish(label: &str, cursor: &str, dry_run: bool) -> Result<Properties, Refused> {
     let (status, reason) = label.split_once('.').unwrap_or((label, ""));
     if status == "quarantined" {
         return Err(Problem::not_found("page").into());
@@ -138,15 +178,21 @@ fn wish(label: &str, dry_run: bool) -> Result<Properties, Refused> {
         ("status".to_owned(), Value::from(status)),
         ("dry_run".to_owned(), Value::from(dry_run)),
     ]);
-    if !reason.is_empty() {
-        asked.insert("reason".to_owned(), reason.into());
+    for (name, value) in [("reason", reason), ("cursor", cursor)] {
+        if !value.is_empty() {
+            asked.insert(name.to_owned(), value.into());
+        }
     }
     Ok(asked.into())
 }
 
 /// The query of the next part.
 fn following(status: &str, dialect: &str, cursor: &str) -> String {
-    let pairs = [("status", status), ("dialect", dialect), ("cursor", cursor)];
+    encoded([("status", status), ("dialect", dialect), ("cursor", cursor)])
+}
+
+/// Pairs as a query has them.
+fn encoded<const N: usize>(pairs: [(&str, &str); N]) -> String {
     Serializer::new(String::new()).extend_pairs(pairs).finish()
 }
 
@@ -185,5 +231,12 @@ impl Bearer<'_> {
     /// To the page, which says what was done.
     fn back(&self, done: &str, count: i64) -> Response<Body> {
         see_other(&format!("{}?done={done}&count={count}", self.base))
+    }
+
+    /// To what else could be tried again, behind what just was.
+    fn further(&self, label: &str, next: &str, tried: i64) -> Response<Body> {
+        let tried = tried.to_string();
+        let query = encoded([("label", label), ("cursor", next), ("tried", &tried)]);
+        see_other(&format!("{}/retry?{query}", self.base))
     }
 }

@@ -66,7 +66,7 @@ impl Chart {
             bars: bars.collect(),
             most,
             sums: Sums::of(days_shown),
-            width: STEP * f64::from(DAYS),
+            width: STEP * f64::from(DAYS) - (STEP - BAR), // no gap behind the last
             height: HEIGHT,
             first: days.first().copied().map(words).unwrap_or_default(),
             last: days.last().copied().map(words).unwrap_or_default(),
@@ -142,5 +142,7 @@ mod tests {
             assert!(part.x + part.width <= chart.width);
         }
         assert!(parts[2].height >= 2.0, "one lead is seen beside many");
+        let end = parts[2].x + parts[2].width;
+        assert!((end - chart.width).abs() < 0.01, "today ends the drawing");
     }
 }

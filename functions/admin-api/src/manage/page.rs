@@ -5,6 +5,7 @@ use jiff::{Timestamp, tz::TimeZone};
 use lambda_http::{Request, RequestExt as _};
 use leadfeed_shared::app::admin::{Admin, Overview};
 use leadfeed_shared::domain::connection::{Connection, ConnectionStatus, LimitedReason};
+use leadfeed_shared::domain::email::EmailAddress;
 use leadfeed_shared::domain::form::Form;
 use leadfeed_shared::domain::lead::{LeadRecord, LeadState, TimelineEntry};
 use leadfeed_shared::domain::tally::{Tally, label};
@@ -212,6 +213,8 @@ struct LeadLine {
     when: String,
     class: &'static str,
     state: &'static str,
+    /// What holds it back.
+    why: Option<&'static str>,
     detail: Option<String>,
     exported: Option<String>,
     timeline: Vec<(String, &'static str)>,
@@ -220,21 +223,23 @@ struct LeadLine {
 impl LeadLine {
     fn of(record: &LeadRecord) -> Self {
         let erased = record.state == LeadState::Erased;
+        let email = &record.lead.contact.email;
         let detail = match &record.state {
-            LeadState::Refused { detail, .. } => detail.clone(),
+            LeadState::Refused { detail, .. } => detail.as_deref(),
             _ => None,
         };
         let who = if erased {
             "Erased".to_owned()
         } else {
-            record.lead.contact.email.masked()
+            email.masked()
         };
         Self {
             who,
             when: moment(record.lead.received_at),
             class: class(&record.state),
-            state: state(&record.state),
-            detail,
+            state: short(&record.state),
+            why: is_held(&record.state).then(|| state(&record.state)),
+            detail: detail.map(|words| without_address(words, email)),
             exported: record.exported_at.map(moment),
             timeline: record.timeline.iter().map(line).collect(),
         }
@@ -247,6 +252,40 @@ fn line(entry: &TimelineEntry) -> (String, &'static str) {
 
 fn state(state: &LeadState) -> &'static str {
     words::of_state(label(state).as_deref(), state.word())
+}
+
+/// Where a lead stands, in a word or two.
+fn short(state: &LeadState) -> &'static str {
+    match state {
+        LeadState::Received | LeadState::Queued | LeadState::Sending { .. } => "On the way",
+        LeadState::Delivered { .. } => "Delivered",
+        LeadState::Waiting { .. } => "Waiting",
+        LeadState::Refused { .. } => "Not delivered",
+        LeadState::Quarantined { .. } => "Set aside",
+        LeadState::Erased => "Erased",
+    }
+}
+
+fn is_held(state: &LeadState) -> bool {
+    matches!(
+        state,
+        LeadState::Waiting { .. } | LeadState::Refused { .. } | LeadState::Quarantined { .. }
+    )
+}
+
+/// Constant Contact's words, which may quote the address, with no more of it than the page shows elsewhere.
+fn without_address(words: &str, email: &EmailAddress) -> String {
+    let (known, address) = (
+        words.to_ascii_lowercase(),
+        email.as_str().to_ascii_lowercase(),
+    );
+    let (mut shown, mut from) = (String::new(), 0);
+    for (at, _) in known.match_indices(&address) {
+        shown += &words[from..at];
+        shown += &email.masked();
+        from = at + address.len();
+    }
+    shown + &words[from..]
 }
 
 fn class(state: &LeadState) -> &'static str {
@@ -288,4 +327,27 @@ fn day(at: Timestamp) -> String {
 fn moment(at: Timestamp) -> String {
     let zoned = at.to_zoned(TimeZone::UTC);
     zoned.strftime("%-d %b %Y, %H:%M UTC").to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_that_quote_an_address_show_it_in_part() {
+        let email = "Ada@Example.com".parse().unwrap();
+        for (words, shown) in [
+            (
+                "“ada@example.com” is no address",
+                "“A•••@E•••.com” is no address",
+            ),
+            (
+                "ADA@EXAMPLE.COM, Ada@Example.com",
+                "A•••@E•••.com, A•••@E•••.com",
+            ),
+            ("The address is not valid.", "The address is not valid."),
+        ] {
+            assert_eq!(without_address(words, &email), shown);
+        }
+    }
 }

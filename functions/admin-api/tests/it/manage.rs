@@ -4,6 +4,9 @@ use jiff::SignedDuration;
 use lambda_http::http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, LOCATION, REFERRER_POLICY,
 };
+use leadfeed_shared::domain::lead::{LeadState, RefusalReason};
+use leadfeed_shared::domain::link::{Link, LinkKind};
+use leadfeed_shared::ports::Clock as _;
 
 use crate::stage::Stage;
 
@@ -35,6 +38,27 @@ async fn the_page_tells_what_waits_and_why_and_shows_nobodys_address() {
     assert_eq!(headers[REFERRER_POLICY], "no-referrer");
     let policy = headers[CONTENT_SECURITY_POLICY].to_str().unwrap();
     assert!(policy.starts_with("default-src 'none'"), "{policy}");
+}
+
+#[tokio::test]
+async fn words_of_constant_contact_that_quote_the_address_show_no_more_of_it() {
+    let stage = Stage::with_customers().await;
+    let form = stage.form().await;
+    let like = stage.lead(&stage.sign_up(&form, "ada@example.com").await);
+    let refused = LeadState::Refused {
+        why: RefusalReason::CcRefused,
+        detail: Some("'ADA@example.com' is not accepted".into()),
+    };
+    stage.end_like(&like, 1..2, &refused).await;
+    let path = stage.manage_path().await;
+
+    let (_, _, html) = stage.page("GET", &path, "").await;
+
+    assert!(
+        html.contains("a•••@e•••.com&#39; is not accepted"),
+        "{html}"
+    );
+    assert!(!html.to_lowercase().contains("ada@example.com"), "{html}");
 }
 
 #[tokio::test]
@@ -106,9 +130,15 @@ async fn connecting_leads_on_to_a_link_that_works_once() {
 
     assert_eq!(status, 303);
     let location = headers[LOCATION].to_str().unwrap();
-    assert!(
-        location.starts_with("https://leads.example/connect/"),
-        "{location}"
+    let token = location
+        .strip_prefix("https://leads.example/connect/")
+        .unwrap();
+    let now = stage.memory.clock.now();
+    let link = Link::verify(token, LinkKind::Connect, &stage.api.admin.keys, now).unwrap();
+    assert_eq!(
+        link.expires_at - now.as_second(),
+        600,
+        "it is followed at once"
     );
 }
 

@@ -1,6 +1,12 @@
 //! Trying again, and forgetting.
 
-use leadfeed_shared::domain::lead::LeadState;
+use std::future::poll_fn;
+use std::pin::pin;
+
+use jiff::SignedDuration;
+use leadfeed_shared::domain::lead::{
+    DeliveryAction, LeadState, OptOutCheck, Permission, RefusalReason, WaitReason,
+};
 use leadfeed_shared::domain::tally::Counts;
 use leadfeed_shared::ports::{Ledger as _, Tallies as _};
 use serde_json::json;
@@ -71,6 +77,190 @@ async fn the_page_shows_what_a_retry_would_do_before_it_does_it() {
         .page("GET", &format!("{path}/retry?label=x"), "")
         .await;
     assert_eq!(nonsense, 422);
+}
+
+fn delivered() -> LeadState {
+    LeadState::Delivered {
+        contact: None,
+        action: DeliveryAction::Created,
+        permission: Permission::Explicit,
+        opt_out_check: OptOutCheck::NotNeeded,
+        notes: vec![],
+    }
+}
+
+fn refused() -> LeadState {
+    let (why, detail) = (RefusalReason::CcRefused, None);
+    LeadState::Refused { why, detail }
+}
+
+/// A customer whose 16 refused leads lie behind 3,000 that were delivered since.
+async fn with_few_refused_behind_many_delivered() -> Stage {
+    let stage = Stage::with_customers().await;
+    let form = stage.form().await;
+    let like = stage.lead(&stage.sign_up(&form, "ada@example.com").await);
+    stage.end_like(&like, 1..17, &refused()).await;
+    stage.end_like(&like, 17..3_017, &delivered()).await;
+    drop(stage.memory.queue.receive(1));
+    stage
+}
+
+/// Does work in which each request to a store takes six seconds.
+async fn slowly<T>(stage: &Stage, work: impl Future<Output = T>) -> T {
+    let mut work = pin!(work);
+    poll_fn(|context| {
+        stage.memory.clock.advance(SignedDuration::from_secs(6));
+        work.as_mut().poll(context)
+    })
+    .await
+}
+
+/// The address of the link or form of a page that says this.
+fn address<'p>(page: &'p str, begins: &str) -> &'p str {
+    let (_, rest) = page.split_once(begins).unwrap();
+    rest.split_once('"').unwrap().0
+}
+
+#[tokio::test]
+async fn few_refused_leads_are_tried_again_however_many_were_delivered_since() {
+    let stage = with_few_refused_behind_many_delivered().await;
+    let path = stage.manage_path().await;
+    let refused = json!({"status": "refused", "reason": "cc_refused"});
+
+    let retry = format!("{path}/retry?label=refused.cc_refused");
+    let (_, _, asks) = stage.page("GET", &retry, "").await;
+    let replayed = stage.post(REPLAYS, refused.clone()).await;
+    let again = stage.post(REPLAYS, refused).await;
+
+    assert!(
+        asks.contains("<strong>16</strong> people would be"),
+        "{asks}"
+    );
+    assert!(!asks.contains("Look further"), "{asks}");
+    assert_eq!(replayed.body["leads"], json!({"refused.cc_refused": 16}));
+    assert_eq!(replayed.body["next_cursor"], json!(null));
+    assert_eq!(again.body["leads"], json!({}));
+    assert_eq!(stage.memory.queue.receive(100).len(), 16);
+}
+
+#[tokio::test]
+async fn a_search_that_takes_too_long_goes_on_where_it_ended() {
+    let stage = with_few_refused_behind_many_delivered().await;
+    let path = stage.manage_path().await;
+    let retry = format!("{path}/retry?label=refused.cc_refused");
+
+    let (_, _, first) = slowly(&stage, stage.page("GET", &retry, "")).await;
+    let further = address(&first, "quiet\" href=\"").replace("&#38;", "&");
+    let (_, _, second) = slowly(&stage, stage.page("GET", &further, "")).await;
+    let cursor = address(&second, "name=\"cursor\" value=\"");
+    let body = format!("label=refused.cc_refused&cursor={cursor}");
+    let (status, headers, _) = stage.page("POST", &format!("{path}/retry"), &body).await;
+
+    assert!(first.contains("there are more to look at"), "{first}");
+    assert!(!first.contains("Try again now"), "{first}");
+    assert!(
+        second.contains("<strong>16</strong> people would be"),
+        "{second}"
+    );
+    let to = headers["location"].to_str().unwrap();
+    assert_eq!(
+        (status, to),
+        (303, format!("{path}?done=retried&count=16").as_str())
+    );
+    assert_eq!(stage.memory.queue.receive(100).len(), 16);
+}
+
+#[tokio::test]
+async fn more_than_one_answer_takes_are_tried_again_page_by_page() {
+    for (label, state) in [
+        ("refused.cc_refused", refused()),
+        (
+            "waiting.quota",
+            LeadState::Waiting {
+                why: WaitReason::Quota,
+            },
+        ),
+    ] {
+        let stage = Stage::with_customers().await;
+        let form = stage.form().await;
+        let like = stage.lead(&stage.sign_up(&form, "ada@example.com").await);
+        stage.end_like(&like, 1..601, &state).await;
+        drop(stage.memory.queue.receive(1));
+        let path = stage.manage_path().await;
+        let retry = format!("{path}/retry");
+
+        let (_, _, asks) = stage
+            .page("GET", &format!("{retry}?label={label}"), "")
+            .await;
+        let body = format!("label={label}&cursor=");
+        let (_, headers, _) = stage.page("POST", &retry, &body).await;
+        let on = headers["location"].to_str().unwrap();
+        let (_, _, rest) = stage.page("GET", on, "").await;
+        let cursor = address(&rest, "name=\"cursor\" value=\"");
+        let body = format!("label={label}&cursor={cursor}");
+        let (_, headers, _) = stage.page("POST", &retry, &body).await;
+
+        assert!(asks.contains("<strong>500 or more</strong>"), "{asks}");
+        assert!(rest.contains("500 people are being tried again"), "{rest}");
+        assert!(
+            rest.contains("<strong>100</strong> people would be"),
+            "{rest}"
+        );
+        let to = headers["location"].to_str().unwrap();
+        assert!(to.ends_with("?done=retried&count=100"), "{to}");
+        assert_eq!(stage.memory.queue.receive(1_000).len(), 600);
+    }
+}
+
+#[tokio::test]
+async fn a_cursor_of_another_order_is_refused() {
+    let stage = Stage::with_customers().await;
+    let form = stage.form().await;
+    let like = stage.lead(&stage.sign_up(&form, "ada@example.com").await);
+    stage.end_like(&like, 1..502, &refused()).await;
+
+    let dry = json!({"status": "refused", "dry_run": true});
+    let dry = stage.post(REPLAYS, dry).await;
+    let other = json!({"status": "waiting", "cursor": dry.text("next_cursor")});
+    let other = stage.post(REPLAYS, other).await;
+
+    assert_eq!(other.faults(), [("cursor", "malformed")]);
+}
+
+#[tokio::test]
+async fn the_page_says_how_much_of_a_person_there_is_before_it_erases_it() {
+    let stage = Stage::with_customers().await;
+    let form = stage.form().await;
+    let lead = stage.sign_up(&form, "ada@example.com").await;
+    let erase = format!("{}/erase", stage.manage_path().await);
+    let status = async || stage.get(&format!("/v1/leads/{lead}")).await.text("status");
+
+    let (asked, headers, asks) = stage.page("POST", &erase, "email=ada%40example.com").await;
+    let kept = status().await;
+    let (_, _, nobody) = stage.page("POST", &erase, "email=bo%40example.com").await;
+    let sure = "email=ada%40example.com&sure=yes";
+    let (done, to, _) = stage.page("POST", &erase, sure).await;
+    let (wrong, ..) = stage.page("POST", &erase, "email=ada").await;
+
+    assert_eq!(
+        (asked, headers["cache-control"].to_str().unwrap()),
+        (200, "no-store")
+    );
+    assert!(
+        asks.contains("<strong>1</strong> sign-up of this person"),
+        "{asks}"
+    );
+    assert!(asks.contains("Erase for good") && !nobody.contains("Erase for good"));
+    assert_eq!(kept, "queued");
+    assert_eq!(done, 303);
+    assert!(
+        to["location"]
+            .to_str()
+            .unwrap()
+            .ends_with("?done=erased&count=1")
+    );
+    assert_eq!(status().await, "erased");
+    assert_eq!(wrong, 422);
 }
 
 #[tokio::test]

@@ -1,5 +1,7 @@
 //! A stack in memory and a way to ask it. Every answer is held against `docs/openapi.yaml` in passing.
 
+use std::ops::Range;
+
 use admin_api::{Api, handle};
 use jiff::{SignedDuration, Timestamp};
 use lambda_http::http::HeaderMap;
@@ -9,10 +11,11 @@ use leadfeed_shared::app::admin::Operators;
 use leadfeed_shared::app::deliver::batch::Message;
 use leadfeed_shared::domain::consent::Origin;
 use leadfeed_shared::domain::ids::LeadId;
+use leadfeed_shared::domain::lead::{Lead, LeadState};
 use leadfeed_shared::domain::submission::Submission;
 use leadfeed_shared::domain::task::Task;
 use leadfeed_shared::fakes::{Faults, Memory, MemoryTokens};
-use leadfeed_shared::ports::Clock as _;
+use leadfeed_shared::ports::{Clock as _, Ledger as _, Settlement};
 use serde_json::{Value, json};
 
 use crate::document::Document;
@@ -146,6 +149,36 @@ impl Stage {
             ..Origin::default()
         };
         intake.accept(&form, fields, &origin).await.unwrap().lead
+    }
+
+    /// A lead of `engines` as the ledger has it.
+    pub fn lead(&self, id: &LeadId) -> Lead {
+        let customer = "engines".parse().unwrap();
+        self.memory.ledger.look(&customer, id).unwrap().lead
+    }
+
+    /// Writes leads like this one into the ledger that came so many seconds later and ended so.
+    pub async fn end_like(&self, like: &Lead, seconds: Range<i64>, state: &LeadState) {
+        let ledger = &self.memory.ledger;
+        for second in seconds {
+            let at = like.received_at + SignedDuration::from_secs(second);
+            let millisecond = u64::try_from(at.as_millisecond()).unwrap();
+            let mut lead = like.clone();
+            lead.id = LeadId::new(ulid::Ulid::from_parts(millisecond, 0));
+            lead.received_at = at;
+            let customer = &lead.customer;
+            ledger.record(&lead, &LeadState::Queued, at).await.unwrap();
+            let claim = ledger.claim(customer, &lead.id, "ada", at, at);
+            claim.await.unwrap();
+            let settlement = Settlement {
+                state: state.clone(),
+                due_at: None,
+                at,
+                expires_at: None,
+            };
+            let settled = ledger.settle(customer, &lead.id, "ada", &settlement);
+            assert!(settled.await.unwrap());
+        }
     }
 
     /// One invocation of the drain.

@@ -10,7 +10,9 @@ use super::table::{Change, Done, Item, Table, Values, millis, number, read, row,
 use crate::adapters::sdk_error::failed;
 use crate::domain::email::EmailAddress;
 use crate::domain::ids::{CustomerId, ImportId, LeadId};
-use crate::domain::lead::{Lead, LeadRecord, LeadState, MAX_LINES, TimelineEntry, shortened};
+use crate::domain::lead::{
+    Lead, LeadRecord, LeadState, MAX_LINES, QuarantineReason, TimelineEntry, shortened,
+};
 use crate::domain::tally::Counts;
 use crate::ports::{
     Claim, Due, LanePlace, LeadFilter, Ledger, Page, Recorded, Settlement, StoreError,
@@ -158,38 +160,18 @@ impl Ledger for DynamoLedger {
         state: &LeadState,
         due_at: Timestamp,
     ) -> Result<Recorded, StoreError> {
-        let since = lead.received_at;
-        let at = match state {
-            LeadState::Quarantined { .. } => since,
-            _ => due_at,
-        };
-        let due = due(&lead.customer, &lead.id, state, Some(at), since);
-        let (due_shard, due_at) = due.unzip();
-        let content = LeadRow {
-            lead: lead.clone(),
-            state: state.clone(),
-            attempts: 0,
-            timeline: vec![TimelineEntry {
-                at: lead.received_at,
-                state: state.clone(),
-            }],
-            exported_at: None,
-            imported_by: None,
-            received_at: lead.received_at.as_millisecond(),
-            due_at,
-            due_shard,
-        };
-        let mut row = row(keys::lead(&lead.customer, &lead.id), &content)?;
-        let person = keys::person(&lead.customer, &lead.contact.email);
-        row.insert("person".into(), text(person));
-        match self
-            .table
-            .put_if(row, "attribute_not_exists(pk)", None)
-            .await?
-        {
-            Done::Yes(_) => Ok(Recorded::New),
-            Done::No(item) => Ok(Recorded::Already(record(item.unwrap_or_default())?)),
-        }
+        self.insert(lead, state, due_at, None).await
+    }
+
+    async fn set_aside(
+        &self,
+        lead: &Lead,
+        why: QuarantineReason,
+        expires_at: i64,
+    ) -> Result<Recorded, StoreError> {
+        let state = LeadState::Quarantined { why };
+        self.insert(lead, &state, lead.received_at, Some(expires_at))
+            .await
     }
 
     async fn claim(
@@ -496,7 +478,46 @@ impl Ledger for DynamoLedger {
 }
 
 impl DynamoLedger {
-    /// Moves a lead to `queued` where `when` holds, which names `words`.
+    /// Makes a lead's row, unless it is there.
+    async fn insert(
+        &self,
+        lead: &Lead,
+        state: &LeadState,
+        due_at: Timestamp,
+        expires_at: Option<i64>,
+    ) -> Result<Recorded, StoreError> {
+        let since = lead.received_at;
+        let due = due(&lead.customer, &lead.id, state, Some(due_at), since);
+        let (due_shard, due_at) = due.unzip();
+        let content = LeadRow {
+            lead: lead.clone(),
+            state: state.clone(),
+            attempts: 0,
+            timeline: vec![TimelineEntry {
+                at: lead.received_at,
+                state: state.clone(),
+            }],
+            exported_at: None,
+            imported_by: None,
+            received_at: lead.received_at.as_millisecond(),
+            due_at,
+            due_shard,
+        };
+        let mut row = row(keys::lead(&lead.customer, &lead.id), &content)?;
+        let person = keys::person(&lead.customer, &lead.contact.email);
+        row.insert("person".into(), text(person));
+        row.extend(expires_at.map(|second| ("expires_at".to_owned(), number(second))));
+        match self
+            .table
+            .put_if(row, "attribute_not_exists(pk)", None)
+            .await?
+        {
+            Done::Yes(_) => Ok(Recorded::New),
+            Done::No(item) => Ok(Recorded::Already(record(item.unwrap_or_default())?)),
+        }
+    }
+
+    /// Moves a lead to `queued` where `when` holds, which names `words`. Until it is settled its row has no end.
     async fn queue_again(
         &self,
         customer: &CustomerId,
@@ -516,7 +537,8 @@ impl DynamoLedger {
         values.extend(words);
         let change = Change {
             set: "SET #state = :state, due_at = :due, due_shard = :shard, \
-                  timeline = list_append(if_not_exists(timeline, :none), :line)",
+                  timeline = list_append(if_not_exists(timeline, :none), :line) \
+                  REMOVE expires_at",
             when: Some(when),
             names: &["state", "status"],
             values,

@@ -25,14 +25,9 @@ impl<W: Wiring> Admin<W> {
     pub async fn erase_person(
         &self,
         customer: &CustomerId,
-        mut asked: Properties,
+        asked: Properties,
     ) -> Result<usize, AdminError> {
-        self.customer(customer).await?;
-        let email = asked.required("email", |value| {
-            let email: Result<EmailAddress, _> = string(value)?.parse();
-            email.map_err(|error| Fault::new(error.code(), error.to_string()))
-        });
-        let email = asked.finish(email)?;
+        let email = self.address(customer, asked).await?;
         let mut erased = 0;
         for id in self.ledger.leads_of(customer, &email).await? {
             if let Some(record) = self.ledger.lead(customer, &id).await? {
@@ -40,6 +35,33 @@ impl<W: Wiring> Admin<W> {
             }
         }
         Ok(erased)
+    }
+
+    /// How many leads of one address there are to erase. One just made may be missing for a moment.
+    ///
+    /// # Errors
+    /// [`AdminError::NotFound`], [`AdminError::Invalid`].
+    pub async fn count_person(
+        &self,
+        customer: &CustomerId,
+        asked: Properties,
+    ) -> Result<usize, AdminError> {
+        let email = self.address(customer, asked).await?;
+        Ok(self.ledger.leads_of(customer, &email).await?.len())
+    }
+
+    /// The address that a customer's wish names.
+    pub(super) async fn address(
+        &self,
+        customer: &CustomerId,
+        mut asked: Properties,
+    ) -> Result<EmailAddress, AdminError> {
+        self.customer(customer).await?;
+        let email = asked.required("email", |value| {
+            let email: Result<EmailAddress, _> = string(value)?.parse();
+            email.map_err(|error| Fault::new(error.code(), error.to_string()))
+        });
+        Ok(asked.finish(email)?)
     }
 
     /// Erases one lead. Can be repeated.

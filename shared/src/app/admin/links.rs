@@ -8,6 +8,9 @@ use crate::ports::{Clock as _, Links as _, Wiring};
 /// How long a customer has to follow a connect link: a mail may lie over a weekend.
 const CONNECT_FOR: SignedDuration = SignedDuration::from_hours(7 * 24);
 
+/// How long a browser has that is led straight to it.
+const CONNECT_NOW_FOR: SignedDuration = SignedDuration::from_mins(10);
+
 /// How long a manage link is good, as often as it is followed.
 const MANAGE_FOR: SignedDuration = SignedDuration::from_hours(24);
 
@@ -26,12 +29,15 @@ impl<W: Wiring> Admin<W> {
     /// # Errors
     /// [`AdminError::NotFound`].
     pub async fn connect_link(&self, customer: &CustomerId) -> Result<MadeLink, AdminError> {
-        let made = self.link(LinkKind::Connect, customer, CONNECT_FOR).await?;
-        let (link, made) = made;
-        self.directory
-            .mint(customer, &link.id, made.expires_at)
-            .await?;
-        Ok(made)
+        self.mint(customer, CONNECT_FOR).await
+    }
+
+    /// The same, for a browser that follows it at once.
+    ///
+    /// # Errors
+    /// [`AdminError::NotFound`].
+    pub async fn connect_at_once(&self, customer: &CustomerId) -> Result<MadeLink, AdminError> {
+        self.mint(customer, CONNECT_NOW_FOR).await
     }
 
     /// A link to the customer's own page.
@@ -40,6 +46,18 @@ impl<W: Wiring> Admin<W> {
     /// [`AdminError::NotFound`].
     pub async fn manage_link(&self, customer: &CustomerId) -> Result<MadeLink, AdminError> {
         let (_, made) = self.link(LinkKind::Manage, customer, MANAGE_FOR).await?;
+        Ok(made)
+    }
+
+    async fn mint(
+        &self,
+        customer: &CustomerId,
+        good_for: SignedDuration,
+    ) -> Result<MadeLink, AdminError> {
+        let (link, made) = self.link(LinkKind::Connect, customer, good_for).await?;
+        self.directory
+            .mint(customer, &link.id, made.expires_at)
+            .await?;
         Ok(made)
     }
 

@@ -12,6 +12,9 @@ use crate::ports::{AdminTokens, StoreError};
 /// How often, at most, an unknown token has the secret read again.
 const READ_EVERY: SignedDuration = SignedDuration::from_secs(60);
 
+/// How long what was read is believed of a known token: one that was taken out of the secret is shut out after that.
+const KNOWN_FOR: SignedDuration = SignedDuration::from_mins(5);
+
 /// The admin tokens that are good now. The secret's value before the current one is good too, and each value may
 /// hold several, so that an operator changes over without a gap.
 pub struct Operators<T> {
@@ -54,14 +57,21 @@ impl<T: AdminTokens> Operators<T> {
     }
 
     /// Whether an `Authorization` header (RFC 6750) bears one of the tokens. An unknown one may be new: the secret is
-    /// read again for it, at most once a minute.
+    /// read again for it, at most once a minute. A known one may be gone: the secret is read again for it every five
+    /// minutes. Where it cannot be read, what was read before stands.
     pub async fn admit(&self, authorization: &str, now: Timestamp) -> bool {
-        if self.knows(authorization) {
-            return true;
+        let good_for = if self.knows(authorization) {
+            KNOWN_FOR
+        } else {
+            READ_EVERY
+        };
+        if self.is_time_to_read(now, good_for) {
+            self.read_again().await;
         }
-        if !self.is_time_to_read(now) {
-            return false;
-        }
+        self.knows(authorization)
+    }
+
+    async fn read_again(&self) {
         match self.store.secrets().await {
             Ok(secrets) => {
                 let digests = digests(&secrets);
@@ -74,7 +84,6 @@ impl<T: AdminTokens> Operators<T> {
                 "the admin secret could not be read again"
             ),
         }
-        self.knows(authorization)
     }
 
     /// Takes the same time whichever token it is, if any.
@@ -86,9 +95,9 @@ impl<T: AdminTokens> Operators<T> {
         scheme.eq_ignore_ascii_case("bearer") && bool::from(known)
     }
 
-    fn is_time_to_read(&self, now: Timestamp) -> bool {
+    fn is_time_to_read(&self, now: Timestamp, good_for: SignedDuration) -> bool {
         let mut known = self.known();
-        let due = now.duration_since(known.read_at) >= READ_EVERY;
+        let due = now.duration_since(known.read_at) >= good_for;
         if due {
             known.read_at = now;
         }
@@ -176,6 +185,24 @@ mod tests {
         );
         assert!(operators.admit("Bearer newest", at(120)).await);
         assert!(!operators.admit("Bearer old", at(121)).await);
+    }
+
+    #[tokio::test]
+    async fn a_token_that_is_gone_is_shut_out_within_five_minutes_although_nobody_brings_another() {
+        let faults = Faults::default();
+        let store = MemoryTokens::new(&faults, &["leaked"]);
+        let operators = Operators::read(store.clone(), at(0)).await.unwrap();
+        store.set(&["new", "new"]);
+
+        assert!(operators.admit("Bearer leaked", at(299)).await);
+        assert!(!operators.admit("Bearer leaked", at(300)).await);
+        assert!(operators.admit("Bearer new", at(300)).await);
+
+        faults.next(Fault::FailBefore);
+        assert!(
+            operators.admit("Bearer new", at(600)).await,
+            "what cannot be read again stands"
+        );
     }
 
     #[tokio::test]

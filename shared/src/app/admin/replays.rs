@@ -1,5 +1,7 @@
 //! Trying leads again because a person asks for it.
 
+mod search;
+
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
@@ -15,15 +17,6 @@ use crate::ports::{
     Clock as _, Connections as _, LeadFilter, Ledger as _, Queue as _, StoreError, Tallies as _,
     Wiring,
 };
-
-/// Leads read at once.
-const PAGE: u16 = 200;
-
-/// Pages read for one answer; the next one goes on.
-const PAGES: u32 = 10;
-
-/// Leads put into the queue for one answer.
-const MOST: usize = 500;
 
 /// The status of leads that look like robots'. They are tried only where it is asked for.
 const QUARANTINED: &str = "quarantined";
@@ -65,7 +58,9 @@ struct Wish {
     until: Option<Timestamp>,
     again: bool,
     dry_run: bool,
+    /// Where to go on, and the listing that this is a place of.
     from: Option<String>,
+    listing: String,
 }
 
 impl<W: Wiring> Admin<W> {
@@ -80,37 +75,29 @@ impl<W: Wiring> Admin<W> {
         wish: Properties,
     ) -> Result<Replayed, AdminError> {
         self.customer(customer).await?;
-        let listing = format!("replays:{customer}");
-        let wish = self.wish(&listing, wish)?;
+        let wish = self.wish(customer, wish)?;
         let connection = self.directory.connection(customer).await?;
-        let (records, next) = self.meant(customer, &wish).await?;
-        let mut replayed = Replayed {
-            dry_run: wish.dry_run,
-            leads: Counts::new(),
-            exported: 0,
-            others: 0,
-            next: next.map(|next| cursor::give_out(&self.keys, &listing, &next)),
-            blocked: blocked(connection.as_ref()),
-        };
-        let mut chosen = Vec::new();
-        for record in &records {
-            if wish.can_take(record) {
-                let label = counted_as(record).unwrap_or_else(|| record.state.word().to_owned());
-                *replayed.leads.entry(label).or_default() += 1;
-                chosen.push(record);
-            } else if record.exported_at.is_some() && !wish.again {
-                replayed.exported += 1;
-            } else {
-                replayed.others += 1;
-            }
+        let found = self.find(customer, &wish).await?;
+        let mut leads = Counts::new();
+        for record in &found.chosen {
+            let label = counted_as(record).unwrap_or_else(|| record.state.word().to_owned());
+            *leads.entry(label).or_default() += 1;
         }
         if !wish.dry_run {
-            self.put_back(customer, &chosen, &wish).await?;
+            self.put_back(customer, &found.chosen, &wish).await?;
         }
-        Ok(replayed)
+        let next = found.next.as_deref();
+        Ok(Replayed {
+            dry_run: wish.dry_run,
+            leads,
+            exported: found.exported,
+            others: found.others,
+            next: next.map(|next| cursor::give_out(&self.keys, &wish.listing, next)),
+            blocked: blocked(connection.as_ref()),
+        })
     }
 
-    fn wish(&self, listing: &str, mut asked: Properties) -> Result<Wish, AdminError> {
+    fn wish(&self, customer: &CustomerId, mut asked: Properties) -> Result<Wish, AdminError> {
         let status = asked.optional("status", |value| {
             let known = ["waiting", "refused", "received", EXPORTED, QUARANTINED];
             one_of(&known)(value).map(str::to_owned)
@@ -121,14 +108,13 @@ impl<W: Wiring> Admin<W> {
         let until = asked.optional("until", moment);
         let exported = asked.optional("exported", flag);
         let dry_run = asked.optional("dry_run", flag);
-        let from = asked.optional("cursor", cursor::take_back(&self.keys, listing));
         let again = exported.unwrap_or(false) || status.as_deref() == Some(EXPORTED);
         let word = status.as_deref().filter(|word| *word != EXPORTED);
         let filter = LeadFilter {
             status: word.map(str::to_owned),
             since,
         };
-        Ok(asked.finish(Some(Wish {
+        let mut wish = Wish {
             ids: ids.unwrap_or_default(),
             status,
             reason,
@@ -136,44 +122,13 @@ impl<W: Wiring> Admin<W> {
             until,
             again,
             dry_run: dry_run.unwrap_or(false),
-            from,
-        }))?)
-    }
-
-    /// The leads that a wish means, and where to go on.
-    async fn meant(
-        &self,
-        customer: &CustomerId,
-        wish: &Wish,
-    ) -> Result<(Vec<LeadRecord>, Option<String>), StoreError> {
-        let mut meant = Vec::new();
-        if !wish.ids.is_empty() {
-            for id in &wish.ids {
-                meant.extend(self.ledger.lead(customer, id).await?);
-            }
-            return Ok((meant, None));
-        }
-        let mut from = wish.from.clone();
-        for _ in 0..PAGES {
-            let page = self
-                .ledger
-                .leads(customer, &wish.filter, from.as_deref(), PAGE)
-                .await?;
-            for record in page.items {
-                let last = record.lead.id.to_string();
-                if wish.means(&record) {
-                    meant.push(record);
-                }
-                if meant.len() == MOST {
-                    return Ok((meant, Some(last)));
-                }
-            }
-            from = page.next;
-            if from.is_none() {
-                break;
-            }
-        }
-        Ok((meant, from))
+            from: None,
+            listing: String::new(),
+        };
+        let order = if wish.is_in_lane() { "lane" } else { "newest" };
+        wish.listing = format!("replays:{customer}:{order}");
+        wish.from = asked.optional("cursor", cursor::take_back(&self.keys, &wish.listing));
+        Ok(asked.finish(Some(wish))?)
     }
 
     /// Writes before it sends: a refused lead is delivered only once it says that it is queued. One whose message is
@@ -181,7 +136,7 @@ impl<W: Wiring> Admin<W> {
     async fn put_back(
         &self,
         customer: &CustomerId,
-        records: &[&LeadRecord],
+        records: &[LeadRecord],
         wish: &Wish,
     ) -> Result<(), StoreError> {
         let now = self.clock.now();
@@ -237,15 +192,21 @@ impl Wish {
         can_replay(record, self.again)
     }
 
+    /// Whether all that is meant waits in the customer's lane. What went out in a file is in none.
+    fn is_in_lane(&self) -> bool {
+        self.filter.status.as_deref() == Some("waiting") && !self.again
+    }
+
     fn means(&self, record: &LeadRecord) -> bool {
         let label = counted(&record.timeline, false).unwrap_or_default();
         let reason = label.split_once('.').map(|(_, reason)| reason);
-        let exported = record.exported_at.is_some();
-        (self.reason.is_none() || self.reason.as_deref() == reason)
-            && (self.status.as_deref() != Some(EXPORTED) || exported)
-            && self
-                .until
-                .is_none_or(|until| record.lead.received_at < until)
+        let received_at = record.lead.received_at;
+        let status = self.filter.status.as_deref();
+        status.is_none_or(|word| record.state.word() == word)
+            && (self.reason.is_none() || self.reason.as_deref() == reason)
+            && (self.status.as_deref() != Some(EXPORTED) || record.exported_at.is_some())
+            && self.filter.since.is_none_or(|since| received_at >= since)
+            && self.until.is_none_or(|until| received_at < until)
     }
 }
 

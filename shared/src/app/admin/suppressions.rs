@@ -1,9 +1,6 @@
 //! People that a customer never wants mailed.
 
-use super::properties::Fault;
-use super::values::string;
 use super::{Admin, AdminError, Properties};
-use crate::domain::email::EmailAddress;
 use crate::domain::ids::CustomerId;
 use crate::domain::suppression::{PersonId, Suppression};
 use crate::ports::{Clock as _, Page, Suppressions as _, Wiring};
@@ -61,14 +58,9 @@ impl<W: Wiring> Admin<W> {
     async fn person(
         &self,
         customer: &CustomerId,
-        mut asked: Properties,
+        asked: Properties,
     ) -> Result<PersonId, AdminError> {
-        self.customer(customer).await?;
-        let email = asked.required("email", |value| {
-            let email: Result<EmailAddress, _> = string(value)?.parse();
-            email.map_err(|error| Fault::new(error.code(), error.to_string()))
-        });
-        let email = asked.finish(email)?;
+        let email = self.address(customer, asked).await?;
         Ok(PersonId::of(&self.keys, customer, &email))
     }
 }

@@ -2,6 +2,7 @@
 
 mod gate;
 mod identity;
+mod retention;
 mod screen;
 #[cfg(test)]
 mod tests;
@@ -242,7 +243,8 @@ impl<W: Wiring> Intake<W> {
     /// Keeps a lead for a person to look at. The queue would deliver it, so the ledger alone has it.
     async fn set_aside(&self, lead: Lead, why: QuarantineReason) -> Result<Accepted, IntakeError> {
         let state = LeadState::Quarantined { why };
-        match self.ledger.record(&lead, &state, lead.received_at).await {
+        let until = self.aside_until(&lead).await;
+        match self.ledger.set_aside(&lead, why, until).await {
             Ok(Recorded::New) => Ok(Accepted {
                 lead: lead.id,
                 status: told(&state),

@@ -5,11 +5,13 @@ use crate::app::scene::Scene;
 use crate::domain::captcha::{Captcha, CaptchaProvider, OnFailure};
 use crate::domain::consent::Origin;
 use crate::domain::contact::NoteKind;
+use crate::domain::customer::{Customer, DEFAULT_RETENTION_DAYS};
+use crate::domain::ids::LeadId;
 use crate::domain::lead::{LeadState, QuarantineReason};
 use crate::domain::screening::TIME_FIELD;
 use crate::domain::submission::Submission;
 use crate::fakes::{Call, Fault};
-use crate::ports::Forms as _;
+use crate::ports::{Clock as _, Customers as _, Forms as _};
 
 const EMAIL: (&str, &str) = ("email", "ada@example.com");
 const CONSENT: (&str, &str) = ("consent", "yes");
@@ -65,6 +67,34 @@ async fn a_robot_is_told_the_same_as_a_person_and_its_lead_is_set_aside() {
         aside(QuarantineReason::Honeypot)
     );
     assert_eq!(scene.memory.queue.sent().len(), 1);
+}
+
+#[tokio::test]
+async fn a_lead_set_aside_goes_with_its_customers_retention_unless_it_is_released() {
+    let scene = Scene::connected().await;
+    let directory = &scene.memory.directory;
+    let customer = directory.customer(&scene.customer).await.unwrap();
+    let customer = Customer {
+        retention_days: 30,
+        ..customer.unwrap()
+    };
+    directory.put_customer(&customer).await.unwrap();
+    let now = scene.memory.clock.now().as_second();
+    let until = |lead: &LeadId| scene.memory.ledger.aside_until(&scene.customer, lead);
+
+    let robot = scene.come(Door::Form, &[("contact_website", "x")]).await;
+    let robot = robot.unwrap().lead;
+    assert_eq!(until(&robot), Some(now + 30 * 86_400));
+    scene.memory.admin().release_lead(&robot).await.unwrap();
+    assert_eq!(until(&robot), None);
+
+    scene.memory.clock.advance(SignedDuration::from_mins(2));
+    // The second step reads the customer, after the look back.
+    let customer_unread = scene.memory.faults.steps() + 2;
+    scene.memory.faults.at(customer_unread, Fault::FailBefore);
+    let other = scene.come(Door::Form, &[("contact_website", "y")]).await;
+    let days = i64::from(DEFAULT_RETENTION_DAYS);
+    assert_eq!(until(&other.unwrap().lead), Some(now + 120 + days * 86_400));
 }
 
 #[tokio::test]
@@ -237,10 +267,11 @@ async fn a_provider_out_of_order_loses_nobody() {
 #[tokio::test]
 async fn a_robots_lead_that_cannot_be_kept_is_not_accepted() {
     let scene = Scene::connected().await;
+    // After the look back and a look at the customer.
     scene
         .memory
         .faults
-        .at(scene.memory.faults.steps() + 2, Fault::FailBefore);
+        .at(scene.memory.faults.steps() + 3, Fault::FailBefore);
 
     let told = scene.come(Door::Form, &[("contact_website", "x")]).await;
 

@@ -1,0 +1,70 @@
+//! Settings that the API replaces as a whole: what is not said on the command line stays as it is.
+
+use std::io::Write;
+
+use anyhow::Result;
+use reqwest::Method;
+use secrecy::ExposeSecret as _;
+use serde_json::{Map, Value, json};
+
+use crate::args::{PutApp, PutCustomer};
+use crate::client::Client;
+use crate::show::Printer;
+
+/// What is shown of a customer and is no setting.
+const SHOWN: [&str; 2] = ["customer_id", "created_at"];
+
+/// Makes a customer, or changes what is said of it.
+pub async fn put_customer<W: Write>(
+    client: &Client,
+    put: PutCustomer,
+    printer: &mut Printer<'_, W>,
+) -> Result<()> {
+    let path = format!("/v1/customers/{}", put.id);
+    let before = client.find(&path).await?;
+    let new_brand = put.name.clone().filter(|_| before.is_none());
+    let hosts = (!put.return_hosts.is_empty()).then(|| {
+        let hosts = put.return_hosts.into_iter();
+        hosts.filter(|host| !host.is_empty()).collect::<Vec<_>>()
+    });
+    let said = json!({
+        "name": put.name, "brand": put.brand.or(new_brand), "app_id": put.app, "return_url": put.return_url,
+        "return_hosts": hosts, "bulk_import": put.bulk_import, "retention_days": put.retention_days,
+    });
+    let mut settings = members(before.unwrap_or_default());
+    settings.retain(|name, _| !SHOWN.contains(&name.as_str()));
+    for (name, value) in members(said) {
+        match value {
+            Value::Null => {}
+            Value::String(text) if text.is_empty() => drop(settings.remove(&name)),
+            value => drop(settings.insert(name, value)),
+        }
+    }
+    let body = Some(Value::Object(settings));
+    printer.record(&client.send(Method::PUT, &path, body).await?)
+}
+
+/// Stores an application's id and secret, and its limits where they are said.
+pub async fn put_app<W: Write>(
+    client: &Client,
+    app: PutApp,
+    printer: &mut Printer<'_, W>,
+) -> Result<()> {
+    let before = client.get(&format!("/v1/budget?app_id={}", app.id)).await?;
+    let limit =
+        |said: Option<u32>, name: &str| said.map_or_else(|| before[name].clone(), Value::from);
+    let body = json!({
+        "client_id": app.client_id, "client_secret": app.client_secret.expose_secret(),
+        "calls_per_second": limit(app.calls_per_second, "calls_per_second"),
+        "calls_per_day": limit(app.calls_per_day, "calls_per_day"),
+    });
+    let path = format!("/v1/apps/{}", app.id);
+    printer.record(&client.send(Method::PUT, &path, Some(body)).await?)
+}
+
+fn members(value: Value) -> Map<String, Value> {
+    match value {
+        Value::Object(members) => members,
+        _ => Map::new(),
+    }
+}
