@@ -8,8 +8,7 @@ use super::names::custom_label;
 
 /// Fields in one submission; a real form has a dozen.
 const MAX_FIELDS: usize = 100;
-/// Characters in a field's name. A value is as long as its body lets it be: none costs the lead, and what is longer than
-/// Constant Contact stores is cut on the way there.
+/// Characters in a field's name. Only its body bounds a value: a long one costs no lead.
 const MAX_NAME: usize = 100;
 /// How deep a JSON lead may nest: the lead, its `consent`, nothing below.
 const MAX_DEPTH: usize = 2;
