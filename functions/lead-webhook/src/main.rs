@@ -3,7 +3,7 @@
 
 use lambda_http::{Error, lambda_runtime, run, service_fn};
 use lead_webhook::handle;
-use leadfeed_shared::adapters::{Aws, SystemClock};
+use leadfeed_shared::adapters::{Aws, OsDice, SystemClock};
 use leadfeed_shared::app::intake::{Gate, Intake};
 
 #[tokio::main(flavor = "current_thread")]
@@ -18,6 +18,7 @@ async fn main() -> Result<(), Error> {
         queue,
         captcha: aws.captcha()?,
         clock: SystemClock,
+        dice: OsDice,
         keys: keys?,
         gate: Gate::default(),
     };

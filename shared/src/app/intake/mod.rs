@@ -16,7 +16,7 @@ use crate::domain::form::Form;
 use crate::domain::idempotency::IdempotencyKey;
 use crate::domain::ids::{FormId, LeadId};
 use crate::domain::keys::SigningKeys;
-use crate::domain::lead::{Lead, LeadState, ParsedLead, QuarantineReason, Rejection};
+use crate::domain::lead::{Lead, LeadRecord, LeadState, ParsedLead, QuarantineReason, Rejection};
 use crate::domain::screening::stamp;
 use crate::domain::submission::Submission;
 use crate::domain::task::Task;
@@ -38,6 +38,8 @@ pub struct Intake<W: Wiring> {
     pub queue: W::Queue,
     /// The time.
     pub clock: W::Clock,
+    /// Randomness.
+    pub dice: W::Dice,
     /// Who tells people from robots.
     pub captcha: W::Captcha,
     /// What consents are sealed with.
@@ -280,7 +282,10 @@ impl<W: Wiring> Intake<W> {
         };
         let due_at = lead.received_at + check;
         match self.ledger.record(&lead, &state, due_at).await {
-            Ok(Recorded::Already(record)) if record.lead != *lead => Ok(again(&record)),
+            Ok(Recorded::Already(record)) if record.lead != *lead => {
+                self.bring_back(&record, lead.received_at).await;
+                Ok(again(&record))
+            }
             Ok(_) => Ok(new(*lead)), // recorded now, or by a drain that was faster than we
             Err(error) => {
                 tracing::error!(lead.id = %lead.id, error = &error as &dyn std::error::Error, "a lead was not recorded");
@@ -289,6 +294,22 @@ impl<W: Wiring> Intake<W> {
                     _ => Err(IntakeError::Unavailable),
                 }
             }
+        }
+    }
+}
+
+impl<W: Wiring> Intake<W> {
+    /// Releases a lead that was set aside although its submission passes: a double click sends a captcha's answer twice,
+    /// which is good once, and the second was recorded first. A drain may have dropped its message already, so the
+    /// scheduler looks after it soon.
+    async fn bring_back(&self, record: &LeadRecord, at: Timestamp) {
+        if !matches!(record.state, LeadState::Quarantined { .. }) {
+            return;
+        }
+        let Lead { customer, id, .. } = &record.lead;
+        let released = self.ledger.release(customer, id, at, at + RECEIVED_CHECK);
+        if let Err(error) = released.await {
+            tracing::error!(lead.id = %id, error = &error as &dyn std::error::Error, "a lead was not released");
         }
     }
 }

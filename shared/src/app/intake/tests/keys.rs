@@ -95,7 +95,7 @@ async fn of_many_at_once_with_one_key_one_is_taken_in_and_the_others_are_told_to
     assert_eq!(scene.memory.ledger.all().len(), 1);
 }
 
-/// Claims, looks back, sends, records: whichever the first caller dies at, the key is not locked for ever, and all
+/// Looks back, claims, sends, records: whichever the first caller dies at, the key is not locked for ever, and all
 /// that it and the next caller did is one lead.
 #[tokio::test]
 async fn a_caller_killed_anywhere_leaves_a_key_that_the_next_one_completes() {
@@ -136,7 +136,10 @@ async fn a_table_out_of_reach_neither_refuses_nor_doubles_a_lead_with_a_key() {
     scene.drain().await;
 
     let recovered = scene.submit_as("k", ADA).await.unwrap();
+    scene.memory.clock.advance(SignedDuration::from_hours(2));
+    let later = scene.submit_as("k", ADA).await.unwrap();
 
+    assert_eq!((&later.lead, later.repeated), (&recovered.lead, true));
     assert_eq!(scene.memory.ledger.all().len(), 1);
     assert_eq!(scene.state(&recovered.lead).await.word(), "delivered");
     assert_eq!(scene.memory.crm.count(Call::SignUp), 1);
