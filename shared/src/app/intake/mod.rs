@@ -282,11 +282,12 @@ impl<W: Wiring> Intake<W> {
         };
         let due_at = lead.received_at + check;
         match self.ledger.record(&lead, &state, due_at).await {
-            Ok(Recorded::Already(record)) if record.lead != *lead => {
+            Ok(Recorded::New) => Ok(new(*lead)),
+            Ok(Recorded::Already(record)) => {
                 self.bring_back(&record, lead.received_at).await;
-                Ok(again(&record))
+                let is_ours = record.lead == *lead; // recorded by a drain that was faster than we
+                Ok(if is_ours { new(*lead) } else { again(&record) })
             }
-            Ok(_) => Ok(new(*lead)), // recorded now, or by a drain that was faster than we
             Err(error) => {
                 tracing::error!(lead.id = %lead.id, error = &error as &dyn std::error::Error, "a lead was not recorded");
                 match state {
@@ -296,9 +297,7 @@ impl<W: Wiring> Intake<W> {
             }
         }
     }
-}
 
-impl<W: Wiring> Intake<W> {
     /// Releases a lead that was set aside although its submission passes: a double click sends a captcha's answer twice,
     /// which is good once, and the second was recorded first. A drain may have dropped its message already, so the
     /// scheduler looks after it soon.
