@@ -27,6 +27,7 @@ use leadfeed_shared::web::{Problem, json};
 
 use self::answer::Reply;
 use self::pages::Shown;
+pub use self::signed::signature;
 
 /// Answers one request. Never fails: what goes wrong is an answer too.
 pub async fn handle<W: Wiring>(intake: &Intake<W>, request: Request) -> Response<Body> {

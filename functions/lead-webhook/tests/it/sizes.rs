@@ -19,7 +19,7 @@ fn full(character: &[u8], label: usize, most: usize) -> Vec<u8> {
     for field in 0..97 {
         let number = format!("{field}]=");
         let label = character.repeat(label);
-        let name = [b"&custom_fields[", label.as_slice(), number.as_bytes()].concat();
+        let name = [&b"&custom_fields["[..], &label, number.as_bytes()].concat();
         let Some(room) = BODY.checked_sub(body.len() + name.len()) else {
             break;
         };
