@@ -1,10 +1,11 @@
 //! The public door: lead forms, signed webhooks and web-to-lead posts.
 #![recursion_limit = "256"] // futures of the AWS SDK nest deeply
 
-use lambda_http::{Error, lambda_runtime, run, service_fn};
+use lambda_http::{Error, lambda_runtime, service_fn};
 use lead_webhook::handle;
 use leadfeed_shared::adapters::{Aws, OsDice, SystemClock};
 use leadfeed_shared::app::intake::{Gate, Intake};
+use leadfeed_shared::web::run;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {

@@ -5,6 +5,7 @@ use lambda_http::{Body, RequestExt as _};
 use lead_webhook::handle;
 use leadfeed_shared::domain::form::Form;
 use leadfeed_shared::ports::Forms as _;
+use serde_json::Value;
 
 use crate::stage::{FORM, event, json, request, text, world};
 
@@ -216,6 +217,20 @@ async fn the_hosted_form_is_empty_whatever_the_query_says() {
     assert!(
         text(&answer).contains(r#"<input type="checkbox" name="consent" value="yes" required>"#)
     );
+}
+
+#[tokio::test]
+async fn an_event_that_makes_no_url_is_answered_like_any_other() {
+    let (memory, _) = world().await;
+    let mut post: Value = serde_json::from_str(FORM_POST).unwrap();
+    post["rawQueryString"] = "utm_source=<fair>".into();
+    post["headers"]["x-forwarded-proto"] = "1".into();
+    post["headers"]["host"] = "no host".into();
+
+    let answer = handle(&memory.intake(), event(&post.to_string())).await;
+
+    assert_eq!(answer.status(), 303);
+    assert_eq!(memory.ledger.all().len(), 1);
 }
 
 #[tokio::test]
