@@ -3,14 +3,14 @@
 
 use lambda_http::{Error, lambda_runtime, service_fn};
 use lead_webhook::handle;
-use leadfeed_shared::adapters::{Aws, OsDice, SystemClock};
+use leadfeed_shared::adapters::{Aws, OsDice, Patience, SystemClock};
 use leadfeed_shared::app::intake::{Gate, Intake};
 use leadfeed_shared::web::run;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     lambda_runtime::tracing::init_default_subscriber();
-    let aws = Aws::from_env()?;
+    let aws = Aws::with(Patience::SHORT)?;
     let (forms, queue) = (aws.directory()?, aws.queue()?);
     let (keys, ..) = tokio::join!(aws.signing_keys(), forms.warm_up(), queue.warm_up());
     let intake = Intake::<Aws> {

@@ -64,7 +64,7 @@ async fn a_key_at_work_is_to_be_asked_for_again() {
         .unwrap()
         .parse()
         .unwrap();
-    assert!((1..=21).contains(&wait), "{wait}");
+    assert!((1..=31).contains(&wait), "{wait}");
     assert!(memory.ledger.all().is_empty());
 }
 

@@ -9,6 +9,7 @@ mod tests;
 use jiff::{SignedDuration, Timestamp};
 
 pub use self::gate::Gate;
+pub use self::identity::AT_WORK;
 use self::identity::{Identity, Seen, again};
 use self::screen::Verdict;
 use crate::domain::consent::Origin;
@@ -24,6 +25,13 @@ use crate::ports::{Clock, Forms, Ledger, Queue, Recorded, Wiring};
 
 /// When the scheduler looks after a lead that the queue has: long after a drain should have.
 const QUEUED_CHECK: SignedDuration = SignedDuration::from_hours(6);
+
+/// The most that one submission asks of stores, queue and captcha, one after the other.
+///
+/// Its form is read, two counters are added to, a lead of the slot before is looked for, its key is claimed, the lead
+/// that the key stands for is looked for, the captcha's secret is read, the lead is sent, recorded, and brought back if
+/// it was set aside. A refused one asks for less.
+pub const MOST_STEPS: u32 = 10;
 
 /// When the scheduler looks after a lead that the queue did not take.
 pub(super) const RECEIVED_CHECK: SignedDuration = SignedDuration::from_secs(60);
