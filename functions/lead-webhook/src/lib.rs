@@ -23,7 +23,7 @@ use leadfeed_shared::domain::idempotency::IdempotencyKey;
 use leadfeed_shared::domain::screening::TIME_FIELD;
 use leadfeed_shared::domain::submission::Submission;
 use leadfeed_shared::ports::{Clock as _, Wiring};
-use leadfeed_shared::web::{Problem, json};
+use leadfeed_shared::web::{Problem, json, problem_of};
 
 use self::answer::Reply;
 use self::pages::Shown;
@@ -52,7 +52,11 @@ pub async fn handle<W: Wiring>(intake: &Intake<W>, request: Request) -> Response
         }
         _ => Err(Problem::not_found("page")),
     };
-    answer.unwrap_or_else(|problem| reply.problem(problem))
+    let answer = answer.unwrap_or_else(|problem| reply.problem(problem));
+    if let ("POST", Some(code)) = (request.method().as_str(), problem_of(&answer)) {
+        tracing::info!(code, "a submission was refused"); // which the template counts by its code
+    }
+    answer
 }
 
 /// A form post, a script's JSON or a beacon. Whatever the answer is, a script on an allowed page may read it.

@@ -8,4 +8,4 @@ mod problem;
 pub use event::{run, tamed};
 pub use negotiate::{Audience, audience};
 pub use page::{page, page_with, see_other};
-pub use problem::{Problem, json};
+pub use problem::{Problem, json, problem_of};
