@@ -188,8 +188,8 @@ async fn web_to_lead<W: Wiring>(
         return accept(intake, &form, fields, request, reply).await;
     }
     Ok(
-        match intake.rehearse(&form, arrival(request, fields.clone(), None)) {
-            Ok(lead) => reply.rehearsed(&form, &lead, fields.get("return_url")),
+        match intake.rehearse(&form, &arrival(request, fields.clone(), None)) {
+            Ok(told) => reply.rehearsed(&form, &told, fields.get("return_url")),
             Err(error) => reply.refused(&form, fields, error.into(), &intake.stamp(&form)),
         },
     )

@@ -11,7 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 pub use self::gate::Gate;
 pub use self::identity::AT_WORK;
 use self::identity::{Identity, Seen, again};
-use self::screen::Verdict;
+use self::screen::{Look, Verdict};
 use crate::domain::consent::Origin;
 use crate::domain::form::Form;
 use crate::domain::idempotency::IdempotencyKey;
@@ -97,6 +97,15 @@ pub struct Accepted {
     pub status: &'static str,
     /// Whether it was here before this submission.
     pub repeated: bool,
+}
+
+/// What would become of a submission.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rehearsed {
+    /// The lead, its contact as Constant Contact would get it.
+    pub lead: ParsedLead,
+    /// The state it would be kept in.
+    pub state: LeadState,
 }
 
 /// Why a submission was not accepted.
@@ -214,13 +223,25 @@ impl<W: Wiring> Intake<W> {
         }
     }
 
-    /// What would become of a submission, of which nothing is kept.
+    /// What would become of a submission, of which nothing is kept. An answer to a captcha is good once, so it is taken
+    /// for good and its provider is not asked.
     ///
     /// # Errors
     /// [`Rejection`].
-    pub fn rehearse(&self, form: &Form, arrival: Arrival) -> Result<ParsedLead, Rejection> {
+    pub fn rehearse(&self, form: &Form, arrival: &Arrival) -> Result<Rehearsed, Rejection> {
         let now = self.clock.now();
-        ParsedLead::parse(form, arrival.fields, &arrival.origin, now)
+        let fields = arrival.fields.clone();
+        let mut lead = ParsedLead::parse(form, fields, &arrival.origin, now)?;
+        let state = match self.look(form, arrival, now) {
+            Look::Told(Verdict::Refused(rejection)) => return Err(rejection),
+            Look::Told(Verdict::Quarantined(why)) => LeadState::Quarantined { why },
+            Look::Told(Verdict::Passes(note)) | Look::Asks(_, _, note) => {
+                lead.notes.extend(note);
+                LeadState::Queued
+            }
+        };
+        lead.contact = lead.contact.for_remote().0;
+        Ok(Rehearsed { lead, state })
     }
 
     /// The time at which a form is shown, for the form to carry.
