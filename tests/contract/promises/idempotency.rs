@@ -55,11 +55,14 @@ where
 async fn a_claim_made_again_is_its_owners_still<K: Idempotency>(keys: K) {
     let (customer, key) = (fresh::customer(), fresh::text());
     let (mine, other) = (claim(at(0)), claim(at(0)));
-    let ask = async |claim| keys.claim_key(&customer, &key, claim, at(0)).await.unwrap();
+    let ask = async |claim: &KeyClaim| {
+        let told = keys.claim_key(&customer, &key, claim, at(0)).await;
+        told.unwrap()
+    };
 
     assert_eq!(ask(&mine).await, KeyClaimed::Fresh);
     assert_eq!(ask(&mine).await, KeyClaimed::Fresh);
-    assert_eq!(ask(&other).await, KeyClaimed::Known(Box::new(mine)));
+    assert_eq!(ask(&other).await, KeyClaimed::Known(Box::new(mine.clone())));
 }
 
 async fn a_key_is_free_again_once_it_has_expired<K: Idempotency>(keys: K) {
