@@ -2,13 +2,17 @@
 
 use futures_util::FutureExt as _;
 use jiff::Timestamp;
-use lambda_http::http::{HeaderName, HeaderValue, Method};
+use lambda_http::http::{HeaderName, HeaderValue, Method, StatusCode};
+use lambda_http::request::LambdaRequest;
 use lambda_http::{Body, Request, RequestExt as _};
-use lead_webhook::handle;
+use lead_webhook::{handle, signature};
 use leadfeed_shared::domain::form::Form;
 use leadfeed_shared::domain::screening::{Rates, Screening};
 use leadfeed_shared::fakes::{Memory, samples};
 use leadfeed_shared::ports::Forms as _;
+use leadfeed_shared::web::tamed;
+use secrecy::ExposeSecret as _;
+use serde_json::{Map, Value, json};
 
 const FORM: &str = "frm_01ARZ3NDEKTSV4RRFFQ69G5FAV";
 
@@ -45,23 +49,31 @@ fn world() -> Memory {
     memory
 }
 
-/// A body of any kind, at a form, a webhook and a web-to-lead address: the first byte chooses.
+/// A body of any kind, at a form, a signed webhook and a web-to-lead address: the first byte chooses.
 pub fn body(data: &[u8]) {
     let Some((choice, body)) = data.split_first() else {
         return;
     };
-    let paths = [
-        format!("/f/{FORM}"),
-        "/servlet/servlet.WebToLead".to_owned(),
-    ];
     let kind = TYPES[usize::from(*choice) % TYPES.len()];
-    let path = &paths[usize::from(*choice >> 7)];
-    ask(
-        Method::POST,
-        path,
-        &[("content-type", kind.as_bytes())],
-        body,
-    );
+    let kind = ("content-type", kind.as_bytes());
+    match *choice >> 6 {
+        0 => post(&format!("/f/{FORM}"), &[kind], body),
+        1 => {
+            let form = FORM.parse().expect("an id");
+            let secret = world().keys().webhook_secret(&form, 1);
+            let signature = signature(secret.expose_secret(), "msg_1", 0, body).expect("a secret");
+            let signed = [
+                kind,
+                ("webhook-id", &b"msg_1"[..]),
+                ("webhook-timestamp", &b"0"[..]),
+                ("webhook-signature", signature.as_bytes()),
+            ];
+            let status = post(&format!("/hooks/{FORM}"), &signed, body);
+            assert_ne!(status, 401);
+            status
+        }
+        _ => post("/servlet/servlet.WebToLead", &[kind], body),
+    };
 }
 
 /// Every header that is read, one line of the data each.
@@ -81,62 +93,93 @@ pub fn headers(data: &[u8]) {
     ];
     let lines = data.split(|byte| *byte == b'\n');
     let given: Vec<_> = READ.into_iter().zip(lines).collect();
-    let lead = b"email=ada%40example.com&consent=yes&last_name=L";
-    ask(Method::POST, &format!("/f/{FORM}"), &given, lead);
-    ask(Method::POST, &format!("/hooks/{FORM}"), &given, b"{}");
-    ask(Method::GET, &format!("/f/{FORM}"), &given, b"");
-    ask(Method::OPTIONS, &format!("/f/{FORM}"), &given, b"");
+    let form = format!("/f/{FORM}");
+    let lead = "email=ada%40example.com&consent=yes&last_name=L";
+    for (method, path, body) in [
+        ("POST", form.clone(), lead),
+        ("POST", format!("/hooks/{FORM}"), "{}"),
+        ("GET", form.clone(), ""),
+        ("OPTIONS", form, ""),
+    ] {
+        if let Some(request) = handed_on(method, &path, "", &given, body) {
+            answered(request, "");
+        }
+    }
 }
 
 /// A path and a query, at a hosted form and in the address of a web-to-lead form.
 pub fn query(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
     let (path, query) = text.split_once('?').unwrap_or((&text, ""));
-    let form = format!("/f/{FORM}");
     let lead = format!("oid={FORM}&email=ada%40example.com&consent=on&last_name=%E9");
-    for (method, path, name, body) in [
-        (Method::GET, path, "email", ""),
-        (Method::GET, form.as_str(), "email", ""),
+    let encoding = format!("encoding={query}");
+    for (method, path, query, body) in [
+        ("GET", format!("/{path}"), query, ""),
+        ("GET", format!("/f/{FORM}"), query, ""),
         (
-            Method::POST,
-            "/servlet/servlet.WebToLead",
-            "encoding",
+            "POST",
+            "/servlet/servlet.WebToLead".to_owned(),
+            encoding.as_str(),
             lead.as_str(),
         ),
     ] {
-        let request = lambda_http::http::Request::builder()
-            .method(method)
-            .uri("https://leads.example/")
-            .header("content-type", TYPES[0])
-            .body(Body::from(body))
-            .expect("a plain request")
-            .with_raw_http_path(path)
-            .with_query_string_parameters(std::collections::HashMap::from([(
-                name.to_owned(),
-                vec![query.to_owned()],
-            )]));
-        answered(request, query);
+        let kind = ("content-type", TYPES[0].as_bytes());
+        if let Some(request) = handed_on(method, &path, query, &[kind], body) {
+            answered(request, query);
+        }
     }
 }
 
-fn ask(method: Method, path: &str, headers: &[(&'static str, &[u8])], body: &[u8]) {
+/// Bytes of a request's line and headers that the gateway lets through.
+const HEAD: usize = 10_240;
+
+/// A request as the gateway hands it on; none where it could not have come.
+fn handed_on(
+    method: &str,
+    path: &str,
+    query: &str,
+    headers: &[(&'static str, &[u8])],
+    body: &str,
+) -> Option<Request> {
+    let sent = headers
+        .iter()
+        .filter(|(_, value)| HeaderValue::from_bytes(value).is_ok())
+        .map(|(name, value)| ((*name).to_owned(), String::from_utf8_lossy(value).into()));
+    let headers: Map<String, Value> = sent.collect();
+    let long = headers.values().filter_map(Value::as_str).map(str::len);
+    if path.len() + query.len() + long.sum::<usize>() > HEAD {
+        return None;
+    }
+    let http = json!({
+        "method": method, "path": path, "protocol": "HTTP/1.1", "sourceIp": "192.0.2.7", "userAgent": "",
+    });
+    let event = json!({
+        "version": "2.0", "rawPath": path, "rawQueryString": query, "headers": headers, "body": body,
+        "isBase64Encoded": false,
+        "requestContext": {"http": http, "stage": "$default", "domainName": "leads.example", "timeEpoch": 0},
+    });
+    let event: LambdaRequest = serde_json::from_str(&event.to_string()).ok()?;
+    Some(tamed(event).into())
+}
+
+/// Posts bytes as they are.
+fn post(path: &str, headers: &[(&'static str, &[u8])], body: &[u8]) -> StatusCode {
     let request = lambda_http::http::Request::builder()
-        .method(method)
+        .method(Method::POST)
         .uri(format!("https://leads.example{path}"))
         .body(Body::Binary(body.to_vec()));
     let mut request = request.expect("a plain request").with_raw_http_path(path);
     for (name, value) in headers {
-        if let Ok(value) = HeaderValue::from_bytes(value) {
-            request
-                .headers_mut()
-                .insert(HeaderName::from_static(name), value);
-        }
+        let value = HeaderValue::from_bytes(value).expect("a header of ours");
+        request
+            .headers_mut()
+            .insert(HeaderName::from_static(name), value);
     }
-    answered(request, "");
+    answered(request, "")
 }
 
 /// Whatever came, the answer is one: no fault of ours, of bounded length, and silent about the query.
-fn answered(request: Request, query: &str) {
+fn answered(request: Request, query: &str) -> StatusCode {
     let answer = wait(handle(&world().intake(), request));
     assert!(answer.status().as_u16() < 500, "{}", answer.status());
     let text = answer.body().to_vec();
@@ -144,6 +187,7 @@ fn answered(request: Request, query: &str) {
     let needle = query.as_bytes();
     let told = needle.len() > 12 && text.windows(needle.len()).any(|window| window == needle);
     assert!(!told, "the query is told again");
+    answer.status()
 }
 
 /// Ports in memory never wait for anything but their turn.

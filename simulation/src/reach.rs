@@ -33,6 +33,7 @@ impl Reach {
             queue: self.wire(&self.memory.queue),
             captcha: self.wire(&self.memory.captcha),
             clock: self.memory.clock.clone(),
+            dice: self.memory.dice.clone(),
             keys: self.memory.keys(),
             gate: Gate::default(),
         }

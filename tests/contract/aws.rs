@@ -12,7 +12,7 @@ use tokio::runtime::Handle;
 
 use crate::dynamo::Tables;
 use crate::promise::{Ports, every_promise};
-use crate::{bus, captcha, fresh, keeper, rate, strict};
+use crate::{bus, captcha, fresh, keeper, kills, rate, strict};
 
 /// The AWS adapters, on the MiniStack at `endpoint`, and a trial that wants it for itself.
 pub async fn trials(endpoint: &str, runtime: &Handle) -> anyhow::Result<(Vec<Trial>, Trial)> {
@@ -25,11 +25,7 @@ pub async fn trials(endpoint: &str, runtime: &Handle) -> anyhow::Result<(Vec<Tri
     let secrets = aws_sdk_secretsmanager::Client::new(&strict.build());
     let stack = fresh::text();
     let prefix = format!("leadfeed/{stack}");
-    let tables = Tables {
-        directory: directory(&dynamodb, &stack).await?,
-        ledger: ledger(&dynamodb, &stack).await?,
-        client: dynamodb,
-    };
+    let tables = both_tables(&dynamodb, &stack).await?;
     let directory = tables.directory();
     let ports = Ports {
         ledger: tables.ledger(),
@@ -44,6 +40,12 @@ pub async fn trials(endpoint: &str, runtime: &Handle) -> anyhow::Result<(Vec<Tri
     trials.push(bus::trial(&config, runtime));
     trials.push(captcha::trial(&config, runtime));
     trials.extend(keeper::trials(&config, &tables, runtime));
+    let apart = fresh::text();
+    let (own, own_queue) = (
+        both_tables(&dynamodb, &apart).await?,
+        queue(&sqs, &apart).await?,
+    );
+    trials.push(kills::aws(&config, own, own_queue, runtime));
     Ok((trials, rate::trial(&config, &tables, runtime)))
 }
 
@@ -61,6 +63,14 @@ fn config(endpoint: &str) -> SdkConfig {
 async fn queue(sqs: &aws_sdk_sqs::Client, stack: &str) -> anyhow::Result<String> {
     let made = sqs.create_queue().queue_name(stack).send().await?;
     Ok(made.queue_url.unwrap_or_default())
+}
+
+async fn both_tables(client: &aws_sdk_dynamodb::Client, stack: &str) -> anyhow::Result<Tables> {
+    Ok(Tables {
+        directory: directory(client, stack).await?,
+        ledger: ledger(client, stack).await?,
+        client: client.clone(),
+    })
 }
 
 async fn directory(client: &aws_sdk_dynamodb::Client, stack: &str) -> anyhow::Result<String> {

@@ -5,25 +5,20 @@ use std::fs;
 use std::sync::Arc;
 
 use aws_config::SdkConfig;
-use cc_sandbox::settings::Settings;
-use cc_sandbox::world::App;
-use cc_sandbox::{Config, Sandbox};
 use futures::future::join_all;
 use jiff::{SignedDuration, Timestamp};
-use leadfeed_shared::domain::budget::Limits;
 use leadfeed_shared::domain::connection::{Connection, ConnectionStatus};
 use leadfeed_shared::domain::ids::{CustomerId, LeadId};
 use leadfeed_shared::domain::lead::{LeadState, WaitReason};
 use leadfeed_shared::domain::token::StoredTokens;
-use leadfeed_shared::fakes::VirtualClock;
+use leadfeed_shared::fakes::{Fault, VirtualClock};
 use leadfeed_shared::ports::{Clock as _, Connections as _, Kept, Ledger as _, Vault as _};
 use libtest_mimic::Trial;
 use tokio::runtime::Handle;
 
 use crate::dynamo::Tables;
-use crate::fresh;
-use crate::real::{CALLBACK, World};
-use crate::wire::{self, Cut, Steps};
+use crate::real::World;
+use crate::wire::Steps;
 
 /// What a worker on an expired token asks for, one after the other, and what for.
 const REQUESTS: [(&str, &str); 10] = [
@@ -76,30 +71,7 @@ pub fn trials(aws: &SdkConfig, tables: &Tables, runtime: &Handle) -> Vec<Trial> 
 
 impl Bench {
     async fn start(aws: SdkConfig, tables: Tables) -> Self {
-        let settings = Settings {
-            limits: false,
-            ..Settings::default()
-        };
-        let config = Config {
-            apps: vec![App::new("client", "secret", vec![CALLBACK.into()])],
-            settings,
-            ..Config::default()
-        };
-        let sandbox = Sandbox::start(config).await.unwrap();
-        let steps = Arc::new(Steps::default());
-        let endpoint = aws.endpoint_url().unwrap_or_default();
-        let wired = wire::to(endpoint, &steps).await.unwrap();
-        let aws = aws.to_builder().endpoint_url(wired).build();
-        let world = World {
-            dynamodb: aws.clone(),
-            secrets: aws,
-            tables,
-            prefix: format!("leadfeed/{}", fresh::text()),
-            constant_contact: wire::to(sandbox.url(), &steps).await.unwrap(),
-            sandbox,
-            limits: Limits::default(),
-            clock: VirtualClock::leaping(Timestamp::now()),
-        };
+        let (world, steps) = World::wired(aws, tables).await;
         Self { world, steps }
     }
 
@@ -133,8 +105,8 @@ impl Bench {
         let mut table =
             "| killed at | before the request | after its effect |\n|---|---|---|\n".to_owned();
         for (step, (action, what)) in (1..).zip(REQUESTS) {
-            let before = self.killed(Some((step, Cut::Before))).await;
-            let after = self.killed(Some((step, Cut::After))).await;
+            let before = self.killed(Some((step, Fault::CrashBefore))).await;
+            let after = self.killed(Some((step, Fault::CrashAfter))).await;
             let (before, after) = (before.words(), after.words());
             table += &format!("| {what} (`{action}`) | {before} | {after} |\n");
         }
@@ -146,7 +118,7 @@ impl Bench {
 
     /// One worker on an expired token, killed as told, while a lead is in the queue; two minutes later a drain that
     /// is to deliver it. Where the connection is lost the lead waits, and goes out once somebody has connected again.
-    async fn killed(&mut self, cut: Option<(u64, Cut)>) -> Left {
+    async fn killed(&mut self, cut: Option<(u64, Fault)>) -> Left {
         self.steps.restart(None);
         let customer = self.world.customer(self.a_minute_ago()).await;
         let (lead, message) = self.world.queued(&customer, rand::random::<u32>()).await;

@@ -2,6 +2,7 @@
 //!
 //! A promise is a function over a port, listed once at the head of its file in `promises`. A keeper is a module that
 //! opens its ports and calls [`every_promise`]; every promise uses ids of its own, so keepers may share a table.
+#![recursion_limit = "256"] // futures of the AWS SDK nest deeply
 #![expect(
     clippy::unwrap_used,
     reason = "a store that fails here breaks the promise"
@@ -13,6 +14,7 @@ mod captcha;
 mod dynamo;
 mod fresh;
 mod keeper;
+mod kills;
 mod memory;
 mod promise;
 mod promises;

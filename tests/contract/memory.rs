@@ -2,6 +2,7 @@ use leadfeed_shared::fakes::Memory;
 use libtest_mimic::Trial;
 use tokio::runtime::Handle;
 
+use crate::kills;
 use crate::promise::{Ports, every_promise};
 use crate::samples::at;
 
@@ -16,5 +17,7 @@ pub fn trials(runtime: &Handle) -> Vec<Trial> {
         apps: memory.apps,
         budget: memory.budget,
     };
-    every_promise("memory", &ports, runtime)
+    let mut trials = every_promise("memory", &ports, runtime);
+    trials.push(kills::memory(runtime));
+    trials
 }

@@ -1,9 +1,12 @@
 //! The use cases over the AWS adapters, with the sandbox for Constant Contact.
 
 use std::marker::PhantomData;
+use std::sync::Arc;
 
 use aws_config::SdkConfig;
-use cc_sandbox::RunningSandbox;
+use cc_sandbox::settings::Settings;
+use cc_sandbox::world::App;
+use cc_sandbox::{Config, RunningSandbox, Sandbox};
 use jiff::{SignedDuration, Timestamp};
 use leadfeed_shared::adapters::{
     ConstantContact, Deadlines, DynamoDirectory, DynamoLedger, Http, OsDice, SecretsApps,
@@ -20,7 +23,7 @@ use leadfeed_shared::domain::keys::SigningKeys;
 use leadfeed_shared::domain::lead::{Lead, LeadState};
 use leadfeed_shared::domain::task::Task;
 use leadfeed_shared::domain::token::{StoredTokens, Tokens};
-use leadfeed_shared::fakes::{Faults, MemoryCaptcha, MemoryEvents};
+use leadfeed_shared::fakes::{Faults, MemoryCaptcha, MemoryEvents, VirtualClock};
 use leadfeed_shared::ports::{
     AppCredentials, Apps as _, Clock, Connections as _, Customers as _, Ledger as _, Vault as _,
     Wiring,
@@ -28,6 +31,7 @@ use leadfeed_shared::ports::{
 use serde_json::{Value, json};
 
 use crate::dynamo::Tables;
+use crate::wire::{self, Steps};
 use crate::{fresh, samples};
 
 pub const CALLBACK: &str = "https://feed.example/oauth/callback";
@@ -61,6 +65,37 @@ pub struct World<C> {
     pub constant_contact: String,
     pub limits: Limits,
     pub clock: C,
+}
+
+impl World<VirtualClock> {
+    /// One without limits, in which each request of a use case is a step.
+    pub async fn wired(aws: SdkConfig, tables: Tables) -> (Self, Arc<Steps>) {
+        let settings = Settings {
+            limits: false,
+            ..Settings::default()
+        };
+        let config = Config {
+            apps: vec![App::new("client", "secret", vec![CALLBACK.into()])],
+            settings,
+            ..Config::default()
+        };
+        let sandbox = Sandbox::start(config).await.unwrap();
+        let steps = Arc::new(Steps::default());
+        let endpoint = aws.endpoint_url().unwrap_or_default();
+        let wired = wire::to(endpoint, &steps).await.unwrap();
+        let aws = aws.to_builder().endpoint_url(wired).build();
+        let world = Self {
+            dynamodb: aws.clone(),
+            secrets: aws,
+            tables,
+            prefix: format!("leadfeed/{}", fresh::text()),
+            constant_contact: wire::to(sandbox.url(), &steps).await.unwrap(),
+            sandbox,
+            limits: Limits::default(),
+            clock: VirtualClock::leaping(Timestamp::now()),
+        };
+        (world, steps)
+    }
 }
 
 impl<C: Clock + Clone + 'static> World<C> {
@@ -101,7 +136,7 @@ impl<C: Clock + Clone + 'static> World<C> {
         DynamoLedger::new(self.dynamodb(), self.tables.ledger.clone())
     }
 
-    fn directory(&self) -> DynamoDirectory {
+    pub fn directory(&self) -> DynamoDirectory {
         DynamoDirectory::new(self.dynamodb(), self.tables.directory.clone())
     }
 
@@ -207,7 +242,7 @@ impl<C: Clock + Clone + 'static> World<C> {
     }
 }
 
-fn keys() -> SigningKeys {
+pub fn keys() -> SigningKeys {
     SigningKeys::new("root".into())
 }
 

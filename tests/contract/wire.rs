@@ -1,6 +1,7 @@
 //! A wire that can be cut. Everything a use case does to the world goes over HTTP; here each request is one step, and
-//! at a chosen step the caller is killed before the request goes on, or once its effect is there.
+//! at a chosen step the caller is killed, or told that it failed, before the request goes on or once its effect is there.
 
+use std::collections::BTreeMap;
 use std::future::{Future, pending};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -8,33 +9,27 @@ use std::sync::{Arc, Mutex};
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::State;
-use axum::http::{HeaderMap, Method, Uri, header};
+use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
+use leadfeed_shared::fakes::Fault;
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
-
-/// When, at a step, the caller dies.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Cut {
-    Before,
-    After,
-}
 
 /// Steps counted over all wires that share this.
 #[derive(Default)]
 pub struct Steps {
     taken: AtomicU64,
     names: Mutex<Vec<String>>,
-    cut: Mutex<Option<(u64, Cut)>>,
+    faults: Mutex<BTreeMap<u64, Fault>>,
     killed: Notify,
 }
 
 impl Steps {
-    /// Starts counting anew, with a cut at a step to come or with none.
-    pub fn restart(&self, cut: Option<(u64, Cut)>) {
+    /// Starts counting anew, with what goes wrong at steps to come.
+    pub fn restart(&self, faults: impl IntoIterator<Item = (u64, Fault)>) {
         self.taken.store(0, Ordering::SeqCst);
         self.names.lock().unwrap().clear();
-        *self.cut.lock().unwrap() = cut;
+        *self.faults.lock().unwrap() = faults.into_iter().collect();
     }
 
     pub fn taken(&self) -> u64 {
@@ -100,9 +95,11 @@ async fn pass(
 ) -> Response {
     wire.steps.note(&uri, &headers);
     let step = wire.steps.taken.fetch_add(1, Ordering::SeqCst) + 1;
-    let cut = *wire.steps.cut.lock().unwrap();
-    if cut == Some((step, Cut::Before)) {
-        return wire.steps.kill().await;
+    let fault = wire.steps.faults.lock().unwrap().remove(&step);
+    match fault {
+        Some(Fault::CrashBefore) => return wire.steps.kill().await,
+        Some(Fault::FailBefore) => return failed(),
+        _ => {}
     }
     headers.remove(header::HOST);
     let url = format!("{}{uri}", wire.behind);
@@ -113,12 +110,20 @@ async fn pass(
         answer.headers().get(header::CONTENT_TYPE).cloned(),
     );
     let body = answer.bytes().await.unwrap();
-    if cut == Some((step, Cut::After)) {
-        return wire.steps.kill().await;
+    match fault {
+        Some(Fault::CrashAfter) => return wire.steps.kill().await,
+        Some(Fault::FailAfter) => return failed(),
+        _ => {}
     }
     let mut answer = (status, body).into_response();
     if let Some(kind) = kind {
         answer.headers_mut().insert(header::CONTENT_TYPE, kind);
     }
     answer
+}
+
+/// As AWS says that it failed.
+fn failed() -> Response {
+    let body = r#"{"__type":"InternalServerError","message":"planned"}"#;
+    (StatusCode::INTERNAL_SERVER_ERROR, body).into_response()
 }

@@ -9,7 +9,7 @@ use leadfeed_shared::domain::ids::CustomerId;
 use leadfeed_shared::ports::{Event, Gauge};
 use serde_json::{Value, json};
 
-use crate::{functions, of_kind, root};
+use crate::{functions, of_kind, root, sources};
 
 #[test]
 fn whatever_ends_in_an_error_raises_an_alarm() {
@@ -114,6 +114,54 @@ fn the_dashboard_shows_what_comes_in_goes_out_and_fails_and_a_canary_where_there
     }
     assert!(names(true).contains("CanaryLate"));
     assert!(!names(false).contains("CanaryLate"));
+}
+
+#[test]
+fn every_line_that_a_filter_counts_is_one_that_its_function_logs() {
+    let functions = functions();
+    for (name, filter) in of_kind("AWS::Logs::MetricFilter") {
+        let properties = &filter["Properties"];
+        let pattern = properties["FilterPattern"].as_str().unwrap();
+        let words = pattern.split('"').nth(1).unwrap();
+        let group = &properties["LogGroupName"];
+        let mut function = functions
+            .values()
+            .filter(|function| function["Properties"]["LoggingConfig"]["LogGroup"] == *group);
+        let function = function.next().unwrap()["Properties"]["CodeUri"].as_str();
+        let mut logged = String::new();
+        for folder in [function.unwrap(), "shared"] {
+            sources(&root().join(folder).join("src"), &mut logged);
+        }
+        assert!(logged.contains(&format!("\"{words}\"")), "{name}");
+        for dimension in properties["MetricTransformations"][0]["Dimensions"]
+            .as_array()
+            .into_iter()
+            .flatten()
+        {
+            let field = dimension["Value"].as_str().unwrap();
+            let field = field.strip_prefix("$.fields.").unwrap();
+            let line = format!("{field}, \"{words}\"");
+            assert!(logged.contains(&line), "{name}: {field}");
+        }
+    }
+}
+
+#[test]
+fn refused_submissions_are_on_the_dashboard() {
+    let filter = &of_kind("AWS::Logs::MetricFilter")["RefusedSubmissions"]["Properties"];
+    let metric = &filter["MetricTransformations"][0];
+    let dashboard = &of_kind("AWS::CloudWatch::Dashboard")["Dashboard"]["Properties"];
+    let body: Value = serde_json::from_str(dashboard["DashboardBody"].as_str().unwrap()).unwrap();
+
+    let search = format!(
+        "SEARCH('{{\"{}\",{}}} MetricName=\"{}\"', 'Sum', 300)",
+        metric["MetricNamespace"].as_str().unwrap(),
+        metric["Dimensions"][0]["Key"].as_str().unwrap(),
+        metric["MetricName"].as_str().unwrap(),
+    );
+    let widgets = body["widgets"].as_array().unwrap();
+    let shows = |widget: &Value| widget["properties"]["metrics"][0][0]["expression"] == search;
+    assert!(widgets.iter().any(shows), "{search}");
 }
 
 #[test]

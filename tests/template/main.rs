@@ -13,7 +13,11 @@ mod logs;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
+use jiff::SignedDuration;
+use leadfeed_shared::adapters::{Patience, SiteVerify};
+use leadfeed_shared::app::intake::{AT_WORK, MOST_STEPS};
 use regex_lite::Regex;
 use serde_json::Value;
 
@@ -382,6 +386,16 @@ fn functions_behind_the_api_answer_before_it_gives_up() {
             .unwrap_or(default);
         assert!(timeout < 30, "{name}");
     }
+}
+
+#[test]
+fn a_lead_has_its_answer_in_time_however_slow_all_that_it_asks_is() {
+    let timeout = functions()["LeadWebhook"]["Properties"]["Timeout"].as_u64();
+    let timeout = Duration::from_secs(timeout.unwrap());
+    let asked = Patience::SHORT.operation * MOST_STEPS + SiteVerify::PATIENCE;
+
+    assert!(asked < timeout, "{asked:?}");
+    assert!(AT_WORK > SignedDuration::try_from(timeout).unwrap());
 }
 
 #[test]

@@ -3,8 +3,9 @@
 mod wiring;
 
 use admin_api::handle;
-use lambda_http::{Error, lambda_runtime, run, service_fn};
+use lambda_http::{Error, lambda_runtime, service_fn};
 use leadfeed_shared::adapters::Aws;
+use leadfeed_shared::web::run;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {

@@ -3,9 +3,8 @@
 use lambda_http::http::header::ALLOW;
 use lambda_http::http::{HeaderValue, StatusCode};
 use lambda_http::{Body, Request, Response};
-use leadfeed_shared::app::intake::{Accepted, IntakeError};
+use leadfeed_shared::app::intake::{Accepted, IntakeError, Rehearsed};
 use leadfeed_shared::domain::form::Form;
-use leadfeed_shared::domain::lead::ParsedLead;
 use leadfeed_shared::domain::screening::TIME_FIELD;
 use leadfeed_shared::domain::submission::Submission;
 use leadfeed_shared::web::{Audience, Problem, audience, json, see_other};
@@ -60,11 +59,11 @@ impl Reply {
     }
 
     /// What would be done with a submission of which nothing is kept.
-    pub fn rehearsed(&self, form: &Form, lead: &ParsedLead, wish: Option<&str>) -> Response<Body> {
+    pub fn rehearsed(&self, form: &Form, told: &Rehearsed, wish: Option<&str>) -> Response<Body> {
         let page = form.return_to(wish).map(String::from);
         match self.audience {
-            Audience::Program => json(StatusCode::OK, &Rehearsal::of(lead, page.as_deref())),
-            Audience::Browser => pages::rehearsal(&Rehearsal::of(lead, page.as_deref())),
+            Audience::Program => json(StatusCode::OK, &Rehearsal::of(told, page.as_deref())),
+            Audience::Browser => pages::rehearsal(&Rehearsal::of(told, page.as_deref())),
         }
     }
 

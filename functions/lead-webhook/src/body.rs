@@ -1,7 +1,7 @@
 //! Reading a body, whatever a form, a script or a server sends it as.
 
 use futures_util::stream;
-use lambda_http::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
+use lambda_http::http::header::{CONTENT_DISPOSITION, CONTENT_ENCODING, CONTENT_TYPE};
 use lambda_http::http::{HeaderMap, StatusCode};
 use leadfeed_shared::domain::names::TECHNICAL;
 use leadfeed_shared::domain::submission::{Submission, SubmissionError};
@@ -103,8 +103,10 @@ async fn multipart(declared: &str, body: &[u8]) -> Result<Vec<Raw>, Problem> {
     let mut parts = Multipart::new(whole, boundary);
     let mut raw = Vec::new();
     while let Some(part) = parts.next_field().await.map_err(broken)? {
-        let name = part.name().unwrap_or_default().as_bytes().to_vec();
-        if part.file_name().is_none() && !name.is_empty() {
+        let name = part.name().map(|name| name.as_bytes().to_vec());
+        let name = name.or_else(|| told(&part, "name")).unwrap_or_default();
+        let is_file = part.file_name().is_some() || told(&part, "filename").is_some();
+        if !is_file && !name.is_empty() {
             raw.push(Raw {
                 name,
                 charset: charset_of(&part),
@@ -115,17 +117,32 @@ async fn multipart(declared: &str, body: &[u8]) -> Result<Vec<Raw>, Problem> {
     Ok(raw)
 }
 
+/// What a part's header says in the charset of its page; the parser tells no more than what is in UTF-8.
+fn told(part: &Field<'_>, name: &str) -> Option<Vec<u8>> {
+    let header = part.headers().get(CONTENT_DISPOSITION)?.as_bytes();
+    if std::str::from_utf8(header).is_ok() {
+        return None;
+    }
+    let letters: String = header.iter().copied().map(char::from).collect(); // one for each byte
+    let value = parameter(&letters, name)?.chars();
+    value.map(|letter| u8::try_from(letter).ok()).collect()
+}
+
 fn charset_of(part: &Field<'_>) -> Option<String> {
     let kind = part.headers().get(CONTENT_TYPE)?.to_str().ok()?;
     charset(kind.split_once(';')?.1).map(str::to_owned)
 }
 
 fn charset(parameters: &str) -> Option<&str> {
+    parameter(parameters, "charset")
+}
+
+/// The value of `name` among the parameters of a header.
+fn parameter<'p>(parameters: &'p str, name: &str) -> Option<&'p str> {
     parameters.split(';').find_map(|parameter| {
-        let (name, value) = parameter.split_once('=')?;
-        name.trim()
-            .eq_ignore_ascii_case("charset")
-            .then(|| value.trim().trim_matches('"'))
+        let (known, value) = parameter.split_once('=')?;
+        let is_it = known.trim().eq_ignore_ascii_case(name);
+        is_it.then(|| value.trim().trim_matches('"'))
     })
 }
 
@@ -266,6 +283,26 @@ mod tests {
             fields(kind, &of("", "")).await,
             Err((400, "malformed_charset"))
         );
+    }
+
+    #[tokio::test]
+    async fn names_of_fields_and_files_may_be_in_the_charset_of_their_page() {
+        let part = |head: &[u8], content: &[u8]| {
+            let start = &b"--x\r\nContent-Disposition: form-data; name=\""[..];
+            [start, head, b"\"\r\n\r\n", content, b"\r\n"].concat()
+        };
+        let body = [
+            part(b"_charset_", b"windows-1252"),
+            part(b"pr\xe9nom", b"Andr\xe9"),
+            part(b"cv\"; filename=\"f\xfcr Sie.pdf", b"%PDF \x81"),
+            b"--x--\r\n".to_vec(),
+        ];
+
+        let fields = fields("multipart/form-data; boundary=x", &body.concat()).await;
+
+        let fields = fields.unwrap();
+        assert_eq!(fields.get("pr\u{e9}nom"), Some("Andr\u{e9}"));
+        assert_eq!(fields.get("cv"), None);
     }
 
     #[tokio::test]

@@ -23,10 +23,11 @@ use leadfeed_shared::domain::idempotency::IdempotencyKey;
 use leadfeed_shared::domain::screening::TIME_FIELD;
 use leadfeed_shared::domain::submission::Submission;
 use leadfeed_shared::ports::{Clock as _, Wiring};
-use leadfeed_shared::web::{Problem, json};
+use leadfeed_shared::web::{Problem, json, problem_of};
 
 use self::answer::Reply;
 use self::pages::Shown;
+pub use self::signed::signature;
 
 /// Answers one request. Never fails: what goes wrong is an answer too.
 pub async fn handle<W: Wiring>(intake: &Intake<W>, request: Request) -> Response<Body> {
@@ -51,7 +52,11 @@ pub async fn handle<W: Wiring>(intake: &Intake<W>, request: Request) -> Response
         }
         _ => Err(Problem::not_found("page")),
     };
-    answer.unwrap_or_else(|problem| reply.problem(problem))
+    let answer = answer.unwrap_or_else(|problem| reply.problem(problem));
+    if let ("POST", Some(code)) = (request.method().as_str(), problem_of(&answer)) {
+        tracing::info!(code, "a submission was refused"); // which the template counts by its code
+    }
+    answer
 }
 
 /// A form post, a script's JSON or a beacon. Whatever the answer is, a script on an allowed page may read it.
@@ -183,8 +188,8 @@ async fn web_to_lead<W: Wiring>(
         return accept(intake, &form, fields, request, reply).await;
     }
     Ok(
-        match intake.rehearse(&form, arrival(request, fields.clone(), None)) {
-            Ok(lead) => reply.rehearsed(&form, &lead, fields.get("return_url")),
+        match intake.rehearse(&form, &arrival(request, fields.clone(), None)) {
+            Ok(told) => reply.rehearsed(&form, &told, fields.get("return_url")),
             Err(error) => reply.refused(&form, fields, error.into()),
         },
     )

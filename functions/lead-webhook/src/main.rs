@@ -1,15 +1,16 @@
 //! The public door: lead forms, signed webhooks and web-to-lead posts.
 #![recursion_limit = "256"] // futures of the AWS SDK nest deeply
 
-use lambda_http::{Error, lambda_runtime, run, service_fn};
+use lambda_http::{Error, lambda_runtime, service_fn};
 use lead_webhook::handle;
-use leadfeed_shared::adapters::{Aws, SystemClock};
+use leadfeed_shared::adapters::{Aws, OsDice, Patience, SystemClock};
 use leadfeed_shared::app::intake::{Gate, Intake};
+use leadfeed_shared::web::run;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     lambda_runtime::tracing::init_default_subscriber();
-    let aws = Aws::from_env()?;
+    let aws = Aws::with(Patience::SHORT)?;
     let (forms, queue) = (aws.directory()?, aws.queue()?);
     let (keys, ..) = tokio::join!(aws.signing_keys(), forms.warm_up(), queue.warm_up());
     let intake = Intake::<Aws> {
@@ -18,6 +19,7 @@ async fn main() -> Result<(), Error> {
         queue,
         captcha: aws.captcha()?,
         clock: SystemClock,
+        dice: OsDice,
         keys: keys?,
         gate: Gate::default(),
     };

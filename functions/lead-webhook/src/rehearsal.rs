@@ -1,14 +1,16 @@
 //! What a form's maker sees with `debug`.
 
+use leadfeed_shared::app::intake::Rehearsed;
 use leadfeed_shared::domain::consent::Consent;
 use leadfeed_shared::domain::contact::{Contact, Note};
-use leadfeed_shared::domain::lead::ParsedLead;
+use leadfeed_shared::domain::lead::LeadState;
 use serde::Serialize;
 
 /// What would be done.
 #[derive(Serialize)]
 pub struct Rehearsal<'a> {
     status: &'static str,
+    would_be: &'a LeadState,
     contact: &'a Contact,
     consent: &'a Consent,
     notes: &'a [Note],
@@ -17,9 +19,11 @@ pub struct Rehearsal<'a> {
 }
 
 impl<'a> Rehearsal<'a> {
-    pub fn of(lead: &'a ParsedLead, return_url: Option<&'a str>) -> Self {
+    pub fn of(told: &'a Rehearsed, return_url: Option<&'a str>) -> Self {
+        let Rehearsed { lead, state } = told;
         Self {
             status: "nothing_kept",
+            would_be: state,
             contact: &lead.contact,
             consent: &lead.consent,
             notes: &lead.notes,

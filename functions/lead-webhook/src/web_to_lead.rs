@@ -2,16 +2,21 @@
 
 use leadfeed_shared::domain::submission::Submission;
 
-/// The same submission under our names. `oid` is read before; what has no name of ours stays as it is.
+/// The same submission under our names. `oid` is read before; what has no name of ours stays as it is, and so does what
+/// would stand in for a field that is filled in: it is noted as not kept, unless the form maps it.
 pub fn renamed(fields: Submission) -> Submission {
+    let is_empty = |name| fields.get(name).unwrap_or_default().trim().is_empty();
+    let (no_phone, no_state, no_country) =
+        (is_empty("phone"), is_empty("state"), is_empty("country"));
     fields.renamed(|name| {
         let ours = match name {
             "company" => "company_name",
             "title" => "job_title",
-            "phone" | "mobile" => "phone_number",
+            "phone" => "phone_number",
+            "mobile" if no_phone => "phone_number",
             "zip" => "postal_code",
-            "state_code" => "state",
-            "country_code" => "country",
+            "state_code" if no_state => "state",
+            "country_code" if no_country => "country",
             "retURL" => "return_url",
             _ => return None,
         };

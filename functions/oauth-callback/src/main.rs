@@ -1,7 +1,8 @@
 //! Connects a customer's Constant Contact account.
 
-use lambda_http::{Error, lambda_runtime, run, service_fn};
+use lambda_http::{Error, lambda_runtime, service_fn};
 use leadfeed_shared::adapters::Aws;
+use leadfeed_shared::web::run;
 use oauth_callback::{connect, handle};
 
 #[tokio::main(flavor = "current_thread")]

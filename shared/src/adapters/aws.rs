@@ -18,6 +18,33 @@ use super::sqs::SqsQueue;
 use crate::domain::keys::SigningKeys;
 use crate::ports::StoreError;
 
+/// How long one operation of AWS may take, and each attempt at it.
+#[derive(Debug, Clone, Copy)]
+pub struct Patience {
+    /// An attempt.
+    pub attempt: Duration,
+    /// All of them.
+    pub operation: Duration,
+}
+
+impl Patience {
+    /// Three attempts, for functions that do not answer a person lead by lead.
+    pub const LONG: Self = Self {
+        attempt: Duration::from_secs(3),
+        operation: Duration::from_secs(8),
+    };
+
+    /// Two attempts, for the public door.
+    ///
+    /// A lead costs it up to [`MOST_STEPS`](crate::app::intake::MOST_STEPS) operations one after the other, and a
+    /// captcha's provider has 4 s: 10 × 2 s + 4 s = 24 s, where the template gives it 25. So it has its answer ready
+    /// before it is ended, whatever hangs: a store that does not answer costs a lead nothing while another keeps it.
+    pub const SHORT: Self = Self {
+        attempt: Duration::from_secs(1),
+        operation: Duration::from_secs(2),
+    };
+}
+
 /// Where the adapters come from. Everything is taken from the environment of the function: region and credentials
 /// as Lambda sets them, no profile, no metadata service.
 ///
@@ -37,6 +64,14 @@ impl Aws {
     /// # Errors
     /// [`ConfigError`] without a region.
     pub fn from_env() -> Result<Self, ConfigError> {
+        Self::with(Patience::LONG)
+    }
+
+    /// The same, with a patience of the function's own.
+    ///
+    /// # Errors
+    /// As [`from_env`](Self::from_env).
+    pub fn with(patience: Patience) -> Result<Self, ConfigError> {
         let http = Http::new(Deadlines::default()).map_err(|_| ConfigError::Tls)?;
         let region = Region::new(config::required("AWS_REGION")?);
         let credentials = EnvironmentVariableCredentialsProvider::new();
@@ -45,7 +80,7 @@ impl Aws {
             .region(region)
             .credentials_provider(SharedCredentialsProvider::new(credentials))
             .retry_config(RetryConfig::standard().with_max_attempts(3))
-            .timeout_config(timeouts())
+            .timeout_config(timeouts(patience))
             .http_client(sdk_http::client(&http));
         builder.set_endpoint_url(config::optional("AWS_ENDPOINT_URL"));
         Ok(Self {
@@ -178,11 +213,10 @@ fn secret_prefix() -> Result<String, ConfigError> {
     config::required("LEADFEED_SECRET_PREFIX")
 }
 
-/// Short enough that three attempts fit into the time of a function that answers a browser.
-fn timeouts() -> TimeoutConfig {
+fn timeouts(patience: Patience) -> TimeoutConfig {
     TimeoutConfig::builder()
         .connect_timeout(Duration::from_millis(1_500))
-        .operation_attempt_timeout(Duration::from_secs(3))
-        .operation_timeout(Duration::from_secs(8))
+        .operation_attempt_timeout(patience.attempt)
+        .operation_timeout(patience.operation)
         .build()
 }

@@ -48,6 +48,9 @@ struct Verdict {
 }
 
 impl SiteVerify {
+    /// The longest that a provider is waited for.
+    pub const PATIENCE: Duration = DEADLINES.total;
+
     /// With the secrets under a prefix. `base` stands in for all providers where it is given.
     #[must_use]
     pub fn new(client: Client, prefix: String, base: Option<Url>) -> Self {

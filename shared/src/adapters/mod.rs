@@ -35,7 +35,7 @@ mod sqs;
 mod wiring;
 
 #[cfg(feature = "aws")]
-pub use aws::Aws;
+pub use aws::{Aws, Patience};
 #[cfg(all(feature = "aws", feature = "constant-contact"))]
 pub use captcha::SiteVerify;
 #[cfg(feature = "aws")]

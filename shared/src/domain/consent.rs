@@ -15,6 +15,9 @@ use super::submission::Submission;
 /// Long enough for a full queue to drain, short enough that nobody subscribes and leaves within it.
 pub const FRESH_FOR: SignedDuration = SignedDuration::from_mins(15);
 
+/// Characters of a statement that a sender supplies. A longer one is refused: cut, it would be another's words.
+const LONGEST_STATEMENT: usize = 4_000;
+
 /// A consent older than this is no ground to begin mailing on.
 const OLDEST: SignedDuration = SignedDuration::from_hours(2 * 365 * 24);
 
@@ -68,6 +71,9 @@ pub enum ConsentError {
     /// The submission names a statement that the form never had, and does not bring its text.
     #[error("this form has had no such statement; its text has to come along")]
     StatementUnknown,
+    /// The statement that came along is longer than 4,000 characters.
+    #[error("the statement the person agreed to is longer than 4,000 characters")]
+    StatementTooLong,
     /// When the person agreed cannot be read.
     #[error("when the person agreed has to be a time such as 2026-11-23T09:30:00Z")]
     GivenAtMalformed,
@@ -84,6 +90,7 @@ impl ConsentError {
             Self::Required => "consent_required",
             Self::SourceNotPermitted => "source_not_permitted",
             Self::StatementUnknown => "statement_unknown",
+            Self::StatementTooLong => "statement_too_long",
             Self::GivenAtMalformed => "given_at_malformed",
             Self::GivenAtTooOld => "given_at_too_old",
         }
@@ -94,7 +101,7 @@ impl ConsentError {
     pub fn field(self, form: &Form) -> String {
         match self {
             Self::Required | Self::SourceNotPermitted => form.consent_field.clone(),
-            Self::StatementUnknown => "consent_statement".to_owned(),
+            Self::StatementUnknown | Self::StatementTooLong => "consent_statement".to_owned(),
             Self::GivenAtMalformed | Self::GivenAtTooOld => "consent_given_at".to_owned(),
         }
     }
@@ -235,7 +242,11 @@ fn is_banned(source: &str) -> bool {
 /// The statement the person saw: the text that came along, else the version whose digest did, else today's. A text
 /// that came along with another one's digest is not to be trusted.
 fn agreed_to(form: &Form, fields: &Submission) -> Result<(String, Option<u32>), ConsentError> {
-    let supplied = text(fields.get("consent_statement"), 4_000);
+    let supplied = text(fields.get("consent_statement"), usize::MAX);
+    let length = |text: &String| text.chars().count();
+    if supplied.as_ref().map_or(0, length) > LONGEST_STATEMENT {
+        return Err(ConsentError::StatementTooLong);
+    }
     let digest = text(fields.get("consent_statement_sha256"), 64).map(|hex| hex.to_lowercase());
     let known = |statement: &&Statement| match (&supplied, &digest) {
         (Some(text), _) => statement.text == *text,

@@ -8,10 +8,8 @@ use super::names::custom_label;
 
 /// Fields in one submission; a real form has a dozen.
 const MAX_FIELDS: usize = 100;
-/// Characters in a field's name.
+/// Characters in a field's name. Only its body bounds a value: a long one costs no lead.
 const MAX_NAME: usize = 100;
-/// Characters in a value.
-const MAX_VALUE: usize = 4_000;
 /// How deep a JSON lead may nest: the lead, its `consent`, nothing below.
 const MAX_DEPTH: usize = 2;
 /// The first number that a program may have rounded before it was sent (2^53, RFC 8259).
@@ -28,11 +26,12 @@ pub enum SubmissionError {
     /// The JSON does not parse, or its numbers are out of range.
     #[error("the body is not valid JSON")]
     MalformedJson,
-    /// The JSON is not an object, or holds a list, an object or a number that was rounded where text belongs.
+    /// The JSON is not an object, or holds a list, an object or a number that was rounded where text belongs. Only a
+    /// custom field may have a list of texts, for a choice of several.
     #[error("the JSON must be an object of texts, as the documentation shows")]
     NotALead,
-    /// More than 100 fields, a name over 100 or a value over 4,000 characters.
-    #[error("too many fields, or one that is too long")]
+    /// More than 100 fields, or a name over 100 characters.
+    #[error("there are more than 100 fields, or one has a name of more than 100 characters")]
     TooLarge,
 }
 
@@ -55,10 +54,7 @@ impl Submission {
         let mut fields = Vec::new();
         for (name, value) in pairs {
             let (name, value) = (name.into(), value.into());
-            let fits = fields.len() < MAX_FIELDS
-                && name.chars().count() <= MAX_NAME
-                && value.chars().count() <= MAX_VALUE;
-            if !fits {
+            if fields.len() == MAX_FIELDS || name.chars().count() > MAX_NAME {
                 return Err(SubmissionError::TooLarge);
             }
             fields.push((name, value));
@@ -141,6 +137,12 @@ fn flatten(
         Value::Object(members) if depth > 0 => {
             return members.iter().try_for_each(|(key, value)| {
                 flatten(&flat_name(name, key), value, depth - 1, into)
+            });
+        }
+        Value::Array(choices) if custom_label(name).is_some() => {
+            return choices.iter().try_for_each(|choice| match choice {
+                Value::Array(_) => Err(SubmissionError::NotALead),
+                choice => flatten(name, choice, 0, into),
             });
         }
         Value::Object(_) | Value::Array(_) => return Err(SubmissionError::NotALead),
@@ -237,6 +239,23 @@ mod tests {
     }
 
     #[test]
+    fn a_choice_of_several_is_a_list_of_texts_in_json() {
+        let read = |choices: &str| {
+            let body = format!("{{\"custom_fields\":{{\"Engines\":{choices}}}}}");
+            let fields = Submission::from_json(body.as_bytes());
+            fields.map(|fields| fields.custom_fields().remove("Engines").unwrap_or_default())
+        };
+
+        assert_eq!(
+            read("[\"difference\",null,\"analytical\",2]"),
+            Ok("difference; analytical; 2".to_owned())
+        );
+        for none in ["[[\"difference\"]]", "[{\"a\":1}]"] {
+            assert_eq!(read(none), Err(SubmissionError::NotALead), "{none}");
+        }
+    }
+
+    #[test]
     fn a_group_nobody_knows_is_not_mistaken_for_the_lead() {
         let fields = Submission::from_json(
             br#"{"audit":{"consent":true,"email":"eve@example.com"},"consent":{"given":false},"street_address":{"email":"eve@example.com"}}"#,
@@ -270,12 +289,17 @@ mod tests {
     }
 
     #[test]
-    fn size_is_bounded() {
+    fn fields_and_their_names_are_bounded_and_a_long_value_costs_nothing() {
         let many = (0..=MAX_FIELDS).map(|i| (i.to_string(), ""));
         assert_eq!(Submission::from_pairs(many), Err(SubmissionError::TooLarge));
+        let name = "a".repeat(MAX_NAME + 1);
         assert_eq!(
-            Submission::from_pairs([("a", "x".repeat(MAX_VALUE + 1))]),
+            Submission::from_pairs([(name, "")]),
             Err(SubmissionError::TooLarge)
         );
+
+        let value = "x".repeat(60_000);
+        let fields = Submission::from_pairs([("a", value.as_str())]).unwrap();
+        assert_eq!(fields.get("a"), Some(value.as_str()));
     }
 }

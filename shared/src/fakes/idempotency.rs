@@ -14,7 +14,9 @@ impl Idempotency for MemoryLedger {
     ) -> Result<KeyClaimed, StoreError> {
         let name = (customer.clone(), key.to_owned());
         let take = |rows: &mut Rows| match rows.keys.get(&name) {
-            Some(known) if known.expires_at > now => KeyClaimed::Known(Box::new(known.clone())),
+            Some(known) if known.expires_at > now && known.owner != claim.owner => {
+                KeyClaimed::Known(Box::new(known.clone()))
+            }
             _ => {
                 rows.keys.insert(name, claim.clone());
                 KeyClaimed::Fresh

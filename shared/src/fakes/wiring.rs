@@ -50,6 +50,7 @@ impl Memory {
             queue: self.queue.clone(),
             captcha: self.captcha.clone(),
             clock: self.clock.clone(),
+            dice: self.dice.clone(),
             keys: self.keys(),
             gate: Gate::default(),
         }

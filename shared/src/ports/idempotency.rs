@@ -12,6 +12,8 @@ pub struct KeyClaim {
     pub lead: LeadId,
     /// The content it came with first, as a digest.
     pub content: String,
+    /// Who claims it: random, so that a claim made again because its answer was lost is known for what it is.
+    pub owner: String,
     /// Until when the request that came first may still be at work.
     pub until: Timestamp,
     /// Until when the key is remembered.
@@ -21,7 +23,7 @@ pub struct KeyClaim {
 /// What came of claiming a key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum KeyClaimed {
-    /// It is new, and stands for what the caller said.
+    /// It is new, or this owner's already, and stands for what the caller said.
     Fresh,
     /// It stands for something already.
     Known(Box<KeyClaim>),
@@ -29,8 +31,8 @@ pub enum KeyClaimed {
 
 /// Keys by which callers repeat their requests.
 pub trait Idempotency: Send + Sync {
-    /// Claims a customer's key, by its digest, unless it stands for something at `now`. Exactly one of any number
-    /// of concurrent calls is told [`KeyClaimed::Fresh`].
+    /// Claims a customer's key, by its digest, unless it stands for something of another owner's at `now`. Exactly one
+    /// owner of any number of concurrent ones is told [`KeyClaimed::Fresh`], however often it asks.
     fn claim_key(
         &self,
         customer: &CustomerId,

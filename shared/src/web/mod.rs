@@ -1,9 +1,11 @@
 //! How the HTTP functions answer: problem details for programs, pages for people.
 
+mod event;
 mod negotiate;
 mod page;
 mod problem;
 
+pub use event::{run, tamed};
 pub use negotiate::{Audience, audience};
 pub use page::{page, page_with, see_other};
-pub use problem::{Problem, json};
+pub use problem::{Problem, json, problem_of};

@@ -17,6 +17,16 @@ pub struct Problem {
     retry_after: Option<u32>,
 }
 
+/// Tells whoever counts answers which problem one is of; it goes over no wire.
+#[derive(Debug, Clone, Copy)]
+struct Code(&'static str);
+
+/// The stable word of the problem that an answer is of, if it is of one.
+#[must_use]
+pub fn problem_of(answer: &Response<Body>) -> Option<&'static str> {
+    answer.extensions().get::<Code>().map(|code| code.0)
+}
+
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 struct Extensions {
     code: &'static str,
@@ -105,7 +115,7 @@ impl Problem {
     #[must_use]
     pub fn on(&self, mut page: Response<Body>) -> Response<Body> {
         *page.status_mut() = self.status;
-        with_retry_after(page, self.retry_after)
+        marked(page, self.code(), self.retry_after)
     }
 
     /// As the asker reads it: a page for a browser, problem details for a program.
@@ -130,12 +140,13 @@ impl Problem {
             detail: &self.detail,
             errors: &self.extensions.errors,
         };
-        with_retry_after(page(self.status, &template), self.retry_after)
+        marked(page(self.status, &template), self.code(), self.retry_after)
     }
 
     /// As `application/problem+json`.
     #[must_use]
     pub fn into_response(self) -> Response<Body> {
+        let code = self.code();
         let details = ProblemDetails::from_status_code(self.status)
             .with_detail(self.detail)
             .with_extensions(self.extensions);
@@ -144,7 +155,7 @@ impl Problem {
             CONTENT_TYPE,
             HeaderValue::from_static("application/problem+json"),
         );
-        with_retry_after(response, self.retry_after)
+        marked(response, code, self.retry_after)
     }
 }
 
@@ -156,8 +167,13 @@ struct ProblemPage<'a> {
     errors: &'a [FieldError],
 }
 
-fn with_retry_after(mut response: Response<Body>, seconds: Option<u32>) -> Response<Body> {
-    if let Some(seconds) = seconds {
+fn marked(
+    mut response: Response<Body>,
+    code: &'static str,
+    retry_after: Option<u32>,
+) -> Response<Body> {
+    response.extensions_mut().insert(Code(code));
+    if let Some(seconds) = retry_after {
         response
             .headers_mut()
             .insert(RETRY_AFTER, HeaderValue::from(seconds));
@@ -241,6 +257,21 @@ mod tests {
             details.headers()["content-type"],
             "application/problem+json"
         );
+    }
+
+    #[test]
+    fn an_answer_tells_whoever_counts_which_problem_it_is_of() {
+        let problem = || Problem::not_found("form");
+        let good = json(StatusCode::OK, &());
+
+        for answer in [
+            problem().into_response(),
+            problem().into_page(),
+            problem().on(json(StatusCode::OK, &())),
+        ] {
+            assert_eq!(problem_of(&answer), Some("not_found"));
+        }
+        assert_eq!(problem_of(&good), None);
     }
 
     #[test]

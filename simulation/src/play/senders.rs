@@ -13,7 +13,7 @@ use crate::wire::Guard;
 use crate::world::{Warm, World};
 
 /// The time of the function.
-const TIME: SignedDuration = SignedDuration::from_secs(15);
+const TIME: SignedDuration = SignedDuration::from_secs(25);
 
 /// A submission as somebody sent it.
 #[derive(Debug, Clone)]

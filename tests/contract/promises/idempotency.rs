@@ -9,6 +9,7 @@ use crate::{fresh, promises};
 
 promises! { Idempotency:
     one_of_many_at_once_claims_a_key,
+    a_claim_made_again_is_its_owners_still,
     a_key_is_free_again_once_it_has_expired,
     a_key_is_its_customers_own,
     a_key_is_freed_for_its_own_lead_only,
@@ -18,6 +19,7 @@ fn claim(now: Timestamp) -> KeyClaim {
     KeyClaim {
         lead: fresh::lead(0),
         content: fresh::text(),
+        owner: fresh::text(),
         until: now + SignedDuration::from_secs(20),
         expires_at: now + SignedDuration::from_hours(24),
     }
@@ -48,6 +50,19 @@ where
     for (_, told) in known {
         assert_eq!(told, KeyClaimed::Known(Box::new(first.clone())));
     }
+}
+
+async fn a_claim_made_again_is_its_owners_still<K: Idempotency>(keys: K) {
+    let (customer, key) = (fresh::customer(), fresh::text());
+    let (mine, other) = (claim(at(0)), claim(at(0)));
+    let ask = async |claim: &KeyClaim| {
+        let told = keys.claim_key(&customer, &key, claim, at(0)).await;
+        told.unwrap()
+    };
+
+    assert_eq!(ask(&mine).await, KeyClaimed::Fresh);
+    assert_eq!(ask(&mine).await, KeyClaimed::Fresh);
+    assert_eq!(ask(&other).await, KeyClaimed::Known(Box::new(mine.clone())));
 }
 
 async fn a_key_is_free_again_once_it_has_expired<K: Idempotency>(keys: K) {
@@ -85,9 +100,12 @@ async fn a_key_is_freed_for_its_own_lead_only<K: Idempotency>(keys: K) {
     let (customer, key) = (fresh::customer(), fresh::text());
     let first = claim(at(0));
     let ask = async || {
-        keys.claim_key(&customer, &key, &first, at(0))
-            .await
-            .unwrap()
+        let anew = KeyClaim {
+            owner: fresh::text(),
+            ..first.clone()
+        };
+        let told = keys.claim_key(&customer, &key, &anew, at(0)).await;
+        told.unwrap()
     };
     assert_eq!(ask().await, KeyClaimed::Fresh);
 

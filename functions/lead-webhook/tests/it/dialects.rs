@@ -64,6 +64,24 @@ async fn salesforces_other_names_stand_in_where_the_usual_ones_are_empty() {
 }
 
 #[tokio::test]
+async fn a_second_phone_state_or_country_is_noted_or_kept_where_the_form_maps_it() {
+    let (memory, mut form) = world().await;
+    let mobile = "custom_fields[Mobile]".to_owned();
+    form.mapped = [("mobile".to_owned(), mobile)].into();
+    memory.directory.put_form(&form).await.unwrap();
+    let body = "phone=555&mobile=777&state=Ohio&state_code=OH&country=Italy&country_code=IT";
+
+    handle(&memory.intake(), web_to_lead("UTF-8", body)).await;
+
+    let lead = memory.ledger.all()[0].lead.clone();
+    assert_eq!(lead.contact.phone_number, "555");
+    assert_eq!(lead.contact.custom_fields["Mobile"], "777");
+    assert_eq!(lead.contact.street_address.state, "Ohio");
+    let noted: Vec<_> = lead.notes.iter().map(|note| note.field.as_str()).collect();
+    assert_eq!(noted, ["country_code", "state_code"]);
+}
+
+#[tokio::test]
 async fn a_salesforce_opt_out_box_is_no_opt_in() {
     let (memory, _) = world().await;
 

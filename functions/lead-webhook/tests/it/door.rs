@@ -5,6 +5,7 @@ use lambda_http::{Body, RequestExt as _};
 use lead_webhook::handle;
 use leadfeed_shared::domain::form::Form;
 use leadfeed_shared::ports::Forms as _;
+use serde_json::Value;
 
 use crate::stage::{FORM, event, json, request, text, world};
 
@@ -219,16 +220,38 @@ async fn the_hosted_form_is_empty_whatever_the_query_says() {
 }
 
 #[tokio::test]
-async fn a_foreign_return_address_is_not_followed_and_the_lead_is_kept() {
+async fn an_event_that_makes_no_url_is_answered_like_any_other() {
     let (memory, _) = world().await;
-    let mut request = event(FORM_POST);
-    *request.body_mut() =
-        Body::from("email=ada%40example.com&consent=yes&return_url=https%3A%2F%2Fevil.example%2F");
+    let mut post: Value = serde_json::from_str(FORM_POST).unwrap();
+    post["rawQueryString"] = "utm_source=<fair>".into();
+    post["headers"]["x-forwarded-proto"] = "1".into();
+    post["headers"]["host"] = "no host".into();
 
-    let answer = handle(&memory.intake(), request).await;
+    let answer = handle(&memory.intake(), event(&post.to_string())).await;
 
-    assert_eq!(answer.headers()[LOCATION], "https://engines.example/thanks");
+    assert_eq!(answer.status(), 303);
     assert_eq!(memory.ledger.all().len(), 1);
+}
+
+#[tokio::test]
+async fn a_foreign_or_endless_return_address_is_not_followed_and_the_lead_is_kept() {
+    let long = |host: &str| format!("https%3A%2F%2F{host}%2F{}", "a".repeat(4_096));
+    for address in [
+        "https%3A%2F%2Fevil.example%2F".to_owned(),
+        long("evil.example"),
+        long("engines.example"),
+    ] {
+        let (memory, _) = world().await;
+        let mut request = event(FORM_POST);
+        let body = format!("email=ada%40example.com&consent=yes&return_url={address}");
+        *request.body_mut() = Body::from(body);
+
+        let answer = handle(&memory.intake(), request).await;
+
+        assert_eq!(answer.status(), 303);
+        assert_eq!(answer.headers()[LOCATION], "https://engines.example/thanks");
+        assert_eq!(memory.ledger.all().len(), 1);
+    }
 }
 
 #[tokio::test]

@@ -17,7 +17,7 @@
 //! | bursts | `spam`, `shared/app/intake/tests/rates.rs` |
 //! | double clicks, keys, lost answers | `keys`, `shared/app/intake/tests` |
 //! | signatures | `signed.rs`, `webhooks`, `tests/webhooks` |
-//! | queue or table down, kills at every step | `shared/app/intake/tests/kills.rs` |
+//! | queue or table down, kills at every step | `tests/contract/kills` |
 //! | suppressed addresses, receipts, changed records | `functions/admin-api/tests/it` |
 //! | anything | `fuzz` |
 #![expect(clippy::unwrap_used, reason = "what fails here fails the test")]

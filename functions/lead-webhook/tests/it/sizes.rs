@@ -12,16 +12,20 @@ const ROW: usize = 400 * 1024;
 /// Bytes that a form may send.
 const BODY: usize = 64 * 1024;
 
-/// As much of custom fields as fits into a body, each byte of their values this one.
-fn full(byte: &[u8]) -> Vec<u8> {
+/// As many custom fields as fit into a body, with labels of so many of this character and values of it, of up to so
+/// many bytes.
+fn full(character: &[u8], label: usize, most: usize) -> Vec<u8> {
     let mut body = b"email=ada%40example.com&consent=yes".to_vec();
     for field in 0..97 {
-        let name = format!("&custom_fields[{field}]=");
-        let room = BODY.saturating_sub(body.len() + name.len());
-        body.extend(name.as_bytes());
-        body.extend(byte.repeat(room.min(4_000 * byte.len()) / byte.len()));
+        let number = format!("{field}]=");
+        let label = character.repeat(label);
+        let name = [&b"&custom_fields["[..], &label, number.as_bytes()].concat();
+        let Some(room) = BODY.checked_sub(body.len() + name.len()) else {
+            break;
+        };
+        body.extend(name);
+        body.extend(character.repeat(room.min(most) / character.len()));
     }
-    body.truncate(BODY);
     body
 }
 
@@ -29,23 +33,50 @@ fn full(byte: &[u8]) -> Vec<u8> {
 async fn the_largest_lead_fits_into_a_message_and_into_a_row() {
     let form = "application/x-www-form-urlencoded";
     let euro = "application/x-www-form-urlencoded; charset=windows-1252";
-    for (kind, byte) in [
+    // One value that fills the body, some long ones, and long labels whose every value is cut, with a note of each.
+    let shapes = [(0, BODY), (0, 4_000), (80, 560)];
+    for (kind, character) in [
         (form, &b"\""[..]),
         (form, b"\\"),
         (form, b"\xf0\x9f\xa6\x80"),
         (euro, b"\x80"),
     ] {
+        for (label, most) in shapes {
+            let (memory, _) = world().await;
+            let mut request = request("POST", &format!("/f/{FORM}"), kind, "");
+            *request.body_mut() = Body::Binary(full(character, label, most));
+
+            let answer = handle(&memory.intake(), request).await;
+
+            let of = format!("{character:?} {label} {most}");
+            assert_eq!(answer.status(), 202, "{of}");
+            let message = serde_json::to_vec(&memory.queue.sent()[0]).unwrap().len();
+            let row = serde_json::to_vec(&memory.ledger.all()[0]).unwrap().len();
+            assert!(message > BODY && message < MESSAGE, "{of}: {message}");
+            assert!(row < ROW, "{of}: {row}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn one_long_value_costs_nobody_the_lead() {
+    let long = "x".repeat(4_096);
+    for name in ["__VIEWSTATE", "custom_fields[Message]", "first_name"] {
         let (memory, _) = world().await;
-        let mut request = request("POST", &format!("/f/{FORM}"), kind, "");
-        *request.body_mut() = Body::Binary(full(byte));
+        let body = format!("email=ada%40example.com&consent=yes&{name}={long}");
+        let kind = "application/x-www-form-urlencoded";
+        let request = request("POST", &format!("/f/{FORM}"), kind, &body);
 
         let answer = handle(&memory.intake(), request).await;
 
-        assert_eq!(answer.status(), 202, "{byte:?}");
-        let message = serde_json::to_vec(&memory.queue.sent()[0]).unwrap().len();
-        let row = serde_json::to_vec(&memory.ledger.all()[0]).unwrap().len();
-        assert!(message > BODY && message < MESSAGE, "{byte:?}: {message}");
-        assert!(row < ROW, "{byte:?}: {row}");
+        assert_eq!(answer.status(), 202, "{name}");
+        let lead = memory.ledger.all()[0].lead.clone();
+        assert_eq!(lead.notes.len(), 1, "{name}");
+        match name {
+            "first_name" => assert_eq!(lead.contact.first_name, long),
+            "__VIEWSTATE" => assert_eq!(lead.notes[0].field, name),
+            _ => assert_eq!(lead.contact.custom_fields["Message"], long),
+        }
     }
 }
 

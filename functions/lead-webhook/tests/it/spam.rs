@@ -183,6 +183,38 @@ async fn beyond_the_limit_a_form_says_when_to_come_again() {
 }
 
 #[tokio::test]
+async fn a_rehearsal_is_screened_and_cut_as_the_lead_would_be() {
+    let (memory, mut form) = world().await;
+    let long = "x".repeat(60);
+    let rehearse = async |more: &str| {
+        let body = format!("oid={FORM}&debug=1&email=ada%40example.com&consent=on&{more}");
+        let path = "/servlet/servlet.WebToLead";
+        handle(&memory.intake(), request("POST", path, FORM_TYPE, &body)).await
+    };
+
+    let plain = json(&rehearse(&format!("first_name={long}")).await);
+    let robot = json(&rehearse("contact_website=x").await);
+    form.screening.captcha = Some(Captcha {
+        provider: CaptchaProvider::Turnstile,
+        site_key: "site-key".into(),
+        on_failure: OnFailure::Refuse,
+    });
+    memory.directory.put_form(&form).await.unwrap();
+    let without = rehearse("").await;
+    let with = json(&rehearse("cf-turnstile-response=a").await);
+
+    assert_eq!(plain["would_be"]["status"], "queued");
+    assert_eq!(plain["contact"]["first_name"], long[..50]);
+    assert_eq!(plain["notes"][0]["what"], "cut");
+    assert_eq!(robot["would_be"]["status"], "quarantined");
+    assert_eq!(robot["would_be"]["why"], "honeypot");
+    assert_eq!(without.status(), 422);
+    assert_eq!(json(&without)["code"], "captcha_failed");
+    assert_eq!(with["would_be"]["status"], "queued");
+    assert!(memory.ledger.all().is_empty());
+}
+
+#[tokio::test]
 async fn a_rehearsal_says_what_would_be_done_and_does_nothing() {
     let (memory, _) = world().await;
     let fields = format!(

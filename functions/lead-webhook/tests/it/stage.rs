@@ -1,10 +1,12 @@
 //! A stack in memory, and requests to it.
 
 use jiff::Timestamp;
+use lambda_http::request::LambdaRequest;
 use lambda_http::{Body, Request, RequestExt as _, Response};
 use leadfeed_shared::domain::form::Form;
 use leadfeed_shared::fakes::{Memory, samples};
 use leadfeed_shared::ports::Forms as _;
+use leadfeed_shared::web::tamed;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
 
@@ -23,7 +25,8 @@ pub async fn world() -> (Memory, Form) {
 }
 
 pub fn event(json: &str) -> Request {
-    lambda_http::request::from_str(json).unwrap()
+    let event: LambdaRequest = serde_json::from_str(json).unwrap();
+    tamed(event).into()
 }
 
 /// A request of the given kind, as a program sends it.

@@ -1,7 +1,7 @@
 use jiff::Timestamp;
 use lambda_http::http::HeaderName;
 use lambda_http::{Body, Request};
-use lead_webhook::handle;
+use lead_webhook::{handle, signature};
 use leadfeed_shared::fakes::Memory;
 use leadfeed_shared::ports::Forms as _;
 use secrecy::ExposeSecret as _;
@@ -106,6 +106,41 @@ async fn whatever_is_wrong_with_a_signature_the_answer_is_the_same() {
 
     answers.dedup();
     assert_eq!(answers.len(), 1, "{answers:?}");
+    assert!(memory.ledger.all().is_empty());
+}
+
+#[tokio::test]
+async fn a_signed_body_need_not_be_in_utf_8() {
+    let (memory, _) = world().await;
+    let secret = memory.keys().webhook_secret(&FORM.parse().unwrap(), 2);
+    let body = b"email=ada%40example.com&consent=yes&first_name=Andr\xe9";
+    let at = Timestamp::now().as_second();
+    let signature = signature(secret.expose_secret(), "msg_1", at, body).unwrap();
+    let kind = "application/x-www-form-urlencoded; charset=iso-8859-1";
+    let headers = [
+        ("content-type", kind.to_owned()),
+        ("webhook-id", "msg_1".to_owned()),
+        ("webhook-timestamp", at.to_string()),
+        ("webhook-signature", signature),
+    ];
+    let mut request = with_headers("", headers);
+    *request.body_mut() = Body::Binary(body.to_vec());
+
+    let answer = handle(&memory.intake(), request).await;
+
+    assert_eq!(answer.status(), 202);
+    assert_eq!(memory.ledger.all()[0].lead.contact.first_name, "André");
+}
+
+#[tokio::test]
+async fn a_well_signed_message_whose_id_is_none_is_told_so() {
+    let (memory, _) = world().await;
+    for id in ["two words", &"k".repeat(256)] {
+        let answer = handle(&memory.intake(), signed(&memory, 2, id, 0, ADA)).await;
+
+        assert_eq!(answer.status(), 400, "{id}");
+        assert_eq!(json(&answer)["code"], "webhook_id_malformed");
+    }
     assert!(memory.ledger.all().is_empty());
 }
 

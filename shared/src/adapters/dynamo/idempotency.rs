@@ -12,6 +12,8 @@ use crate::ports::{Idempotency, KeyClaim, KeyClaimed, StoreError};
 pub(super) struct KeyRow {
     lead: LeadId,
     content: String,
+    #[serde(default)]
+    owner: String,
     /// In milliseconds, as are the others but the last.
     until: i64,
     ends: i64,
@@ -30,6 +32,7 @@ impl Idempotency for DynamoLedger {
         let content = KeyRow {
             lead: claim.lead.clone(),
             content: claim.content.clone(),
+            owner: claim.owner.clone(),
             until: claim.until.as_millisecond(),
             ends: claim.expires_at.as_millisecond(),
             expires_at: ttl(claim.expires_at),
@@ -41,9 +44,13 @@ impl Idempotency for DynamoLedger {
             Done::Yes(_) => Ok(KeyClaimed::Fresh),
             Done::No(item) => {
                 let row: KeyRow = read(item.unwrap_or_default())?;
+                if row.owner == claim.owner {
+                    return Ok(KeyClaimed::Fresh); // by a request of ours whose answer was lost
+                }
                 Ok(KeyClaimed::Known(Box::new(KeyClaim {
                     lead: row.lead,
                     content: row.content,
+                    owner: row.owner,
                     until: moment(row.until)?,
                     expires_at: moment(row.ends)?,
                 })))

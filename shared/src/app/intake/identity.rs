@@ -9,7 +9,7 @@ use crate::domain::ids::LeadId;
 use crate::domain::keys::{Purpose, SigningKeys};
 use crate::domain::lead::LeadRecord;
 use crate::domain::submission::Submission;
-use crate::ports::{Idempotency as _, KeyClaim, KeyClaimed, Ledger as _, Wiring};
+use crate::ports::{Dice as _, Idempotency as _, KeyClaim, KeyClaimed, Ledger as _, Wiring};
 
 /// When two submissions are one lead: when they fall into one slot of time, or when the second comes so early in the
 /// slot after that it is within reach. Only what comes early has to look back.
@@ -34,7 +34,7 @@ const KEYS: Window = Window {
 const KEY_LIVES: SignedDuration = SignedDuration::from_hours(24);
 
 /// Longer than a request can be at work: the function's time and a little.
-const AT_WORK: SignedDuration = SignedDuration::from_secs(20);
+pub const AT_WORK: SignedDuration = SignedDuration::from_secs(30);
 
 /// How a lead is known.
 pub(super) struct Identity {
@@ -125,40 +125,61 @@ impl Window {
 impl<W: Wiring> Intake<W> {
     /// Looks whether a submission has been here, and claims its key if it has one.
     ///
-    /// The claim only fixes the lead's id. Whoever dies after it leaves a key that means no lead yet; the next
-    /// request with the key goes on with that id, so there are never two leads. A ledger out of reach is no reason
-    /// to refuse: the id follows from the key or the content anyway.
+    /// The claim only fixes the lead's id: that of the lead that came in the slot before without a claim, if one did.
+    /// Whoever dies after it leaves a key that means no lead yet; the next request with the key goes on with that id,
+    /// so there are never two leads. A ledger out of reach is no reason to refuse: the id follows from the key or the
+    /// content anyway.
     pub(super) async fn look_back(
         &self,
         form: &Form,
         identity: &Identity,
         now: Timestamp,
     ) -> Result<Seen, IntakeError> {
-        let claimed = match self.claim_key(form, identity, now).await? {
-            Claim::Known(known) => {
-                return match self.ledger.lead(&form.customer, &known.lead).await {
-                    Ok(Some(record)) => Ok(Seen::Before(again(&record))),
-                    _ if now < known.until => Err(IntakeError::InFlight {
-                        wait: seconds(known.until.duration_since(now)),
-                    }),
-                    _ => Ok(Seen::Never(New {
-                        id: known.lead,
-                        claimed: None,
-                    })),
-                };
-            }
+        let earlier = self.earlier(form, identity, now).await;
+        let id = match &earlier {
+            Some(record) => record.lead.id.clone(),
+            None => identity.lead_id(now),
+        };
+        let claimed = match self.claim_key(form, identity, &id, now).await? {
+            Claim::Known(known) => return self.resume(form, *known, now).await,
             Claim::Fresh(key) => Some(key),
             Claim::None => None,
         };
-        if let Some(earlier) = identity.earlier_id(now)
-            && let Ok(Some(record)) = self.ledger.lead(&form.customer, &earlier).await
-        {
-            return Ok(Seen::Before(again(&record)));
+        Ok(match earlier {
+            Some(record) => Seen::Before(again(&record)),
+            None => Seen::Never(New { id, claimed }),
+        })
+    }
+
+    /// The lead that the submission was in the slot before, if that is within reach.
+    async fn earlier(
+        &self,
+        form: &Form,
+        identity: &Identity,
+        now: Timestamp,
+    ) -> Option<LeadRecord> {
+        let earlier = identity.earlier_id(now)?;
+        let found = self.ledger.lead(&form.customer, &earlier).await;
+        found.ok().flatten()
+    }
+
+    /// Goes on where the request that claimed the key came to.
+    async fn resume(
+        &self,
+        form: &Form,
+        known: KeyClaim,
+        now: Timestamp,
+    ) -> Result<Seen, IntakeError> {
+        match self.ledger.lead(&form.customer, &known.lead).await {
+            Ok(Some(record)) => Ok(Seen::Before(again(&record))),
+            _ if now < known.until => Err(IntakeError::InFlight {
+                wait: seconds(known.until.duration_since(now)),
+            }),
+            _ => Ok(Seen::Never(New {
+                id: known.lead,
+                claimed: None,
+            })),
         }
-        Ok(Seen::Never(New {
-            id: identity.lead_id(now),
-            claimed,
-        }))
     }
 
     /// Gives back what a submission has claimed that is refused after all, so that it can be corrected.
@@ -175,19 +196,21 @@ impl<W: Wiring> Intake<W> {
         }
     }
 
-    /// What the submission's key already stands for.
+    /// Claims the submission's key for the lead, unless it stands for something already.
     async fn claim_key(
         &self,
         form: &Form,
         identity: &Identity,
+        lead: &LeadId,
         now: Timestamp,
     ) -> Result<Claim, IntakeError> {
         let Some(key) = &identity.key else {
             return Ok(Claim::None);
         };
         let claim = KeyClaim {
-            lead: identity.lead_id(now),
+            lead: lead.clone(),
             content: hex::encode(identity.content),
+            owner: hex::encode(self.dice.roll()),
             until: now + AT_WORK,
             expires_at: now + KEY_LIVES,
         };

@@ -10,14 +10,15 @@ mod tests;
 use jiff::{SignedDuration, Timestamp};
 
 pub use self::gate::Gate;
+pub use self::identity::AT_WORK;
 use self::identity::{Identity, Seen, again};
-use self::screen::Verdict;
+use self::screen::{Look, Verdict};
 use crate::domain::consent::Origin;
 use crate::domain::form::Form;
 use crate::domain::idempotency::IdempotencyKey;
 use crate::domain::ids::{FormId, LeadId};
 use crate::domain::keys::SigningKeys;
-use crate::domain::lead::{Lead, LeadState, ParsedLead, QuarantineReason, Rejection};
+use crate::domain::lead::{Lead, LeadRecord, LeadState, ParsedLead, QuarantineReason, Rejection};
 use crate::domain::screening::stamp;
 use crate::domain::submission::Submission;
 use crate::domain::task::Task;
@@ -25,6 +26,13 @@ use crate::ports::{Clock, Forms, Ledger, Queue, Recorded, Wiring};
 
 /// When the scheduler looks after a lead that the queue has: long after a drain should have.
 const QUEUED_CHECK: SignedDuration = SignedDuration::from_hours(6);
+
+/// The most that one submission asks of stores, queue and captcha, one after the other.
+///
+/// Its form is read, two counters are added to, a lead of the slot before is looked for, its key is claimed, the lead
+/// that the key stands for is looked for, the captcha's secret is read, the lead is sent, recorded, and brought back if
+/// it was set aside. A refused one asks for less.
+pub const MOST_STEPS: u32 = 10;
 
 /// When the scheduler looks after a lead that the queue did not take.
 pub(super) const RECEIVED_CHECK: SignedDuration = SignedDuration::from_secs(60);
@@ -39,6 +47,8 @@ pub struct Intake<W: Wiring> {
     pub queue: W::Queue,
     /// The time.
     pub clock: W::Clock,
+    /// Randomness.
+    pub dice: W::Dice,
     /// Who tells people from robots.
     pub captcha: W::Captcha,
     /// What consents are sealed with.
@@ -88,6 +98,15 @@ pub struct Accepted {
     pub status: &'static str,
     /// Whether it was here before this submission.
     pub repeated: bool,
+}
+
+/// What would become of a submission.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rehearsed {
+    /// The lead, its contact as Constant Contact would get it.
+    pub lead: ParsedLead,
+    /// The state it would be kept in.
+    pub state: LeadState,
 }
 
 /// Why a submission was not accepted.
@@ -205,13 +224,25 @@ impl<W: Wiring> Intake<W> {
         }
     }
 
-    /// What would become of a submission, of which nothing is kept.
+    /// What would become of a submission, of which nothing is kept. An answer to a captcha is good once, so it is taken
+    /// for good and its provider is not asked.
     ///
     /// # Errors
     /// [`Rejection`].
-    pub fn rehearse(&self, form: &Form, arrival: Arrival) -> Result<ParsedLead, Rejection> {
+    pub fn rehearse(&self, form: &Form, arrival: &Arrival) -> Result<Rehearsed, Rejection> {
         let now = self.clock.now();
-        ParsedLead::parse(form, arrival.fields, &arrival.origin, now)
+        let fields = arrival.fields.clone();
+        let mut lead = ParsedLead::parse(form, fields, &arrival.origin, now)?;
+        let state = match self.look(form, arrival, now) {
+            Look::Told(Verdict::Refused(rejection)) => return Err(rejection),
+            Look::Told(Verdict::Quarantined(why)) => LeadState::Quarantined { why },
+            Look::Told(Verdict::Passes(note)) | Look::Asks(_, _, note) => {
+                lead.notes.extend(note);
+                LeadState::Queued
+            }
+        };
+        lead.contact = lead.contact.for_remote().0;
+        Ok(Rehearsed { lead, state })
     }
 
     /// The time at which a form is shown, for the form to carry.
@@ -282,8 +313,12 @@ impl<W: Wiring> Intake<W> {
         };
         let due_at = lead.received_at + check;
         match self.ledger.record(&lead, &state, due_at).await {
-            Ok(Recorded::Already(record)) if record.lead != *lead => Ok(again(&record)),
-            Ok(_) => Ok(new(*lead)), // recorded now, or by a drain that was faster than we
+            Ok(Recorded::New) => Ok(new(*lead)),
+            Ok(Recorded::Already(record)) => {
+                self.bring_back(&record, lead.received_at).await;
+                let is_ours = record.lead == *lead; // recorded by a drain that was faster than we
+                Ok(if is_ours { new(*lead) } else { again(&record) })
+            }
             Err(error) => {
                 tracing::error!(lead.id = %lead.id, error = &error as &dyn std::error::Error, "a lead was not recorded");
                 match state {
@@ -291,6 +326,20 @@ impl<W: Wiring> Intake<W> {
                     _ => Err(IntakeError::Unavailable),
                 }
             }
+        }
+    }
+
+    /// Releases a lead that was set aside although its submission passes: a double click sends a captcha's answer twice,
+    /// which is good once, and the second was recorded first. A drain may have dropped its message already, so the
+    /// scheduler looks after it soon.
+    async fn bring_back(&self, record: &LeadRecord, at: Timestamp) {
+        if !matches!(record.state, LeadState::Quarantined { .. }) {
+            return;
+        }
+        let Lead { customer, id, .. } = &record.lead;
+        let released = self.ledger.release(customer, id, at, at + RECEIVED_CHECK);
+        if let Err(error) = released.await {
+            tracing::error!(lead.id = %id, error = &error as &dyn std::error::Error, "a lead was not released");
         }
     }
 }

@@ -21,53 +21,26 @@ pub(super) enum Verdict {
     Refused(Rejection),
 }
 
+/// What a look at a submission says, before anybody is asked.
+pub(super) enum Look<'a> {
+    /// All there is to know.
+    Told(Verdict),
+    /// The captcha's provider has to say whether this answer is good; if so it passes, perhaps with a remark.
+    Asks(&'a Captcha, &'a str, Option<Note>),
+}
+
 impl<W: Wiring> Intake<W> {
     pub(super) async fn screen(&self, form: &Form, arrival: &Arrival, now: Timestamp) -> Verdict {
-        if arrival.door == Door::Webhook {
-            return Verdict::Passes(None);
-        }
-        let rules = &form.screening;
-        let late = match rules.bearing(&arrival.fields, &form.id, &self.keys, now) {
-            Bearing::Robotic(why) => return Verdict::Quarantined(why),
-            Bearing::Late => Some(Note {
-                field: TIME_FIELD.to_owned(),
-                what: NoteKind::StaleForm,
-            }),
-            Bearing::Plain => None,
+        let (captcha, answer, late) = match self.look(form, arrival, now) {
+            Look::Told(verdict) => return verdict,
+            Look::Asks(captcha, answer, late) => (captcha, answer, late),
         };
-        match &rules.captcha {
-            None => Verdict::Passes(late),
-            Some(captcha) => self.check(form, captcha, arrival, late).await,
-        }
-    }
-
-    async fn check(
-        &self,
-        form: &Form,
-        captcha: &Captcha,
-        arrival: &Arrival,
-        late: Option<Note>,
-    ) -> Verdict {
-        let provider = captcha.provider;
         let ip = arrival.origin.ip.as_deref();
-        let answer = arrival.fields.get(provider.field()).unwrap_or_default();
-        let checked = match answer.trim() {
-            "" => Ok(Checked::Failed),
-            answer => self.captcha.check(&form.id, provider, answer, ip).await,
-        };
-        match (checked, captcha.on_failure) {
-            (Ok(Checked::Passed), _) => Verdict::Passes(late),
-            (Ok(Checked::Failed), OnFailure::Refuse) => Verdict::Refused(Rejection {
-                errors: vec![FieldError {
-                    field: provider.field().to_owned(),
-                    code: "captcha_failed",
-                    message: "please show once more that you are not a robot".to_owned(),
-                }],
-            }),
-            (Ok(Checked::Failed), OnFailure::Quarantine) => {
-                Verdict::Quarantined(QuarantineReason::Captcha)
-            }
-            (Err(error), _) => {
+        let provider = captcha.provider;
+        match self.captcha.check(&form.id, provider, answer, ip).await {
+            Ok(Checked::Passed) => Verdict::Passes(late),
+            Ok(Checked::Failed) => failed(captcha),
+            Err(error) => {
                 tracing::error!(
                     form.id = %form.id,
                     error = &error as &dyn std::error::Error,
@@ -76,5 +49,47 @@ impl<W: Wiring> Intake<W> {
                 Verdict::Quarantined(QuarantineReason::Captcha)
             }
         }
+    }
+
+    pub(super) fn look<'a>(
+        &self,
+        form: &'a Form,
+        arrival: &'a Arrival,
+        now: Timestamp,
+    ) -> Look<'a> {
+        if arrival.door == Door::Webhook {
+            return Look::Told(Verdict::Passes(None));
+        }
+        let rules = &form.screening;
+        let late = match rules.bearing(&arrival.fields, &form.id, &self.keys, now) {
+            Bearing::Robotic(why) => return Look::Told(Verdict::Quarantined(why)),
+            Bearing::Late => Some(Note {
+                field: TIME_FIELD.to_owned(),
+                what: NoteKind::StaleForm,
+            }),
+            Bearing::Plain => None,
+        };
+        let Some(captcha) = &rules.captcha else {
+            return Look::Told(Verdict::Passes(late));
+        };
+        let answer = arrival.fields.get(captcha.provider.field());
+        match answer.unwrap_or_default().trim() {
+            "" => Look::Told(failed(captcha)),
+            answer => Look::Asks(captcha, answer, late),
+        }
+    }
+}
+
+/// What becomes of a submission without a captcha's good answer.
+fn failed(captcha: &Captcha) -> Verdict {
+    match captcha.on_failure {
+        OnFailure::Quarantine => Verdict::Quarantined(QuarantineReason::Captcha),
+        OnFailure::Refuse => Verdict::Refused(Rejection {
+            errors: vec![FieldError {
+                field: captcha.provider.field().to_owned(),
+                code: "captcha_failed",
+                message: "please show once more that you are not a robot".to_owned(),
+            }],
+        }),
     }
 }

@@ -171,6 +171,20 @@ fn a_statement_the_sender_supplies_is_kept_and_recognised() {
 }
 
 #[test]
+fn a_statement_that_is_too_long_is_refused_by_name_and_never_cut() {
+    let of = |length| {
+        let statement = "x".repeat(length);
+        let told = parse(&[("consent", "on"), ("consent_statement", &statement)]);
+        told.map(|consent| consent.statement.len())
+    };
+
+    assert_eq!(of(4_000), Ok(4_000));
+    assert_eq!(of(4_001), Err(ConsentError::StatementTooLong));
+    let field = ConsentError::StatementTooLong.field(&form());
+    assert_eq!(field, "consent_statement");
+}
+
+#[test]
 fn certificates_are_kept_as_text() {
     let consent = parse(&[
         ("consent", "on"),

@@ -1,11 +1,14 @@
 use futures_util::future::join_all;
 use jiff::SignedDuration;
 
-use crate::app::intake::{Accepted, Arrival, Door, IntakeError};
+use crate::app::intake::{AT_WORK, Accepted, Arrival, Door, IntakeError, MOST_STEPS};
 use crate::app::scene::Scene;
+use crate::domain::captcha::{Captcha, CaptchaProvider, OnFailure};
 use crate::domain::consent::Origin;
+use crate::domain::screening::Rates;
 use crate::domain::submission::Submission;
 use crate::fakes::{Call, Fault};
+use crate::ports::Forms as _;
 
 const ADA: &[(&str, &str)] = &[("email", "ada@example.com")];
 const EVE: &[(&str, &str)] = &[("email", "eve@example.com")];
@@ -89,13 +92,13 @@ async fn of_many_at_once_with_one_key_one_is_taken_in_and_the_others_are_told_to
 
     let answers = join_all((0..20).map(|_| scene.submit_as("k", ADA))).await;
 
-    let waits = |answer: &&Result<Accepted, _>| matches!(answer, Err(IntakeError::InFlight { wait }) if (1..=21).contains(wait));
+    let waits = |answer: &&Result<Accepted, _>| matches!(answer, Err(IntakeError::InFlight { wait }) if (1..=31).contains(wait));
     assert_eq!(answers.iter().filter(|answer| answer.is_ok()).count(), 1);
     assert_eq!(answers.iter().filter(waits).count(), 19);
     assert_eq!(scene.memory.ledger.all().len(), 1);
 }
 
-/// Claims, looks back, sends, records: whichever the first caller dies at, the key is not locked for ever, and all
+/// Looks back, claims, sends, records: whichever the first caller dies at, the key is not locked for ever, and all
 /// that it and the next caller did is one lead.
 #[tokio::test]
 async fn a_caller_killed_anywhere_leaves_a_key_that_the_next_one_completes() {
@@ -109,7 +112,7 @@ async fn a_caller_killed_anywhere_leaves_a_key_that_the_next_one_completes() {
 
             let killed = scene.submit_until_crash("k").await;
             assert!(killed.is_none(), "{step} {fault:?}");
-            scene.memory.clock.advance(SignedDuration::from_secs(25));
+            scene.memory.clock.advance(SignedDuration::from_secs(35));
             let next = scene.submit_as("k", ADA).await.unwrap();
 
             while !scene.memory.queue.sent().is_empty() {
@@ -120,6 +123,43 @@ async fn a_caller_killed_anywhere_leaves_a_key_that_the_next_one_completes() {
             assert_eq!(scene.memory.crm.count(Call::SignUp), 1, "{step} {fault:?}");
         }
     }
+}
+
+/// With a key whose first caller died, a captcha, and limits so small that both counters are asked each time.
+#[tokio::test]
+async fn the_longest_way_in_has_no_more_steps_than_it_is_given_time_for() {
+    let mut scene = Scene::connected().await;
+    scene.form.screening.rates = Rates {
+        per_minute: 10,
+        per_origin: 10,
+    };
+    scene.form.screening.captcha = Some(Captcha {
+        provider: CaptchaProvider::Turnstile,
+        site_key: "site".into(),
+        on_failure: OnFailure::Refuse,
+    });
+    scene.memory.directory.put_form(&scene.form).await.unwrap();
+    scene.memory.captcha.solve("good");
+    let fields = [ADA[0], ("cf-turnstile-response", "good")];
+    let come = async || {
+        let mut arrival = arrival("k", &fields);
+        arrival.origin.ip = Some("192.0.2.7".into());
+        let intake = scene.memory.intake();
+        let form = intake.open_form(scene.form.id.as_str()).await.unwrap();
+        intake.take(&form, arrival).await
+    };
+    let faults = &scene.memory.faults;
+    faults.at(faults.steps() + 5, Fault::CrashAfter);
+    assert!(faults.until_crash(come()).await.is_none());
+    scene.memory.clock.advance(AT_WORK);
+    let before = faults.steps();
+
+    let accepted = come().await.unwrap();
+
+    let to_bring_it_back = 1; // where it was set aside
+    let steps = faults.steps() - before + to_bring_it_back;
+    assert!(!accepted.repeated);
+    assert_eq!(steps, u64::from(MOST_STEPS));
 }
 
 #[tokio::test]
@@ -136,7 +176,10 @@ async fn a_table_out_of_reach_neither_refuses_nor_doubles_a_lead_with_a_key() {
     scene.drain().await;
 
     let recovered = scene.submit_as("k", ADA).await.unwrap();
+    scene.memory.clock.advance(SignedDuration::from_hours(2));
+    let later = scene.submit_as("k", ADA).await.unwrap();
 
+    assert_eq!((&later.lead, later.repeated), (&recovered.lead, true));
     assert_eq!(scene.memory.ledger.all().len(), 1);
     assert_eq!(scene.state(&recovered.lead).await.word(), "delivered");
     assert_eq!(scene.memory.crm.count(Call::SignUp), 1);

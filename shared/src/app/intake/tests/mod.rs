@@ -1,5 +1,4 @@
 mod keys;
-mod kills;
 mod rates;
 mod screening;
 

@@ -244,6 +244,28 @@ async fn a_double_click_on_a_form_with_a_captcha_is_one_lead() {
 }
 
 #[tokio::test]
+async fn a_double_click_whose_used_captcha_was_recorded_first_is_not_left_aside() {
+    // A drain that comes before the release finds the lead set aside and drops its message.
+    for drain_was_faster in [false, true] {
+        let scene = Scene::with_captcha(OnFailure::Quarantine).await;
+        let second = scene.come(Door::Form, &[(ANSWER, "used")]).await.unwrap();
+
+        scene.memory.captcha.solve("good");
+        let first = scene.come(Door::Form, &[(ANSWER, "good")]).await.unwrap();
+        if drain_was_faster {
+            assert_eq!(scene.memory.queue.receive(10).len(), 1);
+        }
+
+        assert_eq!((&first.lead, first.status), (&second.lead, second.status));
+        scene.memory.clock.advance(SignedDuration::from_mins(2));
+        scene.memory.release().run().await.unwrap();
+        scene.drain().await;
+        assert_eq!(scene.state(&first.lead).await.word(), "delivered");
+        assert_eq!(scene.memory.crm.count(Call::SignUp), 1);
+    }
+}
+
+#[tokio::test]
 async fn a_provider_out_of_order_loses_nobody() {
     let scene = Scene::with_captcha(OnFailure::Refuse).await;
     // The second step is the check, after the look back.

@@ -1,0 +1,110 @@
+//! From an event of the gateway to a request.
+
+use lambda_http::http::header::HOST;
+use lambda_http::request::LambdaRequest;
+use lambda_http::tower::ServiceExt as _;
+use lambda_http::{Adapter, Body, Error, LambdaEvent, Request, Response, Service, lambda_runtime};
+use url::Url;
+
+const SCHEME: &str = "x-forwarded-proto";
+
+/// Answers requests until the function ends.
+///
+/// # Errors
+/// The runtime's.
+pub async fn run<'a, S>(answer: S) -> Result<(), Error>
+where
+    S: Service<Request, Response = Response<Body>, Error = Error>,
+    S::Future: Send + 'a,
+{
+    let tame = |mut event: LambdaEvent<LambdaRequest>| {
+        event.payload = tamed(event.payload);
+        event
+    };
+    lambda_runtime::run(Adapter::from(answer).map_request(tame)).await
+}
+
+/// An event of which a request can be made.
+///
+/// `lambda_http` makes a URL of its scheme, host, path and query, and panics where they make none: a bare `<` in a query
+/// is enough. Such characters are encoded; a scheme or a host that is none goes.
+#[must_use]
+pub fn tamed(mut event: LambdaRequest) -> LambdaRequest {
+    if let LambdaRequest::ApiGatewayV2(request) = &mut event {
+        let header = |name: &str| request.headers.get(name)?.to_str().ok();
+        let host = header(HOST.as_str()).or(request.request_context.domain_name.as_deref());
+        let has_scheme = header(SCHEME).is_none_or(|scheme| matches!(scheme, "http" | "https"));
+        let has_host = host.is_none_or(|host| Url::parse(&format!("https://{host}/")).is_ok());
+        if !has_scheme {
+            request.headers.remove(SCHEME);
+        }
+        if !has_host {
+            request.headers.remove(HOST);
+            request.request_context.domain_name = None;
+        }
+        if let Some(query) = &mut request.raw_query_string {
+            let mut page = Url::parse("https://localhost/").expect("a URL");
+            page.set_query(Some(query));
+            *query = page.query().unwrap_or_default().to_owned();
+        }
+    }
+    event
+}
+
+#[cfg(test)]
+mod tests {
+    use lambda_http::RequestExt as _;
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    const POST: &str = include_str!("../../../events/lead-form-post.json");
+
+    fn request(change: impl FnOnce(&mut Value)) -> Request {
+        let mut event = serde_json::from_str(POST).unwrap();
+        change(&mut event);
+        let event: LambdaRequest = serde_json::from_str(&event.to_string()).unwrap();
+        tamed(event).into()
+    }
+
+    #[test]
+    fn a_query_that_no_url_has_is_read_for_what_it_says() {
+        for (query, said) in [
+            ("a=<b>", "<b>"),
+            ("a=\"#'`{|}^ \u{e4}", "\"#'`{|}^ \u{e4}"),
+            ("a=%3Cb%3E", "<b>"),
+            ("a=1+2%2B3", "1 2+3"),
+        ] {
+            let request = request(|event| event["rawQueryString"] = query.into());
+
+            let read = request.query_string_parameters();
+            assert_eq!(read.first("a"), Some(said), "{query}");
+            assert!(
+                request
+                    .uri()
+                    .query()
+                    .is_some_and(|query| query.starts_with("a="))
+            );
+        }
+    }
+
+    #[test]
+    fn a_scheme_or_a_host_that_is_none_costs_nothing_but_itself() {
+        for (name, value) in [
+            ("x-forwarded-proto", "1"),
+            ("x-forwarded-proto", "java:script"),
+            ("host", "a b"),
+            ("host", "leads.example:port"),
+            ("host", ""),
+        ] {
+            let request = request(|event| event["headers"][name] = value.into());
+
+            assert_eq!(request.method(), "POST", "{name} {value}");
+            assert_eq!(request.raw_http_path(), "/f/frm_01ARZ3NDEKTSV4RRFFQ69G5FAV");
+            assert!(!request.headers().contains_key(name), "{name} {value}");
+        }
+        let good = request(|event| event["headers"]["x-forwarded-proto"] = json!("http"));
+        assert_eq!(good.headers()["host"], "leads.engines.example");
+        assert_eq!(good.uri().scheme_str(), Some("http"));
+    }
+}
