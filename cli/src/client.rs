@@ -125,7 +125,8 @@ async fn succeeded(answer: Response) -> Result<Response> {
     }
     let status = answer.status();
     let text = answer.text().await.unwrap_or_default();
-    bail!(problem(status, &text));
+    let words = problem(status, &text);
+    Err(Refused { status, words }.into())
 }
 
 async fn read(answer: Response) -> Result<Value> {

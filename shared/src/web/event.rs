@@ -1,5 +1,6 @@
 //! From an event of the gateway to a request.
 
+use lambda_http::http::Uri;
 use lambda_http::http::header::HOST;
 use lambda_http::request::LambdaRequest;
 use lambda_http::tower::ServiceExt as _;
@@ -34,7 +35,7 @@ pub fn tamed(mut event: LambdaRequest) -> LambdaRequest {
         let header = |name: &str| request.headers.get(name)?.to_str().ok();
         let host = header(HOST.as_str()).or(request.request_context.domain_name.as_deref());
         let has_scheme = header(SCHEME).is_none_or(|scheme| matches!(scheme, "http" | "https"));
-        let has_host = host.is_none_or(|host| Url::parse(&format!("https://{host}/")).is_ok());
+        let has_host = host.is_none_or(is_host);
         if !has_scheme {
             request.headers.remove(SCHEME);
         }
@@ -49,6 +50,12 @@ pub fn tamed(mut event: LambdaRequest) -> LambdaRequest {
         }
     }
     event
+}
+
+/// Whether both parsers that it goes through take it: a brace is a host to the first alone.
+fn is_host(text: &str) -> bool {
+    let page = Url::parse(&format!("https://{text}/"));
+    page.is_ok_and(|page| Uri::try_from(page.as_str()).is_ok())
 }
 
 #[cfg(test)]
@@ -96,6 +103,7 @@ mod tests {
             ("host", "a b"),
             ("host", "leads.example:port"),
             ("host", ""),
+            ("host", "{"),
         ] {
             let request = request(|event| event["headers"][name] = value.into());
 

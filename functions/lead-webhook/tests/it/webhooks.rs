@@ -1,9 +1,8 @@
-use jiff::Timestamp;
 use lambda_http::http::HeaderName;
 use lambda_http::{Body, Request};
 use lead_webhook::{handle, signature};
 use leadfeed_shared::fakes::Memory;
-use leadfeed_shared::ports::Forms as _;
+use leadfeed_shared::ports::{Clock as _, Forms as _};
 use secrecy::ExposeSecret as _;
 use standardwebhooks::Webhook;
 
@@ -15,7 +14,7 @@ const ADA: &str = r#"{"email":"ada@example.com","consent":true}"#;
 fn signed(memory: &Memory, generation: u32, id: &str, seconds_ago: i64, body: &str) -> Request {
     let form = FORM.parse().unwrap();
     let secret = memory.keys().webhook_secret(&form, generation);
-    let at = Timestamp::now().as_second() - seconds_ago;
+    let at = memory.clock.now().as_second() - seconds_ago;
     let hook = Webhook::new(secret.expose_secret()).unwrap();
     let signature = hook.sign(id, at, body.as_bytes()).unwrap();
     let headers = [
@@ -114,7 +113,7 @@ async fn a_signed_body_need_not_be_in_utf_8() {
     let (memory, _) = world().await;
     let secret = memory.keys().webhook_secret(&FORM.parse().unwrap(), 2);
     let body = b"email=ada%40example.com&consent=yes&first_name=Andr\xe9";
-    let at = Timestamp::now().as_second();
+    let at = memory.clock.now().as_second();
     let signature = signature(secret.expose_secret(), "msg_1", at, body).unwrap();
     let kind = "application/x-www-form-urlencoded; charset=iso-8859-1";
     let headers = [

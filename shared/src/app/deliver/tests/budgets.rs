@@ -48,7 +48,7 @@ async fn long_addresses(clock: VirtualClock) {
         submit(&scene, &address(n)).await;
     }
     scene.drain().await;
-    scene.memory.clock.advance(SignedDuration::from_mins(1));
+    scene.memory.clock.advance(SignedDuration::from_mins(2));
     let limits = RemoteLimits {
         per_second: Some(4),
         ..RemoteLimits::default()

@@ -50,7 +50,7 @@ async fn a_robot_is_told_the_same_as_a_person_and_its_lead_is_set_aside() {
     let scene = Scene::connected().await;
 
     let person = scene.come(Door::Form, &[]).await.unwrap();
-    scene.memory.clock.advance(SignedDuration::from_mins(1));
+    scene.memory.clock.advance(SignedDuration::from_mins(2));
     let robot = scene
         .come(Door::Form, &[("contact_website", "x")])
         .await
