@@ -39,7 +39,7 @@ fn dashboard(canary: bool) -> Value {
     serde_json::from_str(&text.replace("${CanaryWidget}", widget)).unwrap()
 }
 
-/// Namespaces and names of the metrics that a dashboard shows, but for those that an expression finds.
+/// Namespaces and names of the metrics that a dashboard shows, without those that an expression finds.
 fn shown(dashboard: &Value) -> BTreeSet<(String, String)> {
     let widgets = dashboard["widgets"].as_array().unwrap().iter();
     let metrics = widgets.flat_map(|widget| widget["properties"]["metrics"].as_array().unwrap());
@@ -79,36 +79,37 @@ fn every_alarm_on_what_is_measured_watches_this_stack_alone() {
     }
 }
 
-/// What metric filters count, with their names.
-fn counted() -> Vec<(String, Value)> {
-    let filters = of_kind("AWS::Logs::MetricFilter").into_iter();
-    let metrics = filters.flat_map(|(name, filter)| {
-        let metrics = &filter["Properties"]["MetricTransformations"];
-        let metrics = metrics.as_array().unwrap().clone().into_iter();
-        metrics.map(move |metric| (name.clone(), metric))
-    });
-    metrics.collect()
-}
-
-/// Whether an alarm watches a metric of these dimensions: with others it is another metric.
-fn is_watched(metric: &Value, dimensions: &Value) -> bool {
-    let alarms = of_kind("AWS::CloudWatch::Alarm");
-    let mut watched = alarms.values().map(|alarm| &alarm["Properties"]);
-    watched.any(|watched| {
-        watched["Namespace"] == metric["MetricNamespace"]
-            && watched["MetricName"] == metric["MetricName"]
-            && watched["Dimensions"] == *dimensions
-    })
-}
+/// The filter that counts by a dimension: one metric for each of its values, which the dashboard searches for.
+const SEARCHED: &str = "RefusedSubmissions";
 
 #[test]
 fn what_a_metric_filter_counts_is_watched_by_an_alarm_and_shown() {
+    let alarms = of_kind("AWS::CloudWatch::Alarm");
     let shown = shown(&dashboard(false));
-    let whole = counted().into_iter().filter(|(_, metric)| metric["Dimensions"].is_null());
-    for (name, metric) in whole {
-        assert!(is_watched(&metric, &Value::Null), "{name}");
-        let pair = ["MetricNamespace", "MetricName"].map(|part| metric[part].as_str().unwrap().to_owned());
-        assert!(shown.contains(&<(String, String)>::from(pair)), "{name}");
+    for (name, filter) in of_kind("AWS::Logs::MetricFilter") {
+        let counted = filter["Properties"]["MetricTransformations"]
+            .as_array()
+            .unwrap();
+        for metric in counted {
+            if !metric["Dimensions"].is_null() {
+                assert_eq!(name, SEARCHED);
+                let names =
+                    |alarm: &Value| alarm["Properties"]["MetricName"] == metric["MetricName"];
+                assert!(!alarms.values().any(names), "{name}");
+                continue;
+            }
+            let (space, metric) = (&metric["MetricNamespace"], &metric["MetricName"]);
+            // This metric has no dimension, and one with any is another metric.
+            let watches = |alarm: &Value| {
+                let properties = &alarm["Properties"];
+                properties["Namespace"] == *space
+                    && properties["MetricName"] == *metric
+                    && properties["Dimensions"].is_null()
+            };
+            assert!(alarms.values().any(watches), "{name}");
+            let pair = [space, metric].map(|text| text.as_str().unwrap().to_owned());
+            assert!(shown.contains(&<(String, String)>::from(pair)), "{name}");
+        }
     }
 }
 
@@ -158,10 +159,9 @@ fn every_line_that_a_filter_counts_is_one_that_its_function_logs() {
 
 #[test]
 fn refused_submissions_are_on_the_dashboard() {
-    let filter = &of_kind("AWS::Logs::MetricFilter")["RefusedSubmissions"]["Properties"];
+    let filter = &of_kind("AWS::Logs::MetricFilter")[SEARCHED]["Properties"];
     let metric = &filter["MetricTransformations"][0];
-    let dashboard = &of_kind("AWS::CloudWatch::Dashboard")["Dashboard"]["Properties"];
-    let body: Value = serde_json::from_str(dashboard["DashboardBody"].as_str().unwrap()).unwrap();
+    let dashboard = dashboard(false);
 
     let search = format!(
         "SEARCH('{{\"{}\",{}}} MetricName=\"{}\"', 'Sum', 300)",
@@ -169,7 +169,7 @@ fn refused_submissions_are_on_the_dashboard() {
         metric["Dimensions"][0]["Key"].as_str().unwrap(),
         metric["MetricName"].as_str().unwrap(),
     );
-    let widgets = body["widgets"].as_array().unwrap();
+    let widgets = dashboard["widgets"].as_array().unwrap();
     let shows = |widget: &Value| widget["properties"]["metrics"][0][0]["expression"] == search;
     assert!(widgets.iter().any(shows), "{search}");
 }

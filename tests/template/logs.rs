@@ -2,81 +2,186 @@
 //!
 //! The local stand-in for `CloudWatch` takes every pattern in braces for a match, so patterns are held against lines here.
 
+use std::collections::BTreeMap;
 use std::env;
 use std::process::Command;
 
 use jiff::{SignedDuration, Timestamp};
+use lambda_http::{Body, RequestExt as _};
 use leadfeed_shared::app::admin::Properties;
 use leadfeed_shared::app::deliver::batch::Message;
-use leadfeed_shared::domain::ids::{CustomerId, LeadId};
+use leadfeed_shared::domain::connection::{
+    Account, Catalog, Connection, ConnectionStatus, Learned, Terms,
+};
+use leadfeed_shared::domain::crm::CrmError;
+use leadfeed_shared::domain::ids::{AppId, CustomerId, ImportId, LeadId};
+use leadfeed_shared::domain::import::{ImportJob, Stage};
 use leadfeed_shared::domain::lead::LeadState;
 use leadfeed_shared::domain::task::Task;
-use leadfeed_shared::fakes::{Fault, Memory, samples};
-use leadfeed_shared::ports::{Clock as _, Ledger as _};
+use leadfeed_shared::domain::token::StoredTokens;
+use leadfeed_shared::fakes::{Fault, Memory, STACK, samples};
+use leadfeed_shared::ports::{
+    Clock as _, Connections as _, Forms as _, Imports as _, Ledger as _, Vault as _,
+};
 use leadfeed_tests::history;
 use serde_json::Value;
+use ulid::Ulid;
 
 use crate::of_kind;
 
-const SELF: &str =
-    "logs::each_filter_counts_the_broken_seals_in_its_functions_log_and_nothing_else";
+const SELF: &str = "logs::each_filter_counts_its_own_lines_in_its_functions_log_and_nothing_else";
+
+/// The account, and the id of whatever it holds.
+const ACCOUNT: &str = "account-1";
+const REMOTE: &str = "5e7b1a1c-0000-11ee-8c99-0242ac120002";
 
 /// Tells the process that the test begins which log it is to write.
 const GROUP: &str = "LEADFEED_TEST_WRITES_LOG";
 
+/// How many lines of its function's log each filter counts.
+const COUNTS: [(&str, usize); 5] = [
+    ("BrokenSealsInAdminApi", 2), // no receipt, and in no file
+    ("BrokenSealsInDrain", 1),
+    ("RefusedSubmissions", 2), // for what it lacks, and for what is out of order here
+    ("WrongCallsInDrain", 1),
+    ("WrongCallsInScheduler", 1),
+];
+
 #[tokio::test]
-async fn each_filter_counts_the_broken_seals_in_its_functions_log_and_nothing_else() {
+async fn each_filter_counts_its_own_lines_in_its_functions_log_and_nothing_else() {
     if let Ok(group) = env::var(GROUP) {
         return write_log(&group).await;
     }
+    let mut counts = BTreeMap::from(COUNTS);
     for (name, filter) in of_kind("AWS::Logs::MetricFilter") {
-        let group = filter["Properties"]["LogGroupName"].as_str().unwrap();
-        let pattern = filter["Properties"]["FilterPattern"].as_str().unwrap();
-        let pattern = Pattern::parse(pattern).unwrap_or_else(|| panic!("{name}: {pattern}"));
-        let lines = log_of(group);
-        let broken = match group {
-            "AdminApiLogs" => 2, // no receipt, and in no file
-            _ => 1,
-        };
+        let count = counts.remove(&*name);
+        let count = count.unwrap_or_else(|| panic!("how many lines does {name} count?"));
+        let (pattern, lines) = read(&filter);
 
-        assert_eq!(pattern.count(&lines), broken, "{name}: {lines:#?}");
-        assert!(lines.len() > broken, "nothing else is in the log");
+        assert_eq!(pattern.matching(&lines).len(), count, "{name}: {lines:#?}");
+        assert!(lines.len() > count, "nothing else is in the log of {name}");
         for other in [pattern.elsewhere(), pattern.of_other_words()] {
-            assert_eq!(other.count(&lines), 0, "{other:?}");
+            assert_eq!(other.matching(&lines).len(), 0, "{other:?}");
         }
+    }
+    assert!(counts.is_empty(), "{counts:?}");
+}
+
+#[test]
+fn a_refused_submission_is_counted_by_the_code_of_its_answer() {
+    let filter = &of_kind("AWS::Logs::MetricFilter")["RefusedSubmissions"];
+    let dimensions = &filter["Properties"]["MetricTransformations"][0]["Dimensions"];
+    assert_eq!(dimensions.as_array().unwrap().len(), 1);
+    let code = Path::parse(dimensions[0]["Value"].as_str().unwrap()).unwrap();
+    let (pattern, lines) = read(filter);
+
+    let refused = pattern.matching(&lines).into_iter();
+    let codes: Vec<_> = refused.map(|line| code.of(line)).collect();
+
+    assert_eq!(codes, ["consent_required", "unavailable"]);
+}
+
+/// A filter's pattern, and the log that it reads.
+fn read(filter: &Value) -> (Pattern, Vec<Value>) {
+    let property = |name: &str| filter["Properties"][name].as_str().unwrap();
+    let pattern = property("FilterPattern");
+    let known = Pattern::parse(pattern).unwrap_or_else(|| panic!("{pattern}"));
+    (known, log_of(property("LogGroupName")))
+}
+
+/// What a function logs where all that its filters count goes wrong, and something else.
+async fn write_log(group: &str) {
+    lambda_http::tracing::init_default_subscriber();
+    // At noon a budget that nothing is known of has calls left.
+    let memory = Memory::new("2026-11-23T12:00:00Z".parse().unwrap());
+    match group {
+        "LeadWebhookLogs" => refuse(&memory).await,
+        "QueueDrainLogs" => deliver(&memory).await,
+        "SchedulerLogs" => import(&memory).await,
+        "AdminApiLogs" => show(&memory).await,
+        other => panic!("what {other} holds has to be written here"),
     }
 }
 
-/// What a function logs where a lead's seal is broken, and where something else goes wrong.
-async fn write_log(group: &str) {
-    lambda_http::tracing::init_default_subscriber();
-    let memory = Memory::new(Timestamp::now());
-    let (customer, lead) = broken_lead(&memory).await;
-    match group {
-        "QueueDrainLogs" => {
-            let task = Task::Released { customer, lead };
-            let bodies = [serde_json::to_string(&task).unwrap(), "no lead".to_owned()];
-            let messages = bodies.map(|body| Message {
-                id: body.clone(),
-                body: Some(body),
-            });
-            let deadline = memory.clock.now() + SignedDuration::from_secs(60);
-            let again = memory.drain().drain(messages.into(), deadline).await;
-            assert_eq!(again, ["no lead"]);
-        }
-        "AdminApiLogs" => {
-            let admin = memory.admin();
-            assert!(admin.receipt(&lead).await.is_err());
-            let settings = Properties::parse(br#"{"name":"Engines","brand":"Engines"}"#).unwrap();
-            admin.put_customer(&customer, settings).await.unwrap();
-            let query = Properties::from_query([]);
-            let file = admin.export(&customer, query, Timestamp::MAX).await;
-            assert_eq!(file.unwrap().rows, 0);
-            memory.faults.next(Fault::FailBefore);
-            assert!(!admin.health().await.is_good());
-        }
-        other => panic!("what {other} holds has to be written here"),
+/// A submission without consent, and one whose form cannot be read.
+async fn refuse(memory: &Memory) {
+    memory.directory.put_form(&samples::form()).await.unwrap();
+    assert_eq!(post(memory, "email=ada%40example.com").await, 422);
+    memory.faults.next(Fault::FailBefore);
+    assert_eq!(
+        post(memory, "email=ada%40example.com&consent=yes").await,
+        503
+    );
+}
+
+/// A lead with a broken seal, one whose call the API calls wrong, and a message that is none.
+async fn deliver(memory: &Memory) {
+    connect(memory).await;
+    let (customer, lead) = broken_lead(memory).await;
+    memory.directory.put_form(&samples::form()).await.unwrap();
+    assert_eq!(
+        post(memory, "email=grace%40example.com&consent=yes").await,
+        202
+    );
+    memory.crm.answer_next(CrmError::Ours(415));
+    let mut tasks = memory.queue.receive(1);
+    tasks.push(Task::Released { customer, lead });
+    let bodies = tasks
+        .iter()
+        .map(|task| serde_json::to_string(task).unwrap());
+    let messages = bodies.chain(["no lead".to_owned()]).map(|body| Message {
+        id: body.clone(),
+        body: Some(body),
+    });
+    let deadline = memory.clock.now() + SignedDuration::from_secs(60);
+    let again = memory.drain().drain(messages.collect(), deadline).await;
+    assert_eq!(again, ["no lead"]);
+}
+
+/// Two imports that are looked at: the API calls the one look wrong and forbids the other.
+async fn import(memory: &Memory) {
+    connect(memory).await;
+    let (customer, now) = (samples::form().customer, memory.clock.now());
+    for (number, error) in (1..).zip([CrmError::Ours(415), CrmError::Forbidden]) {
+        let id = ImportId::new(Ulid::from_parts(0, number));
+        let running = ImportJob {
+            stage: Stage::Running {
+                activity: REMOTE.parse().unwrap(),
+                since: now,
+                rows: 50,
+            },
+            ..ImportJob::new(id, customer.clone(), vec![], now)
+        };
+        assert!(memory.ledger.save_import(&running, None).await.unwrap());
+        memory.crm.answer_next(error);
     }
+    let deadline = now + SignedDuration::from_secs(35);
+    memory.bulk().run(deadline).await.unwrap();
+}
+
+/// A lead with a broken seal, whose receipt and row are asked for, and a table that does not answer.
+async fn show(memory: &Memory) {
+    let admin = memory.admin();
+    let (customer, lead) = broken_lead(memory).await;
+    assert!(admin.receipt(&lead).await.is_err());
+    put_customer(memory).await;
+    let query = Properties::from_query([]);
+    let file = admin.export(&customer, query, Timestamp::MAX).await;
+    assert_eq!(file.unwrap().rows, 0);
+    memory.faults.next(Fault::FailBefore);
+    assert!(!admin.health().await.is_good());
+}
+
+/// What is answered to a submission of these fields.
+async fn post(memory: &Memory, fields: &str) -> u16 {
+    let path = format!("/f/{}", samples::form().id);
+    let request = lambda_http::http::Request::post(format!("https://leads.example{path}"))
+        .header("content-type", "application/x-www-form-urlencoded")
+        .body(Body::from(fields))
+        .unwrap()
+        .with_raw_http_path(&path);
+    let answer = lead_webhook::handle(&memory.intake(), request).await;
+    answer.status().as_u16()
 }
 
 /// A lead that was sealed by another key.
@@ -86,6 +191,53 @@ async fn broken_lead(memory: &Memory) -> (CustomerId, LeadId) {
     let recorded = memory.ledger.record(&lead, &LeadState::Queued, now).await;
     recorded.unwrap();
     (form.customer, lead.id)
+}
+
+async fn put_customer(memory: &Memory) {
+    let settings = Properties::parse(br#"{"name":"Engines","brand":"Engines"}"#).unwrap();
+    let customer = samples::form().customer;
+    memory
+        .admin()
+        .put_customer(&customer, settings)
+        .await
+        .unwrap();
+}
+
+/// The customer, connected.
+async fn connect(memory: &Memory) {
+    put_customer(memory).await;
+    let (customer, now) = (samples::form().customer, memory.clock.now());
+    memory.crm.open_account(ACCOUNT, "Engines");
+    let stored = StoredTokens {
+        generation: 1,
+        tokens: memory.crm.connect(ACCOUNT, "client"),
+    };
+    let connection = Connection {
+        customer: customer.clone(),
+        app: AppId::default_app(),
+        stack: STACK.into(),
+        status: ConnectionStatus::Active,
+        account: Account {
+            id: ACCOUNT.into(),
+            name: "Engines".into(),
+        },
+        lists: vec![REMOTE.parse().unwrap()],
+        terms: Some(Terms {
+            accepted_at: now,
+            ip: None,
+            text: "ours".into(),
+        }),
+        catalog: Catalog::default(),
+        generation: 1,
+        token_expires_at: stored.tokens.expires_at,
+        lease: None,
+        cooldown_until: None,
+        connected_at: now,
+        learned: Learned::default(),
+    };
+    memory.vault.keep(&customer, &stored).await.unwrap();
+    let put = memory.directory.put_connection(&connection).await;
+    assert!(put.unwrap());
 }
 
 /// The lines that a process logs as the functions do on Lambda, where the template asks for JSON.
@@ -107,47 +259,63 @@ fn log_of(group: &str) -> Vec<Value> {
         .collect()
 }
 
+/// `$.a.b`: where a line has a value.
+#[derive(Debug, Clone)]
+struct Path(Vec<String>);
+
+impl Path {
+    /// `None` for any other kind.
+    fn parse(path: &str) -> Option<Self> {
+        let names = path.strip_prefix("$.")?.split('.');
+        let names: Vec<_> = names.map(str::to_owned).collect();
+        let is_name = |name: &String| {
+            !name.is_empty() && name.bytes().all(|b| b == b'_' || b.is_ascii_alphanumeric())
+        };
+        names.iter().all(is_name).then_some(Self(names))
+    }
+
+    fn of<'a>(&self, line: &'a Value) -> &'a Value {
+        self.0.iter().fold(line, |found, name| &found[name])
+    }
+}
+
 /// `{ $.a.b = "text" }`, without wildcards: the one kind of pattern that the template has.
 #[derive(Debug, Clone)]
 struct Pattern {
-    path: Vec<String>,
+    path: Path,
     text: String,
 }
 
 impl Pattern {
     /// `None` for any other kind.
     fn parse(pattern: &str) -> Option<Self> {
-        let pair = pattern.strip_prefix("{ $.")?.strip_suffix("\" }")?;
+        let pair = pattern.strip_prefix("{ ")?.strip_suffix("\" }")?;
         let (path, text) = pair.split_once(" = \"")?;
-        let path: Vec<_> = path.split('.').map(str::to_owned).collect();
-        let is_name = |name: &String| {
-            !name.is_empty() && name.bytes().all(|b| b == b'_' || b.is_ascii_alphanumeric())
-        };
+        let path = Path::parse(path)?;
         let is_plain = !text.is_empty() && !text.contains(['"', '*', '\\']);
         let text = text.to_owned();
-        (path.iter().all(is_name) && is_plain).then_some(Self { path, text })
+        is_plain.then_some(Self { path, text })
     }
 
-    /// How many lines it matches.
-    fn count(&self, lines: &[Value]) -> usize {
-        let at = |line: &Value| {
-            let found = self.path.iter().fold(line, |found, name| &found[name]);
-            found.as_str() == Some(self.text.as_str())
-        };
-        lines.iter().filter(|line| at(line)).count()
+    /// The lines it matches.
+    fn matching<'a>(&self, lines: &'a [Value]) -> Vec<&'a Value> {
+        let lines = lines.iter();
+        lines
+            .filter(|line| self.path.of(line) == self.text.as_str())
+            .collect()
     }
 
     /// The same words a level higher.
     fn elsewhere(&self) -> Self {
         Self {
-            path: self.path[1..].to_vec(),
+            path: Path(self.path.0[1..].to_vec()),
             text: self.text.clone(),
         }
     }
 
     fn of_other_words(&self) -> Self {
         Self {
-            text: self.text.replace("sealed", "made"),
+            text: format!("not {}", self.text),
             ..self.clone()
         }
     }
