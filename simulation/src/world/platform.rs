@@ -97,7 +97,11 @@ impl World {
 
     fn plan_poll(&mut self) {
         if self.next_poll.is_none() && self.drains < self.most_drains {
-            let pause = self.dice.pick(&[1, 20, 500, 4_000]);
+            let pause = if self.calm {
+                20
+            } else {
+                self.dice.pick(&[1, 20, 500, 4_000])
+            };
             let pause = SignedDuration::from_millis(pause);
             let visible = self.sqs().next_visible();
             self.next_poll = visible.map(|at| at.max(self.now()) + pause);
