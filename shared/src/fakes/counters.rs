@@ -1,6 +1,7 @@
 use jiff::Timestamp;
 
-use super::ledger::{MemoryLedger, Rows};
+use super::ledger::MemoryLedger;
+use super::ledger_rows::Rows;
 use crate::domain::ids::CustomerId;
 use crate::ports::{Counters, StoreError};
 

@@ -1,7 +1,8 @@
 use jiff::Timestamp;
 
 use super::lanes;
-use super::ledger::{MemoryLedger, Rows, enter, key};
+use super::ledger::MemoryLedger;
+use super::ledger_rows::{Rows, enter, key};
 use crate::domain::ids::{CustomerId, ImportId, LeadId};
 use crate::domain::import::ImportJob;
 use crate::domain::lead::{LeadRecord, LeadState, WaitReason};

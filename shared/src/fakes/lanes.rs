@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::imports::IMPORT;
-use super::ledger::Rows;
+use super::ledger_rows::Rows;
 use crate::domain::ids::{CustomerId, LeadId};
 use crate::domain::lead::{LeadRecord, LeadState, WaitReason};
 use crate::ports::{Due, LanePlace};

@@ -1,49 +1,23 @@
-use std::collections::{BTreeMap, BTreeSet};
-
 use jiff::Timestamp;
 use jiff::civil::Date;
 
 use super::cell::Cell;
 use super::faults::Faults;
 use super::imports::IMPORT;
-use super::lanes::{self, Lane};
+use super::lanes;
+use super::ledger_rows::{Rows, enter, key};
 use crate::domain::asked;
 use crate::domain::email::EmailAddress;
-use crate::domain::ids::{CustomerId, ImportId, LeadId};
-use crate::domain::import::ImportJob;
-use crate::domain::lead::{
-    Lead, LeadRecord, LeadState, QuarantineReason, TimelineEntry, shortened,
-};
+use crate::domain::ids::{CustomerId, LeadId};
+use crate::domain::lead::{Lead, LeadRecord, LeadState, QuarantineReason, shortened};
 use crate::domain::tally::{Counts, counted_as};
 use crate::ports::{
-    Claim, Due, KeyClaim, LanePlace, LeadFilter, Ledger, Page, Recorded, Settlement, StoreError,
+    Claim, Due, LanePlace, LeadFilter, Ledger, Page, Recorded, Settlement, StoreError,
 };
 
 /// Leads and what became of them.
 #[derive(Debug, Clone)]
 pub struct MemoryLedger(pub(super) Cell<Rows>);
-
-/// Leads by a time.
-type Places = BTreeSet<(Timestamp, (CustomerId, LeadId))>;
-
-#[derive(Debug, Default)]
-pub(super) struct Rows {
-    leads: BTreeMap<(CustomerId, LeadId), LeadRecord>,
-    /// Leads that were recorded with an address, by its key.
-    by_person: BTreeMap<(CustomerId, String), BTreeSet<LeadId>>,
-    /// Until when leads are kept that were set aside.
-    kept_until: BTreeMap<(CustomerId, LeadId), i64>,
-    /// When each lead that no lane holds is to be looked at.
-    pub(super) stuck: Places,
-    /// When each lead that is set aside came in.
-    aside: Places,
-    pub(super) lanes: BTreeMap<CustomerId, Lane>,
-    pub(super) keys: BTreeMap<(CustomerId, String), KeyClaim>,
-    pub(super) counters: BTreeMap<(CustomerId, String), u64>,
-    pub(super) imports: BTreeMap<ImportId, (ImportJob, Vec<Vec<LeadId>>)>,
-    /// Leads that were ever in an import, and since when.
-    pub(super) taken: BTreeMap<(CustomerId, LeadId), (ImportId, Timestamp)>,
-}
 
 impl MemoryLedger {
     /// An empty one.
@@ -55,7 +29,7 @@ impl MemoryLedger {
     /// Every lead there is, in the order of customers and ids.
     #[must_use]
     pub fn all(&self) -> Vec<LeadRecord> {
-        self.0.with(|rows| rows.leads.values().cloned().collect())
+        self.0.with(|rows| rows.all().cloned().collect())
     }
 
     /// One lead. A look from outside, which is no port call.
@@ -74,34 +48,12 @@ impl MemoryLedger {
     /// Removes what was delivered before a moment, as the table does when its time is over; tells how many there were.
     #[must_use]
     pub fn forget_delivered(&self, before: Timestamp) -> usize {
-        let is_old =
-            |record: &LeadRecord| record.timeline.last().is_some_and(|last| last.at < before);
-        let delivered = |record: &LeadRecord| {
-            matches!(record.state, LeadState::Delivered { .. }) && is_old(record)
-        };
-        self.0.with(|rows| {
-            let before = rows.leads.len();
-            rows.leads.retain(|_, record| !delivered(record));
-            let leads = &rows.leads;
-            rows.by_person.retain(|(customer, _), ids| {
-                ids.retain(|id| leads.contains_key(&key(customer, id)));
-                !ids.is_empty()
-            });
-            before - rows.leads.len()
-        })
+        self.0.with(|rows| rows.forget_delivered(before))
     }
 
     /// Changes every lead there is, behind everybody's back.
     pub fn tamper(&self, change: impl FnMut(&mut LeadRecord)) {
-        self.0.with(|rows| {
-            rows.leads.values_mut().for_each(change);
-            rows.stuck.clear();
-            rows.aside.clear();
-            for (key, record) in &rows.leads {
-                shift(&mut rows.stuck, key, None, lanes::stuck_at(record));
-                shift(&mut rows.aside, key, None, lanes::aside_at(record));
-            }
-        });
+        self.0.with(|rows| rows.tamper(change));
     }
 }
 
@@ -109,112 +61,6 @@ impl Default for MemoryLedger {
     fn default() -> Self {
         Self::new(&Faults::default())
     }
-}
-
-impl Rows {
-    /// A customer's leads, oldest first.
-    pub(super) fn of(&self, customer: &CustomerId) -> impl DoubleEndedIterator<Item = &LeadRecord> {
-        let end = |text: &str| (customer.clone(), text.parse().expect("a lead id"));
-        let first = end("lead_00000000000000000000000000");
-        let last = end("lead_7ZZZZZZZZZZZZZZZZZZZZZZZZZ");
-        self.leads.range(first..=last).map(|(_, record)| record)
-    }
-
-    pub(super) fn lead(&self, customer: &CustomerId, lead: &LeadId) -> Option<&LeadRecord> {
-        self.leads.get(&key(customer, lead))
-    }
-
-    /// Changes a lead that is there; gives what came of it.
-    pub(super) fn change<R>(
-        &mut self,
-        customer: &CustomerId,
-        lead: &LeadId,
-        change: impl FnOnce(&mut LeadRecord) -> R,
-    ) -> Option<R> {
-        let key = key(customer, lead);
-        let record = self.leads.get_mut(&key)?;
-        let (stuck, aside) = (lanes::stuck_at(record), lanes::aside_at(record));
-        let changed = change(record);
-        shift(&mut self.stuck, &key, stuck, lanes::stuck_at(record));
-        shift(&mut self.aside, &key, aside, lanes::aside_at(record));
-        Some(changed)
-    }
-
-    /// The same, only if `fits`; says whether it did.
-    pub(super) fn change_if(
-        &mut self,
-        customer: &CustomerId,
-        lead: &LeadId,
-        fits: impl FnOnce(&LeadRecord) -> bool,
-        change: impl FnOnce(&mut LeadRecord),
-    ) -> bool {
-        let changed = self.change(customer, lead, |record| {
-            fits(record).then(|| change(record)).is_some()
-        });
-        changed.unwrap_or(false)
-    }
-
-    /// Makes a lead's row, unless it is there.
-    fn record(&mut self, lead: &Lead, state: &LeadState, due_at: Option<Timestamp>) -> Recorded {
-        if let Some(record) = self.lead(&lead.customer, &lead.id) {
-            return Recorded::Already(Box::new(record.clone()));
-        }
-        let mut record = LeadRecord {
-            lead: lead.clone(),
-            state: state.clone(),
-            due_at: None,
-            attempts: 0,
-            timeline: Vec::new(),
-            exported_at: None,
-            imported_by: None,
-        };
-        enter(&mut record, state.clone(), lead.received_at, due_at);
-        self.insert(record);
-        Recorded::New
-    }
-
-    fn insert(&mut self, record: LeadRecord) {
-        let key = key(&record.lead.customer, &record.lead.id);
-        shift(&mut self.stuck, &key, None, lanes::stuck_at(&record));
-        shift(&mut self.aside, &key, None, lanes::aside_at(&record));
-        let person = (key.0.clone(), record.lead.contact.email.key());
-        self.by_person
-            .entry(person)
-            .or_default()
-            .insert(key.1.clone());
-        self.leads.insert(key, record);
-    }
-}
-
-/// Moves a lead from one time to another.
-fn shift(
-    places: &mut Places,
-    key: &(CustomerId, LeadId),
-    from: Option<Timestamp>,
-    to: Option<Timestamp>,
-) {
-    if from == to {
-        return;
-    }
-    if let Some(at) = from {
-        places.remove(&(at, key.clone()));
-    }
-    places.extend(to.map(|at| (at, key.clone())));
-}
-
-pub(super) fn enter(
-    record: &mut LeadRecord,
-    state: LeadState,
-    at: Timestamp,
-    due_at: Option<Timestamp>,
-) {
-    record.state = state.clone();
-    record.due_at = due_at;
-    record.timeline.push(TimelineEntry { at, state });
-}
-
-pub(super) fn key(customer: &CustomerId, lead: &LeadId) -> (CustomerId, LeadId) {
-    (customer.clone(), lead.clone())
 }
 
 impl Ledger for MemoryLedger {
@@ -380,8 +226,7 @@ impl Ledger for MemoryLedger {
         email: &EmailAddress,
     ) -> Result<Vec<LeadId>, StoreError> {
         let find = |rows: &mut Rows| {
-            let own = rows.by_person.get(&(customer.clone(), email.key()));
-            let own = own.into_iter().flatten().filter(|lead| {
+            let own = rows.of_person(customer, email).filter(|lead| {
                 let record = rows.lead(customer, lead);
                 record.is_some_and(|record| record.state != LeadState::Erased)
             });
@@ -417,11 +262,7 @@ impl Ledger for MemoryLedger {
     }
 
     async fn owner_of(&self, lead: &LeadId) -> Result<Option<CustomerId>, StoreError> {
-        let find = |rows: &mut Rows| {
-            let mut keys = rows.leads.keys();
-            let key = keys.find(|(_, id)| id == lead);
-            key.map(|(customer, _)| customer.clone())
-        };
+        let find = |rows: &mut Rows| rows.owner_of(lead).cloned();
         self.0.step(find).await
     }
 

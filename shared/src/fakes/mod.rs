@@ -20,6 +20,7 @@ mod idempotency;
 mod imports;
 mod lanes;
 mod ledger;
+mod ledger_rows;
 mod links;
 mod operate;
 mod queue;

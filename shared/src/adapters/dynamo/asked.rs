@@ -4,7 +4,8 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::Timestamp;
 
 use super::keys;
-use super::ledger::{DynamoLedger, line};
+use super::lead_row::line;
+use super::ledger::DynamoLedger;
 use super::table::{Change, Done, millis, number, text, value};
 use crate::adapters::sdk_error::failed;
 use crate::domain::asked::timeline_of_nobody;

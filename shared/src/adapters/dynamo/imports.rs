@@ -11,7 +11,8 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::keys;
-use super::ledger::{DynamoLedger, LeadRow, line};
+use super::lead_row::{LeadRow, line};
+use super::ledger::DynamoLedger;
 use super::table::{Change, Done, Item, millis, number, read, row, text, value};
 use crate::adapters::sdk_error::failed;
 use crate::domain::ids::{CustomerId, ImportId, LeadId};

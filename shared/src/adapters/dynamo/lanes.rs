@@ -7,7 +7,8 @@ use aws_sdk_dynamodb::types::Select;
 use jiff::Timestamp;
 
 use super::keys;
-use super::ledger::{DynamoLedger, due_millis, due_of};
+use super::lead_row::{due_millis, due_of};
+use super::ledger::DynamoLedger;
 use super::table::{Change, Done, Item, millis, number, text};
 use crate::adapters::sdk_error::failed;
 use crate::domain::ids::{CustomerId, LeadId};

@@ -7,6 +7,7 @@
 
 mod asked;
 mod budget;
+mod claims;
 mod connections;
 mod counters;
 mod directory;
@@ -15,6 +16,7 @@ mod idempotency;
 mod imports;
 mod keys;
 mod lanes;
+mod lead_row;
 mod ledger;
 mod links;
 mod suppressions;

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::handshakes::HandshakeRow;
 use super::idempotency::KeyRow;
-use super::ledger::LeadRow;
+use super::lead_row::LeadRow;
 use super::links::LinkRow;
 use super::table::read;
 use crate::domain::connection::Connection;

@@ -1,0 +1,127 @@
+//! A lead's row, and its place in the index `due`.
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::keys;
+use super::table::{Item, read, value};
+use crate::domain::ids::{CustomerId, ImportId, LeadId};
+use crate::domain::lead::{Lead, LeadRecord, LeadState, TimelineEntry};
+use crate::ports::{Due, StoreError};
+
+/// A lead as it is stored.
+#[derive(Serialize, Deserialize)]
+pub(super) struct LeadRow {
+    lead: Lead,
+    state: LeadState,
+    #[serde(default)]
+    attempts: u32,
+    #[serde(default)]
+    timeline: Vec<TimelineEntry>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    exported_at: Option<Timestamp>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    imported_by: Option<ImportId>,
+    /// For the filter of a listing, in milliseconds.
+    received_at: i64,
+    /// In milliseconds; with `due_shard` only while something is due.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    due_at: Option<i64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    due_shard: Option<String>,
+}
+
+impl LeadRow {
+    /// Of a lead that comes in.
+    pub(super) fn new(lead: &Lead, state: &LeadState, due_at: Timestamp) -> Self {
+        let since = lead.received_at;
+        let due = due(&lead.customer, &lead.id, state, Some(due_at), since);
+        let (due_shard, due_at) = due.unzip();
+        Self {
+            lead: lead.clone(),
+            state: state.clone(),
+            attempts: 0,
+            timeline: vec![TimelineEntry {
+                at: lead.received_at,
+                state: state.clone(),
+            }],
+            exported_at: None,
+            imported_by: None,
+            received_at: lead.received_at.as_millisecond(),
+            due_at,
+            due_shard,
+        }
+    }
+}
+
+impl From<LeadRow> for LeadRecord {
+    fn from(row: LeadRow) -> Self {
+        let aside = matches!(row.state, LeadState::Quarantined { .. });
+        let due_at = row.due_at.filter(|at| *at < FOR_A_PERSON && !aside);
+        Self {
+            lead: row.lead,
+            state: row.state,
+            due_at: due_at.and_then(|at| Timestamp::from_millisecond(at).ok()),
+            attempts: row.attempts,
+            timeline: row.timeline,
+            exported_at: row.exported_at,
+            imported_by: row.imported_by,
+        }
+    }
+}
+
+/// The due time of leads that wait for a person, in milliseconds: 9999-01-01, and as long after it as the wait began
+/// after 1970, so that one wait can be told from the next.
+const FOR_A_PERSON: i64 = 253_370_764_800_000;
+
+/// As `due_at` has it.
+pub(super) fn due_millis(due: Due) -> i64 {
+    match due {
+        Due::At(at) => at.as_millisecond(),
+        Due::ForPerson { since } => FOR_A_PERSON + since.as_millisecond(),
+    }
+}
+
+/// What `due_at` says.
+pub(super) fn due_of(millis: i64) -> Option<Due> {
+    let moment = |millis| Timestamp::from_millisecond(millis).ok();
+    match millis - FOR_A_PERSON {
+        since @ 0.. => moment(since).map(|since| Due::ForPerson { since }),
+        _ => moment(millis).map(Due::At),
+    }
+}
+
+/// Where a lead that entered this state `since` then stands in the index `due`, if anything is due. One that is set aside
+/// is not, and stands there to be found.
+pub(super) fn due(
+    customer: &CustomerId,
+    lead: &LeadId,
+    state: &LeadState,
+    at: Option<Timestamp>,
+    since: Timestamp,
+) -> Option<(String, i64)> {
+    match state {
+        LeadState::Received | LeadState::Queued | LeadState::Sending { .. } => {
+            Some((keys::shard_of(lead), at?.as_millisecond()))
+        }
+        LeadState::Waiting { .. } => {
+            let due = at.map_or(Due::ForPerson { since }, Due::At);
+            Some((keys::lane_shard(customer), due_millis(due)))
+        }
+        LeadState::Quarantined { .. } => Some((keys::aside_shard_of(lead), at?.as_millisecond())),
+        LeadState::Delivered { .. } | LeadState::Refused { .. } | LeadState::Erased => None,
+    }
+}
+
+pub(super) fn record(item: Item) -> Result<Box<LeadRecord>, StoreError> {
+    read::<LeadRow>(item).map(|row| Box::new(row.into()))
+}
+
+/// A line of the timeline, as a list to append.
+pub(super) fn line(at: Timestamp, state: &LeadState) -> Result<AttributeValue, StoreError> {
+    value(&[TimelineEntry {
+        at,
+        state: state.clone(),
+    }])
+}
