@@ -158,7 +158,7 @@ fn handed_on(
         "isBase64Encoded": false,
         "requestContext": {"http": http, "stage": "$default", "domainName": "leads.example", "timeEpoch": 0},
     });
-    let event: LambdaRequest = serde_json::from_str(&event.to_string()).ok()?;
+    let event: LambdaRequest = serde_json::from_str(&event.to_string()).expect("an event");
     Some(tamed(event).into())
 }
 

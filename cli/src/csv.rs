@@ -123,7 +123,7 @@ fn explained(error: Error, wanted: &Csv) -> Error {
         return error;
     }
     error.context(format!(
-        "no file was saved, but leads may be marked as gone out in it: \
+        "this part was not saved, but leads may be marked as gone out in it: \
          `leadfeed csv {} --status exported` downloads them again",
         wanted.customer
     ))

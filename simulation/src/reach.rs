@@ -140,6 +140,7 @@ impl Reach {
             dice: self.memory.dice.clone(),
             keys: self.memory.keys(),
             public_url: PUBLIC_URL.to_owned(),
+            quarantine_alarm: 100,
         }
     }
 }

@@ -4,12 +4,13 @@ use std::collections::BTreeSet;
 use std::fs;
 
 use jiff::Timestamp;
+use leadfeed_shared::app::gauges::QUARANTINED;
 use leadfeed_shared::domain::connection::{ConnectionStatus, LimitedReason, ReconnectReason};
 use leadfeed_shared::domain::ids::CustomerId;
 use leadfeed_shared::ports::{Event, Gauge};
 use serde_json::{Value, json};
 
-use crate::{functions, of_kind, root, sources};
+use crate::{functions, of_kind, root, template};
 
 #[test]
 fn whatever_ends_in_an_error_raises_an_alarm() {
@@ -69,6 +70,12 @@ fn alarms_and_the_dashboard_watch_all_that_is_measured_and_nothing_else() {
 }
 
 #[test]
+fn no_alarm_waits_for_more_quarantined_leads_than_are_counted() {
+    let asked = &template()["Parameters"]["QuarantineAlarmLeads"];
+    assert_eq!(asked["MaxValue"], QUARANTINED);
+}
+
+#[test]
 fn every_alarm_on_what_is_measured_watches_this_stack_alone() {
     for (name, alarm) in of_kind("AWS::CloudWatch::Alarm") {
         let properties = &alarm["Properties"];
@@ -125,36 +132,6 @@ fn the_dashboard_shows_what_comes_in_goes_out_and_fails_and_a_canary_where_there
     }
     assert!(names(true).contains("CanaryLate"));
     assert!(!names(false).contains("CanaryLate"));
-}
-
-#[test]
-fn every_line_that_a_filter_counts_is_one_that_its_function_logs() {
-    let functions = functions();
-    for (name, filter) in of_kind("AWS::Logs::MetricFilter") {
-        let properties = &filter["Properties"];
-        let pattern = properties["FilterPattern"].as_str().unwrap();
-        let words = pattern.split('"').nth(1).unwrap();
-        let group = &properties["LogGroupName"];
-        let mut function = functions
-            .values()
-            .filter(|function| function["Properties"]["LoggingConfig"]["LogGroup"] == *group);
-        let function = function.next().unwrap()["Properties"]["CodeUri"].as_str();
-        let mut logged = String::new();
-        for folder in [function.unwrap(), "shared"] {
-            sources(&root().join(folder).join("src"), &mut logged);
-        }
-        assert!(logged.contains(&format!("\"{words}\"")), "{name}");
-        for dimension in properties["MetricTransformations"][0]["Dimensions"]
-            .as_array()
-            .into_iter()
-            .flatten()
-        {
-            let field = dimension["Value"].as_str().unwrap();
-            let field = field.strip_prefix("$.fields.").unwrap();
-            let line = format!("{field}, \"{words}\"");
-            assert!(logged.contains(&line), "{name}: {field}");
-        }
-    }
 }
 
 #[test]

@@ -58,8 +58,13 @@ pub async fn health(http: &reqwest::Client, options: &Options) -> Result<Vec<Fin
         Ok(text) => serde_json::from_str(&text).unwrap_or_default(),
         Err(_) => Value::Null,
     };
+    let Some(checks) = health["checks"].as_array() else {
+        let advice =
+            "The operator's function fails or takes too long: see its log group. Then try again.";
+        return Err(Finding::of("stack", "health_unreadable", advice));
+    };
     let mut findings = vec![Finding::good("admin token")];
-    for check in health["checks"].as_array().into_iter().flatten() {
+    for check in checks {
         let (step, code) = match check["name"].as_str() {
             Some("app") => ("application", "app_not_set"),
             Some("directory") => ("directory table", "directory_unreadable"),

@@ -1,5 +1,8 @@
 //! The doctor names what is wrong with a deployment, and nothing else.
 
+use axum::Router;
+use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
+use axum::http::{HeaderMap, StatusCode};
 use leadfeed_shared::domain::budget::BudgetState;
 use leadfeed_shared::domain::connection::{
     Account, Catalog, Connection, ConnectionStatus, LimitedReason, ReconnectReason, Terms,
@@ -88,20 +91,20 @@ async fn a_whole_deployment_is_well() {
     assert_eq!(with(|_| {}).await, [""; 0]);
 }
 
+/// Where something answers from now on.
+async fn served(router: Router) -> String {
+    let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0))
+        .await
+        .unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    url
+}
+
 #[tokio::test]
 async fn an_address_that_is_none_of_ours_is_named() {
-    let other = axum::Router::new().fallback(|| async { "hello" });
-    let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0))
-        .await
-        .unwrap();
-    let elsewhere = format!("http://{}", listener.local_addr().unwrap());
-    tokio::spawn(async move { axum::serve(listener, other).await });
-    let broken = axum::Router::new().fallback(|| async { axum::http::StatusCode::BAD_GATEWAY });
-    let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0))
-        .await
-        .unwrap();
-    let broken_at = format!("http://{}", listener.local_addr().unwrap());
-    tokio::spawn(async move { axum::serve(listener, broken).await });
+    let elsewhere = served(Router::new().fallback(|| async { "hello" })).await;
+    let broken_at = served(Router::new().fallback(|| async { StatusCode::BAD_GATEWAY })).await;
 
     assert_eq!(found("leads", TOKEN).await, ["address_missing"]);
     assert_eq!(
@@ -111,6 +114,24 @@ async fn an_address_that_is_none_of_ours_is_named() {
     assert_eq!(found("http://127.0.0.1:9", TOKEN).await, ["unreachable"]);
     assert_eq!(found(&elsewhere, TOKEN).await, ["not_leadfeed"]);
     assert_eq!(found(&broken_at, TOKEN).await, ["function_broken"]);
+}
+
+#[tokio::test]
+async fn a_stack_that_does_not_say_how_it_is_is_named() {
+    for status in [StatusCode::GATEWAY_TIMEOUT, StatusCode::OK] {
+        let answers = move |headers: HeaderMap| async move {
+            let is_known = headers.contains_key(AUTHORIZATION);
+            let status = if is_known {
+                status
+            } else {
+                StatusCode::UNAUTHORIZED
+            };
+            (status, [(CONTENT_TYPE, "application/problem+json")], "{}")
+        };
+        let url = served(Router::new().fallback(answers)).await;
+
+        assert_eq!(found(&url, TOKEN).await, ["health_unreadable"], "{status}");
+    }
 }
 
 #[tokio::test]

@@ -83,10 +83,6 @@ impl<'a> Inputs<'a> {
 
 impl<'a> Input<'a> {
     fn of(form: &'a Form, ours: &'a str) -> Self {
-        let mut mapped = form.mapped.iter();
-        let theirs = mapped
-            .find(|(_, target)| *target == ours)
-            .map(|(theirs, _)| theirs.as_str());
         let custom = || ours.strip_prefix("custom_fields[")?.strip_suffix(']');
         let known = KNOWN.iter().find(|(name, ..)| *name == ours);
         let (label, kind, autocomplete) = known.map_or_else(
@@ -94,7 +90,7 @@ impl<'a> Input<'a> {
             |(_, label, kind, autocomplete)| (*label, *kind, *autocomplete),
         );
         Self {
-            name: theirs.unwrap_or(ours),
+            name: form.name_of(ours),
             label,
             kind,
             autocomplete,

@@ -25,6 +25,7 @@ pub async fn api(aws: &Aws) -> Result<Api<Aws, SecretsAdminTokens>, Error> {
                 .as_str()
                 .trim_end_matches('/')
                 .to_owned(),
+            quarantine_alarm: config::number("LEADFEED_QUARANTINE_ALARM")?,
         },
     })
 }

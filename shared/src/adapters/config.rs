@@ -54,6 +54,14 @@ pub fn parsed<T: FromStr>(
     optional(name).map(read).transpose()
 }
 
+/// A whole number.
+///
+/// # Errors
+/// [`ConfigError`].
+pub fn number(name: &'static str) -> Result<usize, ConfigError> {
+    parsed(name, "a whole number")?.ok_or(ConfigError::Missing(name))
+}
+
 /// A base URL, without a closing slash.
 ///
 /// # Errors

@@ -16,6 +16,9 @@ const LANES: u16 = 25;
 /// Leads of a lane, or of the ways to the drain, that are looked at.
 const LEADS: u16 = 25;
 
+/// Leads read to find the oldest one. Of more that came in one hour these are a fair sample.
+const READ: usize = 100;
+
 /// Open imports looked at: more than are open at a time.
 const IMPORTS: u16 = 200;
 
@@ -26,7 +29,7 @@ const LOST: u16 = 1_000;
 const APPS: u16 = 1_000;
 
 /// Quarantined leads counted.
-const QUARANTINED: u16 = 1_000;
+pub const QUARANTINED: u16 = 1_000;
 
 /// How far back quarantined leads are counted. Those of robots lie there until their retention is over.
 const QUARANTINED_SINCE: SignedDuration = SignedDuration::from_hours(24);
@@ -107,16 +110,37 @@ pub(crate) async fn quarantined(
 pub(crate) async fn oldest_under_way(
     ledger: &(impl Ledger + Imports),
 ) -> Result<Option<Timestamp>, StoreError> {
-    let queued = ledger.overdue(Timestamp::MAX, LEADS).await?;
-    let mut leads: Vec<LeadId> = queued.into_iter().map(|(_, lead)| lead).collect();
+    let mut leads = ledger.overdue(Timestamp::MAX, LEADS).await?;
     for (customer, _) in ledger.due_lanes(Timestamp::MAX, LANES).await? {
         let waiting = ledger.waiting(&customer, LEADS).await?;
         let timed = waiting.into_iter().filter(|(_, due)| due.time().is_some());
-        leads.extend(timed.map(|(lead, _)| lead));
+        leads.extend(timed.map(|(lead, _)| (customer.clone(), lead)));
     }
     let imports = ledger.due_imports(Timestamp::MAX, IMPORTS).await?;
-    let imports = imports.iter().map(|(_, import)| import.made_at());
-    Ok(leads.iter().map(LeadId::made_at).chain(imports).min())
+    let oldest = imports.iter().map(|(_, import)| import.made_at()).min();
+    Ok(oldest
+        .into_iter()
+        .chain(oldest_of(ledger, leads).await?)
+        .min())
+}
+
+/// When the oldest of these leads came in. An id may be an hour older than its lead, so leads are read in the order of
+/// their ids until none that follows can be older.
+async fn oldest_of(
+    ledger: &impl Ledger,
+    mut leads: Vec<(CustomerId, LeadId)>,
+) -> Result<Option<Timestamp>, StoreError> {
+    leads.sort_by_key(|(_, lead)| lead.made_at());
+    let mut oldest: Option<Timestamp> = None;
+    for (customer, lead) in leads.iter().take(READ) {
+        if oldest.is_some_and(|oldest| oldest <= lead.made_at()) {
+            break;
+        }
+        let record = ledger.lead(customer, lead).await?;
+        let came = record.map(|record| record.lead.received_at);
+        oldest = oldest.into_iter().chain(came).min();
+    }
+    Ok(oldest)
 }
 
 #[cfg(test)]
@@ -124,11 +148,14 @@ mod tests {
     use jiff::{SignedDuration, Timestamp};
     use ulid::Ulid;
 
+    use crate::app::intake::{Arrival, Door};
     use crate::app::scene::Scene;
     use crate::domain::budget::BudgetState;
     use crate::domain::connection::{ConnectionStatus, LimitedReason, ReconnectReason};
+    use crate::domain::consent::Origin;
     use crate::domain::ids::{AppId, ImportId};
     use crate::domain::import::{ImportJob, Stage};
+    use crate::domain::submission::Submission;
     use crate::ports::{Clock as _, Connections as _, Imports as _, Ledger as _};
 
     async fn gauge(scene: &Scene, name: &str) -> f64 {
@@ -138,6 +165,19 @@ mod tests {
             .find(|metric| metric.gauge.name() == name)
             .unwrap()
             .value
+    }
+
+    /// Somebody signs up by a request with a key.
+    async fn sign_up(scene: &Scene, key: &str) {
+        let fields = [("email", "ada@example.com"), ("consent", "yes")];
+        let arrival = Arrival {
+            fields: Submission::from_pairs(fields).unwrap(),
+            origin: Origin::default(),
+            door: Door::Form,
+            key: Some(key.parse().unwrap()),
+        };
+        let taken = scene.memory.intake().take(&scene.form, arrival).await;
+        taken.unwrap();
     }
 
     fn spend(scene: &Scene, spent: u32) {
@@ -170,6 +210,23 @@ mod tests {
         scene.memory.release().run().await.unwrap();
         scene.drain().await;
         assert!(gauge(&scene, "OldestUndelivered").await < 1.0);
+    }
+
+    /// Ids of leads with a key begin with the hour.
+    #[tokio::test]
+    async fn the_age_of_a_lead_with_a_key_counts_from_when_it_came_in() {
+        let scene = Scene::connected().await;
+        scene.memory.clock.advance(SignedDuration::from_mins(40));
+        sign_up(&scene, "one").await;
+        assert!(gauge(&scene, "OldestUndelivered").await < 1.0);
+        scene.memory.clock.advance(SignedDuration::from_mins(10));
+        for key in ["two", "three", "four"] {
+            sign_up(&scene, key).await;
+        }
+
+        let age = gauge(&scene, "OldestUndelivered").await;
+
+        assert!((599.0..=601.0).contains(&age), "{age}");
     }
 
     #[tokio::test]

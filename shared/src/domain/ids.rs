@@ -135,7 +135,7 @@ impl LeadId {
         self.made_at().to_zoned(TimeZone::UTC).date()
     }
 
-    /// About when its lead came in: the moment the id was made, rounded down by a few seconds.
+    /// About when its lead came in: rounded down to the minute, or to the hour where the submission had a key.
     #[must_use]
     pub fn made_at(&self) -> Timestamp {
         let ulid = Ulid::from_string(&self.0["lead_".len()..]).unwrap_or_default();

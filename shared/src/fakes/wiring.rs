@@ -182,6 +182,7 @@ impl Memory {
             dice: self.dice.clone(),
             keys: self.keys(),
             public_url: "https://leads.example".to_owned(),
+            quarantine_alarm: 100,
         }
     }
 }

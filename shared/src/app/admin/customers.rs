@@ -31,7 +31,8 @@ impl<W: Wiring> Admin<W> {
     /// Makes a customer, or replaces its settings and keeps everything else.
     ///
     /// # Errors
-    /// [`AdminError::CustomerDeleted`]; [`AdminError::Invalid`]; a new brand is refused while an open form has a statement that does not name it.
+    /// [`AdminError::CustomerDeleted`]; [`AdminError::Invalid`]; a new brand is refused while an open form has a
+    /// statement that does not name it.
     pub async fn put_customer(
         &self,
         id: &CustomerId,
@@ -82,8 +83,9 @@ impl<W: Wiring> Admin<W> {
     }
 
     /// Removes a customer: its connection first, so that nothing more goes out, then its forms, then itself. Its id is
-    /// never given again: whoever had it would find the leads and links of the one before. Its leads stay in the ledger; those that wait are sent to the drain, which refuses them. That somebody has to look
-    /// at them is written down before anything else, as a customer who is gone cannot be removed once more.
+    /// never given again: whoever had it would find the leads and links of the one before. Its leads stay in the ledger;
+    /// those that wait are sent to the drain, which refuses them. That somebody has to look at them is written down before
+    /// anything else, as a customer who is gone cannot be removed once more.
     ///
     /// # Errors
     /// [`AdminError::NotFound`].

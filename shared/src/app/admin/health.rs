@@ -18,9 +18,6 @@ const LOST: u16 = 100;
 /// Customers named.
 const NAMED: usize = 3;
 
-/// Quarantined leads of a day from which somebody should look at them: more than robots leave behind as a rule.
-const MANY: usize = 100;
-
 /// Age from which a lead that is on its way is late.
 const LATE: SignedDuration = SignedDuration::from_hours(2);
 
@@ -112,7 +109,7 @@ impl<W: Wiring> Admin<W> {
         let age = oldest.map(|since| self.clock.now().duration_since(since));
         Ok(age.filter(|age| *age >= LATE).map(|age| {
             let hours = age.as_hours();
-            format!("A lead has been on its way for {hours} hours. Where calls are left today, see the logs of drain and scheduler.")
+            format!("A lead has been on its way, or an import open, for {hours} hours. Where calls are left today, see the logs of drain and scheduler.")
                 .into()
         }))
     }
@@ -143,7 +140,7 @@ impl<W: Wiring> Admin<W> {
         let whose = of
             .iter()
             .map(|(customer, number)| format!("{customer} ({number})"));
-        Ok((aside.len() >= MANY).then(|| {
+        Ok((aside.len() >= self.quarantine_alarm).then(|| {
             format!(
                 "At least {} leads of the last day are set aside, as robots' or because a captcha was out of order: {}. \
                  Look at some with the status quarantined; a replay of that status releases them.",

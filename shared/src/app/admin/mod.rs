@@ -66,6 +66,9 @@ pub struct Admin<W: Wiring> {
     pub keys: SigningKeys,
     /// The address of the stack as browsers see it, without a closing slash.
     pub public_url: String,
+    /// Quarantined leads of a day from which somebody should look at them, up to 1,000: more than robots leave behind as
+    /// a rule.
+    pub quarantine_alarm: usize,
 }
 
 /// Why something was not done.

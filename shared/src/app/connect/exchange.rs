@@ -44,7 +44,12 @@ impl<W: Wiring> Connect<W> {
         let app = app.ok_or(ConnectError::AppUnknown)?;
         self.await_turn(&handshake.app).await?;
         let verifier = handshake.verifier.as_ref();
-        Ok(self.oauth.exchange(&app, code, verifier).await)
+        let answer = self.oauth.exchange(&app, code, verifier).await;
+        if matches!(answer, Err(TokenError::Throttled)) {
+            let now = self.clock.now();
+            self.budget.token_throttled(&handshake.app, now).await?;
+        }
+        Ok(answer)
     }
 
     async fn await_turn(&self, app: &AppId) -> Result<(), ConnectError> {

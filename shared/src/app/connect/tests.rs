@@ -2,15 +2,20 @@
 
 use std::collections::HashMap;
 
+use jiff::SignedDuration;
 use secrecy::SecretString;
 
 use super::{Choice, ConnectError, Landing, Return};
 use crate::app::scene::{ACCOUNT, Scene};
+use crate::domain::budget::Reservation;
 use crate::domain::connection::{Connection, ConnectionStatus};
-use crate::domain::ids::{LinkId, RemoteId};
+use crate::domain::ids::{AppId, LinkId, RemoteId};
 use crate::domain::link::{Link, LinkKind};
 use crate::fakes::Fault;
-use crate::ports::{Clock as _, Connections as _, Dice as _, Forms as _, Links as _, Vault as _};
+use crate::ports::{
+    Budget as _, Clock as _, Connections as _, Dice as _, Forms as _, Links as _, TokenError,
+    Vault as _,
+};
 
 const OTHER: &str = "account-2";
 
@@ -137,6 +142,23 @@ async fn nothing_is_connected_to_a_customer_who_was_removed_on_the_way() {
     let tokens = scene.memory.vault.tokens(&scene.customer).await.unwrap();
     assert!(tokens.is_none());
     assert_eq!(row(&scene).await.status, ConnectionStatus::Disconnected);
+}
+
+#[tokio::test]
+async fn a_token_endpoint_that_took_no_code_for_want_of_room_is_left_alone_by_all() {
+    let (scene, _) = scene().await;
+    let (cookie, state) = depart(&scene).await;
+    let back = back(&scene, ACCOUNT, &state);
+    scene.memory.crm.token_answer_next(TokenError::Throttled);
+
+    let ended = scene.memory.connect().finish(back, Some(&cookie)).await;
+
+    assert!(matches!(ended, Err(ConnectError::Busy)));
+    let (budget, now) = (&scene.memory.budget, scene.memory.clock.now());
+    let soon = now + SignedDuration::from_secs(2);
+    let turn = budget.reserve_token_call(&AppId::default_app(), now, soon);
+    let turn = turn.await.unwrap();
+    assert!(matches!(turn, Reservation::NotBefore { .. }), "{turn:?}");
 }
 
 #[tokio::test]

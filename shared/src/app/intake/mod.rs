@@ -136,7 +136,7 @@ pub enum IntakeError {
         /// In so many seconds it will be done, or has failed.
         wait: u32,
     },
-    /// It could not be kept: nothing of it remains, and it may be sent again.
+    /// It was not surely kept, and may be sent again.
     #[error("the lead could not be kept")]
     Unavailable,
 }

@@ -1,8 +1,11 @@
 //! One part of a file, row by row: RFC 4180, UTF-8.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
+use std::iter::repeat_n;
+use std::mem;
 
-use csv::{QuoteStyle, ReaderBuilder, Terminator, Writer, WriterBuilder};
+use csv::{QuoteStyle, Terminator, Writer, WriterBuilder};
+use jiff::Timestamp;
 
 use super::cells::Dialect;
 use crate::domain::lead::LeadRecord;
@@ -19,13 +22,23 @@ const MAX_LABELS: usize = 100;
 /// Shows a spreadsheet that the file is UTF-8.
 const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 
+/// What ends a line.
+const END: &[u8] = b"\r\n";
+
 /// A part under way. A custom field gets its column when the first lead brings it; rows before it are filled up
 /// at the end.
 pub(super) struct Part {
     shape: Shape,
-    body: Vec<u8>,
-    /// Who is in an upload, which has one row of each address: another row would overwrite the first.
-    people: HashSet<String>,
+    rows: Vec<Row>,
+    /// Who is in an upload, which has one row of each address: where it is, and when its lead came in. Another row would
+    /// overwrite the first.
+    people: HashMap<String, (usize, Timestamp)>,
+}
+
+/// A lead's line, and how many cells it has.
+struct Row {
+    line: Vec<u8>,
+    cells: usize,
 }
 
 impl Part {
@@ -38,8 +51,8 @@ impl Part {
                 cells: 0,
                 bytes: 0,
             },
-            body: Vec::new(),
-            people: HashSet::new(),
+            rows: Vec::new(),
+            people: HashMap::new(),
         }
     }
 
@@ -60,40 +73,39 @@ impl Part {
         Ok(records.len())
     }
 
-    /// Adds a lead. An upload has a row of each address already that a lead before has brought.
+    /// Adds a lead. In an upload it takes the place of an older one of its address, and is left out beside a newer one:
+    /// ids are in the order of their leads only to the hour.
     pub(super) fn push(&mut self, record: &LeadRecord) -> Result<(), csv::Error> {
-        let upload = self.shape.dialect == Dialect::Upload;
-        if upload && !self.people.insert(record.lead.contact.email.key()) {
-            return Ok(());
+        let mut place = self.rows.len();
+        if self.shape.dialect == Dialect::Upload {
+            let new = (place, record.lead.received_at);
+            let key = record.lead.contact.email.key();
+            let (known, newest) = self.people.entry(key).or_insert(new);
+            if *known != place && *newest >= record.lead.received_at {
+                return Ok(());
+            }
+            *newest = record.lead.received_at;
+            place = *known;
         }
         let row = self.shape.add(record)?;
-        self.body.extend(row);
+        match self.rows.get_mut(place) {
+            Some(older) => self.shape.take_out(&mem::replace(older, row)),
+            None => self.rows.push(row),
+        }
         Ok(())
     }
 
     /// The part as a file.
     pub(super) fn finish(self) -> Result<Vec<u8>, csv::Error> {
         let mut file = self.shape.head()?;
-        if self.shape.missing() == 0 {
-            file.extend(self.body);
-            return Ok(file);
-        }
         let width = self.shape.width();
-        let mut rows = ReaderBuilder::new()
-            .has_headers(false)
-            .flexible(true)
-            .from_reader(self.body.as_slice());
-        let mut writer = writer(file);
-        for row in rows.byte_records() {
-            let mut row = row?;
-            while row.len() < width {
-                row.push_field(b"");
-            }
-            writer.write_byte_record(&row)?;
+        for row in self.rows {
+            let cells = row.line.strip_suffix(END).unwrap_or(&row.line);
+            file.extend_from_slice(cells);
+            file.extend(repeat_n(b',', width - row.cells));
+            file.extend_from_slice(END);
         }
-        writer
-            .into_inner()
-            .map_err(|error| error.into_error().into())
+        Ok(file)
     }
 }
 
@@ -110,7 +122,7 @@ struct Shape {
 
 impl Shape {
     /// Counts a lead's row in and gives it.
-    fn add(&mut self, record: &LeadRecord) -> Result<Vec<u8>, csv::Error> {
+    fn add(&mut self, record: &LeadRecord) -> Result<Row, csv::Error> {
         let mut cells = self.dialect.cells(record);
         let fixed = cells.len();
         let custom = record.lead.contact.custom_fields.iter();
@@ -121,11 +133,21 @@ impl Shape {
             }
             put(&mut cells[place], self.dialect.cell(value));
         }
-        let row = lines(|writer| writer.write_record(&cells))?;
+        let row = Row {
+            line: line(|writer| writer.write_record(&cells))?,
+            cells: cells.len(),
+        };
         self.rows += 1;
-        self.cells += cells.len();
-        self.bytes += row.len();
+        self.cells += row.cells;
+        self.bytes += row.line.len();
         Ok(row)
+    }
+
+    /// Counts a row out. The columns that it brought stay.
+    fn take_out(&mut self, row: &Row) {
+        self.rows -= 1;
+        self.cells -= row.cells;
+        self.bytes -= row.line.len();
     }
 
     /// The column of a custom field among those of custom fields. Labels are told apart as Constant Contact does,
@@ -159,7 +181,7 @@ impl Shape {
         let custom = self.headings.iter().map(String::as_str);
         let headings = self.dialect.headings().map(|ours| -> &str { ours });
         let headings = headings.chain(custom);
-        let line = lines(|writer| writer.write_record(headings))?;
+        let line = line(|writer| writer.write_record(headings))?;
         Ok(match self.dialect {
             Dialect::Upload => line,
             Dialect::Spreadsheet => [BYTE_ORDER_MARK, line.as_slice()].concat(),
@@ -177,20 +199,15 @@ fn put(cell: &mut String, value: String) {
     }
 }
 
-fn lines(
+fn line(
     write: impl FnOnce(&mut Writer<Vec<u8>>) -> Result<(), csv::Error>,
 ) -> Result<Vec<u8>, csv::Error> {
-    let mut writer = writer(Vec::new());
+    let mut writer = WriterBuilder::new()
+        .terminator(Terminator::CRLF)
+        .quote_style(QuoteStyle::Necessary)
+        .from_writer(Vec::new());
     write(&mut writer)?;
     writer
         .into_inner()
         .map_err(|error| error.into_error().into())
-}
-
-fn writer(onto: Vec<u8>) -> Writer<Vec<u8>> {
-    WriterBuilder::new()
-        .terminator(Terminator::CRLF)
-        .quote_style(QuoteStyle::Necessary)
-        .flexible(true)
-        .from_writer(onto)
 }
