@@ -17,7 +17,7 @@ const LANES: u16 = 25;
 const LEADS: u16 = 25;
 
 /// Leads read to find the oldest one. Of more that came in one hour these are a fair sample.
-const READ: usize = 100;
+const READ: usize = 25;
 
 /// Open imports looked at: more than are open at a time.
 const IMPORTS: u16 = 200;
