@@ -156,7 +156,8 @@ async fn a_token_endpoint_that_took_no_code_for_want_of_room_is_left_alone_by_al
     assert!(matches!(ended, Err(ConnectError::Busy)));
     let (budget, now) = (&scene.memory.budget, scene.memory.clock.now());
     let soon = now + SignedDuration::from_secs(2);
-    let turn = budget.reserve_token_call(&AppId::default_app(), now, soon);
+    let app = AppId::default_app();
+    let turn = budget.reserve_token_call(&app, now, soon);
     let turn = turn.await.unwrap();
     assert!(matches!(turn, Reservation::NotBefore { .. }), "{turn:?}");
 }
