@@ -157,8 +157,8 @@ async fn a_ledger_that_fails_amid_a_release_of_many_does_not_keep_those_it_has_r
     let body = serde_json::json!({"status": "quarantined", "lead_ids": leads});
     let wish = Properties::parse(body.to_string().as_bytes()).unwrap();
     let admin = scene.memory.admin();
-    // It reads the customer, the connection and both leads, puts their days in doubt, and releases the first.
-    let second = scene.memory.faults.steps() + 7;
+    // It reads the customer, the connection and both leads, and releases the first.
+    let second = scene.memory.faults.steps() + 6;
     scene.memory.faults.at(second, Fault::FailBefore);
 
     let told = admin.replay(&scene.customer, wish).await;
