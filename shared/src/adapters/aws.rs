@@ -25,16 +25,21 @@ pub struct Patience {
     pub attempt: Duration,
     /// All of them.
     pub operation: Duration,
+    /// The longest pause before the second attempt; before the third it is twice as long.
+    pub pause: Duration,
 }
 
 impl Patience {
-    /// Three attempts, for functions that do not answer a person lead by lead.
+    /// Three attempts where none of them hangs, else what there is time for: for functions that do not answer a person
+    /// lead by lead, and for what any function reads at its start.
     pub const LONG: Self = Self {
         attempt: Duration::from_secs(3),
         operation: Duration::from_secs(8),
+        pause: Duration::from_secs(1),
     };
 
-    /// Two attempts, for the public door.
+    /// Three attempts, or two where the first hangs, for the public door. A connection that died unseen while the function
+    /// was frozen takes a whole attempt, so the pause is short: the second has nearly as long.
     ///
     /// A lead costs it up to [`MOST_STEPS`](crate::app::intake::MOST_STEPS) operations one after the other, and a
     /// captcha's provider has 4 s: 10 × 2 s + 4 s = 24 s, where the template gives it 25. So it has its answer ready
@@ -42,6 +47,7 @@ impl Patience {
     pub const SHORT: Self = Self {
         attempt: Duration::from_secs(1),
         operation: Duration::from_secs(2),
+        pause: Duration::from_millis(50),
     };
 }
 
@@ -79,7 +85,7 @@ impl Aws {
             .behavior_version(BehaviorVersion::v2026_01_12())
             .region(region)
             .credentials_provider(SharedCredentialsProvider::new(credentials))
-            .retry_config(RetryConfig::standard().with_max_attempts(3))
+            .retry_config(retries(patience))
             .timeout_config(timeouts(patience))
             .http_client(sdk_http::client(&http));
         builder.set_endpoint_url(config::optional("AWS_ENDPOINT_URL"));
@@ -194,7 +200,8 @@ impl Aws {
 
     async fn key(&self, name: &str) -> Result<SecretString, StoreError> {
         let prefix = secret_prefix().map_err(StoreError::new)?;
-        let value = Secrets::new(self.secrets(), prefix).read(name).await?;
+        let secrets = Secrets::new(self.secrets_at_start(), prefix);
+        let value = secrets.read(name).await?;
         value.ok_or_else(|| StoreError::new(format!("the secret {name} has no value")))
     }
 
@@ -207,10 +214,24 @@ impl Aws {
         let client = || aws_sdk_secretsmanager::Client::new(&self.config);
         self.secrets.get_or_init(client).clone()
     }
+
+    /// A client that is patient in every function: without what it reads at its start it does not run at all. All attempts
+    /// together fit into the 10 s that Lambda gives a start.
+    fn secrets_at_start(&self) -> aws_sdk_secretsmanager::Client {
+        let config = aws_sdk_secretsmanager::config::Builder::from(&self.config)
+            .timeout_config(timeouts(Patience::LONG))
+            .retry_config(retries(Patience::LONG));
+        aws_sdk_secretsmanager::Client::from_conf(config.build())
+    }
 }
 
 fn secret_prefix() -> Result<String, ConfigError> {
     config::required("LEADFEED_SECRET_PREFIX")
+}
+
+fn retries(patience: Patience) -> RetryConfig {
+    let retries = RetryConfig::standard().with_max_attempts(3);
+    retries.with_initial_backoff(patience.pause)
 }
 
 fn timeouts(patience: Patience) -> TimeoutConfig {
@@ -219,4 +240,51 @@ fn timeouts(patience: Patience) -> TimeoutConfig {
         .operation_attempt_timeout(patience.attempt)
         .operation_timeout(patience.operation)
         .build()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The door's.
+    fn aws() -> Aws {
+        let config = SdkConfig::builder()
+            .behavior_version(BehaviorVersion::v2026_01_12())
+            .retry_config(retries(Patience::SHORT))
+            .timeout_config(timeouts(Patience::SHORT));
+        Aws {
+            http: Http::new(Deadlines::default()).unwrap(),
+            config: config.build(),
+            dynamodb: OnceLock::new(),
+            secrets: OnceLock::new(),
+        }
+    }
+
+    #[test]
+    fn what_a_start_needs_is_waited_for_longer_than_what_a_lead_does() {
+        let aws = aws();
+        let patience = |client: aws_sdk_secretsmanager::Client| {
+            let timeouts = client.config().timeout_config().unwrap().clone();
+            (
+                timeouts.operation_attempt_timeout(),
+                timeouts.operation_timeout(),
+            )
+        };
+        let of = |patience: Patience| (Some(patience.attempt), Some(patience.operation));
+
+        assert_eq!(patience(aws.secrets_at_start()), of(Patience::LONG));
+        assert_eq!(patience(aws.secrets()), of(Patience::SHORT));
+    }
+
+    #[test]
+    fn an_attempt_after_one_that_hung_has_nearly_as_long() {
+        let Patience {
+            attempt, operation, ..
+        } = Patience::SHORT;
+        let client = aws().dynamodb();
+
+        let pause = client.config().retry_config().unwrap().initial_backoff();
+
+        assert!(operation - attempt - pause > attempt * 9 / 10);
+    }
 }

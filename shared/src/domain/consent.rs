@@ -197,7 +197,7 @@ fn is_implicit(value: &str) -> bool {
 }
 
 /// Whether a source is one of those that are never permitted: "rented", "Purchased list 2024", "third-party vendor".
-/// What people did themselves is none of them: "Purchased online", "Shared on a wall".
+/// What people did themselves is none of them: "Purchased online", "Shared on a wall"; "Bought a mailing list" is.
 fn is_banned(source: &str) -> bool {
     const BANNED: [&str; 9] = [
         "purchased",
@@ -225,6 +225,12 @@ fn is_banned(source: &str) -> bool {
         "emails",
         "addresses",
     ];
+    let is_own_deed = |object: &[&str]| {
+        // An address is bought by the list; "Purchased online, by email" tells how the buyer came.
+        let names_list = |word: &&str| *word != "email" && LISTS.contains(word);
+        let begins_so = object.first().is_some_and(|word| OWN_DEED.contains(word));
+        begins_so && !object.iter().any(names_list)
+    };
     let source = source.to_lowercase();
     let words = source.split(|c: char| !c.is_alphanumeric());
     let words: Vec<&str> = words.filter(|word| !word.is_empty()).collect();
@@ -233,8 +239,7 @@ fn is_banned(source: &str) -> bool {
         ["list" | "lists", "rental", ..] | ["rental", "list" | "lists", ..] => true,
         ["traded" | "shared"] => words[..at].iter().all(|word| LISTS.contains(word)),
         ["traded" | "shared", next, ..] => LISTS.contains(next),
-        [word, next, ..] => BANNED.contains(word) && !OWN_DEED.contains(next),
-        [word] => BANNED.contains(word),
+        [word, object @ ..] => BANNED.contains(word) && !is_own_deed(object),
         [] => false,
     })
 }

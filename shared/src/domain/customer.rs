@@ -1,6 +1,6 @@
 //! A customer of the operator.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::ids::{AppId, CustomerId};
@@ -47,6 +47,14 @@ pub struct Customer {
 /// Two years, which is how long implied consent has to be provable under Canada's anti-spam law.
 pub const DEFAULT_RETENTION_DAYS: u16 = 730;
 
+/// How long a customer's lead is kept once it is settled or set aside. One whose customer is gone, or cannot be read, is
+/// kept as long as most.
+#[must_use]
+pub fn kept_for(customer: Option<&Customer>) -> SignedDuration {
+    let days = customer.map_or(DEFAULT_RETENTION_DAYS, |customer| customer.retention_days);
+    SignedDuration::from_hours(24 * i64::from(days))
+}
+
 fn default_retention() -> u16 {
     DEFAULT_RETENTION_DAYS
 }
@@ -76,5 +84,18 @@ mod tests {
         };
 
         assert_eq!([1, 29, 30, 31].map(read), [30, 30, 30, 31]);
+    }
+
+    #[test]
+    fn a_lead_is_kept_as_its_customer_says_and_like_most_once_that_is_gone() {
+        let row = serde_json::json!({
+            "id": "engines", "name": "Engines", "brand": "Engines", "retention_days": 90,
+            "created_at": "2026-11-23T09:30:00Z",
+        });
+        let customer: Customer = serde_json::from_value(row).unwrap();
+
+        let days = [Some(&customer), None].map(|customer| kept_for(customer).as_hours() / 24);
+
+        assert_eq!(days, [90, 730]);
     }
 }

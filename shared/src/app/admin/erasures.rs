@@ -5,16 +5,16 @@ use jiff::SignedDuration;
 use super::properties::Fault;
 use super::values::string;
 use super::{Admin, AdminError, Properties};
-use crate::domain::customer::DEFAULT_RETENTION_DAYS;
+use crate::domain::customer::kept_for;
 use crate::domain::email::EmailAddress;
 use crate::domain::ids::{CustomerId, LeadId};
 use crate::domain::lead::{LeadRecord, LeadState};
 use crate::domain::tally::{Moves, counted_as, label};
 use crate::ports::{Clock as _, Customers as _, Ledger as _, StoreError, Tallies as _, Wiring};
 
-/// How long the mark of an erased lead is kept at least, in days. It says no more than that there was one, and a
-/// message of the queue, which keeps them for two weeks and its dead letters for as long, must not bring the lead back.
-const MARKED_FOR: u16 = 60;
+/// How long the mark of an erased lead is kept at least. It says no more than that there was one, and a message of the
+/// queue, which keeps them for two weeks and its dead letters for as long, must not bring the lead back.
+const MARKED_FOR: SignedDuration = SignedDuration::from_hours(24 * 60);
 
 impl<W: Wiring> Admin<W> {
     /// Erases every lead of one address; tells how many there were. One that is in the queue is not sent. Can be
@@ -77,9 +77,7 @@ impl<W: Wiring> Admin<W> {
     async fn erase(&self, record: &LeadRecord) -> Result<bool, StoreError> {
         let (lead, now) = (&record.lead, self.clock.now());
         let customer = self.directory.customer(&lead.customer).await?;
-        let days = customer.map_or(DEFAULT_RETENTION_DAYS, |customer| customer.retention_days);
-        let days = days.max(MARKED_FOR);
-        let expires_at = now + SignedDuration::from_hours(24 * i64::from(days));
+        let expires_at = now + kept_for(customer.as_ref()).max(MARKED_FOR);
         let blank = lead.without_person();
         self.doubt(&lead.customer, [&lead.id].into_iter()).await?;
         let erased = self

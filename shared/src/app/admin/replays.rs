@@ -21,7 +21,7 @@ use crate::ports::{
 /// The status of leads that look like robots'. They are tried only where it is asked for.
 const QUARANTINED: &str = "quarantined";
 
-/// When the scheduler looks after a lead whose message was not sent.
+/// When the scheduler looks after a lead whose message was not sent. By then drains have had most that were.
 const CHECK_AFTER: SignedDuration = SignedDuration::from_secs(120);
 
 /// What became of a wish to try leads again, or what would.
@@ -132,7 +132,7 @@ impl<W: Wiring> Admin<W> {
     }
 
     /// Writes before it sends: a refused lead is delivered only once it says that it is queued. One whose message is
-    /// lost is found by the scheduler.
+    /// lost is found by the scheduler. Where the ledger fails, those that were written before are sent all the same.
     async fn put_back(
         &self,
         customer: &CustomerId,
@@ -143,11 +143,31 @@ impl<W: Wiring> Admin<W> {
         let exported = records.iter().filter(|record| record.exported_at.is_some());
         self.doubt(customer, exported.map(|record| &record.lead.id))
             .await?;
-        let mut tasks = Vec::new();
+        let mut queued = Vec::new();
+        let written = self.write_queued(records, wish, now, &mut queued).await;
+        self.send_queued(customer, &queued).await;
         let mut moves = Moves::default();
+        for record in queued.iter().filter(|record| record.exported_at.is_some()) {
+            let to = counted(&record.timeline, false);
+            moves.count(record.lead.id.day(), counted_as(record), to);
+        }
+        if moves.days().next().is_some() {
+            self.directory.tally(customer, &moves, now).await?;
+        }
+        written
+    }
+
+    /// Writes that leads are queued, and tells of each that is.
+    async fn write_queued<'r>(
+        &self,
+        records: &'r [LeadRecord],
+        wish: &Wish,
+        now: Timestamp,
+        queued: &mut Vec<&'r LeadRecord>,
+    ) -> Result<(), StoreError> {
+        let due_at = now + CHECK_AFTER;
         for record in records {
-            let lead = &record.lead.id;
-            let due_at = now + CHECK_AFTER;
+            let (customer, lead) = (&record.lead.customer, &record.lead.id);
             let done = if wish.is_for_quarantined() {
                 self.ledger.release(customer, lead, now, due_at).await?
             } else {
@@ -155,19 +175,18 @@ impl<W: Wiring> Admin<W> {
                 replay.await?
             };
             if done {
-                tasks.push(Task::Released {
-                    customer: customer.clone(),
-                    lead: lead.clone(),
-                });
-                if record.exported_at.is_some() {
-                    let to = counted(&record.timeline, false);
-                    moves.count(lead.day(), counted_as(record), to);
-                }
+                queued.push(record);
             }
         }
-        if moves.days().next().is_some() {
-            self.directory.tally(customer, &moves, now).await?;
-        }
+        Ok(())
+    }
+
+    async fn send_queued(&self, customer: &CustomerId, queued: &[&LeadRecord]) {
+        let released = |record: &&LeadRecord| Task::Released {
+            customer: customer.clone(),
+            lead: record.lead.id.clone(),
+        };
+        let tasks: Vec<_> = queued.iter().map(released).collect();
         if !tasks.is_empty()
             && let Err(error) = self.queue.send(&tasks).await
         {
@@ -176,7 +195,6 @@ impl<W: Wiring> Admin<W> {
                 "leads to be tried again are left to the scheduler"
             );
         }
-        Ok(())
     }
 }
 

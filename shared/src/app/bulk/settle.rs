@@ -9,6 +9,7 @@ use super::submit::{LISTED_FOR, is_in};
 use super::{Bulk, HELD_FOR, Imported, PAUSE, nothing_went_in};
 use crate::app::release::LISTED_WITHIN;
 use crate::domain::crm::CrmError;
+use crate::domain::customer::kept_for;
 use crate::domain::ids::LeadId;
 use crate::domain::import::{Ending, ImportJob, Stage};
 use crate::domain::lead::{DeliveryAction, Lead, LeadState, OptOutCheck, Permission, WaitReason};
@@ -160,13 +161,9 @@ impl<W: Wiring> Bulk<W> {
         Ok(count)
     }
 
-    async fn delivered(&self, job: &ImportJob) -> Result<Left, StoreError> {
+    pub(super) async fn delivered(&self, job: &ImportJob) -> Result<Left, StoreError> {
         let at = self.keeper.clock.now();
         let customer = self.directory.customer(&job.customer).await?;
-        let expires_at = customer.map(|customer| {
-            let days = SignedDuration::from_hours(24 * i64::from(customer.retention_days));
-            at.as_second() + days.as_secs()
-        });
         Ok(Left {
             state: LeadState::Delivered {
                 contact: None,
@@ -177,7 +174,7 @@ impl<W: Wiring> Bulk<W> {
             },
             due_at: None,
             at,
-            expires_at,
+            expires_at: Some((at + kept_for(customer.as_ref())).as_second()),
         })
     }
 

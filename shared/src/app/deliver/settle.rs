@@ -6,7 +6,7 @@ use super::Drain;
 use super::outcome::Outcome;
 use super::take::Ready;
 use crate::app::release::LISTED_WITHIN;
-use crate::domain::customer::{Customer, DEFAULT_RETENTION_DAYS};
+use crate::domain::customer::{Customer, kept_for};
 use crate::domain::ids::CustomerId;
 use crate::domain::lead::{LeadRecord, LeadState};
 use crate::ports::{Clock, Connections, Ledger, Settlement, StoreError, Wiring};
@@ -145,20 +145,19 @@ fn look_at(outcome: &Outcome, due: &[Option<Timestamp>], now: Timestamp) -> Opti
     first.map(|at| at.max(now + LISTED_WITHIN))
 }
 
-/// When the row may go, once nothing more can happen to the lead. One whose customer is gone goes like most.
+/// When the row may go, once nothing more can happen to the lead.
 fn expiry(outcome: &Outcome, customer: Option<&Customer>, at: Timestamp) -> Option<i64> {
     let ended = matches!(
         outcome.state,
         LeadState::Delivered { .. } | LeadState::Refused { .. }
     );
-    let days = customer.map_or(DEFAULT_RETENTION_DAYS, |customer| customer.retention_days);
-    let days = i64::from(days);
-    ended.then(|| at.as_second() + SignedDuration::from_hours(24 * days).as_secs())
+    ended.then(|| (at + kept_for(customer)).as_second())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::customer::DEFAULT_RETENTION_DAYS;
     use crate::domain::lead::RefusalReason;
 
     #[test]

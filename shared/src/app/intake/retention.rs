@@ -1,9 +1,7 @@
 //! How long a lead is kept that was set aside.
 
-use jiff::SignedDuration;
-
 use super::Intake;
-use crate::domain::customer::{Customer, DEFAULT_RETENTION_DAYS};
+use crate::domain::customer::{Customer, kept_for};
 use crate::domain::lead::Lead;
 use crate::ports::{Customers as _, Wiring};
 
@@ -19,8 +17,6 @@ impl<W: Wiring> Intake<W> {
             );
             None
         });
-        let days = customer.map_or(DEFAULT_RETENTION_DAYS, |customer| customer.retention_days);
-        let kept_for = SignedDuration::from_hours(24 * i64::from(days));
-        (lead.received_at + kept_for).as_second()
+        (lead.received_at + kept_for(customer.as_ref())).as_second()
     }
 }

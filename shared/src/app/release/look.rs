@@ -23,7 +23,8 @@ pub(super) enum Freed {
 }
 
 impl Freed {
-    /// How many pages of a lane are looked at for them. Where all of them are, or none, they stand behind no others.
+    /// How many pages of a lane are looked at for them. Where all of them may go, those behind a full page of others
+    /// are looked at once these are gone; where none may, there is nothing to look for.
     fn pages(&self) -> usize {
         match self {
             Self::OfForms(forms) if !forms.is_empty() => PAGES,

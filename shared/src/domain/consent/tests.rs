@@ -47,6 +47,10 @@ fn a_source_without_permission_is_refused_even_with_the_box_ticked() {
         "Shared list",
         "Leads, shared",
         "traded",
+        "Bought a mailing list",
+        "Bought an email list",
+        "Purchased our leads",
+        "purchased online: 500 contacts",
     ] {
         assert_eq!(
             parse(&[("consent", "on"), ("source", source)]),
@@ -70,6 +74,7 @@ fn a_source_without_permission_is_refused_even_with_the_box_ticked() {
         "newsletter footer",
         "Purchased online",
         "Bought a ticket",
+        "Purchased online, by email",
         "Trade Show",
         "Shared on a wall",
         "A post that was shared",

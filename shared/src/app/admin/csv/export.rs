@@ -8,6 +8,7 @@ use super::super::{Admin, AdminError, Properties, cursor};
 use super::cells::Dialect;
 use super::part::Part;
 use crate::domain::asked::can_export;
+use crate::domain::customer::kept_for;
 use crate::domain::ids::CustomerId;
 use crate::domain::lead::{LeadRecord, LeadState, WaitReason};
 use crate::domain::suppression::PersonId;
@@ -125,8 +126,6 @@ impl<W: Wiring> Admin<W> {
     ) -> Result<Exported, AdminError> {
         let settings = self.customer(customer).await?;
         let wanted = self.wanted(customer, query)?;
-        let days = i64::from(settings.retention_days);
-        let kept_for = SignedDuration::from_hours(24 * days);
         let filter = LeadFilter {
             status: (wanted.selection == Selection::Delivered).then(|| "delivered".to_owned()),
             since: None,
@@ -134,7 +133,7 @@ impl<W: Wiring> Admin<W> {
         let mut filling = Filling {
             customer,
             part: Part::new(wanted.dialect),
-            kept_for: wanted.marks.then_some(kept_for),
+            kept_for: wanted.marks.then(|| kept_for(Some(&settings))),
             moves: Moves::default(),
         };
         let mut from = wanted.from.1.clone();

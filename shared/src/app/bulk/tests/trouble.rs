@@ -8,12 +8,12 @@ use crate::app::scene::{ACCOUNT, Scene};
 use crate::domain::budget::BudgetState;
 use crate::domain::connection::{ConfirmedOptIn, ConnectionStatus, CustomField, ReconnectReason};
 use crate::domain::crm::{CrmError, Refusal};
-use crate::domain::customer::BulkImport;
+use crate::domain::customer::{BulkImport, kept_for};
 use crate::domain::ids::{AppId, CustomerId, LeadId};
 use crate::domain::import::{ImportJob, Stage};
 use crate::domain::lead::{LeadState, WaitReason};
 use crate::fakes::{Call, Fault};
-use crate::ports::{Clock as _, Connections as _, Imports as _, Ledger as _};
+use crate::ports::{Clock as _, Connections as _, Customers as _, Imports as _, Ledger as _};
 
 /// Has drains hold every moment up to `until`.
 fn busy(scene: &Scene, until: Timestamp) {
@@ -346,4 +346,19 @@ async fn leads_that_an_import_gives_back_are_looked_at_once_they_are_listed() {
     let now = scene.memory.clock.now();
     assert_eq!(lanes(now).await, 0);
     assert_eq!(lanes(now + LISTED_WITHIN).await, 1);
+}
+
+#[tokio::test]
+async fn a_lead_imported_for_a_customer_who_is_gone_by_then_is_not_kept_for_ever() {
+    let (scene, _) = backlog(200).await;
+    run(&scene).await;
+    let jobs = scene.memory.ledger.imports_of(&scene.customer).await;
+    let job = jobs.unwrap().pop().unwrap();
+    let directory = &scene.memory.directory;
+    directory.delete_customer(&scene.customer).await.unwrap();
+
+    let left = scene.memory.bulk().delivered(&job).await.unwrap();
+
+    let kept_for = kept_for(None).as_secs();
+    assert_eq!(left.expires_at, Some(left.at.as_second() + kept_for));
 }

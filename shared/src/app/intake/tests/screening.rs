@@ -1,5 +1,6 @@
 use jiff::SignedDuration;
 
+use crate::app::admin::Properties;
 use crate::app::intake::{Accepted, Arrival, Door, IntakeError};
 use crate::app::scene::Scene;
 use crate::domain::captcha::{Captcha, CaptchaProvider, OnFailure};
@@ -142,6 +143,33 @@ async fn a_release_that_the_queue_did_not_take_is_sent_by_the_scheduler() {
     scene.drain().await;
 
     assert_eq!(scene.state(&lead).await.word(), "delivered");
+}
+
+#[tokio::test]
+async fn a_ledger_that_fails_amid_a_release_of_many_does_not_keep_those_it_has_released() {
+    let scene = Scene::connected().await;
+    let mut leads = Vec::new();
+    for value in ["x", "y"] {
+        let robot = scene.come(Door::Form, &[("contact_website", value)]).await;
+        leads.push(robot.unwrap().lead);
+        scene.memory.clock.advance(SignedDuration::from_mins(2));
+    }
+    let body = serde_json::json!({"status": "quarantined", "lead_ids": leads});
+    let wish = Properties::parse(body.to_string().as_bytes()).unwrap();
+    let admin = scene.memory.admin();
+    // It reads the customer, the connection and both leads, and releases the first.
+    let second = scene.memory.faults.steps() + 6;
+    scene.memory.faults.at(second, Fault::FailBefore);
+
+    let told = admin.replay(&scene.customer, wish).await;
+    scene.drain().await;
+
+    assert!(told.is_err());
+    assert_eq!(scene.state(&leads[0]).await.word(), "delivered");
+    assert_eq!(
+        scene.state(&leads[1]).await,
+        aside(QuarantineReason::Honeypot)
+    );
 }
 
 #[tokio::test]
