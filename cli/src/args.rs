@@ -99,7 +99,7 @@ pub struct PutCustomer {
     /// A host that a form may send the browser back to, in the place of those it had; can be repeated, empty for none
     #[arg(long = "return-host")]
     pub return_hosts: Vec<String>,
-    /// Whether leads may go by bulk import: never, or when_over_budget
+    /// Whether leads may go by bulk import: `never`, or `when_over_budget`
     #[arg(long)]
     pub bulk_import: Option<String>,
     /// Days that a lead is kept once it is settled or set aside, at least 30

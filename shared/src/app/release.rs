@@ -304,9 +304,10 @@ impl<W: Wiring> Release<W> {
     }
 }
 
-/// Puts leads of one customer back into the queue and tells how many. It sends before it writes: a lead sent twice is
-/// delivered once, one written as queued and never sent would be stuck. One that a drain has had meanwhile is left as
-/// it is: its message is used up.
+/// Puts leads of one customer back into the queue and tells how many.
+///
+/// It sends before it writes: a lead sent twice is delivered once, one written as queued and never sent would be stuck.
+/// One that a drain has had meanwhile is left as it is: its message is used up.
 ///
 /// # Errors
 /// [`StoreError`]: leads not told of may have been sent; they still wait.

@@ -100,9 +100,10 @@ pub fn beyond_lists(
     beyond.map_or(vec![], |at| leads.split_off(at.max(1)))
 }
 
-/// What leads of one address say together: the newest word on everything, and what only an older one said. What one
-/// that is `there` already has said since is left out, so that no older word takes its place. `None` where there is
-/// no lead.
+/// What leads of one address say together: the newest word on everything, and what only an older one said.
+///
+/// What one that is `there` already has said since is left out, so that no older word takes its place. `None` where
+/// there is no lead.
 #[must_use]
 pub fn merged(leads: &[LeadRecord], there: &[LeadRecord]) -> Option<Contact> {
     let ours = leads.iter().map(|record| (record, true));

@@ -108,16 +108,16 @@ impl Identity {
 impl Window {
     /// The start of the slot of `at`, in milliseconds since 1970.
     fn start(&self, at: Timestamp) -> u64 {
-        let start = i128::from(at.as_millisecond()) - self.into_slot(at);
+        let start = i128::from(at.as_millisecond()) - self.since_start(at);
         u64::try_from(start).unwrap_or_default()
     }
 
     fn reaches_back(&self, at: Timestamp) -> bool {
-        self.into_slot(at) < self.reach.as_millis()
+        self.since_start(at) < self.reach.as_millis()
     }
 
-    /// Milliseconds from the start of the slot.
-    fn into_slot(&self, at: Timestamp) -> i128 {
+    /// Milliseconds since the start of the slot.
+    fn since_start(&self, at: Timestamp) -> i128 {
         i128::from(at.as_millisecond()).rem_euclid(self.slot.as_millis())
     }
 }
