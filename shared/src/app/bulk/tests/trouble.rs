@@ -347,3 +347,18 @@ async fn leads_that_an_import_gives_back_are_looked_at_once_they_are_listed() {
     assert_eq!(lanes(now).await, 0);
     assert_eq!(lanes(now + LISTED_WITHIN).await, 1);
 }
+
+#[tokio::test]
+async fn a_token_that_has_ended_is_not_refreshed_in_an_import_that_has_no_time_for_it() {
+    let (scene, _) = backlog(300).await;
+    let (clock, crm) = (&scene.memory.clock, &scene.memory.crm);
+    assert_eq!(run(&scene).await.taken, 300);
+    clock.advance(SignedDuration::from_hours(25));
+
+    let deadline = clock.now() + SignedDuration::from_secs(29);
+    scene.memory.bulk().run(deadline).await.unwrap();
+
+    assert_eq!(crm.count(Call::Refresh), 0);
+    run_next(&scene).await;
+    assert_eq!(crm.count(Call::Refresh), 1);
+}
