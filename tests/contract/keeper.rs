@@ -87,7 +87,11 @@ impl Bench {
                 clock.advance(SignedDuration::from_millis(50));
             }
         };
-        let work = join_all(keepers.iter().map(|keeper| keeper.access(&customer, None)));
+        let work = join_all(
+            keepers
+                .iter()
+                .map(|keeper| keeper.access(&customer, None, Timestamp::MAX)),
+        );
 
         let results = tokio::select! {
             results = work => results,
@@ -124,7 +128,10 @@ impl Bench {
         let (lead, message) = self.world.queued(&customer, rand::random::<u32>()).await;
         let first = self.world.keeper();
         self.steps.restart(cut);
-        let done = self.steps.until_cut(first.access(&customer, None)).await;
+        let done = self
+            .steps
+            .until_cut(first.access(&customer, None, Timestamp::MAX))
+            .await;
         assert_eq!(done.is_none(), cut.is_some());
         let made = self.steps.names();
         let count = cut.map_or(REQUESTS.len(), |(step, _)| step as usize);

@@ -37,9 +37,6 @@ const MARGIN: SignedDuration = SignedDuration::from_secs(20);
 /// moment behind those of all drains.
 const RELEASE: SignedDuration = SignedDuration::from_secs(20);
 
-/// Left of it when a run begins no further refresh: the longest wait for one, its call and its storing.
-const REFRESH: SignedDuration = SignedDuration::from_secs(30);
-
 /// One run. What it does not reach is due still in the next; trouble in one part does not keep the others.
 ///
 /// # Errors
@@ -52,7 +49,7 @@ pub async fn handle<W: Wiring, M: Metrics, D: Door>(
     let mut imports = Imported::default();
     let imported = run.bulk.run_into(&mut imports, end - RELEASE).await;
     let released = run.release.run_beside(&imports.gathering).await;
-    let kept_alive = run.keeper.keep_alive(end - REFRESH).await;
+    let kept_alive = run.keeper.keep_alive(end).await;
     let recounted = run.recount.run(end - MARGIN).await;
     let measured = measure(run).await;
     imported?;

@@ -13,23 +13,23 @@ const PER_RUN: usize = 5;
 const AGAIN_AFTER: SignedDuration = SignedDuration::from_hours(1);
 
 impl<W: Wiring> TokenKeeper<W> {
-    /// Refreshes a few connections that were idle for more than a month, and begins with none after `until`: a refresh
-    /// that is cut short may cost the connection. Tells how many have a new token.
+    /// Refreshes a few connections that were idle for more than a month, and begins with none that might be cut off
+    /// at `end`, which may cost the connection. Tells how many have a new token.
     ///
     /// # Errors
     /// [`StoreError`] where idle connections could not be found.
-    pub async fn keep_alive(&self, until: Timestamp) -> Result<usize, StoreError> {
+    pub async fn keep_alive(&self, end: Timestamp) -> Result<usize, StoreError> {
         let (mut kept, now) = (0, self.clock.now());
         let tried = self.seen.tried_since(now - AGAIN_AFTER);
         let limit = u16::try_from(PER_RUN + tried.len()).unwrap_or(u16::MAX);
         let idle = self.connections.idle(now, limit).await?;
         let others = idle.into_iter().filter(|idle| !tried.contains(idle));
         for customer in others.take(PER_RUN) {
-            if self.clock.now() >= until {
+            if !self.has_time(end) {
                 break;
             }
             self.seen.try_at(&customer, now);
-            match self.access(&customer, None).await {
+            match self.access(&customer, None, end).await {
                 Ok(_) => kept += 1,
                 // Dead, which the keeper has told of, or another stack's.
                 Err(AccessError::Waits(_)) => {}
@@ -112,10 +112,15 @@ mod tests {
         let clock = &scene.memory.clock;
         clock.advance(SignedDuration::from_hours(24 * 70));
 
-        let kept = scene.memory.keeper().keep_alive(clock.now()).await;
+        let keeper = scene.memory.keeper();
+        let kept = async |left| {
+            let end = clock.now() + SignedDuration::from_secs(left);
+            keeper.keep_alive(end).await.unwrap()
+        };
 
-        assert_eq!(kept.unwrap(), 0);
+        assert_eq!(kept(29).await, 0);
         assert_eq!(scene.memory.crm.count(Call::Refresh), 0);
+        assert_eq!(kept(30).await, 1);
     }
 
     #[tokio::test]

@@ -12,7 +12,7 @@ use jiff::{SignedDuration, Timestamp};
 use secrecy::SecretString;
 
 use crate::app::connect::publish;
-use crate::app::moment::{Awaited, await_moment};
+use crate::app::moment::{Awaited, REFRESH_TAKES, await_moment};
 use crate::domain::connection::{
     COOLDOWN, Connection, ConnectionStatus, LEASE_FOR, Lease, ReconnectReason, RefreshDecision,
 };
@@ -101,8 +101,8 @@ enum Refreshed {
 }
 
 impl<W: Wiring> TokenKeeper<W> {
-    /// A token for a customer's account, refreshed where need be. `rejected` is the generation that the API has
-    /// just refused.
+    /// A token for a customer's account, refreshed where need be and there is time for it before `end`, when whoever
+    /// asks may be cut off. `rejected` is the generation that the API has just refused.
     ///
     /// # Errors
     /// [`AccessError`].
@@ -110,6 +110,7 @@ impl<W: Wiring> TokenKeeper<W> {
         &self,
         customer: &CustomerId,
         rejected: Option<u64>,
+        end: Timestamp,
     ) -> Result<Access, AccessError> {
         let give_up = self.clock.now() + PATIENCE;
         loop {
@@ -127,7 +128,7 @@ impl<W: Wiring> TokenKeeper<W> {
                     }
                     return Err(AccessError::Waits(why));
                 }
-                RefreshDecision::Due(_) => match self.refresh(&connection).await {
+                RefreshDecision::Due(_) => match self.refresh(&connection, end).await {
                     Ok(Refreshed::Access(access)) => return Ok(access),
                     Err(AccessError::Busy { until }) if still_good => until,
                     Ok(Refreshed::Again) => now + LOOK_AGAIN,
@@ -161,9 +162,22 @@ impl<W: Wiring> TokenKeeper<W> {
         Ok(usable.then(|| self.seen.remember(&connection.customer, pair)))
     }
 
+    /// Whether a refresh that is begun now is not cut off at `end`.
+    pub(super) fn has_time(&self, end: Timestamp) -> bool {
+        self.clock.now() + REFRESH_TAKES <= end
+    }
+
     /// One try at a refresh, under a lease.
-    async fn refresh(&self, connection: &Connection) -> Result<Refreshed, AccessError> {
+    async fn refresh(
+        &self,
+        connection: &Connection,
+        end: Timestamp,
+    ) -> Result<Refreshed, AccessError> {
         let (customer, now) = (&connection.customer, self.clock.now());
+        if !self.has_time(end) {
+            let until = now + COOLDOWN;
+            return Err(AccessError::Busy { until });
+        }
         let owner = hex::encode(self.dice.roll());
         let lease = Lease {
             owner: owner.clone(),

@@ -1,6 +1,6 @@
 use futures_util::future::join_all;
 use futures_util::poll;
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 
 use super::{AccessError, TokenKeeper};
 use crate::app::scene::{ACCOUNT, NOON, Scene, drive};
@@ -42,7 +42,7 @@ async fn a_hundred_workers_on_an_expired_token_make_one_refresh() {
     let work = join_all(
         keepers
             .iter()
-            .map(|keeper| keeper.access(&scene.customer, None)),
+            .map(|keeper| keeper.access(&scene.customer, None, Timestamp::MAX)),
     );
 
     let results = drive(&scene.memory.clock, work);
@@ -60,12 +60,22 @@ async fn an_answer_lost_after_the_rotation_is_found_out_after_the_cooldown() {
     let scene = expired().await;
     scene.memory.crm.token_answer_next(TokenError::AnswerLost);
 
-    let first = scene.memory.keeper().access(&scene.customer, None).await;
+    let first = scene
+        .memory
+        .keeper()
+        .access(&scene.customer, None, Timestamp::MAX)
+        .await;
     scene.memory.clock.advance(SignedDuration::from_secs(31));
 
     assert!(matches!(first, Err(AccessError::Busy { .. })));
     assert_eq!(
-        waits(scene.memory.keeper().access(&scene.customer, None).await),
+        waits(
+            scene
+                .memory
+                .keeper()
+                .access(&scene.customer, None, Timestamp::MAX)
+                .await
+        ),
         WaitReason::Reconnect
     );
 }
@@ -74,10 +84,16 @@ async fn an_answer_lost_after_the_rotation_is_found_out_after_the_cooldown() {
 async fn a_fresh_token_costs_no_call_and_a_warm_worker_no_look_into_the_vault() {
     let scene = Scene::connected().await;
     let keeper = scene.memory.keeper();
-    keeper.access(&scene.customer, None).await.unwrap();
+    keeper
+        .access(&scene.customer, None, Timestamp::MAX)
+        .await
+        .unwrap();
     let steps = scene.memory.faults.steps();
 
-    keeper.access(&scene.customer, None).await.unwrap();
+    keeper
+        .access(&scene.customer, None, Timestamp::MAX)
+        .await
+        .unwrap();
 
     assert_eq!(scene.memory.faults.steps() - steps, 1);
     assert_eq!(scene.memory.crm.count(Call::Refresh), 0);
@@ -91,7 +107,7 @@ async fn killed_at_any_step_the_connection_works_again_or_asks_to_be_made_again(
         scene
             .memory
             .keeper()
-            .access(&scene.customer, None)
+            .access(&scene.customer, None, Timestamp::MAX)
             .await
             .unwrap();
         scene.memory.faults.steps() - before
@@ -108,12 +124,17 @@ async fn killed_at_any_step_the_connection_works_again_or_asks_to_be_made_again(
             let killed = scene
                 .memory
                 .faults
-                .until_crash(keeper.access(&scene.customer, None))
+                .until_crash(keeper.access(&scene.customer, None, Timestamp::MAX))
                 .await;
             assert!(killed.is_none(), "step {step} was not reached");
 
             scene.memory.clock.advance(SignedDuration::from_mins(2));
-            match scene.memory.keeper().access(&scene.customer, None).await {
+            match scene
+                .memory
+                .keeper()
+                .access(&scene.customer, None, Timestamp::MAX)
+                .await
+            {
                 Ok(access) => assert_eq!(access.generation, 2, "{step} {fault:?}"),
                 Err(AccessError::Waits(WaitReason::Reconnect)) => lost.push((step, fault)),
                 Err(other) => panic!("{step} {fault:?}: {other}"),
@@ -133,7 +154,13 @@ async fn a_confirmed_invalid_grant_is_the_end_and_ends_the_calls() {
 
     for _ in 0..3 {
         assert_eq!(
-            waits(scene.memory.keeper().access(&scene.customer, None).await),
+            waits(
+                scene
+                    .memory
+                    .keeper()
+                    .access(&scene.customer, None, Timestamp::MAX)
+                    .await
+            ),
             WaitReason::Reconnect
         );
     }
@@ -154,8 +181,16 @@ async fn passing_trouble_is_a_cooldown_and_never_a_death() {
         let scene = expired().await;
         scene.memory.crm.token_answer_next(error);
 
-        let first = scene.memory.keeper().access(&scene.customer, None).await;
-        let second = scene.memory.keeper().access(&scene.customer, None).await;
+        let first = scene
+            .memory
+            .keeper()
+            .access(&scene.customer, None, Timestamp::MAX)
+            .await;
+        let second = scene
+            .memory
+            .keeper()
+            .access(&scene.customer, None, Timestamp::MAX)
+            .await;
 
         assert!(matches!(first, Err(AccessError::Busy { .. })), "{error}");
         assert!(matches!(second, Err(AccessError::Busy { .. })), "{error}");
@@ -165,7 +200,7 @@ async fn passing_trouble_is_a_cooldown_and_never_a_death() {
             scene
                 .memory
                 .keeper()
-                .access(&scene.customer, None)
+                .access(&scene.customer, None, Timestamp::MAX)
                 .await
                 .is_ok(),
             "{error}"
@@ -192,8 +227,8 @@ async fn a_throttled_token_endpoint_is_left_alone_for_the_other_connections_too(
     memory.crm.token_answer_next(TokenError::Throttled);
     let keeper = memory.keeper();
 
-    let first = keeper.access(&scene.customer, None).await;
-    let second = keeper.access(other, None).await;
+    let first = keeper.access(&scene.customer, None, Timestamp::MAX).await;
+    let second = keeper.access(other, None, Timestamp::MAX).await;
 
     assert!(matches!(first, Err(AccessError::Busy { .. })));
     assert_eq!(second.unwrap().generation, 2);
@@ -202,6 +237,28 @@ async fn a_throttled_token_endpoint_is_left_alone_for_the_other_connections_too(
     let at: Vec<_> = refreshes.map(|(at, _)| *at).collect();
     assert_eq!(at.len(), 2);
     assert!(at[1].duration_since(at[0]) >= SignedDuration::from_secs(5));
+}
+
+#[tokio::test]
+async fn no_refresh_is_begun_that_might_be_cut_off_and_a_token_that_is_good_still_is_used() {
+    let scene = Scene::connected().await;
+    let (clock, keeper) = (&scene.memory.clock, scene.memory.keeper());
+    let access = async |rejected, left| {
+        let end = clock.now() + SignedDuration::from_secs(left);
+        let access = keeper.access(&scene.customer, rejected, end).await;
+        access.map(|access| access.generation)
+    };
+    clock.advance(SignedDuration::from_hours(24) - SignedDuration::from_mins(5));
+
+    assert_eq!(access(None, 29).await.unwrap(), 1);
+    let refused = access(Some(1), 29).await;
+    assert!(matches!(refused, Err(AccessError::Busy { .. })));
+    clock.advance(SignedDuration::from_mins(5));
+    let ended = access(None, 29).await;
+    assert!(matches!(ended, Err(AccessError::Busy { .. })));
+
+    assert_eq!(scene.memory.crm.count(Call::Refresh), 0);
+    assert_eq!(access(None, 30).await.unwrap(), 2);
 }
 
 #[tokio::test]
@@ -217,7 +274,7 @@ async fn a_token_that_only_nears_its_end_is_used_while_its_refresh_fails() {
         scene
             .memory
             .keeper()
-            .access(&scene.customer, None)
+            .access(&scene.customer, None, Timestamp::MAX)
             .await
             .unwrap()
             .generation,
@@ -264,7 +321,7 @@ async fn a_rotated_client_secret_is_read_anew_once() {
         scene
             .memory
             .keeper()
-            .access(&scene.customer, None)
+            .access(&scene.customer, None, Timestamp::MAX)
             .await
             .is_ok()
     );
@@ -282,7 +339,7 @@ async fn a_long_lived_refresh_token_that_does_not_come_back_is_kept() {
             scene
                 .memory
                 .keeper()
-                .access(&scene.customer, None)
+                .access(&scene.customer, None, Timestamp::MAX)
                 .await
                 .is_ok()
         );
@@ -301,7 +358,7 @@ async fn another_stack_refuses_to_refresh() {
     };
 
     assert_eq!(
-        waits(keeper.access(&scene.customer, None).await),
+        waits(keeper.access(&scene.customer, None, Timestamp::MAX).await),
         WaitReason::Reconnect
     );
     assert_eq!(scene.memory.crm.count(Call::Refresh), 0);
@@ -316,7 +373,7 @@ async fn a_vault_that_fails_while_the_new_pair_is_stored_is_tried_again() {
         let before = dry.memory.faults.steps();
         dry.memory
             .keeper()
-            .access(&dry.customer, None)
+            .access(&dry.customer, None, Timestamp::MAX)
             .await
             .unwrap();
         dry.memory.faults.steps() - before
@@ -331,7 +388,7 @@ async fn a_vault_that_fails_while_the_new_pair_is_stored_is_tried_again() {
         scene
             .memory
             .keeper()
-            .access(&scene.customer, None)
+            .access(&scene.customer, None, Timestamp::MAX)
             .await
             .unwrap()
             .generation,
@@ -354,14 +411,14 @@ async fn a_vault_that_fails_while_the_new_pair_is_stored_is_tried_again() {
 async fn a_frozen_worker_that_wakes_with_the_newest_pair_wins() {
     let scene = expired().await;
     let (slow, quick) = (scene.memory.keeper(), scene.memory.keeper());
-    let mut frozen = Box::pin(slow.access(&scene.customer, None));
+    let mut frozen = Box::pin(slow.access(&scene.customer, None, Timestamp::MAX));
     while scene.memory.crm.count(Call::Refresh) == 0 {
         assert!(poll!(frozen.as_mut()).is_pending());
     }
 
     scene.memory.clock.advance(SignedDuration::from_mins(2));
     assert_eq!(
-        waits(quick.access(&scene.customer, None).await),
+        waits(quick.access(&scene.customer, None, Timestamp::MAX).await),
         WaitReason::Reconnect
     );
     let lead = scene.submit(&[("email", "ada@example.com")]).await.lead;
@@ -386,7 +443,7 @@ async fn a_frozen_worker_that_wakes_with_the_newest_pair_wins() {
     assert_eq!(scene.state(&lead).await.word(), "delivered");
     assert_eq!(
         quick
-            .access(&scene.customer, None)
+            .access(&scene.customer, None, Timestamp::MAX)
             .await
             .unwrap()
             .generation,
@@ -398,7 +455,7 @@ async fn a_frozen_worker_that_wakes_with_the_newest_pair_wins() {
 async fn an_invalid_grant_beside_a_newer_stored_pair_is_no_death() {
     let scene = expired().await;
     let (slow, quick) = (scene.memory.keeper(), scene.memory.keeper());
-    let mut frozen = Box::pin(slow.access(&scene.customer, None));
+    let mut frozen = Box::pin(slow.access(&scene.customer, None, Timestamp::MAX));
     while scene
         .memory
         .vault
@@ -416,7 +473,7 @@ async fn an_invalid_grant_beside_a_newer_stored_pair_is_no_death() {
     scene.memory.clock.advance(SignedDuration::from_mins(2));
     assert_eq!(
         quick
-            .access(&scene.customer, None)
+            .access(&scene.customer, None, Timestamp::MAX)
             .await
             .unwrap()
             .generation,

@@ -4,11 +4,17 @@
 use std::fmt;
 use std::str::FromStr;
 
-use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use ulid::Ulid;
+
+/// How long a key is remembered that a submission came with.
+pub const KEY_LIVES: SignedDuration = SignedDuration::from_hours(24);
+
+/// The slot of time by whose start the lead of a key is known, should the table that remembers keys be out of reach.
+pub const KEY_SLOT: SignedDuration = SignedDuration::from_hours(1);
 
 /// Why a text is not an identifier. Never carries the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -135,7 +141,13 @@ impl LeadId {
         self.made_at().to_zoned(TimeZone::UTC).date()
     }
 
-    /// About when its lead came in: rounded down to the minute, or to the hour where the submission had a key.
+    /// How long before its lead came the time in an id may be at most: the slot to which it is rounded down, and as long
+    /// as a key is remembered. Whoever goes on with a key that means no lead yet gives it the id of the first try.
+    pub const OLDER_AT_MOST: SignedDuration =
+        SignedDuration::from_secs(KEY_LIVES.as_secs() + KEY_SLOT.as_secs());
+
+    /// About when its lead came in: the moment the id was made, rounded down to the minute, or to the hour where the
+    /// submission had a key.
     #[must_use]
     pub fn made_at(&self) -> Timestamp {
         let ulid = Ulid::from_string(&self.0["lead_".len()..]).unwrap_or_default();

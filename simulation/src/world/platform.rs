@@ -20,7 +20,6 @@ const SCHEDULER_TIME: SignedDuration = SignedDuration::from_secs(55);
 /// What they keep back of it, as they do.
 const DRAIN_MARGIN: SignedDuration = SignedDuration::from_secs(2);
 const RELEASE_MARGIN: SignedDuration = SignedDuration::from_secs(20);
-const REFRESH_MARGIN: SignedDuration = SignedDuration::from_secs(30);
 const RECOUNT_MARGIN: SignedDuration = SignedDuration::from_secs(20);
 
 /// The scheduler's pace once nothing has gone on for long: the minutes between are left out.
@@ -196,7 +195,7 @@ impl World {
             let imported = run.bulk.run_into(&mut imports, end - RELEASE_MARGIN);
             let imported = imported.await;
             let released = run.release.run_beside(&imports.gathering).await;
-            let kept_alive = run.keeper.keep_alive(end - REFRESH_MARGIN).await;
+            let kept_alive = run.keeper.keep_alive(end).await;
             let recounted = run.recount.run(end - RECOUNT_MARGIN).await;
             let measured = run.gauges.measure().await;
             let worked = imported.is_ok() && released.is_ok() && kept_alive.is_ok();

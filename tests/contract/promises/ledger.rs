@@ -9,7 +9,7 @@ use leadfeed_shared::ports::{Claim, Due, LeadFilter, Ledger, Recorded};
 
 use super::claims::{claim, delivered, record, settle, settled, waiting};
 use crate::promise::eventually;
-use crate::samples::{at, lead};
+use crate::samples::{at, lead, lead_of};
 use crate::{fresh, promises};
 
 /// The end of rows that are to stay, in UNIX seconds: the table of a stack may take one away once it has ended.
@@ -26,6 +26,7 @@ promises! { Ledger:
     a_lead_is_set_aside_once_and_only_where_there_is_none,
     leads_are_listed_newest_first_page_by_page,
     a_filter_leaves_out_other_states_and_earlier_leads,
+    a_lead_is_found_by_when_it_came_though_its_id_is_older,
     a_timeline_without_end_keeps_its_beginning_and_its_end,
     a_lead_names_its_customer,
     a_days_leads_are_counted_by_what_they_are,
@@ -229,6 +230,25 @@ async fn a_filter_leaves_out_other_states_and_earlier_leads<L: Ledger>(ledger: L
     assert_eq!(list("delivered", 0).await.len(), 1);
     assert_eq!(list("delivered", 1).await, []);
     assert_eq!(list("refused", 0).await, []);
+}
+
+async fn a_lead_is_found_by_when_it_came_though_its_id_is_older<L: Ledger>(ledger: L) {
+    let (customer, second) = (fresh::customer(), 200_000);
+    let older = u64::try_from(LeadId::OLDER_AT_MOST.as_secs()).unwrap();
+    let id = fresh::lead(u64::from(second) - older);
+    let lead = lead_of(&customer, id, second);
+    let received = &LeadState::Received;
+    let due = at(i64::from(second));
+    ledger.record(&lead, received, due).await.unwrap();
+
+    let filter = LeadFilter {
+        status: None,
+        since: Some(due),
+    };
+    let page = ledger.leads(&customer, &filter, None, 10).await.unwrap();
+
+    let listed: Vec<_> = page.items.into_iter().map(|known| known.lead.id).collect();
+    assert_eq!(listed, [lead.id]);
 }
 
 async fn a_timeline_without_end_keeps_its_beginning_and_its_end<L: Ledger>(ledger: L) {

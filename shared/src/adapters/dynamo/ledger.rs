@@ -1,6 +1,6 @@
 use aws_sdk_dynamodb::Client;
+use jiff::Timestamp;
 use jiff::civil::Date;
-use jiff::{SignedDuration, Timestamp};
 use ulid::Ulid;
 
 use super::keys;
@@ -285,10 +285,9 @@ impl DynamoLedger {
     }
 }
 
-/// No lead received at or after `since` has an id below this one. Ids carry the time, rounded down.
+/// No lead received at or after `since` has an id below this one. Ids carry a time up to a day earlier.
 fn oldest_id(since: Option<Timestamp>) -> LeadId {
-    const ROUNDED_BY: SignedDuration = SignedDuration::from_hours(1);
-    let since = since.and_then(|since| since.checked_sub(ROUNDED_BY).ok());
+    let since = since.and_then(|since| since.checked_sub(LeadId::OLDER_AT_MOST).ok());
     let millis = since.map_or(0, |since| {
         u64::try_from(since.as_millisecond()).unwrap_or(0)
     });

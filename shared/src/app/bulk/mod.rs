@@ -212,8 +212,8 @@ impl<W: Wiring> Bulk<W> {
         self.enter(job, stage, SignedDuration::ZERO).await
     }
 
-    /// One call at a moment of the budget that leaves it time before `deadline`, with a token that is refreshed once.
-    /// `None` where no call was made: there is no moment or no token now.
+    /// One call at a moment of the budget that leaves it time before `deadline`, with a token that is refreshed once,
+    /// where there is time for that too. `None` where no call was made: there is no moment or no token now.
     async fn ask<T, F>(
         &self,
         customer: &CustomerId,
@@ -228,7 +228,7 @@ impl<W: Wiring> Bulk<W> {
         };
         let mut rejected = None;
         loop {
-            let access = match self.keeper.access(customer, rejected).await {
+            let access = match self.keeper.access(customer, rejected, deadline).await {
                 Ok(access) => access,
                 Err(AccessError::Waits(_)) => return Ok(Some(Err(CrmError::Forbidden))),
                 Err(AccessError::Busy { .. }) => return Ok(None),

@@ -131,6 +131,9 @@ impl<W: Wiring> Bulk<W> {
         job: &ImportJob,
         leads: &[LeadId],
     ) -> Result<usize, StoreError> {
+        if leads.is_empty() {
+            return Ok(0);
+        }
         let now = self.keeper.clock.now();
         let listed = now + LISTED_WITHIN;
         self.ledger.mark_lane(&job.customer, listed).await?;

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use secrecy::SecretString;
 
 use super::{Choice, ConnectError, Landing, Return};
@@ -88,7 +88,11 @@ async fn a_function_killed_at_any_step_of_a_reconnect_leaves_a_connection_that_w
             }
 
             assert_eq!(row(&scene).await.status, ConnectionStatus::Active, "{step}");
-            let access = scene.memory.keeper().access(&scene.customer, None).await;
+            let access = scene
+                .memory
+                .keeper()
+                .access(&scene.customer, None, Timestamp::MAX)
+                .await;
             assert!(access.is_ok(), "{step} {fault:?}");
             let lead = scene.submit(&[("email", "ada@example.com")]).await.lead;
             scene.drain().await;
@@ -180,7 +184,7 @@ async fn a_choice_never_overwrites_newer_tokens() {
     let keeper = scene.memory.keeper();
     let (chosen, refreshed) = tokio::join!(
         connect.choose(Some(&cookie), choice),
-        keeper.access(&scene.customer, rejected)
+        keeper.access(&scene.customer, rejected, Timestamp::MAX)
     );
 
     chosen.unwrap();
@@ -188,6 +192,9 @@ async fn a_choice_never_overwrites_newer_tokens() {
     assert!(row.terms.is_some());
     let stored = scene.memory.vault.tokens(&scene.customer).await;
     assert_eq!(stored.unwrap().unwrap().generation, generation);
-    let access = keeper.access(&scene.customer, None).await.unwrap();
+    let access = keeper
+        .access(&scene.customer, None, Timestamp::MAX)
+        .await
+        .unwrap();
     assert_eq!(access.generation, generation);
 }

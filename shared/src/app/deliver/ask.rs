@@ -8,18 +8,15 @@ use secrecy::SecretString;
 use super::Drain;
 use super::outcome::Outcome;
 use super::turns::Turn;
-use crate::app::moment::{LATE, REFRESH_TAKES, TURNS};
-use crate::app::token_keeper::{Access, AccessError};
-use crate::domain::budget::quota_back;
+use crate::app::moment::{Awaited, CALL_TAKES, LATE, await_moment};
+use crate::app::token_keeper::Access;
+use crate::domain::budget::{Reservation, quota_back};
 use crate::domain::connection::{COOLDOWN, ConnectionStatus, LimitedReason};
 use crate::domain::crm::CrmError;
 use crate::ports::{Accounts, Budget, Clock, Connections, Event, Events, Wiring};
 
 /// Times a call is made again within one claim.
 const RETRIES: u32 = 4;
-
-/// How far ahead the moments lie at which nobody waits for an answer.
-const AHEAD: SignedDuration = SignedDuration::from_secs(1);
 
 /// Why there is no answer.
 pub(super) enum Stopped {
@@ -46,11 +43,11 @@ impl From<Outcome> for Stopped {
 }
 
 impl<W: Wiring> Drain<W> {
-    /// Makes a call at `moment`, and again at later ones while there is something to mend.
+    /// Makes a call at `moment`, or at the next one there is, and again at later ones while there is something to mend.
     pub(super) async fn ask<T, F>(
         &self,
         turn: &Turn<'_>,
-        moment: Timestamp,
+        moment: Option<Timestamp>,
         call: impl Fn(SecretString) -> F,
     ) -> Result<T, Stopped>
     where
@@ -63,7 +60,7 @@ impl<W: Wiring> Drain<W> {
     pub(super) async fn ask_with<T, F>(
         &self,
         turn: &Turn<'_>,
-        mut moment: Timestamp,
+        mut moment: Option<Timestamp>,
         calls: u32,
         call: impl Fn(SecretString) -> F,
     ) -> Result<T, Stopped>
@@ -72,7 +69,7 @@ impl<W: Wiring> Drain<W> {
     {
         let (mut retries, mut refreshed) = (0, false);
         loop {
-            self.wait_for(turn, moment, calls).await?;
+            self.wait_for(turn, moment.take(), calls).await?;
             let access = turn.ready.access();
             let error = match call(access.token.clone()).await {
                 Ok(answer) => return Ok(answer),
@@ -83,35 +80,40 @@ impl<W: Wiring> Drain<W> {
                 return Err(Stopped::By(error));
             }
             retries += 1;
-            moment = self.moment_for(turn, calls, SignedDuration::ZERO).await?;
         }
     }
 
-    /// Waits for a moment. One that has passed, because a store was slow to answer, is given up for another that lies
-    /// as far ahead as the store is slow.
+    /// Waits for a moment. One that has passed, because what came before the call took long, is given up for the next:
+    /// how late it is says nothing of how soon others are to be had.
     async fn wait_for(
         &self,
         turn: &Turn<'_>,
-        mut moment: Timestamp,
+        moment: Option<Timestamp>,
         calls: u32,
     ) -> Result<(), Outcome> {
-        for _ in 0..TURNS {
-            let late = self.lateness(moment);
-            if late <= LATE {
-                self.keeper.clock.sleep_until(moment).await;
-                if turn.closed.load(Ordering::Relaxed) {
-                    let back = quota_back(self.keeper.clock.now());
-                    return Err(Outcome::waits_for_day(back, self.die()));
-                }
-                return Ok(());
-            }
-            moment = self.moment_for(turn, calls, late * 2).await?;
+        let clock = &self.keeper.clock;
+        match moment.filter(|moment| clock.now().duration_since(*moment) <= LATE) {
+            Some(moment) => clock.sleep_until(moment).await,
+            None => self.await_next(turn, calls).await?,
         }
-        Err(self.not_now(COOLDOWN))
+        if turn.closed.load(Ordering::Relaxed) {
+            let back = quota_back(clock.now());
+            return Err(Outcome::waits_for_day(back, self.die()));
+        }
+        Ok(())
     }
 
-    fn lateness(&self, moment: Timestamp) -> SignedDuration {
-        self.keeper.clock.now().duration_since(moment)
+    /// Waits for the next moment at which so many calls may leave, one right after the other.
+    async fn await_next(&self, turn: &Turn<'_>, calls: u32) -> Result<(), Outcome> {
+        let take = CALL_TAKES * i32::try_from(calls).unwrap_or(1);
+        let reserve = async |want, from| {
+            let moments = self.moments(turn, want, from, take).await?;
+            Ok(Reservation::Granted(moments))
+        };
+        match await_moment(&self.keeper.clock, calls, reserve).await? {
+            Awaited::Now => Ok(()),
+            Awaited::NotBefore(_) | Awaited::Missed => Err(self.not_now(COOLDOWN)),
+        }
     }
 
     /// Does what may make the same call go through now; says whether there was such a thing.
@@ -166,18 +168,11 @@ impl<W: Wiring> Drain<W> {
         if turn.ready.access().generation > refused.generation {
             return Ok(true);
         }
-        if self.keeper.clock.now() + REFRESH_TAKES > turn.deadline {
-            return Err(self.not_now(COOLDOWN));
-        }
-        let customer = &turn.ready.customer.id;
-        match self.keeper.access(customer, Some(refused.generation)).await {
-            Ok(access) => {
-                turn.ready.set_access(access);
-                Ok(true)
-            }
-            Err(AccessError::Waits(why)) => Err(Outcome::waits(why, None)),
-            Err(_) => Ok(false),
-        }
+        let (customer, rejected) = (&turn.ready.customer.id, Some(refused.generation));
+        let access = self.keeper.access(customer, rejected, turn.deadline).await;
+        turn.ready
+            .set_access(access.map_err(|error| self.without_token(&error))?);
+        Ok(true)
     }
 
     /// After a 403: finds out which of its three causes it is and writes it down, so that nobody calls in vain.
@@ -186,11 +181,8 @@ impl<W: Wiring> Drain<W> {
         if turn.ready.asked_why.swap(true, Ordering::Relaxed) {
             return;
         }
-        match self.moment_for(turn, 2, AHEAD).await {
-            Ok(moment) if self.lateness(moment) <= LATE => {
-                self.keeper.clock.sleep_until(moment).await;
-            }
-            Ok(_) | Err(_) => return,
+        if self.await_next(turn, 2).await.is_err() {
+            return;
         }
         let reason = match self.crm.summary(&access.token).await {
             Err(CrmError::Forbidden) => LimitedReason::AppDeactivated,

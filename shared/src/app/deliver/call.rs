@@ -1,10 +1,9 @@
 //! The one call that counts.
 
-use std::collections::VecDeque;
 use std::panic::AssertUnwindSafe;
 
 use futures_util::FutureExt as _;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use super::ask::Stopped;
 use super::opt_outs::{Check, Gone};
@@ -18,17 +17,17 @@ use crate::domain::lead::{LeadState, RefusalReason, WaitReason};
 use crate::ports::{Contacts, Made, SignUp, SignedUp, Wiring};
 
 impl<W: Wiring> Drain<W> {
-    /// Delivers the leads of one address at the moments given, and says how that ended. A panic is that of these leads
+    /// Delivers the leads of one address from the moment given on, and says how that ended. A panic is that of these leads
     /// alone: nobody knows whether their call arrived, and the others go on.
     pub(super) async fn deliver(
         &self,
         turn: &Turn<'_>,
         leads: Leads<'_>,
         check: Check,
-        moments: VecDeque<Timestamp>,
+        moment: Option<Timestamp>,
         gone: &Gone,
     ) -> Outcome {
-        let call = self.call(turn, leads, check, moments, gone);
+        let call = self.call(turn, leads, check, moment, gone);
         match AssertUnwindSafe(call).catch_unwind().await {
             Ok(delivered) => delivered.unwrap_or_else(|outcome| outcome),
             Err(_) => {
@@ -44,7 +43,7 @@ impl<W: Wiring> Drain<W> {
         turn: &Turn<'_>,
         leads: Leads<'_>,
         check: Check,
-        mut moments: VecDeque<Timestamp>,
+        mut moment: Option<Timestamp>,
         gone: &Gone,
     ) -> Result<Outcome, Outcome> {
         let newest = leads.last();
@@ -53,11 +52,14 @@ impl<W: Wiring> Drain<W> {
         let content = sign_up(turn.ready, leads, &there);
         let mut content = content.map_err(|why| Outcome::waits(why, None))?;
         let opt_out_check = self
-            .check(turn, leads, check, &mut moments, gone, &content)
+            .check(turn, leads, check, &mut moment, gone, &content)
             .await?;
         let (mut notes, email) = (Vec::new(), &newest.lead.contact.email);
         loop {
-            let moment = self.take_moment(turn, &mut moments).await?;
+            let moment = match moment.take() {
+                Some(moment) => moment,
+                None => self.next_moment(turn).await?,
+            };
             self.recheck(turn, leads, moment).await?;
             let error = match self.make_or_update(turn, moment, &content).await {
                 Ok(signed_up) => {
@@ -99,16 +101,15 @@ impl<W: Wiring> Drain<W> {
         let crm = &self.crm;
         if content.contact.email.fits_sign_up() {
             let sign_up = async |token| crm.sign_up(&token, content).await;
-            return self.ask(turn, moment, sign_up).await;
+            return self.ask(turn, Some(moment), sign_up).await;
         }
         let make = async |token| crm.make(&token, content).await;
-        let known = match self.ask(turn, moment, make).await? {
+        let known = match self.ask(turn, Some(moment), make).await? {
             Made::New(contact) => return Ok(contact),
             Made::Known(contact) => contact,
         };
-        let moment = self.moment_for(turn, 2, SignedDuration::ZERO).await?;
         let add = async |token| crm.replace(&token, &known, content).await;
-        self.ask_with(turn, moment, 2, add).await
+        self.ask_with(turn, None, 2, add).await
     }
 }
 

@@ -1,6 +1,8 @@
-//! Moments in lots: each call of a batch waits at a gate, and the gates open in turn.
+//! Moments in lots: the first call for each address waits at a gate, and the gates open in turn. What has to follow upon
+//! its answer takes a moment of its own then: nobody knows before when that will be.
 
 use std::collections::VecDeque;
+use std::iter;
 
 use futures_channel::oneshot;
 use jiff::{SignedDuration, Timestamp};
@@ -18,33 +20,27 @@ use crate::ports::{Clock, Wiring};
 /// Half of it is left when more are asked for, so that no moment goes by unused.
 const AHEAD: SignedDuration = SignedDuration::from_secs(4);
 
-/// The moments of calls that belong together, or what becomes of them without.
-pub(super) type Moments = Result<VecDeque<Timestamp>, Outcome>;
+/// The moment of a call, or what becomes of it without.
+type Opened = Result<Timestamp, Outcome>;
 
-/// Where calls that belong together wait for their moments.
+/// Where a call waits for its moment.
 pub(super) struct Gate<'a> {
     customer: &'a CustomerId,
-    calls: usize,
-    opens: oneshot::Sender<Moments>,
+    opens: oneshot::Sender<Opened>,
 }
 
 /// The other side of a gate.
-pub(super) struct Waiting(oneshot::Receiver<Moments>);
+pub(super) struct Waiting(oneshot::Receiver<Opened>);
 
 impl<'a> Gate<'a> {
-    pub(super) fn new(customer: &'a CustomerId, calls: usize) -> (Self, Waiting) {
+    pub(super) fn new(customer: &'a CustomerId) -> (Self, Waiting) {
         let (opens, opened) = oneshot::channel();
-        let gate = Self {
-            customer,
-            calls,
-            opens,
-        };
-        (gate, Waiting(opened))
+        (Self { customer, opens }, Waiting(opened))
     }
 
     /// Whoever waited may have gone.
-    fn open(self, moments: Moments) {
-        drop(self.opens.send(moments));
+    fn open(self, moment: Opened) {
+        drop(self.opens.send(moment));
     }
 }
 
@@ -60,26 +56,20 @@ pub(super) fn in_turn(mut lines: Vec<VecDeque<Gate<'_>>>) -> VecDeque<Gate<'_>> 
 impl<W: Wiring> Drain<W> {
     /// Opens gates of one class in their order.
     pub(super) async fn hand_out(&self, turn: &Turn<'_>, mut gates: VecDeque<Gate<'_>>) {
-        let mut hand: VecDeque<Timestamp> = VecDeque::new();
         while !gates.is_empty() {
-            let calls: usize = gates.iter().map(|gate| gate.calls).sum();
-            match self.next_lot(turn, calls - hand.len()).await {
-                Ok(lot) => hand.extend(lot),
+            let lot = match self.next_lot(turn, gates.len()).await {
+                Ok(lot) => lot,
                 Err(outcome) => {
                     for gate in gates {
                         gate.open(Err(outcome.clone()));
                     }
                     return;
                 }
-            }
-            let last = hand.back().copied();
-            while gates.front().is_some_and(|gate| gate.calls <= hand.len())
-                && let Some(gate) = gates.pop_front()
-            {
-                let now = self.keeper.clock.now();
-                self.served.add(gate.customer, gate.calls, now);
-                let moments = hand.drain(..gate.calls).collect();
-                gate.open(Ok(moments));
+            };
+            let (last, now) = (lot.last().copied(), self.keeper.clock.now());
+            for (moment, gate) in lot.into_iter().zip(iter::from_fn(|| gates.pop_front())) {
+                self.served.add(gate.customer, 1, now);
+                gate.open(Ok(moment));
             }
             if let Some(last) = last
                 && !gates.is_empty()
@@ -107,8 +97,8 @@ impl<W: Wiring> Drain<W> {
         }
     }
 
-    /// The moments of the customer's calls, once their gate is open.
-    pub(super) async fn opened(&self, gate: Waiting) -> Moments {
+    /// The moment of a call, once its gate is open.
+    pub(super) async fn opened(&self, gate: Waiting) -> Opened {
         let opened = gate.0.await;
         opened.unwrap_or_else(|_| Err(self.not_now(COOLDOWN)))
     }
@@ -122,7 +112,7 @@ mod tests {
     fn who_wants_little_has_it_before_anybody_has_much() {
         let customers: [CustomerId; 3] = ["a", "b", "c"].map(|id| id.parse().unwrap());
         let line = |(customer, calls): (_, usize)| -> VecDeque<Gate<'_>> {
-            let gates = (0..calls).map(|_| Gate::new(customer, 1).0);
+            let gates = (0..calls).map(|_| Gate::new(customer).0);
             gates.collect()
         };
 

@@ -30,10 +30,9 @@ impl<W: Wiring> Drain<W> {
     ) -> Result<(), Outcome> {
         let mut gone = Vec::new();
         for list in &content.lists {
-            let moment = self.next_moment(turn).await?;
             let accounts = &self.crm;
             let look = async |token| accounts.has_list(&token, list).await;
-            match self.ask(turn, moment, look).await.map_err(Stopped::looking) {
+            match self.ask(turn, None, look).await.map_err(Stopped::looking) {
                 Ok(true) => {}
                 Ok(false) => gone.push(list.clone()),
                 Err(Stopped::By(error)) => return Err(self.outcome_of(&error, newest)),
@@ -98,10 +97,9 @@ impl<W: Wiring> Drain<W> {
 
     /// How the account made a contact. That it cannot be seen now costs the lead nothing.
     async fn look_at_new(&self, turn: &Turn<'_>, email: &EmailAddress) -> Option<ConfirmedOptIn> {
-        let moment = self.next_moment(turn).await.ok()?;
         let crm = &self.crm;
         let look = async |token| crm.find(&token, email).await;
-        let found = self.ask(turn, moment, look).await.ok()??;
+        let found = self.ask(turn, None, look).await.ok()??;
         let seen = ConfirmedOptIn {
             on: found.permission == Some(Permission::PendingConfirmation),
             seen_at: self.keeper.clock.now(),

@@ -3,7 +3,7 @@
 //! A person who has just agreed is taken at their word. An older consent, and any whose earlier call may have had its
 //! effect, is first held against the account: by one list of opt-outs for several leads, by a look-up for one.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
@@ -31,14 +31,6 @@ pub(super) enum Check {
 }
 
 impl Check {
-    /// The calls of one address, the sign-up included.
-    pub(super) fn calls(self) -> usize {
-        match self {
-            Self::Nothing | Self::List => 1,
-            Self::LookUp | Self::Arrival => 2,
-        }
-    }
-
     /// Of the leads of one address. Only where all of them have left may a look at the account show that they have
     /// arrived; and one that may have arrived makes the freshest consent beside it worth a look.
     pub(super) fn of(leads: &[LeadRecord], at: Timestamp) -> Self {
@@ -98,13 +90,12 @@ impl<W: Wiring> Drain<W> {
     pub(super) async fn list_opt_outs(
         &self,
         turn: &Turn<'_>,
-        moment: Option<Timestamp>,
+        moment: Timestamp,
         since: Timestamp,
     ) -> Gone {
         let crm = &self.crm;
-        let moment = moment.unwrap_or_else(|| self.keeper.clock.now());
         let list = async |token| crm.opt_outs_since(&token, since).await;
-        let listed = self.ask(turn, moment, list).await;
+        let listed = self.ask(turn, Some(moment), list).await;
         match listed.map_err(Stopped::looking) {
             Ok(Some(gone)) => {
                 let gone = gone.into_iter().map(|left| (left.email.key(), left.at));
@@ -116,13 +107,13 @@ impl<W: Wiring> Drain<W> {
         }
     }
 
-    /// Whether the leads of an address may go out.
+    /// Whether the leads of an address may go out. A look-up takes the moment, and leaves the sign-up to find another.
     pub(super) async fn check(
         &self,
         turn: &Turn<'_>,
         leads: Leads<'_>,
         check: Check,
-        moments: &mut VecDeque<Timestamp>,
+        moment: &mut Option<Timestamp>,
         gone: &Gone,
         sign_up: &SignUp,
     ) -> Result<OptOutCheck, Outcome> {
@@ -137,18 +128,10 @@ impl<W: Wiring> Drain<W> {
             (Check::List, Gone::Wait(outcome)) => return Err(outcome.clone()),
             (Check::List, Gone::AskEach) | (Check::LookUp | Check::Arrival, _) => {}
         }
-        // A list that was too long costs a look-up for which no moment was planned.
-        let mut own = match check {
-            Check::List => VecDeque::new(),
-            _ => moments.pop_front().into_iter().collect(),
-        };
-        let moment = self.take_moment(turn, &mut own).await?;
         let crm = &self.crm;
-        let found = match self
-            .ask(turn, moment, async |token| crm.find(&token, email).await)
-            .await
-            .map_err(Stopped::looking)
-        {
+        let find = async |token| crm.find(&token, email).await;
+        let found = self.ask(turn, moment.take(), find).await;
+        let found = match found.map_err(Stopped::looking) {
             Ok(found) => found,
             Err(Stopped::By(error)) => return Err(self.outcome_of(&error, newest)),
             Err(Stopped::Until(outcome)) => return Err(outcome),

@@ -7,20 +7,22 @@ use super::Drain;
 use super::outcome::Outcome;
 use super::turns::Leads;
 use crate::domain::connection::COOLDOWN;
+use crate::domain::ids::LeadId;
 use crate::domain::lead::{LeadRecord, LeadState, RefusalReason, WaitReason};
 use crate::ports::{Clock, Ledger, StoreError, Wiring};
 
-/// A lead that goes out no later than this after it came cannot have been overtaken by another.
-const IN_TIME: SignedDuration = SignedDuration::from_secs(60);
-
-/// The time in an id is rounded down, by an hour at most.
-const ROUNDED: SignedDuration = SignedDuration::from_hours(1);
+/// A lead that is taken up no later than this after it came was not overtaken by another of its person: nobody sees a
+/// mistake and corrects it sooner. The queue has no order, so any later one may have been.
+const IN_TIME: SignedDuration = SignedDuration::from_secs(5);
 
 /// Other leads of a person that are read, the newest of them.
 const MOST: usize = 8;
 
 /// How long Constant Contact calls an address invalid that signed up often in a day, by its support's word.
 const HELD_BACK: SignedDuration = SignedDuration::from_hours(48);
+
+/// How long after that the address is tried again.
+const LET_GO: SignedDuration = SignedDuration::from_hours(1);
 
 impl<W: Wiring> Drain<W> {
     /// Leads of the same person that came after the oldest of these and are there by now, where these go out late.
@@ -59,7 +61,7 @@ impl<W: Wiring> Drain<W> {
         let now = self.keeper.clock.now();
         let lately = |record: &LeadRecord| was_taken_since(record, now - HELD_BACK);
         if others.iter().chain(leads).any(lately) {
-            let later = now + HELD_BACK + ROUNDED;
+            let later = now + HELD_BACK + LET_GO;
             return Outcome::waits(WaitReason::Upstream, Some(later));
         }
         outcome
@@ -73,7 +75,7 @@ impl<W: Wiring> Drain<W> {
         };
         let (customer, email) = (&own.lead.customer, &own.lead.contact.email);
         let mut ids = self.ledger.leads_of(customer, email).await.map_err(later)?;
-        ids.retain(|id| id.made_at() + ROUNDED >= since);
+        ids.retain(|id| id.made_at() + LeadId::OLDER_AT_MOST >= since);
         ids.retain(|id| leads.iter().all(|own| own.lead.id != *id));
         ids.sort_unstable();
         let mut others = Vec::new();

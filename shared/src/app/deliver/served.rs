@@ -27,8 +27,7 @@ impl Served {
         }
     }
 
-    pub(super) fn add(&self, customer: &CustomerId, calls: usize, now: Timestamp) {
-        let calls = u32::try_from(calls).unwrap_or(u32::MAX);
+    pub(super) fn add(&self, customer: &CustomerId, calls: u32, now: Timestamp) {
         self.of_day(now, |served| {
             let served = served.entry(customer.clone()).or_default();
             *served = served.saturating_add(calls);

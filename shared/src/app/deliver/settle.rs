@@ -52,7 +52,8 @@ impl<W: Wiring> Drain<W> {
         let now = self.keeper.clock.now();
         let due = |record| outcome.due_of(record, now, self.die());
         let due: Vec<_> = leads.iter().map(due).collect();
-        if let Some(at) = look_at(outcome, &due, now)
+        let look_at = look_at(outcome, &due, now);
+        if let Some(at) = look_at
             && let Err(error) = self.ledger.mark_lane(id, at).await
         {
             tracing::error!(customer.id = %id, error = &error as &dyn std::error::Error, "a wait was not marked");
@@ -61,6 +62,10 @@ impl<W: Wiring> Drain<W> {
         for (record, due_at) in leads.iter().zip(due) {
             let settlement = self.settlement(outcome, due_at, customer);
             self.write(record, owner, &settlement).await;
+        }
+        // Where the writes took long, the mark may be used up before all leads are listed.
+        if look_at.is_some_and(|at| at < self.keeper.clock.now() + LISTED_WITHIN) {
+            self.mark_listed(id).await;
         }
         if let LeadState::Waiting { why } = &outcome.state
             && why.needs_person()
@@ -114,15 +119,17 @@ impl<W: Wiring> Drain<W> {
     async fn look_again(&self, customer: &CustomerId) {
         match self.directory.connection(customer).await {
             Ok(Some(connection)) if connection.lists_for(&[]).is_ok() => {
-                self.warn_on_fail(
-                    self.ledger
-                        .mark_lane(customer, self.keeper.clock.now())
-                        .await,
-                );
+                self.mark_listed(customer).await;
             }
             Ok(_) => {}
             Err(error) => self.warn_on_fail(Err(error)),
         }
+    }
+
+    /// Has somebody look at a customer's lane once all that was written to it is listed.
+    async fn mark_listed(&self, customer: &CustomerId) {
+        let at = self.keeper.clock.now() + LISTED_WITHIN;
+        self.warn_on_fail(self.ledger.mark_lane(customer, at).await);
     }
 
     /// Swallows a failure that something else makes good, by name.

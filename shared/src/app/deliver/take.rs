@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::batch::{self, Asked, SameAddress};
 use super::outcome::Outcome;
 use super::{Drain, refused};
-use crate::app::moment::{CALL_TAKES, REFRESH_TAKES};
+use crate::app::moment::CALL_TAKES;
 use crate::app::token_keeper::{Access, AccessError};
 use crate::domain::connection::{COOLDOWN, Connection, RefreshDecision};
 use crate::domain::customer::Customer;
@@ -194,26 +194,25 @@ impl<W: Wiring> Drain<W> {
         owner: &str,
         deadline: Timestamp,
     ) -> Option<Ready> {
-        let now = self.keeper.clock.now();
-        let in_time = claimed.has_token(&self.keeper.stack, now) || now + REFRESH_TAKES <= deadline;
-        let outcome = if in_time {
-            match self.keeper.access(&claimed.customer.id, None).await {
-                Ok(access) => return Some(claimed.with(access)),
-                Err(AccessError::Waits(why)) => Outcome::waits(why, None),
-                Err(AccessError::Busy { until }) => {
-                    Outcome::waits(WaitReason::Upstream, Some(until))
-                }
-                Err(AccessError::Store(_)) => self.not_now(COOLDOWN),
-            }
-        } else {
-            self.not_now(COOLDOWN)
-        };
         let customer = &claimed.customer;
+        let outcome = match self.keeper.access(&customer.id, None, deadline).await {
+            Ok(access) => return Some(claimed.with(access)),
+            Err(error) => self.without_token(&error),
+        };
         for leads in &claimed.groups {
             self.settle_all(&customer.id, Some(customer), leads, owner, &outcome)
                 .await;
         }
         None
+    }
+
+    /// What becomes of leads for which there is no token.
+    pub(super) fn without_token(&self, error: &AccessError) -> Outcome {
+        match error {
+            AccessError::Waits(why) => Outcome::waits(*why, None),
+            AccessError::Busy { until } => Outcome::waits(WaitReason::Upstream, Some(*until)),
+            AccessError::Store(_) => self.not_now(COOLDOWN),
+        }
     }
 
     /// Which of these people the customer never wants mailed.

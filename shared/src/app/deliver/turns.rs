@@ -1,8 +1,8 @@
 //! Who calls when: the customers of a batch in turn.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::slice;
 use std::sync::atomic::AtomicBool;
+use std::{mem, slice};
 
 use futures_util::future::{join, join_all};
 use jiff::{SignedDuration, Timestamp};
@@ -37,6 +37,8 @@ struct Share<'a> {
     plan: Plan,
     list: Option<Waiting>,
     groups: Vec<Waiting>,
+    /// The gates of the groups, where these wait for the list: moments given out before its answer might pass unused.
+    behind: VecDeque<Gate<'a>>,
 }
 
 impl Turn<'_> {
@@ -46,23 +48,23 @@ impl Turn<'_> {
 }
 
 impl<'a> Share<'a> {
-    /// The share of a turn, and its gates in their order: the list that the others need comes first.
+    /// The share of a turn, and its gates: that of the list, where the others need one, or those of all groups.
     fn new(turn: Turn<'a>, now: Timestamp) -> (Self, VecDeque<Gate<'a>>) {
         let customer = &turn.ready.customer.id;
         let plan = Plan::of(&turn.ready.groups, now);
-        let mut gates = VecDeque::new();
-        let mut wait = |calls: usize| {
-            let (gate, waiting) = Gate::new(customer, calls);
-            gates.push_back(gate);
-            waiting
-        };
-        let list = plan.list_since.map(|_| wait(1));
-        let groups = plan.groups.iter().map(|check| wait(check.calls()));
+        let groups = plan.groups.iter().map(|_| Gate::new(customer));
+        let (mut gates, groups): (VecDeque<_>, Vec<_>) = groups.unzip();
+        let (mut list, mut behind) = (None, VecDeque::new());
+        if plan.list_since.is_some() {
+            let (gate, waiting) = Gate::new(customer);
+            (list, behind) = (Some(waiting), mem::replace(&mut gates, [gate].into()));
+        }
         let share = Self {
-            groups: groups.collect(),
             turn,
             plan,
             list,
+            groups,
+            behind,
         };
         (share, gates)
     }
@@ -143,13 +145,11 @@ impl<W: Wiring> Drain<W> {
             plan,
             list,
             groups,
+            behind,
         } = share;
         let gone = match (plan.list_since, list) {
             (Some(since), Some(list)) => match self.opened(list).await {
-                Ok(mut moments) => {
-                    let moment = moments.pop_front();
-                    self.list_opt_outs(&turn, moment, since).await
-                }
+                Ok(moment) => self.list_opt_outs(&turn, moment, since).await,
                 Err(outcome) => Gone::Wait(outcome),
             },
             _ => Gone::AskEach,
@@ -157,13 +157,14 @@ impl<W: Wiring> Drain<W> {
         let (turn, gone) = (&turn, &gone);
         let calls = turn.ready.groups.iter().zip(plan.groups).zip(groups);
         let calls: Vec<_> = calls.collect();
-        join_all(calls.into_iter().map(
-            async |((leads, check), gate)| match self.opened(gate).await {
-                Ok(moments) => self.deliver_group(turn, leads, check, moments, gone).await,
-                Err(outcome) => self.settle(turn.ready, leads, turn.owner, &outcome).await,
-            },
-        ))
-        .await;
+        let deliver =
+            calls.into_iter().map(
+                async |((leads, check), gate)| match self.opened(gate).await {
+                    Ok(moment) => self.deliver_group(turn, leads, check, moment, gone).await,
+                    Err(outcome) => self.settle(turn.ready, leads, turn.owner, &outcome).await,
+                },
+            );
+        join(self.hand_out(turn, behind), join_all(deliver)).await;
     }
 
     /// Delivers the leads of one address and writes down how that ended. Where Constant Contact refuses what several
@@ -173,10 +174,10 @@ impl<W: Wiring> Drain<W> {
         turn: &Turn<'_>,
         leads: Leads<'_>,
         check: Check,
-        moments: VecDeque<Timestamp>,
+        moment: Timestamp,
         gone: &Gone,
     ) {
-        let outcome = self.deliver(turn, leads, check, moments, gone).await;
+        let outcome = self.deliver(turn, leads, check, Some(moment), gone).await;
         let why = RefusalReason::CcRefused;
         let refused =
             matches!(&outcome.state, LeadState::Refused { why: said, .. } if *said == why);
@@ -188,46 +189,32 @@ impl<W: Wiring> Drain<W> {
         self.settle(turn.ready, others, turn.owner, &later).await;
         let newest = slice::from_ref(newest);
         let check = Check::of(newest, self.keeper.clock.now());
-        let outcome = self
-            .deliver(turn, newest, check, VecDeque::new(), gone)
-            .await;
+        let outcome = self.deliver(turn, newest, check, None, gone).await;
         self.settle(turn.ready, newest, turn.owner, &outcome).await;
-    }
-
-    /// The first of the moments that were given, or another one.
-    pub(super) async fn take_moment(
-        &self,
-        turn: &Turn<'_>,
-        moments: &mut VecDeque<Timestamp>,
-    ) -> Result<Timestamp, Outcome> {
-        match moments.pop_front() {
-            Some(moment) => Ok(moment),
-            None => self.next_moment(turn).await,
-        }
     }
 
     /// One more moment.
     pub(super) async fn next_moment(&self, turn: &Turn<'_>) -> Result<Timestamp, Outcome> {
-        self.moment_for(turn, 1, SignedDuration::ZERO).await
+        let moments = self.moments(turn, 1, self.keeper.clock.now(), CALL_TAKES);
+        let first = moments.await?.first().copied();
+        first.ok_or_else(|| self.not_now(COOLDOWN))
     }
 
-    /// A moment no sooner than `ahead` at which so many calls may leave, one right after the other. Everybody else
-    /// keeps an even spacing, so they need the moments on both sides of theirs.
-    pub(super) async fn moment_for(
+    /// Up to `want` moments from `from` on that leave the calls as long as they `take`, or what becomes of the leads
+    /// without one.
+    pub(super) async fn moments(
         &self,
         turn: &Turn<'_>,
-        calls: u32,
-        ahead: SignedDuration,
-    ) -> Result<Timestamp, Outcome> {
-        let (want, from) = (2 * calls - 1, self.keeper.clock.now() + ahead);
-        let take = CALL_TAKES * i32::try_from(calls).unwrap_or(1);
+        want: u32,
+        from: Timestamp,
+        take: SignedDuration,
+    ) -> Result<Vec<Timestamp>, Outcome> {
         let reserved = self.reserve(turn, want, from, turn.deadline - take).await;
-        let reserved = reserved.map_err(|_| self.not_now(COOLDOWN))?;
-        let moments = self.granted(reserved)?;
-        let middle = moments.get(moments.len() / 2).copied();
-        middle
-            .filter(|_| moments.len() == want as usize)
-            .ok_or_else(|| self.not_now(COOLDOWN))
+        let moments = self.granted(reserved.map_err(|_| self.not_now(COOLDOWN))?)?;
+        let (customer, given) = (&turn.ready.customer.id, moments.len());
+        let given = u32::try_from(given).unwrap_or(u32::MAX);
+        self.served.add(customer, given, self.keeper.clock.now());
+        Ok(moments)
     }
 
     /// Up to `want` moments from `from` to `horizon`.

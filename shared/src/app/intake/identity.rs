@@ -5,7 +5,7 @@ use ulid::Ulid;
 
 use super::{Accepted, Arrival, Intake, IntakeError};
 use crate::domain::form::Form;
-use crate::domain::ids::LeadId;
+use crate::domain::ids::{KEY_LIVES, KEY_SLOT, LeadId};
 use crate::domain::keys::{Purpose, SigningKeys};
 use crate::domain::lead::LeadRecord;
 use crate::domain::submission::Submission;
@@ -26,12 +26,9 @@ const CLICKS: Window = Window {
 
 /// For submissions with one key, should the table that remembers keys be out of reach.
 const KEYS: Window = Window {
-    slot: SignedDuration::from_hours(1),
-    reach: SignedDuration::from_hours(1),
+    slot: KEY_SLOT,
+    reach: KEY_SLOT,
 };
-
-/// How long a key is remembered.
-const KEY_LIVES: SignedDuration = SignedDuration::from_hours(24);
 
 /// Longer than a request can be at work: the function's time and a little.
 pub const AT_WORK: SignedDuration = SignedDuration::from_secs(30);

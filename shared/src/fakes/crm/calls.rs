@@ -142,7 +142,11 @@ impl FakeCrm {
                 Some(error) => Err(error),
             }
         };
-        self.world.try_step(step).await
+        let answer = self.world.try_step(step).await;
+        if let Some(by) = self.world.with(|world| world.slow.get(&call).copied()) {
+            self.clock.sleep_until(self.clock.now() + by).await;
+        }
+        answer
     }
 
     async fn look<R>(

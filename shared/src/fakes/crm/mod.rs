@@ -49,6 +49,7 @@ struct World {
     meters: HashMap<String, Meter>,
     calls: Vec<(Timestamp, Call)>,
     answers: VecDeque<CrmError>,
+    slow: HashMap<Call, SignedDuration>,
     token_answers: VecDeque<TokenError>,
     guard: Option<Guard>,
     made: u64,
@@ -212,6 +213,11 @@ impl FakeCrm {
     /// other in its place.
     pub fn answer_next(&self, error: CrmError) {
         self.world.with(|world| world.answers.push_back(error));
+    }
+
+    /// Has the answers to calls of one kind come so long after their effect.
+    pub fn slow_down(&self, call: Call, by: SignedDuration) {
+        self.world.with(|world| world.slow.insert(call, by));
     }
 
     /// Has the token endpoint answer its next call with an error. [`TokenError::AnswerLost`] comes after the effect,

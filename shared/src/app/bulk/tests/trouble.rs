@@ -362,3 +362,18 @@ async fn a_lead_imported_for_a_customer_who_is_gone_by_then_is_not_kept_for_ever
     let kept_for = kept_for(None).as_secs();
     assert_eq!(left.expires_at, Some(left.at.as_second() + kept_for));
 }
+
+#[tokio::test]
+async fn a_token_that_has_ended_is_not_refreshed_in_an_import_that_has_no_time_for_it() {
+    let (scene, _) = backlog(300).await;
+    let (clock, crm) = (&scene.memory.clock, &scene.memory.crm);
+    assert_eq!(run(&scene).await.taken, 300);
+    clock.advance(SignedDuration::from_hours(25));
+
+    let deadline = clock.now() + SignedDuration::from_secs(29);
+    scene.memory.bulk().run(deadline).await.unwrap();
+
+    assert_eq!(crm.count(Call::Refresh), 0);
+    run_next(&scene).await;
+    assert_eq!(crm.count(Call::Refresh), 1);
+}

@@ -27,6 +27,11 @@ fn lead(scene: &Scene, template: &Lead, customer: &CustomerId, number: usize) ->
     lead.contact.email = format!("{customer}{number}@example.com").parse().unwrap();
     lead.received_at = now;
     lead.consent.given_at = now;
+    sealed(scene, lead)
+}
+
+/// The lead with a seal of its own.
+pub(super) fn sealed(scene: &Scene, mut lead: Lead) -> Lead {
     let text = Lead::sealed_text(
         &lead.customer,
         &lead.form,
@@ -50,7 +55,7 @@ async fn template(scene: &Scene) -> Lead {
 }
 
 /// The same account under another customer's name.
-async fn another_customer(scene: &Scene, name: &str) -> CustomerId {
+pub(super) async fn another_customer(scene: &Scene, name: &str) -> CustomerId {
     let directory = &scene.memory.directory;
     let id: CustomerId = name.parse().unwrap();
     let customer = directory.customer(&scene.customer).await.unwrap().unwrap();

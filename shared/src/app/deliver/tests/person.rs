@@ -3,11 +3,14 @@
 use std::collections::BTreeSet;
 
 use jiff::SignedDuration;
+use ulid::Ulid;
 
-use crate::app::scene::{ACCOUNT, Scene};
+use super::days::sealed;
+use crate::app::scene::{ACCOUNT, Scene, messages};
 use crate::domain::crm::CrmError;
 use crate::domain::ids::LeadId;
 use crate::domain::lead::{LeadState, RefusalReason, WaitReason};
+use crate::domain::task::Task;
 use crate::fakes::Call;
 use crate::ports::{Clock as _, Forms as _, Ledger as _};
 
@@ -80,6 +83,49 @@ async fn a_late_lead_waits_while_a_newer_one_is_being_sent() {
 
     assert_eq!(scene.state(&older).await, upstream());
     assert_eq!(scene.memory.crm.count(Call::SignUp), 1);
+}
+
+#[tokio::test]
+async fn a_typo_that_the_queue_brings_after_its_correction_overwrites_nothing() {
+    let scene = Scene::connected().await;
+    let clock = &scene.memory.clock;
+    submit(&scene, &[("first_name", "Aad")]).await;
+    clock.advance(SignedDuration::from_secs(20));
+    submit(&scene, &[("first_name", "Ada")]).await;
+    let messages = scene.messages();
+    clock.advance(SignedDuration::from_secs(15));
+
+    scene.drain_these(messages[1..].to_vec()).await;
+    scene.drain_these(messages[..1].to_vec()).await;
+
+    let contact = scene.memory.crm.contacts(ACCOUNT).pop().unwrap();
+    assert_eq!(contact.contact.first_name, "Ada");
+    assert_eq!(scene.memory.crm.count(Call::SignUp), 2);
+}
+
+#[tokio::test]
+async fn a_newer_lead_is_known_for_one_though_its_key_was_claimed_a_day_before() {
+    let scene = Scene::connected().await;
+    let older = troubled(&scene, &[("first_name", "Augusta")]).await;
+    let record = scene.memory.ledger.lead(&scene.customer, &older).await;
+    let mut newer = record.unwrap().unwrap().lead;
+    let now = scene.memory.clock.now();
+    let claimed = now - SignedDuration::from_mins(24 * 60 + 30);
+    let millis = u64::try_from(claimed.as_millisecond()).unwrap();
+    newer.id = LeadId::new(Ulid::from_parts(millis, 1));
+    (newer.received_at, newer.consent.given_at) = (now, now);
+    newer.contact.first_name = "Ada".into();
+    let lead = Box::new(sealed(&scene, newer));
+    scene
+        .drain_these(messages(&[Task::Accepted { lead }]))
+        .await;
+
+    released_after(&scene, SignedDuration::from_mins(1)).await;
+
+    assert_eq!(scene.state(&older).await.word(), "delivered");
+    let contact = scene.memory.crm.contacts(ACCOUNT).pop().unwrap();
+    assert_eq!(contact.contact.first_name, "Ada");
+    assert_eq!(scene.memory.crm.count(Call::SignUp), 3);
 }
 
 #[tokio::test]

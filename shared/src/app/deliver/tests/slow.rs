@@ -1,14 +1,19 @@
 //! What a drain leaves undone that has little time left.
 
-use futures_util::future::join;
-use jiff::SignedDuration;
+use std::pin::pin;
 
+use futures_util::future::join;
+use futures_util::poll;
+use jiff::{SignedDuration, Timestamp};
+
+use crate::app::release::LISTED_WITHIN;
 use crate::app::scene::{ACCOUNT, NOON, Scene, drive};
 use crate::domain::budget::BudgetState;
+use crate::domain::crm::CrmError;
 use crate::domain::ids::AppId;
 use crate::domain::lead::{LeadState, WaitReason};
 use crate::fakes::{Call, VirtualClock};
-use crate::ports::Clock as _;
+use crate::ports::{Clock as _, Ledger as _};
 
 const UPSTREAM: LeadState = LeadState::Waiting {
     why: WaitReason::Upstream,
@@ -89,4 +94,51 @@ async fn what_a_slow_ledger_does_not_give_in_time_comes_again_and_the_rest_goes_
     let all = scene.memory.ledger.all();
     assert!(all.iter().all(|lead| lead.state.word() == "delivered"));
     assert_eq!(sign_ups(), 10);
+}
+
+/// How many lanes are to be looked at by then.
+async fn marks(scene: &Scene, by: Timestamp) -> usize {
+    let lanes = scene.memory.ledger.due_lanes(by, 10).await;
+    lanes.unwrap().len()
+}
+
+/// One drain, and what happens between its mark and its write.
+async fn meanwhile(scene: &Scene, happens: impl Future<Output = ()>) {
+    let mut drain = pin!(scene.drain());
+    while marks(scene, Timestamp::MAX).await == 0 {
+        assert!(poll!(drain.as_mut()).is_pending());
+    }
+    happens.await;
+    assert!(drain.await.is_empty());
+}
+
+#[tokio::test]
+async fn a_wait_is_marked_once_more_where_its_mark_was_used_up_before_it_was_written() {
+    let scene = Scene::connected().await;
+    let lead = scene.submit(&[("email", "ada@example.com")]).await.lead;
+    scene.memory.crm.answer_next(CrmError::Unavailable);
+    let (clock, release) = (&scene.memory.clock, scene.memory.release());
+    let looked_in_vain = async {
+        clock.advance(SignedDuration::from_secs(40));
+        assert_eq!(release.run().await.unwrap().waited, 0);
+        assert_eq!(marks(&scene, Timestamp::MAX).await, 0);
+    };
+
+    meanwhile(&scene, looked_in_vain).await;
+
+    assert_eq!(scene.state(&lead).await, UPSTREAM);
+    clock.advance(LISTED_WITHIN);
+    assert_eq!(release.run().await.unwrap().waited, 1);
+}
+
+#[tokio::test]
+async fn a_lead_whose_person_acted_meanwhile_is_looked_at_once_it_is_listed() {
+    let scene = Scene::unconnected().await;
+    scene.submit(&[("email", "ada@example.com")]).await;
+
+    meanwhile(&scene, scene.connect()).await;
+
+    let now = scene.memory.clock.now();
+    assert_eq!(marks(&scene, now).await, 0);
+    assert_eq!(marks(&scene, now + LISTED_WITHIN).await, 1);
 }

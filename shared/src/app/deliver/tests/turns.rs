@@ -1,8 +1,12 @@
 //! Who goes first, and who costs whom nothing.
 
+use std::pin::pin;
+
 use futures_util::future::{join, join_all};
+use futures_util::poll;
 use jiff::{SignedDuration, Timestamp};
 
+use super::days::another_customer;
 use super::invalid;
 use crate::app::moment::{Awaited, await_moment};
 use crate::app::scene::{NOON, Scene, drive};
@@ -93,4 +97,89 @@ async fn a_value_that_is_refused_costs_only_the_lead_that_brings_it() {
         };
         assert_eq!(join_all(words).await, expected);
     }
+}
+
+/// Moments that the day has given out, and when the next one is.
+async fn given_out(scene: &Scene) -> (u32, Timestamp) {
+    let state = scene.memory.budget.state(&AppId::default_app()).await;
+    let state = state.unwrap().unwrap();
+    let next = Timestamp::from_millisecond(state.next_call_ms);
+    (state.spent, next.unwrap())
+}
+
+/// Old consents have to be held against who has left.
+async fn submit_old(scene: &Scene, email: &str) {
+    let given_at = ("consent_given_at", "2026-11-20T09:00:00Z");
+    scene.submit(&[("email", email), given_at]).await;
+}
+
+#[test]
+fn a_look_up_that_takes_long_costs_the_sign_up_after_it_no_moment() {
+    let clock = VirtualClock::standing(NOON.parse().unwrap());
+    drive(&clock, ten_look_ups(clock.clone()));
+}
+
+async fn ten_look_ups(clock: VirtualClock) {
+    let mut scene = Scene::connected_at(clock).await;
+    let crm = scene.memory.crm.clone();
+    crm.slow_down(Call::Find, SignedDuration::from_millis(400));
+    for n in 0..10 {
+        scene.form.customer = another_customer(&scene, &format!("customer-{n}")).await;
+        submit_old(&scene, &format!("{n}@example.com")).await;
+    }
+    let (before, _) = given_out(&scene).await;
+
+    scene.drain().await;
+
+    let counts = [Call::Find, Call::SignUp].map(|call| crm.count(call));
+    assert_eq!((counts, crm.calls().len()), ([10, 10], 20));
+    assert_eq!(given_out(&scene).await.0 - before, 20);
+}
+
+#[test]
+fn a_list_that_takes_long_costs_the_calls_behind_it_no_moments_and_nobody_else_any_time() {
+    let clock = VirtualClock::standing(NOON.parse().unwrap());
+    drive(&clock, a_slow_list(clock.clone()));
+}
+
+async fn a_slow_list(clock: VirtualClock) {
+    let scene = Scene::connected_at(clock.clone()).await;
+    let (crm, slow) = (&scene.memory.crm, SignedDuration::from_secs(8));
+    crm.slow_down(Call::OptOuts, slow);
+    for n in 0..5 {
+        submit_old(&scene, &format!("{n}@example.com")).await;
+    }
+    let ((before, _), began) = (given_out(&scene).await, clock.now());
+
+    scene.drain().await;
+
+    assert_eq!(crm.count(Call::SignUp), 5);
+    let (spent, next) = given_out(&scene).await;
+    assert_eq!(spent - before, 6);
+    let interval = SignedDuration::from_millis(260);
+    assert_eq!(next, began + slow + interval * 5);
+}
+
+#[tokio::test]
+async fn a_moment_that_passed_over_a_slow_store_is_given_up_for_the_next_one() {
+    let scene = Scene::connected().await;
+    let (clock, crm) = (&scene.memory.clock, &scene.memory.crm);
+    for _ in 0..3 {
+        scene.submit(&[("email", "ada@example.com")]).await;
+        clock.advance(SignedDuration::from_mins(2));
+    }
+    let messages = scene.messages();
+    scene.drain_these(messages[1..].to_vec()).await;
+    let ((before, _), calls) = (given_out(&scene).await, crm.calls().len());
+
+    // The late lead has its moment, and the ledger is asked for newer ones.
+    let mut drain = pin!(scene.drain_these(messages[..1].to_vec()));
+    while given_out(&scene).await.0 == before {
+        assert!(poll!(drain.as_mut()).is_pending());
+    }
+    clock.advance(SignedDuration::from_secs(8));
+    let now = clock.now();
+    drain.await;
+
+    assert_eq!(crm.calls()[calls..], [(now, Call::SignUp)]);
 }
