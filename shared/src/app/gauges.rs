@@ -124,7 +124,7 @@ pub(crate) async fn oldest_under_way(
         .min())
 }
 
-/// When the oldest of these leads came in. An id may be an hour older than its lead, so leads are read in the order of
+/// When the oldest of these leads came in. An id may be older than its lead, so leads are read in the order of
 /// their ids until none that follows can be older.
 async fn oldest_of(
     ledger: &impl Ledger,
