@@ -103,17 +103,22 @@ pub async fn write(
             let until = at + SignedDuration::from_mins(1);
             let claim = ledger.claim(customer, &lead.id, "history", until, at);
             assert!(matches!(claim.await.unwrap(), Claim::Taken(_)));
-            let (due_at, expires_at) = (None, None);
             let settlement = Settlement {
+                due_at: due_at(&state, now),
                 state,
-                due_at,
                 at,
-                expires_at,
+                expires_at: None,
             };
             let settled = ledger.settle(customer, &lead.id, "history", &settlement);
             assert!(settled.await.unwrap());
         }
     }
+}
+
+/// Who waits for calls still does when somebody looks: the scheduler comes by every minute.
+fn due_at(state: &LeadState, now: Timestamp) -> Option<Timestamp> {
+    let waits = *state == waits(WaitReason::Quota);
+    waits.then(|| now + SignedDuration::from_hours(12))
 }
 
 fn month(now: Timestamp) -> Moves {
