@@ -92,13 +92,14 @@ impl World {
         Ok(Self { aws, maker })
     }
 
-    /// Leads that were taken in just now, in the ledger, and their messages.
+    /// Leads of a few minutes ahead, in the ledger, and their messages: fresh however slowly a program is run.
     pub async fn queued(&self, count: u32) -> Result<Vec<Task>> {
         let dynamodb = aws_sdk_dynamodb::Client::new(&self.aws);
         let ledger = DynamoLedger::new(dynamodb, LEDGER.into());
         let mut tasks = Vec::new();
+        let at = Timestamp::now() + SignedDuration::from_mins(10);
         for number in 0..count {
-            let lead = self.maker.lead(number, Timestamp::now());
+            let lead = self.maker.lead(number, at);
             let due = lead.received_at + SignedDuration::from_hours(6);
             ledger.record(&lead, &LeadState::Queued, due).await?;
             tasks.push(Task::Accepted {
