@@ -20,7 +20,7 @@ const REPEATED: usize = 50;
 const PATIENCE: Duration = Duration::from_secs(180);
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "LEADFEED_TEST_LEADS says how many; 10,000 take the better part of an hour"]
+#[ignore = "LEADFEED_TEST_LEADS says how many; 10,000 take a quarter of an hour"]
 async fn every_lead_of_a_long_run_is_accounted_for_and_none_comes_twice() {
     let count: usize = std::env::var("LEADFEED_TEST_LEADS")
         .unwrap()
