@@ -100,6 +100,8 @@ pub struct Oracle {
     tokens: BTreeMap<String, Issued>,
     codes: BTreeMap<String, String>,
     refreshing: Vec<(CustomerId, Arc<Process>)>,
+    /// Refreshes that a row told of, and since when.
+    announced: Vec<(CustomerId, Arc<Process>, Timestamp)>,
     calls: BTreeMap<String, VecDeque<Timestamp>>,
     calls_of_day: BTreeMap<(String, i64), usize>,
     /// The day on which the budget's rows were lost.
@@ -131,6 +133,7 @@ impl Oracle {
             tokens: BTreeMap::new(),
             codes: BTreeMap::new(),
             refreshing: Vec::new(),
+            announced: Vec::new(),
             calls: BTreeMap::new(),
             calls_of_day: BTreeMap::new(),
             uncounted: 0,
@@ -168,5 +171,7 @@ impl Oracle {
         self.calling.retain(|(_, own)| !Arc::ptr_eq(own, process));
         self.refreshing
             .retain(|(_, own)| !Arc::ptr_eq(own, process));
+        self.announced
+            .retain(|(_, own, _)| !Arc::ptr_eq(own, process));
     }
 }

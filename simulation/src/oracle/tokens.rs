@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
+use leadfeed_shared::domain::connection::Lease;
 use leadfeed_shared::domain::ids::CustomerId;
 use leadfeed_shared::domain::token::{Grant, Tokens};
 use secrecy::{ExposeSecret as _, SecretString};
@@ -71,14 +73,44 @@ impl Oracle {
         }
         let row = self.directory.look(&customer);
         let announced = row.is_some_and(|row| {
-            row.lease
-                .is_some_and(|lease| lease.intent > row.generation && lease.until > now)
+            let outrun = self.is_outrun(process, &customer, row.connected_at);
+            let lease = row.lease;
+            outrun || lease.is_some_and(|lease| lease.intent > row.generation && lease.until > now)
         });
         if !announced {
             let how = format!("{} refreshes {customer} and no row says so", process.name);
             self.object(Promise::OneRefresh, how);
         }
         self.refreshing.push((customer, process.clone()));
+    }
+
+    /// A row tells of a refresh.
+    pub fn leased(
+        &mut self,
+        process: &Arc<Process>,
+        customer: &CustomerId,
+        generation: u64,
+        lease: &Lease,
+    ) {
+        self.announced
+            .retain(|(whose, by, _)| whose != customer || !Arc::ptr_eq(by, process));
+        if lease.intent > generation {
+            let announced = (customer.clone(), process.clone(), self.now());
+            self.announced.push(announced);
+        }
+    }
+
+    /// Whether a row that told of this refresh is another's by now: somebody has connected since, and what the refresh
+    /// gives is too old to be stored.
+    fn is_outrun(
+        &self,
+        process: &Arc<Process>,
+        customer: &CustomerId,
+        connected_at: Timestamp,
+    ) -> bool {
+        self.announced.iter().any(|(whose, by, since)| {
+            whose == customer && Arc::ptr_eq(by, process) && connected_at > *since
+        })
     }
 
     /// A refresh gave a pair.

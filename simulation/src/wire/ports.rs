@@ -229,7 +229,14 @@ wired! { Connections of MemoryDirectory, Directory {
             lease.intent = generation;
         }
         let now = if self.line.shared.lacks(Guard::Lease) { Timestamp::MAX } else { now };
-        let effect = self.port.lease(customer, generation, &lease, now);
+        let effect = async {
+            let leased = self.port.lease(customer, generation, &lease, now).await;
+            if let Ok(Leased::Granted(_)) = &leased {
+                let mut oracle = self.line.shared.oracle();
+                oracle.leased(&self.line.process, customer, generation, &lease);
+            }
+            leased
+        };
         self.line.call(Service::Directory, "lease", effect).await
     }
 }
