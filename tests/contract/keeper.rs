@@ -193,7 +193,7 @@ impl Bench {
         assert!(put.unwrap());
         let check = now + SignedDuration::from_hours(6);
         let ledger = self.world.ledger();
-        let waiting = ledger.waiting(customer, 10).await.unwrap();
+        let waiting = ledger.waiting(customer, None, 10).await.unwrap();
         let (_, seen) = waiting.into_iter().find(|(id, _)| id == lead).unwrap();
         let requeued = ledger.requeue(customer, lead, Some(seen), now, check);
         assert!(requeued.await.unwrap());

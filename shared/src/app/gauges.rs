@@ -112,7 +112,7 @@ pub(crate) async fn oldest_under_way(
 ) -> Result<Option<Timestamp>, StoreError> {
     let mut leads = ledger.overdue(Timestamp::MAX, LEADS).await?;
     for (customer, _) in ledger.due_lanes(Timestamp::MAX, LANES).await? {
-        let waiting = ledger.waiting(&customer, LEADS).await?;
+        let waiting = ledger.waiting(&customer, None, LEADS).await?;
         let timed = waiting.into_iter().filter(|(_, due)| due.time().is_some());
         leads.extend(timed.map(|(lead, _)| (customer.clone(), lead)));
     }

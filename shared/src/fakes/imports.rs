@@ -6,7 +6,7 @@ use super::ledger_rows::{Rows, enter, key};
 use crate::domain::ids::{CustomerId, ImportId, LeadId};
 use crate::domain::import::ImportJob;
 use crate::domain::lead::{LeadRecord, LeadState, WaitReason};
-use crate::ports::{Due, Imports, LanePlace, Left, StoreError};
+use crate::ports::{Imports, Left, StoreError};
 
 pub(super) const IMPORT: LeadState = LeadState::Waiting {
     why: WaitReason::Import,
@@ -81,25 +81,8 @@ impl Imports for MemoryLedger {
         self.0.step(read).await
     }
 
-    async fn lane(
-        &self,
-        customer: &CustomerId,
-        after: Option<&LanePlace>,
-        limit: u16,
-    ) -> Result<Vec<LanePlace>, StoreError> {
-        let list = |rows: &mut Rows| {
-            fn order((lead, due): &LanePlace) -> (Due, &LeadId) {
-                (*due, lead)
-            }
-            let all = lanes::waiting(rows, customer, usize::MAX).into_iter();
-            let later = all.filter(|place| after.is_none_or(|after| order(place) > order(after)));
-            later.take(limit.into()).collect()
-        };
-        self.0.step(list).await
-    }
-
     async fn backlog(&self, customer: &CustomerId, most: usize) -> Result<usize, StoreError> {
-        let count = |rows: &mut Rows| lanes::waiting(rows, customer, most).len();
+        let count = |rows: &mut Rows| lanes::waiting(rows, customer, None, most).len();
         self.0.step(count).await
     }
 

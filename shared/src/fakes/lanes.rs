@@ -58,7 +58,12 @@ pub(super) fn overdue(rows: &Rows, now: Timestamp, limit: usize) -> Vec<(Custome
 }
 
 /// Leads that an import has taken are the import's, and in no lane.
-pub(super) fn waiting(rows: &Rows, customer: &CustomerId, limit: usize) -> Vec<LanePlace> {
+pub(super) fn waiting(
+    rows: &Rows,
+    customer: &CustomerId,
+    after: Option<&LanePlace>,
+    limit: usize,
+) -> Vec<LanePlace> {
     let is_taken = |record: &LeadRecord| {
         let key = || (customer.clone(), record.lead.id.clone());
         record.state == IMPORT && rows.taken.contains_key(&key())
@@ -70,6 +75,9 @@ pub(super) fn waiting(rows: &Rows, customer: &CustomerId, limit: usize) -> Vec<L
         .collect();
     // Leads of one time are in the order of their ids already.
     waiting.sort_by_key(|(_, due)| *due);
+    if let Some((lead, due)) = after {
+        waiting.retain(|(own, when)| (when, own) > (due, lead));
+    }
     waiting.truncate(limit);
     waiting
 }

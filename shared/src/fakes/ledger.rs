@@ -336,9 +336,10 @@ impl Ledger for MemoryLedger {
     async fn waiting(
         &self,
         customer: &CustomerId,
+        after: Option<&LanePlace>,
         limit: u16,
     ) -> Result<Vec<LanePlace>, StoreError> {
-        let list = |rows: &mut Rows| lanes::waiting(rows, customer, usize::from(limit));
+        let list = |rows: &mut Rows| lanes::waiting(rows, customer, after, usize::from(limit));
         self.0.step(list).await
     }
 

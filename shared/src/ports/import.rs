@@ -3,7 +3,7 @@ use std::future::Future;
 use jiff::Timestamp;
 use secrecy::SecretString;
 
-use super::{LanePlace, Page, StoreError};
+use super::{Page, StoreError};
 use crate::domain::crm::CrmError;
 use crate::domain::ids::{CustomerId, ImportId, LeadId, RemoteId};
 use crate::domain::import::{ImportJob, ImportRow};
@@ -45,14 +45,6 @@ pub trait Imports: Send + Sync {
         import: &ImportId,
         number: u32,
     ) -> impl Future<Output = Result<Vec<LeadId>, StoreError>> + Send;
-
-    /// A customer's leads that wait, as a ledger's `waiting`, behind a place.
-    fn lane(
-        &self,
-        customer: &CustomerId,
-        after: Option<&LanePlace>,
-        limit: u16,
-    ) -> impl Future<Output = Result<Vec<LanePlace>, StoreError>> + Send;
 
     /// How many leads of a customer wait, counted up to `most`.
     fn backlog(

@@ -232,10 +232,12 @@ pub trait Ledger: Send + Sync {
         limit: u16,
     ) -> impl Future<Output = Result<Vec<(CustomerId, LeadId)>, StoreError>> + Send;
 
-    /// Leads of one customer that wait, the longest due first; those that wait for a person come last.
+    /// Leads of one customer that wait, the longest due first; those that wait for a person come last. From the
+    /// beginning of the lane, or behind a place in it.
     fn waiting(
         &self,
         customer: &CustomerId,
+        after: Option<&LanePlace>,
         limit: u16,
     ) -> impl Future<Output = Result<Vec<LanePlace>, StoreError>> + Send;
 

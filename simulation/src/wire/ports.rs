@@ -78,7 +78,7 @@ wired! { Ledger of MemoryLedger, Ledger {
     count(customer: &CustomerId, day: Date) -> Counts;
     overdue(now: Timestamp, limit: u16) -> Vec<(CustomerId, LeadId)>;
     quarantined(since: Timestamp, limit: u16) -> Vec<(CustomerId, LeadId)>;
-    waiting(customer: &CustomerId, limit: u16) -> Vec<LanePlace>;
+    waiting(customer: &CustomerId, after: Option<&LanePlace>, limit: u16) -> Vec<LanePlace>;
     due_lanes(now: Timestamp, limit: u16) -> Vec<(CustomerId, Timestamp)>;
     advance_lane(customer: &CustomerId, seen: Timestamp, next: Option<Timestamp>) -> ();
 }
@@ -151,7 +151,6 @@ wired! { Imports of MemoryLedger, Ledger {
     import_of(customer: &CustomerId, import: &ImportId) -> Option<ImportJob>;
     imports_of(customer: &CustomerId) -> Vec<ImportJob>;
     chunk(import: &ImportId, number: u32) -> Vec<LeadId>;
-    lane(customer: &CustomerId, after: Option<&LanePlace>, limit: u16) -> Vec<LanePlace>;
     backlog(customer: &CustomerId, most: usize) -> usize;
     records(customer: &CustomerId, leads: &[LeadId]) -> Vec<LeadRecord>;
     leave(

@@ -54,7 +54,7 @@ async fn a_lead_leaves_in_a_file_once_and_is_no_longer_due<L: Ledger>(ledger: L)
         }
     }
 
-    let none = async || ledger.waiting(&customer, 10).await.unwrap();
+    let none = async || ledger.waiting(&customer, None, 10).await.unwrap();
     assert_eq!(eventually(none, Vec::is_empty).await, []);
     let counts = ledger.count(&customer, queued.id.day()).await.unwrap();
     assert_eq!(counts, Counts::from([(EXPORTED.to_owned(), 3)]));

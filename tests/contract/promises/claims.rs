@@ -211,7 +211,7 @@ async fn a_lead_that_waits_can_be_claimed<L: Ledger>(ledger: L) {
 
         assert!(matches!(taken, Claim::Taken(_)));
     }
-    assert_eq!(ledger.waiting(&customer, 10).await.unwrap(), []);
+    assert_eq!(ledger.waiting(&customer, None, 10).await.unwrap(), []);
 }
 
 async fn a_lead_that_is_settled_set_aside_or_in_an_import_cannot_be_claimed<L: Ledger>(ledger: L) {

@@ -178,7 +178,7 @@ async fn a_taken_lead_is_in_no_lane_and_cannot_be_claimed<L: Ledger + Imports>(l
         "the same once more"
     );
 
-    let lane = async || ledger.waiting(&customer, 10).await.unwrap();
+    let lane = async || ledger.waiting(&customer, None, 10).await.unwrap();
     assert_eq!(eventually(lane, Vec::is_empty).await, []);
     let late = at(99_999);
     let claim = ledger.claim(&customer, &lead.id, "ada", at(100_000), late);
@@ -230,7 +230,7 @@ async fn who_was_imported_once_is_not_taken_again<L: Ledger + Imports>(ledger: L
     let left = ledger.leave(&customer, &lead.id, &import, None, &back);
     assert!(left.await.unwrap());
 
-    let lane = async || ledger.waiting(&customer, 10).await.unwrap();
+    let lane = async || ledger.waiting(&customer, None, 10).await.unwrap();
     let lane = eventually(lane, |lane| lane.len() == 1).await;
     assert_eq!(lane, [(lead.id.clone(), Due::At(at(90)))]);
     assert!(!take(&ledger, &lead, &id(), 95).await);
@@ -242,12 +242,12 @@ async fn a_lane_is_listed_page_by_page_and_counted<L: Ledger + Imports>(ledger: 
         let why = due.map_or(WaitReason::Reconnect, |_| WaitReason::Quota);
         settled(&ledger, &customer, &waiting(why, due)).await;
     }
-    let all = async || ledger.lane(&customer, None, 100).await.unwrap();
+    let all = async || ledger.waiting(&customer, None, 100).await.unwrap();
     let all = eventually(all, |all| all.len() == 5).await;
 
     let mut paged = Vec::new();
     loop {
-        let page = ledger.lane(&customer, paged.last(), 2).await.unwrap();
+        let page = ledger.waiting(&customer, paged.last(), 2).await.unwrap();
         if page.is_empty() {
             break;
         }

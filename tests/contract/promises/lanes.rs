@@ -97,7 +97,7 @@ async fn the_longest_due_wait_first_and_persons_last<L: Ledger>(ledger: L) {
     .await;
 
     let all = eventually(
-        || async { ledger.waiting(&customer, 10).await.unwrap() },
+        || async { ledger.waiting(&customer, None, 10).await.unwrap() },
         |all| all.len() == 4,
     );
 
@@ -106,7 +106,10 @@ async fn the_longest_due_wait_first_and_persons_last<L: Ledger>(ledger: L) {
     let order = [(2, due(20)), (3, due(500)), (1, due(900)), (0, for_person)];
     let order = order.map(|(i, due): (usize, Due)| -> LanePlace { (ids[i].clone(), due) });
     assert_eq!(all.await, order);
-    assert_eq!(ledger.waiting(&customer, 2).await.unwrap(), order[..2]);
+    assert_eq!(
+        ledger.waiting(&customer, None, 2).await.unwrap(),
+        order[..2]
+    );
 }
 
 /// The customer's mark, once it is the expected one.

@@ -136,7 +136,7 @@ async fn a_lead_is_requeued_from_the_wait_it_was_seen_in_and_from_no_later_one<L
     ] {
         let lead = settled(&ledger, &customer, &waiting(why, due)).await;
         let listed = async || {
-            let waiting = ledger.waiting(&customer, 10).await.unwrap();
+            let waiting = ledger.waiting(&customer, None, 10).await.unwrap();
             waiting.into_iter().find(|(id, _)| *id == lead.id)
         };
         let (_, seen) = eventually(listed, Option::is_some).await.unwrap();

@@ -350,7 +350,15 @@ async fn who_went_out_in_a_file_is_not_sent_unless_asked() {
     assert!(rows(&again.bytes).is_empty());
     assert_eq!(once_more.bytes, file.bytes);
     let customer = "engines".parse().unwrap();
-    assert_eq!(stage.memory.ledger.waiting(&customer, 9).await.unwrap(), []);
+    assert_eq!(
+        stage
+            .memory
+            .ledger
+            .waiting(&customer, None, 9)
+            .await
+            .unwrap(),
+        []
+    );
     let tallies = stage.memory.directory.tallies(&customer).await.unwrap();
     let counts = Counts::from([("exported".into(), 1), ("waiting.not_connected".into(), 0)]);
     assert_eq!(tallies[0].counts, counts);

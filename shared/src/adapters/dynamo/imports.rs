@@ -18,7 +18,7 @@ use crate::adapters::sdk_error::failed;
 use crate::domain::ids::{CustomerId, ImportId, LeadId};
 use crate::domain::import::{ImportJob, Stage};
 use crate::domain::lead::{LeadRecord, LeadState, WaitReason};
-use crate::ports::{Imports, LanePlace, Left, StoreError};
+use crate::ports::{Imports, Left, StoreError};
 
 /// Leads read by one request.
 const BATCH: usize = 100;
@@ -107,15 +107,6 @@ impl Imports for DynamoLedger {
         let item = self.table.get(keys::import_chunk(id, number)).await?;
         let chunk: Option<Chunk> = item.map(read).transpose()?;
         Ok(chunk.map(|chunk| chunk.leads).unwrap_or_default())
-    }
-
-    async fn lane(
-        &self,
-        customer: &CustomerId,
-        after: Option<&LanePlace>,
-        limit: u16,
-    ) -> Result<Vec<LanePlace>, StoreError> {
-        self.lane_from(customer, after, limit).await
     }
 
     async fn backlog(&self, customer: &CustomerId, most: usize) -> Result<usize, StoreError> {

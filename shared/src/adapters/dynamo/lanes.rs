@@ -61,15 +61,6 @@ impl DynamoLedger {
     pub(super) async fn waiting_leads(
         &self,
         customer: &CustomerId,
-        limit: u16,
-    ) -> Result<Vec<LanePlace>, StoreError> {
-        self.lane_from(customer, None, limit).await
-    }
-
-    /// The waiting leads of a customer behind a place.
-    pub(super) async fn lane_from(
-        &self,
-        customer: &CustomerId,
         after: Option<&LanePlace>,
         limit: u16,
     ) -> Result<Vec<LanePlace>, StoreError> {

@@ -233,9 +233,10 @@ impl Ledger for DynamoLedger {
     async fn waiting(
         &self,
         customer: &CustomerId,
+        after: Option<&LanePlace>,
         limit: u16,
     ) -> Result<Vec<LanePlace>, StoreError> {
-        self.waiting_leads(customer, limit).await
+        self.waiting_leads(customer, after, limit).await
     }
 
     async fn due_lanes(

@@ -114,7 +114,7 @@ impl<W: Wiring> Admin<W> {
     async fn close_waiting(&self, id: &CustomerId) -> Result<(), StoreError> {
         self.ledger.mark_lane(id, self.clock.now()).await?;
         for _ in 0..CLOSING_ROUNDS {
-            let waiting = self.ledger.waiting(id, 100).await?.into_iter();
+            let waiting = self.ledger.waiting(id, None, 100).await?.into_iter();
             let leads: Vec<_> = waiting.map(|(lead, due)| (lead, Some(due))).collect();
             if leads.is_empty() {
                 break;

@@ -139,7 +139,7 @@ impl<W: Wiring> Bulk<W> {
         let mut forms = BTreeMap::new();
         let mut place: Option<LanePlace> = None;
         while self.keeper.clock.now() < deadline {
-            let lane = self.ledger.lane(customer, place.as_ref(), CHUNK).await?;
+            let lane = self.ledger.waiting(customer, place.as_ref(), CHUNK).await?;
             let Some(last) = lane.last().cloned() else {
                 for job in jobs.values() {
                     self.enough(job).await?;

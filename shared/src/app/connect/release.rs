@@ -53,7 +53,7 @@ async fn send_first(
     customer: &CustomerId,
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    let waiting = ledger.waiting(customer, LOOKED_AT).await?.into_iter();
+    let waiting = ledger.waiting(customer, None, LOOKED_AT).await?.into_iter();
     let for_a_person = waiting.filter(|(_, due)| due.time().is_none());
     let first = for_a_person.take(FIRST);
     let leads: Vec<_> = first.map(|(lead, due)| (lead, Some(due))).collect();

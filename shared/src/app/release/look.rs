@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use super::{Release, Seen};
 use crate::domain::connection::Connection;
 use crate::domain::ids::{CustomerId, FormId, LeadId};
-use crate::ports::{Clock, Due, Forms, Imports, LanePlace, StoreError, Wiring};
+use crate::ports::{Clock, Due, Forms, Imports, LanePlace, Ledger, StoreError, Wiring};
 
 /// Leads of one customer looked at at a time: more than the budget of a run can carry.
 const LANE: u16 = 1_000;
@@ -54,7 +54,7 @@ impl<W: Wiring> Release<W> {
     ) -> Result<(Vec<Seen>, Option<Timestamp>), StoreError> {
         let (mut ready, mut place) = (Vec::new(), None);
         for _ in 0..freed.pages() {
-            let page = self.ledger.lane(customer, place.as_ref(), LANE).await?;
+            let page = self.ledger.waiting(customer, place.as_ref(), LANE).await?;
             let full = page.len() == usize::from(LANE);
             let mut times = page.iter().filter_map(|(_, due)| due.time());
             let next = times.find(|at| *at > by);

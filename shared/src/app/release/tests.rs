@@ -137,7 +137,11 @@ async fn a_lead_that_a_drain_has_had_before_its_release_was_written_keeps_its_ne
         let (memory, now) = (&scene.memory, scene.memory.clock.now());
         let lead = scene.submit(&[("email", "ada@example.com")]).await.lead;
         settle(&scene, &lead, why, due.then_some(now)).await;
-        let seen = memory.ledger.waiting(&scene.customer, 1).await.unwrap();
+        let seen = memory
+            .ledger
+            .waiting(&scene.customer, None, 1)
+            .await
+            .unwrap();
         let seen: Vec<_> = seen.into_iter().map(|(id, at)| (id, Some(at))).collect();
         memory.clock.advance(SignedDuration::from_secs(1));
         let later = memory.clock.now() + SignedDuration::from_hours(12);

@@ -82,7 +82,7 @@ impl<W: Wiring> Admin<W> {
         let mut found = Found::default();
         let mut after = wish.from.as_deref().and_then(place);
         loop {
-            let mut places = self.ledger.lane(customer, after.as_ref(), BATCH).await?;
+            let mut places = self.ledger.waiting(customer, after.as_ref(), BATCH).await?;
             let leads: Vec<_> = places.iter().map(|(lead, _)| lead.clone()).collect();
             let records = self.ledger.records(customer, &leads).await?;
             for record in records.into_iter().filter(|record| wish.means(record)) {
