@@ -1,5 +1,6 @@
+mod races;
+
 use futures_util::future::join_all;
-use futures_util::poll;
 use jiff::{SignedDuration, Timestamp};
 
 use super::{AccessError, TokenKeeper};
@@ -8,7 +9,7 @@ use crate::domain::connection::{Connection, ConnectionStatus, ReconnectReason};
 use crate::domain::lead::WaitReason;
 use crate::domain::token::StoredTokens;
 use crate::fakes::{Call, Fault, Memory, TokenKind, VirtualClock};
-use crate::ports::{Clock as _, Connections as _, Event, Kept, TokenError, Vault as _};
+use crate::ports::{Clock as _, Connections as _, Kept, TokenError, Vault as _};
 
 async fn expired() -> Scene {
     let scene = Scene::connected().await;
@@ -363,121 +364,4 @@ async fn another_stack_refuses_to_refresh() {
     );
     assert_eq!(scene.memory.crm.count(Call::Refresh), 0);
     assert_eq!(status(&scene).await, ConnectionStatus::Active);
-}
-
-#[tokio::test]
-async fn a_vault_that_fails_while_the_new_pair_is_stored_is_tried_again() {
-    let scene = expired().await;
-    let steps = {
-        let dry = expired().await;
-        let before = dry.memory.faults.steps();
-        dry.memory
-            .keeper()
-            .access(&dry.customer, None, Timestamp::MAX)
-            .await
-            .unwrap();
-        dry.memory.faults.steps() - before
-    };
-    // The last step advances the row; the one before it stores the pair.
-    scene
-        .memory
-        .faults
-        .at(scene.memory.faults.steps() + steps - 1, Fault::FailBefore);
-
-    assert_eq!(
-        scene
-            .memory
-            .keeper()
-            .access(&scene.customer, None, Timestamp::MAX)
-            .await
-            .unwrap()
-            .generation,
-        2
-    );
-    assert_eq!(
-        scene
-            .memory
-            .vault
-            .tokens(&scene.customer)
-            .await
-            .unwrap()
-            .unwrap()
-            .generation,
-        2
-    );
-}
-
-#[tokio::test]
-async fn a_frozen_worker_that_wakes_with_the_newest_pair_wins() {
-    let scene = expired().await;
-    let (slow, quick) = (scene.memory.keeper(), scene.memory.keeper());
-    let mut frozen = Box::pin(slow.access(&scene.customer, None, Timestamp::MAX));
-    while scene.memory.crm.count(Call::Refresh) == 0 {
-        assert!(poll!(frozen.as_mut()).is_pending());
-    }
-
-    scene.memory.clock.advance(SignedDuration::from_mins(2));
-    assert_eq!(
-        waits(quick.access(&scene.customer, None, Timestamp::MAX).await),
-        WaitReason::Reconnect
-    );
-    let lead = scene.submit(&[("email", "ada@example.com")]).await.lead;
-    scene.drain().await;
-    assert_eq!(scene.state(&lead).await.word(), "waiting");
-    assert_eq!(frozen.await.unwrap().generation, 2);
-
-    assert_eq!(status(&scene).await, ConnectionStatus::Active);
-    let told = scene.memory.events.published();
-    assert!(
-        matches!(
-            told.last(),
-            Some(Event::Connection {
-                status: ConnectionStatus::Active,
-                ..
-            })
-        ),
-        "{told:?}"
-    );
-    assert_eq!(scene.memory.release().run().await.unwrap().waited, 1);
-    scene.drain().await;
-    assert_eq!(scene.state(&lead).await.word(), "delivered");
-    assert_eq!(
-        quick
-            .access(&scene.customer, None, Timestamp::MAX)
-            .await
-            .unwrap()
-            .generation,
-        2
-    );
-}
-
-#[tokio::test]
-async fn an_invalid_grant_beside_a_newer_stored_pair_is_no_death() {
-    let scene = expired().await;
-    let (slow, quick) = (scene.memory.keeper(), scene.memory.keeper());
-    let mut frozen = Box::pin(slow.access(&scene.customer, None, Timestamp::MAX));
-    while scene
-        .memory
-        .vault
-        .tokens(&scene.customer)
-        .await
-        .unwrap()
-        .unwrap()
-        .generation
-        == 1
-    {
-        assert!(poll!(frozen.as_mut()).is_pending());
-    }
-    drop(frozen);
-
-    scene.memory.clock.advance(SignedDuration::from_mins(2));
-    assert_eq!(
-        quick
-            .access(&scene.customer, None, Timestamp::MAX)
-            .await
-            .unwrap()
-            .generation,
-        2
-    );
-    assert_eq!(scene.memory.crm.count(Call::Refresh), 1);
 }

@@ -1,0 +1,256 @@
+//! One refresh, under a lease.
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::{Access, AccessError, PATIENCE, TokenKeeper};
+use crate::app::connect::publish;
+use crate::app::moment::{Awaited, await_moment};
+use crate::domain::connection::{
+    COOLDOWN, Connection, ConnectionStatus, LEASE_FOR, Lease, ReconnectReason,
+};
+use crate::domain::ids::{AppId, CustomerId};
+use crate::domain::lead::WaitReason;
+use crate::domain::token::{Grant, StoredTokens};
+use crate::ports::{
+    Advanced, Apps as _, Authorization as _, Budget as _, Clock as _, Connections as _, Dice as _,
+    Kept, Leased, Ledger as _, StoreError, TokenError, Vault as _, Wiring,
+};
+
+/// How often a rotated pair is offered to the vault before the worker gives up on it.
+const KEEP_TRIES: u32 = 4;
+
+/// How one try at a refresh ended.
+pub(super) enum Refreshed {
+    /// With a token.
+    Access(Access),
+    /// Something changed; decide anew.
+    Again,
+}
+
+/// Why a refresh under a lease gave no token.
+enum RefreshError {
+    Dead(ReconnectReason),
+    Passing { until: Timestamp },
+    Unkept,
+    Store(StoreError),
+}
+
+impl From<StoreError> for RefreshError {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl<W: Wiring> TokenKeeper<W> {
+    /// One try at a refresh, under a lease.
+    pub(super) async fn refresh(
+        &self,
+        connection: &Connection,
+        end: Timestamp,
+    ) -> Result<Refreshed, AccessError> {
+        let (customer, now) = (&connection.customer, self.clock.now());
+        if !self.has_time(end) {
+            let until = now + COOLDOWN;
+            return Err(AccessError::Busy { until });
+        }
+        let owner = hex::encode(self.dice.roll());
+        let lease = Lease {
+            owner: owner.clone(),
+            until: now + LEASE_FOR,
+            intent: connection.generation + 1,
+        };
+        let row = match self
+            .connections
+            .lease(customer, connection.generation, &lease, now)
+            .await?
+        {
+            Leased::Granted(row) => row,
+            Leased::Denied(_) => return Ok(Refreshed::Again),
+        };
+        match self.refresh_leased(&row).await {
+            Ok(refreshed) => Ok(refreshed),
+            Err(RefreshError::Dead(reason)) => self.bury(&row, reason).await,
+            Err(RefreshError::Unkept) => Err(AccessError::Busy { until: lease.until }),
+            // The lapsed lease said that the old token may be used up. Who could not find out leaves that mark.
+            Err(RefreshError::Passing { .. } | RefreshError::Store(_))
+                if connection.lease.is_some() =>
+            {
+                Err(AccessError::Busy { until: lease.until })
+            }
+            Err(RefreshError::Passing { until }) => {
+                self.connections
+                    .release(customer, &owner, Some(until))
+                    .await?;
+                Err(AccessError::Busy { until })
+            }
+            Err(RefreshError::Store(error)) => {
+                tracing::error!(customer.id = %customer, error = &error as &dyn std::error::Error, "a token could not be read");
+                self.connections
+                    .release(customer, &owner, Some(now + COOLDOWN))
+                    .await?;
+                Err(AccessError::Busy {
+                    until: now + COOLDOWN,
+                })
+            }
+        }
+    }
+
+    async fn refresh_leased(&self, row: &Connection) -> Result<Refreshed, RefreshError> {
+        let Some(old) = self.vault.tokens(&row.customer).await? else {
+            return Err(RefreshError::Dead(ReconnectReason::TokenLost));
+        };
+        if old.generation > row.generation {
+            return self.advance(row, old).await;
+        }
+        let grant = match self.call(row, &old).await {
+            Ok(grant) => grant,
+            Err(RefreshError::Dead(reason)) => {
+                return self.newer(row).await?.ok_or(RefreshError::Dead(reason));
+            }
+            Err(error) => return Err(error),
+        };
+        let new = StoredTokens {
+            generation: row.generation + 1,
+            tokens: grant.renew(&old.tokens),
+        };
+        self.keep(row, new).await
+    }
+
+    /// Asks the token endpoint, once more with credentials read anew where it does not know the old ones.
+    async fn call(&self, row: &Connection, old: &StoredTokens) -> Result<Grant, RefreshError> {
+        let mut anew = false;
+        loop {
+            let now = self.clock.now();
+            let cooldown = RefreshError::Passing {
+                until: now + COOLDOWN,
+            };
+            let Some(app) = self.apps.credentials(&row.app, anew).await? else {
+                tracing::error!(app.id = %row.app, "the application's secret is not set");
+                return Err(cooldown);
+            };
+            self.await_turn(&row.app).await?;
+            match self.oauth.refresh(&app, &old.tokens.refresh).await {
+                Ok(grant) => return Ok(grant),
+                Err(TokenError::InvalidGrant) => {
+                    return Err(RefreshError::Dead(ReconnectReason::InvalidGrant));
+                }
+                Err(TokenError::InvalidClient) if !anew => anew = true,
+                Err(error) => {
+                    tracing::warn!(customer.id = %row.customer, error = %error, "a token was not refreshed");
+                    if error == TokenError::Throttled {
+                        self.tell_throttled(&row.app).await;
+                    }
+                    return Err(cooldown);
+                }
+            }
+        }
+    }
+
+    /// Has everybody leave the token endpoint alone for a while, which is full for all connections of the application.
+    async fn tell_throttled(&self, app: &AppId) {
+        let now = self.clock.now();
+        if let Err(error) = self.budget.token_throttled(app, now).await {
+            tracing::warn!(
+                app.id = %app, error = &error as &dyn std::error::Error,
+                "that the token endpoint is busy was not written"
+            );
+        }
+    }
+
+    /// Waits for a moment of the token endpoint.
+    async fn await_turn(&self, app: &AppId) -> Result<(), RefreshError> {
+        let (clock, budget) = (&self.clock, &self.budget);
+        let reserve = |_, from| budget.reserve_token_call(app, from, clock.now() + PATIENCE);
+        match await_moment(clock, 1, reserve).await? {
+            Awaited::Now => Ok(()),
+            Awaited::NotBefore(until) => Err(RefreshError::Passing { until }),
+            Awaited::Missed => {
+                let until = clock.now() + COOLDOWN;
+                Err(RefreshError::Passing { until })
+            }
+        }
+    }
+
+    /// Stores a new pair before anyone uses it. The old one is worth nothing any more, so this is tried hard; where
+    /// it fails the lease is left to lapse, which tells the next worker that the old token may be used up.
+    async fn keep(&self, row: &Connection, new: StoredTokens) -> Result<Refreshed, RefreshError> {
+        for attempt in 1..=KEEP_TRIES {
+            match self.vault.keep(&row.customer, &new).await {
+                Ok(Kept::Stored) => return self.advance(row, new).await,
+                Ok(Kept::Superseded) => {
+                    return Ok(self.newer(row).await?.unwrap_or(Refreshed::Again));
+                }
+                Err(error) => {
+                    tracing::error!(
+                        customer.id = %row.customer, attempt, error = &error as &dyn std::error::Error,
+                        "a rotated token was not stored"
+                    );
+                    let pause = SignedDuration::from_millis(200 * i64::from(attempt));
+                    self.clock.sleep_until(self.clock.now() + pause).await;
+                }
+            }
+        }
+        Err(RefreshError::Unkept)
+    }
+
+    /// What another worker has stored meanwhile.
+    async fn newer(&self, row: &Connection) -> Result<Option<Refreshed>, RefreshError> {
+        match self.vault.tokens(&row.customer).await? {
+            Some(newer) if newer.generation > row.generation => {
+                self.advance(row, newer).await.map(Some)
+            }
+            _ => Ok(None),
+        }
+    }
+
+    async fn advance(
+        &self,
+        row: &Connection,
+        pair: StoredTokens,
+    ) -> Result<Refreshed, RefreshError> {
+        let current = self
+            .connections
+            .advance(&row.customer, pair.generation, pair.tokens.expires_at)
+            .await?;
+        match current {
+            Advanced::No => return Ok(Refreshed::Again),
+            Advanced::Revived => self.tell_revived(&row.customer).await,
+            Advanced::Active => {}
+        }
+        Ok(Refreshed::Access(self.seen.remember(&row.customer, pair)))
+    }
+
+    /// A worker that was held up stored the newest pair after another had given the connection up: it lives, and the
+    /// leads that began to wait for a person go out.
+    async fn tell_revived(&self, customer: &CustomerId) {
+        let now = self.clock.now();
+        tracing::warn!(customer.id = %customer, "a connection that was given up works again");
+        if let Err(error) = self.ledger.mark_lane(customer, now).await {
+            tracing::error!(
+                customer.id = %customer, error = &error as &dyn std::error::Error,
+                "leads that wait for the connection are not looked at"
+            );
+        }
+        publish(&self.events, customer, &ConnectionStatus::Active, now).await;
+    }
+
+    /// The one death of a connection: the endpoint does not know the newest refresh token there is.
+    async fn bury(
+        &self,
+        row: &Connection,
+        reason: ReconnectReason,
+    ) -> Result<Refreshed, AccessError> {
+        let (customer, now) = (&row.customer, self.clock.now());
+        let status = ConnectionStatus::NeedsReconnect { reason, since: now };
+        if !self
+            .connections
+            .set_status(customer, row.generation, &status)
+            .await?
+        {
+            return Ok(Refreshed::Again);
+        }
+        tracing::warn!(customer.id = %customer, reason = ?reason, "a connection has to be made again");
+        publish(&self.events, customer, &status, now).await;
+        Err(AccessError::Waits(WaitReason::Reconnect))
+    }
+}

@@ -1,0 +1,48 @@
+use std::collections::{HashMap, HashSet};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use jiff::Timestamp;
+
+use super::Access;
+use crate::domain::ids::CustomerId;
+use crate::domain::token::StoredTokens;
+
+/// What a warm function remembers: token pairs, and idle connections that it has looked after lately.
+#[derive(Default)]
+pub struct Seen {
+    pairs: Mutex<HashMap<CustomerId, StoredTokens>>,
+    tried: Mutex<HashMap<CustomerId, Timestamp>>,
+}
+
+impl Seen {
+    pub(super) fn get(&self, customer: &CustomerId, generation: u64) -> Option<StoredTokens> {
+        locked(&self.pairs)
+            .get(customer)
+            .filter(|pair| pair.generation == generation)
+            .cloned()
+    }
+
+    pub(super) fn remember(&self, customer: &CustomerId, pair: StoredTokens) -> Access {
+        let access = Access {
+            token: pair.tokens.access.clone(),
+            generation: pair.generation,
+        };
+        locked(&self.pairs).insert(customer.clone(), pair);
+        access
+    }
+
+    /// The idle connections that were tried since.
+    pub(in crate::app) fn tried_since(&self, since: Timestamp) -> HashSet<CustomerId> {
+        let mut tried = locked(&self.tried);
+        tried.retain(|_, at| *at > since);
+        tried.keys().cloned().collect()
+    }
+
+    pub(in crate::app) fn try_at(&self, customer: &CustomerId, now: Timestamp) {
+        locked(&self.tried).insert(customer.clone(), now);
+    }
+}
+
+fn locked<T>(memory: &Mutex<T>) -> MutexGuard<'_, T> {
+    memory.lock().unwrap_or_else(PoisonError::into_inner)
+}
