@@ -20,6 +20,7 @@ mod query;
 mod refresh;
 mod resubscribe;
 mod sign_up;
+mod sign_up_fields;
 mod sign_up_limits;
 mod site;
 mod sources;
@@ -87,6 +88,7 @@ fn modules() -> Vec<(&'static str, Vec<Fact>)> {
         ("fields", fields::facts()),
         ("sign_up", sign_up::facts()),
         ("sign_up_limits", sign_up_limits::facts()),
+        ("sign_up_fields", sign_up_fields::facts()),
         ("contacts", contacts::facts()),
         ("updates", updates::facts()),
         ("resubscribe", resubscribe::facts()),
