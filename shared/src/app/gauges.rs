@@ -148,15 +148,14 @@ mod tests {
     use jiff::{SignedDuration, Timestamp};
     use ulid::Ulid;
 
-    use crate::app::intake::{Arrival, Door};
     use crate::app::scene::Scene;
     use crate::domain::budget::BudgetState;
     use crate::domain::connection::{ConnectionStatus, LimitedReason, ReconnectReason};
-    use crate::domain::consent::Origin;
     use crate::domain::ids::{AppId, ImportId};
     use crate::domain::import::{ImportJob, Stage};
-    use crate::domain::submission::Submission;
     use crate::ports::{Clock as _, Connections as _, Imports as _, Ledger as _};
+
+    const ADA: &[(&str, &str)] = &[("email", "ada@example.com")];
 
     async fn gauge(scene: &Scene, name: &str) -> f64 {
         let metrics = scene.memory.gauges().measure().await.unwrap();
@@ -165,19 +164,6 @@ mod tests {
             .find(|metric| metric.gauge.name() == name)
             .unwrap()
             .value
-    }
-
-    /// Somebody signs up by a request with a key.
-    async fn sign_up(scene: &Scene, key: &str) {
-        let fields = [("email", "ada@example.com"), ("consent", "yes")];
-        let arrival = Arrival {
-            fields: Submission::from_pairs(fields).unwrap(),
-            origin: Origin::default(),
-            door: Door::Form,
-            key: Some(key.parse().unwrap()),
-        };
-        let taken = scene.memory.intake().take(&scene.form, arrival).await;
-        taken.unwrap();
     }
 
     fn spend(scene: &Scene, spent: u32) {
@@ -217,11 +203,11 @@ mod tests {
     async fn the_age_of_a_lead_with_a_key_counts_from_when_it_came_in() {
         let scene = Scene::connected().await;
         scene.memory.clock.advance(SignedDuration::from_mins(40));
-        sign_up(&scene, "one").await;
+        scene.submit_as("one", ADA).await.unwrap();
         assert!(gauge(&scene, "OldestUndelivered").await < 1.0);
         scene.memory.clock.advance(SignedDuration::from_mins(10));
         for key in ["two", "three", "four"] {
-            sign_up(&scene, key).await;
+            scene.submit_as(key, ADA).await.unwrap();
         }
 
         let age = gauge(&scene, "OldestUndelivered").await;

@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use crate::app::deliver::batch::Message;
-use crate::app::intake::Accepted;
+use crate::app::intake::{Accepted, Arrival, Door, IntakeError};
 use crate::domain::budget::BudgetState;
 use crate::domain::connection::{
     Account, Catalog, ConfirmedOptIn, Connection, ConnectionStatus, Learned, Terms,
@@ -143,6 +143,27 @@ impl Scene {
             .unwrap()
     }
 
+    /// The same by a request with a key.
+    pub async fn submit_as(
+        &self,
+        key: &str,
+        fields: &[(&str, &str)],
+    ) -> Result<Accepted, IntakeError> {
+        let arrival = arrival(key, fields);
+        self.memory.intake().take(&self.form, arrival).await
+    }
+
+    /// Has others called so much that the next moment for a call lies so far ahead.
+    pub fn call_for(&self, ahead: SignedDuration) {
+        let now = self.memory.clock.now();
+        let busy = BudgetState {
+            next_call_ms: (now + ahead).as_millisecond(),
+            spent: 0,
+            ..BudgetState::assumed(Default::default(), now)
+        };
+        self.memory.budget.set(&AppId::default_app(), busy);
+    }
+
     /// What the queue holds, as messages.
     pub fn messages(&self) -> Vec<Message> {
         messages(&self.memory.queue.receive(10))
@@ -175,6 +196,17 @@ pub(crate) fn messages(tasks: &[Task]) -> Vec<Message> {
         body: Some(serde_json::to_string(task).unwrap()),
     };
     tasks.iter().enumerate().map(message).collect()
+}
+
+/// What a consenting person sends, in a request with a key.
+pub(crate) fn arrival(key: &str, fields: &[(&str, &str)]) -> Arrival {
+    let fields = fields.iter().copied().chain([("consent", "yes")]);
+    Arrival {
+        fields: Submission::from_pairs(fields).unwrap(),
+        origin: Origin::default(),
+        door: Door::Form,
+        key: Some(key.parse().unwrap()),
+    }
 }
 
 /// Runs work under a standing clock, moving the time whenever all of it waits.

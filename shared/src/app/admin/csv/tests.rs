@@ -1,11 +1,8 @@
 use jiff::{SignedDuration, Timestamp};
 
 use crate::app::admin::Properties;
-use crate::app::intake::{Arrival, Door};
 use crate::app::scene::Scene;
-use crate::domain::consent::Origin;
 use crate::domain::lead::LeadState;
-use crate::domain::submission::Submission;
 
 /// More than are marked at once.
 const LEADS: usize = 30;
@@ -53,31 +50,17 @@ async fn a_lead_that_moves_while_a_file_is_made_is_in_the_file_or_delivered_and_
     assert!(delivered > 0, "none of them moved");
 }
 
-/// Ada signs up by a request with a key.
-async fn sign_up(scene: &Scene, key: &str, first_name: &str) {
-    let fields = [
-        ("email", "ada@example.com"),
-        ("first_name", first_name),
-        ("consent", "yes"),
-    ];
-    let arrival = Arrival {
-        fields: Submission::from_pairs(fields).unwrap(),
-        origin: Origin::default(),
-        door: Door::Form,
-        key: Some(key.parse().unwrap()),
-    };
-    let taken = scene.memory.intake().take(&scene.form, arrival).await;
-    taken.unwrap();
-}
-
 /// Ids of one hour are in the order of their keys' digests, whichever lead came first.
 #[tokio::test]
 async fn an_upload_has_the_newest_of_two_leads_whose_keys_came_within_an_hour() {
     for pair in 0..10 {
         let scene = Scene::connected().await;
-        sign_up(&scene, &format!("{pair}-1"), "Augusta").await;
-        scene.memory.clock.advance(SignedDuration::from_mins(10));
-        sign_up(&scene, &format!("{pair}-2"), "Ada").await;
+        for (number, first_name) in ["Augusta", "Ada"].into_iter().enumerate() {
+            let fields = [("email", "ada@example.com"), ("first_name", first_name)];
+            let key = format!("{pair}-{number}");
+            scene.submit_as(&key, &fields).await.unwrap();
+            scene.memory.clock.advance(SignedDuration::from_mins(10));
+        }
 
         let query = Properties::from_query([]);
         let admin = scene.memory.admin();

@@ -4,9 +4,8 @@ use futures_util::future::join;
 use jiff::SignedDuration;
 
 use crate::app::scene::{ACCOUNT, NOON, Scene, drive, messages};
-use crate::domain::budget::BudgetState;
 use crate::domain::connection::ConnectionStatus;
-use crate::domain::ids::{AppId, LeadId};
+use crate::domain::ids::LeadId;
 use crate::domain::lead::{DeliveryAction, LeadState, RefusalReason, WaitReason};
 use crate::fakes::{Call, Fault, VirtualClock};
 use crate::ports::{Clock as _, Connections as _, Customers as _};
@@ -17,13 +16,7 @@ fn meanwhile(act: impl AsyncFn(Scene, LeadId), state: LeadState) {
     drive(&clock, async {
         let scene = Scene::connected_at(clock.clone()).await;
         let lead = scene.submit(&[("email", "ada@example.com")]).await.lead;
-        let now = clock.now();
-        let busy = BudgetState {
-            next_call_ms: now.as_millisecond() + 8_000,
-            spent: 0,
-            ..BudgetState::assumed(Default::default(), now)
-        };
-        scene.memory.budget.set(&AppId::default_app(), busy);
+        scene.call_for(SignedDuration::from_secs(8));
         let twin = Scene {
             memory: scene.memory.clone(),
             customer: scene.customer.clone(),
@@ -31,7 +24,9 @@ fn meanwhile(act: impl AsyncFn(Scene, LeadId), state: LeadState) {
             list: scene.list.clone(),
         };
         let acts = async {
-            clock.sleep_until(now + SignedDuration::from_secs(4)).await;
+            clock
+                .sleep_until(clock.now() + SignedDuration::from_secs(4))
+                .await;
             act(twin, lead.clone()).await;
         };
 

@@ -8,9 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::app::release::LISTED_WITHIN;
 use crate::app::scene::{ACCOUNT, NOON, Scene, drive};
-use crate::domain::budget::BudgetState;
 use crate::domain::crm::CrmError;
-use crate::domain::ids::AppId;
 use crate::domain::lead::{LeadState, WaitReason};
 use crate::fakes::{Call, VirtualClock};
 use crate::ports::{Clock as _, Ledger as _};
@@ -31,13 +29,7 @@ fn a_token_refused_late_in_a_drain_is_refreshed_by_another_that_cannot_be_cut_of
     drive(&clock, async {
         let scene = Scene::connected_at(clock.clone()).await;
         let lead = scene.submit(&[("email", "ada@example.com")]).await.lead;
-        let now = clock.now();
-        let busy = BudgetState {
-            next_call_ms: now.as_millisecond() + 40_000,
-            spent: 0,
-            ..BudgetState::assumed(Default::default(), now)
-        };
-        scene.memory.budget.set(&AppId::default_app(), busy);
+        scene.call_for(SignedDuration::from_secs(40));
         let crm = &scene.memory.crm;
         crm.expire_access(ACCOUNT);
 

@@ -1,12 +1,10 @@
 use futures_util::future::join_all;
 use jiff::SignedDuration;
 
-use crate::app::intake::{AT_WORK, Accepted, Arrival, Door, IntakeError, MOST_STEPS};
-use crate::app::scene::Scene;
+use crate::app::intake::{AT_WORK, Accepted, IntakeError, MOST_STEPS};
+use crate::app::scene::{Scene, arrival};
 use crate::domain::captcha::{Captcha, CaptchaProvider, OnFailure};
-use crate::domain::consent::Origin;
 use crate::domain::screening::Rates;
-use crate::domain::submission::Submission;
 use crate::fakes::{Call, Fault};
 use crate::ports::Forms as _;
 
@@ -14,28 +12,11 @@ const ADA: &[(&str, &str)] = &[("email", "ada@example.com")];
 const EVE: &[(&str, &str)] = &[("email", "eve@example.com")];
 
 impl Scene {
-    async fn submit_as(&self, key: &str, fields: &[(&str, &str)]) -> Result<Accepted, IntakeError> {
-        self.memory
-            .intake()
-            .take(&self.form, arrival(key, fields))
-            .await
-    }
-
-    /// The same from a caller that may be killed on the way.
+    /// Submits from a caller that may be killed on the way.
     async fn submit_until_crash(&self, key: &str) -> Option<Result<Accepted, IntakeError>> {
         let intake = self.memory.intake();
         let work = intake.take(&self.form, arrival(key, ADA));
         self.memory.faults.until_crash(work).await
-    }
-}
-
-fn arrival(key: &str, fields: &[(&str, &str)]) -> Arrival {
-    let fields = fields.iter().copied().chain([("consent", "yes")]);
-    Arrival {
-        fields: Submission::from_pairs(fields).unwrap(),
-        origin: Origin::default(),
-        door: Door::Form,
-        key: Some(key.parse().unwrap()),
     }
 }
 
