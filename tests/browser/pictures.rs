@@ -32,7 +32,8 @@ impl Screen {
     }
 }
 
-/// Looks at the page on this screen, until [`put_away`].
+/// Looks at the page on this screen, until [`put_away`]: with reduced motion, so that no colour is met on its way from
+/// light to dark.
 pub async fn put_on(window: &Window, screen: Screen) {
     let (scheme, width) = match screen {
         Screen::LightDesktop => ("light", 860),
@@ -42,7 +43,10 @@ pub async fn put_on(window: &Window, screen: Screen) {
         Screen::DarkPhone => ("dark", 390),
     };
     let mobile = screen.is_phone();
-    let media = json!({"features": [{"name": "prefers-color-scheme", "value": scheme}]});
+    let media = json!({"features": [
+        {"name": "prefers-color-scheme", "value": scheme},
+        {"name": "prefers-reduced-motion", "value": "reduce"},
+    ]});
     let metrics = json!({"width": width, "height": 100, "deviceScaleFactor": 1, "mobile": mobile});
     window.tool("Emulation.setEmulatedMedia", media).await;
     window
