@@ -158,9 +158,16 @@ impl Case {
         let mut after = SignedDuration::from_secs(30);
         for _ in 0..count {
             after += gap(&setting, after, &mut dice);
+            let event = event(&setting, &mut dice);
+            if let Event::Submit(who, How::Plainly) = event
+                && dice.chance(40)
+            {
+                steps.extend(double_click(&setting, &mut after, who, &mut dice));
+                continue;
+            }
             steps.push(Step {
                 after,
-                event: event(&setting, &mut dice),
+                event,
                 luck: dice.roll(),
             });
         }
@@ -219,6 +226,34 @@ fn gap(setting: &Setting, after: SignedDuration, dice: &mut Dice) -> SignedDurat
         88..96 => SignedDuration::from_secs(dice.between(1_800, 30_000)),
         _ => SignedDuration::from_secs((to_midnight - dice.between(0, 90)).max(0)),
     }
+}
+
+/// Somebody sends a form and at once, or a little later, once more: often across the turn of a minute.
+fn double_click(
+    setting: &Setting,
+    after: &mut SignedDuration,
+    who: Who,
+    dice: &mut Dice,
+) -> [Step; 2] {
+    if dice.chance(60) {
+        let into = (setting.begins + *after)
+            .as_millisecond()
+            .rem_euclid(60_000);
+        let before_the_turn = dice.weighted(&[(2, 30), (1, 14_000)]);
+        *after += SignedDuration::from_millis(60_000 - into - dice.between(0, before_the_turn));
+    }
+    let first = *after;
+    let apart = dice.weighted(&[(2, 40), (1, 14_000)]);
+    *after += SignedDuration::from_millis(dice.between(0, apart));
+    [
+        (first, Event::Submit(who, How::Plainly)),
+        (*after, Event::Resend(who)),
+    ]
+    .map(|(after, event)| Step {
+        after,
+        event,
+        luck: dice.roll(),
+    })
 }
 
 fn event(setting: &Setting, dice: &mut Dice) -> Event {

@@ -31,9 +31,9 @@ const ALLOWED_PERCENT: u64 = 5;
 const WORTH_COMMITTING_PERCENT: u64 = 5;
 /// Invocations of the shorter run.
 const FEW: u32 = 40;
-/// Seconds of a minute in which a case may begin: later than submissions look back for an earlier one, and so early
-/// that none is the first that its minute counts.
-const CALM: Range<i64> = 15..45;
+/// Seconds of a minute in which a case may begin: after its turn, at which equal submissions agree on an id, and so long
+/// before the next that none of the case's comes to it.
+const CALM: Range<i64> = 15..30;
 
 /// `bench/guard.json`.
 #[derive(Debug, Serialize, Deserialize)]

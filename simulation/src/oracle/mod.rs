@@ -6,6 +6,7 @@
 
 mod end;
 mod leads;
+mod likes;
 mod people;
 mod remote;
 mod tokens;
@@ -21,7 +22,7 @@ use leadfeed_shared::ports::Clock as _;
 
 pub use self::end::Rest;
 pub use self::leads::Seen;
-pub use self::people::{Answer, Person};
+pub use self::people::{Answer, Name, Person};
 use self::tokens::Issued;
 pub use self::tokens::account_name;
 use crate::wire::Process;
@@ -86,6 +87,8 @@ pub struct Oracle {
     customers: BTreeMap<CustomerId, people::Side>,
     /// What a key stands for, and since when; nothing where that is not sure.
     keys: BTreeMap<(CustomerId, String), Option<(LeadId, Timestamp)>>,
+    /// Submissions without a key, by what they say.
+    likes: BTreeMap<(CustomerId, String), likes::Likes>,
     leads: BTreeMap<LeadId, Seen>,
     /// Every lead that was ever seen to be of somebody.
     leads_of: BTreeMap<Person, BTreeSet<LeadId>>,
@@ -122,6 +125,7 @@ impl Oracle {
             people: BTreeMap::new(),
             customers: BTreeMap::new(),
             keys: BTreeMap::new(),
+            likes: BTreeMap::new(),
             leads: BTreeMap::new(),
             leads_of: BTreeMap::new(),
             unrecorded: BTreeSet::new(),

@@ -43,6 +43,15 @@ pub(super) struct Side {
     pub imports_troubled: bool,
 }
 
+/// What a submission is known by.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Name {
+    /// Its key.
+    Key(String),
+    /// What it says.
+    Content(String),
+}
+
 /// What a sender was told.
 #[derive(Debug, Clone)]
 pub struct Answer {
@@ -50,8 +59,10 @@ pub struct Answer {
     pub customer: CustomerId,
     /// The lead they were promised.
     pub lead: LeadId,
-    /// What the submission is known by, if it came with a key.
-    pub key: Option<String>,
+    /// What the submission is known by.
+    pub name: Name,
+    /// When it came in.
+    pub came_at: Timestamp,
     /// Whether anything went wrong on the way.
     pub shaken: bool,
 }
@@ -127,8 +138,10 @@ impl Oracle {
         if self.answered.insert(answer.lead.clone()) && !self.leads.contains_key(&answer.lead) {
             self.unrecorded.insert(answer.lead.clone());
         }
-        let Some(key) = answer.key else { return };
-        let key = (answer.customer, key);
+        let key = match &answer.name {
+            Name::Key(key) => (answer.customer, key.clone()),
+            Name::Content(_) => return self.told_alike(answer),
+        };
         if answer.shaken {
             // Nobody knows whether it stands for anything now.
             self.keys.insert(key, None);

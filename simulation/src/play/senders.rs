@@ -5,9 +5,10 @@ use leadfeed_shared::app::intake::{Arrival, Door, IntakeError};
 use leadfeed_shared::domain::consent::Origin;
 use leadfeed_shared::domain::ids::CustomerId;
 use leadfeed_shared::domain::submission::Submission;
+use leadfeed_shared::ports::Clock as _;
 
 use super::Player;
-use crate::oracle::{Answer, Person};
+use crate::oracle::{Answer, Name, Person};
 use crate::schedule::{How, PEOPLE, Who};
 use crate::wire::Guard;
 use crate::world::{Warm, World};
@@ -113,6 +114,14 @@ fn send(world: &mut World, customer: u8, sent: Sent, luck: u64) {
         };
         world.shared.oracle().agrees(&person, given);
     }
+    let name = match &sent.key {
+        Some(key) => Name::Key(key.clone()),
+        None => {
+            let content = format!("{:?}", sent.fields);
+            world.shared.oracle().sends(&customer, &content);
+            Name::Content(content)
+        }
+    };
     let (shared, by) = (world.shared.clone(), process.clone());
     let work = async move {
         let arrival = Arrival {
@@ -121,7 +130,9 @@ fn send(world: &mut World, customer: u8, sent: Sent, luck: u64) {
             door: Door::Form,
             key: sent.key.as_ref().map(|key| key.parse().expect("a key")),
         };
-        let answer = match intake.open_form(&form).await {
+        let form = intake.open_form(&form).await;
+        let came_at = shared.clock.now();
+        let answer = match form {
             Ok(form) => intake.take(&form, arrival).await,
             Err(error) => Err(error),
         };
@@ -130,7 +141,8 @@ fn send(world: &mut World, customer: u8, sent: Sent, luck: u64) {
             Ok(accepted) => oracle.answered(Answer {
                 customer,
                 lead: accepted.lead,
-                key: sent.key,
+                name,
+                came_at,
                 shaken: by.was_struck(),
             }),
             Err(IntakeError::Unavailable) => oracle.failed_by_us(by.was_struck()),

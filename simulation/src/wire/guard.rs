@@ -28,13 +28,15 @@ pub enum Guard {
     Mark,
     /// A caller's key stands for one lead.
     Key,
+    /// Equal submissions agree on one id at the turn of a minute.
+    Turn,
     /// That an import is about to be asked for is written before it is.
     ImportIntent,
 }
 
 impl Guard {
     /// All of them, with the words by which a command names them.
-    pub const ALL: [(Self, &'static str); 13] = [
+    pub const ALL: [(Self, &'static str); 14] = [
         (Self::Claim, "claim"),
         (Self::Lease, "lease"),
         (Self::Intent, "intent"),
@@ -47,6 +49,7 @@ impl Guard {
         (Self::KeptBeforeAnswer, "kept-before-answer"),
         (Self::Mark, "mark"),
         (Self::Key, "key"),
+        (Self::Turn, "turn"),
         (Self::ImportIntent, "import-intent"),
     ];
 }

@@ -136,7 +136,8 @@ wired! { Idempotency of MemoryLedger, Ledger {
         claim: &KeyClaim,
         now: Timestamp,
     ) -> Result<KeyClaimed, StoreError> {
-        let now = if self.line.shared.lacks(Guard::Key) { Timestamp::MAX } else { now };
+        let guard = if key == claim.content { Guard::Turn } else { Guard::Key };
+        let now = if self.line.shared.lacks(guard) { Timestamp::MAX } else { now };
         let effect = self.port.claim_key(customer, key, claim, now);
         self.line.call(Service::Ledger, "claim_key", effect).await
     }

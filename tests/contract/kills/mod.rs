@@ -30,7 +30,7 @@ use self::real::OverAws;
 use crate::dynamo::Tables;
 
 /// What each step of a submission does, in their order: without a key, and with one.
-const PLAIN: [&str; 3] = ["look back", "send", "record"];
+const PLAIN: [&str; 3] = ["agree on the id", "send", "record"];
 const KEYED: [&str; 4] = ["look back", "claim the key", "send", "record"];
 
 /// What goes wrong, by the step at which it does.
@@ -122,7 +122,7 @@ async fn carried_out<S: Stage>(
     faults: &Faults,
 ) -> (Told, usize) {
     let intake = stage.intake();
-    // A submission looks back only early in a minute.
+    // Equal submissions agree on an id only at the turn of a minute.
     let into = intake.clock.now().as_millisecond().rem_euclid(60_000);
     stage.advance(SignedDuration::from_millis(60_000 - into));
     let form = stage.form().await;

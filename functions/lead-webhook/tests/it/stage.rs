@@ -12,7 +12,7 @@ use serde_json::Value;
 
 pub const FORM: &str = "frm_01ARZ3NDEKTSV4RRFFQ69G5FAV";
 
-/// At half past a minute, when no submission looks back for an earlier one: so that steps can be counted.
+/// At half past a minute, when no submission has to agree on an id with others: so that steps can be counted.
 pub async fn world() -> (Memory, Form) {
     let minute = Timestamp::now().as_second().div_euclid(60) * 60;
     let memory = Memory::new(Timestamp::from_second(minute + 30).unwrap());

@@ -138,7 +138,7 @@ async fn a_lead_that_only_its_message_has_is_recorded_and_delivered() {
     let scene = Scene::connected().await;
     let lead = {
         let steps = scene.memory.faults.steps();
-        // Intake looks back, sends, records: its third step is the ledger's.
+        // Intake agrees on an id, sends, records: its third step is the ledger's.
         scene.memory.faults.at(steps + 3, Fault::FailBefore);
         scene.submit(&[("email", "ada@example.com")]).await
     };

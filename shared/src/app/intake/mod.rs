@@ -2,6 +2,7 @@
 
 mod gate;
 mod identity;
+mod look_back;
 mod retention;
 mod screen;
 #[cfg(test)]
@@ -10,8 +11,9 @@ mod tests;
 use jiff::{SignedDuration, Timestamp};
 
 pub use self::gate::Gate;
-pub use self::identity::AT_WORK;
-use self::identity::{Identity, Seen, again};
+use self::identity::Identity;
+pub use self::look_back::AT_WORK;
+use self::look_back::{Seen, again};
 use self::screen::{Look, Verdict};
 use crate::domain::consent::Origin;
 use crate::domain::form::Form;

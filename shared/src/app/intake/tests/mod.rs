@@ -9,7 +9,7 @@ use super::IntakeError;
 use crate::app::scene::Scene;
 use crate::domain::consent::Origin;
 use crate::domain::submission::Submission;
-use crate::fakes::Fault;
+use crate::fakes::{Call, Fault};
 use crate::ports::Forms as _;
 
 const ADA: &[(&str, &str)] = &[("email", "ada@example.com")];
@@ -57,7 +57,27 @@ async fn the_same_again_is_one_lead_within_a_quarter_of_a_minute_and_another_aft
     }
 }
 
-/// Intake looks back, sends, records: whichever of the last two fails, the lead is delivered.
+/// Whoever comes second cannot see the first anywhere, but for what they agreed on.
+#[tokio::test]
+async fn the_same_again_is_one_lead_although_the_first_is_sent_and_not_yet_recorded() {
+    let scene = Scene::connected().await;
+    let (clock, faults) = (&scene.memory.clock, &scene.memory.faults);
+    clock.advance(SignedDuration::from_millis(59_900));
+    faults.at(faults.steps() + 2, Fault::CrashAfter);
+    assert!(faults.until_crash(scene.submit(ADA)).await.is_none());
+    assert_eq!(scene.memory.queue.sent().len(), 1);
+    assert!(scene.memory.ledger.all().is_empty());
+
+    clock.advance(SignedDuration::from_millis(200));
+    let second = scene.submit(ADA).await;
+    scene.drain().await;
+
+    assert_eq!(scene.memory.ledger.all().len(), 1);
+    assert_eq!(scene.state(&second.lead).await.word(), "delivered");
+    assert_eq!(scene.memory.crm.count(Call::SignUp), 1);
+}
+
+/// Intake agrees on an id, sends, records: whichever of the last two fails, the lead is delivered.
 #[tokio::test]
 async fn either_of_queue_and_ledger_alone_keeps_a_lead_that_was_answered_with_success() {
     for (step, fault) in [
@@ -83,11 +103,7 @@ async fn either_of_queue_and_ledger_alone_keeps_a_lead_that_was_answered_with_su
             "delivered",
             "{step} {fault:?}"
         );
-        assert_eq!(
-            scene.memory.crm.count(crate::fakes::Call::SignUp),
-            1,
-            "{step} {fault:?}"
-        );
+        assert_eq!(scene.memory.crm.count(Call::SignUp), 1, "{step} {fault:?}");
     }
 }
 

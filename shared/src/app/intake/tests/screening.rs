@@ -90,7 +90,7 @@ async fn a_lead_set_aside_goes_with_its_customers_retention_unless_it_is_release
     assert_eq!(until(&robot), None);
 
     scene.memory.clock.advance(SignedDuration::from_mins(2));
-    // The second step reads the customer, after the look back.
+    // The first step agrees on an id, the second reads the customer.
     let customer_unread = scene.memory.faults.steps() + 2;
     scene.memory.faults.at(customer_unread, Fault::FailBefore);
     let other = scene.come(Door::Form, &[("contact_website", "y")]).await;
@@ -296,7 +296,7 @@ async fn a_double_click_whose_used_captcha_was_recorded_first_is_not_left_aside(
 #[tokio::test]
 async fn a_provider_out_of_order_loses_nobody() {
     let scene = Scene::with_captcha(OnFailure::Refuse).await;
-    // The second step is the check, after the look back.
+    // The first step agrees on an id, the second is the check.
     scene
         .memory
         .faults
@@ -317,7 +317,7 @@ async fn a_provider_out_of_order_loses_nobody() {
 #[tokio::test]
 async fn a_robots_lead_that_cannot_be_kept_is_not_accepted() {
     let scene = Scene::connected().await;
-    // After the look back and a look at the customer.
+    // After an id is agreed on and the customer looked at.
     scene
         .memory
         .faults

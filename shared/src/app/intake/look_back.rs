@@ -1,0 +1,182 @@
+//! Whether a submission has been here.
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::identity::{Identity, turn};
+use super::{Accepted, Intake, IntakeError};
+use crate::domain::form::Form;
+use crate::domain::ids::{CustomerId, KEY_LIVES, KEY_SLOT, LeadId};
+use crate::domain::lead::LeadRecord;
+use crate::ports::{Dice as _, Idempotency as _, KeyClaim, KeyClaimed, Ledger as _, Wiring};
+
+/// Longer than a request can be at work: the function's time and a little.
+pub const AT_WORK: SignedDuration = SignedDuration::from_secs(30);
+
+/// What is known of a submission.
+pub(super) enum Seen {
+    /// It has been here; what it was told then.
+    Before(Accepted),
+    /// Not that anybody knew.
+    Never(New),
+}
+
+/// A submission that is new.
+pub(super) struct New {
+    /// The id it is to have.
+    pub(super) id: LeadId,
+    /// The key that it has claimed, by its digest.
+    claimed: Option<String>,
+}
+
+impl<W: Wiring> Intake<W> {
+    /// Looks whether a submission has been here, and fixes the id of its lead.
+    pub(super) async fn look_back(
+        &self,
+        form: &Form,
+        identity: &Identity,
+        now: Timestamp,
+    ) -> Result<Seen, IntakeError> {
+        match identity {
+            Identity::Key { key, content } => {
+                let (key, content) = (hex::encode(key), hex::encode(content));
+                self.look_for_key(form, identity, key, content, now).await
+            }
+            Identity::Content(content) => {
+                let own = identity.lead_id(now);
+                let id = self.agreed(&form.customer, own, hex::encode(content), now);
+                let (id, claimed) = (id.await, None);
+                Ok(Seen::Never(New { id, claimed }))
+            }
+        }
+    }
+
+    /// Claims the submission's key, unless it stands for something already.
+    ///
+    /// The claim only fixes the lead's id: that of the lead that came in the slot before without a claim, if one did.
+    /// Whoever dies after it leaves a key that means no lead yet; the next request with the key goes on with that id,
+    /// so there are never two leads. A ledger out of reach is no reason to refuse: the id follows from the key anyway.
+    async fn look_for_key(
+        &self,
+        form: &Form,
+        identity: &Identity,
+        key: String,
+        content: String,
+        now: Timestamp,
+    ) -> Result<Seen, IntakeError> {
+        let customer = &form.customer;
+        let before = identity.lead_id(now - KEY_SLOT);
+        let earlier = self.ledger.lead(customer, &before).await.ok().flatten();
+        let id = match &earlier {
+            Some(record) => record.lead.id.clone(),
+            None => identity.lead_id(now),
+        };
+        let claim = self.claim(id, content, now + KEY_LIVES, now);
+        let claimed = match self.ledger.claim_key(customer, &key, &claim, now).await {
+            Ok(KeyClaimed::Fresh) => Some(key),
+            Ok(KeyClaimed::Known(known)) if known.content == claim.content => {
+                return self.resume(customer, *known, now).await;
+            }
+            Ok(KeyClaimed::Known(_)) => return Err(IntakeError::KeyReused),
+            Err(error) => {
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "a key was not claimed"
+                );
+                None
+            }
+        };
+        Ok(match earlier {
+            Some(record) => Seen::Before(again(&record)),
+            None => Seen::Never(New {
+                id: claim.lead,
+                claimed,
+            }),
+        })
+    }
+
+    /// Goes on where the request that claimed the key came to.
+    async fn resume(
+        &self,
+        customer: &CustomerId,
+        known: KeyClaim,
+        now: Timestamp,
+    ) -> Result<Seen, IntakeError> {
+        match self.ledger.lead(customer, &known.lead).await {
+            Ok(Some(record)) => Ok(Seen::Before(again(&record))),
+            _ if now < known.until => Err(IntakeError::InFlight {
+                wait: seconds(known.until.duration_since(now)),
+            }),
+            _ => Ok(Seen::Never(New {
+                id: known.lead,
+                claimed: None,
+            })),
+        }
+    }
+
+    /// Gives back what a submission has claimed that is refused after all, so that it can be corrected.
+    pub(super) async fn give_back(&self, form: &Form, new: &New) {
+        let Some(key) = &new.claimed else {
+            return;
+        };
+        let freed = self.ledger.free_key(&form.customer, key, &new.id).await;
+        if let Err(error) = freed {
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "a key was not freed"
+            );
+        }
+    }
+
+    /// The id that a submission without a key has. At the turn of a slot equal ones agree on that of the first, for
+    /// which what they say is their key: one of them may be kept under the old slot while the other comes in the new.
+    /// Where the ledger is out of reach, each goes by its own.
+    async fn agreed(
+        &self,
+        customer: &CustomerId,
+        own: LeadId,
+        content: String,
+        now: Timestamp,
+    ) -> LeadId {
+        let Some(end) = turn(now) else {
+            return own;
+        };
+        let claim = self.claim(own, content, end, now);
+        let claimed = self.ledger.claim_key(customer, &claim.content, &claim, now);
+        match claimed.await {
+            Ok(KeyClaimed::Known(first)) => first.lead,
+            Ok(KeyClaimed::Fresh) => claim.lead,
+            Err(error) => {
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "a submission was not held against equal ones"
+                );
+                claim.lead
+            }
+        }
+    }
+
+    fn claim(&self, lead: LeadId, content: String, ends: Timestamp, now: Timestamp) -> KeyClaim {
+        KeyClaim {
+            lead,
+            content,
+            owner: hex::encode(self.dice.roll()),
+            until: now + AT_WORK,
+            expires_at: ends,
+        }
+    }
+}
+
+/// What a submission is told that has been here: the same as the first time.
+pub(super) fn again(record: &LeadRecord) -> Accepted {
+    let first = record.timeline.first().map(|line| &line.state);
+    Accepted {
+        lead: record.lead.id.clone(),
+        status: super::told(first.unwrap_or(&record.state)),
+        repeated: true,
+    }
+}
+
+/// Whole seconds, rounded up.
+fn seconds(wait: SignedDuration) -> u32 {
+    u32::try_from(wait.as_secs() + 1).unwrap_or(u32::MAX)
+}

@@ -1,0 +1,53 @@
+//! Submissions that say the same and have no key.
+
+use std::collections::BTreeMap;
+
+use jiff::{SignedDuration, Timestamp};
+use leadfeed_shared::domain::ids::{CustomerId, LeadId};
+
+use super::{Answer, Name, Oracle, Promise};
+
+/// What comes so soon after its like is one lead with it.
+const DOUBLE_CLICK: SignedDuration = SignedDuration::from_secs(15);
+
+/// What became of equal submissions.
+#[derive(Debug, Default)]
+pub(super) struct Likes {
+    sent: usize,
+    /// Those that were answered and to which nothing happened: when they came in, and as which lead.
+    calm: Vec<(Timestamp, LeadId)>,
+}
+
+impl Oracle {
+    /// Somebody sends something without a key.
+    pub fn sends(&mut self, customer: &CustomerId, content: &str) {
+        let name = (customer.clone(), content.to_owned());
+        self.likes.entry(name).or_default().sent += 1;
+    }
+
+    /// Only where nothing happened to any of them is it sure when each lead first came.
+    pub(super) fn told_alike(&mut self, answer: Answer) {
+        let Name::Content(content) = answer.name else {
+            return;
+        };
+        let likes = self.likes.entry((answer.customer, content)).or_default();
+        if !answer.shaken {
+            likes.calm.push((answer.came_at, answer.lead));
+        }
+        if likes.calm.len() < likes.sent {
+            return;
+        }
+        let mut first = BTreeMap::<&LeadId, Timestamp>::new();
+        for (at, lead) in &likes.calm {
+            let known = first.entry(lead).or_insert(*at);
+            *known = (*known).min(*at);
+        }
+        let mut moments: Vec<_> = first.into_values().collect();
+        moments.sort_unstable();
+        let apart = |pair: &[Timestamp]| pair[1].duration_since(pair[0]);
+        if let Some(apart) = moments.windows(2).map(apart).find(|it| *it < DOUBLE_CLICK) {
+            let how = format!("two leads say the same and came {apart} apart");
+            self.object(Promise::Once, how);
+        }
+    }
+}
