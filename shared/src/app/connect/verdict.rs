@@ -14,7 +14,8 @@ pub(super) fn may_feed(privileges: &[String]) -> bool {
 ///
 /// A user without rights is noted only where nothing better was there: what works, or waits for an answer about its
 /// account, is kept. An account that differs from the one before stays unconfirmed until somebody confirms it,
-/// however often it is connected.
+/// however often it is connected; also where the connection was ended meanwhile, which leaves no other trace of the
+/// question than that nobody has agreed to the terms for it.
 pub(super) fn verdict(
     old: Option<&Connection>,
     account: &Account,
@@ -23,7 +24,14 @@ pub(super) fn verdict(
     let unconfirmed = ConnectionStatus::Limited {
         reason: LimitedReason::AccountChanged,
     };
-    let changed = old.is_some_and(|old| old.account.id != account.id || old.status == unconfirmed);
+    let unasked = |old: &Connection| {
+        let ended = !matches!(
+            old.status,
+            ConnectionStatus::Active | ConnectionStatus::Limited { .. }
+        );
+        old.status == unconfirmed || (ended && old.terms.is_none())
+    };
+    let changed = old.is_some_and(|old| old.account.id != account.id || unasked(old));
     let works = old.is_some_and(|old| old.status == ConnectionStatus::Active);
     match (may_feed, changed) {
         (true, false) => Ok(ConnectionStatus::Active),
@@ -38,6 +46,9 @@ pub(super) fn verdict(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use jiff::Timestamp;
+
+    use crate::domain::connection::ReconnectReason;
     use crate::domain::connection::tests::connection;
 
     const UNCONFIRMED: ConnectionStatus = ConnectionStatus::Limited {
@@ -77,6 +88,29 @@ mod tests {
         assert_eq!(judged(active, "a2", true), Some(UNCONFIRMED));
         assert_eq!(judged(gone, "a2", true), Some(UNCONFIRMED));
         assert_eq!(judged(Some(UNCONFIRMED), "a1", true), Some(UNCONFIRMED));
+    }
+
+    #[test]
+    fn a_connection_that_ended_before_its_account_was_agreed_on_asks_again() {
+        let account = connection().account;
+        let lost = ConnectionStatus::NeedsReconnect {
+            reason: ReconnectReason::InvalidGrant,
+            since: Timestamp::UNIX_EPOCH,
+        };
+        for (status, asks) in [
+            (ConnectionStatus::Disconnected, true),
+            (lost, true),
+            (ConnectionStatus::Active, false),
+            (POWERLESS, false),
+        ] {
+            let old = Connection {
+                status: status.clone(),
+                terms: None,
+                ..connection()
+            };
+            let judged = verdict(Some(&old), &account, true).unwrap();
+            assert_eq!(judged == UNCONFIRMED, asks, "{status:?}");
+        }
     }
 
     #[test]
