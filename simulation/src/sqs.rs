@@ -4,6 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 use leadfeed_shared::app::deliver::batch::Message;
 use leadfeed_shared::domain::ids::LeadId;
 use leadfeed_shared::domain::task::Task;
+use leadfeed_shared::fakes::MemoryQueue;
 
 use crate::dice::Dice;
 
@@ -23,16 +24,27 @@ struct Sent {
 }
 
 /// A queue and its dead letters.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Sqs {
     messages: Vec<Sent>,
-    dead: Vec<Task>,
+    dead: MemoryQueue,
     made: u64,
     /// The most often that any message was received.
     pub most_receives: u32,
 }
 
 impl Sqs {
+    /// An empty queue, whose dead letters others may look at.
+    #[must_use]
+    pub fn new(dead: MemoryQueue) -> Self {
+        Self {
+            messages: Vec::new(),
+            dead,
+            made: 0,
+            most_receives: 0,
+        }
+    }
+
     /// Takes what was sent; some of it comes late, and some twice.
     pub fn take(&mut self, tasks: Vec<Task>, dice: &mut Dice, now: Timestamp) {
         for task in tasks {
@@ -90,8 +102,9 @@ impl Sqs {
             }
         }
         let dead = |sent: &mut Sent| sent.receives > RECEIVES;
-        self.dead
-            .extend(self.messages.extract_if(.., dead).map(|sent| sent.task));
+        for sent in self.messages.extract_if(.., dead) {
+            self.dead.give_back(sent.task);
+        }
         batch
     }
 
@@ -117,7 +130,7 @@ impl Sqs {
 
     /// Puts the dead letters into the queue again.
     pub fn redrive(&mut self, now: Timestamp) {
-        for task in std::mem::take(&mut self.dead) {
+        for task in self.dead.receive(usize::MAX) {
             self.add(task, now);
         }
     }
@@ -125,7 +138,7 @@ impl Sqs {
     /// Whether a message here carries the lead itself.
     pub fn carries(&self, lead: &LeadId) -> bool {
         let carried = |task: &Task| matches!(task, Task::Accepted { lead: own } if own.id == *lead);
-        self.messages.iter().any(|sent| carried(&sent.task)) || self.dead.iter().any(carried)
+        self.messages.iter().any(|sent| carried(&sent.task)) || self.dead.sent().iter().any(carried)
     }
 
     /// Whether all messages are dead, or gone.
@@ -135,6 +148,6 @@ impl Sqs {
 
     /// Dead letters.
     pub fn dead(&self) -> usize {
-        self.dead.len()
+        self.dead.sent().len()
     }
 }

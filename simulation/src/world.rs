@@ -100,7 +100,7 @@ impl World {
             sides: Vec::new(),
             calm: false,
             dice: Dice::new(seed ^ 0x5eed),
-            sqs: Arc::default(),
+            sqs: Arc::new(Mutex::new(Sqs::new(memory.dead_letters.clone()))),
             tasks: Tasks::default(),
             pool: Vec::new(),
             drains: 0,

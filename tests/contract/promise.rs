@@ -2,8 +2,8 @@ use std::future::Future;
 
 use futures::future::{BoxFuture, join_all};
 use leadfeed_shared::ports::{
-    Apps, Budget, Connections, Counters, Customers, Forms, Handshakes, Idempotency, Imports,
-    Ledger, Links, Queue, Suppressions, Tallies, Vault,
+    Apps, Budget, Connections, Counters, Customers, DeadLetters, Forms, Handshakes, Idempotency,
+    Imports, Ledger, Links, Queue, Suppressions, Tallies, Vault,
 };
 use libtest_mimic::Trial;
 use tokio::runtime::Handle;
@@ -57,7 +57,7 @@ where
         + Clone
         + 'static,
     L: Ledger + Idempotency + Counters + Imports + Clone + 'static,
-    Q: Queue + Clone + 'static,
+    Q: Queue + DeadLetters + Clone + 'static,
     V: Vault + Clone + 'static,
     A: Apps + Clone + 'static,
     B: Budget + Clone + 'static,

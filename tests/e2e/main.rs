@@ -4,6 +4,7 @@
 mod alarms;
 mod canary;
 mod delivery;
+mod erasure;
 mod mails;
 mod openapi;
 mod permissions;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use anyhow::{Result, bail};
+use anyhow::{Context as _, Result, bail};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -43,7 +43,16 @@ pub async fn take_from(url: &str) -> Result<Option<String>> {
 
 /// Sends a message in a customer's group.
 pub async fn send(body: &str, customer: &str) -> Result<()> {
-    let url = the_stack().deployment().output("LeadQueueUrl")?;
+    send_to(
+        the_stack().deployment().output("LeadQueueUrl")?,
+        body,
+        customer,
+    )
+    .await
+}
+
+/// The same to any queue.
+pub async fn send_to(url: &str, body: &str, customer: &str) -> Result<()> {
     let message = json!({"MessageBody": body, "MessageGroupId": customer});
     call("SendMessage", url, message).await.map(drop)
 }
@@ -51,19 +60,32 @@ pub async fn send(body: &str, customer: &str) -> Result<()> {
 /// Waits until the drain has taken everything.
 pub async fn until_empty() -> Result<()> {
     let url = the_stack().deployment().output("LeadQueueUrl")?;
-    let names = [
-        "ApproximateNumberOfMessages",
-        "ApproximateNumberOfMessagesNotVisible",
-    ];
     for _ in 0..100 {
-        let wish = json!({"AttributeNames": names});
-        let got = call("GetQueueAttributes", url, wish).await?;
-        if names.iter().all(|name| got["Attributes"][name] == "0") {
+        if count(url).await? == 0 {
             return Ok(());
         }
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
     bail!("the queue was not drained")
+}
+
+/// How many messages a queue has, hidden ones too.
+pub async fn count(url: &str) -> Result<u32> {
+    let names = [
+        "ApproximateNumberOfMessages",
+        "ApproximateNumberOfMessagesNotVisible",
+    ];
+    let got = call("GetQueueAttributes", url, json!({"AttributeNames": names})).await?;
+    let number = |name: &str| -> Result<u32> {
+        let number = got["Attributes"][name].as_str();
+        Ok(number.context("no number")?.parse()?)
+    };
+    Ok(number(names[0])? + number(names[1])?)
+}
+
+/// Deletes every message of a queue.
+pub async fn purge(url: &str) -> Result<()> {
+    call("PurgeQueue", url, json!({})).await.map(drop)
 }
 
 /// How long the lead queue hides a message that was received, in seconds.

@@ -9,12 +9,16 @@ use aws_sdk_sqs::types::{
 use super::config;
 use super::sdk_error::{AwsError, failed};
 use crate::domain::task::Task;
-use crate::ports::{Queue, QueueError, StoreError};
+use crate::ports::{DeadLetter, DeadLetters, Queue, QueueError, StoreError};
 
 /// Messages in one request.
 const BATCH: usize = 10;
 /// Bytes of one request, well below what SQS takes. A longer message goes alone.
 const BATCH_BYTES: usize = 256 * 1024;
+
+/// Seconds for which a dead letter that was looked at is nobody else's: longer than looking through all of them takes, and
+/// so short that the alarm, which looks at five minutes, and a redrive do not miss it.
+const LOOKED_AT_FOR: i32 = 120;
 
 /// A standard queue. The message group is the customer, by which SQS is fair between them.
 #[derive(Debug, Clone)]
@@ -141,6 +145,29 @@ impl Queue for SqsQueue {
         depth
             .and_then(|depth| depth.parse().ok())
             .ok_or_else(|| StoreError::new("GetQueueAttributes: no number of messages"))
+    }
+}
+
+impl DeadLetters for SqsQueue {
+    /// Waits a second where there seems to be none: only then does SQS ask all of its servers.
+    async fn look(&self) -> Result<Vec<DeadLetter>, StoreError> {
+        let request = self.client.receive_message().queue_url(&self.url);
+        let request = request.max_number_of_messages(10).wait_time_seconds(1);
+        let answer = request.visibility_timeout(LOOKED_AT_FOR).send().await;
+        let answer = answer.map_err(failed("ReceiveMessage"))?;
+        let letters = answer.messages.unwrap_or_default().into_iter();
+        let letter = |message: aws_sdk_sqs::types::Message| DeadLetter {
+            task: serde_json::from_str(&message.body.unwrap_or_default()).ok(),
+            receipt: message.receipt_handle.unwrap_or_default(),
+        };
+        Ok(letters.map(letter).collect())
+    }
+
+    async fn discard(&self, letter: &DeadLetter) -> Result<(), StoreError> {
+        let request = self.client.delete_message().queue_url(&self.url);
+        let done = request.receipt_handle(&letter.receipt).send().await;
+        done.map_err(failed("DeleteMessage"))?;
+        Ok(())
     }
 }
 

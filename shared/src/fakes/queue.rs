@@ -1,9 +1,9 @@
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
 use super::cell::Cell;
 use super::faults::Faults;
 use crate::domain::task::Task;
-use crate::ports::{Queue, QueueError, StoreError};
+use crate::ports::{DeadLetter, DeadLetters, Queue, QueueError, StoreError};
 
 /// Tasks sent and not yet received. How often and in what order they arrive is the receiver's game to play.
 #[derive(Debug, Clone)]
@@ -11,8 +11,18 @@ pub struct MemoryQueue(Cell<Line>);
 
 #[derive(Debug, Default)]
 struct Line {
-    tasks: VecDeque<Task>,
+    /// By the numbers in which they came.
+    tasks: VecDeque<(u64, Task)>,
+    numbers: u64,
+    looked_at: BTreeSet<u64>,
     refuse: Vec<usize>,
+}
+
+impl Line {
+    fn numbered(&mut self, task: Task) -> (u64, Task) {
+        self.numbers += 1;
+        (self.numbers, task)
+    }
 }
 
 impl MemoryQueue {
@@ -25,7 +35,8 @@ impl MemoryQueue {
     /// What has been sent and not received.
     #[must_use]
     pub fn sent(&self) -> Vec<Task> {
-        self.0.with(|line| line.tasks.iter().cloned().collect())
+        self.0
+            .with(|line| line.tasks.iter().map(|(_, task)| task.clone()).collect())
     }
 
     /// Takes up to `most` tasks out, first come first served.
@@ -33,13 +44,16 @@ impl MemoryQueue {
     pub fn receive(&self, most: usize) -> Vec<Task> {
         self.0.with(|line| {
             let most = most.min(line.tasks.len());
-            line.tasks.drain(..most).collect()
+            line.tasks.drain(..most).map(|(_, task)| task).collect()
         })
     }
 
     /// Puts a task back in front, as a queue does with what its receiver did not delete.
     pub fn give_back(&self, task: Task) {
-        self.0.with(|line| line.tasks.push_front(task));
+        self.0.with(|line| {
+            let task = line.numbered(task);
+            line.tasks.push_front(task);
+        });
     }
 
     /// Refuses the tasks at these places of the next batch.
@@ -60,8 +74,10 @@ impl Queue for MemoryQueue {
         let send = |line: &mut Line| {
             let refuse = std::mem::take(&mut line.refuse);
             let places = tasks.iter().enumerate();
-            let taken = places.filter(|(place, _)| !refuse.contains(place));
-            line.tasks.extend(taken.map(|(_, task)| task.clone()));
+            for (_, task) in places.filter(|(place, _)| !refuse.contains(place)) {
+                let task = line.numbered(task.clone());
+                line.tasks.push_back(task);
+            }
             refuse.into_iter().filter(|place| *place < tasks.len())
         };
         let sent: Result<_, StoreError> = self.0.step(send).await;
@@ -81,5 +97,36 @@ impl Queue for MemoryQueue {
     async fn depth(&self) -> Result<u64, StoreError> {
         let count = |line: &mut Line| u64::try_from(line.tasks.len()).unwrap_or(u64::MAX);
         self.0.step(count).await
+    }
+}
+
+impl DeadLetters for MemoryQueue {
+    /// Once all have been looked at, and that was said, two minutes have passed.
+    async fn look(&self) -> Result<Vec<DeadLetter>, StoreError> {
+        let look = |line: &mut Line| {
+            let seen = &line.looked_at;
+            let new = line
+                .tasks
+                .iter()
+                .filter(|(number, _)| !seen.contains(number));
+            let new: Vec<_> = new.take(10).cloned().collect();
+            if new.is_empty() {
+                line.looked_at.clear();
+            }
+            line.looked_at.extend(new.iter().map(|(number, _)| number));
+            new
+        };
+        let letter = |(number, task): (u64, Task)| DeadLetter {
+            task: Some(task),
+            receipt: number.to_string(),
+        };
+        let new = self.0.step::<_, StoreError>(look).await?;
+        Ok(new.into_iter().map(letter).collect())
+    }
+
+    async fn discard(&self, letter: &DeadLetter) -> Result<(), StoreError> {
+        let named = |number: u64| number.to_string() == letter.receipt;
+        let discard = |line: &mut Line| line.tasks.retain(|(number, _)| !named(*number));
+        self.0.step(discard).await
     }
 }

@@ -1,7 +1,7 @@
 use super::{
     Accounts, Apps, Authorization, Budget, BulkImports, CaptchaCheck, CaptchaSecrets, Clock,
-    Connections, Contacts, Counters, Customers, Dice, Events, Forms, Handshakes, Idempotency,
-    Imports, Ledger, Links, Queue, Suppressions, Tallies, Vault,
+    Connections, Contacts, Counters, Customers, DeadLetters, Dice, Events, Forms, Handshakes,
+    Idempotency, Imports, Ledger, Links, Queue, Suppressions, Tallies, Vault,
 };
 
 /// One choice of adapter for every port. A program has exactly one of these: the AWS one in production, the one in
@@ -11,8 +11,8 @@ pub trait Wiring: 'static {
     type Directory: Customers + Forms + Connections + Handshakes + Links + Tallies + Suppressions;
     /// Leads, the keys they came with, how many came, and imports.
     type Ledger: Ledger + Idempotency + Counters + Imports;
-    /// The way to the drain.
-    type Queue: Queue;
+    /// The way to the drain, and where messages end that drains fail on.
+    type Queue: Queue + DeadLetters;
     /// Tokens.
     type Vault: Vault;
     /// Applications.

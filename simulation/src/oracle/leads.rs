@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use leadfeed_shared::domain::ids::{CustomerId, LeadId};
-use leadfeed_shared::domain::lead::{LeadRecord, LeadState, WaitReason};
+use leadfeed_shared::domain::lead::{Lead, LeadRecord, LeadState, WaitReason};
 
 use super::{Oracle, Person, Promise};
 use crate::wire::Process;
@@ -109,6 +109,17 @@ impl Oracle {
     #[must_use]
     pub fn has(&self, lead: &LeadId) -> bool {
         self.leads.contains_key(lead)
+    }
+
+    /// A lead that may be in no other place is taken from the dead letters, which is right where its person is erased.
+    pub fn discards(&mut self, lead: &Lead) {
+        let person = Person {
+            customer: lead.customer.clone(),
+            email: lead.contact.email.key(),
+        };
+        if self.erased.contains(&person) {
+            self.unrecorded.remove(&lead.id);
+        }
     }
 
     /// Sees that every lead that was promised is in the ledger, or in a message.

@@ -95,6 +95,8 @@ pub struct Oracle {
     /// Told to be kept, and not seen in the ledger yet.
     unrecorded: BTreeSet<LeadId>,
     answered: BTreeSet<LeadId>,
+    /// People whom the operator has erased, perhaps again and again.
+    erased: BTreeSet<Person>,
     holders: BTreeMap<LeadId, Arc<Process>>,
     calling: Vec<(LeadId, Arc<Process>)>,
     imported: BTreeMap<LeadId, CustomerId>,
@@ -130,6 +132,7 @@ impl Oracle {
             leads_of: BTreeMap::new(),
             unrecorded: BTreeSet::new(),
             answered: BTreeSet::new(),
+            erased: BTreeSet::new(),
             holders: BTreeMap::new(),
             calling: Vec::new(),
             imported: BTreeMap::new(),

@@ -109,6 +109,11 @@ impl Oracle {
         known.unwanted_since = (!wanted).then(|| known.unwanted_since.unwrap_or(now));
     }
 
+    /// A person is to be erased.
+    pub fn erases(&mut self, person: &Person) {
+        self.erased.insert(person.clone());
+    }
+
     /// A customer is gone.
     pub fn deleted(&mut self, customer: &CustomerId) {
         let now = self.now();

@@ -55,6 +55,7 @@ impl World {
     /// Erases a person.
     pub fn erase(&mut self, person: &Person, luck: u64) {
         let person = person.clone();
+        self.shared.oracle().erases(&person);
         self.request(luck, async move |admin, _| {
             let email = properties(&json!({ "email": person.email }));
             drop(admin.erase_person(&person.customer, email).await);

@@ -24,9 +24,10 @@ use leadfeed_shared::fakes::{
 };
 use leadfeed_shared::ports::{
     Advanced, AppCredentials, Apps, Budget, CaptchaCheck, CaptchaSecrets, Checked, Claim,
-    Connections, Counters, Customers, Due, Event, Events, Forms, Handshakes, Idempotency, Imports,
-    Kept, KeyClaim, KeyClaimed, LanePlace, LeadFilter, Leased, Ledger, Left, Links, Page, Queue,
-    QueueError, Recorded, Settlement, StoreError, Suppressions, Tallies, Unsettled, Vault,
+    Connections, Counters, Customers, DeadLetter, DeadLetters, Due, Event, Events, Forms,
+    Handshakes, Idempotency, Imports, Kept, KeyClaim, KeyClaimed, LanePlace, LeadFilter, Leased,
+    Ledger, Left, Links, Page, Queue, QueueError, Recorded, Settlement, StoreError, Suppressions,
+    Tallies, Unsettled, Vault,
 };
 use secrecy::SecretString;
 
@@ -370,5 +371,20 @@ impl Queue for Wire<MemoryQueue> {
         self.line
             .call(Service::Queue, "depth", self.port.depth())
             .await
+    }
+}
+
+wired! { DeadLetters of MemoryQueue, Queue {
+    look() -> Vec<DeadLetter>;
+}
+    async fn discard(&self, letter: &DeadLetter) -> Result<(), StoreError> {
+        let effect = async {
+            let done = self.port.discard(letter).await;
+            if let Some(Task::Accepted { lead }) = &letter.task {
+                self.line.shared.oracle().discards(lead);
+            }
+            done
+        };
+        self.line.call(Service::Queue, "discard", effect).await
     }
 }

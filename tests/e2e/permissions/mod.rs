@@ -10,7 +10,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use self::walks::{Function, Walker};
-use crate::queue::drain_is;
+use crate::queue::{self, drain_is};
 use crate::rows;
 use crate::scene::{Scene, alone, the_stack};
 
@@ -112,12 +112,7 @@ async fn everything_by_itself_is(on: bool) -> Result<()> {
 }
 
 async fn purge() -> Result<()> {
-    let url = the_stack().deployment().output("LeadQueueUrl")?;
-    let queue = json!({"QueueUrl": url});
-    let purged = the_stack()
-        .aws()
-        .json("sqs", "AmazonSQS.PurgeQueue", &queue);
-    purged.await.map(drop)
+    queue::purge(the_stack().deployment().output("LeadQueueUrl")?).await
 }
 
 /// Ends the instances of a function that know already what it read at their start. The next ones take captchas to

@@ -4,12 +4,16 @@ use std::future::poll_fn;
 use std::pin::pin;
 
 use jiff::SignedDuration;
+use leadfeed_shared::domain::ids::LeadId;
 use leadfeed_shared::domain::lead::{
     DeliveryAction, LeadState, OptOutCheck, Permission, RefusalReason, WaitReason,
 };
 use leadfeed_shared::domain::tally::Counts;
-use leadfeed_shared::ports::{Ledger as _, Tallies as _};
+use leadfeed_shared::domain::task::Task;
+use leadfeed_shared::fakes::Fault;
+use leadfeed_shared::ports::{Ledger as _, Queue as _, Tallies as _};
 use serde_json::json;
+use ulid::Ulid;
 
 use crate::stage::Stage;
 
@@ -310,14 +314,68 @@ async fn an_erased_person_is_forgotten_and_not_sent_although_queued() {
 }
 
 #[tokio::test]
+async fn an_erased_person_is_gone_from_the_dead_letters_though_the_ledger_never_had_them() {
+    let stage = Stage::with_customers().await;
+    let form = stage.form().await;
+    for number in 0..25 {
+        stage
+            .sign_up(&form, &format!("p{number}@example.com"))
+            .await;
+    }
+    let ada = stage.sign_up(&form, "ada@example.com").await;
+    let dead = &stage.memory.dead_letters;
+    dead.send(&stage.memory.queue.receive(26)).await.unwrap();
+    let mut unrecorded = stage.lead(&ada);
+    unrecorded.id = LeadId::new(Ulid::from_parts(0, 1));
+    let lead = Box::new(unrecorded);
+    dead.send(&[Task::Accepted { lead }]).await.unwrap();
+
+    let erased = stage
+        .post(ERASURES, json!({"email": "ADA@example.com"}))
+        .await;
+
+    assert_eq!(erased.body, json!({"erased": 2}));
+    let left = dead.sent();
+    assert_eq!(left.len(), 25);
+    let kept = serde_json::to_string(&left).unwrap();
+    assert!(kept.contains("p24@") && !kept.contains("ada@"), "{kept}");
+}
+
+#[tokio::test]
+async fn nothing_is_called_erased_while_the_dead_letters_cannot_be_looked_through() {
+    let stage = Stage::with_customers().await;
+    let form = stage.form().await;
+    let lead = stage.sign_up(&form, "ada@example.com").await;
+    let (faults, email) = (&stage.memory.faults, json!({"email": "ada@example.com"}));
+    let dead = &stage.memory.dead_letters;
+    dead.send(&stage.memory.queue.receive(1)).await.unwrap();
+
+    let mut refused = 0;
+    // The customer is read, then the dead letters, and one of them is discarded.
+    for step in [2, 3] {
+        faults.at(faults.steps() + step, Fault::FailBefore);
+        refused += u32::from(stage.post(ERASURES, email.clone()).await.status == 503);
+    }
+    let kept = stage.get(&format!("/v1/leads/{lead}")).await;
+    let erased = stage.post(ERASURES, email).await;
+
+    assert_eq!((refused, kept.text("status")), (2, "queued".into()));
+    assert_eq!(erased.body, json!({"erased": 1}));
+    assert!(dead.sent().is_empty());
+}
+
+#[tokio::test]
 async fn one_lead_is_erased_by_its_id() {
     let stage = Stage::with_customers().await;
     let form = stage.form().await;
     let lead = stage.sign_up(&form, "ada@example.com").await;
+    let dead = &stage.memory.dead_letters;
+    dead.send(&stage.memory.queue.receive(1)).await.unwrap();
 
     let gone = stage.delete(&format!("/v1/leads/{lead}")).await;
     let again = stage.delete(&format!("/v1/leads/{lead}")).await;
     let never = stage.delete(&format!("/v1/leads/{form}")).await;
 
     assert_eq!((gone.status, again.status, never.status), (204, 204, 404));
+    assert!(dead.sent().is_empty());
 }

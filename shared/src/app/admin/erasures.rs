@@ -1,4 +1,7 @@
-//! Forgetting a person.
+//! Forgetting a person: in the ledger, and among the dead letters, where nobody would drop their leads for weeks. The
+//! queue's own messages come to a drain within minutes, which drops them.
+
+use std::collections::BTreeSet;
 
 use jiff::SignedDuration;
 
@@ -10,31 +13,46 @@ use crate::domain::email::EmailAddress;
 use crate::domain::ids::{CustomerId, LeadId};
 use crate::domain::lead::{LeadRecord, LeadState};
 use crate::domain::tally::{Moves, counted_as, label};
-use crate::ports::{Clock as _, Customers as _, Ledger as _, StoreError, Tallies as _, Wiring};
+use crate::domain::task::Task;
+use crate::ports::{
+    Clock as _, Customers as _, DeadLetters as _, Ledger as _, StoreError, Tallies as _, Wiring,
+};
 
 /// How long the mark of an erased lead is kept at least. It says no more than that there was one, and a message of the
 /// queue, which keeps them for two weeks and its dead letters for as long, must not bring the lead back.
 const MARKED_FOR: SignedDuration = SignedDuration::from_hours(24 * 60);
+
+/// How long dead letters are looked through at a time: half of what the function has.
+const LOOKED_THROUGH_FOR: SignedDuration = SignedDuration::from_secs(15);
 
 impl<W: Wiring> Admin<W> {
     /// Erases every lead of one address; tells how many there were. One that is in the queue is not sent. Can be
     /// repeated, and should be where the person signed up a moment ago.
     ///
     /// # Errors
-    /// [`AdminError::NotFound`], [`AdminError::Invalid`].
+    /// [`AdminError::NotFound`], [`AdminError::Invalid`]; [`AdminError::Unavailable`] also where there are more dead
+    /// letters than can be looked through at once: the next time goes on behind them.
     pub async fn erase_person(
         &self,
         customer: &CustomerId,
         asked: Properties,
     ) -> Result<usize, AdminError> {
         let email = self.address(customer, asked).await?;
+        let theirs = |task: &Task| match task {
+            Task::Accepted { lead } => {
+                lead.customer == *customer && lead.contact.email.key() == email.key()
+            }
+            Task::Released { .. } => false,
+        };
+        let mut dead = self.discard_dead(theirs).await?;
         let mut erased = 0;
         for id in self.ledger.leads_of(customer, &email).await? {
+            dead.remove(&id);
             if let Some(record) = self.ledger.lead(customer, &id).await? {
                 erased += usize::from(self.erase(&record).await?);
             }
         }
-        Ok(erased)
+        Ok(erased + dead.len())
     }
 
     /// How many leads of one address there are to erase. One just made may be missing for a moment.
@@ -67,11 +85,37 @@ impl<W: Wiring> Admin<W> {
     /// Erases one lead. Can be repeated.
     ///
     /// # Errors
-    /// [`AdminError::NotFound`].
+    /// [`AdminError::NotFound`], [`AdminError::Unavailable`].
     pub async fn erase_lead(&self, id: &LeadId) -> Result<(), AdminError> {
         let record = self.lead(id).await?;
+        self.discard_dead(|task| task.lead() == id).await?;
         self.erase(&record).await?;
         Ok(())
+    }
+
+    /// Discards dead letters; tells of which leads they were. Before the ledger is changed, so that whoever has to ask
+    /// again still finds something to erase.
+    async fn discard_dead(
+        &self,
+        theirs: impl Fn(&Task) -> bool,
+    ) -> Result<BTreeSet<LeadId>, StoreError> {
+        let until = self.clock.now() + LOOKED_THROUGH_FOR;
+        let mut discarded = BTreeSet::new();
+        while self.clock.now() < until {
+            let letters = self.dead_letters.look().await?;
+            if letters.is_empty() {
+                return Ok(discarded);
+            }
+            for letter in letters {
+                if let Some(task) = letter.task.as_ref().filter(|task| theirs(task)) {
+                    self.dead_letters.discard(&letter).await?;
+                    discarded.insert(task.lead().clone());
+                }
+            }
+        }
+        Err(StoreError::new(
+            "more dead letters than can be looked through at once",
+        ))
     }
 
     async fn erase(&self, record: &LeadRecord) -> Result<bool, StoreError> {
