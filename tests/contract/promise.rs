@@ -3,7 +3,7 @@ use std::future::Future;
 use futures::future::{BoxFuture, join_all};
 use leadfeed_shared::ports::{
     Apps, Budget, Connections, Counters, Customers, DeadLetters, Forms, Handshakes, Idempotency,
-    Imports, Ledger, Links, Queue, Suppressions, Tallies, Vault,
+    Imports, Ledger, Links, Queue, Suppressions, Tallies, Turns, Vault,
 };
 use libtest_mimic::Trial;
 use tokio::runtime::Handle;
@@ -54,6 +54,7 @@ where
         + Links
         + Tallies
         + Suppressions
+        + Turns
         + Clone
         + 'static,
     L: Ledger + Idempotency + Counters + Imports + Clone + 'static,
@@ -73,6 +74,7 @@ where
     ));
     trials.extend(on.keeps("handshakes", promises::handshakes::all(), &ports.directory));
     trials.extend(on.keeps("links", promises::links::all(), &ports.directory));
+    trials.extend(on.keeps("turns", promises::turns::all(), &ports.directory));
     trials.extend(on.keeps("tallies", promises::tallies::all(), &ports.directory));
     trials.extend(on.keeps(
         "suppressions",

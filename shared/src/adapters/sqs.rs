@@ -2,23 +2,19 @@ use std::collections::HashMap;
 
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::{
-    MessageSystemAttributeNameForSends, MessageSystemAttributeValue, QueueAttributeName,
-    SendMessageBatchRequestEntry,
+    ChangeMessageVisibilityBatchRequestEntry, MessageSystemAttributeNameForSends,
+    MessageSystemAttributeValue, QueueAttributeName, SendMessageBatchRequestEntry,
 };
 
 use super::config;
 use super::sdk_error::{AwsError, failed};
 use crate::domain::task::Task;
-use crate::ports::{DeadLetter, DeadLetters, Queue, QueueError, StoreError};
+use crate::ports::{DeadLetter, DeadLetters, LOOKED_AT_FOR, Queue, QueueError, StoreError};
 
 /// Messages in one request.
 const BATCH: usize = 10;
 /// Bytes of one request, well below what SQS takes. A longer message goes alone.
 const BATCH_BYTES: usize = 256 * 1024;
-
-/// Seconds for which a dead letter that was looked at is nobody else's: longer than looking through all of them takes, and
-/// so short that the alarm, which looks at five minutes, and a redrive do not miss it.
-const LOOKED_AT_FOR: i32 = 120;
 
 /// A standard queue. The message group is the customer, by which SQS is fair between them.
 #[derive(Debug, Clone)]
@@ -153,7 +149,8 @@ impl DeadLetters for SqsQueue {
     async fn look(&self) -> Result<Vec<DeadLetter>, StoreError> {
         let request = self.client.receive_message().queue_url(&self.url);
         let request = request.max_number_of_messages(10).wait_time_seconds(1);
-        let answer = request.visibility_timeout(LOOKED_AT_FOR).send().await;
+        let hidden_for = i32::try_from(LOOKED_AT_FOR.as_secs()).unwrap_or(i32::MAX);
+        let answer = request.visibility_timeout(hidden_for).send().await;
         let answer = answer.map_err(failed("ReceiveMessage"))?;
         let letters = answer.messages.unwrap_or_default().into_iter();
         let letter = |message: aws_sdk_sqs::types::Message| DeadLetter {
@@ -161,6 +158,28 @@ impl DeadLetters for SqsQueue {
             receipt: message.receipt_handle.unwrap_or_default(),
         };
         Ok(letters.map(letter).collect())
+    }
+
+    async fn put_back(&self, letters: &[DeadLetter]) -> Result<(), StoreError> {
+        for some in letters.chunks(BATCH) {
+            let entry = |(place, letter): (usize, &DeadLetter)| {
+                ChangeMessageVisibilityBatchRequestEntry::builder()
+                    .id(place.to_string())
+                    .receipt_handle(&letter.receipt)
+                    .visibility_timeout(0)
+                    .build()
+                    .expect("id and receipt are given")
+            };
+            let entries = some.iter().enumerate().map(entry).collect();
+            let request = self.client.change_message_visibility_batch();
+            let request = request.queue_url(&self.url).set_entries(Some(entries));
+            let answer = request.send().await;
+            let answer = answer.map_err(failed("ChangeMessageVisibilityBatch"))?;
+            if !answer.failed.is_empty() {
+                return Err(StoreError::new("some messages stay hidden for a while"));
+            }
+        }
+        Ok(())
     }
 
     async fn discard(&self, letter: &DeadLetter) -> Result<(), StoreError> {

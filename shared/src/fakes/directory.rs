@@ -30,6 +30,8 @@ pub(super) struct Rows {
     pub(super) links: HashMap<(CustomerId, LinkId), Timestamp>,
     pub(super) suppressions: BTreeMap<(CustomerId, PersonId), Suppression>,
     pub(super) tallies: BTreeMap<(CustomerId, Date), TallyRow>,
+    /// Who has the turn at a piece of work, and until when.
+    pub(super) turns: HashMap<String, (String, Timestamp)>,
 }
 
 impl MemoryDirectory {

@@ -27,6 +27,7 @@ mod queue;
 pub mod samples;
 mod suppressions;
 mod tallies;
+mod turns;
 mod vault;
 mod wiring;
 
@@ -98,12 +99,12 @@ impl Memory {
         apps.set(&AppId::default_app(), "client", "client-secret");
         crm.register("client", "client-secret");
         Self {
+            queue: MemoryQueue::new(&faults, clock.clone()),
+            dead_letters: MemoryQueue::new(&faults, clock.clone()),
             clock,
             dice: SeededDice::new(seed),
             directory: MemoryDirectory::new(&faults),
             ledger: MemoryLedger::new(&faults),
-            queue: MemoryQueue::new(&faults),
-            dead_letters: MemoryQueue::new(&faults),
             vault: MemoryVault::new(&faults),
             budget: MemoryBudget::new(&faults),
             events: MemoryEvents::new(&faults),

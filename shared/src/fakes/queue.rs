@@ -1,20 +1,25 @@
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
+
+use jiff::Timestamp;
 
 use super::cell::Cell;
+use super::clock::VirtualClock;
 use super::faults::Faults;
 use crate::domain::task::Task;
-use crate::ports::{DeadLetter, DeadLetters, Queue, QueueError, StoreError};
+use crate::ports::{
+    Clock as _, DeadLetter, DeadLetters, LOOKED_AT_FOR, Queue, QueueError, StoreError,
+};
 
 /// Tasks sent and not yet received. How often and in what order they arrive is the receiver's game to play.
 #[derive(Debug, Clone)]
-pub struct MemoryQueue(Cell<Line>);
+pub struct MemoryQueue(Cell<Line>, VirtualClock);
 
 #[derive(Debug, Default)]
 struct Line {
     /// By the numbers in which they came.
     tasks: VecDeque<(u64, Task)>,
     numbers: u64,
-    looked_at: BTreeSet<u64>,
+    hidden: BTreeMap<u64, Timestamp>,
     refuse: Vec<usize>,
 }
 
@@ -28,8 +33,8 @@ impl Line {
 impl MemoryQueue {
     /// An empty one.
     #[must_use]
-    pub fn new(faults: &Faults) -> Self {
-        Self(Cell::new(faults))
+    pub fn new(faults: &Faults, clock: VirtualClock) -> Self {
+        Self(Cell::new(faults), clock)
     }
 
     /// What has been sent and not received.
@@ -60,12 +65,6 @@ impl MemoryQueue {
     pub fn refuse_next(&self, places: impl IntoIterator<Item = usize>) {
         self.0
             .with(|line| line.refuse = places.into_iter().collect());
-    }
-}
-
-impl Default for MemoryQueue {
-    fn default() -> Self {
-        Self::new(&Faults::default())
     }
 }
 
@@ -101,27 +100,32 @@ impl Queue for MemoryQueue {
 }
 
 impl DeadLetters for MemoryQueue {
-    /// Once all have been looked at, and that was said, two minutes have passed.
     async fn look(&self) -> Result<Vec<DeadLetter>, StoreError> {
+        let now = self.1.now();
         let look = |line: &mut Line| {
-            let seen = &line.looked_at;
-            let new = line
-                .tasks
-                .iter()
-                .filter(|(number, _)| !seen.contains(number));
-            let new: Vec<_> = new.take(10).cloned().collect();
-            if new.is_empty() {
-                line.looked_at.clear();
-            }
-            line.looked_at.extend(new.iter().map(|(number, _)| number));
-            new
+            let is_hidden = |number| line.hidden.get(number).is_some_and(|until| *until > now);
+            let there = line.tasks.iter().filter(|(number, _)| !is_hidden(number));
+            let some: Vec<_> = there.take(10).cloned().collect();
+            let until = now + LOOKED_AT_FOR;
+            line.hidden
+                .extend(some.iter().map(|(number, _)| (*number, until)));
+            some
         };
         let letter = |(number, task): (u64, Task)| DeadLetter {
             task: Some(task),
             receipt: number.to_string(),
         };
-        let new = self.0.step::<_, StoreError>(look).await?;
-        Ok(new.into_iter().map(letter).collect())
+        let some = self.0.step::<_, StoreError>(look).await?;
+        Ok(some.into_iter().map(letter).collect())
+    }
+
+    async fn put_back(&self, letters: &[DeadLetter]) -> Result<(), StoreError> {
+        let shown = |number: &u64| {
+            let receipt = number.to_string();
+            letters.iter().any(|letter| letter.receipt == receipt)
+        };
+        let show = |line: &mut Line| line.hidden.retain(|number, _| !shown(number));
+        self.0.step(show).await
     }
 
     async fn discard(&self, letter: &DeadLetter) -> Result<(), StoreError> {

@@ -21,6 +21,7 @@ mod queue;
 mod suppressions;
 mod tallies;
 mod tokens;
+mod turns;
 mod vault;
 mod wiring;
 
@@ -29,7 +30,7 @@ pub use captcha::{CaptchaCheck, CaptchaSecrets, Checked};
 pub use clock::{Clock, Dice};
 pub use counters::Counters;
 pub use crm::{AccountSummary, Accounts, Contacts, Found, Made, OptOut, SignUp, SignedUp};
-pub use dead_letters::{DeadLetter, DeadLetters};
+pub use dead_letters::{DeadLetter, DeadLetters, LOOKED_AT_FOR};
 pub use directory::{Advanced, Connections, Customers, Forms, Handshakes, Leased, Links, Page};
 pub use door::Door;
 pub use events::{Event, Events};
@@ -42,6 +43,7 @@ pub use queue::{Queue, QueueError};
 pub use suppressions::Suppressions;
 pub use tallies::{Tallies, Unsettled};
 pub use tokens::AdminTokens;
+pub use turns::Turns;
 pub use vault::{Apps, Kept, Vault};
 pub use wiring::Wiring;
 

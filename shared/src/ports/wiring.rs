@@ -1,14 +1,21 @@
 use super::{
     Accounts, Apps, Authorization, Budget, BulkImports, CaptchaCheck, CaptchaSecrets, Clock,
     Connections, Contacts, Counters, Customers, DeadLetters, Dice, Events, Forms, Handshakes,
-    Idempotency, Imports, Ledger, Links, Queue, Suppressions, Tallies, Vault,
+    Idempotency, Imports, Ledger, Links, Queue, Suppressions, Tallies, Turns, Vault,
 };
 
 /// One choice of adapter for every port. A program has exactly one of these: the AWS one in production, the one in
 /// memory in simulations. A use case holds the few it needs.
 pub trait Wiring: 'static {
-    /// Customers, forms, connections, handshakes, links, counters, people nobody may mail.
-    type Directory: Customers + Forms + Connections + Handshakes + Links + Tallies + Suppressions;
+    /// Customers, forms, connections, handshakes, links, counters, people nobody may mail, turns.
+    type Directory: Customers
+        + Forms
+        + Connections
+        + Handshakes
+        + Links
+        + Tallies
+        + Suppressions
+        + Turns;
     /// Leads, the keys they came with, how many came, and imports.
     type Ledger: Ledger + Idempotency + Counters + Imports;
     /// The way to the drain, and where messages end that drains fail on.

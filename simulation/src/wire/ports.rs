@@ -27,7 +27,7 @@ use leadfeed_shared::ports::{
     Connections, Counters, Customers, DeadLetter, DeadLetters, Due, Event, Events, Forms,
     Handshakes, Idempotency, Imports, Kept, KeyClaim, KeyClaimed, LanePlace, LeadFilter, Leased,
     Ledger, Left, Links, Page, Queue, QueueError, Recorded, Settlement, StoreError, Suppressions,
-    Tallies, Unsettled, Vault,
+    Tallies, Turns, Unsettled, Vault,
 };
 use secrecy::SecretString;
 
@@ -253,6 +253,11 @@ wired! { Links of MemoryDirectory, Directory {
     burn(customer: &CustomerId, link: &LinkId, now: Timestamp) -> bool;
 } }
 
+wired! { Turns of MemoryDirectory, Directory {
+    take_turn(work: &str, owner: &str, until: Timestamp, now: Timestamp) -> bool;
+    end_turn(work: &str, owner: &str) -> ();
+} }
+
 wired! { Tallies of MemoryDirectory, Directory {
     tally(customer: &CustomerId, moves: &Moves, now: Timestamp) -> ();
     tallies(customer: &CustomerId) -> Vec<Tally>;
@@ -376,6 +381,7 @@ impl Queue for Wire<MemoryQueue> {
 
 wired! { DeadLetters of MemoryQueue, Queue {
     look() -> Vec<DeadLetter>;
+    put_back(letters: &[DeadLetter]) -> ();
 }
     async fn discard(&self, letter: &DeadLetter) -> Result<(), StoreError> {
         let effect = async {

@@ -15,4 +15,5 @@ pub mod links;
 pub mod queue;
 pub mod suppressions;
 pub mod tallies;
+pub mod turns;
 pub mod vault;

@@ -30,6 +30,9 @@ async fn a_batch_of_any_size_is_taken_counted_and_looked_at_once<Q: Queue + Dead
     );
     assert_eq!(depth.await, before + 25);
 
+    let some = queue.look().await.unwrap();
+    assert!(!some.is_empty());
+    queue.put_back(&some).await.unwrap();
     let mut seen = Vec::new();
     loop {
         let letters = queue.look().await.unwrap();

@@ -93,6 +93,10 @@ pub(super) fn suppressed_of(customer: &CustomerId) -> String {
 /// Owner of all applications in the index `by_owner`.
 pub(super) const APPS: &str = "apps";
 
+pub(super) fn turn(work: &str) -> Key {
+    Key::new(format!("TURN#{work}"), "TURN")
+}
+
 const APP: &str = "APP#";
 
 pub(super) fn app(app: &AppId) -> Key {

@@ -22,6 +22,7 @@ mod links;
 mod suppressions;
 mod table;
 mod tallies;
+mod turns;
 #[cfg(test)]
 mod versions;
 

@@ -15,23 +15,31 @@ use crate::domain::lead::{LeadRecord, LeadState};
 use crate::domain::tally::{Moves, counted_as, label};
 use crate::domain::task::Task;
 use crate::ports::{
-    Clock as _, Customers as _, DeadLetters as _, Ledger as _, StoreError, Tallies as _, Wiring,
+    Clock as _, Customers as _, DeadLetters as _, Dice as _, LOOKED_AT_FOR, Ledger as _,
+    StoreError, Tallies as _, Turns as _, Wiring,
 };
 
 /// How long the mark of an erased lead is kept at least. It says no more than that there was one, and a message of the
 /// queue, which keeps them for two weeks and its dead letters for as long, must not bring the lead back.
 const MARKED_FOR: SignedDuration = SignedDuration::from_hours(24 * 60);
 
-/// How long dead letters are looked through at a time: half of what the function has.
-const LOOKED_THROUGH_FOR: SignedDuration = SignedDuration::from_secs(15);
+/// How long dead letters are looked through at most: enough for tens of thousands, and less than the function has.
+const LOOKED_THROUGH_FOR: SignedDuration = SignedDuration::from_secs(18);
+
+/// What one at a time does: another would not see the letters that this one is looking at. Whoever is killed over it
+/// leaves the turn, for as long as its letters may be hidden.
+const LOOKING: &str = "dead-letters";
+
+/// How much later than its last look began its letters may come out of hiding.
+const SLACK: SignedDuration = SignedDuration::from_secs(10);
 
 impl<W: Wiring> Admin<W> {
     /// Erases every lead of one address; tells how many there were. One that is in the queue is not sent. Can be
     /// repeated, and should be where the person signed up a moment ago.
     ///
     /// # Errors
-    /// [`AdminError::NotFound`], [`AdminError::Invalid`]; [`AdminError::Unavailable`] also where there are more dead
-    /// letters than can be looked through at once: the next time goes on behind them.
+    /// [`AdminError::NotFound`], [`AdminError::Invalid`]; [`AdminError::Unavailable`] also while another erasure looks
+    /// through the dead letters, for a minute after one that failed at it, and where there are too many of them.
     pub async fn erase_person(
         &self,
         customer: &CustomerId,
@@ -99,22 +107,33 @@ impl<W: Wiring> Admin<W> {
         &self,
         theirs: impl Fn(&Task) -> bool,
     ) -> Result<BTreeSet<LeadId>, StoreError> {
-        let until = self.clock.now() + LOOKED_THROUGH_FOR;
-        let mut discarded = BTreeSet::new();
-        while self.clock.now() < until {
+        let (now, owner) = (self.clock.now(), hex::encode(self.dice.roll()));
+        let looks_until = now + LOOKED_THROUGH_FOR;
+        let until = looks_until + LOOKED_AT_FOR + SLACK;
+        let turn = self.directory.take_turn(LOOKING, &owner, until, now);
+        if !turn.await? {
+            return Err(StoreError::new("another erasure hides dead letters"));
+        }
+        let (mut discarded, mut others) = (BTreeSet::new(), Vec::new());
+        while self.clock.now() < looks_until {
             let letters = self.dead_letters.look().await?;
             if letters.is_empty() {
+                self.dead_letters.put_back(&others).await?;
+                self.directory.end_turn(LOOKING, &owner).await?;
                 return Ok(discarded);
             }
-            for letter in letters {
-                if let Some(task) = letter.task.as_ref().filter(|task| theirs(task)) {
-                    self.dead_letters.discard(&letter).await?;
-                    discarded.insert(task.lead().clone());
+            for mut letter in letters {
+                match letter.task.take().filter(|task| theirs(task)) {
+                    Some(task) => {
+                        self.dead_letters.discard(&letter).await?;
+                        discarded.insert(task.lead().clone());
+                    }
+                    None => others.push(letter),
                 }
             }
         }
         Err(StoreError::new(
-            "more dead letters than can be looked through at once",
+            "more dead letters than can be looked through",
         ))
     }
 

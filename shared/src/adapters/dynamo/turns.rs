@@ -1,0 +1,49 @@
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::directory::DynamoDirectory;
+use super::keys;
+use super::table::{Change, Done, Item, millis, number, row, text};
+use crate::ports::{StoreError, Turns};
+
+/// Whose turn it is.
+#[derive(Serialize)]
+struct TurnRow<'a> {
+    taken_by: &'a str,
+    /// In milliseconds.
+    free_at: i64,
+}
+
+impl Turns for DynamoDirectory {
+    async fn take_turn(
+        &self,
+        work: &str,
+        owner: &str,
+        until: Timestamp,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let content = TurnRow {
+            taken_by: owner,
+            free_at: until.as_millisecond(),
+        };
+        let row = row(keys::turn(work), &content)?;
+        let free = "attribute_not_exists(pk) OR taken_by = :owner OR free_at <= :now";
+        let values = Item::from([
+            (":owner".to_owned(), text(owner)),
+            (":now".to_owned(), millis(now)),
+        ]);
+        let done = self.table.put_if(row, free, Some(values)).await?;
+        Ok(matches!(done, Done::Yes(_)))
+    }
+
+    async fn end_turn(&self, work: &str, owner: &str) -> Result<(), StoreError> {
+        let change = Change {
+            set: "SET free_at = :never",
+            when: Some("taken_by = :owner"),
+            names: &[],
+            values: vec![(":never", number(0)), (":owner", text(owner))],
+        };
+        self.table.update(keys::turn(work), change).await?;
+        Ok(())
+    }
+}

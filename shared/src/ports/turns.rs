@@ -1,0 +1,25 @@
+use std::future::Future;
+
+use jiff::Timestamp;
+
+use super::StoreError;
+
+/// Work that two must not do at once.
+pub trait Turns: Send + Sync {
+    /// Takes the turn at a piece of work until `until`, unless it is another owner's at `now`. Exactly one owner of any
+    /// number of concurrent ones is told that it has it, however often it asks.
+    fn take_turn(
+        &self,
+        work: &str,
+        owner: &str,
+        until: Timestamp,
+        now: Timestamp,
+    ) -> impl Future<Output = Result<bool, StoreError>> + Send;
+
+    /// Ends an owner's turn before its time. That it has none is no error.
+    fn end_turn(
+        &self,
+        work: &str,
+        owner: &str,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
+}
