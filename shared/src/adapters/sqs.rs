@@ -2,9 +2,10 @@ use std::collections::HashMap;
 
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::{
-    ChangeMessageVisibilityBatchRequestEntry, MessageSystemAttributeNameForSends,
-    MessageSystemAttributeValue, QueueAttributeName, SendMessageBatchRequestEntry,
+    MessageSystemAttributeNameForSends, MessageSystemAttributeValue, QueueAttributeName,
+    SendMessageBatchRequestEntry,
 };
+use futures_util::future::try_join_all;
 
 use super::config;
 use super::sdk_error::{AwsError, failed};
@@ -161,23 +162,14 @@ impl DeadLetters for SqsQueue {
     }
 
     async fn put_back(&self, letters: &[DeadLetter]) -> Result<(), StoreError> {
+        let show = |letter: &DeadLetter| {
+            let request = self.client.change_message_visibility();
+            let request = request.queue_url(&self.url).visibility_timeout(0);
+            request.receipt_handle(&letter.receipt).send()
+        };
         for some in letters.chunks(BATCH) {
-            let entry = |(place, letter): (usize, &DeadLetter)| {
-                ChangeMessageVisibilityBatchRequestEntry::builder()
-                    .id(place.to_string())
-                    .receipt_handle(&letter.receipt)
-                    .visibility_timeout(0)
-                    .build()
-                    .expect("id and receipt are given")
-            };
-            let entries = some.iter().enumerate().map(entry).collect();
-            let request = self.client.change_message_visibility_batch();
-            let request = request.queue_url(&self.url).set_entries(Some(entries));
-            let answer = request.send().await;
-            let answer = answer.map_err(failed("ChangeMessageVisibilityBatch"))?;
-            if !answer.failed.is_empty() {
-                return Err(StoreError::new("some messages stay hidden for a while"));
-            }
+            let shown = try_join_all(some.iter().map(show)).await;
+            shown.map_err(failed("ChangeMessageVisibility"))?;
         }
         Ok(())
     }

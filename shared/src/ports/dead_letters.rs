@@ -29,6 +29,6 @@ pub trait DeadLetters: Send + Sync {
         letters: &[DeadLetter],
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
-    /// Takes one away for good that was looked at. That it is gone is no error.
+    /// Takes one away for good that is hidden.
     fn discard(&self, letter: &DeadLetter) -> impl Future<Output = Result<(), StoreError>> + Send;
 }

@@ -42,7 +42,6 @@ async fn a_batch_of_any_size_is_taken_counted_and_looked_at_once<Q: Queue + Dead
         assert!(letters.len() <= 10);
         for letter in &letters {
             queue.discard(letter).await.unwrap();
-            queue.discard(letter).await.unwrap();
             seen.extend(letter.task.clone());
         }
     }

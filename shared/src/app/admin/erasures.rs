@@ -23,8 +23,9 @@ use crate::ports::{
 /// queue, which keeps them for two weeks and its dead letters for as long, must not bring the lead back.
 const MARKED_FOR: SignedDuration = SignedDuration::from_hours(24 * 60);
 
-/// How long dead letters are looked through at most: enough for tens of thousands, and less than the function has.
-const LOOKED_THROUGH_FOR: SignedDuration = SignedDuration::from_secs(18);
+/// How long dead letters are looked through at most: enough for thousands. To put them back takes longer than that, and the
+/// function has 29 s.
+const LOOKED_THROUGH_FOR: SignedDuration = SignedDuration::from_secs(10);
 
 /// What one at a time does: another would not see the letters that this one is looking at. Whoever is killed over it
 /// leaves the turn, for as long as its letters may be hidden.
