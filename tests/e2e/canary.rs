@@ -37,13 +37,13 @@ async fn configure(variables: &Value) -> Result<Value> {
 
 /// The address of the canary that arrives, which bears a tag.
 async fn until_one_is_there() -> String {
-    for _ in 0..300 {
+    for _ in 0..900 {
         if let Some(address) = contacts_like("canary+").pop() {
             return address;
         }
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
-    panic!("no canary arrived within a minute");
+    panic!("no canary arrived within three minutes");
 }
 
 #[tokio::test]

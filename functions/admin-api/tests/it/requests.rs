@@ -11,7 +11,7 @@ use leadfeed_shared::domain::lead::{
 use leadfeed_shared::domain::tally::Counts;
 use leadfeed_shared::domain::task::Task;
 use leadfeed_shared::fakes::Fault;
-use leadfeed_shared::ports::{Ledger as _, Queue as _, Tallies as _};
+use leadfeed_shared::ports::{Clock as _, Ledger as _, Queue as _, Tallies as _, Turns as _};
 use serde_json::json;
 use ulid::Ulid;
 
@@ -374,6 +374,24 @@ async fn nothing_is_called_erased_while_the_dead_letters_cannot_be_looked_throug
     assert_eq!((refused, kept.text("status")), (4, "queued".into()));
     assert_eq!(erased.body, json!({"erased": 1}));
     assert!(dead.sent().is_empty());
+}
+
+#[tokio::test]
+async fn an_erasure_waits_for_another_that_looks_through_the_dead_letters() {
+    let stage = Stage::with_customers().await;
+    let form = stage.form().await;
+    stage.sign_up(&form, "ada@example.com").await;
+    let (directory, now) = (&stage.memory.directory, stage.memory.clock.now());
+    let until = now + SignedDuration::from_secs(4);
+    let taken = directory.take_turn("dead-letters", "another", until, now);
+    assert!(taken.await.unwrap());
+
+    let erased = stage
+        .post(ERASURES, json!({"email": "ada@example.com"}))
+        .await;
+
+    assert_eq!(erased.body, json!({"erased": 1}));
+    assert!(stage.memory.clock.now() >= until);
 }
 
 #[tokio::test]

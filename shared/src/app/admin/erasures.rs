@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 
 use super::properties::Fault;
 use super::values::string;
@@ -23,13 +23,17 @@ use crate::ports::{
 /// queue, which keeps them for two weeks and its dead letters for as long, must not bring the lead back.
 const MARKED_FOR: SignedDuration = SignedDuration::from_hours(24 * 60);
 
-/// How long dead letters are looked through at most: enough for thousands. To put them back takes longer than that, and the
-/// function has 29 s.
-const LOOKED_THROUGH_FOR: SignedDuration = SignedDuration::from_secs(10);
-
-/// What one at a time does: another would not see the letters that this one is looking at. Whoever is killed over it
-/// leaves the turn, for as long as its letters may be hidden.
+/// What one erasure at a time does: another would not see the letters that this one is looking at. Whoever is killed over
+/// it leaves the turn, for as long as its letters may be hidden.
 const LOOKING: &str = "dead-letters";
+
+/// How long the turn is waited for, and how often it is asked for. An erasure takes a second or two as a rule.
+const PATIENCE: SignedDuration = SignedDuration::from_secs(5);
+const PAUSE: SignedDuration = SignedDuration::from_millis(300);
+
+/// How long dead letters are looked through at most: enough for thousands. To put them back takes longer than that, and the
+/// function has 29 s for all of it.
+const LOOKED_THROUGH_FOR: SignedDuration = SignedDuration::from_secs(8);
 
 /// How much later than its last look began its letters may come out of hiding.
 const SLACK: SignedDuration = SignedDuration::from_secs(10);
@@ -39,8 +43,8 @@ impl<W: Wiring> Admin<W> {
     /// repeated, and should be where the person signed up a moment ago.
     ///
     /// # Errors
-    /// [`AdminError::NotFound`], [`AdminError::Invalid`]; [`AdminError::Unavailable`] also while another erasure looks
-    /// through the dead letters, for a minute after one that failed at it, and where there are too many of them.
+    /// [`AdminError::NotFound`], [`AdminError::Invalid`]; [`AdminError::Unavailable`] also where others look
+    /// through the dead letters for long, for a minute after one that failed at it, and where there are too many of them.
     pub async fn erase_person(
         &self,
         customer: &CustomerId,
@@ -108,13 +112,8 @@ impl<W: Wiring> Admin<W> {
         &self,
         theirs: impl Fn(&Task) -> bool,
     ) -> Result<BTreeSet<LeadId>, StoreError> {
-        let (now, owner) = (self.clock.now(), hex::encode(self.dice.roll()));
-        let looks_until = now + LOOKED_THROUGH_FOR;
-        let until = looks_until + LOOKED_AT_FOR + SLACK;
-        let turn = self.directory.take_turn(LOOKING, &owner, until, now);
-        if !turn.await? {
-            return Err(StoreError::new("another erasure hides dead letters"));
-        }
+        let owner = hex::encode(self.dice.roll());
+        let looks_until = self.turn_to_look(&owner).await? + LOOKED_THROUGH_FOR;
         let (mut discarded, mut others) = (BTreeSet::new(), Vec::new());
         while self.clock.now() < looks_until {
             let letters = self.dead_letters.look().await?;
@@ -136,6 +135,23 @@ impl<W: Wiring> Admin<W> {
         Err(StoreError::new(
             "more dead letters than can be looked through",
         ))
+    }
+
+    /// Waits for the turn at the dead letters; tells since when it is the owner's.
+    async fn turn_to_look(&self, owner: &str) -> Result<Timestamp, StoreError> {
+        let patient_until = self.clock.now() + PATIENCE;
+        loop {
+            let now = self.clock.now();
+            let until = now + LOOKED_THROUGH_FOR + LOOKED_AT_FOR + SLACK;
+            let turn = self.directory.take_turn(LOOKING, owner, until, now);
+            if turn.await? {
+                return Ok(now);
+            }
+            if now >= patient_until {
+                return Err(StoreError::new("another erasure hides dead letters"));
+            }
+            self.clock.sleep_until(now + PAUSE).await;
+        }
     }
 
     async fn erase(&self, record: &LeadRecord) -> Result<bool, StoreError> {
