@@ -122,8 +122,8 @@ impl<W: Wiring> Admin<W> {
                 self.directory.end_turn(LOOKING, &owner).await?;
                 return Ok(discarded);
             }
-            for mut letter in letters {
-                match letter.task.take().filter(|task| theirs(task)) {
+            for letter in letters {
+                match letter.task.as_ref().filter(|task| theirs(task)) {
                     Some(task) => {
                         self.dead_letters.discard(&letter).await?;
                         discarded.insert(task.lead().clone());
