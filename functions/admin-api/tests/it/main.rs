@@ -6,6 +6,7 @@ mod connections;
 mod csv;
 mod customers;
 mod document;
+mod erasures;
 mod events;
 mod forms;
 mod leads;

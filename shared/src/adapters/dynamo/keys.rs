@@ -90,12 +90,12 @@ pub(super) fn suppressed_of(customer: &CustomerId) -> String {
     format!("suppressed#{customer}")
 }
 
-/// Owner of all applications in the index `by_owner`.
-pub(super) const APPS: &str = "apps";
-
 pub(super) fn turn(work: &str) -> Key {
     Key::new(format!("TURN#{work}"), "TURN")
 }
+
+/// Owner of all applications in the index `by_owner`.
+pub(super) const APPS: &str = "apps";
 
 const APP: &str = "APP#";
 

@@ -27,8 +27,10 @@ const MARKED_FOR: SignedDuration = SignedDuration::from_hours(24 * 60);
 /// it leaves the turn, for as long as its letters may be hidden.
 const LOOKING: &str = "dead-letters";
 
-/// How long the turn is waited for, and how often it is asked for. An erasure takes a second or two as a rule.
+/// How long the turn is waited for. An erasure takes a second or two as a rule.
 const PATIENCE: SignedDuration = SignedDuration::from_secs(5);
+
+/// How long between asking for it and asking again.
 const PAUSE: SignedDuration = SignedDuration::from_millis(300);
 
 /// How long dead letters are looked through at most: enough for thousands. To put them back takes longer than that, and the

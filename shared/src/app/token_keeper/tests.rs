@@ -3,7 +3,7 @@ mod races;
 use futures_util::future::join_all;
 use jiff::{SignedDuration, Timestamp};
 
-use super::{AccessError, TokenKeeper};
+use super::{Access, AccessError, TokenKeeper};
 use crate::app::scene::{ACCOUNT, NOON, Scene, drive};
 use crate::domain::connection::{Connection, ConnectionStatus, ReconnectReason};
 use crate::domain::lead::WaitReason;
@@ -28,7 +28,19 @@ async fn status(scene: &Scene) -> ConnectionStatus {
         .status
 }
 
-fn waits(result: Result<super::Access, AccessError>) -> WaitReason {
+/// A worker that knows nothing asks for a token.
+async fn access(scene: &Scene) -> Result<Access, AccessError> {
+    let keeper = scene.memory.keeper();
+    keeper.access(&scene.customer, None, Timestamp::MAX).await
+}
+
+/// The generation of the pair in the vault.
+async fn stored(scene: &Scene) -> u64 {
+    let pair = scene.memory.vault.tokens(&scene.customer).await.unwrap();
+    pair.unwrap().generation
+}
+
+fn waits(result: Result<Access, AccessError>) -> WaitReason {
     match result {
         Err(AccessError::Waits(why)) => why,
         other => panic!("{other:?}"),
@@ -61,24 +73,11 @@ async fn an_answer_lost_after_the_rotation_is_found_out_after_the_cooldown() {
     let scene = expired().await;
     scene.memory.crm.token_answer_next(TokenError::AnswerLost);
 
-    let first = scene
-        .memory
-        .keeper()
-        .access(&scene.customer, None, Timestamp::MAX)
-        .await;
+    let first = access(&scene).await;
     scene.memory.clock.advance(SignedDuration::from_secs(31));
 
     assert!(matches!(first, Err(AccessError::Busy { .. })));
-    assert_eq!(
-        waits(
-            scene
-                .memory
-                .keeper()
-                .access(&scene.customer, None, Timestamp::MAX)
-                .await
-        ),
-        WaitReason::Reconnect
-    );
+    assert_eq!(waits(access(&scene).await), WaitReason::Reconnect);
 }
 
 #[tokio::test]
@@ -105,12 +104,7 @@ async fn killed_at_any_step_the_connection_works_again_or_asks_to_be_made_again(
     let whole = {
         let scene = expired().await;
         let before = scene.memory.faults.steps();
-        scene
-            .memory
-            .keeper()
-            .access(&scene.customer, None, Timestamp::MAX)
-            .await
-            .unwrap();
+        access(&scene).await.unwrap();
         scene.memory.faults.steps() - before
     };
     let mut lost = Vec::new();
@@ -130,12 +124,7 @@ async fn killed_at_any_step_the_connection_works_again_or_asks_to_be_made_again(
             assert!(killed.is_none(), "step {step} was not reached");
 
             scene.memory.clock.advance(SignedDuration::from_mins(2));
-            match scene
-                .memory
-                .keeper()
-                .access(&scene.customer, None, Timestamp::MAX)
-                .await
-            {
+            match access(&scene).await {
                 Ok(access) => assert_eq!(access.generation, 2, "{step} {fault:?}"),
                 Err(AccessError::Waits(WaitReason::Reconnect)) => lost.push((step, fault)),
                 Err(other) => panic!("{step} {fault:?}: {other}"),
@@ -154,16 +143,7 @@ async fn a_confirmed_invalid_grant_is_the_end_and_ends_the_calls() {
     scene.memory.crm.revoke(ACCOUNT);
 
     for _ in 0..3 {
-        assert_eq!(
-            waits(
-                scene
-                    .memory
-                    .keeper()
-                    .access(&scene.customer, None, Timestamp::MAX)
-                    .await
-            ),
-            WaitReason::Reconnect
-        );
+        assert_eq!(waits(access(&scene).await), WaitReason::Reconnect);
     }
 
     let now = scene.memory.clock.now();
@@ -182,30 +162,14 @@ async fn passing_trouble_is_a_cooldown_and_never_a_death() {
         let scene = expired().await;
         scene.memory.crm.token_answer_next(error);
 
-        let first = scene
-            .memory
-            .keeper()
-            .access(&scene.customer, None, Timestamp::MAX)
-            .await;
-        let second = scene
-            .memory
-            .keeper()
-            .access(&scene.customer, None, Timestamp::MAX)
-            .await;
+        let first = access(&scene).await;
+        let second = access(&scene).await;
 
         assert!(matches!(first, Err(AccessError::Busy { .. })), "{error}");
         assert!(matches!(second, Err(AccessError::Busy { .. })), "{error}");
         assert_eq!(scene.memory.crm.count(Call::Refresh), 1, "{error}");
         scene.memory.clock.advance(SignedDuration::from_secs(31));
-        assert!(
-            scene
-                .memory
-                .keeper()
-                .access(&scene.customer, None, Timestamp::MAX)
-                .await
-                .is_ok(),
-            "{error}"
-        );
+        assert!(access(&scene).await.is_ok(), "{error}");
     }
 }
 
@@ -271,16 +235,7 @@ async fn a_token_that_only_nears_its_end_is_used_while_its_refresh_fails() {
         .advance(SignedDuration::from_hours(24) - SignedDuration::from_mins(5));
     scene.memory.crm.token_answer_next(TokenError::Unavailable);
 
-    assert_eq!(
-        scene
-            .memory
-            .keeper()
-            .access(&scene.customer, None, Timestamp::MAX)
-            .await
-            .unwrap()
-            .generation,
-        1
-    );
+    assert_eq!(access(&scene).await.unwrap().generation, 1);
 }
 
 #[tokio::test]
@@ -318,14 +273,7 @@ async fn a_rotated_client_secret_is_read_anew_once() {
         .crm
         .token_answer_next(TokenError::InvalidClient);
 
-    assert!(
-        scene
-            .memory
-            .keeper()
-            .access(&scene.customer, None, Timestamp::MAX)
-            .await
-            .is_ok()
-    );
+    assert!(access(&scene).await.is_ok());
     assert_eq!(status(&scene).await, ConnectionStatus::Active);
     assert_eq!(scene.memory.crm.count(Call::Refresh), 2);
 }
@@ -336,14 +284,7 @@ async fn a_long_lived_refresh_token_that_does_not_come_back_is_kept() {
     scene.memory.crm.set_token_kind(TokenKind::LongLived);
 
     for _ in 0..3 {
-        assert!(
-            scene
-                .memory
-                .keeper()
-                .access(&scene.customer, None, Timestamp::MAX)
-                .await
-                .is_ok()
-        );
+        assert!(access(&scene).await.is_ok());
         scene.memory.clock.advance(SignedDuration::from_hours(25));
     }
 

@@ -3,11 +3,11 @@
 use futures_util::poll;
 use jiff::{SignedDuration, Timestamp};
 
-use super::{expired, status, waits};
+use super::{access, expired, status, stored, waits};
 use crate::domain::connection::ConnectionStatus;
 use crate::domain::lead::WaitReason;
 use crate::fakes::{Call, Fault};
-use crate::ports::{Event, Vault as _};
+use crate::ports::Event;
 
 #[tokio::test]
 async fn a_vault_that_fails_while_the_new_pair_is_stored_is_tried_again() {
@@ -28,27 +28,8 @@ async fn a_vault_that_fails_while_the_new_pair_is_stored_is_tried_again() {
         .faults
         .at(scene.memory.faults.steps() + steps - 1, Fault::FailBefore);
 
-    assert_eq!(
-        scene
-            .memory
-            .keeper()
-            .access(&scene.customer, None, Timestamp::MAX)
-            .await
-            .unwrap()
-            .generation,
-        2
-    );
-    assert_eq!(
-        scene
-            .memory
-            .vault
-            .tokens(&scene.customer)
-            .await
-            .unwrap()
-            .unwrap()
-            .generation,
-        2
-    );
+    assert_eq!(access(&scene).await.unwrap().generation, 2);
+    assert_eq!(stored(&scene).await, 2);
 }
 
 #[tokio::test]
@@ -100,16 +81,7 @@ async fn an_invalid_grant_beside_a_newer_stored_pair_is_no_death() {
     let scene = expired().await;
     let (slow, quick) = (scene.memory.keeper(), scene.memory.keeper());
     let mut frozen = Box::pin(slow.access(&scene.customer, None, Timestamp::MAX));
-    while scene
-        .memory
-        .vault
-        .tokens(&scene.customer)
-        .await
-        .unwrap()
-        .unwrap()
-        .generation
-        == 1
-    {
+    while stored(&scene).await == 1 {
         assert!(poll!(frozen.as_mut()).is_pending());
     }
     drop(frozen);

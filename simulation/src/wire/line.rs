@@ -1,0 +1,134 @@
+//! One call on its way.
+
+use std::future::{Future, pending};
+use std::sync::Arc;
+
+use jiff::SignedDuration;
+use leadfeed_shared::domain::crm::CrmError;
+use leadfeed_shared::ports::{Clock as _, StoreError, TokenError};
+
+use super::{Process, ROUTINE, Service, Shared, Strike, Weather};
+
+/// One process's end of every wire.
+#[derive(Clone)]
+pub struct Line {
+    /// What it has in common with the others.
+    pub shared: Arc<Shared>,
+    /// Which one.
+    pub process: Arc<Process>,
+}
+
+/// An error that can be made up.
+pub(crate) trait Lost {
+    /// The call had no effect.
+    fn not_done() -> Self;
+    /// Nobody knows.
+    fn unknown() -> Self;
+}
+
+impl Lost for StoreError {
+    fn not_done() -> Self {
+        Self::new("simulated: refused")
+    }
+
+    fn unknown() -> Self {
+        Self::new("simulated: the answer was lost")
+    }
+}
+
+impl Lost for CrmError {
+    fn not_done() -> Self {
+        Self::Unavailable
+    }
+
+    fn unknown() -> Self {
+        Self::AnswerLost
+    }
+}
+
+impl Lost for TokenError {
+    fn not_done() -> Self {
+        Self::Unavailable
+    }
+
+    fn unknown() -> Self {
+        Self::AnswerLost
+    }
+}
+
+impl Line {
+    /// One call.
+    pub(crate) async fn call<R, E: Lost>(
+        &self,
+        service: Service,
+        op: &'static str,
+        effect: impl Future<Output = Result<R, E>> + Send,
+    ) -> Result<R, E> {
+        let (strike, takes) = self.meet(service, op);
+        match strike {
+            Some(Strike::Refused) => {
+                self.pause(takes).await;
+                return Err(E::not_done());
+            }
+            Some(Strike::KilledBefore) => self.die().await,
+            _ => {}
+        }
+        let done = effect.await;
+        self.pause(takes).await;
+        match strike {
+            Some(Strike::AnswerLost) => done.and_then(|_| Err(E::unknown())),
+            Some(Strike::KilledAfter) => self.die().await,
+            _ => done,
+        }
+    }
+
+    /// What is to happen to the next call, and how long it takes.
+    fn meet(&self, service: Service, op: &'static str) -> (Option<Strike>, SignedDuration) {
+        *self.shared.all_counts().entry((service, op)).or_default() += 1;
+        if !self.shared.takes_time {
+            return (None, SignedDuration::ZERO);
+        }
+        let weather = self.shared.weather_at(service);
+        let mut life = self.process.life();
+        life.calls += 1;
+        let planned = life.strike.filter(|(call, _)| *call == life.calls);
+        let strike = planned.map(|(_, strike)| strike).or_else(|| match weather {
+            Some(Weather::Down) => Some(Strike::Refused),
+            Some(Weather::Shaky) if life.dice.chance(25) => Some(Strike::AnswerLost),
+            Some(Weather::Shaky) if life.dice.chance(33) => Some(Strike::Refused),
+            _ => None,
+        });
+        let remote = matches!(service, Service::Api | Service::Tokens);
+        let takes = match (weather, strike) {
+            (Some(Weather::Slow), _) => life.dice.between(500, 4_000),
+            (_, Some(Strike::AnswerLost)) if remote => life.dice.between(1_000, 10_000),
+            _ if remote => life.dice.between(60, 500),
+            _ => life.dice.between(1, 8),
+        };
+        life.struck |= strike.is_some() || weather.is_some();
+        drop(life);
+        let how = strike.map_or(String::new(), |strike| format!(" {strike:?}"));
+        if strike.is_some() || !ROUTINE.contains(&op) {
+            self.note(|| format!("{service:?}.{op}{how}"));
+        }
+        (strike, SignedDuration::from_millis(takes))
+    }
+
+    async fn pause(&self, takes: SignedDuration) {
+        if takes > SignedDuration::ZERO {
+            let clock = &self.shared.clock;
+            clock.sleep_until(clock.now() + takes).await;
+        }
+    }
+
+    async fn die<T>(&self) -> T {
+        self.process.kill();
+        pending().await
+    }
+
+    /// Writes into the log, if anybody reads it.
+    pub(crate) fn note(&self, words: impl FnOnce() -> String) {
+        let (log, now) = (&self.shared.log, self.shared.clock.now());
+        log.note(now, &self.process.name, words);
+    }
+}
