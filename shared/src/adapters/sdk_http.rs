@@ -7,7 +7,7 @@ use aws_smithy_runtime_api::client::http::{
 };
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_types::body::SdkBody;
-use reqwest::{Client, Method};
+use reqwest::{Client, Request};
 
 use super::http::Http;
 
@@ -28,28 +28,17 @@ impl HttpConnector for Connector {
 }
 
 async fn call(client: &Client, request: HttpRequest) -> Result<HttpResponse, ConnectorError> {
-    let method = Method::from_bytes(request.method().as_bytes());
-    let method = method.map_err(|error| ConnectorError::user(error.into()))?;
-    let mut call = client.request(method, request.uri());
-    for (name, value) in request.headers() {
-        call = call.header(name, value);
-    }
-    let body = request.into_body().bytes().map(<[u8]>::to_vec);
-    let answer = call.body(body.unwrap_or_default()).send().await;
-    let answer = answer.map_err(lost)?;
-    let status = answer.status().as_u16().try_into();
-    let status = status.map_err(|error| ConnectorError::other(Box::new(error), None))?;
-    let headers = answer.headers().clone();
-    let body = answer.bytes().await.map_err(lost)?;
-    let mut response = HttpResponse::new(status, SdkBody::from(body));
-    for (name, value) in &headers {
-        if let Ok(value) = value.to_str() {
-            response
-                .headers_mut()
-                .append(name.as_str().to_owned(), value.to_owned());
-        }
-    }
-    Ok(response)
+    let request = request.try_into_http1x();
+    let request = request.map_err(|error| ConnectorError::user(error.into()))?;
+    let request = request.map(|body| body.bytes().map(<[u8]>::to_vec).unwrap_or_default());
+    let request = Request::try_from(request).map_err(lost)?;
+    let mut answer = client.execute(request).await.map_err(lost)?;
+    let (status, headers) = (answer.status(), std::mem::take(answer.headers_mut()));
+    let mut response = http::Response::new(SdkBody::from(answer.bytes().await.map_err(lost)?));
+    *response.status_mut() = status;
+    *response.headers_mut() = headers;
+    let response = HttpResponse::try_from(response);
+    response.map_err(|error| ConnectorError::other(error.into(), None))
 }
 
 /// Without the URL, which for a queue names the account.
