@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 
-use crate::aws::{Asked, Counts};
+use crate::aws::Asked;
 use crate::figures::median;
 use crate::programs::{LEAD_WEBHOOK, QUEUE_DRAIN};
 use crate::warm::{Load, Warm};
@@ -59,12 +59,13 @@ impl Position {
 
 /// The whole bill where the drain gets batches of `batch`.
 pub fn bill(warm: &[Warm], batch: u32) -> Result<Vec<Position>> {
-    let intake = row(warm, LEAD_WEBHOOK, Load::Json)?;
+    let intake = row(warm, LEAD_WEBHOOK, Load::FormPost)?;
+    let at_turn = row(warm, LEAD_WEBHOOK, Load::FormPostAtTurn)?;
     let drain = row(warm, QUEUE_DRAIN, Load::Batch(batch))?;
-    let of_intake = per_lead(&intake.requests, intake);
-    let of_drain = per_lead(&drain.requests, drain);
+    let of_intake = per_lead(intake).mean(per_lead(at_turn)); // half of every minute is near a turn
+    let of_drain = per_lead(drain);
     let share = 1.0 / f64::from(batch);
-    let cpu = median(&intake.cpu);
+    let cpu = (median(&intake.cpu) + median(&at_turn.cpu)) / 2;
     let took = seconds(cpu) / PROCESSOR_SHARE + of_intake.requests * REQUEST_TAKES;
     let held = DRAINS / RATE;
     let positions = [
@@ -145,9 +146,20 @@ pub struct PerLead {
     pub reads: f64,
 }
 
-pub fn per_lead(counts: &Counts, of: &Warm) -> PerLead {
+impl PerLead {
+    fn mean(self, other: Self) -> Self {
+        Self {
+            requests: f64::midpoint(self.requests, other.requests),
+            writes: f64::midpoint(self.writes, other.writes),
+            reads: f64::midpoint(self.reads, other.reads),
+        }
+    }
+}
+
+pub fn per_lead(of: &Warm) -> PerLead {
     let leads = f64::from(of.invocations * of.load.leads());
-    let ours = counts
+    let ours = of
+        .requests
         .iter()
         .filter(|(name, _)| !name.starts_with("Constant Contact"));
     let mut all = Asked::default();

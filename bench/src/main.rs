@@ -19,6 +19,7 @@ mod growth;
 mod guard;
 mod lambda;
 mod machine;
+mod minute;
 mod peers;
 mod place;
 mod programs;

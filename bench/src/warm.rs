@@ -12,6 +12,7 @@ use crate::Effort;
 use crate::aws::Counts;
 use crate::figures::{median, quantile};
 use crate::lambda::Function;
+use crate::minute::Part;
 use crate::programs::{
     self, EMPTY_EVENT, EMPTY_HTTP, LEAD_WEBHOOK, NODE, PYTHON, Program, QUEUE_DRAIN,
 };
@@ -24,6 +25,8 @@ const WARM_UP: u32 = 20;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Load {
     FormPost,
+    /// At the turn of a minute.
+    FormPostAtTurn,
     Json,
     Webhook,
     /// So many leads.
@@ -42,6 +45,7 @@ impl Load {
     pub fn says(self) -> String {
         match self {
             Self::FormPost => "form post".to_owned(),
+            Self::FormPostAtTurn => "form post at the turn of a minute".to_owned(),
             Self::Json => "JSON".to_owned(),
             Self::Webhook => "signed webhook".to_owned(),
             Self::Batch(1) => "batch of 1".to_owned(),
@@ -57,6 +61,14 @@ impl Load {
         }
     }
 
+    /// When it is given.
+    fn part(self) -> Part {
+        match self {
+            Self::FormPostAtTurn => Part::Turn,
+            _ => Part::Calm,
+        }
+    }
+
     /// A batch of a hundred takes the drain a tenth of a second, so fewer of them are given.
     fn invocations(self, effort: Effort) -> u32 {
         match self {
@@ -68,7 +80,7 @@ impl Load {
     pub async fn event(self, stage: &Stage) -> Result<Bytes> {
         let sample = |name| Ok(Bytes::from(fs::read(programs::event(name))?));
         match self {
-            Self::FormPost => sample("lead-form-post"),
+            Self::FormPost | Self::FormPostAtTurn => sample("lead-form-post"),
             Self::Json => sample("lead-json"),
             Self::Webhook => stage.webhook(),
             Self::Batch(size) => stage.batch(size).await,
@@ -81,7 +93,7 @@ impl Load {
         match (self, program) {
             (_, EMPTY_HTTP) => *status == 200,
             (_, EMPTY_EVENT) => answer.is_null(),
-            (Self::FormPost, _) => *status == 303,
+            (Self::FormPost | Self::FormPostAtTurn, _) => *status == 303,
             (Self::Json | Self::Webhook, _) => *status == 202,
             (Self::Batch(_), _) => answer["batchItemFailures"] == Value::Array(Vec::new()),
         }
@@ -117,10 +129,13 @@ pub async fn measure(
     for load in [1, 10, 100].map(Load::Batch) {
         rows.extend(of(programs, &[EMPTY_EVENT, QUEUE_DRAIN], load, effort));
     }
+    let turn = Load::FormPostAtTurn;
+    rows.extend(of(programs, &[EMPTY_HTTP, LEAD_WEBHOOK], turn, effort));
     let step = progress.count("invoking again and again", effort.rounds);
     for round in 1..=effort.rounds {
         for row in &mut rows {
             step.say(&format!("{}: {}", row.program.name, row.load.says()));
+            row.load.part().come().await;
             row.measure(stage).await?;
         }
         step.at(round);

@@ -7,19 +7,17 @@ mod callgrind;
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::ops::Range;
 use std::path::Path;
 use std::process::ExitCode;
-use std::time::Duration;
 
 use anyhow::{Context, Result};
 use axum::body::Bytes;
-use jiff::Timestamp;
 use leadfeed_local::progress::Progress;
 use serde::{Deserialize, Serialize};
 
 use self::callgrind::count;
 use crate::figures::{grouped, megabytes};
+use crate::minute::Part;
 use crate::place::of_bench;
 use crate::programs::{self, LEAD_WEBHOOK, Program, QUEUE_DRAIN};
 use crate::stage::Stage;
@@ -31,9 +29,6 @@ const ALLOWED_PERCENT: u64 = 5;
 const WORTH_COMMITTING_PERCENT: u64 = 5;
 /// Invocations of the shorter run.
 const FEW: u32 = 40;
-/// Seconds of a minute in which a case may begin: after its turn, at which equal submissions agree on an id, and so long
-/// before the next that none of the case's comes to it.
-const CALM: Range<i64> = 15..30;
 
 /// `bench/guard.json`.
 #[derive(Debug, Serialize, Deserialize)]
@@ -171,7 +166,7 @@ async fn cases(programs: &[Program], stage: &Stage) -> Result<Vec<Case>> {
 impl Case {
     async fn count(&self, valgrind: &Path, stage: &Stage) -> Result<Instructions> {
         let aws = &stage.aws.url;
-        tokio::time::sleep(until_calm(Timestamp::now())).await;
+        Part::Calm.come().await;
         let (few, many) = tokio::try_join!(
             count(valgrind, &self.program, aws, &self.event, FEW),
             count(valgrind, &self.program, aws, &self.event, 2 * FEW),
@@ -182,16 +177,6 @@ impl Case {
             invocation,
         })
     }
-}
-
-fn until_calm(now: Timestamp) -> Duration {
-    let second = now.as_second().rem_euclid(60);
-    let wait = if CALM.contains(&second) {
-        0
-    } else {
-        (CALM.start - second).rem_euclid(60)
-    };
-    Duration::from_secs(wait.unsigned_abs())
 }
 
 /// Says how each case stands, and complains of what grew too much or is not in the baseline.
@@ -244,14 +229,5 @@ mod tests {
     #[test]
     fn a_case_without_a_baseline_is_not_passed_over() {
         assert_eq!(compare(&Counted::new(), &counted(1, 1)).len(), 1);
-    }
-
-    #[test]
-    fn a_case_begins_where_a_minute_is_calm() {
-        for (second, wait) in [(0, 15), (14, 1), (15, 0), (29, 0), (30, 45), (59, 16)] {
-            let now = Timestamp::from_second(600 + second).unwrap();
-
-            assert_eq!(until_calm(now), Duration::from_secs(wait), "{second}");
-        }
     }
 }

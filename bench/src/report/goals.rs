@@ -35,7 +35,12 @@ fn goals(measured: &Measured) -> Result<Vec<Goal>> {
     let own = cold_of(&measured.cold, LEAD_WEBHOOK)?;
     let floor = cold_of(&measured.cold, own.program.floor)?;
     let start = median(&own.startups).as_secs_f64() / median(&floor.startups).as_secs_f64();
-    let loads = [Load::FormPost, Load::Json, Load::Webhook];
+    let loads = [
+        Load::FormPost,
+        Load::FormPostAtTurn,
+        Load::Json,
+        Load::Webhook,
+    ];
     let (mut cpu, mut memory) = (0.0_f64, 0);
     for load in loads {
         let own = row(&measured.warm, LEAD_WEBHOOK, load)?;

@@ -80,7 +80,8 @@ pub fn warm(rows: &[Warm]) -> Result<String> {
         "## Warm\n\n\
          An invocation from the moment the event is handed over until its answer is there, and the processor time\n\
          of the whole process. A drain's time is that of its calls: it leaves a millisecond between them, since the\n\
-         stub's application may call a thousand times a second.\n\n\
+         stub's application may call a thousand times a second. Within 15 s of the turn of a minute a lead without a\n\
+         key claims what it says, which is a request more; it is measured there and away from there.\n\n\
          | function | event | p50 | p99 | processor | resident |\n|---|---|--:|--:|--:|--:|\n",
     );
     for row in rows {

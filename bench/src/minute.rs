@@ -1,0 +1,65 @@
+//! When in a minute a submission is measured: around the turn of one, it costs a write more.
+
+use std::ops::Range;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+/// A part of a minute.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    /// Nothing of the door's depends on the clock.
+    Calm,
+    /// Within 15 s of the turn, where equal submissions without a key agree on an id.
+    Turn,
+}
+
+impl Part {
+    /// Seconds at which a measurement may begin that takes 15 s at most.
+    const fn beginnings(self) -> Range<i64> {
+        match self {
+            Self::Calm => 15..30,
+            Self::Turn => 45..60,
+        }
+    }
+
+    /// Waits until a measurement may begin.
+    pub async fn come(self) {
+        tokio::time::sleep(self.is_in(Timestamp::now())).await;
+    }
+
+    fn is_in(self, now: Timestamp) -> Duration {
+        let second = now.as_second().rem_euclid(60);
+        let beginnings = self.beginnings();
+        let wait = if beginnings.contains(&second) {
+            0
+        } else {
+            (beginnings.start - second).rem_euclid(60)
+        };
+        Duration::from_secs(wait.unsigned_abs())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_measurement_begins_and_ends_in_its_part_of_a_minute() {
+        let begins = |part: Part, second| {
+            let now = Timestamp::from_second(60 + second).unwrap();
+            second + i64::try_from(part.is_in(now).as_secs()).unwrap()
+        };
+
+        for (second, calm, turn) in [
+            (0, 15, 45),
+            (15, 15, 45),
+            (29, 29, 45),
+            (30, 75, 45),
+            (59, 75, 59),
+        ] {
+            assert_eq!(begins(Part::Calm, second), calm, "from second {second}");
+            assert_eq!(begins(Part::Turn, second), turn, "from second {second}");
+        }
+    }
+}
