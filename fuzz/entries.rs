@@ -124,8 +124,9 @@ pub fn query(data: &[u8]) {
         ),
     ] {
         let kind = ("content-type", TYPES[0].as_bytes());
+        let secret = if path.contains(query) { "" } else { query }; // the path may be told again
         if let Some(request) = handed_on(method, &path, query, &[kind], body) {
-            answered(request, query);
+            answered(request, secret);
         }
     }
 }

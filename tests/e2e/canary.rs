@@ -46,6 +46,20 @@ async fn until_one_is_there() -> String {
     panic!("no canary arrived within three minutes");
 }
 
+/// How late it was at each run of the scheduler, until one has seen it in the ledger: there it is delivered a moment
+/// after it is with Constant Contact.
+async fn late_until_it_is_seen(watch: &CloudWatch) -> Vec<f64> {
+    for _ in 0..100 {
+        the_stack().invoke("Scheduler", &json!({})).await.unwrap();
+        let late = watch.values("scheduler", "CanaryLate").await.unwrap();
+        if late.last() == Some(&0.0) {
+            return late;
+        }
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    panic!("the canary was not seen where it had arrived");
+}
+
 #[tokio::test]
 async fn a_canary_comes_by_the_public_door_and_arrives() {
     let _alone = alone().await;
@@ -57,14 +71,11 @@ async fn a_canary_comes_by_the_public_door_and_arrives() {
     });
 
     let before = configure(&canary).await.unwrap();
-    let run = async || the_stack().invoke("Scheduler", &json!({})).await.unwrap();
-    run().await;
+    the_stack().invoke("Scheduler", &json!({})).await.unwrap();
     let address = until_one_is_there().await;
-    run().await;
+    let late = late_until_it_is_seen(&watch).await;
     configure(&before).await.unwrap();
 
     assert_eq!(sign_ups(&address), 1, "one in a quarter of an hour");
-    let late = watch.values("scheduler", "CanaryLate").await.unwrap();
     assert!(late[0] > 300.0, "none had arrived: {late:?}");
-    assert_eq!(late.last(), Some(&0.0), "{late:?}");
 }
