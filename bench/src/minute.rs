@@ -25,10 +25,10 @@ impl Part {
 
     /// Waits until a measurement may begin.
     pub async fn come(self) {
-        tokio::time::sleep(self.is_in(Timestamp::now())).await;
+        tokio::time::sleep(self.wait_from(Timestamp::now())).await;
     }
 
-    fn is_in(self, now: Timestamp) -> Duration {
+    fn wait_from(self, now: Timestamp) -> Duration {
         let second = now.as_second().rem_euclid(60);
         let beginnings = self.beginnings();
         let wait = if beginnings.contains(&second) {
@@ -48,7 +48,7 @@ mod tests {
     fn a_measurement_begins_and_ends_in_its_part_of_a_minute() {
         let begins = |part: Part, second| {
             let now = Timestamp::from_second(60 + second).unwrap();
-            second + i64::try_from(part.is_in(now).as_secs()).unwrap()
+            second + i64::try_from(part.wait_from(now).as_secs()).unwrap()
         };
 
         for (second, calm, turn) in [
