@@ -205,7 +205,7 @@ async fn pkce_with_a_secret_is_refused_by_the_strict_reading(site: Site) {
     assert_eq!(reply.redirected_with("error"), "invalid_request");
 }
 
-async fn redeem_with(site: &Site, verifier: &str) -> crate::site::Reply {
+async fn redeem_with(site: &Site, verifier: &str) -> crate::reply::Reply {
     site.settings(|settings| settings.readings.pkce = Pkce::Accept);
     let allowed = site.decide(&with_challenge(site), OWNER, "allow").await;
     let code = allowed.redirected_with("code");

@@ -169,7 +169,7 @@ async fn the_nested_address_has_at_most_80_characters(site: Site) {
 }
 
 #[track_caller]
-pub fn assert_conflict(reply: crate::site::Reply, contact: &Value) {
+pub fn assert_conflict(reply: crate::reply::Reply, contact: &Value) {
     let reply = reply.expect(409);
     assert_eq!(reply.error_key(), "contacts.api.conflict");
     let id = contact["contact_id"].as_str().unwrap_or_default();

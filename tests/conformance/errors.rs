@@ -5,7 +5,8 @@ use reqwest::Method;
 use serde_json::json;
 
 use crate::fact::{Fact, fact};
-use crate::site::{CLIENT_ID, CREATOR, OWNER, Reply, Site, USUAL_SCOPE};
+use crate::reply::Reply;
+use crate::site::{CLIENT_ID, CREATOR, OWNER, Site, USUAL_SCOPE};
 
 pub fn facts() -> Vec<Fact> {
     vec![

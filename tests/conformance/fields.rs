@@ -3,7 +3,8 @@
 use serde_json::{Value, json};
 
 use crate::fact::{Fact, fact};
-use crate::site::{Api, Reply, SHOP_OWNER, Site, USUAL_SCOPE, address};
+use crate::reply::Reply;
+use crate::site::{Api, SHOP_OWNER, Site, USUAL_SCOPE, address};
 
 pub fn facts() -> Vec<Fact> {
     vec![

@@ -50,8 +50,6 @@ pub fn facts() -> Vec<Fact> {
             more_than_a_thousand_waiting_activities_are_429
         ),
         fact!(Sandbox, SWAGGER, an_import_may_fail_as_a_whole),
-        fact!(Sandbox, SWAGGER, a_csv_file_is_imported_too),
-        fact!(Sandbox, SWAGGER, an_imported_file_must_be_csv),
     ]
 }
 
@@ -378,42 +376,4 @@ async fn an_import_may_fail_as_a_whole(site: Site) {
         assert_eq!(activity["state"], state);
         assert_eq!(api.contact(&address).await, Value::Null);
     }
-}
-
-async fn send_file(site: &Site, api: &Api<'_>, name: &str, content: String) -> crate::site::Reply {
-    let boundary = "a-boundary";
-    let body = format!(
-        "--{boundary}\r\nContent-Disposition: form-data; name=\"list_ids\"\r\n\r\n{}\r\n\
-         --{boundary}\r\nContent-Disposition: form-data; name=\"file\"; filename=\"{name}\"\r\n\
-         Content-Type: text/csv\r\n\r\n{content}\r\n--{boundary}--\r\n",
-        api.list().await
-    );
-    let request = api.request(reqwest::Method::POST, "/v3/activities/contacts_file_import");
-    let kind = format!("multipart/form-data; boundary={boundary}");
-    site.send(request.header("content-type", kind).body(body))
-        .await
-}
-
-async fn a_csv_file_is_imported_too(site: Site) {
-    let (api, address) = (site.owner().await, address());
-    let file = format!("email,first_name,cf:Favourite_loaf\r\n{address},\"A, B\",rye\r\n");
-    let activity = send_file(&site, &api, "leads.csv", file)
-        .await
-        .expect(201)
-        .json();
-    ended(&site, &api, &activity).await;
-    let contact = api.contact(&address).await;
-    assert_eq!(contact["first_name"], "A, B");
-    assert_eq!(contact["custom_fields"][0]["value"], "rye");
-}
-
-async fn an_imported_file_must_be_csv(site: Site) {
-    let api = site.owner().await;
-    send_file(&site, &api, "leads.xlsx", "email\r\n".into())
-        .await
-        .expect(415);
-    let json = json!({ "list_ids": api.list().await });
-    api.post("/v3/activities/contacts_file_import", &json)
-        .await
-        .expect(415);
 }

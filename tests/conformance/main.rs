@@ -11,6 +11,7 @@ mod contacts;
 mod errors;
 mod fact;
 mod fields;
+mod file_imports;
 mod import_limits;
 mod imports;
 mod jwt;
@@ -18,12 +19,15 @@ mod limits;
 mod lists;
 mod query;
 mod refresh;
+mod reply;
 mod resubscribe;
 mod sign_up;
 mod sign_up_fields;
 mod sign_up_limits;
+mod sign_up_lists;
 mod site;
 mod sources;
+mod target;
 mod token;
 mod updates;
 
@@ -31,7 +35,7 @@ use std::process::ExitCode;
 
 use fact::Fact;
 use libtest_mimic::{Arguments, Trial};
-use site::Target;
+use target::Target;
 
 fn main() -> ExitCode {
     let target = Target::from_env();
@@ -88,12 +92,14 @@ fn modules() -> Vec<(&'static str, Vec<Fact>)> {
         ("fields", fields::facts()),
         ("sign_up", sign_up::facts()),
         ("sign_up_limits", sign_up_limits::facts()),
+        ("sign_up_lists", sign_up_lists::facts()),
         ("sign_up_fields", sign_up_fields::facts()),
         ("contacts", contacts::facts()),
         ("updates", updates::facts()),
         ("resubscribe", resubscribe::facts()),
         ("query", query::facts()),
         ("imports", imports::facts()),
+        ("file_imports", file_imports::facts()),
         ("import_limits", import_limits::facts()),
         ("activities", activities::facts()),
     ]

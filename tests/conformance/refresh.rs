@@ -6,7 +6,8 @@ use jiff::SignedDuration;
 use serde_json::{Value, json};
 
 use crate::fact::{Fact, fact};
-use crate::site::{CLIENT_ID, MANAGER, OWNER, REDIRECT_URI, Reply, SECRET, Site, USUAL_SCOPE};
+use crate::reply::Reply;
+use crate::site::{CLIENT_ID, MANAGER, OWNER, REDIRECT_URI, SECRET, Site, USUAL_SCOPE};
 
 pub fn facts() -> Vec<Fact> {
     vec![

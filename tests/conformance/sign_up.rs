@@ -7,7 +7,8 @@ use jiff::SignedDuration;
 use serde_json::{Value, json};
 
 use crate::fact::{Fact, fact};
-use crate::site::{Api, CLUB_OWNER, OWNER, Reply, Site, USUAL_SCOPE, address};
+use crate::reply::Reply;
+use crate::site::{Api, CLUB_OWNER, OWNER, Site, USUAL_SCOPE, address};
 
 pub fn facts() -> Vec<Fact> {
     vec![

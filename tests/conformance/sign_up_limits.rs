@@ -1,12 +1,12 @@
 //! What `sign_up_form` takes and refuses.
 
-use cc_sandbox::settings::{ListGone, SignUpEmailLength};
-use jiff::SignedDuration;
+use cc_sandbox::settings::SignUpEmailLength;
 use serde_json::{Value, json};
 
 use crate::fact::{Fact, fact};
+use crate::reply::Reply;
 use crate::sign_up_fields::one_field;
-use crate::site::{SHOP_OWNER, Site, USUAL_SCOPE, address, address_of_length, ids, merged};
+use crate::site::{Site, address, address_of_length, merged};
 
 pub fn facts() -> Vec<Fact> {
     vec![
@@ -32,15 +32,6 @@ pub fn facts() -> Vec<Fact> {
         fact!(Token, SWAGGER, a_birthday_is_a_month_and_a_day),
         fact!(Token, SWAGGER, a_street_address_needs_a_kind),
         fact!(Token, SWAGGER, a_street_has_255_characters_and_the_rest_50),
-        fact!(Sandbox, SWAGGER, an_unknown_list_is_400_or_404_as_read),
-        fact!(Sandbox, SWAGGER, a_deleted_list_is_400_or_404_as_read),
-        fact!(Token, OVERVIEW, a_list_id_is_a_uuid),
-        fact!(
-            Sandbox,
-            SWAGGER,
-            fifty_lists_are_taken_and_fifty_one_are_not
-        ),
-        fact!(Sandbox, LISTS_POST, a_contact_is_on_at_most_fifty_lists),
         fact!(Sandbox, SWAGGER, a_contact_has_at_most_three_phones),
         fact!(Sandbox, SWAGGER, null_is_not_a_part_of_an_address),
         fact!(Token, SWAGGER, a_refused_sign_up_leaves_nothing_behind),
@@ -51,7 +42,7 @@ const SIGN_UP: &str = "/v3/contacts/sign_up_form";
 pub const NO_ID: &str = "04fe9a97-a579-43c5-bb1a-58ed29bf0a6a";
 
 /// Signs a fresh address up with `more` and expects `status`.
-pub async fn answers(site: &Site, more: Value, status: u16) -> crate::site::Reply {
+pub async fn answers(site: &Site, more: Value, status: u16) -> Reply {
     site.owner()
         .await
         .sign_up(&address(), more)
@@ -303,77 +294,6 @@ async fn a_street_has_255_characters_and_the_rest_50(site: Site) {
         answers(&site, with(name, max), 201).await;
         answers(&site, with(name, max + 1), 400).await;
     }
-}
-
-async fn gone(site: &Site, list: &str) {
-    let readings = [
-        (ListGone::BadRequest, 400, "contacts.api.validation.error"),
-        (ListGone::NotFound, 404, "contacts.api.not_found"),
-    ];
-    for (reading, status, key) in readings {
-        site.settings(|settings| settings.readings.list_gone = reading);
-        let refused = answers(site, json!({ "list_memberships": [list] }), status).await;
-        assert_eq!(refused.error_key(), key);
-    }
-}
-
-async fn an_unknown_list_is_400_or_404_as_read(site: Site) {
-    gone(&site, NO_ID).await;
-}
-
-async fn a_deleted_list_is_400_or_404_as_read(site: Site) {
-    let api = site.owner().await;
-    let list = api
-        .post("/v3/contact_lists", &json!({ "name": "Gone" }))
-        .await
-        .expect(201)
-        .json();
-    let list = list["list_id"].as_str().unwrap_or_default().to_owned();
-    api.delete(&format!("/v3/contact_lists/{list}"))
-        .await
-        .expect(202);
-    site.sandbox().advance(SignedDuration::from_mins(1));
-    gone(&site, &list).await;
-}
-
-async fn a_list_id_is_a_uuid(site: Site) {
-    for id in ["1", "04fe9a97a57943c5bb1a58ed29bf0a6a", ""] {
-        answers(&site, json!({ "list_memberships": [id] }), 400).await;
-    }
-}
-
-async fn shop_lists(api: &crate::site::Api<'_>) -> Vec<String> {
-    let page = api
-        .get("/v3/contact_lists?limit=500")
-        .await
-        .expect(200)
-        .json();
-    ids(&page["lists"], "list_id")
-}
-
-async fn fifty_lists_are_taken_and_fifty_one_are_not(site: Site) {
-    let api = site.sign_in(SHOP_OWNER, USUAL_SCOPE).await;
-    let lists = shop_lists(&api).await;
-    api.sign_up(&address(), json!({ "list_memberships": lists[..50] }))
-        .await
-        .expect(201);
-    api.sign_up(&address(), json!({ "list_memberships": lists[..51] }))
-        .await
-        .expect(400);
-}
-
-async fn a_contact_is_on_at_most_fifty_lists(site: Site) {
-    let (api, address) = (site.sign_in(SHOP_OWNER, USUAL_SCOPE).await, address());
-    let lists = shop_lists(&api).await;
-    api.sign_up(&address, json!({ "list_memberships": lists[..50] }))
-        .await
-        .expect(201);
-    api.sign_up(&address, json!({ "list_memberships": lists[..50] }))
-        .await
-        .expect(200);
-    api.sign_up(&address, json!({ "list_memberships": lists[50..51] }))
-        .await
-        .expect(400);
 }
 
 async fn a_contact_has_at_most_three_phones(site: Site) {

@@ -3,15 +3,13 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use cc_sandbox::RunningSandbox;
 use cc_sandbox::world::App;
-use cc_sandbox::{Config, RunningSandbox, Sandbox};
-use reqwest::header::HeaderMap;
 use reqwest::{Client, Method, RequestBuilder};
 use serde_json::{Value, json};
 use tokio::sync::Mutex;
-use url::Url;
 
-use crate::fact::Needs;
+use crate::reply::Reply;
 
 pub const CLIENT_ID: &str = "conformance-client";
 pub const SECRET: &str = "conformance-secret";
@@ -23,185 +21,15 @@ pub const CLUB_OWNER: &str = "owner@hill-cycling.example";
 pub const SHOP_OWNER: &str = "owner@many-lists.example";
 pub const USUAL_SCOPE: &str = "contact_data account_read offline_access";
 
-/// Where the checks go: a sandbox of their own, or a host named by the environment.
-#[derive(Clone)]
-pub enum Target {
-    OwnSandbox,
-    Foreign(Foreign),
-}
-
-#[derive(Clone)]
-pub struct Foreign {
-    api: String,
-    auth: Option<String>,
-    client_id: Option<String>,
-    secret: Option<String>,
-    redirect_uri: Option<String>,
-    access_token: Option<String>,
-}
-
-impl Target {
-    pub fn from_env() -> Self {
-        let var = |name| {
-            std::env::var(name)
-                .ok()
-                .filter(|value: &String| !value.is_empty())
-        };
-        let Some(api) = var("CC_BASE_URL") else {
-            return Self::OwnSandbox;
-        };
-        Self::Foreign(Foreign {
-            api,
-            auth: var("CC_AUTH_URL"),
-            client_id: var("CC_CLIENT_ID"),
-            secret: var("CC_CLIENT_SECRET"),
-            redirect_uri: var("CC_REDIRECT_URI"),
-            access_token: var("CC_ACCESS_TOKEN"),
-        })
-    }
-
-    pub fn is_foreign(&self) -> bool {
-        matches!(self, Self::Foreign(_))
-    }
-
-    pub fn offers(&self, needs: Needs) -> bool {
-        match (self, needs) {
-            (Self::OwnSandbox, _) => true,
-            (Self::Foreign(host), Needs::Host) => {
-                host.auth.is_some() && host.client_id.is_some() && host.redirect_uri.is_some()
-            }
-            (Self::Foreign(host), Needs::Token) => host.access_token.is_some(),
-            (Self::Foreign(_), Needs::Sandbox) => false,
-        }
-    }
-
-    pub async fn open(self) -> Site {
-        let no_redirects = Client::builder().redirect(reqwest::redirect::Policy::none());
-        let http = no_redirects.build().expect("an HTTP client");
-        match self {
-            Self::OwnSandbox => {
-                let uris = vec![
-                    REDIRECT_URI.to_owned(),
-                    "http://localhost:8080/cb".to_owned(),
-                ];
-                let mut config = Config {
-                    apps: vec![App::new(CLIENT_ID, SECRET, uris)],
-                    ..Config::default()
-                };
-                // Facts about limits switch them on.
-                config.settings.limits = false;
-                let sandbox = Sandbox::start(config).await.expect("a sandbox");
-                let url = sandbox.url().to_owned();
-                Site {
-                    http,
-                    api: url.clone(),
-                    auth: url,
-                    client_id: CLIENT_ID.into(),
-                    secret: SECRET.into(),
-                    redirect_uri: REDIRECT_URI.into(),
-                    access_token: None,
-                    sandbox: Some(sandbox),
-                }
-            }
-            Self::Foreign(host) => Site {
-                http,
-                auth: host.auth.unwrap_or_else(|| host.api.clone()),
-                api: host.api,
-                client_id: host.client_id.unwrap_or_default(),
-                secret: host.secret.unwrap_or_default(),
-                redirect_uri: host.redirect_uri.unwrap_or_default(),
-                access_token: host.access_token,
-                sandbox: None,
-            },
-        }
-    }
-}
-
 pub struct Site {
-    http: Client,
+    pub http: Client,
     pub api: String,
     pub auth: String,
     pub client_id: String,
     pub secret: String,
     pub redirect_uri: String,
-    access_token: Option<String>,
-    sandbox: Option<RunningSandbox>,
-}
-
-/// An answer, read to its end.
-#[derive(Debug)]
-pub struct Reply {
-    pub status: u16,
-    pub headers: HeaderMap,
-    pub text: String,
-}
-
-impl Reply {
-    /// Panics, showing the body, when the status is another.
-    #[track_caller]
-    pub fn expect(self, status: u16) -> Self {
-        assert_eq!(self.status, status, "{}", self.text);
-        self
-    }
-
-    /// For answers that a live host may give in several ways.
-    #[track_caller]
-    pub fn expect_one_of(self, statuses: &[u16]) -> Self {
-        assert!(
-            statuses.contains(&self.status),
-            "{}: {}",
-            self.status,
-            self.text
-        );
-        self
-    }
-
-    #[track_caller]
-    pub fn json(&self) -> Value {
-        serde_json::from_str(&self.text).unwrap_or_else(|_| panic!("not JSON: {}", self.text))
-    }
-
-    /// `error_key` of the array or object shape.
-    #[track_caller]
-    pub fn error_key(&self) -> String {
-        self.error("error_key")
-    }
-
-    #[track_caller]
-    pub fn error_message(&self) -> String {
-        self.error("error_message")
-    }
-
-    #[track_caller]
-    fn error(&self, name: &str) -> String {
-        let body = self.json();
-        let error = body.get(0).unwrap_or(&body);
-        let text = error[name].as_str();
-        text.unwrap_or_else(|| panic!("no {name} in {}", self.text))
-            .to_owned()
-    }
-
-    pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers.get(name).and_then(|value| value.to_str().ok())
-    }
-
-    /// The parameters a redirect carries back to the client.
-    #[track_caller]
-    pub fn redirected(&self) -> Vec<(String, String)> {
-        assert_eq!(self.status, 302, "{}", self.text);
-        let location = self.header("location").expect("a location");
-        let url = Url::parse(location).expect("a URL");
-        url.query_pairs().into_owned().collect()
-    }
-
-    #[track_caller]
-    pub fn redirected_with(&self, name: &str) -> String {
-        let pairs = self.redirected();
-        let found = pairs.iter().find(|(known, _)| known == name);
-        found
-            .map(|(_, value)| value.clone())
-            .unwrap_or_else(|| panic!("no {name} in {pairs:?}"))
-    }
+    pub access_token: Option<String>,
+    pub sandbox: Option<RunningSandbox>,
 }
 
 impl Site {

@@ -19,6 +19,7 @@ mod spam;
 mod stack;
 mod stage;
 mod suppressions;
+mod upload;
 
 #[test]
 fn a_start_without_its_settings_ends_and_names_what_is_missing() {

@@ -1,0 +1,102 @@
+//! Tokens and rights, on the way to an account.
+
+use jiff::SignedDuration;
+
+use super::word;
+use crate::app::scene::{ACCOUNT, Scene};
+use crate::domain::connection::{ConnectionStatus, LimitedReason};
+use crate::domain::lead::{LeadState, WaitReason};
+use crate::fakes::{Call, Fault};
+use crate::ports::Connections as _;
+
+#[tokio::test]
+async fn an_expired_token_is_refreshed_on_the_way() {
+    let scene = Scene::connected().await;
+    scene.memory.clock.advance(SignedDuration::from_hours(25));
+    let lead = scene.submit(&[("email", "ada@example.com")]).await;
+
+    scene.drain().await;
+
+    assert_eq!(word(&scene.state(&lead.lead).await), "delivered");
+    assert_eq!(scene.memory.crm.count(Call::Refresh), 1);
+}
+
+#[tokio::test]
+async fn a_rejected_token_is_refreshed_once_and_the_call_made_again() {
+    let scene = Scene::connected().await;
+    scene.memory.crm.expire_access(ACCOUNT);
+    let lead = scene.submit(&[("email", "ada@example.com")]).await;
+
+    scene.drain().await;
+
+    assert_eq!(word(&scene.state(&lead.lead).await), "delivered");
+    assert_eq!(
+        (
+            scene.memory.crm.count(Call::Refresh),
+            scene.memory.crm.count(Call::SignUp)
+        ),
+        (1, 2)
+    );
+}
+
+#[tokio::test]
+async fn a_forbidden_call_names_its_cause_and_ends_the_calls() {
+    let scene = Scene::connected().await;
+    scene
+        .memory
+        .crm
+        .set_privileges(ACCOUNT, &["contacts:lists:read"]);
+    let lead = scene.submit(&[("email", "ada@example.com")]).await;
+
+    scene.drain().await;
+    scene.submit(&[("email", "bob@example.com")]).await;
+    scene.drain().await;
+
+    assert_eq!(
+        scene.state(&lead.lead).await,
+        LeadState::Waiting {
+            why: WaitReason::Rights
+        }
+    );
+    let connection = scene
+        .memory
+        .directory
+        .connection(&scene.customer)
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(
+        connection.status,
+        ConnectionStatus::Limited {
+            reason: LimitedReason::MissingPrivilege
+        }
+    );
+    assert_eq!(scene.memory.crm.count(Call::SignUp), 1);
+}
+
+#[tokio::test]
+async fn a_vault_that_cannot_be_read_makes_leads_wait_and_intake_does_not_notice() {
+    let scene = Scene::connected().await;
+    let lead = scene.submit(&[("email", "ada@example.com")]).await;
+    // A drain claims, reads the customer and the connection; its keeper reads the connection, then the vault.
+    scene
+        .memory
+        .faults
+        .at(scene.memory.faults.steps() + 5, Fault::FailBefore);
+
+    let again = scene.drain().await;
+    let other = scene.submit(&[("email", "bob@example.com")]).await;
+
+    assert!(again.is_empty());
+    assert_eq!(other.status, "queued");
+    assert_eq!(
+        scene.state(&lead.lead).await,
+        LeadState::Waiting {
+            why: WaitReason::Upstream
+        }
+    );
+    scene.memory.clock.advance(SignedDuration::from_mins(1));
+    assert_eq!(scene.memory.release().run().await.unwrap().waited, 1);
+    scene.drain().await;
+    assert_eq!(word(&scene.state(&lead.lead).await), "delivered");
+}
