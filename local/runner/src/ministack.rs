@@ -101,11 +101,6 @@ impl MiniStack {
             .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
             .unwrap_or_default()
     }
-
-    /// Where the log lies.
-    pub fn log_path(&self) -> &Path {
-        &self.log
-    }
 }
 
 fn environment(state: &Path, port: u16) -> Vec<(&'static str, String)> {
