@@ -158,6 +158,41 @@ async fn a_lead_that_a_drain_has_had_before_its_release_was_written_keeps_its_ne
 }
 
 #[tokio::test]
+async fn a_lead_that_the_queue_did_not_take_waits_on_and_is_sent_by_the_next_run() {
+    let scene = Scene::unconnected().await;
+    let mut leads = Vec::new();
+    for email in ["ada@example.com", "bob@example.com", "cy@example.com"] {
+        leads.push(scene.submit(&[("email", email)]).await.lead);
+    }
+    scene.drain().await;
+    scene.connect().await;
+    let (memory, customer) = (&scene.memory, &scene.customer);
+    memory.clock.advance(LISTED_WITHIN);
+    let now = memory.clock.now();
+    memory.ledger.mark_lane(customer, now).await.unwrap();
+    memory.queue.refuse_next([1]);
+
+    assert_eq!(memory.release().run().await.unwrap().waited, 2);
+
+    let sent = memory.queue.sent();
+    let is_sent = |lead: &LeadId| sent.iter().any(|task| task.lead() == lead);
+    let mut waiting = 0;
+    for lead in &leads {
+        let record = memory.ledger.look(customer, lead).unwrap();
+        let is_queued = record.state == LeadState::Queued;
+        assert_eq!(is_queued, is_sent(lead), "{:?}", record.state);
+        waiting += usize::from(!is_queued);
+    }
+    assert_eq!(waiting, 1);
+    memory.clock.advance(SignedDuration::from_mins(1));
+    assert_eq!(memory.release().run().await.unwrap().waited, 1);
+    scene.drain().await;
+    for lead in &leads {
+        assert_eq!(scene.state(lead).await.word(), "delivered");
+    }
+}
+
+#[tokio::test]
 async fn a_wait_that_is_over_at_once_is_looked_at_once_the_lead_is_listed() {
     let scene = Scene::connected().await;
     let lead = scene.submit(&[("email", "ada@example.com")]).await.lead;
