@@ -82,6 +82,11 @@ async fn unnoticed_in(function: Function, walker: &Walker) -> Result<Vec<String>
         walker.clean_up().await?;
         purge().await?;
     }
+    function
+        .walk(walker)
+        .await
+        .with_context(|| format!("{name} with its whole role again"))?;
+    walker.clean_up().await?;
     Ok(unnoticed)
 }
 
