@@ -22,6 +22,7 @@ const READ_UNIT: f64 = 0.125;
 const SQS_REQUEST: f64 = 0.50;
 /// A kilobyte; a gigabyte is 0.50.
 const LOG_KILOBYTE: f64 = 0.50;
+const EVENT: f64 = 1.00;
 const TRACE: f64 = 5.00;
 
 /// Of the template.
@@ -115,6 +116,12 @@ pub fn bill(warm: &[Warm], batch: u32) -> Result<Vec<Position>> {
             format!("1 to send + (1 to receive + 1 to delete) ÷ {batch}"),
             1.0 + 2.0 * share,
             SQS_REQUEST,
+        ),
+        (
+            "EventBridge events",
+            "1 of how it ended".to_owned(),
+            1.0,
+            EVENT,
         ),
         (
             "Log kilobytes",

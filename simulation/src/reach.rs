@@ -3,7 +3,7 @@
 use leadfeed_shared::app::admin::Admin;
 use leadfeed_shared::app::bulk::Bulk;
 use leadfeed_shared::app::connect::{Connect, Site};
-use leadfeed_shared::app::deliver::{Counter, Drain, Served};
+use leadfeed_shared::app::deliver::{Counter, Drain, News, Served};
 use leadfeed_shared::app::gauges::Gauges;
 use leadfeed_shared::app::intake::{Gate, Intake};
 use leadfeed_shared::app::recount::Recount;
@@ -63,6 +63,7 @@ impl Reach {
             crm: self.wire(&self.memory.crm),
             keys: self.memory.keys(),
             counter: Counter::default(),
+            news: News::default(),
             served: Served::default(),
         }
     }

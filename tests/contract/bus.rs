@@ -4,10 +4,12 @@ use aws_config::SdkConfig;
 use aws_sdk_eventbridge::types::Target;
 use leadfeed_shared::adapters::EventBridge;
 use leadfeed_shared::domain::connection::{ConnectionStatus, ReconnectReason};
-use leadfeed_shared::ports::{Event, Events};
+use leadfeed_shared::domain::lead::RefusalReason;
+use leadfeed_shared::ports::{Event, Events, LeadNews};
 use libtest_mimic::Trial;
 use serde_json::{Value, json};
 use tokio::runtime::Handle;
+use tokio::sync::Mutex;
 
 use crate::fresh;
 use crate::promise::eventually;
@@ -54,22 +56,27 @@ async fn a_rule_sees_source_kind_and_detail(config: &SdkConfig) {
         at: at(2),
     };
 
-    let bus = EventBridge::new(bridge, "default".into());
-    bus.publish(&event).await.unwrap();
-
-    let receive = || async {
-        let received = sqs
-            .receive_message()
-            .queue_url(&queue)
-            .send()
-            .await
-            .unwrap();
-        received.messages.unwrap_or_default().pop()
+    let lead = |second| Event::Lead {
+        customer_id: customer.clone(),
+        lead_id: fresh::lead(second),
+        news: LeadNews::Refused(RefusalReason::Suppressed),
+        at: at(3),
     };
-    let message = eventually(receive, Option::is_some).await.unwrap();
-    let seen: Value = serde_json::from_str(message.body().unwrap()).unwrap();
-    assert_eq!(seen["source"], "leadfeed");
-    assert_eq!(seen["detail-type"], "leadfeed.connection");
+    let events: Vec<_> = (0..10).map(lead).chain([event]).collect();
+
+    let bus = EventBridge::new(bridge, "default".into());
+    bus.publish(&events).await.unwrap();
+
+    let seen = received(&sqs, &queue, events.len()).await;
+    let of = |kind| {
+        seen.iter()
+            .filter(move |event| event["detail-type"] == kind)
+    };
+    assert!(seen.iter().all(|event| event["source"] == "leadfeed"));
+    let leads: Vec<_> = of("leadfeed.lead").collect();
+    assert_eq!(leads.len(), 10);
+    assert_eq!(leads[0]["detail"]["status"], "refused");
+    assert_eq!(leads[0]["detail"]["reason"], "suppressed");
     let detail = json!({
         "customer_id": customer,
         "status": "needs_reconnect",
@@ -77,5 +84,23 @@ async fn a_rule_sees_source_kind_and_detail(config: &SdkConfig) {
         "since": at(1),
         "at": at(2),
     });
-    assert_eq!(seen["detail"], detail);
+    let connections: Vec<_> = of("leadfeed.connection").collect();
+    assert_eq!(connections.len(), 1);
+    assert_eq!(connections[0]["detail"], detail);
+}
+
+/// The bodies of so many messages, as they come.
+async fn received(sqs: &aws_sdk_sqs::Client, queue: &str, count: usize) -> Vec<Value> {
+    let seen = Mutex::new(Vec::new());
+    let receive = || async {
+        let receive = sqs.receive_message().queue_url(queue);
+        let answer = receive.max_number_of_messages(10).send().await.unwrap();
+        let mut seen = seen.lock().await;
+        for message in answer.messages.unwrap_or_default() {
+            seen.push(serde_json::from_str(message.body().unwrap()).unwrap());
+        }
+        seen.len()
+    };
+    eventually(receive, |seen| *seen >= count).await;
+    seen.into_inner()
 }

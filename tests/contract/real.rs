@@ -13,7 +13,7 @@ use leadfeed_shared::adapters::{
     SecretsVault, SqsQueue, TokenEndpoint,
 };
 use leadfeed_shared::app::deliver::batch::Message;
-use leadfeed_shared::app::deliver::{Counter, Drain, Served};
+use leadfeed_shared::app::deliver::{Counter, Drain, News, Served};
 use leadfeed_shared::app::token_keeper::{Seen, TokenKeeper};
 use leadfeed_shared::domain::budget::Limits;
 use leadfeed_shared::domain::connection::{ConfirmedOptIn, Connection, Learned};
@@ -128,6 +128,7 @@ impl<C: Clock + Clone + 'static> World<C> {
             crm: ConstantContact::new(http(), self.url("/v3")),
             keys: keys(),
             counter: Counter::default(),
+            news: News::default(),
             served: Served::default(),
         }
     }

@@ -3,7 +3,7 @@
 
 use lambda_runtime::{Error, run, service_fn, tracing};
 use leadfeed_shared::adapters::Aws;
-use leadfeed_shared::app::deliver::{Counter, Drain, Served};
+use leadfeed_shared::app::deliver::{Counter, Drain, News, Served};
 use queue_drain::handle;
 
 #[tokio::main(flavor = "current_thread")]
@@ -17,6 +17,7 @@ async fn main() -> Result<(), Error> {
         crm: aws.crm()?,
         keys: aws.signing_keys().await?,
         counter: Counter::default(),
+        news: News::default(),
         served: Served::default(),
     };
     run(service_fn(async |event| handle(&drain, event).await)).await

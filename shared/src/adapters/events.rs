@@ -7,6 +7,9 @@ use crate::ports::{Event, Events, StoreError};
 /// The source every event of ours names.
 const SOURCE: &str = "leadfeed";
 
+/// Events that one call of EventBridge's `PutEvents` takes.
+const MOST: usize = 10;
+
 /// An EventBridge bus.
 #[derive(Debug, Clone)]
 pub struct EventBridge {
@@ -22,16 +25,19 @@ impl EventBridge {
     }
 }
 
-impl Events for EventBridge {
-    async fn publish(&self, event: &Event) -> Result<(), StoreError> {
-        let entry = PutEventsRequestEntry::builder()
+impl EventBridge {
+    fn entry(&self, event: &Event) -> Result<PutEventsRequestEntry, StoreError> {
+        Ok(PutEventsRequestEntry::builder()
             .event_bus_name(&self.bus)
             .source(SOURCE)
             .detail_type(event.kind())
             .detail(serde_json::to_string(event).map_err(StoreError::new)?)
-            .build();
-        let answer = self.client.put_events().entries(entry).send().await;
-        let answer = answer.map_err(failed("PutEvents"))?;
+            .build())
+    }
+
+    async fn put(&self, entries: Vec<PutEventsRequestEntry>) -> Result<(), StoreError> {
+        let put = self.client.put_events().set_entries(Some(entries));
+        let answer = put.send().await.map_err(failed("PutEvents"))?;
         match answer.entries().iter().find(|e| e.error_code().is_some()) {
             None => Ok(()),
             Some(entry) => Err(StoreError::new(AwsError::Refused {
@@ -40,5 +46,15 @@ impl Events for EventBridge {
                 message: entry.error_message().unwrap_or_default().to_owned(),
             })),
         }
+    }
+}
+
+impl Events for EventBridge {
+    async fn publish(&self, events: &[Event]) -> Result<(), StoreError> {
+        for events in events.chunks(MOST) {
+            let entries = events.iter().map(|event| self.entry(event));
+            self.put(entries.collect::<Result<_, _>>()?).await?;
+        }
+        Ok(())
     }
 }

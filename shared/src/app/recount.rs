@@ -113,8 +113,8 @@ mod tests {
         let twin = Scene::connected().await;
         twin.submit(&[("email", "ada@example.com")]).await;
         twin.drain().await;
-        let last = twin.memory.faults.steps(); // the counters are written last
-        scene.memory.faults.at(last, Fault::CrashBefore);
+        let counted = twin.memory.faults.steps() - 1; // then the bus is told
+        scene.memory.faults.at(counted, Fault::CrashBefore);
         let died = scene
             .memory
             .faults
@@ -139,8 +139,8 @@ mod tests {
             let twin = Scene::connected().await;
             twin.submit(&[("email", "ada@example.com")]).await;
             twin.drain().await;
-            let last = twin.memory.faults.steps(); // the counters are written last
-            scene.memory.faults.at(last, fault);
+            let counted = twin.memory.faults.steps() - 1; // then the bus is told
+            scene.memory.faults.at(counted, fault);
 
             scene.drain().await;
             scene.memory.clock.advance(SignedDuration::from_mins(15));

@@ -27,7 +27,8 @@ impl Default for MemoryEvents {
 }
 
 impl Events for MemoryEvents {
-    async fn publish(&self, event: &Event) -> Result<(), StoreError> {
-        self.0.step(|events| events.push(event.clone())).await
+    async fn publish(&self, events: &[Event]) -> Result<(), StoreError> {
+        let published = |all: &mut Vec<Event>| all.extend_from_slice(events);
+        self.0.step(published).await
     }
 }

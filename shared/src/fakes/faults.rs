@@ -180,7 +180,7 @@ mod tests {
         ] {
             let faults = Faults::default();
             let events = MemoryEvents::new(&faults);
-            let event = event();
+            let event = [event()];
             events.publish(&event).await.unwrap();
             faults.at(2, fault);
 

@@ -7,7 +7,7 @@ use super::{
 use crate::app::admin::Admin;
 use crate::app::bulk::Bulk;
 use crate::app::connect::{Connect, Site};
-use crate::app::deliver::{Counter, Drain, Served};
+use crate::app::deliver::{Counter, Drain, News, Served};
 use crate::app::gauges::Gauges;
 use crate::app::intake::{Gate, Intake};
 use crate::app::recount::Recount;
@@ -113,6 +113,7 @@ impl Memory {
             crm: self.crm.clone(),
             keys: self.keys(),
             counter: Counter::default(),
+            news: News::default(),
             served: Served::default(),
         }
     }

@@ -6,7 +6,7 @@ use serde::Serialize;
 use super::StoreError;
 use crate::domain::connection::ConnectionStatus;
 use crate::domain::ids::{CustomerId, ImportId, LeadId, RemoteId};
-use crate::domain::lead::LeadState;
+use crate::domain::lead::{LeadState, RefusalReason, WaitReason};
 
 /// Something an operator may want to hear of. Holds no personal data.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -33,14 +33,15 @@ pub enum Event {
         /// When.
         at: Timestamp,
     },
-    /// A lead ended, or began to wait for a person (`leadfeed.lead`).
+    /// A lead that goes out by itself ended, or began to wait for a person (`leadfeed.lead`).
     Lead {
         /// Whose.
         customer_id: CustomerId,
         /// Which.
         lead_id: LeadId,
-        /// The state's word.
-        status: &'static str,
+        /// How it ended, or what it waits for.
+        #[serde(flatten)]
+        news: LeadNews,
         /// When.
         at: Timestamp,
     },
@@ -60,22 +61,6 @@ pub enum Event {
 }
 
 impl Event {
-    /// The event of a lead's new state.
-    #[must_use]
-    pub fn lead(
-        customer_id: CustomerId,
-        lead_id: LeadId,
-        state: &LeadState,
-        at: Timestamp,
-    ) -> Self {
-        Self::Lead {
-            customer_id,
-            lead_id,
-            status: state.word(),
-            at,
-        }
-    }
-
     /// The event's detail type.
     #[must_use]
     pub fn kind(&self) -> &'static str {
@@ -87,8 +72,33 @@ impl Event {
     }
 }
 
+/// What there is to tell of a lead.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(tag = "status", content = "reason", rename_all = "snake_case")]
+pub enum LeadNews {
+    /// It was delivered.
+    Delivered,
+    /// It will not go out.
+    Refused(RefusalReason),
+    /// It waits for a person.
+    Waiting(WaitReason),
+}
+
+impl LeadNews {
+    /// What a state is news of; none where the lead goes on by itself.
+    #[must_use]
+    pub fn of(state: &LeadState) -> Option<Self> {
+        match state {
+            LeadState::Delivered { .. } => Some(Self::Delivered),
+            LeadState::Refused { why, .. } => Some(Self::Refused(*why)),
+            LeadState::Waiting { why } if why.needs_person() => Some(Self::Waiting(*why)),
+            _ => None,
+        }
+    }
+}
+
 /// The event bus. An event may be lost; nothing in the product depends on one.
 pub trait Events: Send + Sync {
-    /// Publishes an event.
-    fn publish(&self, event: &Event) -> impl Future<Output = Result<(), StoreError>> + Send;
+    /// Publishes events. Where it fails, some of them may be published.
+    fn publish(&self, events: &[Event]) -> impl Future<Output = Result<(), StoreError>> + Send;
 }

@@ -33,7 +33,7 @@ pub use crm::{AccountSummary, Accounts, Contacts, Found, Made, OptOut, SignUp, S
 pub use dead_letters::{DeadLetter, DeadLetters, LOOKED_AT_FOR};
 pub use directory::{Advanced, Connections, Customers, Forms, Handshakes, Leased, Links, Page};
 pub use door::Door;
-pub use events::{Event, Events};
+pub use events::{Event, Events, LeadNews};
 pub use idempotency::{Idempotency, KeyClaim, KeyClaimed};
 pub use import::{Activity, BulkImports, Imports, Left, Progress};
 pub use ledger::{Claim, Due, LanePlace, LeadFilter, Ledger, Recorded, Settlement};

@@ -340,10 +340,10 @@ wired! { Budget of MemoryBudget, Directory {
 }
 
 wired! { Events of MemoryEvents, Bus {}
-    async fn publish(&self, event: &Event) -> Result<(), StoreError> {
-        let words = serde_json::to_string(event).unwrap_or_default();
+    async fn publish(&self, events: &[Event]) -> Result<(), StoreError> {
+        let words = serde_json::to_string(events).unwrap_or_default();
         self.line.shared.oracle().hears("an event", &words);
-        self.line.call(Service::Bus, "publish", self.port.publish(event)).await
+        self.line.call(Service::Bus, "publish", self.port.publish(events)).await
     }
 }
 

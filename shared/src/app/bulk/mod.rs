@@ -198,7 +198,7 @@ impl<W: Wiring> Bulk<W> {
             leads: job.leads,
             at,
         };
-        if let Err(error) = self.keeper.events.publish(&event).await {
+        if let Err(error) = self.keeper.events.publish(&[event]).await {
             tracing::warn!(
                 error = &error as &dyn std::error::Error,
                 "nobody was told of an import's end"

@@ -101,7 +101,7 @@ pub(super) async fn publish(
         status: status.clone(),
         at,
     };
-    if let Err(error) = events.publish(&event).await {
+    if let Err(error) = events.publish(&[event]).await {
         tracing::error!(
             error = &error as &dyn std::error::Error,
             "an event was not published"

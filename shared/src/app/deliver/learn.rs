@@ -63,7 +63,7 @@ impl<W: Wiring> Drain<W> {
                     status: "list_missing",
                     at: self.keeper.clock.now(),
                 };
-                self.warn_on_fail(self.keeper.events.publish(&event).await);
+                self.warn_on_fail(self.keeper.events.publish(&[event]).await);
             }
             Ok(false) => {}
             Err(error) => self.warn_on_fail(Err(error)),

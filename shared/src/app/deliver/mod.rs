@@ -5,7 +5,7 @@
 //! consents against who has left, `person` looks for newer leads of the same one, `call` makes the call that counts,
 //! `recheck` looks once more before one that had to wait, `ask` makes any call again that can be mended on the spot,
 //! `learn` finds out about the account what no answer says, [`outcome`] says what anything else means for the lead,
-//! `settle` writes it down and `count` counts it.
+//! `settle` writes it down, `count` counts it and `tell` tells of it.
 
 mod ask;
 pub mod batch;
@@ -21,6 +21,7 @@ mod served;
 mod settle;
 mod sign_up;
 mod take;
+mod tell;
 #[cfg(test)]
 mod tests;
 mod turns;
@@ -30,6 +31,7 @@ use jiff::{SignedDuration, Timestamp};
 
 pub use self::count::Counter;
 pub use self::served::Served;
+pub use self::tell::News;
 
 use self::batch::Message;
 use self::outcome::Outcome;
@@ -53,6 +55,8 @@ pub struct Drain<W: Wiring> {
     pub keys: SigningKeys,
     /// What is to be counted.
     pub counter: Counter,
+    /// What is to be told.
+    pub news: News,
     /// Who has had many of the day's calls.
     pub served: Served,
 }
@@ -89,7 +93,7 @@ impl<W: Wiring> Drain<W> {
             .map(|claimed| self.admit_and_deliver(vec![claimed], &owner, deadline));
         let together = self.admit_and_deliver(with, &owner, deadline);
         join(together, join_all(alone)).await;
-        self.write_counts().await;
+        join(self.write_counts(), self.tell()).await;
         again
     }
 

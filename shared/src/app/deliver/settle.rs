@@ -98,6 +98,7 @@ impl<W: Wiring> Drain<W> {
             {
                 Ok(true) => {
                     self.counter.settled(record, &settlement.state);
+                    self.news.settled(record, &settlement.state, settlement.at);
                     return;
                 }
                 Ok(false) => {

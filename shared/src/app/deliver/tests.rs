@@ -8,6 +8,7 @@ mod person;
 mod rechecks;
 mod releases;
 mod slow;
+mod telling;
 mod turns;
 
 use jiff::SignedDuration;
