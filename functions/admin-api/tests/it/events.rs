@@ -1,4 +1,4 @@
-//! The events in `events/`, which `sam local invoke` takes too.
+//! The events in `events/`.
 
 use serde_json::{Value, json};
 
