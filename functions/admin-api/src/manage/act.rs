@@ -112,7 +112,6 @@ pub async fn ask<W: Wiring>(
             let mut asked: Vec<_> = query.iter().filter(|(name, _)| *name != "look").collect();
             let status = query.first("status").unwrap_or("undelivered");
             let dialect = query.first("dialect").unwrap_or("upload");
-            let cursor = query.first("cursor");
             asked.push(("look", "true"));
             let look = Properties::from_query(asked);
             let part = file::look(admin, customer, look).await?;
@@ -120,7 +119,6 @@ pub async fn ask<W: Wiring>(
                 base: bearer.base,
                 status,
                 dialect,
-                cursor,
                 next: part
                     .next
                     .as_deref()
@@ -163,7 +161,6 @@ struct FilePage<'a> {
     base: &'a str,
     status: &'a str,
     dialect: &'a str,
-    cursor: Option<&'a str>,
     next: Option<String>,
     part: &'a Exported,
 }

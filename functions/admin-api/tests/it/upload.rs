@@ -48,6 +48,7 @@ async fn an_upload_has_one_row_of_each_address_which_is_its_newest_leads() {
         .get(&format!("{CSV}?look=true&dialect=spreadsheet"))
         .await;
     let upload = stage.get(CSV).await;
+    stage.memory.clock.advance(SignedDuration::from_millis(1));
     let again = stage.get(CSV).await;
     let once_more = stage.get(&format!("{CSV}?status=exported")).await;
 
@@ -133,6 +134,7 @@ async fn who_went_out_in_a_file_is_not_sent_unless_asked() {
     stage.drain().await;
 
     let file = stage.get(CSV).await;
+    stage.memory.clock.advance(SignedDuration::from_millis(1));
     let again = stage.get(CSV).await;
     let once_more = stage.get(&format!("{CSV}?status=exported")).await;
 
@@ -167,4 +169,53 @@ async fn who_went_out_in_a_file_is_not_sent_unless_asked() {
         (record.state, record.exported_at),
         (LeadState::Queued, None)
     );
+}
+
+#[tokio::test]
+async fn a_button_pressed_twice_gives_the_same_people_and_nobody_who_came_since() {
+    let stage = Stage::with_customers().await;
+    let form = stage.form().await;
+    stage.sign_up(&form, "ada@example.com").await;
+    let path = stage.manage_path().await;
+    let press = async |button: &str| {
+        stage
+            .page("POST", &format!("{path}/leads.csv"), button)
+            .await
+            .2
+    };
+
+    stage.memory.clock.advance(SignedDuration::from_mins(1));
+    let button = button_of(&stage.page("GET", &format!("{path}/file"), "").await.2);
+    let first = press(&button).await;
+    stage.memory.clock.advance(SignedDuration::from_mins(1));
+    stage.sign_up(&form, "bo@example.com").await;
+    let second = press(&button).await;
+
+    assert!(first.contains("ada@example.com"));
+    assert_eq!(second, first);
+    let later = button_of(&stage.page("GET", &format!("{path}/file"), "").await.2);
+    let later = press(&later).await;
+    assert!(later.contains("bo@example.com") && !later.contains("ada@example.com"));
+    let customer = "engines".parse().unwrap();
+    let tallies = stage.memory.directory.tallies(&customer).await.unwrap();
+    let exported: i64 = tallies.iter().map(|day| day.counts["exported"]).sum();
+    assert_eq!(exported, 2);
+}
+
+/// What the page's form sends.
+fn button_of(page: &str) -> String {
+    let form = page.split("leads.csv\">").nth(1).unwrap();
+    let fields = form
+        .split("</form>")
+        .next()
+        .unwrap()
+        .split("name=\"")
+        .skip(1);
+    let pairs = fields.map(|field| {
+        let mut parts = field.split('"');
+        (parts.next().unwrap(), parts.nth(1).unwrap())
+    });
+    url::form_urlencoded::Serializer::new(String::new())
+        .extend_pairs(pairs)
+        .finish()
 }

@@ -7,6 +7,7 @@ use super::super::values::{flag_text, one_of};
 use super::super::{Admin, AdminError, Properties, cursor};
 use super::cells::Dialect;
 use super::part::Part;
+use super::place::Place;
 use crate::domain::asked::can_export;
 use crate::domain::customer::kept_for;
 use crate::domain::ids::CustomerId;
@@ -22,6 +23,8 @@ const PAGE: u16 = 1_000;
 
 /// Leads whose people are looked up, and that are marked, at once.
 const AT_ONCE: usize = 25;
+
+const MILLISECOND: SignedDuration = SignedDuration::from_millis(1);
 
 /// Which leads go into a file. Nobody's whom the customer does not want mailed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,14 +53,15 @@ impl Selection {
         }
     }
 
-    /// Nobody goes out who has opted out, was set aside or erased.
-    fn takes(self, record: &LeadRecord) -> bool {
+    /// Nobody goes out who has opted out, was set aside or erased. A lead that was marked as of `at` is in the same part
+    /// once more.
+    fn takes(self, record: &LeadRecord, at: Timestamp) -> bool {
         let pending = can_export(&record.state);
-        let exported = record.exported_at.is_some();
+        let exported = record.exported_at.is_some_and(|marked| marked != at);
         let delivered = matches!(record.state, LeadState::Delivered { .. });
         match self {
             Self::Undelivered => pending && !exported,
-            Self::Exported => pending && exported,
+            Self::Exported => pending && record.exported_at.is_some(),
             Self::Delivered => delivered,
             Self::All => pending || delivered || is_under_way(&record.state),
         }
@@ -86,6 +90,8 @@ pub struct Exported {
     pub rows: u32,
     /// The file.
     pub csv: Vec<u8>,
+    /// Where this part begins: there it can be had again, with the same people.
+    pub here: String,
     /// Where the next part begins; `None` after the last.
     pub next: Option<String>,
 }
@@ -95,8 +101,7 @@ struct Wanted {
     word: &'static str,
     selection: Selection,
     dialect: Dialect,
-    /// The part's number and the last lead of the part before.
-    from: (u32, Option<String>),
+    place: Place,
     /// Whether leads are marked.
     marks: bool,
 }
@@ -105,6 +110,8 @@ struct Wanted {
 struct Filling<'a> {
     customer: &'a CustomerId,
     part: Part,
+    /// When leads are marked.
+    at: Timestamp,
     /// How long a lead is kept that is marked; `None` where none is.
     kept_for: Option<SignedDuration>,
     /// What the marks change.
@@ -112,8 +119,8 @@ struct Filling<'a> {
 }
 
 impl<W: Wiring> Admin<W> {
-    /// A part of a customer's leads as a file, newest first. Leads that come in meanwhile are in no later part.
-    /// An upload has one row of each address, its newest lead's; the older ones are marked with it. With `look`
+    /// A part of a customer's leads as a file, newest first. Leads that come in meanwhile are in no later part, and in
+    /// none that is asked for again. An upload has one row of each address, its newest lead's; the older ones are marked with it. With `look`
     /// nothing is marked. Begins no further page after `until`; the next part goes on there.
     ///
     /// # Errors
@@ -126,6 +133,7 @@ impl<W: Wiring> Admin<W> {
     ) -> Result<Exported, AdminError> {
         let settings = self.customer(customer).await?;
         let wanted = self.wanted(customer, query)?;
+        let at = wanted.place.at;
         let filter = LeadFilter {
             status: (wanted.selection == Selection::Delivered).then(|| "delivered".to_owned()),
             since: None,
@@ -133,18 +141,20 @@ impl<W: Wiring> Admin<W> {
         let mut filling = Filling {
             customer,
             part: Part::new(wanted.dialect),
+            at,
             kept_for: wanted.marks.then(|| kept_for(Some(&settings))),
             moves: Moves::default(),
         };
-        let mut from = wanted.from.1.clone();
+        let mut from = wanted.place.after.clone();
         let next = loop {
             let page = self
                 .ledger
                 .leads(customer, &filter, from.as_deref(), PAGE)
                 .await?;
-            let chosen = page.items.iter();
-            let chosen = chosen
-                .filter(|record| wanted.selection.takes(record) && self.is_sealed(record))
+            let there = page.items.iter();
+            let there = there.filter(|record| record.lead.received_at < at + MILLISECOND);
+            let chosen = there
+                .filter(|record| wanted.selection.takes(record, at) && self.is_sealed(record))
                 .collect::<Vec<_>>();
             let full = self.fill(&mut filling, &chosen).await?;
             match (full, page.next) {
@@ -158,20 +168,19 @@ impl<W: Wiring> Admin<W> {
         if filling.moves.days().next().is_some() {
             self.directory.tally(customer, &filling.moves, now).await?;
         }
-        let (number, word) = (wanted.from.0, wanted.word);
-        let next = next.map(|next| {
-            let place = format!("{}:{next}", number + 1);
-            cursor::give_out(&self.keys, &listing(customer, word, wanted.dialect), &place)
-        });
+        let (number, word) = (wanted.place.number, wanted.word);
+        let listing = listing(customer, word, wanted.dialect);
+        let cursor = |place: &Place| cursor::give_out(&self.keys, &listing, &place.to_string());
         Ok(Exported {
             name: format!(
                 "{customer}-{word}-{}-part-{number}.csv",
-                now.strftime("%Y-%m-%d")
+                at.strftime("%Y-%m-%d")
             ),
             number,
             rows: filling.part.rows(),
             csv: filling.part.finish().map_err(StoreError::new)?,
-            next,
+            here: cursor(&wanted.place),
+            next: next.map(|next| cursor(&wanted.place.next(next))),
         })
     }
 
@@ -191,16 +200,14 @@ impl<W: Wiring> Admin<W> {
         let listing = listing(customer, word, dialect);
         let place = query.optional("cursor", cursor::take_back(&self.keys, &listing));
         let look = query.optional("look", flag_text);
-        let place = place.as_deref().and_then(|place| place.split_once(':'));
-        let from = place.map_or((1, None), |(number, last)| {
-            (number.parse().unwrap_or(1), Some(last.to_owned()))
-        });
+        let place = place.and_then(|place| place.parse().ok());
+        let place = place.unwrap_or_else(|| Place::first(self.clock.now()));
         let selection = Selection::named(word);
         Ok(query.finish(Some(Wanted {
             word,
             selection,
             dialect,
-            from,
+            place,
             marks: selection == Selection::Undelivered && look != Some(true),
         }))?)
     }
@@ -257,11 +264,11 @@ impl<W: Wiring> Admin<W> {
         let Some(kept_for) = filling.kept_for else {
             return Ok(leads.to_vec());
         };
-        let (customer, now) = (filling.customer, self.clock.now());
-        let expires_at = Some((now + kept_for).as_second());
+        let (customer, at) = (filling.customer, filling.at);
+        let expires_at = Some((self.clock.now() + kept_for).as_second());
         let marks = leads.iter().map(|record| {
             self.ledger
-                .export(customer, &record.lead.id, now, expires_at)
+                .export(customer, &record.lead.id, at, expires_at)
         });
         let marks = join_all(marks).await;
         let mut marked = Vec::new();

@@ -3,6 +3,7 @@
 mod cells;
 mod export;
 mod part;
+mod place;
 #[cfg(test)]
 mod tests;
 
