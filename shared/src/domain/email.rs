@@ -42,9 +42,10 @@ impl EmailError {
 }
 
 /// An address as its owner wrote it, an international domain in the ASCII form that mail goes by (RFC 5891). `Debug` and
-/// `Display` show it masked: the full text is had by [`as_str`](Self::as_str) only.
+/// `Display` show it masked: the full text is had by [`as_str`](Self::as_str) only. What is stored was parsed when it came
+/// in and is read as it stands, so that no rule of a later version makes a row unreadable.
 #[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[serde(transparent)]
 pub struct EmailAddress(String);
 
 impl EmailAddress {
@@ -75,7 +76,7 @@ impl EmailAddress {
         self.0.chars().count() <= MAX_SIGN_UP_CHARS
     }
 
-    /// Whether the address names a role (`info@`, `sales@`), which Constant Contact stores but does not mail.
+    /// Whether the address names a role (`admin@`, `sales@`), which Constant Contact stores but does not mail.
     #[must_use]
     pub fn is_role(&self) -> bool {
         const ROLES: [&str; 26] = [
@@ -129,16 +130,12 @@ impl FromStr for EmailAddress {
         if text.is_empty() {
             return Err(EmailError::Missing);
         }
-        let options = Options::default()
-            .with_required_tld()
-            .without_domain_literal()
-            .without_display_text();
-        let address = email_address::EmailAddress::parse_with_options(text, options)
-            .map_err(|_| EmailError::Malformed)?;
+        let address = mailbox(text)?;
         if address.local_part().starts_with('"') || text.chars().any(is_unseen) {
             return Err(EmailError::Malformed);
         }
         let text = format!("{}@{}", address.local_part(), ascii(address.domain())?);
+        mailbox(&text)?; // a domain that was rewritten is another
         if text.chars().count() > MAX_CHARS {
             return Err(EmailError::TooLong);
         }
@@ -146,29 +143,27 @@ impl FromStr for EmailAddress {
     }
 }
 
-/// A domain as mail goes by it; one in ASCII stays as it is.
+fn mailbox(text: &str) -> Result<email_address::EmailAddress, EmailError> {
+    let options = Options::default()
+        .with_required_tld()
+        .without_domain_literal()
+        .without_display_text();
+    email_address::EmailAddress::parse_with_options(text, options)
+        .map_err(|_| EmailError::Malformed)
+}
+
+/// A domain as mail goes by it: letters, digits and hyphens (RFC 5321, section 4.1.2). One in ASCII stays as it is.
 fn ascii(domain: &str) -> Result<String, EmailError> {
-    if domain.is_ascii() {
-        return Ok(domain.to_owned());
-    }
-    match Host::parse(domain) {
-        Ok(Host::Domain(domain)) => Ok(domain),
-        _ => Err(EmailError::Malformed),
-    }
-}
-
-impl TryFrom<String> for EmailAddress {
-    type Error = EmailError;
-
-    fn try_from(text: String) -> Result<Self, EmailError> {
-        text.parse()
-    }
-}
-
-impl From<EmailAddress> for String {
-    fn from(address: EmailAddress) -> String {
-        address.0
-    }
+    let domain = match domain.is_ascii() {
+        true => domain.to_owned(),
+        false => match Host::parse(domain) {
+            Ok(Host::Domain(domain)) => domain,
+            _ => return Err(EmailError::Malformed),
+        },
+    };
+    let is_sign = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '.';
+    let is_domain = domain.chars().all(is_sign);
+    is_domain.then_some(domain).ok_or(EmailError::Malformed)
 }
 
 impl fmt::Debug for EmailAddress {
@@ -179,6 +174,8 @@ impl fmt::Debug for EmailAddress {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::{prop_assert_eq, proptest};
+
     use super::*;
 
     #[test]
@@ -224,6 +221,10 @@ mod tests {
             "ada@example.com,eve@example.com",
             "ada@example.com;eve@example.com",
             "mailto:ada@example.com?cc=eve@example.com",
+            "ada@a%2eb.com",
+            "ada@a%2e%2eü.com",
+            "ada@a%2Cü.com",
+            "ada@exam_ple.com",
         ] {
             assert_eq!(
                 bad.parse::<EmailAddress>(),
@@ -246,6 +247,24 @@ mod tests {
         assert_eq!(address.as_str(), "Ada@xn--bcher-kva.example");
         assert_eq!(Ok(address.clone()), address.as_str().parse());
         assert!(long.parse::<EmailAddress>().is_err());
+    }
+
+    #[test]
+    fn a_stored_address_is_read_as_it_stands() {
+        let stored = "ada@an_older_rule.example";
+        let read: EmailAddress = serde_json::from_value(stored.into()).unwrap();
+
+        assert_eq!(read.as_str(), stored);
+        assert_eq!(serde_json::to_value(&read).unwrap(), stored);
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_taken_is_taken_again(local in "[a-z+'.%]{1,9}", domain in "[a-z%0-9._ü丁ß。-]{1,30}", tld in "com|ü|%63") {
+            if let Ok(address) = format!("{local}@{domain}.{tld}").parse::<EmailAddress>() {
+                prop_assert_eq!(address.as_str().parse(), Ok(address));
+            }
+        }
     }
 
     #[test]

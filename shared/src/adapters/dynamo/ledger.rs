@@ -198,10 +198,15 @@ impl Ledger for DynamoLedger {
         let answer = request.set_filter_expression(fits).send().await;
         let answer = answer.map_err(failed("Query"))?;
         let items = answer.items.unwrap_or_default().into_iter();
+        let readable = |item| match record(item) {
+            Ok(record) => Some(*record),
+            Err(error) => {
+                tracing::error!(%error, "a lead's row cannot be read and is missing in a listing");
+                None
+            }
+        };
         Ok(Page {
-            items: items
-                .map(|item| Ok(*record(item)?))
-                .collect::<Result<_, StoreError>>()?,
+            items: items.filter_map(readable).collect(),
             next: answer
                 .last_evaluated_key
                 .as_ref()
