@@ -6,7 +6,7 @@ use lambda_http::{Request, RequestExt as _};
 use leadfeed_shared::app::connect::{Choice, ConnectError, Return};
 use leadfeed_shared::web::{Audience, audience};
 use secrecy::SecretString;
-use url::form_urlencoded::parse;
+use url::form_urlencoded::{Parse, parse};
 
 /// The one cookie. Its prefix has browsers refuse it from any other host, path or plain connection.
 pub const COOKIE: &str = "__Host-leadfeed-session";
@@ -73,17 +73,19 @@ impl Asked<'_> {
         back
     }
 
+    /// The session that a form was shown to, as its hidden field names it.
+    pub fn shown_to(&self) -> Result<String, ConnectError> {
+        let named = self.form()?.find(|(name, _)| name == "session");
+        Ok(named.map_or_else(String::new, |(_, value)| value.into_owned()))
+    }
+
     /// The lists and terms of a form.
     pub fn choice(&self) -> Result<Choice, ConnectError> {
-        let body = self.request.body().as_ref();
-        if body.len() > LONGEST_BODY {
-            return Err(ConnectError::TooLong);
-        }
         let mut choice = Choice {
             ip: self.ip(),
             ..Choice::default()
         };
-        for (name, value) in parse(body) {
+        for (name, value) in self.form()? {
             match name.as_ref() {
                 "list" => choice.lists.extend(value.parse()),
                 "new_list" => choice.new_list = value.into_owned(),
@@ -92,6 +94,14 @@ impl Asked<'_> {
             }
         }
         Ok(choice)
+    }
+
+    fn form(&self) -> Result<Parse<'_>, ConnectError> {
+        let body = self.request.body().as_ref();
+        if body.len() > LONGEST_BODY {
+            return Err(ConnectError::TooLong);
+        }
+        Ok(parse(body))
     }
 
     fn ip(&self) -> Option<String> {

@@ -22,6 +22,8 @@ use self::asked::{Asked, COOKIE};
 
 const LISTS: &str = "/connect/lists";
 const ACCOUNT: &str = "/connect/account";
+const AGAIN: &str = "/connect/again";
+const DISCONNECT: &str = "/connect/disconnect";
 const DONE: &str = "/connect/done";
 const DECLINED: &str = "/connect/declined";
 const DISCONNECTED: &str = "/connect/disconnected";
@@ -30,29 +32,37 @@ const TROUBLE: &str = "/connect/trouble/";
 /// Answers one request. Never fails: what goes wrong is an answer too.
 pub async fn handle<W: Wiring>(connect: &Connect<W>, request: Request) -> Response<Body> {
     let asked = Asked::from(&request);
+    let session = connect.session(asked.cookie());
+    let session = session.map(|session| session.fingerprint());
+    let session = session.as_deref();
     let answer = match (request.method().as_str(), asked.path()) {
         ("POST", _) if asked.is_from_elsewhere() => Err(ConnectError::Session),
         ("GET", "/oauth/callback") => callback(connect, &asked).await,
-        ("GET" | "HEAD", path) => show(connect, &asked, path).await,
-        ("POST", path) => act(connect, &asked, path).await,
+        ("GET" | "HEAD", path) => show(connect, &asked, path, session).await,
+        ("POST", path) => act(connect, &asked, path, session).await,
         _ => return not_allowed(&request),
     };
-    answer.unwrap_or_else(|error| trouble::answer(&error, request.headers()))
+    answer.unwrap_or_else(|error| trouble::answer(&error, request.headers(), session))
 }
 
 async fn show<W: Wiring>(
     connect: &Connect<W>,
     asked: &Asked<'_>,
     path: &str,
+    session: Option<&str>,
 ) -> Result<Response<Body>, ConnectError> {
+    let shown_to = session.unwrap_or_default();
     match path {
-        LISTS => Ok(lists(connect.connected(asked.cookie()).await?)),
-        ACCOUNT => Ok(account(&connect.connected(asked.cookie()).await?)),
-        DONE => Ok(done(&connect.connected(asked.cookie()).await?)),
-        DECLINED => Ok(page(StatusCode::OK, &pages::Declined)),
-        DISCONNECTED => Ok(page(StatusCode::OK, &pages::Disconnected)),
+        LISTS => Ok(lists(&connect.connected(asked.cookie()).await?, shown_to)),
+        ACCOUNT => Ok(account(&connect.connected(asked.cookie()).await?, shown_to)),
+        DONE => Ok(done(&connect.connected(asked.cookie()).await?, shown_to)),
+        DECLINED => Ok(page(StatusCode::OK, &pages::Declined { session: shown_to })),
+        DISCONNECTED => Ok(page(
+            StatusCode::OK,
+            &pages::Disconnected { session: shown_to },
+        )),
         path => match path.strip_prefix(TROUBLE) {
-            Some(code) => Ok(trouble::page_called(code)),
+            Some(code) => Ok(trouble::page_called(code, session)),
             None => welcome(connect, asked).await,
         },
     }
@@ -71,16 +81,20 @@ async fn act<W: Wiring>(
     connect: &Connect<W>,
     asked: &Asked<'_>,
     path: &str,
+    session: Option<&str>,
 ) -> Result<Response<Body>, ConnectError> {
     let cookie = asked.cookie();
+    if matches!(path, LISTS | ACCOUNT | AGAIN | DISCONNECT) {
+        connect.is_shown_to(cookie, &asked.shown_to()?)?;
+    }
     match path {
-        LISTS => choose(connect, asked).await,
+        LISTS => choose(connect, asked, session.unwrap_or_default()).await,
         ACCOUNT => {
             connect.confirm_account(cookie).await?;
             Ok(see_other(LISTS))
         }
-        "/connect/again" => Ok(depart(&connect.start_again(cookie).await?)),
-        "/connect/disconnect" => {
+        AGAIN => Ok(depart(&connect.start_again(cookie).await?)),
+        DISCONNECT => {
             connect.disconnect(cookie).await?;
             Ok(see_other(DISCONNECTED))
         }
@@ -110,6 +124,7 @@ async fn callback<W: Wiring>(
 async fn choose<W: Wiring>(
     connect: &Connect<W>,
     asked: &Asked<'_>,
+    session: &str,
 ) -> Result<Response<Body>, ConnectError> {
     let choice = asked.choice()?;
     match connect.choose(asked.cookie(), choice.clone()).await {
@@ -117,7 +132,7 @@ async fn choose<W: Wiring>(
         Err(ConnectError::NotReady) => Ok(see_other(LISTS)),
         Err(ConnectError::Choice(faults)) => {
             let connected = connect.connected(asked.cookie()).await?;
-            let template = pages::Lists::after(&connected, &choice, &faults);
+            let template = pages::Lists::after(&connected, session, &choice, &faults);
             Ok(page(StatusCode::UNPROCESSABLE_ENTITY, &template))
         }
         Err(error) => Err(error),
@@ -125,32 +140,37 @@ async fn choose<W: Wiring>(
 }
 
 /// Lists and terms, or what stands in the way of choosing any.
-fn lists(connected: Connected) -> Response<Body> {
+fn lists(connected: &Connected, session: &str) -> Response<Body> {
     match &connected.connection.status {
-        ConnectionStatus::Active => page(StatusCode::OK, &pages::Lists::of(&connected)),
+        ConnectionStatus::Active => page(StatusCode::OK, &pages::Lists::of(connected, session)),
         ConnectionStatus::Disconnected => see_other(DISCONNECTED),
         ConnectionStatus::Limited {
             reason: LimitedReason::AccountChanged,
         } => see_other(ACCOUNT),
         ConnectionStatus::Limited {
             reason: LimitedReason::MissingPrivilege,
-        } => page(StatusCode::OK, &pages::Powerless::of(&connected)),
-        ConnectionStatus::Limited { .. } => trouble::page_of(&ConnectError::AppForbidden),
-        ConnectionStatus::NeedsReconnect { .. } => trouble::page_of(&ConnectError::NotConnected),
+        } => page(StatusCode::OK, &pages::Powerless::of(connected, session)),
+        ConnectionStatus::Limited { .. } => trouble::page_of(&ConnectError::AppForbidden, session),
+        ConnectionStatus::NeedsReconnect { .. } => {
+            trouble::page_of(&ConnectError::NotConnected, session)
+        }
     }
 }
 
-fn account(connected: &Connected) -> Response<Body> {
+fn account(connected: &Connected, session: &str) -> Response<Body> {
     match connected.connection.status {
         ConnectionStatus::Limited {
             reason: LimitedReason::AccountChanged,
-        } => page(StatusCode::CONFLICT, &pages::OtherAccount::of(connected)),
+        } => page(
+            StatusCode::CONFLICT,
+            &pages::OtherAccount::of(connected, session),
+        ),
         _ => see_other(LISTS),
     }
 }
 
-fn done(connected: &Connected) -> Response<Body> {
-    match pages::Done::of(connected) {
+fn done(connected: &Connected, session: &str) -> Response<Body> {
+    match pages::Done::of(connected, session) {
         Some(done) => page(StatusCode::OK, &done),
         None => see_other(LISTS),
     }

@@ -1,4 +1,4 @@
-//! The pages. Showing one costs no call of the API.
+//! The pages. Showing one costs no call of the API. Their forms name the session they are shown to.
 
 use askama::Template;
 use jiff::{Timestamp, tz::TimeZone};
@@ -14,15 +14,20 @@ pub struct Welcome<'a> {
 
 #[derive(Template)]
 #[template(path = "declined.html")]
-pub struct Declined;
+pub struct Declined<'a> {
+    pub session: &'a str,
+}
 
 #[derive(Template)]
 #[template(path = "disconnected.html")]
-pub struct Disconnected;
+pub struct Disconnected<'a> {
+    pub session: &'a str,
+}
 
 #[derive(Template)]
 #[template(path = "other_account.html")]
 pub struct OtherAccount<'a> {
+    session: &'a str,
     name: &'a str,
     account: &'a str,
 }
@@ -30,12 +35,14 @@ pub struct OtherAccount<'a> {
 #[derive(Template)]
 #[template(path = "powerless.html")]
 pub struct Powerless<'a> {
+    session: &'a str,
     account: &'a str,
 }
 
 #[derive(Template)]
 #[template(path = "lists.html")]
 pub struct Lists<'a> {
+    session: &'a str,
     account: &'a str,
     lists: Vec<List<'a>>,
     new_list: &'a str,
@@ -55,6 +62,7 @@ pub struct List<'a> {
 #[derive(Template)]
 #[template(path = "done.html")]
 pub struct Done<'a> {
+    session: &'a str,
     name: &'a str,
     account: &'a str,
     lists: Vec<&'a str>,
@@ -71,8 +79,9 @@ impl<'a> Welcome<'a> {
 }
 
 impl<'a> OtherAccount<'a> {
-    pub fn of(connected: &'a Connected) -> Self {
+    pub fn of(connected: &'a Connected, session: &'a str) -> Self {
         Self {
+            session,
             name: &connected.customer.name,
             account: &connected.connection.account.name,
         }
@@ -80,8 +89,9 @@ impl<'a> OtherAccount<'a> {
 }
 
 impl<'a> Powerless<'a> {
-    pub fn of(connected: &'a Connected) -> Self {
+    pub fn of(connected: &'a Connected, session: &'a str) -> Self {
         Self {
+            session,
             account: &connected.connection.account.name,
         }
     }
@@ -89,9 +99,9 @@ impl<'a> Powerless<'a> {
 
 impl<'a> Lists<'a> {
     /// The lists as they are chosen.
-    pub fn of(connected: &'a Connected) -> Self {
+    pub fn of(connected: &'a Connected, session: &'a str) -> Self {
         let chosen = &connected.connection.lists;
-        let mut page = Self::with(connected, |id| {
+        let mut page = Self::with(connected, session, |id| {
             chosen.iter().any(|list| list.as_str() == id)
         });
         if let [only] = page.lists.as_mut_slice() {
@@ -101,18 +111,23 @@ impl<'a> Lists<'a> {
     }
 
     /// The lists as somebody just chose them, with what is not right about that.
-    pub fn after(connected: &'a Connected, choice: &'a Choice, faults: &'a [ChoiceFault]) -> Self {
+    pub fn after(
+        connected: &'a Connected,
+        session: &'a str,
+        choice: &'a Choice,
+        faults: &'a [ChoiceFault],
+    ) -> Self {
         Self {
             new_list: &choice.new_list,
             ticked: choice.terms,
             faults,
-            ..Self::with(connected, |id| {
+            ..Self::with(connected, session, |id| {
                 choice.lists.iter().any(|list| list.as_str() == id)
             })
         }
     }
 
-    fn with(connected: &'a Connected, is_chosen: impl Fn(&str) -> bool) -> Self {
+    fn with(connected: &'a Connected, session: &'a str, is_chosen: impl Fn(&str) -> bool) -> Self {
         let Connected {
             customer,
             connection,
@@ -123,6 +138,7 @@ impl<'a> Lists<'a> {
             chosen: is_chosen(list.id.as_str()),
         };
         Self {
+            session,
             account: &connection.account.name,
             lists: connection.lists_there().map(list).collect(),
             new_list: "",
@@ -143,7 +159,7 @@ impl<'a> Lists<'a> {
 
 impl<'a> Done<'a> {
     /// `None` where something is left to do.
-    pub fn of(connected: &'a Connected) -> Option<Self> {
+    pub fn of(connected: &'a Connected, session: &'a str) -> Option<Self> {
         let Connected {
             customer,
             connection,
@@ -152,6 +168,7 @@ impl<'a> Done<'a> {
         let known = connection.catalog.lists.iter();
         let chosen = known.filter(|list| connection.lists.contains(&list.id));
         (connection.status == ConnectionStatus::Active).then(|| Self {
+            session,
             name: &customer.name,
             account: &connection.account.name,
             lists: chosen.map(|list| list.name.as_str()).collect(),

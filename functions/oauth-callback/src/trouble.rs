@@ -12,6 +12,7 @@ use leadfeed_shared::web::{Audience, Problem, audience, page};
 #[template(path = "trouble.html")]
 struct Trouble<'a> {
     error: &'a ConnectError,
+    session: &'a str,
     code: &'static str,
     next: Next,
 }
@@ -28,10 +29,10 @@ enum Next {
 }
 
 /// The error as the asker reads it.
-pub fn answer(error: &ConnectError, asked: &HeaderMap) -> Response<Body> {
+pub fn answer(error: &ConnectError, asked: &HeaderMap, session: Option<&str>) -> Response<Body> {
     log(error);
     match audience(asked) {
-        Audience::Browser => page_of(error),
+        Audience::Browser => page_of(error, session.unwrap_or_default()),
         Audience::Program => {
             let (status, code) = kind(error);
             Problem::new(status, code, error.to_string()).into_response()
@@ -46,7 +47,7 @@ pub fn code(error: &ConnectError) -> &'static str {
 }
 
 /// The page of the error that an authorization ended with. Any other word means that nobody was sent here.
-pub fn page_called(code: &str) -> Response<Body> {
+pub fn page_called(code: &str, session: Option<&str>) -> Response<Body> {
     use ConnectError as E;
     let missing = SCOPES.map(|scope| E::Grant(GrantError::MissingScope(scope)));
     let others = [
@@ -69,7 +70,7 @@ pub fn page_called(code: &str) -> Response<Body> {
         .into_iter()
         .chain(missing)
         .find(|error| kind(error).1 == code);
-    page_of(&error.unwrap_or(E::NoState))
+    page_of(&error.unwrap_or(E::NoState), session.unwrap_or_default())
 }
 
 fn log(error: &ConnectError) {
@@ -82,10 +83,16 @@ fn log(error: &ConnectError) {
 }
 
 /// The error as a page.
-pub fn page_of(error: &ConnectError) -> Response<Body> {
+pub fn page_of(error: &ConnectError, session: &str) -> Response<Body> {
     let (status, code) = kind(error);
     let next = next(error);
-    page(status, &Trouble { error, code, next })
+    let trouble = Trouble {
+        error,
+        session,
+        code,
+        next,
+    };
+    page(status, &trouble)
 }
 
 fn kind(error: &ConnectError) -> (StatusCode, &'static str) {
@@ -94,6 +101,7 @@ fn kind(error: &ConnectError) -> (StatusCode, &'static str) {
         E::Link => (StatusCode::FORBIDDEN, "link_unusable"),
         E::NoCookie => (StatusCode::FORBIDDEN, "cookie_missing"),
         E::Session => (StatusCode::FORBIDDEN, "session_missing"),
+        E::Replaced => (StatusCode::CONFLICT, "session_replaced"),
         E::NotConnected => (StatusCode::CONFLICT, "not_connected"),
         E::NoState | E::NoCode => (StatusCode::BAD_REQUEST, "callback_incomplete"),
         E::UnknownState => (StatusCode::BAD_REQUEST, "state_unknown"),

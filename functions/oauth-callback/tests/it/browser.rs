@@ -49,8 +49,22 @@ impl Browser {
         self.get(stage, to).await
     }
 
+    /// Sends a form as a page that was shown just now has it: with the session it was shown to.
     pub async fn post(&mut self, stage: &Stage, path: &str, body: &str) -> Answer {
-        self.send(stage, "POST", path, Some(body)).await
+        let cookie = self.cookies.values().next();
+        let session = stage.connect.session(cookie.map(String::as_str));
+        let shown_to = session.map_or_else(String::new, |session| session.fingerprint());
+        let body = format!("session={shown_to}&{body}");
+        self.send(stage, "POST", path, Some(&body)).await
+    }
+
+    /// Sends the form of a page that is shown already, filled in with more.
+    pub async fn press(&mut self, stage: &Stage, on: &Answer, path: &str, body: &str) -> Answer {
+        let (_, form) = on.body.split_once(&format!("action=\"{path}\"")).unwrap();
+        let (_, field) = form.split_once("name=\"session\" value=\"").unwrap();
+        let (session, _) = field.split_once('"').unwrap();
+        let body = format!("session={session}&{body}");
+        self.send(stage, "POST", path, Some(&body)).await
     }
 
     pub async fn send(

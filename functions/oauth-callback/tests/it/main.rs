@@ -7,6 +7,7 @@ mod secrets;
 mod stage;
 mod start;
 mod steps;
+mod two_customers;
 
 #[test]
 fn a_start_without_its_settings_ends_and_names_what_is_missing() {

@@ -168,11 +168,27 @@ impl Stage {
     }
 
     /// Opens the link of another customer.
-    pub async fn of_another_customer(&self, browser: &mut Browser) {
-        let looms: CustomerId = "looms".parse().unwrap();
+    pub async fn of_another_customer(&self, browser: &mut Browser) -> String {
+        let looms = other();
         self.put(&row(&looms, self.memory.clock.now())).await;
-        let page = browser.get(self, &self.link_of(&looms).await).await;
+        let link = self.link_of(&looms).await;
+        let page = browser.get(self, &link).await;
         assert_eq!(page.status, 200);
+        link
+    }
+
+    /// Connects another customer to an account.
+    pub async fn connect_another_customer(&self, browser: &mut Browser, account: &str) {
+        let link = self.of_another_customer(browser).await;
+        let state = browser.post(self, &link, "").await.query()["state"].clone();
+        let landed = browser.get(self, &self.agreed(account, &state)).await;
+        assert_eq!(landed.location(), "/connect/lists");
+    }
+
+    /// The connection of another customer.
+    pub async fn row_of_another_customer(&self) -> Connection {
+        let row = self.memory.directory.connection(&other()).await;
+        row.unwrap().unwrap()
     }
 
     async fn link_of(&self, customer: &CustomerId) -> String {
@@ -312,6 +328,10 @@ fn connect(memory: &Memory, oauth: &Scripted) -> Connect<World> {
         keys: memory.keys(),
         site: memory.connect().site,
     }
+}
+
+fn other() -> CustomerId {
+    "looms".parse().unwrap()
 }
 
 fn form(customer: &CustomerId, since: Timestamp) -> Form {

@@ -56,7 +56,7 @@ impl<W: Wiring> Connect<W> {
         cookie: Option<&str>,
     ) -> Result<Landing, ConnectError> {
         let now = self.clock.now();
-        let session = Session::read(cookie, &self.keys, now);
+        let session = self.session(cookie);
         let state = back.state.ok_or(ConnectError::NoState)?;
         let state = state.expose_secret();
         if !state::is_good(state, &self.keys, now) {

@@ -15,6 +15,9 @@ pub enum ConnectError {
     /// This browser is not on its way through a connection.
     #[error("the browser has no session")]
     Session,
+    /// The form was shown to a session that another link has replaced in this browser, maybe another customer's.
+    #[error("another link was used in the browser since")]
+    Replaced,
     /// This browser has started, and no account is connected since.
     #[error("no account is connected yet")]
     NotConnected,

@@ -67,8 +67,9 @@ impl Session {
         &self.link.id
     }
 
-    /// How a handshake names the browser.
-    pub(super) fn fingerprint(&self) -> String {
+    /// How handshakes and the forms of our pages name the session without showing it.
+    #[must_use]
+    pub fn fingerprint(&self) -> String {
         fingerprint(&self.token)
     }
 
@@ -87,10 +88,30 @@ impl Session {
 }
 
 impl<W: Wiring> Connect<W> {
+    /// The session that a cookie of ours names.
+    #[must_use]
+    pub fn session(&self, cookie: Option<&str>) -> Option<Session> {
+        Session::read(cookie, &self.keys, self.clock.now())
+    }
+
+    /// Makes sure that a form was shown to the session that sends it. A browser has one session at a time, so a page
+    /// that is still open may be about the customer of the one before.
+    ///
+    /// # Errors
+    /// [`ConnectError::Session`] and [`ConnectError::Replaced`].
+    pub fn is_shown_to(&self, cookie: Option<&str>, fingerprint: &str) -> Result<(), ConnectError> {
+        let session = self.session(cookie).ok_or(ConnectError::Session)?;
+        if session.fingerprint() == fingerprint {
+            Ok(())
+        } else {
+            Err(ConnectError::Replaced)
+        }
+    }
+
     /// The browser's session about this customer, or a new one.
     pub(super) fn session_for(&self, customer: &CustomerId, cookie: Option<&str>) -> Session {
         let now = self.clock.now();
-        Session::read(cookie, &self.keys, now)
+        self.session(cookie)
             .filter(|session| session.customer() == customer)
             .filter(|session| session.ends_at() >= now + LEAST_LEFT)
             .unwrap_or_else(|| Session::begin(customer, self.dice.roll(), &self.keys, now))
@@ -104,8 +125,7 @@ impl<W: Wiring> Connect<W> {
 
     /// The session of a browser that has burnt a link.
     pub(super) async fn started(&self, cookie: Option<&str>) -> Result<Session, ConnectError> {
-        let session = Session::read(cookie, &self.keys, self.clock.now());
-        let session = session.ok_or(ConnectError::Session)?;
+        let session = self.session(cookie).ok_or(ConnectError::Session)?;
         if self.has_started(&session).await? {
             Ok(session)
         } else {

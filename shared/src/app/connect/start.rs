@@ -76,7 +76,7 @@ impl<W: Wiring> Connect<W> {
         cookie: Option<&str>,
     ) -> Result<Departure, ConnectError> {
         let (link, customer) = self.open(token).await?;
-        Session::read(cookie, &self.keys, self.clock.now()).ok_or(ConnectError::NoCookie)?;
+        self.session(cookie).ok_or(ConnectError::NoCookie)?;
         let session = self.session_for(&customer.id, cookie);
         let departure = self.depart(&customer, session, SignIn::AsUsual).await?;
         let (session, now) = (&departure.session, self.clock.now());
