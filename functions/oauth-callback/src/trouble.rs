@@ -46,7 +46,8 @@ pub fn code(error: &ConnectError) -> &'static str {
     kind(error).1
 }
 
-/// The page of the error that an authorization ended with. Any other word means that nobody was sent here.
+/// The page of the error that an authorization ended with. Any other word means that nobody was sent here, and so does
+/// an error of ours without a session: 5xx raise an alarm, which nobody is to ring by opening an address.
 pub fn page_called(code: &str, session: Option<&str>) -> Response<Body> {
     use ConnectError as E;
     let missing = SCOPES.map(|scope| E::Grant(GrantError::MissingScope(scope)));
@@ -69,7 +70,8 @@ pub fn page_called(code: &str, session: Option<&str>) -> Response<Body> {
     let error = others
         .into_iter()
         .chain(missing)
-        .find(|error| kind(error).1 == code);
+        .find(|error| kind(error).1 == code)
+        .filter(|error| session.is_some() || !kind(error).0.is_server_error());
     page_of(&error.unwrap_or(E::NoState), session.unwrap_or_default())
 }
 

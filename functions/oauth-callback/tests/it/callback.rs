@@ -81,32 +81,6 @@ async fn another_browser_is_refused_and_burns_the_state() {
 }
 
 #[tokio::test]
-async fn whatever_comes_of_it_no_code_or_state_stays_in_the_address_bar() {
-    let stage = Stage::new().await;
-    let (mut browser, state) = stage.departed().await;
-    let back = stage.agreed(ENGINES, &state);
-    let refused = format!("{back}&iss=https://evil.example");
-
-    for (browser, path) in [
-        (&mut Browser::default(), back.as_str()),
-        (&mut browser, refused.as_str()),
-        (&mut Browser::default(), "/oauth/callback?code=abc"),
-        (
-            &mut Browser::default(),
-            "/oauth/callback?error=invalid_scope",
-        ),
-    ] {
-        let answer = browser.get(&stage, path).await;
-        assert!(answer.location().starts_with("/connect/trouble/"), "{path}");
-        assert_eq!(answer.headers["referrer-policy"], "no-referrer");
-        assert_eq!(answer.headers["cache-control"], "no-store");
-    }
-    let made_up = Browser::default().get(&stage, "/connect/trouble/<b>").await;
-    assert_eq!(made_up.status, 400);
-    assert!(!made_up.body.contains("<b>"));
-}
-
-#[tokio::test]
 async fn looking_at_the_way_back_without_walking_it_burns_nothing() {
     let stage = Stage::new().await;
     let (mut browser, state) = stage.departed().await;

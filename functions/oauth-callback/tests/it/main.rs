@@ -7,6 +7,7 @@ mod secrets;
 mod stage;
 mod start;
 mod steps;
+mod trouble;
 mod two_customers;
 
 #[test]

@@ -1,0 +1,56 @@
+//! The addresses at which a browser reads what went wrong.
+
+use crate::browser::Browser;
+use crate::stage::{ENGINES, Stage};
+
+#[tokio::test]
+async fn whatever_comes_of_it_no_code_or_state_stays_in_the_address_bar() {
+    let stage = Stage::new().await;
+    let (mut browser, state) = stage.departed().await;
+    let back = stage.agreed(ENGINES, &state);
+    let refused = format!("{back}&iss=https://evil.example");
+
+    for (browser, path) in [
+        (&mut Browser::default(), back.as_str()),
+        (&mut browser, refused.as_str()),
+        (&mut Browser::default(), "/oauth/callback?code=abc"),
+        (
+            &mut Browser::default(),
+            "/oauth/callback?error=invalid_scope",
+        ),
+    ] {
+        let answer = browser.get(&stage, path).await;
+        assert!(answer.location().starts_with("/connect/trouble/"), "{path}");
+        assert_eq!(answer.headers["referrer-policy"], "no-referrer");
+        assert_eq!(answer.headers["cache-control"], "no-store");
+    }
+    let made_up = Browser::default().get(&stage, "/connect/trouble/<b>").await;
+    assert_eq!(made_up.status, 400);
+    assert!(!made_up.body.contains("<b>"));
+}
+
+#[tokio::test]
+async fn no_address_makes_a_server_error_for_a_browser_that_was_not_sent_there() {
+    let stage = Stage::new().await;
+    let (mut sent, _) = stage.departed().await;
+    let mut stranger = Browser::default();
+    let mut forger = Browser::default();
+    for (name, cookie) in &sent.cookies {
+        forger.cookies.insert(name.clone(), format!("{cookie}A"));
+    }
+
+    for (code, status) in [
+        ("constant_contact_unavailable", 502),
+        ("unavailable", 503),
+        ("busy", 503),
+        ("app_unknown", 503),
+    ] {
+        let path = format!("/connect/trouble/{code}");
+        assert_eq!(sent.get(&stage, &path).await.status, status, "{code}");
+        for other in [&mut stranger, &mut forger] {
+            let page = other.get(&stage, &path).await;
+            assert_eq!(page.status, 400, "{code}");
+            assert!(page.body.contains("callback_incomplete"));
+        }
+    }
+}
