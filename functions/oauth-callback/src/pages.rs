@@ -143,10 +143,7 @@ impl<'a> Lists<'a> {
             lists: connection.lists_there().map(list).collect(),
             new_list: "",
             terms: connect::terms(&customer.brand),
-            confirmed: connection
-                .terms
-                .as_ref()
-                .map(|terms| day(terms.accepted_at)),
+            confirmed: connected.confirmed().map(|terms| day(terms.accepted_at)),
             ticked: false,
             faults: &[],
         }
@@ -164,7 +161,7 @@ impl<'a> Done<'a> {
             customer,
             connection,
         } = connected;
-        let terms = connection.terms.as_ref()?;
+        let terms = connected.confirmed()?;
         let known = connection.catalog.lists.iter();
         let chosen = known.filter(|list| connection.lists.contains(&list.id));
         (connection.status == ConnectionStatus::Active).then(|| Self {

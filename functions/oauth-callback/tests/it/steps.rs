@@ -173,6 +173,43 @@ async fn reconnecting_the_same_account_keeps_lists_and_terms_and_frees_what_wait
 }
 
 #[tokio::test]
+async fn terms_of_another_brand_are_asked_for_anew_and_keep_delivering_meanwhile() {
+    let stage = Stage::new().await;
+    let mut browser = stage.complete(ENGINES).await;
+    let before = stage.row().await.unwrap();
+    let lists = browser.get(&stage, "/connect/lists").await;
+    assert!(lists.body.contains("You confirmed this on"));
+    let mut customer = stage.customer_row().await;
+    customer.brand = "Difference Engines".into();
+    stage.put(&customer).await;
+
+    let page = browser.get(&stage, "/connect/lists").await;
+    let list = &before.lists[0];
+    let unconfirmed = format!("list={list}");
+    let refused = browser.post(&stage, "/connect/lists", &unconfirmed).await;
+
+    assert!(
+        page.body
+            .contains("marketing e-mail from Difference Engines")
+    );
+    assert!(page.body.contains("name=\"terms\""));
+    assert!(!page.body.contains("You confirmed this on"));
+    let done = browser.get(&stage, "/connect/done").await;
+    assert_eq!(done.location(), "/connect/lists");
+    assert_eq!(refused.status, 422);
+    assert!(refused.body.contains("#terms"));
+    let row = stage.row().await.unwrap();
+    assert_eq!(row.terms, before.terms);
+    assert!(row.lists_for(&[]).is_ok());
+
+    let confirmed = format!("list={list}&terms=yes");
+    let answer = browser.post(&stage, "/connect/lists", &confirmed).await;
+    assert_eq!(answer.location(), "/connect/done");
+    let terms = stage.row().await.unwrap().terms.unwrap();
+    assert!(terms.text.contains("Difference Engines"));
+}
+
+#[tokio::test]
 async fn disconnecting_asks_nobody_and_forgets_the_tokens() {
     let stage = Stage::new().await;
     let mut browser = stage.complete(ENGINES).await;

@@ -61,6 +61,17 @@ pub struct Connected {
     pub connection: Connection,
 }
 
+impl Connected {
+    /// The terms, where what was confirmed is what is asked today: a new brand or new words are confirmed anew by
+    /// whoever comes here next, and what was confirmed before counts for deliveries until then.
+    #[must_use]
+    pub fn confirmed(&self) -> Option<&Terms> {
+        let today = terms(&self.customer.brand);
+        let confirmed = self.connection.terms.as_ref();
+        confirmed.filter(|terms| terms.text == today)
+    }
+}
+
 impl<W: Wiring> Connect<W> {
     /// What the steps after the return are about. Costs no call of the API.
     ///
@@ -115,16 +126,17 @@ impl<W: Wiring> Connect<W> {
     /// [`ConnectError::Choice`] with everything that is not right, [`ConnectError::NotReady`] where there is no
     /// active connection to choose for, and others.
     pub async fn choose(&self, cookie: Option<&str>, choice: Choice) -> Result<(), ConnectError> {
-        let Connected {
-            customer,
-            connection,
-        } = self.connected(cookie).await?;
-        is_active(&connection)?;
+        let connected = self.connected(cookie).await?;
+        is_active(&connected.connection)?;
         let new_list = clean(&choice.new_list);
-        let faults = faults(&choice, &new_list, &connection);
+        let faults = faults(&choice, &new_list, &connected);
         if !faults.is_empty() {
             return Err(ConnectError::Choice(faults));
         }
+        let Connected {
+            customer,
+            connection,
+        } = connected;
         let new_list = match new_list.as_str() {
             "" => None,
             name => Some(self.list_called(&connection, name).await?),
@@ -200,8 +212,11 @@ fn is_active(connection: &Connection) -> Result<(), ConnectError> {
     connection.is_usable().map_err(|_| ConnectError::NotReady)
 }
 
-fn faults(choice: &Choice, new_list: &str, connection: &Connection) -> Vec<ChoiceFault> {
-    let known = |id: &RemoteId| connection.lists_there().any(|list| list.id == *id);
+fn faults(choice: &Choice, new_list: &str, connected: &Connected) -> Vec<ChoiceFault> {
+    let known = |id: &RemoteId| {
+        let mut lists = connected.connection.lists_there();
+        lists.any(|list| list.id == *id)
+    };
     [
         (
             choice.lists.is_empty() && new_list.is_empty(),
@@ -214,7 +229,7 @@ fn faults(choice: &Choice, new_list: &str, connection: &Connection) -> Vec<Choic
         (!choice.lists.iter().all(known), ChoiceFault::UnknownList),
         (new_list.chars().count() > LIST_NAME, ChoiceFault::LongName),
         (
-            !choice.terms && connection.terms.is_none(),
+            !choice.terms && connected.confirmed().is_none(),
             ChoiceFault::TermsNotConfirmed,
         ),
     ]
