@@ -9,7 +9,10 @@ mod wiring;
 
 pub use self::wiring::connect;
 
-use lambda_http::http::{HeaderValue, StatusCode, header::SET_COOKIE};
+use lambda_http::http::{
+    HeaderValue, StatusCode,
+    header::{ALLOW, SET_COOKIE},
+};
 use lambda_http::{Body, Request, Response};
 use leadfeed_shared::app::connect::{
     Connect, ConnectError, Connected, Departure, Landing, SESSION_FOR, Session,
@@ -197,5 +200,8 @@ fn not_allowed(request: &Request) -> Response<Body> {
         "method_not_allowed",
         "This address takes GET and POST.",
     );
-    problem.answer(request.headers())
+    let mut answer = problem.answer(request.headers());
+    let allowed = HeaderValue::from_static("GET, HEAD, POST");
+    answer.headers_mut().insert(ALLOW, allowed);
+    answer
 }

@@ -8,6 +8,19 @@ use leadfeed_shared::domain::token::{GrantError, SCOPES};
 use leadfeed_shared::ports::StoreError;
 use leadfeed_shared::web::{Audience, Problem, audience, page};
 
+/// The same words for a program.
+#[derive(Template)]
+#[template(
+    source = r#"{% import "trouble_words.html" as words %}{% call words::text(error) %}{% endcall %}"#,
+    ext = "txt"
+)]
+struct Words<'a> {
+    error: &'a ConnectError,
+}
+
+/// Seconds after which what was busy or out of order may be asked again.
+const RETRY_AFTER: u32 = 5;
+
 #[derive(Template)]
 #[template(path = "trouble.html")]
 struct Trouble<'a> {
@@ -34,8 +47,9 @@ pub fn answer(error: &ConnectError, asked: &HeaderMap, session: Option<&str>) ->
     match audience(asked) {
         Audience::Browser => page_of(error, session.unwrap_or_default()),
         Audience::Program => {
-            let (status, code) = kind(error);
-            Problem::new(status, code, error.to_string()).into_response()
+            let words = Words { error }.render();
+            let words = words.unwrap_or_else(|_| error.to_string());
+            problem(error, words).into_response()
         }
     }
 }
@@ -86,15 +100,23 @@ fn log(error: &ConnectError) {
 
 /// The error as a page.
 pub fn page_of(error: &ConnectError, session: &str) -> Response<Body> {
-    let (status, code) = kind(error);
-    let next = next(error);
+    let problem = problem(error, error.to_string());
     let trouble = Trouble {
         error,
         session,
-        code,
-        next,
+        code: problem.code(),
+        next: next(error),
     };
-    page(status, &trouble)
+    problem.on(page(problem.status(), &trouble))
+}
+
+fn problem(error: &ConnectError, detail: String) -> Problem {
+    let (status, code) = kind(error);
+    let problem = Problem::new(status, code, detail);
+    match error {
+        ConnectError::Busy | ConnectError::Store(_) => problem.retry_after(RETRY_AFTER),
+        _ => problem,
+    }
 }
 
 fn kind(error: &ConnectError) -> (StatusCode, &'static str) {

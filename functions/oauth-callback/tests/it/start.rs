@@ -243,4 +243,5 @@ async fn every_event_is_answered_and_a_program_gets_problem_details() {
         .send(&stage, "PUT", "/connect/lists", None)
         .await;
     assert_eq!(put.status, 405);
+    assert_eq!(put.headers["allow"], "GET, HEAD, POST");
 }

@@ -1,6 +1,8 @@
-//! The addresses at which a browser reads what went wrong.
+//! How what went wrong is said, and at which addresses.
 
-use crate::browser::Browser;
+use leadfeed_shared::fakes::Fault;
+
+use crate::browser::{Browser, ask};
 use crate::stage::{ENGINES, Stage};
 
 #[tokio::test]
@@ -53,4 +55,28 @@ async fn no_address_makes_a_server_error_for_a_browser_that_was_not_sent_there()
             assert!(page.body.contains("callback_incomplete"));
         }
     }
+}
+
+#[tokio::test]
+async fn a_program_reads_what_to_do_and_when() {
+    let stage = Stage::new().await;
+    let link = stage.link().await;
+    let program = async |path: &str| {
+        let mut event = Browser::default().event("GET", path, None);
+        event["headers"]["accept"] = "*/*".into();
+        ask(&stage, event).await
+    };
+
+    stage.memory.faults.next(Fault::FailBefore);
+    let out_of_order = program(&link).await;
+    let unusable = program("/connect/x").await;
+
+    assert_eq!(out_of_order.status, 503);
+    assert_eq!(out_of_order.headers["retry-after"], "5");
+    assert!(out_of_order.body.contains("please try again in a moment"));
+    assert!(unusable.body.contains("ask whoever sent it"));
+    assert!(!unusable.headers.contains_key("retry-after"));
+    stage.memory.faults.next(Fault::FailBefore);
+    let page = Browser::default().get(&stage, &link).await;
+    assert_eq!(page.headers["retry-after"], "5");
 }
