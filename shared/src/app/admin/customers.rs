@@ -3,6 +3,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::properties::Fault;
 use super::values::{host, id, list, number, one_of, page_url, text};
 use super::{Admin, AdminError, Properties, cursor};
+use crate::app::connect::disconnect;
 use crate::app::release::put_back;
 use crate::domain::customer::{BulkImport, Customer, DEFAULT_RETENTION_DAYS, MIN_RETENTION_DAYS};
 use crate::domain::form::names_brand;
@@ -82,7 +83,8 @@ impl<W: Wiring> Admin<W> {
         Ok(self.sign(LISTING, page))
     }
 
-    /// Removes a customer: its connection first, so that nothing more goes out, then its forms, then itself. Its id is
+    /// Removes a customer: its connection first, so that nothing more goes out, then its forms, then itself, then the
+    /// connection once more, as it may just have been made; whoever makes one later finds the customer gone. Its id is
     /// never given again: whoever had it would find the leads and links of the one before. Its leads stay in the ledger;
     /// those that wait are sent to the drain, which refuses them. That somebody has to look at them is written down before
     /// anything else, as a customer who is gone cannot be removed once more.
@@ -93,14 +95,17 @@ impl<W: Wiring> Admin<W> {
         self.customer(id).await?;
         let look_at = self.clock.now() + CLOSING_CHECK;
         self.ledger.mark_lane(id, look_at).await?;
-        match self.disconnect(id).await {
-            Ok(()) | Err(AdminError::NotFound(_)) => {}
-            Err(error) => return Err(error),
-        }
+        self.forget_connection(id).await?;
         for form in self.directory.forms_of(id).await? {
             self.remove_form(&form).await?;
         }
         self.directory.delete_customer(id).await?;
+        if let Err(error) = self.forget_connection(id).await {
+            tracing::error!(
+                customer.id = %id, error = &error as &dyn std::error::Error,
+                "a deleted customer may have been connected meanwhile"
+            );
+        }
         if let Err(error) = self.close_waiting(id).await {
             tracing::warn!(
                 customer.id = %id, error = &error as &dyn std::error::Error,
@@ -108,6 +113,12 @@ impl<W: Wiring> Admin<W> {
             );
         }
         Ok(())
+    }
+
+    /// Ends a connection and forgets its tokens, also those whose row has yet to come or never came.
+    async fn forget_connection(&self, id: &CustomerId) -> Result<(), StoreError> {
+        let now = self.clock.now();
+        disconnect(&self.directory, &self.vault, &self.events, id, now).await
     }
 
     /// Sends what waits to the drain, as far as one request can; the scheduler goes on.

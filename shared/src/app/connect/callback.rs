@@ -2,7 +2,7 @@ use jiff::SignedDuration;
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::verdict::{may_feed, verdict};
-use super::{Connect, ConnectError, Session, look_soon, release_waiting, state};
+use super::{Connect, ConnectError, Session, disconnect, look_soon, release_waiting, state};
 use crate::domain::connection::{Connection, ConnectionStatus, Learned, LimitedReason};
 use crate::domain::handshake::{Handshake, Taken};
 use crate::domain::ids::CustomerId;
@@ -153,6 +153,11 @@ impl<W: Wiring> Connect<W> {
         }
         if !self.directory.put_connection(&connection).await? {
             return Err(ConnectError::Busy);
+        }
+        if self.directory.customer(customer).await?.is_none() {
+            let (rows, now) = (&self.directory, self.clock.now());
+            disconnect(rows, &self.vault, &self.events, customer, now).await?;
+            return Err(ConnectError::UnknownState); // it was removed meanwhile, and nobody else would come
         }
         tracing::info!(customer.id = %customer, status = ?connection.status, "an account was connected");
         if landing != Landing::OtherAccount {

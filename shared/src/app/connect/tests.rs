@@ -1,6 +1,9 @@
 //! What a crash at any step leaves behind. The ways to go wrong that a person sees are proven at the function's door.
 
 use std::collections::HashMap;
+use std::future::poll_fn;
+use std::pin::{Pin, pin};
+use std::task::Poll;
 
 use jiff::{SignedDuration, Timestamp};
 use secrecy::SecretString;
@@ -146,6 +149,72 @@ async fn nothing_is_connected_to_a_customer_who_was_removed_on_the_way() {
     let tokens = scene.memory.vault.tokens(&scene.customer).await.unwrap();
     assert!(tokens.is_none());
     assert_eq!(row(&scene).await.status, ConnectionStatus::Disconnected);
+}
+
+/// Lets `work` take so many steps at most; what came of it, where it came to an end.
+async fn take<T>(mut work: Pin<&mut impl Future<Output = T>>, steps: u32) -> Option<T> {
+    for _ in 0..steps {
+        let polled = poll_fn(|context| Poll::Ready(work.as_mut().poll(context))).await;
+        if let Poll::Ready(done) = polled {
+            return Some(done);
+        }
+    }
+    None
+}
+
+async fn nothing_is_left_of(scene: &Scene) -> bool {
+    let tokens = scene.memory.vault.tokens(&scene.customer).await.unwrap();
+    let row = scene.memory.directory.look(&scene.customer);
+    tokens.is_none() && row.is_none_or(|row| row.status == ConnectionStatus::Disconnected)
+}
+
+#[tokio::test]
+async fn a_customer_who_is_removed_at_any_moment_of_connecting_leaves_no_tokens_and_nothing_active()
+{
+    let (mut both, mut gone) = (0, 0);
+    for (connected, removed) in (0..30).flat_map(|one| (0..20).map(move |other| (one, other))) {
+        let scene = Scene::unconnected().await;
+        let (cookie, state) = depart(&scene).await;
+        let back = back(&scene, ACCOUNT, &state);
+        let (connect, admin) = (scene.memory.connect(), scene.memory.admin());
+        let mut finish = pin!(connect.finish(back, Some(&cookie)));
+        let mut remove = pin!(admin.delete_customer(&scene.customer));
+
+        let early = take(finish.as_mut(), connected).await;
+        let over = take(remove.as_mut(), removed).await;
+        let finished = match early {
+            Some(finished) => finished,
+            None => finish.await,
+        };
+        match over {
+            Some(over) => over.unwrap(),
+            None => remove.await.unwrap(),
+        }
+
+        match finished {
+            Ok(landing) => both += i32::from(landing == Landing::Lists),
+            Err(ConnectError::UnknownState) => gone += 1,
+            Err(error) => panic!("{error}"),
+        }
+        assert!(nothing_is_left_of(&scene).await, "{connected} {removed}");
+    }
+    assert!(both > 20 && gone > 20, "{both} {gone}");
+}
+
+#[tokio::test]
+async fn tokens_that_a_killed_callback_left_without_a_row_are_gone_with_the_customer() {
+    for steps in 0..30 {
+        let scene = Scene::unconnected().await;
+        let (cookie, state) = depart(&scene).await;
+        let back = back(&scene, ACCOUNT, &state);
+        let connect = scene.memory.connect();
+        take(pin!(connect.finish(back, Some(&cookie))), steps).await;
+
+        let admin = scene.memory.admin();
+        admin.delete_customer(&scene.customer).await.unwrap();
+
+        assert!(nothing_is_left_of(&scene).await, "{steps}");
+    }
 }
 
 #[tokio::test]
