@@ -78,7 +78,7 @@ pub async fn nothing_on_the_way_to_a_connection_keeps_people_out() {
     inspection.window.press("Deny").await;
     inspection.window.shows("You declined").await;
     inspection.look().await;
-    inspection.window.press("Decide again").await;
+    inspection.window.press("Back to Constant Contact").await;
     allow(&inspection.window, OWNER).await;
     choose(&inspection.window).await;
     inspection.look().await;

@@ -48,7 +48,7 @@ pub async fn the_whole_way_can_be_gone_by_keyboard_alone() {
     window.tab_to("Continue to Constant Contact").await;
     window.keys(&enter).await;
     allow(&window, OWNER).await;
-    window.shows("Which lists do new contacts join?").await;
+    window.shows("Which lists should new contacts join?").await;
     window.tab_to("list").await;
     window.keys(" ").await;
     window.tab_to("terms").await;
@@ -72,9 +72,9 @@ pub async fn who_declines_can_decide_again() {
     window.shows("You declined").await;
     assert_eq!(scene.connection().await["status"], "not_connected");
 
-    window.press("Decide again").await;
+    window.press("Back to Constant Contact").await;
     allow(&window, OWNER).await;
-    window.shows("Which lists do new contacts join?").await;
+    window.shows("Which lists should new contacts join?").await;
     window.close().await;
 }
 
@@ -148,7 +148,7 @@ pub async fn going_back_after_connecting_changes_nothing() {
     let connected = scene.connection().await;
 
     window.back().await;
-    window.shows("Which lists do new contacts join?").await;
+    window.shows("Which lists should new contacts join?").await;
     assert_eq!(window.count("[name=list]:checked").await, 1);
     window.back().await;
     window.back().await;
@@ -187,12 +187,12 @@ pub async fn allowing_twice_makes_one_connection() {
     window.select("#user", OWNER).await;
     let callback = way_back(&window).await;
     window.goto(&callback).await;
-    window.shows("Which lists do new contacts join?").await;
+    window.shows("Which lists should new contacts join?").await;
     window.goto(&callback).await;
-    window.shows("This step is done already").await;
+    window.shows("This step is already done").await;
     assert_eq!(window.url().await.query(), None);
     window.press("Continue").await;
-    window.shows("Which lists do new contacts join?").await;
+    window.shows("Which lists should new contacts join?").await;
 
     assert_eq!(scene.connection().await["status"], "active");
     window.close().await;
@@ -226,7 +226,7 @@ pub async fn a_choice_without_a_list_says_what_is_missing() {
     window.goto(&scene.link().await).await;
     window.press("Continue to Constant Contact").await;
     allow(&window, OWNER).await;
-    window.shows("Which lists do new contacts join?").await;
+    window.shows("Which lists should new contacts join?").await;
     window.click("#terms").await;
     window.press("Save and start").await;
 

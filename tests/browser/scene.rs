@@ -79,7 +79,7 @@ pub async fn allow(window: &Window, user: &str) {
 
 /// Chooses the first list and confirms the terms.
 pub async fn choose(window: &Window) {
-    window.shows("Which lists do new contacts join?").await;
+    window.shows("Which lists should new contacts join?").await;
     window.click("[name=list]").await;
     window.click("#terms").await;
 }

@@ -198,7 +198,7 @@ fn not_allowed(request: &Request) -> Response<Body> {
     let problem = Problem::new(
         status,
         "method_not_allowed",
-        "This address takes GET and POST.",
+        "This address accepts GET, HEAD and POST.",
     );
     let mut answer = problem.answer(request.headers());
     let allowed = HeaderValue::from_static("GET, HEAD, POST");

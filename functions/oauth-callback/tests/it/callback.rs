@@ -321,7 +321,7 @@ async fn an_application_that_may_not_use_the_account_is_told_so() {
     let answer = browser.land(&stage, &stage.agreed(ENGINES, &state)).await;
 
     assert_eq!(answer.status, 403);
-    assert!(answer.body.contains("approved for the accounts of others"));
+    assert!(answer.body.contains("approved for other people’s accounts"));
     assert!(stage.row().await.is_none());
 }
 

@@ -187,7 +187,7 @@ async fn a_start_without_the_cookie_of_our_own_page_is_none_and_keeps_the_link()
     let answer = ask(&stage, event).await;
 
     assert_eq!(answer.status, 403);
-    assert!(answer.body.contains("kept no cookie"));
+    assert!(answer.body.contains("did not keep our cookie"));
     assert!(!answer.headers.contains_key("set-cookie"));
     let mut person = Browser::default();
     person.get(&stage, &link).await;
