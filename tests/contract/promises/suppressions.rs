@@ -13,6 +13,7 @@ use crate::{fresh, promises};
 
 promises! { Suppressions:
     who_is_on_the_list_is_found_until_taken_off,
+    many_people_are_looked_up_at_a_time,
     a_list_is_its_customers_own,
     a_list_is_read_page_by_page,
 }
@@ -36,6 +37,19 @@ async fn who_is_on_the_list_is_found_until_taken_off<S: Suppressions>(list: S) {
     assert!(list.unsuppress(&customer, &ada).await.unwrap());
     assert!(!list.unsuppress(&customer, &ada).await.unwrap());
     assert!(found().await.is_empty());
+}
+
+async fn many_people_are_looked_up_at_a_time<S: Suppressions>(list: S) {
+    let customer = fresh::customer();
+    let people: BTreeSet<_> = (0..230).map(|number| person(&customer, number)).collect();
+    let listed: BTreeSet<_> = people.iter().step_by(20).cloned().collect();
+    for person in &listed {
+        list.suppress(&customer, person, at(1)).await.unwrap();
+    }
+
+    let found = list.suppressed(&customer, &people).await;
+
+    assert_eq!(found.unwrap(), listed);
 }
 
 async fn a_list_is_its_customers_own<S: Suppressions>(list: S) {

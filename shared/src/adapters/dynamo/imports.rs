@@ -13,15 +13,12 @@ use serde::{Deserialize, Serialize};
 use super::keys;
 use super::lead_row::{LeadRow, line};
 use super::ledger::DynamoLedger;
-use super::table::{Change, Done, Item, millis, number, read, row, text, value};
+use super::table::{BATCH, Change, Done, Item, millis, number, read, row, text, value};
 use crate::adapters::sdk_error::failed;
 use crate::domain::ids::{CustomerId, ImportId, LeadId};
 use crate::domain::import::{ImportJob, Stage};
 use crate::domain::lead::{LeadRecord, LeadState, WaitReason};
 use crate::ports::{Imports, Left, StoreError};
-
-/// Leads read by one request.
-const BATCH: usize = 100;
 
 /// How long a closed import is kept: longer than Constant Contact lists its activity.
 const KEPT_FOR: SignedDuration = SignedDuration::from_hours(24 * 14);

@@ -5,10 +5,14 @@ use jiff::Timestamp;
 
 use super::directory::DynamoDirectory;
 use super::keys;
-use super::table::{Done, read, row, text};
+use super::table::{BATCH, Done, read, row, text};
 use crate::domain::ids::CustomerId;
 use crate::domain::suppression::{PersonId, Suppression};
 use crate::ports::{Page, StoreError, Suppressions};
+
+/// People that are looked up all at once, each by itself: what a drain or a part of a file asks for, whose functions may
+/// read no batches here.
+const FEW: usize = 32;
 
 impl Suppressions for DynamoDirectory {
     async fn suppress(
@@ -47,6 +51,9 @@ impl Suppressions for DynamoDirectory {
         customer: &CustomerId,
         people: &BTreeSet<PersonId>,
     ) -> Result<BTreeSet<PersonId>, StoreError> {
+        if people.len() > FEW {
+            return self.suppressed_of_many(customer, people).await;
+        }
         let look = async |person: &PersonId| {
             let row = self.table.get(keys::suppression(customer, person)).await?;
             Ok::<_, StoreError>(row.map(|_| person.clone()))
@@ -80,5 +87,26 @@ impl Suppressions for DynamoDirectory {
             next: next.filter(|_| last.is_some()),
             items,
         })
+    }
+}
+
+impl DynamoDirectory {
+    /// Looks people up batch by batch.
+    async fn suppressed_of_many(
+        &self,
+        customer: &CustomerId,
+        people: &BTreeSet<PersonId>,
+    ) -> Result<BTreeSet<PersonId>, StoreError> {
+        let keys = people
+            .iter()
+            .map(|person| keys::suppression(customer, person).into_item());
+        let keys: Vec<_> = keys.collect();
+        let mut found = BTreeSet::new();
+        for batch in keys.chunks(BATCH) {
+            for item in self.table.batch_get(batch.to_vec()).await? {
+                found.insert(read::<Suppression>(item)?.person);
+            }
+        }
+        Ok(found)
     }
 }

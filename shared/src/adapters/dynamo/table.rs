@@ -20,6 +20,8 @@ use crate::adapters::sdk_error::{Unreadable, failed};
 use crate::ports::StoreError;
 
 pub(super) type Item = HashMap<String, AttributeValue>;
+/// Rows that one request may read by their keys.
+pub(super) const BATCH: usize = 100;
 /// Values by the placeholders of an expression.
 pub(super) type Values = Vec<(&'static str, AttributeValue)>;
 
@@ -176,7 +178,7 @@ impl Table {
         Ok(answer.attributes)
     }
 
-    /// Up to 100 rows, read consistently, in any order. What DynamoDB does not get to at once is asked for again, ever
+    /// Up to [`BATCH`] rows, read consistently, in any order. What DynamoDB does not get to at once is asked for again, ever
     /// more slowly, as it is throttled then.
     pub(super) async fn batch_get(&self, keys: Vec<Item>) -> Result<Vec<Item>, StoreError> {
         const ROUNDS: u32 = 8;

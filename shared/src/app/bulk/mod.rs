@@ -41,6 +41,9 @@ const HELD_FOR: SignedDuration = SignedDuration::from_mins(2);
 /// How long an import waits for a call that is not to be had, or after one that failed for a passing reason.
 const PAUSE: SignedDuration = SignedDuration::from_mins(1);
 
+/// Time in which an import of any size can be read, unless the store is in trouble.
+const READ_WITHIN: SignedDuration = SignedDuration::from_secs(15);
+
 /// Imports leads.
 pub struct Bulk<W: Wiring> {
     /// The ledger.
@@ -282,6 +285,13 @@ impl<W: Wiring> Bulk<W> {
             );
         }
     }
+}
+
+/// The import after its leads could not be read up to `horizon`: a try, if there was time enough for them.
+fn unread(job: ImportJob, began: Timestamp, horizon: Timestamp) -> ImportJob {
+    let enough = horizon.duration_since(began) >= READ_WITHIN;
+    let tries = job.tries + u32::from(enough);
+    ImportJob { tries, ..job }
 }
 
 /// All leads of an import that are still in it go their single ways.

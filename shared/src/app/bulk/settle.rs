@@ -6,12 +6,13 @@ use futures_util::future::try_join_all;
 use jiff::{SignedDuration, Timestamp};
 
 use super::submit::{LISTED_FOR, is_in};
-use super::{Bulk, HELD_FOR, Imported, PAUSE, nothing_went_in};
+use super::{Bulk, HELD_FOR, Imported, PAUSE, nothing_went_in, unread};
+use crate::app::moment::CALL_TAKES;
 use crate::app::release::LISTED_WITHIN;
 use crate::domain::crm::CrmError;
 use crate::domain::customer::kept_for;
 use crate::domain::ids::LeadId;
-use crate::domain::import::{Ending, ImportJob, Stage};
+use crate::domain::import::{Ending, ImportJob, MAX_TRIES, Stage};
 use crate::domain::lead::{DeliveryAction, Lead, LeadState, OptOutCheck, Permission, WaitReason};
 use crate::ports::{
     BulkImports as _, Clock as _, Customers as _, Imports as _, Ledger as _, Left, StoreError,
@@ -20,6 +21,9 @@ use crate::ports::{
 
 /// Leads written at a time.
 pub(super) const AT_ONCE: usize = 32;
+
+/// How often an import is tried in all, its submission and the reading of its leads once more after trouble.
+const MAX_TRIES_IN_ALL: u32 = 2 * MAX_TRIES;
 
 /// The account's clock may be behind ours by so much.
 const SKEW: SignedDuration = SignedDuration::from_secs(5);
@@ -54,7 +58,7 @@ impl<W: Wiring> Bulk<W> {
 
     /// After an import with trouble: asks which contacts have changed since the call, page by page, and delivers their
     /// leads. The place is kept, as an import may have more pages than a run has calls. The others go back, and so do
-    /// all where the account does not say: each is looked at by itself then.
+    /// all where the account does not say, or there never is time to read them: each is looked at by itself then.
     pub(super) async fn sort_out(
         &self,
         mut job: ImportJob,
@@ -63,14 +67,15 @@ impl<W: Wiring> Bulk<W> {
         deadline: Timestamp,
         done: &mut Imported,
     ) -> Result<(), StoreError> {
-        let mut inside: BTreeMap<String, Vec<LeadId>> = BTreeMap::new();
-        for number in 0..job.chunks {
-            let leads = self.ledger.chunk(&job.id, number).await?;
-            for lead in self.inside(&job, &leads).await? {
-                let of_address = inside.entry(lead.contact.email.key()).or_default();
-                of_address.push(lead.id);
-            }
-        }
+        let (began, horizon) = (self.keeper.clock.now(), deadline - CALL_TAKES);
+        let Some(mut inside) = self.by_address(&job, horizon).await? else {
+            let job = unread(job, began, horizon);
+            let stage = match job.tries {
+                MAX_TRIES_IN_ALL.. => nothing_went_in(since),
+                _ => job.stage.clone(),
+            };
+            return self.enter(&job, stage, PAUSE).await;
+        };
         loop {
             let (crm, from) = (&self.crm, cursor.as_deref());
             let page = async |token| crm.changed_since(&token, since - SKEW, from).await;
@@ -179,6 +184,26 @@ impl<W: Wiring> Bulk<W> {
             at,
             expires_at: Some((at + kept_for(customer.as_ref())).as_second()),
         })
+    }
+
+    /// The leads that the import has still, by their addresses; `None` where there is no time to read them all.
+    async fn by_address(
+        &self,
+        job: &ImportJob,
+        horizon: Timestamp,
+    ) -> Result<Option<BTreeMap<String, Vec<LeadId>>>, StoreError> {
+        let mut inside: BTreeMap<String, Vec<LeadId>> = BTreeMap::new();
+        for number in 0..job.chunks {
+            if self.keeper.clock.now() >= horizon {
+                return Ok(None);
+            }
+            let leads = self.ledger.chunk(&job.id, number).await?;
+            for lead in self.inside(job, &leads).await? {
+                let of_address = inside.entry(lead.contact.email.key()).or_default();
+                of_address.push(lead.id);
+            }
+        }
+        Ok(Some(inside))
     }
 
     /// Of these leads, those that the import has still.

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::settle::AT_ONCE;
-use super::{Bulk, HELD_FOR, PAUSE};
+use super::{Bulk, HELD_FOR, PAUSE, unread};
+use crate::app::moment::CALL_TAKES;
 use crate::domain::connection::Connection;
 use crate::domain::crm::CrmError;
 use crate::domain::ids::RemoteId;
@@ -40,7 +40,12 @@ impl<W: Wiring> Bulk<W> {
         if self.is_another_unknown(&job).await? {
             return self.enter(&job, Stage::Ready, PAUSE).await;
         }
-        let rows = self.rows(&job, &connection).await?;
+        let horizon = deadline - CALL_TAKES;
+        let Some(rows) = self.rows(&job, &connection, horizon).await? else {
+            return self
+                .enter(&unread(job, now, horizon), Stage::Ready, PAUSE)
+                .await;
+        };
         if rows.is_empty() {
             return self.enter(&job, Stage::Closed, SignedDuration::ZERO).await;
         }
@@ -116,14 +121,18 @@ impl<W: Wiring> Bulk<W> {
             .any(|other| other.id != job.id && unknown(other)))
     }
 
-    /// A row for each address, of its newest lead that is still there.
+    /// A row for each address, of its newest lead that is still there; `None` where there is no time to read them all.
     async fn rows(
         &self,
         job: &ImportJob,
         connection: &Connection,
-    ) -> Result<Vec<ImportRow>, StoreError> {
+        horizon: Timestamp,
+    ) -> Result<Option<Vec<ImportRow>>, StoreError> {
         let mut newest: BTreeMap<String, (Timestamp, ImportRow)> = BTreeMap::new();
         for number in 0..job.chunks {
+            if self.keeper.clock.now() >= horizon {
+                return Ok(None);
+            }
             let leads = self.ledger.chunk(&job.id, number).await?;
             let records = self.ledger.records(&job.customer, &leads).await?;
             let taken = records.into_iter().filter(|record| is_in(job, record));
@@ -134,7 +143,7 @@ impl<W: Wiring> Bulk<W> {
                 }
             }
         }
-        Ok(newest.into_values().map(|(_, row)| row).collect())
+        Ok(Some(newest.into_values().map(|(_, row)| row).collect()))
     }
 
     /// Of these leads, those whose people the customer wants mailed and whose consent is as it was sealed, which may have
@@ -147,11 +156,8 @@ impl<W: Wiring> Bulk<W> {
         let person = |record: &LeadRecord| {
             PersonId::of(&self.keys, &job.customer, &record.lead.contact.email)
         };
-        let mut unwanted = BTreeSet::new();
-        for records in records.chunks(AT_ONCE) {
-            let people: BTreeSet<_> = records.iter().map(person).collect();
-            unwanted.extend(self.directory.suppressed(&job.customer, &people).await?);
-        }
+        let people: BTreeSet<_> = records.iter().map(person).collect();
+        let unwanted = self.directory.suppressed(&job.customer, &people).await?;
         let (theirs, wanted): (Vec<_>, _) = records.into_iter().partition(|record| {
             unwanted.contains(&person(record)) || !record.lead.is_sealed(&self.keys)
         });

@@ -1,3 +1,4 @@
+mod slow;
 mod trouble;
 
 use jiff::SignedDuration;

@@ -16,7 +16,7 @@ use crate::fakes::{Call, Fault};
 use crate::ports::{Clock as _, Connections as _, Customers as _, Imports as _, Ledger as _};
 
 /// Has drains hold every moment up to `until`.
-fn busy(scene: &Scene, until: Timestamp) {
+pub(super) fn busy(scene: &Scene, until: Timestamp) {
     let state = BudgetState {
         next_call_ms: until.as_millisecond(),
         spent: 0,
@@ -26,7 +26,7 @@ fn busy(scene: &Scene, until: Timestamp) {
 }
 
 /// Runs while there is no moment.
-async fn run_in_vain(scene: &Scene, times: usize) {
+pub(super) async fn run_in_vain(scene: &Scene, times: usize) {
     for _ in 0..times {
         let now = scene.memory.clock.now();
         busy(scene, now + SignedDuration::from_mins(2));
@@ -42,7 +42,7 @@ async fn make_one_call(scene: &Scene) {
 }
 
 /// Leads with an import that has had trouble with one of them.
-async fn troubled(count: usize) -> (Scene, Vec<LeadId>) {
+pub(super) async fn troubled(count: usize) -> (Scene, Vec<LeadId>) {
     let (scene, leads) = backlog(count).await;
     scene.memory.clock.advance(SignedDuration::from_secs(1));
     let email = "lead7@example.com".parse().unwrap();

@@ -1,0 +1,90 @@
+//! Imports whose leads are read slowly.
+
+use std::future::poll_fn;
+use std::pin::pin;
+
+use jiff::SignedDuration;
+
+use super::trouble::{busy, run_in_vain, troubled};
+use super::{back, backlog, imported, run_next, states};
+use crate::app::scene::{ACCOUNT, Scene};
+use crate::domain::ids::LeadId;
+use crate::domain::lead::LeadState;
+use crate::fakes::Call;
+use crate::ports::Clock as _;
+
+/// What a run takes beyond its time to write down where it is and to look whether there is more.
+const MORE: SignedDuration = SignedDuration::from_secs(15);
+
+/// A run a minute later that has `time`, while every request takes one and a half seconds; tells how long it took.
+async fn run_slowly(scene: &Scene, time: SignedDuration) -> SignedDuration {
+    let clock = &scene.memory.clock;
+    clock.advance(SignedDuration::from_mins(1));
+    let (began, bulk) = (clock.now(), scene.memory.bulk());
+    let mut run = pin!(bulk.run(began + time));
+    let done = poll_fn(|context| {
+        clock.advance(SignedDuration::from_millis(1_500));
+        run.as_mut().poll(context)
+    });
+    done.await.unwrap();
+    clock.now().duration_since(began)
+}
+
+/// Has an import of seven chunks gathered and not submitted.
+async fn gathered() -> (Scene, Vec<LeadId>) {
+    let (scene, leads) = backlog(7_000).await;
+    run_in_vain(&scene, 1).await;
+    busy(&scene, scene.memory.clock.now());
+    (scene, leads)
+}
+
+async fn all_are(scene: &Scene, leads: &[LeadId], state: &LeadState) -> bool {
+    states(scene, leads).await.iter().all(|own| own == state)
+}
+
+#[tokio::test]
+async fn an_import_that_can_never_be_read_in_time_ends_no_run_late_and_goes_singly_in_the_end() {
+    let (scene, leads) = gathered().await;
+    let time = SignedDuration::from_secs(35);
+
+    for _ in 0..5 {
+        assert!(run_slowly(&scene, time).await < time + MORE);
+    }
+    run_next(&scene).await;
+
+    assert_eq!(scene.memory.crm.count(Call::Import), 0);
+    assert!(all_are(&scene, &leads, &back()).await);
+}
+
+#[tokio::test]
+async fn an_import_that_was_begun_late_in_a_run_is_as_good_as_untried() {
+    let (scene, leads) = gathered().await;
+
+    for _ in 0..10 {
+        run_slowly(&scene, SignedDuration::from_secs(25)).await;
+    }
+    for _ in 0..3 {
+        run_next(&scene).await;
+    }
+
+    assert_eq!(scene.memory.crm.imports(ACCOUNT), [7_000]);
+    assert!(all_are(&scene, &leads, &imported()).await);
+}
+
+#[tokio::test]
+async fn leads_of_an_import_with_trouble_that_can_never_be_read_in_time_go_singly_in_the_end() {
+    let (scene, leads) = troubled(7_000).await;
+    run_next(&scene).await;
+    assert_eq!(scene.memory.crm.count(Call::Import), 1);
+    let time = SignedDuration::from_secs(35);
+
+    for _ in 0..12 {
+        run_slowly(&scene, time).await;
+    }
+    for _ in 0..2 {
+        run_next(&scene).await;
+    }
+
+    assert_eq!(scene.memory.crm.count(Call::Changed), 0);
+    assert!(all_are(&scene, &leads, &back()).await);
+}
