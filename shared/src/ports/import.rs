@@ -12,7 +12,7 @@ use crate::domain::lead::{LeadRecord, LeadState};
 /// Imports, and leads on their way through one. Every method is one atomic step on one import or one lead.
 pub trait Imports: Send + Sync {
     /// Writes an import, if the one stored is the revision before it, or at revision 1 if there is none. Says whether
-    /// it did. A chunk is stored first, as the import's last, and counts from the moment the import does so.
+    /// it did. A chunk is stored with it, as the import's last, or not at all.
     fn save_import(
         &self,
         job: &ImportJob,

@@ -14,6 +14,7 @@ use crate::{fresh, promises};
 promises! { Ledger Imports:
     exactly_one_of_many_concurrent_saves_of_an_import_is_done,
     an_import_reads_back_as_it_was_saved_with_its_chunks,
+    a_chunk_that_comes_too_late_replaces_none,
     an_open_import_is_due_and_a_closed_one_is_not,
     exactly_one_of_many_imports_takes_a_lead,
     only_what_waits_can_be_taken,
@@ -122,6 +123,28 @@ async fn an_import_reads_back_as_it_was_saved_with_its_chunks<L: Ledger + Import
         assert!(ledger.save_import(&next, None).await.unwrap());
         assert_eq!(ledger.imports_of(&customer).await.unwrap(), [next.clone()]);
     }
+}
+
+async fn a_chunk_that_comes_too_late_replaces_none<L: Ledger + Imports>(ledger: L) {
+    let first = job(&fresh::customer());
+    assert!(ledger.save_import(&first, None).await.unwrap());
+    let with_chunk = |job: &ImportJob, due| {
+        let mut next = job.next(Stage::Gathering, Some(at(due)));
+        (next.chunks, next.leads) = (1, 1);
+        next
+    };
+    let slow = with_chunk(&first, 70);
+    let held = first.next(Stage::Gathering, Some(at(80)));
+    assert!(ledger.save_import(&held, None).await.unwrap());
+    let quick = with_chunk(&held, 90);
+    let (theirs, ours) = ([fresh::lead(1)], [fresh::lead(2)]);
+    assert!(ledger.save_import(&quick, Some(&theirs)).await.unwrap());
+
+    assert!(!ledger.save_import(&slow, Some(&ours)).await.unwrap());
+
+    assert_eq!(ledger.chunk(&first.id, 0).await.unwrap(), theirs);
+    let stored = ledger.import_of(&first.customer, &first.id).await;
+    assert_eq!(stored.unwrap(), Some(quick));
 }
 
 async fn an_open_import_is_due_and_a_closed_one_is_not<L: Ledger + Imports>(ledger: L) {

@@ -38,14 +38,6 @@ impl Imports for DynamoLedger {
         job: &ImportJob,
         chunk: Option<&[LeadId]>,
     ) -> Result<bool, StoreError> {
-        if let Some(leads) = chunk {
-            let leads = leads.to_vec();
-            let key = keys::import_chunk(&job.id, job.chunks.saturating_sub(1));
-            let mut item = row(key, &Chunk { leads })?;
-            // The chunk of an import that never came to be goes by itself.
-            item.insert("expires_at".into(), number(expires_at(job, KEPT_FOR * 10)));
-            self.table.put(item).await?;
-        }
         let mut item = row(keys::import(&job.customer, &job.id), job)?;
         item.remove("due_at");
         if let Some(due_at) = job.due_at {
@@ -56,11 +48,18 @@ impl Imports for DynamoLedger {
             item.insert("expires_at".into(), number(expires_at(job, KEPT_FOR)));
         }
         let before = Item::from([(":before".into(), number(job.revision - 1))]);
-        let done = match job.revision {
-            1 => self.table.put_if(item, "attribute_not_exists(pk)", None),
-            _ => self.table.put_if(item, "revision = :before", Some(before)),
+        let (when, values) = match job.revision {
+            1 => ("attribute_not_exists(pk)", None),
+            _ => ("revision = :before", Some(before)),
         };
-        match done.await? {
+        let done = match chunk {
+            Some(leads) => {
+                let chunk = chunk_row(job, leads)?;
+                self.table.put_if_with(chunk, item, when, values).await
+            }
+            None => self.table.put_if(item, when, values).await,
+        };
+        match done? {
             Done::Yes(_) => Ok(true),
             Done::No(None) => Ok(false),
             Done::No(Some(item)) => Ok(import(item)? == *job),
@@ -208,6 +207,15 @@ impl Imports for DynamoLedger {
             Done::Yes(_)
         ))
     }
+}
+
+/// The last chunk of an import. It goes by itself once the import is long closed.
+fn chunk_row(job: &ImportJob, leads: &[LeadId]) -> Result<Item, StoreError> {
+    let key = keys::import_chunk(&job.id, job.chunks.saturating_sub(1));
+    let leads = leads.to_vec();
+    let mut item = row(key, &Chunk { leads })?;
+    item.insert("expires_at".into(), number(expires_at(job, KEPT_FOR * 10)));
+    Ok(item)
 }
 
 /// A row's import. Its `due_at` is kept as the index compares it.

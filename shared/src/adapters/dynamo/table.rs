@@ -6,10 +6,11 @@ use std::time::Duration;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
+use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::{
-    AttributeValue, KeysAndAttributes, ReturnValue,
-    ReturnValuesOnConditionCheckFailure as OnFailure,
+    AttributeValue, KeysAndAttributes, Put, ReturnValue,
+    ReturnValuesOnConditionCheckFailure as OnFailure, TransactWriteItem,
 };
 use jiff::Timestamp;
 use serde::Serialize;
@@ -91,6 +92,38 @@ impl Table {
                     Ok(Done::No(loser.item.clone()))
                 }
                 _ => Err(failed("PutItem")(error)),
+            },
+        }
+    }
+
+    /// The same, and makes or replaces another row with it: both or neither.
+    pub(super) async fn put_if_with(
+        &self,
+        other: Item,
+        row: Item,
+        when: &str,
+        values: Option<Item>,
+    ) -> Result<Done, StoreError> {
+        let put = |row| Put::builder().table_name(&self.name).set_item(Some(row));
+        let row = put(row)
+            .condition_expression(when)
+            .set_expression_attribute_values(values)
+            .return_values_on_condition_check_failure(OnFailure::AllOld);
+        let mut request = self.client.transact_write_items();
+        for put in [row, put(other)] {
+            let put = put.build().map_err(StoreError::new)?;
+            request = request.transact_items(TransactWriteItem::builder().put(put).build());
+        }
+        match request.send().await {
+            Ok(_) => Ok(Done::Yes(Item::new())),
+            Err(error) => match error.as_service_error() {
+                Some(TransactWriteItemsError::TransactionCanceledException(cancelled))
+                    if let Some(reason) = cancelled.cancellation_reasons().first()
+                        && reason.code() == Some("ConditionalCheckFailed") =>
+                {
+                    Ok(Done::No(reason.item.clone()))
+                }
+                _ => Err(failed("TransactWriteItems")(error)),
             },
         }
     }
