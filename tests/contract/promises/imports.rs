@@ -15,6 +15,7 @@ promises! { Ledger Imports:
     exactly_one_of_many_concurrent_saves_of_an_import_is_done,
     an_import_reads_back_as_it_was_saved_with_its_chunks,
     a_chunk_that_comes_too_late_replaces_none,
+    more_imports_than_one_answer_holds_are_all_listed,
     an_open_import_is_due_and_a_closed_one_is_not,
     exactly_one_of_many_imports_takes_a_lead,
     only_what_waits_can_be_taken,
@@ -123,6 +124,17 @@ async fn an_import_reads_back_as_it_was_saved_with_its_chunks<L: Ledger + Import
         assert!(ledger.save_import(&next, None).await.unwrap());
         assert_eq!(ledger.imports_of(&customer).await.unwrap(), [next.clone()]);
     }
+}
+
+async fn more_imports_than_one_answer_holds_are_all_listed<L: Ledger + Imports>(ledger: L) {
+    let customer = fresh::customer();
+    for _ in 0..8 {
+        let mut job = job(&customer);
+        job.lists = (0..5_000).map(remote).collect();
+        assert!(ledger.save_import(&job, None).await.unwrap());
+    }
+
+    assert_eq!(ledger.imports_of(&customer).await.unwrap().len(), 8);
 }
 
 async fn a_chunk_that_comes_too_late_replaces_none<L: Ledger + Imports>(ledger: L) {

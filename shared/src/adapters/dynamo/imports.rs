@@ -87,16 +87,25 @@ impl Imports for DynamoLedger {
     }
 
     async fn imports_of(&self, customer: &CustomerId) -> Result<Vec<ImportJob>, StoreError> {
-        let request = self
-            .table
-            .query()
-            .key_condition_expression("pk = :pk AND begins_with(sk, :imports)")
-            .expression_attribute_values(":pk", text(keys::of_customer(customer)))
-            .expression_attribute_values(":imports", text("imp_"))
-            .consistent_read(true);
-        let answer = request.send().await.map_err(failed("Query"))?;
-        let items = answer.items.unwrap_or_default().into_iter();
-        items.map(import).collect()
+        let (mut jobs, mut start) = (Vec::new(), None);
+        loop {
+            let request = self
+                .table
+                .query()
+                .key_condition_expression("pk = :pk AND begins_with(sk, :imports)")
+                .expression_attribute_values(":pk", text(keys::of_customer(customer)))
+                .expression_attribute_values(":imports", text("imp_"))
+                .set_exclusive_start_key(start)
+                .consistent_read(true);
+            let answer = request.send().await.map_err(failed("Query"))?;
+            for item in answer.items.unwrap_or_default() {
+                jobs.push(import(item)?);
+            }
+            start = answer.last_evaluated_key;
+            if start.is_none() {
+                return Ok(jobs);
+            }
+        }
     }
 
     async fn chunk(&self, id: &ImportId, number: u32) -> Result<Vec<LeadId>, StoreError> {
