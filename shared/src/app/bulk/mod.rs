@@ -41,6 +41,12 @@ const HELD_FOR: SignedDuration = SignedDuration::from_mins(2);
 /// How long an import waits for a call that is not to be had, or after one that failed for a passing reason.
 const PAUSE: SignedDuration = SignedDuration::from_mins(1);
 
+/// How long an import waits for an account that has too much to do.
+const BUSY: SignedDuration = SignedDuration::from_mins(15);
+
+/// Leads of an import that was not to be had for so long go their single ways.
+const SUBMITTED_WITHIN: SignedDuration = SignedDuration::from_hours(24 * 3);
+
 /// Time in which an import of any size can be read, unless the store is in trouble.
 const READ_WITHIN: SignedDuration = SignedDuration::from_secs(15);
 

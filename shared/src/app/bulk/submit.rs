@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Bulk, HELD_FOR, PAUSE, unread};
+use super::{BUSY, Bulk, HELD_FOR, PAUSE, SUBMITTED_WITHIN, unread};
 use crate::app::moment::CALL_TAKES;
 use crate::domain::connection::Connection;
 use crate::domain::crm::CrmError;
@@ -34,7 +34,9 @@ impl<W: Wiring> Bulk<W> {
         let now = self.keeper.clock.now();
         let allowed = connection.filter(|connection| connection.allows_imports(now));
         let agreed = self.has_agreed(&job.customer).await?;
-        let Some(connection) = allowed.filter(|_| agreed && job.tries < MAX_TRIES) else {
+        let in_time = now.duration_since(job.id.made_at()) < SUBMITTED_WITHIN;
+        let hopeful = in_time && job.tries < MAX_TRIES;
+        let Some(connection) = allowed.filter(|_| agreed && hopeful) else {
             return self.give_up(&job).await;
         };
         if self.is_another_unknown(&job).await? {
@@ -70,15 +72,14 @@ impl<W: Wiring> Bulk<W> {
                 self.enter_running(&intent, activity.id, since, rows.len(), PAUSE)
                     .await
             }
-            // Not even tried.
+            // Surely without effect, and no fault of the import.
             None => {
                 let untried = ImportJob { tries, ..intent };
                 self.enter(&untried, Stage::Ready, PAUSE).await
             }
-            // Surely without effect.
             Some(Err(CrmError::Throttled | CrmError::QuotaExceeded)) => {
-                let pause = PAUSE * i32::try_from(intent.tries).unwrap_or(1);
-                self.enter(&intent, Stage::Ready, pause).await
+                let untried = ImportJob { tries, ..intent };
+                self.enter(&untried, Stage::Ready, BUSY).await
             }
             // It may have had its effect: found out once it would be listed.
             Some(Err(CrmError::AnswerLost | CrmError::Unavailable | CrmError::Conflict(_))) => {

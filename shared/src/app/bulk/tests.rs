@@ -300,26 +300,6 @@ async fn an_import_that_never_arrived_is_made_again() {
 }
 
 #[tokio::test]
-async fn a_full_queue_of_activities_holds_imports_and_then_lets_the_leads_go_singly() {
-    let (scene, leads) = backlog(200).await;
-    for _ in 0..20 {
-        scene.memory.crm.answer_next(CrmError::Throttled);
-    }
-
-    for _ in 0..30 {
-        run_next(&scene).await;
-    }
-
-    assert_eq!(scene.memory.crm.count(Call::Import), 5);
-    assert!(
-        states(&scene, &leads)
-            .await
-            .iter()
-            .all(|state| *state == back())
-    );
-}
-
-#[tokio::test]
 async fn killed_at_any_step_every_lead_ends_once_and_the_import_is_made_once() {
     let (scene, _) = backlog(101).await;
     let steps = scene.memory.faults.steps();

@@ -1,4 +1,4 @@
-//! Imports whose leads are read slowly.
+//! Imports whose leads are read slowly, or whose account has too much to do.
 
 use std::future::poll_fn;
 use std::pin::pin;
@@ -8,10 +8,12 @@ use jiff::SignedDuration;
 use super::trouble::{busy, run_in_vain, troubled};
 use super::{back, backlog, imported, run_next, states};
 use crate::app::scene::{ACCOUNT, Scene};
+use crate::domain::connection::ConfirmedOptIn;
+use crate::domain::crm::CrmError;
 use crate::domain::ids::LeadId;
 use crate::domain::lead::LeadState;
 use crate::fakes::Call;
-use crate::ports::Clock as _;
+use crate::ports::{Clock as _, Connections as _};
 
 /// What a run takes beyond its time to write down where it is and to look whether there is more.
 const MORE: SignedDuration = SignedDuration::from_secs(15);
@@ -86,5 +88,43 @@ async fn leads_of_an_import_with_trouble_that_can_never_be_read_in_time_go_singl
     }
 
     assert_eq!(scene.memory.crm.count(Call::Changed), 0);
+    assert!(all_are(&scene, &leads, &back()).await);
+}
+
+/// Has a full queue of activities refuse imports for so many quarters of an hour.
+async fn refuse(scene: &Scene, quarters: usize) {
+    for _ in 0..quarters {
+        scene.memory.clock.advance(SignedDuration::from_mins(15));
+        let seen_at = scene.memory.clock.now();
+        let seen = ConfirmedOptIn { on: false, seen_at };
+        let directory = &scene.memory.directory;
+        directory.opt_in_seen(&scene.customer, seen).await.unwrap();
+        scene.memory.crm.answer_next(CrmError::Throttled);
+        run_next(scene).await;
+    }
+}
+
+#[tokio::test]
+async fn a_full_queue_of_activities_holds_an_import_that_goes_in_once_there_is_room() {
+    let (scene, leads) = backlog(200).await;
+
+    refuse(&scene, 20).await;
+    assert_eq!(scene.memory.crm.count(Call::Import), 20);
+    scene.memory.clock.advance(SignedDuration::from_mins(15));
+    for _ in 0..3 {
+        run_next(&scene).await;
+    }
+
+    assert!(all_are(&scene, &leads, &imported()).await);
+}
+
+#[tokio::test]
+async fn leads_of_an_import_that_a_full_queue_holds_for_days_go_singly() {
+    let (scene, leads) = backlog(200).await;
+
+    refuse(&scene, 3 * 24 * 4).await;
+
+    let made = scene.memory.crm.count(Call::Import);
+    assert!((250..3 * 24 * 4).contains(&made), "{made}");
     assert!(all_are(&scene, &leads, &back()).await);
 }
