@@ -55,9 +55,9 @@ async fn an_import_runs_to_its_end_and_its_contacts_are_implicit() {
     let shown = bench.shown("ada@example.com").await;
     assert_eq!(shown["email_address"]["permission_to_send"], "implicit");
     assert_eq!(shown["custom_fields"][0]["value"], "difference");
-    let listed = bench.api.activities(&bench.token).await.unwrap();
+    let listed = bench.api.activities(&bench.token, None).await.unwrap();
     assert_eq!(
-        (&listed[0].id, listed[0].rows),
+        (&listed.items[0].id, listed.items[0].rows),
         (&asked.id, 3),
         "a header is counted"
     );
@@ -116,7 +116,8 @@ async fn a_body_that_would_be_cut_is_not_sent() {
     let refused = bench.api.import(&bench.token, &rows, &[bench.list()]).await;
 
     assert_eq!(refused, Err(CrmError::Ours(413)));
-    assert_eq!(bench.api.activities(&bench.token).await.unwrap(), []);
+    let listed = bench.api.activities(&bench.token, None).await.unwrap();
+    assert_eq!(listed.items, []);
 }
 
 #[tokio::test]
@@ -147,4 +148,25 @@ async fn an_activity_nobody_knows_is_none_and_pages_of_changes_are_followed() {
         .api
         .changed_since(&bench.token, since, first.next.as_deref());
     assert!(first.items.len() + next.await.unwrap().items.len() >= 501);
+}
+
+#[tokio::test]
+async fn more_activities_than_a_page_holds_are_listed_page_by_page() {
+    let bench = Bench::start().await;
+    let (rows, lists) = ([row(&bench, "ada@example.com")], [bench.list()]);
+    for _ in 0..501 {
+        let asked = bench.api.import(&bench.token, &rows, &lists).await;
+        asked.unwrap();
+    }
+
+    let first = bench.api.activities(&bench.token, None).await.unwrap();
+    let next = bench
+        .api
+        .activities(&bench.token, first.next.as_deref())
+        .await;
+    let next = next.unwrap();
+
+    assert_eq!((first.items.len(), next.items.len()), (500, 1));
+    assert_eq!(next.next, None);
+    assert!(!first.items.contains(&next.items[0]));
 }

@@ -139,11 +139,12 @@ pub trait BulkImports: Send + Sync {
         activity: &RemoteId,
     ) -> impl Future<Output = Result<Option<Activity>, CrmError>> + Send;
 
-    /// The latest activities, up to 500. One call.
+    /// The activities of the last ten days: a page of up to 500. One call.
     fn activities(
         &self,
         token: &SecretString,
-    ) -> impl Future<Output = Result<Vec<Activity>, CrmError>> + Send;
+        cursor: Option<&str>,
+    ) -> impl Future<Output = Result<Page<Activity>, CrmError>> + Send;
 
     /// Keys of the addresses of contacts that may be mailed, or have still to confirm, and changed at or after
     /// `since`: a page of up to 500. One call.

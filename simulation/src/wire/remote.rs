@@ -168,8 +168,12 @@ impl BulkImports for Wire<FakeCrm> {
             .await
     }
 
-    async fn activities(&self, token: &SecretString) -> Result<Vec<Activity>, CrmError> {
-        self.api("activities", 1, token, self.port.activities(token))
+    async fn activities(
+        &self,
+        token: &SecretString,
+        cursor: Option<&str>,
+    ) -> Result<Page<Activity>, CrmError> {
+        self.api("activities", 1, token, self.port.activities(token, cursor))
             .await
     }
 

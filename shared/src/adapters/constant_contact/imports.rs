@@ -90,15 +90,30 @@ impl BulkImports for ConstantContact {
         }
     }
 
-    async fn activities(&self, token: &SecretString) -> Result<Vec<Activity>, CrmError> {
+    async fn activities(
+        &self,
+        token: &SecretString,
+        cursor: Option<&str>,
+    ) -> Result<Page<Activity>, CrmError> {
         #[derive(Deserialize)]
         struct Listed {
             activities: Vec<Shown>,
+            #[serde(rename = "_links")]
+            links: Option<Links>,
         }
-        let mut url = self.url("/activities");
-        url.query_pairs_mut().append_pair("limit", "500");
+        let url = match cursor {
+            Some(cursor) => cursor.parse().map_err(|_| CrmError::Unavailable)?,
+            None => {
+                let mut url = self.url("/activities");
+                url.query_pairs_mut().append_pair("limit", "500");
+                url
+            }
+        };
         let listed: Listed = self.get(token, url, PAGE).await?;
-        Ok(listed.activities.into_iter().map(Into::into).collect())
+        Ok(Page {
+            next: self.next(listed.links)?.map(String::from),
+            items: listed.activities.into_iter().map(Into::into).collect(),
+        })
     }
 
     async fn changed_since(

@@ -178,34 +178,41 @@ impl<W: Wiring> Bulk<W> {
         rows: usize,
         deadline: Timestamp,
     ) -> Result<(), StoreError> {
-        let crm = &self.crm;
-        let list = async |token| crm.activities(&token).await;
-        let activities = match self.ask(&job.customer, deadline, list).await? {
-            Some(Ok(activities)) => activities,
-            Some(Err(CrmError::Forbidden)) => return self.give_up(&job).await,
-            _ if self.keeper.clock.now().duration_since(since) > LISTED_FOR => {
-                return self.give_up(&job).await;
-            }
-            _ => return self.enter(&job, job.stage.clone(), PAUSE).await,
-        };
         let others = self.ledger.imports_of(&job.customer).await?;
         let known: Vec<_> = others.iter().map(|other| &other.activity).collect();
         let counted = |activity: &Activity| (rows..=rows + 1).contains(&activity.rows);
-        let mut ours = activities.into_iter().filter(|activity| {
+        let is_ours = |activity: &Activity| {
             let uncounted = activity.rows == 0 && activity.progress == Progress::Pending;
             (counted(activity) || uncounted)
                 && activity.created_at >= since - SKEW
                 && !known.contains(&&Some(activity.id.clone()))
-        });
-        let Some(first) = ours.next() else {
-            return self.enter(&job, Stage::Ready, SignedDuration::ZERO).await;
         };
-        match [first].into_iter().chain(ours).find(counted) {
+        let (mut ours, mut cursor) = (Vec::new(), None::<String>);
+        loop {
+            let (crm, from) = (&self.crm, cursor.as_deref());
+            let list = async |token| crm.activities(&token, from).await;
+            let page = match self.ask(&job.customer, deadline, list).await? {
+                Some(Ok(page)) => page,
+                Some(Err(CrmError::Forbidden)) => return self.give_up(&job).await,
+                _ if self.keeper.clock.now().duration_since(since) > LISTED_FOR => {
+                    return self.give_up(&job).await;
+                }
+                _ => return self.enter(&job, job.stage.clone(), PAUSE).await,
+            };
+            ours.extend(page.items.into_iter().filter(is_ours));
+            cursor = page.next;
+            if cursor.is_none() || ours.iter().any(counted) {
+                break;
+            }
+        }
+        let nowhere = ours.is_empty();
+        match ours.into_iter().find(counted) {
             Some(activity) => {
                 let at_once = SignedDuration::ZERO;
                 self.enter_running(&job, activity.id, since, rows, at_once)
                     .await
             }
+            None if nowhere => self.enter(&job, Stage::Ready, SignedDuration::ZERO).await,
             None => self.enter(&job, job.stage.clone(), PAUSE).await,
         }
     }

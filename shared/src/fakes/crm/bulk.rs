@@ -11,7 +11,7 @@ use crate::domain::crm::{CrmError, Refusal};
 use crate::domain::email::EmailAddress;
 use crate::domain::ids::RemoteId;
 use crate::domain::import::ImportRow;
-use crate::ports::{Activity, BulkImports, Page, Progress};
+use crate::ports::{Activity, BulkImports, Clock as _, Page, Progress};
 
 /// How long an import takes.
 const TAKES: SignedDuration = SignedDuration::from_secs(20);
@@ -19,7 +19,7 @@ const TAKES: SignedDuration = SignedDuration::from_secs(20);
 const MOST_ROWS: usize = 40_000;
 /// Bytes of a request that are read; the rest is dropped without a word.
 const MOST_BYTES: usize = 4_000_000;
-/// Contacts of a page.
+/// Contacts or activities of a page.
 const PAGE: usize = 500;
 
 /// An import that was asked for.
@@ -54,6 +54,27 @@ impl FakeCrm {
     pub fn count_headers(&self, account: &str) {
         self.world
             .with(|world| world.book(account).headers_count = true);
+    }
+
+    /// Somebody else has an account do so many things, all done already.
+    pub fn do_otherwise(&self, account: &str, times: usize) {
+        let now = self.clock.now();
+        self.world.with(|world| {
+            for _ in 0..times {
+                let activity = Activity {
+                    id: world.id(),
+                    created_at: now,
+                    rows: 1,
+                    progress: Progress::Completed { troubled: 0 },
+                };
+                world.book(account).imports.push(Asked {
+                    activity,
+                    ends_at: now,
+                    rows: Vec::new(),
+                    lists: Vec::new(),
+                });
+            }
+        });
     }
 
     /// The account forgets its activities, as it does after ten days.
@@ -171,6 +192,14 @@ impl World {
     }
 }
 
+/// The page of a list that begins at a cursor.
+fn page<T>(all: Vec<T>, cursor: Option<&str>) -> Page<T> {
+    let from: usize = cursor.and_then(|cursor| cursor.parse().ok()).unwrap_or(0);
+    let next = (from + PAGE < all.len()).then(|| (from + PAGE).to_string());
+    let items = all.into_iter().skip(from).take(PAGE).collect();
+    Page { items, next }
+}
+
 impl BulkImports for FakeCrm {
     async fn import(
         &self,
@@ -210,9 +239,13 @@ impl BulkImports for FakeCrm {
         .await
     }
 
-    async fn activities(&self, token: &SecretString) -> Result<Vec<Activity>, CrmError> {
+    async fn activities(
+        &self,
+        token: &SecretString,
+        cursor: Option<&str>,
+    ) -> Result<Page<Activity>, CrmError> {
         self.call(Call::Activity, token, |world, account, now| {
-            Ok(world.settled(account, now).shown(now))
+            Ok(page(world.settled(account, now).shown(now), cursor))
         })
         .await
     }
@@ -224,17 +257,14 @@ impl BulkImports for FakeCrm {
         cursor: Option<&str>,
     ) -> Result<Page<String>, CrmError> {
         self.call(Call::Changed, token, |world, account, now| {
-            let from: usize = cursor.and_then(|cursor| cursor.parse().ok()).unwrap_or(0);
             let book = world.settled(account, now);
             book.allows(Some("contacts:read"))?;
             let contacts = book.contacts();
             let changed = contacts.iter().filter(|contact| {
                 contact.updated_at >= since && contact.permission != RemotePermission::Unsubscribed
             });
-            let keys: Vec<_> = changed.map(|contact| contact.contact.email.key()).collect();
-            let next = (from + PAGE < keys.len()).then(|| (from + PAGE).to_string());
-            let items = keys.into_iter().skip(from).take(PAGE).collect();
-            Ok(Page { items, next })
+            let keys = changed.map(|contact| contact.contact.email.key());
+            Ok(page(keys.collect(), cursor))
         })
         .await
     }

@@ -91,6 +91,21 @@ async fn leads_of_an_import_with_trouble_that_can_never_be_read_in_time_go_singl
     assert!(all_are(&scene, &leads, &back()).await);
 }
 
+#[tokio::test]
+async fn an_import_whose_answer_was_lost_is_found_behind_what_a_busy_account_has_done_since() {
+    let (scene, leads) = backlog(200).await;
+    scene.memory.crm.answer_next(CrmError::AnswerLost);
+
+    run_next(&scene).await;
+    scene.memory.crm.do_otherwise(ACCOUNT, 1_100);
+    for _ in 0..5 {
+        run_next(&scene).await;
+    }
+
+    assert_eq!(scene.memory.crm.count(Call::Import), 1);
+    assert!(all_are(&scene, &leads, &imported()).await);
+}
+
 /// Has a full queue of activities refuse imports for so many quarters of an hour.
 async fn refuse(scene: &Scene, quarters: usize) {
     for _ in 0..quarters {
