@@ -252,3 +252,37 @@ async fn a_file_of_nobody_has_its_headings() {
         assert_eq!((answer.status, answer.faults()), (422, vec![fault]));
     }
 }
+
+#[tokio::test]
+async fn labels_that_anybody_makes_up_end_no_part_and_lose_nothing() {
+    let stage = Stage::with_customers().await;
+    let form = stage.form().await;
+    for person in ["a", "b", "c"] {
+        let email = format!("{person}@example.com");
+        let made_up: Vec<_> = (0..70)
+            .map(|i| format!("custom_fields[{person}{i}]"))
+            .collect();
+        let mut fields = vec![("email", email.as_str())];
+        fields.extend(made_up.iter().map(|name| (name.as_str(), "x")));
+        sign_up_with(&stage, &form, &fields).await;
+        stage.memory.clock.advance(SignedDuration::from_mins(1));
+    }
+
+    let file = stage.get(&format!("{CSV}?status=all")).await;
+
+    assert!(!file.headers.contains_key("link"), "one part");
+    let rows = rows(&file.bytes);
+    assert_eq!(rows.len(), 3);
+    assert_eq!(rows[0].len(), 11 + 100 + 1);
+    for row in &rows {
+        let person = &row["Email Address"][..1];
+        for i in 0..70 {
+            let label = format!("{person}{i}");
+            let own = row.get(&label).is_some_and(|cell| cell == "x");
+            let others = row["Other fields"]
+                .split("; ")
+                .any(|other| other == format!("{label}: x"));
+            assert!(own || others, "{label}");
+        }
+    }
+}

@@ -54,7 +54,7 @@ impl Dialect {
         {
             return format!("{label} (custom)");
         }
-        self.cell(label)
+        self.name(label)
     }
 
     /// The cells under [`headings`](Self::headings).
@@ -67,16 +67,13 @@ impl Dialect {
             self.name(&contact.last_name),
             self.name(&contact.job_title),
             self.name(&contact.company_name),
+            self.cell(&contact.phone_number),
+            self.name(&address.street),
+            self.name(&address.city),
+            self.name(&address.state),
+            self.value(&address.postal_code),
+            self.name(&address.country),
         ];
-        let others = [
-            &contact.phone_number,
-            &address.street,
-            &address.city,
-            &address.state,
-            &address.postal_code,
-            &address.country,
-        ];
-        cells.extend(others.map(|text| self.cell(text)));
         if self == Self::Spreadsheet {
             let at = record.lead.received_at;
             let (status, reason) = became(record);
@@ -99,6 +96,14 @@ impl Dialect {
             cell.push_str(piece);
         }
         cell
+    }
+
+    /// A value that may well begin with a plus or a minus.
+    pub(super) fn value(self, text: &str) -> String {
+        match self {
+            Self::Upload if is_formula(text) && !text.starts_with(['+', '-']) => self.name(text),
+            _ => self.cell(text),
+        }
     }
 
     /// The upload may end up in mails and in spreadsheets of others, and no name begins like a formula.
@@ -199,7 +204,10 @@ mod tests {
         let upload = Dialect::Upload;
 
         assert_eq!(upload.cell("+1 (555) 0100"), "+1 (555) 0100");
-        assert_eq!(upload.cell("-5"), "-5", "a value of a custom field");
+        assert_eq!(upload.value("-5"), "-5", "a value of a custom field");
+        assert_eq!(upload.value("=cmd|'/c calc'!A1"), "cmd|'/c calc'!A1");
+        assert_eq!(upload.value("\t=1"), "1");
+        assert_eq!(upload.heading("=cmd"), "cmd");
         assert_eq!(upload.name("=HYPERLINK(1)"), "HYPERLINK(1)");
         assert_eq!(upload.name(" ＝@Ada"), "Ada");
         assert_eq!(upload.name("O'Brien-Smith"), "O'Brien-Smith");

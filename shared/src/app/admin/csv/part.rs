@@ -16,8 +16,11 @@ const MAX_ROWS: u32 = 39_999;
 /// Bytes; what goes beyond 4 MB, Constant Contact drops without a word.
 const MAX_BYTES: usize = 4_000_000;
 
-/// Columns of custom fields.
+/// Columns of custom fields. Anybody may send a form fields of any label, and they must not end a part.
 const MAX_LABELS: usize = 100;
+
+/// The column of what has no column of its own.
+const OTHERS: &str = "Other fields";
 
 /// Shows a spreadsheet that the file is UTF-8.
 const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
@@ -127,11 +130,17 @@ impl Shape {
         let fixed = cells.len();
         let custom = record.lead.contact.custom_fields.iter();
         for (label, value) in custom.filter(|(_, value)| !value.is_empty()) {
-            let place = fixed + self.column(label);
+            let (column, is_own) = self.column(label);
+            let place = fixed + column;
             if cells.len() <= place {
                 cells.resize(place + 1, String::new());
             }
-            put(&mut cells[place], self.dialect.cell(value));
+            let text = if is_own {
+                value.clone()
+            } else {
+                format!("{label}: {value}")
+            };
+            put(&mut cells[place], self.dialect.value(&text));
         }
         let row = Row {
             line: line(|writer| writer.write_record(&cells))?,
@@ -150,16 +159,20 @@ impl Shape {
         self.bytes -= row.line.len();
     }
 
-    /// The column of a custom field among those of custom fields. Labels are told apart as Constant Contact does,
-    /// where case plays no part.
-    fn column(&mut self, label: &str) -> usize {
+    /// The column of a custom field among those of custom fields, and whether it is the field's own. Labels are told
+    /// apart as Constant Contact does, where case plays no part.
+    fn column(&mut self, label: &str) -> (usize, bool) {
         let heading = self.dialect.heading(label);
-        let mut known = self.headings.iter();
-        let place = known.position(|known| known.eq_ignore_ascii_case(&heading));
-        place.unwrap_or_else(|| {
+        let mut own = self.headings.iter().take(MAX_LABELS);
+        if let Some(place) = own.position(|known| known.eq_ignore_ascii_case(&heading)) {
+            return (place, true);
+        }
+        let is_own = self.headings.len() < MAX_LABELS;
+        if self.headings.len() <= MAX_LABELS {
+            let heading = if is_own { heading } else { OTHERS.to_owned() };
             self.headings.push(heading);
-            self.headings.len() - 1
-        })
+        }
+        (self.headings.len() - 1, is_own)
     }
 
     fn width(&self) -> usize {
@@ -173,7 +186,7 @@ impl Shape {
 
     fn fits(&self) -> Result<bool, csv::Error> {
         let size = self.head()?.len() + self.bytes + self.missing(); // a comma for each
-        Ok(self.rows <= MAX_ROWS && size <= MAX_BYTES && self.headings.len() <= MAX_LABELS)
+        Ok(self.rows <= MAX_ROWS && size <= MAX_BYTES)
     }
 
     /// What comes before the rows.
