@@ -19,9 +19,16 @@ pub async fn check(
     default_is_set: bool,
 ) -> Vec<Finding> {
     let path = format!("/v1/customers/{customer}");
-    let Ok(shown) = client.get(&path).await else {
-        let advice = "There is no such customer. `leadfeed customers list` shows all.";
-        return vec![Finding::of("customer", "customer_unknown", advice)];
+    let shown = match client.find(&path).await {
+        Ok(Some(shown)) => shown,
+        Ok(None) => {
+            let advice = "There is no such customer. `leadfeed customers list` shows all.";
+            return vec![Finding::of("customer", "customer_unknown", advice)];
+        }
+        Err(_) => {
+            let advice = "The customer could not be read: see the operator's function's log.";
+            return vec![Finding::of("customer", "customer_unreadable", advice)];
+        }
     };
     let app = shown["app_id"].as_str().unwrap_or(DEFAULT);
     let mut findings = vec![Finding::good("customer")];
@@ -182,13 +189,15 @@ fn connected(connection: &Value) -> Finding {
 
 fn forms_of(forms: &Value) -> Finding {
     let step = "forms";
-    let forms = &forms["forms"];
-    if is_empty(forms) {
-        let advice = "The customer has no form. Make one: `leadfeed forms create`.";
+    let Some(forms) = forms["forms"].as_array() else {
+        let advice = "The forms could not be read: see the operator's function's log.";
+        return Finding::of(step, "forms_unreadable", advice);
+    };
+    if forms.is_empty() {
+        let advice = "The customer has no form. Create one: `leadfeed forms create`.";
         return Finding::of(step, "no_form", advice);
     }
-    let mut forms = forms.as_array().into_iter().flatten();
-    if forms.any(|form| form["open"] == true) {
+    if forms.iter().any(|form| form["open"] == true) {
         return Finding::good(step);
     }
     let advice = "Every form is closed. Open one: `leadfeed forms open`.";

@@ -96,7 +96,11 @@ pub async fn public_address(http: &reqwest::Client, url: &str) -> Finding {
             let advice = "The function that connects accounts does not start: see its log group.";
             Finding::of(step, "callback_broken", advice)
         }
-        _ => {
+        Err(_) => {
+            let advice = "The stack stopped answering. Please try again.";
+            Finding::of(step, "unreachable", advice)
+        }
+        Ok(_) => {
             let advice =
                 "GET /oauth/callback is not there: the routes of the HTTP API are incomplete.";
             Finding::of(step, "callback_missing", advice)

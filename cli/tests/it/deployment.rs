@@ -21,6 +21,7 @@ use leadfeed_shared::domain::ids::AppId;
 use leadfeed_shared::fakes::{Faults, Memory, MemoryTokens};
 use leadfeed_shared::ports::{Clock as _, Customers as _};
 use serde_json::{Value, json};
+use tokio::net::TcpListener;
 
 pub const TOKEN: &str = "test-admin-token";
 
@@ -63,10 +64,7 @@ impl Deployment {
             created_at: memory.clock.now(),
         };
         memory.directory.put_customer(&engines).await.unwrap();
-        let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0))
-            .await
-            .unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
+        let (listener, url) = listener().await;
         let tokens = MemoryTokens::new(&Faults::default(), &[TOKEN]);
         let operators = Operators::read(tokens, memory.clock.now()).await.unwrap();
         let (mut admin, mut connect) = (memory.admin(), memory.connect());
@@ -104,6 +102,20 @@ impl Deployment {
         let (output, _) = self.leadfeed(&arguments).await;
         serde_json::from_str(&output).unwrap_or_else(|_| panic!("{output}"))
     }
+}
+
+/// A place where something can answer.
+async fn listener() -> (TcpListener, String) {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    (listener, url)
+}
+
+/// Where something answers from now on.
+pub async fn served(router: Router) -> String {
+    let (listener, url) = listener().await;
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    url
 }
 
 /// Runs a command against an address with a token.

@@ -2,7 +2,7 @@
 
 use axum::Router;
 use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, StatusCode, Uri};
 use leadfeed_shared::domain::budget::BudgetState;
 use leadfeed_shared::domain::connection::{
     Account, Catalog, Connection, ConnectionStatus, LimitedReason, ReconnectReason, Terms,
@@ -12,7 +12,7 @@ use leadfeed_shared::fakes::MemoryApps;
 use leadfeed_shared::ports::{Clock as _, Connections as _};
 use serde_json::Value;
 
-use crate::deployment::{Authorize, Deployment, TOKEN, leadfeed};
+use crate::deployment::{Authorize, Deployment, TOKEN, leadfeed, served};
 
 /// What is not as it should be.
 async fn found(url: &str, token: &str) -> Vec<String> {
@@ -91,16 +91,6 @@ async fn a_whole_deployment_is_well() {
     assert_eq!(with(|_| {}).await, [""; 0]);
 }
 
-/// Where something answers from now on.
-async fn served(router: Router) -> String {
-    let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0))
-        .await
-        .unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
-    tokio::spawn(async move { axum::serve(listener, router).await });
-    url
-}
-
 #[tokio::test]
 async fn an_address_that_is_none_of_ours_is_named() {
     let elsewhere = served(Router::new().fallback(|| async { "hello" })).await;
@@ -132,6 +122,37 @@ async fn a_stack_that_does_not_say_how_it_is_is_named() {
 
         assert_eq!(found(&url, TOKEN).await, ["health_unreadable"], "{status}");
     }
+}
+
+/// A stack that is well and answers 503 for everything of a customer that is not in `readable`.
+async fn half_out_of_order(readable: &'static [&'static str]) -> String {
+    let answers = move |uri: Uri, headers: HeaderMap| async move {
+        let status = match uri.path() {
+            "/oauth/callback" => StatusCode::BAD_REQUEST,
+            _ if !headers.contains_key(AUTHORIZATION) => StatusCode::UNAUTHORIZED,
+            "/v1/health" => StatusCode::OK,
+            path if readable.contains(&path) => StatusCode::OK,
+            _ => StatusCode::SERVICE_UNAVAILABLE,
+        };
+        let body = r#"{"checks": [{"name": "app", "ok": false, "detail": "None is stored."}], "status": "not_connected"}"#;
+        (status, [(CONTENT_TYPE, "application/problem+json")], body)
+    };
+    served(Router::new().fallback(answers)).await
+}
+
+#[tokio::test]
+async fn what_could_not_be_read_is_not_said_to_be_missing() {
+    let nothing = half_out_of_order(&[]).await;
+    let customer = half_out_of_order(&["/v1/customers/engines"]).await;
+
+    assert_eq!(
+        found(&nothing, TOKEN).await,
+        ["app_not_set", "customer_unreadable"]
+    );
+    assert_eq!(
+        found(&customer, TOKEN).await,
+        ["app_not_set", "connection_unreadable", "forms_unreadable"]
+    );
 }
 
 #[tokio::test]
