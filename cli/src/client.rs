@@ -7,13 +7,14 @@ use anyhow::{Context, Result, bail};
 use reqwest::{Method, Response, StatusCode};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Map, Value};
+use url::Url;
 
 use crate::args::Options;
 
 /// A client of one stack.
 pub struct Client {
     http: reqwest::Client,
-    url: String,
+    base: Url,
     token: SecretString,
 }
 
@@ -48,21 +49,43 @@ impl Client {
         if options.url.is_empty() {
             bail!("no address: give --url or set LEADFEED_URL");
         }
+        let base = Url::parse(&options.url).ok().filter(Url::has_host);
         let token = options.token.clone();
         Ok(Self {
             http: http()?,
-            url: options.url.trim_end_matches('/').to_owned(),
+            base: base.with_context(|| format!("{} is not the address of a stack", options.url))?,
             token: token.context("no admin token: set LEADFEED_TOKEN")?,
         })
     }
 
-    pub async fn get(&self, path: &str) -> Result<Value> {
-        self.send(Method::GET, path, None).await
+    /// Where the API has what these segments name. Refuses what would be more than one segment, or none.
+    pub fn at(&self, segments: &[&str]) -> Result<Url> {
+        if let Some(other) = segments.iter().find(|segment| !is_name(segment)) {
+            bail!("{other:?} is not an ID: those have only letters, digits, `-` and `_`");
+        }
+        let mut url = self.base.clone();
+        let path = url.path_segments_mut().ok();
+        path.context("the address of the stack has no path")?
+            .pop_if_empty()
+            .push("v1")
+            .extend(segments);
+        Ok(url)
+    }
+
+    pub async fn get(&self, url: &Url) -> Result<Value> {
+        self.send(Method::GET, url, None).await
+    }
+
+    /// What an application may still call.
+    pub async fn budget(&self, app: &str) -> Result<Value> {
+        let mut url = self.at(&["budget"])?;
+        url.query_pairs_mut().append_pair("app_id", app);
+        self.get(&url).await
     }
 
     /// A thing that may not be there.
-    pub async fn find(&self, path: &str) -> Result<Option<Value>> {
-        let answer = self.request(Method::GET, path, None).await?;
+    pub async fn find(&self, url: &Url) -> Result<Option<Value>> {
+        let answer = self.request(Method::GET, url, None).await?;
         if answer.status() == StatusCode::NOT_FOUND {
             return Ok(None);
         }
@@ -70,24 +93,24 @@ impl Client {
     }
 
     /// A call that has to succeed; its answer.
-    pub async fn send(&self, method: Method, path: &str, body: Option<Value>) -> Result<Value> {
-        read(self.ask(method, path, body).await?).await
+    pub async fn send(&self, method: Method, url: &Url, body: Option<Value>) -> Result<Value> {
+        read(self.ask(method, url, body).await?).await
     }
 
     /// A change, in which a `null` says something.
-    pub async fn change(&self, path: &str, change: Value) -> Result<Value> {
-        let answer = self.request(Method::PATCH, path, Some(change)).await?;
+    pub async fn change(&self, url: &Url, change: Value) -> Result<Value> {
+        let answer = self.request(Method::PATCH, url, Some(change)).await?;
         read(succeeded(answer).await?).await
     }
 
     /// A call that has to succeed, its body unread. Fails with [`Refused`] where the answer is another.
-    pub async fn ask(&self, method: Method, path: &str, body: Option<Value>) -> Result<Response> {
+    pub async fn ask(&self, method: Method, url: &Url, body: Option<Value>) -> Result<Response> {
         let body = body.map(crate::without_nulls);
-        succeeded(self.request(method, path, body).await?).await
+        succeeded(self.request(method, url, body).await?).await
     }
 
-    async fn request(&self, method: Method, path: &str, body: Option<Value>) -> Result<Response> {
-        let request = self.http.request(method, format!("{}{path}", self.url));
+    async fn request(&self, method: Method, url: &Url, body: Option<Value>) -> Result<Response> {
+        let request = self.http.request(method, url.clone());
         let mut request = request
             .bearer_auth(self.token.expose_secret())
             .header("accept", "application/json");
@@ -99,15 +122,14 @@ impl Client {
     }
 
     /// The members of `list` of every page.
-    pub async fn all(&self, path: &str, list: &str, most: usize) -> Result<Value> {
+    pub async fn all(&self, url: &Url, list: &str, most: usize) -> Result<Value> {
         let mut all = Vec::new();
         let mut cursor: Option<String> = None;
         loop {
-            let sign = if path.contains('?') { '&' } else { '?' };
-            let page = match &cursor {
-                Some(cursor) => format!("{path}{sign}cursor={cursor}"),
-                None => path.to_owned(),
-            };
+            let mut page = url.clone();
+            if let Some(cursor) = &cursor {
+                page.query_pairs_mut().append_pair("cursor", cursor);
+            }
             let page = self.get(&page).await?;
             all.extend(page[list].as_array().cloned().unwrap_or_default());
             cursor = page["next_cursor"].as_str().map(str::to_owned);
@@ -117,6 +139,12 @@ impl Client {
             }
         }
     }
+}
+
+/// Whether a segment can name something, and is taken for nothing else however often a path is decoded on its way.
+fn is_name(segment: &str) -> bool {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+    !segment.is_empty() && !segment.starts_with('.') && segment.bytes().all(is_plain)
 }
 
 async fn succeeded(answer: Response) -> Result<Response> {

@@ -10,7 +10,7 @@ use reqwest::header::{CONTENT_DISPOSITION, LINK};
 use reqwest::{Method, Response};
 use serde_json::json;
 use tempfile::NamedTempFile;
-use url::form_urlencoded::Serializer;
+use url::Url;
 
 use crate::args::{Csv, Selection};
 use crate::client::{Client, Refused};
@@ -23,7 +23,7 @@ const MOST_OF_A_NAME: u32 = 1_000;
 struct Saved {
     to: PathBuf,
     rows: String,
-    /// Where the next part is.
+    /// What the next part is asked for by.
     next: Option<String>,
 }
 
@@ -34,11 +34,11 @@ pub async fn download<W: Write>(
     wanted: &Csv,
     printer: &mut Printer<'_, W>,
 ) -> Result<()> {
-    let mut path = first(wanted);
+    let mut url = first(client, wanted)?;
     loop {
         let file = NamedTempFile::new_in(&wanted.into)
             .with_context(|| format!("no file can be made in {}", wanted.into.display()))?;
-        let saved = save(client, &path, file, &wanted.into).await;
+        let saved = save(client, &url, file, &wanted.into).await;
         let Saved { to, rows, next } = saved.map_err(|error| explained(error, wanted))?;
         if printer.json {
             printer.line(&json!({"file": to, "rows": rows.parse::<u32>().ok()}))?;
@@ -46,37 +46,40 @@ pub async fn download<W: Write>(
             printer.say(&format!("{}  {rows} rows", to.display()))?;
         }
         match next {
-            Some(next) => path = next,
+            Some(next) => url.set_query(Some(&next)),
             None => return Ok(()),
         }
     }
 }
 
 /// Where the first part is.
-fn first(wanted: &Csv) -> String {
+fn first(client: &Client, wanted: &Csv) -> Result<Url> {
     let word = |value: Option<PossibleValue>| {
         value
             .map(|value| value.get_name().to_owned())
             .unwrap_or_default()
     };
-    let query = Serializer::new(String::new())
+    let mut url = client.at(&["customers", &wanted.customer, "leads.csv"])?;
+    url.query_pairs_mut()
         .append_pair("status", &word(wanted.status.to_possible_value()))
         .append_pair("dialect", &word(wanted.dialect.to_possible_value()))
-        .append_pair("look", if wanted.look { "true" } else { "false" })
-        .finish();
-    format!("/v1/customers/{}/leads.csv?{query}", wanted.customer)
+        .append_pair("look", if wanted.look { "true" } else { "false" });
+    Ok(url)
 }
 
 /// Downloads a part into a file, which gets its name once it is whole.
-async fn save(client: &Client, path: &str, mut file: NamedTempFile, into: &Path) -> Result<Saved> {
-    let mut part = client.ask(Method::GET, path, None).await?;
+async fn save(client: &Client, url: &Url, mut file: NamedTempFile, into: &Path) -> Result<Saved> {
+    let mut part = client.ask(Method::GET, url, None).await?;
     let name = header(&part, CONTENT_DISPOSITION.as_str())
         .and_then(|value| value.split('"').nth(1).map(str::to_owned))
         .filter(|name| !name.contains(['/', '\\']))
         .context("the stack did not name the file")?;
     let rows = header(&part, "leadfeed-rows").unwrap_or_default();
     let link = header(&part, LINK.as_str());
-    let next = link.and_then(|link| link.split(['<', '>']).nth(1).map(str::to_owned));
+    let next = link.and_then(|link| {
+        let (_, query) = link.split(['<', '>']).nth(1)?.split_once('?')?;
+        Some(query.to_owned())
+    });
     loop {
         let bytes = part.chunk().await.map_err(reqwest::Error::without_url);
         match bytes.context("the download broke off")? {

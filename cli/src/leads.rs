@@ -5,7 +5,6 @@ use std::time::Duration;
 use anyhow::Result;
 use reqwest::Method;
 use serde_json::{Value, json};
-use url::form_urlencoded::Serializer;
 
 use crate::args::{Follow, Leads, Replay};
 use crate::client::Client;
@@ -32,19 +31,19 @@ pub async fn run<W: Write>(
 ) -> Result<()> {
     match command {
         Leads::List(list) => {
-            let mut query = Serializer::new(String::new());
-            query.append_pair("limit", &list.limit.clamp(1, 100).to_string());
+            let mut url = client.at(&["customers", &list.customer, "leads"])?;
+            url.query_pairs_mut()
+                .append_pair("limit", &list.limit.clamp(1, 100).to_string());
             for (name, value) in [("status", &list.status), ("since", &list.since)] {
                 if let Some(value) = value {
-                    query.append_pair(name, value);
+                    url.query_pairs_mut().append_pair(name, value);
                 }
             }
-            let path = format!("/v1/customers/{}/leads?{}", list.customer, query.finish());
-            let leads = client.all(&path, "leads", list.limit).await?;
+            let leads = client.all(&url, "leads", list.limit).await?;
             printer.table(LEADS, &leads, &leads)
         }
         Leads::Show { lead } => {
-            let lead = client.get(&format!("/v1/leads/{lead}")).await?;
+            let lead = client.get(&client.at(&["leads", &lead])?).await?;
             if printer.json {
                 return printer.raw(&lead);
             }
@@ -52,21 +51,23 @@ pub async fn run<W: Write>(
             printer.table(TIMELINE, &lead["timeline"], &lead)
         }
         Leads::Receipt { lead } => {
-            let receipt = client.get(&format!("/v1/leads/{lead}/receipt")).await?;
+            let receipt = client
+                .get(&client.at(&["leads", &lead, "receipt"])?)
+                .await?;
             if printer.json {
                 return printer.raw(&receipt);
             }
             printer.say(receipt["receipt"].as_str().unwrap_or_default())
         }
         Leads::Erase { lead } => {
-            let path = format!("/v1/leads/{lead}");
-            client.send(Method::DELETE, &path, None).await?;
+            let url = client.at(&["leads", &lead])?;
+            client.send(Method::DELETE, &url, None).await?;
             printer.say("Erased.")
         }
         Leads::Forget { customer, email } => {
-            let path = format!("/v1/customers/{customer}/erasures");
+            let url = client.at(&["customers", &customer, "erasures"])?;
             let body = Some(json!({"email": email}));
-            printer.record(&client.send(Method::POST, &path, body).await?)
+            printer.record(&client.send(Method::POST, &url, body).await?)
         }
         Leads::Follow(_) => Ok(()),
     }
@@ -78,13 +79,14 @@ pub async fn follow<W: Write>(
     follow: &Follow,
     printer: &mut Printer<'_, W>,
 ) -> Result<()> {
-    let path = format!("/v1/customers/{}/leads?limit=100", follow.customer);
+    let mut url = client.at(&["customers", &follow.customer, "leads"])?;
+    url.query_pairs_mut().append_pair("limit", "100");
     let mut seen: HashMap<String, Value> = HashMap::new();
     for look in 0..follow.looks {
         if look > 0 {
             tokio::time::sleep(Duration::from_secs(follow.every)).await;
         }
-        let page = client.get(&path).await?;
+        let page = client.get(&url).await?;
         let leads = page["leads"].as_array().cloned().unwrap_or_default();
         let mut now = HashMap::new();
         for lead in leads.iter().rev() {
@@ -120,7 +122,7 @@ pub async fn replay<W: Write>(
     replay: &Replay,
     printer: &mut Printer<'_, W>,
 ) -> Result<()> {
-    let path = format!("/v1/customers/{}/replays", replay.customer);
+    let url = client.at(&["customers", &replay.customer, "replays"])?;
     let mut body = json!({
         "status": replay.status, "reason": replay.reason, "since": replay.since, "until": replay.until,
         "exported": replay.exported, "dry_run": replay.dry_run,
@@ -129,7 +131,7 @@ pub async fn replay<W: Write>(
         body["lead_ids"] = json!(replay.leads);
     }
     loop {
-        let answer = client.send(Method::POST, &path, Some(body.clone())).await?;
+        let answer = client.send(Method::POST, &url, Some(body.clone())).await?;
         printer.record(&answer)?;
         match answer["next_cursor"].as_str() {
             Some(cursor) => body["cursor"] = json!(cursor),

@@ -83,11 +83,11 @@ pub async fn run(options: Options, out: &mut impl Write) -> Result<ExitCode> {
         Command::Csv(wanted) => csv::download(&client, &wanted, &mut printer).await?,
         Command::App(App::Put(app)) => settings::put_app(&client, app, &mut printer).await?,
         Command::Budget { app } => {
-            let budget = client.get(&format!("/v1/budget?app_id={app}")).await?;
+            let budget = client.budget(&app).await?;
             printer.table(BUDGET, &json!([budget.clone()]), &budget)?;
         }
         Command::Health => {
-            let health = client.get("/v1/health").await?;
+            let health = client.get(&client.at(&["health"])?).await?;
             printer.table(CHECKS, &health["checks"], &health)?;
             if health["status"] != "ok" {
                 return Ok(ExitCode::FAILURE);
@@ -105,16 +105,18 @@ async fn customers<W: Write>(
 ) -> Result<()> {
     match command {
         Customers::List => {
-            let all = client.all("/v1/customers", "customers", usize::MAX).await?;
+            let all = client
+                .all(&client.at(&["customers"])?, "customers", usize::MAX)
+                .await?;
             printer.table(CUSTOMERS, &all, &all)
         }
         Customers::Show { id } => {
-            printer.record(&client.get(&format!("/v1/customers/{id}")).await?)
+            printer.record(&client.get(&client.at(&["customers", &id])?).await?)
         }
         Customers::Put(put) => settings::put_customer(client, put, printer).await,
         Customers::Remove { id } => {
             client
-                .send(Method::DELETE, &format!("/v1/customers/{id}"), None)
+                .send(Method::DELETE, &client.at(&["customers", &id])?, None)
                 .await?;
             printer.say("Removed.")
         }
@@ -128,12 +130,12 @@ async fn connection<W: Write>(
 ) -> Result<()> {
     match command {
         Connection::Show { customer } => {
-            let path = format!("/v1/customers/{customer}/connection");
-            printer.record(&client.get(&path).await?)
+            let url = client.at(&["customers", &customer, "connection"])?;
+            printer.record(&client.get(&url).await?)
         }
         Connection::End { customer } => {
-            let path = format!("/v1/customers/{customer}/connection");
-            client.send(Method::DELETE, &path, None).await?;
+            let url = client.at(&["customers", &customer, "connection"])?;
+            client.send(Method::DELETE, &url, None).await?;
             printer.say("Disconnected.")
         }
     }
@@ -144,17 +146,17 @@ async fn forms<W: Write>(
     command: Forms,
     printer: &mut Printer<'_, W>,
 ) -> Result<()> {
-    let path = |form: &str| format!("/v1/forms/{form}");
+    let at = |form: &str| client.at(&["forms", form]);
     match command {
         Forms::List { customer } => {
             let forms = client
-                .get(&format!("/v1/customers/{customer}/forms"))
+                .get(&client.at(&["customers", &customer, "forms"])?)
                 .await?;
             printer.table(FORMS, &forms["forms"], &forms)
         }
-        Forms::Show { form } => printer.record(&client.get(&path(&form)).await?),
+        Forms::Show { form } => printer.record(&client.get(&at(&form)?).await?),
         Forms::Snippet { form, fetch } => {
-            let form = client.get(&path(&form)).await?;
+            let form = client.get(&at(&form)?).await?;
             let snippet = if fetch {
                 "snippet_fetch"
             } else {
@@ -167,27 +169,27 @@ async fn forms<W: Write>(
                 "name": create.name, "consent_statement": create.consent,
                 "list_ids": create.lists, "allowed_origins": create.origins, "return_url": create.return_url,
             });
-            let made = format!("/v1/customers/{}/forms", create.customer);
+            let made = client.at(&["customers", &create.customer, "forms"])?;
             printer.record(&client.send(Method::POST, &made, Some(body)).await?)
         }
         Forms::Patch { form, file } => {
             let change = object(&file).await?;
-            printer.record(&client.change(&path(&form), change).await?)
+            printer.record(&client.change(&at(&form)?, change).await?)
         }
         Forms::Rotate { form } => {
-            let rotate = format!("{}/webhook-rotations", path(&form));
+            let rotate = client.at(&["forms", &form, "webhook-rotations"])?;
             printer.record(&client.send(Method::POST, &rotate, None).await?)
         }
         Forms::Open { form } => {
             let body = Some(json!({"open": true}));
-            printer.record(&client.send(Method::PATCH, &path(&form), body).await?)
+            printer.record(&client.send(Method::PATCH, &at(&form)?, body).await?)
         }
         Forms::Close { form } => {
             let body = Some(json!({"open": false}));
-            printer.record(&client.send(Method::PATCH, &path(&form), body).await?)
+            printer.record(&client.send(Method::PATCH, &at(&form)?, body).await?)
         }
         Forms::Remove { form } => {
-            client.send(Method::DELETE, &path(&form), None).await?;
+            client.send(Method::DELETE, &at(&form)?, None).await?;
             printer.say("Removed.")
         }
     }
@@ -200,19 +202,19 @@ async fn suppressions<W: Write>(
 ) -> Result<()> {
     match command {
         Suppressions::List { customer } => {
-            let path = format!("/v1/customers/{customer}/suppressions");
-            let all = client.all(&path, "suppressions", usize::MAX).await?;
+            let url = client.at(&["customers", &customer, "suppressions"])?;
+            let all = client.all(&url, "suppressions", usize::MAX).await?;
             printer.table(SUPPRESSIONS, &all, &all)
         }
         Suppressions::Add { customer, email } => {
-            let path = format!("/v1/customers/{customer}/suppressions");
+            let url = client.at(&["customers", &customer, "suppressions"])?;
             let body = Some(json!({"email": email}));
-            printer.record(&client.send(Method::POST, &path, body).await?)
+            printer.record(&client.send(Method::POST, &url, body).await?)
         }
         Suppressions::Remove { customer, email } => {
-            let path = format!("/v1/customers/{customer}/suppression-removals");
+            let url = client.at(&["customers", &customer, "suppression-removals"])?;
             let body = Some(json!({"email": email}));
-            client.send(Method::POST, &path, body).await?;
+            client.send(Method::POST, &url, body).await?;
             printer.say("Removed.")
         }
     }
@@ -227,8 +229,8 @@ async fn links<W: Write>(
         Links::Connect { customer } => (customer, "connect-links"),
         Links::Manage { customer } => (customer, "manage-links"),
     };
-    let path = format!("/v1/customers/{customer}/{kind}");
-    let link = client.send(Method::POST, &path, None).await?;
+    let url = client.at(&["customers", &customer, kind])?;
+    let link = client.send(Method::POST, &url, None).await?;
     if printer.json {
         return printer.record(&link);
     }

@@ -20,8 +20,8 @@ pub async fn put_customer<W: Write>(
     put: PutCustomer,
     printer: &mut Printer<'_, W>,
 ) -> Result<()> {
-    let path = format!("/v1/customers/{}", put.id);
-    let before = client.find(&path).await?;
+    let url = client.at(&["customers", &put.id])?;
+    let before = client.find(&url).await?;
     let new_brand = put.name.clone().filter(|_| before.is_none());
     let hosts = (!put.return_hosts.is_empty()).then(|| {
         let hosts = put.return_hosts.into_iter();
@@ -41,7 +41,7 @@ pub async fn put_customer<W: Write>(
         }
     }
     let body = Some(Value::Object(settings));
-    printer.record(&client.send(Method::PUT, &path, body).await?)
+    printer.record(&client.send(Method::PUT, &url, body).await?)
 }
 
 /// Stores an application's id and secret, and its limits where they are said.
@@ -50,7 +50,7 @@ pub async fn put_app<W: Write>(
     app: PutApp,
     printer: &mut Printer<'_, W>,
 ) -> Result<()> {
-    let before = client.get(&format!("/v1/budget?app_id={}", app.id)).await?;
+    let before = client.budget(&app.id).await?;
     let limit =
         |said: Option<u32>, name: &str| said.map_or_else(|| before[name].clone(), Value::from);
     let body = json!({
@@ -58,8 +58,8 @@ pub async fn put_app<W: Write>(
         "calls_per_second": limit(app.calls_per_second, "calls_per_second"),
         "calls_per_day": limit(app.calls_per_day, "calls_per_day"),
     });
-    let path = format!("/v1/apps/{}", app.id);
-    printer.record(&client.send(Method::PUT, &path, Some(body)).await?)
+    let url = client.at(&["apps", &app.id])?;
+    printer.record(&client.send(Method::PUT, &url, Some(body)).await?)
 }
 
 fn members(value: Value) -> Map<String, Value> {

@@ -1,5 +1,6 @@
 //! What one customer's leads need to go out.
 
+use anyhow::Result;
 use reqwest::header::{ACCEPT, COOKIE, LOCATION, SET_COOKIE};
 use reqwest::{Method, Response, StatusCode};
 use serde_json::Value;
@@ -18,8 +19,11 @@ pub async fn check(
     customer: &str,
     default_is_set: bool,
 ) -> Vec<Finding> {
-    let path = format!("/v1/customers/{customer}");
-    let shown = match client.find(&path).await {
+    let found = match client.at(&["customers", customer]) {
+        Ok(url) => client.find(&url).await,
+        Err(_) => Ok(None), // what is no ID is nobody's
+    };
+    let shown = match found {
         Ok(Some(shown)) => shown,
         Ok(None) => {
             let advice = "There is no such customer. `leadfeed customers list` shows all.";
@@ -36,27 +40,35 @@ pub async fn check(
         findings.push(budget(client, app).await);
     }
     if app != DEFAULT || default_is_set {
-        findings.push(authorization(http, client, &path, app).await);
+        findings.push(authorization(http, client, customer, app).await);
     }
-    let connection = client.get(&format!("{path}/connection")).await;
+    let connection = ask(client, Method::GET, customer, "connection").await;
     findings.push(connected(&connection.unwrap_or_default()));
-    let forms = client.get(&format!("{path}/forms")).await;
+    let forms = ask(client, Method::GET, customer, "forms").await;
     findings.push(forms_of(&forms.unwrap_or_default()));
     findings
 }
 
+/// Asks for a part of a customer.
+async fn ask(client: &Client, method: Method, customer: &str, part: &str) -> Result<Value> {
+    let url = client.at(&["customers", customer, part])?;
+    client.send(method, &url, None).await
+}
+
 /// Goes the first steps of connecting as a browser would, up to Constant Contact's own page. The link made for it is
 /// used up by that; nothing else changes.
-async fn authorization(http: &reqwest::Client, client: &Client, path: &str, app: &str) -> Finding {
+async fn authorization(
+    http: &reqwest::Client,
+    client: &Client,
+    customer: &str,
+    app: &str,
+) -> Finding {
     let step = "authorization";
     let unmade = || {
         let advice = "No connect link could be made: see the operator's function's log.";
         Finding::of(step, "link_not_made", advice)
     };
-    let Ok(link) = client
-        .send(Method::POST, &format!("{path}/connect-links"), None)
-        .await
-    else {
+    let Ok(link) = ask(client, Method::POST, customer, "connect-links").await else {
         return unmade();
     };
     let Some(url) = link["url"].as_str() else {
@@ -116,7 +128,7 @@ async fn is_app_unknown(answer: Response) -> bool {
 /// Whether calls of an application are left today.
 async fn budget(client: &Client, app: &str) -> Finding {
     let step = "budget of the customer";
-    let Ok(budget) = client.get(&format!("/v1/budget?app_id={app}")).await else {
+    let Ok(budget) = client.budget(app).await else {
         let advice = "The budget could not be read: see the function's log.";
         return Finding::of(step, "budget_unreadable", advice);
     };
