@@ -7,7 +7,7 @@ use anyhow::{Context, Result, bail};
 use reqwest::{Method, Response, StatusCode};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Map, Value};
-use url::Url;
+use url::{Host, Url};
 
 use crate::args::Options;
 
@@ -46,14 +46,10 @@ pub fn http() -> Result<reqwest::Client> {
 
 impl Client {
     pub fn of(options: &Options) -> Result<Self> {
-        if options.url.is_empty() {
-            bail!("no address: give --url or set LEADFEED_URL");
-        }
-        let base = Url::parse(&options.url).ok().filter(Url::has_host);
         let token = options.token.clone();
         Ok(Self {
             http: http()?,
-            base: base.with_context(|| format!("{} is not the address of a stack", options.url))?,
+            base: address(&options.url)?,
             token: token.context("no admin token: set LEADFEED_TOKEN")?,
         })
     }
@@ -138,6 +134,34 @@ impl Client {
                 return Ok(Value::Array(all));
             }
         }
+    }
+}
+
+/// The address of a stack that may be sent the token.
+fn address(url: &str) -> Result<Url> {
+    if url.is_empty() {
+        bail!("no address: give --url or set LEADFEED_URL");
+    }
+    let Some(parsed) = Url::parse(url).ok().filter(Url::has_host) else {
+        bail!("{url} is not the address of a stack");
+    };
+    if !is_private(&parsed) {
+        bail!("{url} is not https: the admin token must not travel in the clear");
+    }
+    Ok(parsed)
+}
+
+/// Whether nobody on the way to an address can read the token that is sent there.
+pub fn is_private(url: &Url) -> bool {
+    url.scheme() == "https" || is_loopback(url)
+}
+
+fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+        None => false,
     }
 }
 

@@ -3,10 +3,11 @@
 use reqwest::StatusCode;
 use secrecy::ExposeSecret as _;
 use serde_json::Value;
-use url::{Host, Url};
+use url::Url;
 
 use super::Finding;
 use crate::args::Options;
+use crate::client::is_private;
 
 /// Whether there is a Leadfeed stack at this address.
 pub async fn address(http: &reqwest::Client, url: &str) -> Finding {
@@ -15,7 +16,7 @@ pub async fn address(http: &reqwest::Client, url: &str) -> Finding {
         let advice = "Give the output ApiUrl of the stack as --url or in LEADFEED_URL.";
         return Finding::of(step, "address_missing", advice);
     };
-    if parsed.scheme() != "https" && !is_loopback(&parsed) {
+    if !is_private(&parsed) {
         let advice = "Use https: the admin token must not travel in the clear.";
         return Finding::of(step, "not_encrypted", advice);
     }
@@ -105,14 +106,5 @@ pub async fn public_address(http: &reqwest::Client, url: &str) -> Finding {
                 "GET /oauth/callback is not there: the routes of the HTTP API are incomplete.";
             Finding::of(step, "callback_missing", advice)
         }
-    }
-}
-
-fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        Some(Host::Domain(name)) => name == "localhost",
-        None => false,
     }
 }

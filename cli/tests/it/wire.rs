@@ -52,6 +52,28 @@ async fn an_argument_is_one_segment_of_a_path_or_refused() {
 }
 
 #[tokio::test]
+async fn the_token_goes_in_the_clear_to_this_machine_alone() {
+    const CLEAR: &str = "must not travel in the clear";
+    for remote in [
+        "http://leads.example",
+        "http://192.0.2.1",
+        "http://localhost.example",
+        "http://notlocalhost",
+        "HTTP://[2001:db8::1]:1",
+        "ws://leads.example",
+    ] {
+        let (said, _) = leadfeed(remote, TOKEN, &["health"]).await;
+        assert!(said.contains(CLEAR), "{said}");
+    }
+    let port = served(Router::new()).await.replace("http://127.0.0.1", "");
+    for local in ["127.0.0.1", "[::1]", "localhost", "leads.localhost"] {
+        let url = format!("http://{local}{port}");
+        let (said, _) = leadfeed(&url, TOKEN, &["health"]).await;
+        assert!(!said.contains(CLEAR), "{said}");
+    }
+}
+
+#[tokio::test]
 async fn an_argument_is_one_value_of_a_query() {
     let (budget, ..) = asked(&["budget", "--app", "own&app_id=default"]).await;
     let since = [
