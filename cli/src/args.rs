@@ -10,17 +10,24 @@ use secrecy::SecretString;
 #[derive(Debug, Parser)]
 #[command(name = "leadfeed", version)]
 pub struct Options {
+    #[command(flatten)]
+    pub stack: Stack,
+    /// Print JSON instead of tables
+    #[arg(long, global = true)]
+    pub json: bool,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Where a stack is, and what opens it.
+#[derive(Debug, Args)]
+pub struct Stack {
     /// Address of the stack: its output `ApiUrl`, or its own domain
     #[arg(long, env = "LEADFEED_URL", global = true, default_value = "")]
     pub url: String,
     /// The admin token; better in the environment than here, where others on this machine can read it
     #[arg(long, env = "LEADFEED_TOKEN", global = true, hide_env_values = true)]
     pub token: Option<SecretString>,
-    /// Print JSON instead of tables
-    #[arg(long, global = true)]
-    pub json: bool,
-    #[command(subcommand)]
-    pub command: Command,
 }
 
 #[derive(Debug, Subcommand)]

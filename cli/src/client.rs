@@ -9,7 +9,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Map, Value};
 use url::{Host, Url};
 
-use crate::args::Options;
+use crate::args::Stack;
 
 /// A client of one stack.
 pub struct Client {
@@ -45,11 +45,11 @@ pub fn http() -> Result<reqwest::Client> {
 }
 
 impl Client {
-    pub fn of(options: &Options) -> Result<Self> {
-        let token = options.token.clone();
+    pub fn of(stack: &Stack) -> Result<Self> {
+        let token = stack.token.clone();
         Ok(Self {
             http: http()?,
-            base: address(&options.url)?,
+            base: address(&stack.url)?,
             token: token.context("no admin token: set LEADFEED_TOKEN")?,
         })
     }

@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use serde_json::{Value, json};
 
-use crate::args::Options;
+use crate::args::Stack;
 use crate::client::{Client, http};
 use crate::show::{Column, Printer};
 
@@ -56,12 +56,12 @@ impl Finding {
 /// # Errors
 /// Where nothing can be printed or no client be made.
 pub async fn run<W: Write>(
-    options: &Options,
+    at: &Stack,
     customer: Option<&str>,
     printer: &mut Printer<'_, W>,
 ) -> Result<ExitCode> {
     let mut findings = Vec::new();
-    check(options, customer, &mut findings).await?;
+    check(at, customer, &mut findings).await?;
     let shown = Value::Array(findings.iter().map(Finding::shown).collect());
     printer.table(FINDINGS, &shown, &shown)?;
     Ok(if findings.iter().all(Finding::is_good) {
@@ -71,32 +71,28 @@ pub async fn run<W: Write>(
     })
 }
 
-async fn check(
-    options: &Options,
-    customer: Option<&str>,
-    findings: &mut Vec<Finding>,
-) -> Result<()> {
+async fn check(at: &Stack, customer: Option<&str>, findings: &mut Vec<Finding>) -> Result<()> {
     let http = http()?;
-    let address = stack::address(&http, &options.url).await;
+    let address = stack::address(&http, &at.url).await;
     let reached = address.is_good();
     findings.push(address);
     if !reached {
         return Ok(());
     }
-    if options.token.is_none() {
+    if at.token.is_none() {
         let advice = "Set LEADFEED_TOKEN to the token that the output AdminTokenCommand prints.";
         findings.push(Finding::of("admin token", "token_missing", advice));
         return Ok(());
     }
-    let client = Client::of(options)?;
-    match stack::health(&http, options).await {
+    let client = Client::of(at)?;
+    match stack::health(&http, at).await {
         Ok(checks) => findings.extend(checks),
         Err(finding) => {
             findings.push(finding);
             return Ok(());
         }
     }
-    findings.push(stack::public_address(&http, &options.url).await);
+    findings.push(stack::public_address(&http, &at.url).await);
     let Some(customer) = customer else {
         return Ok(());
     };

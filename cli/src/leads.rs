@@ -59,6 +59,7 @@ pub async fn run<W: Write>(
             }
             printer.say(receipt["receipt"].as_str().unwrap_or_default())
         }
+        Leads::Follow(wanted) => follow(client, &wanted, printer).await,
         Leads::Erase { lead } => {
             let url = client.at(&["leads", &lead])?;
             client.send(Method::DELETE, &url, None).await?;
@@ -69,22 +70,21 @@ pub async fn run<W: Write>(
             let body = Some(json!({"email": email}));
             printer.record(&client.send(Method::POST, &url, body).await?)
         }
-        Leads::Follow(_) => Ok(()),
     }
 }
 
 /// Prints each lead when it comes in and whenever it changed between two looks.
-pub async fn follow<W: Write>(
+async fn follow<W: Write>(
     client: &Client,
-    follow: &Follow,
+    wanted: &Follow,
     printer: &mut Printer<'_, W>,
 ) -> Result<()> {
-    let mut url = client.at(&["customers", &follow.customer, "leads"])?;
+    let mut url = client.at(&["customers", &wanted.customer, "leads"])?;
     url.query_pairs_mut().append_pair("limit", "100");
     let mut seen: HashMap<String, Value> = HashMap::new();
-    for look in 0..follow.looks {
+    for look in 0..wanted.looks {
         if look > 0 {
-            tokio::time::sleep(Duration::from_secs(follow.every)).await;
+            tokio::time::sleep(Duration::from_secs(wanted.every)).await;
         }
         let page = client.get(&url).await?;
         let leads = page["leads"].as_array().cloned().unwrap_or_default();

@@ -18,7 +18,7 @@ use reqwest::Method;
 use serde_json::{Map, Value, json};
 
 pub use args::Options;
-use args::{App, Command, Connection, Customers, Forms, Leads, Links, Suppressions};
+use args::{App, Command, Connection, Customers, Forms, Links, Suppressions};
 use client::Client;
 use show::{Column, Printer};
 
@@ -60,40 +60,36 @@ pub async fn run(options: Options, out: &mut impl Write) -> Result<ExitCode> {
         out,
         json: options.json,
     };
-    if let Command::Completions { shell } = options.command {
-        let mut command = Options::command();
-        clap_complete::generate(shell, &mut command, "leadfeed", printer.out);
-        return Ok(ExitCode::SUCCESS);
-    }
-    if let Command::Doctor { customer } = &options.command {
-        return doctor::run(&options, customer.as_deref(), &mut printer).await;
-    }
-    let client = Client::of(&options)?;
+    let client = Client::of(&options.stack);
     match options.command {
-        Command::Customers(command) => customers(&client, command, &mut printer).await?,
-        Command::Connection(command) => connection(&client, command, &mut printer).await?,
-        Command::Forms(command) => forms(&client, command, &mut printer).await?,
-        Command::Links(command) => links(&client, command, &mut printer).await?,
-        Command::Leads(Leads::Follow(follow)) => {
-            leads::follow(&client, &follow, &mut printer).await?;
-        }
-        Command::Leads(command) => leads::run(&client, command, &mut printer).await?,
-        Command::Suppressions(command) => suppressions(&client, command, &mut printer).await?,
-        Command::Replay(replay) => leads::replay(&client, &replay, &mut printer).await?,
-        Command::Csv(wanted) => csv::download(&client, &wanted, &mut printer).await?,
-        Command::App(App::Put(app)) => settings::put_app(&client, app, &mut printer).await?,
+        Command::Customers(command) => customers(&client?, command, &mut printer).await?,
+        Command::Connection(command) => connection(&client?, command, &mut printer).await?,
+        Command::Forms(command) => forms(&client?, command, &mut printer).await?,
+        Command::Links(command) => links(&client?, command, &mut printer).await?,
+        Command::Leads(command) => leads::run(&client?, command, &mut printer).await?,
+        Command::Suppressions(command) => suppressions(&client?, command, &mut printer).await?,
+        Command::Replay(replay) => leads::replay(&client?, &replay, &mut printer).await?,
+        Command::Csv(wanted) => csv::download(&client?, &wanted, &mut printer).await?,
+        Command::App(App::Put(app)) => settings::put_app(&client?, app, &mut printer).await?,
         Command::Budget { app } => {
-            let budget = client.budget(&app).await?;
+            let budget = client?.budget(&app).await?;
             printer.table(BUDGET, &json!([budget.clone()]), &budget)?;
         }
         Command::Health => {
+            let client = client?;
             let health = client.get(&client.at(&["health"])?).await?;
             printer.table(CHECKS, &health["checks"], &health)?;
             if health["status"] != "ok" {
                 return Ok(ExitCode::FAILURE);
             }
         }
-        Command::Completions { .. } | Command::Doctor { .. } => {}
+        Command::Doctor { customer } => {
+            return doctor::run(&options.stack, customer.as_deref(), &mut printer).await;
+        }
+        Command::Completions { shell } => {
+            let mut command = Options::command();
+            clap_complete::generate(shell, &mut command, "leadfeed", printer.out);
+        }
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -6,7 +6,7 @@ use serde_json::Value;
 use url::Url;
 
 use super::Finding;
-use crate::args::Options;
+use crate::args::Stack;
 use crate::client::is_private;
 
 /// Whether there is a Leadfeed stack at this address.
@@ -40,9 +40,9 @@ pub async fn address(http: &reqwest::Client, url: &str) -> Finding {
 }
 
 /// What the stack says of itself, or why it does not.
-pub async fn health(http: &reqwest::Client, options: &Options) -> Result<Vec<Finding>, Finding> {
-    let url = format!("{}/v1/health", options.url.trim_end_matches('/'));
-    let token = options
+pub async fn health(http: &reqwest::Client, stack: &Stack) -> Result<Vec<Finding>, Finding> {
+    let url = format!("{}/v1/health", stack.url.trim_end_matches('/'));
+    let token = stack
         .token
         .as_ref()
         .map_or("", |token| token.expose_secret());
