@@ -84,7 +84,12 @@ pub enum Customers {
     /// Make a customer, or change its settings: what is not said stays as it is
     Put(PutCustomer),
     /// Remove a customer with its connection and forms
-    Remove { id: String },
+    Remove {
+        id: String,
+        /// Do it without asking
+        #[arg(long)]
+        yes: bool,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -193,9 +198,20 @@ pub enum Leads {
     /// Print leads as they come in and change, until interrupted
     Follow(Follow),
     /// Erase one lead
-    Erase { lead: String },
+    Erase {
+        lead: String,
+        /// Do it without asking
+        #[arg(long)]
+        yes: bool,
+    },
     /// Erase all leads of one address
-    Forget { customer: String, email: String },
+    Forget {
+        customer: String,
+        email: String,
+        /// Do it without asking
+        #[arg(long)]
+        yes: bool,
+    },
 }
 
 #[derive(Debug, Subcommand)]

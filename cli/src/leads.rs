@@ -54,18 +54,17 @@ pub async fn run<W: Write>(
             let receipt = client
                 .get(&client.at(&["leads", &lead, "receipt"])?)
                 .await?;
-            if printer.json {
-                return printer.raw(&receipt);
-            }
-            printer.say(receipt["receipt"].as_str().unwrap_or_default())
+            printer.text(receipt["receipt"].as_str().unwrap_or_default(), &receipt)
         }
         Leads::Follow(wanted) => follow(client, &wanted, printer).await,
-        Leads::Erase { lead } => {
+        Leads::Erase { lead, .. } => {
             let url = client.at(&["leads", &lead])?;
-            client.send(Method::DELETE, &url, None).await?;
-            printer.say("Erased.")
+            let done = client.send(Method::DELETE, &url, None).await?;
+            printer.text("Erased.", &done)
         }
-        Leads::Forget { customer, email } => {
+        Leads::Forget {
+            customer, email, ..
+        } => {
             let url = client.at(&["customers", &customer, "erasures"])?;
             let body = Some(json!({"email": email}));
             printer.record(&client.send(Method::POST, &url, body).await?)

@@ -2,13 +2,14 @@
 
 mod args;
 mod client;
+mod confirm;
 mod csv;
 mod doctor;
 mod leads;
 mod settings;
 mod show;
 
-use std::io::Write;
+use std::io::{BufRead, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -51,11 +52,16 @@ const CHECKS: &[Column] = &[
     ("What to do", "/detail"),
 ];
 
-/// Runs one command and prints to `out`.
+/// Runs one command and prints to `out`. Who sits at a `terminal` is asked before anything that cannot be undone.
 ///
 /// # Errors
 /// What the API refused, or that it could not be reached.
-pub async fn run(options: Options, out: &mut impl Write) -> Result<ExitCode> {
+pub async fn run(
+    options: Options,
+    terminal: Option<&mut dyn BufRead>,
+    out: &mut impl Write,
+) -> Result<ExitCode> {
+    confirm::ask(&options.command, terminal)?;
     let mut printer = Printer {
         out,
         json: options.json,
@@ -110,11 +116,10 @@ async fn customers<W: Write>(
             printer.record(&client.get(&client.at(&["customers", &id])?).await?)
         }
         Customers::Put(put) => settings::put_customer(client, put, printer).await,
-        Customers::Remove { id } => {
-            client
-                .send(Method::DELETE, &client.at(&["customers", &id])?, None)
-                .await?;
-            printer.say("Removed.")
+        Customers::Remove { id, .. } => {
+            let url = client.at(&["customers", &id])?;
+            let done = client.send(Method::DELETE, &url, None).await?;
+            printer.text("Removed.", &done)
         }
     }
 }
@@ -131,8 +136,8 @@ async fn connection<W: Write>(
         }
         Connection::End { customer } => {
             let url = client.at(&["customers", &customer, "connection"])?;
-            client.send(Method::DELETE, &url, None).await?;
-            printer.say("Disconnected.")
+            let done = client.send(Method::DELETE, &url, None).await?;
+            printer.text("Disconnected.", &done)
         }
     }
 }
@@ -158,7 +163,7 @@ async fn forms<W: Write>(
             } else {
                 "snippet_html"
             };
-            printer.say(form[snippet].as_str().unwrap_or_default())
+            printer.text(form[snippet].as_str().unwrap_or_default(), &form)
         }
         Forms::Create(create) => {
             let body = json!({
@@ -185,8 +190,8 @@ async fn forms<W: Write>(
             printer.record(&client.send(Method::PATCH, &at(&form)?, body).await?)
         }
         Forms::Remove { form } => {
-            client.send(Method::DELETE, &at(&form)?, None).await?;
-            printer.say("Removed.")
+            let done = client.send(Method::DELETE, &at(&form)?, None).await?;
+            printer.text("Removed.", &done)
         }
     }
 }
@@ -210,8 +215,8 @@ async fn suppressions<W: Write>(
         Suppressions::Remove { customer, email } => {
             let url = client.at(&["customers", &customer, "suppression-removals"])?;
             let body = Some(json!({"email": email}));
-            client.send(Method::POST, &url, body).await?;
-            printer.say("Removed.")
+            let done = client.send(Method::POST, &url, body).await?;
+            printer.text("Removed.", &done)
         }
     }
 }
@@ -227,10 +232,7 @@ async fn links<W: Write>(
     };
     let url = client.at(&["customers", &customer, kind])?;
     let link = client.send(Method::POST, &url, None).await?;
-    if printer.json {
-        return printer.record(&link);
-    }
-    printer.say(link["url"].as_str().unwrap_or_default())
+    printer.text(link["url"].as_str().unwrap_or_default(), &link)
 }
 
 /// What a file of JSON holds.

@@ -51,6 +51,14 @@ impl<W: Write> Printer<'_, W> {
         Ok(())
     }
 
+    /// What people want of an answer, or the whole answer as JSON.
+    pub fn text(&mut self, words: &str, whole: &Value) -> Result<()> {
+        if self.json {
+            return self.raw(whole);
+        }
+        self.say(words)
+    }
+
     /// A line for people.
     pub fn say(&mut self, words: &str) -> Result<()> {
         writeln!(self.out, "{words}")?;

@@ -47,7 +47,9 @@ async fn customers_and_forms_come_and_go() {
     let (snippet, _) = deployment.leadfeed(&["forms", "snippet", &form]).await;
     let closed = deployment.json(&["forms", "close", &form]).await;
     let (link, _) = deployment.leadfeed(&["links", "manage", "engines"]).await;
-    let (removed, _) = deployment.leadfeed(&["customers", "remove", "looms"]).await;
+    let (removed, _) = deployment
+        .leadfeed(&["customers", "remove", "looms", "--yes"])
+        .await;
     let (missing, succeeded) = deployment.leadfeed(&["customers", "show", "looms"]).await;
 
     assert!(made.contains("brand") && made.contains("Looms"), "{made}");
@@ -179,7 +181,7 @@ async fn leads_are_shown_followed_replayed_and_forgotten() {
         .json(&["replay", "engines", "--status", "waiting", "--dry-run"])
         .await;
     let forgotten = deployment
-        .json(&["leads", "forget", "engines", "ada@example.com"])
+        .json(&["leads", "forget", "engines", "ada@example.com", "--yes"])
         .await;
 
     assert!(

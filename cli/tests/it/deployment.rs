@@ -1,5 +1,6 @@
 //! A deployment in memory, whole or broken, behind a real address.
 
+use std::io::BufRead;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -118,12 +119,24 @@ pub async fn served(router: Router) -> String {
     url
 }
 
-/// Runs a command against an address with a token.
+/// Runs a command against an address with a token, and nobody at a terminal.
 pub async fn leadfeed(url: &str, token: &str, arguments: &[&str]) -> (String, bool) {
+    typing(None, url, token, arguments).await
+}
+
+/// Runs a command for somebody who types this at a terminal.
+pub async fn typing(
+    typed: Option<&str>,
+    url: &str,
+    token: &str,
+    arguments: &[&str],
+) -> (String, bool) {
     let address = ["leadfeed", "--url", url, "--token", token];
     let options = Options::try_parse_from(address.iter().chain(arguments)).unwrap();
     let mut output = Vec::new();
-    let done = run(options, &mut output).await;
+    let mut typed = typed.map(str::as_bytes);
+    let terminal = typed.as_mut().map(|typed| typed as &mut dyn BufRead);
+    let done = run(options, terminal, &mut output).await;
     let output = String::from_utf8(output).unwrap();
     match done {
         Ok(code) => (output, code == ExitCode::SUCCESS),

@@ -5,10 +5,15 @@ use std::sync::{Arc, Mutex};
 use axum::Router;
 use axum::http::{Method, Uri};
 
-use crate::deployment::{TOKEN, leadfeed, served};
+use crate::deployment::{TOKEN, leadfeed, served, typing};
 
 /// What a stack that answers everything with `{}` was asked for by a command.
 async fn asked(arguments: &[&str]) -> (Vec<String>, String, bool) {
+    asked_typing(None, arguments).await
+}
+
+/// The same of somebody who types at a terminal.
+async fn asked_typing(typed: Option<&str>, arguments: &[&str]) -> (Vec<String>, String, bool) {
     let asked = Arc::new(Mutex::new(vec![]));
     let seen = asked.clone();
     let answers = move |method: Method, uri: Uri| async move {
@@ -16,7 +21,7 @@ async fn asked(arguments: &[&str]) -> (Vec<String>, String, bool) {
         "{}"
     };
     let url = served(Router::new().fallback(answers)).await;
-    let (said, succeeded) = leadfeed(&url, TOKEN, arguments).await;
+    let (said, succeeded) = typing(typed, &url, TOKEN, arguments).await;
     let asked = asked.lock().unwrap().clone();
     (asked, said, succeeded)
 }
@@ -37,13 +42,13 @@ async fn an_argument_is_one_segment_of_a_path_or_refused() {
         "",
     ] {
         for command in [
-            ["customers", "remove", hostile],
-            ["connection", "end", hostile],
-            ["forms", "remove", hostile],
-            ["leads", "erase", hostile],
-            ["csv", hostile, "--look"],
+            &["customers", "remove", hostile, "--yes"][..],
+            &["connection", "end", hostile],
+            &["forms", "remove", hostile],
+            &["leads", "erase", hostile, "--yes"],
+            &["csv", hostile, "--look"],
         ] {
-            let (asked, said, succeeded) = asked(&command).await;
+            let (asked, said, succeeded) = asked(command).await;
 
             assert_eq!(asked, [""; 0], "{command:?}");
             assert!(!succeeded && said.contains("is not an ID"), "{said}");
@@ -91,4 +96,49 @@ async fn an_argument_is_one_value_of_a_query() {
         leads,
         [format!("GET /v1/customers/engines/leads?limit=50&{since}")]
     );
+}
+
+#[tokio::test]
+async fn what_cannot_be_undone_is_done_only_once_it_is_confirmed() {
+    let remove = (&["customers", "remove", "engines"][..], "engines");
+    let erase = (&["leads", "erase", "lead_1"][..], "lead_1");
+    let forget = (&["leads", "forget", "engines", "a@b.c"][..], "a@b.c");
+    for (command, name) in [remove, erase, forget] {
+        let confirmed = [command, &["--yes"]].concat();
+        for typed in ["", "\n", "no\n", "lead_2\n"] {
+            let (asked, said, succeeded) = asked_typing(Some(typed), command).await;
+            assert_eq!((asked.len(), succeeded), (0, false), "{typed:?}");
+            assert!(said.contains("nothing was done"), "{said}");
+        }
+        let (unasked, said, succeeded) = asked(command).await;
+        assert_eq!((unasked.len(), succeeded), (0, false));
+        assert!(said.contains("--yes"), "{said}");
+
+        for (typed, command) in [
+            (Some(format!("{name}\n")), command),
+            (Some("yes\r\n".to_owned()), command),
+            (None, &confirmed[..]),
+        ] {
+            let (asked, _, succeeded) = asked_typing(typed.as_deref(), command).await;
+            assert_eq!((asked.len(), succeeded), (1, true), "{command:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn every_command_prints_the_answer_as_json_when_asked_to() {
+    for command in [
+        &["customers", "remove", "engines", "--yes"][..],
+        &["connection", "end", "engines"],
+        &["forms", "snippet", "frm_1"],
+        &["forms", "remove", "frm_1"],
+        &["links", "manage", "engines"],
+        &["leads", "receipt", "lead_1"],
+        &["leads", "erase", "lead_1", "--yes"],
+        &["suppressions", "remove", "engines", "a@b.c"],
+    ] {
+        let (_, said, _) = asked(&[command, &["--json"]].concat()).await;
+
+        assert_eq!(said, "{}\n", "{command:?}");
+    }
 }

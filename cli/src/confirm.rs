@@ -1,0 +1,49 @@
+//! Whether somebody means what cannot be undone.
+
+use std::io::BufRead;
+
+use anyhow::{Result, bail};
+
+use crate::args::{Command, Customers, Leads};
+
+/// Asks whether a command is meant that cannot be undone, unless `--yes` said so. Without a terminal nobody can be asked.
+///
+/// # Errors
+/// Where it is not meant, or nobody can say so.
+pub fn ask(command: &Command, terminal: Option<&mut dyn BufRead>) -> Result<()> {
+    let Some((act, name)) = irreversible(command) else {
+        return Ok(());
+    };
+    let Some(terminal) = terminal else {
+        bail!("{act} cannot be undone: say --yes if you mean it");
+    };
+    eprint!("{act} cannot be undone. Type {name} to confirm: ");
+    let mut typed = String::new();
+    terminal.read_line(&mut typed)?;
+    if [name, "yes"].contains(&typed.trim()) {
+        return Ok(());
+    }
+    bail!("not confirmed, so nothing was done");
+}
+
+/// What a command does that cannot be undone and was not confirmed, and whom it concerns.
+fn irreversible(command: &Command) -> Option<(String, &str)> {
+    match command {
+        Command::Customers(Customers::Remove { id, yes: false }) => Some((
+            format!("Removing the customer {id} with its connection and forms"),
+            id,
+        )),
+        Command::Leads(Leads::Erase { lead, yes: false }) => {
+            Some((format!("Erasing the lead {lead}"), lead))
+        }
+        Command::Leads(Leads::Forget {
+            customer,
+            email,
+            yes: false,
+        }) => Some((
+            format!("Erasing all leads of {email} at the customer {customer}"),
+            email,
+        )),
+        _ => None,
+    }
+}
