@@ -111,12 +111,19 @@ pub struct PutCustomer {
     /// A host that a form may send the browser back to, in the place of those it had; can be repeated, empty for none
     #[arg(long = "return-host")]
     pub return_hosts: Vec<String>,
-    /// Whether leads may go by bulk import: `never`, or `when_over_budget`
+    /// Whether leads may go by bulk import
     #[arg(long)]
-    pub bulk_import: Option<String>,
+    pub bulk_import: Option<BulkImport>,
     /// Days that a lead is kept once it is settled or set aside, at least 30
     #[arg(long)]
     pub retention_days: Option<u16>,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+#[value(rename_all = "snake_case")]
+pub enum BulkImport {
+    Never,
+    WhenOverBudget,
 }
 
 #[derive(Debug, Subcommand)]
@@ -227,15 +234,27 @@ pub enum Suppressions {
 #[derive(Debug, Args)]
 pub struct ListLeads {
     pub customer: String,
-    /// Only leads in this state
+    /// Only leads with this status
     #[arg(long)]
-    pub status: Option<String>,
+    pub status: Option<Status>,
     /// Only leads received at or after this time
     #[arg(long)]
     pub since: Option<String>,
     /// How many at most
     #[arg(long, default_value_t = 50)]
     pub limit: usize,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum Status {
+    Received,
+    Queued,
+    Sending,
+    Delivered,
+    Waiting,
+    Refused,
+    Quarantined,
+    Erased,
 }
 
 #[derive(Debug, Args)]
@@ -252,9 +271,9 @@ pub struct Follow {
 #[derive(Debug, Args)]
 pub struct Replay {
     pub customer: String,
-    /// Only leads that are: waiting, refused, received or exported; with quarantined, those set aside are released
+    /// Only leads with this status; quarantined ones are released
     #[arg(long)]
-    pub status: Option<String>,
+    pub status: Option<Replayable>,
     /// Only leads for this reason, as in `quota`
     #[arg(long)]
     pub reason: Option<String>,
@@ -275,6 +294,15 @@ pub struct Replay {
     pub dry_run: bool,
 }
 
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum Replayable {
+    Waiting,
+    Refused,
+    Received,
+    Exported,
+    Quarantined,
+}
+
 #[derive(Debug, Args)]
 pub struct Csv {
     pub customer: String,
@@ -284,9 +312,9 @@ pub struct Csv {
     /// For whom
     #[arg(long, value_enum, default_value_t = Dialect::Upload)]
     pub dialect: Dialect,
-    /// Mark nothing
-    #[arg(long)]
-    pub look: bool,
+    /// Download without marking any leads
+    #[arg(long, alias = "look")]
+    pub dry_run: bool,
     /// The folder the parts are put into
     #[arg(long, default_value = ".")]
     pub into: PathBuf,
@@ -304,6 +332,12 @@ pub enum Selection {
 pub enum Dialect {
     Upload,
     Spreadsheet,
+}
+
+/// The API's word for a choice.
+pub fn word(choice: impl ValueEnum) -> String {
+    let value = choice.to_possible_value();
+    value.map_or_else(String::new, |value| value.get_name().to_owned())
 }
 
 #[derive(Debug, Subcommand)]

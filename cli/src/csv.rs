@@ -4,15 +4,13 @@ use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Error, Result, bail};
-use clap::ValueEnum as _;
-use clap::builder::PossibleValue;
 use reqwest::header::{CONTENT_DISPOSITION, LINK};
 use reqwest::{Method, Response};
 use serde_json::json;
 use tempfile::NamedTempFile;
 use url::Url;
 
-use crate::args::{Csv, Selection};
+use crate::args::{Csv, Selection, word};
 use crate::client::{Client, Refused};
 use crate::show::Printer;
 
@@ -54,16 +52,11 @@ pub async fn download<W: Write>(
 
 /// Where the first part is.
 fn first(client: &Client, wanted: &Csv) -> Result<Url> {
-    let word = |value: Option<PossibleValue>| {
-        value
-            .map(|value| value.get_name().to_owned())
-            .unwrap_or_default()
-    };
     let mut url = client.at(&["customers", &wanted.customer, "leads.csv"])?;
     url.query_pairs_mut()
-        .append_pair("status", &word(wanted.status.to_possible_value()))
-        .append_pair("dialect", &word(wanted.dialect.to_possible_value()))
-        .append_pair("look", if wanted.look { "true" } else { "false" });
+        .append_pair("status", &word(wanted.status))
+        .append_pair("dialect", &word(wanted.dialect))
+        .append_pair("look", if wanted.dry_run { "true" } else { "false" });
     Ok(url)
 }
 
@@ -121,7 +114,7 @@ fn keep(mut file: NamedTempFile, into: &Path, name: &str) -> Result<PathBuf> {
 fn explained(error: Error, wanted: &Csv) -> Error {
     let refused = error.downcast_ref::<Refused>();
     let is_refused = refused.is_some_and(|refused| refused.status.is_client_error());
-    let marks = matches!(wanted.status, Selection::Undelivered) && !wanted.look;
+    let marks = matches!(wanted.status, Selection::Undelivered) && !wanted.dry_run;
     if is_refused || !marks {
         return error;
     }

@@ -6,7 +6,7 @@ use anyhow::Result;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::args::{Follow, Leads, Replay};
+use crate::args::{Follow, Leads, Replay, word};
 use crate::client::Client;
 use crate::show::{Column, Printer};
 
@@ -34,9 +34,9 @@ pub async fn run<W: Write>(
             let mut url = client.at(&["customers", &list.customer, "leads"])?;
             url.query_pairs_mut()
                 .append_pair("limit", &list.limit.clamp(1, 100).to_string());
-            for (name, value) in [("status", &list.status), ("since", &list.since)] {
+            for (name, value) in [("status", list.status.map(word)), ("since", list.since)] {
                 if let Some(value) = value {
-                    url.query_pairs_mut().append_pair(name, value);
+                    url.query_pairs_mut().append_pair(name, &value);
                 }
             }
             let leads = client.all(&url, "leads", list.limit).await?;
@@ -123,7 +123,7 @@ pub async fn replay<W: Write>(
 ) -> Result<()> {
     let url = client.at(&["customers", &replay.customer, "replays"])?;
     let mut body = json!({
-        "status": replay.status, "reason": replay.reason, "since": replay.since, "until": replay.until,
+        "status": replay.status.map(word), "reason": replay.reason, "since": replay.since, "until": replay.until,
         "exported": replay.exported, "dry_run": replay.dry_run,
     });
     if !replay.leads.is_empty() {

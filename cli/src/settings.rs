@@ -7,7 +7,7 @@ use reqwest::Method;
 use secrecy::ExposeSecret as _;
 use serde_json::{Map, Value, json};
 
-use crate::args::{PutApp, PutCustomer};
+use crate::args::{PutApp, PutCustomer, word};
 use crate::client::Client;
 use crate::show::Printer;
 
@@ -29,7 +29,7 @@ pub async fn put_customer<W: Write>(
     });
     let said = json!({
         "name": put.name, "brand": put.brand.or(new_brand), "app_id": put.app, "return_url": put.return_url,
-        "return_hosts": hosts, "bulk_import": put.bulk_import, "retention_days": put.retention_days,
+        "return_hosts": hosts, "bulk_import": put.bulk_import.map(word), "retention_days": put.retention_days,
     });
     let mut settings = members(before.unwrap_or_default());
     settings.retain(|name, _| !SHOWN.contains(&name.as_str()));

@@ -1,3 +1,5 @@
+use clap::Parser as _;
+use leadfeed_cli::Options;
 use leadfeed_shared::domain::consent::Origin;
 use leadfeed_shared::domain::submission::Submission;
 use leadfeed_shared::fakes::Fault;
@@ -364,5 +366,22 @@ async fn every_shell_gets_its_completions() {
         let (script, succeeded) =
             crate::deployment::leadfeed("", "", &["completions", shell]).await;
         assert!(succeeded && script.contains("doctor"), "{shell}");
+    }
+}
+
+#[test]
+fn a_word_that_the_api_does_not_know_is_refused_with_those_it_does() {
+    for (command, word) in [
+        (&["replay", "engines", "--status", "waitng"][..], "waiting"),
+        (&["leads", "list", "engines", "--status", "x"], "delivered"),
+        (
+            &["customers", "put", "engines", "--bulk-import", "always"],
+            "when_over_budget",
+        ),
+    ] {
+        let arguments = ["leadfeed"].iter().chain(command);
+        let refused = Options::try_parse_from(arguments).unwrap_err().to_string();
+
+        assert!(refused.contains(word), "{refused}");
     }
 }

@@ -46,7 +46,7 @@ async fn an_argument_is_one_segment_of_a_path_or_refused() {
             &["connection", "end", hostile],
             &["forms", "remove", hostile],
             &["leads", "erase", hostile, "--yes"],
-            &["csv", hostile, "--look"],
+            &["csv", hostile, "--dry-run"],
         ] {
             let (asked, said, succeeded) = asked(command).await;
 
@@ -90,6 +90,10 @@ async fn an_argument_is_one_value_of_a_query() {
     ];
     let (leads, ..) = asked(&since).await;
 
+    let (looked, ..) = asked(&["csv", "engines", "--dry-run"]).await;
+
+    let dry = "GET /v1/customers/engines/leads.csv?status=undelivered&dialect=upload&look=true";
+    assert_eq!(looked, [dry]);
     assert_eq!(budget, ["GET /v1/budget?app_id=own%26app_id%3Ddefault"]);
     let since = "since=2026-11-23T12%3A00%3A00%2B01%3A00%26limit%3D9%23";
     assert_eq!(
