@@ -6,14 +6,17 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use secrecy::SecretString;
 
-/// Runs a Leadfeed stack: customers, forms, leads, and whether all is well.
+/// The heading over what every command takes.
+const GLOBAL: &str = "Global options";
+
+/// Administer a Leadfeed stack: its customers, forms and leads, and its health
 #[derive(Debug, Parser)]
 #[command(name = "leadfeed", version)]
 pub struct Options {
     #[command(flatten)]
     pub stack: Stack,
     /// Print JSON instead of tables
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = GLOBAL)]
     pub json: bool,
     #[command(subcommand)]
     pub command: Command,
@@ -22,71 +25,79 @@ pub struct Options {
 /// Where a stack is, and what opens it.
 #[derive(Debug, Args)]
 pub struct Stack {
-    /// Address of the stack: its output `ApiUrl`, or its own domain
-    #[arg(long, env = "LEADFEED_URL", global = true, default_value = "")]
+    /// Address of the stack: its output `ApiUrl`, or your own domain
+    #[arg(
+        long,
+        env = "LEADFEED_URL",
+        global = true,
+        default_value = "",
+        hide_default_value = true
+    )]
+    #[arg(help_heading = GLOBAL)]
     pub url: String,
-    /// The admin token; better in the environment than here, where others on this machine can read it
+    /// The admin token; prefer the environment, as other users of this machine can see arguments
     #[arg(long, env = "LEADFEED_TOKEN", global = true, hide_env_values = true)]
+    #[arg(help_heading = GLOBAL)]
     pub token: Option<SecretString>,
 }
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// The customers of the service
+    /// Manage customers
     #[command(subcommand)]
     Customers(Customers),
-    /// A customer's link to Constant Contact
+    /// Show or end a customer's connection to Constant Contact
     #[command(subcommand)]
     Connection(Connection),
-    /// Lead forms
+    /// Manage lead forms
     #[command(subcommand)]
     Forms(Forms),
-    /// Links to hand to a customer
+    /// Create links to send to a customer
     #[command(subcommand)]
     Links(Links),
-    /// Leads and what became of them
+    /// List, follow and erase leads
     #[command(subcommand)]
     Leads(Leads),
-    /// People whom a customer never wants mailed
+    /// Manage the addresses that a customer never wants mailed
     #[command(subcommand)]
     Suppressions(Suppressions),
-    /// Try leads again
+    /// Retry leads, or release quarantined ones
     Replay(Replay),
-    /// Download leads as files that Constant Contact's upload takes
+    /// Download leads as CSV files
     Csv(Csv),
-    /// Constant Contact applications
+    /// Set up Constant Contact applications
     #[command(subcommand)]
     App(App),
-    /// What an application may still call today
+    /// Show how many calls an application has left today
     Budget {
-        /// Which application
+        /// ID of the application
         #[arg(long, default_value = "default")]
         app: String,
     },
-    /// How the stack is
+    /// Show the stack's health
     Health,
     /// Check a deployment step by step and say what is missing
     Doctor {
-        /// Also whether this customer's leads can go out
+        /// Also check whether this customer's leads can go out
         #[arg(long)]
         customer: Option<String>,
     },
-    /// Print a completion script
+    /// Print a shell completion script
     Completions { shell: Shell },
 }
 
 #[derive(Debug, Subcommand)]
 pub enum Customers {
-    /// All customers
+    /// List all customers
     List,
-    /// One customer
+    /// Show a customer
     Show { id: String },
-    /// Make a customer, or change its settings: what is not said stays as it is
+    /// Create a customer, or change the settings given and keep the others
     Put(PutCustomer),
-    /// Remove a customer with its connection and forms
+    /// Remove a customer along with its connection and forms
     Remove {
         id: String,
-        /// Do it without asking
+        /// Skip the confirmation
         #[arg(long)]
         yes: bool,
     },
@@ -94,27 +105,27 @@ pub enum Customers {
 
 #[derive(Debug, Args)]
 pub struct PutCustomer {
-    /// Your id for it
+    /// Your ID for the customer
     pub id: String,
-    /// Its name; a new one needs it
+    /// Its name; required for a new customer
     #[arg(long)]
     pub name: Option<String>,
-    /// The name its mail is sent under; a new one's is its name where this is left out
+    /// The name its mail is sent under; defaults to the name for a new customer
     #[arg(long)]
     pub brand: Option<String>,
-    /// The application it connects with
+    /// ID of the application it connects through
     #[arg(long)]
     pub app: Option<String>,
-    /// Where a browser goes after a form; empty for the page of thanks
+    /// Where a browser goes after a form; empty for the built-in thank-you page
     #[arg(long)]
     pub return_url: Option<String>,
-    /// A host that a form may send the browser back to, in the place of those it had; can be repeated, empty for none
-    #[arg(long = "return-host")]
+    /// A host that a form may send the browser back to; repeatable, replaces the current hosts, empty for none
+    #[arg(long = "return-host", value_name = "HOST")]
     pub return_hosts: Vec<String>,
     /// Whether leads may go by bulk import
     #[arg(long)]
     pub bulk_import: Option<BulkImport>,
-    /// Days that a lead is kept once it is settled or set aside, at least 30
+    /// Days to keep a lead once it is settled or set aside; at least 30
     #[arg(long)]
     pub retention_days: Option<u16>,
 }
@@ -128,7 +139,7 @@ pub enum BulkImport {
 
 #[derive(Debug, Subcommand)]
 pub enum Connection {
-    /// How a customer is connected
+    /// Show a customer's connection
     Show { customer: String },
     /// Disconnect a customer
     End { customer: String },
@@ -136,31 +147,31 @@ pub enum Connection {
 
 #[derive(Debug, Subcommand)]
 pub enum Forms {
-    /// A customer's forms
+    /// List a customer's forms
     List { customer: String },
-    /// One form with its addresses and its webhook's secret
+    /// Show a form with its addresses and webhook secret
     Show { form: String },
-    /// What to paste into a page
+    /// Print the HTML to paste into a page
     Snippet {
         form: String,
-        /// Sent by script, without leaving the page
+        /// Submit by script, without leaving the page
         #[arg(long)]
         fetch: bool,
     },
-    /// Make a form
+    /// Create a form
     Create(CreateForm),
     /// Change a form
     Patch {
         form: String,
-        /// A JSON object with the properties to change, as the API has them; null puts one back
+        /// File with a JSON object of the properties to change, named as in the API; null resets one
         #[arg(long)]
         file: PathBuf,
     },
-    /// Give a form's webhook another secret; the one before stays good until the next change
+    /// Give a form's webhook a new secret; the old one stays valid until the next rotation
     Rotate { form: String },
-    /// Let a form take leads
+    /// Open a form to new leads
     Open { form: String },
-    /// Let a form take no more leads
+    /// Close a form to new leads
     Close { form: String },
     /// Remove a form
     Remove { form: String },
@@ -169,17 +180,17 @@ pub enum Forms {
 #[derive(Debug, Args)]
 pub struct CreateForm {
     pub customer: String,
-    /// Its name
+    /// Name of the form
     #[arg(long)]
     pub name: String,
-    /// What stands beside the opt-in box; it has to name the brand
+    /// The statement beside the opt-in box; it must name the brand
     #[arg(long)]
     pub consent: String,
-    /// A list its leads join; can be repeated
-    #[arg(long = "list")]
+    /// ID of a list that its leads join; repeatable
+    #[arg(long = "list", value_name = "LIST")]
     pub lists: Vec<String>,
-    /// An origin that may post by script; can be repeated
-    #[arg(long = "origin")]
+    /// An origin that may submit by script; repeatable
+    #[arg(long = "origin", value_name = "ORIGIN")]
     pub origins: Vec<String>,
     /// Where a browser goes after the form
     #[arg(long)]
@@ -188,34 +199,34 @@ pub struct CreateForm {
 
 #[derive(Debug, Subcommand)]
 pub enum Links {
-    /// By which a customer connects an account, once
+    /// Create a single-use link to connect an account
     Connect { customer: String },
-    /// To a customer's own page, for a day
+    /// Create a link to the customer's own page, valid for a day
     Manage { customer: String },
 }
 
 #[derive(Debug, Subcommand)]
 pub enum Leads {
-    /// A customer's leads, newest first
+    /// List a customer's leads, newest first
     List(ListLeads),
-    /// One lead with its timeline
+    /// Show a lead with its timeline
     Show { lead: String },
-    /// The signed receipt of a lead's consent
+    /// Print the signed receipt of a lead's consent
     Receipt { lead: String },
-    /// Print leads as they come in and change, until interrupted
+    /// Print leads as they arrive and change, until interrupted
     Follow(Follow),
-    /// Erase one lead
+    /// Erase a lead
     Erase {
         lead: String,
-        /// Do it without asking
+        /// Skip the confirmation
         #[arg(long)]
         yes: bool,
     },
-    /// Erase all leads of one address
+    /// Erase all of a customer's leads that have this address
     Forget {
         customer: String,
         email: String,
-        /// Do it without asking
+        /// Skip the confirmation
         #[arg(long)]
         yes: bool,
     },
@@ -223,11 +234,11 @@ pub enum Leads {
 
 #[derive(Debug, Subcommand)]
 pub enum Suppressions {
-    /// A customer's list, which holds no addresses
+    /// List a customer's suppressions, which hold no addresses
     List { customer: String },
-    /// Put an address on it
+    /// Suppress an address
     Add { customer: String, email: String },
-    /// Take an address off it
+    /// Stop suppressing an address
     Remove { customer: String, email: String },
 }
 
@@ -237,10 +248,10 @@ pub struct ListLeads {
     /// Only leads with this status
     #[arg(long)]
     pub status: Option<Status>,
-    /// Only leads received at or after this time
+    /// Only leads received at or after this time, such as 2026-11-23T12:00:00Z
     #[arg(long)]
     pub since: Option<String>,
-    /// How many at most
+    /// Maximum number of leads
     #[arg(long, default_value_t = 50)]
     pub limit: usize,
 }
@@ -260,10 +271,10 @@ pub enum Status {
 #[derive(Debug, Args)]
 pub struct Follow {
     pub customer: String,
-    /// Seconds between two looks
+    /// Seconds between polls
     #[arg(long, default_value_t = 5)]
     pub every: u64,
-    /// Looks after which to end
+    /// Number of polls before exiting
     #[arg(long, hide = true, default_value_t = u64::MAX)]
     pub looks: u64,
 }
@@ -274,22 +285,22 @@ pub struct Replay {
     /// Only leads with this status; quarantined ones are released
     #[arg(long)]
     pub status: Option<Replayable>,
-    /// Only leads for this reason, as in `quota`
+    /// Only leads with this reason, such as `quota`
     #[arg(long)]
     pub reason: Option<String>,
-    /// Only leads received at or after this time
+    /// Only leads received at or after this time, such as 2026-11-23T12:00:00Z
     #[arg(long)]
     pub since: Option<String>,
     /// Only leads received before this time
     #[arg(long)]
     pub until: Option<String>,
-    /// These leads; can be repeated
-    #[arg(long = "lead")]
+    /// Only this lead; repeatable
+    #[arg(long = "lead", value_name = "LEAD")]
     pub leads: Vec<String>,
-    /// Also leads that went out in a file
+    /// Include leads that went out in a file
     #[arg(long)]
     pub exported: bool,
-    /// Say what would happen and do nothing
+    /// Report what would happen and change nothing
     #[arg(long)]
     pub dry_run: bool,
 }
@@ -306,16 +317,16 @@ pub enum Replayable {
 #[derive(Debug, Args)]
 pub struct Csv {
     pub customer: String,
-    /// Which leads; those undelivered are marked and not delivered by themselves any more
+    /// Which leads; undelivered ones are marked as gone out and no longer delivered automatically
     #[arg(long, value_enum, default_value_t = Selection::Undelivered)]
     pub status: Selection,
-    /// For whom
+    /// Format of the file
     #[arg(long, value_enum, default_value_t = Dialect::Upload)]
     pub dialect: Dialect,
     /// Download without marking any leads
     #[arg(long, alias = "look")]
     pub dry_run: bool,
-    /// The folder the parts are put into
+    /// Folder to save the files in
     #[arg(long, default_value = ".")]
     pub into: PathBuf,
 }
@@ -330,7 +341,9 @@ pub enum Selection {
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
 pub enum Dialect {
+    /// For an upload to Constant Contact
     Upload,
+    /// For a spreadsheet program, with the status of each lead
     Spreadsheet,
 }
 
@@ -342,23 +355,25 @@ pub fn word(choice: impl ValueEnum) -> String {
 
 #[derive(Debug, Subcommand)]
 pub enum App {
-    /// Store an application's id and secret; limits that are not said stay as they are
+    /// Store an application's ID and secret; limits not given are kept
     Put(PutApp),
 }
 
 #[derive(Debug, Args)]
 pub struct PutApp {
+    /// ID of the application
     #[arg(default_value = "default")]
     pub id: String,
+    /// The client ID that Constant Contact issued
     #[arg(long)]
     pub client_id: String,
-    /// Better in the environment than here
+    /// The client secret; prefer the environment, as other users of this machine can see arguments
     #[arg(long, env = "LEADFEED_CLIENT_SECRET", hide_env_values = true)]
     pub client_secret: SecretString,
-    /// What Constant Contact lets it call; 4 of a new one
+    /// Calls per second that Constant Contact allows; default 4 for a new application
     #[arg(long)]
     pub calls_per_second: Option<u32>,
-    /// What Constant Contact lets it call; 10,000 of a new one
+    /// Calls per day that Constant Contact allows; default 10,000 for a new application
     #[arg(long)]
     pub calls_per_day: Option<u32>,
 }

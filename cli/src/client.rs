@@ -57,7 +57,7 @@ impl Client {
     /// Where the API has what these segments name. Refuses what would be more than one segment, or none.
     pub fn at(&self, segments: &[&str]) -> Result<Url> {
         if let Some(other) = segments.iter().find(|segment| !is_name(segment)) {
-            bail!("{other:?} is not an ID: those have only letters, digits, `-` and `_`");
+            bail!("{other:?} is not a valid ID: use only letters, digits, `-` and `_`");
         }
         let mut url = self.base.clone();
         let path = url.path_segments_mut().ok();
@@ -114,7 +114,7 @@ impl Client {
             request = request.json(&body);
         }
         let answer = request.send().await.map_err(reqwest::Error::without_url);
-        answer.context("the stack cannot be reached")
+        answer.context("cannot reach the stack")
     }
 
     /// The members of `list` of every page.
@@ -140,13 +140,13 @@ impl Client {
 /// The address of a stack that may be sent the token.
 fn address(url: &str) -> Result<Url> {
     if url.is_empty() {
-        bail!("no address: give --url or set LEADFEED_URL");
+        bail!("no address: pass --url or set LEADFEED_URL");
     }
     let Some(parsed) = Url::parse(url).ok().filter(Url::has_host) else {
         bail!("{url} is not the address of a stack");
     };
     if !is_private(&parsed) {
-        bail!("{url} is not https: the admin token must not travel in the clear");
+        bail!("{url} is not https, and the admin token must not travel in the clear");
     }
     Ok(parsed)
 }
@@ -186,7 +186,8 @@ async fn read(answer: Response) -> Result<Value> {
     if text.is_empty() {
         return Ok(Value::Object(Map::new()));
     }
-    serde_json::from_str(&text).context("the answer is no JSON: is this address a Leadfeed stack?")
+    serde_json::from_str(&text)
+        .context("the answer is not JSON: is this the address of a Leadfeed stack?")
 }
 
 /// A problem in the API's own words.

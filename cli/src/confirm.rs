@@ -15,7 +15,7 @@ pub fn ask(command: &Command, terminal: Option<&mut dyn BufRead>) -> Result<()> 
         return Ok(());
     };
     let Some(terminal) = terminal else {
-        bail!("{act} cannot be undone: say --yes if you mean it");
+        bail!("{act} cannot be undone: pass --yes to confirm");
     };
     eprint!("{act} cannot be undone. Type {name} to confirm: ");
     let mut typed = String::new();
@@ -23,7 +23,7 @@ pub fn ask(command: &Command, terminal: Option<&mut dyn BufRead>) -> Result<()> 
     if [name, "yes"].contains(&typed.trim()) {
         return Ok(());
     }
-    bail!("not confirmed, so nothing was done");
+    bail!("not confirmed: nothing was done");
 }
 
 /// What a command does that cannot be undone and was not confirmed, and whom it concerns.

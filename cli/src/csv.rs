@@ -35,7 +35,7 @@ pub async fn download<W: Write>(
     let mut url = first(client, wanted)?;
     loop {
         let file = NamedTempFile::new_in(&wanted.into)
-            .with_context(|| format!("no file can be made in {}", wanted.into.display()))?;
+            .with_context(|| format!("cannot create a file in {}", wanted.into.display()))?;
         let saved = save(client, &url, file, &wanted.into).await;
         let Saved { to, rows, next } = saved.map_err(|error| explained(error, wanted))?;
         if printer.json {
@@ -75,7 +75,7 @@ async fn save(client: &Client, url: &Url, mut file: NamedTempFile, into: &Path) 
     });
     loop {
         let bytes = part.chunk().await.map_err(reqwest::Error::without_url);
-        match bytes.context("the download broke off")? {
+        match bytes.context("the download was interrupted")? {
             Some(bytes) => file.write_all(&bytes)?,
             None => break,
         }
@@ -102,7 +102,7 @@ fn keep(mut file: NamedTempFile, into: &Path, name: &str) -> Result<PathBuf> {
             Ok(_) => return Ok(to),
             Err(taken) if taken.error.kind() == ErrorKind::AlreadyExists => file = taken.file,
             Err(other) => {
-                let why = format!("{} cannot be made", to.display());
+                let why = format!("cannot create {}", to.display());
                 return Err(other.error).context(why);
             }
         }
@@ -119,7 +119,7 @@ fn explained(error: Error, wanted: &Csv) -> Error {
         return error;
     }
     error.context(format!(
-        "this part was not saved, but leads may be marked as gone out in it: \
+        "this part was not saved, but its leads may already be marked as gone out: \
          `leadfeed csv {} --status exported` downloads them again",
         wanted.customer
     ))

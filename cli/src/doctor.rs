@@ -80,7 +80,8 @@ async fn check(at: &Stack, customer: Option<&str>, findings: &mut Vec<Finding>) 
         return Ok(());
     }
     if at.token.is_none() {
-        let advice = "Set LEADFEED_TOKEN to the token that the output AdminTokenCommand prints.";
+        let advice =
+            "Set LEADFEED_TOKEN to what the output AdminTokenCommand prints when you run it.";
         findings.push(Finding::of("admin token", "token_missing", advice));
         return Ok(());
     }

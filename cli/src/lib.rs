@@ -28,7 +28,7 @@ const CUSTOMERS: &[Column] = &[
     ("Name", "/name"),
     ("Brand", "/brand"),
     ("Application", "/app_id"),
-    ("Since", "/created_at"),
+    ("Created", "/created_at"),
 ];
 const FORMS: &[Column] = &[
     ("Form", "/form_id"),
@@ -39,18 +39,14 @@ const FORMS: &[Column] = &[
 const SUPPRESSIONS: &[Column] = &[("Person", "/suppression_id"), ("Since", "/since")];
 const BUDGET: &[Column] = &[
     ("Application", "/app_id"),
-    ("A second", "/calls_per_second"),
-    ("A day", "/calls_per_day"),
+    ("Per second", "/calls_per_second"),
+    ("Per day", "/calls_per_day"),
     ("Today", "/calls_today"),
     ("Left", "/calls_left_today"),
     ("Closed until", "/closed_until"),
-    ("Anew at", "/resets_at"),
+    ("Resets at", "/resets_at"),
 ];
-const CHECKS: &[Column] = &[
-    ("Check", "/name"),
-    ("Good", "/ok"),
-    ("What to do", "/detail"),
-];
+const CHECKS: &[Column] = &[("Check", "/name"), ("OK", "/ok"), ("What to do", "/detail")];
 
 /// Runs one command and prints to `out`. Who sits at a `terminal` is asked before anything that cannot be undone.
 ///
@@ -239,7 +235,7 @@ async fn links<W: Write>(
 async fn object(file: &Path) -> Result<Value> {
     let text = tokio::fs::read_to_string(file).await;
     let text = text.with_context(|| format!("{} cannot be read", file.display()))?;
-    serde_json::from_str(&text).with_context(|| format!("{} is no JSON", file.display()))
+    serde_json::from_str(&text).with_context(|| format!("{} is not JSON", file.display()))
 }
 
 /// An object without its `null`s.

@@ -26,11 +26,12 @@ pub async fn check(
     let shown = match found {
         Ok(Some(shown)) => shown,
         Ok(None) => {
-            let advice = "There is no such customer. `leadfeed customers list` shows all.";
+            let advice = "There is no such customer. `leadfeed customers list` lists them all.";
             return vec![Finding::of("customer", "customer_unknown", advice)];
         }
         Err(_) => {
-            let advice = "The customer could not be read: see the operator's function's log.";
+            let advice =
+                "The customer could not be read. Try again, then see the log group of admin-api.";
             return vec![Finding::of("customer", "customer_unreadable", advice)];
         }
     };
@@ -65,7 +66,7 @@ async fn authorization(
 ) -> Finding {
     let step = "authorization";
     let unmade = || {
-        let advice = "No connect link could be made: see the operator's function's log.";
+        let advice = "No connect link could be created: see the log group of admin-api.";
         Finding::of(step, "link_not_made", advice)
     };
     let Ok(link) = ask(client, Method::POST, customer, "connect-links").await else {
@@ -90,11 +91,12 @@ async fn authorization(
         if let Ok(answer) = answer
             && is_app_unknown(answer).await
         {
-            let advice =
-                format!("The customer's application is not stored: `leadfeed app put {app}`.");
+            let advice = format!(
+                "The customer's application is not stored. Store it: `leadfeed app put {app}`."
+            );
             return Finding::of(step, "app_not_set", advice);
         }
-        let advice = "Connect links lead nowhere. Is PublicUrl the address that browsers reach the stack by?";
+        let advice = "Connect links do not work. Is PublicUrl the address at which browsers reach the stack?";
         return Finding::of(step, "public_url_wrong", advice);
     };
     let Ok(answer) = http.get(location).send().await else {
@@ -106,7 +108,7 @@ async fn authorization(
     }
     let words = answer.text().await.unwrap_or_default();
     if words.contains("redirect_uri") {
-        let advice = "Register the stack's output CallbackUrl as a redirect URI of the application, exactly.";
+        let advice = "Register the stack's output CallbackUrl, exactly as printed, as a redirect URI of the application.";
         return Finding::of(step, "redirect_not_registered", advice);
     }
     if words.contains("client_id") || words.contains("invalid_client") {
@@ -127,9 +129,9 @@ async fn is_app_unknown(answer: Response) -> bool {
 
 /// Whether calls of an application are left today.
 async fn budget(client: &Client, app: &str) -> Finding {
-    let step = "budget of the customer";
+    let step = "customer's budget";
     let Ok(budget) = client.budget(app).await else {
-        let advice = "The budget could not be read: see the function's log.";
+        let advice = "The budget could not be read: see the log group of admin-api.";
         return Finding::of(step, "budget_unreadable", advice);
     };
     if budget["calls_left_today"].as_u64().unwrap_or_default() > 0 {
@@ -137,8 +139,8 @@ async fn budget(client: &Client, app: &str) -> Finding {
     }
     let until = budget["resets_at"].as_str().unwrap_or_default();
     let advice = format!(
-        "The calls of the day of the customer's application are used up; its leads wait until {until}. Ask Constant \
-         Contact for more."
+        "The customer's application has used up today's calls; its leads wait until {until}. Ask Constant Contact for \
+         a higher limit."
     );
     Finding::of(step, "budget_used", advice)
 }
@@ -169,15 +171,15 @@ fn connected(connection: &Value) -> Finding {
         ),
         (Some("disconnected"), _) => (
             "disconnected",
-            "The connection was ended by the customer or by you. A connect link begins a new one.",
+            "The connection was ended by the customer or by you. Send a connect link to begin a new one.",
         ),
         (Some("needs_reconnect"), _) => (
             "needs_reconnect",
-            "Constant Contact no longer takes the tokens. Send the customer a connect link.",
+            "Constant Contact no longer accepts the tokens. Send the customer a connect link.",
         ),
         (Some("limited"), Some("app_deactivated")) => (
             "app_not_approved",
-            "The application is switched off, or not approved for the accounts of others.",
+            "The application is switched off, or not approved for other people's accounts.",
         ),
         (Some("limited"), Some("missing_privilege")) => (
             "user_may_not_write",
@@ -185,15 +187,15 @@ fn connected(connection: &Value) -> Finding {
         ),
         (Some("limited"), Some("account_changed")) => (
             "account_changed",
-            "Another account was connected than before. The customer has to say that it is meant.",
+            "A different account was connected than before. The customer has to confirm that it is meant.",
         ),
         (Some("limited"), _) => (
             "scope_missing",
-            "A permission was not granted. The customer has to connect again and agree to all.",
+            "A permission was not granted. The customer has to connect again and grant all of them.",
         ),
         _ => (
             "connection_unreadable",
-            "The connection could not be read: see the operator's function's log.",
+            "The connection could not be read: see the log group of admin-api.",
         ),
     };
     Finding::of(step, code, advice)
@@ -202,7 +204,7 @@ fn connected(connection: &Value) -> Finding {
 fn forms_of(forms: &Value) -> Finding {
     let step = "forms";
     let Some(forms) = forms["forms"].as_array() else {
-        let advice = "The forms could not be read: see the operator's function's log.";
+        let advice = "The forms could not be read: see the log group of admin-api.";
         return Finding::of(step, "forms_unreadable", advice);
     };
     if forms.is_empty() {

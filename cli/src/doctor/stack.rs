@@ -13,7 +13,7 @@ use crate::client::is_private;
 pub async fn address(http: &reqwest::Client, url: &str) -> Finding {
     let step = "address";
     let Some(parsed) = Url::parse(url).ok().filter(Url::has_host) else {
-        let advice = "Give the output ApiUrl of the stack as --url or in LEADFEED_URL.";
+        let advice = "Pass the stack's output ApiUrl as --url, or set LEADFEED_URL to it.";
         return Finding::of(step, "address_missing", advice);
     };
     if !is_private(&parsed) {
@@ -22,7 +22,7 @@ pub async fn address(http: &reqwest::Client, url: &str) -> Finding {
     }
     let url = url.trim_end_matches('/');
     let Ok(answer) = http.get(format!("{url}/v1/health")).send().await else {
-        let advice = "Nobody answers there. Is it the output ApiUrl, and is the stack deployed?";
+        let advice = "Nothing answers there. Is it the output ApiUrl, and is the stack deployed?";
         return Finding::of(step, "unreachable", advice);
     };
     let kind = answer.headers().get("content-type");
@@ -32,7 +32,7 @@ pub async fn address(http: &reqwest::Client, url: &str) -> Finding {
         return Finding::good(step);
     }
     if answer.status().is_server_error() {
-        let advice = "The operator's function does not start: see its log group for the variable or secret it lacks.";
+        let advice = "The function admin-api does not start: its log group says which variable or secret it lacks.";
         return Finding::of(step, "function_broken", advice);
     }
     let advice = "Something else answers there. Compare the address with the output ApiUrl.";
@@ -52,7 +52,7 @@ pub async fn health(http: &reqwest::Client, stack: &Stack) -> Result<Vec<Finding
         return Err(Finding::of("admin token", "unreachable", advice));
     };
     if answer.status() == StatusCode::UNAUTHORIZED {
-        let advice = "This is not the stack's admin token. The output AdminTokenCommand prints it.";
+        let advice = "This is not the stack's admin token. Run the output AdminTokenCommand, which prints it.";
         return Err(Finding::of("admin token", "token_wrong", advice));
     }
     let health: Value = match answer.text().await {
@@ -61,7 +61,7 @@ pub async fn health(http: &reqwest::Client, stack: &Stack) -> Result<Vec<Finding
     };
     let Some(checks) = health["checks"].as_array() else {
         let advice =
-            "The operator's function fails or takes too long: see its log group. Then try again.";
+            "The function admin-api fails or takes too long. See its log group, then try again.";
         return Err(Finding::of("stack", "health_unreadable", advice));
     };
     let mut findings = vec![Finding::good("admin token")];
@@ -94,7 +94,7 @@ pub async fn public_address(http: &reqwest::Client, url: &str) -> Finding {
         // Without a state the callback refuses, which shows that it is there.
         Ok(answer) if answer.status() == StatusCode::BAD_REQUEST => Finding::good(step),
         Ok(answer) if answer.status().is_server_error() => {
-            let advice = "The function that connects accounts does not start: see its log group.";
+            let advice = "The function oauth-callback does not start: see its log group.";
             Finding::of(step, "callback_broken", advice)
         }
         Err(_) => {

@@ -139,7 +139,7 @@ async fn a_form_changes_by_a_file_and_its_webhook_gets_another_secret() {
         (&back["name"], &back["return_url"]),
         (&json!("Letters"), &Value::Null)
     );
-    assert!(!succeeded && fault.contains("is no JSON"), "{fault}");
+    assert!(!succeeded && fault.contains("is not JSON"), "{fault}");
     assert_ne!(rotated["webhook_secret"], back["webhook_secret"]);
 }
 
@@ -253,7 +253,10 @@ async fn no_lead_is_marked_for_a_folder_that_takes_no_file() {
 
     let (said, succeeded) = deployment.leadfeed(&csv).await;
 
-    assert!(!succeeded && said.contains("no file can be made"), "{said}");
+    assert!(
+        !succeeded && said.contains("cannot create a file"),
+        "{said}"
+    );
     assert_eq!(deployment.memory.ledger.all()[0].exported_at, None);
 }
 
@@ -306,7 +309,7 @@ async fn a_transfer_that_breaks_off_leaves_no_half_a_file_and_says_how_to_go_on(
     let ((), (said, succeeded)) = tokio::join!(stack, leadfeed(&url, TOKEN, &csv));
 
     assert!(!succeeded && said.contains("--status exported"), "{said}");
-    assert!(said.contains("the download broke off"), "{said}");
+    assert!(said.contains("the download was interrupted"), "{said}");
     assert_eq!(files(folder.path()), 0);
 }
 

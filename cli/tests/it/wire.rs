@@ -51,7 +51,7 @@ async fn an_argument_is_one_segment_of_a_path_or_refused() {
             let (asked, said, succeeded) = asked(command).await;
 
             assert_eq!(asked, [""; 0], "{command:?}");
-            assert!(!succeeded && said.contains("is not an ID"), "{said}");
+            assert!(!succeeded && said.contains("is not a valid ID"), "{said}");
         }
     }
 }
