@@ -29,10 +29,11 @@ pub enum CrmError {
     /// 405, 406, 415, a page of a firewall, and whatever else only a mistake of ours can cause.
     #[error("the API answered {0} to a call of ours")]
     Ours(u16),
-    /// 5xx, a connection that failed before the request left, an answer nobody can read.
+    /// A connection that failed before the request left, and of a call that only reads a 5xx or an answer nobody can
+    /// read: nothing has changed.
     #[error("the API is not available")]
     Unavailable,
-    /// The request left and its answer was lost: it may have had its effect.
+    /// The request left and its answer was lost or is a 5xx: it may have had its effect.
     #[error("the answer was lost")]
     AnswerLost,
 }

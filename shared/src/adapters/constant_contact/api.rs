@@ -82,7 +82,11 @@ impl ConstantContact {
             Lost::Before => CrmError::Unavailable,
             Lost::After => CrmError::AnswerLost,
         })?;
-        answer.accepted()
+        answer.accepted().map_err(|error| match error {
+            // Whoever answers 5xx may have given up on a call that took its effect behind them.
+            CrmError::Unavailable => CrmError::AnswerLost,
+            error => error,
+        })
     }
 
     fn request(&self, method: Method, token: &SecretString, url: Url) -> RequestBuilder {
