@@ -101,7 +101,14 @@ impl Ledger for MemoryLedger {
         until: Timestamp,
         now: Timestamp,
     ) -> Result<Claim, StoreError> {
+        let ours = LeadState::Sending {
+            owner: owner.to_owned(),
+            until,
+        };
         let take = |record: &mut LeadRecord| {
+            if record.state == ours {
+                return Claim::Taken(Box::new(record.clone()));
+            }
             if record.exported_at.is_some() || !record.state.is_claimable(now) {
                 return match &record.state {
                     LeadState::Sending { until, .. } => Claim::Held { until: *until },
@@ -110,10 +117,7 @@ impl Ledger for MemoryLedger {
             }
             record.attempts += 1;
             record.due_at = Some(until);
-            record.state = LeadState::Sending {
-                owner: owner.to_owned(),
-                until,
-            };
+            record.state = ours;
             Claim::Taken(Box::new(record.clone()))
         };
         let claim = |rows: &mut Rows| rows.change(customer, lead, take).unwrap_or(Claim::Missing);

@@ -105,8 +105,8 @@ pub trait Ledger: Send + Sync {
     ) -> impl Future<Output = Result<Recorded, StoreError>> + Send;
 
     /// Claims a lead for `owner` until `until`, if its state allows it at `now`
-    /// ([`LeadState::is_claimable`]), and counts the attempt. Exactly one of any number of concurrent calls
-    /// has it at a time.
+    /// ([`LeadState::is_claimable`]), and counts the attempt. Exactly one of any number of concurrent owners
+    /// has it at a time; the same request again gets the same answer.
     fn claim(
         &self,
         customer: &CustomerId,

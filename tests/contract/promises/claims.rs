@@ -16,6 +16,7 @@ promises! { Ledger:
     a_lead_recorded_again_is_left_as_it_is,
     exactly_one_of_many_concurrent_claims_is_taken,
     a_claim_shows_the_lead_and_counts_the_attempt,
+    a_claim_whose_answer_was_lost_is_taken_by_the_same_request_again,
     a_held_lead_is_taken_over_once_its_claim_has_lapsed,
     only_the_claims_owner_settles,
     a_claim_is_settled_once,
@@ -163,6 +164,18 @@ async fn a_claim_shows_the_lead_and_counts_the_attempt<L: Ledger>(ledger: L) {
         assert_eq!(record.state, held);
         assert_eq!(state(&ledger, &lead).await, held);
     }
+}
+
+async fn a_claim_whose_answer_was_lost_is_taken_by_the_same_request_again<L: Ledger>(ledger: L) {
+    let lead = record(&ledger, &fresh::customer(), 0).await;
+    let first = claim(&ledger, &lead, "ada", 0).await;
+
+    let again = claim(&ledger, &lead, "ada", 0).await;
+
+    assert!(matches!(&first, Claim::Taken(record) if record.attempts == 1));
+    assert_eq!(again, first);
+    let held = Claim::Held { until: at(100) };
+    assert_eq!(claim(&ledger, &lead, "grace", 1).await, held);
 }
 
 async fn a_held_lead_is_taken_over_once_its_claim_has_lapsed<L: Ledger>(ledger: L) {

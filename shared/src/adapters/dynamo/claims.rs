@@ -38,6 +38,8 @@ fn words(now: Timestamp) -> [(&'static str, AttributeValue); 6] {
 }
 
 impl DynamoLedger {
+    /// The answer to a request that was repeated because the first answer was lost finds the lead claimed as asked, and
+    /// gives it.
     pub(super) async fn claim_lead(
         &self,
         customer: &CustomerId,
@@ -70,7 +72,8 @@ impl DynamoLedger {
         {
             Done::Yes(item) => Ok(Claim::Taken(record(item)?)),
             Done::No(None) => Ok(Claim::Missing),
-            Done::No(Some(mut item)) => match state_of(&mut item)? {
+            Done::No(Some(item)) => match state_of(&item)? {
+                held if held == state => Ok(Claim::Taken(record(item)?)),
                 LeadState::Sending { until, .. } => Ok(Claim::Held { until }),
                 state => Ok(Claim::Settled(state)),
             },
@@ -232,8 +235,9 @@ impl DynamoLedger {
 }
 
 /// The state alone, as a row whose lead was erased has no more than that.
-fn state_of(item: &mut Item) -> Result<LeadState, StoreError> {
-    let state = item.remove("state").unwrap_or(AttributeValue::Null(true));
+fn state_of(item: &Item) -> Result<LeadState, StoreError> {
+    let state = item.get("state").cloned();
+    let state = state.unwrap_or(AttributeValue::Null(true));
     serde_dynamo::from_attribute_value(state)
         .map_err(|_| StoreError::new("a lead's state cannot be read"))
 }
