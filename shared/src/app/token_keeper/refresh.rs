@@ -102,6 +102,10 @@ impl<W: Wiring> TokenKeeper<W> {
         if old.generation > row.generation {
             return self.advance(row, old).await;
         }
+        if old.generation < row.generation {
+            // The newest pair is stored and not to be seen yet; the refresh token of an older one is used up.
+            return Err(StoreError::new("the vault is behind the row").into());
+        }
         let grant = match self.call(row, &old).await {
             Ok(grant) => grant,
             Err(RefreshError::Dead(reason)) => {

@@ -3,11 +3,13 @@
 use futures_util::poll;
 use jiff::{SignedDuration, Timestamp};
 
-use super::{access, expired, status, stored, waits};
+use super::{AccessError, access, expired, status, stored, waits};
+use crate::app::scene::ACCOUNT;
 use crate::domain::connection::ConnectionStatus;
 use crate::domain::lead::WaitReason;
+use crate::domain::token::StoredTokens;
 use crate::fakes::{Call, Fault};
-use crate::ports::Event;
+use crate::ports::{Connections as _, Event, Vault as _};
 
 #[tokio::test]
 async fn a_vault_that_fails_while_the_new_pair_is_stored_is_tried_again() {
@@ -96,4 +98,26 @@ async fn an_invalid_grant_beside_a_newer_stored_pair_is_no_death() {
         2
     );
     assert_eq!(scene.memory.crm.count(Call::Refresh), 1);
+}
+
+#[tokio::test]
+async fn a_pair_that_is_older_than_its_row_is_not_refreshed_with_and_ends_no_connection() {
+    let scene = expired().await;
+    let memory = &scene.memory;
+    let mut row = memory.directory.look(&scene.customer).unwrap();
+    row.generation = 2;
+    assert!(memory.directory.put_connection(&row).await.unwrap());
+
+    let behind = access(&scene).await;
+
+    assert!(matches!(behind, Err(AccessError::Busy { .. })));
+    assert_eq!(memory.crm.count(Call::Refresh), 0);
+    assert_eq!(status(&scene).await, ConnectionStatus::Active);
+    let newest = StoredTokens {
+        generation: 2,
+        tokens: memory.crm.connect(ACCOUNT, "client"),
+    };
+    memory.vault.keep(&scene.customer, &newest).await.unwrap();
+    memory.clock.advance(SignedDuration::from_secs(31));
+    assert_eq!(access(&scene).await.unwrap().generation, 3);
 }
