@@ -1,5 +1,6 @@
 //! A call, made again for as long as something can be mended on the spot.
 
+use std::mem;
 use std::sync::atomic::Ordering;
 
 use jiff::{SignedDuration, Timestamp};
@@ -17,6 +18,14 @@ use crate::ports::{Accounts, Budget, Clock, Connections, Event, Events, Wiring};
 
 /// Times a call is made again within one claim.
 const RETRIES: u32 = 4;
+
+/// What was mended for a call already, and is not mended twice: a refused token, and a conflict, as Constant Contact
+/// takes an address for abused that it is told of more than five times in a day.
+#[derive(Default)]
+struct Mended {
+    token: bool,
+    conflict: bool,
+}
 
 /// Why there is no answer.
 pub(super) enum Stopped {
@@ -67,7 +76,7 @@ impl<W: Wiring> Drain<W> {
     where
         F: Future<Output = Result<T, CrmError>>,
     {
-        let (mut retries, mut refreshed) = (0, false);
+        let (mut retries, mut before) = (0, Mended::default());
         loop {
             self.wait_for(turn, moment.take(), calls).await?;
             let access = turn.ready.access();
@@ -75,7 +84,7 @@ impl<W: Wiring> Drain<W> {
                 Ok(answer) => return Ok(answer),
                 Err(error) => error,
             };
-            let mended = self.mend(turn, &error, &access, &mut refreshed).await?;
+            let mended = self.mend(turn, &error, &access, &mut before).await?;
             if !mended || retries == RETRIES {
                 return Err(Stopped::By(error));
             }
@@ -122,19 +131,19 @@ impl<W: Wiring> Drain<W> {
         turn: &Turn<'_>,
         error: &CrmError,
         access: &Access,
-        refreshed: &mut bool,
+        before: &mut Mended,
     ) -> Result<bool, Outcome> {
         let (app, limits, now) = (turn.app(), turn.limits, self.keeper.clock.now());
         let budget = &self.keeper.budget;
         match error {
-            CrmError::Unauthorized if !std::mem::replace(refreshed, true) => {
+            CrmError::Unauthorized if !mem::replace(&mut before.token, true) => {
                 self.refresh(turn, access).await
             }
             CrmError::Forbidden => {
                 self.limit(turn, access).await;
                 Ok(false)
             }
-            CrmError::Conflict(_) => {
+            CrmError::Conflict(_) if !mem::replace(&mut before.conflict, true) => {
                 let pause = SignedDuration::from_millis(300 + 4 * i64::from(self.die()));
                 self.keeper.clock.sleep_until(now + pause).await;
                 Ok(true)
@@ -157,6 +166,7 @@ impl<W: Wiring> Drain<W> {
             CrmError::Unauthorized
             | CrmError::Invalid(_)
             | CrmError::NotFound(_)
+            | CrmError::Conflict(_)
             | CrmError::Unavailable
             | CrmError::AnswerLost => Ok(false),
         }

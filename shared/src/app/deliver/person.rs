@@ -1,5 +1,5 @@
 //! What else the ledger has of a person: a late lead is not to overwrite a newer word of theirs, and an address that
-//! was taken lately is no wrong one.
+//! was called often lately is no wrong one.
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -47,8 +47,9 @@ impl<W: Wiring> Drain<W> {
         Ok(newer)
     }
 
-    /// What a refusal of the address means: one that was taken lately is held back by Constant Contact's guard against
-    /// abuse, and tried again when that has let it go. By then it was not taken lately any more, so this happens once.
+    /// What a refusal of the address means: one that was taken lately, or met trouble more than once, is held back by
+    /// Constant Contact's guard against abuse, and tried again when that has let it go. By then none of it was lately
+    /// any more, so this happens once.
     pub(super) async fn unless_held_back(&self, leads: Leads<'_>, outcome: Outcome) -> Outcome {
         let why = RefusalReason::InvalidAddress;
         if !matches!(&outcome.state, LeadState::Refused { why: said, .. } if *said == why) {
@@ -59,7 +60,7 @@ impl<W: Wiring> Drain<W> {
             Err(later) => return later,
         };
         let now = self.keeper.clock.now();
-        let lately = |record: &LeadRecord| was_taken_since(record, now - HELD_BACK);
+        let lately = |record: &LeadRecord| was_called_since(record, now - HELD_BACK);
         if others.iter().chain(leads).any(lately) {
             let later = now + HELD_BACK + LET_GO;
             return Outcome::waits(WaitReason::Upstream, Some(later));
@@ -103,13 +104,17 @@ fn may_be_there(lead: &LeadRecord) -> bool {
     }
 }
 
-/// Whether Constant Contact took the lead's address at this moment or later, or may have.
-fn was_taken_since(lead: &LeadRecord, since: Timestamp) -> bool {
+/// Whether Constant Contact took the lead's address at this moment or later, or may have, or met it more than once.
+fn was_called_since(lead: &LeadRecord, since: Timestamp) -> bool {
     let taken = |state: &LeadState| match state {
         LeadState::Delivered { .. } => true,
         LeadState::Waiting { why } => *why == WaitReason::AnswerLost,
         _ => false,
     };
-    let mut lines = lead.timeline.iter();
-    lines.any(|line| taken(&line.state) && line.at > since)
+    let upstream = LeadState::Waiting {
+        why: WaitReason::Upstream,
+    };
+    let lines = lead.timeline.iter().filter(|line| line.at > since);
+    let troubles = lines.clone().filter(|line| line.state == upstream);
+    troubles.count() > 1 || lines.map(|line| &line.state).any(taken)
 }

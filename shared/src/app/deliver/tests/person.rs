@@ -7,7 +7,7 @@ use ulid::Ulid;
 
 use super::days::sealed;
 use crate::app::scene::{ACCOUNT, Scene, messages};
-use crate::domain::crm::CrmError;
+use crate::domain::crm::{CrmError, Refusal};
 use crate::domain::ids::LeadId;
 use crate::domain::lead::{LeadState, RefusalReason, WaitReason};
 use crate::domain::task::Task;
@@ -154,5 +154,33 @@ async fn an_address_that_was_taken_lately_and_is_called_invalid_is_tried_once_mo
             state => panic!("{state:?}"),
         }
         assert_eq!(crm.count(Call::SignUp), 3);
+    }
+}
+
+#[tokio::test]
+async fn an_address_that_met_conflicts_and_is_called_invalid_then_is_tried_once_more_after_two_days()
+ {
+    for lets_go in [true, false] {
+        let scene = Scene::connected().await;
+        let crm = &scene.memory.crm;
+        let lead = submit(&scene, &[]).await;
+        let conflicts = || {
+            for _ in 0..2 {
+                crm.answer_next(CrmError::Conflict(Refusal::default()));
+            }
+        };
+        conflicts();
+        scene.drain().await;
+        conflicts();
+        released_after(&scene, SignedDuration::from_mins(1)).await;
+        crm.hold_back(ACCOUNT, &ADA.parse().unwrap(), true);
+
+        released_after(&scene, SignedDuration::from_mins(2)).await;
+
+        assert_eq!(scene.state(&lead).await, upstream());
+        crm.hold_back(ACCOUNT, &ADA.parse().unwrap(), !lets_go);
+        released_after(&scene, SignedDuration::from_hours(50)).await;
+        let expected = if lets_go { "delivered" } else { "refused" };
+        assert_eq!(scene.state(&lead).await.word(), expected);
     }
 }
