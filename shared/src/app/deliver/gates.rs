@@ -39,7 +39,7 @@ impl<'a> Gate<'a> {
     }
 
     /// Whoever waited may have gone.
-    fn open(self, moment: Opened) {
+    pub(super) fn open(self, moment: Opened) {
         drop(self.opens.send(moment));
     }
 }

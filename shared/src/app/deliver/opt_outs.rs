@@ -79,31 +79,36 @@ pub(super) enum Gone {
     Listed(BTreeMap<String, Timestamp>),
     /// It is longer than a page, or there is none.
     AskEach,
-    /// It was not to be had.
-    Unknown(CrmError),
-    /// Nothing is, for now.
-    Wait(Outcome),
 }
 
 impl<W: Wiring> Drain<W> {
-    /// Lists who has left since the oldest of a customer's consents.
+    /// Lists who has left since the oldest of a customer's consents, or says what becomes of the leads that cannot be
+    /// held against the list.
     pub(super) async fn list_opt_outs(
         &self,
         turn: &Turn<'_>,
         moment: Timestamp,
         since: Timestamp,
-    ) -> Gone {
+    ) -> Result<Gone, Outcome> {
         let crm = &self.crm;
         let list = async |token| crm.opt_outs_since(&token, since).await;
         let listed = self.ask(turn, Some(moment), list).await;
         match listed.map_err(Stopped::looking) {
             Ok(Some(gone)) => {
                 let gone = gone.into_iter().map(|left| (left.email.key(), left.at));
-                Gone::Listed(gone.collect())
+                Ok(Gone::Listed(gone.collect()))
             }
-            Ok(None) => Gone::AskEach,
-            Err(Stopped::By(error)) => Gone::Unknown(error),
-            Err(Stopped::Until(outcome)) => Gone::Wait(outcome),
+            Ok(None) => Ok(Gone::AskEach),
+            Err(Stopped::By(error)) => {
+                let customer = &turn.ready.customer.id;
+                tracing::warn!(customer.id = %customer, error = %error, "who has left was not listed");
+                Err(Outcome::of_error(
+                    &error,
+                    self.keeper.clock.now(),
+                    self.die(),
+                ))
+            }
+            Err(Stopped::Until(outcome)) => Err(outcome),
         }
     }
 
@@ -124,8 +129,6 @@ impl<W: Wiring> Drain<W> {
         match (check, gone) {
             (Check::Nothing, _) => return Ok(OptOutCheck::NotNeeded),
             (Check::List, Gone::Listed(gone)) => return verdict(newest, gone.get(&email.key())),
-            (Check::List, Gone::Unknown(error)) => return Err(self.outcome_of(error, newest)),
-            (Check::List, Gone::Wait(outcome)) => return Err(outcome.clone()),
             (Check::List, Gone::AskEach) | (Check::LookUp | Check::Arrival, _) => {}
         }
         let crm = &self.crm;

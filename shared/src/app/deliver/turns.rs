@@ -147,12 +147,16 @@ impl<W: Wiring> Drain<W> {
             groups,
             behind,
         } = share;
-        let gone = match (plan.list_since, list) {
+        let listed = match (plan.list_since, list) {
             (Some(since), Some(list)) => match self.opened(list).await {
                 Ok(moment) => self.list_opt_outs(&turn, moment, since).await,
-                Err(outcome) => Gone::Wait(outcome),
+                Err(outcome) => Err(outcome),
             },
-            _ => Gone::AskEach,
+            _ => Ok(Gone::AskEach),
+        };
+        let (gone, behind) = match listed {
+            Ok(gone) => (gone, behind),
+            Err(outcome) => (Gone::AskEach, turn_away(behind, &plan.groups, &outcome)),
         };
         let (turn, gone) = (&turn, &gone);
         let calls = turn.ready.groups.iter().zip(plan.groups).zip(groups);
@@ -242,6 +246,22 @@ impl<W: Wiring> Drain<W> {
             Reservation::NotBefore { at, .. } => Err(Outcome::waits_for_day(at, self.die())),
         }
     }
+}
+
+/// Lets those go without a moment who cannot be held against the list. Gives the gates of the others.
+fn turn_away<'a>(
+    gates: VecDeque<Gate<'a>>,
+    checks: &[Check],
+    outcome: &Outcome,
+) -> VecDeque<Gate<'a>> {
+    let mut others = VecDeque::new();
+    for (gate, check) in gates.into_iter().zip(checks) {
+        match check {
+            Check::List => gate.open(Err(outcome.clone())),
+            Check::Nothing | Check::LookUp | Check::Arrival => others.push_back(gate),
+        }
+    }
+    others
 }
 
 /// One address's leads, oldest first.

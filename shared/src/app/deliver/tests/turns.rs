@@ -11,6 +11,7 @@ use super::invalid;
 use crate::app::moment::{Awaited, await_moment};
 use crate::app::scene::{NOON, Scene, drive};
 use crate::domain::budget::{CallClass, Limits};
+use crate::domain::crm::CrmError;
 use crate::domain::ids::AppId;
 use crate::fakes::{Call, RemoteLimits, VirtualClock};
 use crate::ports::{Budget as _, Clock as _};
@@ -158,6 +159,26 @@ async fn a_slow_list(clock: VirtualClock) {
     assert_eq!(spent - before, 6);
     let interval = SignedDuration::from_millis(260);
     assert_eq!(next, began + slow + interval * 5);
+}
+
+#[tokio::test]
+async fn leads_that_wait_because_a_list_failed_take_no_moments() {
+    let scene = Scene::connected().await;
+    for n in 0..5 {
+        submit_old(&scene, &format!("{n}@example.com")).await;
+    }
+    scene.submit(&[("email", "fresh@example.com")]).await;
+    let (before, _) = given_out(&scene).await;
+    scene.memory.crm.answer_next(CrmError::Unavailable);
+
+    scene.drain().await;
+
+    let counts = [Call::OptOuts, Call::SignUp].map(|call| scene.memory.crm.count(call));
+    assert_eq!(counts, [1, 1]);
+    assert_eq!(given_out(&scene).await.0 - before, 2);
+    let all = scene.memory.ledger.all();
+    let waiting = all.iter().filter(|lead| lead.state.word() == "waiting");
+    assert_eq!(waiting.count(), 5);
 }
 
 #[tokio::test]
