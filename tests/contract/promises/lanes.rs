@@ -6,7 +6,7 @@ use leadfeed_shared::domain::lead::{LeadState, WaitReason};
 use leadfeed_shared::ports::{Due, LanePlace, Ledger};
 
 use super::claims::{claim, delivered, record, settle, settled, waiting};
-use crate::promise::eventually;
+use crate::promise::{at_once, eventually};
 use crate::samples::{at, lead};
 use crate::{fresh, promises};
 
@@ -18,6 +18,7 @@ promises! { Ledger:
     an_advanced_mark_moves_or_goes,
     a_mark_made_earlier_meanwhile_is_not_advanced,
     a_later_mark_is_not_lost,
+    a_mark_made_while_an_earlier_one_is_advanced_is_not_lost,
 }
 
 /// How much the global listings may hold of other tests.
@@ -181,5 +182,30 @@ async fn a_later_mark_is_not_lost<L: Ledger>(ledger: L) {
             ledger.advance_lane(&customer, at(90), None).await.unwrap();
         }
         assert_eq!(mark(&ledger, &customer, None).await, None);
+    }
+}
+
+/// Where the mark finds the earlier one and it has gone far ahead before the mark is made.
+async fn a_mark_made_while_an_earlier_one_is_advanced_is_not_lost<L>(ledger: L)
+where
+    L: Ledger + Clone + 'static,
+{
+    for _ in 0..20 {
+        let customer = fresh::customer();
+        ledger.mark_lane(&customer, at(20)).await.unwrap();
+
+        at_once(2, |who| {
+            let (ledger, customer) = (ledger.clone(), customer.clone());
+            async move {
+                let done = match who {
+                    0 => ledger.mark_lane(&customer, at(30)).await,
+                    _ => ledger.advance_lane(&customer, at(20), Some(at(90))).await,
+                };
+                done.unwrap();
+            }
+        })
+        .await;
+
+        assert_eq!(mark(&ledger, &customer, Some(at(30))).await, Some(at(30)));
     }
 }

@@ -138,32 +138,29 @@ impl DynamoLedger {
         Ok(answer.items.unwrap_or_default())
     }
 
-    /// One write where the new mark is the earliest, two where an earlier one stands.
+    /// One write where the new mark is the earliest, two where an earlier one stands. Where that one is moved between
+    /// the two, the new mark is the earliest after all.
     pub(super) async fn mark(
         &self,
         customer: &CustomerId,
         at: Timestamp,
     ) -> Result<(), StoreError> {
-        let earliest = Change {
-            set: "SET due_shard = :lanes, later_at = if_not_exists(due_at, :at), due_at = :at",
-            when: Some("attribute_not_exists(due_at) OR due_at > :at"),
-            names: &[],
-            values: vec![(":lanes", text(keys::LANES)), (":at", millis(at))],
-        };
-        let later = Change {
-            set: "SET due_shard = :lanes, due_at = if_not_exists(due_at, :at), later_at = :at",
-            when: Some("attribute_not_exists(due_at) OR later_at = due_at OR later_at > :at"),
-            names: &[],
-            values: vec![(":lanes", text(keys::LANES)), (":at", millis(at))],
-        };
-        match self.table.update(keys::lane(customer), earliest).await? {
-            Done::No(Some(row)) if due_at(&row) != Some(at.as_millisecond()) => self
+        let moment = at.as_millisecond();
+        for _ in 0..ATTEMPTS {
+            match self
                 .table
-                .update(keys::lane(customer), later)
-                .await
-                .map(|_| ()),
-            _ => Ok(()),
+                .update(keys::lane(customer), earliest(at))
+                .await?
+            {
+                Done::No(Some(row)) if due_at(&row) != Some(moment) => {}
+                _ => return Ok(()),
+            }
+            match self.table.update(keys::lane(customer), later(at)).await? {
+                Done::No(row) if row.as_ref().and_then(due_at).is_none_or(|due| due > moment) => {}
+                _ => return Ok(()),
+            }
         }
+        Err(StoreError::new("too many mark this lane at once"))
     }
 
     pub(super) async fn advance(
@@ -185,6 +182,26 @@ impl DynamoLedger {
             }
         }
         Err(StoreError::new("too many mark this lane at once"))
+    }
+}
+
+/// Over a mark that is later, which is remembered.
+fn earliest(at: Timestamp) -> Change<'static> {
+    Change {
+        set: "SET due_shard = :lanes, later_at = if_not_exists(due_at, :at), due_at = :at",
+        when: Some("attribute_not_exists(due_at) OR due_at > :at"),
+        names: &[],
+        values: vec![(":lanes", text(keys::LANES)), (":at", millis(at))],
+    }
+}
+
+/// Beside a mark that is earlier, as the one to be remembered.
+fn later(at: Timestamp) -> Change<'static> {
+    Change {
+        set: "SET later_at = :at",
+        when: Some("due_at < :at AND (later_at = due_at OR later_at > :at)"),
+        names: &[],
+        values: vec![(":at", millis(at))],
     }
 }
 
