@@ -173,7 +173,10 @@ impl Connections for MemoryDirectory {
     ) -> Result<bool, StoreError> {
         let set = |rows: &mut Rows| {
             let row = rows.connections.get_mut(customer);
-            let row = row.filter(|row| row.generation == generation);
+            let ended = ConnectionStatus::Disconnected;
+            let row = row.filter(|row| {
+                row.generation == generation && (row.status != ended || *status == ended)
+            });
             row.map(|row| row.status = status.clone()).is_some()
         };
         self.0.step(set).await

@@ -163,8 +163,9 @@ pub trait Connections: Send + Sync {
         seen: ConfirmedOptIn,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
-    /// Sets the status, if the row's generation is still `generation`. Says whether it did. A connection made active is
-    /// found as the others are, when it is [idle](Self::idle).
+    /// Sets the status, if the row's generation is still `generation` and it is not disconnected, which only
+    /// [connecting anew](Self::put_connection) ends. Says whether the row stands so. A connection made active is found
+    /// as the others are, when it is [idle](Self::idle).
     fn set_status(
         &self,
         customer: &CustomerId,

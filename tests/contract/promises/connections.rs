@@ -20,6 +20,7 @@ promises! { Connections:
     active_connections_are_idle_a_whole_month_after_their_last_token,
     only_the_owner_gives_a_lease_back_and_may_leave_a_cooldown,
     a_status_is_set_at_its_generation_only,
+    a_disconnected_connection_stays_so_whatever_status_comes_late,
     that_a_list_is_gone_is_news_to_one_of_many,
     what_was_seen_last_of_the_opt_in_stands,
     whose_connection_needs_a_person_is_found_until_they_have_acted,
@@ -290,6 +291,29 @@ async fn a_status_is_set_at_its_generation_only<C: Connections>(connections: C) 
     assert_eq!(read(&connections, &connection).await, connection);
     let nobody = fresh::customer();
     assert!(!connections.set_status(&nobody, 3, &dead).await.unwrap());
+}
+
+async fn a_disconnected_connection_stays_so_whatever_status_comes_late<C: Connections>(
+    connections: C,
+) {
+    let connection = put(&connections).await;
+    let customer = &connection.customer;
+    let ended = ConnectionStatus::Disconnected;
+    for _ in 0..2 {
+        assert!(connections.set_status(customer, 3, &ended).await.unwrap());
+    }
+    let (reason, since) = (ReconnectReason::InvalidGrant, at(7));
+
+    for late in [
+        ConnectionStatus::NeedsReconnect { reason, since },
+        ConnectionStatus::Limited {
+            reason: LimitedReason::MissingScope,
+        },
+        ConnectionStatus::Active,
+    ] {
+        assert!(!connections.set_status(customer, 3, &late).await.unwrap());
+        assert_eq!(read(&connections, &connection).await.status, ended);
+    }
 }
 
 async fn that_a_list_is_gone_is_news_to_one_of_many<C>(connections: C)

@@ -207,9 +207,14 @@ impl Connections for DynamoDirectory {
         let owner = owner_of(status, expires_at);
         let (set, mut values) = status_expression(status, owner)?;
         values.push((":generation", number(generation)));
+        let mut when = "generation = :generation".to_owned();
+        if *status != ConnectionStatus::Disconnected {
+            when.push_str(" AND #status <> :disconnected");
+            values.push((":disconnected", text("disconnected")));
+        }
         let change = Change {
             set: &set,
-            when: Some("generation = :generation"),
+            when: Some(&when),
             names: &["status", "reason", "since", "owner"],
             values,
         };

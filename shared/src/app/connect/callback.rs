@@ -170,12 +170,13 @@ impl<W: Wiring> Connect<W> {
     }
 
     /// Stops deliveries to the old account before tokens of another are stored: a row that is behind its tokens
-    /// catches up by itself, and must not do so with another account's.
+    /// catches up by itself, and must not do so with another account's. One that was disconnected does not.
     async fn hold(&self, old: &Connection, status: &ConnectionStatus) -> Result<(), ConnectError> {
-        let held = self
-            .directory
-            .set_status(&old.customer, old.generation, status)
-            .await?;
+        let held = old.status == ConnectionStatus::Disconnected
+            || self
+                .directory
+                .set_status(&old.customer, old.generation, status)
+                .await?;
         if !held {
             return Err(ConnectError::Busy);
         }
