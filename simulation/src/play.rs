@@ -117,7 +117,7 @@ impl Answer {
             message: message.to_owned(),
         };
         match self {
-            Self::Throttled => CrmError::Throttled,
+            Self::Throttled => CrmError::THROTTLED,
             Self::QuotaExceeded => CrmError::QuotaExceeded,
             Self::Unauthorized => CrmError::Unauthorized,
             Self::Conflict => CrmError::Conflict(Refusal::default()),

@@ -1,6 +1,7 @@
 //! What goes over the wire, and what becomes of a call when the wire breaks.
 
 use cc_sandbox::faults::Action;
+use jiff::SignedDuration;
 use leadfeed_shared::adapters::{ConstantContact, TokenEndpoint};
 use leadfeed_shared::domain::crm::CrmError;
 use leadfeed_shared::domain::lead::DeliveryAction;
@@ -155,7 +156,7 @@ async fn every_answer_of_the_api_has_its_meaning() {
     };
     for (action, expected) in [
         (Action::Unauthorized, CrmError::Unauthorized),
-        (Action::Throttled, CrmError::Throttled),
+        (Action::Throttled, CrmError::THROTTLED),
         (Action::QuotaExceeded, CrmError::QuotaExceeded),
         (Action::Html { status: 503 }, CrmError::AnswerLost),
         (Action::Empty { status: 500 }, CrmError::AnswerLost),
@@ -168,6 +169,24 @@ async fn every_answer_of_the_api_has_its_meaning() {
         assert_eq!(refused, Err(expected), "{action:?}");
     }
     assert!(away.requests().is_empty());
+}
+
+#[tokio::test]
+async fn a_throttled_call_says_how_long_the_api_asks_to_be_left_alone() {
+    let throttled = |after: &str| {
+        let head = format!("HTTP/1.1 429 Too Many Requests\r\nretry-after: {after}\r\n");
+        Reply::Close(format!("{head}content-length: 0\r\n\r\n"))
+    };
+    let said = ["30", "1000000", "Mon, 30 Nov 2026 12:00:00 GMT"];
+    let wire = Wire::answering(said.map(throttled).into()).await;
+    let api = ConstantContact::new(http(), wire.url("/v3"));
+    let lead = bare("ada@example.com", LIST.parse().unwrap());
+
+    for seconds in [30, 3_600, 1] {
+        let rest = SignedDuration::from_secs(seconds);
+        let refused = api.sign_up(&"access".into(), &lead).await;
+        assert_eq!(refused, Err(CrmError::Throttled { rest }));
+    }
 }
 
 #[tokio::test]

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::SignedDuration;
+use reqwest::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use reqwest::redirect::Policy;
 use reqwest::{Client, Request, Response};
 use rustls::{ClientConfig, RootCertStore};
@@ -38,7 +40,9 @@ pub struct Http(Client);
 /// What came back. The body is `None` where it broke off or was longer than it may be.
 pub(in crate::adapters) struct Answer {
     pub(in crate::adapters) status: u16,
-    pub(in crate::adapters) content_type: Option<reqwest::header::HeaderValue>,
+    pub(in crate::adapters) content_type: Option<HeaderValue>,
+    /// `Retry-After`, where it is in seconds.
+    pub(in crate::adapters) retry_after: Option<SignedDuration>,
     pub(in crate::adapters) body: Option<Vec<u8>>,
 }
 
@@ -95,7 +99,8 @@ impl Http {
         tracing::debug!(http.status = status, cc.request_id = ?request_id, "answer");
         Ok(Answer {
             status,
-            content_type: response.headers().get("content-type").cloned(),
+            content_type: response.headers().get(CONTENT_TYPE).cloned(),
+            retry_after: response.headers().get(RETRY_AFTER).and_then(seconds),
             body: read(response, limit).await,
         })
     }
@@ -111,6 +116,11 @@ fn tls() -> ClientConfig {
         .expect("the provider has what both versions of TLS ask for")
         .with_root_certificates(roots.collect::<RootCertStore>())
         .with_no_client_auth()
+}
+
+fn seconds(value: &HeaderValue) -> Option<SignedDuration> {
+    let seconds = value.to_str().ok()?.trim().parse().ok()?;
+    Some(SignedDuration::from_secs(seconds))
 }
 
 async fn read(mut response: Response, limit: usize) -> Option<Vec<u8>> {

@@ -182,7 +182,7 @@ async fn no_answer_of_constant_contact_is_quoted() {
         CrmError::Conflict(refusal),
         CrmError::Unauthorized,
         CrmError::Forbidden,
-        CrmError::Throttled,
+        CrmError::THROTTLED,
         CrmError::QuotaExceeded,
         CrmError::Ours(415),
         CrmError::Unavailable,

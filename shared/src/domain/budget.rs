@@ -230,10 +230,10 @@ impl BudgetState {
         }
     }
 
-    /// After a `throttled` answer: nobody calls for a second.
+    /// After a `throttled` answer: nobody calls for as long as it says.
     #[must_use]
-    pub fn throttled(&self, now: Timestamp) -> Self {
-        self.resting(now, SignedDuration::from_secs(1))
+    pub fn throttled(&self, now: Timestamp, rest: SignedDuration) -> Self {
+        self.resting(now, rest)
     }
 
     /// After a 429 of the token endpoint, whose calls are a second apart anyway: nobody calls for five, which is less than

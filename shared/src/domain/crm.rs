@@ -1,6 +1,10 @@
 //! The error taxonomy of the Constant Contact API: what each answer means for the lead and for whom to blame.
 
+use jiff::SignedDuration;
 use serde::Deserialize;
+
+/// The longest rest that is believed: whoever asks for more is asked again after it.
+const LONGEST_REST: SignedDuration = SignedDuration::from_hours(1);
 
 /// An answer of the API that is not success, sorted by what the caller does next.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -20,9 +24,12 @@ pub enum CrmError {
     /// 409: two calls changed one contact at a time, or the resource is there already.
     #[error("conflict")]
     Conflict(Refusal),
-    /// 429 `throttled`: this second is full.
+    /// 429 `throttled`: this second is full, or the API said for how long nobody is to call.
     #[error("throttled")]
-    Throttled,
+    Throttled {
+        /// How long nobody calls.
+        rest: SignedDuration,
+    },
     /// 429 `quota_exceeded`: this UTC day is.
     #[error("the day's quota is spent")]
     QuotaExceeded,
@@ -48,6 +55,22 @@ pub struct Refusal {
 }
 
 impl CrmError {
+    /// 429 `throttled` without a word of how long.
+    pub const THROTTLED: Self = Self::Throttled {
+        rest: SignedDuration::from_secs(1),
+    };
+
+    /// The same, where the API asked to be left alone so long.
+    #[must_use]
+    pub fn resting(self, asked: SignedDuration) -> Self {
+        match self {
+            Self::Throttled { rest } => Self::Throttled {
+                rest: asked.clamp(rest, LONGEST_REST),
+            },
+            other => other,
+        }
+    }
+
     /// Sorts an answer by its status and body. Bodies come as an array or an object of `error_key` and
     /// `error_message`, as the gateway's `message`, as HTML or as nothing at all.
     #[must_use]
@@ -62,7 +85,7 @@ impl CrmError {
             404 => Self::NotFound(refusal),
             409 => Self::Conflict(refusal),
             429 if refusal.key == "quota_exceeded" => Self::QuotaExceeded,
-            429 => Self::Throttled,
+            429 => Self::THROTTLED,
             300..=499 => Self::Ours(status),
             _ => Self::Unavailable,
         }
@@ -194,9 +217,20 @@ mod tests {
         );
         assert_eq!(
             of(r#"{"error_key":"throttled","error_message":"Too Many Requests"}"#),
-            CrmError::Throttled
+            CrmError::THROTTLED
         );
-        assert_eq!(of(""), CrmError::Throttled);
+        assert_eq!(of(""), CrmError::THROTTLED);
+    }
+
+    #[test]
+    fn a_rest_that_is_asked_for_is_kept_from_a_second_to_an_hour() {
+        for (asked, kept) in [(-5, 1), (0, 1), (7, 7), (9_999, 3_600), (i64::MAX, 3_600)] {
+            let rest = SignedDuration::from_secs(kept);
+            let resting = CrmError::THROTTLED.resting(SignedDuration::from_secs(asked));
+            assert_eq!(resting, CrmError::Throttled { rest }, "{asked}");
+        }
+        let other = CrmError::QuotaExceeded.resting(SignedDuration::from_secs(7));
+        assert_eq!(other, CrmError::QuotaExceeded);
     }
 
     #[test]

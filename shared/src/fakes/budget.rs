@@ -1,6 +1,6 @@
 use std::collections::HashMap;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::cell::Cell;
 use super::faults::Faults;
@@ -107,10 +107,11 @@ impl Budget for MemoryBudget {
         app: &AppId,
         limits: Limits,
         now: Timestamp,
+        rest: SignedDuration,
     ) -> Result<(), StoreError> {
         let slow = |rows: &mut Rows| {
             let state = rows.calls(app, limits, now);
-            *state = state.throttled(now);
+            *state = state.throttled(now, rest);
         };
         self.0.step(slow).await
     }

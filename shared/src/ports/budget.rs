@@ -1,6 +1,6 @@
 use std::future::Future;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::StoreError;
 use crate::domain::budget::{BudgetState, CallClass, Limits, Reservation};
@@ -43,12 +43,13 @@ pub trait Budget: Send + Sync {
         app: &AppId,
     ) -> impl Future<Output = Result<Option<BudgetState>, StoreError>> + Send;
 
-    /// The API said `throttled`.
+    /// The API said `throttled`: nobody calls for so long.
     fn throttled(
         &self,
         app: &AppId,
         limits: Limits,
         now: Timestamp,
+        rest: SignedDuration,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
     /// The API said `quota_exceeded`.

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use jiff::Timestamp;
 use jiff::civil::Date;
+use jiff::{SignedDuration, Timestamp};
 use leadfeed_shared::domain::budget::{BudgetState, CallClass, Limits, Reservation};
 use leadfeed_shared::domain::captcha::CaptchaProvider;
 use leadfeed_shared::domain::connection::{ConfirmedOptIn, Connection, ConnectionStatus, Lease};
@@ -316,7 +316,7 @@ wired! { Budget of MemoryBudget, Directory {
     reserve_token_call(app: &AppId, now: Timestamp, horizon: Timestamp) -> Reservation;
     token_throttled(app: &AppId, now: Timestamp) -> ();
     state(app: &AppId) -> Option<BudgetState>;
-    throttled(app: &AppId, limits: Limits, now: Timestamp) -> ();
+    throttled(app: &AppId, limits: Limits, now: Timestamp, rest: SignedDuration) -> ();
     quota_exceeded(app: &AppId, limits: Limits, now: Timestamp) -> ();
 }
     async fn reserve(

@@ -12,7 +12,7 @@ promises! { Budget:
     a_day_gives_out_its_number_and_no_more,
     no_moment_lies_beyond_the_horizon,
     token_calls_are_a_second_apart_whoever_asks,
-    a_throttled_application_rests_for_a_second,
+    a_throttled_application_rests_for_as_long_as_it_is_told,
     a_throttled_token_endpoint_rests_for_everybody,
     an_exceeded_quota_closes_the_day_for_everybody,
     the_state_is_shown_as_it_is,
@@ -119,15 +119,16 @@ where
     assert_apart(held, SignedDuration::from_secs(1));
 }
 
-async fn a_throttled_application_rests_for_a_second<B: Budget>(budget: B) {
+async fn a_throttled_application_rests_for_as_long_as_it_is_told<B: Budget>(budget: B) {
     let app = fresh::app();
     reserve(&budget, &app, LIMITS, 1).await;
 
-    budget.throttled(&app, LIMITS, at(5)).await.unwrap();
+    let rest = SignedDuration::from_secs(7);
+    budget.throttled(&app, LIMITS, at(5), rest).await.unwrap();
 
     let class = CallClass::Delivery;
     let next = budget.reserve(&app, LIMITS, class, 1, at(5), at(30)).await;
-    assert_eq!(next.unwrap(), Reservation::Granted(vec![at(6)]));
+    assert_eq!(next.unwrap(), Reservation::Granted(vec![at(12)]));
 }
 
 async fn a_throttled_token_endpoint_rests_for_everybody<B: Budget>(budget: B) {

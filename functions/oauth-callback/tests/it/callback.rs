@@ -330,7 +330,7 @@ async fn a_passing_trouble_of_the_api_is_waited_out() {
     let stage = Stage::new().await;
     let (mut browser, state) = stage.departed().await;
     stage.memory.crm.answer_next(CrmError::Unavailable);
-    stage.memory.crm.answer_next(CrmError::Throttled);
+    stage.memory.crm.answer_next(CrmError::THROTTLED);
 
     let answer = browser.get(&stage, &stage.agreed(ENGINES, &state)).await;
 

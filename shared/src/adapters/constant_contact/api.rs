@@ -105,13 +105,14 @@ impl ConstantContact {
 
 impl Answer {
     fn accepted(self) -> Result<Self, CrmError> {
-        match self.status {
-            200..=299 => Ok(self),
-            status => Err(CrmError::classify(
-                status,
-                self.body.as_deref().unwrap_or_default(),
-            )),
+        if let 200..=299 = self.status {
+            return Ok(self);
         }
+        let error = CrmError::classify(self.status, self.body.as_deref().unwrap_or_default());
+        Err(match self.retry_after {
+            Some(asked) => error.resting(asked),
+            None => error,
+        })
     }
 
     /// The body, where it is what it should be.

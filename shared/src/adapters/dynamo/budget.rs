@@ -10,7 +10,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::directory::DynamoDirectory;
 use super::keys::{self, Key};
@@ -226,9 +226,10 @@ impl Budget for DynamoDirectory {
         app: &AppId,
         limits: Limits,
         now: Timestamp,
+        rest: SignedDuration,
     ) -> Result<(), StoreError> {
         self.step(Bucket::Calls(app, limits), now, |state| {
-            (state.throttled(now), ())
+            (state.throttled(now, rest), ())
         })
         .await
     }

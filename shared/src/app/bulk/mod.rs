@@ -258,7 +258,9 @@ impl<W: Wiring> Bulk<W> {
                     rejected = Some(access.generation);
                     continue;
                 }
-                Err(CrmError::Throttled) => budget.throttled(app, limits, now).await?,
+                Err(CrmError::Throttled { rest }) => {
+                    budget.throttled(app, limits, now, *rest).await?;
+                }
                 Err(CrmError::QuotaExceeded) => budget.quota_exceeded(app, limits, now).await?,
                 Err(CrmError::Ours(status)) => {
                     tracing::error!(status, "the API calls an import of ours wrong");

@@ -77,7 +77,7 @@ impl<W: Wiring> Bulk<W> {
                 let untried = ImportJob { tries, ..intent };
                 self.enter(&untried, Stage::Ready, PAUSE).await
             }
-            Some(Err(CrmError::Throttled | CrmError::QuotaExceeded)) => {
+            Some(Err(CrmError::Throttled { .. } | CrmError::QuotaExceeded)) => {
                 let untried = ImportJob { tries, ..intent };
                 self.enter(&untried, Stage::Ready, BUSY).await
             }

@@ -71,7 +71,7 @@ impl<W: Wiring> Connect<W> {
             };
             let passing = matches!(
                 error,
-                CrmError::Throttled | CrmError::Unavailable | CrmError::AnswerLost
+                CrmError::Throttled { .. } | CrmError::Unavailable | CrmError::AnswerLost
             );
             let failed = self.failed(app, error).await?;
             if !passing || attempt == TRIES {
@@ -86,8 +86,8 @@ impl<W: Wiring> Connect<W> {
         tracing::warn!(app.id = %app, %error, "a call for a connection failed");
         let (limits, now) = (self.apps.limits(app).await?, self.clock.now());
         Ok(match error {
-            CrmError::Throttled => {
-                self.budget.throttled(app, limits, now).await?;
+            CrmError::Throttled { rest } => {
+                self.budget.throttled(app, limits, now, rest).await?;
                 ConnectError::Busy
             }
             CrmError::QuotaExceeded => {

@@ -148,9 +148,9 @@ impl<W: Wiring> Drain<W> {
                 self.keeper.clock.sleep_until(now + pause).await;
                 Ok(true)
             }
-            CrmError::Throttled => {
+            CrmError::Throttled { rest } => {
                 tracing::warn!(app.id = %app, "the API throttled a call");
-                self.warn_on_fail(budget.throttled(app, limits, now).await);
+                self.warn_on_fail(budget.throttled(app, limits, now, *rest).await);
                 Ok(true)
             }
             CrmError::QuotaExceeded => {

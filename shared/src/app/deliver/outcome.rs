@@ -74,7 +74,10 @@ impl Outcome {
             }
             CrmError::Forbidden => Self::waits(WaitReason::Rights, None),
             CrmError::QuotaExceeded => Self::waits_for_day(quota_back(now), dice),
-            CrmError::Throttled => Self::waits(WaitReason::Quota, Some(now + backoff(1, dice))),
+            CrmError::Throttled { rest } => {
+                let later = backoff(1, dice).max(*rest);
+                Self::waits(WaitReason::Quota, Some(now + later))
+            }
             CrmError::AnswerLost => Self::waits(WaitReason::AnswerLost, None),
             CrmError::Unauthorized
             | CrmError::NotFound(_)

@@ -180,13 +180,33 @@ async fn a_spent_quota_parks_the_lead_until_after_midnight_and_stops_all_calls()
 async fn a_throttled_call_is_made_again_in_place() {
     let scene = Scene::connected().await;
     let lead = scene.submit(&[("email", "ada@example.com")]).await;
-    scene.memory.crm.answer_next(CrmError::Throttled);
+    scene.memory.crm.answer_next(CrmError::THROTTLED);
     let before = scene.memory.clock.now();
 
     scene.drain().await;
 
     assert_eq!(word(&scene.state(&lead.lead).await), "delivered");
     assert!(scene.memory.clock.now().duration_since(before) >= SignedDuration::from_secs(1));
+}
+
+#[tokio::test]
+async fn an_api_that_asks_for_a_long_rest_is_left_alone_for_that_long() {
+    let scene = Scene::connected().await;
+    let rest = SignedDuration::from_mins(10);
+    let lead = scene.submit(&[("email", "ada@example.com")]).await;
+    scene.memory.crm.answer_next(CrmError::Throttled { rest });
+    let asked = scene.memory.clock.now();
+
+    scene.drain().await;
+    scene.submit(&[("email", "bob@example.com")]).await;
+    scene.drain().await;
+
+    assert_eq!(word(&scene.state(&lead.lead).await), "waiting");
+    assert_eq!(scene.memory.crm.calls().len(), 1);
+    scene.memory.clock.advance_to(asked + rest + rest);
+    assert_eq!(scene.memory.release().run().await.unwrap().waited, 2);
+    scene.drain().await;
+    assert_eq!(word(&scene.state(&lead.lead).await), "delivered");
 }
 
 #[tokio::test]

@@ -137,7 +137,7 @@ fn what_was_spent_and_closed_is_yesterdays_after_midnight() {
 #[test]
 fn a_refused_quota_closes_the_app_until_midnight_and_a_throttle_for_a_second() {
     let mut closed = fresh().quota_exceeded(noon());
-    let mut throttled = fresh().throttled(noon());
+    let mut throttled = fresh().throttled(noon(), SignedDuration::from_secs(1));
 
     let midnight = "2026-11-24T00:00:00Z".parse().unwrap();
     assert_eq!(

@@ -93,7 +93,7 @@ impl Meter {
             return Err(CrmError::QuotaExceeded);
         }
         if !enters(&mut self.second, limits.per_second, now) {
-            return Err(CrmError::Throttled);
+            return Err(CrmError::THROTTLED);
         }
         self.spent += 1;
         Ok(())

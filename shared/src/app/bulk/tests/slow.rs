@@ -114,7 +114,7 @@ async fn refuse(scene: &Scene, quarters: usize) {
         let seen = ConfirmedOptIn { on: false, seen_at };
         let directory = &scene.memory.directory;
         directory.opt_in_seen(&scene.customer, seen).await.unwrap();
-        scene.memory.crm.answer_next(CrmError::Throttled);
+        scene.memory.crm.answer_next(CrmError::THROTTLED);
         run_next(scene).await;
     }
 }
