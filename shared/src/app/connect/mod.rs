@@ -23,6 +23,7 @@ pub use error::ConnectError;
 pub use release::{look_soon, release_waiting};
 pub use session::{SESSION_FOR, Session};
 pub use start::{Departure, Welcome};
+pub(in crate::app) use verdict::may_feed;
 
 use url::Url;
 

@@ -4,7 +4,8 @@ use crate::domain::connection::{Account, Connection, ConnectionStatus, LimitedRe
 /// The privileges without which a user cannot feed leads.
 const NEEDED: [&str; 2] = ["contacts:write", "contacts:lists:read"];
 
-pub(super) fn may_feed(privileges: &[String]) -> bool {
+/// Whether a user with these privileges can feed leads.
+pub(in crate::app) fn may_feed(privileges: &[String]) -> bool {
     NEEDED
         .iter()
         .all(|needed| privileges.iter().any(|own| own == needed))

@@ -9,6 +9,7 @@ use secrecy::SecretString;
 use super::Drain;
 use super::outcome::Outcome;
 use super::turns::Turn;
+use crate::app::connect::may_feed;
 use crate::app::moment::{Awaited, CALL_TAKES, LATE, await_moment};
 use crate::app::token_keeper::Access;
 use crate::domain::budget::{Reservation, quota_back};
@@ -196,14 +197,7 @@ impl<W: Wiring> Drain<W> {
         }
         let reason = match self.crm.summary(&access.token).await {
             Err(CrmError::Forbidden) => LimitedReason::AppDeactivated,
-            Ok(summary)
-                if !summary
-                    .privileges
-                    .iter()
-                    .any(|name| name == "contacts:write") =>
-            {
-                LimitedReason::MissingPrivilege
-            }
+            Ok(summary) if !may_feed(&summary.privileges) => LimitedReason::MissingPrivilege,
             Ok(_) => LimitedReason::MissingScope,
             Err(_) => return,
         };

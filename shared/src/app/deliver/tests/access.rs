@@ -5,9 +5,9 @@ use jiff::SignedDuration;
 use super::word;
 use crate::app::scene::{ACCOUNT, Scene};
 use crate::domain::connection::{ConnectionStatus, LimitedReason};
+use crate::domain::crm::CrmError;
 use crate::domain::lead::{LeadState, WaitReason};
 use crate::fakes::{Call, Fault};
-use crate::ports::Connections as _;
 
 #[tokio::test]
 async fn an_expired_token_is_refreshed_on_the_way() {
@@ -41,37 +41,27 @@ async fn a_rejected_token_is_refreshed_once_and_the_call_made_again() {
 
 #[tokio::test]
 async fn a_forbidden_call_names_its_cause_and_ends_the_calls() {
-    let scene = Scene::connected().await;
-    scene
-        .memory
-        .crm
-        .set_privileges(ACCOUNT, &["contacts:lists:read"]);
-    let lead = scene.submit(&[("email", "ada@example.com")]).await;
+    let (write, read) = ("contacts:write", "contacts:lists:read");
+    for (privileges, reason) in [
+        (&[read][..], LimitedReason::MissingPrivilege),
+        (&[write], LimitedReason::MissingPrivilege),
+        (&[write, read], LimitedReason::MissingScope),
+    ] {
+        let scene = Scene::connected().await;
+        scene.memory.crm.set_privileges(ACCOUNT, privileges);
+        scene.memory.crm.answer_next(CrmError::Forbidden);
+        let lead = scene.submit(&[("email", "ada@example.com")]).await;
 
-    scene.drain().await;
-    scene.submit(&[("email", "bob@example.com")]).await;
-    scene.drain().await;
+        scene.drain().await;
+        scene.submit(&[("email", "bob@example.com")]).await;
+        scene.drain().await;
 
-    assert_eq!(
-        scene.state(&lead.lead).await,
-        LeadState::Waiting {
-            why: WaitReason::Rights
-        }
-    );
-    let connection = scene
-        .memory
-        .directory
-        .connection(&scene.customer)
-        .await
-        .unwrap()
-        .unwrap();
-    assert_eq!(
-        connection.status,
-        ConnectionStatus::Limited {
-            reason: LimitedReason::MissingPrivilege
-        }
-    );
-    assert_eq!(scene.memory.crm.count(Call::SignUp), 1);
+        let why = WaitReason::Rights;
+        assert_eq!(scene.state(&lead.lead).await, LeadState::Waiting { why });
+        let connection = scene.memory.directory.look(&scene.customer).unwrap();
+        assert_eq!(connection.status, ConnectionStatus::Limited { reason });
+        assert_eq!(scene.memory.crm.count(Call::SignUp), 1);
+    }
 }
 
 #[tokio::test]
