@@ -286,9 +286,9 @@ impl<W: Wiring> Bulk<W> {
 
     async fn write_counts(&self) {
         let now = self.keeper.clock.now();
-        for error in self.counter.write(&self.directory, now).await {
+        for (customer, error) in self.counter.write(&self.directory, now).await {
             tracing::warn!(
-                error = &error as &dyn std::error::Error,
+                customer.id = %customer, error = &error as &dyn std::error::Error,
                 "what moved was not counted"
             );
         }

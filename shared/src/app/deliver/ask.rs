@@ -135,6 +135,7 @@ impl<W: Wiring> Drain<W> {
         before: &mut Mended,
     ) -> Result<bool, Outcome> {
         let (app, limits, now) = (turn.app(), turn.limits, self.keeper.clock.now());
+        let customer = &turn.ready.customer.id;
         let budget = &self.keeper.budget;
         match error {
             CrmError::Unauthorized if !mem::replace(&mut before.token, true) => {
@@ -151,13 +152,15 @@ impl<W: Wiring> Drain<W> {
             }
             CrmError::Throttled { rest } => {
                 tracing::warn!(app.id = %app, "the API throttled a call");
-                self.warn_on_fail(budget.throttled(app, limits, now, *rest).await);
+                let told = budget.throttled(app, limits, now, *rest).await;
+                self.warn_on_fail("telling the budget of a throttle", customer, told);
                 Ok(true)
             }
             CrmError::QuotaExceeded => {
                 tracing::warn!(app.id = %app, "the day's quota is spent");
                 turn.closed.store(true, Ordering::Relaxed);
-                self.warn_on_fail(budget.quota_exceeded(app, limits, now).await);
+                let told = budget.quota_exceeded(app, limits, now).await;
+                self.warn_on_fail("telling the budget of a spent day", customer, told);
                 Ok(false)
             }
             CrmError::Ours(status) => {
@@ -215,10 +218,11 @@ impl<W: Wiring> Drain<W> {
                     status,
                     at: now,
                 };
-                self.warn_on_fail(self.keeper.events.publish(&[event]).await);
+                let published = self.keeper.events.publish(&[event]).await;
+                self.warn_on_fail("publishing that rights are missing", customer, published);
             }
             Ok(false) => {}
-            Err(error) => self.warn_on_fail(Err(error)),
+            Err(error) => self.warn_on_fail("noting that rights are missing", customer, Err(error)),
         }
     }
 }

@@ -51,17 +51,21 @@ impl Counter {
         moves.count(lead.day(), label(&IMPORT), label(state));
     }
 
-    /// Writes what moved; gives back what could not be written, for the log. Whether it was written all the same
+    /// Writes what moved; gives back whose could not be written and why, for the log. Whether it was written all the same
     /// nobody knows, so of that only the doubt is kept, for the next write.
-    pub(crate) async fn write(&self, to: &impl Tallies, now: Timestamp) -> Vec<StoreError> {
+    pub(crate) async fn write(
+        &self,
+        to: &impl Tallies,
+        now: Timestamp,
+    ) -> Vec<(CustomerId, StoreError)> {
         let moved = std::mem::take(&mut *self.moves());
         let mut failed = Vec::new();
         for (customer, moves) in moved {
             if let Err(error) = to.tally(&customer, &moves, now).await {
                 let mut later = self.moves();
-                let later = later.entry(customer).or_default();
+                let later = later.entry(customer.clone()).or_default();
                 moves.days().for_each(|(day, _)| later.doubt(day));
-                failed.push(error);
+                failed.push((customer, error));
             }
         }
         failed
@@ -76,8 +80,8 @@ impl<W: Wiring> Drain<W> {
     pub(super) async fn write_counts(&self) {
         let now = self.keeper.clock.now();
         for _ in 0..TRIES {
-            for error in self.counter.write(&self.directory, now).await {
-                self.warn_on_fail(Err(error));
+            for (customer, error) in self.counter.write(&self.directory, now).await {
+                self.warn_on_fail("counting what moved", &customer, Err(error));
             }
         }
     }

@@ -63,10 +63,11 @@ impl<W: Wiring> Drain<W> {
                     status: "list_missing",
                     at: self.keeper.clock.now(),
                 };
-                self.warn_on_fail(self.keeper.events.publish(&[event]).await);
+                let published = self.keeper.events.publish(&[event]).await;
+                self.warn_on_fail("publishing that a list is gone", customer, published);
             }
             Ok(false) => {}
-            Err(error) => self.warn_on_fail(Err(error)),
+            Err(error) => self.warn_on_fail("noting that a list is gone", customer, Err(error)),
         }
     }
 
@@ -105,7 +106,8 @@ impl<W: Wiring> Drain<W> {
             seen_at: self.keeper.clock.now(),
         };
         let customer = &turn.ready.customer.id;
-        self.warn_on_fail(self.directory.opt_in_seen(customer, seen).await);
+        let noted = self.directory.opt_in_seen(customer, seen).await;
+        self.warn_on_fail("noting how contacts are made", customer, noted);
         Some(seen)
     }
 }

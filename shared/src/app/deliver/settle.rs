@@ -123,22 +123,30 @@ impl<W: Wiring> Drain<W> {
                 self.mark_listed(customer).await;
             }
             Ok(_) => {}
-            Err(error) => self.warn_on_fail(Err(error)),
+            Err(error) => {
+                self.warn_on_fail("looking whether a person has acted", customer, Err(error))
+            }
         }
     }
 
     /// Has somebody look at a customer's lane once all that was written to it is listed.
     async fn mark_listed(&self, customer: &CustomerId) {
         let at = self.keeper.clock.now() + LISTED_WITHIN;
-        self.warn_on_fail(self.ledger.mark_lane(customer, at).await);
+        let marked = self.ledger.mark_lane(customer, at).await;
+        self.warn_on_fail("marking the lane", customer, marked);
     }
 
-    /// Swallows a failure that something else makes good, by name.
-    pub(super) fn warn_on_fail(&self, result: Result<(), StoreError>) {
+    /// Swallows a failure that something else makes good, by name: what was not done, for which customer.
+    pub(super) fn warn_on_fail(
+        &self,
+        what: &'static str,
+        customer: &CustomerId,
+        result: Result<(), StoreError>,
+    ) {
         if let Err(error) = result {
             tracing::warn!(
-                error = &error as &dyn std::error::Error,
-                "something of use was not written"
+                what, customer.id = %customer, error = &error as &dyn std::error::Error,
+                "something of use was not done"
             );
         }
     }

@@ -40,8 +40,13 @@ impl News {
 impl<W: Wiring> Drain<W> {
     pub(super) async fn tell(&self) {
         let news = self.news.take();
-        if !news.is_empty() {
-            self.warn_on_fail(self.keeper.events.publish(&news).await);
+        if !news.is_empty()
+            && let Err(error) = self.keeper.events.publish(&news).await
+        {
+            tracing::warn!(
+                leads = news.len(), error = &error as &dyn std::error::Error,
+                "nobody was told what became of leads"
+            );
         }
     }
 }
