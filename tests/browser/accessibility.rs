@@ -145,7 +145,7 @@ pub async fn nothing_on_the_customers_page_keeps_people_out() {
     inspection.window.press("Back").await;
     inspection
         .window
-        .press("Those who wait, for Constant Contact’s upload")
+        .press("Waiting sign-ups, for Constant Contact’s upload")
         .await;
     inspection
         .window

@@ -104,7 +104,7 @@ pub async fn everything_on_the_page_can_be_reached_and_done_by_keyboard() {
     to("Try again now").await;
     window.keys(&enter).await;
     window.shows(NAME).await;
-    window.reads("1 person is being tried again").await;
+    window.reads("1 person is being retried").await;
 
     to("The same in numbers").await;
     window.keys(&enter).await;
@@ -146,7 +146,7 @@ pub async fn a_file_is_downloaded_and_what_is_in_it_waits_no_more() {
 
     window.goto(&scene.page().await).await;
     window
-        .press("Those who wait, for Constant Contact’s upload")
+        .press("Waiting sign-ups, for Constant Contact’s upload")
         .await;
     window.shows("For Constant Contact’s upload").await;
     take(&window, "file", Screen::LightDesktop).await;
@@ -157,7 +157,7 @@ pub async fn a_file_is_downloaded_and_what_is_in_it_waits_no_more() {
     assert!(file.contains("file@example.com,Ada"), "{file}");
     window.goto(&scene.page().await).await;
     let text = window.text().await;
-    assert!(text.contains("Went out in a file"), "{text}");
+    assert!(text.contains("Exported"), "{text}");
     window.close().await;
 }
 

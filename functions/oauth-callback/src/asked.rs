@@ -4,7 +4,7 @@ use lambda_http::http::header;
 use lambda_http::request::RequestContext;
 use lambda_http::{Request, RequestExt as _};
 use leadfeed_shared::app::connect::{Choice, ConnectError, Return};
-use leadfeed_shared::web::{Audience, audience};
+use leadfeed_shared::web::{Audience, audience, is_from_elsewhere};
 use secrecy::SecretString;
 use url::form_urlencoded::{Parse, parse};
 
@@ -50,8 +50,7 @@ impl Asked<'_> {
 
     /// Whether a page of another origin sent this form, which browsers say of themselves.
     pub fn is_from_elsewhere(&self) -> bool {
-        let site = self.request.headers().get("sec-fetch-site");
-        site.is_some_and(|site| site != "same-origin" && site != "none")
+        is_from_elsewhere(self.request.headers())
     }
 
     pub fn audience(&self) -> Audience {

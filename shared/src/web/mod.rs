@@ -2,10 +2,12 @@
 
 mod event;
 mod negotiate;
+mod origin;
 mod page;
 mod problem;
 
 pub use event::{run, tamed};
 pub use negotiate::{Audience, audience};
+pub use origin::is_from_elsewhere;
 pub use page::{page, page_with, see_other};
 pub use problem::{Problem, json, problem_of};

@@ -17,12 +17,6 @@ use crate::{file, request};
 /// A form of this page has a line or two.
 const LONGEST_BODY: usize = 4 * 1024;
 
-/// Whether another site's page sent this, which browsers say of themselves.
-pub fn is_from_elsewhere(request: &Request) -> bool {
-    let site = request.headers().get("sec-fetch-site");
-    site.is_some_and(|site| site == "cross-site")
-}
-
 /// Does what a form asks for, then leads back to the page.
 pub async fn act<W: Wiring>(
     admin: &Admin<W>,

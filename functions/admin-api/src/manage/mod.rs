@@ -12,7 +12,7 @@ use leadfeed_shared::app::admin::{Admin, AdminError};
 use leadfeed_shared::domain::ids::CustomerId;
 use leadfeed_shared::domain::link::LinkError;
 use leadfeed_shared::ports::Wiring;
-use leadfeed_shared::web::{self, Problem};
+use leadfeed_shared::web::{self, Problem, is_from_elsewhere};
 
 use crate::answer::Refused;
 use page::{Notice, Page};
@@ -43,7 +43,7 @@ pub async fn handle<W: Wiring>(admin: &Admin<W>, request: &Request) -> Response<
     };
     let answer = match (request.method().as_str(), action) {
         ("GET" | "HEAD", "") => show(admin, &bearer, request).await,
-        ("POST", _) if act::is_from_elsewhere(request) => Err(elsewhere().into()),
+        ("POST", _) if is_from_elsewhere(request.headers()) => Err(elsewhere().into()),
         ("POST", action) => act::act(admin, &bearer, action, request).await,
         ("GET" | "HEAD", action) => act::ask(admin, &bearer, action, request).await,
         _ => return crate::answer::method_not_allowed("GET, POST"),

@@ -41,12 +41,12 @@ pub fn of(label: &str) -> Words {
         "erased" => words("Erased on request", "", Nothing),
         "waiting.not_connected" => words(
             "No Constant Contact account is connected",
-            "Connect your account. Everybody who waits goes out by themselves then.",
+            "Connect your account. Waiting sign-ups are then delivered automatically.",
             Connect,
         ),
         "waiting.reconnect" => words(
             "The connection to Constant Contact has ended",
-            "Connect again. Nobody is lost meanwhile.",
+            "Connect again. No sign-up is lost in the meantime.",
             Connect,
         ),
         "waiting.rights" => words(
@@ -60,22 +60,22 @@ pub fn of(label: &str) -> Words {
             Connect,
         ),
         "waiting.quota" => words(
-            "Constant Contact’s limit of calls is reached",
-            "Nothing to do: they go out by themselves as there are calls again. A day’s calls begin anew at midnight UTC.",
+            "Constant Contact’s daily limit is reached",
+            "Nothing to do: they are sent automatically when the limit resets at midnight UTC.",
             Wait,
         ),
         "waiting.upstream" => words(
-            "Constant Contact could not take them for now",
-            "Nothing to do: it is tried again by itself.",
+            "Constant Contact could not be reached",
+            "Nothing to do: we retry automatically.",
             Wait,
         ),
         "waiting.answer_lost" => words(
             "Constant Contact’s answer was lost on the way",
-            "Nothing to do: it is tried again by itself.",
+            "Nothing to do: we retry automatically.",
             Wait,
         ),
         "waiting.import" => words(
-            "Being imported in one go with others",
+            "Being imported together with others",
             "Nothing to do: an import can take a few hours.",
             Wait,
         ),
@@ -86,12 +86,12 @@ pub fn of(label: &str) -> Words {
         ),
         "refused.invalid_address" => words(
             "Constant Contact does not take the address",
-            "Most likely it is mistyped. One that signed up many times in a day is not taken for two days either: trying again helps then.",
+            "It is most likely mistyped. Constant Contact also blocks an address for two days if it signs up many times in one day; try again after that.",
             Retry,
         ),
         "refused.cc_refused" => words(
             "Constant Contact refused the contact",
-            "Its own words stand beside the person below. Try again once that is put right.",
+            "Its reason is shown with the person below. Try again once that is fixed.",
             Retry,
         ),
         "refused.suppressed" => words(
@@ -106,12 +106,12 @@ pub fn of(label: &str) -> Words {
         ),
         "refused.customer_deleted" => words(
             "The service for this form had ended",
-            "Try again if they are still to be delivered.",
+            "Try again if they should still be delivered.",
             Retry,
         ),
         _ if label.starts_with("quarantined.") => words(
             "Looks like a robot filled in the form",
-            "Set aside, not sent. Please tell whoever runs this service if one is real.",
+            "Set aside and not sent. Please tell whoever runs this service if one of them is a real person.",
             Ask,
         ),
         _ => words(

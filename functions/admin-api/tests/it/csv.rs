@@ -227,7 +227,7 @@ async fn a_page_of_nobody_offers_nothing_to_download() {
     stage.sign_up(&form, "ada@example.com").await;
     let one = page().await;
 
-    assert!(empty.contains("Nobody is in this file"), "{empty}");
+    assert!(empty.contains("This file is empty"), "{empty}");
     assert!(!empty.contains("<form") && !empty.contains("How to upload it"));
     assert!(one.contains("1 person") && one.contains("Download part 1"));
 }

@@ -147,13 +147,15 @@ async fn a_form_of_another_site_does_nothing() {
     let stage = Stage::with_customers().await;
     let path = stage.manage_path().await;
     let before = stage.memory.faults.steps();
-    let mut event = crate::stage::event("POST", &format!("{path}/connect"), None);
-    event["headers"]["sec-fetch-site"] = "cross-site".into();
-    event["headers"]["accept"] = "text/html".into();
+    for site in ["cross-site", "same-site"] {
+        let mut event = crate::stage::event("POST", &format!("{path}/connect"), None);
+        event["headers"]["sec-fetch-site"] = site.into();
+        event["headers"]["accept"] = "text/html".into();
 
-    let request = lambda_http::request::from_str(&event.to_string()).unwrap();
-    let response = admin_api::handle(&stage.api, request).await;
+        let request = lambda_http::request::from_str(&event.to_string()).unwrap();
+        let response = admin_api::handle(&stage.api, request).await;
 
-    assert_eq!(response.status(), 403);
+        assert_eq!(response.status(), 403, "{site}");
+    }
     assert_eq!(stage.memory.faults.steps(), before, "nothing was even read");
 }

@@ -69,7 +69,7 @@ async fn the_page_shows_what_a_retry_would_do_before_it_does_it() {
 
     assert!(asks.contains("would wait again at once"), "{asks}");
     assert_eq!(status, 303);
-    assert!(page.contains("1 person is being tried again"), "{page}");
+    assert!(page.contains("1 person is being retried"), "{page}");
     let (nonsense, ..) = stage
         .page("GET", &format!("{path}/retry?label=x"), "")
         .await;
@@ -198,7 +198,7 @@ async fn more_than_one_answer_takes_are_tried_again_page_by_page() {
         let (_, headers, _) = stage.page("POST", &retry, &body).await;
 
         assert!(asks.contains("<strong>500 or more</strong>"), "{asks}");
-        assert!(rest.contains("500 people are being tried again"), "{rest}");
+        assert!(rest.contains("500 people are being retried"), "{rest}");
         assert!(
             rest.contains("<strong>100</strong> people would be"),
             "{rest}"

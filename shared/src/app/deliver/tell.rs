@@ -44,7 +44,8 @@ impl<W: Wiring> Drain<W> {
             && let Err(error) = self.keeper.events.publish(&news).await
         {
             tracing::warn!(
-                leads = news.len(), error = &error as &dyn std::error::Error,
+                leads = news.len(),
+                error = &error as &dyn std::error::Error,
                 "nobody was told what became of leads"
             );
         }
