@@ -42,8 +42,10 @@ impl EmailError {
 }
 
 /// An address as its owner wrote it, an international domain in the ASCII form that mail goes by (RFC 5891). `Debug` and
-/// `Display` show it masked: the full text is had by [`as_str`](Self::as_str) only. What is stored was parsed when it came
-/// in and is read as it stands, so that no rule of a later version makes a row unreadable.
+/// `Display` show it masked: the full text is had by [`as_str`](Self::as_str) only.
+///
+/// What is stored was parsed when it came in and is read as it stands, so that no rule of a later version makes a row
+/// unreadable.
 #[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct EmailAddress(String);

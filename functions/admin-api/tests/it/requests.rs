@@ -133,7 +133,7 @@ async fn few_refused_leads_are_tried_again_however_many_were_delivered_since() {
         asks.contains("<strong>16</strong> people would be"),
         "{asks}"
     );
-    assert!(!asks.contains("Look further"), "{asks}");
+    assert!(!asks.contains("Keep looking"), "{asks}");
     assert_eq!(replayed.body["leads"], json!({"refused.cc_refused": 16}));
     assert_eq!(replayed.body["next_cursor"], json!(null));
     assert_eq!(again.body["leads"], json!({}));
