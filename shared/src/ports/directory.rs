@@ -39,6 +39,9 @@ pub trait Customers: Send + Sync {
         id: &CustomerId,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
+    /// Whether the id was ever given to a customer, who may be removed since.
+    fn is_given(&self, id: &CustomerId) -> impl Future<Output = Result<bool, StoreError>> + Send;
+
     /// Customers in the order of their ids, `limit` at a time. A customer just made may be missing for a moment.
     fn customers(
         &self,

@@ -196,6 +196,7 @@ wired! { Customers of MemoryDirectory, Directory {
     customer(id: &CustomerId) -> Option<Customer>;
     put_customer(customer: &Customer) -> bool;
     delete_customer(id: &CustomerId) -> ();
+    is_given(id: &CustomerId) -> bool;
     customers(cursor: Option<&str>, limit: u16) -> Page<Customer>;
 } }
 

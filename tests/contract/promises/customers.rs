@@ -51,6 +51,8 @@ async fn the_id_of_a_deleted_customer_is_not_given_again<C: Customers>(customers
 
     assert!(!customers.put_customer(&customer).await.unwrap());
 
+    assert!(customers.is_given(&customer.id).await.unwrap());
+    assert!(!customers.is_given(&fresh::customer()).await.unwrap());
     assert_eq!(customers.customer(&customer.id).await.unwrap(), None);
     let listed = eventually(
         || async { customers.customers(None, 1_000).await.unwrap().items },

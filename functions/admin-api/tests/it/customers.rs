@@ -180,7 +180,7 @@ async fn nobody_gets_the_id_of_a_deleted_customer_and_what_lies_under_it() {
         (taken.status, taken.text("code")),
         (409, "customer_deleted".into())
     );
-    for hidden in ["", "/connection", "/forms", "/leads", "/leads.csv"] {
+    for hidden in ["", "/connection", "/forms", "/leads.csv"] {
         let target = format!("/v1/customers/engines{hidden}");
         assert_eq!(stage.get(&target).await.status, 404, "{target}");
     }

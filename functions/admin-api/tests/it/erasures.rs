@@ -193,3 +193,23 @@ async fn one_lead_is_erased_by_its_id() {
     assert_eq!((gone.status, again.status, never.status), (204, 204, 404));
     assert!(dead.sent().is_empty());
 }
+
+#[tokio::test]
+async fn a_person_of_a_removed_customer_is_found_and_erased() {
+    let stage = Stage::with_customers().await;
+    let form = stage.form().await;
+    let lead = stage.sign_up(&form, "ada@example.com").await;
+    assert_eq!(stage.delete("/v1/customers/engines").await.status, 204);
+
+    let listed = stage.get("/v1/customers/engines/leads").await;
+    let erased = stage
+        .post(ERASURES, json!({"email": "ada@example.com"}))
+        .await;
+    let never = "/v1/customers/nobody/erasures";
+    let never = stage.post(never, json!({"email": "ada@example.com"})).await;
+
+    assert_eq!(listed.body["leads"][0]["lead_id"], lead.as_str());
+    assert_eq!((erased.status, never.status), (200, 404));
+    let after = stage.get(&format!("/v1/leads/{lead}")).await;
+    assert_eq!(after.text("status"), "erased");
+}

@@ -107,6 +107,10 @@ impl Customers for DynamoDirectory {
         self.table.put(tombstone).await
     }
 
+    async fn is_given(&self, id: &CustomerId) -> Result<bool, StoreError> {
+        Ok(self.table.get(keys::customer(id)).await?.is_some())
+    }
+
     async fn customers(
         &self,
         cursor: Option<&str>,

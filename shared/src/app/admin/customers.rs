@@ -72,6 +72,15 @@ impl<W: Wiring> Admin<W> {
         customer.ok_or(AdminError::NotFound("customer"))
     }
 
+    /// Makes sure that there is or was a customer of this id, whose leads stay when it is removed.
+    ///
+    /// # Errors
+    /// [`AdminError::NotFound`].
+    pub(super) async fn had(&self, id: &CustomerId) -> Result<(), AdminError> {
+        let given = self.directory.is_given(id).await?;
+        given.then_some(()).ok_or(AdminError::NotFound("customer"))
+    }
+
     /// A page of the customers.
     ///
     /// # Errors

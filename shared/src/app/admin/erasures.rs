@@ -41,7 +41,7 @@ const LOOKED_THROUGH_FOR: SignedDuration = SignedDuration::from_secs(8);
 const SLACK: SignedDuration = SignedDuration::from_secs(10);
 
 impl<W: Wiring> Admin<W> {
-    /// Erases every lead of one address; tells how many there were. One that is in the queue is not sent. Can be
+    /// Erases every lead of one address, also where the customer was removed; tells how many there were. One that is in the queue is not sent. Can be
     /// repeated, and should be where the person signed up a moment ago.
     ///
     /// # Errors
@@ -89,7 +89,7 @@ impl<W: Wiring> Admin<W> {
         customer: &CustomerId,
         mut asked: Properties,
     ) -> Result<EmailAddress, AdminError> {
-        self.customer(customer).await?;
+        self.had(customer).await?;
         let email = asked.required("email", |value| {
             let email: Result<EmailAddress, _> = string(value)?.parse();
             email.map_err(|error| Fault::new(error.code(), error.to_string()))

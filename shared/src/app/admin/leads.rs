@@ -7,7 +7,7 @@ use crate::domain::task::Task;
 use crate::ports::{Clock as _, LeadFilter, Ledger as _, Page, Queue as _, Wiring};
 
 impl<W: Wiring> Admin<W> {
-    /// A page of a customer's leads, newest first.
+    /// A page of a customer's leads, newest first; also where the customer was removed.
     ///
     /// # Errors
     /// [`AdminError::NotFound`], [`AdminError::Invalid`].
@@ -16,7 +16,7 @@ impl<W: Wiring> Admin<W> {
         customer: &CustomerId,
         mut query: Properties,
     ) -> Result<Page<LeadRecord>, AdminError> {
-        self.customer(customer).await?;
+        self.had(customer).await?;
         let listing = format!("leads:{customer}");
         let (from, limit) = self.place(&listing, &mut query);
         let status = query.optional("status", |value| {
