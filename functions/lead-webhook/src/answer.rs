@@ -46,10 +46,13 @@ impl Reply {
             return problem.into_response();
         };
         // By our names: so the page shows and sends them.
-        let typed = fields.renamed(|name| form.mapped.get(name).cloned());
+        let typed = fields
+            .clone()
+            .renamed(|name| form.mapped.get(name).cloned());
         problem.on(pages::form(
             form,
             &Shown {
+                sent: Some(&fields),
                 typed: Some(&typed),
                 problem: Some(&problem),
                 stamp: typed.get(TIME_FIELD),
@@ -65,6 +68,19 @@ impl Reply {
             Audience::Program => json(StatusCode::OK, &Rehearsal::of(told, page.as_deref())),
             Audience::Browser => pages::rehearsal(&Rehearsal::of(told, page.as_deref())),
         }
+    }
+
+    /// 405, naming what is allowed.
+    pub fn method_not_allowed(&self, allowed: &'static str) -> Response<Body> {
+        let (status, detail) = (
+            StatusCode::METHOD_NOT_ALLOWED,
+            "This address does not take that method.",
+        );
+        let mut answer = self.problem(Problem::new(status, "method_not_allowed", detail));
+        answer
+            .headers_mut()
+            .insert(ALLOW, HeaderValue::from_static(allowed));
+        answer
     }
 
     /// Anything else that went wrong.
@@ -132,15 +148,4 @@ pub fn problem(error: IntakeError) -> Problem {
         .retry_after(wait),
         IntakeError::Unavailable => Problem::unavailable(),
     }
-}
-
-/// 405, naming what is allowed.
-pub fn method_not_allowed(allowed: &'static str) -> Response<Body> {
-    let detail = "This address does not take that method.";
-    let mut answer =
-        Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", detail).into_response();
-    answer
-        .headers_mut()
-        .insert(ALLOW, HeaderValue::from_static(allowed));
-    answer
 }

@@ -45,10 +45,10 @@ pub async fn handle<W: Wiring>(intake: &Intake<W>, request: Request) -> Response
         ("GET" | "HEAD", ["f", _, "thanks"]) => Ok(pages::thanks()),
         ("POST", ["hooks", form]) => webhook(intake, form, &request).await,
         ("POST", ["servlet", "servlet.WebToLead"]) => web_to_lead(intake, &request, &reply).await,
-        (_, ["f", _]) => Ok(answer::method_not_allowed("GET, HEAD, POST, OPTIONS")),
-        (_, ["f", _, "thanks" | "time"]) => Ok(answer::method_not_allowed("GET, HEAD")),
+        (_, ["f", _]) => Ok(reply.method_not_allowed("GET, HEAD, POST, OPTIONS")),
+        (_, ["f", _, "thanks" | "time"]) => Ok(reply.method_not_allowed("GET, HEAD")),
         (_, ["hooks", _] | ["servlet", "servlet.WebToLead"]) => {
-            Ok(answer::method_not_allowed("POST"))
+            Ok(reply.method_not_allowed("POST"))
         }
         _ => Err(Problem::not_found("page")),
     };
@@ -113,6 +113,7 @@ async fn show<W: Wiring>(
     let form = intake.open_form(form).await.map_err(answer::problem)?;
     let (page_url, stamp) = (origin::page(request), intake.stamp(&form));
     let shown = Shown {
+        sent: None,
         typed: None,
         problem: None,
         stamp: Some(&stamp),
@@ -183,7 +184,7 @@ async fn web_to_lead<W: Wiring>(
         .await
         .map_err(answer::problem)?;
     let is_rehearsal = web_to_lead::is_rehearsal(&fields);
-    let fields = web_to_lead::renamed(fields);
+    let fields = web_to_lead::renamed(&form, fields);
     if !is_rehearsal {
         return accept(intake, &form, fields, request, reply).await;
     }

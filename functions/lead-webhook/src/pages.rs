@@ -4,6 +4,7 @@ use askama::Template;
 use lambda_http::http::StatusCode;
 use lambda_http::{Body, Response};
 use leadfeed_shared::domain::captcha::Captcha;
+use leadfeed_shared::domain::contact::clean;
 use leadfeed_shared::domain::form::Form;
 use leadfeed_shared::domain::keys::fingerprint;
 use leadfeed_shared::domain::lead::FieldError;
@@ -27,7 +28,7 @@ struct FormPage<'a> {
     honeypot: Option<&'a str>,
     captcha: Option<&'a Captcha>,
     captcha_error: Option<&'a str>,
-    notice: Option<&'a str>,
+    notice: Option<String>,
 }
 
 #[derive(Template)]
@@ -51,6 +52,13 @@ struct Input {
     error: Option<String>,
 }
 
+impl Input {
+    /// Whether it takes several lines, which an `input` would run into one.
+    fn has_lines(&self) -> bool {
+        self.value.contains(['\n', '\r'])
+    }
+}
+
 /// What every hosted form asks; all but the address may stay empty unless the form says otherwise.
 const ASKED: [(&str, &str, &str, &str); 5] = [
     ("email", "Email address", "email", "email"),
@@ -61,10 +69,11 @@ const ASKED: [(&str, &str, &str, &str); 5] = [
 ];
 
 /// Of the fields that are not a person's to type, those that a page of ours sends on.
-const SENT_ON: [&str; 9] = [
+const SENT_ON: [&str; 10] = [
     "return_url",
     "source",
     "lead_source",
+    "consent_source",
     "trustedform",
     "xxTrustedFormCertUrl",
     "jornaya",
@@ -76,9 +85,14 @@ const SENT_ON: [&str; 9] = [
 /// Stands above a form that has fields to correct.
 const CORRECT: &str = "Please correct what is marked below; what you typed is still there.";
 
+/// Stands above one whose faults lie in nothing that a person can see.
+const HIDDEN: &str = "What you typed is still there; please send it again.";
+
 /// What a form is shown with.
 pub struct Shown<'a> {
-    /// What was typed before.
+    /// What was sent before, by the names it was sent with.
+    pub sent: Option<&'a Submission>,
+    /// The same by our names.
     pub typed: Option<&'a Submission>,
     /// Why it was not taken.
     pub problem: Option<&'a Problem>,
@@ -90,12 +104,14 @@ pub struct Shown<'a> {
 
 /// The form; after a problem with what was typed and what to correct.
 pub fn form(form: &Form, shown: &Shown<'_>) -> Response<Body> {
-    let Shown { typed, problem, .. } = *shown;
+    let Shown {
+        sent,
+        typed,
+        problem,
+        ..
+    } = *shown;
     let errors = problem.map_or(&[][..], Problem::errors);
-    let notice = problem.map(|problem| match errors {
-        [] => problem.detail(),
-        _ => CORRECT,
-    });
+    let inputs = inputs(form, typed, errors);
     let error_of = |field: &str| {
         let error = errors.iter().find(|error| error.field == field);
         error.map(|error| error.message.as_str())
@@ -107,24 +123,49 @@ pub fn form(form: &Form, shown: &Shown<'_>) -> Response<Body> {
     let mut hidden = vec![("consent_statement_sha256", digest.as_str())];
     hidden.extend(shown.stamp.map(|stamp| (TIME_FIELD, stamp)));
     hidden.extend(shown.page_url.map(|url| ("consent_page_url", url)));
-    let typed_in = |name| typed?.get(name).map(|value| (name, value));
-    hidden.extend(SENT_ON.into_iter().filter_map(typed_in));
+    let of_sent = |name| {
+        sent.into_iter()
+            .flat_map(move |sent| sent.all(name))
+            .map(move |value| (name, value))
+    };
+    hidden.extend(SENT_ON.into_iter().flat_map(of_sent));
+    let captcha_error = captcha.and_then(|captcha| error_of(captcha.provider.field()));
+    let consent_error = error_of(&form.consent_field);
+    let marked = inputs.iter().filter(|input| input.error.is_some()).count()
+        + usize::from(consent_error.is_some())
+        + usize::from(captcha_error.is_some());
+    let notice = problem.map(|problem| notice(problem, marked));
     let template = FormPage {
         name: &form.name,
         action: format!("/f/{}", form.id),
-        inputs: inputs(form, typed, errors),
+        inputs,
         consent_field: &form.consent_field,
-        consent_error: error_of(&form.consent_field),
+        consent_error,
         statement,
         hidden,
         honeypot: form.screening.honeypot.as_deref(),
         captcha,
-        captcha_error: captcha.and_then(|captcha| error_of(captcha.provider.field())),
+        captcha_error,
         notice,
     };
     match captcha {
         Some(captcha) => page_with(StatusCode::OK, &template, captcha.provider.sources()),
         None => page(StatusCode::OK, &template),
+    }
+}
+
+/// What stands above the form, of whose faults so many are marked below: the others are said here.
+fn notice(problem: &Problem, marked: usize) -> String {
+    let errors = problem.errors();
+    match (errors.len(), marked) {
+        (0, _) => problem.detail().to_owned(),
+        (all, marked) if all == marked => CORRECT.to_owned(),
+        (_, marked) => {
+            let messages = errors.iter().map(|error| error.message.as_str());
+            let messages = messages.collect::<Vec<_>>().join("; ");
+            let then = if marked == 0 { HIDDEN } else { CORRECT };
+            format!("It was not taken because: {messages}. {then}")
+        }
     }
 }
 
@@ -142,10 +183,7 @@ pub fn thanks() -> Response<Body> {
 fn inputs(form: &Form, typed: Option<&Submission>, errors: &[FieldError]) -> Vec<Input> {
     let input = |name: &str, label: String, kind, autocomplete| Input {
         required: name == "email" || form.required.iter().any(|required| required == name),
-        value: typed
-            .and_then(|typed| typed.get(name))
-            .unwrap_or_default()
-            .to_owned(),
+        value: typed.map(|typed| value(typed, name)).unwrap_or_default(),
         error: errors
             .iter()
             .find(|error| error.field == form.name_of(name))
@@ -163,7 +201,12 @@ fn inputs(form: &Form, typed: Option<&Submission>, errors: &[FieldError]) -> Vec
             .flat_map(Submission::iter)
             .map(|(name, _)| name),
     );
-    others.retain(|name| is_contact(name) && !is_asked(name));
+    let is_sent_on = |name: &str| {
+        SENT_ON
+            .iter()
+            .any(|sent| form.mapped.get(*sent).is_some_and(|to| to == name))
+    };
+    others.retain(|name| is_contact(name) && !is_asked(name) && !is_sent_on(name));
     others.sort_unstable();
     others.dedup();
 
@@ -180,6 +223,12 @@ fn inputs(form: &Form, typed: Option<&Submission>, errors: &[FieldError]) -> Vec
             .map(|name| input(name, label(name), "text", "on")),
     );
     inputs
+}
+
+/// What was typed into a field. Several choices of a custom field are shown as the lead would have them.
+fn value(typed: &Submission, name: &str) -> String {
+    let choices = custom_label(name).and_then(|label| typed.custom_fields().remove(&clean(label)));
+    choices.unwrap_or_else(|| typed.get(name).unwrap_or_default().to_owned())
 }
 
 /// A field's name as people read it: `custom_fields[Favourite engine]` is "Favourite engine".

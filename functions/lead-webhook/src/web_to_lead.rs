@@ -1,15 +1,21 @@
 //! The field names of salesforce.com's web-to-lead forms.
 
+use leadfeed_shared::domain::form::Form;
 use leadfeed_shared::domain::submission::Submission;
 
 /// The same submission under our names. `oid` is read before; what has no name of ours stays as it is, and so does what
-/// would stand in for a field that is filled in: it is noted as not kept, unless the form maps it.
-pub fn renamed(fields: Submission) -> Submission {
+/// would stand in for a field that is filled in: it is noted as not kept, unless the form maps it. What the form has a use
+/// of its own for, as a mapping or to tell robots by, keeps its name.
+pub fn renamed(form: &Form, fields: Submission) -> Submission {
     let is_empty = |name| fields.get(name).unwrap_or_default().trim().is_empty();
     let (no_phone, no_state, no_country) =
         (is_empty("phone"), is_empty("state"), is_empty("country"));
+    let is_forms = |name: &str| {
+        form.mapped.contains_key(name) || form.screening.honeypot.as_deref() == Some(name)
+    };
     fields.renamed(|name| {
         let ours = match name {
+            _ if is_forms(name) => return None,
             "company" => "company_name",
             "title" => "job_title",
             "phone" => "phone_number",

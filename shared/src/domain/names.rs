@@ -1,5 +1,7 @@
 //! The names under which a submission can say something, whoever makes the form.
 
+use super::contact::is_unseen;
+
 /// What a lead says of a person. Further values go by `custom_fields[Label]`.
 pub const CONTACT: [&str; 11] = [
     "email",
@@ -64,7 +66,7 @@ pub const TECHNICAL: [&str; 13] = [
 #[must_use]
 pub fn custom_label(name: &str) -> Option<&str> {
     let label = name.strip_prefix("custom_fields[")?.strip_suffix(']')?;
-    Some(label.trim()).filter(|label| !label.is_empty())
+    Some(label.trim_matches(is_unseen)).filter(|label| !label.is_empty())
 }
 
 /// Whether a name is one of a contact's fields, or of a custom field.

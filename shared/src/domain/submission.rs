@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Number, Value};
 
+use super::contact::clean;
 use super::names::custom_label;
 
 /// Fields in one submission; a real form has a dozen.
@@ -100,7 +101,7 @@ impl Submission {
                 continue;
             };
             fields
-                .entry(label.to_owned())
+                .entry(clean(label))
                 .and_modify(|sum| *sum = format!("{sum}; {value}"))
                 .or_insert_with(|| value.to_owned());
         }

@@ -5,6 +5,7 @@
 //! | what comes | where |
 //! |---|---|
 //! | form posts, JSON, closed and unknown forms, sizes, types, return addresses, markup, queries | `door` |
+//! | the page that asks for a correction | `corrections` |
 //! | web-to-lead, charsets, base64, names of a form's own, headers that lie | `dialects` |
 //! | charsets, multipart, beacons, what cannot be read | `charset.rs`, `body.rs` |
 //! | the largest lead, and too many fields | `sizes` |
@@ -22,6 +23,7 @@
 //! | anything | `fuzz` |
 #![expect(clippy::unwrap_used, reason = "what fails here fails the test")]
 
+mod corrections;
 mod dialects;
 mod door;
 #[path = "../../../../fuzz/entries.rs"]

@@ -1,0 +1,153 @@
+//! The page that asks for a correction: what it keeps, and what it does not let go.
+
+use lambda_http::http::header::{ACCEPT, ALLOW, CONTENT_TYPE};
+use lambda_http::{Body, Response};
+use lead_webhook::handle;
+use leadfeed_shared::domain::lead::LeadState;
+use leadfeed_shared::fakes::Memory;
+use leadfeed_shared::ports::Forms as _;
+
+use crate::stage::{FORM, all_hidden, request, text, world};
+
+const FORM_TYPE: &str = "application/x-www-form-urlencoded";
+
+async fn post(memory: &Memory, path: &str, body: &str) -> Response<Body> {
+    let mut request = request("POST", path, FORM_TYPE, body);
+    let headers = request.headers_mut();
+    headers.insert(ACCEPT, "text/html".parse().unwrap());
+    handle(&memory.intake(), request).await
+}
+
+/// Presses the page's button once more, with what a person sees left as it is and the box ticked.
+async fn press_again(memory: &Memory, page: &str, typed: &str) -> Response<Body> {
+    let body = format!("{}&{typed}&consent=yes", all_hidden(page));
+    post(memory, &format!("/f/{FORM}"), &body).await
+}
+
+#[tokio::test]
+async fn a_source_that_is_refused_is_refused_again() {
+    for (source, mapped) in [
+        ("consent_source=purchased", None),
+        ("source=web&source=rented", None),
+        ("lead_source=Purchased+List", None),
+        ("lead_source=Purchased+List", Some("custom_fields[Source]")),
+    ] {
+        let (memory, mut form) = world().await;
+        let mapped = mapped.map(|field| ("lead_source".to_owned(), field.to_owned()));
+        form.mapped = mapped.into_iter().collect();
+        memory.directory.put_form(&form).await.unwrap();
+        let ada = "email=ada%40example.com";
+
+        let unticked = post(&memory, &format!("/f/{FORM}"), &format!("{ada}&{source}")).await;
+        let page = text(&unticked);
+        let ticked = press_again(&memory, &page, ada).await;
+        let once_more = press_again(&memory, &text(&ticked), ada).await;
+
+        assert_eq!(unticked.status(), 422, "{source}");
+        assert_eq!(
+            (ticked.status(), once_more.status()),
+            (422.try_into().unwrap(), 422.try_into().unwrap()),
+            "{source}"
+        );
+        assert!(
+            !page.contains("custom_fields[Source]"),
+            "nobody types a source"
+        );
+        assert!(memory.ledger.all().is_empty());
+    }
+}
+
+#[tokio::test]
+async fn lines_and_choices_are_kept_through_a_correction() {
+    let (memory, _) = world().await;
+    let body = "email=ada&consent=yes&street=1+Main+St%0D%0AApt+4&custom_fields[Engine]=a&custom_fields[Engine]=b";
+
+    let page = text(&post(&memory, &format!("/f/{FORM}"), body).await);
+
+    assert!(page.contains("<textarea name=\"street\""), "{page}");
+    assert!(page.contains("1 Main St\r\nApt 4</textarea>"), "{page}");
+    assert!(
+        page.contains(r#"name="custom_fields[Engine]" value="a; b""#),
+        "{page}"
+    );
+}
+
+#[tokio::test]
+async fn a_fault_that_the_page_does_not_show_is_said_above_it() {
+    let (memory, _) = world().await;
+    let body = "email=ada%40example.com&consent=yes&consent_given_at=11%2F23%2F2026";
+
+    let answer = post(&memory, &format!("/f/{FORM}"), body).await;
+
+    let page = text(&answer);
+    assert_eq!(answer.status(), 422);
+    assert!(page.contains("It was not taken because:"), "{page}");
+    assert!(!page.contains("marked below"), "{page}");
+}
+
+#[tokio::test]
+async fn a_web_to_lead_forms_own_mapping_and_honeypot_hold() {
+    let (memory, mut form) = world().await;
+    form.mapped = [("title".to_owned(), "custom_fields[Salutation]".to_owned())].into();
+    form.screening.honeypot = Some("company".into());
+    memory.directory.put_form(&form).await.unwrap();
+    let body =
+        |email: &str, more: &str| format!("oid={FORM}&email={email}&consent=yes&title=Dr{more}");
+    let path = "/servlet/servlet.WebToLead";
+
+    post(&memory, path, &body("ada%40example.com", "")).await;
+    post(&memory, path, &body("robot%40example.com", "&company=x")).await;
+
+    let leads = memory.ledger.all();
+    let of = |email: &str| {
+        leads
+            .iter()
+            .find(|record| record.lead.contact.email.as_str() == email)
+            .unwrap()
+    };
+    let ada = &of("ada@example.com").lead.contact;
+    assert_eq!(
+        (
+            ada.custom_fields["Salutation"].as_str(),
+            ada.job_title.as_str()
+        ),
+        ("Dr", "")
+    );
+    assert!(matches!(
+        of("robot@example.com").state,
+        LeadState::Quarantined { .. }
+    ));
+}
+
+#[tokio::test]
+async fn a_label_of_which_nothing_is_seen_is_no_field() {
+    let (memory, _) = world().await;
+    let body = "email=ada%40example.com&consent=yes&custom_fields[%00]=x&custom_fields[%E2%80%AE]=y\
+                &custom_fields[En%00gine]=a&custom_fields[Engine]=b";
+
+    post(&memory, &format!("/f/{FORM}"), body).await;
+
+    let fields = &memory.ledger.all()[0].lead.contact.custom_fields;
+    assert_eq!(fields.len(), 1, "{fields:?}");
+    assert_eq!(fields["Engine"], "a; b");
+}
+
+#[tokio::test]
+async fn a_wrong_method_is_a_page_to_a_browser_and_names_what_is_allowed() {
+    let (memory, _) = world().await;
+    let mut request = request("GET", "/servlet/servlet.WebToLead", "", "");
+    request
+        .headers_mut()
+        .insert(ACCEPT, "text/html".parse().unwrap());
+
+    let answer = handle(&memory.intake(), request).await;
+
+    assert_eq!(answer.status(), 405);
+    assert_eq!(answer.headers()[ALLOW], "POST");
+    assert!(
+        answer.headers()[CONTENT_TYPE]
+            .to_str()
+            .unwrap()
+            .starts_with("text/html")
+    );
+}
