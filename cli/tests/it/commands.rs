@@ -1,4 +1,5 @@
 use clap::Parser as _;
+use jiff::SignedDuration;
 use leadfeed_cli::Options;
 use leadfeed_shared::domain::consent::Origin;
 use leadfeed_shared::domain::submission::Submission;
@@ -214,6 +215,10 @@ async fn a_file_is_saved_under_its_name_and_never_over_another() {
 
     sign_up(&deployment, &form, "ada@example.com").await;
     let first = deployment.json(&csv).await;
+    deployment
+        .memory
+        .clock
+        .advance(SignedDuration::from_secs(1));
     sign_up(&deployment, &form, "bo@example.com").await;
     let second = deployment.json(&csv).await;
 
