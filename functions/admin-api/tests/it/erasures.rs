@@ -213,3 +213,24 @@ async fn a_person_of_a_removed_customer_is_found_and_erased() {
     let after = stage.get(&format!("/v1/leads/{lead}")).await;
     assert_eq!(after.text("status"), "erased");
 }
+
+#[tokio::test]
+async fn the_links_and_the_list_of_a_removed_customer_reach_nobody_any_more() {
+    let stage = Stage::with_customers().await;
+    let form = stage.form().await;
+    let lead = stage.sign_up(&form, "ada@example.com").await;
+    let erase = format!("{}/erase", stage.manage_path().await);
+    stage.delete("/v1/customers/engines").await;
+
+    let email = "email=ada%40example.com";
+    let (asked, ..) = stage.page("POST", &erase, email).await;
+    let (sure, ..) = stage
+        .page("POST", &erase, &format!("{email}&sure=yes"))
+        .await;
+    let list = "/v1/customers/engines/suppressions";
+    let listed = stage.post(list, json!({"email": "ada@example.com"})).await;
+
+    assert_eq!((asked, sure, listed.status), (404, 404, 404));
+    let kept = stage.get(&format!("/v1/leads/{lead}")).await;
+    assert_ne!(kept.text("status"), "erased");
+}

@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::properties::Fault;
 use super::values::string;
-use super::{Admin, AdminError, Properties};
+use super::{Admin, AdminError, Invalid, Properties};
 use crate::domain::customer::kept_for;
 use crate::domain::email::EmailAddress;
 use crate::domain::ids::{CustomerId, LeadId};
@@ -41,8 +41,8 @@ const LOOKED_THROUGH_FOR: SignedDuration = SignedDuration::from_secs(8);
 const SLACK: SignedDuration = SignedDuration::from_secs(10);
 
 impl<W: Wiring> Admin<W> {
-    /// Erases every lead of one address, also where the customer was removed; tells how many there were. One that is in the queue is not sent. Can be
-    /// repeated, and should be where the person signed up a moment ago.
+    /// Erases every lead of one address, also where the customer was removed; tells how many there were. One that is in
+    /// the queue is not sent. Can be repeated, and should be where the person signed up a moment ago.
     ///
     /// # Errors
     /// [`AdminError::NotFound`], [`AdminError::Invalid`]; [`AdminError::Unavailable`] also where others look
@@ -52,7 +52,8 @@ impl<W: Wiring> Admin<W> {
         customer: &CustomerId,
         asked: Properties,
     ) -> Result<usize, AdminError> {
-        let email = self.address(customer, asked).await?;
+        self.had(customer).await?;
+        let email = address(asked)?;
         let theirs = |task: &Task| match task {
             Task::Accepted { lead } => {
                 lead.customer == *customer && lead.contact.email.key() == email.key()
@@ -79,22 +80,9 @@ impl<W: Wiring> Admin<W> {
         customer: &CustomerId,
         asked: Properties,
     ) -> Result<usize, AdminError> {
-        let email = self.address(customer, asked).await?;
+        self.customer(customer).await?;
+        let email = address(asked)?;
         Ok(self.ledger.leads_of(customer, &email).await?.len())
-    }
-
-    /// The address that a customer's wish names.
-    pub(super) async fn address(
-        &self,
-        customer: &CustomerId,
-        mut asked: Properties,
-    ) -> Result<EmailAddress, AdminError> {
-        self.had(customer).await?;
-        let email = asked.required("email", |value| {
-            let email: Result<EmailAddress, _> = string(value)?.parse();
-            email.map_err(|error| Fault::new(error.code(), error.to_string()))
-        });
-        Ok(asked.finish(email)?)
     }
 
     /// Erases one lead. Can be repeated.
@@ -173,4 +161,13 @@ impl<W: Wiring> Admin<W> {
         }
         Ok(erased)
     }
+}
+
+/// The address that a wish names.
+pub(super) fn address(mut asked: Properties) -> Result<EmailAddress, Invalid> {
+    let email = asked.required("email", |value| {
+        let email: Result<EmailAddress, _> = string(value)?.parse();
+        email.map_err(|error| Fault::new(error.code(), error.to_string()))
+    });
+    asked.finish(email)
 }

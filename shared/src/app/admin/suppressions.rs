@@ -1,5 +1,6 @@
 //! People that a customer never wants mailed.
 
+use super::erasures::address;
 use super::{Admin, AdminError, Properties};
 use crate::domain::ids::CustomerId;
 use crate::domain::suppression::{PersonId, Suppression};
@@ -60,7 +61,8 @@ impl<W: Wiring> Admin<W> {
         customer: &CustomerId,
         asked: Properties,
     ) -> Result<PersonId, AdminError> {
-        let email = self.address(customer, asked).await?;
+        self.customer(customer).await?;
+        let email = address(asked)?;
         Ok(PersonId::of(&self.keys, customer, &email))
     }
 }
