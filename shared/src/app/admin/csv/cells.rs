@@ -46,15 +46,14 @@ impl Dialect {
         STANDARD.iter().chain(more).copied()
     }
 
-    /// A heading of a custom field, which must not look like one of ours.
+    /// A heading of a custom field, which is never empty and must not look like one of ours, not even without its signs.
     pub(super) fn heading(self, label: &str) -> String {
-        if self
-            .headings()
-            .any(|heading| heading.eq_ignore_ascii_case(label))
-        {
-            return format!("{label} (custom)");
+        let label = self.name(label);
+        let mut ours = self.headings();
+        if label.is_empty() || ours.any(|heading| heading.eq_ignore_ascii_case(&label)) {
+            return format!("{label} (custom)").trim_start().to_owned();
         }
-        self.name(label)
+        label
     }
 
     /// The cells under [`headings`](Self::headings).
@@ -98,11 +97,14 @@ impl Dialect {
         cell
     }
 
-    /// A value that may well begin with a plus or a minus.
+    /// A value that may well begin with a plus or a minus, but with no sign that only a formula has.
     pub(super) fn value(self, text: &str) -> String {
-        match self {
-            Self::Upload if is_formula(text) && !text.starts_with(['+', '-']) => self.name(text),
-            _ => self.cell(text),
+        let bare = text.trim_start_matches(is_sign);
+        let signs = &text[..text.len() - bare.len()];
+        if signs.contains(['=', '@', '＝', '＠', '\t', '\r', '\n']) {
+            self.name(text)
+        } else {
+            self.cell(text)
         }
     }
 
@@ -204,7 +206,12 @@ mod tests {
         let upload = Dialect::Upload;
 
         assert_eq!(upload.cell("+1 (555) 0100"), "+1 (555) 0100");
-        assert_eq!(upload.value("-5"), "-5", "a value of a custom field");
+        for kept in ["-5", "－5", "+3 °C", "1990-12-10", "a=b", "-"] {
+            assert_eq!(upload.value(kept), kept, "a value of a custom field");
+        }
+        for evil in ["-=1", "+@1", "＝1", "\"＠1"] {
+            assert_eq!(upload.value(evil), "1", "{evil}");
+        }
         assert_eq!(upload.value("=cmd|'/c calc'!A1"), "cmd|'/c calc'!A1");
         assert_eq!(upload.value("\t=1"), "1");
         assert_eq!(upload.heading("=cmd"), "cmd");
@@ -218,5 +225,7 @@ mod tests {
         assert_eq!(Dialect::Upload.heading("first name"), "first name (custom)");
         assert_eq!(Dialect::Upload.heading("Engine"), "Engine");
         assert_eq!(Dialect::Spreadsheet.heading("=x"), "'=x");
+        assert_eq!(Dialect::Upload.heading("=City"), "City (custom)");
+        assert_eq!(Dialect::Upload.heading("@"), "(custom)");
     }
 }
