@@ -113,7 +113,7 @@ pub async fn everything_on_the_page_can_be_reached_and_done_by_keyboard() {
     window.keys(&enter).await;
     assert!(window.find(".timeline").await.is_displayed().await.unwrap());
     to("Newsletter").await;
-    to("Those who wait").await;
+    to("Waiting sign-ups, for").await;
     to("email").await;
     window.keys("ada@example.com").await;
     window.keys(&enter).await;
@@ -125,7 +125,7 @@ pub async fn everything_on_the_page_can_be_reached_and_done_by_keyboard() {
     window.keys(&enter).await;
     to("Disconnect").await;
     window.keys(&enter).await;
-    window.reads("Disconnected. People who sign up").await;
+    window.reads("Disconnected. New sign-ups are kept").await;
     assert_eq!(scene.connection().await["status"], "disconnected");
     window.close().await;
 }
