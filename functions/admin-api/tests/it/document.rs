@@ -73,13 +73,16 @@ impl Document {
             schema.is_object(),
             "{method} {path}: {status} is described without {kind}"
         );
-        self.check_value(&answer.body, schema, &format!("{method} {path} {status}"));
+        if kind.contains("json") {
+            self.check_value(&answer.body, schema, &format!("{method} {path} {status}"));
+        }
     }
 
-    /// Whether every property of `value` is described by `schema`, every required one is there, and texts that can be
-    /// one of a few words only are.
+    /// Whether every property of `value` is described by `schema` and of its type, every required one is there, and
+    /// texts that can be one of a few words only are.
     fn check_value(&self, value: &Value, schema: &Value, at: &str) {
         let schema = self.resolve(schema);
+        check_type(value, schema, at);
         match value {
             Value::Array(items) => {
                 for item in items {
@@ -125,6 +128,27 @@ impl Document {
         }
         (known, required)
     }
+}
+
+/// Whether `value` is of the type that `schema` names, or of one of them.
+fn check_type(value: &Value, schema: &Value, at: &str) {
+    let types = match &schema["type"] {
+        Value::Null => return, // its words or its parents say what it is
+        Value::Array(types) => types.iter().collect(),
+        one => vec![one],
+    };
+    let is = |kind: &Value| match kind.as_str().unwrap() {
+        "null" => value.is_null(),
+        "boolean" => value.is_boolean(),
+        "integer" => value.is_i64() || value.is_u64(),
+        "number" => value.is_number(),
+        "string" => value.is_string(),
+        "array" => value.is_array(),
+        "object" => value.is_object(),
+        other => panic!("{at}: {other} is no type"),
+    };
+    let fits = types.into_iter().any(is);
+    assert!(fits, "{at} is no {}: {value}", schema["type"]);
 }
 
 /// Method and path of an operation.

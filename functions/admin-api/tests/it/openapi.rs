@@ -3,7 +3,7 @@ use lambda_http::http::Method;
 use serde_json::{Value, json};
 
 use crate::document::Document;
-use crate::stage::{Stage, event};
+use crate::stage::{Answer, Stage, event};
 
 #[test]
 fn every_route_is_described_and_nothing_else() {
@@ -48,6 +48,22 @@ fn every_operation_names_the_problems_it_can_end_in() {
             );
         }
     }
+}
+
+#[test]
+#[should_panic(expected = "erased is no \"integer\"")]
+fn a_property_of_another_type_than_the_described_one_does_not_pass() {
+    let mut answer = Answer {
+        status: 200,
+        headers: Default::default(),
+        body: json!({"erased": "1"}),
+        bytes: Vec::new(),
+    };
+    let kind = "application/json".parse().unwrap();
+    answer.headers.insert("content-type", kind);
+
+    let path = "/v1/customers/engines/erasures";
+    Document::read().check(&Method::POST, path, &answer);
 }
 
 /// Sends every described property with a value that no property can have: a described one is refused for its value,
