@@ -80,50 +80,59 @@ pub async fn ask<W: Wiring>(
     action: &str,
     request: &Request,
 ) -> Result<Response<Body>, Refused> {
-    let customer = &bearer.customer;
     match action {
-        "retry" => {
-            let query = request.query_string_parameters();
-            let label = query.first("label").unwrap_or_default();
-            let cursor = query.first("cursor").unwrap_or_default();
-            let replayed = admin.replay(customer, wish(label, cursor, true)?).await?;
-            let next = replayed.next.as_deref();
-            let template = Retry {
-                base: bearer.base,
-                label,
-                cursor,
-                tried: query.first("tried").and_then(|tried| tried.parse().ok()),
-                words: words::of(label),
-                replayed: &replayed,
-                further: next.map(|next| encoded([("label", label), ("cursor", next)])),
-                blocked: replayed
-                    .blocked
-                    .map(|why| words::of(&format!("waiting.{}", word(&why)))),
-            };
-            Ok(page(StatusCode::OK, &template))
-        }
-        "file" => {
-            let query = request.query_string_parameters();
-            let mut asked: Vec<_> = query.iter().filter(|(name, _)| *name != "look").collect();
-            let status = query.first("status").unwrap_or("undelivered");
-            let dialect = query.first("dialect").unwrap_or("upload");
-            asked.push(("look", "true"));
-            let look = Properties::from_query(asked);
-            let part = file::look(admin, customer, look).await?;
-            let template = FilePage {
-                base: bearer.base,
-                status,
-                dialect,
-                next: part
-                    .next
-                    .as_deref()
-                    .map(|next| following(status, dialect, next)),
-                part: &part,
-            };
-            Ok(page(StatusCode::OK, &template))
-        }
+        "retry" => preview_retry(admin, bearer, request).await,
+        "file" => preview_file(admin, bearer, request).await,
         _ => Err(Problem::not_found("page").into()),
     }
+}
+
+async fn preview_retry<W: Wiring>(
+    admin: &Admin<W>,
+    bearer: &Bearer<'_>,
+    request: &Request,
+) -> Result<Response<Body>, Refused> {
+    let query = request.query_string_parameters();
+    let label = query.first("label").unwrap_or_default();
+    let cursor = query.first("cursor").unwrap_or_default();
+    let asked = wish(label, cursor, true)?;
+    let replayed = admin.replay(&bearer.customer, asked).await?;
+    let next = replayed.next.as_deref();
+    let blocked = replayed.blocked.as_ref();
+    let template = Retry {
+        base: bearer.base,
+        label,
+        cursor,
+        tried: query.first("tried").and_then(|tried| tried.parse().ok()),
+        words: words::of(label),
+        replayed: &replayed,
+        further: next.map(|next| encoded([("label", label), ("cursor", next)])),
+        blocked: blocked.map(|why| words::of(&format!("waiting.{}", word(why)))),
+    };
+    Ok(page(StatusCode::OK, &template))
+}
+
+async fn preview_file<W: Wiring>(
+    admin: &Admin<W>,
+    bearer: &Bearer<'_>,
+    request: &Request,
+) -> Result<Response<Body>, Refused> {
+    let query = request.query_string_parameters();
+    let mut asked: Vec<_> = query.iter().filter(|(name, _)| *name != "look").collect();
+    asked.push(("look", "true"));
+    let look = Properties::from_query(asked);
+    let part = file::look(admin, &bearer.customer, look).await?;
+    let status = query.first("status").unwrap_or("undelivered");
+    let dialect = query.first("dialect").unwrap_or("upload");
+    let next = part.next.as_deref();
+    let template = FilePage {
+        base: bearer.base,
+        status,
+        dialect,
+        next: next.map(|next| following(status, dialect, next)),
+        part: &part,
+    };
+    Ok(page(StatusCode::OK, &template))
 }
 
 #[derive(Template)]
