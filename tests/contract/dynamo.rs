@@ -10,7 +10,7 @@ use leadfeed_shared::adapters::{DynamoDirectory, DynamoLedger};
 use leadfeed_shared::domain::budget::{CallClass, Limits, Reservation};
 use leadfeed_shared::domain::ids::AppId;
 use leadfeed_shared::domain::lead::{LeadState, QuarantineReason, WaitReason};
-use leadfeed_shared::ports::{Budget, Ledger};
+use leadfeed_shared::ports::{Budget, LeadFilter, Ledger};
 use libtest_mimic::Trial;
 use tokio::runtime::Handle;
 
@@ -54,6 +54,11 @@ impl Tables {
                 runtime,
                 "attributes_of_a_later_version_are_left_alone",
                 attributes_of_a_later_version_are_left_alone,
+            ),
+            self.trial(
+                runtime,
+                "a_row_that_cannot_be_read_is_missing_in_a_listing_and_costs_no_other",
+                a_row_that_cannot_be_read_is_missing_in_a_listing_and_costs_no_other,
             ),
             self.trial(
                 runtime,
@@ -172,6 +177,34 @@ async fn attributes_of_a_later_version_are_left_alone(tables: Tables) {
     );
     let read = ledger.lead(&customer, &lead.id).await.unwrap().unwrap();
     assert!(matches!(read.state, LeadState::Delivered { .. }));
+}
+
+async fn a_row_that_cannot_be_read_is_missing_in_a_listing_and_costs_no_other(tables: Tables) {
+    let (customer, ledger) = (fresh::customer(), tables.ledger());
+    let odd = record(&ledger, &customer, 0).await;
+    let good = record(&ledger, &customer, 1).await;
+    let spoil = tables
+        .client
+        .update_item()
+        .table_name(&tables.ledger)
+        .set_key(Some(key(format!("CUSTOMER#{customer}"), odd.id.as_str())))
+        .update_expression("SET received_at = :nothing, #lead.received_at = :nothing")
+        .expression_attribute_names("#lead", "lead")
+        .expression_attribute_values(":nothing", AttributeValue::S("nothing".into()));
+    spoil.send().await.unwrap();
+
+    let all = LeadFilter::default();
+    let listed = ledger.leads(&customer, &all, None, 9);
+
+    let listed: Vec<_> = listed
+        .await
+        .unwrap()
+        .items
+        .into_iter()
+        .map(|record| record.lead.id)
+        .collect();
+    assert_eq!(listed, [good.id]);
+    assert!(ledger.lead(&customer, &odd.id).await.is_err());
 }
 
 async fn reserve(directory: &DynamoDirectory, app: &AppId, now: Timestamp) -> Vec<Timestamp> {

@@ -72,6 +72,7 @@ where
         promises::connections::all(),
         &ports.directory,
     ));
+    trials.extend(on.keeps("leases", promises::leases::all(), &ports.directory));
     trials.extend(on.keeps("handshakes", promises::handshakes::all(), &ports.directory));
     trials.extend(on.keeps("links", promises::links::all(), &ports.directory));
     trials.extend(on.keeps("turns", promises::turns::all(), &ports.directory));

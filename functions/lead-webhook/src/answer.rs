@@ -45,18 +45,13 @@ impl Reply {
         let Audience::Browser = self.audience else {
             return problem.into_response();
         };
-        // By our names: so the page shows and sends them.
-        let typed = fields
-            .clone()
-            .renamed(|name| form.mapped.get(name).cloned());
         problem.on(pages::form(
             form,
             &Shown {
                 sent: Some(&fields),
-                typed: Some(&typed),
                 problem: Some(&problem),
-                stamp: typed.get(TIME_FIELD),
-                page_url: typed.get("consent_page_url").or(self.referer.as_deref()),
+                stamp: fields.get(TIME_FIELD),
+                page_url: fields.get("consent_page_url").or(self.referer.as_deref()),
             },
         ))
     }

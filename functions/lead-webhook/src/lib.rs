@@ -114,7 +114,6 @@ async fn show<W: Wiring>(
     let (page_url, stamp) = (origin::page(request), intake.stamp(&form));
     let shown = Shown {
         sent: None,
-        typed: None,
         problem: None,
         stamp: Some(&stamp),
         page_url: page_url.as_deref(),

@@ -90,10 +90,8 @@ const HIDDEN: &str = "What you typed is still there; please send it again.";
 
 /// What a form is shown with.
 pub struct Shown<'a> {
-    /// What was sent before, by the names it was sent with.
+    /// What was sent before.
     pub sent: Option<&'a Submission>,
-    /// The same by our names.
-    pub typed: Option<&'a Submission>,
     /// Why it was not taken.
     pub problem: Option<&'a Problem>,
     /// When it was shown first, signed; `None` after a submission that did not say, as nobody has to.
@@ -104,14 +102,12 @@ pub struct Shown<'a> {
 
 /// The form; after a problem with what was typed and what to correct.
 pub fn form(form: &Form, shown: &Shown<'_>) -> Response<Body> {
-    let Shown {
-        sent,
-        typed,
-        problem,
-        ..
-    } = *shown;
+    let Shown { sent, problem, .. } = *shown;
     let errors = problem.map_or(&[][..], Problem::errors);
-    let inputs = inputs(form, typed, errors);
+    // By our names: so the page shows and sends them.
+    let typed = sent.cloned();
+    let typed = typed.map(|sent| sent.renamed(|name| form.mapped.get(name).cloned()));
+    let inputs = inputs(form, typed.as_ref(), errors);
     let error_of = |field: &str| {
         let error = errors.iter().find(|error| error.field == field);
         error.map(|error| error.message.as_str())
@@ -131,10 +127,12 @@ pub fn form(form: &Form, shown: &Shown<'_>) -> Response<Body> {
     hidden.extend(SENT_ON.into_iter().flat_map(of_sent));
     let captcha_error = captcha.and_then(|captcha| error_of(captcha.provider.field()));
     let consent_error = error_of(&form.consent_field);
-    let marked = inputs.iter().filter(|input| input.error.is_some()).count()
-        + usize::from(consent_error.is_some())
-        + usize::from(captcha_error.is_some());
-    let notice = problem.map(|problem| notice(problem, marked));
+    let is_marked = |field: &str| {
+        let captchas = captcha.is_some_and(|captcha| captcha.provider.field() == field);
+        let mut inputs = inputs.iter().map(|input| form.name_of(&input.name));
+        captchas || form.consent_field == field || inputs.any(|name| name == field)
+    };
+    let notice = problem.map(|problem| notice(problem, is_marked));
     let template = FormPage {
         name: &form.name,
         action: format!("/f/{}", form.id),
@@ -154,19 +152,23 @@ pub fn form(form: &Form, shown: &Shown<'_>) -> Response<Body> {
     }
 }
 
-/// What stands above the form, of whose faults so many are marked below: the others are said here.
-fn notice(problem: &Problem, marked: usize) -> String {
+/// What stands above the form: the faults that it does not mark below.
+fn notice(problem: &Problem, is_marked: impl Fn(&str) -> bool) -> String {
     let errors = problem.errors();
-    match (errors.len(), marked) {
-        (0, _) => problem.detail().to_owned(),
-        (all, marked) if all == marked => CORRECT.to_owned(),
-        (_, marked) => {
-            let messages = errors.iter().map(|error| error.message.as_str());
-            let messages = messages.collect::<Vec<_>>().join("; ");
-            let then = if marked == 0 { HIDDEN } else { CORRECT };
-            format!("It was not taken because: {messages}. {then}")
-        }
+    let others = errors.iter().filter(|error| !is_marked(&error.field));
+    let others: Vec<_> = others.map(|error| error.message.as_str()).collect();
+    if errors.is_empty() {
+        return problem.detail().to_owned();
     }
+    if others.is_empty() {
+        return CORRECT.to_owned();
+    }
+    let then = if others.len() == errors.len() {
+        HIDDEN
+    } else {
+        CORRECT
+    };
+    format!("It was not taken because: {}. {then}", others.join("; "))
 }
 
 /// What would be done with a lead.

@@ -1,7 +1,7 @@
 use leadfeed_shared::domain::connection::{
-    ConfirmedOptIn, Connection, ConnectionStatus, Lease, LimitedReason, ReconnectReason,
+    ConfirmedOptIn, Connection, ConnectionStatus, LimitedReason, ReconnectReason,
 };
-use leadfeed_shared::ports::{Advanced, Connections, Leased};
+use leadfeed_shared::ports::{Advanced, Connections};
 
 use crate::promise::{at_once, eventually};
 use crate::samples::{at, connection, lease, remote};
@@ -10,15 +10,7 @@ use crate::{fresh, promises};
 promises! { Connections:
     a_connection_reads_back_as_it_was_put,
     a_put_does_not_overwrite_a_newer_generation,
-    exactly_one_of_many_concurrent_leases_is_granted,
-    a_live_lease_denies_another_and_a_lapsed_one_does_not,
-    a_lease_for_another_generation_is_denied_with_the_row_as_it_is,
-    a_lease_without_a_connection_is_denied,
-    advancing_makes_the_row_newer_and_active_and_ends_the_lease,
-    advancing_to_an_older_generation_changes_nothing,
-    advancing_leaves_a_disconnected_or_limited_row_as_it_is,
     active_connections_are_idle_a_whole_month_after_their_last_token,
-    only_the_owner_gives_a_lease_back_and_may_leave_a_cooldown,
     a_status_is_set_at_its_generation_only,
     a_disconnected_connection_stays_so_whatever_status_comes_late,
     that_a_list_is_gone_is_news_to_one_of_many,
@@ -28,13 +20,13 @@ promises! { Connections:
 }
 
 /// A connection of a fresh customer, in the store.
-async fn put<C: Connections>(connections: &C) -> Connection {
+pub(super) async fn put<C: Connections>(connections: &C) -> Connection {
     let connection = connection(&fresh::customer());
     assert!(connections.put_connection(&connection).await.unwrap());
     connection
 }
 
-async fn read<C: Connections>(connections: &C, connection: &Connection) -> Connection {
+pub(super) async fn read<C: Connections>(connections: &C, connection: &Connection) -> Connection {
     let read = connections.connection(&connection.customer).await;
     read.unwrap().unwrap()
 }
@@ -80,142 +72,6 @@ async fn a_put_does_not_overwrite_a_newer_generation<C: Connections>(connections
     assert_eq!(read(&connections, &connection).await, newer);
 }
 
-async fn exactly_one_of_many_concurrent_leases_is_granted<C>(connections: C)
-where
-    C: Connections + Clone + 'static,
-{
-    let connection = put(&connections).await;
-
-    let told = at_once(16, |i| {
-        let (connections, customer) = (connections.clone(), connection.customer.clone());
-        async move {
-            let lease = lease(&i.to_string(), 60);
-            connections
-                .lease(&customer, 3, &lease, at(0))
-                .await
-                .unwrap()
-        }
-    })
-    .await;
-
-    let granted = told
-        .iter()
-        .filter(|told| matches!(told, Leased::Granted(_)));
-    assert_eq!(granted.count(), 1);
-    for denied in told {
-        let (Leased::Granted(row) | Leased::Denied(Some(row))) = denied else {
-            panic!("denied without the row")
-        };
-        assert_eq!(row.generation, 3);
-    }
-}
-
-async fn a_live_lease_denies_another_and_a_lapsed_one_does_not<C: Connections>(connections: C) {
-    let customer = put(&connections).await.customer;
-    let (first, second) = (lease("ada", 60), lease("grace", 200));
-    let ask = async |lease: &Lease, now| {
-        connections
-            .lease(&customer, 3, lease, at(now))
-            .await
-            .unwrap()
-    };
-
-    assert!(matches!(ask(&first, 0).await, Leased::Granted(_)));
-    assert!(
-        matches!(ask(&second, 59).await, Leased::Denied(Some(row)) if row.lease.as_ref() == Some(&first))
-    );
-    assert!(matches!(ask(&second, 60).await, Leased::Granted(_)));
-
-    let row = connections.connection(&customer).await.unwrap().unwrap();
-    assert_eq!(row.lease, Some(second));
-}
-
-async fn a_lease_for_another_generation_is_denied_with_the_row_as_it_is<C: Connections>(
-    connections: C,
-) {
-    let connection = put(&connections).await;
-
-    for generation in [2, 4] {
-        let told = connections
-            .lease(&connection.customer, generation, &lease("ada", 60), at(0))
-            .await
-            .unwrap();
-
-        assert!(matches!(told, Leased::Denied(Some(row)) if *row == connection));
-    }
-    assert_eq!(read(&connections, &connection).await, connection);
-}
-
-async fn a_lease_without_a_connection_is_denied<C: Connections>(connections: C) {
-    let (customer, lease) = (fresh::customer(), lease("ada", 60));
-
-    let told = connections.lease(&customer, 1, &lease, at(0)).await;
-
-    assert!(matches!(told.unwrap(), Leased::Denied(None)));
-    assert_eq!(connections.connection(&customer).await.unwrap(), None);
-}
-
-async fn advancing_makes_the_row_newer_and_active_and_ends_the_lease<C: Connections>(
-    connections: C,
-) {
-    let mut connection = connection(&fresh::customer());
-    connection.lease = Some(lease("ada", 60));
-    connection.status = ConnectionStatus::NeedsReconnect {
-        reason: ReconnectReason::TokenLost,
-        since: at(0),
-    };
-    connections.put_connection(&connection).await.unwrap();
-
-    // Only the first call revives it; the same request repeated finds it done.
-    for expected in [Advanced::Revived, Advanced::Active] {
-        let told = connections.advance(&connection.customer, 4, at(90_000));
-
-        assert_eq!(told.await.unwrap(), expected);
-        let row = read(&connections, &connection).await;
-        assert_eq!(row.generation, 4);
-        assert_eq!(row.status, ConnectionStatus::Active);
-        assert_eq!(row.token_expires_at, at(90_000));
-        assert_eq!(row.lease, None);
-        assert_eq!(
-            (row.account, row.terms),
-            (connection.account.clone(), connection.terms.clone())
-        );
-    }
-}
-
-async fn advancing_to_an_older_generation_changes_nothing<C: Connections>(connections: C) {
-    let connection = put(&connections).await;
-
-    let told = connections.advance(&connection.customer, 2, at(90_000));
-
-    assert_eq!(told.await.unwrap(), Advanced::No);
-    assert_eq!(read(&connections, &connection).await, connection);
-    let nobody = fresh::customer();
-    let told = connections.advance(&nobody, 2, at(90_000));
-    assert_eq!(told.await.unwrap(), Advanced::No);
-}
-
-async fn advancing_leaves_a_disconnected_or_limited_row_as_it_is<C: Connections>(connections: C) {
-    for status in [
-        ConnectionStatus::Disconnected,
-        ConnectionStatus::Limited {
-            reason: LimitedReason::AccountChanged,
-        },
-    ] {
-        let mut connection = put(&connections).await;
-        connection.status = status;
-        assert!(connections.put_connection(&connection).await.unwrap());
-        let (customer, newer) = (&connection.customer, connection.generation + 1);
-
-        for generation in [newer, connection.generation] {
-            let advanced = connections.advance(customer, generation, at(9)).await;
-            assert_eq!(advanced.unwrap(), Advanced::No, "{generation}");
-        }
-
-        assert_eq!(read(&connections, &connection).await, connection);
-    }
-}
-
 async fn active_connections_are_idle_a_whole_month_after_their_last_token<C: Connections>(
     connections: C,
 ) {
@@ -244,34 +100,6 @@ async fn active_connections_are_idle_a_whole_month_after_their_last_token<C: Con
     assert_eq!(advanced.await.unwrap(), Advanced::Active);
     assert_eq!(idle("2031-04-30").await, (false, false));
     assert_eq!(idle("2031-05-01").await, (true, false));
-}
-
-async fn only_the_owner_gives_a_lease_back_and_may_leave_a_cooldown<C: Connections>(
-    connections: C,
-) {
-    let connection = put(&connections).await;
-    let customer = &connection.customer;
-    let held = lease("ada", 60);
-    connections.lease(customer, 3, &held, at(0)).await.unwrap();
-
-    connections
-        .release(customer, "grace", Some(at(30)))
-        .await
-        .unwrap();
-    let row = read(&connections, &connection).await;
-    assert_eq!((row.lease, row.cooldown_until), (Some(held), Some(at(5))));
-
-    connections
-        .release(customer, "ada", Some(at(30)))
-        .await
-        .unwrap();
-    let row = read(&connections, &connection).await;
-    assert_eq!((row.lease, row.cooldown_until), (None, Some(at(30))));
-
-    connections
-        .release(&fresh::customer(), "ada", None)
-        .await
-        .unwrap();
 }
 
 async fn a_status_is_set_at_its_generation_only<C: Connections>(connections: C) {

@@ -10,6 +10,7 @@ pub mod handshakes;
 pub mod idempotency;
 pub mod imports;
 pub mod lanes;
+pub mod leases;
 pub mod ledger;
 pub mod links;
 pub mod queue;

@@ -87,6 +87,7 @@ async fn unnoticed_in(function: Function, walker: &Walker) -> Result<Vec<String>
         .await
         .with_context(|| format!("{name} with its whole role again"))?;
     walker.clean_up().await?;
+    purge().await?;
     Ok(unnoticed)
 }
 

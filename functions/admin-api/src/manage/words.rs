@@ -60,12 +60,12 @@ pub fn of(label: &str) -> Words {
             Connect,
         ),
         "waiting.quota" => words(
-            "Constant Contact’s daily limit is reached",
-            "Nothing to do: they are sent automatically when the limit resets at midnight UTC.",
+            "Constant Contact’s limit is reached",
+            "Nothing to do: they are sent automatically as the limit allows. The daily limit resets at midnight UTC.",
             Wait,
         ),
         "waiting.upstream" => words(
-            "Constant Contact could not be reached",
+            "Constant Contact could not accept them for now",
             "Nothing to do: we retry automatically.",
             Wait,
         ),

@@ -24,6 +24,7 @@ const PAGE: u16 = 1_000;
 /// Leads whose people are looked up, and that are marked, at once.
 const AT_ONCE: usize = 25;
 
+/// What the place of a part is exact to.
 const MILLISECOND: SignedDuration = SignedDuration::from_millis(1);
 
 /// Which leads go into a file. Nobody's whom the customer does not want mailed.
@@ -101,6 +102,7 @@ struct Wanted {
     word: &'static str,
     selection: Selection,
     dialect: Dialect,
+    /// Where the part begins.
     place: Place,
     /// Whether leads are marked.
     marks: bool,
@@ -120,8 +122,8 @@ struct Filling<'a> {
 
 impl<W: Wiring> Admin<W> {
     /// A part of a customer's leads as a file, newest first. Leads that come in meanwhile are in no later part, and in
-    /// none that is asked for again. An upload has one row of each address, its newest lead's; the older ones are marked with it. With `look`
-    /// nothing is marked. Begins no further page after `until`; the next part goes on there.
+    /// none that is asked for again. An upload has one row of each address, its newest lead's; the older ones are marked
+    /// with it. With `look` nothing is marked. Begins no further page after `until`; the next part goes on there.
     ///
     /// # Errors
     /// [`AdminError::NotFound`], [`AdminError::Invalid`].
