@@ -67,7 +67,7 @@ async fn unnoticed_in(function: Function, walker: &Walker) -> Result<Vec<String>
         .walk(walker)
         .await
         .with_context(|| format!("{name} with its whole role"))?;
-    walker.clean_up().await?;
+    leave_nothing(walker).await?;
     let mut unnoticed = Vec::new();
     for sid in sids(policy.document()) {
         policy.put(aws, &without(policy.document(), &sid)).await?;
@@ -79,16 +79,21 @@ async fn unnoticed_in(function: Function, walker: &Walker) -> Result<Vec<String>
             Err(error) => println!("{name} without {sid}: {error:#}"),
         }
         start_anew(&name, walker.captcha()).await?;
-        walker.clean_up().await?;
-        purge().await?;
+        leave_nothing(walker).await?;
     }
     function
         .walk(walker)
         .await
         .with_context(|| format!("{name} with its whole role again"))?;
+    leave_nothing(walker).await?;
+    Ok(unnoticed)
+}
+
+/// Takes away what a walk leaves behind that the next one would stumble over.
+async fn leave_nothing(walker: &Walker) -> Result<()> {
     walker.clean_up().await?;
     purge().await?;
-    Ok(unnoticed)
+    rows::end_turn_at_dead_letters().await
 }
 
 fn sids(document: &Value) -> Vec<String> {
