@@ -44,11 +44,17 @@ impl Oracle {
     pub fn claimed(&mut self, process: &Arc<Process>, record: &LeadRecord) {
         let id = &record.lead.id;
         self.holders.insert(id.clone(), process.clone());
+        self.unheard.insert(id.clone());
         let exported = self.leads.get(id).is_some_and(|seen| seen.exported);
         if exported {
             let how = format!("{id} went out in a file and was claimed all the same");
             self.object(Promise::Once, how);
         }
+    }
+
+    /// Whoever was given a claim was told so.
+    pub fn heard_of_claim(&mut self, lead: &LeadId) {
+        self.unheard.remove(lead);
     }
 
     /// A lead after something was done to it.

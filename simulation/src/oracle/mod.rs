@@ -98,6 +98,8 @@ pub struct Oracle {
     /// People whom the operator has erased, perhaps again and again.
     erased: BTreeSet<Person>,
     holders: BTreeMap<LeadId, Arc<Process>>,
+    /// Those whose holder was not told so (yet), and can do nothing with them.
+    unheard: BTreeSet<LeadId>,
     calling: Vec<(LeadId, Arc<Process>)>,
     imported: BTreeMap<LeadId, CustomerId>,
     /// Which import a lead was taken into last.
@@ -134,6 +136,7 @@ impl Oracle {
             answered: BTreeSet::new(),
             erased: BTreeSet::new(),
             holders: BTreeMap::new(),
+            unheard: BTreeSet::new(),
             calling: Vec::new(),
             imported: BTreeMap::new(),
             taken: BTreeMap::new(),

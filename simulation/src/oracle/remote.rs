@@ -96,7 +96,9 @@ impl Oracle {
             _ => false,
         };
         let under_way: Vec<_> = leads.iter().filter(|(_, seen)| held(&seen.state)).collect();
-        let tampered = under_way.iter().any(|(_, seen)| seen.tampered);
+        let tampered = under_way
+            .iter()
+            .any(|(id, seen)| seen.tampered && !self.unheard.contains(*id));
         let under_way: Vec<LeadId> = under_way.iter().map(|(id, _)| (*id).clone()).collect();
         // One that was erased under a drain's hands bears no address any more.
         if under_way.is_empty() && !self.was_erased_lately(process) {

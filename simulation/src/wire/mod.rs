@@ -13,6 +13,7 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
+use leadfeed_shared::domain::ids::{CustomerId, LeadId};
 use leadfeed_shared::fakes::{
     FakeCrm, Memory, MemoryApps, MemoryBudget, MemoryCaptcha, MemoryDirectory, MemoryEvents,
     MemoryLedger, MemoryQueue, MemoryVault, SeededDice, VirtualClock,
@@ -278,6 +279,15 @@ impl Reach {
         Wire {
             port: port.clone(),
             line: self.line.clone(),
+        }
+    }
+}
+
+impl Wire<MemoryLedger> {
+    /// Shows the oracle what became of a lead.
+    fn look(&self, customer: &CustomerId, lead: &LeadId) {
+        if let Some(record) = self.port.look(customer, lead) {
+            self.line.shared.oracle().sees(&self.line.process, &record);
         }
     }
 }

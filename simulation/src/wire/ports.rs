@@ -53,15 +53,6 @@ macro_rules! wired {
     };
 }
 
-impl Wire<MemoryLedger> {
-    /// Shows the oracle what became of a lead.
-    fn look(&self, customer: &CustomerId, lead: &LeadId) {
-        if let Some(record) = self.port.look(customer, lead) {
-            self.line.shared.oracle().sees(&self.line.process, &record);
-        }
-    }
-}
-
 wired! { Ledger of MemoryLedger, Ledger {
     set_aside(lead: &Lead, why: QuarantineReason, expires_at: i64) -> Recorded, of &lead.customer, &lead.id;
     settle(customer: &CustomerId, lead: &LeadId, owner: &str, settlement: &Settlement) -> bool, of customer, lead;
@@ -113,7 +104,11 @@ wired! { Ledger of MemoryLedger, Ledger {
             self.look(customer, lead);
             done
         };
-        self.line.call(Service::Ledger, "claim", effect).await
+        let answer = self.line.call(Service::Ledger, "claim", effect).await;
+        if let Ok(Claim::Taken(_)) = &answer {
+            self.line.shared.oracle().heard_of_claim(lead);
+        }
+        answer
     }
 
     async fn mark_lane(&self, customer: &CustomerId, at: Timestamp) -> Result<(), StoreError> {
