@@ -143,9 +143,9 @@ pub async fn a_scripted_form_is_sent_whether_or_not_anybody_was_in_its_fields() 
     contact("scripted@example.com").await;
 
     window.goto(&site).await;
+    tokio::time::sleep(LOOK).await;
     window.fill("[name=email]", "by-hand@example.com").await;
     window.click("[name=consent]").await;
-    tokio::time::sleep(LOOK).await;
     window.press("Sign up").await;
     window.reads("Thank you.").await;
     contact("by-hand@example.com").await;

@@ -8,7 +8,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::{Form, Router, routing};
 use leadfeed_shared::adapters::SiteVerify;
-use leadfeed_shared::domain::captcha::CaptchaProvider;
+use leadfeed_shared::domain::captcha::{Captcha, CaptchaProvider, OnFailure};
 use leadfeed_shared::ports::{CaptchaCheck as _, CaptchaSecrets as _, Checked};
 use libtest_mimic::Trial;
 use tokio::net::TcpListener;
@@ -38,12 +38,13 @@ async fn check(aws: SdkConfig) {
         .unwrap();
     let captcha = SiteVerify::new(secrets, prefix, Some(base));
     let form = fresh::form(0);
-    let provider = CaptchaProvider::Turnstile;
-    let ask = async |answer| {
-        captcha
-            .check(&form, provider, answer, Some("192.0.2.7"))
-            .await
+    let mut shown = Captcha {
+        provider: CaptchaProvider::Turnstile,
+        site_key: "first".to_owned(),
+        on_failure: OnFailure::Refuse,
     };
+    let ip = Some("192.0.2.7");
+    let ask = async |answer| captcha.check(&form, &shown, answer, ip).await;
 
     assert!(ask("good").await.is_err(), "there is no secret yet");
     assert!(asked.lock().unwrap().is_empty());
@@ -75,6 +76,11 @@ async fn check(aws: SdkConfig) {
     assert!(ask("ours").await.is_err());
     ask("good").await.unwrap();
     assert_eq!(asked.lock().unwrap().last().unwrap()["secret"], "next");
+
+    shown.site_key = "second".to_owned();
+    captcha.keep_secret(&form, &"its".into()).await.unwrap();
+    captcha.check(&form, &shown, "good", ip).await.unwrap();
+    assert_eq!(asked.lock().unwrap().last().unwrap()["secret"], "its");
     captcha.forget_secret(&form).await.unwrap();
     captcha.forget_secret(&form).await.unwrap();
 }

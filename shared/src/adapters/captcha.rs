@@ -12,7 +12,7 @@ use url::Url;
 
 use super::http::{Deadlines, Http};
 use super::secrets::Secrets;
-use crate::domain::captcha::CaptchaProvider;
+use crate::domain::captcha::Captcha;
 use crate::domain::ids::FormId;
 use crate::ports::{CaptchaCheck, CaptchaSecrets, Checked, StoreError};
 
@@ -34,8 +34,11 @@ pub struct SiteVerify {
     secrets: Secrets,
     base: Option<Url>,
     http: Arc<OnceLock<Http>>,
-    known: Arc<Mutex<HashMap<FormId, SecretString>>>,
+    known: Arc<Mutex<Known>>,
 }
+
+/// Secrets by form and site key: with another site key goes another secret.
+type Known = HashMap<(FormId, String), SecretString>;
 
 /// What a provider answers, as far as it is of use.
 #[derive(Deserialize)]
@@ -62,18 +65,18 @@ impl SiteVerify {
         }
     }
 
-    async fn secret(&self, form: &FormId) -> Result<SecretString, StoreError> {
-        if let Some(known) = self.with_known(|known| known.get(form).cloned()) {
+    async fn secret(&self, of: &(FormId, String)) -> Result<SecretString, StoreError> {
+        if let Some(known) = self.with_known(|known| known.get(of).cloned()) {
             return Ok(known);
         }
-        let name = name(form);
+        let name = name(&of.0);
         let secret = self.secrets.read(&name).await?;
         let secret = secret.ok_or_else(|| StoreError::new(format!("{name} has no value")))?;
-        self.with_known(|known| known.insert(form.clone(), secret.clone()));
+        self.with_known(|known| known.insert(of.clone(), secret.clone()));
         Ok(secret)
     }
 
-    fn with_known<T>(&self, look: impl FnOnce(&mut HashMap<FormId, SecretString>) -> T) -> T {
+    fn with_known<T>(&self, look: impl FnOnce(&mut Known) -> T) -> T {
         look(&mut self.known.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
@@ -90,15 +93,16 @@ impl CaptchaCheck for SiteVerify {
     async fn check(
         &self,
         form: &FormId,
-        provider: CaptchaProvider,
+        captcha: &Captcha,
         answer: &str,
         ip: Option<&str>,
     ) -> Result<Checked, StoreError> {
-        let secret = self.secret(form).await?;
+        let of = (form.clone(), captcha.site_key.clone());
+        let secret = self.secret(&of).await?;
         let url = self
             .base
             .clone()
-            .map_or_else(|| provider.check_url().parse().map_err(StoreError::new), Ok)?;
+            .map_or_else(|| captcha.provider.check_url().parse().map_err(StoreError::new), Ok)?;
         let http = self.http()?;
         let mut fields = vec![("secret", secret.expose_secret()), ("response", answer)];
         fields.extend(ip.map(|ip| ("remoteip", ip)));
@@ -113,7 +117,7 @@ impl CaptchaCheck for SiteVerify {
         match checked(&verdict) {
             Some(checked) => Ok(checked),
             None => {
-                self.with_known(|known| known.remove(form)); // it may have been changed
+                self.with_known(|known| known.remove(&of)); // it may have been changed
                 Err(StoreError::new("the provider does not take our secret"))
             }
         }

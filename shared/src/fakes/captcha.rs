@@ -4,7 +4,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 
 use super::cell::Cell;
 use super::faults::Faults;
-use crate::domain::captcha::CaptchaProvider;
+use crate::domain::captcha::Captcha;
 use crate::domain::ids::FormId;
 use crate::ports::{CaptchaCheck, CaptchaSecrets, Checked, StoreError};
 
@@ -41,7 +41,7 @@ impl CaptchaCheck for MemoryCaptcha {
     async fn check(
         &self,
         _: &FormId,
-        _: CaptchaProvider,
+        _: &Captcha,
         answer: &str,
         _: Option<&str>,
     ) -> Result<Checked, StoreError> {

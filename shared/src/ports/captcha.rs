@@ -3,7 +3,7 @@ use std::future::Future;
 use secrecy::SecretString;
 
 use super::StoreError;
-use crate::domain::captcha::CaptchaProvider;
+use crate::domain::captcha::Captcha;
 use crate::domain::ids::FormId;
 
 /// What a provider says of a captcha's answer.
@@ -18,11 +18,11 @@ pub enum Checked {
 /// The providers of captchas.
 pub trait CaptchaCheck: Send + Sync {
     /// Asks whether an answer to a form's captcha is good. One call, and an answer is good for one; an error is the
-    /// provider's or ours and says nothing of the person.
+    /// provider's or ours and says nothing of the person. A captcha with another site key has another secret.
     fn check(
         &self,
         form: &FormId,
-        provider: CaptchaProvider,
+        captcha: &Captcha,
         answer: &str,
         ip: Option<&str>,
     ) -> impl Future<Output = Result<Checked, StoreError>> + Send;

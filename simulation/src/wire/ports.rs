@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
 use leadfeed_shared::domain::budget::{BudgetState, CallClass, Limits, Reservation};
-use leadfeed_shared::domain::captcha::CaptchaProvider;
+use leadfeed_shared::domain::captcha::Captcha;
 use leadfeed_shared::domain::connection::{ConfirmedOptIn, Connection, ConnectionStatus, Lease};
 use leadfeed_shared::domain::customer::Customer;
 use leadfeed_shared::domain::email::EmailAddress;
@@ -344,7 +344,7 @@ wired! { Events of MemoryEvents, Bus {}
 }
 
 wired! { CaptchaCheck of MemoryCaptcha, Captcha {
-    check(form: &FormId, provider: CaptchaProvider, answer: &str, ip: Option<&str>) -> Checked;
+    check(form: &FormId, captcha: &Captcha, answer: &str, ip: Option<&str>) -> Checked;
 } }
 
 wired! { CaptchaSecrets of MemoryCaptcha, Vault {

@@ -36,8 +36,7 @@ impl<W: Wiring> Intake<W> {
             Look::Asks(captcha, answer, late) => (captcha, answer, late),
         };
         let ip = arrival.origin.ip.as_deref();
-        let provider = captcha.provider;
-        match self.captcha.check(&form.id, provider, answer, ip).await {
+        match self.captcha.check(&form.id, captcha, answer, ip).await {
             Ok(Checked::Passed) => Verdict::Passes(late),
             Ok(Checked::Failed) => failed(captcha),
             Err(error) => {
