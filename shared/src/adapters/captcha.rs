@@ -19,8 +19,8 @@ use crate::ports::{CaptchaCheck, CaptchaSecrets, Checked, StoreError};
 /// The longest answer read, in bytes.
 const LIMIT: usize = 16 * 1024;
 
-/// Below this score (reCAPTCHA 3) a visitor counts as a robot; the provider's own suggestion.
-const LEAST_SCORE: f64 = 0.5;
+/// What hCaptcha says where the secret is of another account than the site key.
+const MISMATCH: &str = "sitekey-secret-mismatch";
 
 /// A person waits for the answer: short enough that the lead can still be kept after it.
 const DEADLINES: Deadlines = Deadlines {
@@ -44,8 +44,6 @@ type Known = HashMap<(FormId, String), SecretString>;
 #[derive(Deserialize)]
 struct Verdict {
     success: bool,
-    #[serde(default)]
-    score: Option<f64>,
     #[serde(default, rename = "error-codes")]
     errors: Vec<String>,
 }
@@ -99,10 +97,16 @@ impl CaptchaCheck for SiteVerify {
     ) -> Result<Checked, StoreError> {
         let of = (form.clone(), captcha.site_key.clone());
         let secret = self.secret(&of).await?;
-        let url = self
-            .base
-            .clone()
-            .map_or_else(|| captcha.provider.check_url().parse().map_err(StoreError::new), Ok)?;
+        let url = self.base.clone().map_or_else(
+            || {
+                captcha
+                    .provider
+                    .check_url()
+                    .parse()
+                    .map_err(StoreError::new)
+            },
+            Ok,
+        )?;
         let http = self.http()?;
         let mut fields = vec![("secret", secret.expose_secret()), ("response", answer)];
         fields.extend(ip.map(|ip| ("remoteip", ip)));
@@ -110,38 +114,47 @@ impl CaptchaCheck for SiteVerify {
         let request = request.map_err(|error| StoreError::new(error.without_url()))?;
         let answered = http.call(request, LIMIT).await;
         let answered = answered.map_err(|_| StoreError::new("the provider did not answer"))?;
-        let body = answered.body.filter(|_| answered.status == 200);
-        let body = body.unwrap_or_default();
+        let (status, body) = (answered.status, answered.body.unwrap_or_default());
+        if status != 200 {
+            let words = format!("the provider answered with status {status}");
+            return Err(StoreError::new(words));
+        }
         let verdict: Verdict = serde_json::from_slice(&body)
             .map_err(|_| StoreError::new("the provider's answer is none"))?;
-        match checked(&verdict) {
-            Some(checked) => Ok(checked),
-            None => {
-                self.with_known(|known| known.remove(&of)); // it may have been changed
-                Err(StoreError::new("the provider does not take our secret"))
-            }
+        if verdict.refuses_secret() {
+            self.with_known(|known| known.remove(&of)); // it may have been changed
+            return Err(StoreError::new("the provider does not take our secret"));
         }
+        let checked = verdict.checked();
+        checked.ok_or_else(|| StoreError::new("the provider could not check the answer"))
     }
 }
 
-/// What a verdict says of the person; `None` where it only says something of us.
-fn checked(verdict: &Verdict) -> Option<Checked> {
-    /// Codes that blame the answer. Whatever else a provider says is not the person's fault.
-    const ANSWERS: [&str; 7] = [
-        "missing-input-response",
-        "invalid-input-response",
-        "timeout-or-duplicate",
-        "expired-input-response",
-        "already-seen-response",
-        "invalid-or-already-seen-response",
-        "invalid-parsed-response",
-    ];
-    let is_answers = |code: &String| ANSWERS.contains(&code.as_str());
-    match verdict.score {
-        Some(score) if verdict.success && score < LEAST_SCORE => Some(Checked::Failed),
-        _ if verdict.success => Some(Checked::Passed),
-        _ => (!verdict.errors.is_empty() && verdict.errors.iter().all(is_answers))
-            .then_some(Checked::Failed),
+impl Verdict {
+    /// What it says of the person; `None` where it says something of us or of the provider.
+    fn checked(&self) -> Option<Checked> {
+        /// Codes that blame the answer. Whatever else a provider says is not the person's fault.
+        const ANSWERS: [&str; 7] = [
+            "missing-input-response",
+            "invalid-input-response",
+            "timeout-or-duplicate",
+            "expired-input-response",
+            "already-seen-response",
+            "invalid-or-already-seen-response",
+            "invalid-parsed-response",
+        ];
+        let is_answers = |code: &String| ANSWERS.contains(&code.as_str());
+        match (self.success, self.errors.as_slice()) {
+            (true, _) => Some(Checked::Passed),
+            (false, []) => None,
+            (false, errors) => errors.iter().all(is_answers).then_some(Checked::Failed),
+        }
+    }
+
+    /// Whether our secret is what is wrong.
+    fn refuses_secret(&self) -> bool {
+        let is_secrets = |code: &String| code.ends_with("-input-secret") || code == MISMATCH;
+        self.errors.iter().any(is_secrets)
     }
 }
 
@@ -165,36 +178,50 @@ fn name(form: &FormId) -> String {
 mod tests {
     use super::*;
 
+    fn verdict(json: &str) -> Verdict {
+        serde_json::from_str(json).unwrap()
+    }
+
+    fn refusal(code: &str) -> Verdict {
+        verdict(&format!(r#"{{"success":false,"error-codes":["{code}"]}}"#))
+    }
+
     #[test]
     fn only_what_is_said_of_the_answer_counts_against_the_person() {
-        let told = |json: &str| checked(&serde_json::from_str(json).unwrap());
-
-        assert_eq!(told(r#"{"success":true}"#), Some(Checked::Passed));
-        assert_eq!(
-            told(r#"{"success":true,"score":0.9}"#),
-            Some(Checked::Passed)
-        );
-        assert_eq!(
-            told(r#"{"success":true,"score":0.1}"#),
-            Some(Checked::Failed)
-        );
         for code in [
             "invalid-input-response",
             "timeout-or-duplicate",
             "already-seen-response",
         ] {
-            let json = format!(r#"{{"success":false,"error-codes":["{code}"]}}"#);
-            assert_eq!(told(&json), Some(Checked::Failed), "{code}");
+            assert_eq!(refusal(code).checked(), Some(Checked::Failed), "{code}");
         }
+        for code in ["invalid-input-secret", "internal-error", "new-in-2030"] {
+            assert_eq!(refusal(code).checked(), None, "{code}");
+        }
+        assert_eq!(verdict(r#"{"success":false}"#).checked(), None);
+    }
+
+    /// One provider's score is a person's likeness, another's a robot's.
+    #[test]
+    fn a_score_is_left_to_the_provider() {
+        for score in ["0.05", "0.95"] {
+            let scored = verdict(&format!(r#"{{"success":true,"score":{score}}}"#));
+
+            assert_eq!(scored.checked(), Some(Checked::Passed), "{score}");
+        }
+    }
+
+    #[test]
+    fn a_providers_own_trouble_is_not_put_down_to_the_secret() {
         for code in [
+            "missing-input-secret",
             "invalid-input-secret",
-            "internal-error",
-            "bad-request",
-            "new-in-2030",
+            "sitekey-secret-mismatch",
         ] {
-            let json = format!(r#"{{"success":false,"error-codes":["{code}"]}}"#);
-            assert_eq!(told(&json), None, "{code}");
+            assert!(refusal(code).refuses_secret(), "{code}");
         }
-        assert_eq!(told(r#"{"success":false}"#), None);
+        for code in ["internal-error", "bad-request", "timeout-or-duplicate"] {
+            assert!(!refusal(code).refuses_secret(), "{code}");
+        }
     }
 }
