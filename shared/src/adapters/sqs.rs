@@ -94,6 +94,14 @@ fn trace() -> Option<MessageSystemAttributeValue> {
     value.data_type("String").string_value(header).build().ok()
 }
 
+/// A task as JSON. The two characters that SQS takes no message with (`SendMessage`: U+FFFE and U+FFFF) are escaped, as
+/// JSON does with control characters anyway.
+fn body(task: &Task) -> String {
+    let json = serde_json::to_string(task).expect("a task is plain data");
+    json.replace('\u{fffe}', "\\ufffe")
+        .replace('\u{ffff}', "\\uffff")
+}
+
 /// How many of the first messages fit into one request; at least one.
 fn fitting(messages: &[Message<'_>]) -> usize {
     let mut bytes = 0;
@@ -113,7 +121,7 @@ impl Queue for SqsQueue {
             .map(|(place, task)| Message {
                 place,
                 task,
-                body: serde_json::to_string(task).expect("a task is plain data"),
+                body: body(task),
             })
             .collect();
         let mut error = QueueError {
@@ -185,6 +193,29 @@ impl DeadLetters for SqsQueue {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn characters_that_a_message_cannot_hold_go_and_come_escaped() {
+        let name = "A\u{ffff}d\u{fffe}a \\uffff";
+        let task: Task = serde_json::from_value(serde_json::json!({
+            "type": "lead.accepted.v1",
+            "lead": {
+                "id": "lead_01ARZ3NDEKTSV4RRFFQ69G5FAV",
+                "customer": "engines",
+                "form": "frm_01ARZ3NDEKTSV4RRFFQ69G5FAV",
+                "contact": {"email": "ada@example.com", "first_name": name},
+                "consent": {"statement": "Yes.", "version": 1, "given_at": "2026-11-23T09:30:00Z"},
+                "received_at": "2026-11-23T09:30:00Z",
+                "seal": "c2VhbA",
+            },
+        }))
+        .unwrap();
+
+        let body = body(&task);
+
+        assert!(!body.contains(['\u{fffe}', '\u{ffff}']), "{body}");
+        assert_eq!(serde_json::from_str::<Task>(&body).unwrap(), task);
+    }
 
     #[test]
     fn a_request_holds_ten_messages_at_most_and_a_long_one_goes_alone() {
