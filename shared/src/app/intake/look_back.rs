@@ -7,10 +7,15 @@ use super::{Accepted, Intake, IntakeError};
 use crate::domain::form::Form;
 use crate::domain::ids::{CustomerId, KEY_LIVES, KEY_SLOT, LeadId};
 use crate::domain::lead::LeadRecord;
-use crate::ports::{Dice as _, Idempotency as _, KeyClaim, KeyClaimed, Ledger as _, Wiring};
+use crate::ports::{
+    Clock as _, Dice as _, Idempotency as _, KeyClaim, KeyClaimed, Ledger as _, Wiring,
+};
 
 /// Longer than a request can be at work: the function's time and a little.
 pub const AT_WORK: SignedDuration = SignedDuration::from_secs(30);
+
+/// So long after its captcha was checked a lead is surely recorded, which it is once the queue has it.
+const RECORDED_WITHIN: SignedDuration = SignedDuration::from_millis(500);
 
 /// What is known of a submission.
 pub(super) enum Seen {
@@ -111,6 +116,23 @@ impl<W: Wiring> Intake<W> {
                 claimed: None,
             })),
         }
+    }
+
+    /// The lead that an equal submission has just become, recorded or about to be.
+    pub(super) async fn twin(&self, form: &Form, new: &New) -> Option<LeadRecord> {
+        let look = async || {
+            self.ledger
+                .lead(&form.customer, &new.id)
+                .await
+                .ok()
+                .flatten()
+        };
+        if let Some(record) = look().await {
+            return Some(record);
+        }
+        let later = self.clock.now() + RECORDED_WITHIN;
+        self.clock.sleep_until(later).await;
+        look().await
     }
 
     /// Gives back what a submission has claimed that is refused after all, so that it can be corrected.

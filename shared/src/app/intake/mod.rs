@@ -13,7 +13,7 @@ use jiff::{SignedDuration, Timestamp};
 pub use self::gate::Gate;
 use self::identity::Identity;
 pub use self::look_back::AT_WORK;
-use self::look_back::{Seen, again};
+use self::look_back::{New, Seen, again};
 use self::screen::{Look, Verdict};
 use crate::domain::consent::Origin;
 use crate::domain::form::Form;
@@ -215,13 +215,10 @@ impl<W: Wiring> Intake<W> {
                 self.set_aside(self.seal(form, new.id, parsed, now), why)
                     .await
             }
-            // A captcha's answer is good once: the same submission may have used it a moment ago.
-            Verdict::Refused(rejection) => match self.ledger.lead(&form.customer, &new.id).await {
-                Ok(Some(record)) => Ok(again(&record)),
-                _ => {
-                    self.give_back(form, &new).await;
-                    Err(rejection.into())
-                }
+            Verdict::Refused(rejection) => self.refuse(form, &new, rejection).await,
+            Verdict::Failed(rejection) => match self.twin(form, &new).await {
+                Some(record) => Ok(again(&record)),
+                None => self.refuse(form, &new, rejection).await,
             },
         }
     }
@@ -236,7 +233,9 @@ impl<W: Wiring> Intake<W> {
         let fields = arrival.fields.clone();
         let mut lead = ParsedLead::parse(form, fields, &arrival.origin, now)?;
         let state = match self.look(form, arrival, now) {
-            Look::Told(Verdict::Refused(rejection)) => return Err(rejection),
+            Look::Told(Verdict::Refused(rejection) | Verdict::Failed(rejection)) => {
+                return Err(rejection);
+            }
             Look::Told(Verdict::Quarantined(why)) => LeadState::Quarantined { why },
             Look::Told(Verdict::Passes(note)) | Look::Asks(_, _, note) => {
                 lead.notes.extend(note);
@@ -251,6 +250,16 @@ impl<W: Wiring> Intake<W> {
     #[must_use]
     pub fn stamp(&self, form: &Form) -> String {
         stamp(&form.id, &self.keys, self.clock.now())
+    }
+
+    async fn refuse(
+        &self,
+        form: &Form,
+        new: &New,
+        rejection: Rejection,
+    ) -> Result<Accepted, IntakeError> {
+        self.give_back(form, new).await;
+        Err(rejection.into())
     }
 
     fn seal(&self, form: &Form, id: LeadId, parsed: ParsedLead, now: Timestamp) -> Lead {

@@ -19,6 +19,8 @@ pub(super) enum Verdict {
     Quarantined(QuarantineReason),
     /// Its sender has another try.
     Refused(Rejection),
+    /// So it has, unless an equal submission has used its captcha's answer up, which is good once.
+    Failed(Rejection),
 }
 
 /// What a look at a submission says, before anybody is asked.
@@ -38,7 +40,10 @@ impl<W: Wiring> Intake<W> {
         let ip = arrival.origin.ip.as_deref();
         match self.captcha.check(&form.id, captcha, answer, ip).await {
             Ok(Checked::Passed) => Verdict::Passes(late),
-            Ok(Checked::Failed) => failed(captcha),
+            Ok(Checked::Failed) => match failed(captcha) {
+                Verdict::Refused(rejection) => Verdict::Failed(rejection),
+                verdict => verdict,
+            },
             Err(error) => {
                 tracing::error!(
                     form.id = %form.id,

@@ -272,6 +272,17 @@ async fn a_double_click_on_a_form_with_a_captcha_is_one_lead() {
 }
 
 #[tokio::test]
+async fn a_double_click_at_one_instant_is_not_told_that_it_failed() {
+    let scene = Scene::with_captcha(OnFailure::Refuse).await;
+    scene.memory.captcha.solve("good");
+    let click = || scene.come(Door::Form, &[(ANSWER, "good")]);
+
+    let (first, second) = tokio::join!(click(), click());
+
+    assert_eq!(first.unwrap().lead, second.unwrap().lead);
+}
+
+#[tokio::test]
 async fn a_double_click_whose_used_captcha_was_recorded_first_is_not_left_aside() {
     // A drain that comes before the release finds the lead set aside and drops its message.
     for drain_was_faster in [false, true] {
