@@ -190,7 +190,7 @@ async fn web_to_lead<W: Wiring>(
     Ok(
         match intake.rehearse(&form, &arrival(request, fields.clone(), None)) {
             Ok(told) => reply.rehearsed(&form, &told, fields.get("return_url")),
-            Err(error) => reply.refused(&form, fields, error.into()),
+            Err(rejection) => reply.problem(answer::problem(rejection.into())),
         },
     )
 }

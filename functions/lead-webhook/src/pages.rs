@@ -6,9 +6,10 @@ use lambda_http::{Body, Response};
 use leadfeed_shared::domain::captcha::Captcha;
 use leadfeed_shared::domain::contact::clean;
 use leadfeed_shared::domain::form::Form;
+use leadfeed_shared::domain::inputs::Input;
 use leadfeed_shared::domain::keys::fingerprint;
 use leadfeed_shared::domain::lead::FieldError;
-use leadfeed_shared::domain::names::{custom_label, is_contact};
+use leadfeed_shared::domain::names::custom_label;
 use leadfeed_shared::domain::screening::TIME_FIELD;
 use leadfeed_shared::domain::submission::Submission;
 use leadfeed_shared::web::{Problem, page, page_with};
@@ -20,7 +21,7 @@ use crate::rehearsal::Rehearsal;
 struct FormPage<'a> {
     name: &'a str,
     action: String,
-    inputs: Vec<Input>,
+    fields: Vec<Field<'a>>,
     consent_field: &'a str,
     consent_error: Option<&'a str>,
     statement: &'a str,
@@ -42,17 +43,13 @@ struct RehearsalPage {
 }
 
 /// One field of the form, with what was typed and what is wrong with it.
-struct Input {
-    name: String,
-    label: String,
-    kind: &'static str,
-    autocomplete: &'static str,
-    required: bool,
+struct Field<'a> {
+    input: Input<'a>,
     value: String,
-    error: Option<String>,
+    error: Option<&'a str>,
 }
 
-impl Input {
+impl Field<'_> {
     /// Whether it takes several lines, which an `input` would run into one.
     fn has_lines(&self) -> bool {
         self.value.contains(['\n', '\r'])
@@ -60,12 +57,12 @@ impl Input {
 }
 
 /// What every hosted form asks; all but the address may stay empty unless the form says otherwise.
-const ASKED: [(&str, &str, &str, &str); 5] = [
-    ("email", "Email address", "email", "email"),
-    ("first_name", "First name", "text", "given-name"),
-    ("last_name", "Last name", "text", "family-name"),
-    ("company_name", "Company", "text", "organization"),
-    ("phone_number", "Phone", "tel", "tel"),
+const ASKED: [&str; 5] = [
+    "email",
+    "first_name",
+    "last_name",
+    "company_name",
+    "phone_number",
 ];
 
 /// Of the fields that are not a person's to type, those that a page of ours sends on.
@@ -107,11 +104,7 @@ pub fn form(form: &Form, shown: &Shown<'_>) -> Response<Body> {
     // By our names: so the page shows and sends them.
     let typed = sent.cloned();
     let typed = typed.map(|sent| sent.renamed(|name| form.mapped.get(name).cloned()));
-    let inputs = inputs(form, typed.as_ref(), errors);
-    let error_of = |field: &str| {
-        let error = errors.iter().find(|error| error.field == field);
-        error.map(|error| error.message.as_str())
-    };
+    let fields = fields(form, sent, typed.as_ref(), errors);
     let captcha = form.screening.captcha.as_ref();
     let statement = &form.statement().text;
     // What is agreed to is what this page shows, even where the form says something else by then.
@@ -122,21 +115,22 @@ pub fn form(form: &Form, shown: &Shown<'_>) -> Response<Body> {
     let of_sent = |name| {
         sent.into_iter()
             .flat_map(move |sent| sent.all(name))
+            .filter(|value| !value.is_empty())
             .map(move |value| (name, value))
     };
     hidden.extend(SENT_ON.into_iter().flat_map(of_sent));
-    let captcha_error = captcha.and_then(|captcha| error_of(captcha.provider.field()));
-    let consent_error = error_of(&form.consent_field);
+    let captcha_error = captcha.and_then(|captcha| error_of(errors, captcha.provider.field()));
+    let consent_error = error_of(errors, &form.consent_field);
     let is_marked = |field: &str| {
         let captchas = captcha.is_some_and(|captcha| captcha.provider.field() == field);
-        let mut inputs = inputs.iter().map(|input| form.name_of(&input.name));
-        captchas || form.consent_field == field || inputs.any(|name| name == field)
+        let mut asked = fields.iter().map(|asked| form.name_of(asked.input.name));
+        captchas || form.consent_field == field || asked.any(|name| name == field)
     };
     let notice = problem.map(|problem| notice(problem, is_marked));
     let template = FormPage {
         name: &form.name,
         action: format!("/f/{}", form.id),
-        inputs,
+        fields,
         consent_field: &form.consent_field,
         consent_error,
         statement,
@@ -182,63 +176,45 @@ pub fn thanks() -> Response<Body> {
     page(StatusCode::OK, &ThanksPage)
 }
 
-fn inputs(form: &Form, typed: Option<&Submission>, errors: &[FieldError]) -> Vec<Input> {
-    let input = |name: &str, label: String, kind, autocomplete| Input {
-        required: name == "email" || form.required.iter().any(|required| required == name),
-        value: typed.map(|typed| value(typed, name)).unwrap_or_default(),
-        error: errors
-            .iter()
-            .find(|error| error.field == form.name_of(name))
-            .map(|error| error.message.clone()),
-        name: name.to_owned(),
-        label,
-        kind,
-        autocomplete,
-    };
-    let is_asked = |name: &str| ASKED.iter().any(|(asked, ..)| *asked == name);
-    let mut others: Vec<&str> = form.required.iter().map(String::as_str).collect();
-    others.extend(
-        typed
-            .into_iter()
-            .flat_map(Submission::iter)
-            .map(|(name, _)| name),
-    );
+/// What is asked for: the usual, what the form requires, and whatever else was typed before. What this page sends on
+/// unseen is not asked for once more.
+fn fields<'a>(
+    form: &'a Form,
+    sent: Option<&'a Submission>,
+    typed: Option<&'a Submission>,
+    errors: &'a [FieldError],
+) -> Vec<Field<'a>> {
+    let filled = |sent: &Submission, name: &str| sent.all(name).any(|value| !value.is_empty());
     let is_sent_on = |name: &str| {
-        SENT_ON
-            .iter()
-            .any(|sent| form.mapped.get(*sent).is_some_and(|to| to == name))
-    };
-    others.retain(|name| is_contact(name) && !is_asked(name) && !is_sent_on(name));
-    others.sort_unstable();
-    others.dedup();
-
-    let mut inputs: Vec<Input> = ASKED
-        .iter()
-        .filter(|(name, ..)| !form.constants.contains_key(*name))
-        .map(|(name, label, kind, autocomplete)| {
-            input(name, (*label).to_owned(), kind, autocomplete)
+        SENT_ON.iter().any(|own| {
+            let is_its = form.mapped.get(*own).is_some_and(|to| to == name);
+            is_its && sent.is_some_and(|sent| filled(sent, own))
         })
-        .collect();
-    inputs.extend(
-        others
-            .into_iter()
-            .map(|name| input(name, label(name), "text", "on")),
-    );
+    };
+    let typed_names = typed.into_iter().flat_map(Submission::iter);
+    let mut others: Vec<&str> = form.required.iter().map(String::as_str).collect();
+    others.extend(typed_names.map(|(name, _)| name));
+    others.retain(|name| !is_sent_on(name));
+    others.sort_unstable();
+    let inputs = form.inputs(ASKED.into_iter().chain(others)).into_iter();
     inputs
+        .map(|input| Field {
+            value: typed
+                .map(|typed| value(typed, input.name))
+                .unwrap_or_default(),
+            error: error_of(errors, form.name_of(input.name)),
+            input,
+        })
+        .collect()
+}
+
+fn error_of<'a>(errors: &'a [FieldError], field: &str) -> Option<&'a str> {
+    let error = errors.iter().find(|error| error.field == field);
+    error.map(|error| error.message.as_str())
 }
 
 /// What was typed into a field. Several choices of a custom field are shown as the lead would have them.
 fn value(typed: &Submission, name: &str) -> String {
     let choices = custom_label(name).and_then(|label| typed.custom_fields().remove(&clean(label)));
     choices.unwrap_or_else(|| typed.get(name).unwrap_or_default().to_owned())
-}
-
-/// A field's name as people read it: `custom_fields[Favourite engine]` is "Favourite engine".
-fn label(name: &str) -> String {
-    let spaced = custom_label(name).unwrap_or(name).replace('_', " ");
-    let mut letters = spaced.chars();
-    letters
-        .next()
-        .map(|first| first.to_uppercase().chain(letters).collect())
-        .unwrap_or_default()
 }

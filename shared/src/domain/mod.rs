@@ -14,6 +14,7 @@ pub mod handshake;
 pub mod idempotency;
 pub mod ids;
 pub mod import;
+pub mod inputs;
 pub mod keys;
 pub mod lead;
 pub mod link;

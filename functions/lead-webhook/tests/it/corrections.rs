@@ -73,6 +73,40 @@ async fn lines_and_choices_are_kept_through_a_correction() {
 }
 
 #[tokio::test]
+async fn a_required_field_is_asked_for_also_where_a_source_may_fill_it() {
+    let (memory, mut form) = world().await;
+    let field = "custom_fields[Lead source]";
+    form.required = vec![field.to_owned()];
+    form.mapped = [("lead_source".to_owned(), field.to_owned())].into();
+    memory.directory.put_form(&form).await.unwrap();
+    let (path, ada) = (format!("/f/{FORM}"), "email=ada%40example.com&consent=yes");
+
+    let unsaid = post(&memory, &path, &format!("{ada}&lead_source=")).await;
+    let page = text(&unsaid);
+    let typed = "email=ada%40example.com&custom_fields[Lead source]=web";
+    let said = press_again(&memory, &page, typed).await;
+
+    assert_eq!(unsaid.status(), 422);
+    assert!(page.contains(&format!("name=\"{field}\"")), "{page}");
+    assert!(page.contains("marked below"), "{page}");
+    assert_eq!(said.status(), 303, "{}", text(&said));
+    let contact = &memory.ledger.all()[0].lead.contact;
+    assert_eq!(contact.custom_fields["Lead source"], "web");
+}
+
+#[tokio::test]
+async fn what_a_form_says_by_itself_is_not_asked() {
+    let (memory, mut form) = world().await;
+    form.required = vec!["city".to_owned()];
+    form.constants = [("city".to_owned(), "London".to_owned())].into();
+    memory.directory.put_form(&form).await.unwrap();
+
+    let page = text(&post(&memory, &format!("/f/{FORM}"), "email=ada").await);
+
+    assert!(!page.contains("name=\"city\""), "{page}");
+}
+
+#[tokio::test]
 async fn a_fault_that_the_page_does_not_show_is_said_above_it() {
     let (memory, _) = world().await;
     let body = "email=ada%40example.com&consent=yes&consent_given_at=11%2F23%2F2026";

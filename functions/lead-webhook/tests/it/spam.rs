@@ -201,6 +201,10 @@ async fn a_rehearsal_is_screened_and_cut_as_the_lead_would_be() {
     });
     memory.directory.put_form(&form).await.unwrap();
     let without = rehearse("").await;
+    let body = format!("oid={FORM}&debug=1&email=ada%40example.com&consent=on");
+    let path = "/servlet/servlet.WebToLead";
+    let asked = browsers(request("POST", path, FORM_TYPE, &body));
+    let shown = handle(&memory.intake(), asked).await;
     let with = json(&rehearse("cf-turnstile-response=a").await);
 
     assert_eq!(plain["would_be"]["status"], "queued");
@@ -210,6 +214,8 @@ async fn a_rehearsal_is_screened_and_cut_as_the_lead_would_be() {
     assert_eq!(robot["would_be"]["why"], "honeypot");
     assert_eq!(without.status(), 422);
     assert_eq!(json(&without)["code"], "captcha_failed");
+    assert_eq!(shown.status(), 422);
+    assert!(!text(&shown).contains("<form"), "its button would send it");
     assert_eq!(with["would_be"]["status"], "queued");
     assert!(memory.ledger.all().is_empty());
 }

@@ -1,0 +1,99 @@
+//! What the pages of a form ask for.
+
+use super::form::Form;
+use super::names::{custom_label, is_contact};
+
+/// A field that a person types into.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Input<'a> {
+    /// Our name of it.
+    pub name: &'a str,
+    /// What people read beside it.
+    pub label: String,
+    /// The type of its `input`.
+    pub kind: &'static str,
+    /// Its autofill token (HTML Living Standard, 4.10.18.7).
+    pub autocomplete: &'static str,
+    /// Whether a lead has to have it.
+    pub required: bool,
+}
+
+/// Name, label, type and autofill token.
+const KNOWN: [(&str, &str, &str, &str); 11] = [
+    ("email", "Email address", "email", "email"),
+    ("first_name", "First name", "text", "given-name"),
+    ("last_name", "Last name", "text", "family-name"),
+    ("job_title", "Job title", "text", "organization-title"),
+    ("company_name", "Company", "text", "organization"),
+    ("phone_number", "Phone", "tel", "tel"),
+    ("street", "Street", "text", "street-address"),
+    ("city", "City", "text", "address-level2"),
+    ("state", "State", "text", "address-level1"),
+    ("postal_code", "Postal code", "text", "postal-code"),
+    ("country", "Country", "text", "country-name"),
+];
+
+impl Form {
+    /// The inputs of these fields of ours, each once and in this order. What the form says by itself is not asked.
+    pub fn inputs<'a>(&'a self, names: impl IntoIterator<Item = &'a str>) -> Vec<Input<'a>> {
+        let mut inputs: Vec<Input<'_>> = Vec::new();
+        for name in names {
+            let is_new = inputs.iter().all(|input| input.name != name);
+            if is_new && is_contact(name) && !self.constants.contains_key(name) {
+                inputs.push(self.input(name));
+            }
+        }
+        inputs
+    }
+
+    fn input<'a>(&self, name: &'a str) -> Input<'a> {
+        let known = KNOWN.iter().find(|(known, ..)| *known == name);
+        let (label, kind, autocomplete) = match known {
+            Some((_, label, kind, autocomplete)) => ((*label).to_owned(), *kind, *autocomplete),
+            None => (custom_label(name).unwrap_or(name).to_owned(), "text", "on"),
+        };
+        Input {
+            name,
+            label: capitalized(&label.replace('_', " ")),
+            kind,
+            autocomplete,
+            required: name == "email" || self.required.iter().any(|required| required == name),
+        }
+    }
+}
+
+/// The label `favourite_engine` of a custom field reads "Favourite engine".
+fn capitalized(text: &str) -> String {
+    let mut letters = text.chars();
+    let first = letters.next().into_iter().flat_map(char::to_uppercase);
+    first.chain(letters).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::domain::form::tests::form;
+
+    #[test]
+    fn a_field_is_asked_once_by_a_label_that_people_read_and_not_where_the_form_says_it() {
+        let mut form = form();
+        form.required = vec!["job_title".to_owned()];
+        form.constants
+            .insert("city".to_owned(), "London".to_owned());
+
+        let engine = "custom_fields[favourite_engine]";
+        let asked = form.inputs(["email", "city", engine, "job_title", "email", "return_url"]);
+
+        let read: Vec<_> = asked
+            .iter()
+            .map(|input| (input.name, input.label.as_str(), input.required))
+            .collect();
+        assert_eq!(
+            read,
+            [
+                ("email", "Email address", true),
+                (engine, "Favourite engine", false),
+                ("job_title", "Job title", true),
+            ]
+        );
+    }
+}
