@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 pub use self::parse::{FieldError, ParsedLead, Rejection};
-pub use self::remote::MAX_CUSTOM_FIELDS;
+pub use self::remote::{MAX_CUSTOM_CHARS, MAX_CUSTOM_FIELDS};
 pub use self::state::{
     DeliveryAction, LeadState, OptOutCheck, Permission, QuarantineReason, RefusalReason, WaitReason,
 };

@@ -5,7 +5,11 @@ const NAME: usize = 50;
 /// Characters of a street (`sign_up_form`).
 const STREET: usize = 255;
 /// Characters of a custom field's value (`sign_up_form`).
-const CUSTOM: usize = 255;
+pub const MAX_CUSTOM_CHARS: usize = 255;
+/// Characters of a street in a file for the upload page.
+const FILE_STREET: usize = 50;
+/// Characters of a postal code or a country in a file for the upload page.
+const FILE_CODE: usize = 25;
 /// Custom fields of one contact: the stricter of the two published limits.
 pub const MAX_CUSTOM_FIELDS: usize = 25;
 
@@ -46,8 +50,8 @@ impl Contact {
             note("phone_number", NoteKind::Omitted);
         }
         for (label, value) in &mut remote.custom_fields {
-            if value.chars().count() > CUSTOM {
-                *value = cut(value, CUSTOM).to_owned();
+            if value.chars().count() > MAX_CUSTOM_CHARS {
+                *value = cut(value, MAX_CUSTOM_CHARS).to_owned();
                 note(label, NoteKind::Cut);
             }
         }
@@ -57,5 +61,33 @@ impl Contact {
             }
         }
         (remote, notes)
+    }
+
+    /// The contact as Constant Contact's upload page reads it from a file, whose columns are shorter than the fields of the
+    /// API.
+    #[must_use]
+    pub fn for_file(&self) -> Contact {
+        let mut filed = self.clone();
+        let address = &mut filed.street_address;
+        for (value, limit) in [
+            (&mut filed.first_name, NAME),
+            (&mut filed.last_name, NAME),
+            (&mut filed.job_title, NAME),
+            (&mut filed.company_name, NAME),
+            (&mut address.street, FILE_STREET),
+            (&mut address.city, NAME),
+            (&mut address.state, NAME),
+            (&mut address.postal_code, FILE_CODE),
+            (&mut address.country, FILE_CODE),
+        ] {
+            *value = cut(value, limit).to_owned();
+        }
+        if !is_phone(&filed.phone_number) {
+            filed.phone_number.clear();
+        }
+        for value in filed.custom_fields.values_mut() {
+            *value = cut(value, MAX_CUSTOM_CHARS).to_owned();
+        }
+        filed
     }
 }

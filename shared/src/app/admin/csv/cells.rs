@@ -1,14 +1,20 @@
 //! Headings and cells.
 
+use std::borrow::Cow;
+
 use jiff::Timestamp;
 use serde_json::Value;
 
-use crate::domain::lead::{LeadRecord, LeadState};
+use crate::domain::contact::{Contact, cut, is_phone};
+use crate::domain::lead::{LeadRecord, LeadState, MAX_CUSTOM_CHARS};
+
+/// Characters of a custom field's label at Constant Contact.
+const MAX_LABEL: usize = 50;
 
 /// For whom a file is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Dialect {
-    /// Constant Contact's upload: its headings, and values as people gave them.
+    /// Constant Contact's upload: its headings, and values as people gave them, as far as it reads them.
     Upload,
     /// A spreadsheet: no cell is taken for a formula, and it says what became of each lead.
     Spreadsheet,
@@ -48,7 +54,8 @@ impl Dialect {
 
     /// A heading of a custom field, which is never empty and must not look like one of ours, not even without its signs.
     pub(super) fn heading(self, label: &str) -> String {
-        let label = self.name(label);
+        let mut label = self.name(label);
+        self.shorten(&mut label, MAX_LABEL);
         let mut ours = self.headings();
         if label.is_empty() || ours.any(|heading| heading.eq_ignore_ascii_case(&label)) {
             return format!("{label} (custom)").trim_start().to_owned();
@@ -56,9 +63,16 @@ impl Dialect {
         label
     }
 
+    /// What a file says of a lead's person.
+    pub(super) fn said(self, record: &LeadRecord) -> Cow<'_, Contact> {
+        match self {
+            Self::Upload => Cow::Owned(record.lead.contact.for_file()),
+            Self::Spreadsheet => Cow::Borrowed(&record.lead.contact),
+        }
+    }
+
     /// The cells under [`headings`](Self::headings).
-    pub(super) fn cells(self, record: &LeadRecord) -> Vec<String> {
-        let contact = &record.lead.contact;
+    pub(super) fn cells(self, contact: &Contact, record: &LeadRecord) -> Vec<String> {
         let address = &contact.street_address;
         let mut cells = vec![
             self.cell(contact.email.as_str()),
@@ -97,14 +111,23 @@ impl Dialect {
         cell
     }
 
-    /// A value that may well begin with a plus or a minus, but with no sign that only a formula has.
+    /// A value that may well begin with a plus or a minus, where it is a figure.
     pub(super) fn value(self, text: &str) -> String {
-        let bare = text.trim_start_matches(is_sign);
-        let signs = &text[..text.len() - bare.len()];
-        if signs.contains(['=', '@', '＝', '＠', '\t', '\r', '\n']) {
-            self.name(text)
-        } else {
+        if is_figure(text) {
             self.cell(text)
+        } else {
+            self.name(text)
+        }
+    }
+
+    /// Leaves as much of a custom field's cell as Constant Contact stores, where one lead or several put values into it.
+    pub(super) fn fit(self, cell: &mut String) {
+        self.shorten(cell, MAX_CUSTOM_CHARS);
+    }
+
+    fn shorten(self, text: &mut String, limit: usize) {
+        if self == Self::Upload {
+            text.truncate(cut(text, limit).len());
         }
     }
 
@@ -143,6 +166,13 @@ fn is_formula(text: &str) -> bool {
         || text
             .trim_start_matches(|c: char| c.is_whitespace() || c == '"' || c == '\'')
             .starts_with(['=', '+', '-', '@', '＝', '＋', '－', '＠'])
+}
+
+/// Whether a text is a number, a date or begins with one, and nothing in it calls a function or a program.
+fn is_figure(text: &str) -> bool {
+    let bare = text.strip_prefix(['+', '-', '＋', '－']).unwrap_or(text);
+    let begins = bare.starts_with(|c: char| c.is_ascii_digit());
+    is_phone(text) || begins && !bare.contains(['(', '|', '!', '=', '@'])
 }
 
 fn is_sign(c: char) -> bool {
@@ -206,11 +236,27 @@ mod tests {
         let upload = Dialect::Upload;
 
         assert_eq!(upload.cell("+1 (555) 0100"), "+1 (555) 0100");
-        for kept in ["-5", "－5", "+3 °C", "1990-12-10", "a=b", "-"] {
+        for kept in [
+            "-5",
+            "－5",
+            "-.5",
+            "+3 °C",
+            "+1 (555) 0100",
+            "1990-12-10",
+            "a=b",
+        ] {
             assert_eq!(upload.value(kept), kept, "a value of a custom field");
         }
         for evil in ["-=1", "+@1", "＝1", "\"＠1"] {
             assert_eq!(upload.value(evil), "1", "{evil}");
+        }
+        for (evil, harmless) in [
+            ("-cmd|'/c calc'!A1", "cmd|'/c calc'!A1"),
+            ("-1+cmd|'/c calc'!A1", "1+cmd|'/c calc'!A1"),
+            ("+HYPERLINK(1)", "HYPERLINK(1)"),
+            ("-", ""),
+        ] {
+            assert_eq!(upload.value(evil), harmless);
         }
         assert_eq!(upload.value("=cmd|'/c calc'!A1"), "cmd|'/c calc'!A1");
         assert_eq!(upload.value("\t=1"), "1");
@@ -227,5 +273,6 @@ mod tests {
         assert_eq!(Dialect::Spreadsheet.heading("=x"), "'=x");
         assert_eq!(Dialect::Upload.heading("=City"), "City (custom)");
         assert_eq!(Dialect::Upload.heading("@"), "(custom)");
+        assert_eq!(Dialect::Upload.heading(&"ä".repeat(51)), "ä".repeat(50));
     }
 }

@@ -8,6 +8,7 @@ use csv::{QuoteStyle, Terminator, Writer, WriterBuilder};
 use jiff::Timestamp;
 
 use super::cells::Dialect;
+use crate::domain::contact::Contact;
 use crate::domain::lead::LeadRecord;
 
 /// Rows under the heading: with it 40,000 lines, which is what Constant Contact takes at once.
@@ -68,7 +69,7 @@ impl Part {
     pub(super) fn room_for(&self, records: &[&LeadRecord]) -> Result<usize, csv::Error> {
         let mut shape = self.shape.clone();
         for (i, record) in records.iter().enumerate() {
-            shape.add(record)?;
+            shape.add(&shape.dialect.said(record), record)?;
             if shape.rows > 1 && !shape.fits()? {
                 return Ok(i);
             }
@@ -90,7 +91,8 @@ impl Part {
             *newest = record.lead.received_at;
             place = *known;
         }
-        let row = self.shape.add(record)?;
+        let said = self.shape.dialect.said(record);
+        let row = self.shape.add(&said, record)?;
         match self.rows.get_mut(place) {
             Some(older) => self.shape.take_out(&mem::replace(older, row)),
             None => self.rows.push(row),
@@ -125,10 +127,10 @@ struct Shape {
 
 impl Shape {
     /// Counts a lead's row in and gives it.
-    fn add(&mut self, record: &LeadRecord) -> Result<Row, csv::Error> {
-        let mut cells = self.dialect.cells(record);
+    fn add(&mut self, said: &Contact, record: &LeadRecord) -> Result<Row, csv::Error> {
+        let mut cells = self.dialect.cells(said, record);
         let fixed = cells.len();
-        let custom = record.lead.contact.custom_fields.iter();
+        let custom = said.custom_fields.iter();
         for (label, value) in custom.filter(|(_, value)| !value.is_empty()) {
             let (column, is_own) = self.column(label);
             let place = fixed + column;
@@ -141,6 +143,7 @@ impl Shape {
                 format!("{label}: {value}")
             };
             put(&mut cells[place], self.dialect.value(&text));
+            self.dialect.fit(&mut cells[place]);
         }
         let row = Row {
             line: line(|writer| writer.write_record(&cells))?,

@@ -74,3 +74,46 @@ async fn an_upload_has_the_newest_of_two_leads_whose_keys_came_within_an_hour() 
         assert!(lines[0].starts_with("ada@example.com,Ada,"), "{text}");
     }
 }
+
+/// What Constant Contact's upload page stores of each column.
+const LENGTHS: [usize; 11] = [80, 50, 50, 50, 50, 25, 50, 50, 50, 25, 25];
+
+#[tokio::test]
+async fn an_upload_has_nothing_that_is_too_long_and_no_phone_that_is_none() {
+    let long = "ä".repeat(300);
+    for phone in ["call me", "=HYPERLINK(\"https://evil.example\")"] {
+        let scene = Scene::connected().await;
+        let label = format!("custom_fields[{}]", "l".repeat(60));
+        let fields = [
+            "first_name",
+            "last_name",
+            "job_title",
+            "company_name",
+            "street",
+            "city",
+            "state",
+            "postal_code",
+            "country",
+            &label,
+        ];
+        let fields = fields.iter().map(|field| (*field, long.as_str()));
+        let others = [("email", "ada@example.com"), ("phone_number", phone)];
+        let fields: Vec<_> = fields.chain(others).collect();
+        scene.submit(&fields).await;
+
+        let query = Properties::from_query([]);
+        let admin = scene.memory.admin();
+        let file = admin.export(&scene.customer, query, Timestamp::MAX);
+        let file = file.await.unwrap();
+
+        let mut reader = csv::Reader::from_reader(file.csv.as_slice());
+        let length = |cell: &str| cell.chars().count();
+        assert_eq!(reader.headers().unwrap().iter().map(length).max(), Some(50));
+        let row = reader.records().next().unwrap().unwrap();
+        assert_eq!(&row[5], "", "{phone}");
+        let lengths: Vec<_> = row.iter().map(length).collect();
+        for (length, most) in lengths.iter().zip(LENGTHS.iter().chain(&[255])) {
+            assert!(length <= most, "{lengths:?}");
+        }
+    }
+}
