@@ -56,6 +56,35 @@ pub struct StreetAddress {
     pub country: String,
 }
 
+impl Contact {
+    /// What a person says who said `older` before: this, and what only the older one says. A postal address is one thing:
+    /// half of the new one and half of the old would be a third.
+    #[must_use]
+    pub fn over(self, older: Self) -> Self {
+        let newer = |new: String, old: String| if new.is_empty() { old } else { new };
+        let mut said = self.custom_fields;
+        said.retain(|_, value| !value.is_empty());
+        let is_said = |label: &str| said.keys().any(|own| own.eq_ignore_ascii_case(label));
+        let mut custom_fields = older.custom_fields;
+        custom_fields.retain(|label, _| !is_said(label));
+        custom_fields.extend(said);
+        Self {
+            email: self.email,
+            first_name: newer(self.first_name, older.first_name),
+            last_name: newer(self.last_name, older.last_name),
+            job_title: newer(self.job_title, older.job_title),
+            company_name: newer(self.company_name, older.company_name),
+            phone_number: newer(self.phone_number, older.phone_number),
+            street_address: if self.street_address.is_empty() {
+                older.street_address
+            } else {
+                self.street_address
+            },
+            custom_fields,
+        }
+    }
+}
+
 impl StreetAddress {
     /// Whether nothing is filled in.
     #[must_use]
@@ -130,6 +159,8 @@ pub fn is_phone(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::{Value, json};
+
     use super::*;
 
     #[test]
@@ -144,6 +175,39 @@ mod tests {
         assert_eq!(clean("  Ada\u{0} \r\nLovelace\u{7f} "), "Ada   Lovelace");
         assert_eq!(clean("<script>{{7*7}}"), "<script>{{7*7}}");
         assert_eq!(clean("a\u{202e}b\u{2028}c"), "ab c");
+    }
+
+    fn said(of_ada: Value) -> Contact {
+        let mut contact = json!({"email": "ada@example.com"});
+        let fields = of_ada.as_object().unwrap().clone();
+        contact.as_object_mut().unwrap().extend(fields);
+        serde_json::from_value(contact).unwrap()
+    }
+
+    #[test]
+    fn a_newer_word_goes_over_an_older_one_and_keeps_what_only_that_says() {
+        let old = said(json!({
+            "first_name": "Augusta", "phone_number": "555 0100",
+            "custom_fields": {"Engine": "steam", "Note": "n"},
+        }));
+        let new = said(json!({
+            "first_name": "Ada", "custom_fields": {"engine": "difference", "Note": ""},
+        }));
+
+        let both = said(json!({
+            "first_name": "Ada", "phone_number": "555 0100",
+            "custom_fields": {"engine": "difference", "Note": "n"},
+        }));
+        assert_eq!(new.over(old), both);
+    }
+
+    #[test]
+    fn half_a_new_postal_address_takes_no_half_of_the_old() {
+        let london = said(json!({"street_address": {"city": "London"}}));
+        let street = said(json!({"street_address": {"street": "1 Main St"}}));
+
+        assert_eq!(street.clone().over(london.clone()), street);
+        assert_eq!(said(json!({})).over(london.clone()), london);
     }
 
     #[test]

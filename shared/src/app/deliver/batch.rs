@@ -114,30 +114,11 @@ pub fn merged(leads: &[LeadRecord], there: &[LeadRecord]) -> Option<Contact> {
     said.into_iter().fold(None, |older, (record, ours)| {
         let newer = &record.lead.contact;
         match older {
-            Some(older) if ours => Some(over(newer.clone(), older)),
+            Some(older) if ours => Some(newer.clone().over(older)),
             Some(older) => Some(beside(older, &newer.for_remote().0)),
             None => ours.then(|| newer.clone()),
         }
     })
-}
-
-/// A newer contact, and what only an older one says.
-fn over(new: Contact, old: Contact) -> Contact {
-    let newer = |new: String, old: String| if new.is_empty() { old } else { new };
-    Contact {
-        email: new.email,
-        first_name: newer(new.first_name, old.first_name),
-        last_name: newer(new.last_name, old.last_name),
-        job_title: newer(new.job_title, old.job_title),
-        company_name: newer(new.company_name, old.company_name),
-        phone_number: newer(new.phone_number, old.phone_number),
-        street_address: whole_address(new.street_address, old.street_address),
-        custom_fields: old
-            .custom_fields
-            .into_iter()
-            .chain(new.custom_fields)
-            .collect(),
-    }
 }
 
 /// Of an older contact, what a newer one does not say.
@@ -162,9 +143,4 @@ fn beside(old: Contact, new: &Contact) -> Contact {
         },
         custom_fields: fields.filter(|(label, _)| !says(label)).collect(),
     }
-}
-
-/// A postal address is one thing: half of the new one and half of the old would be a third.
-fn whole_address(new: StreetAddress, old: StreetAddress) -> StreetAddress {
-    if new.is_empty() { old } else { new }
 }

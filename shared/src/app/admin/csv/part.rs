@@ -1,6 +1,8 @@
 //! One part of a file, row by row: RFC 4180, UTF-8.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::io;
 use std::iter::repeat_n;
 use std::mem;
 
@@ -34,9 +36,18 @@ const END: &[u8] = b"\r\n";
 pub(super) struct Part {
     shape: Shape,
     rows: Vec<Row>,
-    /// Who is in an upload, which has one row of each address: where it is, and when its lead came in. Another row would
-    /// overwrite the first.
-    people: HashMap<String, (usize, Timestamp)>,
+    /// Who is in an upload, which has one row of each address: another would be at odds with the first.
+    people: HashMap<String, Person>,
+}
+
+/// A person of an upload.
+struct Person {
+    /// Where the row is.
+    row: usize,
+    /// When the newest of their leads came in.
+    newest: Timestamp,
+    /// What their leads say together, as JSON: a file has tens of thousands of people, few of whom come twice.
+    said: Vec<u8>,
 }
 
 /// A lead's line, and how many cells it has.
@@ -77,25 +88,31 @@ impl Part {
         Ok(records.len())
     }
 
-    /// Adds a lead. In an upload it takes the place of an older one of its address, and is left out beside a newer one:
-    /// ids are in the order of their leads only to the hour.
+    /// Adds a lead. In an upload it joins the row of its address, which says the newest word on everything and what only an
+    /// older one said: ids are in the order of their leads only to the hour.
     pub(super) fn push(&mut self, record: &LeadRecord) -> Result<(), csv::Error> {
-        let mut place = self.rows.len();
-        if self.shape.dialect == Dialect::Upload {
-            let new = (place, record.lead.received_at);
-            let key = record.lead.contact.email.key();
-            let (known, newest) = self.people.entry(key).or_insert(new);
-            if *known != place && *newest >= record.lead.received_at {
-                return Ok(());
-            }
-            *newest = record.lead.received_at;
-            place = *known;
-        }
         let said = self.shape.dialect.said(record);
-        let row = self.shape.add(&said, record)?;
-        match self.rows.get_mut(place) {
-            Some(older) => self.shape.take_out(&mem::replace(older, row)),
-            None => self.rows.push(row),
+        if self.shape.dialect == Dialect::Spreadsheet {
+            self.rows.push(self.shape.add(&said, record)?);
+            return Ok(());
+        }
+        let at = record.lead.received_at;
+        match self.people.entry(said.email.key()) {
+            Entry::Vacant(new) => {
+                new.insert(Person {
+                    row: self.rows.len(),
+                    newest: at,
+                    said: serde_json::to_vec(&said).map_err(io::Error::from)?,
+                });
+                self.rows.push(self.shape.add(&said, record)?);
+            }
+            Entry::Occupied(mut known) => {
+                let person = known.get_mut();
+                let both = person.add(said.into_owned(), at)?;
+                let row = self.shape.add(&both, record)?;
+                self.shape
+                    .take_out(&mem::replace(&mut self.rows[person.row], row));
+            }
         }
         Ok(())
     }
@@ -111,6 +128,21 @@ impl Part {
             file.extend_from_slice(END);
         }
         Ok(file)
+    }
+}
+
+impl Person {
+    /// Adds what another lead says, which came in at `at`; gives what all of them say.
+    fn add(&mut self, said: Contact, at: Timestamp) -> Result<Contact, io::Error> {
+        let known: Contact = serde_json::from_slice(&self.said)?;
+        let both = if at > self.newest {
+            said.over(known)
+        } else {
+            known.over(said)
+        };
+        self.said = serde_json::to_vec(&both)?;
+        self.newest = self.newest.max(at);
+        Ok(both)
     }
 }
 
