@@ -14,7 +14,7 @@ use url::form_urlencoded::Serializer;
 /// For reading leads: the rest of the function's time is for the last page and for answering.
 const READ_FOR: SignedDuration = SignedDuration::from_secs(14);
 
-/// For a look at a part, so that the download after it reaches at least as far: where the look ended, the next begins.
+/// For a look at a part. The download after it ends where the look did, and takes longer, as it marks.
 const LOOK_FOR: SignedDuration = SignedDuration::from_secs(5);
 
 /// A part of a customer's leads.

@@ -1,11 +1,17 @@
 //! The file as it is uploaded: who is in it, in how many parts, and who is marked as gone out.
 
+use std::collections::BTreeSet;
+use std::future::poll_fn;
+use std::pin::pin;
+
 use jiff::SignedDuration;
 use lambda_http::http::header::{CONTENT_DISPOSITION, LINK};
-use leadfeed_shared::domain::lead::LeadState;
+use leadfeed_shared::domain::ids::LeadId;
+use leadfeed_shared::domain::lead::{Lead, LeadState};
 use leadfeed_shared::domain::tally::Counts;
 use leadfeed_shared::ports::{Ledger as _, Tallies as _};
 use serde_json::json;
+use ulid::Ulid;
 
 use crate::csv::{CSV, rows, sign_up_with};
 use crate::stage::{Answer, Stage};
@@ -200,6 +206,84 @@ async fn a_button_pressed_twice_gives_the_same_people_and_nobody_who_came_since(
     let tallies = stage.memory.directory.tallies(&customer).await.unwrap();
     let exported: i64 = tallies.iter().map(|day| day.counts["exported"]).sum();
     assert_eq!(exported, 2);
+}
+
+/// Does work while every port call takes so long.
+async fn slowly<T>(stage: &Stage, call: SignedDuration, work: impl Future<Output = T>) -> T {
+    let mut work = pin!(work);
+    let mut seen = stage.memory.faults.steps();
+    poll_fn(|context| {
+        let polled = work.as_mut().poll(context);
+        let steps = stage.memory.faults.steps();
+        let calls = i32::try_from(steps - seen).unwrap();
+        stage.memory.clock.advance(call * calls);
+        seen = steps;
+        polled
+    })
+    .await
+}
+
+#[tokio::test]
+async fn parts_that_take_longer_to_mark_than_to_look_at_have_everybody_once_and_as_many_as_the_page_says()
+ {
+    let stage = Stage::with_customers().await;
+    let form = stage.form().await;
+    let ada = stage.sign_up(&form, "ada@example.com").await;
+    let like = stage.lead(&ada);
+    let mut emails = BTreeSet::from(["ada@example.com".to_owned()]);
+    for i in 1..3_000 {
+        let lead = another(&stage, &like, i);
+        let queued = stage
+            .memory
+            .ledger
+            .record(&lead, &LeadState::Queued, lead.received_at);
+        queued.await.unwrap();
+        emails.insert(lead.contact.email.as_str().to_owned());
+    }
+    stage.memory.clock.advance(SignedDuration::from_hours(1));
+    let path = stage.manage_path().await;
+    let call = SignedDuration::from_millis(70);
+
+    let download = format!("{path}/leads.csv");
+    let (mut read, mut page_at) = (Vec::new(), format!("{path}/file"));
+    loop {
+        let page = slowly(&stage, call, stage.page("GET", &page_at, ""))
+            .await
+            .2;
+        let button = button_of(&page);
+        let pressed = slowly(&stage, call, stage.page("POST", &download, &button));
+        let rows = rows(pressed.await.2.as_bytes());
+        assert!(page.contains(&format!(": {} people", rows.len())), "{page}");
+        read.extend(rows.iter().map(|row| row["Email Address"].clone()));
+        match page
+            .split("class=\"button quiet\" href=\"")
+            .nth(1)
+            .unwrap()
+            .split_once('"')
+        {
+            Some((next, _)) if next.contains("cursor=") => page_at = next.replace("&#38;", "&"),
+            _ => break,
+        }
+    }
+
+    assert_eq!(read.len(), 3_000, "nobody twice");
+    assert_eq!(BTreeSet::from_iter(read), emails, "nobody missing");
+}
+
+/// A lead like this one of another person, so many seconds later.
+fn another(stage: &Stage, like: &Lead, second: i64) -> Lead {
+    let at = like.received_at + SignedDuration::from_secs(second);
+    let mut lead = like.clone();
+    lead.id = LeadId::new(Ulid::from_parts(
+        u64::try_from(at.as_millisecond()).unwrap(),
+        0,
+    ));
+    lead.contact.email = format!("p{second}@example.com").parse().unwrap();
+    lead.received_at = at;
+    let (form, contact, consent) = (&lead.form, &lead.contact, &lead.consent);
+    let text = Lead::sealed_text(&lead.customer, form, &lead.id, contact, consent, at);
+    lead.seal = stage.api.admin.keys.seal(&text);
+    lead
 }
 
 /// What the page's form sends.

@@ -10,12 +10,12 @@ use super::part::Part;
 use super::place::Place;
 use crate::domain::asked::can_export;
 use crate::domain::customer::kept_for;
-use crate::domain::ids::CustomerId;
+use crate::domain::ids::{CustomerId, LeadId};
 use crate::domain::lead::{LeadRecord, LeadState, WaitReason};
 use crate::domain::suppression::PersonId;
 use crate::domain::tally::{EXPORTED, Moves, counted_as};
 use crate::ports::{
-    Clock as _, LeadFilter, Ledger as _, StoreError, Suppressions as _, Tallies as _, Wiring,
+    Clock as _, LeadFilter, Ledger as _, Page, StoreError, Suppressions as _, Tallies as _, Wiring,
 };
 
 /// Leads read at once; the ledger gives what fits into a megabyte.
@@ -23,6 +23,9 @@ const PAGE: u16 = 1_000;
 
 /// Leads whose people are looked up, and that are marked, at once.
 const AT_ONCE: usize = 25;
+
+/// Leads that one answer has the time to mark.
+const MARKED_AT_MOST: usize = 5_000;
 
 /// What the place of a part is exact to.
 const MILLISECOND: SignedDuration = SignedDuration::from_millis(1);
@@ -91,7 +94,7 @@ pub struct Exported {
     pub rows: u32,
     /// The file.
     pub csv: Vec<u8>,
-    /// Where this part begins: there it can be had again, with the same people.
+    /// Where this part begins and ends: there it can be had again, with the same people.
     pub here: String,
     /// Where the next part begins; `None` after the last.
     pub next: Option<String>,
@@ -116,14 +119,17 @@ struct Filling<'a> {
     at: Timestamp,
     /// How long a lead is kept that is marked; `None` where none is.
     kept_for: Option<SignedDuration>,
+    /// How many more leads there is time for.
+    time_for: usize,
     /// What the marks change.
     moves: Moves,
 }
 
 impl<W: Wiring> Admin<W> {
     /// A part of a customer's leads as a file, newest first. Leads that come in meanwhile are in no later part, and in
-    /// none that is asked for again. An upload has one row of each address, its newest lead's; the older ones are marked
-    /// with it. With `look` nothing is marked. Begins no further page after `until`; the next part goes on there.
+    /// none that is asked for again. An upload has one row of each address, and all its leads are marked
+    /// with it. With `look` nothing is marked. Begins no further page after `until`, unless the part was looked at and so
+    /// has its end; the next part goes on there.
     ///
     /// # Errors
     /// [`AdminError::NotFound`], [`AdminError::Invalid`].
@@ -135,55 +141,74 @@ impl<W: Wiring> Admin<W> {
     ) -> Result<Exported, AdminError> {
         let settings = self.customer(customer).await?;
         let wanted = self.wanted(customer, query)?;
-        let at = wanted.place.at;
-        let filter = LeadFilter {
-            status: (wanted.selection == Selection::Delivered).then(|| "delivered".to_owned()),
-            since: None,
-        };
         let mut filling = Filling {
             customer,
             part: Part::new(wanted.dialect),
-            at,
+            at: wanted.place.at,
             kept_for: wanted.marks.then(|| kept_for(Some(&settings))),
+            time_for: if wanted.selection == Selection::Undelivered {
+                MARKED_AT_MOST
+            } else {
+                usize::MAX
+            },
             moves: Moves::default(),
         };
-        let mut from = wanted.place.after.clone();
-        let next = loop {
-            let page = self
+        let (next, last) = self.gather(&mut filling, &wanted, until).await?;
+        let now = self.clock.now();
+        if filling.moves.days().next().is_some() {
+            self.directory.tally(customer, &filling.moves, now).await?;
+        }
+        let (place, word) = (wanted.place, wanted.word);
+        let listing = listing(customer, word, wanted.dialect);
+        let cursor = |place: &Place| cursor::give_out(&self.keys, &listing, &place.to_string());
+        let following = next.map(|next| place.next(next));
+        Ok(Exported {
+            name: format!(
+                "{customer}-{word}-{}-part-{}.csv",
+                place.at.strftime("%Y-%m-%d"),
+                place.number
+            ),
+            number: place.number,
+            rows: filling.part.rows(),
+            csv: filling.part.finish().map_err(StoreError::new)?,
+            here: cursor(&place.ending(last)),
+            next: following.as_ref().map(cursor),
+        })
+    }
+
+    /// Fills a part from where it begins; gives where the next one begins, if there is one, and the last lead of this.
+    async fn gather(
+        &self,
+        filling: &mut Filling<'_>,
+        wanted: &Wanted,
+        until: Timestamp,
+    ) -> Result<(Option<String>, Option<LeadId>), StoreError> {
+        let all = LeadFilter::default();
+        let (at, to) = (filling.at, wanted.place.to.as_ref());
+        let (mut from, mut last) = (wanted.place.after.clone(), None);
+        loop {
+            let mut page = self
                 .ledger
-                .leads(customer, &filter, from.as_deref(), PAGE)
+                .leads(filling.customer, &all, from.as_deref(), PAGE)
                 .await?;
+            let is_over = to.map(|to| end_behind(&mut page, to));
             let there = page.items.iter();
             let there = there.filter(|record| record.lead.received_at < at + MILLISECOND);
             let chosen = there
                 .filter(|record| wanted.selection.takes(record, at) && self.is_sealed(record))
                 .collect::<Vec<_>>();
-            let full = self.fill(&mut filling, &chosen).await?;
-            match (full, page.next) {
-                (Some(first), _) => break before(&page.items, first).or(from),
-                (None, None) => break None,
-                (None, next) if self.clock.now() >= until => break next,
-                (None, next) => from = next,
+            if let Some(first) = self.fill(filling, &chosen).await? {
+                let next = before(&page.items, first).or(from);
+                let last = next.as_deref().and_then(|last| last.parse().ok());
+                return Ok((next, last));
             }
-        };
-        let now = self.clock.now();
-        if filling.moves.days().next().is_some() {
-            self.directory.tally(customer, &filling.moves, now).await?;
+            last = page.items.pop().map(|record| record.lead.id).or(last);
+            let is_over = is_over.unwrap_or_else(|| self.clock.now() >= until);
+            if is_over || page.next.is_none() {
+                return Ok((page.next, last));
+            }
+            from = page.next;
         }
-        let (number, word) = (wanted.place.number, wanted.word);
-        let listing = listing(customer, word, wanted.dialect);
-        let cursor = |place: &Place| cursor::give_out(&self.keys, &listing, &place.to_string());
-        Ok(Exported {
-            name: format!(
-                "{customer}-{word}-{}-part-{number}.csv",
-                at.strftime("%Y-%m-%d")
-            ),
-            number,
-            rows: filling.part.rows(),
-            csv: filling.part.finish().map_err(StoreError::new)?,
-            here: cursor(&wanted.place),
-            next: next.map(|next| cursor(&wanted.place.next(next))),
-        })
     }
 
     fn wanted(&self, customer: &CustomerId, mut query: Properties) -> Result<Wanted, AdminError> {
@@ -228,8 +253,9 @@ impl<W: Wiring> Admin<W> {
         for some in leads.chunks(AT_ONCE) {
             let some = self.welcome(filling.customer, some).await?;
             let room = filling.part.room_for(&some).map_err(StoreError::new)?;
-            let (fit, others) = some.split_at(room);
+            let (fit, others) = some.split_at(room.min(filling.time_for));
             let marked = self.mark(filling, fit).await?;
+            filling.time_for -= marked.len();
             for record in marked {
                 filling.part.push(record).map_err(StoreError::new)?;
             }
@@ -293,6 +319,17 @@ impl<W: Wiring> Admin<W> {
         }
         sealed
     }
+}
+
+/// Ends a page behind a lead, if it reaches as far; says whether it does.
+fn end_behind(page: &mut Page<LeadRecord>, to: &LeadId) -> bool {
+    let (read, last) = (page.items.len(), page.items.last());
+    let reaches = last.is_some_and(|last| last.lead.id <= *to);
+    page.items.retain(|record| record.lead.id >= *to);
+    if page.items.len() < read {
+        page.next = Some(to.to_string());
+    }
+    reaches
 }
 
 /// Where a part begins with a lead of a page: behind the lead before it.

@@ -3,6 +3,8 @@ use std::str::FromStr;
 
 use jiff::Timestamp;
 
+use crate::domain::ids::LeadId;
+
 /// Where a part of a file begins, and as of when. Whoever comes back to it finds the same people.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Place {
@@ -12,6 +14,8 @@ pub(super) struct Place {
     pub number: u32,
     /// The last lead of the part before.
     pub after: Option<String>,
+    /// The last lead of this part, once it was looked at: it ends there however long it takes.
+    pub to: Option<LeadId>,
 }
 
 impl Place {
@@ -20,6 +24,7 @@ impl Place {
             at: Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now),
             number: 1,
             after: None,
+            to: None,
         }
     }
 
@@ -29,6 +34,15 @@ impl Place {
             at: self.at,
             number: self.number + 1,
             after: Some(after),
+            to: None,
+        }
+    }
+
+    /// The same part with its end, the lead `last` unless it had one.
+    pub(super) fn ending(self, last: Option<LeadId>) -> Self {
+        Self {
+            to: self.to.or(last),
+            ..self
         }
     }
 }
@@ -36,7 +50,9 @@ impl Place {
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let after = self.after.as_deref().unwrap_or_default();
-        write!(f, "{}:{}:{after}", self.at.as_millisecond(), self.number)
+        let to = self.to.as_ref().map_or("", |to| to.as_str());
+        let at = self.at.as_millisecond();
+        write!(f, "{at}:{}:{after}:{to}", self.number)
     }
 }
 
@@ -44,13 +60,17 @@ impl FromStr for Place {
     type Err = ();
 
     fn from_str(text: &str) -> Result<Self, ()> {
-        let mut parts = text.splitn(3, ':');
+        let mut parts = text.split(':');
         let mut part = || parts.next().ok_or(());
         let at = part()?.parse().map_err(|_| ())?;
         Ok(Self {
             at: Timestamp::from_millisecond(at).map_err(|_| ())?,
             number: part()?.parse().map_err(|_| ())?,
             after: Some(part()?.to_owned()).filter(|after| !after.is_empty()),
+            to: match part()? {
+                "" => None,
+                to => Some(to.parse().map_err(|_| ())?),
+            },
         })
     }
 }
@@ -62,12 +82,16 @@ mod tests {
     #[test]
     fn a_place_is_read_as_it_was_written() {
         let first = Place::first("2026-11-23T09:30:00.123456Z".parse().unwrap());
-        let second = first.next("lead_1:a".to_owned());
+        let second = first.next("lead_1".to_owned());
+        let looked_at = Place {
+            to: Some("lead_01ARZ3NDEKTSV4RRFFQ69G5FAV".parse().unwrap()),
+            ..second.clone()
+        };
 
-        for place in [first, second] {
+        for place in [first, second, looked_at] {
             assert_eq!(place.to_string().parse(), Ok(place));
         }
-        for none in ["", "2:lead_1", "x:1:", "1:x:"] {
+        for none in ["", "2:lead_1", "x:1::", "1:x::", "1:1::x"] {
             assert_eq!(none.parse::<Place>(), Err(()), "{none}");
         }
     }
