@@ -1,4 +1,4 @@
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use futures_util::future::join_all;
 use jiff::{SignedDuration, Timestamp};
@@ -11,7 +11,7 @@ use super::place::Place;
 use crate::domain::asked::can_export;
 use crate::domain::customer::kept_for;
 use crate::domain::ids::{CustomerId, LeadId};
-use crate::domain::lead::{LeadRecord, LeadState, WaitReason};
+use crate::domain::lead::{LeadRecord, LeadState, RefusalReason, WaitReason};
 use crate::domain::suppression::PersonId;
 use crate::domain::tally::{EXPORTED, Moves, counted_as};
 use crate::ports::{
@@ -30,7 +30,8 @@ const MARKED_AT_MOST: usize = 5_000;
 /// What the place of a part is exact to.
 const MILLISECOND: SignedDuration = SignedDuration::from_millis(1);
 
-/// Which leads go into a file. Nobody's whom the customer does not want mailed.
+/// Which leads go into a file. Nobody's whom the customer does not want mailed, and no older ones of a person in whose way
+/// an opt-out was found in the same part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Selection {
     /// Those that Constant Contact has not got and could take; they are marked, and are neither delivered by
@@ -40,7 +41,7 @@ pub enum Selection {
     Exported,
     /// Those that were delivered.
     Delivered,
-    /// All whose person has consented and not left since.
+    /// All of these, and those that are just being sent.
     All,
 }
 
@@ -57,7 +58,7 @@ impl Selection {
         }
     }
 
-    /// Nobody goes out who has opted out, was set aside or erased. A lead that was marked as of `at` is in the same part
+    /// No lead goes out that was refused because its person had opted out, was set aside or erased. A lead that was marked as of `at` is in the same part
     /// once more.
     fn takes(self, record: &LeadRecord, at: Timestamp) -> bool {
         let pending = can_export(&record.state);
@@ -81,6 +82,14 @@ fn is_under_way(state: &LeadState) -> bool {
                 why: WaitReason::Import
             }
     )
+}
+
+/// Whether a lead ended because its person had opted out after the consent.
+fn was_opted_out(state: &LeadState) -> bool {
+    let LeadState::Refused { why, .. } = state else {
+        return false;
+    };
+    *why == RefusalReason::OptedOutAfterConsent
 }
 
 /// A part of a file.
@@ -123,6 +132,25 @@ struct Filling<'a> {
     time_for: usize,
     /// What the marks change.
     moves: Moves,
+    /// Who was found to have opted out, and when the newest lead came in that was refused for it.
+    opted_out: HashMap<String, Timestamp>,
+}
+
+impl Filling<'_> {
+    /// Notes who of these people was found to have opted out.
+    fn note_opt_outs(&mut self, leads: &[LeadRecord]) {
+        for lead in leads.iter().filter(|record| was_opted_out(&record.state)) {
+            let (person, at) = (lead.lead.contact.email.key(), lead.lead.received_at);
+            let newest = self.opted_out.entry(person).or_insert(at);
+            *newest = at.max(*newest);
+        }
+    }
+
+    /// Whether a lead's person was found to have opted out since.
+    fn has_opted_out(&self, record: &LeadRecord) -> bool {
+        let found = self.opted_out.get(&record.lead.contact.email.key());
+        found.is_some_and(|newest| record.lead.received_at <= *newest)
+    }
 }
 
 impl<W: Wiring> Admin<W> {
@@ -152,6 +180,7 @@ impl<W: Wiring> Admin<W> {
                 usize::MAX
             },
             moves: Moves::default(),
+            opted_out: HashMap::new(),
         };
         let (next, last) = self.gather(&mut filling, &wanted, until).await?;
         let now = self.clock.now();
@@ -191,12 +220,14 @@ impl<W: Wiring> Admin<W> {
                 .ledger
                 .leads(filling.customer, &all, from.as_deref(), PAGE)
                 .await?;
+            filling.note_opt_outs(&page.items);
             let is_over = to.map(|to| end_behind(&mut page, to));
             let there = page.items.iter();
             let there = there.filter(|record| record.lead.received_at < at + MILLISECOND);
-            let chosen = there
-                .filter(|record| wanted.selection.takes(record, at) && self.is_sealed(record))
-                .collect::<Vec<_>>();
+            let wanted = there.filter(|record| {
+                wanted.selection.takes(record, at) && !filling.has_opted_out(record)
+            });
+            let chosen: Vec<_> = wanted.filter(|record| self.is_sealed(record)).collect();
             if let Some(first) = self.fill(filling, &chosen).await? {
                 let next = before(&page.items, first).or(from);
                 let last = next.as_deref().and_then(|last| last.parse().ok());

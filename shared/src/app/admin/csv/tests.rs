@@ -2,7 +2,8 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::app::admin::Properties;
 use crate::app::scene::Scene;
-use crate::domain::lead::LeadState;
+use crate::domain::ids::LeadId;
+use crate::domain::lead::{DeliveryAction, LeadState, OptOutCheck, Permission, RefusalReason};
 
 /// More than are marked at once.
 const LEADS: usize = 30;
@@ -120,5 +121,54 @@ async fn an_upload_has_nothing_that_is_too_long_and_no_phone_that_is_none() {
         for (length, most) in lengths.iter().zip(LENGTHS.iter().chain(&[255])) {
             assert!(length <= most, "{lengths:?}");
         }
+    }
+}
+
+#[tokio::test]
+async fn who_is_found_to_have_left_is_in_no_file_by_an_older_lead_but_by_one_since() {
+    let scene = Scene::connected().await;
+    let ada = [("email", "ada@example.com")];
+    let mut leads = Vec::new();
+    for _ in 0..3 {
+        leads.push(scene.submit(&ada).await.lead);
+        scene.memory.clock.advance(SignedDuration::from_hours(2));
+    }
+    let end = |last: &LeadId, state: LeadState| {
+        scene.memory.ledger.tamper(|record| match &record.lead.id {
+            id if *id == leads[0] => record.state = delivered(),
+            id if *id == leads[1] => {
+                record.state = LeadState::Refused {
+                    why: RefusalReason::OptedOutAfterConsent,
+                    detail: None,
+                };
+            }
+            id if id == last => record.state = state.clone(),
+            _ => {}
+        });
+    };
+    let rows = async |query: &[(&str, &str)]| {
+        let query = Properties::from_query(query.iter().copied());
+        let admin = scene.memory.admin();
+        let file = admin.export(&scene.customer, query, Timestamp::MAX);
+        file.await.unwrap().rows
+    };
+
+    end(&leads[2], LeadState::Erased);
+    for status in ["all", "delivered", "undelivered"] {
+        let query = [("status", status), ("dialect", "spreadsheet")];
+        assert_eq!(rows(&query).await, 0, "{status}");
+    }
+    end(&leads[2], delivered());
+    let query = [("status", "all"), ("dialect", "spreadsheet")];
+    assert_eq!(rows(&query).await, 1, "the lead of who agreed anew");
+}
+
+fn delivered() -> LeadState {
+    LeadState::Delivered {
+        contact: None,
+        action: DeliveryAction::Created,
+        permission: Permission::Explicit,
+        opt_out_check: OptOutCheck::NotNeeded,
+        notes: vec![],
     }
 }
