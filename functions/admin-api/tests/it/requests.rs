@@ -5,7 +5,7 @@ use std::pin::pin;
 
 use jiff::SignedDuration;
 use leadfeed_shared::domain::lead::{
-    DeliveryAction, LeadState, OptOutCheck, Permission, RefusalReason, WaitReason,
+    DeliveryAction, LeadState, OptOutCheck, Permission, QuarantineReason, RefusalReason, WaitReason,
 };
 use serde_json::json;
 
@@ -222,4 +222,34 @@ async fn a_cursor_of_another_order_is_refused() {
     let other = stage.post(REPLAYS, other).await;
 
     assert_eq!(other.faults(), [("cursor", "malformed")]);
+}
+
+#[tokio::test]
+async fn a_replay_of_no_lead_named_tries_none_and_of_one_named_twice_tries_it_once() {
+    let stage = Stage::with_customers().await;
+    let form = stage.form().await;
+    let ada = stage.sign_up(&form, "ada@example.com").await;
+    stage.drain().await;
+    let robot = stage.sign_up(&form, "robot@example.com").await;
+    assert_eq!(stage.memory.queue.receive(10).len(), 1);
+    stage.memory.ledger.tamper(|record| {
+        if record.lead.id == robot {
+            let why = QuarantineReason::Honeypot;
+            record.state = LeadState::Quarantined { why };
+        }
+    });
+
+    for wish in [
+        json!({"lead_ids": []}),
+        json!({"lead_ids": [], "status": "waiting"}),
+        json!({"lead_ids": [], "status": "quarantined"}),
+    ] {
+        let answer = stage.post(REPLAYS, wish.clone()).await;
+        assert_eq!(answer.body["leads"], json!({}), "{wish}");
+        assert_eq!(stage.memory.queue.receive(10), [], "{wish}");
+    }
+    let twice = json!({"lead_ids": [ada, ada]});
+    let answer = stage.post(REPLAYS, twice).await;
+    assert_eq!(answer.body["leads"], json!({"waiting.not_connected": 1}));
+    assert_eq!(stage.memory.queue.receive(10).len(), 1);
 }

@@ -2,6 +2,8 @@
 
 mod search;
 
+use std::collections::BTreeSet;
+
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
@@ -51,7 +53,8 @@ impl Replayed {
 
 /// Which leads are meant.
 struct Wish {
-    ids: Vec<LeadId>,
+    /// These and no others.
+    ids: Option<BTreeSet<LeadId>>,
     status: Option<String>,
     reason: Option<String>,
     filter: LeadFilter,
@@ -115,7 +118,7 @@ impl<W: Wiring> Admin<W> {
             since,
         };
         let mut wish = Wish {
-            ids: ids.unwrap_or_default(),
+            ids: ids.map(BTreeSet::from_iter),
             status,
             reason,
             filter,

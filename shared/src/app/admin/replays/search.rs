@@ -1,11 +1,13 @@
 //! Finding the leads that a wish means. Leads that wait are in their lane; the others lie among all of the customer's,
 //! newest first, where the ones meant may be few and old.
 
+use std::collections::BTreeSet;
+
 use jiff::{SignedDuration, Timestamp};
 
 use super::Wish;
 use crate::app::admin::Admin;
-use crate::domain::ids::CustomerId;
+use crate::domain::ids::{CustomerId, LeadId};
 use crate::domain::lead::LeadRecord;
 use crate::ports::{Clock as _, Due, Imports as _, LanePlace, Ledger as _, StoreError, Wiring};
 
@@ -54,8 +56,8 @@ impl<W: Wiring> Admin<W> {
         wish: &Wish,
     ) -> Result<Found, StoreError> {
         let until = self.clock.now() + READ_FOR;
-        if !wish.ids.is_empty() {
-            self.find_named(customer, wish).await
+        if let Some(ids) = &wish.ids {
+            self.find_named(customer, ids, wish).await
         } else if wish.is_in_lane() {
             self.find_in_lane(customer, wish, until).await
         } else {
@@ -63,9 +65,14 @@ impl<W: Wiring> Admin<W> {
         }
     }
 
-    async fn find_named(&self, customer: &CustomerId, wish: &Wish) -> Result<Found, StoreError> {
+    async fn find_named(
+        &self,
+        customer: &CustomerId,
+        ids: &BTreeSet<LeadId>,
+        wish: &Wish,
+    ) -> Result<Found, StoreError> {
         let mut found = Found::default();
-        for id in &wish.ids {
+        for id in ids {
             if let Some(record) = self.ledger.lead(customer, id).await? {
                 found.add(record, wish);
             }
@@ -152,7 +159,6 @@ fn place(text: &str) -> Option<LanePlace> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::ids::LeadId;
 
     #[test]
     fn a_place_in_a_lane_reads_back_from_a_cursor() {
