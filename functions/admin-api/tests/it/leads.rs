@@ -222,3 +222,31 @@ async fn settle(stage: &Stage, lead: &LeadId, state: LeadState) {
         .await;
     assert!(settled.unwrap());
 }
+
+#[tokio::test]
+async fn a_refused_lead_is_found_behind_many_delivered_ones_in_one_answer() {
+    let stage = Stage::with_customers().await;
+    let form = stage.form().await;
+    let ada = accept(&stage, &form, "ada@example.com").await;
+    let like = stage.lead(&ada);
+    let (why, detail) = (RefusalReason::CcRefused, None);
+    settle(&stage, &ada, LeadState::Refused { why, detail }).await;
+    let delivered = LeadState::Delivered {
+        contact: None,
+        action: DeliveryAction::Created,
+        permission: Permission::Explicit,
+        opt_out_check: OptOutCheck::NotNeeded,
+        notes: vec![],
+    };
+    stage.end_like(&like, 1..301, &delivered).await;
+
+    let page = async |query: &str| stage.get(&format!("{LEADS}?limit=1&{query}")).await.body;
+    let refused = page("status=refused").await;
+    let newest = page("status=delivered").await;
+    let cursor = newest["next_cursor"].as_str().unwrap();
+    let second = page(&format!("status=delivered&cursor={cursor}")).await;
+
+    assert_eq!(refused["leads"][0]["lead_id"], json!(ada));
+    assert_eq!(refused["next_cursor"], json!(null));
+    assert_ne!(newest["leads"][0]["lead_id"], second["leads"][0]["lead_id"]);
+}

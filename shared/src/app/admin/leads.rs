@@ -1,10 +1,18 @@
+use jiff::SignedDuration;
+
 use super::values::{moment, one_of};
 use super::{Admin, AdminError, Properties};
 use crate::app::intake::RECEIVED_CHECK;
 use crate::domain::ids::{CustomerId, LeadId};
 use crate::domain::lead::{LeadRecord, LeadState};
 use crate::domain::task::Task;
-use crate::ports::{Clock as _, LeadFilter, Ledger as _, Page, Queue as _, Wiring};
+use crate::ports::{Clock as _, LeadFilter, Ledger as _, Page, Queue as _, StoreError, Wiring};
+
+/// Leads read at once where only some of them are meant; the ledger gives what fits into a megabyte.
+const PAGE: u16 = 1_000;
+
+/// For reading them: the rest of the function's time is for the last page and for answering.
+const READ_FOR: SignedDuration = SignedDuration::from_secs(10);
 
 impl<W: Wiring> Admin<W> {
     /// A page of a customer's leads, newest first; also where the customer was removed.
@@ -24,11 +32,37 @@ impl<W: Wiring> Admin<W> {
         });
         let since = query.optional("since", moment);
         let filter = query.finish(Some(LeadFilter { status, since }))?;
-        let page = self
-            .ledger
-            .leads(customer, &filter, from.as_deref(), limit)
-            .await?;
+        let page = self.look_for(customer, &filter, from, limit).await?;
         Ok(self.sign(&listing, page))
+    }
+
+    /// Reads on until there are as many leads as asked for, or the time for it is over: the ones meant may be few and old.
+    async fn look_for(
+        &self,
+        customer: &CustomerId,
+        filter: &LeadFilter,
+        mut from: Option<String>,
+        limit: u16,
+    ) -> Result<Page<LeadRecord>, StoreError> {
+        let until = self.clock.now() + READ_FOR;
+        let at_once = if filter.status.is_some() { PAGE } else { limit };
+        let mut items = Vec::new();
+        loop {
+            let page = self
+                .ledger
+                .leads(customer, filter, from.as_deref(), at_once)
+                .await?;
+            from = page.next;
+            items.extend(page.items);
+            if items.len() > usize::from(limit) {
+                items.truncate(limit.into());
+                from = items.last().map(|record| record.lead.id.to_string());
+            }
+            let is_full = items.len() == usize::from(limit);
+            if is_full || from.is_none() || self.clock.now() >= until {
+                return Ok(Page { items, next: from });
+            }
+        }
     }
 
     /// One lead of whichever customer.
