@@ -1,4 +1,6 @@
 use jiff::SignedDuration;
+use leadfeed_shared::domain::ids::CustomerId;
+use leadfeed_shared::ports::{Customers as _, Forms as _};
 use serde_json::json;
 
 use crate::stage::Stage;
@@ -189,4 +191,49 @@ async fn nobody_gets_the_id_of_a_deleted_customer_and_what_lies_under_it() {
     // The proof of a consent outlives the customer.
     let receipt = stage.get(&format!("/v1/leads/{lead}/receipt")).await;
     assert_eq!(receipt.status, 200);
+}
+
+#[tokio::test]
+async fn a_form_made_while_its_customer_is_removed_does_not_outlive_it() {
+    let engines: CustomerId = "engines".parse().unwrap();
+    let form = json!({"name": "News", "consent_statement": "Analytical Engines may mail me."});
+    for late in 0..12 {
+        let stage = Stage::with_customers().await;
+        let made = async {
+            for _ in 0..late {
+                tokio::task::yield_now().await;
+            }
+            stage
+                .post("/v1/customers/engines/forms", form.clone())
+                .await
+        };
+
+        let (made, removed) = tokio::join!(made, stage.delete("/v1/customers/engines"));
+
+        assert_eq!(removed.status, 204);
+        assert!(matches!(made.status, 201 | 404), "{}", made.body);
+        let left = stage.memory.directory.forms_of(&engines).await.unwrap();
+        assert_eq!(left, [], "{late} late");
+    }
+}
+
+#[tokio::test]
+async fn a_form_that_outlived_its_customer_is_closed_by_whoever_closes_it() {
+    let stage = Stage::with_customers().await;
+    let form = stage.form().await;
+    let engines = "engines".parse().unwrap();
+    stage
+        .memory
+        .directory
+        .delete_customer(&engines)
+        .await
+        .unwrap();
+
+    let closed = stage
+        .patch(&format!("/v1/forms/{form}"), json!({"open": false}))
+        .await;
+
+    assert_eq!(closed.status, 404);
+    let form = form.parse().unwrap();
+    assert_eq!(stage.memory.directory.form(&form).await.unwrap(), None);
 }

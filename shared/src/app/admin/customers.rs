@@ -93,7 +93,7 @@ impl<W: Wiring> Admin<W> {
     }
 
     /// Removes a customer: its connection first, so that nothing more goes out, then its forms, then itself, then the
-    /// connection once more, as it may just have been made; whoever makes one later finds the customer gone. Its id is
+    /// connection and forms once more, as they may just have been made; whoever makes one later finds the customer gone. Its id is
     /// never given again: whoever had it would find the leads and links of the one before. Its leads stay in the ledger;
     /// those that wait are sent to the drain, which refuses them. That somebody has to look at them is written down before
     /// anything else, as a customer who is gone cannot be removed once more.
@@ -105,9 +105,7 @@ impl<W: Wiring> Admin<W> {
         let look_at = self.clock.now() + CLOSING_CHECK;
         self.ledger.mark_lane(id, look_at).await?;
         self.forget_connection(id).await?;
-        for form in self.directory.forms_of(id).await? {
-            self.remove_form(&form).await?;
-        }
+        self.remove_forms(id).await?;
         self.directory.delete_customer(id).await?;
         if let Err(error) = self.forget_connection(id).await {
             tracing::error!(
@@ -115,11 +113,24 @@ impl<W: Wiring> Admin<W> {
                 "a deleted customer may have been connected meanwhile"
             );
         }
+        if let Err(error) = self.remove_forms(id).await {
+            tracing::error!(
+                customer.id = %id, error = &error as &dyn std::error::Error,
+                "a deleted customer may have been given a form meanwhile"
+            );
+        }
         if let Err(error) = self.close_waiting(id).await {
             tracing::warn!(
                 customer.id = %id, error = &error as &dyn std::error::Error,
                 "leads of a deleted customer go on waiting"
             );
+        }
+        Ok(())
+    }
+
+    async fn remove_forms(&self, id: &CustomerId) -> Result<(), StoreError> {
+        for form in self.directory.forms_of(id).await? {
+            self.remove_form(&form).await?;
         }
         Ok(())
     }

@@ -68,6 +68,10 @@ impl<W: Wiring> Admin<W> {
         let form = settings.finish(Some(form))?;
         self.store_secret(&form, &secret).await?;
         self.directory.put_form(&form).await?;
+        if self.directory.customer(&customer.id).await?.is_none() {
+            self.remove_form(&form).await?; // its customer was removed meanwhile
+            return Err(AdminError::NotFound("customer"));
+        }
         Ok(form)
     }
 
@@ -110,8 +114,10 @@ impl<W: Wiring> Admin<W> {
         mut change: Properties,
     ) -> Result<Option<Form>, AdminError> {
         let mut form = self.form(id).await?;
-        let customer = self.directory.customer(&form.customer).await?;
-        let customer = customer.ok_or(AdminError::NotFound("form"))?;
+        let Some(customer) = self.directory.customer(&form.customer).await? else {
+            self.remove_form(&form).await?; // it outlived its customer
+            return Err(AdminError::NotFound("form"));
+        };
         if let Some(name) = change.replacement("name", text(100)) {
             form.name = name;
         }
