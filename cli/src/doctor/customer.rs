@@ -37,9 +37,6 @@ pub async fn check(
     };
     let app = shown["app_id"].as_str().unwrap_or(DEFAULT);
     let mut findings = vec![Finding::good("customer")];
-    if app != DEFAULT {
-        findings.push(budget(client, app).await);
-    }
     if app != DEFAULT || default_is_set {
         findings.push(authorization(http, client, customer, app).await);
     }
@@ -125,24 +122,6 @@ async fn is_app_unknown(answer: Response) -> bool {
     let problem = answer.text().await.unwrap_or_default();
     let problem: Value = serde_json::from_str(&problem).unwrap_or_default();
     problem["code"] == "app_unknown"
-}
-
-/// Whether calls of an application are left today.
-async fn budget(client: &Client, app: &str) -> Finding {
-    let step = "customer's budget";
-    let Ok(budget) = client.budget(app).await else {
-        let advice = "The budget could not be read: see the log group of admin-api.";
-        return Finding::of(step, "budget_unreadable", advice);
-    };
-    if budget["calls_left_today"].as_u64().unwrap_or_default() > 0 {
-        return Finding::good(step);
-    }
-    let until = budget["resets_at"].as_str().unwrap_or_default();
-    let advice = format!(
-        "The customer's application has used up today's calls; its leads wait until {until}. Ask Constant Contact for \
-         a higher limit."
-    );
-    Finding::of(step, "budget_used", advice)
 }
 
 /// What a page's cookies are sent back as.

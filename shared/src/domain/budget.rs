@@ -42,6 +42,12 @@ impl Limits {
     pub fn few(self) -> u32 {
         self.per_day / 100
     }
+
+    /// Calls of a day that are for leads.
+    #[must_use]
+    pub fn deliveries(self) -> u32 {
+        self.per_day - self.per_day * RESERVE_PERCENT / 100
+    }
 }
 
 /// Whose call it is.
@@ -86,7 +92,7 @@ pub enum Reservation {
 impl CallClass {
     /// Calls of its day that this class may have taken by `moment`.
     fn share(self, limits: Limits, moment: Timestamp) -> u32 {
-        let deliveries = deliveries(limits);
+        let deliveries = limits.deliveries();
         match self {
             Self::Interactive => limits.per_day,
             Self::Delivery => deliveries,
@@ -101,7 +107,7 @@ impl CallClass {
     /// When this class may go on, after it found `spent` calls to be all that it may have by `moment`.
     fn goes_on(self, limits: Limits, spent: u32, moment: Timestamp) -> Timestamp {
         let midnight = next_midnight(moment);
-        let left = i64::from(deliveries(limits).saturating_sub(spent));
+        let left = i64::from(limits.deliveries().saturating_sub(spent));
         match self {
             Self::Frequent if kept(limits) > 0 => {
                 let rest = (left * DAY_MS / kept(limits) - 1).max(0);
@@ -113,13 +119,8 @@ impl CallClass {
     }
 }
 
-/// Calls of a day that are for leads.
-fn deliveries(limits: Limits) -> u32 {
-    limits.per_day - limits.per_day * RESERVE_PERCENT / 100
-}
-
 fn kept(limits: Limits) -> i64 {
-    i64::from(deliveries(limits)) * i64::from(KEPT_PERCENT) / 100
+    i64::from(limits.deliveries()) * i64::from(KEPT_PERCENT) / 100
 }
 
 impl Reservation {

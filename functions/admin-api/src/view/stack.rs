@@ -31,13 +31,12 @@ pub struct BudgetView<'a> {
 }
 
 pub fn budget(spending: &Spending) -> BudgetView<'_> {
-    let left = spending.limits.per_day.saturating_sub(spending.spent);
     BudgetView {
         app_id: &spending.app,
         calls_per_second: spending.limits.per_second,
         calls_per_day: spending.limits.per_day,
         calls_today: spending.spent,
-        calls_left_today: spending.closed_until.map_or(left, |_| 0),
+        calls_left_today: spending.left(),
         closed_until: spending.closed_until,
         resets_at: spending.resets_at,
     }

@@ -92,12 +92,26 @@ async fn the_budget_tells_what_is_left_today() {
         .set(&AppId::default_app(), state(700).quota_exceeded(now()));
     let closed = stage.get("/v1/budget").await;
 
+    stage.memory.budget.set(&AppId::default_app(), state(9_800));
+    let reserve = stage.get("/v1/budget").await;
+    let health = stage.get("/v1/health").await;
+
     assert_eq!(assumed.body["calls_today"], 3958);
+    assert_eq!(
+        reserve.body["calls_left_today"], 0,
+        "the rest is for connecting"
+    );
+    let checks = health.body["checks"].as_array().unwrap();
+    let budget = checks
+        .iter()
+        .find(|check| check["name"] == "budget")
+        .unwrap();
+    assert_eq!(budget["ok"], false, "{budget}");
     assert_eq!(
         used.body,
         json!({
             "app_id": "default", "calls_per_second": 4, "calls_per_day": 10_000, "calls_today": 700,
-            "calls_left_today": 9_300, "resets_at": midnight,
+            "calls_left_today": 9_100, "resets_at": midnight,
         })
     );
     assert_eq!(closed.body["calls_left_today"], 0);

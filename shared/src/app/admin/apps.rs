@@ -32,10 +32,13 @@ pub struct Spending {
 }
 
 impl Spending {
-    /// Whether there is no call left today.
+    /// Calls that leads may still take today.
     #[must_use]
-    pub fn is_used_up(&self) -> bool {
-        self.closed_until.is_some() || self.spent >= self.limits.per_day
+    pub fn left(&self) -> u32 {
+        match self.closed_until {
+            Some(_) => 0,
+            None => self.limits.deliveries().saturating_sub(self.spent),
+        }
     }
 }
 

@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 
 use jiff::SignedDuration;
 
-use super::{Admin, Spending};
+use super::Admin;
 use crate::app::gauges;
 use crate::domain::connection::{ConnectionStatus, LimitedReason};
 use crate::domain::ids::{AppId, CustomerId, LeadId};
@@ -118,11 +118,11 @@ impl<W: Wiring> Admin<W> {
         let mut used_up = Vec::new();
         for app in gauges::applications(&self.apps).await? {
             let spending = self.spending_of(app).await?;
-            used_up.extend(Some(spending).filter(Spending::is_used_up));
+            used_up.extend(Some(spending).filter(|spending| spending.left() == 0));
         }
         Ok(used_up.first().map(|first| {
             format!(
-                "The calls of the day are used up: leads wait until {}. Ask Constant Contact for a higher limit. \
+                "The day's calls for leads are used up: leads wait until {}. Ask Constant Contact for a higher limit. \
                  Applications: {}.",
                 first.resets_at,
                 named(used_up.iter().map(|spending| spending.app.to_string()))
