@@ -96,6 +96,12 @@ async fn authorization(
         let advice = "Connect links do not work. Is PublicUrl the address at which browsers reach the stack?";
         return Finding::of(step, "public_url_wrong", advice);
     };
+    sign_in_page(http, location).await
+}
+
+/// Whether Constant Contact asks whoever comes by a connect link to sign in.
+async fn sign_in_page(http: &reqwest::Client, location: &str) -> Finding {
+    let step = "authorization";
     let Ok(answer) = http.get(location).send().await else {
         let advice = "Constant Contact's sign-in page cannot be reached from here.";
         return Finding::of(step, "constant_contact_unreachable", advice);
@@ -105,6 +111,11 @@ async fn authorization(
     }
     let words = answer.text().await.unwrap_or_default();
     if words.contains("redirect_uri") {
+    if answer.status().is_server_error() {
+        let advice =
+            "Constant Contact's sign-in page is out of order at the moment. Try again later.";
+        return Finding::of(step, "constant_contact_broken", advice);
+    }
         let advice = "Register the stack's output CallbackUrl, exactly as printed, as a redirect URI of the application.";
         return Finding::of(step, "redirect_not_registered", advice);
     }

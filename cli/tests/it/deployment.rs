@@ -31,6 +31,7 @@ pub const TOKEN: &str = "test-admin-token";
 pub enum Authorize {
     Asks,
     Refuses(&'static str),
+    Fails,
 }
 
 pub struct Deployment {
@@ -80,6 +81,7 @@ impl Deployment {
             match authorize {
                 Authorize::Asks => (StatusCode::OK, "Sign in"),
                 Authorize::Refuses(words) => (StatusCode::BAD_REQUEST, words),
+                Authorize::Fails => (StatusCode::SERVICE_UNAVAILABLE, "client_id"),
             }
         };
         let router = Router::new()

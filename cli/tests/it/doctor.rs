@@ -222,6 +222,14 @@ async fn a_used_up_budget_is_named() {
     let deployment = Deployment::new().await;
     connected(&deployment, |_| {}).await;
     let now = deployment.memory.clock.now();
+#[tokio::test]
+async fn a_sign_in_page_out_of_order_is_not_said_to_refuse() {
+    let deployment = Deployment::with(Authorize::Fails, |_| {}).await;
+    connected(&deployment, |_| {}).await;
+
+    assert_eq!(diagnosis(&deployment).await, ["constant_contact_broken"]);
+}
+
     let assumed = BudgetState::assumed(Default::default(), now);
     let used_by_leads = BudgetState {
         spent: 9_800,
