@@ -113,7 +113,7 @@ pub struct PutCustomer {
     /// The name its mail is sent under; defaults to the name for a new customer
     #[arg(long)]
     pub brand: Option<String>,
-    /// ID of the application it connects through
+    /// ID of the application it connects through, from its next connect link on
     #[arg(long)]
     pub app: Option<String>,
     /// Where a browser goes after a form; empty for the built-in thank-you page

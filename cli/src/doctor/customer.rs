@@ -1,5 +1,7 @@
 //! What one customer's leads need to go out.
 
+use std::collections::BTreeSet;
+
 use anyhow::Result;
 use reqwest::header::{ACCEPT, COOKIE, LOCATION, SET_COOKIE};
 use reqwest::{Method, Response, StatusCode};
@@ -41,7 +43,7 @@ pub async fn check(
         findings.push(authorization(http, client, customer, app).await);
     }
     let connection = ask(client, Method::GET, customer, "connection").await;
-    findings.push(connected(&connection.unwrap_or_default()));
+    findings.push(connected(&connection.unwrap_or_default(), app));
     let forms = ask(client, Method::GET, customer, "forms").await;
     findings.push(forms_of(&forms.unwrap_or_default()));
     findings
@@ -109,13 +111,13 @@ async fn sign_in_page(http: &reqwest::Client, location: &str) -> Finding {
     if answer.status().is_success() || answer.status().is_redirection() {
         return Finding::good(step);
     }
-    let words = answer.text().await.unwrap_or_default();
-    if words.contains("redirect_uri") {
     if answer.status().is_server_error() {
         let advice =
             "Constant Contact's sign-in page is out of order at the moment. Try again later.";
         return Finding::of(step, "constant_contact_broken", advice);
     }
+    let words = answer.text().await.unwrap_or_default();
+    if words.contains("redirect_uri") {
         let advice = "Register the stack's output CallbackUrl, exactly as printed, as a redirect URI of the application.";
         return Finding::of(step, "redirect_not_registered", advice);
     }
@@ -142,7 +144,8 @@ fn cookies(page: &Response) -> String {
     pairs.collect::<Vec<_>>().join("; ")
 }
 
-fn connected(connection: &Value) -> Finding {
+/// Whether leads go out by a connection; `app` is the application that the customer is to connect through.
+fn connected(connection: &Value, app: &str) -> Finding {
     let step = "connection";
     let (status, reason) = (connection["status"].as_str(), connection["reason"].as_str());
     let (code, advice) = match (status, reason) {
@@ -153,6 +156,14 @@ fn connected(connection: &Value) -> Finding {
         (Some("active"), _) if connection["terms_accepted_at"].is_null() => (
             "terms_not_confirmed",
             "The customer has not confirmed where its contacts come from. Send it a connect link.",
+        ),
+        (Some("active"), _) if are_gone(connection) => (
+            "list_missing",
+            "The lists that the customer chose are gone from its account. Send it a connect link, to choose others.",
+        ),
+        (Some("active"), _) if connection["app_id"] != app => (
+            "app_not_used_yet",
+            "Leads go out through the application that the customer connected with before. Send it a connect link.",
         ),
         (Some("active"), _) => return Finding::good(step),
         (Some("not_connected"), _) => (
@@ -206,6 +217,15 @@ fn forms_of(forms: &Value) -> Finding {
     }
     let advice = "Every form is closed. Open one: `leadfeed forms open`.";
     Finding::of(step, "forms_closed", advice)
+}
+
+/// Whether every list is gone that the customer chose.
+fn are_gone(connection: &Value) -> bool {
+    let ids = |lists: &Value| -> BTreeSet<String> {
+        let ids = lists.as_array().into_iter().flatten();
+        ids.map(|list| list["list_id"].to_string()).collect()
+    };
+    ids(&connection["lists"]).is_subset(&ids(&connection["missing_lists"]))
 }
 
 fn is_empty(list: &Value) -> bool {

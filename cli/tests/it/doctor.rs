@@ -187,11 +187,16 @@ async fn a_customers_own_application_is_looked_at() {
         "own",
     ];
     assert!(deployment.leadfeed(&own).await.1);
-    assert_eq!(diagnosis(&deployment).await, ["app_not_set"]);
+    assert_eq!(
+        diagnosis(&deployment).await,
+        ["app_not_set", "app_not_used_yet"]
+    );
     let own: AppId = "own".parse().unwrap();
     let memory = &deployment.memory;
     memory.apps.set(&own, "client", "secret");
     memory.apps.set_limits(&own, Default::default());
+    assert_eq!(diagnosis(&deployment).await, ["app_not_used_yet"]);
+    connected(&deployment, |row| row.app = own.clone()).await;
     assert_eq!(diagnosis(&deployment).await, [""; 0]);
 
     let now = memory.clock.now();
@@ -218,11 +223,6 @@ async fn what_constant_contact_does_not_know_is_named() {
 }
 
 #[tokio::test]
-async fn a_used_up_budget_is_named() {
-    let deployment = Deployment::new().await;
-    connected(&deployment, |_| {}).await;
-    let now = deployment.memory.clock.now();
-#[tokio::test]
 async fn a_sign_in_page_out_of_order_is_not_said_to_refuse() {
     let deployment = Deployment::with(Authorize::Fails, |_| {}).await;
     connected(&deployment, |_| {}).await;
@@ -230,6 +230,11 @@ async fn a_sign_in_page_out_of_order_is_not_said_to_refuse() {
     assert_eq!(diagnosis(&deployment).await, ["constant_contact_broken"]);
 }
 
+#[tokio::test]
+async fn a_used_up_budget_is_named() {
+    let deployment = Deployment::new().await;
+    connected(&deployment, |_| {}).await;
+    let now = deployment.memory.clock.now();
     let assumed = BudgetState::assumed(Default::default(), now);
     let used_by_leads = BudgetState {
         spent: 9_800,
@@ -249,6 +254,8 @@ async fn a_customer_whose_leads_cannot_go_out_is_told_apart() {
 
     assert_eq!(with(|row| row.lists.clear()).await, ["list_not_chosen"]);
     assert_eq!(with(|row| row.terms = None).await, ["terms_not_confirmed"]);
+    let lists_gone = |row: &mut Connection| row.learned.lists_gone = row.lists.clone();
+    assert_eq!(with(lists_gone).await, ["list_missing"]);
     for (reason, code) in [
         (LimitedReason::AppDeactivated, "app_not_approved"),
         (LimitedReason::MissingPrivilege, "user_may_not_write"),
