@@ -2,6 +2,7 @@
 //! queue's own messages come to a drain within minutes, which drops them.
 
 use std::collections::BTreeSet;
+use std::slice;
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -61,14 +62,12 @@ impl<W: Wiring> Admin<W> {
             Task::Released { .. } => false,
         };
         let mut dead = self.discard_dead(theirs).await?;
-        let mut erased = 0;
+        let mut records = Vec::new();
         for id in self.ledger.leads_of(customer, &email).await? {
             dead.remove(&id);
-            if let Some(record) = self.ledger.lead(customer, &id).await? {
-                erased += usize::from(self.erase(&record).await?);
-            }
+            records.extend(self.ledger.lead(customer, &id).await?);
         }
-        Ok(erased + dead.len())
+        Ok(self.erase(customer, &records).await? + dead.len())
     }
 
     /// How many leads of one address there are to erase. One just made may be missing for a moment.
@@ -92,7 +91,8 @@ impl<W: Wiring> Admin<W> {
     pub async fn erase_lead(&self, id: &LeadId) -> Result<(), AdminError> {
         let record = self.lead(id).await?;
         self.discard_dead(|task| task.lead() == id).await?;
-        self.erase(&record).await?;
+        self.erase(&record.lead.customer, slice::from_ref(&record))
+            .await?;
         Ok(())
     }
 
@@ -144,20 +144,29 @@ impl<W: Wiring> Admin<W> {
         }
     }
 
-    async fn erase(&self, record: &LeadRecord) -> Result<bool, StoreError> {
-        let (lead, now) = (&record.lead, self.clock.now());
-        let customer = self.directory.customer(&lead.customer).await?;
-        let expires_at = now + kept_for(customer.as_ref()).max(MARKED_FOR);
-        let blank = lead.without_person();
-        self.doubt(&lead.customer, [&lead.id].into_iter()).await?;
-        let erased = self
-            .ledger
-            .erase(&blank, now, expires_at.as_second())
-            .await?;
-        if erased {
-            let mut moves = Moves::default();
-            moves.count(lead.id.day(), counted_as(record), label(&LeadState::Erased));
-            self.directory.tally(&lead.customer, &moves, now).await?;
+    /// Erases leads of a customer; tells how many were not erased before.
+    async fn erase(
+        &self,
+        customer: &CustomerId,
+        records: &[LeadRecord],
+    ) -> Result<usize, StoreError> {
+        let settings = self.directory.customer(customer).await?;
+        let marked_for = kept_for(settings.as_ref()).max(MARKED_FOR);
+        let ids = records.iter().map(|record| &record.lead.id);
+        self.doubt(customer, ids).await?;
+        let (mut moves, mut erased) = (Moves::default(), 0);
+        for record in records {
+            let (blank, now) = (record.lead.without_person(), self.clock.now());
+            let expires_at = (now + marked_for).as_second();
+            if self.ledger.erase(&blank, now, expires_at).await? {
+                let to = label(&LeadState::Erased);
+                moves.count(blank.id.day(), counted_as(record), to);
+                erased += 1;
+            }
+        }
+        if erased > 0 {
+            let now = self.clock.now();
+            self.directory.tally(customer, &moves, now).await?;
         }
         Ok(erased)
     }
