@@ -185,7 +185,11 @@ fn read(id: &CustomerId, created_at: Timestamp, from: &mut Properties) -> Option
     let app = from.optional("app_id", self::id);
     let return_url = from.optional("return_url", page_url);
     let return_hosts = from.optional("return_hosts", list(20, host));
-    let bulk_import = from.optional("bulk_import", one_of(&["never", "when_over_budget"]));
+    let known = [
+        ("never", BulkImport::Never),
+        ("when_over_budget", BulkImport::WhenOverBudget),
+    ];
+    let bulk_import = from.optional("bulk_import", one_of(known));
     let retention_days = from.optional(
         "retention_days",
         number(u32::from(MIN_RETENTION_DAYS)..=3_650),
@@ -197,10 +201,7 @@ fn read(id: &CustomerId, created_at: Timestamp, from: &mut Properties) -> Option
         app: app.unwrap_or_else(AppId::default_app),
         return_url,
         return_hosts: return_hosts.unwrap_or_default(),
-        bulk_import: match bulk_import {
-            Some("when_over_budget") => BulkImport::WhenOverBudget,
-            _ => BulkImport::Never,
-        },
+        bulk_import: bulk_import.unwrap_or(BulkImport::Never),
         retention_days: retention_days
             .and_then(|days| u16::try_from(days).ok())
             .unwrap_or(DEFAULT_RETENTION_DAYS),

@@ -28,7 +28,7 @@ impl<W: Wiring> Admin<W> {
         let listing = format!("leads:{customer}");
         let (from, limit) = self.place(&listing, &mut query);
         let status = query.optional("status", |value| {
-            one_of(&LeadState::WORDS)(value).map(str::to_owned)
+            one_of(LeadState::WORDS.map(|word| (word, word)))(value).map(str::to_owned)
         });
         let since = query.optional("since", moment);
         let filter = query.finish(Some(LeadFilter { status, since }))?;

@@ -22,7 +22,7 @@ mod suppressions;
 mod values;
 
 pub use apps::{AppSettings, Spending};
-pub use csv::{Dialect, Exported, Selection};
+pub use csv::Exported;
 pub use customers::Saved;
 pub use health::{Check, Health};
 pub use links::MadeLink;

@@ -103,7 +103,7 @@ impl<W: Wiring> Admin<W> {
     fn wish(&self, customer: &CustomerId, mut asked: Properties) -> Result<Wish, AdminError> {
         let status = asked.optional("status", |value| {
             let known = ["waiting", "refused", "received", EXPORTED, QUARANTINED];
-            one_of(&known)(value).map(str::to_owned)
+            one_of(known.map(|word| (word, word)))(value).map(str::to_owned)
         });
         let reason = asked.optional("reason", |value: &Value| text(60)(value));
         let ids = asked.optional("lead_ids", list(100, id));

@@ -73,20 +73,15 @@ fn spam(value: &Value) -> Result<Spam, Fault> {
 fn captcha(value: &Value) -> Result<(Captcha, Option<SecretString>), Fault> {
     let names = ["provider", "site_key", "secret", "on_failure"];
     let [provider, site_key, secret_, on_failure] = members(value, names)?;
-    let words = CaptchaProvider::WORDS.map(|(word, _)| word);
-    let word = one_of(&words)(provider).map_err(|fault| fault.within(".provider"))?;
-    let known = CaptchaProvider::WORDS
-        .iter()
-        .find(|(name, _)| *name == word);
-    let provider = known.map_or(CaptchaProvider::Turnstile, |(_, provider)| *provider);
+    let provider = one_of(CaptchaProvider::WORDS)(provider);
+    let provider = provider.map_err(|fault| fault.within(".provider"))?;
     let site_key = text(200)(site_key).map_err(|fault| fault.within(".site_key"))?;
     let secret = given(secret_, ".secret", secret)?;
-    let on_failure = given(on_failure, ".on_failure", |value| {
-        one_of(&["refuse", "quarantine"])(value).map(|word| match word {
-            "quarantine" => OnFailure::Quarantine,
-            _ => OnFailure::Refuse,
-        })
-    })?;
+    let known = [
+        ("refuse", OnFailure::Refuse),
+        ("quarantine", OnFailure::Quarantine),
+    ];
+    let on_failure = given(on_failure, ".on_failure", one_of(known))?;
     let captcha = Captcha {
         provider,
         site_key,

@@ -49,7 +49,7 @@ pub(super) fn flag(value: &Value) -> Result<bool, Fault> {
 
 /// `true` or `false` in a query, as text.
 pub(super) fn flag_text(value: &Value) -> Result<bool, Fault> {
-    one_of(&["true", "false"])(value).map(|word| word == "true")
+    one_of([("true", true), ("false", false)])(value)
 }
 
 /// A whole number, in a query as text.
@@ -77,14 +77,16 @@ pub(super) fn id<T: FromStr>(value: &Value) -> Result<T, Fault> {
         .map_err(|_| Fault::new("malformed", "this is not an id of the kind needed here"))
 }
 
-/// One of a few words.
-pub(super) fn one_of<'a>(words: &'a [&'a str]) -> impl Fn(&Value) -> Result<&'a str, Fault> {
+/// What one of a few words stands for.
+pub(super) fn one_of<const N: usize, T: Copy>(
+    words: [(&'static str, T); N],
+) -> impl Fn(&Value) -> Result<T, Fault> {
     move |value| {
         let text = string(value)?;
-        let found = words.iter().find(|word| **word == text).copied();
-        found.ok_or_else(|| {
-            let message = format!("one of {} is needed", words.join(", "));
-            Fault::new("unknown_value", message)
+        let found = words.iter().find(|(word, _)| *word == text);
+        found.map(|(_, meant)| *meant).ok_or_else(|| {
+            let words = words.map(|(word, _)| word).join(", ");
+            Fault::new("unknown_value", format!("one of {words} is needed"))
         })
     }
 }

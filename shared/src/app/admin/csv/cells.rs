@@ -13,7 +13,7 @@ const MAX_LABEL: usize = 50;
 
 /// For whom a file is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Dialect {
+pub(super) enum Dialect {
     /// Constant Contact's upload: its headings, and values as people gave them, as far as it reads them.
     Upload,
     /// A spreadsheet: no cell is taken for a formula, and it says what became of each lead.
@@ -21,22 +21,11 @@ pub enum Dialect {
 }
 
 impl Dialect {
-    /// The words of both.
-    pub const WORDS: [&str; 2] = ["upload", "spreadsheet"];
-
-    /// By its word; the upload's where there is none.
-    #[must_use]
-    pub fn named(word: Option<&str>) -> Self {
-        if word == Some("spreadsheet") {
-            Self::Spreadsheet
-        } else {
-            Self::Upload
-        }
-    }
+    /// Both.
+    pub(super) const ALL: [Self; 2] = [Self::Upload, Self::Spreadsheet];
 
     /// Its word.
-    #[must_use]
-    pub fn word(self) -> &'static str {
+    pub(super) fn word(self) -> &'static str {
         match self {
             Self::Upload => "upload",
             Self::Spreadsheet => "spreadsheet",

@@ -33,7 +33,7 @@ const MILLISECOND: SignedDuration = SignedDuration::from_millis(1);
 /// Which leads go into a file. Nobody's whom the customer does not want mailed, and no older ones of a person in whose way
 /// an opt-out was found in the same part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Selection {
+enum Selection {
     /// Those that Constant Contact has not got and could take; they are marked, and are neither delivered by
     /// themselves nor chosen again.
     Undelivered,
@@ -46,15 +46,19 @@ pub enum Selection {
 }
 
 impl Selection {
-    /// The words of all.
-    pub const WORDS: [&str; 4] = ["undelivered", "exported", "delivered", "all"];
+    const ALL: [Self; 4] = [
+        Self::Undelivered,
+        Self::Exported,
+        Self::Delivered,
+        Self::All,
+    ];
 
-    fn named(word: &str) -> Self {
-        match word {
-            "undelivered" => Self::Undelivered,
-            "exported" => Self::Exported,
-            "delivered" => Self::Delivered,
-            _ => Self::All,
+    fn word(self) -> &'static str {
+        match self {
+            Self::Undelivered => "undelivered",
+            Self::Exported => "exported",
+            Self::Delivered => "delivered",
+            Self::All => "all",
         }
     }
 
@@ -111,7 +115,6 @@ pub struct Exported {
 
 /// What was asked for.
 struct Wanted {
-    word: &'static str,
     selection: Selection,
     dialect: Dialect,
     /// Where the part begins.
@@ -187,13 +190,14 @@ impl<W: Wiring> Admin<W> {
         if filling.moves.days().next().is_some() {
             self.directory.tally(customer, &filling.moves, now).await?;
         }
-        let (place, word) = (wanted.place, wanted.word);
-        let listing = listing(customer, word, wanted.dialect);
+        let (place, selection) = (wanted.place, wanted.selection);
+        let listing = listing(customer, selection, wanted.dialect);
         let cursor = |place: &Place| cursor::give_out(&self.keys, &listing, &place.to_string());
         let following = next.map(|next| place.next(next));
         Ok(Exported {
             name: format!(
-                "{customer}-{word}-{}-part-{}.csv",
+                "{customer}-{}-{}-part-{}.csv",
+                selection.word(),
                 place.at.strftime("%Y-%m-%d"),
                 place.number
             ),
@@ -243,26 +247,18 @@ impl<W: Wiring> Admin<W> {
     }
 
     fn wanted(&self, customer: &CustomerId, mut query: Properties) -> Result<Wanted, AdminError> {
-        let word = query.optional("status", |value| {
-            let word = one_of(&Selection::WORDS)(value)?;
-            let known = Selection::WORDS.iter().find(|known| **known == word);
-            Ok(known.copied().unwrap_or("all"))
-        });
-        let dialect = query.optional("dialect", |value| {
-            one_of(&Dialect::WORDS)(value).map(|word| Dialect::named(Some(word)))
-        });
-        let (word, dialect) = (
-            word.unwrap_or("undelivered"),
-            dialect.unwrap_or(Dialect::Upload),
-        );
-        let listing = listing(customer, word, dialect);
+        let known = Selection::ALL.map(|selection| (selection.word(), selection));
+        let selection = query.optional("status", one_of(known));
+        let selection = selection.unwrap_or(Selection::Undelivered);
+        let known = Dialect::ALL.map(|dialect| (dialect.word(), dialect));
+        let dialect = query.optional("dialect", one_of(known));
+        let dialect = dialect.unwrap_or(Dialect::Upload);
+        let listing = listing(customer, selection, dialect);
         let place = query.optional("cursor", cursor::take_back(&self.keys, &listing));
         let look = query.optional("look", flag_text);
         let place = place.and_then(|place| place.parse().ok());
         let place = place.unwrap_or_else(|| Place::first(self.clock.now()));
-        let selection = Selection::named(word);
         Ok(query.finish(Some(Wanted {
-            word,
             selection,
             dialect,
             place,
@@ -373,6 +369,6 @@ fn before(page: &[LeadRecord], first: &LeadRecord) -> Option<String> {
 }
 
 /// What cursors are signed for.
-fn listing(customer: &CustomerId, word: &str, dialect: Dialect) -> String {
-    format!("csv:{customer}:{word}:{}", dialect.word())
+fn listing(customer: &CustomerId, selection: Selection, dialect: Dialect) -> String {
+    format!("csv:{customer}:{}:{}", selection.word(), dialect.word())
 }

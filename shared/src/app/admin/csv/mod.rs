@@ -7,5 +7,4 @@ mod place;
 #[cfg(test)]
 mod tests;
 
-pub use cells::Dialect;
-pub use export::{Exported, Selection};
+pub use export::Exported;
