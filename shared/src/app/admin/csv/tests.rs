@@ -1,9 +1,13 @@
 use jiff::{SignedDuration, Timestamp};
+use ulid::Ulid;
 
 use crate::app::admin::Properties;
 use crate::app::scene::Scene;
 use crate::domain::ids::LeadId;
-use crate::domain::lead::{DeliveryAction, LeadState, OptOutCheck, Permission, RefusalReason};
+use crate::domain::lead::{
+    DeliveryAction, Lead, LeadState, OptOutCheck, Permission, RefusalReason,
+};
+use crate::ports::Ledger as _;
 
 /// More than are marked at once.
 const LEADS: usize = 30;
@@ -171,4 +175,44 @@ fn delivered() -> LeadState {
         opt_out_check: OptOutCheck::NotNeeded,
         notes: vec![],
     }
+}
+
+#[tokio::test]
+async fn a_part_marks_as_many_leads_as_there_is_time_for_and_the_next_one_the_others() {
+    let scene = Scene::unconnected().await;
+    let ada = scene.submit(&[("email", "ada@example.com")]).await.lead;
+    let ledger = &scene.memory.ledger;
+    let like = ledger.look(&scene.customer, &ada).unwrap().lead;
+    for second in 1..=5_000 {
+        let lead = another(&scene, &like, second);
+        let at = lead.received_at;
+        ledger.record(&lead, &LeadState::Queued, at).await.unwrap();
+    }
+    let export = async |cursor: Option<String>| {
+        let cursor = cursor.iter().map(|cursor| ("cursor", cursor.as_str()));
+        let query = Properties::from_query(cursor);
+        let admin = scene.memory.admin();
+        let part = admin.export(&scene.customer, query, Timestamp::MAX);
+        part.await.unwrap()
+    };
+
+    let first = export(None).await;
+    let second = export(first.next).await;
+
+    assert_eq!((first.rows, second.rows), (5_000, 1));
+    assert_eq!(second.next, None);
+}
+
+/// A lead like this one of another person, so many seconds before.
+fn another(scene: &Scene, like: &Lead, seconds: i64) -> Lead {
+    let at = like.received_at - SignedDuration::from_secs(seconds);
+    let millisecond = u64::try_from(at.as_millisecond()).unwrap();
+    let mut lead = like.clone();
+    lead.id = LeadId::new(Ulid::from_parts(millisecond, 0));
+    lead.contact.email = format!("p{seconds}@example.com").parse().unwrap();
+    lead.received_at = at;
+    let (form, contact, consent) = (&lead.form, &lead.contact, &lead.consent);
+    let text = Lead::sealed_text(&lead.customer, form, &lead.id, contact, consent, at);
+    lead.seal = scene.memory.admin().keys.seal(&text);
+    lead
 }
