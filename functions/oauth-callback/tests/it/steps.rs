@@ -1,4 +1,4 @@
-use leadfeed_shared::domain::connection::ConnectionStatus;
+use leadfeed_shared::domain::connection::{ConnectionStatus, LimitedReason};
 use leadfeed_shared::domain::crm::CrmError;
 use leadfeed_shared::fakes::{Call, Fault};
 use leadfeed_shared::ports::{Event, Vault as _};
@@ -170,6 +170,26 @@ async fn reconnecting_the_same_account_keeps_lists_and_terms_and_frees_what_wait
     assert_eq!((&row.lists, &row.terms), (&before.lists, &before.terms));
     assert!(row.generation > before.generation);
     assert_eq!(stage.memory.queue.receive(10).len(), 1);
+}
+
+#[tokio::test]
+async fn a_try_by_a_user_without_rights_keeps_the_lists_for_the_next() {
+    let stage = Stage::new().await;
+    let mut browser = stage.complete(ENGINES).await;
+    let before = stage.row().await.unwrap();
+    browser.post(&stage, "/connect/disconnect", "").await;
+    let privileges = |names: &[&str]| stage.memory.crm.set_privileges(ENGINES, names);
+
+    privileges(&["contacts:read"]);
+    stage.connected(ENGINES).await;
+    let reason = LimitedReason::MissingPrivilege;
+    assert_eq!(stage.status().await, ConnectionStatus::Limited { reason });
+    privileges(&["contacts:read", "contacts:write", "contacts:lists:read"]);
+    stage.connected(ENGINES).await;
+
+    let row = stage.row().await.unwrap();
+    assert_eq!(row.status, ConnectionStatus::Active);
+    assert_eq!((&row.lists, &row.terms), (&before.lists, &before.terms));
 }
 
 #[tokio::test]

@@ -118,10 +118,10 @@ impl<W: Wiring> Connect<W> {
             None => return Err(ConnectError::MissingPrivilege),
         };
         let status = verdict(old.as_ref(), &account, may_feed)?;
-        let catalog = if may_feed {
-            self.catalog(&handshake.app, &tokens.access).await?
+        let asked = if may_feed {
+            Some(self.catalog(&handshake.app, &tokens.access).await?)
         } else {
-            Default::default()
+            None // a user who may not ask for it changes nothing about what was known and chosen
         };
         let landing = landing(&status);
         if let (Landing::OtherAccount, Some(old)) = (landing, &old) {
@@ -130,7 +130,10 @@ impl<W: Wiring> Connect<W> {
         let token_expires_at = tokens.expires_at;
         let generation = self.keep(customer, old.as_ref(), tokens).await?;
         let same = old.filter(|old| old.account.id == account.id);
-        let (mut lists, terms) = same.map(|old| (old.lists, old.terms)).unwrap_or_default();
+        let (mut lists, terms, known) = same
+            .map(|old| (old.lists, old.terms, old.catalog))
+            .unwrap_or_default();
+        let catalog = asked.unwrap_or(known);
         lists.retain(|list| catalog.lists.iter().any(|known| known.id == *list));
         let connection = Connection {
             customer: customer.clone(),
