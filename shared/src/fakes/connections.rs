@@ -31,6 +31,25 @@ impl Connections for MemoryDirectory {
         self.0.step(put).await
     }
 
+    async fn choose(&self, connection: &Connection) -> Result<bool, StoreError> {
+        let choose = |rows: &mut Rows| {
+            let row = rows.connections.get_mut(&connection.customer);
+            let row = row.filter(|row| {
+                row.status == ConnectionStatus::Active
+                    && row.connected_at == connection.connected_at
+            });
+            let Some(row) = row else { return false };
+            row.lists.clone_from(&connection.lists);
+            row.terms.clone_from(&connection.terms);
+            row.catalog.clone_from(&connection.catalog);
+            row.learned
+                .lists_gone
+                .clone_from(&connection.learned.lists_gone);
+            true
+        };
+        self.0.step(choose).await
+    }
+
     async fn lease(
         &self,
         customer: &CustomerId,

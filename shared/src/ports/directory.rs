@@ -108,6 +108,13 @@ pub trait Connections: Send + Sync {
         connection: &Connection,
     ) -> impl Future<Output = Result<bool, StoreError>> + Send;
 
+    /// Writes down the lists, terms, catalog and gone lists of `connection`, and nothing else of it, if the row is active
+    /// and was connected when `connection` was. Says whether it did.
+    fn choose(
+        &self,
+        connection: &Connection,
+    ) -> impl Future<Output = Result<bool, StoreError>> + Send;
+
     /// Grants `lease` if the row's generation is `generation` and no other lease is live at `now`.
     /// Exactly one of any number of concurrent calls is granted.
     fn lease(

@@ -206,6 +206,7 @@ wired! { Forms of MemoryDirectory, Directory {
 wired! { Connections of MemoryDirectory, Directory {
     connection(customer: &CustomerId) -> Option<Connection>;
     put_connection(connection: &Connection) -> bool;
+    choose(connection: &Connection) -> bool;
     advance(customer: &CustomerId, generation: u64, token_expires_at: Timestamp) -> Advanced;
     idle(now: Timestamp, limit: u16) -> Vec<CustomerId>;
     lost(limit: u16) -> Vec<(CustomerId, ConnectionStatus)>;

@@ -11,6 +11,7 @@ promises! { Connections:
     a_connection_reads_back_as_it_was_put,
     a_put_does_not_overwrite_a_newer_generation,
     active_connections_are_idle_a_whole_month_after_their_last_token,
+    a_choice_is_written_where_the_connection_is_active_and_the_one_it_was_made_for,
     a_status_is_set_at_its_generation_only,
     a_disconnected_connection_stays_so_whatever_status_comes_late,
     that_a_list_is_gone_is_news_to_one_of_many,
@@ -100,6 +101,54 @@ async fn active_connections_are_idle_a_whole_month_after_their_last_token<C: Con
     assert_eq!(advanced.await.unwrap(), Advanced::Active);
     assert_eq!(idle("2031-04-30").await, (false, false));
     assert_eq!(idle("2031-05-01").await, (true, false));
+}
+
+async fn a_choice_is_written_where_the_connection_is_active_and_the_one_it_was_made_for<C>(
+    connections: C,
+) where
+    C: Connections,
+{
+    let connection = put(&connections).await;
+    let customer = &connection.customer;
+    let advanced = connections.advance(customer, 4, at(90)).await;
+    assert_eq!(advanced.unwrap(), Advanced::Active);
+    let refreshed = read(&connections, &connection).await;
+    let mut chosen = connection.clone();
+    chosen.lists = vec![remote(4)];
+    chosen.terms = None;
+    chosen.catalog.lists.clear();
+    chosen.learned.lists_gone.clear();
+    let expected = Connection {
+        lists: chosen.lists.clone(),
+        terms: None,
+        catalog: chosen.catalog.clone(),
+        learned: chosen.learned.clone(),
+        ..refreshed
+    };
+
+    assert!(connections.choose(&chosen).await.unwrap());
+    assert_eq!(read(&connections, &connection).await, expected);
+
+    let of_another = Connection {
+        connected_at: at(91),
+        ..connection.clone()
+    };
+    assert!(!connections.choose(&of_another).await.unwrap());
+    let ended = ConnectionStatus::Disconnected;
+    assert!(connections.set_status(customer, 4, &ended).await.unwrap());
+    assert!(!connections.choose(&connection).await.unwrap());
+    let expected = Connection {
+        status: ended,
+        ..expected
+    };
+    assert_eq!(read(&connections, &connection).await, expected);
+    let mut nobody = connection.clone();
+    nobody.customer = fresh::customer();
+    assert!(!connections.choose(&nobody).await.unwrap());
+    assert_eq!(
+        connections.connection(&nobody.customer).await.unwrap(),
+        None
+    );
 }
 
 async fn a_status_is_set_at_its_generation_only<C: Connections>(connections: C) {

@@ -34,6 +34,25 @@ impl Connections for DynamoDirectory {
         Ok(matches!(done, Done::Yes(_)))
     }
 
+    async fn choose(&self, connection: &Connection) -> Result<bool, StoreError> {
+        let change = Change {
+            set: "SET #lists = :lists, #terms = :terms, #catalog = :catalog, lists_gone = :gone",
+            when: Some("#status = :active AND connected_at = :connected"),
+            names: &["lists", "terms", "catalog", "status"],
+            values: vec![
+                (":lists", value(&connection.lists)?),
+                (":terms", value(&connection.terms)?),
+                (":catalog", value(&connection.catalog)?),
+                (":gone", value(&connection.learned.lists_gone)?),
+                (":active", text("active")),
+                (":connected", value(&connection.connected_at)?),
+            ],
+        };
+        let key = keys::connection(&connection.customer);
+        let done = self.table.update(key, change).await?;
+        Ok(matches!(done, Done::Yes(_)))
+    }
+
     /// The answer to a request that was repeated because the first answer was lost finds the caller's own lease
     /// there, and is a grant.
     async fn lease(

@@ -5,14 +5,11 @@ use crate::domain::connection::{
 };
 use crate::domain::contact::clean;
 use crate::domain::customer::Customer;
-use crate::domain::ids::{CustomerId, RemoteId};
+use crate::domain::ids::RemoteId;
 use crate::ports::{Clock as _, Connections as _, Customers as _, Vault as _, Wiring};
 
 /// Characters of a list's name.
 const LIST_NAME: usize = 255;
-
-/// How often a choice is written again because the connection changed meanwhile.
-const PUT_TRIES: u32 = 3;
 
 /// The text a customer confirms before the first lead goes out. It follows Constant Contact's permission policy.
 #[must_use]
@@ -147,9 +144,11 @@ impl<W: Wiring> Connect<W> {
             ip: choice.ip,
             text: terms(&customer.brand),
         });
+        let chosen = chosen(connection, choice.lists, new_list, terms);
         look_soon(&self.ledger, &customer.id, now).await?;
-        self.write(&customer.id, choice.lists, new_list, terms)
-            .await?;
+        if !self.directory.choose(&chosen).await? {
+            return Err(ConnectError::NotReady);
+        }
         self.tell(&customer.id, &ConnectionStatus::Active).await;
         release_waiting(&self.ledger, &self.queue, &customer.id, now).await?;
         Ok(())
@@ -179,32 +178,26 @@ impl<W: Wiring> Connect<W> {
         let token = stored.ok_or(ConnectError::NotReady)?.tokens.access;
         self.make_list(&connection.app, &token, name).await
     }
+}
 
-    async fn write(
-        &self,
-        customer: &CustomerId,
-        mut lists: Vec<RemoteId>,
-        new_list: Option<ContactList>,
-        terms: Option<Terms>,
-    ) -> Result<(), ConnectError> {
-        lists.extend(new_list.as_ref().map(|list| list.id.clone()));
-        lists.sort();
-        lists.dedup();
-        for _ in 0..PUT_TRIES {
-            let row = self.directory.connection(customer).await?;
-            let mut row = row.ok_or(ConnectError::NotReady)?;
-            is_active(&row)?;
-            row.lists.clone_from(&lists);
-            row.learned.lists_gone.retain(|gone| !lists.contains(gone));
-            row.terms = terms.clone().or(row.terms);
-            let known = &mut row.catalog.lists;
-            let unknown = new_list.iter().filter(|new| !known.contains(new));
-            known.extend(unknown.cloned().collect::<Vec<_>>());
-            if self.directory.put_connection(&row).await? {
-                return Ok(());
-            }
-        }
-        Err(ConnectError::Busy)
+/// The connection with what was chosen for it.
+fn chosen(
+    mut connection: Connection,
+    mut lists: Vec<RemoteId>,
+    new_list: Option<ContactList>,
+    terms: Option<Terms>,
+) -> Connection {
+    lists.extend(new_list.as_ref().map(|list| list.id.clone()));
+    lists.sort();
+    lists.dedup();
+    let gone = &mut connection.learned.lists_gone;
+    gone.retain(|gone| !lists.contains(gone));
+    let known = &mut connection.catalog.lists;
+    known.extend(new_list.filter(|new| !known.contains(new)));
+    Connection {
+        lists,
+        terms: terms.or(connection.terms),
+        ..connection
     }
 }
 

@@ -236,6 +236,44 @@ async fn a_token_endpoint_that_took_no_code_for_want_of_room_is_left_alone_by_al
 }
 
 #[tokio::test]
+async fn a_choice_at_any_moment_of_a_disconnect_leaves_it_disconnected() {
+    let (mut done, mut late) = (0, 0);
+    for (chosen, ended) in (0..25).flat_map(|one| (0..12).map(move |other| (one, other))) {
+        let (scene, _) = scene().await;
+        let (cookie, state) = depart(&scene).await;
+        let connect = scene.memory.connect();
+        let back = back(&scene, ACCOUNT, &state);
+        connect.finish(back, Some(&cookie)).await.unwrap();
+        let choice = Choice {
+            new_list: "From the web".into(),
+            terms: true,
+            ..Choice::default()
+        };
+        let mut choose = pin!(connect.choose(Some(&cookie), choice));
+        let mut disconnect = pin!(connect.disconnect(Some(&cookie)));
+
+        let early = take(choose.as_mut(), chosen).await;
+        let over = take(disconnect.as_mut(), ended).await;
+        let choice = match early {
+            Some(choice) => choice,
+            None => choose.await,
+        };
+        match over {
+            Some(over) => over.unwrap(),
+            None => disconnect.await.unwrap(),
+        }
+
+        match choice {
+            Ok(()) => done += 1,
+            Err(ConnectError::NotReady) => late += 1,
+            Err(error) => panic!("{error}"),
+        }
+        assert!(nothing_is_left_of(&scene).await, "{chosen} {ended}");
+    }
+    assert!(done > 20 && late > 20, "{done} {late}");
+}
+
+#[tokio::test]
 async fn a_choice_never_overwrites_newer_tokens() {
     let (scene, _) = scene().await;
     let (cookie, state) = depart(&scene).await;
