@@ -88,7 +88,7 @@ impl Asked<'_> {
             match name.as_ref() {
                 "list" => choice.lists.extend(value.parse()),
                 "new_list" => choice.new_list = value.into_owned(),
-                "terms" => choice.terms = value == "yes",
+                "terms" => choice.terms = Some(value.into_owned()),
                 _ => {}
             }
         }

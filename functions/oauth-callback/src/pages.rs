@@ -4,6 +4,7 @@ use askama::Template;
 use jiff::{Timestamp, tz::TimeZone};
 use leadfeed_shared::app::connect::{self, Choice, ChoiceFault, Connected};
 use leadfeed_shared::domain::connection::ConnectionStatus;
+use leadfeed_shared::domain::keys::fingerprint;
 
 #[derive(Template)]
 #[template(path = "welcome.html")]
@@ -47,6 +48,7 @@ pub struct Lists<'a> {
     lists: Vec<List<'a>>,
     new_list: &'a str,
     terms: String,
+    terms_named: String,
     confirmed: Option<String>,
     ticked: bool,
     faults: &'a [ChoiceFault],
@@ -119,7 +121,7 @@ impl<'a> Lists<'a> {
     ) -> Self {
         Self {
             new_list: &choice.new_list,
-            ticked: choice.terms,
+            ticked: choice.terms.is_some() && !faults.contains(&ChoiceFault::TermsNotConfirmed),
             faults,
             ..Self::with(connected, session, |id| {
                 choice.lists.iter().any(|list| list.as_str() == id)
@@ -128,21 +130,20 @@ impl<'a> Lists<'a> {
     }
 
     fn with(connected: &'a Connected, session: &'a str, is_chosen: impl Fn(&str) -> bool) -> Self {
-        let Connected {
-            customer,
-            connection,
-        } = connected;
+        let connection = &connected.connection;
         let list = |list: &'a leadfeed_shared::domain::connection::ContactList| List {
             id: list.id.as_str(),
             name: &list.name,
             chosen: is_chosen(list.id.as_str()),
         };
+        let terms = connected.terms();
         Self {
             session,
             account: &connection.account.name,
             lists: connection.lists_there().map(list).collect(),
             new_list: "",
-            terms: connect::terms(&customer.brand),
+            terms_named: fingerprint(&terms),
+            terms,
             confirmed: connected.confirmed().map(|terms| day(terms.accepted_at)),
             ticked: false,
             faults: &[],

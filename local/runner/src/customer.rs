@@ -27,8 +27,8 @@ pub async fn connect(link: &str) -> Result<()> {
         "the way back said: {}",
         lists.heading()?
     );
-    let choices = lists.choices("list")?;
-    let mut choice = vec![("terms", "yes")];
+    let (choices, terms) = (lists.choices("list")?, lists.choices("terms")?);
+    let mut choice: Vec<_> = terms.iter().map(|tick| ("terms", tick.as_str())).collect();
     match choices.first() {
         Some(list) => choice.push(("list", list)),
         None => choice.push(("new_list", "Web sign-ups")),

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use jiff::SignedDuration;
 use leadfeed_shared::app::connect::{Choice, Connect, Landing, Return};
 use leadfeed_shared::domain::budget::BudgetState;
+use leadfeed_shared::domain::keys::fingerprint;
 use leadfeed_shared::fakes::FakeCrm;
 use leadfeed_shared::ports::Clock as _;
 use secrecy::SecretString;
@@ -159,7 +160,7 @@ impl Walk {
             } else {
                 String::new()
             },
-            terms: true,
+            terms: Some(fingerprint(&connected.terms())),
             ip: None,
         };
         connect.choose(Some(cookie), choice).await.ok()

@@ -1,6 +1,8 @@
 use std::collections::HashMap;
 
 use lambda_http::{Body, request};
+use leadfeed_shared::app::connect::terms;
+use leadfeed_shared::domain::keys::fingerprint;
 use oauth_callback::handle;
 use serde_json::{Value, json};
 use url::Url;
@@ -49,21 +51,26 @@ impl Browser {
         self.get(stage, to).await
     }
 
-    /// Sends a form as a page that was shown just now has it: with the session it was shown to.
+    /// Sends a form as a page that was shown just now has it: with the session it was shown to, and `terms=yes` for a
+    /// tick beside the terms of Analytical Engines.
     pub async fn post(&mut self, stage: &Stage, path: &str, body: &str) -> Answer {
         let cookie = self.cookies.values().next();
         let session = stage.connect.session(cookie.map(String::as_str));
         let shown_to = session.map_or_else(String::new, |session| session.fingerprint());
+        let body = ticked(body, &fingerprint(&terms("Analytical Engines")));
         let body = format!("session={shown_to}&{body}");
         self.send(stage, "POST", path, Some(&body)).await
     }
 
-    /// Sends the form of a page that is shown already, filled in with more.
+    /// Sends the form of a page that is shown already, filled in with more; `terms=yes` is the tick beside its terms.
     pub async fn press(&mut self, stage: &Stage, on: &Answer, path: &str, body: &str) -> Answer {
         let (_, form) = on.body.split_once(&format!("action=\"{path}\"")).unwrap();
-        let (_, field) = form.split_once("name=\"session\" value=\"").unwrap();
-        let (session, _) = field.split_once('"').unwrap();
-        let body = format!("session={session}&{body}");
+        let value = |name: &str| {
+            let (_, field) = form.split_once(&format!("name=\"{name}\" value=\""))?;
+            Some(field.split_once('"')?.0)
+        };
+        let body = ticked(body, value("terms").unwrap_or("none to tick"));
+        let body = format!("session={}&{body}", value("session").unwrap());
         self.send(stage, "POST", path, Some(&body)).await
     }
 
@@ -100,6 +107,10 @@ impl Browser {
         event["body"] = json!(body);
         event
     }
+}
+
+fn ticked(body: &str, terms: &str) -> String {
+    body.replace("terms=yes", &format!("terms={terms}"))
 }
 
 /// What the function answers to an event of the HTTP API.

@@ -223,8 +223,33 @@ async fn terms_of_another_brand_are_asked_for_anew_and_keep_delivering_meanwhile
     assert!(row.lists_for(&[]).is_ok());
 
     let confirmed = format!("list={list}&terms=yes");
-    let answer = browser.post(&stage, "/connect/lists", &confirmed).await;
+    let answer = browser
+        .press(&stage, &page, "/connect/lists", &confirmed)
+        .await;
     assert_eq!(answer.location(), "/connect/done");
+    let terms = stage.row().await.unwrap().terms.unwrap();
+    assert!(terms.text.contains("Difference Engines"));
+}
+
+#[tokio::test]
+async fn a_tick_is_for_the_terms_that_stood_beside_it_and_no_others() {
+    let stage = Stage::new().await;
+    let (mut browser, _) = stage.connected(ENGINES).await;
+    let path = "/connect/lists";
+    let page = browser.get(&stage, path).await;
+    let mut customer = stage.customer_row().await;
+    customer.brand = "Difference Engines".into();
+    stage.put(&customer).await;
+
+    let choice = "new_list=News&terms=yes";
+    let asked = browser.press(&stage, &page, path, choice).await;
+
+    assert_eq!(asked.status, 422);
+    assert!(asked.body.contains("e-mail from Difference Engines"));
+    assert!(!asked.body.contains(" checked"));
+    assert_eq!(stage.row().await.unwrap().terms, None);
+    let saved = browser.press(&stage, &asked, path, choice).await;
+    assert_eq!(saved.location(), "/connect/done");
     let terms = stage.row().await.unwrap().terms.unwrap();
     assert!(terms.text.contains("Difference Engines"));
 }

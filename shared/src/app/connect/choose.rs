@@ -6,6 +6,7 @@ use crate::domain::connection::{
 use crate::domain::contact::clean;
 use crate::domain::customer::Customer;
 use crate::domain::ids::RemoteId;
+use crate::domain::keys::fingerprint;
 use crate::ports::{Clock as _, Connections as _, Customers as _, Vault as _, Wiring};
 
 /// Characters of a list's name.
@@ -28,8 +29,8 @@ pub struct Choice {
     pub lists: Vec<RemoteId>,
     /// The name of one to be made.
     pub new_list: String,
-    /// Whether the terms were confirmed.
-    pub terms: bool,
+    /// Fingerprint of the terms that were confirmed, as they were shown.
+    pub terms: Option<String>,
     /// From which address.
     pub ip: Option<String>,
 }
@@ -45,7 +46,7 @@ pub enum ChoiceFault {
     UnknownList,
     /// The new list's name is too long.
     LongName,
-    /// The terms were not confirmed.
+    /// The terms were not confirmed, or other ones were than are asked today.
     TermsNotConfirmed,
 }
 
@@ -59,11 +60,17 @@ pub struct Connected {
 }
 
 impl Connected {
+    /// The terms that are asked today.
+    #[must_use]
+    pub fn terms(&self) -> String {
+        terms(&self.customer.brand)
+    }
+
     /// The terms, where what was confirmed is what is asked today: a new brand or new words are confirmed anew by
     /// whoever comes here next, and what was confirmed before counts for deliveries until then.
     #[must_use]
     pub fn confirmed(&self) -> Option<&Terms> {
-        let today = terms(&self.customer.brand);
+        let today = self.terms();
         let confirmed = self.connection.terms.as_ref();
         confirmed.filter(|terms| terms.text == today)
     }
@@ -126,7 +133,9 @@ impl<W: Wiring> Connect<W> {
         let connected = self.connected(cookie).await?;
         is_active(&connected.connection)?;
         let new_list = clean(&choice.new_list);
-        let faults = faults(&choice, &new_list, &connected);
+        let asked = connected.terms();
+        let confirms = choice.terms == Some(fingerprint(&asked));
+        let faults = faults(&choice, &new_list, confirms, &connected);
         if !faults.is_empty() {
             return Err(ConnectError::Choice(faults));
         }
@@ -139,10 +148,10 @@ impl<W: Wiring> Connect<W> {
             name => Some(self.list_called(&connection, name).await?),
         };
         let now = self.clock.now();
-        let terms = choice.terms.then(|| Terms {
+        let terms = confirms.then_some(Terms {
             accepted_at: now,
             ip: choice.ip,
-            text: terms(&customer.brand),
+            text: asked,
         });
         let chosen = chosen(connection, choice.lists, new_list, terms);
         look_soon(&self.ledger, &customer.id, now).await?;
@@ -205,7 +214,12 @@ fn is_active(connection: &Connection) -> Result<(), ConnectError> {
     connection.is_usable().map_err(|_| ConnectError::NotReady)
 }
 
-fn faults(choice: &Choice, new_list: &str, connected: &Connected) -> Vec<ChoiceFault> {
+fn faults(
+    choice: &Choice,
+    new_list: &str,
+    confirms: bool,
+    connected: &Connected,
+) -> Vec<ChoiceFault> {
     let known = |id: &RemoteId| {
         let mut lists = connected.connection.lists_there();
         lists.any(|list| list.id == *id)
@@ -222,7 +236,7 @@ fn faults(choice: &Choice, new_list: &str, connected: &Connected) -> Vec<ChoiceF
         (!choice.lists.iter().all(known), ChoiceFault::UnknownList),
         (new_list.chars().count() > LIST_NAME, ChoiceFault::LongName),
         (
-            !choice.terms && connected.confirmed().is_none(),
+            !confirms && connected.confirmed().is_none(),
             ChoiceFault::TermsNotConfirmed,
         ),
     ]

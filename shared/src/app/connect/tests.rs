@@ -8,13 +8,14 @@ use std::task::Poll;
 use jiff::{SignedDuration, Timestamp};
 use secrecy::SecretString;
 
-use super::{Choice, ConnectError, Landing, Return};
+use super::{Choice, Connect, ConnectError, Landing, Return};
 use crate::app::scene::{ACCOUNT, Scene};
 use crate::domain::budget::Reservation;
 use crate::domain::connection::{Connection, ConnectionStatus};
 use crate::domain::ids::{AppId, LinkId, RemoteId};
+use crate::domain::keys::fingerprint;
 use crate::domain::link::{Link, LinkKind};
-use crate::fakes::Fault;
+use crate::fakes::{Fault, Memory};
 use crate::ports::{
     Budget as _, Clock as _, Connections as _, Dice as _, Forms as _, Links as _, TokenError,
     Vault as _,
@@ -55,6 +56,12 @@ async fn depart(scene: &Scene) -> (String, String) {
         departure.session.cookie().to_owned(),
         query["state"].clone(),
     )
+}
+
+/// The tick beside the terms that a browser sees.
+async fn tick(connect: &Connect<Memory>, cookie: &str) -> Option<String> {
+    let connected = connect.connected(Some(cookie)).await.unwrap();
+    Some(fingerprint(&connected.terms()))
 }
 
 fn back(scene: &Scene, account: &str, state: &str) -> Return {
@@ -246,7 +253,7 @@ async fn a_choice_at_any_moment_of_a_disconnect_leaves_it_disconnected() {
         connect.finish(back, Some(&cookie)).await.unwrap();
         let choice = Choice {
             new_list: "From the web".into(),
-            terms: true,
+            terms: tick(&connect, &cookie).await,
             ..Choice::default()
         };
         let mut choose = pin!(connect.choose(Some(&cookie), choice));
@@ -283,7 +290,7 @@ async fn a_choice_never_overwrites_newer_tokens() {
     let before = row(&scene).await;
     let choice = Choice {
         lists: before.lists.clone(),
-        terms: true,
+        terms: tick(&connect, &cookie).await,
         ..Choice::default()
     };
 
