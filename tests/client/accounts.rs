@@ -1,3 +1,4 @@
+use cc_sandbox::faults::Action;
 use leadfeed_shared::adapters::ConstantContact;
 use leadfeed_shared::domain::crm::CrmError;
 use leadfeed_shared::ports::Accounts;
@@ -21,6 +22,29 @@ async fn an_account_tells_its_name_and_the_users_privileges() {
             .iter()
             .any(|name| name == "contacts:write")
     );
+}
+
+#[tokio::test]
+async fn whoever_waits_for_an_account_waits_no_longer_than_for_one_call() {
+    let bench = Bench::start().await;
+    let slow = Action::SlowBody {
+        pieces: 3,
+        pause_ms: 350,
+    };
+    for path in [
+        "/v3/account/user/privileges",
+        "/v3/account/summary",
+        "/v3/contact_lists",
+        "/v3/contact_custom_fields",
+    ] {
+        bench.strike(path, false, slow.clone());
+    }
+
+    let summary = bench.api.summary(&bench.token).await;
+    let catalog = bench.api.catalog(&bench.token).await;
+
+    assert_eq!(summary.err(), Some(CrmError::Unavailable));
+    assert_eq!(catalog, Err(CrmError::Unavailable));
 }
 
 #[tokio::test]

@@ -35,7 +35,10 @@ const IDLE: Duration = Duration::from_secs(15);
 /// A call that finds its kept connection closed before any byte of it was written is made again on a new one; a
 /// call of which a byte has left is made once.
 #[derive(Debug, Clone)]
-pub struct Http(Client);
+pub struct Http {
+    client: Client,
+    total: Duration,
+}
 
 /// What came back. The body is `None` where it broke off or was longer than it may be.
 pub(in crate::adapters) struct Answer {
@@ -71,11 +74,22 @@ impl Http {
             .timeout(deadlines.total)
             .pool_idle_timeout(IDLE)
             .build()?;
-        Ok(Self(client))
+        Ok(Self {
+            client,
+            total: deadlines.total,
+        })
     }
 
     pub(in crate::adapters) fn client(&self) -> &Client {
-        &self.0
+        &self.client
+    }
+
+    /// What comes of several calls, or `None` where they take longer together than one may.
+    pub(in crate::adapters) async fn in_the_time_of_one<T>(
+        &self,
+        calls: impl Future<Output = T>,
+    ) -> Option<T> {
+        tokio::time::timeout(self.total, calls).await.ok()
     }
 
     /// Makes a call and reads up to `limit` bytes of its answer.
@@ -84,7 +98,7 @@ impl Http {
         request: Request,
         limit: usize,
     ) -> Result<Answer, Lost> {
-        let response = self.0.execute(request).await.map_err(|error| {
+        let response = self.client.execute(request).await.map_err(|error| {
             let lost = if error.is_connect() || error.is_builder() {
                 Lost::Before
             } else {

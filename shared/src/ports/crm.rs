@@ -121,14 +121,14 @@ pub struct AccountSummary {
 
 /// The account itself.
 pub trait Accounts: Send + Sync {
-    /// The user's privileges, which everybody may ask for, and the account. Two calls; a 403 to the first says that
-    /// the application is switched off.
+    /// The user's privileges, which everybody may ask for, and the account. Two calls in the time of one; a 403 to the
+    /// first says that the application is switched off.
     fn summary(
         &self,
         token: &SecretString,
     ) -> impl Future<Output = Result<AccountSummary, CrmError>> + Send;
 
-    /// All lists and custom fields. As many calls as there are pages.
+    /// All lists and custom fields. As many calls as there are pages, in the time of one.
     fn catalog(
         &self,
         token: &SecretString,

@@ -109,10 +109,8 @@ impl ConstantContact {
         url.query_pairs_mut().append_pair("limit", limit);
         url
     }
-}
 
-impl Accounts for ConstantContact {
-    async fn summary(&self, token: &SecretString) -> Result<AccountSummary, CrmError> {
+    async fn read_summary(&self, token: &SecretString) -> Result<AccountSummary, CrmError> {
         let privileges = self.url("/account/user/privileges");
         let privileges: Vec<Privilege> = self.get(token, privileges, PAGE).await?;
         let account = self.get::<Summary>(token, self.url("/account/summary"), PAGE);
@@ -127,7 +125,7 @@ impl Accounts for ConstantContact {
         })
     }
 
-    async fn catalog(&self, token: &SecretString) -> Result<Catalog, CrmError> {
+    async fn read_catalog(&self, token: &SecretString) -> Result<Catalog, CrmError> {
         let lists = self.first_page("/contact_lists", "500");
         let lists: Vec<List> = self.all(token, lists).await?;
         let fields = self.first_page("/contact_custom_fields", "100");
@@ -137,6 +135,18 @@ impl Accounts for ConstantContact {
             lists: lists.into_iter().map(Into::into).collect(),
             custom_fields: fields.map(Into::into).collect(),
         })
+    }
+}
+
+impl Accounts for ConstantContact {
+    async fn summary(&self, token: &SecretString) -> Result<AccountSummary, CrmError> {
+        let summary = self.http.in_the_time_of_one(self.read_summary(token));
+        summary.await.unwrap_or(Err(CrmError::Unavailable))
+    }
+
+    async fn catalog(&self, token: &SecretString) -> Result<Catalog, CrmError> {
+        let catalog = self.http.in_the_time_of_one(self.read_catalog(token));
+        catalog.await.unwrap_or(Err(CrmError::Unavailable))
     }
 
     async fn has_list(&self, token: &SecretString, list: &RemoteId) -> Result<bool, CrmError> {

@@ -16,7 +16,7 @@ pub(super) const PAGE: usize = 2 * 1024 * 1024;
 /// The API of Constant Contact, version 3.
 #[derive(Debug, Clone)]
 pub struct ConstantContact {
-    http: Http,
+    pub(super) http: Http,
     base: Url,
 }
 

@@ -1,4 +1,4 @@
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::verdict::{may_feed, verdict};
@@ -55,7 +55,7 @@ impl<W: Wiring> Connect<W> {
         back: Return,
         cookie: Option<&str>,
     ) -> Result<Landing, ConnectError> {
-        let now = self.clock.now();
+        let (now, end) = (self.clock.now(), self.end_of_step());
         let session = self.session(cookie);
         let state = back.state.ok_or(ConnectError::NoState)?;
         let state = state.expose_secret();
@@ -85,8 +85,8 @@ impl<W: Wiring> Connect<W> {
             Some(_) => return Err(ConnectError::AppRefused),
         }
         let code = back.code.ok_or(ConnectError::NoCode)?;
-        let grant = self.exchange(&handshake, &code).await?;
-        self.connect(&handshake, grant.into_tokens()?).await
+        let grant = self.exchange(&handshake, &code, end).await?;
+        self.connect(&handshake, grant.into_tokens()?, end).await
     }
 
     /// What to say of a state of ours that somebody was faster with: to the browser that started, that it was.
@@ -107,9 +107,10 @@ impl<W: Wiring> Connect<W> {
         &self,
         handshake: &Handshake,
         tokens: Tokens,
+        end: Timestamp,
     ) -> Result<Landing, ConnectError> {
         let customer = &handshake.customer;
-        let summary = self.summary(&handshake.app, &tokens.access).await?;
+        let summary = self.summary(&handshake.app, &tokens.access, end).await?;
         let old = self.directory.connection(customer).await?;
         let may_feed = may_feed(&summary.privileges);
         let account = match summary.account {
@@ -119,7 +120,7 @@ impl<W: Wiring> Connect<W> {
         };
         let status = verdict(old.as_ref(), &account, may_feed)?;
         let asked = if may_feed {
-            Some(self.catalog(&handshake.app, &tokens.access).await?)
+            Some(self.catalog(&handshake.app, &tokens.access, end).await?)
         } else {
             None // a user who may not ask for it changes nothing about what was known and chosen
         };

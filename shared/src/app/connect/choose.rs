@@ -1,3 +1,5 @@
+use jiff::Timestamp;
+
 use super::remote::is_called;
 use super::{Connect, ConnectError, disconnect, look_soon, release_waiting};
 use crate::domain::connection::{
@@ -130,6 +132,7 @@ impl<W: Wiring> Connect<W> {
     /// [`ConnectError::Choice`] with everything that is not right, [`ConnectError::NotReady`] where there is no
     /// active connection to choose for, and others.
     pub async fn choose(&self, cookie: Option<&str>, choice: Choice) -> Result<(), ConnectError> {
+        let end = self.end_of_step();
         let connected = self.connected(cookie).await?;
         is_active(&connected.connection)?;
         let new_list = clean(&choice.new_list);
@@ -145,7 +148,7 @@ impl<W: Wiring> Connect<W> {
         } = connected;
         let new_list = match new_list.as_str() {
             "" => None,
-            name => Some(self.list_called(&connection, name).await?),
+            name => Some(self.list_called(&connection, name, end).await?),
         };
         let now = self.clock.now();
         let terms = confirms.then_some(Terms {
@@ -178,6 +181,7 @@ impl<W: Wiring> Connect<W> {
         &self,
         connection: &Connection,
         name: &str,
+        end: Timestamp,
     ) -> Result<ContactList, ConnectError> {
         let known = connection.catalog.lists.iter();
         if let Some(list) = known.into_iter().find(|list| is_called(list, name)) {
@@ -185,7 +189,7 @@ impl<W: Wiring> Connect<W> {
         }
         let stored = self.vault.tokens(&connection.customer).await?;
         let token = stored.ok_or(ConnectError::NotReady)?.tokens.access;
-        self.make_list(&connection.app, &token, name).await
+        self.make_list(&connection.app, &token, name, end).await
     }
 }
 

@@ -1,4 +1,4 @@
-use jiff::SignedDuration;
+use jiff::Timestamp;
 use secrecy::SecretString;
 
 use super::{Connect, ConnectError};
@@ -8,9 +8,6 @@ use crate::domain::ids::AppId;
 use crate::domain::token::Grant;
 use crate::ports::{Apps as _, Authorization as _, Budget as _, Clock as _, TokenError, Wiring};
 
-/// How long a person waits for a turn at the token endpoint, which takes one call a second.
-const PATIENCE: SignedDuration = SignedDuration::from_secs(8);
-
 impl<W: Wiring> Connect<W> {
     /// Exchanges a code. It is good once, so there is one try; a second follows only where the endpoint did not know
     /// the application, looks at no code then, and the secret may have been changed since it was last read.
@@ -18,9 +15,10 @@ impl<W: Wiring> Connect<W> {
         &self,
         handshake: &Handshake,
         code: &SecretString,
+        end: Timestamp,
     ) -> Result<Grant, ConnectError> {
-        match self.try_exchange(handshake, code, false).await? {
-            Err(TokenError::InvalidClient) => self.try_exchange(handshake, code, true).await?,
+        match self.try_exchange(handshake, code, false, end).await? {
+            Err(TokenError::InvalidClient) => self.try_exchange(handshake, code, true, end).await?,
             answer => answer,
         }
         .map_err(|error| {
@@ -39,10 +37,11 @@ impl<W: Wiring> Connect<W> {
         handshake: &Handshake,
         code: &SecretString,
         anew: bool,
+        end: Timestamp,
     ) -> Result<Result<Grant, TokenError>, ConnectError> {
         let app = self.apps.credentials(&handshake.app, anew).await?;
         let app = app.ok_or(ConnectError::AppUnknown)?;
-        self.await_turn(&handshake.app).await?;
+        self.await_turn(&handshake.app, end).await?;
         let verifier = handshake.verifier.as_ref();
         let answer = self.oauth.exchange(&app, code, verifier).await;
         if matches!(answer, Err(TokenError::Throttled)) {
@@ -52,10 +51,10 @@ impl<W: Wiring> Connect<W> {
         Ok(answer)
     }
 
-    async fn await_turn(&self, app: &AppId) -> Result<(), ConnectError> {
-        let (clock, budget) = (&self.clock, &self.budget);
-        let reserve = |_, from| budget.reserve_token_call(app, from, clock.now() + PATIENCE);
-        match await_moment(clock, 1, reserve).await? {
+    async fn await_turn(&self, app: &AppId, end: Timestamp) -> Result<(), ConnectError> {
+        let latest = self.latest_moment(end)?;
+        let reserve = |_, from| self.budget.reserve_token_call(app, from, latest);
+        match await_moment(&self.clock, 1, reserve).await? {
             Awaited::Now => Ok(()),
             Awaited::NotBefore(_) | Awaited::Missed => Err(ConnectError::Busy),
         }

@@ -25,12 +25,20 @@ pub use session::{SESSION_FOR, Session};
 pub use start::{Departure, Welcome};
 pub(in crate::app) use verdict::may_feed;
 
+use jiff::{SignedDuration, Timestamp};
 use url::Url;
 
+use crate::app::moment::CALL_TAKES;
 use crate::domain::connection::ConnectionStatus;
 use crate::domain::ids::CustomerId;
 use crate::domain::keys::SigningKeys;
 use crate::ports::{Clock as _, Event, Events, Wiring};
+
+/// How long a person waits for calls to be free.
+const PATIENCE: SignedDuration = SignedDuration::from_secs(8);
+
+/// How long the calls of a step may take. Its function is ended after 29 s, and then the gateway speaks in its place.
+const STEP_TAKES: SignedDuration = SignedDuration::from_secs(24);
 
 /// Connects accounts.
 pub struct Connect<W: Wiring> {
@@ -84,6 +92,20 @@ impl Site {
 }
 
 impl<W: Wiring> Connect<W> {
+    /// When the calls of a step that begins now have to be over.
+    fn end_of_step(&self) -> Timestamp {
+        self.clock.now() + STEP_TAKES
+    }
+
+    /// The latest moment to wait for, for a call that has to be over by `end`.
+    fn latest_moment(&self, end: Timestamp) -> Result<Timestamp, ConnectError> {
+        let (now, latest) = (self.clock.now(), end - CALL_TAKES);
+        if latest < now {
+            return Err(ConnectError::Unavailable); // the calls before took the time
+        }
+        Ok(latest.min(now + PATIENCE))
+    }
+
     /// Tells whoever listens. A lost event changes nothing else.
     async fn tell(&self, customer: &CustomerId, status: &ConnectionStatus) {
         publish(&self.events, customer, status, self.clock.now()).await;
@@ -95,7 +117,7 @@ pub(super) async fn publish(
     events: &impl Events,
     customer: &CustomerId,
     status: &ConnectionStatus,
-    at: jiff::Timestamp,
+    at: Timestamp,
 ) {
     let event = Event::Connection {
         customer_id: customer.clone(),

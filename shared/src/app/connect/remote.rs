@@ -2,7 +2,7 @@
 
 use std::future::Future;
 
-use jiff::SignedDuration;
+use jiff::Timestamp;
 use secrecy::SecretString;
 
 use super::{Connect, ConnectError};
@@ -13,9 +13,6 @@ use crate::domain::crm::CrmError;
 use crate::domain::ids::AppId;
 use crate::ports::{AccountSummary, Accounts as _, Apps as _, Budget as _, Clock as _, Wiring};
 
-/// How long a person waits for calls to be free.
-const PATIENCE: SignedDuration = SignedDuration::from_secs(8);
-
 /// How often something is asked for that can be asked for again.
 const TRIES: u32 = 3;
 
@@ -25,8 +22,9 @@ impl<W: Wiring> Connect<W> {
         &self,
         app: &AppId,
         token: &SecretString,
+        end: Timestamp,
     ) -> Result<AccountSummary, ConnectError> {
-        self.ask(app, || self.accounts.summary(token)).await
+        self.ask(app, end, || self.accounts.summary(token)).await
     }
 
     /// The account's lists and custom fields.
@@ -34,8 +32,9 @@ impl<W: Wiring> Connect<W> {
         &self,
         app: &AppId,
         token: &SecretString,
+        end: Timestamp,
     ) -> Result<Catalog, ConnectError> {
-        self.ask(app, || self.accounts.catalog(token)).await
+        self.ask(app, end, || self.accounts.catalog(token)).await
     }
 
     /// Makes a list, or finds the one that was made of this name meanwhile, be it by a call whose answer was lost.
@@ -44,12 +43,13 @@ impl<W: Wiring> Connect<W> {
         app: &AppId,
         token: &SecretString,
         name: &str,
+        end: Timestamp,
     ) -> Result<ContactList, ConnectError> {
-        self.await_calls(app, 1).await?;
+        self.await_calls(app, 1, end).await?;
         match self.accounts.create_list(token, name).await {
             Ok(list) => Ok(list),
             Err(CrmError::Conflict(_) | CrmError::AnswerLost) => {
-                let lists = self.catalog(app, token).await?.lists;
+                let lists = self.catalog(app, token, end).await?.lists;
                 let same = lists.into_iter().find(|list| is_called(list, name));
                 same.ok_or(ConnectError::Unavailable)
             }
@@ -58,13 +58,18 @@ impl<W: Wiring> Connect<W> {
     }
 
     /// Asks for something that takes two calls, again where that may help.
-    async fn ask<T, F>(&self, app: &AppId, call: impl Fn() -> F) -> Result<T, ConnectError>
+    async fn ask<T, F>(
+        &self,
+        app: &AppId,
+        end: Timestamp,
+        call: impl Fn() -> F,
+    ) -> Result<T, ConnectError>
     where
         F: Future<Output = Result<T, CrmError>>,
     {
         let mut attempt = 1;
         loop {
-            self.await_calls(app, 2).await?;
+            self.await_calls(app, 2, end).await?;
             let error = match call().await {
                 Ok(answer) => return Ok(answer),
                 Err(error) => error,
@@ -100,12 +105,17 @@ impl<W: Wiring> Connect<W> {
     }
 
     /// Waits until `calls` calls may leave one right after the other.
-    async fn await_calls(&self, app: &AppId, calls: u32) -> Result<(), ConnectError> {
+    async fn await_calls(
+        &self,
+        app: &AppId,
+        calls: u32,
+        end: Timestamp,
+    ) -> Result<(), ConnectError> {
         let limits = self.apps.limits(app).await?;
-        let (clock, budget, class) = (&self.clock, &self.budget, CallClass::Interactive);
-        let reserve =
-            |want, from| budget.reserve(app, limits, class, want, from, clock.now() + PATIENCE);
-        match await_moment(clock, calls, reserve).await? {
+        let (latest, class) = (self.latest_moment(end)?, CallClass::Interactive);
+        let budget = &self.budget;
+        let reserve = |want, from| budget.reserve(app, limits, class, want, from, latest);
+        match await_moment(&self.clock, calls, reserve).await? {
             Awaited::Now => Ok(()),
             Awaited::NotBefore(_) | Awaited::Missed => Err(ConnectError::Busy),
         }

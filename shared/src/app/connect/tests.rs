@@ -12,10 +12,11 @@ use super::{Choice, Connect, ConnectError, Landing, Return};
 use crate::app::scene::{ACCOUNT, Scene};
 use crate::domain::budget::Reservation;
 use crate::domain::connection::{Connection, ConnectionStatus};
+use crate::domain::crm::CrmError;
 use crate::domain::ids::{AppId, LinkId, RemoteId};
 use crate::domain::keys::fingerprint;
 use crate::domain::link::{Link, LinkKind};
-use crate::fakes::{Fault, Memory};
+use crate::fakes::{Call, Fault, Memory};
 use crate::ports::{
     Budget as _, Clock as _, Connections as _, Dice as _, Forms as _, Links as _, TokenError,
     Vault as _,
@@ -240,6 +241,30 @@ async fn a_token_endpoint_that_took_no_code_for_want_of_room_is_left_alone_by_al
     let turn = budget.reserve_token_call(&app, now, soon);
     let turn = turn.await.unwrap();
     assert!(matches!(turn, Reservation::NotBefore { .. }), "{turn:?}");
+}
+
+#[tokio::test]
+async fn whatever_hangs_at_the_other_end_a_person_is_answered_before_the_gateway_gives_up() {
+    for lost in [false, true] {
+        let (scene, _) = scene().await;
+        let crm = &scene.memory.crm;
+        for call in [Call::Privileges, Call::Summary, Call::Lists] {
+            crm.slow_down(call, SignedDuration::from_secs(12));
+        }
+        if lost {
+            (0..3).for_each(|_| crm.answer_next(CrmError::AnswerLost));
+        }
+        let (cookie, state) = depart(&scene).await;
+        let (connect, clock) = (scene.memory.connect(), &scene.memory.clock);
+        let began = clock.now();
+
+        let back = back(&scene, ACCOUNT, &state);
+        let ended = connect.finish(back, Some(&cookie)).await;
+
+        assert!(matches!(ended, Err(ConnectError::Unavailable)), "{lost}");
+        let took = clock.now().duration_since(began);
+        assert!(took < SignedDuration::from_secs(29), "{took:?}");
+    }
 }
 
 #[tokio::test]
