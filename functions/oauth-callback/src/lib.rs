@@ -18,7 +18,7 @@ use leadfeed_shared::app::connect::{
     Connect, ConnectError, Connected, Departure, Landing, SESSION_FOR, Session,
 };
 use leadfeed_shared::domain::connection::{ConnectionStatus, LimitedReason};
-use leadfeed_shared::ports::Wiring;
+use leadfeed_shared::ports::{Clock as _, Wiring};
 use leadfeed_shared::web::{Audience, Problem, page, see_other};
 
 use self::asked::{Asked, COOKIE};
@@ -45,7 +45,9 @@ pub async fn handle<W: Wiring>(connect: &Connect<W>, request: Request) -> Respon
         ("POST", path) => act(connect, &asked, path, session).await,
         _ => return not_allowed(&request),
     };
-    answer.unwrap_or_else(|error| trouble::answer(&error, request.headers(), session))
+    answer.unwrap_or_else(|error| {
+        trouble::answer(&error, request.headers(), session, connect.clock.now())
+    })
 }
 
 async fn show<W: Wiring>(
@@ -56,7 +58,7 @@ async fn show<W: Wiring>(
 ) -> Result<Response<Body>, ConnectError> {
     let shown_to = session.unwrap_or_default();
     match path {
-        LISTS => Ok(lists(&connect.connected(asked.cookie()).await?, shown_to)),
+        LISTS => lists(&connect.connected(asked.cookie()).await?, shown_to),
         ACCOUNT => Ok(account(&connect.connected(asked.cookie()).await?, shown_to)),
         DONE => Ok(done(&connect.connected(asked.cookie()).await?, shown_to)),
         DECLINED => Ok(page(StatusCode::OK, &pages::Declined { session: shown_to })),
@@ -65,7 +67,7 @@ async fn show<W: Wiring>(
             &pages::Disconnected { session: shown_to },
         )),
         path => match path.strip_prefix(TROUBLE) {
-            Some(code) => Ok(trouble::page_called(code, session)),
+            Some(name) => Ok(trouble::page_called(name, session, connect.clock.now())),
             None => welcome(connect, asked).await,
         },
     }
@@ -113,7 +115,7 @@ async fn callback<W: Wiring>(
     let landing = match connect.finish(asked.back(), asked.cookie()).await {
         Ok(landing) => landing,
         Err(error) if asked.audience() == Audience::Browser => {
-            return Ok(see_other(&format!("{TROUBLE}{}", trouble::code(&error))));
+            return Ok(see_other(&format!("{TROUBLE}{}", trouble::name(&error))));
         }
         Err(error) => return Err(error),
     };
@@ -143,8 +145,8 @@ async fn choose<W: Wiring>(
 }
 
 /// Lists and terms, or what stands in the way of choosing any.
-fn lists(connected: &Connected, session: &str) -> Response<Body> {
-    match &connected.connection.status {
+fn lists(connected: &Connected, session: &str) -> Result<Response<Body>, ConnectError> {
+    Ok(match &connected.connection.status {
         ConnectionStatus::Active => page(StatusCode::OK, &pages::Lists::of(connected, session)),
         ConnectionStatus::Disconnected => see_other(DISCONNECTED),
         ConnectionStatus::Limited {
@@ -153,11 +155,9 @@ fn lists(connected: &Connected, session: &str) -> Response<Body> {
         ConnectionStatus::Limited {
             reason: LimitedReason::MissingPrivilege,
         } => page(StatusCode::OK, &pages::Powerless::of(connected, session)),
-        ConnectionStatus::Limited { .. } => trouble::page_of(&ConnectError::AppForbidden, session),
-        ConnectionStatus::NeedsReconnect { .. } => {
-            trouble::page_of(&ConnectError::NotConnected, session)
-        }
-    }
+        ConnectionStatus::Limited { .. } => return Err(ConnectError::AppForbidden),
+        ConnectionStatus::NeedsReconnect { .. } => return Err(ConnectError::NotConnected),
+    })
 }
 
 fn account(connected: &Connected, session: &str) -> Response<Body> {

@@ -1,6 +1,7 @@
 //! What to tell a person when a step was not done; what happened, and what to do now, stands in the template.
 
 use askama::Template;
+use jiff::Timestamp;
 use lambda_http::http::{HeaderMap, StatusCode};
 use lambda_http::{Body, Response};
 use leadfeed_shared::app::connect::ConnectError;
@@ -42,27 +43,47 @@ enum Next {
 }
 
 /// The error as the asker reads it.
-pub fn answer(error: &ConnectError, asked: &HeaderMap, session: Option<&str>) -> Response<Body> {
+pub fn answer(
+    error: &ConnectError,
+    asked: &HeaderMap,
+    session: Option<&str>,
+    now: Timestamp,
+) -> Response<Body> {
     log(error);
     match audience(asked) {
-        Audience::Browser => page_of(error, session.unwrap_or_default()),
+        Audience::Browser => page_of(error, session.unwrap_or_default(), now),
         Audience::Program => {
             let words = Words { error }.render();
             let words = words.unwrap_or_else(|_| error.to_string());
-            problem(error, words).into_response()
+            problem(error, words, now).into_response()
         }
     }
 }
 
-/// The word for an error, by which [`page_called`] shows it.
-pub fn code(error: &ConnectError) -> &'static str {
+/// The name of an error that an authorization ended with, by which [`page_called`] shows it.
+pub fn name(error: &ConnectError) -> String {
     log(error);
-    kind(error).1
+    name_of(error)
 }
 
-/// The page of the error that an authorization ended with. Any other word means that nobody was sent here, and so does
+fn name_of(error: &ConnectError) -> String {
+    let code = kind(error).1;
+    match error {
+        ConnectError::Resting { until } => format!("{code}/{}", until.as_second()),
+        _ => code.to_owned(),
+    }
+}
+
+/// The error of such a name that says how long there are no calls.
+fn resting(name: &str) -> Option<ConnectError> {
+    let (_, second) = name.split_once('/')?;
+    let until = Timestamp::from_second(second.parse().ok()?).ok()?;
+    Some(ConnectError::Resting { until })
+}
+
+/// The page of the error of this name. Any other name means that nobody was sent here, and so does
 /// an error of ours without a session: 5xx raise an alarm, which nobody is to ring by opening an address.
-pub fn page_called(code: &str, session: Option<&str>) -> Response<Body> {
+pub fn page_called(name: &str, session: Option<&str>, now: Timestamp) -> Response<Body> {
     use ConnectError as E;
     let missing = SCOPES.map(|scope| E::Grant(GrantError::MissingScope(scope)));
     let others = [
@@ -84,9 +105,14 @@ pub fn page_called(code: &str, session: Option<&str>) -> Response<Body> {
     let error = others
         .into_iter()
         .chain(missing)
-        .find(|error| kind(error).1 == code)
+        .chain(resting(name))
+        .find(|error| name_of(error) == name)
         .filter(|error| session.is_some() || !kind(error).0.is_server_error());
-    page_of(&error.unwrap_or(E::NoState), session.unwrap_or_default())
+    page_of(
+        &error.unwrap_or(E::NoState),
+        session.unwrap_or_default(),
+        now,
+    )
 }
 
 fn log(error: &ConnectError) {
@@ -99,8 +125,8 @@ fn log(error: &ConnectError) {
 }
 
 /// The error as a page.
-pub fn page_of(error: &ConnectError, session: &str) -> Response<Body> {
-    let problem = problem(error, error.to_string());
+fn page_of(error: &ConnectError, session: &str, now: Timestamp) -> Response<Body> {
+    let problem = problem(error, error.to_string(), now);
     let trouble = Trouble {
         error,
         session,
@@ -110,11 +136,15 @@ pub fn page_of(error: &ConnectError, session: &str) -> Response<Body> {
     problem.on(page(problem.status(), &trouble))
 }
 
-fn problem(error: &ConnectError, detail: String) -> Problem {
+fn problem(error: &ConnectError, detail: String, now: Timestamp) -> Problem {
     let (status, code) = kind(error);
     let problem = Problem::new(status, code, detail);
     match error {
         ConnectError::Busy | ConnectError::Store(_) => problem.retry_after(RETRY_AFTER),
+        ConnectError::Resting { until } => {
+            let wait = u32::try_from(until.duration_since(now).as_secs());
+            problem.retry_after(wait.unwrap_or(RETRY_AFTER))
+        }
         _ => problem,
     }
 }
@@ -145,6 +175,7 @@ fn kind(error: &ConnectError) -> (StatusCode, &'static str) {
         E::MissingPrivilege => (StatusCode::FORBIDDEN, "privilege_missing"),
         E::Unavailable => (StatusCode::BAD_GATEWAY, "constant_contact_unavailable"),
         E::Busy => (StatusCode::SERVICE_UNAVAILABLE, "busy"),
+        E::Resting { .. } => (StatusCode::SERVICE_UNAVAILABLE, "no_calls"),
         E::NotReady => (StatusCode::CONFLICT, "not_ready"),
         E::Choice(_) => (StatusCode::UNPROCESSABLE_ENTITY, "choice_invalid"),
         E::TooLong => (StatusCode::PAYLOAD_TOO_LARGE, "too_large"),

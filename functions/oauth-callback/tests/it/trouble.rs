@@ -1,6 +1,11 @@
 //! How what went wrong is said, and at which addresses.
 
+use jiff::SignedDuration;
+use leadfeed_shared::domain::budget::{BudgetState, Limits};
+use leadfeed_shared::domain::crm::CrmError;
+use leadfeed_shared::domain::ids::AppId;
 use leadfeed_shared::fakes::Fault;
+use leadfeed_shared::ports::{Budget as _, Clock as _};
 
 use crate::browser::{Browser, ask};
 use crate::stage::{ENGINES, Stage};
@@ -54,6 +59,51 @@ async fn no_address_makes_a_server_error_for_a_browser_that_was_not_sent_there()
             assert_eq!(page.status, 400, "{code}");
             assert!(page.body.contains("callback_incomplete"));
         }
+    }
+}
+
+#[tokio::test]
+async fn where_the_days_calls_are_spent_no_consent_and_no_link_is_used_up() {
+    let stage = Stage::new().await;
+    let (app, now) = (AppId::default_app(), stage.memory.clock.now());
+    let (mut departed, state) = stage.departed().await;
+    let (mut late, link) = (Browser::default(), stage.link().await);
+    late.get(&stage, &link).await;
+    let spent = stage
+        .memory
+        .budget
+        .quota_exceeded(&app, Limits::default(), now);
+    spent.await.unwrap();
+
+    let landed = departed.land(&stage, &stage.agreed(ENGINES, &state)).await;
+    let started = late.post(&stage, &link, "").await;
+
+    assert_eq!(stage.exchanges(), 0);
+    for page in [landed, started] {
+        assert_eq!(page.status, 503);
+        assert_eq!(page.headers["retry-after"], "43200");
+        assert!(page.body.contains("24 November 2026, 00:00 (UTC)"));
+        assert!(!page.body.contains("<button"));
+    }
+    let anew = BudgetState::assumed(Limits::default(), now);
+    stage.memory.budget.set(&app, anew);
+    assert_eq!(late.post(&stage, &link, "").await.status, 303);
+}
+
+#[tokio::test]
+async fn a_rest_that_the_api_asks_for_is_named_and_no_made_up_time_is() {
+    let stage = Stage::new().await;
+    let (mut browser, state) = stage.departed().await;
+    let rest = SignedDuration::from_mins(30);
+    stage.memory.crm.answer_next(CrmError::Throttled { rest });
+
+    let page = browser.land(&stage, &stage.agreed(ENGINES, &state)).await;
+
+    assert_eq!(page.status, 503);
+    assert!(page.body.contains("12:31 (UTC)"), "{}", page.body);
+    for made_up in ["no_calls", "no_calls/x", "busy/1795478400", "no_calls/01"] {
+        let path = format!("/connect/trouble/{made_up}");
+        assert_eq!(browser.get(&stage, &path).await.status, 400, "{made_up}");
     }
 }
 

@@ -85,6 +85,7 @@ impl<W: Wiring> Connect<W> {
             Some(_) => return Err(ConnectError::AppRefused),
         }
         let code = back.code.ok_or(ConnectError::NoCode)?;
+        self.expect_calls(&handshake.app).await?;
         let grant = self.exchange(&handshake, &code, end).await?;
         self.connect(&handshake, grant.into_tokens()?, end).await
     }

@@ -1,3 +1,5 @@
+use jiff::Timestamp;
+
 use crate::domain::token::GrantError;
 use crate::ports::StoreError;
 
@@ -66,6 +68,12 @@ pub enum ConnectError {
     /// It would have to wait too long: calls are spent, or somebody else is at it.
     #[error("busy")]
     Busy,
+    /// The same, for so long that nobody waits for it: the day's calls are spent, or the API asked for a rest.
+    #[error("no calls before {until}")]
+    Resting {
+        /// When there are calls again.
+        until: Timestamp,
+    },
     /// The account is not connected, or something is to be done first: its page says what.
     #[error("the connection is not ready for this step")]
     NotReady,

@@ -2,21 +2,35 @@
 
 use std::future::Future;
 
-use jiff::Timestamp;
+use jiff::{RoundMode, SignedDuration, Timestamp, TimestampRound, Unit};
 use secrecy::SecretString;
 
 use super::{Connect, ConnectError};
 use crate::app::moment::{Awaited, await_moment};
-use crate::domain::budget::CallClass;
+use crate::domain::budget::{BudgetState, CallClass, Reservation, quota_back};
 use crate::domain::connection::{Catalog, ContactList};
 use crate::domain::crm::CrmError;
 use crate::domain::ids::AppId;
 use crate::ports::{AccountSummary, Accounts as _, Apps as _, Budget as _, Clock as _, Wiring};
 
+/// What a person may be asked to wait before the next try.
+const SOON: SignedDuration = SignedDuration::from_mins(1);
+
 /// How often something is asked for that can be asked for again.
 const TRIES: u32 = 3;
 
 impl<W: Wiring> Connect<W> {
+    /// Makes sure that a call can be had soon, before a link or a consent is used up that would be in vain. Takes none.
+    pub(super) async fn expect_calls(&self, app: &AppId) -> Result<(), ConnectError> {
+        let (limits, now) = (self.apps.limits(app).await?, self.clock.now());
+        let state = self.budget.state(app).await?;
+        let state = state.unwrap_or_else(|| BudgetState::assumed(limits, now));
+        match state.reserve(limits, CallClass::Interactive, 1, now, now + SOON) {
+            (_, Reservation::Granted(_)) => Ok(()),
+            (_, Reservation::NotBefore { at, .. }) => Err(self.busy(at)),
+        }
+    }
+
     /// The account behind a token, and what its user may do.
     pub(super) async fn summary(
         &self,
@@ -93,11 +107,11 @@ impl<W: Wiring> Connect<W> {
         Ok(match error {
             CrmError::Throttled { rest } => {
                 self.budget.throttled(app, limits, now, rest).await?;
-                ConnectError::Busy
+                self.busy(now + rest)
             }
             CrmError::QuotaExceeded => {
                 self.budget.quota_exceeded(app, limits, now).await?;
-                ConnectError::Busy
+                self.busy(quota_back(now))
             }
             CrmError::Forbidden => ConnectError::AppForbidden,
             _ => ConnectError::Unavailable,
@@ -117,8 +131,19 @@ impl<W: Wiring> Connect<W> {
         let reserve = |want, from| budget.reserve(app, limits, class, want, from, latest);
         match await_moment(&self.clock, calls, reserve).await? {
             Awaited::Now => Ok(()),
-            Awaited::NotBefore(_) | Awaited::Missed => Err(ConnectError::Busy),
+            Awaited::NotBefore(at) => Err(self.busy(at)),
+            Awaited::Missed => Err(ConnectError::Busy),
         }
+    }
+
+    /// What it means that there are no calls before `at`. A person reads the full minute.
+    fn busy(&self, at: Timestamp) -> ConnectError {
+        if at <= self.clock.now() + SOON {
+            return ConnectError::Busy;
+        }
+        let minute = TimestampRound::new().smallest(Unit::Minute);
+        let until = at.round(minute.mode(RoundMode::Ceil)).unwrap_or(at);
+        ConnectError::Resting { until }
     }
 }
 

@@ -69,7 +69,8 @@ impl<W: Wiring> Connect<W> {
     /// forms only (`SameSite`), so nobody else's page starts a connection in the name of who looks at it.
     ///
     /// # Errors
-    /// [`ConnectError::Link`], [`ConnectError::NoCookie`], [`ConnectError::AppUnknown`] and [`ConnectError::Store`].
+    /// [`ConnectError::Link`], [`ConnectError::NoCookie`], [`ConnectError::AppUnknown`], [`ConnectError::Busy`],
+    /// [`ConnectError::Resting`] and [`ConnectError::Store`].
     pub async fn start(
         &self,
         token: &str,
@@ -93,7 +94,8 @@ impl<W: Wiring> Connect<W> {
     /// Sends a browser that has burnt a link to the authorization server once more, to sign in anew.
     ///
     /// # Errors
-    /// [`ConnectError::Session`], [`ConnectError::AppUnknown`] and [`ConnectError::Store`].
+    /// [`ConnectError::Session`], [`ConnectError::AppUnknown`], [`ConnectError::Busy`], [`ConnectError::Resting`] and
+    /// [`ConnectError::Store`].
     pub async fn start_again(&self, cookie: Option<&str>) -> Result<Departure, ConnectError> {
         let session = self.started(cookie).await?;
         let customer = self.directory.customer(session.customer()).await?;
@@ -117,6 +119,7 @@ impl<W: Wiring> Connect<W> {
     ) -> Result<Departure, ConnectError> {
         let app = self.apps.credentials(&customer.app, false).await?;
         let app = app.ok_or(ConnectError::AppUnknown)?;
+        self.expect_calls(&customer.app).await?;
         let expires_at = self.clock.now() + OPEN_FOR;
         let state = state::new(self.dice.roll(), expires_at, &self.keys);
         let verifier = self.site.pkce.then(|| {
