@@ -1,9 +1,14 @@
 //! Where things lie: the project's folder and the private folder `.local` in it.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::{Context, Result};
+use tokio::time::sleep;
+
+/// How often whoever waits for a lock looks whether it is free.
+const LOOK_AGAIN: Duration = Duration::from_millis(200);
 
 /// The project's folder.
 #[derive(Debug, Clone)]
@@ -41,8 +46,47 @@ impl Place {
             .truncate(false)
             .write(true)
             .open(&path)?;
-        tokio::task::spawn_blocking(move || file.lock().map(|()| file))
-            .await?
-            .context("cannot take a lock")
+        loop {
+            match file.try_lock() {
+                Ok(()) => return Ok(file),
+                // Not in a thread that waits for it: the runtime's end would wait for that, and Ctrl-C for the runtime.
+                Err(TryLockError::WouldBlock) => sleep(LOOK_AGAIN).await,
+                Err(TryLockError::Error(error)) => return Err(error).context("cannot take a lock"),
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+    use std::thread;
+
+    use tokio::runtime::Runtime;
+    use tokio::time::timeout;
+
+    use super::*;
+
+    #[test]
+    fn whoever_waits_for_a_lock_can_end_before_it_is_free() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().to_owned();
+        let place = Place { root };
+        let other = Runtime::new().unwrap();
+        let held = other.block_on(place.lock("build")).unwrap();
+        let (ended, end) = mpsc::channel();
+
+        thread::spawn(move || {
+            let runtime = Runtime::new().unwrap();
+            let given_up = runtime.block_on(async {
+                let lock = place.lock("build");
+                timeout(Duration::from_millis(100), lock).await.is_err()
+            });
+            drop(runtime);
+            ended.send(given_up).unwrap();
+        });
+
+        assert_eq!(end.recv_timeout(Duration::from_secs(5)), Ok(true));
+        drop(held);
     }
 }
