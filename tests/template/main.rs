@@ -200,6 +200,10 @@ fn a_public_address_is_one_on_which_browsers_keep_the_sessions_cookie() {
         "https://leads.example.com/",
         "leads.example.com",
         "http://127x0x0x1",
+        "https://Leads.Example.com",
+        "https://leads.example.com:443",
+        "https://leads.example.com?x",
+        "https://leads.exämple.com",
     ] {
         assert!(!pattern.is_match(bad), "{bad}");
     }
