@@ -15,18 +15,20 @@ use crate::fresh;
 use crate::promise::eventually;
 use crate::samples::at;
 
+const STACK: &str = "arn:aws:cloudformation:us-east-1:000000000000:stack/leadfeed/1";
+
 pub fn trial(config: &SdkConfig, runtime: &Handle) -> Trial {
     let (config, runtime) = (config.clone(), runtime.clone());
     Trial::test(
-        "aws::events::a_rule_sees_source_kind_and_detail",
+        "aws::events::a_rule_sees_source_stack_kind_and_detail",
         move || {
-            runtime.block_on(a_rule_sees_source_kind_and_detail(&config));
+            runtime.block_on(a_rule_sees_source_stack_kind_and_detail(&config));
             Ok(())
         },
     )
 }
 
-async fn a_rule_sees_source_kind_and_detail(config: &SdkConfig) {
+async fn a_rule_sees_source_stack_kind_and_detail(config: &SdkConfig) {
     let bridge = aws_sdk_eventbridge::Client::new(config);
     let sqs = aws_sdk_sqs::Client::new(config);
     let name = fresh::text();
@@ -35,7 +37,7 @@ async fn a_rule_sees_source_kind_and_detail(config: &SdkConfig) {
     let rule = bridge
         .put_rule()
         .name(&name)
-        .event_pattern(r#"{"source":["leadfeed"]}"#);
+        .event_pattern(json!({"source": ["leadfeed"], "resources": [STACK]}).to_string());
     rule.send().await.unwrap();
     let arn = format!("arn:aws:sqs:us-east-1:000000000000:{name}");
     let target = Target::builder().id("queue").arn(arn).build().unwrap();
@@ -64,7 +66,7 @@ async fn a_rule_sees_source_kind_and_detail(config: &SdkConfig) {
     };
     let events: Vec<_> = (0..10).map(lead).chain([event]).collect();
 
-    let bus = EventBridge::new(bridge, "default".into());
+    let bus = EventBridge::new(bridge, "default".into(), STACK.into());
     bus.publish(&events).await.unwrap();
 
     let seen = received(&sqs, &queue, events.len()).await;
@@ -72,7 +74,10 @@ async fn a_rule_sees_source_kind_and_detail(config: &SdkConfig) {
         seen.iter()
             .filter(move |event| event["detail-type"] == kind)
     };
-    assert!(seen.iter().all(|event| event["source"] == "leadfeed"));
+    for event in &seen {
+        assert_eq!(event["source"], "leadfeed");
+        assert_eq!(event["resources"], json!([STACK]));
+    }
     let leads: Vec<_> = of("leadfeed.lead").collect();
     assert_eq!(leads.len(), 10);
     assert_eq!(leads[0]["detail"]["status"], "refused");

@@ -200,6 +200,16 @@ fn the_event_bus_may_publish_to_the_topic_without_a_condition_and_alarms_of_this
 }
 
 #[test]
+fn whatever_tells_the_event_bus_names_its_stack() {
+    for (name, function) in functions() {
+        let variables = &function["Properties"]["Environment"]["Variables"];
+        if !variables["LEADFEED_EVENT_BUS"].is_null() {
+            assert_eq!(variables["LEADFEED_STACK"], "AWS::StackId", "{name}");
+        }
+    }
+}
+
+#[test]
 fn whatever_waits_for_a_person_is_mailed_by_a_rule_that_its_event_matches() {
     let at = Timestamp::UNIX_EPOCH;
     let customer: CustomerId = "engines".parse().unwrap();
@@ -223,6 +233,7 @@ fn whatever_waits_for_a_person_is_mailed_by_a_rule_that_its_event_matches() {
     };
     let rules = of_kind("AWS::Events::Rule");
     let pattern = &rules["LostConnectionMail"]["Properties"]["EventPattern"];
+    assert_eq!(pattern["resources"], json!(["AWS::StackId"]));
     let matches = |event: &Event| {
         let status = &serde_json::to_value(event).unwrap()["status"];
         let has = |list: &Value, value: &Value| list.as_array().unwrap().contains(value);

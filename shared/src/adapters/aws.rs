@@ -133,7 +133,7 @@ impl Aws {
         Ok(SqsQueue::new(aws_sdk_sqs::Client::new(&self.config), url))
     }
 
-    /// The bus `LEADFEED_EVENT_BUS`.
+    /// The bus `LEADFEED_EVENT_BUS`, for the stack `LEADFEED_STACK`.
     ///
     /// # Errors
     /// [`ConfigError`].
@@ -142,6 +142,7 @@ impl Aws {
         Ok(EventBridge::new(
             aws_sdk_eventbridge::Client::new(&self.config),
             bus,
+            config::required("LEADFEED_STACK")?,
         ))
     }
 

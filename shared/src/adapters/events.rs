@@ -15,13 +15,14 @@ const MOST: usize = 10;
 pub struct EventBridge {
     client: Client,
     bus: String,
+    stack: String,
 }
 
 impl EventBridge {
-    /// A bus by its name.
+    /// A bus by its name, to which the events of a stack, by its ARN, go.
     #[must_use]
-    pub fn new(client: Client, bus: String) -> Self {
-        Self { client, bus }
+    pub fn new(client: Client, bus: String, stack: String) -> Self {
+        Self { client, bus, stack }
     }
 }
 
@@ -30,6 +31,7 @@ impl EventBridge {
         Ok(PutEventsRequestEntry::builder()
             .event_bus_name(&self.bus)
             .source(SOURCE)
+            .resources(&self.stack)
             .detail_type(event.kind())
             .detail(serde_json::to_string(event).map_err(StoreError::new)?)
             .build())
