@@ -27,7 +27,8 @@ pub(super) struct Rows {
     /// Customers whose connections nobody can read.
     pub(super) unreadable: BTreeSet<CustomerId>,
     pub(super) handshakes: HashMap<String, Handshake>,
-    pub(super) links: HashMap<(CustomerId, LinkId), Timestamp>,
+    /// When each ends, and who has burnt it.
+    pub(super) links: HashMap<(CustomerId, LinkId), (Timestamp, Option<LinkId>)>,
     pub(super) suppressions: BTreeMap<(CustomerId, PersonId), Suppression>,
     pub(super) tallies: BTreeMap<(CustomerId, Date), TallyRow>,
     /// Who has the turn at a piece of work, and until when.

@@ -212,19 +212,21 @@ pub trait Links: Send + Sync {
         expires_at: Timestamp,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
-    /// Whether the link could still be burnt.
+    /// Whether the link could still be burnt by `by`.
     fn is_live(
         &self,
         customer: &CustomerId,
         link: &LinkId,
+        by: &LinkId,
         now: Timestamp,
     ) -> impl Future<Output = Result<bool, StoreError>> + Send;
 
-    /// Burns the link. Exactly one of any number of concurrent calls is told `true`.
+    /// Burns the link. Exactly one of all who burn it is told `true`, as often as it asks while the link lasts.
     fn burn(
         &self,
         customer: &CustomerId,
         link: &LinkId,
+        by: &LinkId,
         now: Timestamp,
     ) -> impl Future<Output = Result<bool, StoreError>> + Send;
 }

@@ -246,8 +246,8 @@ wired! { Handshakes of MemoryDirectory, Directory {
 
 wired! { Links of MemoryDirectory, Directory {
     mint(customer: &CustomerId, link: &LinkId, expires_at: Timestamp) -> ();
-    is_live(customer: &CustomerId, link: &LinkId, now: Timestamp) -> bool;
-    burn(customer: &CustomerId, link: &LinkId, now: Timestamp) -> bool;
+    is_live(customer: &CustomerId, link: &LinkId, by: &LinkId, now: Timestamp) -> bool;
+    burn(customer: &CustomerId, link: &LinkId, by: &LinkId, now: Timestamp) -> bool;
 } }
 
 wired! { Turns of MemoryDirectory, Directory {

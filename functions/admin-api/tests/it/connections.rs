@@ -33,19 +33,13 @@ async fn a_connect_link_is_signed_for_seven_days_and_one_use() {
     let week = now() + SignedDuration::from_hours(7 * 24);
     assert_eq!(verify(LinkKind::Connect, week), Err(LinkError::Expired));
     assert_eq!(link.customer.as_str(), "engines");
-    let directory = &stage.memory.directory;
-    assert!(
-        directory
-            .burn(&link.customer, &link.id, now())
-            .await
-            .unwrap()
-    );
-    assert!(
-        !directory
-            .burn(&link.customer, &link.id, now())
-            .await
-            .unwrap()
-    );
+    let burn = async |by: &str| {
+        let (directory, by) = (&stage.memory.directory, by.parse().unwrap());
+        let burnt = directory.burn(&link.customer, &link.id, &by, now()).await;
+        burnt.unwrap()
+    };
+    assert!(burn("lnk_01JDEXAMPZE0000000000000C1").await);
+    assert!(!burn("lnk_01JDEXAMPZE0000000000000C2").await);
 }
 
 #[tokio::test]

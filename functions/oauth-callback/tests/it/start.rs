@@ -92,6 +92,32 @@ async fn a_link_starts_one_browser_which_may_click_twice() {
 }
 
 #[tokio::test]
+async fn a_start_that_fails_or_dies_at_any_step_leaves_its_browser_the_link_and_no_other_one() {
+    for step in 1.. {
+        for fault in [Fault::FailAfter, Fault::CrashAfter] {
+            let stage = Stage::new().await;
+            let link = stage.link().await;
+            let mut browser = Browser::default();
+            browser.get(&stage, &link).await;
+            let faults = &stage.memory.faults;
+            faults.at(faults.steps() + step, fault);
+            let ended = faults.until_crash(browser.post(&stage, &link, "")).await;
+            if ended.is_some_and(|answer| answer.status == 303) {
+                assert!(step > 6, "only {step} steps");
+                return;
+            }
+
+            let shown = browser.get(&stage, &link).await;
+            assert_eq!(shown.status, 200, "{step} {fault:?}");
+            let started = browser.post(&stage, &link, "").await;
+            assert_eq!(started.status, 303, "{step} {fault:?}");
+            let other = Browser::default().get(&stage, &link).await;
+            assert_eq!(other.status, 403, "{step} {fault:?}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_tampered_expired_or_foreign_link_is_refused_and_reveals_nothing() {
     let stage = Stage::new().await;
     let good = stage.link().await;

@@ -3,16 +3,18 @@ use serde::{Deserialize, Serialize};
 
 use super::directory::DynamoDirectory;
 use super::keys;
-use super::table::{read, row, ttl};
+use super::table::{Change, Done, number, read, row, text, ttl};
 use crate::domain::ids::{CustomerId, LinkId};
 use crate::ports::{Links, StoreError};
 
-/// A link that has not been burnt.
+/// A link.
 #[derive(Serialize, Deserialize)]
 pub(super) struct LinkRow {
     until: Timestamp,
-    /// For the table's clean-up, which is late; `until` is what counts.
+    /// For the table's clean-up, which is late, and for conditions to compare.
     expires_at: i64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    burnt_by: Option<LinkId>,
 }
 
 impl Links for DynamoDirectory {
@@ -25,6 +27,7 @@ impl Links for DynamoDirectory {
         let content = LinkRow {
             until: expires_at,
             expires_at: ttl(expires_at),
+            burnt_by: None,
         };
         self.table
             .put(row(keys::link(customer, link), &content)?)
@@ -35,21 +38,32 @@ impl Links for DynamoDirectory {
         &self,
         customer: &CustomerId,
         link: &LinkId,
+        by: &LinkId,
         now: Timestamp,
     ) -> Result<bool, StoreError> {
         let row = self.table.get(keys::link(customer, link)).await?;
         let row: Option<LinkRow> = row.map(read).transpose()?;
-        Ok(row.is_some_and(|row| row.until > now))
+        let free = |row: &LinkRow| row.burnt_by.as_ref().is_none_or(|other| other == by);
+        Ok(row.is_some_and(|row| row.until > now && free(&row)))
     }
 
     async fn burn(
         &self,
         customer: &CustomerId,
         link: &LinkId,
+        by: &LinkId,
         now: Timestamp,
     ) -> Result<bool, StoreError> {
-        let row = self.table.take(keys::link(customer, link)).await?;
-        let row: Option<LinkRow> = row.map(read).transpose()?;
-        Ok(row.is_some_and(|row| row.until > now))
+        let change = Change {
+            set: "SET burnt_by = :by",
+            when: Some("expires_at > :now AND (attribute_not_exists(burnt_by) OR burnt_by = :by)"),
+            names: &[],
+            values: vec![(":by", text(by.as_str())), (":now", number(ttl(now)))],
+        };
+        let done = self
+            .table
+            .update(keys::link(customer, link), change)
+            .await?;
+        Ok(matches!(done, Done::Yes(_)))
     }
 }

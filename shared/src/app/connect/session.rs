@@ -119,8 +119,8 @@ impl<W: Wiring> Connect<W> {
 
     /// Whether the session's browser has burnt a link.
     pub(super) async fn has_started(&self, session: &Session) -> Result<bool, ConnectError> {
-        let (customer, now) = (session.customer(), self.clock.now());
-        Ok(self.directory.is_live(customer, session.id(), now).await?)
+        let (customer, id, now) = (session.customer(), session.id(), self.clock.now());
+        Ok(self.directory.is_live(customer, id, id, now).await?)
     }
 
     /// The session of a browser that has burnt a link.

@@ -49,7 +49,7 @@ impl<W: Wiring> Connect<W> {
         let session = self.session_for(&customer.id, cookie);
         let live = self
             .directory
-            .is_live(&customer.id, &link.id, self.clock.now())
+            .is_live(&customer.id, &link.id, session.id(), self.clock.now())
             .await?;
         if !live && !self.has_started(&session).await? {
             return Err(ConnectError::Link);
@@ -81,10 +81,9 @@ impl<W: Wiring> Connect<W> {
         let session = self.session_for(&customer.id, cookie);
         let departure = self.depart(&customer, session, SignIn::AsUsual).await?;
         let (session, now) = (&departure.session, self.clock.now());
-        if self.directory.burn(&customer.id, &link.id, now).await? {
-            self.directory
-                .mint(&customer.id, session.id(), session.ends_at())
-                .await?;
+        let (customer, by) = (&customer.id, session.id());
+        if self.directory.burn(customer, &link.id, by, now).await? {
+            self.directory.mint(customer, by, session.ends_at()).await?;
         } else if !self.has_started(session).await? {
             return Err(ConnectError::Link);
         }
