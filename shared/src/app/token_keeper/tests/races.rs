@@ -101,6 +101,30 @@ async fn an_invalid_grant_beside_a_newer_stored_pair_is_no_death() {
 }
 
 #[tokio::test]
+async fn an_invalid_grant_is_no_death_where_another_stores_its_pair_before_the_last_look() {
+    let scene = expired().await;
+    let (crm, customer) = (&scene.memory.crm, &scene.customer);
+    let (slow, quick) = (scene.memory.keeper(), scene.memory.keeper());
+    let mut frozen = Box::pin(slow.access(customer, None, Timestamp::MAX));
+    while crm.count(Call::Refresh) == 0 {
+        assert!(poll!(frozen.as_mut()).is_pending());
+    }
+    scene.memory.clock.advance(SignedDuration::from_mins(2));
+    let mut refused = Box::pin(quick.access(customer, None, Timestamp::MAX));
+    while crm.count(Call::Refresh) == 1 {
+        assert!(poll!(refused.as_mut()).is_pending());
+    }
+    while stored(&scene).await == 1 {
+        assert!(poll!(frozen.as_mut()).is_pending());
+    }
+
+    assert_eq!(refused.await.unwrap().generation, 2);
+    assert_eq!(status(&scene).await, ConnectionStatus::Active);
+    assert_eq!(frozen.await.unwrap().generation, 2);
+    assert!(scene.memory.events.published().is_empty());
+}
+
+#[tokio::test]
 async fn a_pair_that_is_older_than_its_row_is_not_refreshed_with_and_ends_no_connection() {
     let scene = expired().await;
     let memory = &scene.memory;
