@@ -6,6 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::domain::budget::BudgetState;
 use crate::domain::ids::{AppId, CustomerId, LeadId};
+use crate::domain::lead::LeadRecord;
 use crate::ports::{
     Apps, Budget, Clock, Connections, Gauge, Imports, Ledger, Metric, StoreError, Wiring,
 };
@@ -33,6 +34,9 @@ pub const QUARANTINED: u16 = 1_000;
 
 /// How far back quarantined leads are counted. Those of robots lie there until their retention is over.
 const QUARANTINED_SINCE: SignedDuration = SignedDuration::from_hours(24);
+
+/// The longest wait for the budget or after trouble: until midnight, and a little more.
+const LONGEST_PAUSE: SignedDuration = SignedDuration::from_hours(25);
 
 /// Measures.
 pub struct Gauges<W: Wiring> {
@@ -105,8 +109,8 @@ pub(crate) async fn quarantined(
 }
 
 /// When the oldest lead came in that is on its way or waits for time to pass, one without budget too, or the oldest open
-/// import was begun, whose leads no index lists; of those that are due first. What waits for a person is none: their page
-/// tells them.
+/// import was begun, whose leads no index lists; of those that are due first. What waits for a person is none, as their
+/// page tells them, and neither is what is held back for days.
 pub(crate) async fn oldest_under_way(
     ledger: &(impl Ledger + Imports),
 ) -> Result<Option<Timestamp>, StoreError> {
@@ -137,10 +141,19 @@ async fn oldest_of(
             break;
         }
         let record = ledger.lead(customer, lead).await?;
-        let came = record.map(|record| record.lead.received_at);
+        let under_way = record.filter(|record| !is_held_back(record));
+        let came = under_way.map(|record| record.lead.received_at);
         oldest = oldest.into_iter().chain(came).min();
     }
     Ok(oldest)
+}
+
+/// Whether a lead has to wait for longer than a day, as one does whose address Constant Contact takes for abused. Nobody
+/// can change that, and an alarm that rang for it would be deaf to all else.
+fn is_held_back(record: &LeadRecord) -> bool {
+    let since = record.timeline.last().map(|line| line.at);
+    let wait = since.zip(record.due_at);
+    wait.is_some_and(|(since, due)| due.duration_since(since) > LONGEST_PAUSE)
 }
 
 #[cfg(test)]
@@ -148,7 +161,7 @@ mod tests {
     use jiff::{SignedDuration, Timestamp};
     use ulid::Ulid;
 
-    use crate::app::scene::Scene;
+    use crate::app::scene::{ACCOUNT, Scene};
     use crate::domain::budget::BudgetState;
     use crate::domain::connection::{ConnectionStatus, LimitedReason, ReconnectReason};
     use crate::domain::ids::{AppId, ImportId};
@@ -224,6 +237,27 @@ mod tests {
         scene.memory.clock.advance(SignedDuration::from_hours(3));
 
         assert!(gauge(&scene, "OldestUndelivered").await < 1.0);
+    }
+
+    #[tokio::test]
+    async fn the_age_of_a_lead_whose_address_is_held_back_is_none_and_hides_no_others() {
+        let scene = Scene::connected().await;
+        let (clock, crm) = (&scene.memory.clock, &scene.memory.crm);
+        scene.submit(ADA).await;
+        scene.drain().await;
+        crm.hold_back(ACCOUNT, &ADA[0].1.parse().unwrap(), true);
+        scene.submit(&[ADA[0], ("first_name", "Ada")]).await;
+        scene.drain().await;
+        clock.advance(SignedDuration::from_hours(40));
+        assert!(gauge(&scene, "OldestUndelivered").await < 1.0);
+
+        spend(&scene, 10_000);
+        scene.submit(&[("email", "bob@example.com")]).await;
+        scene.drain().await;
+        clock.advance(SignedDuration::from_hours(3));
+
+        let age = gauge(&scene, "OldestUndelivered").await;
+        assert!((10_800.0..=10_840.0).contains(&age), "{age}");
     }
 
     #[tokio::test]
