@@ -104,13 +104,13 @@ async fn submit(scene: &Scene, address: &str) -> String {
 }
 
 /// Everything that is logged while it lives.
-struct Log {
+pub(crate) struct Log {
     file: NamedTempFile,
     _guard: DefaultGuard,
 }
 
 impl Log {
-    fn begin() -> Self {
+    pub(crate) fn begin() -> Self {
         let file = NamedTempFile::new().unwrap();
         let subscriber = tracing_subscriber::fmt()
             .with_max_level(Level::TRACE)
@@ -123,7 +123,7 @@ impl Log {
         }
     }
 
-    fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         fs::read_to_string(self.file.path()).unwrap()
     }
 }

@@ -13,9 +13,12 @@ mod turns;
 
 use jiff::SignedDuration;
 
+use self::days::another_customer;
 use super::batch::Message;
 use crate::app::scene::{ACCOUNT, Scene};
+use crate::app::silence_tests::Log;
 use crate::domain::crm::{CrmError, Refusal};
+use crate::domain::form::Form;
 use crate::domain::lead::{LeadState, RefusalReason, WaitReason};
 use crate::domain::task::Task;
 use crate::fakes::{Call, Fault};
@@ -151,16 +154,27 @@ async fn a_lead_that_only_its_message_has_is_recorded_and_delivered() {
 }
 
 #[tokio::test]
-async fn a_spent_quota_parks_the_lead_until_after_midnight_and_stops_all_calls() {
+async fn a_spent_quota_parks_the_leads_of_all_customers_until_after_midnight_and_stops_all_calls() {
     let scene = Scene::connected().await;
+    let looms = another_customer(&scene, "looms").await;
+    let looms = Scene {
+        form: Form {
+            id: "frm_01ARZ3NDEKTSV4RRFFQ69G5FAW".parse().unwrap(),
+            customer: looms.clone(),
+            ..scene.form.clone()
+        },
+        memory: scene.memory.clone(),
+        customer: looms,
+        list: scene.list.clone(),
+    };
     let lead = scene.submit(&[("email", "ada@example.com")]).await;
     scene.memory.crm.answer_next(CrmError::QuotaExceeded);
 
     scene.drain().await;
-    let other = scene.submit(&[("email", "bob@example.com")]).await;
+    let other = looms.submit(&[("email", "bob@example.com")]).await;
     scene.drain().await;
 
-    for lead in [&lead.lead, &other.lead] {
+    for (scene, lead) in [(&scene, &lead.lead), (&looms, &other.lead)] {
         assert_eq!(
             scene.state(lead).await,
             LeadState::Waiting {
@@ -229,6 +243,28 @@ async fn an_optional_field_that_is_refused_is_left_out_and_noted() {
         panic!("not delivered")
     };
     assert_eq!(notes[0].field, "phone_number");
+    let crm = &scene.memory.crm;
+    assert_eq!(crm.count(Call::SignUp), 2);
+    let contact = crm.contacts(ACCOUNT).pop().unwrap().contact;
+    assert_eq!(contact.phone_number, "");
+}
+
+#[tokio::test]
+async fn a_lead_whose_answer_names_no_contact_is_delivered_with_a_warning() {
+    let scene = Scene::connected().await;
+    scene.memory.crm.name_no_contact(ACCOUNT);
+    let lead = scene.submit(&[("email", "ada@example.com")]).await.lead;
+    let log = Log::begin();
+
+    scene.drain().await;
+
+    let state = scene.state(&lead).await;
+    assert!(
+        matches!(state, LeadState::Delivered { contact: None, .. }),
+        "{state:?}"
+    );
+    let log = log.text();
+    assert!(log.contains("the answer to a delivery names no contact"));
 }
 
 #[tokio::test]

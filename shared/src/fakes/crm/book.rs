@@ -18,6 +18,12 @@ pub(super) struct Book {
     pub(super) account: Account,
     pub(super) privileges: Vec<String>,
     pub(super) confirmed_opt_in: bool,
+    /// Whether a contact that is not made by a sign-up passes the confirmation by, where explicit permission is asked for.
+    pub(super) takes_permissions_literally: bool,
+    /// Whether a refusal has no words.
+    pub(super) is_wordless: bool,
+    /// Whether a success names no contact.
+    pub(super) is_nameless: bool,
     pub(super) catalog: Catalog,
     contacts: BTreeMap<String, RemoteContact>,
     /// Addresses that are called invalid for now, by their keys.
@@ -100,6 +106,9 @@ impl Book {
             },
             privileges: OWNER.map(str::to_owned).to_vec(),
             confirmed_opt_in: false,
+            takes_permissions_literally: false,
+            is_wordless: false,
+            is_nameless: false,
             catalog: Catalog::default(),
             contacts: BTreeMap::new(),
             held_back: BTreeSet::new(),
@@ -137,6 +146,10 @@ impl Book {
             label: label.to_owned(),
             name: label.replace(' ', "_"),
         });
+    }
+
+    pub(super) fn remove_custom_field(&mut self, id: &RemoteId) {
+        self.catalog.custom_fields.retain(|field| field.id != *id);
     }
 
     pub(super) fn contact(&self, email: &EmailAddress) -> Option<&RemoteContact> {
@@ -187,7 +200,12 @@ impl Book {
         now: Timestamp,
     ) -> Result<SignedUp, CrmError> {
         hold_sign_up(sign_up);
-        self.check(sign_up)?;
+        self.check(sign_up).map_err(|error| match error {
+            CrmError::Invalid(_) | CrmError::NotFound(_) if self.is_wordless => {
+                CrmError::Invalid(Refusal::default())
+            }
+            error => error,
+        })?;
         let email = &sign_up.contact.email;
         let known = self.contacts.contains_key(&email.key());
         let contact = self.contacts.entry(email.key());
@@ -213,7 +231,7 @@ impl Book {
             DeliveryAction::Created
         };
         Ok(SignedUp {
-            contact: Some(contact.id.clone()),
+            contact: Some(contact.id.clone()).filter(|_| !self.is_nameless),
             action,
         })
     }

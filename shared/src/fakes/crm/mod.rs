@@ -132,6 +132,30 @@ impl FakeCrm {
             .with(|world| world.book(account).confirmed_opt_in = on);
     }
 
+    /// Has contacts that no sign-up makes pass the confirmation by.
+    pub fn take_permissions_literally(&self, account: &str) {
+        self.world
+            .with(|world| world.book(account).takes_permissions_literally = true);
+    }
+
+    /// Has an account refuse sign-ups by 400 without a word, whatever is at fault.
+    pub fn refuse_wordlessly(&self, account: &str) {
+        self.world
+            .with(|world| world.book(account).is_wordless = true);
+    }
+
+    /// Has an account answer sign-ups without the contact's id.
+    pub fn name_no_contact(&self, account: &str) {
+        self.world
+            .with(|world| world.book(account).is_nameless = true);
+    }
+
+    /// Takes a custom field away.
+    pub fn remove_custom_field(&self, account: &str, field: &RemoteId) {
+        self.world
+            .with(|world| world.book(account).remove_custom_field(field));
+    }
+
     /// A person leaves the account's mail.
     pub fn opt_out(&self, account: &str, email: &EmailAddress) {
         self.world.with(|world| {
