@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::future::Future;
 
 use jiff::Timestamp;
@@ -60,14 +61,8 @@ pub struct Found {
     pub company_name: String,
 }
 
-/// A person who left.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct OptOut {
-    /// Who.
-    pub email: EmailAddress,
-    /// When.
-    pub at: Timestamp,
-}
+/// When people left, by the [key](EmailAddress::key) of their address.
+pub type OptOuts = BTreeMap<String, Timestamp>;
 
 /// Contacts of an account.
 pub trait Contacts: Send + Sync {
@@ -107,7 +102,7 @@ pub trait Contacts: Send + Sync {
         &self,
         token: &SecretString,
         since: Timestamp,
-    ) -> impl Future<Output = Result<Option<Vec<OptOut>>, CrmError>> + Send;
+    ) -> impl Future<Output = Result<Option<OptOuts>, CrmError>> + Send;
 }
 
 /// Who the account at the other end is, and what the user who connected may do there.

@@ -29,7 +29,7 @@ pub use budget::Budget;
 pub use captcha::{CaptchaCheck, CaptchaSecrets, Checked};
 pub use clock::{Clock, Dice};
 pub use counters::Counters;
-pub use crm::{AccountSummary, Accounts, Contacts, Found, Made, OptOut, SignUp, SignedUp};
+pub use crm::{AccountSummary, Accounts, Contacts, Found, Made, OptOuts, SignUp, SignedUp};
 pub use dead_letters::{DeadLetter, DeadLetters, LOOKED_AT_FOR};
 pub use directory::{Advanced, Connections, Customers, Forms, Handshakes, Leased, Links, Page};
 pub use door::Door;

@@ -12,7 +12,7 @@ use leadfeed_shared::domain::token::Grant;
 use leadfeed_shared::fakes::FakeCrm;
 use leadfeed_shared::ports::{
     AccountSummary, Accounts, Activity, AppCredentials, Authorization, BulkImports, Contacts,
-    Found, Made, OptOut, Page, SignUp, SignedUp, TokenError,
+    Found, Made, OptOuts, Page, SignUp, SignedUp, TokenError,
 };
 use secrecy::SecretString;
 
@@ -110,11 +110,13 @@ impl Contacts for Wire<FakeCrm> {
         &self,
         token: &SecretString,
         since: Timestamp,
-    ) -> Result<Option<Vec<OptOut>>, CrmError> {
+    ) -> Result<Option<OptOuts>, CrmError> {
         let effect = async {
             let gone = self.port.opt_outs_since(token, since).await;
             match gone {
-                Ok(Some(_)) if self.line.shared.lacks(Guard::OptOutCheck) => Ok(Some(vec![])),
+                Ok(Some(_)) if self.line.shared.lacks(Guard::OptOutCheck) => {
+                    Ok(Some(OptOuts::new()))
+                }
                 gone => gone,
             }
         };

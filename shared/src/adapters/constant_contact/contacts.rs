@@ -11,7 +11,7 @@ use crate::domain::crm::CrmError;
 use crate::domain::email::EmailAddress;
 use crate::domain::ids::RemoteId;
 use crate::domain::lead::{DeliveryAction, Permission};
-use crate::ports::{Contacts, Found, Made, OptOut, SignUp, SignedUp};
+use crate::ports::{Contacts, Found, Made, OptOuts, SignUp, SignedUp};
 
 /// The most contacts one call lists.
 const MOST: &str = "500";
@@ -176,7 +176,7 @@ impl Contacts for ConstantContact {
         &self,
         token: &SecretString,
         since: Timestamp,
-    ) -> Result<Option<Vec<OptOut>>, CrmError> {
+    ) -> Result<Option<OptOuts>, CrmError> {
         // A second early, because nobody says whether the bound itself is within.
         let after = since.saturating_add(SignedDuration::from_secs(-1));
         let after = after.unwrap_or(since).to_string();
@@ -187,8 +187,7 @@ impl Contacts for ConstantContact {
         }
         let gone = |listed: ListedEmail| {
             let at = listed.opted_out_at().filter(|at| *at >= since)?;
-            let email = listed.address.parse().ok()?;
-            Some(OptOut { email, at })
+            Some((key(&listed.address), at))
         };
         let listed = page.contacts.into_iter().filter_map(|c| c.email_address);
         Ok(Some(listed.filter_map(gone).collect()))

@@ -3,8 +3,6 @@
 //! A person who has just agreed is taken at their word. An older consent, and any whose earlier call may have had its
 //! effect, is first held against the account: by one list of opt-outs for several leads, by a look-up for one.
 
-use std::collections::BTreeMap;
-
 use jiff::Timestamp;
 
 use super::ask::Stopped;
@@ -15,7 +13,7 @@ use crate::domain::crm::CrmError;
 use crate::domain::lead::{
     DeliveryAction, LeadRecord, LeadState, OptOutCheck, Permission, RefusalReason, WaitReason,
 };
-use crate::ports::{Clock, Contacts, Found, SignUp, Wiring};
+use crate::ports::{Clock, Contacts, Found, OptOuts, SignUp, Wiring};
 
 /// What has to be known of a person before they are signed up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,8 +73,8 @@ impl Plan {
 
 /// What the list of opt-outs said.
 pub(super) enum Gone {
-    /// Who has left since the oldest of the consents, by the key of their address.
-    Listed(BTreeMap<String, Timestamp>),
+    /// Who has left since the oldest of the consents.
+    Listed(OptOuts),
     /// It is longer than a page, or there is none.
     AskEach,
 }
@@ -94,10 +92,7 @@ impl<W: Wiring> Drain<W> {
         let list = async |token| crm.opt_outs_since(&token, since).await;
         let listed = self.ask(turn, Some(moment), list).await;
         match listed.map_err(Stopped::looking) {
-            Ok(Some(gone)) => {
-                let gone = gone.into_iter().map(|left| (left.email.key(), left.at));
-                Ok(Gone::Listed(gone.collect()))
-            }
+            Ok(Some(gone)) => Ok(Gone::Listed(gone)),
             Ok(None) => Ok(Gone::AskEach),
             Err(Stopped::By(error)) => {
                 let customer = &turn.ready.customer.id;

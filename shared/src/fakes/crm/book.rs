@@ -10,7 +10,7 @@ use crate::domain::crm::{CrmError, Refusal};
 use crate::domain::email::EmailAddress;
 use crate::domain::ids::RemoteId;
 use crate::domain::lead::{DeliveryAction, Permission};
-use crate::ports::{Found, OptOut, SignUp, SignedUp};
+use crate::ports::{Found, OptOuts, SignUp, SignedUp};
 
 /// An account and all that is in it.
 #[derive(Debug)]
@@ -160,13 +160,12 @@ impl Book {
         self.contacts.values().cloned().collect()
     }
 
-    pub(super) fn opt_outs_since(&self, since: Timestamp) -> Vec<OptOut> {
-        let gone = |contact: &RemoteContact| {
+    pub(super) fn opt_outs_since(&self, since: Timestamp) -> OptOuts {
+        let gone = |(key, contact): (&String, &RemoteContact)| {
             let at = contact.opted_out_at.filter(|at| *at >= since)?;
-            let email = contact.contact.email.clone();
-            Some(OptOut { email, at })
+            Some((key.clone(), at))
         };
-        self.contacts.values().filter_map(gone).collect()
+        self.contacts.iter().filter_map(gone).collect()
     }
 
     /// The contact of an address, made by the account where there is none.

@@ -12,7 +12,7 @@ use crate::domain::crm::{CrmError, Refusal};
 use crate::domain::email::EmailAddress;
 use crate::domain::ids::RemoteId;
 use crate::ports::{
-    AccountSummary, Accounts, Clock as _, Contacts, Found, Made, OptOut, SignUp, SignedUp,
+    AccountSummary, Accounts, Clock as _, Contacts, Found, Made, OptOuts, SignUp, SignedUp,
 };
 
 /// A call that arrived.
@@ -233,7 +233,7 @@ impl Contacts for FakeCrm {
         &self,
         token: &SecretString,
         since: Timestamp,
-    ) -> Result<Option<Vec<OptOut>>, CrmError> {
+    ) -> Result<Option<OptOuts>, CrmError> {
         let look = |book: &mut Book| {
             let gone = book.opt_outs_since(since);
             (gone.len() <= 500).then_some(gone)
