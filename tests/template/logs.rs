@@ -39,10 +39,11 @@ const REMOTE: &str = "5e7b1a1c-0000-11ee-8c99-0242ac120002";
 const GROUP: &str = "LEADFEED_TEST_WRITES_LOG";
 
 /// How many lines of its function's log each filter counts.
-const COUNTS: [(&str, usize); 5] = [
+const COUNTS: [(&str, usize); 6] = [
     ("BrokenSealsInAdminApi", 2), // no receipt, and in no file
     ("BrokenSealsInDrain", 1),
     ("RefusedSubmissions", 2), // for what it lacks, and for what is out of order here
+    ("StoreFailuresInDrain", 1),
     ("WrongCallsInDrain", 1),
     ("WrongCallsInScheduler", 1),
 ];
@@ -114,28 +115,42 @@ async fn refuse(memory: &Memory) {
     );
 }
 
-/// A lead with a broken seal, one whose call the API calls wrong, and a message that is none.
+/// A lead with a broken seal, one whose call the API calls wrong, a message that is none, and a lead whose customer
+/// cannot be read.
 async fn deliver(memory: &Memory) {
     connect(memory).await;
     let (customer, lead) = broken_lead(memory).await;
     memory.directory.put_form(&samples::form()).await.unwrap();
-    assert_eq!(
-        post(memory, "email=grace%40example.com&consent=yes").await,
-        202
-    );
-    memory.crm.answer_next(CrmError::Ours(415));
-    let mut tasks = memory.queue.receive(1);
-    tasks.push(Task::Released { customer, lead });
-    let bodies = tasks
-        .iter()
-        .map(|task| serde_json::to_string(task).unwrap());
-    let messages = bodies.chain(["no lead".to_owned()]).map(|body| Message {
-        id: body.clone(),
-        body: Some(body),
+    let mut messages = vec![
+        posted(memory, "grace").await,
+        message(&Task::Released { customer, lead }),
+    ];
+    messages.push(Message {
+        body: Some("no lead".to_owned()),
+        ..messages[0].clone()
     });
+    memory.crm.answer_next(CrmError::Ours(415));
     let deadline = memory.clock.now() + SignedDuration::from_secs(60);
-    let again = memory.drain().drain(messages.collect(), deadline).await;
-    assert_eq!(again, ["no lead"]);
+    let again = memory.drain().drain(messages, deadline).await;
+    assert_eq!(again.len(), 1);
+    let messages = vec![posted(memory, "alan").await];
+    let claimed = memory.faults.steps() + 1;
+    memory.faults.at(claimed + 1, Fault::FailBefore);
+    assert!(memory.drain().drain(messages, deadline).await.is_empty());
+}
+
+/// The message of a lead that is taken in.
+async fn posted(memory: &Memory, name: &str) -> Message {
+    let fields = format!("email={name}%40example.com&consent=yes");
+    assert_eq!(post(memory, &fields).await, 202);
+    message(&memory.queue.receive(1)[0])
+}
+
+fn message(task: &Task) -> Message {
+    Message {
+        id: "a message".to_owned(),
+        body: Some(serde_json::to_string(task).unwrap()),
+    }
 }
 
 /// Two imports that are looked at: the API calls the one look wrong and forbids the other.

@@ -38,9 +38,9 @@ impl MemoryLedger {
         self.0.with(|rows| rows.lead(customer, lead).cloned())
     }
 
-    /// Until when a lead is kept that was set aside, in UNIX seconds. A look from outside.
+    /// Until when a lead is kept that was set aside or settled, in UNIX seconds. A look from outside.
     #[must_use]
-    pub fn aside_until(&self, customer: &CustomerId, lead: &LeadId) -> Option<i64> {
+    pub fn kept_until(&self, customer: &CustomerId, lead: &LeadId) -> Option<i64> {
         self.0
             .with(|rows| rows.kept_until.get(&key(customer, lead)).copied())
     }
@@ -133,9 +133,15 @@ impl Ledger for MemoryLedger {
     ) -> Result<bool, StoreError> {
         let held = |record: &LeadRecord| matches!(&record.state, LeadState::Sending { owner: holder, .. } if holder == owner);
         let Settlement {
-            state, at, due_at, ..
+            state,
+            at,
+            due_at,
+            expires_at,
         } = settlement;
         let settle = |rows: &mut Rows| {
+            if let Some(until) = expires_at {
+                rows.kept_until.insert(key(customer, lead), *until);
+            }
             rows.change_if(customer, lead, held, |record| {
                 enter(record, state.clone(), *at, *due_at);
                 if let Some(short) = shortened(&record.timeline) {

@@ -13,7 +13,7 @@ use crate::app::connect::may_feed;
 use crate::app::moment::{Awaited, CALL_TAKES, LATE, await_moment};
 use crate::app::token_keeper::Access;
 use crate::domain::budget::{Reservation, quota_back};
-use crate::domain::connection::{COOLDOWN, ConnectionStatus, LimitedReason};
+use crate::domain::connection::{ConnectionStatus, LimitedReason};
 use crate::domain::crm::CrmError;
 use crate::ports::{Accounts, Budget, Clock, Connections, Event, Events, Wiring};
 
@@ -122,7 +122,7 @@ impl<W: Wiring> Drain<W> {
         };
         match await_moment(&self.keeper.clock, calls, reserve).await? {
             Awaited::Now => Ok(()),
-            Awaited::NotBefore(_) | Awaited::Missed => Err(self.not_now(COOLDOWN)),
+            Awaited::NotBefore(_) | Awaited::Missed => Err(self.not_now()),
         }
     }
 
@@ -185,7 +185,7 @@ impl<W: Wiring> Drain<W> {
         let (customer, rejected) = (&turn.ready.customer.id, Some(refused.generation));
         let access = self.keeper.access(customer, rejected, turn.deadline).await;
         turn.ready
-            .set_access(access.map_err(|error| self.without_token(&error))?);
+            .set_access(access.map_err(|error| self.without_token(customer, &error))?);
         Ok(true)
     }
 

@@ -12,7 +12,6 @@ use super::outcome::Outcome;
 use super::turns::Turn;
 use crate::app::moment::CALL_TAKES;
 use crate::domain::budget::Reservation;
-use crate::domain::connection::COOLDOWN;
 use crate::domain::ids::CustomerId;
 use crate::ports::{Clock, Wiring};
 
@@ -87,7 +86,9 @@ impl<W: Wiring> Drain<W> {
             let now = self.keeper.clock.now();
             let horizon = latest.min(now + AHEAD);
             let reserved = self.reserve(turn, want, now, horizon).await;
-            match reserved.map_err(|_| self.not_now(COOLDOWN))? {
+            let customer = &turn.ready.customer.id;
+            let later = |error| self.put_off("reserving calls", customer, &error);
+            match reserved.map_err(later)? {
                 Reservation::NotBefore {
                     at,
                     day_spent: false,
@@ -100,7 +101,7 @@ impl<W: Wiring> Drain<W> {
     /// The moment of a call, once its gate is open.
     pub(super) async fn opened(&self, gate: Waiting) -> Opened {
         let opened = gate.0.await;
-        opened.unwrap_or_else(|_| Err(self.not_now(COOLDOWN)))
+        opened.unwrap_or_else(|_| Err(self.not_now()))
     }
 }
 

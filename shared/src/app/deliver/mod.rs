@@ -27,7 +27,7 @@ mod tests;
 mod turns;
 
 use futures_util::future::{join, join_all};
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 pub use self::count::Counter;
 pub use self::served::Served;
@@ -37,9 +37,11 @@ use self::batch::Message;
 use self::outcome::Outcome;
 use self::take::Claimed;
 use crate::app::token_keeper::TokenKeeper;
+use crate::domain::connection::COOLDOWN;
+use crate::domain::ids::CustomerId;
 use crate::domain::keys::SigningKeys;
 use crate::domain::lead::{LeadState, RefusalReason, WaitReason};
-use crate::ports::{Clock as _, Dice as _, Wiring};
+use crate::ports::{Clock as _, Dice as _, StoreError, Wiring};
 
 /// Delivers leads.
 pub struct Drain<W: Wiring> {
@@ -104,8 +106,18 @@ impl<W: Wiring> Drain<W> {
         self.deliver_all(&ready, owner, deadline).await;
     }
 
-    fn not_now(&self, pause: SignedDuration) -> Outcome {
-        Outcome::waits(WaitReason::Upstream, Some(self.keeper.clock.now() + pause))
+    fn not_now(&self) -> Outcome {
+        let later = self.keeper.clock.now() + COOLDOWN;
+        Outcome::waits(WaitReason::Upstream, Some(later))
+    }
+
+    /// The same because a store failed, with a line that says of what the leads were in want.
+    fn put_off(&self, what: &'static str, customer: &CustomerId, error: &StoreError) -> Outcome {
+        tracing::error!(
+            what, customer.id = %customer, error = error as &dyn std::error::Error,
+            "leads are put off, as a store failed"
+        );
+        self.not_now()
     }
 
     fn die(&self) -> u8 {

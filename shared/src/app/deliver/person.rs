@@ -6,10 +6,9 @@ use jiff::{SignedDuration, Timestamp};
 use super::Drain;
 use super::outcome::Outcome;
 use super::turns::Leads;
-use crate::domain::connection::COOLDOWN;
 use crate::domain::ids::LeadId;
 use crate::domain::lead::{LeadRecord, LeadState, RefusalReason, WaitReason};
-use crate::ports::{Clock, Ledger, StoreError, Wiring};
+use crate::ports::{Clock, Ledger, Wiring};
 
 /// A lead that is taken up no later than this after it came was not overtaken by another of its person: nobody sees a
 /// mistake and corrects it sooner. The queue has no order, so any later one may have been.
@@ -41,7 +40,7 @@ impl<W: Wiring> Drain<W> {
         let mut newer = self.others(leads, since).await?;
         newer.retain(|other| other.lead.received_at > since);
         if newer.iter().any(|other| is_being_sent(other, now)) {
-            return Err(self.not_now(COOLDOWN));
+            return Err(self.not_now());
         }
         newer.retain(may_be_there);
         Ok(newer)
@@ -70,11 +69,11 @@ impl<W: Wiring> Drain<W> {
 
     /// The newest of the person's other leads that came at `since` or later.
     async fn others(&self, leads: Leads<'_>, since: Timestamp) -> Result<Vec<LeadRecord>, Outcome> {
-        let later = |_: StoreError| self.not_now(COOLDOWN);
         let Some(own) = leads.last() else {
             return Ok(vec![]);
         };
         let (customer, email) = (&own.lead.customer, &own.lead.contact.email);
+        let later = |error| self.put_off("looking for leads of the same person", customer, &error);
         let mut ids = self.ledger.leads_of(customer, email).await.map_err(later)?;
         ids.retain(|id| id.made_at() + LeadId::OLDER_AT_MOST >= since);
         ids.retain(|id| leads.iter().all(|own| own.lead.id != *id));

@@ -5,9 +5,8 @@ use jiff::{SignedDuration, Timestamp};
 use super::outcome::Outcome;
 use super::turns::{Leads, Turn};
 use super::{Drain, refused};
-use crate::domain::connection::COOLDOWN;
 use crate::domain::lead::{LeadState, RefusalReason, WaitReason};
-use crate::ports::{Clock, Connections, Customers, Ledger, StoreError, Wiring};
+use crate::ports::{Clock, Connections, Customers, Ledger, Wiring};
 
 /// What was claimed longer ago than this is looked at once more.
 const STALE: SignedDuration = SignedDuration::from_secs(5);
@@ -31,23 +30,23 @@ impl<W: Wiring> Drain<W> {
         for lead in leads {
             let (customer, id) = (&lead.lead.customer, &lead.lead.id);
             let known = self.ledger.lead(customer, id).await;
-            let known = known.map_err(|_| self.not_now(COOLDOWN))?;
+            let known = known
+                .map_err(|error| self.put_off("looking at a lead once more", customer, &error))?;
             let ours = known.is_some_and(|known| match &known.state {
                 LeadState::Sending { owner, .. } => owner == turn.owner,
                 _ => false,
             });
             if !ours {
                 // Erased. What the others of the address say together is another thing then.
-                return Err(self.not_now(COOLDOWN));
+                return Err(self.not_now());
             }
         }
         Ok(())
     }
 
     async fn is_connected(&self, turn: &Turn<'_>) -> Result<(), Outcome> {
-        let (customer, later) = (&turn.ready.customer.id, |_: StoreError| {
-            self.not_now(COOLDOWN)
-        });
+        let customer = &turn.ready.customer.id;
+        let later = |error| self.put_off("looking at the connection once more", customer, &error);
         let connection = self.directory.connection(customer).await.map_err(later)?;
         let usable = connection.map_or(Err(WaitReason::NotConnected), |known| known.is_usable());
         let Err(why) = usable else { return Ok(()) };

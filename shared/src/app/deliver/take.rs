@@ -11,7 +11,7 @@ use super::outcome::Outcome;
 use super::{Drain, refused};
 use crate::app::moment::CALL_TAKES;
 use crate::app::token_keeper::{Access, AccessError};
-use crate::domain::connection::{COOLDOWN, Connection, RefreshDecision};
+use crate::domain::connection::{Connection, RefreshDecision};
 use crate::domain::customer::Customer;
 use crate::domain::form::Form;
 use crate::domain::ids::{CustomerId, FormId, RemoteId};
@@ -116,20 +116,56 @@ impl<W: Wiring> Drain<W> {
     /// brought again.
     pub(super) async fn prepare(
         &self,
-        customer: CustomerId,
+        id: CustomerId,
         asked: Vec<Asked>,
         owner: &str,
         deadline: Timestamp,
     ) -> (Option<Claimed>, Vec<String>) {
         let at = self.keeper.clock.now();
-        let mut again = Vec::new();
-        let mut claimed = Vec::new();
+        let (claimed, again) = self.claim_all(&id, asked, owner, deadline).await;
+        if claimed.is_empty() {
+            return (None, again);
+        }
+        let customer = match self.directory.customer(&id).await {
+            Ok(customer) => customer,
+            Err(error) => {
+                let outcome = self.put_off("reading the customer", &id, &error);
+                self.settle_all(&id, None, &claimed, owner, &outcome).await;
+                return (None, again);
+            }
+        };
+        let mut wanted = self.wanted(&id, customer.as_ref(), claimed, owner).await;
+        if wanted.is_empty() {
+            return (None, again);
+        }
+        match self.equip(&id, customer.clone(), &mut wanted, at).await {
+            Ok(equipped) => (self.without_those_that_wait(equipped, owner).await, again),
+            Err(outcome) => {
+                let customer = customer.as_ref();
+                self.settle_all(&id, customer, &wanted, owner, &outcome)
+                    .await;
+                (None, again)
+            }
+        }
+    }
+
+    /// Claims leads of a customer for as long as there is time for it. Gives the messages of the others, to be brought
+    /// again.
+    async fn claim_all(
+        &self,
+        customer: &CustomerId,
+        asked: Vec<Asked>,
+        owner: &str,
+        deadline: Timestamp,
+    ) -> (Vec<LeadRecord>, Vec<String>) {
+        let at = self.keeper.clock.now();
+        let (mut claimed, mut again) = (Vec::new(), Vec::new());
         for asked in asked {
             if self.keeper.clock.now() >= at + CLAIM_FOR {
                 again.extend(asked.messages);
                 continue;
             }
-            match self.claim(&customer, &asked, owner, deadline).await {
+            match self.claim(customer, &asked, owner, deadline).await {
                 Ok(record) => claimed.extend(record),
                 Err(error) => {
                     tracing::error!(lead.id = %asked.lead, error = &error as &dyn std::error::Error, "a lead was not claimed");
@@ -137,54 +173,52 @@ impl<W: Wiring> Drain<W> {
                 }
             }
         }
-        let (mut claimed, broken): (Vec<_>, Vec<_>) = claimed
+        (claimed, again)
+    }
+
+    /// Settles what is never to go out, whatever the connection. Gives the others.
+    async fn wanted(
+        &self,
+        id: &CustomerId,
+        customer: Option<&Customer>,
+        claimed: Vec<LeadRecord>,
+        owner: &str,
+    ) -> Vec<LeadRecord> {
+        let (sealed, broken): (Vec<_>, Vec<_>) = claimed
             .into_iter()
             .partition(|record| record.lead.is_sealed(&self.keys));
         if let Some(first) = broken.first() {
             tracing::error!(lead.id = %first.lead.id, "a consent record was changed after it was sealed");
             let outcome = refused(RefusalReason::SealBroken);
-            self.settle_all(&customer, None, &broken, owner, &outcome)
+            self.settle_all(id, customer, &broken, owner, &outcome)
                 .await;
         }
-        match self.suppressed(&customer, &claimed).await {
+        let (theirs, others, outcome) = match self.suppressed(id, &sealed).await {
             Ok(unwanted) => {
-                let is_unwanted =
-                    |record: &LeadRecord| unwanted.contains(&self.person(&customer, record));
-                let (theirs, others): (Vec<_>, _) = claimed.into_iter().partition(is_unwanted);
-                let outcome = refused(RefusalReason::Suppressed);
-                self.settle_all(&customer, None, &theirs, owner, &outcome)
-                    .await;
-                claimed = others;
+                let is_unwanted = |record: &LeadRecord| unwanted.contains(&self.person(id, record));
+                let (theirs, others) = sealed.into_iter().partition(is_unwanted);
+                (theirs, others, refused(RefusalReason::Suppressed))
             }
-            Err(outcome) => {
-                self.settle_all(&customer, None, &claimed, owner, &outcome)
-                    .await;
-                return (None, again);
-            }
+            Err(outcome) => (sealed, vec![], outcome),
+        };
+        self.settle_all(id, customer, &theirs, owner, &outcome)
+            .await;
+        others
+    }
+
+    /// Settles what waits before a call is reserved for it, by want of a list or to let others of its address go first.
+    /// Gives the rest, if any.
+    async fn without_those_that_wait(&self, mut equipped: Claimed, owner: &str) -> Option<Claimed> {
+        let no_list = Outcome::waits(WaitReason::NoList, None);
+        for (leads, outcome) in [
+            (equipped.without_list(), no_list),
+            (equipped.put_off(), self.not_now()),
+        ] {
+            let customer = &equipped.customer;
+            self.settle_all(&customer.id, Some(customer), &leads, owner, &outcome)
+                .await;
         }
-        if claimed.is_empty() {
-            return (None, again);
-        }
-        match self.equip(&customer, &mut claimed, at).await {
-            Ok(mut equipped) => {
-                let no_list = Outcome::waits(WaitReason::NoList, None);
-                for (leads, outcome) in [
-                    (equipped.without_list(), no_list),
-                    (equipped.put_off(), self.not_now(COOLDOWN)),
-                ] {
-                    let customer = Some(&equipped.customer);
-                    self.settle_all(&equipped.customer.id, customer, &leads, owner, &outcome)
-                        .await;
-                }
-                let any = !equipped.groups.is_empty();
-                (any.then_some(equipped), again)
-            }
-            Err(outcome) => {
-                self.settle_all(&customer, None, &claimed, owner, &outcome)
-                    .await;
-                (None, again)
-            }
-        }
+        (!equipped.groups.is_empty()).then_some(equipped)
     }
 
     /// Gets a token for a customer's leads; `None` where there is none, or no time to refresh it, and the leads wait.
@@ -197,7 +231,7 @@ impl<W: Wiring> Drain<W> {
         let customer = &claimed.customer;
         let outcome = match self.keeper.access(&customer.id, None, deadline).await {
             Ok(access) => return Some(claimed.with(access)),
-            Err(error) => self.without_token(&error),
+            Err(error) => self.without_token(&customer.id, &error),
         };
         for leads in &claimed.groups {
             self.settle_all(&customer.id, Some(customer), leads, owner, &outcome)
@@ -207,11 +241,11 @@ impl<W: Wiring> Drain<W> {
     }
 
     /// What becomes of leads for which there is no token.
-    pub(super) fn without_token(&self, error: &AccessError) -> Outcome {
+    pub(super) fn without_token(&self, customer: &CustomerId, error: &AccessError) -> Outcome {
         match error {
             AccessError::Waits(why) => Outcome::waits(*why, None),
             AccessError::Busy { until } => Outcome::waits(WaitReason::Upstream, Some(*until)),
-            AccessError::Store(_) => self.not_now(COOLDOWN),
+            AccessError::Store(error) => self.put_off("reading the token", customer, error),
         }
     }
 
@@ -227,7 +261,7 @@ impl<W: Wiring> Drain<W> {
             return Ok(people);
         }
         let listed = self.directory.suppressed(customer, &people).await;
-        listed.map_err(|_| self.not_now(COOLDOWN))
+        listed.map_err(|error| self.put_off("reading who is never mailed", customer, &error))
     }
 
     fn person(&self, customer: &CustomerId, record: &LeadRecord) -> PersonId {
@@ -249,9 +283,7 @@ impl<W: Wiring> Drain<W> {
             .claim(customer, &asked.lead, owner, until, now)
             .await?;
         if let (Claim::Missing, Some(lead)) = (&claim, &asked.carried) {
-            self.ledger
-                .record(lead, &LeadState::Received, until)
-                .await?;
+            self.ledger.record(lead, &LeadState::Queued, until).await?;
             claim = self
                 .ledger
                 .claim(customer, &asked.lead, owner, until, now)
@@ -271,11 +303,11 @@ impl<W: Wiring> Drain<W> {
     async fn equip(
         &self,
         id: &CustomerId,
+        customer: Option<Customer>,
         claimed: &mut Vec<LeadRecord>,
         at: Timestamp,
     ) -> Result<Claimed, Outcome> {
-        let later = |_: StoreError| self.not_now(COOLDOWN);
-        let customer = self.directory.customer(id).await.map_err(later)?;
+        let later = |error| self.put_off("reading the connection or a form", id, &error);
         let customer = customer.ok_or_else(|| refused(RefusalReason::CustomerDeleted))?;
         let connection = self.directory.connection(id).await.map_err(later)?;
         let connection = connection.ok_or(Outcome::waits(WaitReason::NotConnected, None))?;

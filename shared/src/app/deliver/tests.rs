@@ -6,6 +6,7 @@ mod lost_answers;
 mod opt_outs;
 mod person;
 mod rechecks;
+mod refusals;
 mod releases;
 mod slow;
 mod telling;
@@ -140,17 +141,18 @@ async fn a_lead_waits_while_nobody_is_connected_and_goes_out_afterwards() {
 #[tokio::test]
 async fn a_lead_that_only_its_message_has_is_recorded_and_delivered() {
     let scene = Scene::connected().await;
-    let lead = {
-        let steps = scene.memory.faults.steps();
-        // Intake agrees on an id, sends, records: its third step is the ledger's.
-        scene.memory.faults.at(steps + 3, Fault::FailBefore);
-        scene.submit(&[("email", "ada@example.com")]).await
-    };
+    let submit = || scene.submit_as("k", &[("email", "ada@example.com")]);
+    let steps = scene.memory.faults.steps();
+    // Intake looks whether the key was here, claims it, sends, records.
+    scene.memory.faults.at(steps + 4, Fault::FailBefore);
+    let lead = submit().await.unwrap();
     assert!(scene.memory.ledger.all().is_empty());
 
     scene.drain().await;
 
     assert_eq!(word(&scene.state(&lead.lead).await), "delivered");
+    let again = submit().await.unwrap();
+    assert_eq!((&again.lead, again.status), (&lead.lead, lead.status));
 }
 
 #[tokio::test]

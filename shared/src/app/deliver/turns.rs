@@ -14,7 +14,6 @@ use super::outcome::Outcome;
 use super::take::Ready;
 use crate::app::moment::CALL_TAKES;
 use crate::domain::budget::{CallClass, Limits, Reservation};
-use crate::domain::connection::COOLDOWN;
 use crate::domain::ids::AppId;
 use crate::domain::lead::{LeadRecord, LeadState, RefusalReason, WaitReason};
 use crate::ports::{Apps, Budget, Clock, StoreError, Wiring};
@@ -93,12 +92,17 @@ impl<W: Wiring> Drain<W> {
         deadline: Timestamp,
     ) {
         let now = self.keeper.clock.now();
-        let Ok(limits) = self.keeper.apps.limits(app).await else {
-            let outcome = self.not_now(COOLDOWN);
-            let settled = customers.into_iter();
-            let settled = settled.map(|ready| self.settle_groups(ready, owner, &outcome));
-            join_all(settled).await;
-            return;
+        let limits = match self.keeper.apps.limits(app).await {
+            Ok(limits) => limits,
+            Err(error) => {
+                let settled = customers.into_iter().map(async |ready| {
+                    let customer = &ready.customer.id;
+                    let outcome = self.put_off("reading the limits of calls", customer, &error);
+                    self.settle_groups(ready, owner, &outcome).await;
+                });
+                join_all(settled).await;
+                return;
+            }
         };
         let class = |ready: &&Ready| self.served.class(&ready.customer.id, limits, now);
         let (few, many): (Vec<_>, Vec<_>) = customers
@@ -189,7 +193,7 @@ impl<W: Wiring> Drain<W> {
         else {
             return self.settle(turn.ready, leads, turn.owner, &outcome).await;
         };
-        let later = self.not_now(COOLDOWN);
+        let later = self.not_now();
         self.settle(turn.ready, others, turn.owner, &later).await;
         let newest = slice::from_ref(newest);
         let check = Check::of(newest, self.keeper.clock.now());
@@ -201,7 +205,7 @@ impl<W: Wiring> Drain<W> {
     pub(super) async fn next_moment(&self, turn: &Turn<'_>) -> Result<Timestamp, Outcome> {
         let moments = self.moments(turn, 1, self.keeper.clock.now(), CALL_TAKES);
         let first = moments.await?.first().copied();
-        first.ok_or_else(|| self.not_now(COOLDOWN))
+        first.ok_or_else(|| self.not_now())
     }
 
     /// Up to `want` moments from `from` on that leave the calls as long as they `take`, or what becomes of the leads
@@ -214,8 +218,10 @@ impl<W: Wiring> Drain<W> {
         take: SignedDuration,
     ) -> Result<Vec<Timestamp>, Outcome> {
         let reserved = self.reserve(turn, want, from, turn.deadline - take).await;
-        let moments = self.granted(reserved.map_err(|_| self.not_now(COOLDOWN))?)?;
-        let (customer, given) = (&turn.ready.customer.id, moments.len());
+        let customer = &turn.ready.customer.id;
+        let later = |error| self.put_off("reserving another call", customer, &error);
+        let moments = self.granted(reserved.map_err(later)?)?;
+        let given = moments.len();
         let given = u32::try_from(given).unwrap_or(u32::MAX);
         self.served.add(customer, given, self.keeper.clock.now());
         Ok(moments)

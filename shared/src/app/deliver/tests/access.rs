@@ -4,6 +4,7 @@ use jiff::SignedDuration;
 
 use super::word;
 use crate::app::scene::{ACCOUNT, Scene};
+use crate::app::silence_tests::Log;
 use crate::domain::connection::{ConnectionStatus, LimitedReason};
 use crate::domain::crm::CrmError;
 use crate::domain::lead::{LeadState, WaitReason};
@@ -74,10 +75,15 @@ async fn a_vault_that_cannot_be_read_makes_leads_wait_and_intake_does_not_notice
         .faults
         .at(scene.memory.faults.steps() + 5, Fault::FailBefore);
 
+    let log = Log::begin();
     let again = scene.drain().await;
+    let log = log.text();
     let other = scene.submit(&[("email", "bob@example.com")]).await;
 
     assert!(again.is_empty());
+    let failures: Vec<_> = log.lines().filter(|line| line.contains("ERROR")).collect();
+    let names = |line: &&str| line.contains("leads are put off") && line.contains("engines");
+    assert!(failures.len() == 1 && failures.iter().all(names), "{log}");
     assert_eq!(other.status, "queued");
     assert_eq!(
         scene.state(&lead.lead).await,

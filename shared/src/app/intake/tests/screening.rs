@@ -81,7 +81,7 @@ async fn a_lead_set_aside_goes_with_its_customers_retention_unless_it_is_release
     };
     directory.put_customer(&customer).await.unwrap();
     let now = scene.memory.clock.now().as_second();
-    let until = |lead: &LeadId| scene.memory.ledger.aside_until(&scene.customer, lead);
+    let until = |lead: &LeadId| scene.memory.ledger.kept_until(&scene.customer, lead);
 
     let robot = scene.come(Door::Form, &[("contact_website", "x")]).await;
     let robot = robot.unwrap().lead;
