@@ -31,11 +31,18 @@ pub(super) enum Awaited {
     Missed,
 }
 
+/// A moment that was looked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Next {
+    /// It is this.
+    At(Timestamp),
+    /// There is none before this.
+    NotBefore(Timestamp),
+    /// Each had passed, or there were too few.
+    Missed,
+}
+
 /// Waits until `calls` calls may leave, one right after the other. `reserve` asks for so many moments from a time on.
-///
-/// Others keep their even spacing around the calls, so several need the moments on both sides: they leave at the middle
-/// one of `2 * calls - 1`. With fewer, at the end of a day, it would be more calls than were given out. Moments that
-/// have passed would meet those of others: more are asked for, which lie as far ahead as the store is slow.
 pub(super) async fn await_moment<E, F>(
     clock: &impl Clock,
     calls: u32,
@@ -44,12 +51,35 @@ pub(super) async fn await_moment<E, F>(
 where
     F: Future<Output = Result<Reservation, E>>,
 {
+    Ok(match next_moment(clock, calls, reserve).await? {
+        Next::At(moment) => {
+            clock.sleep_until(moment).await;
+            Awaited::Now
+        }
+        Next::NotBefore(at) => Awaited::NotBefore(at),
+        Next::Missed => Awaited::Missed,
+    })
+}
+
+/// When `calls` calls may leave, one right after the other.
+///
+/// Others keep their even spacing around the calls, so several need the moments on both sides: they leave at the middle
+/// one of `2 * calls - 1`. With fewer, at the end of a day, it would be more calls than were given out. Moments that
+/// have passed would meet those of others: more are asked for, which lie as far ahead as the store is slow.
+pub(super) async fn next_moment<E, F>(
+    clock: &impl Clock,
+    calls: u32,
+    reserve: impl Fn(u32, Timestamp) -> F,
+) -> Result<Next, E>
+where
+    F: Future<Output = Result<Reservation, E>>,
+{
     let want = 2 * calls - 1;
     let mut ahead = SignedDuration::ZERO;
     for _ in 0..TURNS {
         let moments = match reserve(want, clock.now() + ahead).await? {
             Reservation::Granted(moments) => moments,
-            Reservation::NotBefore { at, .. } => return Ok(Awaited::NotBefore(at)),
+            Reservation::NotBefore { at, .. } => return Ok(Next::NotBefore(at)),
         };
         if moments.len() != want as usize {
             break;
@@ -57,12 +87,11 @@ where
         let middle = moments[moments.len() / 2];
         let late = clock.now().duration_since(middle);
         if late <= LATE {
-            clock.sleep_until(middle).await;
-            return Ok(Awaited::Now);
+            return Ok(Next::At(middle));
         }
         ahead = late * 2;
     }
-    Ok(Awaited::Missed)
+    Ok(Next::Missed)
 }
 
 #[cfg(test)]

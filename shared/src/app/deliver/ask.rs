@@ -8,9 +8,10 @@ use secrecy::SecretString;
 
 use super::Drain;
 use super::outcome::Outcome;
+use super::recheck::Looked;
 use super::turns::Turn;
 use crate::app::connect::may_feed;
-use crate::app::moment::{Awaited, CALL_TAKES, LATE, await_moment};
+use crate::app::moment::{CALL_TAKES, LATE, Next, next_moment};
 use crate::app::token_keeper::Access;
 use crate::domain::budget::{Reservation, quota_back};
 use crate::domain::connection::{ConnectionStatus, LimitedReason};
@@ -53,7 +54,8 @@ impl From<Outcome> for Stopped {
 }
 
 impl<W: Wiring> Drain<W> {
-    /// Makes a call at `moment`, or at the next one there is, and again at later ones while there is something to mend.
+    /// Makes a call that looks at `moment`, or at the next one there is, and again at later ones while there is something
+    /// to mend.
     pub(super) async fn ask<T, F>(
         &self,
         turn: &Turn<'_>,
@@ -63,13 +65,15 @@ impl<W: Wiring> Drain<W> {
     where
         F: Future<Output = Result<T, CrmError>>,
     {
-        self.ask_with(turn, moment, 1, call).await
+        self.ask_for(turn, None, moment, 1, call).await
     }
 
-    /// The same for what takes more calls than one, which leave one right after the other.
-    pub(super) async fn ask_with<T, F>(
+    /// The same of a call that changes something for leads, which are looked at before it leaves. One that takes more
+    /// `calls` than one makes them right after each other.
+    pub(super) async fn ask_for<T, F>(
         &self,
         turn: &Turn<'_>,
+        mut leads: Option<&mut Looked<'_>>,
         mut moment: Option<Timestamp>,
         calls: u32,
         call: impl Fn(SecretString) -> F,
@@ -79,7 +83,8 @@ impl<W: Wiring> Drain<W> {
     {
         let (mut retries, mut before) = (0, Mended::default());
         loop {
-            self.wait_for(turn, moment.take(), calls).await?;
+            self.wait_for(turn, leads.as_deref_mut(), moment.take(), calls)
+                .await?;
             let access = turn.ready.access();
             let error = match call(access.token.clone()).await {
                 Ok(answer) => return Ok(answer),
@@ -98,14 +103,24 @@ impl<W: Wiring> Drain<W> {
     async fn wait_for(
         &self,
         turn: &Turn<'_>,
-        moment: Option<Timestamp>,
+        mut leads: Option<&mut Looked<'_>>,
+        mut moment: Option<Timestamp>,
         calls: u32,
     ) -> Result<(), Outcome> {
         let clock = &self.keeper.clock;
-        match moment.filter(|moment| clock.now().duration_since(*moment) <= LATE) {
-            Some(moment) => clock.sleep_until(moment).await,
-            None => self.await_next(turn, calls).await?,
-        }
+        let moment = loop {
+            let in_time = |moment: &Timestamp| clock.now().duration_since(*moment) <= LATE;
+            let at = match moment.filter(in_time) {
+                Some(moment) => moment,
+                None => self.next_moment(turn, calls).await?,
+            };
+            match leads.as_deref_mut().filter(|leads| leads.are_stale(at)) {
+                Some(leads) => self.recheck(turn, leads, at).await?,
+                None => break at,
+            }
+            moment = Some(at);
+        };
+        clock.sleep_until(moment).await;
         if turn.closed.load(Ordering::Relaxed) {
             let back = quota_back(clock.now());
             return Err(Outcome::waits_for_day(back, self.die()));
@@ -113,16 +128,16 @@ impl<W: Wiring> Drain<W> {
         Ok(())
     }
 
-    /// Waits for the next moment at which so many calls may leave, one right after the other.
-    async fn await_next(&self, turn: &Turn<'_>, calls: u32) -> Result<(), Outcome> {
+    /// The next moment at which so many calls may leave, one right after the other.
+    async fn next_moment(&self, turn: &Turn<'_>, calls: u32) -> Result<Timestamp, Outcome> {
         let take = CALL_TAKES * i32::try_from(calls).unwrap_or(1);
         let reserve = async |want, from| {
             let moments = self.moments(turn, want, from, take).await?;
             Ok(Reservation::Granted(moments))
         };
-        match await_moment(&self.keeper.clock, calls, reserve).await? {
-            Awaited::Now => Ok(()),
-            Awaited::NotBefore(_) | Awaited::Missed => Err(self.not_now()),
+        match next_moment(&self.keeper.clock, calls, reserve).await? {
+            Next::At(moment) => Ok(moment),
+            Next::NotBefore(_) | Next::Missed => Err(self.not_now()),
         }
     }
 
@@ -195,7 +210,7 @@ impl<W: Wiring> Drain<W> {
         if turn.ready.asked_why.swap(true, Ordering::Relaxed) {
             return;
         }
-        if self.await_next(turn, 2).await.is_err() {
+        if self.wait_for(turn, None, None, 2).await.is_err() {
             return;
         }
         let reason = match self.crm.summary(&access.token).await {

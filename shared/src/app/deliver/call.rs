@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use super::ask::Stopped;
 use super::opt_outs::{Check, Gone};
 use super::outcome::Outcome;
+use super::recheck::Looked;
 use super::sign_up::{drop_field, sign_up};
 use super::turns::{Leads, Turn};
 use super::{Drain, refused};
@@ -55,13 +56,10 @@ impl<W: Wiring> Drain<W> {
             .check(turn, leads, check, &mut moment, gone, &content)
             .await?;
         let (mut notes, email) = (Vec::new(), &newest.lead.contact.email);
+        let mut looked = Looked::claimed(leads, turn);
         loop {
-            let moment = match moment.take() {
-                Some(moment) => moment,
-                None => self.next_moment(turn).await?,
-            };
-            self.recheck(turn, leads, moment).await?;
-            let error = match self.make_or_update(turn, moment, &content).await {
+            let made = self.make_or_update(turn, &mut looked, moment.take(), &content);
+            let error = match made.await {
                 Ok(signed_up) => {
                     if signed_up.contact.is_none() {
                         tracing::warn!(lead.id = %newest.lead.id, "the answer to a delivery names no contact");
@@ -95,21 +93,23 @@ impl<W: Wiring> Drain<W> {
     async fn make_or_update(
         &self,
         turn: &Turn<'_>,
-        moment: Timestamp,
+        looked: &mut Looked<'_>,
+        moment: Option<Timestamp>,
         content: &SignUp,
     ) -> Result<SignedUp, Stopped> {
         let crm = &self.crm;
         if content.contact.email.fits_sign_up() {
             let sign_up = async |token| crm.sign_up(&token, content).await;
-            return self.ask(turn, Some(moment), sign_up).await;
+            return self.ask_for(turn, Some(looked), moment, 1, sign_up).await;
         }
         let make = async |token| crm.make(&token, content).await;
-        let known = match self.ask(turn, Some(moment), make).await? {
+        let made = self.ask_for(turn, Some(looked), moment, 1, make);
+        let known = match made.await? {
             Made::New(contact) => return Ok(contact),
             Made::Known(contact) => contact,
         };
         let add = async |token| crm.replace(&token, &known, content).await;
-        self.ask_with(turn, None, 2, add).await
+        self.ask_for(turn, Some(looked), None, 2, add).await
     }
 }
 

@@ -8,26 +8,43 @@ use super::{Drain, refused};
 use crate::domain::lead::{LeadState, RefusalReason, WaitReason};
 use crate::ports::{Clock, Connections, Customers, Ledger, Wiring};
 
-/// What was claimed longer ago than this is looked at once more.
+/// What was looked at longer ago than this is looked at once more.
 const STALE: SignedDuration = SignedDuration::from_secs(5);
 
 /// How long before its moment, so that the call leaves in time.
 const BEFORE: SignedDuration = SignedDuration::from_millis(200);
 
+/// Leads that a call is made for, and when they were last looked at.
+pub(super) struct Looked<'a> {
+    leads: Leads<'a>,
+    at: Timestamp,
+}
+
+impl<'a> Looked<'a> {
+    /// Leads as they were claimed.
+    pub(super) fn claimed(leads: Leads<'a>, turn: &Turn<'_>) -> Self {
+        let at = turn.ready.claimed_at;
+        Self { leads, at }
+    }
+
+    /// Whether a call of this moment needs another look.
+    pub(super) fn are_stale(&self, moment: Timestamp) -> bool {
+        moment.duration_since(self.at) > STALE
+    }
+}
+
 impl<W: Wiring> Drain<W> {
-    /// Whether leads whose moment comes long after their claim may go out still.
+    /// Whether leads whose moment comes long after the last look at them may go out still.
     pub(super) async fn recheck(
         &self,
         turn: &Turn<'_>,
-        leads: Leads<'_>,
+        looked: &mut Looked<'_>,
         moment: Timestamp,
     ) -> Result<(), Outcome> {
-        if moment.duration_since(turn.ready.claimed_at) <= STALE {
-            return Ok(());
-        }
         self.keeper.clock.sleep_until(moment - BEFORE).await;
+        looked.at = self.keeper.clock.now();
         self.is_connected(turn).await?;
-        for lead in leads {
+        for lead in looked.leads {
             let (customer, id) = (&lead.lead.customer, &lead.lead.id);
             let known = self.ledger.lead(customer, id).await;
             let known = known

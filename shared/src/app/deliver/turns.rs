@@ -12,7 +12,6 @@ use super::gates::{Gate, Waiting, in_turn};
 use super::opt_outs::{Check, Gone, Plan};
 use super::outcome::Outcome;
 use super::take::Ready;
-use crate::app::moment::CALL_TAKES;
 use crate::domain::budget::{CallClass, Limits, Reservation};
 use crate::domain::ids::AppId;
 use crate::domain::lead::{LeadRecord, LeadState, RefusalReason, WaitReason};
@@ -199,13 +198,6 @@ impl<W: Wiring> Drain<W> {
         let check = Check::of(newest, self.keeper.clock.now());
         let outcome = self.deliver(turn, newest, check, None, gone).await;
         self.settle(turn.ready, newest, turn.owner, &outcome).await;
-    }
-
-    /// One more moment.
-    pub(super) async fn next_moment(&self, turn: &Turn<'_>) -> Result<Timestamp, Outcome> {
-        let moments = self.moments(turn, 1, self.keeper.clock.now(), CALL_TAKES);
-        let first = moments.await?.first().copied();
-        first.ok_or_else(|| self.not_now())
     }
 
     /// Up to `want` moments from `from` on that leave the calls as long as they `take`, or what becomes of the leads

@@ -5,6 +5,7 @@ use jiff::SignedDuration;
 
 use crate::app::scene::{ACCOUNT, NOON, Scene, drive, messages};
 use crate::domain::connection::ConnectionStatus;
+use crate::domain::crm::CrmError;
 use crate::domain::ids::LeadId;
 use crate::domain::lead::{DeliveryAction, LeadState, RefusalReason, WaitReason};
 use crate::fakes::{Call, Fault, VirtualClock};
@@ -12,11 +13,30 @@ use crate::ports::{Clock as _, Connections as _, Customers as _};
 
 /// A lead whose moment comes eight seconds after its claim, and what somebody does meanwhile.
 fn meanwhile(act: impl AsyncFn(Scene, LeadId), state: LeadState) {
+    let busy = |scene: &Scene| scene.call_for(SignedDuration::from_secs(8));
+    while_waiting(busy, act, state, 0);
+}
+
+/// A lead whose call is to be made again twenty seconds later, and what somebody does meanwhile.
+fn after_a_throttle(act: impl AsyncFn(Scene, LeadId), state: LeadState) {
+    let rest = SignedDuration::from_secs(20);
+    let throttle = |scene: &Scene| {
+        scene.memory.crm.answer_next(CrmError::Throttled { rest });
+    };
+    while_waiting(throttle, act, state, 1);
+}
+
+fn while_waiting(
+    arrange: impl Fn(&Scene),
+    act: impl AsyncFn(Scene, LeadId),
+    state: LeadState,
+    sign_ups: usize,
+) {
     let clock = VirtualClock::standing(NOON.parse().unwrap());
     drive(&clock, async {
         let scene = Scene::connected_at(clock.clone()).await;
         let lead = scene.submit(&[("email", "ada@example.com")]).await.lead;
-        scene.call_for(SignedDuration::from_secs(8));
+        arrange(&scene);
         let twin = Scene {
             memory: scene.memory.clone(),
             customer: scene.customer.clone(),
@@ -33,16 +53,22 @@ fn meanwhile(act: impl AsyncFn(Scene, LeadId), state: LeadState) {
         join(scene.drain(), acts).await;
 
         assert_eq!(scene.state(&lead).await, state);
-        assert_eq!(scene.memory.crm.count(Call::SignUp), 0);
+        assert_eq!(scene.memory.crm.count(Call::SignUp), sign_ups);
     });
 }
 
 #[test]
 fn a_lead_erased_between_its_claim_and_its_call_is_not_sent() {
-    let erase = async |scene: Scene, lead: LeadId| {
-        scene.memory.admin().erase_lead(&lead).await.unwrap();
-    };
     meanwhile(erase, LeadState::Erased);
+}
+
+#[test]
+fn a_lead_erased_before_its_call_is_made_again_is_not_sent_again() {
+    after_a_throttle(erase, LeadState::Erased);
+}
+
+async fn erase(scene: Scene, lead: LeadId) {
+    scene.memory.admin().erase_lead(&lead).await.unwrap();
 }
 
 #[test]
@@ -65,12 +91,19 @@ fn a_lead_whose_customer_is_deleted_between_its_claim_and_its_call_is_not_sent()
 
 #[test]
 fn a_lead_whose_customer_disconnects_between_its_claim_and_its_call_waits() {
-    let disconnect = async |scene: Scene, _| {
-        let admin = scene.memory.admin();
-        admin.disconnect(&scene.customer).await.unwrap();
-    };
     let why = WaitReason::NotConnected;
     meanwhile(disconnect, LeadState::Waiting { why });
+}
+
+#[test]
+fn a_lead_whose_customer_disconnects_before_its_call_is_made_again_waits() {
+    let why = WaitReason::NotConnected;
+    after_a_throttle(disconnect, LeadState::Waiting { why });
+}
+
+async fn disconnect(scene: Scene, _: LeadId) {
+    let admin = scene.memory.admin();
+    admin.disconnect(&scene.customer).await.unwrap();
 }
 
 #[tokio::test]
