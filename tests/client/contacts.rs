@@ -1,7 +1,7 @@
 use cc_sandbox::contract::{self, Source};
 use cc_sandbox::world::SeedContact;
 use jiff::Timestamp;
-use leadfeed_shared::domain::crm::CrmError;
+use leadfeed_shared::domain::crm::{Blame, CrmError};
 use leadfeed_shared::domain::email::EmailAddress;
 use leadfeed_shared::domain::lead::{DeliveryAction, Permission};
 use leadfeed_shared::ports::{Contacts, OptOuts};
@@ -64,7 +64,8 @@ async fn a_list_that_is_gone_is_blamed_by_name() {
     let Err(CrmError::Invalid(refusal) | CrmError::NotFound(refusal)) = refused else {
         panic!("{refused:?}")
     };
-    assert!(refusal.blames_list());
+    let gone = CrmError::Invalid(refusal);
+    assert_eq!(gone.blame(&email("ada@example.com")), Some(Blame::List));
 }
 
 #[tokio::test]

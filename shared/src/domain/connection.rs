@@ -293,13 +293,25 @@ impl Connection {
     /// # Errors
     /// What the lead has to wait for.
     pub fn lists_for(&self, form_lists: &[RemoteId]) -> Result<Vec<RemoteId>, WaitReason> {
+        self.lists_without(&[], form_lists)
+    }
+
+    /// The same without lists that are `gone` by a later word than the row's.
+    ///
+    /// # Errors
+    /// What the lead has to wait for.
+    pub fn lists_without(
+        &self,
+        gone: &[RemoteId],
+        form_lists: &[RemoteId],
+    ) -> Result<Vec<RemoteId>, WaitReason> {
         self.is_usable()?;
         if self.terms.is_none() {
             return Err(WaitReason::NoList);
         }
         let there = |lists: &[RemoteId]| -> Vec<RemoteId> {
-            let there = lists.iter().filter(|list| !self.is_gone(list));
-            there.cloned().collect()
+            let there = |list: &&RemoteId| !self.is_gone(list) && !gone.contains(list);
+            lists.iter().filter(there).cloned().collect()
         };
         [there(form_lists), there(&self.lists)]
             .into_iter()

@@ -3,6 +3,8 @@
 use jiff::SignedDuration;
 use serde::Deserialize;
 
+use super::email::EmailAddress;
+
 /// The longest rest that is believed: whoever asks for more is asked again after it.
 const LONGEST_REST: SignedDuration = SignedDuration::from_hours(1);
 
@@ -93,46 +95,54 @@ impl CrmError {
 }
 
 impl CrmError {
-    /// Whether a list that the call named may be gone: the API answers one of two statuses, and not always in words.
+    /// What the API holds to be at fault with a lead of this address; `None` where it is not the lead.
     #[must_use]
-    pub fn may_blame_list(&self) -> bool {
+    pub fn blame(&self, email: &EmailAddress) -> Option<Blame> {
         match self {
-            Self::NotFound(_) => true,
-            Self::Invalid(words) => words.blames_list(),
-            _ => false,
+            Self::Invalid(words) => Some(words.blame(email)),
+            Self::NotFound(_) => Some(Blame::List),
+            _ => None,
         }
     }
 }
 
+/// What is at fault with a lead, as far as an answer tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Blame {
+    /// The address.
+    Address,
+    /// A list, which may be gone.
+    List,
+    /// A part that the lead can go without.
+    Optional(OptionalField),
+    /// Anything: there are no words, or none that are understood.
+    Unclear,
+}
+
+impl Blame {
+    /// Words in their order: who complains of a part of a lead may name its address beside it.
+    const WORDS: [(&str, Self); 8] = [
+        ("phone", Self::Optional(OptionalField::Phone)),
+        ("custom_field", Self::Optional(OptionalField::CustomFields)),
+        ("customfield", Self::Optional(OptionalField::CustomFields)),
+        ("street_address", Self::Optional(OptionalField::Address)),
+        ("postal_code", Self::Optional(OptionalField::Address)),
+        ("list", Self::List),
+        ("email", Self::Address),
+        ("e_mail", Self::Address),
+    ];
+}
+
 impl Refusal {
-    /// Whether the words say the address itself is at fault.
-    #[must_use]
-    pub fn blames_address(&self) -> bool {
-        self.mentions("email")
-    }
-
-    /// Whether the words say a list is at fault.
-    #[must_use]
-    pub fn blames_list(&self) -> bool {
-        self.mentions("list")
-    }
-
-    /// The optional field the words blame, if they name one: the lead can go without it.
-    #[must_use]
-    pub fn blames_optional(&self) -> Option<OptionalField> {
-        [
-            (OptionalField::Phone, "phone"),
-            (OptionalField::CustomFields, "custom_field"),
-            (OptionalField::Address, "street_address"),
-            (OptionalField::Address, "postal_code"),
-        ]
-        .into_iter()
-        .find(|(_, word)| self.mentions(word))
-        .map(|(field, _)| field)
-    }
-
-    fn mentions(&self, word: &str) -> bool {
-        self.message.to_lowercase().contains(word)
+    /// What the words blame, which may quote the lead's address.
+    fn blame(&self, email: &EmailAddress) -> Blame {
+        let (words, address) = (self.message.to_lowercase(), email.key());
+        let (local, domain) = address.rsplit_once('@').unwrap_or((&address, ""));
+        let quoted = [&address, local, domain].into_iter();
+        let words = quoted.fold(words, |words, part| without(&words, part));
+        let words = words.replace([' ', '-'], "_");
+        let named = Blame::WORDS.iter().find(|(word, _)| words.contains(word));
+        named.map_or(Blame::Unclear, |(_, blame)| *blame)
     }
 
     fn read(body: &[u8]) -> Self {
@@ -161,6 +171,20 @@ impl Refusal {
     }
 }
 
+/// A text without a part of it, wherever that stands by itself.
+fn without(text: &str, part: &str) -> String {
+    let in_word = |c: char| c.is_alphanumeric() || c == '_';
+    let (mut left, mut rest) = (String::new(), text);
+    while let Some((before, after)) = rest.split_once(part).filter(|_| !part.is_empty()) {
+        left.push_str(before);
+        if left.ends_with(in_word) || after.starts_with(in_word) {
+            left.push_str(part);
+        }
+        rest = after;
+    }
+    left + rest
+}
+
 /// A part of a lead that Constant Contact does not need.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OptionalField {
@@ -173,6 +197,9 @@ pub enum OptionalField {
 }
 
 impl OptionalField {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Phone, Self::CustomFields, Self::Address];
+
     /// The field's name in a note.
     #[must_use]
     pub fn name(self) -> &'static str {
@@ -247,21 +274,68 @@ mod tests {
         ));
     }
 
-    #[test]
-    fn the_field_at_fault_is_found_in_the_words() {
-        let of = |message: &str| {
-            Refusal {
-                key: String::new(),
-                message: message.into(),
-            }
-            .blames_optional()
-        };
+    fn blame(message: &str, email: &str) -> Blame {
+        let key = String::new();
+        let message = message.to_owned();
+        Refusal { key, message }.blame(&email.parse().unwrap())
+    }
 
-        assert_eq!(of("phone_number is invalid"), Some(OptionalField::Phone));
-        assert_eq!(
-            of("custom_field_id does not exist"),
-            Some(OptionalField::CustomFields)
-        );
-        assert_eq!(of("email_address is invalid"), None);
+    #[test]
+    fn what_is_at_fault_is_found_in_the_words() {
+        for (words, expected) in [
+            (
+                "phone_number is invalid",
+                Blame::Optional(OptionalField::Phone),
+            ),
+            (
+                "custom_field_id does not exist",
+                Blame::Optional(OptionalField::CustomFields),
+            ),
+            (
+                "The custom field does not exist",
+                Blame::Optional(OptionalField::CustomFields),
+            ),
+            (
+                "street address: too long",
+                Blame::Optional(OptionalField::Address),
+            ),
+            ("list_memberships: no such list", Blame::List),
+            ("email_address is invalid", Blame::Address),
+            ("Not an e-mail address", Blame::Address),
+            ("first_name is invalid", Blame::Unclear),
+            ("", Blame::Unclear),
+        ] {
+            assert_eq!(blame(words, "ada@example.com"), expected, "{words}");
+        }
+        let gone = CrmError::NotFound(Refusal::default());
+        let email = "ada@example.com".parse().unwrap();
+        assert_eq!(gone.blame(&email), Some(Blame::List));
+        assert_eq!(CrmError::Unavailable.blame(&email), None);
+    }
+
+    #[test]
+    fn an_address_that_the_words_quote_is_not_taken_for_one_of_them() {
+        let refusals = [
+            ("{} is not a valid email address", Blame::Address),
+            ("email_address: {}.", Blame::Address),
+            ("A list was not found for {}", Blame::List),
+            ("{}?", Blame::Unclear),
+        ];
+        for email in [
+            "Alistair@example.com",
+            "iphone.fan@example.com",
+            "list-fan@phone.example",
+            "a@example.com",
+        ] {
+            for (words, expected) in refusals {
+                let words = words.replace("{}", email);
+                assert_eq!(blame(&words, email), expected, "{words}");
+            }
+            let (local, domain) = email.split_once('@').unwrap();
+            for part in [local, domain] {
+                let words = format!("email_address: {part} is refused");
+                assert_eq!(blame(&words, email), Blame::Address, "{words}");
+            }
+        }
     }
 }

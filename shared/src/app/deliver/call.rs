@@ -9,11 +9,11 @@ use super::ask::Stopped;
 use super::opt_outs::{Check, Gone};
 use super::outcome::Outcome;
 use super::recheck::Looked;
-use super::sign_up::{drop_field, sign_up};
+use super::sign_up::{leave_out, sign_up};
 use super::turns::{Leads, Turn};
 use super::{Drain, refused};
-use crate::domain::contact::{Note, NoteKind};
-use crate::domain::crm::CrmError;
+use crate::domain::contact::Note;
+use crate::domain::crm::{Blame, OptionalField};
 use crate::domain::lead::{LeadState, RefusalReason, WaitReason};
 use crate::ports::{Contacts, Made, SignUp, SignedUp, Wiring};
 
@@ -76,15 +76,12 @@ impl<W: Wiring> Drain<W> {
                 Err(Stopped::Until(outcome)) => return Err(outcome),
                 Err(Stopped::By(error)) => error,
             };
-            if leave_out(&mut content, &error, &mut notes) {
-                continue;
-            }
-            if !error.may_blame_list() {
+            let blame = error.blame(email);
+            let mended = self.leave_out(turn, leads, &mut content, blame, &mut notes);
+            if !mended.await? {
                 let outcome = self.outcome_of(&error, newest);
                 return Err(self.unless_held_back(leads, outcome).await);
             }
-            self.leave_out_lists(turn, &mut content, &error, newest)
-                .await?;
         }
     }
 
@@ -111,22 +108,23 @@ impl<W: Wiring> Drain<W> {
         let add = async |token| crm.replace(&token, &known, content).await;
         self.ask_for(turn, Some(looked), None, 2, add).await
     }
-}
 
-/// Leaves out the optional field that an error blames, and notes it; says whether there was one.
-fn leave_out(content: &mut SignUp, error: &CrmError, notes: &mut Vec<Note>) -> bool {
-    let CrmError::Invalid(words) = error else {
-        return false;
-    };
-    let Some(field) = words.blames_optional() else {
-        return false;
-    };
-    let there = drop_field(content, field);
-    if there {
-        notes.push(Note {
-            field: field.name().to_owned(),
-            what: NoteKind::Omitted,
-        });
+    /// Takes out of a call what it was refused for; says whether there was such a thing. Where no words tell, that is a
+    /// list that is gone, or else whatever the lead can go without.
+    async fn leave_out(
+        &self,
+        turn: &Turn<'_>,
+        leads: Leads<'_>,
+        content: &mut SignUp,
+        blame: Option<Blame>,
+        notes: &mut Vec<Note>,
+    ) -> Result<bool, Outcome> {
+        match blame {
+            None | Some(Blame::Address) => Ok(false),
+            Some(Blame::Optional(field)) => Ok(leave_out(content, &[field], notes)),
+            Some(Blame::List) => self.leave_out_lists(turn, leads, content).await,
+            Some(Blame::Unclear) => Ok(self.leave_out_lists(turn, leads, content).await?
+                || leave_out(content, &OptionalField::ALL, notes)),
+        }
     }
-    there
 }

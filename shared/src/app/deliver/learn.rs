@@ -1,54 +1,54 @@
 //! What deliveries find out about an account that no answer of the API says.
 
+use std::mem;
 use std::sync::atomic::Ordering;
 
 use super::Drain;
 use super::ask::Stopped;
 use super::outcome::Outcome;
-use super::turns::Turn;
-use crate::domain::connection::{ConfirmedOptIn, Connection, Learned};
-use crate::domain::crm::CrmError;
+use super::sign_up::lists_of_all;
+use super::turns::{Leads, Turn};
+use crate::domain::connection::ConfirmedOptIn;
 use crate::domain::customer::BulkImport;
 use crate::domain::email::EmailAddress;
 use crate::domain::ids::RemoteId;
-use crate::domain::lead::{DeliveryAction, LeadRecord, Permission, WaitReason};
+use crate::domain::lead::{DeliveryAction, Permission};
 use crate::ports::{
     Accounts, Clock, Connections, Contacts, Event, Events, SignUp, SignedUp, Wiring,
 };
 
 impl<W: Wiring> Drain<W> {
-    /// After an answer that may blame a list: finds out which lists are gone, and leaves them out.
+    /// Looks which lists of a call are gone and leaves them out; says whether any was.
     ///
     /// # Errors
-    /// What becomes of the lead if no list is left for it, or if all are there and something else is meant.
+    /// What becomes of the leads if no list is left for them, or if nobody can look.
     pub(super) async fn leave_out_lists(
         &self,
         turn: &Turn<'_>,
+        leads: Leads<'_>,
         content: &mut SignUp,
-        error: &CrmError,
-        newest: &LeadRecord,
-    ) -> Result<(), Outcome> {
-        let mut gone = Vec::new();
+    ) -> Result<bool, Outcome> {
+        let Some(newest) = leads.last() else {
+            return Ok(false);
+        };
         for list in &content.lists {
-            let accounts = &self.crm;
-            let look = async |token| accounts.has_list(&token, list).await;
+            if turn.ready.has_lost(list) {
+                continue;
+            }
+            let look = async |token| self.crm.has_list(&token, list).await;
             match self.ask(turn, None, look).await.map_err(Stopped::looking) {
                 Ok(true) => {}
-                Ok(false) => gone.push(list.clone()),
+                Ok(false) => {
+                    turn.ready.lose(list);
+                    self.tell_gone(turn, list).await;
+                }
                 Err(Stopped::By(error)) => return Err(self.outcome_of(&error, newest)),
                 Err(Stopped::Until(outcome)) => return Err(outcome),
             }
         }
-        if gone.is_empty() {
-            tracing::error!(lead.id = %newest.lead.id, "a delivery was refused for a list, and all its lists are there");
-            return Err(self.outcome_of(error, newest));
-        }
-        for list in &gone {
-            self.tell_gone(turn, list).await;
-        }
-        content.lists = left(&turn.ready.connection, &content.lists, &gone)
-            .map_err(|why| Outcome::waits(why, None))?;
-        Ok(())
+        let left = lists_of_all(turn.ready, leads).map_err(|why| Outcome::waits(why, None))?;
+        let before = mem::replace(&mut content.lists, left);
+        Ok(content.lists != before)
     }
 
     /// Writes down that a list is gone, and tells of it once.
@@ -110,21 +110,4 @@ impl<W: Wiring> Drain<W> {
         self.warn_on_fail("noting how contacts are made", customer, noted);
         Some(seen)
     }
-}
-
-/// The lists of a call without those that are gone, or the connection's in their place.
-fn left(
-    connection: &Connection,
-    wanted: &[RemoteId],
-    gone: &[RemoteId],
-) -> Result<Vec<RemoteId>, WaitReason> {
-    let known = connection.learned.lists_gone.iter().chain(gone);
-    let connection = Connection {
-        learned: Learned {
-            lists_gone: known.cloned().collect(),
-            ..Learned::default()
-        },
-        ..connection.clone()
-    };
-    connection.lists_for(wanted)
 }

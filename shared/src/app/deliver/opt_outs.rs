@@ -97,11 +97,8 @@ impl<W: Wiring> Drain<W> {
             Err(Stopped::By(error)) => {
                 let customer = &turn.ready.customer.id;
                 tracing::warn!(customer.id = %customer, error = %error, "who has left was not listed");
-                Err(Outcome::of_error(
-                    &error,
-                    self.keeper.clock.now(),
-                    self.die(),
-                ))
+                let now = self.keeper.clock.now();
+                Err(Outcome::of_error(&error, None, now, self.die()))
             }
             Err(Stopped::Until(outcome)) => Err(outcome),
         }
@@ -153,8 +150,11 @@ impl<W: Wiring> Drain<W> {
 
     pub(super) fn outcome_of(&self, error: &CrmError, newest: &LeadRecord) -> Outcome {
         tracing::warn!(lead.id = %newest.lead.id, customer.id = %newest.lead.customer, error = %error, "a lead was not delivered");
-        let now = self.keeper.clock.now();
-        Outcome::of_error(error, now, self.die())
+        let (blame, now) = (
+            error.blame(&newest.lead.contact.email),
+            self.keeper.clock.now(),
+        );
+        Outcome::of_error(error, blame, now, self.die())
     }
 }
 

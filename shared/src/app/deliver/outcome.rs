@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use crate::domain::budget::quota_back;
-use crate::domain::crm::CrmError;
+use crate::domain::crm::{Blame, CrmError};
 use crate::domain::lead::{LeadRecord, LeadState, RefusalReason, WaitReason};
 use crate::domain::retry::backoff;
 
@@ -56,16 +56,15 @@ impl Outcome {
         }
     }
 
-    /// What an error that was not mended on the spot means for the lead. That a list is gone is known by now, and is
-    /// not the reason.
+    /// What an error that was not mended on the spot means for the lead, and what it blames. That a list is gone is
+    /// known by now, and is not the reason.
     #[must_use]
-    pub fn of_error(error: &CrmError, now: Timestamp, dice: u8) -> Self {
+    pub fn of_error(error: &CrmError, blame: Option<Blame>, now: Timestamp, dice: u8) -> Self {
         match error {
             CrmError::Invalid(words) => {
-                let why = if words.blames_address() {
-                    RefusalReason::InvalidAddress
-                } else {
-                    RefusalReason::CcRefused
+                let why = match blame {
+                    Some(Blame::Address) => RefusalReason::InvalidAddress,
+                    _ => RefusalReason::CcRefused,
                 };
                 Self::settled(LeadState::Refused {
                     why,

@@ -1,9 +1,9 @@
 //! What a call says.
 
 use super::batch;
-use super::take::{Ready, lists_of};
+use super::take::Ready;
 use crate::domain::connection::Connection;
-use crate::domain::contact::Contact;
+use crate::domain::contact::{Contact, Note, NoteKind};
 use crate::domain::crm::OptionalField;
 use crate::domain::ids::RemoteId;
 use crate::domain::lead::{LeadRecord, WaitReason};
@@ -15,12 +15,7 @@ pub(super) fn sign_up(
     leads: &[LeadRecord],
     there: &[LeadRecord],
 ) -> Result<SignUp, WaitReason> {
-    let mut lists: Vec<RemoteId> = Vec::new();
-    for lead in leads {
-        lists.extend(lists_of(&ready.connection, &ready.forms, lead)?);
-    }
-    lists.sort_unstable();
-    lists.dedup();
+    let lists = lists_of_all(ready, leads)?;
     let contact = batch::merged(leads, there).ok_or(WaitReason::NoList)?;
     let (contact, _) = contact.for_remote();
     Ok(SignUp {
@@ -28,6 +23,20 @@ pub(super) fn sign_up(
         contact,
         lists,
     })
+}
+
+/// The lists that leads join together, or what they wait for.
+pub(super) fn lists_of_all(
+    ready: &Ready,
+    leads: &[LeadRecord],
+) -> Result<Vec<RemoteId>, WaitReason> {
+    let mut lists = Vec::new();
+    for lead in leads {
+        lists.extend(ready.lists_of(lead)?);
+    }
+    lists.sort_unstable();
+    lists.dedup();
+    Ok(lists)
 }
 
 /// The values whose label is a custom field of the account; others stay in the ledger.
@@ -46,8 +55,22 @@ fn known_fields(contact: &Contact, connection: &Connection) -> Vec<(RemoteId, St
         .collect()
 }
 
-/// Leaves a field out; says whether it was there.
-pub(super) fn drop_field(sign_up: &mut SignUp, field: OptionalField) -> bool {
+/// Leaves fields out, with a note of each that was there; says whether there was one.
+pub(super) fn leave_out(
+    sign_up: &mut SignUp,
+    fields: &[OptionalField],
+    notes: &mut Vec<Note>,
+) -> bool {
+    let before = notes.len();
+    let there = fields.iter().filter(|field| drop_field(sign_up, **field));
+    notes.extend(there.map(|field| Note {
+        field: field.name().to_owned(),
+        what: NoteKind::Omitted,
+    }));
+    notes.len() > before
+}
+
+fn drop_field(sign_up: &mut SignUp, field: OptionalField) -> bool {
     match field {
         OptionalField::Phone => !std::mem::take(&mut sign_up.contact.phone_number).is_empty(),
         OptionalField::CustomFields => !std::mem::take(&mut sign_up.custom_fields).is_empty(),

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::AtomicBool;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -39,6 +39,8 @@ pub(super) struct Ready {
     pub(super) customer: Customer,
     pub(super) connection: Connection,
     access: Mutex<Access>,
+    /// Lists that this batch has found gone.
+    lists_gone: Mutex<Vec<RemoteId>>,
     /// Whether a lead of this batch has set out to see how the account makes new contacts.
     pub(super) looked: AtomicBool,
     /// Whether a lead of this batch has set out to see why the account refuses calls.
@@ -61,7 +63,7 @@ impl Claimed {
         let (connection, forms) = (&self.connection, &self.forms);
         let leads = std::mem::take(&mut self.groups).into_iter().flatten();
         let (joining, without): (Vec<_>, Vec<_>) =
-            leads.partition(|lead| lists_of(connection, forms, lead).is_ok());
+            leads.partition(|lead| lists_of(connection, &[], forms, lead).is_ok());
         self.groups = batch::by_address(joining);
         without
     }
@@ -69,7 +71,7 @@ impl Claimed {
     /// Leaves each address as many leads as may go out as one call; gives the others.
     fn put_off(&mut self) -> Vec<LeadRecord> {
         let (connection, forms) = (&self.connection, &self.forms);
-        let lists = |lead: &LeadRecord| lists_of(connection, forms, lead).unwrap_or_default();
+        let lists = |lead: &LeadRecord| lists_of(connection, &[], forms, lead).unwrap_or_default();
         let groups = self.groups.iter_mut();
         let others = groups.map(|leads| batch::beyond_lists(leads, lists));
         others.flatten().collect()
@@ -80,6 +82,7 @@ impl Claimed {
             customer: self.customer,
             connection: self.connection,
             access: Mutex::new(access),
+            lists_gone: Mutex::default(),
             looked: AtomicBool::new(false),
             asked_why: AtomicBool::new(false),
             forms: self.forms,
@@ -99,16 +102,36 @@ impl Ready {
     pub(super) fn set_access(&self, access: Access) {
         *self.access.lock().unwrap_or_else(PoisonError::into_inner) = access;
     }
+
+    /// A list is gone, for all leads of the batch.
+    pub(super) fn lose(&self, list: &RemoteId) {
+        self.lists_gone().push(list.clone());
+    }
+
+    /// Whether this batch has found the list gone.
+    pub(super) fn has_lost(&self, list: &RemoteId) -> bool {
+        self.lists_gone().contains(list)
+    }
+
+    /// The lists that a lead joins, as far as the batch knows by now, or what it waits for.
+    pub(super) fn lists_of(&self, lead: &LeadRecord) -> Result<Vec<RemoteId>, WaitReason> {
+        lists_of(&self.connection, &self.lists_gone(), &self.forms, lead)
+    }
+
+    fn lists_gone(&self) -> MutexGuard<'_, Vec<RemoteId>> {
+        let gone = self.lists_gone.lock();
+        gone.unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
-/// The lists that a lead joins, or what it waits for.
-pub(super) fn lists_of(
+fn lists_of(
     connection: &Connection,
+    gone: &[RemoteId],
     forms: &BTreeMap<FormId, Form>,
     lead: &LeadRecord,
 ) -> Result<Vec<RemoteId>, WaitReason> {
     let own = forms.get(&lead.lead.form).map(|form| &form.lists[..]);
-    connection.lists_for(own.unwrap_or_default())
+    connection.lists_without(gone, own.unwrap_or_default())
 }
 
 impl<W: Wiring> Drain<W> {

@@ -121,6 +121,11 @@ fn a_lead_goes_to_its_forms_lists_or_else_the_connections() {
     assert_eq!(gone(&[&own]).lists_for(forms), Ok(connection().lists));
     assert_eq!(gone(&[default]).lists_for(forms), Ok(forms.to_vec()));
     assert_eq!(gone(&[default]).lists_for(&[]), Err(WaitReason::NoList));
+    let both = [own.clone(), default.clone()];
+    let left = gone(&[&own]).lists_without(&both[1..], forms);
+    assert_eq!(left, Err(WaitReason::NoList));
+    let left = connection().lists_without(&both[..1], forms);
+    assert_eq!(left, Ok(connection().lists));
     assert_eq!(unchosen.lists_for(&[]), Err(WaitReason::NoList));
     assert_eq!(unconfirmed.lists_for(&[]), Err(WaitReason::NoList));
 }

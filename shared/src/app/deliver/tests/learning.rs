@@ -74,6 +74,29 @@ async fn a_form_whose_own_list_is_gone_falls_back_on_the_connections() {
 }
 
 #[tokio::test]
+async fn a_list_that_is_found_gone_is_not_named_again_when_another_is() {
+    let mut scene = Scene::connected().await;
+    let (crm, directory) = (&scene.memory.crm, &scene.memory.directory);
+    let own = crm.add_list(ACCOUNT, "Events");
+    scene.form.lists = vec![own.clone()];
+    directory.put_form(&scene.form).await.unwrap();
+    let row = directory.connection(&scene.customer).await;
+    let mut row = row.unwrap().unwrap();
+    row.lists = vec![own.clone(), scene.list.clone()];
+    assert!(directory.put_connection(&row).await.unwrap());
+    for list in &row.lists {
+        crm.remove_list(ACCOUNT, list);
+    }
+    let lead = submit(&scene, "ada@example.com").await;
+
+    scene.drain().await;
+
+    assert_eq!(scene.state(&lead).await, no_list());
+    let counts = [Call::SignUp, Call::List].map(|call| scene.memory.crm.count(call));
+    assert_eq!(counts, [2, 2]);
+}
+
+#[tokio::test]
 async fn leads_that_have_no_list_to_join_cost_nothing_of_the_days_calls() {
     let scene = Scene::connected().await;
     let directory = &scene.memory.directory;

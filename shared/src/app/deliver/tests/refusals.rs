@@ -3,14 +3,96 @@
 use jiff::SignedDuration;
 
 use super::days::sealed;
-use crate::app::scene::{Scene, messages};
+use super::invalid;
+use crate::app::scene::{ACCOUNT, Scene, messages};
+use crate::domain::connection::CustomField;
 use crate::domain::ids::LeadId;
+use crate::domain::lead::{LeadState, WaitReason};
 use crate::domain::suppression::PersonId;
 use crate::domain::task::Task;
-use crate::ports::{Clock as _, Customers as _, Ledger as _, Suppressions as _};
+use crate::fakes::Call;
+use crate::ports::{
+    Clock as _, Connections as _, Customers as _, Event, Ledger as _, Suppressions as _,
+};
 
 async fn submit(scene: &Scene, email: &str) -> LeadId {
     scene.submit(&[("email", email)]).await.lead
+}
+
+fn waits(why: WaitReason) -> LeadState {
+    LeadState::Waiting { why }
+}
+
+#[tokio::test]
+async fn a_list_that_is_gone_is_found_out_where_the_answer_has_no_words() {
+    let scene = Scene::connected().await;
+    let crm = &scene.memory.crm;
+    crm.refuse_wordlessly(ACCOUNT);
+    crm.remove_list(ACCOUNT, &scene.list);
+    let first = submit(&scene, "ada@example.com").await;
+
+    scene.drain().await;
+    let later = submit(&scene, "bob@example.com").await;
+    scene.drain().await;
+
+    for lead in [&first, &later] {
+        assert_eq!(scene.state(lead).await, waits(WaitReason::NoList));
+    }
+    assert_eq!(crm.count(Call::SignUp), 1);
+    let events = scene.memory.events.published();
+    let told = |event: &&Event| matches!(event, Event::ListGone { .. });
+    assert_eq!(events.iter().filter(told).count(), 1);
+}
+
+#[tokio::test]
+async fn a_custom_field_that_is_gone_costs_no_lead_where_the_answer_has_no_words() {
+    let scene = Scene::connected().await;
+    let (crm, directory) = (&scene.memory.crm, &scene.memory.directory);
+    let field = crm.add_custom_field(ACCOUNT, "Engine");
+    let row = directory.connection(&scene.customer).await;
+    let mut row = row.unwrap().unwrap();
+    row.catalog.custom_fields = vec![CustomField {
+        id: field.clone(),
+        label: "Engine".into(),
+        name: "Engine".into(),
+    }];
+    assert!(directory.put_connection(&row).await.unwrap());
+    crm.refuse_wordlessly(ACCOUNT);
+    crm.remove_custom_field(ACCOUNT, &field);
+    let fields = [
+        ("email", "ada@example.com"),
+        ("custom_fields[Engine]", "difference"),
+    ];
+    let lead = scene.submit(&fields).await.lead;
+
+    scene.drain().await;
+
+    let LeadState::Delivered { notes, .. } = scene.state(&lead).await else {
+        panic!("not delivered")
+    };
+    let noted: Vec<_> = notes.iter().map(|note| note.field.as_str()).collect();
+    assert_eq!(noted, ["custom_fields"]);
+    assert_eq!(crm.count(Call::SignUp), 2);
+}
+
+#[tokio::test]
+async fn an_address_that_was_taken_and_is_quoted_by_a_refusal_is_held_back_whatever_it_contains() {
+    for email in ["alistair@example.com", "iphone.fan@example.com"] {
+        let scene = Scene::connected().await;
+        submit(&scene, email).await;
+        scene.drain().await;
+        scene.memory.clock.advance(SignedDuration::from_mins(5));
+        let again = [("email", email), ("phone_number", "+1 555 0100")];
+        let lead = scene.submit(&again).await.lead;
+        let words = format!("{email} is not a valid email address");
+        scene.memory.crm.answer_next(invalid(&words));
+
+        scene.drain().await;
+
+        assert_eq!(scene.state(&lead).await, waits(WaitReason::Upstream));
+        let counts = [Call::SignUp, Call::List].map(|call| scene.memory.crm.count(call));
+        assert_eq!(counts, [2, 0]);
+    }
 }
 
 /// A customer who keeps its leads for thirty days.

@@ -75,7 +75,7 @@ async fn a_value_that_is_refused_costs_only_the_lead_that_brings_it() {
         };
         let older = submit("company_name", "Engines").await;
         let newest = submit("job_title", "Countess").await;
-        let refuse = || crm.answer_next(invalid("a value is not valid"));
+        let refuse = || crm.answer_next(invalid("custom_fields: a value is not valid"));
         refuse();
         if newest_brings_it {
             refuse();
