@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use leadfeed_shared::domain::consent::Origin;
 use leadfeed_shared::domain::import::ImportRow;
-use leadfeed_shared::domain::lead::ParsedLead;
+use leadfeed_shared::domain::lead::{ParsedLead, Permission};
 use leadfeed_shared::domain::submission::Submission;
 use leadfeed_shared::fakes::samples;
 use leadfeed_shared::ports::{BulkImports as _, Contacts as _, SignUp};
@@ -84,7 +84,8 @@ async fn whatever_a_lead_says_the_requests_for_it_keep_to_the_contract() {
         let done = if sign_up.contact.email.fits_sign_up() {
             api.sign_up(token, &sign_up).await.is_ok()
         } else {
-            api.make(token, &sign_up).await.is_ok()
+            let made = api.make(token, &sign_up, Permission::Explicit);
+            made.await.is_ok()
         };
         taken += usize::from(done);
     }

@@ -1,8 +1,8 @@
 //! Addresses longer than a sign-up takes.
 
-use cc_sandbox::contract::{Permission, Source};
+use cc_sandbox::contract::{self, Source};
 use cc_sandbox::world::SeedContact;
-use leadfeed_shared::domain::lead::DeliveryAction;
+use leadfeed_shared::domain::lead::{DeliveryAction, Permission};
 use leadfeed_shared::ports::{Contacts as _, Made, SignUp, SignedUp};
 use serde_json::json;
 
@@ -15,7 +15,8 @@ async fn a_long_address_becomes_a_contact_like_any_other() {
     let bench = Bench::start().await;
 
     let lead = sign_up(LONG, bench.list());
-    let made = bench.api.make(&bench.token, &lead).await.unwrap();
+    let explicit = Permission::Explicit;
+    let made = bench.api.make(&bench.token, &lead, explicit).await.unwrap();
 
     let Made::New(made) = made else {
         panic!("it was there")
@@ -33,9 +34,25 @@ async fn a_long_address_becomes_a_contact_like_any_other() {
     );
 }
 
+#[tokio::test]
+async fn a_long_address_is_asked_to_confirm_where_that_is_asked_for() {
+    let bench = Bench::start().await;
+
+    let (lead, pending) = (bare(LONG, bench.list()), Permission::PendingConfirmation);
+    let made = bench.api.make(&bench.token, &lead, pending);
+    made.await.unwrap();
+
+    let shown = bench.shown(LONG).await;
+    assert_eq!(
+        shown["email_address"]["permission_to_send"],
+        "pending_confirmation"
+    );
+}
+
 /// What a lead of a known long address takes.
 async fn add(bench: &Bench, lead: &SignUp) -> SignedUp {
-    let made = bench.api.make(&bench.token, lead).await.unwrap();
+    let explicit = Permission::Explicit;
+    let made = bench.api.make(&bench.token, lead, explicit).await.unwrap();
     let Made::Known(contact) = made else {
         panic!("it was not there")
     };
@@ -119,10 +136,10 @@ async fn a_known_long_address_keeps_all_it_has_and_gains_what_the_lead_brings() 
 async fn a_deleted_long_address_comes_back_and_a_pending_one_stays_pending() {
     let bench = Bench::start().await;
     for (deleted, permission, expected) in [
-        (true, Permission::Implicit, "explicit"),
+        (true, contract::Permission::Implicit, "explicit"),
         (
             false,
-            Permission::PendingConfirmation,
+            contract::Permission::PendingConfirmation,
             "pending_confirmation",
         ),
     ] {

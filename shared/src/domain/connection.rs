@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp, ToSpan as _, tz::TimeZone};
 use serde::{Deserialize, Serialize};
 
 use super::ids::{AppId, CustomerId, RemoteId};
-use super::lead::WaitReason;
+use super::lead::{Permission, WaitReason};
 use super::token::REFRESH_MARGIN;
 
 /// How long a worker may take over a refresh before another may try: several times the deadline of the call.
@@ -76,6 +76,16 @@ impl ConfirmedOptIn {
     const BELIEVED_FOR: SignedDuration = SignedDuration::from_hours(24 * 7);
     /// How long it is believed where a bulk import depends on it, which would pass the confirmation by.
     const IMPORTS_BELIEVE_FOR: SignedDuration = SignedDuration::from_hours(24);
+
+    /// The permission of a contact that a sign-up makes.
+    #[must_use]
+    pub fn permission(&self) -> Permission {
+        if self.on {
+            Permission::PendingConfirmation
+        } else {
+            Permission::Explicit
+        }
+    }
 
     /// Whether it was seen lately enough, to import by or else to record single leads by.
     #[must_use]

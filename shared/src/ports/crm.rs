@@ -11,7 +11,7 @@ use crate::domain::email::EmailAddress;
 use crate::domain::ids::RemoteId;
 use crate::domain::lead::{DeliveryAction, Permission};
 
-/// A contact to be made or updated, with explicit permission.
+/// A contact to be made or updated, of a person who has agreed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SignUp {
     /// The person, within the limits of the API.
@@ -74,11 +74,13 @@ pub trait Contacts: Send + Sync {
         sign_up: &SignUp,
     ) -> impl Future<Output = Result<SignedUp, CrmError>> + Send;
 
-    /// Makes a contact of any address, or finds that there is one. One call.
+    /// Makes a contact of any address, or finds that there is one. One call. Nobody but the caller sees to it that a new
+    /// one is asked to confirm where the account wants that: `permission` may be taken at its word.
     fn make(
         &self,
         token: &SecretString,
         sign_up: &SignUp,
+        permission: Permission,
     ) -> impl Future<Output = Result<Made, CrmError>> + Send;
 
     /// Adds what a sign-up brings to a contact, which keeps all else that it has. Two calls.

@@ -8,6 +8,7 @@ use leadfeed_shared::domain::crm::CrmError;
 use leadfeed_shared::domain::email::EmailAddress;
 use leadfeed_shared::domain::ids::RemoteId;
 use leadfeed_shared::domain::import::ImportRow;
+use leadfeed_shared::domain::lead::Permission;
 use leadfeed_shared::domain::token::Grant;
 use leadfeed_shared::fakes::FakeCrm;
 use leadfeed_shared::ports::{
@@ -71,9 +72,14 @@ impl Contacts for Wire<FakeCrm> {
             .await
     }
 
-    async fn make(&self, token: &SecretString, sign_up: &SignUp) -> Result<Made, CrmError> {
+    async fn make(
+        &self,
+        token: &SecretString,
+        sign_up: &SignUp,
+        permission: Permission,
+    ) -> Result<Made, CrmError> {
         let is_new = |made: &Made| matches!(made, Made::New(_));
-        let effect = self.port.make(token, sign_up);
+        let effect = self.port.make(token, sign_up, permission);
         self.write(("make", 1), token, sign_up, effect, is_new)
             .await
     }

@@ -4,7 +4,7 @@ use secrecy::SecretString;
 use serde::Deserialize;
 
 use super::api::{ConstantContact, Links, PAGE};
-use super::merge::{Person, named_in};
+use super::merge::{EXPLICIT, IMPLICIT, PENDING, Person, named_in};
 use super::sign_up::Form;
 use crate::adapters::http::Answer;
 use crate::domain::crm::CrmError;
@@ -68,9 +68,9 @@ struct ListedEmail {
 impl ListedEmail {
     fn permission(&self) -> Option<Permission> {
         match self.permission_to_send.as_str() {
-            "explicit" => Some(Permission::Explicit),
-            "implicit" => Some(Permission::Implicit),
-            "pending_confirmation" => Some(Permission::PendingConfirmation),
+            EXPLICIT => Some(Permission::Explicit),
+            IMPLICIT => Some(Permission::Implicit),
+            PENDING => Some(Permission::PendingConfirmation),
             _ => None,
         }
     }
@@ -121,8 +121,13 @@ impl Contacts for ConstantContact {
         Ok(signed_up(&answer))
     }
 
-    async fn make(&self, token: &SecretString, sign_up: &SignUp) -> Result<Made, CrmError> {
-        let new = Person::new(sign_up);
+    async fn make(
+        &self,
+        token: &SecretString,
+        sign_up: &SignUp,
+        permission: Permission,
+    ) -> Result<Made, CrmError> {
+        let new = Person::new(sign_up, permission);
         let made = self.write(Method::POST, token, self.url("/contacts"), &new);
         match made.await {
             Ok(answer) => Ok(Made::New(signed_up(&answer))),

@@ -7,7 +7,15 @@ use serde::{Deserialize, Serialize};
 
 use super::sign_up::{Address, Field, KIND, Phone, address, fields, phone};
 use crate::domain::ids::RemoteId;
+use crate::domain::lead::Permission;
 use crate::ports::SignUp;
+
+/// Asked and agreed.
+pub(super) const EXPLICIT: &str = "explicit";
+/// Added by the account.
+pub(super) const IMPLICIT: &str = "implicit";
+/// Asked to confirm.
+pub(super) const PENDING: &str = "pending_confirmation";
 
 /// Phones, and addresses, of one contact.
 const MAX_PLACES: usize = 3;
@@ -58,9 +66,10 @@ impl Person {
         "custom_fields,list_memberships,phone_numbers,street_addresses";
 
     /// A new contact.
-    pub(super) fn new(sign_up: &SignUp) -> Self {
+    pub(super) fn new(sign_up: &SignUp, permission: Permission) -> Self {
         let mut person = Self::default();
         person.email_address.address = sign_up.contact.email.as_str().to_owned();
+        person.email_address.permission_to_send = word(permission).to_owned();
         person.take(sign_up);
         person.create_source = Some("Contact");
         person
@@ -81,8 +90,8 @@ impl Person {
 
     fn take(&mut self, sign_up: &SignUp) {
         // Who was asked to confirm by mail still has to.
-        if self.email_address.permission_to_send != "pending_confirmation" {
-            self.email_address.permission_to_send = "explicit".to_owned();
+        if self.email_address.permission_to_send != PENDING {
+            self.email_address.permission_to_send = EXPLICIT.to_owned();
         }
         let contact = &sign_up.contact;
         for (own, brought) in [
@@ -116,6 +125,14 @@ impl Person {
                 self.list_memberships.push(list.clone());
             }
         }
+    }
+}
+
+fn word(permission: Permission) -> &'static str {
+    match permission {
+        Permission::Explicit => EXPLICIT,
+        Permission::Implicit => IMPLICIT,
+        Permission::PendingConfirmation => PENDING,
     }
 }
 

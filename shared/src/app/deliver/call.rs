@@ -55,8 +55,7 @@ impl<W: Wiring> Drain<W> {
         let opt_out_check = self
             .check(turn, leads, check, &mut moment, gone, &content)
             .await?;
-        let (mut notes, email) = (Vec::new(), &newest.lead.contact.email);
-        let mut looked = Looked::claimed(leads, turn);
+        let (mut notes, mut looked) = (Vec::new(), Looked::claimed(leads, turn));
         loop {
             let made = self.make_or_update(turn, &mut looked, moment.take(), &content);
             let error = match made.await {
@@ -64,7 +63,7 @@ impl<W: Wiring> Drain<W> {
                     if signed_up.contact.is_none() {
                         tracing::warn!(lead.id = %newest.lead.id, "the answer to a delivery names no contact");
                     }
-                    let permission = self.permission(turn, &signed_up, email).await;
+                    let permission = self.permission(turn, &signed_up, &content).await;
                     return Ok(Outcome::settled(LeadState::Delivered {
                         contact: signed_up.contact,
                         action: signed_up.action,
@@ -76,7 +75,7 @@ impl<W: Wiring> Drain<W> {
                 Err(Stopped::Until(outcome)) => return Err(outcome),
                 Err(Stopped::By(error)) => error,
             };
-            let blame = error.blame(email);
+            let blame = error.blame(&newest.lead.contact.email);
             let mended = self.leave_out(turn, leads, &mut content, blame, &mut notes);
             if !mended.await? {
                 let outcome = self.outcome_of(&error, newest);
@@ -99,7 +98,8 @@ impl<W: Wiring> Drain<W> {
             let sign_up = async |token| crm.sign_up(&token, content).await;
             return self.ask_for(turn, Some(looked), moment, 1, sign_up).await;
         }
-        let make = async |token| crm.make(&token, content).await;
+        let permission = turn.ready.permission_of_new();
+        let make = async |token| crm.make(&token, content, permission).await;
         let made = self.ask_for(turn, Some(looked), moment, 1, make);
         let known = match made.await? {
             Made::New(contact) => return Ok(contact),

@@ -72,28 +72,29 @@ impl<W: Wiring> Drain<W> {
     }
 
     /// The permission a contact has after its sign-up. An account may ask for a confirmation by mail, which only a
-    /// look at a contact just made shows; one is looked at in a week, or in a day where imports depend on it.
+    /// look at a contact that a sign-up just made shows; one is looked at in a week, or in a day where imports depend on
+    /// it. Whoever was a contact before is asked for none.
     pub(super) async fn permission(
         &self,
         turn: &Turn<'_>,
         signed_up: &SignedUp,
-        email: &EmailAddress,
+        content: &SignUp,
     ) -> Permission {
-        let ready = turn.ready;
+        if signed_up.action != DeliveryAction::Created {
+            return Permission::Explicit;
+        }
+        let (ready, email) = (turn.ready, &content.contact.email);
         let known = ready.connection.learned.confirmed_opt_in;
         let imports = ready.customer.bulk_import == BulkImport::WhenOverBudget;
         let now = self.keeper.clock.now();
         let current = known.is_some_and(|seen| seen.is_current(imports, now));
-        let shows = signed_up.action == DeliveryAction::Created;
-        let seen = if shows && !current && !ready.looked.swap(true, Ordering::Relaxed) {
+        let shows = email.fits_sign_up() && !current;
+        let seen = if shows && !ready.looked.swap(true, Ordering::Relaxed) {
             self.look_at_new(turn, email).await
         } else {
             None
         };
-        match seen.or(known) {
-            Some(ConfirmedOptIn { on: true, .. }) => Permission::PendingConfirmation,
-            _ => Permission::Explicit,
-        }
+        seen.map_or(ready.permission_of_new(), |seen| seen.permission())
     }
 
     /// How the account made a contact. That it cannot be seen now costs the lead nothing.

@@ -15,7 +15,7 @@ use crate::domain::connection::{Connection, RefreshDecision};
 use crate::domain::customer::Customer;
 use crate::domain::form::Form;
 use crate::domain::ids::{CustomerId, FormId, RemoteId};
-use crate::domain::lead::{LeadRecord, LeadState, RefusalReason, WaitReason};
+use crate::domain::lead::{LeadRecord, LeadState, Permission, RefusalReason, WaitReason};
 use crate::domain::suppression::PersonId;
 use crate::ports::{
     Claim, Clock, Connections, Customers, Forms, Ledger, StoreError, Suppressions, Wiring,
@@ -116,6 +116,12 @@ impl Ready {
     /// The lists that a lead joins, as far as the batch knows by now, or what it waits for.
     pub(super) fn lists_of(&self, lead: &LeadRecord) -> Result<Vec<RemoteId>, WaitReason> {
         lists_of(&self.connection, &self.lists_gone(), &self.forms, lead)
+    }
+
+    /// The permission of a contact that is made now, as far as the account is known.
+    pub(super) fn permission_of_new(&self) -> Permission {
+        let seen = self.connection.learned.confirmed_opt_in;
+        seen.map_or(Permission::Explicit, |seen| seen.permission())
     }
 
     fn lists_gone(&self) -> MutexGuard<'_, Vec<RemoteId>> {

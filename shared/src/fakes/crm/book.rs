@@ -235,6 +235,25 @@ impl Book {
         })
     }
 
+    /// Makes a contact that was not there, by a permission that is asked for.
+    pub(super) fn make(
+        &mut self,
+        sign_up: &SignUp,
+        permission: Permission,
+        id: RemoteId,
+        now: Timestamp,
+    ) -> Result<SignedUp, CrmError> {
+        let made = self.sign_up(sign_up, id, now)?;
+        let contact = self.contacts.get_mut(&sign_up.contact.email.key());
+        let contact = contact.expect("it was made");
+        contact.permission = match permission {
+            Permission::PendingConfirmation => RemotePermission::PendingConfirmation,
+            _ if self.takes_permissions_literally => RemotePermission::Explicit,
+            _ => contact.permission,
+        };
+        Ok(made)
+    }
+
     fn check(&self, sign_up: &SignUp) -> Result<(), CrmError> {
         if self.held_back.contains(&sign_up.contact.email.key()) {
             return Err(invalid("email_address is not a valid email address"));

@@ -11,6 +11,7 @@ use crate::domain::connection::{Catalog, ContactList};
 use crate::domain::crm::{CrmError, Refusal};
 use crate::domain::email::EmailAddress;
 use crate::domain::ids::RemoteId;
+use crate::domain::lead::Permission;
 use crate::ports::{
     AccountSummary, Accounts, Clock as _, Contacts, Found, Made, OptOuts, SignUp, SignedUp,
 };
@@ -180,7 +181,12 @@ impl Contacts for FakeCrm {
         .await
     }
 
-    async fn make(&self, token: &SecretString, sign_up: &SignUp) -> Result<Made, CrmError> {
+    async fn make(
+        &self,
+        token: &SecretString,
+        sign_up: &SignUp,
+        permission: Permission,
+    ) -> Result<Made, CrmError> {
         self.call(Call::Make, token, |world, account, now| {
             world.watch(&sign_up.contact.email, now)?;
             let id = world.id();
@@ -188,7 +194,7 @@ impl Contacts for FakeCrm {
             book.allows(Some("contacts:write"))?;
             match book.contact(&sign_up.contact.email) {
                 Some(known) => Ok(Made::Known(known.id.clone())),
-                None => book.sign_up(sign_up, id, now).map(Made::New),
+                None => book.make(sign_up, permission, id, now).map(Made::New),
             }
         })
         .await

@@ -7,7 +7,7 @@ use crate::domain::connection::{ConfirmedOptIn, Learned};
 use crate::domain::crm::{CrmError, Refusal};
 use crate::domain::ids::{AppId, LeadId};
 use crate::domain::lead::{LeadState, Permission, WaitReason};
-use crate::fakes::Call;
+use crate::fakes::{Call, RemotePermission};
 use crate::ports::{Budget as _, Clock as _, Connections as _, Event, Forms as _};
 
 async fn learned(scene: &Scene) -> Learned {
@@ -184,6 +184,70 @@ async fn an_account_with_confirmed_opt_in_shows_itself_by_one_look_a_week() {
     scene.drain().await;
     let seen = learned(&scene).await.confirmed_opt_in.unwrap();
     assert_eq!((seen.on, seen.is_current(true, clock.now())), (false, true));
+}
+
+/// The permission that a lead says and the one that the account has.
+async fn permissions(scene: &Scene, lead: &LeadId, email: &str) -> (Permission, RemotePermission) {
+    let LeadState::Delivered { permission, .. } = scene.state(lead).await else {
+        panic!("not delivered")
+    };
+    let crm = &scene.memory.crm;
+    let contact = crm.contact(ACCOUNT, &email.parse().unwrap()).unwrap();
+    (permission, contact.permission)
+}
+
+#[tokio::test]
+async fn whoever_was_a_contact_before_its_account_asked_for_a_confirmation_is_not_asked() {
+    let scene = Scene::connected().await;
+    submit(&scene, "ada@example.com").await;
+    scene.drain().await;
+    scene.memory.crm.set_confirmed_opt_in(ACCOUNT, true);
+    scene
+        .memory
+        .clock
+        .advance(SignedDuration::from_hours(24 * 7));
+    submit(&scene, "bob@example.com").await;
+    scene.drain().await;
+    assert!(learned(&scene).await.confirmed_opt_in.unwrap().on);
+
+    let again = [("email", "ada@example.com"), ("first_name", "Ada")];
+    let again = scene.submit(&again).await.lead;
+    scene.drain().await;
+
+    let explicit = (Permission::Explicit, RemotePermission::Explicit);
+    assert_eq!(
+        permissions(&scene, &again, "ada@example.com").await,
+        explicit
+    );
+}
+
+#[tokio::test]
+async fn a_long_address_shows_nothing_of_confirmations_and_is_asked_for_one_where_others_are() {
+    let scene = Scene::connected().await;
+    let crm = &scene.memory.crm;
+    crm.set_confirmed_opt_in(ACCOUNT, true);
+    crm.take_permissions_literally(ACCOUNT);
+    let clock = &scene.memory.clock;
+    clock.advance(SignedDuration::from_hours(24 * 7));
+    let long = |n| format!("{n}{}@analytical-engines.example", "a".repeat(40));
+    let before = learned(&scene).await;
+
+    let first = submit(&scene, &long(1)).await;
+    scene.drain().await;
+    assert_eq!(learned(&scene).await, before);
+    submit(&scene, "ada@example.com").await;
+    scene.drain().await;
+    assert!(learned(&scene).await.confirmed_opt_in.unwrap().on);
+    let second = submit(&scene, &long(2)).await;
+    scene.drain().await;
+
+    let explicit = (Permission::Explicit, RemotePermission::Explicit);
+    assert_eq!(permissions(&scene, &first, &long(1)).await, explicit);
+    let pending = (
+        Permission::PendingConfirmation,
+        RemotePermission::PendingConfirmation,
+    );
+    assert_eq!(permissions(&scene, &second, &long(2)).await, pending);
 }
 
 #[tokio::test]
