@@ -1,7 +1,8 @@
 use cc_sandbox::contract::{self, Source};
+use cc_sandbox::settings::ListGone;
 use cc_sandbox::world::SeedContact;
 use jiff::Timestamp;
-use leadfeed_shared::domain::crm::{Blame, CrmError};
+use leadfeed_shared::domain::crm::Blame;
 use leadfeed_shared::domain::email::EmailAddress;
 use leadfeed_shared::domain::lead::{DeliveryAction, Permission};
 use leadfeed_shared::ports::{Contacts, OptOuts};
@@ -52,20 +53,27 @@ async fn a_sign_up_makes_a_contact_and_the_next_one_updates_it() {
 }
 
 #[tokio::test]
-async fn a_list_that_is_gone_is_blamed_by_name() {
+async fn a_list_that_is_gone_is_blamed_where_the_answer_has_words() {
     let bench = Bench::start().await;
     let gone = "00000000-0000-4000-8000-000000000000".parse().unwrap();
+    let lead = bare("ada@example.com", gone);
+    for (reading, blame) in [
+        (ListGone::BadRequest, Blame::List),
+        (ListGone::NotFound, Blame::List),
+        (ListGone::Wordless, Blame::Unclear),
+    ] {
+        let sandbox = &bench.sandbox;
+        sandbox.with(|lab| lab.settings.readings.list_gone = reading);
 
-    let refused = bench
-        .api
-        .sign_up(&bench.token, &bare("ada@example.com", gone))
-        .await;
+        let refused = bench.api.sign_up(&bench.token, &lead).await;
 
-    let Err(CrmError::Invalid(refusal) | CrmError::NotFound(refusal)) = refused else {
-        panic!("{refused:?}")
-    };
-    let gone = CrmError::Invalid(refusal);
-    assert_eq!(gone.blame(&email("ada@example.com")), Some(Blame::List));
+        let refused = refused.unwrap_err();
+        assert_eq!(
+            refused.blame(&lead.contact.email),
+            Some(blame),
+            "{reading:?}"
+        );
+    }
 }
 
 #[tokio::test]

@@ -26,6 +26,7 @@ async fn gone(site: &Site, list: &str) {
     let readings = [
         (ListGone::BadRequest, 400, "contacts.api.validation.error"),
         (ListGone::NotFound, 404, "contacts.api.not_found"),
+        (ListGone::Wordless, 400, "contacts.api.validation.error"),
     ];
     for (reading, status, key) in readings {
         site.settings(|settings| settings.readings.list_gone = reading);

@@ -90,8 +90,13 @@ reading! {
     SignUpCustomFields { Max25, Max50 }
 }
 reading! {
-    /// An unknown or deleted list in a write: the description declares both statuses.
-    ListGone { BadRequest, NotFound }
+    /// An unknown or deleted list in a write: the description declares both statuses, and the words of neither.
+    ListGone {
+        BadRequest,
+        NotFound,
+        /// 400 with an empty message.
+        Wordless,
+    }
 }
 reading! {
     /// What `sign_up_form` makes of an unsubscribed contact when confirmed opt-in is on.

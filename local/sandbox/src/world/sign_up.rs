@@ -91,6 +91,7 @@ impl Account {
         let message = format!("list_id {} does not exist", gone.0);
         Err(match scene.settings.readings.list_gone {
             ListGone::BadRequest => Refusal::Invalid(message),
+            ListGone::Wordless => Refusal::Invalid(String::new()),
             ListGone::NotFound => Refusal::NotFound(message),
         })
     }
