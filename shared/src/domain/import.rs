@@ -63,7 +63,9 @@ impl ImportRow {
             last_name: contact.last_name,
             job_title: contact.job_title,
             company_name: contact.company_name,
-            phone: domestic(contact.phone_number),
+            phone: Some(contact.phone_number)
+                .filter(|phone| imports_take(phone))
+                .unwrap_or_default(),
             street: address.street,
             city: address.city,
             state: address.state,
@@ -82,15 +84,12 @@ impl ImportRow {
     }
 }
 
-/// A number that imports take, or nothing: they do not support international ones.
-fn domestic(number: String) -> String {
-    let digits = number.chars().filter(char::is_ascii_digit).count();
-    let international = number.starts_with('+') && !number.starts_with("+1");
-    if is_phone(&number) && !international && digits <= 11 {
-        number
-    } else {
-        String::new()
-    }
+/// Whether imports take a phone number, or there is none: they do not support international ones.
+#[must_use]
+pub fn imports_take(phone: &str) -> bool {
+    let digits = phone.chars().filter(char::is_ascii_digit).count();
+    let international = phone.starts_with('+') && !phone.starts_with("+1");
+    phone.is_empty() || (is_phone(phone) && !international && digits <= 11)
 }
 
 /// An import of one customer's leads to one set of lists.
@@ -250,13 +249,14 @@ mod tests {
     }
 
     #[test]
-    fn international_numbers_are_left_out() {
-        for (number, kept) in [
+    fn imports_take_no_international_number() {
+        for (number, taken) in [
+            ("", true),
             ("+1 555 0100", true),
             ("+49 30 123456", false),
             ("x", false),
         ] {
-            assert_eq!(domestic(number.into()).is_empty(), !kept, "{number}");
+            assert_eq!(imports_take(number), taken, "{number}");
         }
     }
 

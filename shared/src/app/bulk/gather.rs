@@ -15,7 +15,7 @@ use crate::domain::connection::Connection;
 use crate::domain::customer::BulkImport;
 use crate::domain::form::Form;
 use crate::domain::ids::{AppId, CustomerId, FormId, ImportId, LeadId, RemoteId};
-use crate::domain::import::{ImportJob, MIN_ROWS, Stage};
+use crate::domain::import::{ImportJob, MIN_ROWS, Stage, imports_take};
 use crate::domain::lead::{LeadRecord, LeadState, WaitReason};
 use crate::ports::{
     Apps as _, Clock as _, Connections as _, Customers as _, Dice as _, Forms as _, Imports as _,
@@ -193,8 +193,8 @@ impl<W: Wiring> Bulk<W> {
         Ok(named)
     }
 
-    /// Whether a lead may go by import: it waits, nothing is known of an earlier call for it, its address is short
-    /// enough, and its consent is as it was sealed.
+    /// Whether a lead may go by import: it waits, nothing is known of an earlier call for it, an import takes its address
+    /// and its phone number, and its consent is as it was sealed.
     fn may_go(&self, record: &LeadRecord) -> bool {
         let waits = match record.state {
             LeadState::Waiting { why } => {
@@ -206,6 +206,7 @@ impl<W: Wiring> Bulk<W> {
         waits
             && record.exported_at.is_none()
             && lead.contact.email.fits_sign_up()
+            && imports_take(&lead.contact.for_remote().0.phone_number)
             && !record.timeline.iter().any(|line| was_called(&line.state))
             && lead.is_sealed(&self.keys)
     }

@@ -107,6 +107,18 @@ async fn states(scene: &Scene, leads: &[LeadId]) -> Vec<LeadState> {
     records.map(|record| record.state).collect()
 }
 
+async fn all_are(scene: &Scene, leads: &[LeadId], state: &LeadState) -> bool {
+    states(scene, leads).await.iter().all(|own| own == state)
+}
+
+/// A contact just made shows whether the account asks for confirmations.
+async fn see(scene: &Scene, on: bool) {
+    let seen_at = scene.memory.clock.now();
+    let seen = ConfirmedOptIn { on, seen_at };
+    let directory = &scene.memory.directory;
+    directory.opt_in_seen(&scene.customer, seen).await.unwrap();
+}
+
 fn imported() -> LeadState {
     LeadState::Delivered {
         contact: None,
@@ -136,12 +148,7 @@ async fn what_a_day_cannot_carry_goes_by_import_and_says_what_permission_it_got(
     assert_eq!(scene.memory.release().run().await.unwrap().waited, 0);
     assert_eq!(run_next(&scene).await.delivered, 300);
 
-    assert!(
-        states(&scene, &leads)
-            .await
-            .iter()
-            .all(|state| *state == imported())
-    );
+    assert!(all_are(&scene, &leads, &imported()).await);
     assert_eq!(scene.memory.crm.imports(ACCOUNT), [300]);
     assert!(bulk_calls(&scene) <= 3);
     let later = scene.memory.clock.now() + LISTED_WITHIN;
@@ -251,12 +258,7 @@ async fn a_failed_import_and_one_that_vanished_go_their_single_ways_and_are_not_
             run_next(&scene).await;
         }
 
-        assert!(
-            states(&scene, &leads)
-                .await
-                .iter()
-                .all(|state| *state == back())
-        );
+        assert!(all_are(&scene, &leads, &back()).await);
         assert_eq!(scene.memory.crm.count(Call::Import), 1);
     }
 }
@@ -272,12 +274,7 @@ async fn an_import_whose_answer_was_lost_is_found_and_not_made_again() {
     }
 
     assert_eq!(scene.memory.crm.count(Call::Import), 1);
-    assert!(
-        states(&scene, &leads)
-            .await
-            .iter()
-            .all(|state| *state == imported())
-    );
+    assert!(all_are(&scene, &leads, &imported()).await);
 }
 
 #[tokio::test]
@@ -291,12 +288,7 @@ async fn an_import_that_never_arrived_is_made_again() {
     }
 
     assert_eq!(scene.memory.crm.imports(ACCOUNT), [200]);
-    assert!(
-        states(&scene, &leads)
-            .await
-            .iter()
-            .all(|state| *state == imported())
-    );
+    assert!(all_are(&scene, &leads, &imported()).await);
 }
 
 #[tokio::test]
@@ -356,12 +348,7 @@ async fn a_hundred_thousand_leads_take_a_handful_of_calls() {
         "{calls} calls in {runs} runs, imports of {:?}",
         scene.memory.crm.imports(ACCOUNT)
     );
-    assert!(
-        states(&scene, &leads)
-            .await
-            .iter()
-            .all(|state| *state == imported())
-    );
+    assert!(all_are(&scene, &leads, &imported()).await);
     assert!(
         scene
             .memory

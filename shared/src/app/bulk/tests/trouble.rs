@@ -2,11 +2,13 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{agree, back, backlog, imported, run, run_next, states};
+use super::{
+    agree, all_are, back, backlog, imported, run, run_next, see, states, template, waiting,
+};
 use crate::app::release::LISTED_WITHIN;
 use crate::app::scene::{ACCOUNT, Scene};
 use crate::domain::budget::BudgetState;
-use crate::domain::connection::{ConfirmedOptIn, ConnectionStatus, CustomField, ReconnectReason};
+use crate::domain::connection::{ConnectionStatus, CustomField, ReconnectReason};
 use crate::domain::crm::{CrmError, Refusal};
 use crate::domain::customer::{BulkImport, kept_for};
 use crate::domain::ids::{AppId, CustomerId, LeadId};
@@ -67,8 +69,7 @@ async fn an_import_that_finds_no_moment_waits_for_one_and_is_not_given_up() {
         run_next(&scene).await;
     }
 
-    let states = states(&scene, &leads).await;
-    assert!(states.iter().all(|state| *state == imported()));
+    assert!(all_are(&scene, &leads, &imported()).await);
 }
 
 #[tokio::test]
@@ -80,10 +81,7 @@ async fn nobody_is_imported_whose_agreement_or_account_has_changed_since_they_we
         if withdrawn {
             agree(&scene, BulkImport::Never).await;
         } else {
-            let seen_at = scene.memory.clock.now();
-            let seen = ConfirmedOptIn { on: true, seen_at };
-            let directory = &scene.memory.directory;
-            directory.opt_in_seen(&scene.customer, seen).await.unwrap();
+            see(&scene, true).await;
         }
         for _ in 0..3 {
             busy(&scene, scene.memory.clock.now());
@@ -91,8 +89,7 @@ async fn nobody_is_imported_whose_agreement_or_account_has_changed_since_they_we
         }
 
         assert_eq!(scene.memory.crm.count(Call::Import), 0);
-        let states = states(&scene, &leads).await;
-        assert!(states.iter().all(|state| *state == back()));
+        assert!(all_are(&scene, &leads, &back()).await);
     }
 }
 
@@ -116,14 +113,32 @@ async fn nobody_is_imported_whose_consent_was_changed_since_they_were_gathered()
 }
 
 #[tokio::test]
+async fn a_lead_whose_phone_number_no_import_takes_goes_singly_with_it() {
+    let (scene, leads) = backlog(200).await;
+    let mut lead = template(&scene).await;
+    lead.contact.phone_number = "+49 30 123456".into();
+    let abroad = waiting(&scene, &lead, 200).await;
+
+    run(&scene).await;
+    run_next(&scene).await;
+
+    assert!(all_are(&scene, &leads, &imported()).await);
+    assert_eq!(scene.state(&abroad).await, back());
+    scene.memory.release().run().await.unwrap();
+    scene.drain().await;
+    let email = "lead200@example.com".parse().unwrap();
+    let contact = scene.memory.crm.contact(ACCOUNT, &email).unwrap();
+    assert_eq!(contact.contact.phone_number, "+49 30 123456");
+}
+
+#[tokio::test]
 async fn what_no_import_may_take_is_released_however_much_it_is() {
     let (scene, leads) = backlog(200).await;
     scene.memory.crm.fail_imports(ACCOUNT, 1);
     for _ in 0..3 {
         run_next(&scene).await;
     }
-    let after_the_failure = states(&scene, &leads).await;
-    assert!(after_the_failure.iter().all(|state| *state == back()));
+    assert!(all_are(&scene, &leads, &back()).await);
 
     busy(&scene, scene.memory.clock.now());
     let done = run_next(&scene).await;
@@ -251,8 +266,7 @@ async fn leads_of_an_import_with_trouble_go_their_single_ways_where_the_account_
     }
 
     assert_eq!(stages(&scene).await, [Stage::Closed]);
-    let states = states(&scene, &leads).await;
-    assert!(states.iter().all(|state| *state == back()));
+    assert!(all_are(&scene, &leads, &back()).await);
 }
 
 #[tokio::test]
@@ -310,8 +324,7 @@ async fn a_lead_that_two_imports_name_is_in_the_one_that_has_it_and_not_in_both(
     let imports = scene.memory.crm.imports(ACCOUNT);
     assert_eq!(imports.len(), 2, "{imports:?}");
     assert_eq!(imports.iter().sum::<usize>(), 700, "{imports:?}");
-    let states = states(&scene, &leads).await;
-    assert!(states.iter().all(|state| *state == imported()));
+    assert!(all_are(&scene, &leads, &imported()).await);
 }
 
 #[tokio::test]
