@@ -102,7 +102,7 @@ pub struct Activity {
     pub id: RemoteId,
     /// When it was asked for.
     pub created_at: Timestamp,
-    /// Its rows.
+    /// Contacts in its file; 0 while they are not counted.
     pub rows: usize,
     /// Where it stands.
     pub progress: Progress,

@@ -1,6 +1,7 @@
 use jiff::{SignedDuration, Timestamp};
 use reqwest::Method;
 use secrecy::SecretString;
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 
 use super::api::{ConstantContact, Links, PAGE};
@@ -27,12 +28,13 @@ struct Shown {
     created_at: Option<Timestamp>,
     #[serde(default)]
     status: Counts,
+    activity_errors: Option<Vec<IgnoredAny>>,
 }
 
 #[derive(Deserialize, Default)]
 #[serde(default)]
 struct Counts {
-    items_total_count: usize,
+    person_count: usize,
     error_count: usize,
     correctable_count: usize,
     cannot_add_to_list_count: usize,
@@ -41,12 +43,15 @@ struct Counts {
 impl From<Shown> for Activity {
     fn from(shown: Shown) -> Self {
         let counts = shown.status;
-        let troubled =
-            counts.error_count + counts.correctable_count + counts.cannot_add_to_list_count;
+        let errors = shown.activity_errors.map_or(0, |errors| errors.len());
+        let troubled = counts.error_count
+            + counts.correctable_count
+            + counts.cannot_add_to_list_count
+            + errors;
         Self {
             id: shown.activity_id,
             created_at: shown.created_at.unwrap_or_default(),
-            rows: counts.items_total_count,
+            rows: counts.person_count, // `items_total_count` may count a header row along
             progress: match shown.state.as_str() {
                 "completed" => Progress::Completed { troubled },
                 "cancelled" | "failed" | "timed_out" => Progress::Failed,
@@ -158,5 +163,50 @@ impl BulkImports for ConstantContact {
             items: here.map(|email| key(&email.address)).collect(),
             next,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn activity(state: &str, status: &Value, errors: &Value) -> Activity {
+        let shown = json!({
+            "activity_id": "04fe9a97-a579-43c5-bb1a-58ed29bf0a6a",
+            "state": state,
+            "created_at": "2026-11-23T10:00:00Z",
+            "status": status,
+            "activity_errors": errors,
+        });
+        serde_json::from_value::<Shown>(shown).unwrap().into()
+    }
+
+    #[test]
+    fn an_activity_that_tells_of_errors_and_counts_none_has_had_trouble() {
+        let status = json!({ "items_total_count": 3, "person_count": 2, "error_count": 0 });
+
+        for (errors, troubled) in [
+            (json!(["a row was left out"]), 1),
+            (json!([{ "message": "a row was left out" }]), 1),
+            (json!([]), 0),
+            (Value::Null, 0),
+        ] {
+            let activity = activity("completed", &status, &errors);
+            assert_eq!(activity.progress, Progress::Completed { troubled });
+            assert_eq!(activity.rows, 2, "a header is no row");
+        }
+    }
+
+    #[test]
+    fn every_kind_of_row_that_did_not_go_in_is_trouble() {
+        let status = json!({
+            "person_count": 9, "error_count": 1, "correctable_count": 2, "cannot_add_to_list_count": 3,
+        });
+
+        let activity = activity("completed", &status, &json!(["one more"]));
+
+        assert_eq!(activity.progress, Progress::Completed { troubled: 7 });
     }
 }

@@ -170,7 +170,7 @@ impl<W: Wiring> Bulk<W> {
     }
 
     /// Looks for the activity of a call whose answer is not known, and has the call made again if there is none. One
-    /// whose rows are not counted yet may be it. Whether an account counts a header row along, nobody says.
+    /// whose rows are not counted yet may be it.
     pub(super) async fn find(
         &self,
         job: ImportJob,
@@ -180,7 +180,7 @@ impl<W: Wiring> Bulk<W> {
     ) -> Result<(), StoreError> {
         let others = self.ledger.imports_of(&job.customer).await?;
         let known: Vec<_> = others.iter().map(|other| &other.activity).collect();
-        let counted = |activity: &Activity| (rows..=rows + 1).contains(&activity.rows);
+        let counted = |activity: &Activity| activity.rows == rows;
         let is_ours = |activity: &Activity| {
             let uncounted = activity.rows == 0 && activity.progress == Progress::Pending;
             (counted(activity) || uncounted)
@@ -218,7 +218,7 @@ impl<W: Wiring> Bulk<W> {
     }
 
     /// Looks how far an activity is. One that counts fewer rows than were sent has dropped the others, and says nothing of
-    /// them; one that counts a header row along may so hide a single one.
+    /// them.
     pub(super) async fn look(
         &self,
         job: ImportJob,

@@ -32,7 +32,6 @@ pub(super) struct Book {
     pub(super) imports_fail: usize,
     pub(super) imports_take: Option<SignedDuration>,
     pub(super) imports_cut: Option<usize>,
-    pub(super) headers_count: bool,
 }
 
 /// A contact as the account has it.
@@ -116,7 +115,6 @@ impl Book {
             imports_fail: 0,
             imports_take: None,
             imports_cut: None,
-            headers_count: false,
         }
     }
 

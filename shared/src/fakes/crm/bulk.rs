@@ -50,12 +50,6 @@ impl FakeCrm {
             .with(|world| world.book(account).imports_cut = Some(rows));
     }
 
-    /// Has an account count a header row among the rows of its imports.
-    pub fn count_headers(&self, account: &str) {
-        self.world
-            .with(|world| world.book(account).headers_count = true);
-    }
-
     /// Somebody else has an account do so many things, all done already.
     pub fn do_otherwise(&self, account: &str, times: usize) {
         let now = self.clock.now();
@@ -163,7 +157,6 @@ impl Book {
         let counted_late = self.imports_take.is_some();
         let shown = self.imports.iter().rev().map(|import| {
             let mut shown = import.activity.clone();
-            shown.rows += usize::from(self.headers_count);
             if import.ends_at > now {
                 shown.progress = Progress::Pending;
                 shown.rows = if counted_late { 0 } else { shown.rows };

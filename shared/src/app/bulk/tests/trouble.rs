@@ -159,23 +159,7 @@ async fn an_import_whose_rows_are_counted_late_is_waited_for_and_not_made_again(
     }
 
     assert_eq!(scene.memory.crm.count(Call::Import), 1);
-    let states = states(&scene, &leads).await;
-    assert!(states.iter().all(|state| *state == imported()));
-}
-
-#[tokio::test]
-async fn an_import_whose_header_row_is_counted_along_is_found_and_not_made_again() {
-    let (scene, leads) = backlog(200).await;
-    scene.memory.crm.count_headers(ACCOUNT);
-    scene.memory.crm.answer_next(CrmError::AnswerLost);
-
-    for _ in 0..20 {
-        run_next(&scene).await;
-    }
-
-    assert_eq!(scene.memory.crm.count(Call::Import), 1);
-    let states = states(&scene, &leads).await;
-    assert!(states.iter().all(|state| *state == imported()));
+    assert!(all_are(&scene, &leads, &imported()).await);
 }
 
 #[tokio::test]
