@@ -15,7 +15,7 @@ use crate::domain::connection::Connection;
 use crate::domain::customer::BulkImport;
 use crate::domain::form::Form;
 use crate::domain::ids::{AppId, CustomerId, FormId, ImportId, LeadId, RemoteId};
-use crate::domain::import::{ImportJob, MIN_ROWS, Stage, imports_take};
+use crate::domain::import::{ImportJob, MAX_ROWS, MIN_ROWS, Stage, imports_take};
 use crate::domain::lead::{LeadRecord, LeadState, WaitReason};
 use crate::ports::{
     Apps as _, Clock as _, Connections as _, Customers as _, Dice as _, Forms as _, Imports as _,
@@ -28,24 +28,21 @@ const LANES: u16 = 200;
 /// Leads looked at and named at a time.
 const CHUNK: u16 = 1_000;
 
-/// How much of a lane was gathered.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Taken {
-    /// All that an import may take.
-    All,
-    /// There was no time for the rest.
-    Some,
-}
+/// Chunks in a row without a lead to take, after which no more of a lane is looked at: those of an import that gave all
+/// of its leads back, and one more.
+const IN_VAIN: usize = MAX_ROWS / CHUNK as usize + 1;
 
 /// The imports that a customer's leads go into, by their lists.
 type Jobs = BTreeMap<Vec<RemoteId>, ImportJob>;
+
+/// Forms looked at.
+type Forms = BTreeMap<FormId, Option<Form>>;
 
 /// Leads of one chunk for one set of lists, with the bytes of their rows.
 type Named = BTreeMap<Vec<RemoteId>, Vec<(LeadRecord, usize)>>;
 
 impl<W: Wiring> Bulk<W> {
-    /// Gathers the leads of every customer that waits for more than its share of a day. What is left once the whole
-    /// lane was looked at may go by no import: its lane is for release again.
+    /// Gathers the leads of every customer that waits for more than its share of a day, as far as there is time.
     pub(super) async fn gather(
         &self,
         deadline: Timestamp,
@@ -53,9 +50,9 @@ impl<W: Wiring> Bulk<W> {
     ) -> Result<(), StoreError> {
         let (mut over, mut trouble) = (BTreeSet::new(), Trouble::default());
         for (customer, connection) in self.over_budget(&mut trouble).await? {
-            let taken = self.gather_lane(&customer, &connection, deadline, done);
-            if trouble.of(&customer, taken.await) == Some(Taken::Some) {
-                done.gathering.insert(customer.clone());
+            if self.keeper.clock.now() < deadline {
+                let gathered = self.gather_lane(&customer, &connection, deadline, done);
+                trouble.of(&customer, gathered.await);
             }
             over.insert(customer);
         }
@@ -128,33 +125,44 @@ impl<W: Wiring> Bulk<W> {
         Ok(customer.is_some_and(|customer| customer.bulk_import == BulkImport::WhenOverBudget))
     }
 
+    /// Gathers a lane that is not for release while the next run may take more of it. One that was looked at to its end,
+    /// or gave nothing, is: what is left of it goes by no import.
     async fn gather_lane(
         &self,
         customer: &CustomerId,
         connection: &Connection,
         deadline: Timestamp,
         done: &mut Imported,
-    ) -> Result<Taken, StoreError> {
+    ) -> Result<(), StoreError> {
         let mut jobs = self.gathering(customer).await?;
-        let mut forms = BTreeMap::new();
-        let mut place: Option<LanePlace> = None;
-        while self.keeper.clock.now() < deadline {
+        let (mut forms, mut place) = (Forms::new(), None::<LanePlace>);
+        let (before, mut in_vain) = (done.taken, 0);
+        let goes_on = loop {
+            if self.keeper.clock.now() >= deadline {
+                break done.taken > before;
+            }
             let lane = self.ledger.waiting(customer, place.as_ref(), CHUNK).await?;
             let Some(last) = lane.last().cloned() else {
-                for job in jobs.values() {
-                    self.enough(job).await?;
-                }
-                return Ok(Taken::All);
+                break false;
             };
             place = Some(last);
             let leads: Vec<_> = lane.into_iter().map(|(lead, _)| lead).collect();
-            let records = self.ledger.records(customer, &leads).await?;
-            let named = self.sort(records, connection, &mut forms).await?;
-            for (lists, leads) in named {
-                done.taken += self.take(customer, &mut jobs, lists, leads).await?;
+            let taken = self.take_some(connection, &mut jobs, &mut forms, &leads);
+            let taken = taken.await?;
+            done.taken += taken;
+            in_vain = if taken == 0 { in_vain + 1 } else { 0 };
+            if in_vain == IN_VAIN {
+                break false;
             }
+        };
+        if goes_on {
+            done.gathering.insert(customer.clone());
+            return Ok(());
         }
-        Ok(Taken::Some)
+        for job in jobs.values() {
+            self.enough(job).await?;
+        }
+        Ok(())
     }
 
     /// The customer's imports that still take leads, held by us.
@@ -170,12 +178,29 @@ impl<W: Wiring> Bulk<W> {
         Ok(jobs)
     }
 
+    /// Takes those of some leads that an import may take; tells how many.
+    async fn take_some(
+        &self,
+        connection: &Connection,
+        jobs: &mut Jobs,
+        forms: &mut Forms,
+        leads: &[LeadId],
+    ) -> Result<usize, StoreError> {
+        let customer = &connection.customer;
+        let records = self.ledger.records(customer, leads).await?;
+        let mut taken = 0;
+        for (lists, leads) in self.sort(records, connection, forms).await? {
+            taken += self.take(customer, jobs, lists, leads).await?;
+        }
+        Ok(taken)
+    }
+
     /// Leads that an import may take, by the lists they join.
     async fn sort(
         &self,
         records: Vec<LeadRecord>,
         connection: &Connection,
-        forms: &mut BTreeMap<FormId, Option<Form>>,
+        forms: &mut Forms,
     ) -> Result<Named, StoreError> {
         let mut named = Named::new();
         for record in records.into_iter().filter(|record| self.may_go(record)) {

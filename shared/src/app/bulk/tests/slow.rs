@@ -1,4 +1,4 @@
-//! Imports whose leads are read slowly, or whose account has too much to do.
+//! Imports whose leads are read slowly.
 
 use std::future::poll_fn;
 use std::pin::pin;
@@ -6,30 +6,37 @@ use std::pin::pin;
 use jiff::SignedDuration;
 
 use super::trouble::{busy, run_in_vain, troubled};
-use super::{back, backlog, imported, run_next, states};
+use super::{Imported, all_are, back, backlog, imported, run_next, see};
 use crate::app::scene::{ACCOUNT, Scene};
-use crate::domain::connection::ConfirmedOptIn;
 use crate::domain::crm::CrmError;
 use crate::domain::ids::LeadId;
-use crate::domain::lead::LeadState;
 use crate::fakes::Call;
-use crate::ports::{Clock as _, Connections as _};
+use crate::ports::Clock as _;
 
 /// What a run takes beyond its time to write down where it is and to look whether there is more.
 const MORE: SignedDuration = SignedDuration::from_secs(15);
 
-/// A run a minute later that has `time`, while every request takes one and a half seconds; tells how long it took.
-async fn run_slowly(scene: &Scene, time: SignedDuration) -> SignedDuration {
+/// What a request takes where all is slow.
+const SLOW: SignedDuration = SignedDuration::from_millis(1_500);
+
+/// A run a minute later that has `time`, while every request takes as long as `pace` says.
+async fn run_at(scene: &Scene, pace: SignedDuration, time: SignedDuration) -> Imported {
     let clock = &scene.memory.clock;
     clock.advance(SignedDuration::from_mins(1));
-    let (began, bulk) = (clock.now(), scene.memory.bulk());
-    let mut run = pin!(bulk.run(began + time));
+    let bulk = scene.memory.bulk();
+    let mut run = pin!(bulk.run(clock.now() + time));
     let done = poll_fn(|context| {
-        clock.advance(SignedDuration::from_millis(1_500));
+        clock.advance(pace);
         run.as_mut().poll(context)
     });
-    done.await.unwrap();
-    clock.now().duration_since(began)
+    done.await.unwrap()
+}
+
+/// A slow run; tells how long it took.
+async fn run_slowly(scene: &Scene, time: SignedDuration) -> SignedDuration {
+    let before = scene.memory.clock.now() + SignedDuration::from_mins(1);
+    run_at(scene, SLOW, time).await;
+    scene.memory.clock.now().duration_since(before)
 }
 
 /// Has an import of seven chunks gathered and not submitted.
@@ -38,10 +45,6 @@ async fn gathered() -> (Scene, Vec<LeadId>) {
     run_in_vain(&scene, 1).await;
     busy(&scene, scene.memory.clock.now());
     (scene, leads)
-}
-
-async fn all_are(scene: &Scene, leads: &[LeadId], state: &LeadState) -> bool {
-    states(scene, leads).await.iter().all(|own| own == state)
 }
 
 #[tokio::test]
@@ -106,14 +109,28 @@ async fn an_import_whose_answer_was_lost_is_found_behind_what_a_busy_account_has
     assert!(all_are(&scene, &leads, &imported()).await);
 }
 
+#[tokio::test]
+async fn a_long_lane_that_no_import_may_take_is_released_though_there_is_no_time_to_look_at_it_all()
+{
+    let (scene, leads) = backlog(15_000).await;
+    scene.memory.crm.fail_imports(ACCOUNT, 1);
+    run_next(&scene).await;
+    while scene.state(&leads[0]).await != back() {
+        run_next(&scene).await;
+    }
+    busy(&scene, scene.memory.clock.now());
+
+    let done = run_at(&scene, SLOW, SignedDuration::from_secs(35)).await;
+    let released = scene.memory.release().run_beside(&done.gathering).await;
+
+    assert!(released.unwrap().waited > 0);
+}
+
 /// Has a full queue of activities refuse imports for so many quarters of an hour.
 async fn refuse(scene: &Scene, quarters: usize) {
     for _ in 0..quarters {
         scene.memory.clock.advance(SignedDuration::from_mins(15));
-        let seen_at = scene.memory.clock.now();
-        let seen = ConfirmedOptIn { on: false, seen_at };
-        let directory = &scene.memory.directory;
-        directory.opt_in_seen(&scene.customer, seen).await.unwrap();
+        see(scene, false).await;
         scene.memory.crm.answer_next(CrmError::THROTTLED);
         run_next(scene).await;
     }
