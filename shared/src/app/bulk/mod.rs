@@ -20,9 +20,9 @@ use secrecy::SecretString;
 
 use crate::app::deliver::Counter;
 use crate::app::moment::{Awaited, CALL_TAKES, await_moment};
-use crate::app::token_keeper::{AccessError, TokenKeeper};
+use crate::app::token_keeper::{Access, AccessError, TokenKeeper};
 use crate::app::trouble::Trouble;
-use crate::domain::budget::{CallClass, Limits};
+use crate::domain::budget::{BudgetState, CallClass, Limits, Reservation};
 use crate::domain::crm::CrmError;
 use crate::domain::ids::{AppId, CustomerId, ImportId};
 use crate::domain::import::{Ending, ImportJob, Stage};
@@ -49,6 +49,9 @@ const SUBMITTED_WITHIN: SignedDuration = SignedDuration::from_hours(24 * 3);
 
 /// Time in which an import of any size can be read, unless the store is in trouble.
 const READ_WITHIN: SignedDuration = SignedDuration::from_secs(15);
+
+/// What its calls are to the budget.
+const CALLS: CallClass = CallClass::Delivery;
 
 /// Imports leads.
 pub struct Bulk<W: Wiring> {
@@ -237,11 +240,10 @@ impl<W: Wiring> Bulk<W> {
         };
         let mut rejected = None;
         loop {
-            let access = match self.keeper.access(customer, rejected, deadline).await {
-                Ok(access) => access,
-                Err(AccessError::Waits(_)) => return Ok(Some(Err(CrmError::Forbidden))),
-                Err(AccessError::Busy { .. }) => return Ok(None),
-                Err(AccessError::Store(error)) => return Err(error),
+            let access = match self.access(customer, rejected, deadline).await? {
+                Some(Ok(access)) => access,
+                Some(Err(error)) => return Ok(Some(Err(error))),
+                None => return Ok(None),
             };
             let (app, budget) = (&connection.app, &self.keeper.budget);
             let limits = self.keeper.apps.limits(app).await?;
@@ -271,6 +273,42 @@ impl<W: Wiring> Bulk<W> {
         }
     }
 
+    /// Whether there may be a token and a moment for a call: asked before many leads are read for it, which may take
+    /// the time that a refresh needs.
+    async fn may_ask(
+        &self,
+        customer: &CustomerId,
+        deadline: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let Some(connection) = self.directory.connection(customer).await? else {
+            return Ok(true);
+        };
+        if self.access(customer, None, deadline).await?.is_none() {
+            return Ok(false);
+        }
+        let (app, now) = (&connection.app, self.keeper.clock.now());
+        let limits = self.keeper.apps.limits(app).await?;
+        let state = self.keeper.budget.state(app).await?;
+        let state = state.unwrap_or_else(|| BudgetState::assumed(limits, now));
+        let (_, moment) = state.reserve(limits, CALLS, 1, now, deadline - CALL_TAKES);
+        Ok(matches!(moment, Reservation::Granted(_)))
+    }
+
+    /// A token to call with: `None` where there is none now, an error where a person has to act first.
+    async fn access(
+        &self,
+        customer: &CustomerId,
+        rejected: Option<u64>,
+        deadline: Timestamp,
+    ) -> Result<Option<Result<Access, CrmError>>, StoreError> {
+        match self.keeper.access(customer, rejected, deadline).await {
+            Ok(access) => Ok(Some(Ok(access))),
+            Err(AccessError::Waits(_)) => Ok(Some(Err(CrmError::Forbidden))),
+            Err(AccessError::Busy { .. }) => Ok(None),
+            Err(AccessError::Store(error)) => Err(error),
+        }
+    }
+
     /// Waits for a moment of the budget; says whether there is one up to `horizon`.
     async fn await_moment(
         &self,
@@ -278,8 +316,8 @@ impl<W: Wiring> Bulk<W> {
         limits: Limits,
         horizon: Timestamp,
     ) -> Result<bool, StoreError> {
-        let (budget, class) = (&self.keeper.budget, CallClass::Delivery);
-        let reserve = |want, from| budget.reserve(app, limits, class, want, from, horizon);
+        let budget = &self.keeper.budget;
+        let reserve = |want, from| budget.reserve(app, limits, CALLS, want, from, horizon);
         let awaited = await_moment(&self.keeper.clock, 1, reserve).await?;
         Ok(awaited == Awaited::Now)
     }

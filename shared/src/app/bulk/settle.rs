@@ -73,6 +73,10 @@ impl<W: Wiring> Bulk<W> {
             let stage = match job.tries {
                 MAX_TRIES_IN_ALL.. => nothing_went_in(since),
                 _ => job.stage.clone(),
+        let is_over = began.duration_since(since) > LISTED_FOR;
+        if !is_over && !self.may_ask(&job.customer, deadline).await? {
+            return self.enter(&job, job.stage.clone(), PAUSE).await;
+        }
             };
             return self.enter(&job, stage, PAUSE).await;
         };
@@ -94,7 +98,7 @@ impl<W: Wiring> Bulk<W> {
                 Some(Err(CrmError::Forbidden | CrmError::Invalid(_) | CrmError::NotFound(_))) => {
                     break;
                 }
-                _ if self.keeper.clock.now().duration_since(since) > LISTED_FOR => break,
+                _ if is_over => break,
                 _ => return self.enter(&job, job.stage.clone(), PAUSE).await,
             };
             let here = page.items.iter().filter_map(|key| inside.remove(key));

@@ -39,7 +39,7 @@ impl<W: Wiring> Bulk<W> {
         let Some(connection) = allowed.filter(|_| agreed && hopeful) else {
             return self.give_up(&job).await;
         };
-        if self.is_another_unknown(&job).await? {
+        if self.is_another_unknown(&job).await? || !self.may_ask(&job.customer, deadline).await? {
             return self.enter(&job, Stage::Ready, PAUSE).await;
         }
         let horizon = deadline - CALL_TAKES;

@@ -126,6 +126,20 @@ async fn a_long_lane_that_no_import_may_take_is_released_though_there_is_no_time
     assert!(released.unwrap().waited > 0);
 }
 
+#[tokio::test]
+async fn a_token_that_has_ended_is_refreshed_before_the_leads_of_a_large_import_are_read() {
+    let (scene, leads) = gathered().await;
+    scene.memory.clock.advance(SignedDuration::from_hours(25));
+    see(&scene, false).await;
+    let pace = SignedDuration::from_millis(300);
+    let time = SignedDuration::from_secs(35);
+
+    run_at(&scene, pace, time).await;
+
+    assert_eq!(scene.memory.crm.count(Call::Refresh), 1);
+    assert_eq!(scene.memory.crm.imports(ACCOUNT), [leads.len()]);
+}
+
 /// Has a full queue of activities refuse imports for so many quarters of an hour.
 async fn refuse(scene: &Scene, quarters: usize) {
     for _ in 0..quarters {
