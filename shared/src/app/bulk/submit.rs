@@ -23,6 +23,14 @@ pub(super) const LISTED_FOR: SignedDuration = SignedDuration::from_hours(24 * 9)
 /// What the two clocks may differ by.
 const SKEW: SignedDuration = SignedDuration::from_secs(5);
 
+/// What an account says to an import.
+enum Asked {
+    /// It is this activity.
+    Taken(Activity),
+    /// The account has too much to do, and wants to be left alone for so long.
+    Busy { rest: SignedDuration },
+}
+
 impl<W: Wiring> Bulk<W> {
     /// Submits an import that has its leads, if customer and account allow it still.
     pub(super) async fn submit(
@@ -66,20 +74,24 @@ impl<W: Wiring> Bulk<W> {
             return Ok(());
         }
         let (crm, lists, rows) = (&self.crm, &intent.lists, &rows);
-        let call = async |token| crm.import(&token, rows, lists).await;
+        // A throttle may be of the account's own queue of activities, in which no other customer's call waits.
+        let call = async |token| match crm.import(&token, rows, lists).await {
+            Err(CrmError::Throttled { rest }) => Ok(Asked::Busy { rest }),
+            answer => answer.map(Asked::Taken),
+        };
         match self.ask(&intent.customer, deadline, call).await? {
-            Some(Ok(activity)) => {
+            Some(Ok(Asked::Taken(activity))) => {
                 self.enter_running(&intent, activity.id, since, rows.len(), PAUSE)
                     .await
             }
             // Surely without effect, and no fault of the import.
-            None => {
+            None | Some(Err(CrmError::QuotaExceeded)) => {
                 let untried = ImportJob { tries, ..intent };
                 self.enter(&untried, Stage::Ready, PAUSE).await
             }
-            Some(Err(CrmError::Throttled { .. } | CrmError::QuotaExceeded)) => {
+            Some(Ok(Asked::Busy { rest })) => {
                 let untried = ImportJob { tries, ..intent };
-                self.enter(&untried, Stage::Ready, BUSY).await
+                self.enter(&untried, Stage::Ready, BUSY.max(rest)).await
             }
             // It may have had its effect: found out once it would be listed.
             Some(Err(CrmError::AnswerLost | CrmError::Unavailable | CrmError::Conflict(_))) => {

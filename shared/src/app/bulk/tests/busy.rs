@@ -1,9 +1,84 @@
-//! Imports that are held.
+//! Imports that are held: by an account that has too much to do, or because nobody knows lately how it makes contacts.
+
+use jiff::SignedDuration;
 
 use super::trouble::{busy, run_in_vain};
-use super::{backlog, run_next};
-use crate::app::scene::ACCOUNT;
+use super::{all_are, back, backlog, imported, run, run_next, see};
+use crate::app::scene::{ACCOUNT, Scene};
+use crate::domain::crm::CrmError;
+use crate::domain::lead::LeadState;
+use crate::fakes::Call;
 use crate::ports::Clock as _;
+
+const QUARTER: SignedDuration = SignedDuration::from_mins(15);
+
+/// Has a full queue of activities refuse imports for so many quarters of an hour.
+async fn refuse(scene: &Scene, quarters: usize) {
+    for _ in 0..quarters {
+        scene.memory.clock.advance(QUARTER);
+        scene.memory.crm.forget_answers();
+        scene.memory.crm.answer_next(CrmError::THROTTLED);
+        run_next(scene).await;
+    }
+    scene.memory.crm.forget_answers();
+}
+
+/// A person signs up, whose lead goes singly; tells what became of it.
+async fn sign_up(scene: &Scene, email: &str) -> LeadState {
+    let lead = scene.submit(&[("email", email)]).await.lead;
+    scene.drain().await;
+    scene.state(&lead).await
+}
+
+#[tokio::test]
+async fn a_full_queue_of_activities_holds_an_import_that_goes_in_once_there_is_room() {
+    let (scene, leads) = backlog(200).await;
+
+    refuse(&scene, 20).await;
+    assert_eq!(scene.memory.crm.count(Call::Import), 20);
+    scene.memory.clock.advance(QUARTER);
+    for _ in 0..3 {
+        run_next(&scene).await;
+    }
+
+    assert!(all_are(&scene, &leads, &imported()).await);
+}
+
+#[tokio::test]
+async fn leads_of_an_import_that_a_full_queue_holds_for_days_go_singly() {
+    let (scene, leads) = backlog(200).await;
+
+    for _ in 0..4 {
+        see(&scene, false).await;
+        refuse(&scene, 70).await;
+    }
+
+    let made = scene.memory.crm.count(Call::Import);
+    assert!((250..3 * 24 * 4).contains(&made), "{made}");
+    assert!(all_are(&scene, &leads, &back()).await);
+}
+
+#[tokio::test]
+async fn an_account_that_asks_for_no_import_for_long_delays_no_single_lead() {
+    let (scene, leads) = backlog(200).await;
+    let rest = SignedDuration::from_mins(30);
+    scene.memory.crm.answer_next(CrmError::Throttled { rest });
+
+    run(&scene).await;
+    scene.memory.clock.advance(SignedDuration::from_secs(1));
+    let single = sign_up(&scene, "eve@example.com").await;
+    for _ in 0..28 {
+        run_next(&scene).await;
+    }
+
+    assert!(matches!(single, LeadState::Delivered { .. }), "{single:?}");
+    assert_eq!(scene.memory.crm.count(Call::Import), 1);
+    for _ in 0..5 {
+        run_next(&scene).await;
+    }
+    assert_eq!(scene.memory.crm.count(Call::Import), 2);
+    assert!(all_are(&scene, &leads, &imported()).await);
+}
 
 #[tokio::test]
 async fn leads_of_an_import_are_not_read_while_there_is_no_moment_for_its_call() {

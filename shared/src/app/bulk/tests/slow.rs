@@ -139,38 +139,3 @@ async fn a_token_that_has_ended_is_refreshed_before_the_leads_of_a_large_import_
     assert_eq!(scene.memory.crm.count(Call::Refresh), 1);
     assert_eq!(scene.memory.crm.imports(ACCOUNT), [leads.len()]);
 }
-
-/// Has a full queue of activities refuse imports for so many quarters of an hour.
-async fn refuse(scene: &Scene, quarters: usize) {
-    for _ in 0..quarters {
-        scene.memory.clock.advance(SignedDuration::from_mins(15));
-        see(scene, false).await;
-        scene.memory.crm.answer_next(CrmError::THROTTLED);
-        run_next(scene).await;
-    }
-}
-
-#[tokio::test]
-async fn a_full_queue_of_activities_holds_an_import_that_goes_in_once_there_is_room() {
-    let (scene, leads) = backlog(200).await;
-
-    refuse(&scene, 20).await;
-    assert_eq!(scene.memory.crm.count(Call::Import), 20);
-    scene.memory.clock.advance(SignedDuration::from_mins(15));
-    for _ in 0..3 {
-        run_next(&scene).await;
-    }
-
-    assert!(all_are(&scene, &leads, &imported()).await);
-}
-
-#[tokio::test]
-async fn leads_of_an_import_that_a_full_queue_holds_for_days_go_singly() {
-    let (scene, leads) = backlog(200).await;
-
-    refuse(&scene, 3 * 24 * 4).await;
-
-    let made = scene.memory.crm.count(Call::Import);
-    assert!((250..3 * 24 * 4).contains(&made), "{made}");
-    assert!(all_are(&scene, &leads, &back()).await);
-}
