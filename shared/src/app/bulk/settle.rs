@@ -30,7 +30,8 @@ const SKEW: SignedDuration = SignedDuration::from_secs(5);
 
 impl<W: Wiring> Bulk<W> {
     /// Gives the leads of an import one outcome, as far as there is time, and closes it once all have one. A lead that
-    /// has left already is not touched again, so this may begin anew at any time.
+    /// has left already is not touched again, so this may begin anew at any time. Whoever began it before may have died
+    /// with what it had counted, so every day of its leads is counted anew.
     pub(super) async fn settle(
         &self,
         job: ImportJob,
@@ -45,6 +46,9 @@ impl<W: Wiring> Bulk<W> {
                 return self.enter(&job, job.stage.clone(), again).await;
             }
             let leads = self.ledger.chunk(&job.id, number).await?;
+            for lead in &leads {
+                self.counter.doubt(&job.customer, lead);
+            }
             if ending == Ending::All {
                 done.delivered += self.went_in(&job, &leads, since).await?;
             }
@@ -53,6 +57,7 @@ impl<W: Wiring> Bulk<W> {
             let rest: Vec<_> = rest.into_iter().map(|lead| lead.id).collect();
             done.back += self.send_back(&job, &rest).await?;
         }
+        self.write_counts().await;
         self.enter(&job, Stage::Closed, SignedDuration::ZERO).await
     }
 
@@ -68,15 +73,15 @@ impl<W: Wiring> Bulk<W> {
         done: &mut Imported,
     ) -> Result<(), StoreError> {
         let (began, horizon) = (self.keeper.clock.now(), deadline - CALL_TAKES);
+        let is_over = began.duration_since(since) > LISTED_FOR;
+        if !is_over && !self.may_ask(&job.customer, deadline).await? {
+            return self.enter(&job, job.stage.clone(), PAUSE).await;
+        }
         let Some(mut inside) = self.by_address(&job, horizon).await? else {
             let job = unread(job, began, horizon);
             let stage = match job.tries {
                 MAX_TRIES_IN_ALL.. => nothing_went_in(since),
                 _ => job.stage.clone(),
-        let is_over = began.duration_since(since) > LISTED_FOR;
-        if !is_over && !self.may_ask(&job.customer, deadline).await? {
-            return self.enter(&job, job.stage.clone(), PAUSE).await;
-        }
             };
             return self.enter(&job, stage, PAUSE).await;
         };

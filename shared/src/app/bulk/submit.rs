@@ -57,7 +57,7 @@ impl<W: Wiring> Bulk<W> {
                 .await;
         };
         if rows.is_empty() {
-            return self.enter(&job, Stage::Closed, SignedDuration::ZERO).await;
+            return self.give_up(&job).await;
         }
         let since = self.keeper.clock.now();
         let tries = job.tries;

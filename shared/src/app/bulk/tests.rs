@@ -1,4 +1,5 @@
 mod busy;
+mod counts;
 mod slow;
 mod trouble;
 

@@ -34,7 +34,8 @@ impl Counter {
         moves.count(lead.id.day(), from, to);
     }
 
-    pub(super) fn doubt(&self, customer: &CustomerId, lead: &LeadId) {
+    /// A lead's day may be counted wrong.
+    pub(crate) fn doubt(&self, customer: &CustomerId, lead: &LeadId) {
         let mut moves = self.moves();
         moves.entry(customer.clone()).or_default().doubt(lead.day());
     }
