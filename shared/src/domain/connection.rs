@@ -246,7 +246,14 @@ impl Connection {
     #[must_use]
     pub fn allows_imports(&self, now: Timestamp) -> bool {
         let seen = self.learned.confirmed_opt_in;
-        self.is_usable().is_ok() && seen.is_some_and(|seen| !seen.on && seen.is_current(true, now))
+        self.may_allow_imports() && seen.is_some_and(|seen| seen.is_current(true, now))
+    }
+
+    /// Whether it is not known that they may not: it may have been seen too long ago.
+    #[must_use]
+    pub fn may_allow_imports(&self) -> bool {
+        let seen = self.learned.confirmed_opt_in;
+        self.is_usable().is_ok() && seen.is_some_and(|seen| !seen.on)
     }
 
     /// Decides about the token: `rejected` is the generation the API refused, if it did.

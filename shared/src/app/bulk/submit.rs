@@ -40,14 +40,18 @@ impl<W: Wiring> Bulk<W> {
     ) -> Result<(), StoreError> {
         let connection = self.directory.connection(&job.customer).await?;
         let now = self.keeper.clock.now();
-        let allowed = connection.filter(|connection| connection.allows_imports(now));
+        let possible = connection.filter(|connection| connection.may_allow_imports());
         let agreed = self.has_agreed(&job.customer).await?;
         let in_time = now.duration_since(job.id.made_at()) < SUBMITTED_WITHIN;
         let hopeful = in_time && job.tries < MAX_TRIES;
-        let Some(connection) = allowed.filter(|_| agreed && hopeful) else {
+        let Some(connection) = possible.filter(|_| agreed && hopeful) else {
             return self.give_up(&job).await;
         };
-        if self.is_another_unknown(&job).await? || !self.may_ask(&job.customer, deadline).await? {
+        // A lead that goes singly meanwhile shows anew whether the account asks for confirmations.
+        if !connection.allows_imports(now)
+            || self.is_another_unknown(&job).await?
+            || !self.may_ask(&job.customer, deadline).await?
+        {
             return self.enter(&job, Stage::Ready, PAUSE).await;
         }
         let horizon = deadline - CALL_TAKES;

@@ -59,6 +59,26 @@ async fn leads_of_an_import_that_a_full_queue_holds_for_days_go_singly() {
 }
 
 #[tokio::test]
+async fn an_import_that_is_held_for_more_than_a_day_goes_in_once_a_single_lead_shows_that_it_may() {
+    let (scene, leads) = backlog(200).await;
+    refuse(&scene, 10).await;
+    let made = scene.memory.crm.count(Call::Import);
+    scene.memory.clock.advance(SignedDuration::from_hours(24));
+    for _ in 0..3 {
+        run_next(&scene).await;
+    }
+    assert_eq!(scene.memory.crm.count(Call::Import), made);
+
+    let single = sign_up(&scene, "eve@example.com").await;
+    for _ in 0..3 {
+        run_next(&scene).await;
+    }
+
+    assert!(matches!(single, LeadState::Delivered { .. }));
+    assert!(all_are(&scene, &leads, &imported()).await);
+}
+
+#[tokio::test]
 async fn an_account_that_asks_for_no_import_for_long_delays_no_single_lead() {
     let (scene, leads) = backlog(200).await;
     let rest = SignedDuration::from_mins(30);
