@@ -1,19 +1,13 @@
 //! Counting leads anew, so that counters which missed something are right again within the hour.
 
+use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
 use super::trouble::Trouble;
-use crate::domain::tally::Tally;
 use crate::ports::{Clock, Ledger, StoreError, Tallies, Unsettled, Wiring};
 
 /// A day is counted anew once nothing of it has moved for so long: a busy one once it is over.
 const QUIET_FOR: SignedDuration = SignedDuration::from_mins(15);
-
-/// Days counted in one run.
-const PER_RUN: usize = 5;
-
-/// Unsettled days looked at to find them.
-const LOOKED_AT: u16 = 200;
 
 /// Counts leads anew.
 pub struct Recount<W: Wiring> {
@@ -26,39 +20,36 @@ pub struct Recount<W: Wiring> {
 }
 
 impl<W: Wiring> Recount<W> {
-    /// Counts the leads of a few unsettled days, and begins none after `until`. Tells of how many days the counters
-    /// now are what the ledger says. A day that cannot be counted keeps no other from it.
+    /// Counts the leads of unsettled days, longest quiet first, and begins none after `until`. Tells of how many days the
+    /// counters now are what the ledger says. A day that cannot be counted keeps no other from it.
     ///
     /// # Errors
     /// [`StoreError`]. A day that was not settled is unsettled still.
     pub async fn run(&self, until: Timestamp) -> Result<usize, StoreError> {
-        let (mut counted, mut settled) = (0, 0);
-        let mut trouble = Trouble::default();
-        let mut unsettled = self.directory.unsettled(LOOKED_AT).await?;
+        let (mut settled, mut trouble) = (0, Trouble::default());
+        let quiet_since = self.clock.now() - QUIET_FOR;
+        let mut unsettled = self.directory.unsettled(quiet_since).await?;
         unsettled.sort_by_key(|day| day.touched_at);
         for day in unsettled {
-            let now = self.clock.now();
-            if counted == PER_RUN || day.touched_at + QUIET_FOR > now || now >= until {
+            if self.clock.now() >= until {
                 break;
             }
-            let done = self.count_anew(&day).await;
-            if let Some(done) = trouble.of(&day.customer, done) {
-                counted += 1;
-                settled += usize::from(done);
-            }
+            let done = trouble.of(&day.customer, self.count_anew(&day).await);
+            settled += usize::from(done == Some(true));
         }
         trouble.end(settled)
     }
 
     /// Says whether the counters now are what the ledger says.
     async fn count_anew(&self, day: &Unsettled) -> Result<bool, StoreError> {
-        let counts = self.ledger.count(&day.customer, day.day).await?;
-        let tally = Tally {
-            day: day.day,
-            counts,
-        };
+        let (customer, today) = (
+            &day.customer,
+            self.clock.now().to_zoned(TimeZone::UTC).date(),
+        );
+        let kept = self.ledger.count(customer, day.tally.day).await?;
+        let anew = day.tally.anew(kept, today);
         self.directory
-            .settle_tally(&day.customer, &tally, day.revision)
+            .settle_tally(customer, &anew, day.revision)
             .await
     }
 }
@@ -71,7 +62,7 @@ mod tests {
     use crate::app::admin::Properties;
     use crate::app::scene::Scene;
     use crate::domain::lead::LeadState;
-    use crate::domain::tally::Counts;
+    use crate::domain::tally::{Counts, Moves};
     use crate::fakes::Fault;
     use crate::ports::{Clock as _, Ledger as _, Tallies as _};
 
@@ -131,6 +122,7 @@ mod tests {
         assert_eq!(counts(&scene).await, one("delivered"));
         assert_eq!(recount(&scene).await, 0, "settled");
     }
+
     #[tokio::test]
     async fn counters_that_could_not_be_written_are_counted_anew() {
         for fault in [Fault::FailBefore, Fault::FailAfter] {
@@ -166,6 +158,50 @@ mod tests {
 
         assert!(told.is_err());
         assert_eq!(recount(&scene).await, 1, "the other is settled");
+    }
+
+    #[tokio::test]
+    async fn a_day_whose_delivered_leads_are_gone_by_now_keeps_their_number() {
+        let scene = Scene::connected().await;
+        for email in ["ada@example.com", "bob@example.com"] {
+            scene.submit(&[("email", email)]).await;
+        }
+        scene.drain().await;
+        let memory = &scene.memory;
+        scene.call_for(SignedDuration::from_mins(10));
+        scene.submit(&[("email", "eve@example.com")]).await;
+        scene.drain().await;
+        memory.clock.advance(SignedDuration::from_mins(15));
+        recount(&scene).await;
+        let before = Counts::from([("delivered".into(), 2), ("waiting.quota".into(), 1)]);
+        assert_eq!(counts(&scene).await, [before]);
+
+        memory.clock.advance(SignedDuration::from_hours(24 * 40));
+        assert_eq!(memory.ledger.forget_delivered(memory.clock.now()), 2);
+        memory.release().run().await.unwrap();
+        scene.drain().await;
+        memory.clock.advance(SignedDuration::from_mins(15));
+        assert_eq!(recount(&scene).await, 1);
+
+        let shown = counts(&scene).await.remove(0);
+        assert_eq!((shown["delivered"], shown.get("waiting.quota")), (3, None));
+    }
+
+    #[tokio::test]
+    async fn busy_days_of_others_keep_no_quiet_one_from_being_counted() {
+        let scene = Scene::unconnected().await;
+        scene.submit(&[("email", "ada@example.com")]).await;
+        scene.drain().await;
+        scene.memory.clock.advance(SignedDuration::from_mins(15));
+        let (directory, now) = (&scene.memory.directory, scene.memory.clock.now());
+        let mut moves = Moves::default();
+        moves.doubt(now.to_zoned(TimeZone::UTC).date());
+        for number in 0..250 {
+            let busy = format!("a{number}").parse().unwrap();
+            directory.tally(&busy, &moves, now).await.unwrap();
+        }
+
+        assert_eq!(recount(&scene).await, 1);
     }
 
     #[tokio::test]

@@ -5,9 +5,11 @@
 
 use std::collections::BTreeMap;
 
+use jiff::SignedDuration;
 use jiff::civil::Date;
 use serde::Serialize;
 
+use super::customer::MIN_RETENTION_DAYS;
 use super::lead::{LeadRecord, LeadState, TimelineEntry};
 
 /// What leads count as, by label, such as `delivered` or `waiting.quota`.
@@ -21,6 +23,27 @@ pub struct Tally {
     /// How many are what.
     pub counts: Counts,
 }
+
+impl Tally {
+    /// The day counted anew on `today`, by what its leads that are `kept` count as. Leads that wait are kept all; settled
+    /// ones may be gone once a retention can be over, and are counted on as they were.
+    #[must_use]
+    pub fn anew(&self, kept: Counts, today: Date) -> Self {
+        let mut counts = kept;
+        if today.duration_since(self.day) >= MIN_RETENTION {
+            let settled = |label: &str| !label.starts_with("waiting.");
+            for (label, shown) in self.counts.iter().filter(|(label, _)| settled(label)) {
+                let count = counts.entry(label.clone()).or_default();
+                *count = (*count).max(*shown);
+            }
+        }
+        let day = self.day;
+        Self { day, counts }
+    }
+}
+
+/// A settled lead is kept at least so long.
+const MIN_RETENTION: SignedDuration = SignedDuration::from_hours(24 * MIN_RETENTION_DAYS as i64);
 
 /// What a state counts as: its word and, where it has one, its reason. `None` for a lead that is on its way.
 #[must_use]
@@ -124,6 +147,22 @@ mod tests {
             counted(&timeline, false).as_deref(),
             Some("refused.cc_refused")
         );
+    }
+
+    #[test]
+    fn a_day_counted_anew_once_its_settled_leads_may_be_gone_forgets_none_of_them() {
+        let counts = |pairs: [(&str, i64); 3]| Counts::from(pairs.map(|(l, n)| (l.to_owned(), n)));
+        let day: Date = "2026-11-23".parse().unwrap();
+        let shown = counts([("delivered", 5), ("erased", 0), ("waiting.quota", 2)]);
+        let tally = Tally { day, counts: shown };
+        let kept = counts([("delivered", 1), ("erased", 1), ("waiting.quota", 1)]);
+
+        let soon = tally.anew(kept.clone(), "2026-12-22".parse().unwrap());
+        let late = tally.anew(kept.clone(), "2026-12-23".parse().unwrap());
+
+        assert_eq!(soon.counts, kept);
+        let expected = counts([("delivered", 5), ("erased", 1), ("waiting.quota", 1)]);
+        assert_eq!((late.day, late.counts), (day, expected));
     }
 
     #[test]

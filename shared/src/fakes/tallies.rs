@@ -49,17 +49,20 @@ impl Tallies for MemoryDirectory {
         self.0.step(list).await
     }
 
-    async fn unsettled(&self, limit: u16) -> Result<Vec<Unsettled>, StoreError> {
+    async fn unsettled(&self, quiet_since: Timestamp) -> Result<Vec<Unsettled>, StoreError> {
         let list = |rows: &mut Rows| {
             let unsettled = rows.tallies.iter().filter_map(|((customer, day), row)| {
                 Some(Unsettled {
                     customer: customer.clone(),
-                    day: *day,
+                    tally: Tally {
+                        day: *day,
+                        counts: row.counts.clone(),
+                    },
                     revision: row.revision,
-                    touched_at: row.touched_at?,
+                    touched_at: row.touched_at.filter(|at| *at <= quiet_since)?,
                 })
             });
-            unsettled.take(usize::from(limit)).collect()
+            unsettled.collect()
         };
         self.0.step(list).await
     }

@@ -1,7 +1,6 @@
 use std::future::Future;
 
 use jiff::Timestamp;
-use jiff::civil::Date;
 
 use super::StoreError;
 use crate::domain::ids::CustomerId;
@@ -12,8 +11,8 @@ use crate::domain::tally::{Moves, Tally};
 pub struct Unsettled {
     /// Whose.
     pub customer: CustomerId,
-    /// Which.
-    pub day: Date,
+    /// Which, and what its counters say.
+    pub tally: Tally,
     /// How often the counters were changed; those counted anew replace no later ones.
     pub revision: u64,
     /// When they last were.
@@ -37,10 +36,10 @@ pub trait Tallies: Send + Sync {
         customer: &CustomerId,
     ) -> impl Future<Output = Result<Vec<Tally>, StoreError>> + Send;
 
-    /// Days that are unsettled, of any customer, at most `limit`. May be a moment behind.
+    /// Days of any customer that are unsettled and have not changed since `quiet_since`. May be a moment behind.
     fn unsettled(
         &self,
-        limit: u16,
+        quiet_since: Timestamp,
     ) -> impl Future<Output = Result<Vec<Unsettled>, StoreError>> + Send;
 
     /// Replaces the counters of a day by `tally` and settles it, if nobody has changed them since `revision`.

@@ -258,7 +258,7 @@ wired! { Turns of MemoryDirectory, Directory {
 wired! { Tallies of MemoryDirectory, Directory {
     tally(customer: &CustomerId, moves: &Moves, now: Timestamp) -> ();
     tallies(customer: &CustomerId) -> Vec<Tally>;
-    unsettled(limit: u16) -> Vec<Unsettled>;
+    unsettled(quiet_since: Timestamp) -> Vec<Unsettled>;
     settle_tally(customer: &CustomerId, tally: &Tally, revision: u64) -> bool;
 } }
 

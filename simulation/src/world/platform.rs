@@ -78,7 +78,7 @@ impl World {
         let lanes = at_once(ledger.due_lanes(now, 1)).is_ok_and(|lanes| !lanes.is_empty());
         let stuck = at_once(ledger.overdue(now, 1)).is_ok_and(|leads| !leads.is_empty());
         let imports = at_once(ledger.due_imports(now, 1)).is_ok_and(|jobs| !jobs.is_empty());
-        let days = at_once(directory.unsettled(1)).is_ok_and(|days| !days.is_empty());
+        let days = at_once(directory.unsettled(now)).is_ok_and(|days| !days.is_empty());
         lanes || stuck || imports || days || self.idle_minutes <= 2
     }
 

@@ -1,5 +1,6 @@
 //! Promises of the counters.
 
+use jiff::Timestamp;
 use jiff::civil::{Date, date};
 use leadfeed_shared::domain::ids::CustomerId;
 use leadfeed_shared::domain::tally::{Counts, Moves, Tally};
@@ -43,10 +44,11 @@ async fn read<T: Tallies>(tallies: &T, customer: &CustomerId) -> Vec<(Date, Coun
 async fn unsettled<T: Tallies>(
     tallies: &T,
     customer: &CustomerId,
+    quiet_since: Timestamp,
     fits: impl Fn(&Vec<Unsettled>) -> bool,
 ) -> Vec<Unsettled> {
     let own = async || {
-        let mut days = tallies.unsettled(1_000).await.unwrap();
+        let mut days = tallies.unsettled(quiet_since).await.unwrap();
         days.retain(|day| day.customer == *customer);
         days
     };
@@ -97,19 +99,25 @@ async fn a_changed_or_doubted_day_is_unsettled_until_it_was_counted<T: Tallies>(
     moves.doubt(SUNDAY);
     tallies.tally(&customer, &moves, at(7)).await.unwrap();
 
-    let days = unsettled(&tallies, &customer, |days| days.len() == 2).await;
+    let days = unsettled(&tallies, &customer, at(7), |days| days.len() == 2).await;
     assert_eq!(days.len(), 2);
+    assert_eq!(days[1].tally.counts, counts(&[("delivered", 1)]));
+    let quiet_before = unsettled(&tallies, &customer, at(6), Vec::is_empty);
+    assert_eq!(quiet_before.await, []);
     for day in days {
         assert_eq!(day.touched_at, at(7));
         let tally = Tally {
-            day: day.day,
+            day: day.tally.day,
             counts: counts(&[("erased", 3)]),
         };
         let settled = tallies.settle_tally(&customer, &tally, day.revision);
         assert!(settled.await.unwrap());
     }
 
-    assert_eq!(unsettled(&tallies, &customer, Vec::is_empty).await, []);
+    assert_eq!(
+        unsettled(&tallies, &customer, at(7), Vec::is_empty).await,
+        []
+    );
     let erased = counts(&[("erased", 3)]);
     let expected = [(SUNDAY, erased.clone()), (MONDAY, erased)];
     assert_eq!(read(&tallies, &customer).await, expected);
@@ -120,7 +128,7 @@ async fn a_count_that_others_have_overtaken_replaces_nothing<T: Tallies>(tallies
     let mut moves = Moves::default();
     moves.count(MONDAY, None, label("delivered"));
     tallies.tally(&customer, &moves, at(1)).await.unwrap();
-    let days = unsettled(&tallies, &customer, |days| days.len() == 1).await;
+    let days = unsettled(&tallies, &customer, at(1), |days| days.len() == 1).await;
     let none = Tally {
         day: MONDAY,
         counts: Counts::new(),

@@ -60,10 +60,17 @@ impl Tallies for DynamoDirectory {
         }
     }
 
-    async fn unsettled(&self, limit: u16) -> Result<Vec<Unsettled>, StoreError> {
-        let limit = Some(i32::from(limit));
-        let (rows, _) = self.owned_by(keys::UNSETTLED, None, limit).await?;
-        Ok(rows.iter().filter_map(unsettled_of).collect())
+    async fn unsettled(&self, quiet_since: Timestamp) -> Result<Vec<Unsettled>, StoreError> {
+        let (mut quiet, mut start) = (Vec::new(), None);
+        loop {
+            let (rows, next) = self.owned_by(keys::UNSETTLED, start, None).await?;
+            let days = rows.iter().filter_map(unsettled_of);
+            quiet.extend(days.filter(|day| day.touched_at <= quiet_since));
+            if next.is_none() {
+                return Ok(quiet);
+            }
+            start = next;
+        }
     }
 
     /// The row keeps its revision, so that whoever counted before it last changed is found out.
@@ -102,7 +109,7 @@ fn unsettled_of(row: &Item) -> Option<Unsettled> {
     let touched_at = row.get("touched_at")?.as_n().ok()?.parse().ok()?;
     Some(Unsettled {
         customer: keys::customer_of(row)?,
-        day: keys::day_of(row)?,
+        tally: tally_of(row)?,
         revision: row.get("revision")?.as_n().ok()?.parse().ok()?,
         touched_at: Timestamp::from_millisecond(touched_at).ok()?,
     })
