@@ -102,6 +102,7 @@ fn rest(world: &mut World, case: &Case) {
     settle(world, case, Rest::AllPutRight);
     if !world.is_broken() {
         world.shared.oracle().all_kept(|_| false);
+        world.check_deliveries();
         // A drain that died before it counted is found out by its messages, which come again; one that could not
         // write keeps the doubt until it can.
         let lost = |event: &Event| {

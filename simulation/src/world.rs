@@ -315,6 +315,14 @@ impl World {
         })
     }
 
+    /// Sees that every lead that is delivered is a contact.
+    pub fn check_deliveries(&self) {
+        self.shared.oracle().all_arrived(|account, email| {
+            let email = email.parse().expect("an address");
+            self.memory.crm.contact(account, &email).is_some()
+        });
+    }
+
     /// Sees that the counters say what the ledger says.
     pub fn check_tallies(&mut self) {
         self.stir();

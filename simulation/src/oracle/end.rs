@@ -34,6 +34,22 @@ impl Oracle {
             self.object(Promise::NothingLost, how);
         }
     }
+
+    /// Sees that every delivered lead `is_in` an account of its customer's: which account, and the key of which address.
+    pub fn all_arrived(&mut self, is_in: impl Fn(&str, &str) -> bool) {
+        let delivered = |seen: &Seen| matches!(seen.state, LeadState::Delivered { .. });
+        let is_anywhere = |seen: &Seen| {
+            let side = self.customers.get(&seen.customer);
+            let mut accounts = side.into_iter().flat_map(|side| &side.accounts);
+            accounts.any(|account| is_in(account, &seen.email))
+        };
+        let mut leads = self.leads.iter();
+        let missing = leads.find(|(_, seen)| delivered(seen) && !is_anywhere(seen));
+        if let Some((id, seen)) = missing {
+            let how = format!("{id} of {} is delivered and in no account", seen.customer);
+            self.object(Promise::NothingLost, how);
+        }
+    }
 }
 
 fn is_done(seen: &Seen) -> bool {

@@ -32,11 +32,13 @@ pub enum Guard {
     Turn,
     /// That an import is about to be asked for is written before it is.
     ImportIntent,
+    /// An import that failed is not taken for one that went in.
+    ImportEnd,
 }
 
 impl Guard {
     /// All of them, with the words by which a command names them.
-    pub const ALL: [(Self, &'static str); 14] = [
+    pub const ALL: [(Self, &'static str); 15] = [
         (Self::Claim, "claim"),
         (Self::Lease, "lease"),
         (Self::Intent, "intent"),
@@ -51,6 +53,7 @@ impl Guard {
         (Self::Key, "key"),
         (Self::Turn, "turn"),
         (Self::ImportIntent, "import-intent"),
+        (Self::ImportEnd, "import-end"),
     ];
 }
 
