@@ -294,7 +294,7 @@ fn event(setting: &Setting, dice: &mut Dice) -> Event {
         152..155 => Event::Rights(customer, dice.chance(40)),
         155..161 => Event::ExpireAccess(customer),
         161..163 => Event::Revoke(customer),
-        163..165 => Event::FailImports(customer),
+        163..165 => Event::FailImports(customer.min(setting.bulk.saturating_sub(1))),
         165..166 => Event::ForgetImports(customer),
         166..178 => Event::Answer(answer(dice), u8::try_from(dice.between(1, 3)).unwrap_or(1)),
         178..179 => Event::LoseBudget,

@@ -32,7 +32,7 @@ pub enum Guard {
     Turn,
     /// That an import is about to be asked for is written before it is.
     ImportIntent,
-    /// An import that failed is not taken for one that went in.
+    /// An import that failed or vanished is not taken for one that went in.
     ImportEnd,
 }
 
