@@ -87,16 +87,7 @@ async fn authorization(
     };
     let location = location.and_then(|location| location.to_str().ok());
     let (Some(StatusCode::SEE_OTHER), Some(location)) = (status, location) else {
-        if let Ok(answer) = answer
-            && is_app_unknown(answer).await
-        {
-            let advice = format!(
-                "The customer's application is not stored. Store it: `leadfeed app put {app}`."
-            );
-            return Finding::of(step, "app_not_set", advice);
-        }
-        let advice = "Connect links do not work. Is PublicUrl the address at which browsers reach the stack?";
-        return Finding::of(step, "public_url_wrong", advice);
+        return not_led_on(answer.ok(), app).await;
     };
     sign_in_page(http, location).await
 }
@@ -130,11 +121,30 @@ async fn sign_in_page(http: &reqwest::Client, location: &str) -> Finding {
     Finding::of(step, "authorization_refused", advice)
 }
 
-/// Whether a click on a connect link was answered that nobody has stored the application's id and secret.
-async fn is_app_unknown(answer: Response) -> bool {
-    let problem = answer.text().await.unwrap_or_default();
+/// Why a click on a connect link leads nowhere, by what it was answered.
+async fn not_led_on(answer: Option<Response>, app: &str) -> Finding {
+    let step = "authorization";
+    let problem = match answer {
+        Some(answer) => answer.text().await.unwrap_or_default(),
+        None => String::new(),
+    };
     let problem: Value = serde_json::from_str(&problem).unwrap_or_default();
-    problem["code"] == "app_unknown"
+    match problem["code"].as_str() {
+        Some("app_unknown") => {
+            let advice = format!(
+                "The customer's application is not stored. Store it: `leadfeed app put {app}`."
+            );
+            Finding::of(step, "app_not_set", advice)
+        }
+        Some("no_calls" | "busy") => {
+            let advice = "Nobody can connect for as long as Constant Contact accepts no requests. Try again later.";
+            Finding::of(step, "no_calls", advice)
+        }
+        _ => {
+            let advice = "Connect links do not work. Is PublicUrl the address at which browsers reach the stack?";
+            Finding::of(step, "public_url_wrong", advice)
+        }
+    }
 }
 
 /// What a page's cookies are sent back as.

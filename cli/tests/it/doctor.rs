@@ -203,7 +203,7 @@ async fn a_customers_own_application_is_looked_at() {
     let spent = BudgetState::assumed(Default::default(), now).quota_exceeded(now);
     memory.budget.set(&own, spent);
 
-    assert_eq!(diagnosis(&deployment).await, ["budget_used"]);
+    assert_eq!(diagnosis(&deployment).await, ["budget_used", "no_calls"]);
 }
 
 #[tokio::test]
@@ -241,10 +241,16 @@ async fn a_used_up_budget_is_named() {
         ..assumed.clone()
     };
 
-    for spent in [assumed.quota_exceeded(now), used_by_leads] {
-        deployment.memory.budget.set(&AppId::default_app(), spent);
-        assert_eq!(diagnosis(&deployment).await, ["budget_used"]);
-    }
+    deployment.memory.budget.set(&AppId::default_app(), used_by_leads);
+    assert_eq!(
+        diagnosis(&deployment).await,
+        ["budget_used"],
+        "people connect by what is kept for them"
+    );
+
+    let closed = assumed.quota_exceeded(now);
+    deployment.memory.budget.set(&AppId::default_app(), closed);
+    assert_eq!(diagnosis(&deployment).await, ["budget_used", "no_calls"]);
 }
 
 #[tokio::test]
