@@ -46,6 +46,7 @@ async fn every_alarm_rings_for_what_it_watches() {
     the_api_answers_5xx(&watch).await.unwrap();
     a_seal_is_broken(&watch).await.unwrap();
     a_request_is_called_wrong(&watch).await.unwrap();
+    a_vault_does_not_answer(&watch).await.unwrap();
     what_the_scheduler_measures(&watch).await.unwrap();
 
     assert_eq!(watch.ringing().await.unwrap(), watch.alarms());
@@ -133,10 +134,33 @@ async fn a_request_is_called_wrong(watch: &CloudWatch) -> Result<()> {
     sandbox.with(|lab| lab.faults.add(fault));
     let lead = scene.submit("alarms-wrong@example.com").await;
     scene.until(&lead, "waiting").await;
+    the_log_rings(watch, "WrongCallsAlarm").await
+}
+
+/// Drains may no longer read tokens, which new customers' leads go out with.
+async fn a_vault_does_not_answer(watch: &CloudWatch) -> Result<()> {
+    let stack = the_stack();
+    let scenes = [
+        Scene::connected("alarms-vault-1").await,
+        Scene::connected("alarms-vault-2").await,
+        Scene::connected("alarms-vault-3").await,
+    ];
+    let policy = RolePolicy::of(stack.aws(), stack.deployment(), "QueueDrain").await?;
+    let poorer = without(policy.document(), "RefreshTokens");
+    policy.put(stack.aws(), &poorer).await?;
+    for scene in &scenes {
+        let lead = scene.submit("alarms-vault@example.com").await;
+        scene.until(&lead, "waiting").await;
+    }
+    policy.put(stack.aws(), policy.document()).await?;
+    the_log_rings(watch, "StoreFailuresAlarm").await
+}
+
+/// The drain's log comes once it is done with its whole batch.
+async fn the_log_rings(watch: &CloudWatch, alarm: &str) -> Result<()> {
     for _ in 0..50 {
-        // The drain's log comes once it is done with its whole batch.
         watch.read_filters("queue-drain").await?;
-        if watch.rings("WrongCallsAlarm").await? {
+        if watch.rings(alarm).await? {
             break;
         }
         tokio::time::sleep(Duration::from_millis(200)).await;

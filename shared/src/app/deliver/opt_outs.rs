@@ -75,7 +75,7 @@ impl Plan {
 pub(super) enum Gone {
     /// Who has left since the oldest of the consents.
     Listed(OptOuts),
-    /// It is longer than a page, or there is none.
+    /// It is longer than a page, is not given out, or was not asked for.
     AskEach,
 }
 
@@ -97,6 +97,9 @@ impl<W: Wiring> Drain<W> {
             Err(Stopped::By(error)) => {
                 let customer = &turn.ready.customer.id;
                 tracing::warn!(customer.id = %customer, error = %error, "who has left was not listed");
+                if let CrmError::Invalid(_) = error {
+                    return Ok(Gone::AskEach); // it is the list that is refused, and none of the leads
+                }
                 let now = self.keeper.clock.now();
                 Err(Outcome::of_error(&error, None, now, self.die()))
             }

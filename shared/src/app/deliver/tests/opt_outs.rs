@@ -3,7 +3,7 @@
 use jiff::SignedDuration;
 
 use crate::app::scene::{ACCOUNT, Scene};
-use crate::domain::crm::CrmError;
+use crate::domain::crm::{CrmError, Refusal};
 use crate::domain::ids::LeadId;
 use crate::domain::lead::{LeadState, OptOutCheck, RefusalReason};
 use crate::fakes::{Call, Fault};
@@ -73,6 +73,21 @@ async fn a_list_too_long_for_a_page_gives_way_to_look_ups() {
     let crm = &scene.memory.crm;
     let counts = [Call::OptOuts, Call::Find, Call::SignUp].map(|call| crm.count(call));
     assert_eq!(counts, [1, 2, 1]);
+    assert_eq!(check(&scene, &kept).await, OptOutCheck::Clear);
+    assert_eq!(scene.state(&gone).await, refused());
+}
+
+#[tokio::test]
+async fn a_list_that_is_refused_gives_way_to_look_ups_and_refuses_nobody() {
+    let scene = Scene::connected().await;
+    let kept = submit_old(&scene, "ada@example.com").await;
+    let gone = submit_old(&scene, "bob@example.com").await;
+    leave(&scene, "bob@example.com");
+    let refusal = CrmError::Invalid(Refusal::default());
+    scene.memory.crm.answer_next(refusal);
+
+    scene.drain().await;
+
     assert_eq!(check(&scene, &kept).await, OptOutCheck::Clear);
     assert_eq!(scene.state(&gone).await, refused());
 }
