@@ -241,7 +241,10 @@ async fn a_used_up_budget_is_named() {
         ..assumed.clone()
     };
 
-    deployment.memory.budget.set(&AppId::default_app(), used_by_leads);
+    deployment
+        .memory
+        .budget
+        .set(&AppId::default_app(), used_by_leads);
     assert_eq!(
         diagnosis(&deployment).await,
         ["budget_used"],
