@@ -31,22 +31,31 @@ impl<W: Wiring> Drain<W> {
         let Some(newest) = leads.last() else {
             return Ok(false);
         };
+        let looking = turn.ready.looking_for_lists.lock().await;
         for list in &content.lists {
-            if turn.ready.has_lost(list) {
+            if turn.ready.has_looked_for(list) {
                 continue;
             }
             let look = async |token| self.crm.has_list(&token, list).await;
-            match self.ask(turn, None, look).await.map_err(Stopped::looking) {
-                Ok(true) => {}
-                Ok(false) => {
-                    turn.ready.lose(list);
-                    self.tell_gone(turn, list).await;
-                }
+            let is_there = match self.ask(turn, None, look).await.map_err(Stopped::looking) {
+                Ok(is_there) => is_there,
                 Err(Stopped::By(error)) => return Err(self.outcome_of(&error, newest)),
                 Err(Stopped::Until(outcome)) => return Err(outcome),
+            };
+            turn.ready.note_list(list, is_there);
+            if !is_there {
+                self.tell_gone(turn, list).await;
             }
         }
-        let left = lists_of_all(turn.ready, leads).map_err(|why| Outcome::waits(why, None))?;
+        drop(looking);
+        let left = match lists_of_all(turn.ready, leads) {
+            Ok(left) => left,
+            // The next drain knows which lists are gone, and parts these leads from those that wait for a list.
+            Err(_) if leads.iter().any(|lead| turn.ready.lists_of(lead).is_ok()) => {
+                return Err(self.not_now());
+            }
+            Err(why) => return Err(Outcome::waits(why, None)),
+        };
         let before = mem::replace(&mut content.lists, left);
         Ok(content.lists != before)
     }
@@ -73,17 +82,20 @@ impl<W: Wiring> Drain<W> {
 
     /// The permission a contact has after its sign-up. An account may ask for a confirmation by mail, which only a
     /// look at a contact that a sign-up just made shows; one is looked at in a week, or in a day where imports depend on
-    /// it. Whoever was a contact before is asked for none.
+    /// it. Who was a contact before may still have to confirm where the account asks for it.
     pub(super) async fn permission(
         &self,
         turn: &Turn<'_>,
         signed_up: &SignedUp,
         content: &SignUp,
     ) -> Permission {
-        if signed_up.action != DeliveryAction::Created {
-            return Permission::Explicit;
-        }
         let (ready, email) = (turn.ready, &content.contact.email);
+        if signed_up.action != DeliveryAction::Created {
+            return match ready.permission_of_new() {
+                Permission::PendingConfirmation => self.permission_there(turn, email).await,
+                other => other,
+            };
+        }
         let known = ready.connection.learned.confirmed_opt_in;
         let imports = ready.customer.bulk_import == BulkImport::WhenOverBudget;
         let now = self.keeper.clock.now();
@@ -99,16 +111,25 @@ impl<W: Wiring> Drain<W> {
 
     /// How the account made a contact. That it cannot be seen now costs the lead nothing.
     async fn look_at_new(&self, turn: &Turn<'_>, email: &EmailAddress) -> Option<ConfirmedOptIn> {
-        let crm = &self.crm;
-        let look = async |token| crm.find(&token, email).await;
-        let found = self.ask(turn, None, look).await.ok()??;
+        let permission = self.look_at(turn, email).await?;
         let seen = ConfirmedOptIn {
-            on: found.permission == Some(Permission::PendingConfirmation),
+            on: permission == Permission::PendingConfirmation,
             seen_at: self.keeper.clock.now(),
         };
         let customer = &turn.ready.customer.id;
         let noted = self.directory.opt_in_seen(customer, seen).await;
         self.warn_on_fail("noting how contacts are made", customer, noted);
         Some(seen)
+    }
+
+    /// How an account that asks for confirmations has a contact that was there. Who cannot be seen has yet to confirm.
+    async fn permission_there(&self, turn: &Turn<'_>, email: &EmailAddress) -> Permission {
+        let there = self.look_at(turn, email).await;
+        there.unwrap_or(Permission::PendingConfirmation)
+    }
+
+    async fn look_at(&self, turn: &Turn<'_>, email: &EmailAddress) -> Option<Permission> {
+        let look = async |token| self.crm.find(&token, email).await;
+        self.ask(turn, None, look).await.ok()??.permission
     }
 }

@@ -39,8 +39,10 @@ pub(super) struct Ready {
     pub(super) customer: Customer,
     pub(super) connection: Connection,
     access: Mutex<Access>,
-    /// Lists that this batch has found gone.
-    lists_gone: Mutex<Vec<RemoteId>>,
+    /// Lists that this batch has looked for, and whether they are there.
+    lists_seen: Mutex<BTreeMap<RemoteId, bool>>,
+    /// Held by whichever lead of this batch looks for lists: the others wait for what it finds.
+    pub(super) looking_for_lists: futures_util::lock::Mutex<()>,
     /// Whether a lead of this batch has set out to see how the account makes new contacts.
     pub(super) looked: AtomicBool,
     /// Whether a lead of this batch has set out to see why the account refuses calls.
@@ -82,7 +84,8 @@ impl Claimed {
             customer: self.customer,
             connection: self.connection,
             access: Mutex::new(access),
-            lists_gone: Mutex::default(),
+            lists_seen: Mutex::default(),
+            looking_for_lists: Default::default(),
             looked: AtomicBool::new(false),
             asked_why: AtomicBool::new(false),
             forms: self.forms,
@@ -103,19 +106,22 @@ impl Ready {
         *self.access.lock().unwrap_or_else(PoisonError::into_inner) = access;
     }
 
-    /// A list is gone, for all leads of the batch.
-    pub(super) fn lose(&self, list: &RemoteId) {
-        self.lists_gone().push(list.clone());
+    /// A list is there or gone, for all leads of the batch.
+    pub(super) fn note_list(&self, list: &RemoteId, is_there: bool) {
+        self.lists_seen().insert(list.clone(), is_there);
     }
 
-    /// Whether this batch has found the list gone.
-    pub(super) fn has_lost(&self, list: &RemoteId) -> bool {
-        self.lists_gone().contains(list)
+    /// Whether this batch has looked for the list.
+    pub(super) fn has_looked_for(&self, list: &RemoteId) -> bool {
+        self.lists_seen().contains_key(list)
     }
 
     /// The lists that a lead joins, as far as the batch knows by now, or what it waits for.
     pub(super) fn lists_of(&self, lead: &LeadRecord) -> Result<Vec<RemoteId>, WaitReason> {
-        lists_of(&self.connection, &self.lists_gone(), &self.forms, lead)
+        let seen = self.lists_seen();
+        let gone = seen.iter().filter(|(_, is_there)| !**is_there);
+        let gone: Vec<_> = gone.map(|(list, _)| list.clone()).collect();
+        lists_of(&self.connection, &gone, &self.forms, lead)
     }
 
     /// The permission of a contact that is made now, as far as the account is known.
@@ -124,9 +130,9 @@ impl Ready {
         seen.map_or(Permission::Explicit, |seen| seen.permission())
     }
 
-    fn lists_gone(&self) -> MutexGuard<'_, Vec<RemoteId>> {
-        let gone = self.lists_gone.lock();
-        gone.unwrap_or_else(PoisonError::into_inner)
+    fn lists_seen(&self) -> MutexGuard<'_, BTreeMap<RemoteId, bool>> {
+        let seen = self.lists_seen.lock();
+        seen.unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -119,6 +119,26 @@ async fn leads_that_have_no_list_to_join_cost_nothing_of_the_days_calls() {
 }
 
 #[tokio::test]
+async fn a_lead_whose_list_turns_out_to_be_gone_holds_no_other_of_its_address_back() {
+    let mut scene = Scene::connected().await;
+    let without = submit(&scene, "ada@example.com").await;
+    let own = scene.memory.crm.add_list(ACCOUNT, "Events");
+    scene.form.id = "frm_01ARZ3NDEKTSV4RRFFQ69G5FAW".parse().unwrap();
+    scene.form.lists = vec![own];
+    scene.memory.directory.put_form(&scene.form).await.unwrap();
+    let with = submit(&scene, "ada@example.com").await;
+    scene.memory.crm.remove_list(ACCOUNT, &scene.list);
+
+    scene.drain().await;
+    scene.memory.clock.advance(SignedDuration::from_mins(5));
+    scene.memory.release().run().await.unwrap();
+    scene.drain().await;
+
+    assert_eq!(scene.state(&without).await, no_list());
+    assert_eq!(scene.state(&with).await.word(), "delivered");
+}
+
+#[tokio::test]
 async fn a_lead_that_has_no_list_to_join_holds_no_other_of_its_address_back() {
     let mut scene = Scene::connected().await;
     let directory = scene.memory.directory.clone();
@@ -218,6 +238,29 @@ async fn whoever_was_a_contact_before_its_account_asked_for_a_confirmation_is_no
     assert_eq!(
         permissions(&scene, &again, "ada@example.com").await,
         explicit
+    );
+}
+
+#[tokio::test]
+async fn who_has_yet_to_confirm_is_recorded_so_however_often_they_sign_up() {
+    let scene = Scene::connected().await;
+    scene.memory.crm.set_confirmed_opt_in(ACCOUNT, true);
+    let week = SignedDuration::from_hours(24 * 7);
+    scene.memory.clock.advance(week);
+    submit(&scene, "ada@example.com").await;
+    scene.drain().await;
+
+    let again = [("email", "ada@example.com"), ("first_name", "Ada")];
+    let again = scene.submit(&again).await.lead;
+    scene.drain().await;
+
+    let pending = (
+        Permission::PendingConfirmation,
+        RemotePermission::PendingConfirmation,
+    );
+    assert_eq!(
+        permissions(&scene, &again, "ada@example.com").await,
+        pending
     );
 }
 

@@ -6,6 +6,7 @@ use super::days::sealed;
 use super::invalid;
 use crate::app::scene::{ACCOUNT, Scene, messages};
 use crate::domain::connection::CustomField;
+use crate::domain::crm::{CrmError, Refusal};
 use crate::domain::ids::LeadId;
 use crate::domain::lead::{LeadState, WaitReason};
 use crate::domain::suppression::PersonId;
@@ -73,6 +74,31 @@ async fn a_custom_field_that_is_gone_costs_no_lead_where_the_answer_has_no_words
     let noted: Vec<_> = notes.iter().map(|note| note.field.as_str()).collect();
     assert_eq!(noted, ["custom_fields"]);
     assert_eq!(crm.count(Call::SignUp), 2);
+}
+
+#[tokio::test]
+async fn lists_are_looked_for_once_however_many_leads_are_refused_without_words() {
+    let scene = Scene::connected().await;
+    let (crm, directory) = (&scene.memory.crm, &scene.memory.directory);
+    let row = directory.connection(&scene.customer).await;
+    let mut row = row.unwrap().unwrap();
+    let more = (0..19).map(|n| crm.add_list(ACCOUNT, &format!("List {n}")));
+    row.lists.extend(more);
+    assert!(directory.put_connection(&row).await.unwrap());
+    let mut leads = Vec::new();
+    for n in 0..3 {
+        let email = format!("ada.{n}@example.com");
+        let fields = [("email", email.as_str()), ("phone_number", "+1 555 0100")];
+        leads.push(scene.submit(&fields).await.lead);
+        crm.answer_next(CrmError::Invalid(Refusal::default()));
+    }
+
+    scene.drain().await;
+
+    for lead in &leads {
+        assert_eq!(scene.state(lead).await.word(), "delivered");
+    }
+    assert_eq!(crm.count(Call::List), 20);
 }
 
 #[tokio::test]
