@@ -63,7 +63,7 @@ async fn no_address_makes_a_server_error_for_a_browser_that_was_not_sent_there()
 }
 
 #[tokio::test]
-async fn where_the_days_calls_are_spent_no_consent_and_no_link_is_used_up() {
+async fn where_the_days_calls_are_spent_no_code_is_exchanged_and_no_link_is_used_up() {
     let stage = Stage::new().await;
     let (app, now) = (AppId::default_app(), stage.memory.clock.now());
     let (mut departed, state) = stage.departed().await;
@@ -88,6 +88,32 @@ async fn where_the_days_calls_are_spent_no_consent_and_no_link_is_used_up() {
     let anew = BudgetState::assumed(Limits::default(), now);
     stage.memory.budget.set(&app, anew);
     assert_eq!(late.post(&stage, &link, "").await.status, 303);
+}
+
+#[tokio::test]
+async fn a_code_is_not_exchanged_where_the_calls_behind_it_would_come_too_late() {
+    let limits = Limits::default();
+    let rest = SignedDuration::from_secs(30);
+    let resting = |state: BudgetState, now| state.throttled(now, rest);
+    let ending = |state: BudgetState, _| BudgetState {
+        spent: limits.per_day - 2,
+        ..state
+    };
+    for (change, status) in [
+        (&resting as &dyn Fn(_, _) -> BudgetState, "busy"),
+        (&ending, "no_calls"),
+    ] {
+        let stage = Stage::new().await;
+        let now = stage.memory.clock.now();
+        let (mut browser, state) = stage.departed().await;
+        let budget = change(BudgetState::assumed(limits, now), now);
+        stage.memory.budget.set(&AppId::default_app(), budget);
+
+        let page = browser.land(&stage, &stage.agreed(ENGINES, &state)).await;
+
+        assert_eq!((page.status, stage.exchanges()), (503, 0));
+        assert!(page.body.contains(status), "{}", page.body);
+    }
 }
 
 #[tokio::test]

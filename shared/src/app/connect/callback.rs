@@ -2,7 +2,9 @@ use jiff::{SignedDuration, Timestamp};
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::verdict::{may_feed, verdict};
-use super::{Connect, ConnectError, Session, disconnect, look_soon, release_waiting, state};
+use super::{
+    Connect, ConnectError, PATIENCE, Session, disconnect, look_soon, release_waiting, state,
+};
 use crate::domain::connection::{Connection, ConnectionStatus, Learned, LimitedReason};
 use crate::domain::handshake::{Handshake, Taken};
 use crate::domain::ids::CustomerId;
@@ -85,7 +87,7 @@ impl<W: Wiring> Connect<W> {
             Some(_) => return Err(ConnectError::AppRefused),
         }
         let code = back.code.ok_or(ConnectError::NoCode)?;
-        self.expect_calls(&handshake.app).await?;
+        self.expect_calls(&handshake.app, PATIENCE).await?;
         let grant = self.exchange(&handshake, &code, end).await?;
         self.connect(&handshake, grant.into_tokens()?, end).await
     }

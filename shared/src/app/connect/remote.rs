@@ -14,19 +14,29 @@ use crate::domain::ids::AppId;
 use crate::ports::{AccountSummary, Accounts as _, Apps as _, Budget as _, Clock as _, Wiring};
 
 /// What a person may be asked to wait before the next try.
-const SOON: SignedDuration = SignedDuration::from_mins(1);
+pub(super) const SOON: SignedDuration = SignedDuration::from_mins(1);
+
+/// Moments that the two calls take which a connection begins with: see `next_moment`.
+const FIRST_CALLS: u32 = 3;
 
 /// How often something is asked for that can be asked for again.
 const TRIES: u32 = 3;
 
 impl<W: Wiring> Connect<W> {
-    /// Makes sure that a call can be had soon, before a link or a consent is used up that would be in vain. Takes none.
-    pub(super) async fn expect_calls(&self, app: &AppId) -> Result<(), ConnectError> {
+    /// Makes sure that calls can be had `within` a time, before a link or a consent is used up that would be in vain.
+    /// Takes none.
+    pub(super) async fn expect_calls(
+        &self,
+        app: &AppId,
+        within: SignedDuration,
+    ) -> Result<(), ConnectError> {
         let (limits, now) = (self.apps.limits(app).await?, self.clock.now());
         let state = self.budget.state(app).await?;
         let state = state.unwrap_or_else(|| BudgetState::assumed(limits, now));
-        match state.reserve(limits, CallClass::Interactive, 1, now, now + SOON) {
-            (_, Reservation::Granted(_)) => Ok(()),
+        let class = CallClass::Interactive;
+        match state.reserve(limits, class, FIRST_CALLS, now, now + within) {
+            (_, Reservation::Granted(moments)) if moments.len() == FIRST_CALLS as usize => Ok(()),
+            (_, Reservation::Granted(_)) => Err(self.busy(quota_back(now))),
             (_, Reservation::NotBefore { at, .. }) => Err(self.busy(at)),
         }
     }

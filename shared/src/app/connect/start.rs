@@ -4,6 +4,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use sha2::{Digest as _, Sha256};
 use url::Url;
 
+use super::remote::SOON;
 use super::{Connect, ConnectError, Session, state};
 use crate::domain::customer::Customer;
 use crate::domain::handshake::{Handshake, OPEN_FOR};
@@ -118,7 +119,7 @@ impl<W: Wiring> Connect<W> {
     ) -> Result<Departure, ConnectError> {
         let app = self.apps.credentials(&customer.app, false).await?;
         let app = app.ok_or(ConnectError::AppUnknown)?;
-        self.expect_calls(&customer.app).await?;
+        self.expect_calls(&customer.app, SOON).await?;
         let expires_at = self.clock.now() + OPEN_FOR;
         let state = state::new(self.dice.roll(), expires_at, &self.keys);
         let verifier = self.site.pkce.then(|| {
