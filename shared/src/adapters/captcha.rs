@@ -19,8 +19,8 @@ use crate::ports::{CaptchaCheck, CaptchaSecrets, Checked, StoreError};
 /// The longest answer read, in bytes.
 const LIMIT: usize = 16 * 1024;
 
-/// What hCaptcha says where the secret is of another account than the site key.
-const MISMATCH: &str = "sitekey-secret-mismatch";
+/// What hCaptcha and Google say where the secret is not the site key's.
+const MISMATCHES: [&str; 2] = ["sitekey-secret-mismatch", "invalid-keys"];
 
 /// A person waits for the answer: short enough that the lead can still be kept after it.
 const DEADLINES: Deadlines = Deadlines {
@@ -121,12 +121,15 @@ impl CaptchaCheck for SiteVerify {
         }
         let verdict: Verdict = serde_json::from_slice(&body)
             .map_err(|_| StoreError::new("the provider's answer is none"))?;
-        if verdict.refuses_secret() {
-            self.with_known(|known| known.remove(&of)); // it may have been changed
-            return Err(StoreError::new("the provider does not take our secret"));
+        if let Some(checked) = verdict.checked() {
+            return Ok(checked);
         }
-        let checked = verdict.checked();
-        checked.ok_or_else(|| StoreError::new("the provider could not check the answer"))
+        self.with_known(|known| known.remove(&of)); // it may have been changed
+        Err(StoreError::new(if verdict.refuses_secret() {
+            "the provider does not take our secret"
+        } else {
+            "the provider could not check the answer"
+        }))
     }
 }
 
@@ -153,7 +156,8 @@ impl Verdict {
 
     /// Whether our secret is what is wrong.
     fn refuses_secret(&self) -> bool {
-        let is_secrets = |code: &String| code.ends_with("-input-secret") || code == MISMATCH;
+        let is_secrets =
+            |code: &String| code.ends_with("-input-secret") || MISMATCHES.contains(&code.as_str());
         self.errors.iter().any(is_secrets)
     }
 }
@@ -217,6 +221,7 @@ mod tests {
             "missing-input-secret",
             "invalid-input-secret",
             "sitekey-secret-mismatch",
+            "invalid-keys",
         ] {
             assert!(refusal(code).refuses_secret(), "{code}");
         }
