@@ -4,7 +4,8 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
 use super::trouble::Trouble;
-use crate::ports::{Clock, Ledger, StoreError, Tallies, Unsettled, Wiring};
+use crate::domain::customer::kept_for;
+use crate::ports::{Clock, Customers, Ledger, StoreError, Tallies, Unsettled, Wiring};
 
 /// A day is counted anew once nothing of it has moved for so long: a busy one once it is over.
 const QUIET_FOR: SignedDuration = SignedDuration::from_mins(15);
@@ -42,12 +43,11 @@ impl<W: Wiring> Recount<W> {
 
     /// Says whether the counters now are what the ledger says.
     async fn count_anew(&self, day: &Unsettled) -> Result<bool, StoreError> {
-        let (customer, today) = (
-            &day.customer,
-            self.clock.now().to_zoned(TimeZone::UTC).date(),
-        );
+        let customer = &day.customer;
+        let kept_for = kept_for(self.directory.customer(customer).await?.as_ref());
+        let today = self.clock.now().to_zoned(TimeZone::UTC).date();
         let kept = self.ledger.count(customer, day.tally.day).await?;
-        let anew = day.tally.anew(kept, today);
+        let anew = day.tally.anew(kept, kept_for, today);
         self.directory
             .settle_tally(customer, &anew, day.revision)
             .await
@@ -64,7 +64,7 @@ mod tests {
     use crate::domain::lead::LeadState;
     use crate::domain::tally::{Counts, Moves};
     use crate::fakes::Fault;
-    use crate::ports::{Clock as _, Ledger as _, Tallies as _};
+    use crate::ports::{Clock as _, Customers as _, Ledger as _, Tallies as _};
 
     async fn counts(scene: &Scene) -> Vec<Counts> {
         let tallies = scene.memory.directory.tallies(&scene.customer).await;
@@ -168,6 +168,10 @@ mod tests {
         }
         scene.drain().await;
         let memory = &scene.memory;
+        let customer = memory.directory.customer(&scene.customer).await;
+        let mut customer = customer.unwrap().unwrap();
+        customer.retention_days = 30;
+        memory.directory.put_customer(&customer).await.unwrap();
         scene.call_for(SignedDuration::from_mins(10));
         scene.submit(&[("email", "eve@example.com")]).await;
         scene.drain().await;
@@ -185,6 +189,41 @@ mod tests {
 
         let shown = counts(&scene).await.remove(0);
         assert_eq!((shown["delivered"], shown.get("waiting.quota")), (3, None));
+    }
+
+    #[tokio::test]
+    async fn an_erasure_that_broke_off_is_counted_right_however_old_the_day() {
+        let scene = Scene::connected().await;
+        let ada = [("email", "ada@example.com")];
+        for city in ["London", "Paris"] {
+            scene.submit(&[ada[0], ("city", city)]).await;
+        }
+        scene.drain().await;
+        let memory = &scene.memory;
+        memory.clock.advance(SignedDuration::from_hours(24 * 40));
+        recount(&scene).await;
+
+        let mut broke_off = 0;
+        for step in 1..40 {
+            let wish = Properties::parse(br#"{"email":"ada@example.com"}"#).unwrap();
+            let at = memory.faults.steps() + step;
+            memory.faults.at(at, Fault::FailBefore);
+            let erased = memory.admin().erase_person(&scene.customer, wish).await;
+            memory.clock.advance(SignedDuration::from_mins(15));
+            if erased.is_ok() {
+                break;
+            }
+            broke_off += 1;
+        }
+        let now = memory.clock.now();
+        let _ = memory
+            .recount()
+            .run(now + SignedDuration::from_secs(30))
+            .await; // the last fault may strike here
+        recount(&scene).await;
+
+        assert!(broke_off > 3, "{broke_off}");
+        assert_eq!(counts(&scene).await, [Counts::from([("erased".into(), 2)])]);
     }
 
     #[tokio::test]

@@ -9,7 +9,6 @@ use jiff::SignedDuration;
 use jiff::civil::Date;
 use serde::Serialize;
 
-use super::customer::MIN_RETENTION_DAYS;
 use super::lead::{LeadRecord, LeadState, TimelineEntry};
 
 /// What leads count as, by label, such as `delivered` or `waiting.quota`.
@@ -26,11 +25,11 @@ pub struct Tally {
 
 impl Tally {
     /// The day counted anew on `today`, by what its leads that are `kept` count as. Leads that wait are kept all; settled
-    /// ones may be gone once a retention can be over, and are counted on as they were.
+    /// ones may be gone after their time, and are counted on as they were.
     #[must_use]
-    pub fn anew(&self, kept: Counts, today: Date) -> Self {
+    pub fn anew(&self, kept: Counts, kept_for: SignedDuration, today: Date) -> Self {
         let mut counts = kept;
-        if today.duration_since(self.day) >= MIN_RETENTION {
+        if today.duration_since(self.day) >= kept_for {
             let settled = |label: &str| !label.starts_with("waiting.");
             for (label, shown) in self.counts.iter().filter(|(label, _)| settled(label)) {
                 let count = counts.entry(label.clone()).or_default();
@@ -41,9 +40,6 @@ impl Tally {
         Self { day, counts }
     }
 }
-
-/// A settled lead is kept at least so long.
-const MIN_RETENTION: SignedDuration = SignedDuration::from_hours(24 * MIN_RETENTION_DAYS as i64);
 
 /// What a state counts as: its word and, where it has one, its reason. `None` for a lead that is on its way.
 #[must_use]
@@ -157,8 +153,9 @@ mod tests {
         let tally = Tally { day, counts: shown };
         let kept = counts([("delivered", 1), ("erased", 1), ("waiting.quota", 1)]);
 
-        let soon = tally.anew(kept.clone(), "2026-12-22".parse().unwrap());
-        let late = tally.anew(kept.clone(), "2026-12-23".parse().unwrap());
+        let month = SignedDuration::from_hours(24 * 30);
+        let soon = tally.anew(kept.clone(), month, "2026-12-22".parse().unwrap());
+        let late = tally.anew(kept.clone(), month, "2026-12-23".parse().unwrap());
 
         assert_eq!(soon.counts, kept);
         let expected = counts([("delivered", 5), ("erased", 1), ("waiting.quota", 1)]);

@@ -28,9 +28,14 @@ pub(super) fn take_back(
             keys.verify(Purpose::Cursor, &signed(listing, &next), &signature)
                 .then_some(next)
         };
-        let message = "only a next_cursor that this listing has answered with is taken";
-        verified().ok_or_else(|| Fault::new("malformed", message))
+        verified().ok_or_else(malformed)
     }
+}
+
+/// What is said of a cursor that is none of ours.
+pub(super) fn malformed() -> Fault {
+    let message = "only a next_cursor that this listing has answered with is taken";
+    Fault::new("malformed", message)
 }
 
 fn signed(listing: &str, next: &str) -> Vec<u8> {

@@ -154,7 +154,23 @@ impl<W: Wiring> Admin<W> {
         let marked_for = kept_for(settings.as_ref()).max(MARKED_FOR);
         let ids = records.iter().map(|record| &record.lead.id);
         self.doubt(customer, ids).await?;
-        let (mut moves, mut erased) = (Moves::default(), 0);
+        let mut moves = Moves::default();
+        let erased = self.erase_each(records, marked_for, &mut moves).await;
+        if moves.days().next().is_some() {
+            let now = self.clock.now();
+            self.directory.tally(customer, &moves, now).await?;
+        }
+        erased
+    }
+
+    /// The same without counting, but of what was erased before an error too the moves are told.
+    async fn erase_each(
+        &self,
+        records: &[LeadRecord],
+        marked_for: SignedDuration,
+        moves: &mut Moves,
+    ) -> Result<usize, StoreError> {
+        let mut erased = 0;
         for record in records {
             let (blank, now) = (record.lead.without_person(), self.clock.now());
             let expires_at = (now + marked_for).as_second();
@@ -163,10 +179,6 @@ impl<W: Wiring> Admin<W> {
                 moves.count(blank.id.day(), counted_as(record), to);
                 erased += 1;
             }
-        }
-        if erased > 0 {
-            let now = self.clock.now();
-            self.directory.tally(customer, &moves, now).await?;
         }
         Ok(erased)
     }

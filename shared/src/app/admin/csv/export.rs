@@ -254,9 +254,11 @@ impl<W: Wiring> Admin<W> {
         let dialect = query.optional("dialect", one_of(known));
         let dialect = dialect.unwrap_or(Dialect::Upload);
         let listing = listing(customer, selection, dialect);
-        let place = query.optional("cursor", cursor::take_back(&self.keys, &listing));
+        let place = query.optional("cursor", |value| {
+            let place = cursor::take_back(&self.keys, &listing)(value)?;
+            place.parse().map_err(|()| cursor::malformed())
+        });
         let look = query.optional("look", flag_text);
-        let place = place.and_then(|place| place.parse().ok());
         let place = place.unwrap_or_else(|| Place::first(self.clock.now()));
         Ok(query.finish(Some(Wanted {
             selection,

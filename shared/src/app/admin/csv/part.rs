@@ -169,13 +169,13 @@ impl Shape {
             if cells.len() <= place {
                 cells.resize(place + 1, String::new());
             }
-            let text = if is_own {
-                value.clone()
+            if is_own {
+                put(&mut cells[place], self.dialect.value(value));
+                self.dialect.fit(&mut cells[place]);
             } else {
-                format!("{label}: {value}")
-            };
-            put(&mut cells[place], self.dialect.value(&text));
-            self.dialect.fit(&mut cells[place]);
+                let named = format!("{label}: {value}");
+                put(&mut cells[place], self.dialect.value(&named));
+            }
         }
         let row = Row {
             line: line(|writer| writer.write_record(&cells))?,

@@ -67,9 +67,9 @@ impl FromStr for Place {
             at: Timestamp::from_millisecond(at).map_err(|_| ())?,
             number: part()?.parse().map_err(|_| ())?,
             after: Some(part()?.to_owned()).filter(|after| !after.is_empty()),
-            to: match part()? {
-                "" => None,
-                to => Some(to.parse().map_err(|_| ())?),
+            to: match part() {
+                Err(()) | Ok("") => None, // a version before this one wrote no end
+                Ok(to) => Some(to.parse().map_err(|_| ())?),
             },
         })
     }
@@ -91,6 +91,8 @@ mod tests {
         for place in [first, second, looked_at] {
             assert_eq!(place.to_string().parse(), Ok(place));
         }
+        let before: Place = "1763890200123:2:lead_1".parse().unwrap();
+        assert_eq!((before.number, before.to), (2, None));
         for none in ["", "2:lead_1", "x:1::", "1:x::", "1:1::x"] {
             assert_eq!(none.parse::<Place>(), Err(()), "{none}");
         }
