@@ -4,8 +4,9 @@ use std::future::Future;
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::domain::budget::Reservation;
-use crate::ports::Clock;
+use crate::domain::budget::{BudgetState, Limits, Reservation};
+use crate::domain::ids::AppId;
+use crate::ports::{Apps, Budget, Clock, StoreError};
 
 /// What one call may take, its answer included: the deadline of the HTTP client and a little.
 pub(super) const CALL_TAKES: SignedDuration = SignedDuration::from_secs(12);
@@ -20,17 +21,6 @@ pub(super) const LATE: SignedDuration = SignedDuration::from_millis(20);
 /// Times a moment may have passed before the caller gives up.
 pub(super) const TURNS: u32 = 3;
 
-/// What came of waiting for a moment.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Awaited {
-    /// It is now.
-    Now,
-    /// There is none before this.
-    NotBefore(Timestamp),
-    /// Each had passed, because the store is slow to give them out, or there were too few.
-    Missed,
-}
-
 /// A moment that was looked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Next {
@@ -38,8 +28,21 @@ pub(super) enum Next {
     At(Timestamp),
     /// There is none before this.
     NotBefore(Timestamp),
-    /// Each had passed, or there were too few.
+    /// Each had passed, because the store is slow to give them out, or there were too few.
     Missed,
+}
+
+/// What an application may call and has called by `now`. Takes nothing of it.
+pub(super) async fn standing(
+    apps: &impl Apps,
+    budget: &impl Budget,
+    app: &AppId,
+    now: Timestamp,
+) -> Result<(Limits, BudgetState), StoreError> {
+    let limits = apps.limits(app).await?;
+    let state = budget.state(app).await?;
+    let state = state.unwrap_or_else(|| BudgetState::assumed(limits, now));
+    Ok((limits, state))
 }
 
 /// Waits until `calls` calls may leave, one right after the other. `reserve` asks for so many moments from a time on.
@@ -47,18 +50,15 @@ pub(super) async fn await_moment<E, F>(
     clock: &impl Clock,
     calls: u32,
     reserve: impl Fn(u32, Timestamp) -> F,
-) -> Result<Awaited, E>
+) -> Result<Next, E>
 where
     F: Future<Output = Result<Reservation, E>>,
 {
-    Ok(match next_moment(clock, calls, reserve).await? {
-        Next::At(moment) => {
-            clock.sleep_until(moment).await;
-            Awaited::Now
-        }
-        Next::NotBefore(at) => Awaited::NotBefore(at),
-        Next::Missed => Awaited::Missed,
-    })
+    let next = next_moment(clock, calls, reserve).await?;
+    if let Next::At(moment) = next {
+        clock.sleep_until(moment).await;
+    }
+    Ok(next)
 }
 
 /// When `calls` calls may leave, one right after the other.
@@ -106,7 +106,7 @@ mod tests {
     const SPACING: SignedDuration = SignedDuration::from_millis(260);
 
     /// Waits at a store that takes `slow` to answer and gives out `given` moments; tells the times it was asked for, too.
-    async fn wait(calls: u32, slow: SignedDuration, given: u32) -> (Awaited, Vec<Timestamp>) {
+    async fn wait(calls: u32, slow: SignedDuration, given: u32) -> (Next, Vec<Timestamp>) {
         let clock = VirtualClock::leaping(Timestamp::UNIX_EPOCH);
         let asked = RefCell::new(Vec::new());
         let reserve = |want: u32, from: Timestamp| {
@@ -116,18 +116,18 @@ mod tests {
             let moments = times.map(|time| from + SPACING * time).collect();
             ready(Ok::<_, Infallible>(Reservation::Granted(moments)))
         };
-        let Ok(awaited) = await_moment(&clock, calls, reserve).await;
-        (awaited, asked.into_inner())
+        let Ok(next) = await_moment(&clock, calls, reserve).await;
+        (next, asked.into_inner())
     }
 
     #[tokio::test]
     async fn a_moment_that_passed_in_a_slow_store_is_given_up_for_one_that_lies_as_far_ahead() {
         let slow = SignedDuration::from_secs(1);
 
-        let (awaited, asked) = wait(1, slow, 1).await;
+        let (next, asked) = wait(1, slow, 1).await;
 
-        assert_eq!(awaited, Awaited::Now);
         let second = Timestamp::UNIX_EPOCH + slow + slow * 2;
+        assert_eq!(next, Next::At(second));
         assert_eq!(asked, [Timestamp::UNIX_EPOCH, second]);
     }
 
@@ -135,8 +135,9 @@ mod tests {
     async fn several_calls_leave_only_where_the_moments_around_them_are_theirs() {
         let quick = SignedDuration::ZERO;
 
-        assert_eq!(wait(2, quick, 3).await.0, Awaited::Now);
-        assert_eq!(wait(2, quick, 2).await.0, Awaited::Missed);
+        let middle = Timestamp::UNIX_EPOCH + SPACING;
+        assert_eq!(wait(2, quick, 3).await.0, Next::At(middle));
+        assert_eq!(wait(2, quick, 2).await.0, Next::Missed);
     }
 
     #[tokio::test]
@@ -151,8 +152,8 @@ mod tests {
             }))
         };
 
-        let Ok(awaited) = await_moment(&clock, 1, none).await;
+        let Ok(next) = await_moment(&clock, 1, none).await;
 
-        assert_eq!(awaited, Awaited::NotBefore(at));
+        assert_eq!(next, Next::NotBefore(at));
     }
 }

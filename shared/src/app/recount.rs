@@ -215,11 +215,9 @@ mod tests {
             }
             broke_off += 1;
         }
-        let now = memory.clock.now();
-        let _ = memory
-            .recount()
-            .run(now + SignedDuration::from_secs(30))
-            .await; // the last fault may strike here
+        let end = memory.clock.now() + SignedDuration::from_secs(30);
+        let struck = memory.recount().run(end).await;
+        assert!(struck.is_err(), "the fault that no erasure met");
         recount(&scene).await;
 
         assert!(broke_off > 3, "{broke_off}");

@@ -11,13 +11,12 @@ use futures_util::future::{join_all, try_join_all};
 use jiff::{SignedDuration, Timestamp};
 
 use self::look::Freed;
+use super::moment::standing;
 use super::trouble::Trouble;
-use crate::domain::budget::{BudgetState, CallClass};
+use crate::domain::budget::CallClass;
 use crate::domain::ids::{AppId, CustomerId, LeadId};
 use crate::domain::task::Task;
-use crate::ports::{
-    Apps, Budget, Clock, Connections, Customers, Due, Ledger, Queue, StoreError, Wiring,
-};
+use crate::ports::{Clock, Connections, Customers, Due, Ledger, Queue, StoreError, Wiring};
 
 /// When somebody looks after a lead that was put back into the queue.
 pub const CHECK_AFTER: SignedDuration = SignedDuration::from_hours(6);
@@ -290,9 +289,7 @@ impl<W: Wiring> Release<W> {
     /// Deliveries an application can carry within a run.
     async fn available(&self, app: &AppId) -> Result<Left, StoreError> {
         let now = self.clock.now();
-        let limits = self.apps.limits(app).await?;
-        let state = self.budget.state(app).await?;
-        let state = state.unwrap_or_else(|| BudgetState::assumed(limits, now));
+        let (limits, state) = standing(&self.apps, &self.budget, app, now).await?;
         let of = |class| state.available(limits, class, now, SPAN);
         Ok(Left {
             all: of(CallClass::Delivery),

@@ -143,6 +143,11 @@ impl Scene {
             .unwrap()
     }
 
+    /// The same with an address alone; tells the lead.
+    pub async fn sign_up(&self, email: &str) -> LeadId {
+        self.submit(&[("email", email)]).await.lead
+    }
+
     /// The same by a request with a key.
     pub async fn submit_as(
         &self,

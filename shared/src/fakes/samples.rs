@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 
 use crate::domain::form::{Form, statement};
+use crate::domain::lead::{DeliveryAction, LeadState, OptOutCheck, Permission};
 use crate::domain::screening::Screening;
 
 /// An open form of the customer `engines` that asks for nothing beyond an address and the box.
@@ -31,5 +32,17 @@ pub fn form() -> Form {
         open: true,
         created_at: Timestamp::UNIX_EPOCH,
         revision: 0,
+    }
+}
+
+/// How a new contact's lead ends.
+#[must_use]
+pub fn delivered() -> LeadState {
+    LeadState::Delivered {
+        contact: None,
+        action: DeliveryAction::Created,
+        permission: Permission::Explicit,
+        opt_out_check: OptOutCheck::NotNeeded,
+        notes: vec![],
     }
 }

@@ -3,6 +3,7 @@ use leadfeed_shared::domain::ids::LeadId;
 use leadfeed_shared::domain::lead::{
     DeliveryAction, LeadState, OptOutCheck, Permission, RefusalReason, WaitReason,
 };
+use leadfeed_shared::fakes::samples::delivered;
 use leadfeed_shared::ports::{Ledger as _, Settlement};
 use serde_json::json;
 
@@ -231,13 +232,7 @@ async fn a_refused_lead_is_found_behind_many_delivered_ones_in_one_answer() {
     let like = stage.lead(&ada);
     let (why, detail) = (RefusalReason::CcRefused, None);
     settle(&stage, &ada, LeadState::Refused { why, detail }).await;
-    let delivered = LeadState::Delivered {
-        contact: None,
-        action: DeliveryAction::Created,
-        permission: Permission::Explicit,
-        opt_out_check: OptOutCheck::NotNeeded,
-        notes: vec![],
-    };
+    let delivered = delivered();
     stage.end_like(&like, 1..301, &delivered).await;
 
     let page = async |query: &str| stage.get(&format!("{LEADS}?limit=1&{query}")).await.body;

@@ -4,9 +4,8 @@ use std::future::poll_fn;
 use std::pin::pin;
 
 use jiff::SignedDuration;
-use leadfeed_shared::domain::lead::{
-    DeliveryAction, LeadState, OptOutCheck, Permission, QuarantineReason, RefusalReason, WaitReason,
-};
+use leadfeed_shared::domain::lead::{LeadState, QuarantineReason, RefusalReason, WaitReason};
+use leadfeed_shared::fakes::samples::delivered;
 use serde_json::json;
 
 use crate::stage::Stage;
@@ -74,16 +73,6 @@ async fn the_page_shows_what_a_retry_would_do_before_it_does_it() {
         .page("GET", &format!("{path}/retry?label=x"), "")
         .await;
     assert_eq!(nonsense, 422);
-}
-
-fn delivered() -> LeadState {
-    LeadState::Delivered {
-        contact: None,
-        action: DeliveryAction::Created,
-        permission: Permission::Explicit,
-        opt_out_check: OptOutCheck::NotNeeded,
-        notes: vec![],
-    }
 }
 
 fn refused() -> LeadState {

@@ -2,9 +2,10 @@ use jiff::Timestamp;
 
 use super::values::{id, number, secret};
 use super::{Admin, AdminError, Properties};
-use crate::domain::budget::{BudgetState, Limits, next_midnight};
+use crate::app::moment::standing;
+use crate::domain::budget::{Limits, next_midnight};
 use crate::domain::ids::AppId;
-use crate::ports::{AppCredentials, Apps as _, Budget as _, Clock as _, StoreError, Wiring};
+use crate::ports::{AppCredentials, Apps as _, Clock as _, StoreError, Wiring};
 use secrecy::ExposeSecret as _;
 
 /// What is shown of an application: never its secret.
@@ -86,10 +87,8 @@ impl<W: Wiring> Admin<W> {
     }
 
     pub(super) async fn spending_of(&self, app: AppId) -> Result<Spending, StoreError> {
-        let limits = self.apps.limits(&app).await?;
         let now = self.clock.now();
-        let state = self.budget.state(&app).await?;
-        let state = state.unwrap_or_else(|| BudgetState::assumed(limits, now));
+        let (limits, state) = standing(&self.apps, &self.budget, &app, now).await?;
         Ok(Spending {
             app,
             limits,

@@ -93,10 +93,10 @@ impl<W: Wiring> Admin<W> {
     }
 
     /// Removes a customer: its connection first, so that nothing more goes out, then its forms, then itself, then the
-    /// connection and forms once more, as they may just have been made; whoever makes one later finds the customer gone. Its id is
-    /// never given again: whoever had it would find the leads and links of the one before. Its leads stay in the ledger;
-    /// those that wait are sent to the drain, which refuses them. That somebody has to look at them is written down before
-    /// anything else, as a customer who is gone cannot be removed once more.
+    /// connection and forms once more, as they may just have been made; whoever makes one later finds the customer gone.
+    /// Its id is never given again: whoever had it would find the leads and links of the one before. Its leads stay in the
+    /// ledger; those that wait are sent to the drain, which refuses them. That somebody has to look at them is written down
+    /// before anything else, as a customer who is gone cannot be removed once more.
     ///
     /// # Errors
     /// [`AdminError::NotFound`].

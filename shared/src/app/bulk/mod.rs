@@ -19,10 +19,10 @@ use jiff::{SignedDuration, Timestamp};
 use secrecy::SecretString;
 
 use crate::app::deliver::Counter;
-use crate::app::moment::{Awaited, CALL_TAKES, await_moment};
+use crate::app::moment::{CALL_TAKES, Next, await_moment, standing};
 use crate::app::token_keeper::{Access, AccessError, TokenKeeper};
 use crate::app::trouble::Trouble;
-use crate::domain::budget::{BudgetState, CallClass, Limits, Reservation};
+use crate::domain::budget::{CallClass, Limits, Reservation};
 use crate::domain::crm::CrmError;
 use crate::domain::ids::{AppId, CustomerId, ImportId};
 use crate::domain::import::{Ending, ImportJob, Stage};
@@ -286,10 +286,9 @@ impl<W: Wiring> Bulk<W> {
         if self.access(customer, None, deadline).await?.is_none() {
             return Ok(false);
         }
-        let (app, now) = (&connection.app, self.keeper.clock.now());
-        let limits = self.keeper.apps.limits(app).await?;
-        let state = self.keeper.budget.state(app).await?;
-        let state = state.unwrap_or_else(|| BudgetState::assumed(limits, now));
+        let (keeper, app) = (&self.keeper, &connection.app);
+        let now = keeper.clock.now();
+        let (limits, state) = standing(&keeper.apps, &keeper.budget, app, now).await?;
         let (_, moment) = state.reserve(limits, CALLS, 1, now, deadline - CALL_TAKES);
         Ok(matches!(moment, Reservation::Granted(_)))
     }
@@ -318,8 +317,8 @@ impl<W: Wiring> Bulk<W> {
     ) -> Result<bool, StoreError> {
         let budget = &self.keeper.budget;
         let reserve = |want, from| budget.reserve(app, limits, CALLS, want, from, horizon);
-        let awaited = await_moment(&self.keeper.clock, 1, reserve).await?;
-        Ok(awaited == Awaited::Now)
+        let next = await_moment(&self.keeper.clock, 1, reserve).await?;
+        Ok(matches!(next, Next::At(_)))
     }
 
     async fn write_counts(&self) {

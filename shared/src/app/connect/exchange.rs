@@ -2,7 +2,7 @@ use jiff::Timestamp;
 use secrecy::SecretString;
 
 use super::{Connect, ConnectError};
-use crate::app::moment::{Awaited, await_moment};
+use crate::app::moment::{Next, await_moment};
 use crate::domain::handshake::Handshake;
 use crate::domain::ids::AppId;
 use crate::domain::token::Grant;
@@ -55,8 +55,8 @@ impl<W: Wiring> Connect<W> {
         let latest = self.latest_moment(end)?;
         let reserve = |_, from| self.budget.reserve_token_call(app, from, latest);
         match await_moment(&self.clock, 1, reserve).await? {
-            Awaited::Now => Ok(()),
-            Awaited::NotBefore(_) | Awaited::Missed => Err(ConnectError::Busy),
+            Next::At(_) => Ok(()),
+            Next::NotBefore(_) | Next::Missed => Err(ConnectError::Busy),
         }
     }
 }

@@ -6,8 +6,8 @@ use jiff::{RoundMode, SignedDuration, Timestamp, TimestampRound, Unit};
 use secrecy::SecretString;
 
 use super::{Connect, ConnectError};
-use crate::app::moment::{Awaited, await_moment};
-use crate::domain::budget::{BudgetState, CallClass, Reservation, quota_back};
+use crate::app::moment::{Next, await_moment, standing};
+use crate::domain::budget::{CallClass, Reservation, quota_back};
 use crate::domain::connection::{Catalog, ContactList};
 use crate::domain::crm::CrmError;
 use crate::domain::ids::AppId;
@@ -30,9 +30,8 @@ impl<W: Wiring> Connect<W> {
         app: &AppId,
         within: SignedDuration,
     ) -> Result<(), ConnectError> {
-        let (limits, now) = (self.apps.limits(app).await?, self.clock.now());
-        let state = self.budget.state(app).await?;
-        let state = state.unwrap_or_else(|| BudgetState::assumed(limits, now));
+        let now = self.clock.now();
+        let (limits, state) = standing(&self.apps, &self.budget, app, now).await?;
         let class = CallClass::Interactive;
         match state.reserve(limits, class, FIRST_CALLS, now, now + within) {
             (_, Reservation::Granted(moments)) if moments.len() == FIRST_CALLS as usize => Ok(()),
@@ -140,9 +139,9 @@ impl<W: Wiring> Connect<W> {
         let budget = &self.budget;
         let reserve = |want, from| budget.reserve(app, limits, class, want, from, latest);
         match await_moment(&self.clock, calls, reserve).await? {
-            Awaited::Now => Ok(()),
-            Awaited::NotBefore(at) => Err(self.busy(at)),
-            Awaited::Missed => Err(ConnectError::Busy),
+            Next::At(_) => Ok(()),
+            Next::NotBefore(at) => Err(self.busy(at)),
+            Next::Missed => Err(ConnectError::Busy),
         }
     }
 

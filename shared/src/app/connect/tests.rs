@@ -170,6 +170,24 @@ async fn take<T>(mut work: Pin<&mut impl Future<Output = T>>, steps: u32) -> Opt
     None
 }
 
+/// Lets each of two take so many steps, then the first end, and then the other.
+async fn race<A, B>(
+    first: (impl Future<Output = A>, u32),
+    second: (impl Future<Output = B>, u32),
+) -> (A, B) {
+    let (mut one, mut other) = (pin!(first.0), pin!(second.0));
+    let early = take(one.as_mut(), first.1).await;
+    let over = take(other.as_mut(), second.1).await;
+    let early = match early {
+        Some(early) => early,
+        None => one.await,
+    };
+    match over {
+        Some(over) => (early, over),
+        None => (early, other.await),
+    }
+}
+
 async fn nothing_is_left_of(scene: &Scene) -> bool {
     let tokens = scene.memory.vault.tokens(&scene.customer).await.unwrap();
     let row = scene.memory.directory.look(&scene.customer);
@@ -185,20 +203,12 @@ async fn a_customer_who_is_removed_at_any_moment_of_connecting_leaves_no_tokens_
         let (cookie, state) = depart(&scene).await;
         let back = back(&scene, ACCOUNT, &state);
         let (connect, admin) = (scene.memory.connect(), scene.memory.admin());
-        let mut finish = pin!(connect.finish(back, Some(&cookie)));
-        let mut remove = pin!(admin.delete_customer(&scene.customer));
+        let finish = connect.finish(back, Some(&cookie));
+        let remove = admin.delete_customer(&scene.customer);
 
-        let early = take(finish.as_mut(), connected).await;
-        let over = take(remove.as_mut(), removed).await;
-        let finished = match early {
-            Some(finished) => finished,
-            None => finish.await,
-        };
-        match over {
-            Some(over) => over.unwrap(),
-            None => remove.await.unwrap(),
-        }
+        let (finished, over) = race((finish, connected), (remove, removed)).await;
 
+        over.unwrap();
         match finished {
             Ok(landing) => both += i32::from(landing == Landing::Lists),
             Err(ConnectError::UnknownState) => gone += 1,
@@ -281,20 +291,12 @@ async fn a_choice_at_any_moment_of_a_disconnect_leaves_it_disconnected() {
             terms: tick(&connect, &cookie).await,
             ..Choice::default()
         };
-        let mut choose = pin!(connect.choose(Some(&cookie), choice));
-        let mut disconnect = pin!(connect.disconnect(Some(&cookie)));
+        let choose = connect.choose(Some(&cookie), choice);
+        let disconnect = connect.disconnect(Some(&cookie));
 
-        let early = take(choose.as_mut(), chosen).await;
-        let over = take(disconnect.as_mut(), ended).await;
-        let choice = match early {
-            Some(choice) => choice,
-            None => choose.await,
-        };
-        match over {
-            Some(over) => over.unwrap(),
-            None => disconnect.await.unwrap(),
-        }
+        let (choice, over) = race((choose, chosen), (disconnect, ended)).await;
 
+        over.unwrap();
         match choice {
             Ok(()) => done += 1,
             Err(ConnectError::NotReady) => late += 1,

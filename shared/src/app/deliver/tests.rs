@@ -29,6 +29,10 @@ fn word(state: &LeadState) -> &'static str {
     state.word()
 }
 
+fn waits(why: WaitReason) -> LeadState {
+    LeadState::Waiting { why }
+}
+
 fn invalid(message: &str) -> CrmError {
     CrmError::Invalid(Refusal {
         key: "contacts.api.validation.error".into(),

@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{Access, AccessError, PATIENCE, TokenKeeper};
 use crate::app::connect::publish;
-use crate::app::moment::{Awaited, await_moment};
+use crate::app::moment::{Next, await_moment};
 use crate::domain::connection::{
     COOLDOWN, Connection, ConnectionStatus, LEASE_FOR, Lease, ReconnectReason,
 };
@@ -166,9 +166,9 @@ impl<W: Wiring> TokenKeeper<W> {
         let (clock, budget) = (&self.clock, &self.budget);
         let reserve = |_, from| budget.reserve_token_call(app, from, clock.now() + PATIENCE);
         match await_moment(clock, 1, reserve).await? {
-            Awaited::Now => Ok(()),
-            Awaited::NotBefore(until) => Err(RefreshError::Passing { until }),
-            Awaited::Missed => {
+            Next::At(_) => Ok(()),
+            Next::NotBefore(until) => Err(RefreshError::Passing { until }),
+            Next::Missed => {
                 let until = clock.now() + COOLDOWN;
                 Err(RefreshError::Passing { until })
             }

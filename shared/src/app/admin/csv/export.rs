@@ -158,9 +158,9 @@ impl Filling<'_> {
 
 impl<W: Wiring> Admin<W> {
     /// A part of a customer's leads as a file, newest first. Leads that come in meanwhile are in no later part, and in
-    /// none that is asked for again. An upload has one row of each address, and all its leads are marked
-    /// with it. With `look` nothing is marked. Begins no further page after `until`, unless the part was looked at and so
-    /// has its end; the next part goes on there.
+    /// none that is asked for again. An upload has one row of each address, and all its leads are marked with it. With
+    /// `look` nothing is marked. Begins no further page after `until`, unless the part was looked at and so has its end;
+    /// the next part goes on there.
     ///
     /// # Errors
     /// [`AdminError::NotFound`], [`AdminError::Invalid`].

@@ -4,9 +4,8 @@ use ulid::Ulid;
 use crate::app::admin::Properties;
 use crate::app::scene::Scene;
 use crate::domain::ids::LeadId;
-use crate::domain::lead::{
-    DeliveryAction, Lead, LeadState, OptOutCheck, Permission, RefusalReason,
-};
+use crate::domain::lead::{Lead, LeadState, RefusalReason};
+use crate::fakes::samples::delivered;
 use crate::ports::Ledger as _;
 
 /// More than are marked at once.
@@ -165,16 +164,6 @@ async fn who_is_found_to_have_left_is_in_no_file_by_an_older_lead_but_by_one_sin
     end(&leads[2], delivered());
     let query = [("status", "all"), ("dialect", "spreadsheet")];
     assert_eq!(rows(&query).await, 1, "the lead of who agreed anew");
-}
-
-fn delivered() -> LeadState {
-    LeadState::Delivered {
-        contact: None,
-        action: DeliveryAction::Created,
-        permission: Permission::Explicit,
-        opt_out_check: OptOutCheck::NotNeeded,
-        notes: vec![],
-    }
 }
 
 #[tokio::test]

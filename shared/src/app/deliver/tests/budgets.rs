@@ -2,27 +2,20 @@
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::waits;
 use crate::app::scene::{ACCOUNT, NOON, Scene, drive};
 use crate::domain::crm::{CrmError, Refusal};
 use crate::domain::ids::LeadId;
-use crate::domain::lead::{LeadState, WaitReason};
+use crate::domain::lead::WaitReason;
 use crate::fakes::{Call, RemoteLimits, VirtualClock};
 use crate::ports::{Clock as _, Ledger as _};
-
-async fn submit(scene: &Scene, email: &str) -> LeadId {
-    scene.submit(&[("email", email)]).await.lead
-}
-
-fn waits(why: WaitReason) -> LeadState {
-    LeadState::Waiting { why }
-}
 
 #[tokio::test]
 async fn a_quota_refused_just_after_midnight_does_not_cost_the_new_day() {
     let scene = Scene::connected().await;
     let clock = &scene.memory.clock;
     clock.advance_to("2026-11-24T00:00:05Z".parse().unwrap());
-    let lead = submit(&scene, "ada@example.com").await;
+    let lead = scene.sign_up("ada@example.com").await;
     scene.memory.crm.answer_next(CrmError::QuotaExceeded);
 
     scene.drain().await;
@@ -45,7 +38,7 @@ async fn long_addresses(clock: VirtualClock) {
     let crm = &scene.memory.crm;
     let address = |n| format!("{n}{}@analytical-engines.example", "a".repeat(40));
     for n in 0..5 {
-        submit(&scene, &address(n)).await;
+        scene.sign_up(&address(n)).await;
     }
     scene.drain().await;
     scene.memory.clock.advance(SignedDuration::from_mins(2));
@@ -57,7 +50,7 @@ async fn long_addresses(clock: VirtualClock) {
 
     let mut leads = Vec::new();
     for n in 0..10 {
-        leads.push(submit(&scene, &address(n)).await);
+        leads.push(scene.sign_up(&address(n)).await);
     }
     scene.drain().await;
 
@@ -88,7 +81,7 @@ async fn pauses(scene: &Scene, lead: &LeadId, troubles: usize, error: &CrmError)
 #[tokio::test]
 async fn trouble_met_again_and_again_is_tried_ever_more_seldom_and_the_lead_stays_small() {
     let scene = Scene::connected().await;
-    let lead = submit(&scene, "ada@example.com").await;
+    let lead = scene.sign_up("ada@example.com").await;
 
     let pauses = pauses(&scene, &lead, 150, &CrmError::Unavailable).await;
 
@@ -107,7 +100,7 @@ async fn trouble_met_again_and_again_is_tried_ever_more_seldom_and_the_lead_stay
 #[tokio::test]
 async fn waits_for_the_budget_are_no_troubles() {
     let scene = Scene::connected().await;
-    let lead = submit(&scene, "ada@example.com").await;
+    let lead = scene.sign_up("ada@example.com").await;
     for _ in 0..10 {
         pauses(&scene, &lead, 1, &CrmError::QuotaExceeded).await;
     }
@@ -120,7 +113,7 @@ async fn waits_for_the_budget_are_no_troubles() {
 #[tokio::test]
 async fn a_token_that_is_not_to_be_had_is_asked_for_ever_more_seldom() {
     let scene = Scene::connected().await;
-    let lead = submit(&scene, "ada@example.com").await;
+    let lead = scene.sign_up("ada@example.com").await;
     let clock = &scene.memory.clock;
     clock.advance(SignedDuration::from_hours(25));
     let mut tries = 0;
@@ -158,7 +151,7 @@ async fn leads_of_one_address_on_more_lists_than_a_call_may_name_go_out_as_two_c
         crate::ports::Forms::put_form(directory, &scene.form)
             .await
             .unwrap();
-        leads.push(submit(&scene, "ada@example.com").await);
+        leads.push(scene.sign_up("ada@example.com").await);
     }
 
     scene.drain().await;
@@ -177,7 +170,7 @@ async fn leads_of_one_address_on_more_lists_than_a_call_may_name_go_out_as_two_c
 async fn a_call_that_changed_a_contact_beside_another_is_made_once_more_after_a_while() {
     for conflicts in [1, 2] {
         let scene = Scene::connected().await;
-        let lead = submit(&scene, "ada@example.com").await;
+        let lead = scene.sign_up("ada@example.com").await;
         for _ in 0..conflicts {
             let conflict = CrmError::Conflict(Refusal::default());
             scene.memory.crm.answer_next(conflict);
@@ -200,7 +193,7 @@ async fn a_call_that_changed_a_contact_beside_another_is_made_once_more_after_a_
 #[tokio::test]
 async fn a_drain_without_time_for_a_call_makes_none_and_hands_nothing_back() {
     let scene = Scene::connected().await;
-    let lead = submit(&scene, "ada@example.com").await;
+    let lead = scene.sign_up("ada@example.com").await;
     let deadline = scene.memory.clock.now() + SignedDuration::from_secs(10);
 
     let drain = scene.memory.drain();

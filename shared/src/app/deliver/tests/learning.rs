@@ -2,6 +2,7 @@
 
 use jiff::SignedDuration;
 
+use super::waits;
 use crate::app::scene::{ACCOUNT, Scene};
 use crate::domain::connection::{ConfirmedOptIn, Learned};
 use crate::domain::crm::{CrmError, Refusal};
@@ -15,28 +16,18 @@ async fn learned(scene: &Scene) -> Learned {
     row.unwrap().unwrap().learned
 }
 
-fn no_list() -> LeadState {
-    LeadState::Waiting {
-        why: WaitReason::NoList,
-    }
-}
-
-async fn submit(scene: &Scene, email: &str) -> LeadId {
-    scene.submit(&[("email", email)]).await.lead
-}
-
 #[tokio::test]
 async fn a_list_that_is_gone_ends_the_calls_for_it_with_one_notice() {
     let scene = Scene::connected().await;
     scene.memory.crm.remove_list(ACCOUNT, &scene.list);
-    let first = submit(&scene, "ada@example.com").await;
+    let first = scene.sign_up("ada@example.com").await;
 
     scene.drain().await;
-    let later = submit(&scene, "bob@example.com").await;
+    let later = scene.sign_up("bob@example.com").await;
     scene.drain().await;
 
     for lead in [&first, &later] {
-        assert_eq!(scene.state(lead).await, no_list());
+        assert_eq!(scene.state(lead).await, waits(WaitReason::NoList));
     }
     let crm = &scene.memory.crm;
     assert_eq!(
@@ -61,7 +52,7 @@ async fn a_form_whose_own_list_is_gone_falls_back_on_the_connections() {
     scene.form.lists = vec![own.clone()];
     scene.memory.directory.put_form(&scene.form).await.unwrap();
     scene.memory.crm.remove_list(ACCOUNT, &own);
-    let lead = submit(&scene, "ada@example.com").await;
+    let lead = scene.sign_up("ada@example.com").await;
 
     scene.drain().await;
 
@@ -87,11 +78,11 @@ async fn a_list_that_is_found_gone_is_not_named_again_when_another_is() {
     for list in &row.lists {
         crm.remove_list(ACCOUNT, list);
     }
-    let lead = submit(&scene, "ada@example.com").await;
+    let lead = scene.sign_up("ada@example.com").await;
 
     scene.drain().await;
 
-    assert_eq!(scene.state(&lead).await, no_list());
+    assert_eq!(scene.state(&lead).await, waits(WaitReason::NoList));
     let counts = [Call::SignUp, Call::List].map(|call| scene.memory.crm.count(call));
     assert_eq!(counts, [2, 2]);
 }
@@ -105,14 +96,14 @@ async fn leads_that_have_no_list_to_join_cost_nothing_of_the_days_calls() {
     row.terms = None;
     assert!(directory.put_connection(&row).await.unwrap());
     let leads = [
-        submit(&scene, "ada@example.com").await,
-        submit(&scene, "bob@example.com").await,
+        scene.sign_up("ada@example.com").await,
+        scene.sign_up("bob@example.com").await,
     ];
 
     scene.drain().await;
 
     for lead in &leads {
-        assert_eq!(scene.state(lead).await, no_list());
+        assert_eq!(scene.state(lead).await, waits(WaitReason::NoList));
     }
     let budget = scene.memory.budget.state(&AppId::default_app()).await;
     assert_eq!(budget.unwrap().unwrap().spent, 0);
@@ -121,12 +112,12 @@ async fn leads_that_have_no_list_to_join_cost_nothing_of_the_days_calls() {
 #[tokio::test]
 async fn a_lead_whose_list_turns_out_to_be_gone_holds_no_other_of_its_address_back() {
     let mut scene = Scene::connected().await;
-    let without = submit(&scene, "ada@example.com").await;
+    let without = scene.sign_up("ada@example.com").await;
     let own = scene.memory.crm.add_list(ACCOUNT, "Events");
     scene.form.id = "frm_01ARZ3NDEKTSV4RRFFQ69G5FAW".parse().unwrap();
     scene.form.lists = vec![own];
     scene.memory.directory.put_form(&scene.form).await.unwrap();
-    let with = submit(&scene, "ada@example.com").await;
+    let with = scene.sign_up("ada@example.com").await;
     scene.memory.crm.remove_list(ACCOUNT, &scene.list);
 
     scene.drain().await;
@@ -134,7 +125,7 @@ async fn a_lead_whose_list_turns_out_to_be_gone_holds_no_other_of_its_address_ba
     scene.memory.release().run().await.unwrap();
     scene.drain().await;
 
-    assert_eq!(scene.state(&without).await, no_list());
+    assert_eq!(scene.state(&without).await, waits(WaitReason::NoList));
     assert_eq!(scene.state(&with).await.word(), "delivered");
 }
 
@@ -146,22 +137,22 @@ async fn a_lead_that_has_no_list_to_join_holds_no_other_of_its_address_back() {
         .list_gone(&scene.customer, &scene.list)
         .await
         .unwrap();
-    let without = submit(&scene, "ada@example.com").await;
+    let without = scene.sign_up("ada@example.com").await;
     scene.form.id = "frm_01ARZ3NDEKTSV4RRFFQ69G5FAW".parse().unwrap();
     scene.form.lists = vec![scene.memory.crm.add_list(ACCOUNT, "Events")];
     directory.put_form(&scene.form).await.unwrap();
-    let with = submit(&scene, "ada@example.com").await;
+    let with = scene.sign_up("ada@example.com").await;
 
     scene.drain().await;
 
-    assert_eq!(scene.state(&without).await, no_list());
+    assert_eq!(scene.state(&without).await, waits(WaitReason::NoList));
     assert_eq!(scene.state(&with).await.word(), "delivered");
 }
 
 #[tokio::test]
 async fn a_refusal_that_blames_a_list_which_is_there_is_no_end_of_the_list() {
     let scene = Scene::connected().await;
-    let lead = submit(&scene, "ada@example.com").await;
+    let lead = scene.sign_up("ada@example.com").await;
     let not_found = CrmError::NotFound(Refusal::default());
     scene.memory.crm.answer_next(not_found);
 
@@ -182,7 +173,7 @@ async fn an_account_with_confirmed_opt_in_shows_itself_by_one_look_a_week() {
     scene.memory.crm.set_confirmed_opt_in(ACCOUNT, true);
     let mut leads = Vec::new();
     for i in 0..3 {
-        leads.push(submit(&scene, &format!("{i}@example.com")).await);
+        leads.push(scene.sign_up(&format!("{i}@example.com")).await);
         scene.drain().await;
     }
 
@@ -200,7 +191,7 @@ async fn an_account_with_confirmed_opt_in_shows_itself_by_one_look_a_week() {
     crm.set_confirmed_opt_in(ACCOUNT, false);
     let clock = &scene.memory.clock;
     clock.advance(a_week);
-    submit(&scene, "later@example.com").await;
+    scene.sign_up("later@example.com").await;
     scene.drain().await;
     let seen = learned(&scene).await.confirmed_opt_in.unwrap();
     assert_eq!((seen.on, seen.is_current(true, clock.now())), (false, true));
@@ -219,14 +210,14 @@ async fn permissions(scene: &Scene, lead: &LeadId, email: &str) -> (Permission, 
 #[tokio::test]
 async fn whoever_was_a_contact_before_its_account_asked_for_a_confirmation_is_not_asked() {
     let scene = Scene::connected().await;
-    submit(&scene, "ada@example.com").await;
+    scene.sign_up("ada@example.com").await;
     scene.drain().await;
     scene.memory.crm.set_confirmed_opt_in(ACCOUNT, true);
     scene
         .memory
         .clock
         .advance(SignedDuration::from_hours(24 * 7));
-    submit(&scene, "bob@example.com").await;
+    scene.sign_up("bob@example.com").await;
     scene.drain().await;
     assert!(learned(&scene).await.confirmed_opt_in.unwrap().on);
 
@@ -247,7 +238,7 @@ async fn who_has_yet_to_confirm_is_recorded_so_however_often_they_sign_up() {
     scene.memory.crm.set_confirmed_opt_in(ACCOUNT, true);
     let week = SignedDuration::from_hours(24 * 7);
     scene.memory.clock.advance(week);
-    submit(&scene, "ada@example.com").await;
+    scene.sign_up("ada@example.com").await;
     scene.drain().await;
 
     let again = [("email", "ada@example.com"), ("first_name", "Ada")];
@@ -275,13 +266,13 @@ async fn a_long_address_shows_nothing_of_confirmations_and_is_asked_for_one_wher
     let long = |n| format!("{n}{}@analytical-engines.example", "a".repeat(40));
     let before = learned(&scene).await;
 
-    let first = submit(&scene, &long(1)).await;
+    let first = scene.sign_up(&long(1)).await;
     scene.drain().await;
     assert_eq!(learned(&scene).await, before);
-    submit(&scene, "ada@example.com").await;
+    scene.sign_up("ada@example.com").await;
     scene.drain().await;
     assert!(learned(&scene).await.confirmed_opt_in.unwrap().on);
-    let second = submit(&scene, &long(2)).await;
+    let second = scene.sign_up(&long(2)).await;
     scene.drain().await;
 
     let explicit = (Permission::Explicit, RemotePermission::Explicit);

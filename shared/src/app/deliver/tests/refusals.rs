@@ -3,7 +3,7 @@
 use jiff::SignedDuration;
 
 use super::days::sealed;
-use super::invalid;
+use super::{invalid, waits};
 use crate::app::scene::{ACCOUNT, Scene, messages};
 use crate::domain::connection::CustomField;
 use crate::domain::crm::{CrmError, Refusal};
@@ -16,24 +16,16 @@ use crate::ports::{
     Clock as _, Connections as _, Customers as _, Event, Ledger as _, Suppressions as _,
 };
 
-async fn submit(scene: &Scene, email: &str) -> LeadId {
-    scene.submit(&[("email", email)]).await.lead
-}
-
-fn waits(why: WaitReason) -> LeadState {
-    LeadState::Waiting { why }
-}
-
 #[tokio::test]
 async fn a_list_that_is_gone_is_found_out_where_the_answer_has_no_words() {
     let scene = Scene::connected().await;
     let crm = &scene.memory.crm;
     crm.refuse_wordlessly(ACCOUNT);
     crm.remove_list(ACCOUNT, &scene.list);
-    let first = submit(&scene, "ada@example.com").await;
+    let first = scene.sign_up("ada@example.com").await;
 
     scene.drain().await;
-    let later = submit(&scene, "bob@example.com").await;
+    let later = scene.sign_up("bob@example.com").await;
     scene.drain().await;
 
     for lead in [&first, &later] {
@@ -105,7 +97,7 @@ async fn lists_are_looked_for_once_however_many_leads_are_refused_without_words(
 async fn an_address_that_was_taken_and_is_quoted_by_a_refusal_is_held_back_whatever_it_contains() {
     for email in ["alistair@example.com", "iphone.fan@example.com"] {
         let scene = Scene::connected().await;
-        submit(&scene, email).await;
+        scene.sign_up(email).await;
         scene.drain().await;
         scene.memory.clock.advance(SignedDuration::from_mins(5));
         let again = [("email", email), ("phone_number", "+1 555 0100")];
@@ -146,7 +138,7 @@ async fn a_suppressed_lead_is_kept_as_long_as_its_customer_keeps_leads() {
     let (directory, now) = (&scene.memory.directory, scene.memory.clock.now());
     let listed = directory.suppress(&scene.customer, &person, now);
     listed.await.unwrap();
-    let lead = submit(&scene, "ada@example.com").await;
+    let lead = scene.sign_up("ada@example.com").await;
 
     scene.drain().await;
 
@@ -157,7 +149,7 @@ async fn a_suppressed_lead_is_kept_as_long_as_its_customer_keeps_leads() {
 #[tokio::test]
 async fn a_lead_with_a_broken_seal_is_kept_as_long_as_its_customer_keeps_leads() {
     let scene = of_thirty_days().await;
-    let template = submit(&scene, "ada@example.com").await;
+    let template = scene.sign_up("ada@example.com").await;
     let record = scene.memory.ledger.lead(&scene.customer, &template).await;
     let mut lead = sealed(&scene, record.unwrap().unwrap().lead);
     lead.id = "lead_01ARZ3NDEKTSV4RRFFQ69G5FAV".parse().unwrap();

@@ -1,0 +1,22 @@
+use lambda_http::Error;
+use leadfeed_shared::adapters::{Aws, OsDice, SystemClock};
+use leadfeed_shared::app::intake::{Gate, Intake};
+
+/// Taking leads in on AWS, as the environment says; with connections open already to what every lead asks.
+///
+/// # Errors
+/// What the environment lacks, or that the signing key could not be read.
+pub async fn intake(aws: &Aws) -> Result<Intake<Aws>, Error> {
+    let (forms, queue) = (aws.directory()?, aws.queue()?);
+    let (keys, ..) = tokio::join!(aws.signing_keys(), forms.warm_up(), queue.warm_up());
+    Ok(Intake {
+        forms,
+        ledger: aws.ledger()?,
+        queue,
+        captcha: aws.captcha()?,
+        clock: SystemClock,
+        dice: OsDice,
+        keys: keys?,
+        gate: Gate::default(),
+    })
+}
