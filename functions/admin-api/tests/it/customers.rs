@@ -1,3 +1,7 @@
+use std::future::poll_fn;
+use std::pin::pin;
+use std::task::Poll;
+
 use jiff::SignedDuration;
 use leadfeed_shared::domain::ids::CustomerId;
 use leadfeed_shared::ports::{Customers as _, Forms as _};
@@ -194,7 +198,42 @@ async fn nobody_gets_the_id_of_a_deleted_customer_and_what_lies_under_it() {
 }
 
 #[tokio::test]
-async fn a_form_made_while_its_customer_is_removed_does_not_outlive_it() {
+async fn a_form_whose_customer_is_removed_at_any_moment_of_its_making_does_not_outlive_it() {
+    let engines: CustomerId = "engines".parse().unwrap();
+    let form = json!({"name": "News", "consent_statement": "Analytical Engines may mail me."});
+    let (mut before, mut after) = (0, 0);
+    for steps in 0..12 {
+        let stage = Stage::with_customers().await;
+        let mut making = pin!(stage.post("/v1/customers/engines/forms", form.clone()));
+        let mut made = None;
+        for _ in 0..steps {
+            let taken = poll_fn(|context| Poll::Ready(making.as_mut().poll(context))).await;
+            if let Poll::Ready(answer) = taken {
+                made = Some(answer);
+                break;
+            }
+        }
+
+        let removed = stage.delete("/v1/customers/engines").await;
+        let made = match made {
+            Some(made) => made,
+            None => making.await,
+        };
+
+        assert_eq!(removed.status, 204);
+        match made.status {
+            201 => before += 1,
+            404 => after += 1,
+            _ => panic!("{}", made.body),
+        }
+        let left = stage.memory.directory.forms_of(&engines).await.unwrap();
+        assert_eq!(left, [], "after {steps} steps");
+    }
+    assert!(before > 1 && after > 3, "{before} {after}");
+}
+
+#[tokio::test]
+async fn a_form_made_at_any_moment_of_its_customers_removal_goes_with_it() {
     let engines: CustomerId = "engines".parse().unwrap();
     let form = json!({"name": "News", "consent_statement": "Analytical Engines may mail me."});
     for late in 0..12 {

@@ -1,8 +1,5 @@
 //! Trying again.
 
-use std::future::poll_fn;
-use std::pin::pin;
-
 use jiff::SignedDuration;
 use leadfeed_shared::domain::lead::{LeadState, QuarantineReason, RefusalReason, WaitReason};
 use leadfeed_shared::fakes::samples::delivered;
@@ -11,6 +8,9 @@ use serde_json::json;
 use crate::stage::Stage;
 
 const REPLAYS: &str = "/v1/customers/engines/replays";
+
+/// What a request to a slow store takes.
+const SIX_SECONDS: SignedDuration = SignedDuration::from_secs(6);
 
 #[tokio::test]
 async fn a_dry_run_says_what_would_happen_and_does_nothing() {
@@ -91,16 +91,6 @@ async fn with_few_refused_behind_many_delivered() -> Stage {
     stage
 }
 
-/// Does work in which each request to a store takes six seconds.
-async fn slowly<T>(stage: &Stage, work: impl Future<Output = T>) -> T {
-    let mut work = pin!(work);
-    poll_fn(|context| {
-        stage.memory.clock.advance(SignedDuration::from_secs(6));
-        work.as_mut().poll(context)
-    })
-    .await
-}
-
 /// The address of the link or form of a page that says this.
 fn address<'p>(page: &'p str, begins: &str) -> &'p str {
     let (_, rest) = page.split_once(begins).unwrap();
@@ -135,9 +125,13 @@ async fn a_search_that_takes_too_long_goes_on_where_it_ended() {
     let path = stage.manage_path().await;
     let retry = format!("{path}/retry?label=refused.cc_refused");
 
-    let (_, _, first) = slowly(&stage, stage.page("GET", &retry, "")).await;
+    let (_, _, first) = stage
+        .slowly(SIX_SECONDS, stage.page("GET", &retry, ""))
+        .await;
     let further = address(&first, "quiet\" href=\"").replace("&#38;", "&");
-    let (_, _, second) = slowly(&stage, stage.page("GET", &further, "")).await;
+    let (_, _, second) = stage
+        .slowly(SIX_SECONDS, stage.page("GET", &further, ""))
+        .await;
     let cursor = address(&second, "name=\"cursor\" value=\"");
     let body = format!("label=refused.cc_refused&cursor={cursor}");
     let (status, headers, _) = stage.page("POST", &format!("{path}/retry"), &body).await;

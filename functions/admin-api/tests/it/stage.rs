@@ -1,6 +1,8 @@
 //! A stack in memory and a way to ask it. Every answer is held against `docs/openapi.yaml` in passing.
 
+use std::future::poll_fn;
 use std::ops::Range;
+use std::pin::pin;
 
 use admin_api::{Api, handle};
 use jiff::{SignedDuration, Timestamp};
@@ -36,7 +38,7 @@ pub struct Answer {
 
 /// Runs what waits for nobody.
 fn block_on<T>(work: impl Future<Output = T>) -> T {
-    let mut work = std::pin::pin!(work);
+    let mut work = pin!(work);
     let mut context = std::task::Context::from_waker(std::task::Waker::noop());
     loop {
         if let std::task::Poll::Ready(done) = work.as_mut().poll(&mut context) {
@@ -155,6 +157,21 @@ impl Stage {
     pub fn lead(&self, id: &LeadId) -> Lead {
         let customer = "engines".parse().unwrap();
         self.memory.ledger.look(&customer, id).unwrap().lead
+    }
+
+    /// Does work while every port call takes so long.
+    pub async fn slowly<T>(&self, call: SignedDuration, work: impl Future<Output = T>) -> T {
+        let mut work = pin!(work);
+        let mut seen = self.memory.faults.steps();
+        poll_fn(|context| {
+            let polled = work.as_mut().poll(context);
+            let steps = self.memory.faults.steps();
+            let calls = i32::try_from(steps - seen).unwrap();
+            self.memory.clock.advance(call * calls);
+            seen = steps;
+            polled
+        })
+        .await
     }
 
     /// Writes leads like this one into the ledger that came so many seconds later and ended so.

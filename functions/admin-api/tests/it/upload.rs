@@ -1,8 +1,6 @@
 //! The file as it is uploaded: who is in it, in how many parts, and who is marked as gone out.
 
 use std::collections::BTreeSet;
-use std::future::poll_fn;
-use std::pin::pin;
 
 use jiff::SignedDuration;
 use lambda_http::http::header::{CONTENT_DISPOSITION, LINK};
@@ -208,21 +206,6 @@ async fn a_button_pressed_twice_gives_the_same_people_and_nobody_who_came_since(
     assert_eq!(exported, 2);
 }
 
-/// Does work while every port call takes so long.
-async fn slowly<T>(stage: &Stage, call: SignedDuration, work: impl Future<Output = T>) -> T {
-    let mut work = pin!(work);
-    let mut seen = stage.memory.faults.steps();
-    poll_fn(|context| {
-        let polled = work.as_mut().poll(context);
-        let steps = stage.memory.faults.steps();
-        let calls = i32::try_from(steps - seen).unwrap();
-        stage.memory.clock.advance(call * calls);
-        seen = steps;
-        polled
-    })
-    .await
-}
-
 #[tokio::test]
 async fn parts_that_take_longer_to_mark_than_to_look_at_have_everybody_once_and_as_many_as_the_page_says()
  {
@@ -247,11 +230,9 @@ async fn parts_that_take_longer_to_mark_than_to_look_at_have_everybody_once_and_
     let download = format!("{path}/leads.csv");
     let (mut read, mut page_at) = (Vec::new(), format!("{path}/file"));
     loop {
-        let page = slowly(&stage, call, stage.page("GET", &page_at, ""))
-            .await
-            .2;
+        let page = stage.slowly(call, stage.page("GET", &page_at, "")).await.2;
         let button = button_of(&page);
-        let pressed = slowly(&stage, call, stage.page("POST", &download, &button));
+        let pressed = stage.slowly(call, stage.page("POST", &download, &button));
         let rows = rows(pressed.await.2.as_bytes());
         assert!(page.contains(&format!(": {} people", rows.len())), "{page}");
         read.extend(rows.iter().map(|row| row["Email Address"].clone()));
