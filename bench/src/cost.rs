@@ -24,6 +24,7 @@ const SQS_REQUEST: f64 = 0.50;
 const LOG_KILOBYTE: f64 = 0.50;
 const EVENT: f64 = 1.00;
 const TRACE: f64 = 5.00;
+const SECRET_REQUEST: f64 = 5.00;
 
 /// Of the template.
 const MEMORY_GB: f64 = 0.125;
@@ -33,11 +34,30 @@ const PROCESSOR_SHARE: f64 = 128.0 / 1_769.0;
 const REQUEST_TAKES: f64 = 0.005;
 /// Of what Lambda itself logs of an invocation: an assumption.
 const LOGGED_KILOBYTES: f64 = 1.0;
-/// X-Ray's default rule, beyond the first of each second.
-const TRACED: f64 = 0.05;
+/// X-Ray's default rule traces the first of each second, and an application's day has fewer leads than seconds.
+const TRACED: f64 = 1.0;
 /// Drains that share the rate by default, and the leads that all of them together send in a second.
 const DRAINS: f64 = 2.0;
 const RATE: f64 = 3.84;
+
+/// In dollars for one a month.
+pub const SECRET: f64 = 0.40;
+const ALARM: f64 = 0.10;
+const METRIC: f64 = 0.30;
+const DASHBOARD: f64 = 3.00;
+
+/// Of the template, without a canary.
+const ALARMS: f64 = 14.0;
+const METRICS: f64 = 7.0;
+/// Of the keys and the application.
+const SECRETS: f64 = 3.0;
+
+const MINUTES: f64 = 30.0 * 24.0 * 60.0;
+/// What Lambda's five receivers ask the queue in vain, every 20 seconds: an estimate.
+const RECEIVES: f64 = 5.0 * 3.0 * MINUTES;
+/// A scheduler's run with nothing due, in seconds: an assumption; its memory is of the template.
+const RUN_TAKES: f64 = 0.1;
+const RUN_MEMORY_GB: f64 = 1.0;
 
 /// One position of the bill.
 #[derive(Debug)]
@@ -58,8 +78,8 @@ impl Position {
     }
 }
 
-/// The whole bill where the drain gets batches of `batch`.
-pub fn bill(warm: &[Warm], batch: u32) -> Result<Vec<Position>> {
+/// The whole bill where the drain gets batches of `batch`, and `secrets` are asked for with each lead.
+pub fn bill(warm: &[Warm], batch: u32, secrets: f64) -> Result<Vec<Position>> {
     let intake = row(warm, LEAD_WEBHOOK, Load::FormPost)?;
     let at_turn = row(warm, LEAD_WEBHOOK, Load::FormPostAtTurn)?;
     let drain = row(warm, QUEUE_DRAIN, Load::Batch(batch))?;
@@ -131,9 +151,15 @@ pub fn bill(warm: &[Warm], batch: u32) -> Result<Vec<Position>> {
         ),
         (
             "X-Ray traces",
-            format!("5 % of (1 + 1 ÷ {batch})"),
+            format!("1 + 1 ÷ {batch}, as hardly any two begin in one second"),
             TRACED * (1.0 + share),
             TRACE,
+        ),
+        (
+            "Secrets Manager requests",
+            "a drain that meets a customer for the first time reads its tokens".to_owned(),
+            secrets,
+            SECRET_REQUEST,
         ),
     ];
     let position = |(what, how, amount, price)| Position {
@@ -143,6 +169,34 @@ pub fn bill(warm: &[Warm], batch: u32) -> Result<Vec<Position>> {
         price,
     };
     Ok(positions.map(position).into())
+}
+
+/// A month of a stack, in dollars.
+#[derive(Debug)]
+pub struct Month {
+    pub secrets: f64,
+    pub watching: f64,
+    pub idle: f64,
+    pub leads: f64,
+}
+
+impl Month {
+    /// With so many connected customers and so many leads, of which a million cost `million`. A quiet minute of the
+    /// scheduler makes `operations` on the tables.
+    pub fn of(customers: u32, leads: u32, million: f64, operations: f64) -> Self {
+        let run = LAMBDA_REQUEST + RUN_TAKES * RUN_MEMORY_GB * LAMBDA_GB_SECOND;
+        let run = run + operations * READ_UNIT + TRACE + LOGGED_KILOBYTES * LOG_KILOBYTE;
+        Self {
+            secrets: (SECRETS + f64::from(customers)) * SECRET,
+            watching: ALARMS * ALARM + METRICS * METRIC + DASHBOARD,
+            idle: (MINUTES * run + RECEIVES * SQS_REQUEST) / 1e6,
+            leads: f64::from(leads) * million / 1e6,
+        }
+    }
+
+    pub fn dollars(&self) -> f64 {
+        self.secrets + self.watching + self.idle + self.leads
+    }
 }
 
 /// Requests to AWS and units of DynamoDB, of one lead.

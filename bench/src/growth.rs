@@ -1,5 +1,6 @@
 //! A day's leads for ever more customers, in virtual time: whether a lead costs more where there are many.
 
+use anyhow::{Context, Result};
 use leadfeed_local::progress::Progress;
 use leadfeed_simulation::scale::{Growth, growth};
 use leadfeed_simulation::wire::Service;
@@ -8,6 +9,12 @@ use crate::Effort;
 
 /// Both tables.
 pub const TABLES: [Service; 2] = [Service::Directory, Service::Ledger];
+
+/// The day that the bill counts with: many customers, and more than the leads that one application carries.
+pub fn usual(rows: &[Row]) -> Result<&Row> {
+    let within = |row: &&Row| row.day.customers <= 1_000 && row.day.leads <= 100_000;
+    rows.iter().rfind(within).context("growth was not measured")
+}
 
 /// A day with leads, beside one without.
 #[derive(Debug)]

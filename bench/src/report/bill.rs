@@ -3,10 +3,17 @@
 use std::fmt::Write as _;
 
 use anyhow::Result;
+use leadfeed_simulation::wire::Service;
 
-use crate::cost::{self, PRICES};
+use super::Measured;
+use crate::cost::{self, Month, PRICES, Position};
+use crate::figures::grouped;
+use crate::growth::{TABLES, usual};
 use crate::programs::{LEAD_WEBHOOK, NODE, PYTHON, QUEUE_DRAIN};
 use crate::warm::Warm;
+
+/// Customers and leads of the months that are reckoned; an application carries some 294,000 leads a month.
+const MONTHS: [(u32, u32); 3] = [(10, 10_000), (300, 250_000), (3_000, 250_000)];
 
 pub fn requests(warm: &[Warm]) -> Result<String> {
     let mut text = String::from(
@@ -36,19 +43,29 @@ pub fn requests(warm: &[Warm]) -> Result<String> {
     Ok(text)
 }
 
-pub fn section(warm: &[Warm]) -> Result<String> {
+/// The positions of a lead where drains get batches of `batch`.
+pub fn positions(measured: &Measured, batch: u32) -> Result<Vec<Position>> {
+    let secrets = usual(&measured.growth)?.per_lead(&[Service::Vault]);
+    cost::bill(&measured.warm, batch, secrets)
+}
+
+/// What a million of them costs, in dollars.
+pub fn million(measured: &Measured, batch: u32) -> Result<f64> {
+    let positions = positions(measured, batch)?;
+    Ok(positions.iter().map(Position::dollars).sum())
+}
+
+pub fn section(measured: &Measured) -> Result<String> {
     let mut text = format!(
         "## A million leads\n\n\
-         What was counted, times list prices ({PRICES}). What a stack costs without leads is in\n\
-         [docs/operator/costs.md](../docs/operator/costs.md); storage and data sent out are not in here.\n"
+         What was counted, times list prices ({PRICES}). Storage and data sent out are not in here.\n"
     );
     for (says, batch) in [("come in tens", 10), ("come one by one", 1)] {
         writeln!(
             text,
             "\n| where leads {says} | of a lead | amount | price of a million | dollars |\n|---|---|--:|--:|--:|"
         )?;
-        let bill = cost::bill(warm, batch)?;
-        for position in &bill {
+        for position in positions(measured, batch)? {
             writeln!(
                 text,
                 "| {} | {} | {:.3} | {} | {:.2} |",
@@ -59,8 +76,36 @@ pub fn section(warm: &[Warm]) -> Result<String> {
                 position.dollars()
             )?;
         }
-        let sum: f64 = bill.iter().map(cost::Position::dollars).sum();
+        let sum = million(measured, batch)?;
         writeln!(text, "| **a million leads** | | | | **{sum:.2}** |")?;
+    }
+    Ok(text)
+}
+
+/// What a stack costs in a month, with what it costs without leads.
+pub fn months(measured: &Measured) -> Result<String> {
+    let million = million(measured, 1)?;
+    let quiet = usual(&measured.growth)?.per_minute(&TABLES);
+    let mut text = String::from(
+        "## A month\n\n\
+         In dollars, with the leads of the table above that come one by one. A connected customer is a secret, which is\n\
+         most of the bill where there are many.\n\n\
+         | customers | leads | secrets | alarms, metrics, dashboard | scheduler, and a queue that is asked in vain | leads | **a month** |\n\
+         |--:|--:|--:|--:|--:|--:|--:|\n",
+    );
+    for (customers, leads) in MONTHS {
+        let month = Month::of(customers, leads, million, quiet);
+        writeln!(
+            text,
+            "| {} | {} | {:.2} | {:.2} | {:.2} | {:.2} | **{:.2}** |",
+            grouped(u64::from(customers)),
+            grouped(u64::from(leads)),
+            month.secrets,
+            month.watching,
+            month.idle,
+            month.leads,
+            month.dollars(),
+        )?;
     }
     Ok(text)
 }

@@ -86,7 +86,8 @@ fn report(measured: &Measured, made: &Made) -> Result<String> {
         sandbox::backlogs(&measured.backlogs),
         growth::section(&measured.growth)?,
         bill::requests(&measured.warm)?,
-        bill::section(&measured.warm)?,
+        bill::section(measured)?,
+        bill::months(measured)?,
         fs::read_to_string(of_bench("tried.md"))?,
     ];
     Ok(sections.join("\n"))

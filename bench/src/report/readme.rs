@@ -4,9 +4,9 @@ use std::fmt::Write as _;
 
 use anyhow::Result;
 
-use super::{Made, Measured};
+use super::{Made, Measured, bill};
 use crate::cold::Cold;
-use crate::cost::{self, row};
+use crate::cost::{SECRET, row};
 use crate::figures::{median, megabytes, millis, times};
 use crate::programs::{EMPTY_HTTP, LEAD_WEBHOOK, NODE, PYTHON};
 use crate::warm::Load;
@@ -55,12 +55,12 @@ pub fn table(measured: &Measured, made: &Made) -> Result<String> {
     let leads: usize = rates.clone().map(|rate| rate.delivered).sum();
     let throttled: usize = rates.clone().map(|rate| rate.throttled).sum();
     let share = rates.map(|rate| rate.share()).fold(f64::INFINITY, f64::min);
-    let bill = cost::bill(&measured.warm, 10)?;
-    let dollars: f64 = bill.iter().map(cost::Position::dollars).sum();
+    let dollars = bill::million(measured, 10)?;
     writeln!(
         text,
         "\nA warm lead takes {:.2} ms of processor time: {}. A lead costs {:.2} calls of Constant Contact, {:.1} % of the\n\
-         allowed rate is used and {throttled} calls are throttled; a million leads cost about {dollars:.0} dollars of AWS.\n\
+         allowed rate is used and {throttled} calls are throttled; a million leads cost about {dollars:.0} dollars of AWS,\n\
+         and each connected customer {SECRET:.2} dollars a month for the secret of its tokens.\n\
          Of {}; [bench/report.md](bench/report.md) has the rest.",
         ours * 1e3,
         others.collect::<Vec<_>>().join(", "),
