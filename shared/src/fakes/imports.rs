@@ -6,7 +6,7 @@ use super::ledger_rows::{Rows, enter, key};
 use crate::domain::ids::{CustomerId, ImportId, LeadId};
 use crate::domain::import::ImportJob;
 use crate::domain::lead::{LeadRecord, LeadState, WaitReason};
-use crate::ports::{Imports, Left, StoreError};
+use crate::ports::{Imports, Settlement, StoreError};
 
 pub(super) const IMPORT: LeadState = LeadState::Waiting {
     why: WaitReason::Import,
@@ -128,7 +128,7 @@ impl Imports for MemoryLedger {
         lead: &LeadId,
         import: &ImportId,
         taken_by: Option<Timestamp>,
-        left: &Left,
+        settlement: &Settlement,
     ) -> Result<bool, StoreError> {
         let leave = |rows: &mut Rows| {
             let key = key(customer, lead);
@@ -137,7 +137,8 @@ impl Imports for MemoryLedger {
             });
             let there = |record: &LeadRecord| taken && record.state == IMPORT;
             rows.change_if(customer, lead, there, |record| {
-                enter(record, left.state.clone(), left.at, left.due_at);
+                let state = settlement.state.clone();
+                enter(record, state, settlement.at, settlement.due_at);
             })
         };
         self.0.step(leave).await

@@ -3,11 +3,11 @@ use std::future::Future;
 use jiff::Timestamp;
 use secrecy::SecretString;
 
-use super::{Page, StoreError};
+use super::{Page, Settlement, StoreError};
 use crate::domain::crm::CrmError;
 use crate::domain::ids::{CustomerId, ImportId, LeadId, RemoteId};
 use crate::domain::import::{ImportJob, ImportRow};
-use crate::domain::lead::{LeadRecord, LeadState};
+use crate::domain::lead::LeadRecord;
 
 /// Imports, and leads on their way through one. Every method is one atomic step on one import or one lead.
 pub trait Imports: Send + Sync {
@@ -78,21 +78,8 @@ pub trait Imports: Send + Sync {
         lead: &LeadId,
         import: &ImportId,
         taken_by: Option<Timestamp>,
-        left: &Left,
+        settlement: &Settlement,
     ) -> impl Future<Output = Result<bool, StoreError>> + Send;
-}
-
-/// How a lead leaves an import.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Left {
-    /// The state entered.
-    pub state: LeadState,
-    /// When the lead is to be taken up again, if it waits.
-    pub due_at: Option<Timestamp>,
-    /// When it happened.
-    pub at: Timestamp,
-    /// Until when the row is kept, in UNIX seconds.
-    pub expires_at: Option<i64>,
 }
 
 /// A bulk activity as the account has it.

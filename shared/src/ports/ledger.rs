@@ -34,7 +34,7 @@ pub enum Claim {
     Missing,
 }
 
-/// What a drain writes down when it is done with a lead.
+/// What is written down when a drain or an import is done with a lead.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settlement {
     /// The state entered.

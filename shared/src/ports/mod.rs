@@ -35,7 +35,7 @@ pub use directory::{Advanced, Connections, Customers, Forms, Handshakes, Leased,
 pub use door::Door;
 pub use events::{Event, Events, LeadNews};
 pub use idempotency::{Idempotency, KeyClaim, KeyClaimed};
-pub use import::{Activity, BulkImports, Imports, Left, Progress};
+pub use import::{Activity, BulkImports, Imports, Progress};
 pub use ledger::{Claim, Due, LanePlace, LeadFilter, Ledger, Recorded, Settlement};
 pub use metrics::{Gauge, Metric, Metrics, Unit};
 pub use oauth::{AppCredentials, Authorization, TokenError};

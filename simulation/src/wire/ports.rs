@@ -26,7 +26,7 @@ use leadfeed_shared::ports::{
     Advanced, AppCredentials, Apps, Budget, CaptchaCheck, CaptchaSecrets, Checked, Claim,
     Connections, Counters, Customers, DeadLetter, DeadLetters, Due, Event, Events, Forms,
     Handshakes, Idempotency, Imports, Kept, KeyClaim, KeyClaimed, LanePlace, LeadFilter, Leased,
-    Ledger, Left, Links, Page, Queue, QueueError, Recorded, Settlement, StoreError, Suppressions,
+    Ledger, Links, Page, Queue, QueueError, Recorded, Settlement, StoreError, Suppressions,
     Tallies, Turns, Unsettled, Vault,
 };
 use secrecy::SecretString;
@@ -151,7 +151,8 @@ wired! { Imports of MemoryLedger, Ledger {
     backlog(customer: &CustomerId, most: usize) -> usize;
     records(customer: &CustomerId, leads: &[LeadId]) -> Vec<LeadRecord>;
     leave(
-        customer: &CustomerId, lead: &LeadId, import: &ImportId, taken_by: Option<Timestamp>, left: &Left
+        customer: &CustomerId, lead: &LeadId, import: &ImportId, taken_by: Option<Timestamp>,
+        settlement: &Settlement
     ) -> bool, of customer, lead;
 }
     async fn take(

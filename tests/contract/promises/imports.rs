@@ -3,7 +3,7 @@
 use leadfeed_shared::domain::ids::{CustomerId, ImportId};
 use leadfeed_shared::domain::import::{Ending, ImportJob, Stage};
 use leadfeed_shared::domain::lead::{Lead, LeadState, WaitReason};
-use leadfeed_shared::ports::{Due, Imports, Ledger, Left};
+use leadfeed_shared::ports::{Due, Imports, Ledger, Settlement};
 use ulid::Ulid;
 
 use super::claims::{delivered, record, settled, waiting};
@@ -42,8 +42,8 @@ async fn quota<L: Ledger>(ledger: &L, customer: &CustomerId) -> Lead {
     settled(ledger, customer, &waiting(WaitReason::Quota, Some(50))).await
 }
 
-fn left(state: LeadState, due: Option<i64>) -> Left {
-    Left {
+fn left(state: LeadState, due: Option<i64>) -> Settlement {
+    Settlement {
         state,
         due_at: due.map(at),
         at: at(90),

@@ -18,7 +18,7 @@ use crate::adapters::sdk_error::failed;
 use crate::domain::ids::{CustomerId, ImportId, LeadId};
 use crate::domain::import::{ImportJob, Stage};
 use crate::domain::lead::{LeadRecord, LeadState, WaitReason};
-use crate::ports::{Imports, Left, StoreError};
+use crate::ports::{Imports, Settlement, StoreError};
 
 /// How long a closed import is kept: longer than Constant Contact lists its activity.
 const KEPT_FOR: SignedDuration = SignedDuration::from_hours(24 * 14);
@@ -179,22 +179,22 @@ impl Imports for DynamoLedger {
         lead: &LeadId,
         import: &ImportId,
         taken_by: Option<Timestamp>,
-        left: &Left,
+        settlement: &Settlement,
     ) -> Result<bool, StoreError> {
         let mut values = vec![
-            (":state", value(&left.state)?),
-            (":line", line(left.at, &left.state)?),
+            (":state", value(&settlement.state)?),
+            (":line", line(settlement.at, &settlement.state)?),
             (":waiting", text("waiting")),
             (":import", text("import")),
             (":by", text(import.as_str())),
         ];
         let mut set = "SET #state = :state, timeline = list_append(timeline, :line)".to_owned();
-        if let Some(due_at) = left.due_at {
+        if let Some(due_at) = settlement.due_at {
             set.push_str(", due_at = :due, due_shard = :shard");
             values.push((":due", millis(due_at)));
             values.push((":shard", text(keys::lane_shard(customer))));
         }
-        if let Some(second) = left.expires_at {
+        if let Some(second) = settlement.expires_at {
             set.push_str(", expires_at = :expires");
             values.push((":expires", number(second)));
         }

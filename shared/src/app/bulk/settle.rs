@@ -15,8 +15,8 @@ use crate::domain::ids::LeadId;
 use crate::domain::import::{Ending, ImportJob, MAX_TRIES, Stage};
 use crate::domain::lead::{DeliveryAction, Lead, LeadState, OptOutCheck, Permission, WaitReason};
 use crate::ports::{
-    BulkImports as _, Clock as _, Customers as _, Imports as _, Ledger as _, Left, StoreError,
-    Wiring,
+    BulkImports as _, Clock as _, Customers as _, Imports as _, Ledger as _, Settlement,
+    StoreError, Wiring,
 };
 
 /// Leads written at a time.
@@ -160,17 +160,18 @@ impl<W: Wiring> Bulk<W> {
         job: &ImportJob,
         leads: &[LeadId],
         taken_by: Option<Timestamp>,
-        left: &Left,
+        settlement: &Settlement,
     ) -> Result<usize, StoreError> {
         let mut count = 0;
         for leads in leads.chunks(AT_ONCE) {
             let writes = leads.iter().map(|lead| {
                 self.ledger
-                    .leave(&job.customer, lead, &job.id, taken_by, left)
+                    .leave(&job.customer, lead, &job.id, taken_by, settlement)
             });
             for (lead, did) in leads.iter().zip(try_join_all(writes).await?) {
                 if did {
-                    self.counter.left_import(&job.customer, lead, &left.state);
+                    self.counter
+                        .left_import(&job.customer, lead, &settlement.state);
                     count += 1;
                 }
             }
@@ -178,10 +179,10 @@ impl<W: Wiring> Bulk<W> {
         Ok(count)
     }
 
-    pub(super) async fn delivered(&self, job: &ImportJob) -> Result<Left, StoreError> {
+    pub(super) async fn delivered(&self, job: &ImportJob) -> Result<Settlement, StoreError> {
         let at = self.keeper.clock.now();
         let customer = self.directory.customer(&job.customer).await?;
-        Ok(Left {
+        Ok(Settlement {
             state: LeadState::Delivered {
                 contact: None,
                 action: DeliveryAction::Imported,
@@ -224,8 +225,8 @@ impl<W: Wiring> Bulk<W> {
 }
 
 /// The single way.
-fn back(at: Timestamp) -> Left {
-    Left {
+fn back(at: Timestamp) -> Settlement {
+    Settlement {
         state: LeadState::Waiting {
             why: WaitReason::Quota,
         },
