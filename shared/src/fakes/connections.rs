@@ -5,7 +5,7 @@ use crate::domain::connection::{
     ConfirmedOptIn, Connection, ConnectionStatus, Lease, idle_months, month_of,
 };
 use crate::domain::ids::{CustomerId, RemoteId};
-use crate::ports::{Advanced, Connections, Leased, StoreError};
+use crate::ports::{Advanced, Connections, StoreError};
 
 impl Connections for MemoryDirectory {
     async fn connection(&self, customer: &CustomerId) -> Result<Option<Connection>, StoreError> {
@@ -56,17 +56,15 @@ impl Connections for MemoryDirectory {
         generation: u64,
         lease: &Lease,
         now: Timestamp,
-    ) -> Result<Leased, StoreError> {
+    ) -> Result<Option<Box<Connection>>, StoreError> {
         let grant = |rows: &mut Rows| {
-            let Some(row) = rows.connections.get_mut(customer) else {
-                return Leased::Denied(None);
-            };
+            let row = rows.connections.get_mut(customer)?;
             let taken = row.lease.as_ref().is_some_and(|other| other.until > now);
             if row.generation != generation || taken {
-                return Leased::Denied(Some(Box::new(row.clone())));
+                return None;
             }
             row.lease = Some(lease.clone());
-            Leased::Granted(Box::new(row.clone()))
+            Some(Box::new(row.clone()))
         };
         self.0.step(grant).await
     }

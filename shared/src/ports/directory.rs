@@ -73,15 +73,6 @@ pub trait Forms: Send + Sync {
     ) -> impl Future<Output = Result<Vec<Form>, StoreError>> + Send;
 }
 
-/// What came of asking for the right to refresh.
-#[derive(Debug, Clone)]
-pub enum Leased {
-    /// The caller has it; the connection is as it was at that moment.
-    Granted(Box<Connection>),
-    /// Somebody else has it, or the generation has moved on. The connection as it is.
-    Denied(Option<Box<Connection>>),
-}
-
 /// What came of advancing a connection to a newer pair of tokens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Advanced {
@@ -116,14 +107,14 @@ pub trait Connections: Send + Sync {
     ) -> impl Future<Output = Result<bool, StoreError>> + Send;
 
     /// Grants `lease` if the row's generation is `generation` and no other lease is live at `now`.
-    /// Exactly one of any number of concurrent calls is granted.
+    /// Exactly one of any number of concurrent calls is granted it, and given the connection as it was at that moment.
     fn lease(
         &self,
         customer: &CustomerId,
         generation: u64,
         lease: &Lease,
         now: Timestamp,
-    ) -> impl Future<Output = Result<Leased, StoreError>> + Send;
+    ) -> impl Future<Output = Result<Option<Box<Connection>>, StoreError>> + Send;
 
     /// Advances the row to `generation`, makes it active and removes the lease, if `generation` is newer than
     /// the row's. A row that is disconnected or limited is left as it is: what stands in its way is not its token.

@@ -31,7 +31,7 @@ pub use clock::{Clock, Dice};
 pub use counters::Counters;
 pub use crm::{AccountSummary, Accounts, Contacts, Found, Made, OptOuts, SignUp, SignedUp};
 pub use dead_letters::{DeadLetter, DeadLetters, LOOKED_AT_FOR};
-pub use directory::{Advanced, Connections, Customers, Forms, Handshakes, Leased, Links, Page};
+pub use directory::{Advanced, Connections, Customers, Forms, Handshakes, Links, Page};
 pub use door::Door;
 pub use events::{Event, Events, LeadNews};
 pub use idempotency::{Idempotency, KeyClaim, KeyClaimed};

@@ -25,9 +25,9 @@ use leadfeed_shared::fakes::{
 use leadfeed_shared::ports::{
     Advanced, AppCredentials, Apps, Budget, CaptchaCheck, CaptchaSecrets, Checked, Claim,
     Connections, Counters, Customers, DeadLetter, DeadLetters, Due, Event, Events, Forms,
-    Handshakes, Idempotency, Imports, Kept, KeyClaim, KeyClaimed, LanePlace, LeadFilter, Leased,
-    Ledger, Links, Page, Queue, QueueError, Recorded, Settlement, StoreError, Suppressions,
-    Tallies, Turns, Unsettled, Vault,
+    Handshakes, Idempotency, Imports, Kept, KeyClaim, KeyClaimed, LanePlace, LeadFilter, Ledger,
+    Links, Page, Queue, QueueError, Recorded, Settlement, StoreError, Suppressions, Tallies, Turns,
+    Unsettled, Vault,
 };
 use secrecy::SecretString;
 
@@ -222,7 +222,7 @@ wired! { Connections of MemoryDirectory, Directory {
         generation: u64,
         lease: &Lease,
         now: Timestamp,
-    ) -> Result<Leased, StoreError> {
+    ) -> Result<Option<Box<Connection>>, StoreError> {
         let mut lease = lease.clone();
         if self.line.shared.lacks(Guard::Intent) {
             lease.intent = generation;
@@ -230,7 +230,7 @@ wired! { Connections of MemoryDirectory, Directory {
         let now = if self.line.shared.lacks(Guard::Lease) { Timestamp::MAX } else { now };
         let effect = async {
             let leased = self.port.lease(customer, generation, &lease, now).await;
-            if let Ok(Leased::Granted(_)) = &leased {
+            if let Ok(Some(_)) = &leased {
                 let mut oracle = self.line.shared.oracle();
                 oracle.leased(&self.line.process, customer, generation, &lease);
             }

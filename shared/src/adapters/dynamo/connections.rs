@@ -8,7 +8,7 @@ use crate::domain::connection::{
     ConfirmedOptIn, Connection, ConnectionStatus, Lease, idle_months, month_of,
 };
 use crate::domain::ids::{CustomerId, RemoteId};
-use crate::ports::{Advanced, Connections, Leased, StoreError};
+use crate::ports::{Advanced, Connections, StoreError};
 
 // A connection's row is the connection, `lease_until` beside its `lease` for conditions to compare, and while it is
 // active an `owner` by the month its newest token ends in, under which `idle` finds it; while it needs a person, the
@@ -61,7 +61,7 @@ impl Connections for DynamoDirectory {
         generation: u64,
         lease: &Lease,
         now: Timestamp,
-    ) -> Result<Leased, StoreError> {
+    ) -> Result<Option<Box<Connection>>, StoreError> {
         let change = Change {
             set: "SET lease = :lease, lease_until = :until",
             when: Some(
@@ -80,15 +80,11 @@ impl Connections for DynamoDirectory {
             .update(keys::connection(customer), change)
             .await?
         {
-            Done::Yes(item) => Ok(Leased::Granted(Box::new(read(item)?))),
-            Done::No(None) => Ok(Leased::Denied(None)),
+            Done::Yes(item) => Ok(Some(Box::new(read(item)?))),
+            Done::No(None) => Ok(None),
             Done::No(Some(item)) => {
                 let connection: Box<Connection> = Box::new(read(item)?);
-                if connection.lease.as_ref() == Some(lease) {
-                    Ok(Leased::Granted(connection))
-                } else {
-                    Ok(Leased::Denied(Some(connection)))
-                }
+                Ok(Some(connection).filter(|row| row.lease.as_ref() == Some(lease)))
             }
         }
     }

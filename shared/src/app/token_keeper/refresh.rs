@@ -13,7 +13,7 @@ use crate::domain::lead::WaitReason;
 use crate::domain::token::{Grant, StoredTokens};
 use crate::ports::{
     Advanced, Apps as _, Authorization as _, Budget as _, Clock as _, Connections as _, Dice as _,
-    Kept, Leased, Ledger as _, StoreError, TokenError, Vault as _, Wiring,
+    Kept, Ledger as _, StoreError, TokenError, Vault as _, Wiring,
 };
 
 /// How often a rotated pair is offered to the vault before the worker gives up on it.
@@ -59,13 +59,12 @@ impl<W: Wiring> TokenKeeper<W> {
             until: now + LEASE_FOR,
             intent: connection.generation + 1,
         };
-        let row = match self
+        let Some(row) = self
             .connections
             .lease(customer, connection.generation, &lease, now)
             .await?
-        {
-            Leased::Granted(row) => row,
-            Leased::Denied(_) => return Ok(Refreshed::Again),
+        else {
+            return Ok(Refreshed::Again);
         };
         match self.refresh_leased(&row).await {
             Ok(refreshed) => Ok(refreshed),
