@@ -23,12 +23,3 @@ pub struct Handshake {
     /// When it is too late.
     pub expires_at: Timestamp,
 }
-
-/// What came of trying to take a handshake out of the store.
-#[derive(Debug, Clone)]
-pub enum Taken {
-    /// It was there, and now belongs to the caller alone.
-    Handshake(Handshake),
-    /// Never made, expired, or taken before.
-    Nothing,
-}

@@ -1,7 +1,7 @@
 use jiff::Timestamp;
 
 use super::directory::{MemoryDirectory, Rows};
-use crate::domain::handshake::{Handshake, Taken};
+use crate::domain::handshake::Handshake;
 use crate::domain::keys::fingerprint;
 use crate::ports::{Handshakes, StoreError};
 
@@ -14,11 +14,10 @@ impl Handshakes for MemoryDirectory {
         self.0.step(open).await
     }
 
-    async fn take(&self, state: &str, now: Timestamp) -> Result<Taken, StoreError> {
+    async fn take(&self, state: &str, now: Timestamp) -> Result<Option<Handshake>, StoreError> {
         let take = |rows: &mut Rows| {
             let handshake = rows.handshakes.remove(&fingerprint(state));
-            let live = handshake.filter(|handshake| handshake.expires_at > now);
-            live.map_or(Taken::Nothing, Taken::Handshake)
+            handshake.filter(|handshake| handshake.expires_at > now)
         };
         self.0.step(take).await
     }

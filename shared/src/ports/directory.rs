@@ -6,7 +6,7 @@ use super::StoreError;
 use crate::domain::connection::{ConfirmedOptIn, Connection, ConnectionStatus, Lease};
 use crate::domain::customer::Customer;
 use crate::domain::form::Form;
-use crate::domain::handshake::{Handshake, Taken};
+use crate::domain::handshake::Handshake;
 use crate::domain::ids::{CustomerId, FormId, LinkId, RemoteId};
 
 /// One page of a listing.
@@ -190,7 +190,7 @@ pub trait Handshakes: Send + Sync {
         &self,
         state: &str,
         now: Timestamp,
-    ) -> impl Future<Output = Result<Taken, StoreError>> + Send;
+    ) -> impl Future<Output = Result<Option<Handshake>, StoreError>> + Send;
 }
 
 /// Single-use links.

@@ -10,7 +10,7 @@ use leadfeed_shared::domain::connection::{ConfirmedOptIn, Connection, Connection
 use leadfeed_shared::domain::customer::Customer;
 use leadfeed_shared::domain::email::EmailAddress;
 use leadfeed_shared::domain::form::Form;
-use leadfeed_shared::domain::handshake::{Handshake, Taken};
+use leadfeed_shared::domain::handshake::Handshake;
 use leadfeed_shared::domain::ids::{AppId, CustomerId, FormId, ImportId, LeadId, LinkId, RemoteId};
 use leadfeed_shared::domain::import::{ImportJob, Stage};
 use leadfeed_shared::domain::lead::{Lead, LeadRecord, LeadState, QuarantineReason};
@@ -242,7 +242,7 @@ wired! { Connections of MemoryDirectory, Directory {
 
 wired! { Handshakes of MemoryDirectory, Directory {
     open(state: &str, handshake: &Handshake) -> ();
-    take(state: &str, now: Timestamp) -> Taken;
+    take(state: &str, now: Timestamp) -> Option<Handshake>;
 } }
 
 wired! { Links of MemoryDirectory, Directory {

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::directory::DynamoDirectory;
 use super::keys;
 use super::table::{read, row, ttl};
-use crate::domain::handshake::{Handshake, Taken};
+use crate::domain::handshake::Handshake;
 use crate::domain::ids::{AppId, CustomerId};
 use crate::domain::keys::fingerprint;
 use crate::ports::{Handshakes, StoreError};
@@ -41,19 +41,19 @@ impl Handshakes for DynamoDirectory {
             .await
     }
 
-    async fn take(&self, state: &str, now: Timestamp) -> Result<Taken, StoreError> {
+    async fn take(&self, state: &str, now: Timestamp) -> Result<Option<Handshake>, StoreError> {
         let Some(item) = self
             .table
             .take(keys::handshake(&fingerprint(state)))
             .await?
         else {
-            return Ok(Taken::Nothing);
+            return Ok(None);
         };
         let row: HandshakeRow = read(item)?;
         if row.until <= now {
-            return Ok(Taken::Nothing);
+            return Ok(None);
         }
-        Ok(Taken::Handshake(Handshake {
+        Ok(Some(Handshake {
             customer: row.customer,
             app: row.app,
             browser: row.browser,

@@ -6,7 +6,7 @@ use super::{
     Connect, ConnectError, PATIENCE, Session, disconnect, look_soon, release_waiting, state,
 };
 use crate::domain::connection::{Connection, ConnectionStatus, Learned, LimitedReason};
-use crate::domain::handshake::{Handshake, Taken};
+use crate::domain::handshake::Handshake;
 use crate::domain::ids::CustomerId;
 use crate::domain::token::{StoredTokens, Tokens};
 use crate::ports::{
@@ -64,9 +64,8 @@ impl<W: Wiring> Connect<W> {
         if !state::is_good(state, &self.keys, now) {
             return Err(ConnectError::UnknownState);
         }
-        let handshake = match self.directory.take(state, now).await? {
-            Taken::Handshake(handshake) => handshake,
-            Taken::Nothing => return Err(self.used(session).await?),
+        let Some(handshake) = self.directory.take(state, now).await? else {
+            return Err(self.used(session).await?);
         };
         if !session.is_some_and(|session| session.opened(&handshake)) {
             return Err(ConnectError::OtherBrowser);
