@@ -107,7 +107,7 @@ impl<W: Wiring> TokenKeeper<W> {
                     }
                     return Err(AccessError::Waits(why));
                 }
-                RefreshDecision::Due(_) => match self.refresh(&connection, end).await {
+                RefreshDecision::Due => match self.refresh(&connection, end).await {
                     Ok(Refreshed::Access(access)) => return Ok(access),
                     Err(AccessError::Busy { until }) if still_good => until,
                     Ok(Refreshed::Again) => now + LOOK_AGAIN,

@@ -221,23 +221,12 @@ pub struct Lease {
 pub enum RefreshDecision {
     /// The stored token is good.
     Fresh,
-    /// It has to be refreshed.
-    Due(DueReason),
+    /// It has to be refreshed: it ends soon, the API refused it, or a worker died over a refresh.
+    Due,
     /// Not now: somebody is at it, or the last try failed.
     NotBefore(Timestamp),
     /// It cannot be had at all.
     Impossible(WaitReason),
-}
-
-/// Why a refresh is due.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum DueReason {
-    /// The token ends soon or has ended.
-    Expiring,
-    /// The API refused it.
-    Rejected,
-    /// A worker died over a refresh.
-    Interrupted,
 }
 
 impl Connection {
@@ -267,27 +256,21 @@ impl Connection {
         if let Err(why) = self.is_usable() {
             return RefreshDecision::Impossible(why);
         }
-        let reason = match &self.lease {
-            _ if rejected == Some(self.generation) => Some(DueReason::Rejected),
-            Some(lease) if lease.until <= now => Some(DueReason::Interrupted),
-            _ if now + REFRESH_MARGIN >= self.token_expires_at => Some(DueReason::Expiring),
-            _ => None,
-        };
-        let Some(reason) = reason else {
+        let lease = self.lease.as_ref().map(|lease| lease.until);
+        let is_due = rejected == Some(self.generation)
+            || lease.is_some_and(|until| until <= now)
+            || now + REFRESH_MARGIN >= self.token_expires_at;
+        if !is_due {
             return RefreshDecision::Fresh;
-        };
+        }
         if self.stack != stack {
             return RefreshDecision::Impossible(WaitReason::Reconnect);
         }
-        let busy = self
-            .lease
-            .as_ref()
-            .map(|lease| lease.until)
-            .filter(|until| *until > now);
+        let busy = lease.filter(|until| *until > now);
         let cooling = self.cooldown_until.filter(|until| *until > now);
         match busy.max(cooling) {
             Some(until) => RefreshDecision::NotBefore(until),
-            None => RefreshDecision::Due(reason),
+            None => RefreshDecision::Due,
         }
     }
 
