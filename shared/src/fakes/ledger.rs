@@ -111,8 +111,8 @@ impl Ledger for MemoryLedger {
             }
             if record.exported_at.is_some() || !record.state.is_claimable(now) {
                 return match &record.state {
-                    LeadState::Sending { until, .. } => Claim::Held { until: *until },
-                    state => Claim::Settled(state.clone()),
+                    LeadState::Sending { .. } => Claim::Held,
+                    _ => Claim::Settled,
                 };
             }
             record.attempts += 1;

@@ -24,12 +24,9 @@ pub enum Claim {
     /// The caller alone may deliver it, until the claim's deadline.
     Taken(Box<LeadRecord>),
     /// There is nothing to deliver: it is settled, set aside or in an import.
-    Settled(LeadState),
-    /// Another drain has it, at least until then.
-    Held {
-        /// The other claim's deadline.
-        until: Timestamp,
-    },
+    Settled,
+    /// Another drain has it.
+    Held,
     /// No such lead.
     Missing,
 }

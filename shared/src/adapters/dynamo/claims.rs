@@ -74,8 +74,8 @@ impl DynamoLedger {
             Done::No(None) => Ok(Claim::Missing),
             Done::No(Some(item)) => match state_of(&item)? {
                 held if held == state => Ok(Claim::Taken(record(item)?)),
-                LeadState::Sending { until, .. } => Ok(Claim::Held { until }),
-                state => Ok(Claim::Settled(state)),
+                LeadState::Sending { .. } => Ok(Claim::Held),
+                _ => Ok(Claim::Settled),
             },
         }
     }

@@ -326,11 +326,11 @@ impl<W: Wiring> Drain<W> {
         }
         match claim {
             Claim::Taken(record) => Ok(Some(*record)),
-            Claim::Settled(_) => {
+            Claim::Settled => {
                 self.counter.doubt(customer, &asked.lead);
                 Ok(None)
             }
-            Claim::Held { .. } | Claim::Missing => Ok(None),
+            Claim::Held | Claim::Missing => Ok(None),
         }
     }
 
