@@ -121,7 +121,7 @@ async fn callback<W: Wiring>(
     };
     Ok(see_other(match landing {
         Landing::Declined => DECLINED,
-        Landing::Lists | Landing::Powerless => LISTS,
+        Landing::Lists => LISTS,
         Landing::OtherAccount => ACCOUNT,
     }))
 }

@@ -38,12 +38,10 @@ pub struct Return {
 pub enum Landing {
     /// The person said no; whatever was connected still is.
     Declined,
-    /// Connected: on to the lists.
+    /// Connected: on to the lists, or to what stands in the way of choosing any.
     Lists,
     /// Connected to another account than before: is that meant?
     OtherAccount,
-    /// Connected by a user who may not write contacts.
-    Powerless,
 }
 
 impl<W: Wiring> Connect<W> {
@@ -231,7 +229,6 @@ fn landing(status: &ConnectionStatus) -> Landing {
         ConnectionStatus::Limited {
             reason: LimitedReason::AccountChanged,
         } => Landing::OtherAccount,
-        ConnectionStatus::Limited { .. } => Landing::Powerless,
         _ => Landing::Lists,
     }
 }
