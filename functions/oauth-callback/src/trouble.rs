@@ -109,7 +109,7 @@ pub fn page_called(name: &str, session: Option<&str>, now: Timestamp) -> Respons
         .find(|error| name_of(error) == name)
         .filter(|error| session.is_some() || !kind(error).0.is_server_error());
     page_of(
-        &error.unwrap_or(E::NoState),
+        &error.unwrap_or(E::Incomplete),
         session.unwrap_or_default(),
         now,
     )
@@ -157,7 +157,7 @@ fn kind(error: &ConnectError) -> (StatusCode, &'static str) {
         E::Session => (StatusCode::FORBIDDEN, "session_missing"),
         E::Replaced => (StatusCode::CONFLICT, "session_replaced"),
         E::NotConnected => (StatusCode::CONFLICT, "not_connected"),
-        E::NoState | E::NoCode => (StatusCode::BAD_REQUEST, "callback_incomplete"),
+        E::Incomplete => (StatusCode::BAD_REQUEST, "callback_incomplete"),
         E::UnknownState => (StatusCode::BAD_REQUEST, "state_unknown"),
         E::UsedState { connected: true } => (StatusCode::BAD_REQUEST, "state_used"),
         E::UsedState { connected: false } => (StatusCode::CONFLICT, "state_in_use"),

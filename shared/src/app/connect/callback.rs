@@ -57,7 +57,7 @@ impl<W: Wiring> Connect<W> {
     ) -> Result<Landing, ConnectError> {
         let (now, end) = (self.clock.now(), self.end_of_step());
         let session = self.session(cookie);
-        let state = back.state.ok_or(ConnectError::NoState)?;
+        let state = back.state.ok_or(ConnectError::Incomplete)?;
         let state = state.expose_secret();
         if !state::is_good(state, &self.keys, now) {
             return Err(ConnectError::UnknownState);
@@ -83,7 +83,7 @@ impl<W: Wiring> Connect<W> {
             }
             Some(_) => return Err(ConnectError::AppRefused),
         }
-        let code = back.code.ok_or(ConnectError::NoCode)?;
+        let code = back.code.ok_or(ConnectError::Incomplete)?;
         self.expect_calls(&handshake.app, PATIENCE).await?;
         let grant = self.exchange(&handshake, &code, end).await?;
         self.connect(&handshake, grant.into_tokens()?, end).await

@@ -23,9 +23,9 @@ pub enum ConnectError {
     /// This browser has started, and no account is connected since.
     #[error("no account is connected yet")]
     NotConnected,
-    /// The browser came back without a state.
-    #[error("no state")]
-    NoState,
+    /// The browser came back without a state, or with neither a code nor an error.
+    #[error("the answer is not complete")]
+    Incomplete,
     /// A state that was never given out, is too old, or was used by somebody else.
     #[error("unknown state")]
     UnknownState,
@@ -41,9 +41,6 @@ pub enum ConnectError {
     /// Somebody else's authorization server speaks.
     #[error("the answer is from another issuer")]
     WrongIssuer,
-    /// The browser came back with neither a code nor an error.
-    #[error("no code")]
-    NoCode,
     /// The authorization server did not let the application ask.
     #[error("the authorization server refused the application")]
     AppRefused,
