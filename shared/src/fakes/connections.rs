@@ -144,7 +144,7 @@ impl Connections for MemoryDirectory {
         &self,
         customer: &CustomerId,
         owner: &str,
-        cooldown_until: Option<Timestamp>,
+        cooldown_until: Timestamp,
     ) -> Result<(), StoreError> {
         let release = |rows: &mut Rows| {
             let own = rows.connections.get_mut(customer).filter(|row| {
@@ -153,7 +153,7 @@ impl Connections for MemoryDirectory {
             });
             if let Some(row) = own {
                 row.lease = None;
-                row.cooldown_until = cooldown_until.or(row.cooldown_until);
+                row.cooldown_until = Some(cooldown_until);
             }
         };
         self.0.step(release).await

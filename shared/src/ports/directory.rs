@@ -142,12 +142,12 @@ pub trait Connections: Send + Sync {
         limit: u16,
     ) -> impl Future<Output = Result<Vec<(CustomerId, ConnectionStatus)>, StoreError>> + Send;
 
-    /// Gives the lease back, if it is still `owner`'s, with a cooldown for everybody where one is due.
+    /// Gives the lease back, if it is still `owner`'s, with a cooldown for everybody.
     fn release(
         &self,
         customer: &CustomerId,
         owner: &str,
-        cooldown_until: Option<Timestamp>,
+        cooldown_until: Timestamp,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
     /// Remembers that a list of the account is gone. Says whether that is news.

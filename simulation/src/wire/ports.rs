@@ -211,7 +211,7 @@ wired! { Connections of MemoryDirectory, Directory {
     advance(customer: &CustomerId, generation: u64, token_expires_at: Timestamp) -> Advanced;
     idle(now: Timestamp, limit: u16) -> Vec<CustomerId>;
     lost(limit: u16) -> Vec<(CustomerId, ConnectionStatus)>;
-    release(customer: &CustomerId, owner: &str, cooldown_until: Option<Timestamp>) -> ();
+    release(customer: &CustomerId, owner: &str, cooldown_until: Timestamp) -> ();
     list_gone(customer: &CustomerId, list: &RemoteId) -> bool;
     opt_in_seen(customer: &CustomerId, seen: ConfirmedOptIn) -> ();
     set_status(customer: &CustomerId, generation: u64, status: &ConnectionStatus) -> bool;

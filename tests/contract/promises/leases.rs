@@ -160,21 +160,18 @@ async fn only_the_owner_gives_a_lease_back_and_may_leave_a_cooldown<C: Connectio
     connections.lease(customer, 3, &held, at(0)).await.unwrap();
 
     connections
-        .release(customer, "grace", Some(at(30)))
+        .release(customer, "grace", at(30))
         .await
         .unwrap();
     let row = read(&connections, &connection).await;
     assert_eq!((row.lease, row.cooldown_until), (Some(held), Some(at(5))));
 
-    connections
-        .release(customer, "ada", Some(at(30)))
-        .await
-        .unwrap();
+    connections.release(customer, "ada", at(30)).await.unwrap();
     let row = read(&connections, &connection).await;
     assert_eq!((row.lease, row.cooldown_until), (None, Some(at(30))));
 
     connections
-        .release(&fresh::customer(), "ada", None)
+        .release(&fresh::customer(), "ada", at(30))
         .await
         .unwrap();
 }

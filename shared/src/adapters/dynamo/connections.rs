@@ -150,21 +150,13 @@ impl Connections for DynamoDirectory {
         &self,
         customer: &CustomerId,
         owner: &str,
-        cooldown_until: Option<Timestamp>,
+        cooldown_until: Timestamp,
     ) -> Result<(), StoreError> {
-        let mut values = vec![(":owner", text(owner))];
-        let set = match cooldown_until {
-            Some(until) => {
-                values.push((":until", value(&until)?));
-                "SET cooldown_until = :until REMOVE lease, lease_until"
-            }
-            None => "REMOVE lease, lease_until",
-        };
         let change = Change {
-            set,
+            set: "SET cooldown_until = :until REMOVE lease, lease_until",
             when: Some("lease.#owner = :owner"),
             names: &["owner"],
-            values,
+            values: vec![(":owner", text(owner)), (":until", value(&cooldown_until)?)],
         };
         self.table
             .update(keys::connection(customer), change)

@@ -77,15 +77,13 @@ impl<W: Wiring> TokenKeeper<W> {
                 Err(AccessError::Busy { until: lease.until })
             }
             Err(RefreshError::Passing { until }) => {
-                self.connections
-                    .release(customer, &owner, Some(until))
-                    .await?;
+                self.connections.release(customer, &owner, until).await?;
                 Err(AccessError::Busy { until })
             }
             Err(RefreshError::Store(error)) => {
                 tracing::error!(customer.id = %customer, error = &error as &dyn std::error::Error, "a token could not be read");
                 self.connections
-                    .release(customer, &owner, Some(now + COOLDOWN))
+                    .release(customer, &owner, now + COOLDOWN)
                     .await?;
                 Err(AccessError::Busy {
                     until: now + COOLDOWN,
