@@ -136,7 +136,7 @@ async fn fill(world: &Memory, admin: &Admin<Memory>) {
         let (customer, id) = (&lead.customer, &lead.id);
         world.ledger.record(&lead, &state(i), at).await.unwrap();
         if i % 8 == 6 {
-            assert!(world.ledger.export(customer, id, at, None).await.unwrap());
+            assert!(world.ledger.export(customer, id, at, 0).await.unwrap());
         }
         let record = world.ledger.look(customer, id).unwrap();
         moves.count(id.day(), None, counted_as(&record));

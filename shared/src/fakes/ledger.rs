@@ -180,7 +180,7 @@ impl Ledger for MemoryLedger {
         customer: &CustomerId,
         lead: &LeadId,
         at: Timestamp,
-        _expires_at: Option<i64>,
+        _expires_at: i64,
     ) -> Result<bool, StoreError> {
         let fits = |record: &LeadRecord| {
             record.exported_at.is_none_or(|known| known == at) && asked::can_export(&record.state)

@@ -138,13 +138,13 @@ pub trait Ledger: Send + Sync {
 
     /// Marks a lead whose state allows it ([`can_export`](crate::domain::asked::can_export)) as gone out in a file at
     /// `at`, once, and takes it out of what is due: it is neither claimed nor requeued any more. Says whether it did,
-    /// and says so again of the same `at`. The row is kept until `expires_at`.
+    /// and says so again of the same `at`. The row is kept until `expires_at`, in UNIX seconds.
     fn export(
         &self,
         customer: &CustomerId,
         lead: &LeadId,
         at: Timestamp,
-        expires_at: Option<i64>,
+        expires_at: i64,
     ) -> impl Future<Output = Result<bool, StoreError>> + Send;
 
     /// Moves a lead to `queued` because a person asks for it: one that waits, was never queued or was refused, and

@@ -58,7 +58,7 @@ wired! { Ledger of MemoryLedger, Ledger {
     settle(customer: &CustomerId, lead: &LeadId, owner: &str, settlement: &Settlement) -> bool, of customer, lead;
     requeue(customer: &CustomerId, lead: &LeadId, seen: Option<Due>, at: Timestamp, due_at: Timestamp) -> bool,
         of customer, lead;
-    export(customer: &CustomerId, lead: &LeadId, at: Timestamp, expires_at: Option<i64>) -> bool, of customer, lead;
+    export(customer: &CustomerId, lead: &LeadId, at: Timestamp, expires_at: i64) -> bool, of customer, lead;
     replay(customer: &CustomerId, lead: &LeadId, again: bool, at: Timestamp, due_at: Timestamp) -> bool,
         of customer, lead;
     erase(blank: &Lead, at: Timestamp, expires_at: i64) -> bool, of &blank.customer, &blank.id;

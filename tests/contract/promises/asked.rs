@@ -36,7 +36,7 @@ async fn a_lead_leaves_in_a_file_once_and_is_no_longer_due<L: Ledger>(ledger: L)
     let person = settled(&ledger, &customer, &waiting(WaitReason::NoList, None)).await;
     let refused = settled(&ledger, &customer, &refused()).await;
     let export = async |id: &LeadId, second: i64| {
-        let export = ledger.export(&customer, id, at(second), Some(9));
+        let export = ledger.export(&customer, id, at(second), 9);
         export.await.unwrap()
     };
 
@@ -62,7 +62,7 @@ async fn a_lead_leaves_in_a_file_once_and_is_no_longer_due<L: Ledger>(ledger: L)
 
 async fn what_is_held_or_done_leaves_in_no_file<L: Ledger>(ledger: L) {
     let customer = fresh::customer();
-    let export = async |id: &LeadId| ledger.export(&customer, id, at(20), None).await.unwrap();
+    let export = async |id: &LeadId| ledger.export(&customer, id, at(20), 9).await.unwrap();
     let held = record(&ledger, &customer, 0).await;
     claim(&ledger, &held, "ada", 0).await;
     let done = settled(&ledger, &customer, &delivered()).await;
@@ -99,7 +99,7 @@ async fn a_lead_is_replayed_if_it_waits_or_was_refused_and_after_a_file_only_if_
 
     assert!(
         ledger
-            .export(&customer, &person.id, at(40), None)
+            .export(&customer, &person.id, at(40), 9)
             .await
             .unwrap()
     );

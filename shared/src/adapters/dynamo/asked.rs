@@ -40,20 +40,14 @@ impl DynamoLedger {
         customer: &CustomerId,
         lead: &LeadId,
         at: Timestamp,
-        expires_at: Option<i64>,
+        expires_at: i64,
     ) -> Result<bool, StoreError> {
-        let mut set = "SET exported_at = :at".to_owned();
-        let mut values = vec![(":at", value(&at)?)];
-        if let Some(second) = expires_at {
-            set.push_str(", expires_at = :expires");
-            values.push((":expires", number(second)));
-        }
-        set.push_str(" REMOVE due_at, due_shard");
+        let mut values = vec![(":at", value(&at)?), (":expires", number(expires_at))];
         values.extend(words());
         values.push((":cc_refused", text("cc_refused")));
         values.push((":customer_deleted", text("customer_deleted")));
         let change = Change {
-            set: &set,
+            set: "SET exported_at = :at, expires_at = :expires REMOVE due_at, due_shard",
             when: Some(&format!(
                 "(attribute_not_exists(exported_at) OR exported_at = :at) AND {CAN_EXPORT}"
             )),

@@ -99,7 +99,7 @@ impl Ledger for DynamoLedger {
         customer: &CustomerId,
         lead: &LeadId,
         at: Timestamp,
-        expires_at: Option<i64>,
+        expires_at: i64,
     ) -> Result<bool, StoreError> {
         self.mark_exported(customer, lead, at, expires_at).await
     }

@@ -322,7 +322,7 @@ impl<W: Wiring> Admin<W> {
             return Ok(leads.to_vec());
         };
         let (customer, at) = (filling.customer, filling.at);
-        let expires_at = Some((self.clock.now() + kept_for).as_second());
+        let expires_at = (self.clock.now() + kept_for).as_second();
         let marks = leads.iter().map(|record| {
             self.ledger
                 .export(customer, &record.lead.id, at, expires_at)
