@@ -4,7 +4,6 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::Drain;
 use super::outcome::Outcome;
-use super::take::Ready;
 use crate::app::release::LISTED_WITHIN;
 use crate::domain::customer::{Customer, kept_for};
 use crate::domain::ids::CustomerId;
@@ -18,37 +17,20 @@ const TRIES: u32 = 3;
 const PERSON_CHECK: SignedDuration = SignedDuration::from_mins(15);
 
 impl<W: Wiring> Drain<W> {
-    pub(super) async fn settle(
-        &self,
-        ready: &Ready,
-        leads: &[LeadRecord],
-        owner: &str,
-        outcome: &Outcome,
-    ) {
-        self.settle_all(
-            &ready.customer.id,
-            Some(&ready.customer),
-            leads,
-            owner,
-            outcome,
-        )
-        .await;
-    }
-
     /// Writes one outcome of several leads of a customer. A wait is marked before it is written: a mark without a
     /// lead is looked at once in vain, a lead without a mark would wait for ever. Where the mark fails the claims are
     /// left to lapse, and the scheduler takes the leads up.
-    pub(super) async fn settle_all(
+    pub(super) async fn settle(
         &self,
-        id: &CustomerId,
         customer: Option<&Customer>,
         leads: &[LeadRecord],
         owner: &str,
         outcome: &Outcome,
     ) {
-        if leads.is_empty() {
+        let Some(LeadRecord { lead, .. }) = leads.first() else {
             return;
-        }
+        };
+        let id = &lead.customer;
         let now = self.keeper.clock.now();
         let due = |record| outcome.due_of(record, now, self.die());
         let due: Vec<_> = leads.iter().map(due).collect();

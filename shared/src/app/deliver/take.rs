@@ -165,7 +165,7 @@ impl<W: Wiring> Drain<W> {
             Ok(customer) => customer,
             Err(error) => {
                 let outcome = self.put_off("reading the customer", &id, &error);
-                self.settle_all(&id, None, &claimed, owner, &outcome).await;
+                self.settle(None, &claimed, owner, &outcome).await;
                 return (None, again);
             }
         };
@@ -177,8 +177,7 @@ impl<W: Wiring> Drain<W> {
             Ok(equipped) => (self.without_those_that_wait(equipped, owner).await, again),
             Err(outcome) => {
                 let customer = customer.as_ref();
-                self.settle_all(&id, customer, &wanted, owner, &outcome)
-                    .await;
+                self.settle(customer, &wanted, owner, &outcome).await;
                 (None, again)
             }
         }
@@ -225,8 +224,7 @@ impl<W: Wiring> Drain<W> {
         if let Some(first) = broken.first() {
             tracing::error!(lead.id = %first.lead.id, "a consent record was changed after it was sealed");
             let outcome = refused(RefusalReason::SealBroken);
-            self.settle_all(id, customer, &broken, owner, &outcome)
-                .await;
+            self.settle(customer, &broken, owner, &outcome).await;
         }
         let (theirs, others, outcome) = match self.suppressed(id, &sealed).await {
             Ok(unwanted) => {
@@ -236,8 +234,7 @@ impl<W: Wiring> Drain<W> {
             }
             Err(outcome) => (sealed, vec![], outcome),
         };
-        self.settle_all(id, customer, &theirs, owner, &outcome)
-            .await;
+        self.settle(customer, &theirs, owner, &outcome).await;
         others
     }
 
@@ -250,8 +247,7 @@ impl<W: Wiring> Drain<W> {
             (equipped.put_off(), self.not_now()),
         ] {
             let customer = &equipped.customer;
-            self.settle_all(&customer.id, Some(customer), &leads, owner, &outcome)
-                .await;
+            self.settle(Some(customer), &leads, owner, &outcome).await;
         }
         (!equipped.groups.is_empty()).then_some(equipped)
     }
@@ -269,8 +265,7 @@ impl<W: Wiring> Drain<W> {
             Err(error) => self.without_token(&customer.id, &error),
         };
         for leads in &claimed.groups {
-            self.settle_all(&customer.id, Some(customer), leads, owner, &outcome)
-                .await;
+            self.settle(Some(customer), leads, owner, &outcome).await;
         }
         None
     }

@@ -138,7 +138,8 @@ impl<W: Wiring> Drain<W> {
 
     async fn settle_groups(&self, ready: &Ready, owner: &str, outcome: &Outcome) {
         for leads in &ready.groups {
-            self.settle(ready, leads, owner, outcome).await;
+            self.settle(Some(&ready.customer), leads, owner, outcome)
+                .await;
         }
     }
 
@@ -162,13 +163,14 @@ impl<W: Wiring> Drain<W> {
             Err(outcome) => (Gone::AskEach, turn_away(behind, &plan.groups, &outcome)),
         };
         let (turn, gone) = (&turn, &gone);
+        let customer = Some(&turn.ready.customer);
         let calls = turn.ready.groups.iter().zip(plan.groups).zip(groups);
         let calls: Vec<_> = calls.collect();
         let deliver =
             calls.into_iter().map(
                 async |((leads, check), gate)| match self.opened(gate).await {
                     Ok(moment) => self.deliver_group(turn, leads, check, moment, gone).await,
-                    Err(outcome) => self.settle(turn.ready, leads, turn.owner, &outcome).await,
+                    Err(outcome) => self.settle(customer, leads, turn.owner, &outcome).await,
                 },
             );
         join(self.hand_out(turn, behind), join_all(deliver)).await;
@@ -184,20 +186,21 @@ impl<W: Wiring> Drain<W> {
         moment: Timestamp,
         gone: &Gone,
     ) {
+        let customer = Some(&turn.ready.customer);
         let outcome = self.deliver(turn, leads, check, Some(moment), gone).await;
         let why = RefusalReason::CcRefused;
         let refused =
             matches!(&outcome.state, LeadState::Refused { why: said, .. } if *said == why);
         let Some((newest, others)) = leads.split_last().filter(|_| refused && leads.len() > 1)
         else {
-            return self.settle(turn.ready, leads, turn.owner, &outcome).await;
+            return self.settle(customer, leads, turn.owner, &outcome).await;
         };
         let later = self.not_now();
-        self.settle(turn.ready, others, turn.owner, &later).await;
+        self.settle(customer, others, turn.owner, &later).await;
         let newest = slice::from_ref(newest);
         let check = Check::of(newest, self.keeper.clock.now());
         let outcome = self.deliver(turn, newest, check, None, gone).await;
-        self.settle(turn.ready, newest, turn.owner, &outcome).await;
+        self.settle(customer, newest, turn.owner, &outcome).await;
     }
 
     /// Up to `want` moments from `from` on that leave the calls as long as they `take`, or what becomes of the leads
