@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use super::imports::IMPORT;
 use super::ledger_rows::Rows;
 use crate::domain::ids::{CustomerId, LeadId};
-use crate::domain::lead::{LeadRecord, LeadState, WaitReason};
+use crate::domain::lead::{LeadRecord, LeadState};
 use crate::ports::{Due, LanePlace};
 
 /// When a customer's waiting leads are to be looked at.
@@ -21,17 +21,19 @@ pub(super) fn is_stuck(record: &LeadRecord, now: Timestamp) -> bool {
     match &record.state {
         LeadState::Received => true,
         LeadState::Queued | LeadState::Sending { .. } => due,
-        LeadState::Waiting { why } => *why == WaitReason::Import && due,
-        LeadState::Delivered { .. }
+        LeadState::Waiting { .. }
+        | LeadState::Delivered { .. }
         | LeadState::Refused { .. }
         | LeadState::Quarantined { .. }
         | LeadState::Erased => false,
     }
 }
 
-/// When a waiting lead is due.
+/// When a waiting lead is due. One that an import has taken is the import's.
 pub(super) fn due_of(record: &LeadRecord) -> Option<Due> {
-    let waits = matches!(record.state, LeadState::Waiting { .. });
+    let waits = matches!(record.state, LeadState::Waiting { .. })
+        && record.state != IMPORT
+        && record.exported_at.is_none();
     let since = record.timeline.last().map(|line| line.at);
     let for_person = since.map(|since| Due::ForPerson { since });
     record.due_at.map(Due::At).or(for_person).filter(|_| waits)
@@ -57,20 +59,14 @@ pub(super) fn overdue(rows: &Rows, now: Timestamp, limit: usize) -> Vec<(Custome
     due.take(limit).map(|(_, key)| key.clone()).collect()
 }
 
-/// Leads that an import has taken are the import's, and in no lane.
 pub(super) fn waiting(
     rows: &Rows,
     customer: &CustomerId,
     after: Option<&LanePlace>,
     limit: usize,
 ) -> Vec<LanePlace> {
-    let is_taken = |record: &LeadRecord| {
-        let key = || (customer.clone(), record.lead.id.clone());
-        record.state == IMPORT && rows.taken.contains_key(&key())
-    };
     let mut waiting: Vec<_> = rows
         .of(customer)
-        .filter(|record| record.exported_at.is_none() && !is_taken(record))
         .filter_map(|record| Some((record.lead.id.clone(), due_of(record)?)))
         .collect();
     // Leads of one time are in the order of their ids already.

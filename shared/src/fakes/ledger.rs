@@ -3,7 +3,6 @@ use jiff::civil::Date;
 
 use super::cell::Cell;
 use super::faults::Faults;
-use super::imports::IMPORT;
 use super::lanes;
 use super::ledger_rows::{Rows, enter, key};
 use crate::domain::asked;
@@ -160,12 +159,9 @@ impl Ledger for MemoryLedger {
         at: Timestamp,
         due_at: Timestamp,
     ) -> Result<bool, StoreError> {
-        let idle = |record: &LeadRecord| {
-            let as_seen = match seen {
-                Some(seen) => record.state != IMPORT && lanes::due_of(record) == Some(seen),
-                None => lanes::is_stuck(record, at),
-            };
-            record.exported_at.is_none() && as_seen
+        let idle = |record: &LeadRecord| match seen {
+            Some(seen) => lanes::due_of(record) == Some(seen),
+            None => record.exported_at.is_none() && lanes::is_stuck(record, at),
         };
         let requeue = |rows: &mut Rows| {
             rows.change_if(customer, lead, idle, |record| {

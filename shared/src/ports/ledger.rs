@@ -126,7 +126,7 @@ pub trait Ledger: Send + Sync {
 
     /// Moves a lead to `queued`, with a new `due_at` and a line of the timeline. With `seen`, if it waits and is due as
     /// it was seen to be: it may have gone out and begun another wait since. Without, if it was never queued or is stuck
-    /// at `at`: its `due_at` has come while it was queued, claimed or in an import. Says whether it did.
+    /// at `at`: its `due_at` has come while it was queued or claimed. Says whether it did.
     fn requeue(
         &self,
         customer: &CustomerId,

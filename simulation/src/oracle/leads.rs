@@ -167,7 +167,7 @@ fn may_become(old: &Seen, new: &LeadState, now: Timestamp) -> bool {
         (S::Sending { until, .. }, S::Sending { .. }) => *until <= now,
         (S::Sending { .. }, S::Delivered { .. } | S::Refused { .. } | S::Waiting { .. }) => true,
         (S::Sending { .. }, S::Queued) => stuck,
-        (old, S::Queued) if import(old) => stuck,
+        (old, S::Queued) if import(old) => false,
         (old, S::Delivered { .. } | S::Waiting { .. }) if import(old) => true,
         (S::Waiting { .. }, S::Sending { .. } | S::Queued) => true,
         (S::Waiting { why }, new) if import(new) => *why != WaitReason::AnswerLost,

@@ -66,7 +66,7 @@ async fn what_is_held_or_done_leaves_in_no_file<L: Ledger>(ledger: L) {
     let held = record(&ledger, &customer, 0).await;
     claim(&ledger, &held, "ada", 0).await;
     let done = settled(&ledger, &customer, &delivered()).await;
-    let import = settled(&ledger, &customer, &waiting(WaitReason::Import, Some(900))).await;
+    let import = settled(&ledger, &customer, &waiting(WaitReason::Import, None)).await;
     let left = settled(
         &ledger,
         &customer,

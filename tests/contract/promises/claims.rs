@@ -237,7 +237,7 @@ async fn a_lead_that_is_settled_set_aside_or_in_an_import_cannot_be_claimed<L: L
             state: refused,
             ..delivered()
         },
-        waiting(WaitReason::Import, Some(500)),
+        waiting(WaitReason::Import, None),
     ] {
         let lead = settled(&ledger, &customer, &settlement).await;
 

@@ -19,7 +19,7 @@ promises! { Ledger Imports:
     an_open_import_is_due_and_a_closed_one_is_not,
     exactly_one_of_many_imports_takes_a_lead,
     only_what_waits_can_be_taken,
-    a_taken_lead_is_in_no_lane_and_cannot_be_claimed,
+    a_taken_lead_is_in_no_lane_and_neither_claimed_nor_requeued,
     a_lead_leaves_its_own_import_once,
     a_lead_taken_after_the_call_does_not_leave_with_it,
     who_was_imported_once_is_not_taken_again,
@@ -204,7 +204,9 @@ async fn only_what_waits_can_be_taken<L: Ledger + Imports>(ledger: L) {
     assert!(take(&ledger, &person, &id(), 60).await);
 }
 
-async fn a_taken_lead_is_in_no_lane_and_cannot_be_claimed<L: Ledger + Imports>(ledger: L) {
+async fn a_taken_lead_is_in_no_lane_and_neither_claimed_nor_requeued<L: Ledger + Imports>(
+    ledger: L,
+) {
     let customer = fresh::customer();
     let (lead, import) = (quota(&ledger, &customer).await, id());
     assert!(take(&ledger, &lead, &import, 60).await);
@@ -218,12 +220,11 @@ async fn a_taken_lead_is_in_no_lane_and_cannot_be_claimed<L: Ledger + Imports>(l
     let late = at(99_999);
     let claim = ledger.claim(&customer, &lead.id, "ada", at(100_000), late);
     assert_eq!(claim.await.unwrap(), Claim::Settled);
-    assert!(
-        !ledger
-            .requeue(&customer, &lead.id, None, late, late)
-            .await
-            .unwrap()
-    );
+    let (before, for_person) = (Due::At(at(50)), Due::ForPerson { since: at(60) });
+    for seen in [None, Some(before), Some(for_person)] {
+        let requeued = ledger.requeue(&customer, &lead.id, seen, late, late);
+        assert!(!requeued.await.unwrap(), "{seen:?}");
+    }
 }
 
 async fn a_lead_leaves_its_own_import_once<L: Ledger + Imports>(ledger: L) {

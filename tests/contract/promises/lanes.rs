@@ -85,7 +85,7 @@ async fn the_longest_due_wait_first_and_persons_last<L: Ledger>(ledger: L) {
         (WaitReason::Reconnect, None),
         (WaitReason::Quota, Some(900)),
         (WaitReason::Upstream, Some(20)),
-        (WaitReason::Import, Some(500)),
+        (WaitReason::AnswerLost, Some(500)),
     ] {
         ids.push(settled(&ledger, &customer, &waiting(why, due)).await.id);
     }

@@ -117,11 +117,9 @@ async fn a_waiting_or_unqueued_lead_is_requeued_and_no_other<L: Ledger>(ledger: 
     let held = record(&ledger, &customer, 0).await;
     claim(&ledger, &held, "ada", 0).await;
     let done = settled(&ledger, &customer, &delivered()).await;
-    let import = settled(&ledger, &customer, &waiting(WaitReason::Import, Some(900))).await;
     for seen in [None, past, soon, for_person] {
         assert!(!requeue(&held.id, seen).await, "held");
         assert!(!requeue(&done.id, seen).await, "delivered");
-        assert!(!requeue(&import.id, seen).await, "in an import");
     }
 }
 
@@ -166,9 +164,8 @@ async fn a_stuck_lead_is_requeued_once_it_is_due<L: Ledger>(ledger: L) {
     let queued = record(&ledger, &customer, 0).await;
     let claimed = record(&ledger, &customer, 0).await;
     claim(&ledger, &claimed, "ada", 0).await;
-    let import = settled(&ledger, &customer, &waiting(WaitReason::Import, Some(500))).await;
 
-    for (lead, due) in [(queued, 60), (claimed, 100), (import, 500)] {
+    for (lead, due) in [(queued, 60), (claimed, 100)] {
         assert!(!requeue(&lead.id, due - 1).await, "not due");
         assert!(requeue(&lead.id, due).await, "due");
         let read = ledger.lead(&customer, &lead.id).await.unwrap().unwrap();

@@ -16,23 +16,19 @@ const CLAIMABLE: &str = "attribute_not_exists(exported_at) AND (#state.#status I
      OR (#state.#status = :waiting AND #state.why <> :import) \
      OR (#state.#status = :sending AND due_at <= :now))";
 
-/// Waiting as it was seen to.
-const WAITS_AS_SEEN: &str = "attribute_not_exists(exported_at) AND #state.#status = :waiting \
-     AND #state.why <> :import AND due_at = :seen";
+/// Waiting as it was seen to. Nothing is due that went out in a file or is in an import.
+const WAITS_AS_SEEN: &str = "#state.#status = :waiting AND due_at = :seen";
 
 /// Never queued, or stuck.
 const STUCK: &str = "attribute_not_exists(exported_at) AND (#state.#status = :received \
-     OR (#state.#status IN (:queued, :sending) AND due_at <= :now) \
-     OR (#state.#status = :waiting AND #state.why = :import AND due_at <= :now))";
+     OR (#state.#status IN (:queued, :sending) AND due_at <= :now))";
 
 /// The words that claiming and taking up what is stuck name.
-fn words(now: Timestamp) -> [(&'static str, AttributeValue); 6] {
+fn words(now: Timestamp) -> [(&'static str, AttributeValue); 4] {
     [
         (":received", text("received")),
         (":queued", text("queued")),
-        (":waiting", text("waiting")),
         (":sending", text("sending")),
-        (":import", text("import")),
         (":now", millis(now)),
     ]
 }
@@ -57,6 +53,8 @@ impl DynamoLedger {
             (":until", millis(until)),
             (":shard", text(keys::shard_of(lead))),
             (":one", number(1)),
+            (":waiting", text("waiting")),
+            (":import", text("import")),
         ];
         values.extend(words(now));
         let change = Change {
@@ -154,7 +152,6 @@ impl DynamoLedger {
             Some(seen) => {
                 let words = vec![
                     (":waiting", text("waiting")),
-                    (":import", text("import")),
                     (":seen", number(due_millis(seen))),
                 ];
                 (WAITS_AS_SEEN, words)
