@@ -3,7 +3,7 @@
 //! The budget is a clock: every call gets the next free moment on it, so calls of all functions together are spaced
 //! by the interval the limit allows, and a day has a number of them.
 
-use jiff::{SignedDuration, Timestamp, ToSpan as _, tz::TimeZone};
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 /// Limits of an application.
@@ -291,17 +291,7 @@ pub fn quota_back(now: Timestamp) -> Timestamp {
 /// 00:00 UTC after `now`, when the day's quota begins anew.
 #[must_use]
 pub fn next_midnight(now: Timestamp) -> Timestamp {
-    let today = now.to_zoned(TimeZone::UTC);
-    let tomorrow = today
-        .start_of_day()
-        .and_then(|day| day.checked_add(1.day()));
-    tomorrow.map_or_else(
-        |_| {
-            now.saturating_add(SignedDuration::from_hours(24))
-                .unwrap_or(now)
-        },
-        |day| day.timestamp(),
-    )
+    Timestamp::from_millisecond((day_of(now) + 1) * DAY_MS).unwrap_or(now)
 }
 
 #[cfg(test)]
