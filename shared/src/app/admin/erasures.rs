@@ -156,10 +156,8 @@ impl<W: Wiring> Admin<W> {
         self.doubt(customer, ids).await?;
         let mut moves = Moves::default();
         let erased = self.erase_each(records, marked_for, &mut moves).await;
-        if moves.days().next().is_some() {
-            let now = self.clock.now();
-            self.directory.tally(customer, &moves, now).await?;
-        }
+        let now = self.clock.now();
+        self.directory.tally(customer, &moves, now).await?;
         erased
     }
 

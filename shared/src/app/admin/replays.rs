@@ -154,9 +154,7 @@ impl<W: Wiring> Admin<W> {
             let to = counted(&record.timeline, false);
             moves.count(record.lead.id.day(), counted_as(record), to);
         }
-        if moves.days().next().is_some() {
-            self.directory.tally(customer, &moves, now).await?;
-        }
+        self.directory.tally(customer, &moves, now).await?;
         written
     }
 

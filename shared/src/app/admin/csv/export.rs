@@ -187,9 +187,7 @@ impl<W: Wiring> Admin<W> {
         };
         let (next, last) = self.gather(&mut filling, &wanted, until).await?;
         let now = self.clock.now();
-        if filling.moves.days().next().is_some() {
-            self.directory.tally(customer, &filling.moves, now).await?;
-        }
+        self.directory.tally(customer, &filling.moves, now).await?;
         let (place, selection) = (wanted.place, wanted.selection);
         let listing = listing(customer, selection, wanted.dialect);
         let cursor = |place: &Place| cursor::give_out(&self.keys, &listing, &place.to_string());
