@@ -18,7 +18,7 @@ use crate::domain::ids::{AppId, CustomerId, LeadId};
 use crate::domain::task::Task;
 use crate::ports::{Clock, Connections, Customers, Due, Ledger, Queue, StoreError, Wiring};
 
-/// When somebody looks after a lead that was put back into the queue.
+/// When the scheduler looks after a lead that the queue has: long after a drain should have.
 pub const CHECK_AFTER: SignedDuration = SignedDuration::from_hours(6);
 
 /// How long a lead that was written may be missing among those that wait. A mark that is used up sooner would leave it

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use futures_util::future::try_join_all;
 use jiff::{SignedDuration, Timestamp};
 
-use super::submit::{LISTED_FOR, is_in};
+use super::submit::{LISTED_FOR, SKEW, is_in};
 use super::{Bulk, HELD_FOR, Imported, PAUSE, nothing_went_in, unread};
 use crate::app::moment::CALL_TAKES;
 use crate::app::release::LISTED_WITHIN;
@@ -24,9 +24,6 @@ pub(super) const AT_ONCE: usize = 32;
 
 /// How often an import is tried in all, its submission and the reading of its leads once more after trouble.
 const MAX_TRIES_IN_ALL: u32 = 2 * MAX_TRIES;
-
-/// The account's clock may be behind ours by so much.
-const SKEW: SignedDuration = SignedDuration::from_secs(5);
 
 impl<W: Wiring> Bulk<W> {
     /// Gives the leads of an import one outcome, as far as there is time, and closes it once all have one. A lead that

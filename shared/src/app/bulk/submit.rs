@@ -20,8 +20,8 @@ use crate::ports::{
 /// How long an activity may be looked for or at: Constant Contact lists those of ten days.
 pub(super) const LISTED_FOR: SignedDuration = SignedDuration::from_hours(24 * 9);
 
-/// What the two clocks may differ by.
-const SKEW: SignedDuration = SignedDuration::from_secs(5);
+/// The account's clock may be behind ours by so much.
+pub(super) const SKEW: SignedDuration = SignedDuration::from_secs(5);
 
 /// What an account says to an import.
 enum Asked {

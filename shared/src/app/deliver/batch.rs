@@ -2,13 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::domain::connection::MOST_LISTS;
 use crate::domain::contact::{Contact, StreetAddress};
 use crate::domain::ids::{CustomerId, LeadId, RemoteId};
 use crate::domain::lead::{Lead, LeadRecord};
 use crate::domain::task::Task;
-
-/// Lists that one call may name.
-const MAX_LISTS: usize = 50;
 
 /// A message of the queue, as it came.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -94,7 +92,7 @@ pub fn beyond_lists(
     let mut lists = BTreeSet::new();
     let beyond = leads.iter().position(|lead| {
         lists.extend(lists_of(lead));
-        lists.len() > MAX_LISTS
+        lists.len() > MOST_LISTS
     });
     // A single lead has no more lists than that.
     beyond.map_or(vec![], |at| leads.split_off(at.max(1)))

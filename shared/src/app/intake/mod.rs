@@ -15,6 +15,7 @@ use self::identity::Identity;
 pub use self::look_back::AT_WORK;
 use self::look_back::{New, Seen, again};
 use self::screen::{Look, Verdict};
+use crate::app::release::CHECK_AFTER;
 use crate::domain::consent::Origin;
 use crate::domain::form::Form;
 use crate::domain::idempotency::IdempotencyKey;
@@ -25,9 +26,6 @@ use crate::domain::screening::stamp;
 use crate::domain::submission::Submission;
 use crate::domain::task::Task;
 use crate::ports::{Clock, Forms, Ledger, Queue, Recorded, Wiring};
-
-/// When the scheduler looks after a lead that the queue has: long after a drain should have.
-const QUEUED_CHECK: SignedDuration = SignedDuration::from_hours(6);
 
 /// The most that one submission asks of stores, queue and captcha, one after the other.
 ///
@@ -314,7 +312,7 @@ impl<W: Wiring> Intake<W> {
             tracing::error!(lead.id = %lead.id, error = error as &dyn std::error::Error, "the queue did not take a lead");
         }
         let (state, check) = match sent {
-            Ok(()) => (LeadState::Queued, QUEUED_CHECK),
+            Ok(()) => (LeadState::Queued, CHECK_AFTER),
             Err(_) => (LeadState::Received, RECEIVED_CHECK),
         };
         let new = |lead: Lead| Accepted {
