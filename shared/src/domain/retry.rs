@@ -13,10 +13,8 @@ const CAP: SignedDuration = SignedDuration::from_hours(6);
 pub fn backoff(attempt: u32, dice: u8) -> SignedDuration {
     let doubled = BASE.saturating_mul(2_i32.saturating_pow(attempt.saturating_sub(1).min(16)));
     let wait = doubled.min(CAP);
-    let half = SignedDuration::from_millis(i64::try_from(wait.as_millis() / 2).unwrap_or(0));
-    half + SignedDuration::from_millis(
-        i64::try_from(half.as_millis()).unwrap_or(0) * i64::from(dice) / 255,
-    )
+    let half = wait / 2;
+    half + half * i32::from(dice) / 255
 }
 
 #[cfg(test)]

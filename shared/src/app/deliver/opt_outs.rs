@@ -206,15 +206,14 @@ fn lost_answer(record: &LeadRecord) -> bool {
 
 /// Whether an earlier claim may have had its effect: a drain died over it, or a bulk import had the lead.
 fn may_have_arrived(record: &LeadRecord) -> bool {
-    let waits = |import: bool| {
-        let is = move |state: &LeadState| match state {
-            LeadState::Waiting { why } => (*why == WaitReason::Import) == import,
-            _ => false,
-        };
-        record.timeline.iter().filter(move |line| is(&line.state))
-    };
-    let settled = u32::try_from(waits(false).count()).unwrap_or(u32::MAX);
-    record.attempts.saturating_sub(1) > settled || waits(true).next().is_some()
+    let waits = record.timeline.iter().filter_map(|line| match line.state {
+        LeadState::Waiting { why } => Some(why),
+        _ => None,
+    });
+    let waits: Vec<_> = waits.collect();
+    let earlier = record.attempts.saturating_sub(1);
+    waits.contains(&WaitReason::Import)
+        || u32::try_from(waits.len()).is_ok_and(|settled| settled < earlier)
 }
 
 #[cfg(test)]
