@@ -12,8 +12,6 @@ mod pages;
 mod rehearsal;
 mod signed;
 mod web_to_lead;
-#[cfg(feature = "aws")]
-mod wiring;
 
 use std::collections::BTreeMap;
 
@@ -30,8 +28,6 @@ use leadfeed_shared::web::{Problem, json, problem_of};
 use self::answer::Reply;
 use self::pages::Shown;
 pub use self::signed::signature;
-#[cfg(feature = "aws")]
-pub use self::wiring::intake;
 
 /// Answers one request. Never fails: what goes wrong is an answer too.
 pub async fn handle<W: Wiring>(intake: &Intake<W>, request: Request) -> Response<Body> {

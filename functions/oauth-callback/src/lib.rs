@@ -5,9 +5,6 @@
 mod asked;
 mod pages;
 mod trouble;
-mod wiring;
-
-pub use self::wiring::connect;
 
 use lambda_http::http::{
     HeaderValue, StatusCode,
