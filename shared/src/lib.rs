@@ -6,6 +6,7 @@
 //! without default features this crate compiles with no AWS and no HTTP in its tree.
 #![warn(missing_docs)]
 
+#[cfg(feature = "aws")]
 pub mod adapters;
 pub mod app;
 pub mod domain;

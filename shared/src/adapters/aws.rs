@@ -172,7 +172,6 @@ impl Aws {
     ///
     /// # Errors
     /// [`ConfigError`].
-    #[cfg(feature = "constant-contact")]
     pub fn captcha(&self) -> Result<super::SiteVerify, ConfigError> {
         let name = "LEADFEED_CAPTCHA_URL";
         let base = config::optional(name).map(|_| config::base_url(name));
