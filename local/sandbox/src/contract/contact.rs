@@ -5,77 +5,48 @@ use serde::{Deserialize, Serialize};
 
 use super::{Anniversary, Bounded, Id, PhoneKind, Source, StreetAddress, Text, given};
 
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct NewContact {
-    #[serde(default, deserialize_with = "given")]
-    pub email_address: Option<NewEmail>,
-    pub create_source: Source,
-    #[serde(default, deserialize_with = "given")]
-    pub first_name: Option<Text<50>>,
-    #[serde(default, deserialize_with = "given")]
-    pub last_name: Option<Text<50>>,
-    #[serde(default, deserialize_with = "given")]
-    pub job_title: Option<Text<50>>,
-    #[serde(default, deserialize_with = "given")]
-    pub company_name: Option<Text<50>>,
-    #[serde(default, deserialize_with = "given")]
-    pub birthday_month: Option<i64>,
-    #[serde(default, deserialize_with = "given")]
-    pub birthday_day: Option<i64>,
-    #[serde(default, deserialize_with = "given")]
-    pub anniversary: Option<Anniversary>,
-    #[serde(default, deserialize_with = "given")]
-    pub custom_fields: Option<Bounded<FieldInput, 0, 25>>,
-    #[serde(default, deserialize_with = "given")]
-    pub phone_numbers: Option<Bounded<PhoneInput, 0, 3>>,
-    #[serde(default, deserialize_with = "given")]
-    pub street_addresses: Option<Bounded<StreetAddress, 0, 3>>,
-    #[serde(default, deserialize_with = "given")]
-    pub list_memberships: Option<Bounded<Id, 0, 50>>,
-    #[serde(default, deserialize_with = "given")]
-    pub taggings: Option<Bounded<Id, 0, 50>>,
-    #[serde(default, deserialize_with = "given")]
-    pub notes: Option<Bounded<NoteInput, 0, 150>>,
-    #[serde(default, deserialize_with = "given")]
-    pub sms_channel: Option<SmsInput>,
+macro_rules! contact {
+    ($name:ident, $email:ident, $source:ident) => {
+        #[derive(Clone, Debug, Deserialize)]
+        #[serde(deny_unknown_fields)]
+        pub struct $name {
+            #[serde(default, deserialize_with = "given")]
+            pub email_address: Option<$email>,
+            pub $source: Source,
+            #[serde(default, deserialize_with = "given")]
+            pub first_name: Option<Text<50>>,
+            #[serde(default, deserialize_with = "given")]
+            pub last_name: Option<Text<50>>,
+            #[serde(default, deserialize_with = "given")]
+            pub job_title: Option<Text<50>>,
+            #[serde(default, deserialize_with = "given")]
+            pub company_name: Option<Text<50>>,
+            #[serde(default, deserialize_with = "given")]
+            pub birthday_month: Option<i64>,
+            #[serde(default, deserialize_with = "given")]
+            pub birthday_day: Option<i64>,
+            #[serde(default, deserialize_with = "given")]
+            pub anniversary: Option<Anniversary>,
+            #[serde(default, deserialize_with = "given")]
+            pub custom_fields: Option<Bounded<FieldInput, 0, 25>>,
+            #[serde(default, deserialize_with = "given")]
+            pub phone_numbers: Option<Bounded<PhoneInput, 0, 3>>,
+            #[serde(default, deserialize_with = "given")]
+            pub street_addresses: Option<Bounded<StreetAddress, 0, 3>>,
+            #[serde(default, deserialize_with = "given")]
+            pub list_memberships: Option<Bounded<Id, 0, 50>>,
+            #[serde(default, deserialize_with = "given")]
+            pub taggings: Option<Bounded<Id, 0, 50>>,
+            #[serde(default, deserialize_with = "given")]
+            pub notes: Option<Bounded<NoteInput, 0, 150>>,
+            #[serde(default, deserialize_with = "given")]
+            pub sms_channel: Option<SmsInput>,
+        }
+    };
 }
 
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct UpdatedContact {
-    #[serde(default, deserialize_with = "given")]
-    pub email_address: Option<UpdatedEmail>,
-    pub update_source: Source,
-    #[serde(default, deserialize_with = "given")]
-    pub first_name: Option<Text<50>>,
-    #[serde(default, deserialize_with = "given")]
-    pub last_name: Option<Text<50>>,
-    #[serde(default, deserialize_with = "given")]
-    pub job_title: Option<Text<50>>,
-    #[serde(default, deserialize_with = "given")]
-    pub company_name: Option<Text<50>>,
-    #[serde(default, deserialize_with = "given")]
-    pub birthday_month: Option<i64>,
-    #[serde(default, deserialize_with = "given")]
-    pub birthday_day: Option<i64>,
-    #[serde(default, deserialize_with = "given")]
-    pub anniversary: Option<Anniversary>,
-    #[serde(default, deserialize_with = "given")]
-    pub custom_fields: Option<Bounded<FieldInput, 0, 25>>,
-    #[serde(default, deserialize_with = "given")]
-    pub phone_numbers: Option<Bounded<PhoneInput, 0, 3>>,
-    #[serde(default, deserialize_with = "given")]
-    pub street_addresses: Option<Bounded<StreetAddress, 0, 3>>,
-    #[serde(default, deserialize_with = "given")]
-    pub list_memberships: Option<Bounded<Id, 0, 50>>,
-    #[serde(default, deserialize_with = "given")]
-    pub taggings: Option<Bounded<Id, 0, 50>>,
-    #[serde(default, deserialize_with = "given")]
-    pub notes: Option<Bounded<NoteInput, 0, 150>>,
-    #[serde(default, deserialize_with = "given")]
-    pub sms_channel: Option<SmsInput>,
-}
+contact!(NewContact, NewEmail, create_source);
+contact!(UpdatedContact, UpdatedEmail, update_source);
 
 /// The address of a new contact.
 #[derive(Clone, Debug, Deserialize)]
