@@ -3,13 +3,12 @@
 use axum::Json;
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
-use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::{Answer, Body, Refused, not_found};
-use crate::contract::{Permission, Source};
+use crate::contract::Source;
 use crate::http::{EVERYTHING, contact_view, list_view};
 use crate::lab::Shared;
 use crate::world::{Account, ActivityState, Contact, SeedContact};
@@ -125,39 +124,12 @@ pub async fn contacts(
     })
 }
 
-/// A contact as if it had been there all along.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct NewContact {
-    email: String,
-    #[serde(default = "explicit")]
-    permission: Permission,
-    #[serde(default)]
-    lists: Vec<Uuid>,
-    #[serde(default)]
-    deleted: bool,
-    opt_out_source: Option<Source>,
-    opt_out_date: Option<Timestamp>,
-}
-
-fn explicit() -> Permission {
-    Permission::Explicit
-}
-
 pub async fn seed_contact(
     State(shared): State<Shared>,
     Path(id): Path<String>,
-    new: Body<NewContact>,
+    seed: Body<SeedContact>,
 ) -> Answer {
-    let Json(new) = new?;
-    let seed = SeedContact {
-        email: new.email,
-        permission: new.permission,
-        lists: new.lists,
-        deleted: new.deleted,
-        opt_out_source: new.opt_out_source,
-        opt_out_date: new.opt_out_date,
-    };
+    let Json(seed) = seed?;
     shared.in_account(&id, |account, scene| {
         let refused =
             |why: crate::world::Refusal| Refused(StatusCode::BAD_REQUEST, why.to_string());

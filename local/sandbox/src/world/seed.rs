@@ -3,6 +3,7 @@
 use std::collections::{HashMap, VecDeque};
 
 use jiff::Timestamp;
+use serde::Deserialize;
 use uuid::Uuid;
 
 use super::account::{Account, List, Role, User};
@@ -46,14 +47,22 @@ pub fn accounts(now: Timestamp, dice: &mut Dice) -> Vec<Account> {
 }
 
 /// A contact as if it had been there all along.
-#[derive(Debug)]
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct SeedContact {
     pub email: String,
+    #[serde(default = "explicit")]
     pub permission: Permission,
+    #[serde(default)]
     pub lists: Vec<Uuid>,
+    #[serde(default)]
     pub deleted: bool,
     pub opt_out_source: Option<Source>,
     pub opt_out_date: Option<Timestamp>,
+}
+
+fn explicit() -> Permission {
+    Permission::Explicit
 }
 
 impl Account {
