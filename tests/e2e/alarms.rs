@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
-use cc_sandbox::faults::{Action, Fault, Match};
+use cc_sandbox::faults::{Action, Fault};
 use jiff::{SignedDuration, Timestamp};
 use leadfeed_local::role::RolePolicy;
 use reqwest::Method;
@@ -120,16 +120,7 @@ async fn a_seal_is_broken(watch: &CloudWatch) -> Result<()> {
 /// Constant Contact knows nothing of what a request of ours is made of.
 async fn a_request_is_called_wrong(watch: &CloudWatch) -> Result<()> {
     let scene = Scene::connected("alarms-wrong").await;
-    let fault = Fault {
-        on: Match {
-            route: Some("/v3/contacts/sign_up_form".to_owned()),
-            ..Match::default()
-        },
-        skip: 0,
-        times: Some(1),
-        after_effect: false,
-        action: Action::Empty { status: 415 },
-    };
+    let fault = Fault::once("/v3/contacts/sign_up_form", Action::Empty { status: 415 });
     let sandbox = the_stack().sandbox().running();
     sandbox.with(|lab| lab.faults.add(fault));
     let lead = scene.submit("alarms-wrong@example.com").await;

@@ -30,6 +30,23 @@ pub struct Fault {
     pub action: Action,
 }
 
+impl Fault {
+    /// The next call of a route.
+    pub fn once(route: &str, action: Action) -> Self {
+        let on = Match {
+            route: Some(route.to_owned()),
+            ..Match::default()
+        };
+        Self {
+            on,
+            skip: 0,
+            times: Some(1),
+            after_effect: false,
+            action,
+        }
+    }
+}
+
 /// Which calls; every given property must match.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
