@@ -71,7 +71,7 @@ async fn run(drain: &Program, drains: usize, leads: u32, progress: &Progress) ->
     make_tables(&aws).await?;
     let sandbox = sandbox().await?;
     let limits = Limits::default();
-    let world = World::make(sdk(aws.endpoint()), remote(&sandbox, limits).await?).await?;
+    let world = World::make(sdk(aws.endpoint()), remote(&sandbox, limits)?).await?;
     let queue = Mutex::new(VecDeque::from(world.queued(leads).await?));
     let urls = [
         ("AWS_ENDPOINT_URL", aws.endpoint().to_owned()),
@@ -167,17 +167,13 @@ async fn sandbox() -> Result<RunningSandbox> {
 }
 
 /// Tokens of the first account, without its consent page.
-async fn remote(sandbox: &RunningSandbox, limits: Limits) -> Result<Remote> {
-    let client = reqwest::Client::builder().no_proxy().build()?;
-    let asked = json!({ "client_id": "client", "user": "owner@harbor-bakery.example" });
-    let url = format!("{}/_sandbox/tokens", sandbox.url());
-    let minted: Value = client.post(url).json(&asked).send().await?.json().await?;
-    let text = |name: &str| minted[name].as_str().map(str::to_owned).context("no token");
+fn remote(sandbox: &RunningSandbox, limits: Limits) -> Result<Remote> {
+    let minted = sandbox.mint("client", "owner@harbor-bakery.example")?;
     let list = sandbox.with(|lab| lab.world.accounts[0].lists[0].id.to_string());
     Ok(Remote {
         tokens: Tokens {
-            access: text("access_token")?.into(),
-            refresh: text("refresh_token")?.into(),
+            access: minted.access_token.into(),
+            refresh: minted.refresh_token.context("no token")?.into(),
             expires_at: Timestamp::now() + SignedDuration::from_hours(23),
             scope: "contact_data account_read offline_access".into(),
         },

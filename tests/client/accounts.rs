@@ -55,7 +55,7 @@ async fn a_user_who_may_not_see_the_account_still_tells_their_privileges() {
         last.login.clone()
     });
     assert!(creator.starts_with("creator@"));
-    let token = mint(&bench.sandbox, &creator).await;
+    let token = mint(&bench.sandbox, &creator);
 
     let summary = bench.api.summary(&token).await.unwrap();
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use cc_sandbox::contract::Source;
-use cc_sandbox::faults::{Action, Fault, Match};
+use cc_sandbox::faults::{Action, Fault};
 use cc_sandbox::settings::Settings;
 use cc_sandbox::world::{Account, App};
 use cc_sandbox::{Config, RunningSandbox, Sandbox};
@@ -14,7 +14,7 @@ use leadfeed_shared::domain::email::EmailAddress;
 use leadfeed_shared::domain::ids::RemoteId;
 use leadfeed_shared::ports::SignUp;
 use secrecy::SecretString;
-use serde_json::{Value, json};
+use serde_json::Value;
 use url::Url;
 
 pub const CALLBACK: &str = "https://feed.example/oauth/callback";
@@ -42,7 +42,7 @@ impl Bench {
         .await
         .unwrap();
         let owner = sandbox.with(|lab| lab.world.accounts[0].users[0].login.clone());
-        let token = mint(&sandbox, &owner).await;
+        let token = mint(&sandbox, &owner);
         let api = ConstantContact::new(http(), url(&sandbox, "/v3"));
         Self {
             sandbox,
@@ -129,14 +129,8 @@ impl Bench {
     /// The next call of a route meets this.
     pub fn strike(&self, route: &str, after_effect: bool, action: Action) {
         let fault = Fault {
-            on: Match {
-                route: Some(route.into()),
-                ..Match::default()
-            },
-            skip: 0,
-            times: Some(1),
             after_effect,
-            action,
+            ..Fault::once(route, action)
         };
         self.sandbox.with(|lab| lab.faults.add(fault));
     }
@@ -174,15 +168,9 @@ pub fn url(sandbox: &RunningSandbox, path: &str) -> Url {
     format!("{}{path}", sandbox.url()).parse().unwrap()
 }
 
-pub async fn mint(sandbox: &RunningSandbox, user: &str) -> SecretString {
-    let minted = reqwest::Client::new()
-        .post(url(sandbox, "/_sandbox/tokens"))
-        .json(&json!({ "client_id": "client", "user": user }))
-        .send()
-        .await
-        .unwrap();
-    let minted: Value = minted.json().await.unwrap();
-    minted["access_token"].as_str().unwrap().into()
+pub fn mint(sandbox: &RunningSandbox, login: &str) -> SecretString {
+    let minted = sandbox.mint("client", login).unwrap();
+    minted.access_token.into()
 }
 
 pub fn email(text: &str) -> EmailAddress {

@@ -179,7 +179,7 @@ impl Bench {
         let (generation, expires_at) = (lost.generation + 1, now + SignedDuration::from_hours(24));
         let pair = StoredTokens {
             generation,
-            tokens: self.world.tokens(expires_at).await,
+            tokens: self.world.tokens(expires_at),
         };
         let kept = keeper.vault.keep(customer, &pair).await;
         assert_eq!(kept.unwrap(), Kept::Stored);

@@ -28,7 +28,6 @@ use leadfeed_shared::ports::{
     AppCredentials, Apps as _, Clock, Connections as _, Customers as _, Ledger as _, Vault as _,
     Wiring,
 };
-use serde_json::{Value, json};
 
 use crate::dynamo::Tables;
 use crate::wire::{self, Steps};
@@ -169,7 +168,7 @@ impl<C: Clock + Clone + 'static> World<C> {
         keeper.connections.put_customer(&customer).await.unwrap();
         let stored = StoredTokens {
             generation: 1,
-            tokens: self.tokens(expires_at).await,
+            tokens: self.tokens(expires_at),
         };
         keeper.vault.keep(&id, &stored).await.unwrap();
         let list = self
@@ -198,15 +197,12 @@ impl<C: Clock + Clone + 'static> World<C> {
     }
 
     /// A new pair of the first account.
-    pub async fn tokens(&self, expires_at: Timestamp) -> Tokens {
-        let minted = reqwest::Client::new()
-            .post(format!("{}/_sandbox/tokens", self.sandbox.url()))
-            .json(&json!({ "client_id": "client", "user": "owner@harbor-bakery.example" }));
-        let minted: Value = minted.send().await.unwrap().json().await.unwrap();
-        let text = |name: &str| minted[name].as_str().unwrap().into();
+    pub fn tokens(&self, expires_at: Timestamp) -> Tokens {
+        let minted = self.sandbox.mint("client", "owner@harbor-bakery.example");
+        let minted = minted.unwrap();
         Tokens {
-            access: text("access_token"),
-            refresh: text("refresh_token"),
+            access: minted.access_token.into(),
+            refresh: minted.refresh_token.unwrap().into(),
             expires_at,
             scope: "contact_data account_read offline_access".into(),
         }

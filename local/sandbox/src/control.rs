@@ -3,6 +3,8 @@
 mod people;
 mod world;
 
+pub use world::{Mint, Minted, minted};
+
 use axum::Json;
 use axum::Router;
 use axum::extract::{Path, Query, State, rejection::JsonRejection};
@@ -23,7 +25,7 @@ type Body<T> = Result<Json<T>, JsonRejection>;
 type Answer = Result<Json<Value>, Refused>;
 
 /// Control errors are plain and say what is wrong.
-struct Refused(StatusCode, String);
+pub struct Refused(pub StatusCode, pub String);
 
 impl IntoResponse for Refused {
     fn into_response(self) -> Response {

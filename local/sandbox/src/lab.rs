@@ -10,8 +10,8 @@ use crate::dice::Dice;
 use crate::faults::Faults;
 use crate::journal::{Entry, Journal};
 use crate::settings::Settings;
-use crate::signer::Signer;
-use crate::world::{Scene, World};
+use crate::signer::{Signer, SigningFailed};
+use crate::world::{Scene, Tokens, World};
 
 /// The sandbox's state, open to tests as it is.
 #[derive(Debug)]
@@ -68,5 +68,16 @@ impl Shared {
         let (world, mut scene) = lab.at(now);
         world.settle(now, scene.dice);
         act(world, &mut scene)
+    }
+
+    /// The access token as its client gets it, which is good from now on.
+    pub fn sign(&self, tokens: &Tokens) -> Result<String, SigningFailed> {
+        let mut lab = self.lab();
+        let seat = tokens.access.seat;
+        let user = &lab.world.accounts[seat.account].users[seat.user];
+        let signed = self.signer.sign(tokens, user)?;
+        let access = tokens.access.clone();
+        lab.world.grants.register(signed.clone(), access);
+        Ok(signed)
     }
 }

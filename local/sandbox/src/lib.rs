@@ -19,9 +19,11 @@ pub mod world;
 
 use std::io;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
+
+pub use control::Minted;
 
 use clock::VirtualClock;
 use dice::Dice;
@@ -39,10 +41,6 @@ pub struct Config {
     pub settings: Settings,
     /// The same seed gives the same accounts, lists and ids.
     pub seed: u64,
-    /// What the clock shows at the start; the real time by default.
-    pub start_at: Option<Timestamp>,
-    /// `iss` of access tokens; a path of the sandbox itself by default.
-    pub issuer: Option<String>,
 }
 
 impl Default for Config {
@@ -52,8 +50,6 @@ impl Default for Config {
             apps: Vec::new(),
             settings: Settings::default(),
             seed: 1,
-            start_at: None,
-            issuer: None,
         }
     }
 }
@@ -64,14 +60,8 @@ impl Sandbox {
     pub async fn start(config: Config) -> io::Result<RunningSandbox> {
         let listener = server::listen(config.port).await?;
         let url = format!("http://{}", listener.local_addr()?);
-        let issuer = config
-            .issuer
-            .unwrap_or_else(|| format!("{url}/oauth2/aus1lm3ry9mF7x2Ja0h8"));
-        let signer = Signer::new(issuer).map_err(io::Error::other)?;
+        let signer = Signer::new(&url).map_err(io::Error::other)?;
         let clock = VirtualClock::default();
-        if let Some(start) = config.start_at {
-            clock.set(start);
-        }
         let mut dice = Dice::seeded(config.seed);
         let mut world = World::seeded(clock.now(), &mut dice);
         let apps = config
@@ -130,6 +120,12 @@ impl RunningSandbox {
         let lab = &mut *lab;
         lab.world.settle(now, &mut lab.dice);
         act(lab)
+    }
+
+    /// Tokens of the user with this login, without the consent page.
+    pub fn mint(&self, client_id: &str, login: &str) -> anyhow::Result<Minted> {
+        let refused = |control::Refused(_, why)| anyhow::anyhow!(why);
+        control::minted(&self.shared, control::Mint::usual(client_id, login)).map_err(refused)
     }
 
     /// What was called so far with a body that breaks the contract: unknown, incomplete or too long in some part.

@@ -4,9 +4,9 @@ use std::io::Write;
 
 use anyhow::Context;
 use cc_sandbox::settings::{Pkce, Settings};
-use cc_sandbox::world::{App, TokenKind};
+use cc_sandbox::world::App;
 use cc_sandbox::{Config, Sandbox};
-use clap::{Parser, ValueEnum};
+use clap::Parser;
 use tokio::io::AsyncReadExt;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -28,58 +28,33 @@ struct Options {
     calls_per_second: u32,
     #[arg(long, default_value_t = 10_000)]
     calls_per_day: u32,
-    #[arg(long, value_enum, default_value = "refuse")]
-    pkce: PkceOption,
-    /// Refresh tokens of the app stay the same instead of rotating
-    #[arg(long)]
-    long_lived_tokens: bool,
+    #[arg(long, value_enum, default_value_t)]
+    pkce: Pkce,
     /// No call limits at all
     #[arg(long)]
     no_limits: bool,
     /// The same seed gives the same accounts and ids
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// All settings as JSON, in the form of GET /_sandbox/settings
-    #[arg(long)]
-    settings: Option<String>,
-    /// `iss` of access tokens
-    #[arg(long)]
-    issuer: Option<String>,
     /// Stop when stdin ends, as it does when the parent process is gone
     #[arg(long)]
     exit_with_parent: bool,
 }
 
-#[derive(Clone, Copy, ValueEnum)]
-enum PkceOption {
-    Accept,
-    Refuse,
-}
-
 impl Options {
-    fn config(self) -> anyhow::Result<Config> {
-        let mut settings = match self.settings.as_deref() {
-            Some(json) => serde_json::from_str(json).context("--settings")?,
-            None => Settings::default(),
-        };
-        if let PkceOption::Accept = self.pkce {
-            settings.readings.pkce = Pkce::Accept;
-        }
-        settings.limits &= !self.no_limits;
+    fn config(self) -> Config {
+        let mut settings = Settings::default();
+        settings.readings.pkce = self.pkce;
+        settings.limits = !self.no_limits;
         let mut app = App::new(&self.client_id, &self.client_secret, self.redirect_uris);
         app.calls_per_second = self.calls_per_second;
         app.calls_per_day = self.calls_per_day;
-        if self.long_lived_tokens {
-            app.token_kind = TokenKind::LongLived;
-        }
-        Ok(Config {
+        Config {
             port: self.port,
             apps: vec![app],
             settings,
             seed: self.seed,
-            start_at: None,
-            issuer: self.issuer,
-        })
+        }
     }
 }
 
@@ -90,7 +65,7 @@ async fn main() -> anyhow::Result<()> {
     // Listened to before anybody can know that the program runs.
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
-    let sandbox = Sandbox::start(options.config()?)
+    let sandbox = Sandbox::start(options.config())
         .await
         .context("cannot listen")?;
     let mut stdout = std::io::stdout();

@@ -43,14 +43,12 @@ pub struct Readings {
     pub sign_up_custom_fields: SignUpCustomFields,
     pub list_gone: ListGone,
     pub unsubscribed_sign_up: UnsubscribedSignUp,
-    pub import_cut: ImportCut,
     pub import_total: ImportTotal,
     pub unknown_import_field: UnknownImportField,
     pub throttled_calls_use_quota: Strict,
     pub state_required: Strict,
     pub pkce: Pkce,
     pub client_secret_in_body: Tolerance,
-    pub accept_any_media_type: Tolerance,
     pub expires_in: ExpiresIn,
     pub long_lived_refresh: LongLivedRefresh,
     pub refresh_grace: RefreshGrace,
@@ -108,10 +106,6 @@ reading! {
     }
 }
 reading! {
-    /// Where "4 MB" cuts an import: 4,000,000 bytes or 4,194,304.
-    ImportCut { Decimal, Binary }
-}
-reading! {
     /// `items_total_count` of an import: its rows and a header row, as the import's own schema says, or its rows.
     ImportTotal { WithHeader, Rows }
 }
@@ -126,6 +120,7 @@ reading! {
 }
 reading! {
     /// PKCE parameters from a client that also has a secret.
+    #[derive(clap::ValueEnum)]
     Pkce { Refuse, Accept }
 }
 reading! {
@@ -180,15 +175,6 @@ impl ImportTotal {
         match self {
             Self::WithHeader => rows + 1,
             Self::Rows => rows,
-        }
-    }
-}
-
-impl ImportCut {
-    pub fn bytes(self) -> usize {
-        match self {
-            Self::Decimal => 4_000_000,
-            Self::Binary => 4 * 1024 * 1024,
         }
     }
 }

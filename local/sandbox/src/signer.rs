@@ -11,6 +11,9 @@ use serde_json::{Value, json};
 
 use crate::world::{Tokens, User};
 
+/// The path of the `iss` of access tokens, under which the keys are published.
+pub const ISSUER: &str = "/oauth2/aus1lm3ry9mF7x2Ja0h8";
+
 #[derive(Debug, thiserror::Error)]
 #[error("the signing key could not be made or used")]
 pub struct SigningFailed;
@@ -24,7 +27,7 @@ pub struct Signer {
 
 impl Signer {
     /// One key serves every sandbox of a process: making one takes longer than starting a sandbox.
-    pub fn new(issuer: String) -> Result<Self, SigningFailed> {
+    pub fn new(sandbox: &str) -> Result<Self, SigningFailed> {
         static KEY: OnceLock<Option<Arc<RsaKeyPair>>> = OnceLock::new();
         let make = || RsaKeyPair::generate(KeySize::Rsa2048).ok().map(Arc::new);
         let key = KEY.get_or_init(make).clone().ok_or(SigningFailed)?;
@@ -33,12 +36,8 @@ impl Signer {
         Ok(Self {
             key,
             key_id,
-            issuer,
+            issuer: format!("{sandbox}{ISSUER}"),
         })
-    }
-
-    pub fn issuer(&self) -> &str {
-        &self.issuer
     }
 
     pub fn sign(&self, tokens: &Tokens, user: &User) -> Result<String, SigningFailed> {

@@ -10,6 +10,9 @@ use super::{Bounded, Id, Text, Violation, given};
 /// Rows the API takes in one request.
 const MAX_ROWS: usize = 40_000;
 
+/// Where "4 MB" cuts an import, by the reading that leaves less.
+pub const IMPORT_CUT: usize = 4_000_000;
+
 /// An import as it remains after the cut: what lay beyond it is gone.
 #[derive(Debug)]
 pub struct JsonImport {

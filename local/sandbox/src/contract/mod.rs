@@ -15,7 +15,7 @@ pub use contact::{
     SmsInput, UpdatedContact, UpdatedEmail,
 };
 pub use fields::{ChoiceInput, FieldType, Metadata, NewField};
-pub use import::{ContactRow, JsonImport, address_kind};
+pub use import::{ContactRow, IMPORT_CUT, JsonImport, address_kind};
 pub use lists::{AddMemberships, AddTags, Exclusion, ListInput, NewTag, Selection};
 pub use sign_up::{SignUp, SignUpField, SmsChannel};
 pub use text::{Anniversary, Bounded, Email, Id, Text, birthday};
@@ -69,7 +69,7 @@ pub fn hold(method: &str, path: &str, body: &[u8]) -> Result<(), Violation> {
 
 /// What lies beyond 4 MB would be dropped, and a row's bad birthday found out much later.
 fn hold_import(body: &[u8]) -> Result<(), Violation> {
-    if body.len() > 4_000_000 {
+    if body.len() > IMPORT_CUT {
         return Err(Violation("the body exceeds 4 MB".into()));
     }
     let import = JsonImport::parse(body, usize::MAX)?;

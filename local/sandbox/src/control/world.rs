@@ -3,12 +3,13 @@
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::{Answer, Body, Refused, not_found};
 use crate::lab::Shared;
-use crate::world::{App, RefreshAnswer, Seat, TokenKind, World};
+use crate::signer::SigningFailed;
+use crate::world::{App, RefreshAnswer, ScopeSet, TokenKind, World};
 
 fn view(app: &App, now: jiff::Timestamp) -> Value {
     json!({
@@ -163,44 +164,54 @@ fn usual_scope() -> String {
     "contact_data account_read offline_access".into()
 }
 
+impl Mint {
+    /// With the scope that everybody asks for.
+    pub fn usual(client_id: &str, login: &str) -> Self {
+        Self {
+            client_id: client_id.to_owned(),
+            user: login.to_owned(),
+            scope: usual_scope(),
+        }
+    }
+}
+
+/// What a client has once its user has agreed.
+#[derive(Debug, Serialize)]
+pub struct Minted {
+    pub access_token: String,
+    /// None without `offline_access`.
+    pub refresh_token: Option<String>,
+}
+
 /// A token pair without a consent page, for load tests and loops.
-pub async fn mint(State(shared): State<Shared>, mint: Body<Mint>) -> Answer {
+pub async fn mint(State(shared): State<Shared>, mint: Body<Mint>) -> Result<Json<Minted>, Refused> {
     let Json(mint) = mint?;
+    Ok(Json(minted(&shared, mint)?))
+}
+
+pub fn minted(shared: &Shared, mint: Mint) -> Result<Minted, Refused> {
     let bad = |what: &str| Refused(StatusCode::BAD_REQUEST, format!("{what} is not known"));
     let tokens = shared.now(|world, scene| {
-        let seat = seat(world, &mint.user).ok_or_else(|| bad("user"))?;
-        let scope = crate::world::ScopeSet::parse(&mint.scope).ok_or_else(|| bad("scope"))?;
+        let seat = world.seat(&mint.user).ok_or_else(|| bad("user"))?;
+        let scope = ScopeSet::parse(&mint.scope).ok_or_else(|| bad("scope"))?;
         if !world.apps.contains_key(&mint.client_id) {
             return Err(bad("client_id"));
         }
         Ok(world.grant(&mint.client_id, seat, scope, scene))
     })?;
-    let mut lab = shared.lab();
-    let seat = tokens.access.seat;
-    let user = &lab.world.accounts[seat.account].users[seat.user];
-    let signed = shared.signer.sign(&tokens, user);
-    let signed =
-        signed.map_err(|error| Refused(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()))?;
-    lab.world.grants.register(signed.clone(), tokens.access);
-    let refresh_token = match tokens.refresh {
-        RefreshAnswer::New(token) | RefreshAnswer::Unchanged(token) => Some(token),
-        RefreshAnswer::None => None,
-    };
-    Ok(Json(
-        json!({ "access_token": signed, "refresh_token": refresh_token }),
-    ))
+    let failed =
+        |error: SigningFailed| Refused(StatusCode::INTERNAL_SERVER_ERROR, error.to_string());
+    Ok(Minted {
+        access_token: shared.sign(&tokens).map_err(failed)?,
+        refresh_token: match tokens.refresh {
+            RefreshAnswer::New(token) | RefreshAnswer::Unchanged(token) => Some(token),
+            RefreshAnswer::None => None,
+        },
+    })
 }
 
 fn account_index(world: &World, id: &str) -> Result<usize, Refused> {
     let mut accounts = world.accounts.iter();
     let at = accounts.position(|account| account.encoded_id == id);
     at.ok_or_else(|| not_found("account"))
-}
-
-fn seat(world: &World, login: &str) -> Option<Seat> {
-    let mut accounts = world.accounts.iter().enumerate();
-    accounts.find_map(|(account, known)| {
-        let user = known.users.iter().position(|user| user.login == login)?;
-        Some(Seat { account, user })
-    })
 }

@@ -12,7 +12,7 @@ use super::gateway::Caller;
 use super::paging::Paging;
 use super::params::{Params, invalid};
 use super::{file, views};
-use crate::contract::{AddMemberships, AddTags, JsonImport};
+use crate::contract::{AddMemberships, AddTags, IMPORT_CUT, JsonImport};
 use crate::lab::Shared;
 use crate::world::{Account, Activity, ActivityState, Page, Refusal, Scene};
 
@@ -39,8 +39,7 @@ pub async fn json_import(
     body: Bytes,
 ) -> Answer {
     require_json(&headers)?;
-    let cut = shared.lab().settings.readings.import_cut.bytes();
-    let input = JsonImport::parse(&body, cut).map_err(broken)?;
+    let input = JsonImport::parse(&body, IMPORT_CUT).map_err(broken)?;
     shared.start(caller, |account, scene| account.import(input, scene))
 }
 
@@ -50,8 +49,7 @@ pub async fn file_import(
     headers: HeaderMap,
     body: Bytes,
 ) -> Answer {
-    let cut = shared.lab().settings.readings.import_cut.bytes();
-    let input = file::read(&headers, body, cut).await?;
+    let input = file::read(&headers, body, IMPORT_CUT).await?;
     shared.start(caller, |account, scene| account.import(input, scene))
 }
 

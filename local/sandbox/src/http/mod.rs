@@ -23,10 +23,11 @@ use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post, put};
 
 use crate::lab::Shared;
+use crate::signer::ISSUER;
 
 /// Everything a client of the vendor calls, behind the gateway's limits, faults and journal.
 pub fn vendor(shared: &Shared) -> Router {
-    let keys = format!("{}/v1/keys", path_of(shared.signer.issuer()));
+    let keys = format!("{ISSUER}/v1/keys");
     Router::new()
         .route("/v3/account/summary", get(lists::summary))
         .route("/v3/account/user/privileges", get(lists::privileges))
@@ -80,12 +81,4 @@ pub fn vendor(shared: &Shared) -> Router {
         .layer(DefaultBodyLimit::disable())
         .layer(from_fn_with_state(shared.clone(), gateway::pass))
         .with_state(shared.clone())
-}
-
-/// The path part of the issuer, under which its keys are published.
-fn path_of(issuer: &str) -> String {
-    let url = url::Url::parse(issuer).ok();
-    url.map_or_else(String::new, |url| {
-        url.path().trim_end_matches('/').to_owned()
-    })
 }

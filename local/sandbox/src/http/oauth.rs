@@ -16,8 +16,7 @@ use crate::lab::Shared;
 use crate::pages;
 use crate::settings::{ExpiresIn, LongLivedRefresh, Settings, Tolerance};
 use crate::world::{
-    AuthorizeError, AuthorizeRequest, Grant, RefreshAnswer, Seat, TokenRefusal, TokenRequest,
-    Tokens,
+    AuthorizeError, AuthorizeRequest, Grant, RefreshAnswer, TokenRefusal, TokenRequest, Tokens,
 };
 
 pub const TOKEN_ROUTE: &str = "/oauth2/default/v1/token";
@@ -64,7 +63,7 @@ pub async fn consent(State(shared): State<Shared>, body: Bytes) -> Response {
         _ => return page(StatusCode::BAD_REQUEST, "400 - Choose Allow or Deny"),
     }
     let allowed = shared.now(|world, scene| {
-        let seat = seat_of(world, params.get("user")?)?;
+        let seat = world.seat(params.get("user")?)?;
         Some(world.allow(grant, seat, scene))
     });
     match allowed {
@@ -88,14 +87,6 @@ fn check(shared: &Shared, params: &Params) -> Result<Grant, AuthorizeError> {
         code_challenge_method: params.get("code_challenge_method"),
     };
     shared.now(|world, scene| world.check_authorize(&request, scene))
-}
-
-fn seat_of(world: &crate::world::World, login: &str) -> Option<Seat> {
-    let mut accounts = world.accounts.iter().enumerate();
-    accounts.find_map(|(account, known)| {
-        let user = known.users.iter().position(|user| user.login == login)?;
-        Some(Seat { account, user })
-    })
 }
 
 fn refuse(error: AuthorizeError) -> Response {
@@ -185,33 +176,18 @@ fn exchange(
     query: Option<&str>,
     body: &Bytes,
 ) -> Result<Value, TokenRefusal> {
-    require_form(headers, settings.readings.accept_any_media_type)?;
+    require_form(headers)?;
     let mut params = Params::parse(body);
     params.extend(Params::parse(query.unwrap_or_default().as_bytes()));
     let (client_id, secret) = client_of(headers, &params, settings)?;
     let request = request_of(&params)?;
-    let (tokens, seat) = shared.now(|world, scene| {
-        let tokens = world.token(&client_id, &secret, request, scene)?;
-        let seat = tokens.access.seat;
-        Ok((tokens, seat))
-    })?;
-    let signed = {
-        let lab = shared.lab();
-        let user = &lab.world.accounts[seat.account].users[seat.user];
-        shared
-            .signer
-            .sign(&tokens, user)
-            .map_err(|_| TokenRefusal::Unavailable)?
-    };
-    shared
-        .lab()
-        .world
-        .grants
-        .register(signed.clone(), tokens.access.clone());
+    let tokens = shared.now(|world, scene| world.token(&client_id, &secret, request, scene))?;
+    let signed = shared.sign(&tokens);
+    let signed = signed.map_err(|_| TokenRefusal::Unavailable)?;
     Ok(token_body(&tokens, &signed, settings))
 }
 
-fn require_form(headers: &HeaderMap, any: Tolerance) -> Result<(), TokenRefusal> {
+fn require_form(headers: &HeaderMap) -> Result<(), TokenRefusal> {
     let text = |name| {
         headers
             .get(name)
@@ -224,10 +200,8 @@ fn require_form(headers: &HeaderMap, any: Tolerance) -> Result<(), TokenRefusal>
         .unwrap_or_default()
         .trim();
     let form = media_type.eq_ignore_ascii_case("application/x-www-form-urlencoded");
-    let accept = text(header::ACCEPT);
-    let json = accept.contains("application/json");
-    let wildcard = any == Tolerance::Accept && (accept.is_empty() || accept.contains("*/*"));
-    if form && (json || wildcard) {
+    let json = text(header::ACCEPT).contains("application/json");
+    if form && json {
         Ok(())
     } else {
         Err(TokenRefusal::MediaType)

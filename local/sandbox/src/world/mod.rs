@@ -87,6 +87,15 @@ impl World {
         accounts.find(|account| account.encoded_id == encoded_id)
     }
 
+    /// Where the user with this login sits.
+    pub fn seat(&self, login: &str) -> Option<Seat> {
+        let mut accounts = self.accounts.iter().enumerate();
+        accounts.find_map(|(account, known)| {
+            let user = known.users.iter().position(|user| user.login == login)?;
+            Some(Seat { account, user })
+        })
+    }
+
     /// Marks a contact as being written; a second writer is refused until [`Self::release`].
     pub fn hold(&mut self, account: usize, contact: &str) -> Result<(), Refusal> {
         if self.busy.insert((account, contact.to_owned())) {
