@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::env;
+use std::ops::Range;
 use std::process::Command;
 
 use jiff::{SignedDuration, Timestamp};
@@ -39,11 +40,13 @@ const REMOTE: &str = "5e7b1a1c-0000-11ee-8c99-0242ac120002";
 const GROUP: &str = "LEADFEED_TEST_WRITES_LOG";
 
 /// How many lines of its function's log each filter counts.
-const COUNTS: [(&str, usize); 6] = [
+const COUNTS: [(&str, usize); 8] = [
     ("BrokenSealsInAdminApi", 2), // no receipt, and in no file
     ("BrokenSealsInDrain", 1),
     ("RefusedSubmissions", 2), // for what it lacks, and for what is out of order here
-    ("StoreFailuresInDrain", 1),
+    ("StoreFailuresInDrain", 2), // before a token is asked for, and while it is refreshed
+    ("UnkeptTokensInDrain", 4), // every try at the one
+    ("UnkeptTokensInScheduler", 4),
     ("WrongCallsInDrain", 1),
     ("WrongCallsInScheduler", 1),
 ];
@@ -115,8 +118,8 @@ async fn refuse(memory: &Memory) {
     );
 }
 
-/// A lead with a broken seal, one whose call the API calls wrong, a message that is none, and a lead whose customer
-/// cannot be read.
+/// A lead with a broken seal, one whose call the API calls wrong, a message that is none, a lead whose customer cannot
+/// be read, one whose token cannot, and one whose new token is lost.
 async fn deliver(memory: &Memory) {
     connect(memory).await;
     let (customer, lead) = broken_lead(memory).await;
@@ -137,6 +140,22 @@ async fn deliver(memory: &Memory) {
     let claimed = memory.faults.steps() + 1;
     memory.faults.at(claimed + 1, Fault::FailBefore);
     assert!(memory.drain().drain(messages, deadline).await.is_empty());
+    memory.clock.advance(SignedDuration::from_hours(25));
+    for (name, steps) in [("joan", 8..9), ("mary", 12..16)] {
+        let messages = vec![posted(memory, name).await];
+        fail(memory, steps);
+        let deadline = memory.clock.now() + SignedDuration::from_secs(60);
+        assert!(memory.drain().drain(messages, deadline).await.is_empty());
+        memory.clock.advance(SignedDuration::from_secs(31));
+    }
+}
+
+/// Has so many of the next steps fail.
+fn fail(memory: &Memory, steps: Range<u64>) {
+    let so_far = memory.faults.steps();
+    for step in steps {
+        memory.faults.at(so_far + step, Fault::FailBefore);
+    }
 }
 
 /// The message of a lead that is taken in.
@@ -153,7 +172,8 @@ fn message(task: &Task) -> Message {
     }
 }
 
-/// Two imports that are looked at: the API calls the one look wrong and forbids the other.
+/// Two imports that are looked at: the API calls the one look wrong and forbids the other. An idle connection loses its
+/// new token.
 async fn import(memory: &Memory) {
     connect(memory).await;
     let (customer, now) = (samples::form().customer, memory.clock.now());
@@ -172,6 +192,10 @@ async fn import(memory: &Memory) {
     }
     let deadline = now + SignedDuration::from_secs(35);
     memory.bulk().run(deadline).await.unwrap();
+    memory.clock.advance(SignedDuration::from_hours(24 * 70));
+    fail(memory, 8..12);
+    let kept_alive = memory.keeper().keep_alive(Timestamp::MAX).await;
+    assert_eq!(kept_alive.unwrap(), 0);
 }
 
 /// A lead with a broken seal, whose receipt and row are asked for, and a table that does not answer.

@@ -16,7 +16,7 @@ use secrecy::SecretString;
 use self::refresh::Refreshed;
 pub use self::seen::Seen;
 use crate::app::moment::REFRESH_TAKES;
-use crate::domain::connection::{Connection, RefreshDecision};
+use crate::domain::connection::{COOLDOWN, Connection, RefreshDecision};
 use crate::domain::ids::CustomerId;
 use crate::domain::lead::WaitReason;
 use crate::ports::{Clock as _, Connections as _, StoreError, Vault as _, Wiring};
@@ -110,6 +110,10 @@ impl<W: Wiring> TokenKeeper<W> {
                 RefreshDecision::Due => match self.refresh(&connection, end).await {
                     Ok(Refreshed::Access(access)) => return Ok(access),
                     Err(AccessError::Busy { until }) if still_good => until,
+                    Err(AccessError::Store(error)) if still_good => {
+                        tracing::warn!(customer.id = %customer, error = &error as &dyn std::error::Error, "a token was not refreshed");
+                        now + COOLDOWN
+                    }
                     Ok(Refreshed::Again) => now + LOOK_AGAIN,
                     Err(error) => return Err(error),
                 },

@@ -75,6 +75,26 @@ async fn an_app_without_limits_has_the_usual_ones_and_a_wrong_one_is_not_repeate
 }
 
 #[tokio::test]
+async fn an_app_that_is_stored_again_keeps_the_limits_that_are_not_said() {
+    let stage = Stage::new();
+    let limits = json!({"client_id": "a", "client_secret": "b", "calls_per_second": 2, "calls_per_day": 5_000});
+    let rotated = json!({"client_id": "a", "client_secret": "c"});
+    let raised = json!({"client_id": "a", "client_secret": "c", "calls_per_day": 6_000});
+    stage.put("/v1/apps/own", limits).await;
+
+    for (body, per_day) in [(rotated, 5_000), (raised, 6_000)] {
+        let answer = stage.put("/v1/apps/own", body).await;
+
+        assert_eq!(
+            answer.body,
+            json!({"app_id": "own", "calls_per_second": 2, "calls_per_day": per_day})
+        );
+        let stored = stage.memory.apps.limits(&"own".parse().unwrap()).await;
+        assert_eq!(stored.unwrap().per_day, per_day);
+    }
+}
+
+#[tokio::test]
 async fn the_budget_tells_what_is_left_today() {
     let stage = Stage::new();
     let midnight = "2026-11-24T00:00:00Z";

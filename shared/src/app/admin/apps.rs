@@ -44,7 +44,7 @@ impl Spending {
 }
 
 impl<W: Wiring> Admin<W> {
-    /// Stores an application, over the one of that id.
+    /// Stores an application, over the one of that id, whose limits it keeps where none are said.
     ///
     /// # Errors
     /// [`AdminError::Invalid`].
@@ -55,13 +55,8 @@ impl<W: Wiring> Admin<W> {
     ) -> Result<AppSettings, AdminError> {
         let client_id = settings.required("client_id", secret);
         let client_secret = settings.required("client_secret", secret);
-        let usual = Limits::default();
         let per_second = settings.optional("calls_per_second", number(1..=1_000));
         let per_day = settings.optional("calls_per_day", number(1..=100_000_000));
-        let limits = Limits {
-            per_second: per_second.unwrap_or(usual.per_second),
-            per_day: per_day.unwrap_or(usual.per_day),
-        };
         let credentials = client_id
             .zip(client_secret)
             .map(|(id, client_secret)| AppCredentials {
@@ -69,6 +64,11 @@ impl<W: Wiring> Admin<W> {
                 client_secret,
             });
         let credentials = settings.finish(credentials)?;
+        let before = self.apps.limits(app).await?;
+        let limits = Limits {
+            per_second: per_second.unwrap_or(before.per_second),
+            per_day: per_day.unwrap_or(before.per_day),
+        };
         self.apps.put(app, &credentials, limits).await?;
         Ok(AppSettings {
             app: app.clone(),

@@ -71,23 +71,19 @@ impl<W: Wiring> TokenKeeper<W> {
             Err(RefreshError::Dead(reason)) => self.bury(&row, reason).await,
             Err(RefreshError::Unkept) => Err(AccessError::Busy { until: lease.until }),
             // The lapsed lease said that the old token may be used up. Who could not find out leaves that mark.
-            Err(RefreshError::Passing { .. } | RefreshError::Store(_))
-                if connection.lease.is_some() =>
-            {
+            Err(RefreshError::Passing { .. }) if connection.lease.is_some() => {
                 Err(AccessError::Busy { until: lease.until })
             }
+            Err(RefreshError::Store(error)) if connection.lease.is_some() => Err(error.into()),
             Err(RefreshError::Passing { until }) => {
                 self.connections.release(customer, &owner, until).await?;
                 Err(AccessError::Busy { until })
             }
             Err(RefreshError::Store(error)) => {
-                tracing::error!(customer.id = %customer, error = &error as &dyn std::error::Error, "a token could not be read");
                 self.connections
                     .release(customer, &owner, now + COOLDOWN)
                     .await?;
-                Err(AccessError::Busy {
-                    until: now + COOLDOWN,
-                })
+                Err(error.into())
             }
         }
     }
@@ -121,13 +117,10 @@ impl<W: Wiring> TokenKeeper<W> {
     async fn call(&self, row: &Connection, old: &StoredTokens) -> Result<Grant, RefreshError> {
         let mut anew = false;
         loop {
-            let now = self.clock.now();
-            let cooldown = RefreshError::Passing {
-                until: now + COOLDOWN,
-            };
+            let until = self.clock.now() + COOLDOWN;
             let Some(app) = self.apps.credentials(&row.app, anew).await? else {
-                tracing::error!(app.id = %row.app, "the application's secret is not set");
-                return Err(cooldown);
+                let lack = format!("the secret of the application {} is not set", row.app);
+                return Err(StoreError::new(lack).into());
             };
             self.await_turn(&row.app).await?;
             match self.oauth.refresh(&app, &old.tokens.refresh).await {
@@ -141,7 +134,7 @@ impl<W: Wiring> TokenKeeper<W> {
                     if error == TokenError::Throttled {
                         self.tell_throttled(&row.app).await;
                     }
-                    return Err(cooldown);
+                    return Err(RefreshError::Passing { until });
                 }
             }
         }

@@ -2,13 +2,15 @@
 
 use jiff::SignedDuration;
 
-use super::word;
+use super::{waits, word};
 use crate::app::scene::{ACCOUNT, Scene};
 use crate::app::silence_tests::Log;
-use crate::domain::connection::{ConnectionStatus, LimitedReason};
+use crate::domain::connection::{Connection, ConnectionStatus, LimitedReason};
 use crate::domain::crm::CrmError;
+use crate::domain::ids::LeadId;
 use crate::domain::lead::{LeadState, WaitReason};
 use crate::fakes::{Call, Fault};
+use crate::ports::Connections as _;
 
 #[tokio::test]
 async fn an_expired_token_is_refreshed_on_the_way() {
@@ -69,11 +71,12 @@ async fn a_forbidden_call_names_its_cause_and_ends_the_calls() {
 async fn a_vault_that_cannot_be_read_makes_leads_wait_and_intake_does_not_notice() {
     let scene = Scene::connected().await;
     let lead = scene.submit(&[("email", "ada@example.com")]).await;
-    // A drain claims, reads the customer and the connection; its keeper reads the connection, then the vault.
+    // A drain claims, reads the customer, who is never mailed, the connection and the form; its keeper reads the
+    // connection, then the vault.
     scene
         .memory
         .faults
-        .at(scene.memory.faults.steps() + 5, Fault::FailBefore);
+        .at(scene.memory.faults.steps() + 7, Fault::FailBefore);
 
     let log = Log::begin();
     let again = scene.drain().await;
@@ -81,18 +84,68 @@ async fn a_vault_that_cannot_be_read_makes_leads_wait_and_intake_does_not_notice
     let other = scene.submit(&[("email", "bob@example.com")]).await;
 
     assert!(again.is_empty());
-    let failures: Vec<_> = log.lines().filter(|line| line.contains("ERROR")).collect();
-    let names = |line: &&str| line.contains("leads are put off") && line.contains("engines");
-    assert!(failures.len() == 1 && failures.iter().all(names), "{log}");
+    assert_counted(&log, "planned");
     assert_eq!(other.status, "queued");
-    assert_eq!(
-        scene.state(&lead.lead).await,
-        LeadState::Waiting {
-            why: WaitReason::Upstream
-        }
-    );
+    assert_eq!(scene.state(&lead.lead).await, waits(WaitReason::Upstream));
+    goes_out_later(&scene, &lead.lead).await;
+}
+
+/// The one line of an error is the one that an alarm counts, and says which lack it was.
+fn assert_counted(log: &str, lack: &str) {
+    let failures: Vec<_> = log.lines().filter(|line| line.contains("ERROR")).collect();
+    let counted = "leads are put off, as a store failed";
+    let words = [counted, "reading the token", "engines", lack];
+    let names = |line: &&str| words.iter().all(|word| line.contains(word));
+    assert!(failures.len() == 1 && failures.iter().all(names), "{log}");
+}
+
+async fn goes_out_later(scene: &Scene, lead: &LeadId) {
     scene.memory.clock.advance(SignedDuration::from_mins(1));
     assert_eq!(scene.memory.release().run().await.unwrap().waited, 1);
     scene.drain().await;
-    assert_eq!(word(&scene.state(&lead.lead).await), "delivered");
+    assert_eq!(word(&scene.state(lead).await), "delivered");
+}
+
+#[tokio::test]
+async fn a_store_that_fails_a_refresh_makes_leads_wait_with_the_line_that_is_counted() {
+    // The keeper leases the connection, reads the vault and the application, and takes a moment of the endpoint.
+    for step in 7..=10 {
+        let scene = Scene::connected().await;
+        scene.memory.clock.advance(SignedDuration::from_hours(25));
+        let lead = scene.sign_up("ada@example.com").await;
+        let faults = &scene.memory.faults;
+        faults.at(faults.steps() + step, Fault::FailBefore);
+
+        let log = Log::begin();
+        let again = scene.drain().await;
+
+        assert!(again.is_empty());
+        assert_counted(&log.text(), "planned");
+        assert_eq!(scene.memory.crm.count(Call::Refresh), 0, "step {step}");
+        assert_eq!(scene.state(&lead).await, waits(WaitReason::Upstream));
+        goes_out_later(&scene, &lead).await;
+    }
+}
+
+#[tokio::test]
+async fn an_application_without_its_secret_makes_leads_wait_with_the_line_that_is_counted() {
+    let scene = Scene::connected().await;
+    let (directory, app) = (&scene.memory.directory, "own".parse().unwrap());
+    let connection = Connection {
+        app,
+        ..directory.look(&scene.customer).unwrap()
+    };
+    assert!(directory.put_connection(&connection).await.unwrap());
+    scene.memory.clock.advance(SignedDuration::from_hours(25));
+    let lead = scene.sign_up("ada@example.com").await;
+
+    let log = Log::begin();
+    let again = scene.drain().await;
+
+    assert!(again.is_empty());
+    assert_counted(&log.text(), "the secret of the application own is not set");
+    assert_eq!(scene.state(&lead).await, waits(WaitReason::Upstream));
+    let apps = &scene.memory.apps;
+    apps.set(&connection.app, "client", "client-secret");
+    goes_out_later(&scene, &lead).await;
 }

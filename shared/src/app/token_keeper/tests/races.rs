@@ -4,34 +4,52 @@ use futures_util::poll;
 use jiff::{SignedDuration, Timestamp};
 
 use super::{AccessError, access, expired, status, stored, waits};
-use crate::app::scene::ACCOUNT;
+use crate::app::scene::{ACCOUNT, Scene};
+use crate::app::silence_tests::Log;
 use crate::domain::connection::ConnectionStatus;
 use crate::domain::lead::WaitReason;
 use crate::domain::token::StoredTokens;
 use crate::fakes::{Call, Fault};
 use crate::ports::{Connections as _, Event, Vault as _};
 
+/// The step of a refresh that stores the new pair: the last but one, before the row is advanced.
+async fn storing(scene: &Scene) -> u64 {
+    let dry = expired().await;
+    let before = dry.memory.faults.steps();
+    assert!(access(&dry).await.is_ok());
+    let steps = dry.memory.faults.steps() - before;
+    scene.memory.faults.steps() + steps - 1
+}
+
 #[tokio::test]
 async fn a_vault_that_fails_while_the_new_pair_is_stored_is_tried_again() {
     let scene = expired().await;
-    let steps = {
-        let dry = expired().await;
-        let before = dry.memory.faults.steps();
-        dry.memory
-            .keeper()
-            .access(&dry.customer, None, Timestamp::MAX)
-            .await
-            .unwrap();
-        dry.memory.faults.steps() - before
-    };
-    // The last step advances the row; the one before it stores the pair.
-    scene
-        .memory
-        .faults
-        .at(scene.memory.faults.steps() + steps - 1, Fault::FailBefore);
+    let step = storing(&scene).await;
+    scene.memory.faults.at(step, Fault::FailBefore);
 
     assert_eq!(access(&scene).await.unwrap().generation, 2);
     assert_eq!(stored(&scene).await, 2);
+}
+
+#[tokio::test]
+async fn a_new_pair_that_is_never_stored_is_said_at_every_try_and_ends_the_connection() {
+    let scene = expired().await;
+    let step = storing(&scene).await;
+    for attempt in 0..4 {
+        scene.memory.faults.at(step + attempt, Fault::FailBefore);
+    }
+
+    let log = Log::begin();
+    let unkept = access(&scene).await;
+    let log = log.text();
+
+    assert!(matches!(unkept, Err(AccessError::Busy { .. })));
+    let failures = log.lines().filter(|line| line.contains("ERROR"));
+    let said = failures.filter(|line| line.contains("a rotated token was not stored"));
+    assert_eq!(said.count(), 4, "as often as rings an alarm: {log}");
+    scene.memory.clock.advance(SignedDuration::from_mins(1));
+    assert_eq!(waits(access(&scene).await), WaitReason::Reconnect);
+    assert_eq!(scene.memory.crm.count(Call::Refresh), 2);
 }
 
 #[tokio::test]
@@ -134,7 +152,7 @@ async fn a_pair_that_is_older_than_its_row_is_not_refreshed_with_and_ends_no_con
 
     let behind = access(&scene).await;
 
-    assert!(matches!(behind, Err(AccessError::Busy { .. })));
+    assert!(matches!(behind, Err(AccessError::Store(_))));
     assert_eq!(memory.crm.count(Call::Refresh), 0);
     assert_eq!(status(&scene).await, ConnectionStatus::Active);
     let newest = StoredTokens {
