@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::contact::{clean, cut};
-use super::form::{Form, Statement};
+use super::form::{Form, Statement, names_brand};
 use super::keys::fingerprint;
 use super::submission::Submission;
 
@@ -42,8 +42,8 @@ pub struct Consent {
     /// Certificates of independent witnesses (`trustedform`, `jornaya`), kept as text and never fetched.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub certificates: BTreeMap<String, String>,
-    /// The brand that the person agreed to hear from, by the form's statement. Absent from consents that were given
-    /// before brands were kept.
+    /// The form's brand, where the statement names it. Consents of the first versions have none; some later ones have
+    /// one that their statement does not name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub brand: Option<String>,
 }
@@ -127,15 +127,14 @@ impl Consent {
         }
         let (statement, version) = agreed_to(form, fields)?;
         let known = form.statements.iter().find(|s| Some(s.version) == version);
+        let brand = known.unwrap_or(form.statement()).brand.clone();
+        let page_url = text(fields.get("consent_page_url"), 2_000);
         Ok(Self {
+            brand: brand.filter(|brand| names_brand(&statement, brand)),
             statement,
             version,
-            brand: known.unwrap_or(form.statement()).brand.clone(),
             given_at: given_at(fields.get("consent_given_at"), now)?,
-            page_url: text(
-                fields.get("consent_page_url").or(origin.referer.as_deref()),
-                2_000,
-            ),
+            page_url: page_url.or_else(|| text(origin.referer.as_deref(), 2_000)),
             ip: text(origin.ip.as_deref(), 64),
             user_agent: text(origin.user_agent.as_deref(), 500),
             certificates: certificates(fields),

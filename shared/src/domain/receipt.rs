@@ -6,11 +6,13 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::customer::Customer;
+use super::form::names_brand;
 use super::ids::{CustomerId, FormId, LeadId};
 use super::keys::Seal;
 use super::lead::Lead;
 
-/// A consent receipt. Whatever the standard has no name for is under `consent_record`.
+/// A consent receipt. Whatever the standard has no name for is under `consent_record`. Its `privacy_notice` is left out,
+/// as nothing tells which one was shown.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Receipt {
     schema_version: &'static str,
@@ -25,8 +27,6 @@ pub struct Receipt {
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 struct Processing {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    privacy_notice: Option<String>,
     purposes: Vec<Purpose>,
 }
 
@@ -69,6 +69,8 @@ struct Record {
     statement: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     statement_version: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    page_url: Option<String>,
     received_at: Timestamp,
     #[serde(skip_serializing_if = "Option::is_none")]
     ip: Option<String>,
@@ -81,24 +83,26 @@ struct Record {
 
 impl Receipt {
     /// Of a lead whose seal is whole. The brand is the one that was sealed, and today's only for a consent that was
-    /// given before brands were kept; a customer that is gone is told by its id then.
+    /// given before brands were kept. It is claimed only where the statement names it; else the customer goes by its
+    /// name, and one that is gone by its id.
     #[must_use]
     pub fn of(lead: &Lead, customer: Option<&Customer>) -> Self {
-        let today = customer.map_or(lead.customer.as_str(), |customer| &customer.brand);
-        let brand = lead.consent.brand.as_deref().unwrap_or(today);
         let (consent, person) = (&lead.consent, lead.contact.email.as_str().to_owned());
+        let today = customer.map(|customer| customer.brand.as_str());
+        let brand = consent.brand.as_deref().or(today);
+        let brand = brand.filter(|brand| names_brand(&consent.statement, brand));
+        let name = customer.map_or(lead.customer.as_str(), |customer| &customer.name);
         Self {
             schema_version: "ISO/IEC TS 27560:2023",
             receipt_id: lead.id.clone(),
             record_id: lead.id.clone(),
             pii_principal_id: person.clone(),
             pii_processing: Processing {
-                privacy_notice: consent.page_url.clone(),
                 purposes: vec![Purpose::mailing(lead, brand)],
             },
             party_identification: vec![Party {
                 party_id: lead.customer.clone(),
-                party_name: brand.to_owned(),
+                party_name: brand.unwrap_or(name).to_owned(),
                 party_role: "pii_controller",
             }],
             events: vec![Event {
@@ -111,6 +115,7 @@ impl Receipt {
                 form_id: lead.form.clone(),
                 statement: consent.statement.clone(),
                 statement_version: consent.version,
+                page_url: consent.page_url.clone(),
                 received_at: lead.received_at,
                 ip: consent.ip.clone(),
                 user_agent: consent.user_agent.clone(),
@@ -122,7 +127,7 @@ impl Receipt {
 }
 
 impl Purpose {
-    fn mailing(lead: &Lead, brand: &str) -> Self {
+    fn mailing(lead: &Lead, brand: Option<&str>) -> Self {
         let contact = &lead.contact;
         let fields = [
             ("first_name", &contact.first_name),
@@ -144,7 +149,7 @@ impl Purpose {
             pii_type,
         };
         Self {
-            purpose: format!("e-mail from {brand}"),
+            purpose: brand.map_or("e-mail".to_owned(), |brand| format!("e-mail from {brand}")),
             purpose_type: "direct_marketing",
             lawful_basis: "consent",
             pii_information: all.map(pii).collect(),

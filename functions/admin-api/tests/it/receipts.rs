@@ -3,6 +3,8 @@ use jiff::SignedDuration;
 use jsonwebtoken::jwk::JwkSet;
 use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header};
 use lambda_http::request::from_str;
+use leadfeed_shared::domain::ids::LeadId;
+use leadfeed_shared::domain::lead::Lead;
 use serde_json::{Value, json};
 
 use crate::stage::{Stage, event};
@@ -119,6 +121,75 @@ async fn a_receipt_names_the_brand_that_the_person_agreed_to_whatever_it_is_call
     );
     assert_eq!(party, "Analytical Engines");
     assert_eq!(purpose, "e-mail from Analytical Engines");
+}
+
+/// What the receipt of a lead claims that was sealed with this statement.
+async fn claims_of(stage: &Stage, lead: &LeadId, statement: &str) -> Value {
+    let keys = stage.memory.keys();
+    stage.memory.ledger.tamper(|record| {
+        let lead = &mut record.lead;
+        lead.consent.statement = statement.into();
+        let (contact, consent, at) = (&lead.contact, &lead.consent, lead.received_at);
+        let (customer, form) = (&lead.customer, &lead.form);
+        let text = Lead::sealed_text(customer, form, &lead.id, contact, consent, at);
+        lead.seal = keys.seal(&text);
+    });
+    let answer = stage.get(&format!("/v1/leads/{lead}/receipt")).await;
+    verified(&answer.text("receipt"), &published(stage).await).unwrap()
+}
+
+#[tokio::test]
+async fn a_receipt_claims_no_brand_that_its_statement_does_not_name_whatever_was_sealed() {
+    let stage = Stage::with_customers().await;
+    let lead = stage.sign_up(&stage.form().await, "ada@example.com").await;
+    let renamed = json!({"name": "Engines Ltd", "brand": "Analytical Engines"});
+    stage.put("/v1/customers/engines", renamed).await;
+
+    for (brand, statement, party, purpose) in [
+        (
+            Some("Analytical Engines"),
+            "Mail from Analytical Engines.",
+            "Analytical Engines",
+            "e-mail from Analytical Engines",
+        ),
+        (
+            None,
+            "Mail from Analytical Engines.",
+            "Analytical Engines",
+            "e-mail from Analytical Engines",
+        ),
+        (
+            Some("Analytical Engines"),
+            "Mail me.",
+            "Engines Ltd",
+            "e-mail",
+        ),
+        (None, "Mail me.", "Engines Ltd", "e-mail"),
+    ] {
+        let sealed = brand.map(str::to_owned);
+        let ledger = &stage.memory.ledger;
+        ledger.tamper(|record| record.lead.consent.brand.clone_from(&sealed));
+
+        let claims = claims_of(&stage, &lead, statement).await;
+
+        let party_named = &claims["party_identification"][0]["party_name"];
+        let told = &claims["pii_processing"]["purposes"][0]["purpose"];
+        assert_eq!((party_named, told), (&json!(party), &json!(purpose)));
+    }
+}
+
+#[tokio::test]
+async fn a_receipt_says_on_which_page_and_takes_it_for_no_privacy_notice() {
+    let stage = Stage::with_customers().await;
+    let lead = stage.sign_up(&stage.form().await, "ada@example.com").await;
+    let page = "https://engines.example/news";
+    let ledger = &stage.memory.ledger;
+    ledger.tamper(|record| record.lead.consent.page_url = Some(page.into()));
+
+    let claims = claims_of(&stage, &lead, "Analytical Engines may mail me.").await;
+
+    assert_eq!(claims["consent_record"]["page_url"], page);
+    assert_eq!(claims["pii_processing"].get("privacy_notice"), None);
 }
 
 #[tokio::test]

@@ -176,6 +176,38 @@ fn a_statement_the_sender_supplies_is_kept_and_recognised() {
 }
 
 #[test]
+fn a_brand_is_vouched_for_only_where_the_statement_names_it() {
+    let of = |statement| {
+        let parsed = parse(&[("consent", "on"), ("consent_statement", statement)]);
+        parsed.map(|consent| consent.brand)
+    };
+
+    assert_eq!(of(""), Ok(Some("Analytical Engines".into())));
+    assert_eq!(of("Looms may mail me."), Ok(None));
+    assert_eq!(
+        of("Send me news of analytical engines."),
+        Ok(Some("Analytical Engines".into()))
+    );
+}
+
+#[test]
+fn a_page_that_was_left_empty_is_the_one_that_the_browser_tells() {
+    let origin = Origin {
+        referer: Some("https://engines.example/".into()),
+        ..Origin::default()
+    };
+    let of = |page| {
+        let fields = [("consent", "on"), ("consent_page_url", page)];
+        let fields = Submission::from_pairs(fields).unwrap();
+        Consent::parse(&form(), &fields, &origin, now()).map(|consent| consent.page_url)
+    };
+
+    let told = "https://engines.example/news";
+    assert_eq!(of(told), Ok(Some(told.into())));
+    assert_eq!(of(" "), Ok(Some("https://engines.example/".into())));
+}
+
+#[test]
 fn a_statement_that_is_too_long_is_refused_by_name_and_never_cut() {
     let of = |length| {
         let statement = "x".repeat(length);
