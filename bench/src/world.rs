@@ -178,6 +178,7 @@ impl Maker {
                 ..Screening::default()
             },
             open: true,
+            signed_only: false,
             created_at: since,
             revision: 0,
         }

@@ -195,6 +195,9 @@ pub struct CreateForm {
     /// Where a browser goes after the form
     #[arg(long)]
     pub return_url: Option<String>,
+    /// Take leads by signed webhook alone: no form on a page
+    #[arg(long)]
+    pub signed_only: bool,
 }
 
 #[derive(Debug, Subcommand)]

@@ -13,7 +13,7 @@ use std::io::{BufRead, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use clap::CommandFactory as _;
 use reqwest::Method;
 use serde_json::{Map, Value, json};
@@ -159,12 +159,18 @@ async fn forms<W: Write>(
             } else {
                 "snippet_html"
             };
+            if form["signed_only"] == true {
+                bail!(
+                    "this form takes signed webhooks only, so there is nothing to paste into a page"
+                );
+            }
             printer.text(form[snippet].as_str().unwrap_or_default(), &form)
         }
         Forms::Create(create) => {
             let body = json!({
                 "name": create.name, "consent_statement": create.consent,
                 "list_ids": create.lists, "allowed_origins": create.origins, "return_url": create.return_url,
+                "signed_only": create.signed_only,
             });
             let made = client.at(&["customers", &create.customer, "forms"])?;
             printer.record(&client.send(Method::POST, &made, Some(body)).await?)

@@ -84,6 +84,7 @@ pub fn form(customer: &CustomerId, second: u64) -> Form {
             },
         },
         open: true,
+        signed_only: false,
         created_at: at(2),
         revision: 4,
     }

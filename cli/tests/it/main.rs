@@ -4,4 +4,5 @@
 mod commands;
 mod deployment;
 mod doctor;
+mod forms;
 mod wire;

@@ -3,7 +3,7 @@
 use lambda_http::http::header::ALLOW;
 use lambda_http::http::{HeaderValue, StatusCode};
 use lambda_http::{Body, Request, Response};
-use leadfeed_shared::app::intake::{Accepted, IntakeError, Rehearsed};
+use leadfeed_shared::app::intake::{Accepted, Door, IntakeError, Rehearsed};
 use leadfeed_shared::domain::form::Form;
 use leadfeed_shared::domain::screening::TIME_FIELD;
 use leadfeed_shared::domain::submission::Submission;
@@ -108,10 +108,9 @@ fn kept(code: StatusCode, lead: &Accepted, status: &str) -> Response<Body> {
     json(code, &Kept { lead_id, status })
 }
 
-/// Lets only a form pass that takes leads.
+/// Lets only a form pass that takes leads from whoever sends them.
 pub fn open(form: &Form) -> Result<(), Problem> {
-    let closed = || problem(IntakeError::ClosedForm);
-    form.open.then_some(()).ok_or_else(closed)
+    Door::Form.opens(form).map_err(problem)
 }
 
 /// The problem an intake error is.
@@ -122,6 +121,11 @@ pub fn problem(error: IntakeError) -> Problem {
             StatusCode::GONE,
             "form_closed",
             "This form takes no more answers.",
+        ),
+        IntakeError::SignatureRequired => Problem::new(
+            StatusCode::FORBIDDEN,
+            "signature_required",
+            "Only the server of this form's owner can send it, signed, to the form's webhook address.",
         ),
         IntakeError::Rejected(rejection) => rejection.into(),
         IntakeError::TooMany { wait } => Problem::new(

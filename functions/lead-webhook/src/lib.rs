@@ -75,7 +75,14 @@ async fn submit<W: Wiring>(
     Ok(cors::allow(answer, &form, request))
 }
 
-/// What was sent to a form that takes leads.
+/// A form that takes leads from whoever sends them.
+async fn public<W: Wiring>(intake: &Intake<W>, form: &str) -> Result<Form, Problem> {
+    let form = intake.form(form).await.map_err(answer::problem)?;
+    answer::open(&form)?;
+    Ok(form)
+}
+
+/// What was sent to such a form.
 async fn read_open(form: &Form, request: &Request) -> Result<Submission, Problem> {
     answer::open(form)?;
     body::read(request.headers(), request.body(), None).await
@@ -110,7 +117,7 @@ async fn show<W: Wiring>(
     form: &str,
     request: &Request,
 ) -> Result<Response<Body>, Problem> {
-    let form = intake.open_form(form).await.map_err(answer::problem)?;
+    let form = public(intake, form).await?;
     let (page_url, stamp) = (origin::page(request), intake.stamp(&form));
     let shown = Shown {
         sent: None,
@@ -178,10 +185,7 @@ async fn web_to_lead<W: Wiring>(
 ) -> Result<Response<Body>, Problem> {
     let query = request.query_string_parameters();
     let fields = body::read(request.headers(), request.body(), query.first("encoding")).await?;
-    let form = intake
-        .open_form(fields.get("oid").unwrap_or_default())
-        .await
-        .map_err(answer::problem)?;
+    let form = public(intake, fields.get("oid").unwrap_or_default()).await?;
     let is_rehearsal = web_to_lead::is_rehearsal(&fields);
     let fields = web_to_lead::renamed(&form, fields);
     if !is_rehearsal {

@@ -71,6 +71,9 @@ pub struct Form {
     pub screening: Screening,
     /// Whether it takes leads.
     pub open: bool,
+    /// Whether it takes only those that its owner's server signs, so that who sees its id can sign nobody up.
+    #[serde(default)]
+    pub signed_only: bool,
     /// When it was created.
     pub created_at: Timestamp,
     /// Counts its changes, so that of two at once neither undoes the other.

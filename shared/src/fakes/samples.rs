@@ -30,6 +30,7 @@ pub fn form() -> Form {
         webhook_generation: 1,
         screening: Screening::default(),
         open: true,
+        signed_only: false,
         created_at: Timestamp::UNIX_EPOCH,
         revision: 0,
     }

@@ -189,21 +189,26 @@ fn reasons(tallies: &[Tally]) -> Vec<Reason> {
 struct FormCard<'a> {
     name: &'a str,
     open: bool,
+    public: Option<PublicDoors>,
+}
+
+/// What stands with a form that anybody may fill in.
+struct PublicDoors {
     address: String,
     snippet: String,
 }
 
 fn form_card<'a, W: Wiring>(form: &'a Form, admin: &Admin<W>) -> Result<FormCard<'a>, Problem> {
-    let address = format!("{}/f/{}", admin.public_url, form.id);
-    let inputs = Inputs::of(form, address.clone());
-    let snippet = HtmlSnippet { inputs: &inputs }
-        .render()
-        .map_err(|_| Problem::unavailable())?;
+    let public = (!form.signed_only).then(|| {
+        let address = format!("{}/f/{}", admin.public_url, form.id);
+        let inputs = Inputs::of(form, address.clone());
+        let snippet = HtmlSnippet { inputs: &inputs }.render();
+        snippet.map(|snippet| PublicDoors { address, snippet })
+    });
     Ok(FormCard {
         name: &form.name,
         open: form.open,
-        address,
-        snippet,
+        public: public.transpose().map_err(|_| Problem::unavailable())?,
     })
 }
 

@@ -19,6 +19,7 @@ pub struct FormView<'a> {
     customer_id: &'a CustomerId,
     name: &'a str,
     open: bool,
+    signed_only: bool,
     consent_statement: &'a str,
     statements: Vec<StatementView<'a>>,
     consent_field: &'a str,
@@ -67,10 +68,17 @@ struct FieldsView<'a> {
 pub struct FormWithDoors<'a> {
     #[serde(flatten)]
     form: FormView<'a>,
-    submit_url: String,
-    hosted_url: String,
+    #[serde(flatten)]
+    public: Option<PublicDoors>,
     webhook_url: String,
     webhook_secret: String,
+}
+
+/// The ways in for whoever comes, of a form that asks for no signature.
+#[derive(Serialize)]
+struct PublicDoors {
+    submit_url: String,
+    hosted_url: String,
     snippet_html: String,
     snippet_fetch: String,
 }
@@ -91,7 +99,7 @@ pub fn form_with_doors<'a, W: Wiring>(
     admin: &Admin<W>,
 ) -> Result<FormWithDoors<'a>, Problem> {
     let address = |entrance: &str| format!("{}/{entrance}/{}", admin.public_url, shown.id);
-    let inputs = Inputs::of(shown, address("f"));
+    let public = (!shown.signed_only).then(|| public_doors(shown, address("f")));
     let unrendered = |error: askama::Error| {
         tracing::error!(
             error = &error as &dyn std::error::Error,
@@ -101,16 +109,19 @@ pub fn form_with_doors<'a, W: Wiring>(
     };
     Ok(FormWithDoors {
         form: form(shown),
-        submit_url: address("f"),
-        hosted_url: address("f"),
+        public: public.transpose().map_err(unrendered)?,
         webhook_url: address("hooks"),
         webhook_secret: admin.webhook_secret(shown).expose_secret().to_owned(),
-        snippet_html: HtmlSnippet { inputs: &inputs }
-            .render()
-            .map_err(unrendered)?,
-        snippet_fetch: FetchSnippet { inputs: &inputs }
-            .render()
-            .map_err(unrendered)?,
+    })
+}
+
+fn public_doors(form: &Form, address: String) -> Result<PublicDoors, askama::Error> {
+    let inputs = Inputs::of(form, address.clone());
+    Ok(PublicDoors {
+        snippet_html: HtmlSnippet { inputs: &inputs }.render()?,
+        snippet_fetch: FetchSnippet { inputs: &inputs }.render()?,
+        hosted_url: address.clone(),
+        submit_url: address,
     })
 }
 
@@ -120,6 +131,7 @@ fn form(form: &Form) -> FormView<'_> {
         customer_id: &form.customer,
         name: &form.name,
         open: form.open,
+        signed_only: form.signed_only,
         consent_statement: &form.statement().text,
         statements: form.statements.iter().map(statement).collect(),
         consent_field: &form.consent_field,

@@ -15,6 +15,7 @@ mod openapi;
 mod receipts;
 mod refusals;
 mod requests;
+mod signed_only;
 mod spam;
 mod stack;
 mod stage;

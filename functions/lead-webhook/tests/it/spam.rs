@@ -1,5 +1,5 @@
 use jiff::SignedDuration;
-use lambda_http::http::header::{ACCEPT, CONTENT_SECURITY_POLICY, LOCATION, RETRY_AFTER};
+use lambda_http::http::header::{CONTENT_SECURITY_POLICY, LOCATION, RETRY_AFTER};
 use lambda_http::{Body, Request, Response};
 use lead_webhook::handle;
 use leadfeed_shared::domain::captcha::{Captcha, CaptchaProvider, OnFailure};
@@ -7,16 +7,9 @@ use leadfeed_shared::domain::form::statement;
 use leadfeed_shared::fakes::Memory;
 use leadfeed_shared::ports::{Clock as _, Forms as _};
 
-use crate::stage::{FORM, all_hidden, hidden, json, request, text, world};
+use crate::stage::{FORM, all_hidden, browsers, hidden, json, request, text, world};
 
 const FORM_TYPE: &str = "application/x-www-form-urlencoded";
-
-fn browsers(mut request: Request) -> Request {
-    request
-        .headers_mut()
-        .insert(ACCEPT, "text/html".parse().unwrap());
-    request
-}
 
 fn post(body: &str) -> Request {
     browsers(request("POST", &format!("/f/{FORM}"), FORM_TYPE, body))

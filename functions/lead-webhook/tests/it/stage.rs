@@ -1,6 +1,7 @@
 //! A stack in memory, and requests to it.
 
 use jiff::Timestamp;
+use lambda_http::http::header::ACCEPT;
 use lambda_http::request::LambdaRequest;
 use lambda_http::{Body, Request, RequestExt as _, Response};
 use leadfeed_shared::domain::form::Form;
@@ -45,6 +46,14 @@ pub fn request(method: &str, path: &str, kind: &str, body: &str) -> Request {
         .body(Body::from(body))
         .unwrap()
         .with_raw_http_path(path)
+}
+
+/// The same request as a browser's.
+pub fn browsers(mut request: Request) -> Request {
+    request
+        .headers_mut()
+        .insert(ACCEPT, "text/html".parse().unwrap());
+    request
 }
 
 pub fn json(response: &Response<Body>) -> Value {

@@ -6,7 +6,7 @@ use leadfeed_shared::ports::{Clock as _, Forms as _};
 use secrecy::ExposeSecret as _;
 use standardwebhooks::Webhook;
 
-use crate::stage::{FORM, json, request, world};
+use crate::stage::{FORM, browsers, json, request, text, world};
 
 const ADA: &str = r#"{"email":"ada@example.com","consent":true}"#;
 
@@ -226,5 +226,64 @@ async fn a_server_that_relays_one_office_is_not_held_to_the_limit_of_one_address
         );
         let request = signed(&memory, 2, &format!("msg_{i}"), 0, &body);
         assert_eq!(handle(&memory.intake(), request).await.status(), 202);
+    }
+}
+
+#[tokio::test]
+async fn a_form_for_signed_leads_alone_takes_no_others() {
+    let (memory, mut form) = world().await;
+    form.signed_only = true;
+    memory.directory.put_form(&form).await.unwrap();
+    let (own, time) = (format!("/f/{FORM}"), format!("/f/{FORM}/time"));
+    let (urlencoded, json_type) = ("application/x-www-form-urlencoded", "application/json");
+    let salesforce = format!("oid={FORM}&email=ada%40example.com&consent=yes");
+    let rehearsed = format!("{salesforce}&debug=1");
+    let servlet = "/servlet/servlet.WebToLead";
+
+    for (method, path, kind, body) in [
+        ("POST", own.as_str(), json_type, ADA),
+        (
+            "POST",
+            &own,
+            urlencoded,
+            "email=ada%40example.com&consent=yes",
+        ),
+        ("GET", &own, "", ""),
+        ("GET", &time, "", ""),
+        ("POST", servlet, urlencoded, &salesforce),
+        ("POST", servlet, urlencoded, &rehearsed),
+    ] {
+        let told = handle(&memory.intake(), request(method, path, kind, body)).await;
+        let shown = browsers(request(method, path, kind, body));
+        let shown = handle(&memory.intake(), shown).await;
+
+        assert_eq!(told.status(), 403, "{method} {path}");
+        assert_eq!(json(&told)["code"], "signature_required");
+        assert_eq!(shown.status(), 403, "{method} {path}");
+        assert!(text(&shown).contains("signed, to the form&#39;s webhook address"));
+        assert!(!text(&shown).contains("<form"));
+    }
+    assert!(memory.ledger.all().is_empty() && memory.queue.sent().is_empty());
+
+    let signed = handle(&memory.intake(), signed(&memory, 2, "msg_1", 0, ADA)).await;
+    assert_eq!(signed.status(), 202);
+}
+
+#[tokio::test]
+async fn a_script_can_read_that_a_form_takes_signed_leads_alone() {
+    let (memory, mut form) = world().await;
+    form.signed_only = true;
+    memory.directory.put_form(&form).await.unwrap();
+    let path = format!("/f/{FORM}");
+    for (method, status) in [("OPTIONS", 204), ("POST", 403)] {
+        let mut asked = request(method, &path, "application/json", ADA);
+        let origin = "https://engines.example".parse().unwrap();
+        asked.headers_mut().insert("origin", origin);
+
+        let answer = handle(&memory.intake(), asked).await;
+
+        assert_eq!(answer.status(), status);
+        let allowed = &answer.headers()["access-control-allow-origin"];
+        assert_eq!(allowed, "https://engines.example");
     }
 }

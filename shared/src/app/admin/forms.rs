@@ -61,6 +61,7 @@ impl<W: Wiring> Admin<W> {
             webhook_generation: 1,
             screening: Screening::default(),
             open: true,
+            signed_only: false,
             created_at: now,
             revision: 0,
         };
@@ -228,6 +229,8 @@ fn revise(form: &mut Form, customer: &Customer, from: &mut Properties) -> Secret
     let consent = from.change("consent_field", consent_field);
     consent.apply(&mut form.consent_field, "consent".to_owned());
     from.change("open", flag).apply(&mut form.open, true);
+    let signed_only = from.change("signed_only", flag);
+    signed_only.apply(&mut form.signed_only, false);
     let secret = screening::revise(form, from);
 
     for name in form

@@ -87,6 +87,18 @@ impl Door {
             Self::Webhook => "webhook",
         }
     }
+
+    /// Lets only a form pass that takes leads by this way.
+    ///
+    /// # Errors
+    /// [`IntakeError::ClosedForm`], [`IntakeError::SignatureRequired`].
+    pub fn opens(self, form: &Form) -> Result<(), IntakeError> {
+        match self {
+            _ if !form.open => Err(IntakeError::ClosedForm),
+            Self::Form if form.signed_only => Err(IntakeError::SignatureRequired),
+            Self::Form | Self::Webhook => Ok(()),
+        }
+    }
 }
 
 /// A lead that is durably kept.
@@ -118,6 +130,9 @@ pub enum IntakeError {
     /// The form takes no more leads.
     #[error("the form is closed")]
     ClosedForm,
+    /// The form takes what its owner's server signs, and nothing else.
+    #[error("the form takes signed leads only")]
+    SignatureRequired,
     /// The submission is no lead.
     #[error(transparent)]
     Rejected(#[from] Rejection),
