@@ -10,7 +10,7 @@ use leadfeed_shared::adapters::{DynamoDirectory, DynamoLedger};
 use leadfeed_shared::domain::budget::{CallClass, Limits, Reservation};
 use leadfeed_shared::domain::ids::AppId;
 use leadfeed_shared::domain::lead::{LeadState, QuarantineReason, WaitReason};
-use leadfeed_shared::ports::{Budget, LeadFilter, Ledger};
+use leadfeed_shared::ports::{Budget, LeadFilter, Ledger, Requeue};
 use libtest_mimic::Trial;
 use tokio::runtime::Handle;
 
@@ -135,7 +135,7 @@ async fn a_lead_set_aside_ends_at_its_time_unless_it_is_released(tables: Tables)
 
     ledger.set_aside(&lead, why, 9_000_000_000).await.unwrap();
     let aside = item().await;
-    let released = ledger.release(&customer, &lead.id, at(10), at(70));
+    let released = ledger.requeue(&customer, &lead.id, Requeue::Aside, at(10), at(70));
     assert!(released.await.unwrap());
 
     assert_eq!(aside["expires_at"].as_n().unwrap(), "9000000000");

@@ -12,7 +12,9 @@ use leadfeed_shared::domain::ids::{CustomerId, LeadId};
 use leadfeed_shared::domain::lead::{LeadState, WaitReason};
 use leadfeed_shared::domain::token::StoredTokens;
 use leadfeed_shared::fakes::{Fault, VirtualClock};
-use leadfeed_shared::ports::{Clock as _, Connections as _, Kept, Ledger as _, Vault as _};
+use leadfeed_shared::ports::{
+    Clock as _, Connections as _, Kept, Ledger as _, Requeue, Vault as _,
+};
 use libtest_mimic::Trial;
 use tokio::runtime::Handle;
 
@@ -195,7 +197,7 @@ impl Bench {
         let ledger = self.world.ledger();
         let waiting = ledger.waiting(customer, None, 10).await.unwrap();
         let (_, seen) = waiting.into_iter().find(|(id, _)| id == lead).unwrap();
-        let requeued = ledger.requeue(customer, lead, Some(seen), now, check);
+        let requeued = ledger.requeue(customer, lead, Requeue::Waits(seen), now, check);
         assert!(requeued.await.unwrap());
     }
 

@@ -166,7 +166,7 @@ mod tests {
     use crate::domain::connection::{ConnectionStatus, LimitedReason, ReconnectReason};
     use crate::domain::ids::{AppId, ImportId};
     use crate::domain::import::{ImportJob, Stage};
-    use crate::ports::{Clock as _, Connections as _, Imports as _, Ledger as _};
+    use crate::ports::{Clock as _, Connections as _, Imports as _, Ledger as _, Requeue};
 
     const ADA: &[(&str, &str)] = &[("email", "ada@example.com")];
 
@@ -353,7 +353,7 @@ mod tests {
 
         let ledger = &scene.memory.ledger;
         let now = scene.memory.clock.now();
-        let released = ledger.release(&scene.customer, &lead, now, now);
+        let released = ledger.requeue(&scene.customer, &lead, Requeue::Aside, now, now);
         assert!(released.await.unwrap());
         assert!((0.9..1.1).contains(&gauge(&scene, "Quarantined").await));
 

@@ -16,7 +16,7 @@ use super::trouble::Trouble;
 use crate::domain::budget::CallClass;
 use crate::domain::ids::{AppId, CustomerId, LeadId};
 use crate::domain::task::Task;
-use crate::ports::{Clock, Connections, Customers, Due, Ledger, Queue, StoreError, Wiring};
+use crate::ports::{Clock, Connections, Customers, Ledger, Queue, Requeue, StoreError, Wiring};
 
 /// When the scheduler looks after a lead that the queue has: long after a drain should have.
 pub const CHECK_AFTER: SignedDuration = SignedDuration::from_hours(6);
@@ -111,8 +111,8 @@ struct Lane {
     next: Option<Timestamp>,
 }
 
-/// A lead to be put back, and when it was due as it was seen to wait; `None` for one that is stuck.
-pub type Seen = (LeadId, Option<Due>);
+/// A lead to be put back, and from where, as it was seen.
+pub type Seen = (LeadId, Requeue);
 
 impl<W: Wiring> Release<W> {
     /// Releases what is due now. What cannot be read of one customer keeps no other's leads.
@@ -145,7 +145,10 @@ impl<W: Wiring> Release<W> {
         let now = self.clock.now();
         let mut by_customer: BTreeMap<CustomerId, Vec<Seen>> = BTreeMap::new();
         for (customer, lead) in self.ledger.overdue(now, OVERDUE).await? {
-            by_customer.entry(customer).or_default().push((lead, None));
+            by_customer
+                .entry(customer)
+                .or_default()
+                .push((lead, Requeue::Stuck));
         }
         let by_customer: Vec<_> = by_customer.into_iter().collect();
         let mut released = 0;
@@ -337,7 +340,7 @@ pub async fn put_back(
         let check = now + CHECK_AFTER;
         let writes = some
             .iter()
-            .map(|(lead, seen)| ledger.requeue(customer, lead, *seen, now, check));
+            .map(|(lead, from)| ledger.requeue(customer, lead, *from, now, check));
         try_join_all(writes).await?;
     }
     Ok(sent.len())

@@ -8,10 +8,12 @@ use super::ledger_rows::{Rows, enter, key};
 use crate::domain::asked;
 use crate::domain::email::EmailAddress;
 use crate::domain::ids::{CustomerId, LeadId};
-use crate::domain::lead::{Lead, LeadRecord, LeadState, QuarantineReason, shortened};
+use crate::domain::lead::{
+    Lead, LeadRecord, LeadState, QuarantineReason, TimelineEntry, shortened,
+};
 use crate::domain::tally::{Counts, counted_as};
 use crate::ports::{
-    Claim, Due, LanePlace, LeadFilter, Ledger, Page, Recorded, Settlement, StoreError,
+    Claim, LanePlace, LeadFilter, Ledger, Page, Recorded, Requeue, Settlement, StoreError,
 };
 
 /// Leads and what became of them.
@@ -155,18 +157,30 @@ impl Ledger for MemoryLedger {
         &self,
         customer: &CustomerId,
         lead: &LeadId,
-        seen: Option<Due>,
+        from: Requeue,
         at: Timestamp,
         due_at: Timestamp,
     ) -> Result<bool, StoreError> {
-        let idle = |record: &LeadRecord| match seen {
-            Some(seen) => lanes::due_of(record) == Some(seen),
-            None => record.exported_at.is_none() && lanes::is_stuck(record, at),
+        let fits = |record: &LeadRecord| match from {
+            Requeue::Waits(seen) => lanes::due_of(record) == Some(seen),
+            Requeue::Stuck => record.exported_at.is_none() && lanes::is_stuck(record, at),
+            Requeue::Aside => matches!(record.state, LeadState::Quarantined { .. }),
+            Requeue::Asked { again } => asked::can_replay(record, again),
+        };
+        let line = TimelineEntry {
+            at,
+            state: LeadState::Queued,
         };
         let requeue = |rows: &mut Rows| {
-            rows.change_if(customer, lead, idle, |record| {
+            let moved = rows.change_if(customer, lead, fits, |record| {
+                record.exported_at = None;
                 enter(record, LeadState::Queued, at, Some(due_at));
-            })
+            });
+            if moved {
+                rows.kept_until.remove(&key(customer, lead));
+            }
+            let known = rows.lead(customer, lead);
+            known.is_some_and(|record| record.timeline.last() == Some(&line))
         };
         self.0.step(requeue).await
     }
@@ -187,24 +201,6 @@ impl Ledger for MemoryLedger {
             })
         };
         self.0.step(export).await
-    }
-
-    async fn replay(
-        &self,
-        customer: &CustomerId,
-        lead: &LeadId,
-        again: bool,
-        at: Timestamp,
-        due_at: Timestamp,
-    ) -> Result<bool, StoreError> {
-        let fits = |record: &LeadRecord| asked::can_replay(record, again);
-        let replay = |rows: &mut Rows| {
-            rows.change_if(customer, lead, fits, |record| {
-                record.exported_at = None;
-                enter(record, LeadState::Queued, at, Some(due_at));
-            })
-        };
-        self.0.step(replay).await
     }
 
     async fn erase(
@@ -239,23 +235,6 @@ impl Ledger for MemoryLedger {
             own.cloned().collect()
         };
         self.0.step(find).await
-    }
-
-    async fn release(
-        &self,
-        customer: &CustomerId,
-        lead: &LeadId,
-        at: Timestamp,
-        due_at: Timestamp,
-    ) -> Result<bool, StoreError> {
-        let aside = |record: &LeadRecord| matches!(record.state, LeadState::Quarantined { .. });
-        let release = |rows: &mut Rows| {
-            rows.kept_until.remove(&key(customer, lead));
-            rows.change_if(customer, lead, aside, |record| {
-                enter(record, LeadState::Queued, at, Some(due_at));
-            })
-        };
-        self.0.step(release).await
     }
 
     async fn lead(

@@ -67,6 +67,22 @@ impl Due {
     }
 }
 
+/// From where a lead is moved to `queued`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Requeue {
+    /// It waits and is due as it was seen to be: it may have gone out and begun another wait since.
+    Waits(Due),
+    /// It was never queued or is stuck: its `due_at` has come while it was queued or claimed.
+    Stuck,
+    /// It is quarantined.
+    Aside,
+    /// It waits, was never queued or was refused, and a person asks for it.
+    Asked {
+        /// Also if it went out in a file.
+        again: bool,
+    },
+}
+
 /// A lead in its lane.
 pub type LanePlace = (LeadId, Due);
 
@@ -124,14 +140,14 @@ pub trait Ledger: Send + Sync {
         settlement: &Settlement,
     ) -> impl Future<Output = Result<bool, StoreError>> + Send;
 
-    /// Moves a lead to `queued`, with a new `due_at` and a line of the timeline. With `seen`, if it waits and is due as
-    /// it was seen to be: it may have gone out and begun another wait since. Without, if it was never queued or is stuck
-    /// at `at`: its `due_at` has come while it was queued or claimed. Says whether it did.
+    /// Moves a lead to `queued` where it is as `from` says, with a new `due_at` and a line of the timeline, and keeps its
+    /// row from now on until it is settled. Says whether it did, and says so again of the same `at` until more becomes of
+    /// the lead.
     fn requeue(
         &self,
         customer: &CustomerId,
         lead: &LeadId,
-        seen: Option<Due>,
+        from: Requeue,
         at: Timestamp,
         due_at: Timestamp,
     ) -> impl Future<Output = Result<bool, StoreError>> + Send;
@@ -145,17 +161,6 @@ pub trait Ledger: Send + Sync {
         lead: &LeadId,
         at: Timestamp,
         expires_at: i64,
-    ) -> impl Future<Output = Result<bool, StoreError>> + Send;
-
-    /// Moves a lead to `queued` because a person asks for it: one that waits, was never queued or was refused, and
-    /// with `again` one that went out in a file. Says whether it did.
-    fn replay(
-        &self,
-        customer: &CustomerId,
-        lead: &LeadId,
-        again: bool,
-        at: Timestamp,
-        due_at: Timestamp,
     ) -> impl Future<Output = Result<bool, StoreError>> + Send;
 
     /// Puts `blank` in the place of a lead, whoever holds it, and erases its timeline; nobody finds it by its person
@@ -173,16 +178,6 @@ pub trait Ledger: Send + Sync {
         customer: &CustomerId,
         email: &EmailAddress,
     ) -> impl Future<Output = Result<Vec<LeadId>, StoreError>> + Send;
-
-    /// Moves a quarantined lead to `queued`, with a `due_at` and a line of the timeline, and keeps its row from now on
-    /// until it is settled. Says whether it did.
-    fn release(
-        &self,
-        customer: &CustomerId,
-        lead: &LeadId,
-        at: Timestamp,
-        due_at: Timestamp,
-    ) -> impl Future<Output = Result<bool, StoreError>> + Send;
 
     /// One lead, read consistently.
     fn lead(

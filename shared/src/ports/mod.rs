@@ -36,7 +36,7 @@ pub use door::Door;
 pub use events::{Event, Events, LeadNews};
 pub use idempotency::{Idempotency, KeyClaim, KeyClaimed};
 pub use import::{Activity, BulkImports, Imports, Progress};
-pub use ledger::{Claim, Due, LanePlace, LeadFilter, Ledger, Recorded, Settlement};
+pub use ledger::{Claim, Due, LanePlace, LeadFilter, Ledger, Recorded, Requeue, Settlement};
 pub use metrics::{Gauge, Metric, Metrics, Unit};
 pub use oauth::{AppCredentials, Authorization, TokenError};
 pub use queue::{Queue, QueueError};

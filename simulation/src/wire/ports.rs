@@ -24,9 +24,9 @@ use leadfeed_shared::fakes::{
 };
 use leadfeed_shared::ports::{
     Advanced, AppCredentials, Apps, Budget, CaptchaCheck, CaptchaSecrets, Checked, Claim,
-    Connections, Counters, Customers, DeadLetter, DeadLetters, Due, Event, Events, Forms,
-    Handshakes, Idempotency, Imports, Kept, KeyClaim, KeyClaimed, LanePlace, LeadFilter, Ledger,
-    Links, Page, Queue, QueueError, Recorded, Settlement, StoreError, Suppressions, Tallies, Turns,
+    Connections, Counters, Customers, DeadLetter, DeadLetters, Event, Events, Forms, Handshakes,
+    Idempotency, Imports, Kept, KeyClaim, KeyClaimed, LanePlace, LeadFilter, Ledger, Links, Page,
+    Queue, QueueError, Recorded, Requeue, Settlement, StoreError, Suppressions, Tallies, Turns,
     Unsettled, Vault,
 };
 use secrecy::SecretString;
@@ -56,13 +56,10 @@ macro_rules! wired {
 wired! { Ledger of MemoryLedger, Ledger {
     set_aside(lead: &Lead, why: QuarantineReason, expires_at: i64) -> Recorded, of &lead.customer, &lead.id;
     settle(customer: &CustomerId, lead: &LeadId, owner: &str, settlement: &Settlement) -> bool, of customer, lead;
-    requeue(customer: &CustomerId, lead: &LeadId, seen: Option<Due>, at: Timestamp, due_at: Timestamp) -> bool,
+    requeue(customer: &CustomerId, lead: &LeadId, from: Requeue, at: Timestamp, due_at: Timestamp) -> bool,
         of customer, lead;
     export(customer: &CustomerId, lead: &LeadId, at: Timestamp, expires_at: i64) -> bool, of customer, lead;
-    replay(customer: &CustomerId, lead: &LeadId, again: bool, at: Timestamp, due_at: Timestamp) -> bool,
-        of customer, lead;
     erase(blank: &Lead, at: Timestamp, expires_at: i64) -> bool, of &blank.customer, &blank.id;
-    release(customer: &CustomerId, lead: &LeadId, at: Timestamp, due_at: Timestamp) -> bool, of customer, lead;
     leads_of(customer: &CustomerId, email: &EmailAddress) -> Vec<LeadId>;
     lead(customer: &CustomerId, lead: &LeadId) -> Option<LeadRecord>;
     owner_of(lead: &LeadId) -> Option<CustomerId>;

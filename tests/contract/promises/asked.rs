@@ -1,19 +1,20 @@
 //! Promises of the ledger about what a person asks of a lead.
 
 use leadfeed_shared::domain::ids::LeadId;
-use leadfeed_shared::domain::lead::{LeadState, RefusalReason, WaitReason};
+use leadfeed_shared::domain::lead::{LeadState, QuarantineReason, RefusalReason, WaitReason};
 use leadfeed_shared::domain::tally::{Counts, EXPORTED};
-use leadfeed_shared::ports::{Claim, Due, Ledger, Settlement};
+use leadfeed_shared::ports::{Claim, Due, Ledger, Requeue, Settlement};
 
 use super::claims::{claim, delivered, record, settle, settled, waiting};
 use crate::promise::eventually;
-use crate::samples::at;
+use crate::samples::{at, lead};
 use crate::{fresh, promises};
 
 promises! { Ledger:
     a_lead_leaves_in_a_file_once_and_is_no_longer_due,
     what_is_held_or_done_leaves_in_no_file,
     a_lead_is_replayed_if_it_waits_or_was_refused_and_after_a_file_only_if_asked,
+    a_requeue_whose_answer_was_lost_is_done_by_the_same_request_again,
     an_erased_lead_is_empty_and_found_by_nobody,
     a_person_is_found_by_address_however_it_is_written,
 }
@@ -48,8 +49,9 @@ async fn a_lead_leaves_in_a_file_once_and_is_no_longer_due<L: Ledger>(ledger: L)
         assert_eq!((read.exported_at, read.due_at), (Some(at(20)), None));
         let claim = claim(&ledger, lead, "ada", 9_000).await;
         assert_eq!(claim, Claim::Settled);
-        for seen in [None, Some(Due::ForPerson { since: at(9) })] {
-            let requeued = ledger.requeue(&customer, &lead.id, seen, at(9_000), at(9_060));
+        let for_person = Due::ForPerson { since: at(9) };
+        for from in [Requeue::Stuck, Requeue::Waits(for_person)] {
+            let requeued = ledger.requeue(&customer, &lead.id, from, at(9_000), at(9_060));
             assert!(!requeued.await.unwrap());
         }
     }
@@ -84,17 +86,18 @@ async fn a_lead_is_replayed_if_it_waits_or_was_refused_and_after_a_file_only_if_
     ledger: L,
 ) {
     let customer = fresh::customer();
-    let replay = async |id: &LeadId, again| {
-        let replay = ledger.replay(&customer, id, again, at(30), at(90));
+    let replay = async |id: &LeadId, again, second| {
+        let from = Requeue::Asked { again };
+        let replay = ledger.requeue(&customer, id, from, at(second), at(90));
         replay.await.unwrap()
     };
     let person = settled(&ledger, &customer, &waiting(WaitReason::NoList, None)).await;
     let refused = settled(&ledger, &customer, &refused()).await;
     for lead in [&person, &refused] {
-        assert!(replay(&lead.id, false).await);
+        assert!(replay(&lead.id, false, 30).await);
         let read = ledger.lead(&customer, &lead.id).await.unwrap().unwrap();
         assert_eq!((read.state, read.due_at), (LeadState::Queued, Some(at(90))));
-        assert!(!replay(&lead.id, true).await, "it is queued");
+        assert!(!replay(&lead.id, true, 31).await, "it is queued");
     }
 
     assert!(
@@ -103,14 +106,56 @@ async fn a_lead_is_replayed_if_it_waits_or_was_refused_and_after_a_file_only_if_
             .await
             .unwrap()
     );
-    assert!(!replay(&person.id, false).await, "nobody asked for this");
-    assert!(replay(&person.id, true).await);
+    assert!(
+        !replay(&person.id, false, 41).await,
+        "nobody asked for this"
+    );
+    assert!(replay(&person.id, true, 42).await);
     assert!(matches!(
         claim(&ledger, &person, "ada", 50).await,
         Claim::Taken(_)
     ));
     let done = settled(&ledger, &customer, &delivered()).await;
-    assert!(!replay(&done.id, true).await, "delivered");
+    assert!(!replay(&done.id, true, 51).await, "delivered");
+}
+
+async fn a_requeue_whose_answer_was_lost_is_done_by_the_same_request_again<L: Ledger>(ledger: L) {
+    let customer = fresh::customer();
+    let quota = waiting(WaitReason::Quota, Some(50));
+    let aside = lead(&customer, 5);
+    let why = QuarantineReason::TooFast;
+    ledger.set_aside(&aside, why, 9_000_000_000).await.unwrap();
+    for (lead, from) in [
+        (record(&ledger, &customer, 0).await, Requeue::Stuck),
+        (
+            settled(&ledger, &customer, &quota).await,
+            Requeue::Waits(Due::At(at(50))),
+        ),
+        (
+            settled(&ledger, &customer, &refused()).await,
+            Requeue::Asked { again: false },
+        ),
+        (aside, Requeue::Aside),
+    ] {
+        let requeue = async |second| {
+            let requeue = ledger.requeue(&customer, &lead.id, from, at(second), at(200));
+            requeue.await.unwrap()
+        };
+        let lines = async || {
+            let read = ledger.lead(&customer, &lead.id).await.unwrap().unwrap();
+            read.timeline.len()
+        };
+        let before = lines().await;
+
+        assert!(requeue(100).await, "{from:?}");
+        assert!(requeue(100).await, "{from:?}: the answer was lost");
+        assert!(!requeue(101).await, "{from:?}: another's");
+        assert_eq!(lines().await, before + 1);
+        claim(&ledger, &lead, "ada", 110).await;
+        assert!(requeue(100).await, "{from:?}: a drain was faster");
+        assert!(settle(&ledger, &lead, "ada", &delivered()).await);
+        assert!(!requeue(100).await, "{from:?}: more became of it");
+    }
 }
 
 async fn an_erased_lead_is_empty_and_found_by_nobody<L: Ledger>(ledger: L) {

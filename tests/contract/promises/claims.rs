@@ -5,7 +5,7 @@ use leadfeed_shared::domain::lead::{
     DeliveryAction, Lead, LeadState, OptOutCheck, Permission, QuarantineReason, RefusalReason,
     WaitReason,
 };
-use leadfeed_shared::ports::{Claim, LeadFilter, Ledger, Recorded, Settlement};
+use leadfeed_shared::ports::{Claim, LeadFilter, Ledger, Recorded, Requeue, Settlement};
 
 use crate::promise::at_once;
 use crate::samples::{at, lead, remote};
@@ -258,7 +258,7 @@ async fn what_is_not_there_is_missing<L: Ledger>(ledger: L) {
     assert_eq!(claim(&ledger, &lead, "ada", 0).await, Claim::Missing);
     assert!(!settle(&ledger, &lead, "ada", &delivered()).await);
     let requeued = ledger
-        .requeue(&lead.customer, &lead.id, None, at(0), at(60))
+        .requeue(&lead.customer, &lead.id, Requeue::Stuck, at(0), at(60))
         .await;
     assert!(!requeued.unwrap());
     assert_eq!(ledger.lead(&lead.customer, &lead.id).await.unwrap(), None);

@@ -3,7 +3,7 @@
 use leadfeed_shared::domain::ids::{CustomerId, ImportId};
 use leadfeed_shared::domain::import::{Ending, ImportJob, Stage};
 use leadfeed_shared::domain::lead::{Lead, LeadState, WaitReason};
-use leadfeed_shared::ports::{Claim, Due, Imports, Ledger, Settlement};
+use leadfeed_shared::ports::{Claim, Due, Imports, Ledger, Requeue, Settlement};
 use ulid::Ulid;
 
 use super::claims::{delivered, record, settled, waiting};
@@ -221,9 +221,14 @@ async fn a_taken_lead_is_in_no_lane_and_neither_claimed_nor_requeued<L: Ledger +
     let claim = ledger.claim(&customer, &lead.id, "ada", at(100_000), late);
     assert_eq!(claim.await.unwrap(), Claim::Settled);
     let (before, for_person) = (Due::At(at(50)), Due::ForPerson { since: at(60) });
-    for seen in [None, Some(before), Some(for_person)] {
-        let requeued = ledger.requeue(&customer, &lead.id, seen, late, late);
-        assert!(!requeued.await.unwrap(), "{seen:?}");
+    for from in [
+        Requeue::Stuck,
+        Requeue::Waits(before),
+        Requeue::Waits(for_person),
+        Requeue::Asked { again: true },
+    ] {
+        let requeued = ledger.requeue(&customer, &lead.id, from, late, late);
+        assert!(!requeued.await.unwrap(), "{from:?}");
     }
 }
 

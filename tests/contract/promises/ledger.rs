@@ -5,7 +5,7 @@ use leadfeed_shared::domain::lead::{
     LeadRecord, LeadState, MAX_LINES, QuarantineReason, TimelineEntry, WaitReason,
 };
 use leadfeed_shared::domain::tally::Counts;
-use leadfeed_shared::ports::{Claim, Due, LeadFilter, Ledger, Recorded};
+use leadfeed_shared::ports::{Claim, Due, LeadFilter, Ledger, Recorded, Requeue};
 
 use super::claims::{claim, delivered, record, settle, settled, waiting};
 use crate::promise::eventually;
@@ -59,7 +59,7 @@ async fn a_lead_reads_back_as_it_was_recorded<L: Ledger>(ledger: L) {
 async fn the_timeline_tells_what_became_of_a_lead<L: Ledger>(ledger: L) {
     let quota = waiting(WaitReason::Quota, Some(50));
     let lead = settled(&ledger, &fresh::customer(), &quota).await;
-    let seen = Some(Due::At(at(50)));
+    let seen = Requeue::Waits(Due::At(at(50)));
     let requeued = ledger.requeue(&lead.customer, &lead.id, seen, at(50), at(110));
     assert!(requeued.await.unwrap());
     claim(&ledger, &lead, "grace", 51).await;
@@ -89,12 +89,13 @@ async fn the_timeline_tells_what_became_of_a_lead<L: Ledger>(ledger: L) {
 
 async fn a_waiting_or_unqueued_lead_is_requeued_and_no_other<L: Ledger>(ledger: L) {
     let customer = fresh::customer();
-    let requeue = async |id: &LeadId, seen| {
-        let requeued = ledger.requeue(&customer, id, seen, at(10), at(70));
+    let requeue = async |id: &LeadId, from, second| {
+        let requeued = ledger.requeue(&customer, id, from, at(second), at(70));
         requeued.await.unwrap()
     };
-    let (past, soon) = (Some(Due::At(at(9))), Some(Due::At(at(900))));
-    let for_person = Some(Due::ForPerson { since: at(9) });
+    let [past, soon] = [9, 900].map(|second| Requeue::Waits(Due::At(at(second))));
+    let for_person = Requeue::Waits(Due::ForPerson { since: at(9) });
+    let stuck = Requeue::Stuck;
     let received = lead(&customer, 0);
     ledger
         .record(&received, &LeadState::Received, at(60))
@@ -107,19 +108,19 @@ async fn a_waiting_or_unqueued_lead_is_requeued_and_no_other<L: Ledger>(ledger: 
         &waiting(WaitReason::Upstream, Some(900)),
     )
     .await;
-    for (lead, seen) in [(received, None), (person, for_person), (later, soon)] {
-        assert!(requeue(&lead.id, seen).await);
+    for (lead, from) in [(received, stuck), (person, for_person), (later, soon)] {
+        assert!(requeue(&lead.id, from, 10).await);
         let read = ledger.lead(&customer, &lead.id).await.unwrap().unwrap();
         assert_eq!((read.state, read.due_at), (LeadState::Queued, Some(at(70))));
-        assert!(!requeue(&lead.id, seen).await, "twice");
+        assert!(!requeue(&lead.id, from, 11).await, "twice");
     }
 
     let held = record(&ledger, &customer, 0).await;
     claim(&ledger, &held, "ada", 0).await;
     let done = settled(&ledger, &customer, &delivered()).await;
-    for seen in [None, past, soon, for_person] {
-        assert!(!requeue(&held.id, seen).await, "held");
-        assert!(!requeue(&done.id, seen).await, "delivered");
+    for from in [stuck, past, soon, for_person] {
+        assert!(!requeue(&held.id, from, 10).await, "held");
+        assert!(!requeue(&done.id, from, 10).await, "delivered");
     }
 }
 
@@ -144,8 +145,8 @@ async fn a_lead_is_requeued_from_the_wait_it_was_seen_in_and_from_no_later_one<L
         again.at = at(22);
         assert!(settle(&ledger, &lead, "grace", &again).await);
 
-        for seen in [Some(seen), None] {
-            let requeued = ledger.requeue(&customer, &lead.id, seen, at(40), at(100));
+        for from in [Requeue::Waits(seen), Requeue::Stuck] {
+            let requeued = ledger.requeue(&customer, &lead.id, from, at(40), at(100));
             assert!(!requeued.await.unwrap(), "{why:?}");
         }
         let read = ledger.lead(&customer, &lead.id).await.unwrap().unwrap();
@@ -157,7 +158,7 @@ async fn a_stuck_lead_is_requeued_once_it_is_due<L: Ledger>(ledger: L) {
     let customer = fresh::customer();
     let requeue = async |id: &LeadId, now| {
         ledger
-            .requeue(&customer, id, None, at(now), at(now + 60))
+            .requeue(&customer, id, Requeue::Stuck, at(now), at(now + 60))
             .await
             .unwrap()
     };
@@ -285,7 +286,7 @@ async fn a_days_leads_are_counted_by_what_they_are<L: Ledger>(ledger: L) {
     settled(&ledger, &customer, &delivered()).await;
     let requeued = settled(&ledger, &customer, &quota).await;
     let lead = record(&ledger, &customer, 0).await;
-    let seen = Some(Due::At(at(50)));
+    let seen = Requeue::Waits(Due::At(at(50)));
     let requeue = ledger.requeue(&customer, &requeued.id, seen, at(50), at(110));
     assert!(requeue.await.unwrap());
 
@@ -307,23 +308,19 @@ async fn a_quarantined_lead_is_released_once_and_no_other<L: Ledger>(ledger: L) 
         .record(&persons, &LeadState::Received, at(66))
         .await
         .unwrap();
-    let release = async |id| {
-        ledger
-            .release(&customer, id, at(100), at(160))
-            .await
-            .unwrap()
+    let requeue = async |id: &LeadId, from, second| {
+        let requeue = ledger.requeue(&customer, id, from, at(second), at(160));
+        requeue.await.unwrap()
     };
+    let aside = Requeue::Aside;
 
-    assert!(
-        !ledger
-            .requeue(&customer, &robots.id, None, at(99), at(160))
-            .await
-            .unwrap()
-    );
-    assert!(release(&robots.id).await);
-    assert!(!release(&robots.id).await);
-    assert!(!release(&persons.id).await);
-    assert!(!release(&fresh::lead(7)).await);
+    for from in [Requeue::Stuck, Requeue::Asked { again: true }] {
+        assert!(!requeue(&robots.id, from, 99).await, "{from:?}");
+    }
+    assert!(requeue(&robots.id, aside, 100).await);
+    assert!(!requeue(&robots.id, aside, 101).await);
+    assert!(!requeue(&persons.id, aside, 100).await);
+    assert!(!requeue(&fresh::lead(7), aside, 100).await);
 
     let released = ledger.lead(&customer, &robots.id).await.unwrap().unwrap();
     assert_eq!(
@@ -353,7 +350,7 @@ async fn quarantined_leads_are_found_by_when_they_came_in<L: Ledger>(ledger: L) 
     let read = ledger.lead(&customer, &second).await.unwrap().unwrap();
     assert_eq!(read.due_at, None, "nobody looks after it");
 
-    let released = ledger.release(&customer, &second, at(100), at(160));
+    let released = ledger.requeue(&customer, &second, Requeue::Aside, at(100), at(160));
     assert!(released.await.unwrap());
     assert_eq!(eventually(found, |found| found.len() == 1).await, [third]);
 }

@@ -1,12 +1,11 @@
-//! What a person asks of a lead: to leave in a file, to be tried again, to be forgotten.
+//! What a person asks of a lead: to leave in a file, to be forgotten.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::Timestamp;
 
 use super::keys;
-use super::lead_row::line;
 use super::ledger::DynamoLedger;
-use super::table::{Change, Done, millis, number, text, value};
+use super::table::{Change, Done, number, text, value};
 use crate::adapters::sdk_error::failed;
 use crate::domain::asked::timeline_of_nobody;
 use crate::domain::email::EmailAddress;
@@ -17,10 +16,6 @@ use crate::ports::StoreError;
 /// What [`can_export`](crate::domain::asked::can_export) says, for DynamoDB.
 const CAN_EXPORT: &str = "(#state.#status IN (:received, :queued) \
      OR (#state.#status = :refused AND #state.why IN (:cc_refused, :customer_deleted)) \
-     OR (#state.#status = :waiting AND #state.why <> :import))";
-
-/// Whether nobody holds a lead and it is not done with.
-const CAN_MOVE: &str = "(#state.#status IN (:received, :queued, :refused) \
      OR (#state.#status = :waiting AND #state.why <> :import))";
 
 fn words() -> [(&'static str, AttributeValue); 5] {
@@ -51,44 +46,6 @@ impl DynamoLedger {
             when: Some(&format!(
                 "(attribute_not_exists(exported_at) OR exported_at = :at) AND {CAN_EXPORT}"
             )),
-            names: &["state", "status"],
-            values,
-        };
-        let key = keys::lead(customer, lead);
-        Ok(matches!(
-            self.table.update(key, change).await?,
-            Done::Yes(_)
-        ))
-    }
-
-    pub(super) async fn replay_lead(
-        &self,
-        customer: &CustomerId,
-        lead: &LeadId,
-        again: bool,
-        at: Timestamp,
-        due_at: Timestamp,
-    ) -> Result<bool, StoreError> {
-        let when = if again {
-            format!("{CAN_MOVE} AND (attribute_exists(exported_at) OR #state.#status <> :queued)")
-        } else {
-            format!(
-                "{CAN_MOVE} AND attribute_not_exists(exported_at) AND #state.#status <> :queued"
-            )
-        };
-        let mut values = vec![
-            (":state", value(&LeadState::Queued)?),
-            (":line", line(at, &LeadState::Queued)?),
-            (":none", AttributeValue::L(Vec::new())),
-            (":due", millis(due_at)),
-            (":shard", text(keys::shard_of(lead))),
-        ];
-        values.extend(words());
-        let change = Change {
-            set: "SET #state = :state, due_at = :due, due_shard = :shard, \
-                  timeline = list_append(if_not_exists(timeline, :none), :line) \
-                  REMOVE exported_at, expires_at",
-            when: Some(&when),
             names: &["state", "status"],
             values,
         };

@@ -9,7 +9,7 @@ use super::ledger::DynamoLedger;
 use super::table::{Change, Done, Item, Values, millis, number, text, value};
 use crate::domain::ids::{CustomerId, LeadId};
 use crate::domain::lead::{LeadState, MAX_LINES, shortened};
-use crate::ports::{Claim, Due, Settlement, StoreError};
+use crate::ports::{Claim, Requeue, Settlement, StoreError};
 
 /// What [`LeadState::is_claimable`] says, for DynamoDB: a claim's deadline is its `due_at`.
 const CLAIMABLE: &str = "attribute_not_exists(exported_at) AND (#state.#status IN (:received, :queued) \
@@ -22,6 +22,15 @@ const WAITS_AS_SEEN: &str = "#state.#status = :waiting AND due_at = :seen";
 /// Never queued, or stuck.
 const STUCK: &str = "attribute_not_exists(exported_at) AND (#state.#status = :received \
      OR (#state.#status IN (:queued, :sending) AND due_at <= :now))";
+
+/// What [`can_replay`](crate::domain::asked::can_replay) says, for DynamoDB.
+const ASKED: &str = "attribute_not_exists(exported_at) AND (#state.#status IN (:received, :refused) \
+     OR (#state.#status = :waiting AND #state.why <> :import))";
+
+/// The same of what may have gone out in a file.
+const ASKED_AGAIN: &str = "(#state.#status = :queued AND attribute_exists(exported_at)) \
+     OR #state.#status IN (:received, :refused) \
+     OR (#state.#status = :waiting AND #state.why <> :import)";
 
 /// The words that claiming and taking up what is stuck name.
 fn words(now: Timestamp) -> [(&'static str, AttributeValue); 4] {
@@ -140,54 +149,21 @@ impl DynamoLedger {
         }
     }
 
+    /// The answer to a request that was repeated because the first answer was lost finds the line it has written, and says
+    /// so. Until it is settled a lead's row has no end.
     pub(super) async fn requeue_lead(
         &self,
         customer: &CustomerId,
         lead: &LeadId,
-        seen: Option<Due>,
+        from: Requeue,
         at: Timestamp,
         due_at: Timestamp,
     ) -> Result<bool, StoreError> {
-        let (when, words) = match seen {
-            Some(seen) => {
-                let words = vec![
-                    (":waiting", text("waiting")),
-                    (":seen", number(due_millis(seen))),
-                ];
-                (WAITS_AS_SEEN, words)
-            }
-            None => (STUCK, words(at).into()),
-        };
-        self.queue_again(customer, lead, at, due_at, when, words)
-            .await
-    }
-
-    pub(super) async fn release_lead(
-        &self,
-        customer: &CustomerId,
-        lead: &LeadId,
-        at: Timestamp,
-        due_at: Timestamp,
-    ) -> Result<bool, StoreError> {
-        let aside = vec![(":quarantined", text("quarantined"))];
-        let when = "#state.#status = :quarantined";
-        self.queue_again(customer, lead, at, due_at, when, aside)
-            .await
-    }
-
-    /// Moves a lead to `queued` where `when` holds, which names `words`. Until it is settled its row has no end.
-    async fn queue_again(
-        &self,
-        customer: &CustomerId,
-        lead: &LeadId,
-        at: Timestamp,
-        due_at: Timestamp,
-        when: &str,
-        words: Values,
-    ) -> Result<bool, StoreError> {
+        let (when, words) = is_from(from, at);
+        let written = line(at, &LeadState::Queued)?;
         let mut values = vec![
             (":state", value(&LeadState::Queued)?),
-            (":line", line(at, &LeadState::Queued)?),
+            (":line", written.clone()),
             (":none", AttributeValue::L(Vec::new())),
             (":due", millis(due_at)),
             (":shard", text(keys::shard_of(lead))),
@@ -196,16 +172,23 @@ impl DynamoLedger {
         let change = Change {
             set: "SET #state = :state, due_at = :due, due_shard = :shard, \
                   timeline = list_append(if_not_exists(timeline, :none), :line) \
-                  REMOVE expires_at",
+                  REMOVE exported_at, expires_at",
             when: Some(when),
             names: &["state", "status"],
             values,
         };
-        let done = self
-            .table
-            .update(keys::lead(customer, lead), change)
-            .await?;
-        Ok(matches!(done, Done::Yes(_)))
+        let lines = |of: &AttributeValue| of.as_l().ok().and_then(|lines| lines.last().cloned());
+        Ok(
+            match self
+                .table
+                .update(keys::lead(customer, lead), change)
+                .await?
+            {
+                Done::Yes(_) => true,
+                Done::No(None) => false,
+                Done::No(Some(item)) => item.get("timeline").and_then(lines) == lines(&written),
+            },
+        )
     }
 
     /// Takes the middle out of a timeline that has grown too long, unless it has changed since. That it was not done
@@ -227,6 +210,33 @@ impl DynamoLedger {
         };
         if let Err(error) = self.table.update(keys::lead(customer, lead), change).await {
             tracing::warn!(lead.id = %lead, error = &error as &dyn std::error::Error, "a timeline was not shortened");
+        }
+    }
+}
+
+/// What holds of a lead there, and the words that this names.
+fn is_from(from: Requeue, at: Timestamp) -> (&'static str, Values) {
+    let mut asked = vec![
+        (":received", text("received")),
+        (":refused", text("refused")),
+        (":waiting", text("waiting")),
+        (":import", text("import")),
+    ];
+    match from {
+        Requeue::Waits(seen) => {
+            let seen = number(due_millis(seen));
+            let words = vec![(":waiting", text("waiting")), (":seen", seen)];
+            (WAITS_AS_SEEN, words)
+        }
+        Requeue::Stuck => (STUCK, words(at).into()),
+        Requeue::Aside => {
+            let words = vec![(":quarantined", text("quarantined"))];
+            ("#state.#status = :quarantined", words)
+        }
+        Requeue::Asked { again: false } => (ASKED, asked),
+        Requeue::Asked { again: true } => {
+            asked.push((":queued", text("queued")));
+            (ASKED_AGAIN, asked)
         }
     }
 }

@@ -12,7 +12,7 @@ use crate::domain::ids::{CustomerId, LeadId};
 use crate::domain::lead::{Lead, LeadRecord, LeadState, QuarantineReason};
 use crate::domain::tally::Counts;
 use crate::ports::{
-    Claim, Due, LanePlace, LeadFilter, Ledger, Page, Recorded, Settlement, StoreError,
+    Claim, LanePlace, LeadFilter, Ledger, Page, Recorded, Requeue, Settlement, StoreError,
 };
 
 /// The Ledger table: leads, and the lanes they wait in.
@@ -77,21 +77,11 @@ impl Ledger for DynamoLedger {
         &self,
         customer: &CustomerId,
         lead: &LeadId,
-        seen: Option<Due>,
+        from: Requeue,
         at: Timestamp,
         due_at: Timestamp,
     ) -> Result<bool, StoreError> {
-        self.requeue_lead(customer, lead, seen, at, due_at).await
-    }
-
-    async fn release(
-        &self,
-        customer: &CustomerId,
-        lead: &LeadId,
-        at: Timestamp,
-        due_at: Timestamp,
-    ) -> Result<bool, StoreError> {
-        self.release_lead(customer, lead, at, due_at).await
+        self.requeue_lead(customer, lead, from, at, due_at).await
     }
 
     async fn export(
@@ -102,17 +92,6 @@ impl Ledger for DynamoLedger {
         expires_at: i64,
     ) -> Result<bool, StoreError> {
         self.mark_exported(customer, lead, at, expires_at).await
-    }
-
-    async fn replay(
-        &self,
-        customer: &CustomerId,
-        lead: &LeadId,
-        again: bool,
-        at: Timestamp,
-        due_at: Timestamp,
-    ) -> Result<bool, StoreError> {
-        self.replay_lead(customer, lead, again, at, due_at).await
     }
 
     async fn erase(

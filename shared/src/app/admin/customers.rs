@@ -8,7 +8,9 @@ use crate::app::release::put_back;
 use crate::domain::customer::{BulkImport, Customer, DEFAULT_RETENTION_DAYS, MIN_RETENTION_DAYS};
 use crate::domain::form::names_brand;
 use crate::domain::ids::{AppId, CustomerId};
-use crate::ports::{Clock as _, Customers as _, Forms as _, Ledger as _, Page, StoreError, Wiring};
+use crate::ports::{
+    Clock as _, Customers as _, Forms as _, Ledger as _, Page, Requeue, StoreError, Wiring,
+};
 
 /// Something the operator put.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -146,7 +148,9 @@ impl<W: Wiring> Admin<W> {
         self.ledger.mark_lane(id, self.clock.now()).await?;
         for _ in 0..CLOSING_ROUNDS {
             let waiting = self.ledger.waiting(id, None, 100).await?.into_iter();
-            let leads: Vec<_> = waiting.map(|(lead, due)| (lead, Some(due))).collect();
+            let leads: Vec<_> = waiting
+                .map(|(lead, due)| (lead, Requeue::Waits(due)))
+                .collect();
             if leads.is_empty() {
                 break;
             }

@@ -6,7 +6,9 @@ use crate::app::intake::RECEIVED_CHECK;
 use crate::domain::ids::{CustomerId, LeadId};
 use crate::domain::lead::{LeadRecord, LeadState};
 use crate::domain::task::Task;
-use crate::ports::{Clock as _, LeadFilter, Ledger as _, Page, Queue as _, StoreError, Wiring};
+use crate::ports::{
+    Clock as _, LeadFilter, Ledger as _, Page, Queue as _, Requeue, StoreError, Wiring,
+};
 
 /// Leads read at once where only some of them are meant; the ledger gives what fits into a megabyte.
 const PAGE: u16 = 1_000;
@@ -87,7 +89,10 @@ impl<W: Wiring> Admin<W> {
         let customer = &record.lead.customer;
         let now = self.clock.now();
         let due_at = now + RECEIVED_CHECK;
-        if !self.ledger.release(customer, id, now, due_at).await? {
+        let requeued = self
+            .ledger
+            .requeue(customer, id, Requeue::Aside, now, due_at);
+        if !requeued.await? {
             return Err(AdminError::NotQuarantined);
         }
         let task = Task::Released {

@@ -16,8 +16,8 @@ use crate::domain::lead::{LeadRecord, LeadState, WaitReason};
 use crate::domain::tally::{Counts, EXPORTED, Moves, counted, counted_as};
 use crate::domain::task::Task;
 use crate::ports::{
-    Clock as _, Connections as _, LeadFilter, Ledger as _, Queue as _, StoreError, Tallies as _,
-    Wiring,
+    Clock as _, Connections as _, LeadFilter, Ledger as _, Queue as _, Requeue, StoreError,
+    Tallies as _, Wiring,
 };
 
 /// The status of leads that look like robots'. They are tried only where it is asked for.
@@ -167,15 +167,16 @@ impl<W: Wiring> Admin<W> {
         queued: &mut Vec<&'r LeadRecord>,
     ) -> Result<(), StoreError> {
         let due_at = now + CHECK_AFTER;
+        let again = wish.again;
+        let from = if wish.is_for_quarantined() {
+            Requeue::Aside
+        } else {
+            Requeue::Asked { again }
+        };
         for record in records {
             let (customer, lead) = (&record.lead.customer, &record.lead.id);
-            let done = if wish.is_for_quarantined() {
-                self.ledger.release(customer, lead, now, due_at).await?
-            } else {
-                let replay = self.ledger.replay(customer, lead, wish.again, now, due_at);
-                replay.await?
-            };
-            if done {
+            let requeued = self.ledger.requeue(customer, lead, from, now, due_at);
+            if requeued.await? {
                 queued.push(record);
             }
         }

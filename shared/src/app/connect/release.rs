@@ -2,7 +2,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::app::release::put_back;
 use crate::domain::ids::CustomerId;
-use crate::ports::{Ledger, Queue, StoreError};
+use crate::ports::{Ledger, Queue, Requeue, StoreError};
 
 /// How many leads go out at once: one batch of the queue. The scheduler sends on the rest as the budget allows.
 const FIRST: usize = 10;
@@ -56,7 +56,9 @@ async fn send_first(
     let waiting = ledger.waiting(customer, None, LOOKED_AT).await?.into_iter();
     let for_a_person = waiting.filter(|(_, due)| due.time().is_none());
     let first = for_a_person.take(FIRST);
-    let leads: Vec<_> = first.map(|(lead, due)| (lead, Some(due))).collect();
+    let leads: Vec<_> = first
+        .map(|(lead, due)| (lead, Requeue::Waits(due)))
+        .collect();
     put_back(ledger, queue, customer, &leads, now).await?;
     Ok(())
 }

@@ -25,7 +25,7 @@ use crate::domain::lead::{Lead, LeadRecord, LeadState, ParsedLead, QuarantineRea
 use crate::domain::screening::stamp;
 use crate::domain::submission::Submission;
 use crate::domain::task::Task;
-use crate::ports::{Clock, Forms, Ledger, Queue, Recorded, Wiring};
+use crate::ports::{Clock, Forms, Ledger, Queue, Recorded, Requeue, Wiring};
 
 /// The most that one submission asks of stores, queue and captcha, one after the other.
 ///
@@ -361,8 +361,11 @@ impl<W: Wiring> Intake<W> {
             return;
         }
         let Lead { customer, id, .. } = &record.lead;
-        let released = self.ledger.release(customer, id, at, at + RECEIVED_CHECK);
-        if let Err(error) = released.await {
+        let due_at = at + RECEIVED_CHECK;
+        let requeued = self
+            .ledger
+            .requeue(customer, id, Requeue::Aside, at, due_at);
+        if let Err(error) = requeued.await {
             tracing::error!(lead.id = %id, error = &error as &dyn std::error::Error, "a lead was not released");
         }
     }

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use super::{Release, Seen};
 use crate::domain::connection::Connection;
 use crate::domain::ids::{CustomerId, FormId, LeadId};
-use crate::ports::{Clock, Due, Forms, Imports, LanePlace, Ledger, StoreError, Wiring};
+use crate::ports::{Clock, Due, Forms, Imports, LanePlace, Ledger, Requeue, StoreError, Wiring};
 
 /// Leads of one customer looked at at a time: more than the budget of a run can carry.
 const LANE: u16 = 1_000;
@@ -87,7 +87,9 @@ impl<W: Wiring> Release<W> {
             Due::ForPerson { .. } => theirs.as_ref().is_none_or(|theirs| theirs.contains(lead)),
         };
         let ready = page.into_iter().filter(goes);
-        Ok(ready.map(|(lead, due)| (lead, Some(due))).collect())
+        Ok(ready
+            .map(|(lead, due)| (lead, Requeue::Waits(due)))
+            .collect())
     }
 
     /// Of these leads, those that wait for a person and came by one of these forms.

@@ -7,7 +7,7 @@ use crate::domain::crm::CrmError;
 use crate::domain::form::Form;
 use crate::domain::ids::{CustomerId, LeadId};
 use crate::domain::lead::{Lead, LeadState, WaitReason};
-use crate::ports::{Clock as _, Connections as _, Forms as _, Ledger as _, Settlement};
+use crate::ports::{Clock as _, Connections as _, Forms as _, Ledger as _, Requeue, Settlement};
 
 /// Has a drain take a lead and settle it.
 async fn settle(scene: &Scene, lead: &LeadId, why: WaitReason, due_at: Option<Timestamp>) {
@@ -142,7 +142,8 @@ async fn a_lead_that_a_drain_has_had_before_its_release_was_written_keeps_its_ne
             .waiting(&scene.customer, None, 1)
             .await
             .unwrap();
-        let seen: Vec<_> = seen.into_iter().map(|(id, at)| (id, Some(at))).collect();
+        let seen = seen.into_iter().map(|(id, due)| (id, Requeue::Waits(due)));
+        let seen: Vec<_> = seen.collect();
         memory.clock.advance(SignedDuration::from_secs(1));
         let later = memory.clock.now() + SignedDuration::from_hours(12);
         settle(&scene, &lead, why, due.then_some(later)).await;

@@ -113,6 +113,7 @@ async fn a_quarantined_lead_stays_until_it_is_released_and_then_goes_out_once() 
 
     let admin = scene.memory.admin();
     let released = admin.release_lead(&lead).await.unwrap();
+    scene.memory.clock.advance(SignedDuration::from_millis(1));
     let twice = admin.release_lead(&lead).await;
     scene.drain().await;
 
@@ -120,6 +121,23 @@ async fn a_quarantined_lead_stays_until_it_is_released_and_then_goes_out_once() 
     assert!(twice.is_err());
     assert_eq!(scene.state(&lead).await.word(), "delivered");
     assert_eq!(scene.memory.crm.count(Call::SignUp), 1);
+}
+
+#[tokio::test]
+async fn a_release_whose_answer_was_lost_is_no_refusal_when_it_is_asked_for_once_more() {
+    let scene = Scene::connected().await;
+    let robot = scene.come(Door::Form, &[("contact_website", "x")]).await;
+    let (admin, lead) = (scene.memory.admin(), robot.unwrap().lead);
+    // It finds the lead's owner, reads it, releases it.
+    let released = scene.memory.faults.steps() + 3;
+    scene.memory.faults.at(released, Fault::FailAfter);
+    assert!(admin.release_lead(&lead).await.is_err());
+
+    let told = admin.release_lead(&lead).await.unwrap();
+    scene.drain().await;
+
+    assert_eq!(told.state, LeadState::Queued);
+    assert_eq!(scene.state(&lead).await.word(), "delivered");
 }
 
 #[tokio::test]
