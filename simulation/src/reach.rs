@@ -6,6 +6,7 @@ use leadfeed_shared::app::connect::{Connect, Site};
 use leadfeed_shared::app::deliver::{Counter, Drain, News, Served};
 use leadfeed_shared::app::gauges::Gauges;
 use leadfeed_shared::app::intake::{Gate, Intake};
+use leadfeed_shared::app::minute::Minute;
 use leadfeed_shared::app::recount::Recount;
 use leadfeed_shared::app::release::Release;
 use leadfeed_shared::app::token_keeper::{Seen, TokenKeeper};
@@ -16,12 +17,9 @@ use crate::wire::{Reach, Wired};
 /// Where the stack is said to be.
 const PUBLIC_URL: &str = "https://leads.example";
 
-/// What a run of the scheduler is made of, in the order of its work.
+/// What a run of the scheduler is made of.
 pub struct Scheduler {
-    pub bulk: Bulk<Wired>,
-    pub release: Release<Wired>,
-    pub keeper: TokenKeeper<Wired>,
-    pub recount: Recount<Wired>,
+    pub minute: Minute<Wired>,
     pub gauges: Gauges<Wired>,
 }
 
@@ -70,27 +68,29 @@ impl Reach {
 
     pub fn scheduler(&self) -> Scheduler {
         Scheduler {
-            bulk: Bulk {
-                ledger: self.wire(&self.memory.ledger),
-                directory: self.wire(&self.memory.directory),
+            minute: Minute {
+                bulk: Bulk {
+                    ledger: self.wire(&self.memory.ledger),
+                    directory: self.wire(&self.memory.directory),
+                    keeper: self.keeper(),
+                    crm: self.wire(&self.memory.crm),
+                    keys: self.memory.keys(),
+                    counter: Counter::default(),
+                },
+                release: Release {
+                    ledger: self.wire(&self.memory.ledger),
+                    connections: self.wire(&self.memory.directory),
+                    queue: self.wire(&self.memory.queue),
+                    apps: self.wire(&self.memory.apps),
+                    budget: self.wire(&self.memory.budget),
+                    clock: self.memory.clock.clone(),
+                },
                 keeper: self.keeper(),
-                crm: self.wire(&self.memory.crm),
-                keys: self.memory.keys(),
-                counter: Counter::default(),
-            },
-            release: Release {
-                ledger: self.wire(&self.memory.ledger),
-                connections: self.wire(&self.memory.directory),
-                queue: self.wire(&self.memory.queue),
-                apps: self.wire(&self.memory.apps),
-                budget: self.wire(&self.memory.budget),
-                clock: self.memory.clock.clone(),
-            },
-            keeper: self.keeper(),
-            recount: Recount {
-                ledger: self.wire(&self.memory.ledger),
-                directory: self.wire(&self.memory.directory),
-                clock: self.memory.clock.clone(),
+                recount: Recount {
+                    ledger: self.wire(&self.memory.ledger),
+                    directory: self.wire(&self.memory.directory),
+                    clock: self.memory.clock.clone(),
+                },
             },
             gauges: Gauges {
                 ledger: self.wire(&self.memory.ledger),

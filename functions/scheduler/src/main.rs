@@ -1,5 +1,4 @@
-//! Runs every minute: imports what the budget cannot carry, puts back into the queue what is due, and keeps idle
-//! connections alive.
+//! Runs every minute: does the minute's work, and measures what alarms watch.
 #![recursion_limit = "256"] // futures of the AWS SDK nest deeply
 
 mod wiring;

@@ -3,6 +3,7 @@ use leadfeed_shared::adapters::{Aws, EmbeddedMetrics, FrontDoor, SystemClock};
 use leadfeed_shared::app::bulk::Bulk;
 use leadfeed_shared::app::deliver::Counter;
 use leadfeed_shared::app::gauges::Gauges;
+use leadfeed_shared::app::minute::Minute;
 use leadfeed_shared::app::recount::Recount;
 use leadfeed_shared::app::release::Release;
 use scheduler::Run;
@@ -13,27 +14,29 @@ use scheduler::Run;
 /// What the environment lacks, and a signing key that cannot be read.
 pub async fn minute(aws: &Aws) -> Result<Run<Aws, EmbeddedMetrics, FrontDoor>, Error> {
     Ok(Run {
-        bulk: Bulk {
-            ledger: aws.ledger()?,
-            directory: aws.directory()?,
+        minute: Minute {
+            bulk: Bulk {
+                ledger: aws.ledger()?,
+                directory: aws.directory()?,
+                keeper: aws.token_keeper()?,
+                crm: aws.crm()?,
+                keys: aws.signing_keys().await?,
+                counter: Counter::default(),
+            },
+            release: Release {
+                ledger: aws.ledger()?,
+                connections: aws.directory()?,
+                queue: aws.queue()?,
+                apps: aws.apps()?,
+                budget: aws.directory()?,
+                clock: SystemClock,
+            },
             keeper: aws.token_keeper()?,
-            crm: aws.crm()?,
-            keys: aws.signing_keys().await?,
-            counter: Counter::default(),
-        },
-        release: Release {
-            ledger: aws.ledger()?,
-            connections: aws.directory()?,
-            queue: aws.queue()?,
-            apps: aws.apps()?,
-            budget: aws.directory()?,
-            clock: SystemClock,
-        },
-        keeper: aws.token_keeper()?,
-        recount: Recount {
-            ledger: aws.ledger()?,
-            directory: aws.directory()?,
-            clock: SystemClock,
+            recount: Recount {
+                ledger: aws.ledger()?,
+                directory: aws.directory()?,
+                clock: SystemClock,
+            },
         },
         gauges: Gauges {
             ledger: aws.ledger()?,

@@ -12,10 +12,7 @@ const EVENT: &str = include_str!("../../../events/schedule.json");
 
 fn run(memory: &Memory) -> Run<Memory, MemoryMetrics, FrontDoor> {
     Run {
-        bulk: memory.bulk(),
-        release: memory.release(),
-        keeper: memory.keeper(),
-        recount: memory.recount(),
+        minute: memory.minute(),
         gauges: memory.gauges(),
         canary: None,
         metrics: MemoryMetrics::default(),

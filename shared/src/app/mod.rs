@@ -8,6 +8,7 @@ pub mod deliver;
 pub mod gauges;
 pub mod intake;
 pub mod keep_alive;
+pub mod minute;
 mod moment;
 pub mod recount;
 pub mod release;

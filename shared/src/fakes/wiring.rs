@@ -10,6 +10,7 @@ use crate::app::connect::{Connect, Site};
 use crate::app::deliver::{Counter, Drain, News, Served};
 use crate::app::gauges::Gauges;
 use crate::app::intake::{Gate, Intake};
+use crate::app::minute::Minute;
 use crate::app::recount::Recount;
 use crate::app::release::Release;
 use crate::app::token_keeper::{Seen, TokenKeeper};
@@ -163,6 +164,17 @@ impl Memory {
             apps: self.apps.clone(),
             budget: self.budget.clone(),
             clock: self.clock.clone(),
+        }
+    }
+
+    /// A minute's work.
+    #[must_use]
+    pub fn minute(&self) -> Minute<Self> {
+        Minute {
+            bulk: self.bulk(),
+            release: self.release(),
+            keeper: self.keeper(),
+            recount: self.recount(),
         }
     }
 

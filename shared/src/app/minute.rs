@@ -1,0 +1,69 @@
+//! What is done every minute, in the order of the work.
+
+use jiff::{SignedDuration, Timestamp};
+use serde::Serialize;
+
+use super::bulk::{Bulk, Imported};
+use super::recount::Recount;
+use super::release::Release;
+use super::token_keeper::TokenKeeper;
+use super::trouble::Trouble;
+use crate::ports::{StoreError, Wiring};
+
+/// Left of a run's time when it begins no further count.
+const MARGIN: SignedDuration = SignedDuration::from_secs(20);
+
+/// Left of it when it is done with imports: a call of theirs then has had its time, and may have waited for its moment
+/// behind those of all drains.
+const RELEASE: SignedDuration = SignedDuration::from_secs(20);
+
+/// A minute's work.
+pub struct Minute<W: Wiring> {
+    /// Imports leads.
+    pub bulk: Bulk<W>,
+    /// Releases leads.
+    pub release: Release<W>,
+    /// Keeps connections alive.
+    pub keeper: TokenKeeper<W>,
+    /// Counts leads anew.
+    pub recount: Recount<W>,
+}
+
+/// What one run did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Ran {
+    /// Leads that went in by an import.
+    pub imported: usize,
+    /// Leads that were recorded or queued, and then nothing happened.
+    pub stuck: usize,
+    /// Leads whose wait was over.
+    pub waited: usize,
+    /// Connections that have a new token.
+    pub kept_alive: usize,
+    /// Days that were counted anew.
+    pub recounted: usize,
+}
+
+impl<W: Wiring> Minute<W> {
+    /// One run, which may be cut off at `end`. What it does not reach is due still in the next; trouble in one part does
+    /// not keep the others.
+    ///
+    /// # Errors
+    /// [`StoreError`], the first one, once all parts were tried.
+    pub async fn run(&self, end: Timestamp) -> Result<Ran, StoreError> {
+        let (mut trouble, mut imports) = (Trouble::default(), Imported::default());
+        let imported = self.bulk.run_into(&mut imports, end - RELEASE).await;
+        trouble.keep(imported);
+        let released = self.release.run_beside(&imports.gathering).await;
+        let released = trouble.keep(released).unwrap_or_default();
+        let kept_alive = trouble.keep(self.keeper.keep_alive(end).await);
+        let recounted = trouble.keep(self.recount.run(end - MARGIN).await);
+        trouble.end(Ran {
+            imported: imports.delivered,
+            stuck: released.stuck,
+            waited: released.waited,
+            kept_alive: kept_alive.unwrap_or_default(),
+            recounted: recounted.unwrap_or_default(),
+        })
+    }
+}
