@@ -75,7 +75,7 @@ pub enum Strike {
 }
 
 /// What the scheduler looks at every minute, which fills no log.
-const ROUTINE: [&str; 10] = [
+const ROUTINE: [&str; 9] = [
     "due_imports",
     "due_lanes",
     "overdue",
@@ -85,7 +85,6 @@ const ROUTINE: [&str; 10] = [
     "limits",
     "state",
     "waiting",
-    "lane",
 ];
 
 /// How a service behaves for a while.
