@@ -20,7 +20,7 @@ struct Args {
     #[arg(long, conflicts_with_all = ["from", "seeds"])]
     seed: Option<u64>,
     /// Takes a guard away.
-    #[arg(long)]
+    #[arg(long, value_enum)]
     without: Option<Guard>,
     /// Counts what so many customers and leads cost instead, such as `1000 100000`.
     #[arg(long, num_args = 2, value_names = ["CUSTOMERS", "LEADS"], exclusive = true)]

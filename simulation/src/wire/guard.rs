@@ -1,8 +1,9 @@
 use std::fmt;
-use std::str::FromStr;
+
+use clap::ValueEnum;
 
 /// A guard that can be taken away, to see whether the simulation would notice.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
 pub enum Guard {
     /// Only one drain has a lead at a time.
     Claim,
@@ -36,42 +37,9 @@ pub enum Guard {
     ImportEnd,
 }
 
-impl Guard {
-    /// All of them, with the words by which a command names them.
-    pub const ALL: [(Self, &'static str); 15] = [
-        (Self::Claim, "claim"),
-        (Self::Lease, "lease"),
-        (Self::Intent, "intent"),
-        (Self::OptOutCheck, "opt-out-check"),
-        (Self::DayLimit, "day-limit"),
-        (Self::SecondLimit, "second-limit"),
-        (Self::Consent, "consent"),
-        (Self::Suppression, "suppression"),
-        (Self::PairStored, "pair-stored"),
-        (Self::KeptBeforeAnswer, "kept-before-answer"),
-        (Self::Mark, "mark"),
-        (Self::Key, "key"),
-        (Self::Turn, "turn"),
-        (Self::ImportIntent, "import-intent"),
-        (Self::ImportEnd, "import-end"),
-    ];
-}
-
 impl fmt::Display for Guard {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let word = Self::ALL.iter().find(|(guard, _)| guard == self);
-        f.write_str(word.map_or("unknown", |(_, word)| word))
-    }
-}
-
-impl FromStr for Guard {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let known = Self::ALL.iter().find(|(_, word)| *word == text);
-        let words = || Self::ALL.map(|(_, word)| word).join(", ");
-        known
-            .map(|(guard, _)| *guard)
-            .ok_or_else(|| format!("one of {}", words()))
+        let word = self.to_possible_value().ok_or(fmt::Error)?;
+        f.write_str(word.get_name())
     }
 }
