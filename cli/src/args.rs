@@ -327,7 +327,7 @@ pub struct Csv {
     #[arg(long, value_enum, default_value_t = Dialect::Upload)]
     pub dialect: Dialect,
     /// Download without marking any leads
-    #[arg(long, alias = "look")]
+    #[arg(long)]
     pub dry_run: bool,
     /// Folder to save the files in
     #[arg(long, default_value = ".")]
