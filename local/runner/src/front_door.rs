@@ -91,13 +91,12 @@ pub struct House {
     aws: Aws,
     client: Client,
     host: String,
-    /// Which function answers preflights below which path.
-    preflight: Vec<(&'static str, String)>,
+    lead_webhook: String,
 }
 
 impl House {
-    /// `api_url` is the address that the deployment printed; `preflight` names functions by the start of their paths.
-    pub fn new(aws: Aws, api_url: &str, preflight: Vec<(&'static str, String)>) -> Result<Self> {
+    /// `api_url` is the address that the deployment printed; `lead_webhook` is the function that answers preflights.
+    pub fn new(aws: Aws, api_url: &str, lead_webhook: &str) -> Result<Self> {
         let host = api_url
             .split_once("://")
             .context("the API's address has no scheme")?
@@ -111,7 +110,7 @@ impl House {
             aws,
             client,
             host,
-            preflight,
+            lead_webhook: lead_webhook.to_owned(),
         })
     }
 
@@ -147,13 +146,12 @@ impl House {
     /// MiniStack answers every `OPTIONS` itself, where API Gateway hands it to the route's function. So it is handed on here.
     async fn preflight(
         &self,
-        function: &str,
         uri: &Uri,
         headers: &HeaderMap,
         source: SocketAddr,
     ) -> Result<Response> {
         let event = preflight_event(&self.host, uri, headers, source);
-        let path = format!("/2015-03-31/functions/{function}/invocations");
+        let path = format!("/2015-03-31/functions/{}/invocations", self.lead_webhook);
         let answer = self.aws.rest("lambda", Method::POST, &path, &event).await?;
         let status = answer["statusCode"]
             .as_u64()
@@ -182,22 +180,13 @@ async fn forward(
     let Ok(body) = to_bytes(body, BODY_LIMIT).await else {
         return StatusCode::PAYLOAD_TOO_LARGE.into_response();
     };
-    let function = house
-        .preflight
-        .iter()
-        .find(|(path, _)| parts.uri.path().starts_with(path))
-        .map(|(_, name)| name);
-    let answer = match function.filter(|_| parts.method == Method::OPTIONS) {
-        Some(function) => {
-            house
-                .preflight(function, &parts.uri, &parts.headers, source)
-                .await
-        }
-        None => {
-            house
-                .pass(parts.method, &parts.uri, parts.headers, body)
-                .await
-        }
+    let is_preflight = parts.method == Method::OPTIONS && parts.uri.path().starts_with("/f/");
+    let answer = if is_preflight {
+        house.preflight(&parts.uri, &parts.headers, source).await
+    } else {
+        house
+            .pass(parts.method, &parts.uri, parts.headers, body)
+            .await
     };
     answer.unwrap_or_else(|error| (StatusCode::BAD_GATEWAY, format!("{error:#}\n")).into_response())
 }

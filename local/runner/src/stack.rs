@@ -64,8 +64,8 @@ impl Stack {
         store_app(&aws, &sandbox).await?;
         let admin_token = secret(&aws, "keys/admin").await?;
         step.done();
-        let preflight = vec![("/f/", deployment.resource("LeadWebhook")?.to_owned())];
-        let house = House::new(aws.clone(), deployment.output("ApiUrl")?, preflight)?;
+        let lead_webhook = deployment.resource("LeadWebhook")?;
+        let house = House::new(aws.clone(), deployment.output("ApiUrl")?, lead_webhook)?;
         let front_door = doorstep.open(house)?;
         Ok(Self {
             front_door,
