@@ -1,6 +1,9 @@
 //! One batch, from queue event to answer, on ports in memory.
 #![expect(clippy::unwrap_used, reason = "what fails here fails the test")]
 
+#[path = "../../bare_start.rs"]
+mod bare_start;
+
 use aws_lambda_events::sqs::SqsEvent;
 use jiff::{SignedDuration, Timestamp};
 use lambda_runtime::{Context, LambdaEvent};
@@ -36,17 +39,4 @@ async fn a_record_without_an_id_brings_the_whole_batch_again() {
     let nameless = BATCH.replace("2f0c0d0a-6d0e-4a53-9f0b-0c6f6f3c9f02", "");
 
     assert!(handle(&memory.drain(), event(&nameless)).await.is_err());
-}
-
-#[test]
-fn a_start_without_its_settings_ends_and_names_what_is_missing() {
-    let program = env!("CARGO_BIN_EXE_queue-drain");
-    let mut bare = std::process::Command::new(program);
-    let ended = bare.env_clear().env("AWS_REGION", "us-east-1").output();
-    let ended = ended.unwrap();
-
-    assert!(!ended.status.success());
-    let said = String::from_utf8_lossy(&ended.stderr);
-    assert!(said.contains("LEADFEED_"), "{said}");
-    assert_eq!(said.lines().count(), 1, "{said}");
 }

@@ -1,6 +1,9 @@
 //! One run, from schedule event to answer, on ports in memory.
 #![expect(clippy::unwrap_used, reason = "a step that fails is a test that fails")]
 
+#[path = "../../bare_start.rs"]
+mod bare_start;
+
 use jiff::Timestamp;
 use lambda_runtime::{Context, LambdaEvent};
 use leadfeed_shared::adapters::FrontDoor;
@@ -46,17 +49,4 @@ async fn a_part_that_fails_is_told_and_keeps_nothing_from_being_measured() {
 
     assert!(handle(&run, event()).await.is_err());
     assert_eq!(run.metrics.last("OldestUndelivered"), Some(0.0));
-}
-
-#[test]
-fn a_start_without_its_settings_ends_and_names_what_is_missing() {
-    let program = env!("CARGO_BIN_EXE_scheduler");
-    let mut bare = std::process::Command::new(program);
-    let ended = bare.env_clear().env("AWS_REGION", "us-east-1").output();
-    let ended = ended.unwrap();
-
-    assert!(!ended.status.success());
-    let said = String::from_utf8_lossy(&ended.stderr);
-    assert!(said.contains("LEADFEED_"), "{said}");
-    assert_eq!(said.lines().count(), 1, "{said}");
 }

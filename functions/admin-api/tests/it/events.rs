@@ -28,23 +28,6 @@ async fn every_sample_is_answered_as_it_should_be() {
     }
 }
 
-#[test]
-fn no_sample_is_forgotten() {
-    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../events");
-    let names = std::fs::read_dir(folder)
-        .unwrap()
-        .map(|entry| entry.unwrap().file_name());
-    let mut names: Vec<_> = names
-        .map(|name| name.into_string().unwrap())
-        .filter(|name| name.starts_with("admin-"))
-        .collect();
-    let mut known = SAMPLES.map(|((name, _), _)| name.to_owned());
-    names.sort();
-    known.sort();
-
-    assert_eq!(names, known);
-}
-
 #[tokio::test]
 async fn a_body_in_base64_is_read_as_well() {
     let stage = Stage::new();

@@ -23,6 +23,8 @@
 //! | anything | `fuzz` |
 #![expect(clippy::unwrap_used, reason = "what fails here fails the test")]
 
+#[path = "../../../bare_start.rs"]
+mod bare_start;
 mod corrections;
 mod dialects;
 mod door;
@@ -35,16 +37,3 @@ mod sizes;
 mod spam;
 mod stage;
 mod webhooks;
-
-#[test]
-fn a_start_without_its_settings_ends_and_names_what_is_missing() {
-    let program = env!("CARGO_BIN_EXE_lead-webhook");
-    let mut bare = std::process::Command::new(program);
-    let ended = bare.env_clear().env("AWS_REGION", "us-east-1").output();
-    let ended = ended.unwrap();
-
-    assert!(!ended.status.success());
-    let said = String::from_utf8_lossy(&ended.stderr);
-    assert!(said.contains("LEADFEED_"), "{said}");
-    assert_eq!(said.lines().count(), 1, "{said}");
-}
