@@ -6,7 +6,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 use leadfeed_local::progress::Progress;
-use leadfeed_local::tools::{node_modules, python_with, run_guarded};
+use leadfeed_local::tools::{node_modules, on_path, python_with, run_guarded};
 
 use crate::place::{of_bench, root};
 use crate::programs::{EMPTY_HTTP, NODE, PYTHON, Program};
@@ -30,7 +30,7 @@ const REQUIRE: &str =
 /// Both; Node.js only where it is there.
 pub async fn install(progress: &Progress) -> Result<Vec<Program>> {
     let mut peers = vec![python(progress).await?];
-    match find_node() {
+    match on_path("node") {
         Some(node) => peers.push(node_js(progress, node).await?),
         None => eprintln!("NOT MEASURED: the Node.js function, since there is no node on the path"),
     }
@@ -81,12 +81,6 @@ fn site_packages(python: &Path) -> Result<PathBuf> {
     let code = "import sysconfig; print(sysconfig.get_path('purelib'))";
     let told = Command::new(python).args(["-c", code]).output()?.stdout;
     Ok(PathBuf::from(String::from_utf8(told)?.trim()))
-}
-
-fn find_node() -> Option<PathBuf> {
-    let path = std::env::var_os("PATH")?;
-    let mut nodes = std::env::split_paths(&path).map(|folder| folder.join("node"));
-    nodes.find(|node| node.is_file())
 }
 
 /// Bundled into one file, as SAM does it with esbuild, under a loop of our own.

@@ -1,6 +1,5 @@
 //! Chromium, driven through chromedriver; both end with this process.
 
-use std::env;
 use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -11,6 +10,7 @@ use std::time::{Duration, Instant};
 use fantoccini::{Client, ClientBuilder};
 use hyper_util::client::legacy::connect::HttpConnector;
 use leadfeed_local::Guarded;
+use leadfeed_local::tools::on_path;
 use serde_json::{Value, json};
 
 const START_WITHIN: Duration = Duration::from_secs(20);
@@ -55,13 +55,6 @@ impl Programs {
                 .find_map(on_path)?,
         })
     }
-}
-
-pub fn on_path(name: &str) -> Option<PathBuf> {
-    let path = env::var_os("PATH")?;
-    env::split_paths(&path)
-        .map(|folder| folder.join(name))
-        .find(|file| file.is_file())
 }
 
 impl Driver {

@@ -13,7 +13,8 @@ mod window;
 use std::pin::Pin;
 use std::process::ExitCode;
 
-use chromium::{Programs, on_path};
+use chromium::Programs;
+use leadfeed_local::tools::on_path;
 use libtest_mimic::{Arguments, Trial};
 
 type Scenario = fn() -> Pin<Box<dyn Future<Output = ()>>>;

@@ -1,7 +1,7 @@
 //! Counting instructions of a program and not of the libraries of the machine, which differ from one to the next.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context, Result};
@@ -9,12 +9,6 @@ use axum::body::Bytes;
 
 use crate::lambda::Function;
 use crate::programs::Program;
-
-pub fn find() -> Option<PathBuf> {
-    let path = std::env::var_os("PATH")?;
-    let mut found = std::env::split_paths(&path).map(|folder| folder.join("valgrind"));
-    found.find(|valgrind| valgrind.is_file())
-}
 
 /// Of a start and so many invocations.
 pub async fn count(

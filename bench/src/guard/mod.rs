@@ -13,6 +13,7 @@ use std::process::ExitCode;
 use anyhow::{Context, Result};
 use axum::body::Bytes;
 use leadfeed_local::progress::Progress;
+use leadfeed_local::tools::on_path;
 use serde::{Deserialize, Serialize};
 
 use self::callgrind::count;
@@ -110,7 +111,7 @@ type Counted = BTreeMap<String, Instructions>;
 
 /// `None` where there is no valgrind.
 async fn count_all(programs: &[Program], progress: &Progress) -> Result<Option<Counted>> {
-    let Some(valgrind) = callgrind::find() else {
+    let Some(valgrind) = on_path("valgrind") else {
         return Ok(None);
     };
     let stage = Stage::set().await?;

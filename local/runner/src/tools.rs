@@ -29,6 +29,13 @@ pub async fn become_tool(progress: &Progress, name: &str, arguments: &[OsString]
     Err(command.exec()).with_context(|| format!("cannot run {name}"))
 }
 
+/// The program of the machine with this name.
+pub fn on_path(name: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH")?;
+    let mut found = std::env::split_paths(&path).map(|folder| folder.join(name));
+    found.find(|program| program.is_file())
+}
+
 /// The Python of the environment of `local/{list}.txt`.
 pub async fn python_with(progress: &Progress, list: &str) -> Result<PathBuf> {
     program_of(progress, list, "python").await
