@@ -1,13 +1,12 @@
 //! The functions under Lambda's runtime interface emulator: what it measures of them itself.
 
 use std::fs;
-use std::net::{Ipv4Addr, TcpListener};
 use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use axum::body::Bytes;
-use leadfeed_local::Guarded;
+use leadfeed_local::{Guarded, free_port};
 use tempfile::{NamedTempFile, TempDir};
 use tokio::net::TcpStream;
 
@@ -35,7 +34,8 @@ pub async fn run(
 ) -> Result<Run> {
     let log = NamedTempFile::new()?;
     let scratch = TempDir::new()?.keep(); // removed by the guard
-    let (door, api) = (free_port()?, free_port()?);
+    let address = || anyhow::Ok(format!("127.0.0.1:{}", free_port()?));
+    let (door, api) = (address()?, address()?);
     let started = Guarded::start(&scratch, log.reopen()?, emulator, |command| {
         command
             .args(["--runtime-interface-emulator-address", &door])
@@ -69,11 +69,6 @@ pub async fn run(
         first: durations[0],
         warm,
     })
-}
-
-fn free_port() -> Result<String> {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
-    Ok(listener.local_addr()?.to_string())
 }
 
 async fn listens(address: &str) {

@@ -11,8 +11,8 @@ use cc_sandbox::world::App;
 use cc_sandbox::{Config, RunningSandbox, Sandbox};
 use futures::future::try_join_all;
 use jiff::{SignedDuration, Timestamp};
-use leadfeed_local::MiniStack;
 use leadfeed_local::progress::Progress;
+use leadfeed_local::{MiniStack, tables};
 use leadfeed_shared::domain::budget::Limits;
 use leadfeed_shared::domain::task::Task;
 use leadfeed_shared::domain::token::Tokens;
@@ -68,7 +68,7 @@ pub async fn measure(
 async fn run(drain: &Program, drains: usize, leads: u32, progress: &Progress) -> Result<Rate> {
     let ministack = MiniStack::bare(progress).await?;
     let aws = ministack.aws()?;
-    make_tables(&aws).await?;
+    tables::make(&aws, DIRECTORY, LEDGER).await?;
     let sandbox = sandbox().await?;
     let limits = Limits::default();
     let world = World::make(sdk(aws.endpoint()), remote(&sandbox, limits)?).await?;
@@ -180,40 +180,4 @@ fn remote(sandbox: &RunningSandbox, limits: Limits) -> Result<Remote> {
         list: list.parse()?,
         limits,
     })
-}
-
-/// The tables of the template, as far as a drain uses them.
-async fn make_tables(aws: &leadfeed_local::aws::Aws) -> Result<()> {
-    let key = |name: &str, kind: &str| json!({"AttributeName": name, "KeyType": kind});
-    let primary = json!([key("pk", "HASH"), key("sk", "RANGE")]);
-    let owner = json!([key("owner", "HASH"), key("pk", "RANGE")]);
-    let due = json!([key("due_shard", "HASH"), key("due_at", "RANGE")]);
-    let person = json!([key("person", "HASH")]);
-    let index = |name: &str, keys: &Value, projection: &str| json!({"IndexName": name, "KeySchema": keys, "Projection": {"ProjectionType": projection}});
-    let of_ledger = [
-        index("due", &due, "KEYS_ONLY"),
-        index("by_person", &person, "KEYS_ONLY"),
-    ];
-    let tables = [
-        (
-            DIRECTORY,
-            &["owner"][..],
-            json!([index("by_owner", &owner, "ALL")]),
-        ),
-        (LEDGER, &["due_shard", "due_at", "person"], json!(of_ledger)),
-    ];
-    for (table, others, indexes) in tables {
-        let names = ["pk", "sk"].iter().chain(others);
-        let attributes: Vec<_> = names
-            .map(|name| {
-                let kind = if *name == "due_at" { "N" } else { "S" };
-                json!({"AttributeName": name, "AttributeType": kind})
-            })
-            .collect();
-        let body = json!({"TableName": table, "BillingMode": "PAY_PER_REQUEST", "KeySchema": primary,
-            "AttributeDefinitions": attributes, "GlobalSecondaryIndexes": indexes});
-        aws.json("dynamodb", "DynamoDB_20120810.CreateTable", &body)
-            .await?;
-    }
-    Ok(())
 }

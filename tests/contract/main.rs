@@ -24,28 +24,17 @@ mod samples;
 mod strict;
 mod wire;
 
-use std::env;
-
 use leadfeed_local::MiniStack;
 use leadfeed_local::progress::Progress;
 use libtest_mimic::Arguments;
 
-/// Names a MiniStack that runs already, so that a repeated run need not start one.
-const ENDPOINT: &str = "LEADFEED_TEST_AWS_ENDPOINT";
-
 fn main() -> anyhow::Result<()> {
     let arguments = Arguments::from_args();
     let runtime = tokio::runtime::Runtime::new()?;
-    let ministack = match env::var(ENDPOINT) {
-        Ok(_) => None,
-        Err(_) => Some(runtime.block_on(MiniStack::bare(&Progress::new()))?),
-    };
-    let endpoint = match &ministack {
-        Some(ministack) => ministack.aws()?.endpoint().to_owned(),
-        None => env::var(ENDPOINT)?,
-    };
+    let ministack = runtime.block_on(MiniStack::bare(&Progress::new()))?;
+    let aws = ministack.aws()?;
     let mut trials = memory::trials(runtime.handle());
-    let (aws, alone) = runtime.block_on(aws::trials(&endpoint, runtime.handle()))?;
+    let (aws, alone) = runtime.block_on(aws::trials(&aws, runtime.handle()))?;
     trials.extend(aws);
     let conclusion = libtest_mimic::run(&arguments, trials);
     let last = libtest_mimic::run(&arguments, vec![alone]);

@@ -7,36 +7,37 @@ use std::sync::{Arc, Mutex};
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
-use tokio::net::TcpListener;
+
+use crate::wire::{self, Behind};
 
 /// The values of version ids, by secret and id.
 type Versions = HashMap<(String, String), String>;
 
 #[derive(Clone)]
 struct Strict {
-    behind: String,
-    client: reqwest::Client,
+    behind: Behind,
     versions: Arc<Mutex<Versions>>,
 }
 
 /// An endpoint that refuses what AWS refuses and passes on the rest.
 pub async fn secrets(behind: &str) -> anyhow::Result<String> {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
-    let address = listener.local_addr()?;
     let strict = Strict {
-        behind: behind.to_owned(),
-        client: reqwest::Client::builder().no_proxy().build()?,
+        behind: Behind::at(behind)?,
         versions: Arc::default(),
     };
-    let service = Router::new().fallback(answer).with_state(strict);
-    tokio::spawn(async move { axum::serve(listener, service).await });
-    Ok(format!("http://{address}"))
+    wire::serve(Router::new().fallback(answer).with_state(strict)).await
 }
 
-async fn answer(State(strict): State<Strict>, headers: HeaderMap, body: Bytes) -> Response {
+async fn answer(
+    State(strict): State<Strict>,
+    method: Method,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
     let puts = headers
         .get("x-amz-target")
         .is_some_and(|target| target == "secretsmanager.PutSecretValue");
@@ -44,16 +45,7 @@ async fn answer(State(strict): State<Strict>, headers: HeaderMap, body: Bytes) -
         let refusal = json!({"__type": "ResourceExistsException", "Message": "the version has another value"});
         return (StatusCode::BAD_REQUEST, refusal.to_string()).into_response();
     }
-    let mut headers = headers;
-    headers.remove(header::HOST);
-    let request = strict
-        .client
-        .post(&strict.behind)
-        .headers(headers)
-        .body(body);
-    let answer = request.send().await.unwrap();
-    let status = answer.status();
-    (status, answer.bytes().await.unwrap()).into_response()
+    strict.behind.answer(method, &uri, headers, body).await
 }
 
 impl Strict {

@@ -65,32 +65,72 @@ impl Steps {
     }
 }
 
+/// What requests are passed on to.
+#[derive(Clone)]
+pub struct Behind {
+    url: String,
+    client: reqwest::Client,
+}
+
+impl Behind {
+    pub fn at(url: &str) -> anyhow::Result<Self> {
+        Ok(Self {
+            url: url.to_owned(),
+            client: reqwest::Client::builder().no_proxy().build()?,
+        })
+    }
+
+    pub async fn answer(
+        &self,
+        method: Method,
+        uri: &Uri,
+        mut headers: HeaderMap,
+        body: Bytes,
+    ) -> Response {
+        headers.remove(header::HOST);
+        let url = format!("{}{uri}", self.url);
+        let request = self.client.request(method, url).headers(headers).body(body);
+        let answer = request.send().await.unwrap();
+        let (status, kind) = (
+            answer.status(),
+            answer.headers().get(header::CONTENT_TYPE).cloned(),
+        );
+        let mut answer = (status, answer.bytes().await.unwrap()).into_response();
+        if let Some(kind) = kind {
+            answer.headers_mut().insert(header::CONTENT_TYPE, kind);
+        }
+        answer
+    }
+}
+
+/// Answers at an address of its own from now on.
+pub async fn serve(service: Router) -> anyhow::Result<String> {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
+    let address = listener.local_addr()?;
+    tokio::spawn(async move { axum::serve(listener, service).await });
+    Ok(format!("http://{address}"))
+}
+
 #[derive(Clone)]
 struct Wire {
-    behind: String,
-    client: reqwest::Client,
+    behind: Behind,
     steps: Arc<Steps>,
 }
 
 /// An address that passes everything on to `behind`.
 pub async fn to(behind: &str, steps: &Arc<Steps>) -> anyhow::Result<String> {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
-    let address = listener.local_addr()?;
     let wire = Wire {
-        behind: behind.to_owned(),
-        client: reqwest::Client::builder().no_proxy().build()?,
+        behind: Behind::at(behind)?,
         steps: steps.clone(),
     };
-    let service = Router::new().fallback(pass).with_state(wire);
-    tokio::spawn(async move { axum::serve(listener, service).await });
-    Ok(format!("http://{address}"))
+    serve(Router::new().fallback(pass).with_state(wire)).await
 }
 
 async fn pass(
     State(wire): State<Wire>,
     method: Method,
     uri: Uri,
-    mut headers: HeaderMap,
+    headers: HeaderMap,
     body: Bytes,
 ) -> Response {
     wire.steps.note(&uri, &headers);
@@ -101,25 +141,12 @@ async fn pass(
         Some(Fault::FailBefore) => return failed(),
         _ => {}
     }
-    headers.remove(header::HOST);
-    let url = format!("{}{uri}", wire.behind);
-    let request = wire.client.request(method, url).headers(headers).body(body);
-    let answer = request.send().await.unwrap();
-    let (status, kind) = (
-        answer.status(),
-        answer.headers().get(header::CONTENT_TYPE).cloned(),
-    );
-    let body = answer.bytes().await.unwrap();
+    let answer = wire.behind.answer(method, &uri, headers, body).await;
     match fault {
-        Some(Fault::CrashAfter) => return wire.steps.kill().await,
-        Some(Fault::FailAfter) => return failed(),
-        _ => {}
+        Some(Fault::CrashAfter) => wire.steps.kill().await,
+        Some(Fault::FailAfter) => failed(),
+        _ => answer,
     }
-    let mut answer = (status, body).into_response();
-    if let Some(kind) = kind {
-        answer.headers_mut().insert(header::CONTENT_TYPE, kind);
-    }
-    answer
 }
 
 /// As AWS says that it failed.

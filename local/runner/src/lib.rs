@@ -21,11 +21,12 @@ mod sam;
 mod sandbox;
 pub mod sending;
 mod stack;
+pub mod tables;
 pub mod tools;
 mod venv;
 
 pub use guard::Guarded;
-pub use ministack::MiniStack;
+pub use ministack::{MiniStack, free_port};
 pub use sam::{Deployment, STACK};
 pub use sandbox::Sandbox;
 pub use stack::Stack;

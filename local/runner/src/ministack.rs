@@ -122,7 +122,8 @@ fn environment(state: &Path, port: u16) -> Vec<(&'static str, String)> {
     ]
 }
 
-fn free_port() -> Result<u16> {
+/// A port of the loopback interface that nobody has.
+pub fn free_port() -> Result<u16> {
     let listener = TcpListener::bind(("127.0.0.1", 0)).context("no free port")?;
     Ok(listener.local_addr()?.port())
 }

@@ -1,0 +1,31 @@
+//! The template's tables, where nothing is deployed.
+
+use std::fs;
+
+use anyhow::{Context, Result};
+use serde_json::{Value, json};
+
+use crate::aws::Aws;
+use crate::place::Place;
+
+/// Makes both under these names.
+pub async fn make(aws: &Aws, directory: &str, ledger: &str) -> Result<()> {
+    let template = Place::of_the_checkout()?.root("template.yaml");
+    let template: Value = serde_saphyr::from_str(&fs::read_to_string(template)?)?;
+    for (resource, name) in [("Directory", directory), ("Ledger", ledger)] {
+        let table = &template["Resources"][resource]["Properties"];
+        let table = table.as_object().context("the template lacks a table")?;
+        let mut body = json!({ "TableName": name });
+        for property in [
+            "BillingMode",
+            "AttributeDefinitions",
+            "KeySchema",
+            "GlobalSecondaryIndexes",
+        ] {
+            body[property] = table[property].clone();
+        }
+        aws.json("dynamodb", "DynamoDB_20120810.CreateTable", &body)
+            .await?;
+    }
+    Ok(())
+}
