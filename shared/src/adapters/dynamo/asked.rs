@@ -5,8 +5,7 @@ use jiff::Timestamp;
 
 use super::keys;
 use super::ledger::DynamoLedger;
-use super::table::{Change, Done, number, text, value};
-use crate::adapters::sdk_error::failed;
+use super::table::{Change, number, text, value};
 use crate::domain::asked::timeline_of_nobody;
 use crate::domain::email::EmailAddress;
 use crate::domain::ids::{CustomerId, LeadId};
@@ -50,10 +49,7 @@ impl DynamoLedger {
             values,
         };
         let key = keys::lead(customer, lead);
-        Ok(matches!(
-            self.table.update(key, change).await?,
-            Done::Yes(_)
-        ))
+        Ok(self.table.update(key, change).await?.is_done())
     }
 
     pub(super) async fn erase_lead(
@@ -77,10 +73,7 @@ impl DynamoLedger {
             values,
         };
         let key = keys::lead(&blank.customer, &blank.id);
-        Ok(matches!(
-            self.table.update(key, change).await?,
-            Done::Yes(_)
-        ))
+        Ok(self.table.update(key, change).await?.is_done())
     }
 
     pub(super) async fn leads_of_person(
@@ -88,22 +81,13 @@ impl DynamoLedger {
         customer: &CustomerId,
         email: &EmailAddress,
     ) -> Result<Vec<LeadId>, StoreError> {
-        let mut leads = Vec::new();
-        let mut start = None;
-        loop {
-            let request = self
-                .table
-                .query()
-                .index_name("by_person")
-                .key_condition_expression("person = :person")
-                .expression_attribute_values(":person", text(keys::person(customer, email)))
-                .set_exclusive_start_key(start);
-            let answer = request.send().await.map_err(failed("Query"))?;
-            leads.extend(answer.items().iter().filter_map(keys::lead_of));
-            start = answer.last_evaluated_key;
-            if start.is_none() {
-                return Ok(leads);
-            }
-        }
+        let query = self
+            .table
+            .query()
+            .index_name("by_person")
+            .key_condition_expression("person = :person")
+            .expression_attribute_values(":person", text(keys::person(customer, email)));
+        let rows = self.table.all(query).await?;
+        Ok(rows.iter().filter_map(keys::lead_of).collect())
     }
 }

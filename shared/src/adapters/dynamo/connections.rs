@@ -31,7 +31,7 @@ impl Connections for DynamoDirectory {
         let not_newer = "attribute_not_exists(generation) OR generation <= :generation";
         let values = Item::from([(":generation".into(), number(connection.generation))]);
         let done = self.table.put_if(item, not_newer, Some(values)).await?;
-        Ok(matches!(done, Done::Yes(_)))
+        Ok(done.is_done())
     }
 
     async fn choose(&self, connection: &Connection) -> Result<bool, StoreError> {
@@ -50,7 +50,7 @@ impl Connections for DynamoDirectory {
         };
         let key = keys::connection(&connection.customer);
         let done = self.table.update(key, change).await?;
-        Ok(matches!(done, Done::Yes(_)))
+        Ok(done.is_done())
     }
 
     /// The answer to a request that was repeated because the first answer was lost finds the caller's own lease
@@ -178,10 +178,7 @@ impl Connections for DynamoDirectory {
             ],
         };
         let key = keys::connection(customer);
-        Ok(matches!(
-            self.table.update(key, change).await?,
-            Done::Yes(_)
-        ))
+        Ok(self.table.update(key, change).await?.is_done())
     }
 
     async fn opt_in_seen(
@@ -229,7 +226,7 @@ impl Connections for DynamoDirectory {
             .table
             .update(keys::connection(customer), change)
             .await?;
-        Ok(matches!(done, Done::Yes(_)))
+        Ok(done.is_done())
     }
 }
 

@@ -1,10 +1,11 @@
 use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde::Deserialize;
 
 use super::budget::Remembered;
 use super::keys;
-use super::table::{Change, Done, Item, Table, number, read, row, text};
+use super::table::{Change, Item, Table, number, read, row, text};
 use crate::adapters::sdk_error::failed;
 use crate::domain::budget::Limits;
 use crate::domain::customer::Customer;
@@ -98,7 +99,7 @@ impl Customers for DynamoDirectory {
         item.insert("owner".into(), text(keys::CUSTOMERS));
         let free = format!("attribute_not_exists({REMOVED})");
         let put = self.table.put_if(item, &free, None).await?;
-        Ok(matches!(put, Done::Yes(_)))
+        Ok(put.is_done())
     }
 
     async fn delete_customer(&self, id: &CustomerId) -> Result<(), StoreError> {
@@ -155,7 +156,7 @@ impl Forms for DynamoDirectory {
         let behind = number(form.revision.saturating_sub(1));
         let values = Item::from([(":behind".to_owned(), behind)]);
         let put = self.table.put_if(form_row(form)?, when, Some(values));
-        Ok(matches!(put.await?, Done::Yes(_)))
+        Ok(put.await?.is_done())
     }
 
     async fn delete_form(&self, id: &FormId) -> Result<(), StoreError> {
@@ -163,19 +164,8 @@ impl Forms for DynamoDirectory {
     }
 
     async fn forms_of(&self, customer: &CustomerId) -> Result<Vec<Form>, StoreError> {
-        let owner = keys::of_customer(customer);
-        let mut forms = Vec::new();
-        let mut start = None;
-        loop {
-            let (items, last) = self.owned_by(&owner, start, None).await?;
-            for item in items {
-                forms.push(read(item)?);
-            }
-            if last.is_none() {
-                return Ok(forms);
-            }
-            start = last;
-        }
+        let rows = self.all_owned_by(&keys::of_customer(customer)).await?;
+        rows.into_iter().map(read).collect()
     }
 }
 
@@ -193,16 +183,22 @@ impl DynamoDirectory {
         start: Option<Item>,
         limit: Option<i32>,
     ) -> Result<(Vec<Item>, Option<Item>), StoreError> {
-        let request = self
-            .table
+        let request = self.owned(owner).set_exclusive_start_key(start);
+        let answer = request.set_limit(limit).send().await;
+        let answer = answer.map_err(failed("Query"))?;
+        Ok((answer.items.unwrap_or_default(), answer.last_evaluated_key))
+    }
+
+    pub(super) async fn all_owned_by(&self, owner: &str) -> Result<Vec<Item>, StoreError> {
+        self.table.all(self.owned(owner)).await
+    }
+
+    fn owned(&self, owner: &str) -> QueryFluentBuilder {
+        self.table
             .query()
             .index_name("by_owner")
             .key_condition_expression("#owner = :owner")
             .expression_attribute_names("#owner", "owner")
-            .expression_attribute_values(":owner", AttributeValue::S(owner.to_owned()))
-            .set_exclusive_start_key(start)
-            .set_limit(limit);
-        let answer = request.send().await.map_err(failed("Query"))?;
-        Ok((answer.items.unwrap_or_default(), answer.last_evaluated_key))
+            .expression_attribute_values(":owner", text(owner))
     }
 }

@@ -14,7 +14,6 @@ use super::keys;
 use super::lead_row::{LeadRow, line};
 use super::ledger::DynamoLedger;
 use super::table::{BATCH, Change, Done, Item, millis, number, read, row, text, value};
-use crate::adapters::sdk_error::failed;
 use crate::domain::ids::{CustomerId, ImportId, LeadId};
 use crate::domain::import::{ImportJob, Stage};
 use crate::domain::lead::{LeadRecord, LeadState, WaitReason};
@@ -87,25 +86,15 @@ impl Imports for DynamoLedger {
     }
 
     async fn imports_of(&self, customer: &CustomerId) -> Result<Vec<ImportJob>, StoreError> {
-        let (mut jobs, mut start) = (Vec::new(), None);
-        loop {
-            let request = self
-                .table
-                .query()
-                .key_condition_expression("pk = :pk AND begins_with(sk, :imports)")
-                .expression_attribute_values(":pk", text(keys::of_customer(customer)))
-                .expression_attribute_values(":imports", text("imp_"))
-                .set_exclusive_start_key(start)
-                .consistent_read(true);
-            let answer = request.send().await.map_err(failed("Query"))?;
-            for item in answer.items.unwrap_or_default() {
-                jobs.push(import(item)?);
-            }
-            start = answer.last_evaluated_key;
-            if start.is_none() {
-                return Ok(jobs);
-            }
-        }
+        let query = self
+            .table
+            .query()
+            .key_condition_expression("pk = :pk AND begins_with(sk, :imports)")
+            .expression_attribute_values(":pk", text(keys::of_customer(customer)))
+            .expression_attribute_values(":imports", text("imp_"))
+            .consistent_read(true);
+        let rows = self.table.all(query).await?;
+        rows.into_iter().map(import).collect()
     }
 
     async fn chunk(&self, id: &ImportId, number: u32) -> Result<Vec<LeadId>, StoreError> {
@@ -211,10 +200,7 @@ impl Imports for DynamoLedger {
             values,
         };
         let key = keys::lead(customer, lead);
-        Ok(matches!(
-            self.table.update(key, change).await?,
-            Done::Yes(_)
-        ))
+        Ok(self.table.update(key, change).await?.is_done())
     }
 }
 

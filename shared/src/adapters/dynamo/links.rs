@@ -3,7 +3,7 @@ use serde::{Deserialize, Serialize};
 
 use super::directory::DynamoDirectory;
 use super::keys;
-use super::table::{Change, Done, number, read, row, text, ttl};
+use super::table::{Change, number, read, row, text, ttl};
 use crate::domain::ids::{CustomerId, LinkId};
 use crate::ports::{Links, StoreError};
 
@@ -64,6 +64,6 @@ impl Links for DynamoDirectory {
             .table
             .update(keys::link(customer, link), change)
             .await?;
-        Ok(matches!(done, Done::Yes(_)))
+        Ok(done.is_done())
     }
 }

@@ -52,6 +52,12 @@ pub(super) enum Done {
     No(Option<Item>),
 }
 
+impl Done {
+    pub(super) fn is_done(&self) -> bool {
+        matches!(self, Self::Yes(_))
+    }
+}
+
 impl Table {
     pub(super) fn new(client: Client, name: String) -> Self {
         Self { client, name }
@@ -245,6 +251,12 @@ impl Table {
 
     pub(super) fn query(&self) -> QueryFluentBuilder {
         self.client.query().table_name(&self.name)
+    }
+
+    /// Every row that a query finds.
+    pub(super) async fn all(&self, query: QueryFluentBuilder) -> Result<Vec<Item>, StoreError> {
+        let rows = query.into_paginator().items().send();
+        rows.try_collect().await.map_err(failed("Query"))
     }
 }
 

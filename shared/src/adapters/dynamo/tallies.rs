@@ -7,7 +7,7 @@ use jiff::civil::Date;
 use super::directory::DynamoDirectory;
 use super::keys;
 use super::ledger::DynamoLedger;
-use super::table::{Done, Item, Table, millis, number, read, text};
+use super::table::{Item, millis, number, read, text};
 use crate::adapters::sdk_error::failed;
 use crate::domain::ids::{CustomerId, LeadId};
 use crate::domain::lead::TimelineEntry;
@@ -41,36 +41,20 @@ impl Tallies for DynamoDirectory {
     }
 
     async fn tallies(&self, customer: &CustomerId) -> Result<Vec<Tally>, StoreError> {
-        let mut tallies = Vec::new();
-        let mut start = None;
-        loop {
-            let request = self
-                .table
-                .query()
-                .key_condition_expression("pk = :pk AND begins_with(sk, :tally)")
-                .expression_attribute_values(":pk", text(keys::of_customer(customer)))
-                .expression_attribute_values(":tally", text(keys::TALLY))
-                .set_exclusive_start_key(start);
-            let answer = request.send().await.map_err(failed("Query"))?;
-            tallies.extend(answer.items().iter().filter_map(tally_of));
-            start = answer.last_evaluated_key;
-            if start.is_none() {
-                return Ok(tallies);
-            }
-        }
+        let query = self
+            .table
+            .query()
+            .key_condition_expression("pk = :pk AND begins_with(sk, :tally)")
+            .expression_attribute_values(":pk", text(keys::of_customer(customer)))
+            .expression_attribute_values(":tally", text(keys::TALLY));
+        let rows = self.table.all(query).await?;
+        Ok(rows.iter().filter_map(tally_of).collect())
     }
 
     async fn unsettled(&self, quiet_since: Timestamp) -> Result<Vec<Unsettled>, StoreError> {
-        let (mut quiet, mut start) = (Vec::new(), None);
-        loop {
-            let (rows, next) = self.owned_by(keys::UNSETTLED, start, None).await?;
-            let days = rows.iter().filter_map(unsettled_of);
-            quiet.extend(days.filter(|day| day.touched_at <= quiet_since));
-            if next.is_none() {
-                return Ok(quiet);
-            }
-            start = next;
-        }
+        let rows = self.all_owned_by(keys::UNSETTLED).await?;
+        let days = rows.iter().filter_map(unsettled_of);
+        Ok(days.filter(|day| day.touched_at <= quiet_since).collect())
     }
 
     /// The row keeps its revision, so that whoever counted before it last changed is found out.
@@ -90,7 +74,7 @@ impl Tallies for DynamoDirectory {
             .table
             .put_if(row, "revision = :seen", Some(seen))
             .await?;
-        Ok(matches!(done, Done::Yes(_)))
+        Ok(done.is_done())
     }
 }
 
@@ -129,30 +113,23 @@ impl DynamoLedger {
             exported_at: Option<Timestamp>,
         }
         let (first, last) = LeadId::of_day(day);
-        let table: &Table = &self.table;
+        let query = self
+            .table
+            .query()
+            .key_condition_expression("pk = :pk AND sk BETWEEN :first AND :last")
+            .expression_attribute_values(":pk", text(keys::of_customer(customer)))
+            .expression_attribute_values(":first", text(first.as_str()))
+            .expression_attribute_values(":last", text(last.as_str()))
+            .projection_expression("pk, sk, timeline, exported_at")
+            .consistent_read(true);
+        let mut rows = query.into_paginator().items().send(); // more than the function may hold at once
         let mut counts = Counts::new();
-        let mut start = None;
-        loop {
-            let request = table
-                .query()
-                .key_condition_expression("pk = :pk AND sk BETWEEN :first AND :last")
-                .expression_attribute_values(":pk", text(keys::of_customer(customer)))
-                .expression_attribute_values(":first", text(first.as_str()))
-                .expression_attribute_values(":last", text(last.as_str()))
-                .projection_expression("pk, sk, timeline, exported_at")
-                .consistent_read(true)
-                .set_exclusive_start_key(start);
-            let answer = request.send().await.map_err(failed("Query"))?;
-            for item in answer.items.unwrap_or_default() {
-                let row: Row = read(item)?;
-                if let Some(label) = counted(&row.timeline, row.exported_at.is_some()) {
-                    *counts.entry(label).or_default() += 1;
-                }
-            }
-            start = answer.last_evaluated_key;
-            if start.is_none() {
-                return Ok(counts);
+        while let Some(row) = rows.next().await {
+            let row: Row = read(row.map_err(failed("Query"))?)?;
+            if let Some(label) = counted(&row.timeline, row.exported_at.is_some()) {
+                *counts.entry(label).or_default() += 1;
             }
         }
+        Ok(counts)
     }
 }

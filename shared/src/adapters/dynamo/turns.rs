@@ -3,7 +3,7 @@ use serde::Serialize;
 
 use super::directory::DynamoDirectory;
 use super::keys;
-use super::table::{Change, Done, Item, millis, number, row, text};
+use super::table::{Change, Item, millis, number, row, text};
 use crate::ports::{StoreError, Turns};
 
 /// Whose turn it is.
@@ -33,7 +33,7 @@ impl Turns for DynamoDirectory {
             (":now".to_owned(), millis(now)),
         ]);
         let done = self.table.put_if(row, free, Some(values)).await?;
-        Ok(matches!(done, Done::Yes(_)))
+        Ok(done.is_done())
     }
 
     async fn end_turn(&self, work: &str, owner: &str) -> Result<(), StoreError> {
