@@ -14,13 +14,13 @@ use crate::domain::lead::{DeliveryAction, Permission};
 use crate::ports::{Contacts, Found, Made, OptOuts, SignUp, SignedUp};
 
 /// The most contacts one call lists.
-const MOST: &str = "500";
+pub(super) const MOST: &str = "500";
 
 #[derive(Deserialize)]
-struct Page {
-    contacts: Vec<Listed>,
+pub(super) struct Page<C> {
+    pub(super) contacts: Vec<C>,
     #[serde(rename = "_links")]
-    links: Option<Links>,
+    pub(super) links: Option<Links>,
 }
 
 #[derive(Deserialize)]
@@ -100,7 +100,11 @@ fn signed_up(answer: &Answer) -> SignedUp {
 }
 
 impl ConstantContact {
-    async fn listed(&self, token: &SecretString, query: &[(&str, &str)]) -> Result<Page, CrmError> {
+    async fn listed(
+        &self,
+        token: &SecretString,
+        query: &[(&str, &str)],
+    ) -> Result<Page<Listed>, CrmError> {
         let mut url = self.url("/contacts");
         url.query_pairs_mut().extend_pairs(query);
         self.get(token, url, PAGE).await
@@ -111,6 +115,12 @@ impl ConstantContact {
 pub(super) fn key(address: &str) -> String {
     let known = address.parse().map(|known: EmailAddress| known.key());
     known.unwrap_or_else(|_| address.to_lowercase())
+}
+
+/// What a query names for all that happened since: a second early, because nobody says whether the bound itself is within.
+pub(super) fn bound(since: Timestamp) -> String {
+    let early = since.saturating_add(SignedDuration::from_secs(-1));
+    early.unwrap_or(since).to_string()
 }
 
 impl Contacts for ConstantContact {
@@ -182,9 +192,7 @@ impl Contacts for ConstantContact {
         token: &SecretString,
         since: Timestamp,
     ) -> Result<Option<OptOuts>, CrmError> {
-        // A second early, because nobody says whether the bound itself is within.
-        let after = since.saturating_add(SignedDuration::from_secs(-1));
-        let after = after.unwrap_or(since).to_string();
+        let after = bound(since);
         let query = [("status", "all"), ("optout_after", &after), ("limit", MOST)];
         let page = self.listed(token, &query).await?;
         if self.next(page.links)?.is_some() {

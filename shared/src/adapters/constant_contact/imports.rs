@@ -1,11 +1,11 @@
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use reqwest::Method;
 use secrecy::SecretString;
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 
 use super::api::{ConstantContact, Links, PAGE};
-use super::contacts::key;
+use super::contacts::{self, bound, key};
 use crate::domain::crm::CrmError;
 use crate::domain::ids::RemoteId;
 use crate::domain::import::ImportRow;
@@ -128,12 +128,6 @@ impl BulkImports for ConstantContact {
         cursor: Option<&str>,
     ) -> Result<Page<String>, CrmError> {
         #[derive(Deserialize)]
-        struct Listed {
-            contacts: Vec<Contact>,
-            #[serde(rename = "_links")]
-            links: Option<Links>,
-        }
-        #[derive(Deserialize)]
         struct Contact {
             email_address: Option<Email>,
         }
@@ -146,16 +140,14 @@ impl BulkImports for ConstantContact {
         let url = match cursor {
             Some(cursor) => cursor.parse().map_err(|_| CrmError::Unavailable)?,
             None => {
-                // A second early, because nobody says whether the bound itself is within.
-                let after = since.saturating_add(SignedDuration::from_secs(-1));
-                let after = after.unwrap_or(since).to_string();
+                let after = bound(since);
                 let mut url = self.url("/contacts");
-                let query = [("updated_after", after.as_str()), ("limit", "500")];
+                let query = [("updated_after", after.as_str()), ("limit", contacts::MOST)];
                 url.query_pairs_mut().extend_pairs(query);
                 url
             }
         };
-        let page: Listed = self.get(token, url, PAGE).await?;
+        let page: contacts::Page<Contact> = self.get(token, url, PAGE).await?;
         let next = self.next(page.links)?.map(String::from);
         let emails = page.contacts.into_iter().filter_map(|c| c.email_address);
         let here = emails.filter(|email| email.permission_to_send != "unsubscribed");
