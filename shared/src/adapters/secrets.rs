@@ -209,7 +209,7 @@ impl Vault for SecretsVault {
         for attempt in 0..ATTEMPTS {
             match self.tokens(customer).await? {
                 Some(stored) if stored.generation == tokens.generation => {
-                    return Ok(if same(&stored.tokens, &tokens.tokens) {
+                    return Ok(if stored.tokens.is_pair_of(&tokens.tokens) {
                         Kept::Stored
                     } else {
                         Kept::Superseded
@@ -240,11 +240,6 @@ impl Vault for SecretsVault {
 
 fn connection(customer: &CustomerId) -> String {
     format!("connection/{customer}")
-}
-
-fn same(a: &Tokens, b: &Tokens) -> bool {
-    a.access.expose_secret() == b.access.expose_secret()
-        && a.refresh.expose_secret() == b.refresh.expose_secret()
 }
 
 impl From<StoredPair> for StoredTokens {

@@ -21,6 +21,15 @@ pub struct Tokens {
     pub scope: String,
 }
 
+impl Tokens {
+    /// Whether both are the same pair.
+    #[must_use]
+    pub fn is_pair_of(&self, other: &Self) -> bool {
+        self.access.expose_secret() == other.access.expose_secret()
+            && self.refresh.expose_secret() == other.refresh.expose_secret()
+    }
+}
+
 /// Tokens as the vault keeps them: counted, so that the newest pair is known whatever order writes arrive in.
 #[derive(Clone)]
 pub struct StoredTokens {

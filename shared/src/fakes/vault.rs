@@ -1,7 +1,5 @@
 use std::collections::{BTreeMap, HashMap};
 
-use secrecy::ExposeSecret as _;
-
 use super::cell::Cell;
 use super::faults::Faults;
 use crate::domain::ids::CustomerId;
@@ -19,12 +17,6 @@ impl MemoryVault {
     #[must_use]
     pub fn new(faults: &Faults) -> Self {
         Self(Cell::new(faults))
-    }
-}
-
-impl Default for MemoryVault {
-    fn default() -> Self {
-        Self::new(&Faults::default())
     }
 }
 
@@ -46,7 +38,7 @@ impl Vault for MemoryVault {
             let pair = pairs
                 .entry(tokens.generation)
                 .or_insert_with(|| tokens.tokens.clone());
-            if same(pair, &tokens.tokens) {
+            if pair.is_pair_of(&tokens.tokens) {
                 Kept::Stored
             } else {
                 Kept::Superseded
@@ -61,9 +53,4 @@ impl Vault for MemoryVault {
         };
         self.0.step(forget).await
     }
-}
-
-fn same(a: &Tokens, b: &Tokens) -> bool {
-    a.access.expose_secret() == b.access.expose_secret()
-        && a.refresh.expose_secret() == b.refresh.expose_secret()
 }
