@@ -1,6 +1,5 @@
 //! What is thrown at the public door, by the fuzzer without end and by `cargo test` for a moment.
 
-use futures_util::FutureExt as _;
 use jiff::Timestamp;
 use lambda_http::http::{HeaderName, HeaderValue, Method, StatusCode};
 use lambda_http::request::LambdaRequest;
@@ -8,7 +7,7 @@ use lambda_http::{Body, Request, RequestExt as _, Response};
 use lead_webhook::{handle, signature};
 use leadfeed_shared::domain::form::Form;
 use leadfeed_shared::domain::screening::{Rates, Screening};
-use leadfeed_shared::fakes::{Memory, samples};
+use leadfeed_shared::fakes::{Memory, at_once, samples};
 use leadfeed_shared::ports::Forms as _;
 use leadfeed_shared::web::tamed;
 use secrecy::ExposeSecret as _;
@@ -45,7 +44,7 @@ fn world() -> Memory {
         },
         ..samples::form()
     };
-    wait(memory.directory.put_form(&form)).expect("memory takes a form");
+    at_once(memory.directory.put_form(&form)).expect("memory takes a form");
     memory
 }
 
@@ -188,19 +187,9 @@ fn post(path: &str, headers: &[(&'static str, &[u8])], body: &[u8]) -> StatusCod
 
 /// Whatever came, the answer is one: no fault of ours, and of bounded length.
 fn answered(request: Request) -> Response<Body> {
-    let answer = wait(handle(&world().intake(), request));
+    let answer = at_once(handle(&world().intake(), request));
     assert!(answer.status().as_u16() < 500, "{}", answer.status());
     let length = answer.body().len();
     assert!(length < 1_000_000, "{length} bytes");
     answer
-}
-
-/// Ports in memory never wait for anything but their turn.
-fn wait<T>(work: impl Future<Output = T>) -> T {
-    let mut work = std::pin::pin!(work);
-    loop {
-        if let Some(done) = work.as_mut().now_or_never() {
-            return done;
-        }
-    }
 }

@@ -13,13 +13,12 @@ use leadfeed_shared::domain::ids::{CustomerId, RemoteId};
 use leadfeed_shared::domain::lead::LeadState;
 use leadfeed_shared::domain::submission::Submission;
 use leadfeed_shared::domain::token::StoredTokens;
-use leadfeed_shared::fakes::STACK;
+use leadfeed_shared::fakes::{STACK, at_once};
 use leadfeed_shared::ports::{Connections as _, Vault as _};
 
 use crate::log::Log;
 use crate::oracle::Person;
 use crate::schedule::Setting;
-use crate::tasks::at_once;
 use crate::wire::{Service, Wired};
 use crate::world::World;
 

@@ -102,14 +102,3 @@ impl<K> Tasks<K> {
         self.0.iter().map(|task| task.ends_at).min()
     }
 }
-
-/// Work on ports in memory alone, which waits for nobody.
-pub fn at_once<T>(work: impl Future<Output = T>) -> T {
-    let mut work = std::pin::pin!(work);
-    let mut context = Context::from_waker(Waker::noop());
-    loop {
-        if let Poll::Ready(done) = work.as_mut().poll(&mut context) {
-            return done;
-        }
-    }
-}

@@ -12,7 +12,7 @@ use leadfeed_shared::domain::budget::{BudgetState, Limits};
 use leadfeed_shared::domain::form::Form;
 use leadfeed_shared::domain::ids::{AppId, CustomerId, RemoteId};
 use leadfeed_shared::domain::tally::Counts;
-use leadfeed_shared::fakes::{Memory, RemoteLimits, TokenKind, VirtualClock};
+use leadfeed_shared::fakes::{Memory, RemoteLimits, TokenKind, VirtualClock, at_once};
 use leadfeed_shared::ports::{Clock as _, Customers as _, Ledger as _, Tallies as _};
 
 use crate::dice::Dice;
@@ -21,7 +21,7 @@ use crate::oracle::{self, Oracle, Promise, account_name};
 use crate::reach::Scheduler;
 use crate::schedule::{Setting, strike};
 use crate::sqs::Sqs;
-use crate::tasks::{Stepped, Tasks, Work, at_once};
+use crate::tasks::{Stepped, Tasks, Work};
 use crate::wire::{Guard, Line, Process, Reach, Shared, Wired};
 
 /// The scheduler's pace while something goes on.

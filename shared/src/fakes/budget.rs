@@ -37,12 +37,6 @@ impl MemoryBudget {
     }
 }
 
-impl Default for MemoryBudget {
-    fn default() -> Self {
-        Self::new(&Faults::default())
-    }
-}
-
 impl Rows {
     fn calls(&mut self, app: &AppId, limits: Limits, now: Timestamp) -> &mut BudgetState {
         let state = self.calls.entry(app.clone());

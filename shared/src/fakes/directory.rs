@@ -54,12 +54,6 @@ impl MemoryDirectory {
     }
 }
 
-impl Default for MemoryDirectory {
-    fn default() -> Self {
-        Self::new(&Faults::default())
-    }
-}
-
 impl Customers for MemoryDirectory {
     async fn customer(&self, id: &CustomerId) -> Result<Option<Customer>, StoreError> {
         self.0.step(|rows| rows.customers.get(id).cloned()).await

@@ -20,12 +20,6 @@ impl MemoryEvents {
     }
 }
 
-impl Default for MemoryEvents {
-    fn default() -> Self {
-        Self::new(&Faults::default())
-    }
-}
-
 impl Events for MemoryEvents {
     async fn publish(&self, events: &[Event]) -> Result<(), StoreError> {
         let published = |all: &mut Vec<Event>| all.extend_from_slice(events);

@@ -58,12 +58,6 @@ impl MemoryLedger {
     }
 }
 
-impl Default for MemoryLedger {
-    fn default() -> Self {
-        Self::new(&Faults::default())
-    }
-}
-
 impl Ledger for MemoryLedger {
     async fn record(
         &self,

@@ -39,7 +39,7 @@ pub use crm::{Call, FakeCrm, RemoteContact, RemoteLimits, RemotePermission, Toke
 pub use dice::SeededDice;
 pub use directory::MemoryDirectory;
 pub use events::MemoryEvents;
-pub use faults::{Fault, Faults};
+pub use faults::{Failure, Fault, Faults, at_once};
 pub use ledger::MemoryLedger;
 pub use operate::{MemoryMetrics, MemoryTokens};
 pub use queue::MemoryQueue;

@@ -4,8 +4,8 @@ use std::future::{Future, pending};
 use std::sync::Arc;
 
 use jiff::SignedDuration;
-use leadfeed_shared::domain::crm::CrmError;
-use leadfeed_shared::ports::{Clock as _, StoreError, TokenError};
+use leadfeed_shared::fakes::Failure;
+use leadfeed_shared::ports::Clock as _;
 
 use super::{Process, ROUTINE, Service, Shared, Strike, Weather};
 
@@ -18,47 +18,9 @@ pub struct Line {
     pub process: Arc<Process>,
 }
 
-/// An error that can be made up.
-pub(crate) trait Lost {
-    /// The call had no effect.
-    fn not_done() -> Self;
-    /// Nobody knows.
-    fn unknown() -> Self;
-}
-
-impl Lost for StoreError {
-    fn not_done() -> Self {
-        Self::new("simulated: refused")
-    }
-
-    fn unknown() -> Self {
-        Self::new("simulated: the answer was lost")
-    }
-}
-
-impl Lost for CrmError {
-    fn not_done() -> Self {
-        Self::Unavailable
-    }
-
-    fn unknown() -> Self {
-        Self::AnswerLost
-    }
-}
-
-impl Lost for TokenError {
-    fn not_done() -> Self {
-        Self::Unavailable
-    }
-
-    fn unknown() -> Self {
-        Self::AnswerLost
-    }
-}
-
 impl Line {
     /// One call.
-    pub(crate) async fn call<R, E: Lost>(
+    pub(crate) async fn call<R, E: Failure>(
         &self,
         service: Service,
         op: &'static str,
@@ -68,7 +30,7 @@ impl Line {
         match strike {
             Some(Strike::Refused) => {
                 self.pause(takes).await;
-                return Err(E::not_done());
+                return Err(E::before());
             }
             Some(Strike::KilledBefore) => self.die().await,
             _ => {}
@@ -76,7 +38,7 @@ impl Line {
         let done = effect.await;
         self.pause(takes).await;
         match strike {
-            Some(Strike::AnswerLost) => done.and_then(|_| Err(E::unknown())),
+            Some(Strike::AnswerLost) => done.and_then(|_| Err(E::after())),
             Some(Strike::KilledAfter) => self.die().await,
             _ => done,
         }

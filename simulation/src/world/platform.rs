@@ -6,11 +6,11 @@ use std::sync::{Arc, PoisonError};
 use jiff::{SignedDuration, Timestamp};
 use leadfeed_shared::app::deliver::Drain;
 use leadfeed_shared::app::intake::Intake;
+use leadfeed_shared::fakes::at_once;
 use leadfeed_shared::ports::{Imports as _, Ledger as _, Tallies as _};
 
 use super::{MINUTE, Warm, World};
 use crate::reach::Scheduler;
-use crate::tasks::at_once;
 use crate::wire::{Process, Wired};
 
 /// Timeouts of the functions, as in the template.

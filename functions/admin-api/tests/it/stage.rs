@@ -16,7 +16,7 @@ use leadfeed_shared::domain::ids::LeadId;
 use leadfeed_shared::domain::lead::{Lead, LeadState};
 use leadfeed_shared::domain::submission::Submission;
 use leadfeed_shared::domain::task::Task;
-use leadfeed_shared::fakes::{Faults, Memory, MemoryTokens};
+use leadfeed_shared::fakes::{Faults, Memory, MemoryTokens, at_once};
 use leadfeed_shared::ports::{Clock as _, Ledger as _, Settlement};
 use serde_json::{Value, json};
 
@@ -36,17 +36,6 @@ pub struct Answer {
     pub bytes: Vec<u8>,
 }
 
-/// Runs what waits for nobody.
-fn block_on<T>(work: impl Future<Output = T>) -> T {
-    let mut work = pin!(work);
-    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
-    loop {
-        if let std::task::Poll::Ready(done) = work.as_mut().poll(&mut context) {
-            return done;
-        }
-    }
-}
-
 pub fn now() -> Timestamp {
     "2026-11-23T09:30:00Z".parse().unwrap()
 }
@@ -55,7 +44,7 @@ impl Stage {
     pub fn new() -> Self {
         let memory = Memory::new(now());
         let tokens = MemoryTokens::new(&Faults::default(), &[TOKEN, "next-token"]);
-        let operators = block_on(Operators::read(tokens, now())).unwrap();
+        let operators = at_once(Operators::read(tokens, now())).unwrap();
         let admin = memory.admin();
         Self {
             memory,
