@@ -21,10 +21,7 @@ pub async fn api(aws: &Aws) -> Result<Api<Aws, SecretsAdminTokens>, Error> {
             clock: SystemClock,
             dice: OsDice,
             keys: aws.signing_keys().await?,
-            public_url: config::base_url("LEADFEED_PUBLIC_URL")?
-                .as_str()
-                .trim_end_matches('/')
-                .to_owned(),
+            public_url: config::public_url()?,
             quarantine_alarm: config::number("LEADFEED_QUARANTINE_ALARM")?,
         },
     })

@@ -7,7 +7,6 @@ use leadfeed_shared::app::connect::{Connect, Site};
 /// # Errors
 /// What the environment lacks, or that the signing key could not be read.
 pub async fn connect(aws: &Aws) -> Result<Connect<Aws>, Error> {
-    let public_url = config::base_url("LEADFEED_PUBLIC_URL")?;
     Ok(Connect {
         directory: aws.directory()?,
         vault: aws.vault()?,
@@ -22,7 +21,7 @@ pub async fn connect(aws: &Aws) -> Result<Connect<Aws>, Error> {
         dice: OsDice,
         keys: aws.signing_keys().await?,
         site: Site {
-            public_url: public_url.as_str().trim_end_matches('/').to_owned(),
+            public_url: config::public_url()?,
             auth_url: config::base_url("LEADFEED_CC_AUTH_URL")?,
             pkce: config::switch("LEADFEED_PKCE")?,
             stack: config::required("LEADFEED_STACK")?,

@@ -62,7 +62,16 @@ pub fn number(name: &'static str) -> Result<usize, ConfigError> {
     parsed(name, "a whole number")?.ok_or(ConfigError::Missing(name))
 }
 
-/// A base URL, without a closing slash.
+/// `LEADFEED_PUBLIC_URL`, where the functions are called, without a closing slash.
+///
+/// # Errors
+/// [`ConfigError`].
+pub fn public_url() -> Result<String, ConfigError> {
+    let url = base_url("LEADFEED_PUBLIC_URL")?;
+    Ok(url.as_str().trim_end_matches('/').to_owned())
+}
+
+/// A base URL. Its path ends without a slash, unless it is all of the path.
 ///
 /// # Errors
 /// [`ConfigError`].

@@ -1,7 +1,6 @@
 //! The stack's own public door, over the Internet.
 
 use serde_json::json;
-use url::Url;
 
 use super::http::Http;
 use crate::domain::email::EmailAddress;
@@ -19,13 +18,10 @@ pub struct FrontDoor {
 }
 
 impl FrontDoor {
-    /// The forms under a base URL.
+    /// The forms under a base URL without a closing slash.
     #[must_use]
-    pub fn new(http: Http, base: &Url) -> Self {
-        Self {
-            http,
-            base: base.as_str().trim_end_matches('/').to_owned(),
-        }
+    pub fn new(http: Http, base: String) -> Self {
+        Self { http, base }
     }
 }
 

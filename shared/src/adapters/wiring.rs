@@ -43,14 +43,10 @@ impl Aws {
     /// # Errors
     /// [`ConfigError`].
     pub fn token_endpoint(&self) -> Result<TokenEndpoint<SystemClock>, ConfigError> {
-        let name = "LEADFEED_PUBLIC_URL";
         let base = config::base_url("LEADFEED_CC_AUTH_URL")?;
-        let callback = format!(
-            "{}/oauth/callback",
-            config::base_url(name)?.as_str().trim_end_matches('/')
-        );
+        let callback = format!("{}/oauth/callback", config::public_url()?);
         let malformed = ConfigError::Malformed {
-            name,
+            name: "LEADFEED_PUBLIC_URL",
             expected: "an http or https URL",
         };
         TokenEndpoint::new(self.http.clone(), &base, callback, SystemClock).map_err(|_| malformed)
@@ -92,11 +88,10 @@ impl Aws {
             name,
             expected: "an e-mail address with room for a tag",
         })?;
-        let base = config::base_url("LEADFEED_PUBLIC_URL")?;
         Ok(Some(Canary {
             ledger: self.ledger()?,
             forms: self.directory()?,
-            door: FrontDoor::new(self.http.clone(), &base),
+            door: FrontDoor::new(self.http.clone(), config::public_url()?),
             clock: SystemClock,
             form,
             addresses,
