@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use lambda_http::http::header::{ALLOW, WWW_AUTHENTICATE};
+use lambda_http::http::header::WWW_AUTHENTICATE;
 use lambda_http::http::{HeaderValue, StatusCode};
 use lambda_http::{Body, Response};
 use leadfeed_shared::app::admin::{AdminError, Invalid, Saved};
@@ -115,16 +115,5 @@ pub fn unauthorized() -> Response<Body> {
     let mut response = problem.into_response();
     let challenge = HeaderValue::from_static("Bearer realm=\"leadfeed\"");
     response.headers_mut().insert(WWW_AUTHENTICATE, challenge);
-    response
-}
-
-/// 405, with what is allowed.
-pub fn method_not_allowed(allow: &str) -> Response<Body> {
-    let detail = format!("This resource knows {allow}.");
-    let status = StatusCode::METHOD_NOT_ALLOWED;
-    let mut response = Problem::new(status, "method_not_allowed", detail).into_response();
-    if let Ok(allow) = HeaderValue::from_str(allow) {
-        response.headers_mut().insert(ALLOW, allow);
-    }
     response
 }

@@ -45,7 +45,7 @@ pub async fn handle<W: Wiring, T: AdminTokens>(
     }
     let (operation, id) = match find(request.method(), request.uri().path()) {
         Matched::Operation(operation, id) => (operation, id),
-        Matched::OtherMethods(allow) => return answer::method_not_allowed(&allow),
+        Matched::OtherMethods(allow) => return Problem::method_not_allowed(allow).into_response(),
         Matched::Nothing => return Problem::not_found("resource").into_response(),
     };
     let now = api.admin.clock.now();

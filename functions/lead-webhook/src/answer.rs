@@ -1,7 +1,6 @@
 //! Answers, for a browser or for a program.
 
-use lambda_http::http::header::ALLOW;
-use lambda_http::http::{HeaderValue, StatusCode};
+use lambda_http::http::StatusCode;
 use lambda_http::{Body, Request, Response};
 use leadfeed_shared::app::intake::{Accepted, Door, IntakeError, Rehearsed};
 use leadfeed_shared::domain::form::Form;
@@ -63,19 +62,6 @@ impl Reply {
             Audience::Program => json(StatusCode::OK, &Rehearsal::of(told, page.as_deref())),
             Audience::Browser => pages::rehearsal(&Rehearsal::of(told, page.as_deref())),
         }
-    }
-
-    /// 405, naming what is allowed.
-    pub fn method_not_allowed(&self, allowed: &'static str) -> Response<Body> {
-        let (status, detail) = (
-            StatusCode::METHOD_NOT_ALLOWED,
-            "This address does not take that method.",
-        );
-        let mut answer = self.problem(Problem::new(status, "method_not_allowed", detail));
-        answer
-            .headers_mut()
-            .insert(ALLOW, HeaderValue::from_static(allowed));
-        answer
     }
 
     /// Anything else that went wrong.

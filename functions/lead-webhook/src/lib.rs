@@ -45,10 +45,10 @@ pub async fn handle<W: Wiring>(intake: &Intake<W>, request: Request) -> Response
         ("GET" | "HEAD", ["f", _, "thanks"]) => Ok(pages::thanks()),
         ("POST", ["hooks", form]) => webhook(intake, form, &request).await,
         ("POST", ["servlet", "servlet.WebToLead"]) => web_to_lead(intake, &request, &reply).await,
-        (_, ["f", _]) => Ok(reply.method_not_allowed("GET, HEAD, POST, OPTIONS")),
-        (_, ["f", _, "thanks" | "time"]) => Ok(reply.method_not_allowed("GET, HEAD")),
+        (_, ["f", _]) => Err(Problem::method_not_allowed("GET, HEAD, POST, OPTIONS")),
+        (_, ["f", _, "thanks" | "time"]) => Err(Problem::method_not_allowed("GET, HEAD")),
         (_, ["hooks", _] | ["servlet", "servlet.WebToLead"]) => {
-            Ok(reply.method_not_allowed("POST"))
+            Err(Problem::method_not_allowed("POST"))
         }
         _ => Err(Problem::not_found("page")),
     };

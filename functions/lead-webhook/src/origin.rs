@@ -1,23 +1,19 @@
 //! Where a request came from, for the consent record.
 
 use lambda_http::http::header::{HOST, REFERER, USER_AGENT};
-use lambda_http::request::RequestContext;
 use lambda_http::{Request, RequestExt as _};
 use leadfeed_shared::domain::consent::Origin;
 use leadfeed_shared::domain::submission::Submission;
+use leadfeed_shared::web::caller_ip;
 
-/// Of a browser's request: the address as the gateway saw it, not as a header claims it.
+/// Of a browser's request.
 pub fn of(request: &Request) -> Origin {
     let header = |name| {
         let value = request.headers().get(name)?;
         Some(String::from_utf8_lossy(value.as_bytes()).into_owned())
     };
-    let ip = match request.request_context_ref() {
-        Some(RequestContext::ApiGatewayV2(context)) => context.http.source_ip.clone(),
-        _ => None,
-    };
     Origin {
-        ip,
+        ip: caller_ip(request),
         user_agent: header(USER_AGENT),
         referer: header(REFERER),
     }

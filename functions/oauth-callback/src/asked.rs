@@ -1,10 +1,9 @@
 //! What a browser asked.
 
+use lambda_http::Request;
 use lambda_http::http::header;
-use lambda_http::request::RequestContext;
-use lambda_http::{Request, RequestExt as _};
 use leadfeed_shared::app::connect::{Choice, ConnectError, Return};
-use leadfeed_shared::web::{Audience, audience, is_from_elsewhere};
+use leadfeed_shared::web::{Audience, audience, caller_ip, is_from_elsewhere};
 use secrecy::SecretString;
 use url::form_urlencoded::{Parse, parse};
 
@@ -81,7 +80,7 @@ impl Asked<'_> {
     /// The lists and terms of a form.
     pub fn choice(&self) -> Result<Choice, ConnectError> {
         let mut choice = Choice {
-            ip: self.ip(),
+            ip: caller_ip(self.request),
             ..Choice::default()
         };
         for (name, value) in self.form()? {
@@ -101,13 +100,6 @@ impl Asked<'_> {
             return Err(ConnectError::TooLong);
         }
         Ok(parse(body))
-    }
-
-    fn ip(&self) -> Option<String> {
-        match self.request.request_context_ref() {
-            Some(RequestContext::ApiGatewayV2(context)) => context.http.source_ip.clone(),
-            _ => None,
-        }
     }
 }
 

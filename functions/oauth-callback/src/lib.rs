@@ -6,10 +6,7 @@ mod asked;
 mod pages;
 mod trouble;
 
-use lambda_http::http::{
-    HeaderValue, StatusCode,
-    header::{ALLOW, SET_COOKIE},
-};
+use lambda_http::http::{HeaderValue, StatusCode, header::SET_COOKIE};
 use lambda_http::{Body, Request, Response};
 use leadfeed_shared::app::connect::{
     Connect, ConnectError, Connected, Departure, Landing, SESSION_FOR, Session,
@@ -40,7 +37,7 @@ pub async fn handle<W: Wiring>(connect: &Connect<W>, request: Request) -> Respon
         ("GET", "/oauth/callback") => callback(connect, &asked).await,
         ("GET" | "HEAD", path) => show(connect, &asked, path, session).await,
         ("POST", path) => act(connect, &asked, path, session).await,
-        _ => return not_allowed(&request),
+        _ => return Problem::method_not_allowed("GET, HEAD, POST").answer(request.headers()),
     };
     answer.unwrap_or_else(|error| {
         trouble::answer(&error, request.headers(), session, connect.clock.now())
@@ -188,17 +185,4 @@ fn with_session(mut response: Response<Body>, session: &Session) -> Response<Bod
         response.headers_mut().insert(SET_COOKIE, cookie);
     }
     response
-}
-
-fn not_allowed(request: &Request) -> Response<Body> {
-    let status = StatusCode::METHOD_NOT_ALLOWED;
-    let problem = Problem::new(
-        status,
-        "method_not_allowed",
-        "This address accepts GET, HEAD and POST.",
-    );
-    let mut answer = problem.answer(request.headers());
-    let allowed = HeaderValue::from_static("GET, HEAD, POST");
-    answer.headers_mut().insert(ALLOW, allowed);
-    answer
 }

@@ -1,10 +1,10 @@
 //! The pages. Showing one costs no call of the API. Their forms name the session they are shown to.
 
 use askama::Template;
-use jiff::{Timestamp, tz::TimeZone};
 use leadfeed_shared::app::connect::{self, Choice, ChoiceFault, Connected};
 use leadfeed_shared::domain::connection::ConnectionStatus;
 use leadfeed_shared::domain::keys::fingerprint;
+use leadfeed_shared::web::day;
 
 #[derive(Template)]
 #[template(path = "welcome.html")]
@@ -173,8 +173,4 @@ impl<'a> Done<'a> {
             confirmed: day(terms.accepted_at),
         })
     }
-}
-
-fn day(at: Timestamp) -> String {
-    at.to_zoned(TimeZone::UTC).strftime("%-d %B %Y").to_string()
 }

@@ -3,6 +3,7 @@ use std::sync::LazyLock;
 use askama::Template;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use jiff::{Timestamp, tz::TimeZone};
 use lambda_http::http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, LOCATION, REFERRER_POLICY,
     X_CONTENT_TYPE_OPTIONS,
@@ -71,6 +72,12 @@ pub fn see_other(location: &str) -> Response<Body> {
         }
         Err(_) => Problem::unavailable().into_response(),
     }
+}
+
+/// A day as a person reads it.
+#[must_use]
+pub fn day(at: Timestamp) -> String {
+    at.to_zoned(TimeZone::UTC).strftime("%-d %B %Y").to_string()
 }
 
 fn with_headers(status: StatusCode, html: String) -> Response<Body> {

@@ -1,5 +1,5 @@
 use askama::Template;
-use lambda_http::http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
+use lambda_http::http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
 use lambda_http::http::{HeaderMap, HeaderValue, StatusCode};
 use lambda_http::{Body, Response};
 use problem_details::ProblemDetails;
@@ -15,6 +15,7 @@ pub struct Problem {
     extensions: Extensions,
     detail: String,
     retry_after: Option<u32>,
+    allow: Option<String>,
 }
 
 /// Tells whoever counts answers which problem one is of; it goes over no wire.
@@ -45,6 +46,18 @@ impl Problem {
             },
             detail: detail.into(),
             retry_after: None,
+            allow: None,
+        }
+    }
+
+    /// 405, with the methods that there are, such as `GET, HEAD`.
+    #[must_use]
+    pub fn method_not_allowed(allow: impl Into<String>) -> Self {
+        let allow = allow.into();
+        let detail = format!("This address accepts {allow}.");
+        Self {
+            allow: Some(allow),
+            ..Self::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", detail)
         }
     }
 
@@ -115,7 +128,7 @@ impl Problem {
     #[must_use]
     pub fn on(&self, mut page: Response<Body>) -> Response<Body> {
         *page.status_mut() = self.status;
-        marked(page, self.code(), self.retry_after)
+        self.marked(page)
     }
 
     /// As the asker reads it: a page for a browser, problem details for a program.
@@ -140,22 +153,33 @@ impl Problem {
             detail: &self.detail,
             errors: &self.extensions.errors,
         };
-        marked(page(self.status, &template), self.code(), self.retry_after)
+        self.marked(page(self.status, &template))
     }
 
     /// As `application/problem+json`.
     #[must_use]
     pub fn into_response(self) -> Response<Body> {
-        let code = self.code();
         let details = ProblemDetails::from_status_code(self.status)
-            .with_detail(self.detail)
-            .with_extensions(self.extensions);
+            .with_detail(self.detail.clone())
+            .with_extensions(self.extensions.clone());
         let mut response = json(self.status, &details);
         response.headers_mut().insert(
             CONTENT_TYPE,
             HeaderValue::from_static("application/problem+json"),
         );
-        marked(response, code, self.retry_after)
+        self.marked(response)
+    }
+
+    fn marked(&self, mut response: Response<Body>) -> Response<Body> {
+        response.extensions_mut().insert(Code(self.code()));
+        let headers = response.headers_mut();
+        if let Some(seconds) = self.retry_after {
+            headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        if let Some(Ok(allow)) = self.allow.as_deref().map(HeaderValue::from_str) {
+            headers.insert(ALLOW, allow);
+        }
+        response
     }
 }
 
@@ -165,20 +189,6 @@ struct ProblemPage<'a> {
     title: &'a str,
     detail: &'a str,
     errors: &'a [FieldError],
-}
-
-fn marked(
-    mut response: Response<Body>,
-    code: &'static str,
-    retry_after: Option<u32>,
-) -> Response<Body> {
-    response.extensions_mut().insert(Code(code));
-    if let Some(seconds) = retry_after {
-        response
-            .headers_mut()
-            .insert(RETRY_AFTER, HeaderValue::from(seconds));
-    }
-    response
 }
 
 impl From<Rejection> for Problem {

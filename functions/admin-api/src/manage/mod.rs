@@ -46,7 +46,7 @@ pub async fn handle<W: Wiring>(admin: &Admin<W>, request: &Request) -> Response<
         ("POST", _) if is_from_elsewhere(request.headers()) => Err(elsewhere().into()),
         ("POST", action) => act::act(admin, &bearer, action, request).await,
         ("GET" | "HEAD", action) => act::ask(admin, &bearer, action, request).await,
-        _ => return crate::answer::method_not_allowed("GET, POST"),
+        _ => return Problem::method_not_allowed("GET, POST").into_response(),
     };
     answer.unwrap_or_else(|Refused(problem)| problem.answer(request.headers()))
 }

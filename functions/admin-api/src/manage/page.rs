@@ -10,7 +10,7 @@ use leadfeed_shared::domain::form::Form;
 use leadfeed_shared::domain::lead::{LeadRecord, LeadState, TimelineEntry};
 use leadfeed_shared::domain::tally::{Tally, label};
 use leadfeed_shared::ports::{Clock as _, Wiring};
-use leadfeed_shared::web::Problem;
+use leadfeed_shared::web::{Problem, day};
 
 use super::chart::Chart;
 use super::words::{self, Remedy, Words};
@@ -323,10 +323,6 @@ impl<'a> Page<'a> {
             leads: overview.newest.iter().map(LeadLine::of).collect(),
         })
     }
-}
-
-fn day(at: Timestamp) -> String {
-    at.to_zoned(TimeZone::UTC).strftime("%-d %B %Y").to_string()
 }
 
 fn moment(at: Timestamp) -> String {
