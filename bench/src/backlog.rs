@@ -9,7 +9,6 @@ use anyhow::{Context, Result};
 use futures::future::join_all;
 use jiff::{SignedDuration, Timestamp};
 use leadfeed_local::progress::Progress;
-use leadfeed_shared::app::deliver::batch::Message;
 use leadfeed_shared::domain::budget::{BudgetState, Limits};
 use leadfeed_shared::domain::crm::CrmError;
 use leadfeed_shared::domain::customer::BulkImport;
@@ -190,18 +189,13 @@ async fn schedule(memory: &Memory, maker: &Maker, leads: u32, done: &Cell<bool>)
 async fn drain(memory: &Memory, done: &Cell<bool>) {
     let (drain, clock) = (memory.drain(), &memory.clock);
     while !done.get() {
-        let tasks = memory.queue.receive(10);
-        if tasks.is_empty() {
+        let messages = memory.messages();
+        if messages.is_empty() {
             clock
                 .sleep_until(clock.now() + SignedDuration::from_secs(1))
                 .await;
             continue;
         }
-        let message = |(number, task): (usize, _)| Message {
-            id: number.to_string(),
-            body: serde_json::to_string(task).ok(),
-        };
-        let messages = tasks.iter().enumerate().map(message).collect();
         let deadline = clock.now() + SignedDuration::from_secs(58);
         drain.drain(messages, deadline).await;
     }

@@ -7,9 +7,7 @@ use aws_config::SdkConfig;
 use jiff::{SignedDuration, Timestamp};
 use leadfeed_shared::adapters::{DynamoDirectory, DynamoLedger, SecretsApps, SecretsVault};
 use leadfeed_shared::domain::budget::Limits;
-use leadfeed_shared::domain::connection::{
-    Account, Catalog, ConfirmedOptIn, Connection, ConnectionStatus, ContactList, Learned, Terms,
-};
+use leadfeed_shared::domain::connection::{Account, Catalog, Connection, ContactList};
 use leadfeed_shared::domain::consent::Consent;
 use leadfeed_shared::domain::contact::{Contact, StreetAddress};
 use leadfeed_shared::domain::customer::{BulkImport, Customer};
@@ -20,6 +18,7 @@ use leadfeed_shared::domain::lead::{Lead, LeadState};
 use leadfeed_shared::domain::screening::{Rates, Screening};
 use leadfeed_shared::domain::task::Task;
 use leadfeed_shared::domain::token::{StoredTokens, Tokens};
+use leadfeed_shared::fakes::samples;
 use leadfeed_shared::ports::{
     AppCredentials, Apps as _, Connections as _, Customers as _, Forms as _, Ledger as _,
     Vault as _,
@@ -138,14 +137,8 @@ impl Maker {
     pub fn customer(&self, now: Timestamp) -> Customer {
         Customer {
             id: self.customer.clone(),
-            name: "Analytical Engines".into(),
-            brand: "Analytical Engines".into(),
-            app: AppId::default_app(),
-            return_url: None,
-            return_hosts: Vec::new(),
             bulk_import: self.bulk_import,
-            retention_days: 730,
-            created_at: now,
+            ..samples::customer(now)
         }
     }
 
@@ -191,35 +184,18 @@ impl Maker {
         };
         Connection {
             customer: self.customer.clone(),
-            app: AppId::default_app(),
             stack: self.stack.into(),
-            status: ConnectionStatus::Active,
             account: Account {
                 id: ACCOUNT.into(),
                 name: "Analytical Engines".into(),
             },
             lists: vec![remote.list.clone()],
-            terms: Some(Terms {
-                accepted_at: now,
-                ip: None,
-                text: "They are ours.".into(),
-            }),
             catalog: Catalog {
                 lists: vec![list],
                 custom_fields: Vec::new(),
             },
-            generation: 1,
             token_expires_at: remote.tokens.expires_at,
-            lease: None,
-            cooldown_until: None,
-            connected_at: now,
-            learned: Learned {
-                lists_gone: Vec::new(),
-                confirmed_opt_in: Some(ConfirmedOptIn {
-                    on: false,
-                    seen_at: now,
-                }),
-            },
+            ..samples::connection(now)
         }
     }
 

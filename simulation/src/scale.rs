@@ -5,15 +5,12 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 use leadfeed_shared::app::intake::{Arrival, Door, Intake};
 use leadfeed_shared::domain::budget::Limits;
-use leadfeed_shared::domain::connection::{
-    Account, Catalog, ConfirmedOptIn, Connection, ConnectionStatus, Learned, Terms,
-};
+use leadfeed_shared::domain::connection::{Account, Connection};
 use leadfeed_shared::domain::consent::Origin;
-use leadfeed_shared::domain::ids::{CustomerId, RemoteId};
 use leadfeed_shared::domain::lead::LeadState;
 use leadfeed_shared::domain::submission::Submission;
 use leadfeed_shared::domain::token::StoredTokens;
-use leadfeed_shared::fakes::{STACK, at_once};
+use leadfeed_shared::fakes::{at_once, samples};
 use leadfeed_shared::ports::{Connections as _, Vault as _};
 
 use crate::log::Log;
@@ -210,57 +207,22 @@ fn connect(world: &World, customer: usize) {
     let account = side.account(0);
     let tokens = world.memory.crm.connect(&account, &side.client);
     world.shared.oracle().connected(&account, &tokens);
-    let row = connection(
-        &side.id,
-        &account,
-        side.list.clone(),
-        tokens.expires_at,
-        now,
-    );
+    let row = Connection {
+        customer: side.id.clone(),
+        account: Account {
+            id: account,
+            name: "Engines".to_owned(),
+        },
+        lists: vec![side.list.clone()],
+        token_expires_at: tokens.expires_at,
+        ..samples::connection(now)
+    };
     let pair = StoredTokens {
         generation: 1,
         tokens,
     };
     at_once(world.memory.vault.keep(&side.id, &pair)).expect("memory");
     at_once(world.memory.directory.put_connection(&row)).expect("memory");
-}
-
-fn connection(
-    customer: &CustomerId,
-    account: &str,
-    list: RemoteId,
-    token_expires_at: Timestamp,
-    now: Timestamp,
-) -> Connection {
-    Connection {
-        customer: customer.clone(),
-        app: leadfeed_shared::domain::ids::AppId::default_app(),
-        stack: STACK.to_owned(),
-        status: ConnectionStatus::Active,
-        account: Account {
-            id: account.to_owned(),
-            name: "Engines".to_owned(),
-        },
-        lists: vec![list],
-        terms: Some(Terms {
-            accepted_at: now,
-            ip: None,
-            text: "ours".to_owned(),
-        }),
-        catalog: Catalog::default(),
-        generation: 1,
-        token_expires_at,
-        lease: None,
-        cooldown_until: None,
-        connected_at: now,
-        learned: Learned {
-            confirmed_opt_in: Some(ConfirmedOptIn {
-                on: false,
-                seen_at: now,
-            }),
-            ..Learned::default()
-        },
-    }
 }
 
 /// Somebody fills in a customer's form.

@@ -11,16 +11,14 @@ use jiff::{SignedDuration, Timestamp};
 use lambda_http::{Body, RequestExt as _};
 use leadfeed_shared::app::admin::Properties;
 use leadfeed_shared::app::deliver::batch::Message;
-use leadfeed_shared::domain::connection::{
-    Account, Catalog, Connection, ConnectionStatus, Learned, Terms,
-};
+use leadfeed_shared::domain::connection::{Connection, Learned};
 use leadfeed_shared::domain::crm::CrmError;
-use leadfeed_shared::domain::ids::{AppId, CustomerId, ImportId, LeadId};
+use leadfeed_shared::domain::ids::{CustomerId, ImportId, LeadId};
 use leadfeed_shared::domain::import::{ImportJob, Stage};
 use leadfeed_shared::domain::lead::LeadState;
 use leadfeed_shared::domain::task::Task;
 use leadfeed_shared::domain::token::StoredTokens;
-use leadfeed_shared::fakes::{Fault, Memory, STACK, samples};
+use leadfeed_shared::fakes::{Fault, Memory, samples};
 use leadfeed_shared::ports::{
     Clock as _, Connections as _, Forms as _, Imports as _, Ledger as _, Vault as _,
 };
@@ -252,27 +250,10 @@ async fn connect(memory: &Memory) {
         tokens: memory.crm.connect(ACCOUNT, "client"),
     };
     let connection = Connection {
-        customer: customer.clone(),
-        app: AppId::default_app(),
-        stack: STACK.into(),
-        status: ConnectionStatus::Active,
-        account: Account {
-            id: ACCOUNT.into(),
-            name: "Engines".into(),
-        },
         lists: vec![REMOTE.parse().unwrap()],
-        terms: Some(Terms {
-            accepted_at: now,
-            ip: None,
-            text: "ours".into(),
-        }),
-        catalog: Catalog::default(),
-        generation: 1,
         token_expires_at: stored.tokens.expires_at,
-        lease: None,
-        cooldown_until: None,
-        connected_at: now,
         learned: Learned::default(),
+        ..samples::connection(now)
     };
     memory.vault.keep(&customer, &stored).await.unwrap();
     let put = memory.directory.put_connection(&connection).await;

@@ -17,9 +17,7 @@ use lambda_http::request::from_str;
 use leadfeed_cli::{Options, run};
 use leadfeed_shared::app::admin::Operators;
 use leadfeed_shared::app::connect::Connect;
-use leadfeed_shared::domain::customer::{BulkImport, Customer};
-use leadfeed_shared::domain::ids::AppId;
-use leadfeed_shared::fakes::{Faults, Memory, MemoryTokens};
+use leadfeed_shared::fakes::{Faults, Memory, MemoryTokens, samples};
 use leadfeed_shared::ports::{Clock as _, Customers as _};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -54,17 +52,7 @@ impl Deployment {
     pub async fn with(authorize: Authorize, change: impl FnOnce(&mut Memory)) -> Self {
         let mut memory = Memory::new("2026-11-23T12:00:00Z".parse::<Timestamp>().unwrap());
         change(&mut memory);
-        let engines = Customer {
-            id: "engines".parse().unwrap(),
-            name: "Analytical Engines".into(),
-            brand: "Analytical Engines".into(),
-            app: AppId::default_app(),
-            return_url: None,
-            return_hosts: vec![],
-            bulk_import: BulkImport::Never,
-            retention_days: 730,
-            created_at: memory.clock.now(),
-        };
+        let engines = samples::customer(memory.clock.now());
         memory.directory.put_customer(&engines).await.unwrap();
         let (listener, url) = listener().await;
         let tokens = MemoryTokens::new(&Faults::default(), &[TOKEN]);

@@ -5,10 +5,10 @@ use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
 use axum::http::{HeaderMap, StatusCode, Uri};
 use leadfeed_shared::domain::budget::BudgetState;
 use leadfeed_shared::domain::connection::{
-    Account, Catalog, Connection, ConnectionStatus, LimitedReason, ReconnectReason, Terms,
+    Connection, ConnectionStatus, LimitedReason, ReconnectReason,
 };
 use leadfeed_shared::domain::ids::AppId;
-use leadfeed_shared::fakes::MemoryApps;
+use leadfeed_shared::fakes::{MemoryApps, samples};
 use leadfeed_shared::ports::{Clock as _, Connections as _};
 use serde_json::Value;
 
@@ -42,27 +42,8 @@ async fn diagnosis(deployment: &Deployment) -> Vec<String> {
 async fn connected(deployment: &Deployment, change: impl FnOnce(&mut Connection)) {
     let now = deployment.memory.clock.now();
     let mut connection = Connection {
-        customer: "engines".parse().unwrap(),
-        app: AppId::default_app(),
-        stack: "memory".into(),
-        status: ConnectionStatus::Active,
-        account: Account {
-            id: "a1".into(),
-            name: "Engines".into(),
-        },
         lists: vec!["5e7b1a1c-0000-11ee-8c99-0242ac120002".parse().unwrap()],
-        terms: Some(Terms {
-            accepted_at: now,
-            ip: None,
-            text: "ours".into(),
-        }),
-        catalog: Catalog::default(),
-        generation: 1,
-        token_expires_at: now,
-        lease: None,
-        cooldown_until: None,
-        connected_at: now,
-        learned: Default::default(),
+        ..samples::connection(now)
     };
     change(&mut connection);
     let directory = &deployment.memory.directory;

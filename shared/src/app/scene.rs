@@ -5,18 +5,15 @@ use jiff::{SignedDuration, Timestamp};
 use crate::app::deliver::batch::Message;
 use crate::app::intake::{Accepted, Arrival, Door, IntakeError};
 use crate::domain::budget::BudgetState;
-use crate::domain::connection::{
-    Account, Catalog, ConfirmedOptIn, Connection, ConnectionStatus, Learned, Terms,
-};
+use crate::domain::connection::Connection;
 use crate::domain::consent::Origin;
-use crate::domain::customer::{BulkImport, Customer};
 use crate::domain::form::{Form, statement};
 use crate::domain::ids::{AppId, CustomerId, LeadId, RemoteId};
 use crate::domain::lead::LeadState;
 use crate::domain::submission::Submission;
-use crate::domain::task::Task;
 use crate::domain::token::StoredTokens;
-use crate::fakes::{Memory, STACK, VirtualClock};
+pub(crate) use crate::fakes::samples::messages;
+use crate::fakes::{Memory, VirtualClock, samples};
 use crate::ports::{
     Clock as _, Connections as _, Customers as _, Forms as _, Ledger as _, Vault as _,
 };
@@ -65,12 +62,9 @@ impl Scene {
                 closed_until_ms: 0,
             },
         );
-        let customer: CustomerId = "engines".parse().unwrap();
-        memory
-            .directory
-            .put_customer(&engines(&customer, now))
-            .await
-            .unwrap();
+        let customer = samples::customer(now);
+        memory.directory.put_customer(&customer).await.unwrap();
+        let customer = customer.id;
         let form = form(&customer, now);
         memory.directory.put_form(&form).await.unwrap();
         Self {
@@ -86,33 +80,9 @@ impl Scene {
         let now = self.memory.clock.now();
         let tokens = self.memory.crm.connect(ACCOUNT, "client");
         let connection = Connection {
-            customer: self.customer.clone(),
-            app: AppId::default_app(),
-            stack: STACK.into(),
-            status: ConnectionStatus::Active,
-            account: Account {
-                id: ACCOUNT.into(),
-                name: "Analytical Engines".into(),
-            },
             lists: vec![self.list.clone()],
-            terms: Some(Terms {
-                accepted_at: now,
-                ip: None,
-                text: "ours".into(),
-            }),
-            catalog: Catalog::default(),
-            generation: 1,
             token_expires_at: tokens.expires_at,
-            lease: None,
-            cooldown_until: None,
-            connected_at: now,
-            learned: Learned {
-                confirmed_opt_in: Some(ConfirmedOptIn {
-                    on: false,
-                    seen_at: now,
-                }),
-                ..Learned::default()
-            },
+            ..samples::connection(now)
         };
         self.memory
             .vault
@@ -171,7 +141,7 @@ impl Scene {
 
     /// What the queue holds, as messages.
     pub fn messages(&self) -> Vec<Message> {
-        messages(&self.memory.queue.receive(10))
+        self.memory.messages()
     }
 
     /// One invocation of the drain with up to ten messages; names what it gives back.
@@ -195,14 +165,6 @@ impl Scene {
     }
 }
 
-pub(crate) fn messages(tasks: &[Task]) -> Vec<Message> {
-    let message = |(i, task)| Message {
-        id: format!("m{i}"),
-        body: Some(serde_json::to_string(task).unwrap()),
-    };
-    tasks.iter().enumerate().map(message).collect()
-}
-
 /// What a consenting person sends, in a request with a key.
 pub(crate) fn arrival(key: &str, fields: &[(&str, &str)]) -> Arrival {
     let fields = fields.iter().copied().chain([("consent", "yes")]);
@@ -217,20 +179,6 @@ pub(crate) fn arrival(key: &str, fields: &[(&str, &str)]) -> Arrival {
 /// Runs work under a standing clock, moving the time whenever all of it waits.
 pub(crate) fn drive<T>(clock: &VirtualClock, work: impl Future<Output = T>) -> T {
     clock.drive(work)
-}
-
-fn engines(id: &CustomerId, now: Timestamp) -> Customer {
-    Customer {
-        id: id.clone(),
-        name: "Analytical Engines".into(),
-        brand: "Analytical Engines".into(),
-        app: AppId::default_app(),
-        return_url: None,
-        return_hosts: vec![],
-        bulk_import: BulkImport::Never,
-        retention_days: 730,
-        created_at: now,
-    }
 }
 
 fn form(customer: &CustomerId, now: Timestamp) -> Form {

@@ -2,9 +2,17 @@
 
 use jiff::Timestamp;
 
+use super::STACK;
+use crate::app::deliver::batch::Message;
+use crate::domain::connection::{
+    Account, Catalog, ConfirmedOptIn, Connection, ConnectionStatus, Learned, Terms,
+};
+use crate::domain::customer::{BulkImport, Customer, DEFAULT_RETENTION_DAYS};
 use crate::domain::form::{Form, statement};
+use crate::domain::ids::AppId;
 use crate::domain::lead::{DeliveryAction, LeadState, OptOutCheck, Permission};
 use crate::domain::screening::Screening;
+use crate::domain::task::Task;
 
 /// An open form of the customer `engines` that asks for nothing beyond an address and the box.
 ///
@@ -34,6 +42,73 @@ pub fn form() -> Form {
         created_at: Timestamp::UNIX_EPOCH,
         revision: 0,
     }
+}
+
+/// The customer `engines`, made at `now`.
+///
+/// # Panics
+/// Never: its parts are well formed.
+#[must_use]
+pub fn customer(now: Timestamp) -> Customer {
+    Customer {
+        id: "engines".parse().expect("an id"),
+        name: "Analytical Engines".into(),
+        brand: "Analytical Engines".into(),
+        app: AppId::default_app(),
+        return_url: None,
+        return_hosts: vec![],
+        bulk_import: BulkImport::Never,
+        retention_days: DEFAULT_RETENTION_DAYS,
+        created_at: now,
+    }
+}
+
+/// Its connection, made at `now`, to the account `account-1`, which asks for no confirmation. It names no list, and its
+/// token ends at once.
+#[must_use]
+pub fn connection(now: Timestamp) -> Connection {
+    Connection {
+        customer: customer(now).id,
+        app: AppId::default_app(),
+        stack: STACK.into(),
+        status: ConnectionStatus::Active,
+        account: Account {
+            id: "account-1".into(),
+            name: "Analytical Engines".into(),
+        },
+        lists: vec![],
+        terms: Some(Terms {
+            accepted_at: now,
+            ip: None,
+            text: "ours".into(),
+        }),
+        catalog: Catalog::default(),
+        generation: 1,
+        token_expires_at: now,
+        lease: None,
+        cooldown_until: None,
+        connected_at: now,
+        learned: Learned {
+            lists_gone: vec![],
+            confirmed_opt_in: Some(ConfirmedOptIn {
+                on: false,
+                seen_at: now,
+            }),
+        },
+    }
+}
+
+/// Tasks as a drain gets them.
+///
+/// # Panics
+/// Never: tasks are plain data.
+#[must_use]
+pub fn messages(tasks: &[Task]) -> Vec<Message> {
+    let message = |(place, task)| Message {
+        id: format!("m{place}"),
+        body: Some(serde_json::to_string(task).expect("plain data")),
+    };
+    tasks.iter().enumerate().map(message).collect()
 }
 
 /// How a new contact's lead ends.

@@ -2,11 +2,12 @@
 
 use super::{
     FakeCrm, Memory, MemoryApps, MemoryBudget, MemoryCaptcha, MemoryDirectory, MemoryEvents,
-    MemoryLedger, MemoryQueue, MemoryVault, SeededDice, VirtualClock,
+    MemoryLedger, MemoryQueue, MemoryVault, SeededDice, VirtualClock, samples,
 };
 use crate::app::admin::Admin;
 use crate::app::bulk::Bulk;
 use crate::app::connect::{Connect, Site};
+use crate::app::deliver::batch::Message;
 use crate::app::deliver::{Counter, Drain, News, Served};
 use crate::app::gauges::Gauges;
 use crate::app::intake::{Gate, Intake};
@@ -40,6 +41,12 @@ impl Memory {
     #[must_use]
     pub fn keys(&self) -> SigningKeys {
         SigningKeys::new("the root of a world in memory".into())
+    }
+
+    /// Takes up to ten tasks out of the queue, as the drain gets them.
+    #[must_use]
+    pub fn messages(&self) -> Vec<Message> {
+        samples::messages(&self.queue.receive(10))
     }
 
     /// Accepts leads.

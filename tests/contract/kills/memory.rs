@@ -7,7 +7,6 @@ use leadfeed_shared::domain::connection::{Account, ConfirmedOptIn, Connection, L
 use leadfeed_shared::domain::customer::Customer;
 use leadfeed_shared::domain::form::Form;
 use leadfeed_shared::domain::ids::{AppId, CustomerId};
-use leadfeed_shared::domain::task::Task;
 use leadfeed_shared::domain::token::StoredTokens;
 use leadfeed_shared::fakes::{self, Call, Memory, STACK};
 use leadfeed_shared::ports::{
@@ -107,12 +106,7 @@ impl Stage for InMemory {
     }
 
     async fn received(&self) -> Vec<Message> {
-        let tasks = self.memory.queue.receive(10);
-        let message = |(place, task): (usize, &Task)| Message {
-            id: place.to_string(),
-            body: Some(serde_json::to_string(task).unwrap()),
-        };
-        tasks.iter().enumerate().map(message).collect()
+        self.memory.messages()
     }
 
     fn advance(&self, by: SignedDuration) {

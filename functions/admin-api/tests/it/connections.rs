@@ -1,11 +1,10 @@
 use jiff::{SignedDuration, Timestamp};
 use leadfeed_shared::domain::connection::{
-    Account, Catalog, ConfirmedOptIn, Connection, ConnectionStatus, ContactList, Learned,
-    ReconnectReason, Terms,
+    Account, Catalog, Connection, ConnectionStatus, ContactList, ReconnectReason, Terms,
 };
-use leadfeed_shared::domain::ids::AppId;
 use leadfeed_shared::domain::link::{Link, LinkError, LinkKind};
 use leadfeed_shared::domain::token::{StoredTokens, Tokens};
+use leadfeed_shared::fakes::samples;
 use leadfeed_shared::ports::{Connections as _, Links as _, Vault as _};
 use serde_json::json;
 
@@ -156,9 +155,6 @@ async fn deleting_a_customer_ends_its_connection() {
 /// Connects `engines`, with this status.
 pub async fn connect(stage: &Stage, status: ConnectionStatus) {
     let connection = Connection {
-        customer: "engines".parse().unwrap(),
-        app: AppId::default_app(),
-        stack: "memory".into(),
         status,
         account: Account {
             id: "a1".into(),
@@ -177,18 +173,8 @@ pub async fn connect(stage: &Stage, status: ConnectionStatus) {
             }],
             custom_fields: vec![],
         },
-        generation: 1,
         token_expires_at: Timestamp::MAX,
-        lease: None,
-        cooldown_until: None,
-        connected_at: now(),
-        learned: Learned {
-            lists_gone: vec![],
-            confirmed_opt_in: Some(ConfirmedOptIn {
-                on: false,
-                seen_at: now(),
-            }),
-        },
+        ..samples::connection(now())
     };
     let tokens = Tokens {
         access: "SENTINEL".into(),

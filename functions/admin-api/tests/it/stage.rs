@@ -10,12 +10,10 @@ use lambda_http::http::HeaderMap;
 use lambda_http::request::from_str;
 use lambda_http::{Body, Request, Response};
 use leadfeed_shared::app::admin::Operators;
-use leadfeed_shared::app::deliver::batch::Message;
 use leadfeed_shared::domain::consent::Origin;
 use leadfeed_shared::domain::ids::LeadId;
 use leadfeed_shared::domain::lead::{Lead, LeadState};
 use leadfeed_shared::domain::submission::Submission;
-use leadfeed_shared::domain::task::Task;
 use leadfeed_shared::fakes::{Faults, Memory, MemoryTokens, at_once};
 use leadfeed_shared::ports::{Clock as _, Ledger as _, Settlement};
 use serde_json::{Value, json};
@@ -189,14 +187,12 @@ impl Stage {
 
     /// One invocation of the drain.
     pub async fn drain(&self) {
-        let tasks = self.memory.queue.receive(10);
-        let message = |(i, task): (usize, &Task)| Message {
-            id: format!("m{i}"),
-            body: Some(serde_json::to_string(task).unwrap()),
-        };
-        let messages = tasks.iter().enumerate().map(message).collect();
         let deadline = self.memory.clock.now() + SignedDuration::from_secs(60);
-        let again = self.memory.drain().drain(messages, deadline).await;
+        let again = self
+            .memory
+            .drain()
+            .drain(self.memory.messages(), deadline)
+            .await;
         assert_eq!(again, [""; 0]);
     }
 

@@ -2,11 +2,10 @@ use std::sync::{Arc, Mutex};
 
 use jiff::{SignedDuration, Timestamp};
 use leadfeed_shared::app::connect::Connect;
-use leadfeed_shared::app::deliver::batch::Message;
 use leadfeed_shared::domain::budget::Limits;
 use leadfeed_shared::domain::connection::{Connection, ConnectionStatus};
 use leadfeed_shared::domain::consent::Origin;
-use leadfeed_shared::domain::customer::{BulkImport, Customer};
+use leadfeed_shared::domain::customer::Customer;
 use leadfeed_shared::domain::form::{Form, statement};
 use leadfeed_shared::domain::ids::{AppId, CustomerId, LeadId, LinkId};
 use leadfeed_shared::domain::link::{Link, LinkKind};
@@ -281,16 +280,11 @@ impl Stage {
             leads.push(accepted.unwrap().lead);
         }
         loop {
-            let tasks = self.memory.queue.receive(10);
-            if tasks.is_empty() {
+            let messages = self.memory.messages();
+            if messages.is_empty() {
                 break leads;
             }
-            let message = |task| Message {
-                id: "m".into(),
-                body: Some(serde_json::to_string(&task).unwrap()),
-            };
             let deadline = self.memory.clock.now() + SignedDuration::from_secs(60);
-            let messages = tasks.into_iter().map(message).collect();
             self.memory.drain().drain(messages, deadline).await;
         }
     }
@@ -347,13 +341,6 @@ fn form(customer: &CustomerId, since: Timestamp) -> Form {
 fn row(id: &CustomerId, now: Timestamp) -> Customer {
     Customer {
         id: id.clone(),
-        name: "Analytical Engines".into(),
-        brand: "Analytical Engines".into(),
-        app: AppId::default_app(),
-        return_url: None,
-        return_hosts: vec![],
-        bulk_import: BulkImport::Never,
-        retention_days: 730,
-        created_at: now,
+        ..samples::customer(now)
     }
 }
