@@ -1,5 +1,7 @@
+use cc_sandbox::contract::FieldType;
 use cc_sandbox::faults::Action;
 use leadfeed_shared::adapters::ConstantContact;
+use leadfeed_shared::domain::connection::FieldKind;
 use leadfeed_shared::domain::crm::CrmError;
 use leadfeed_shared::ports::Accounts;
 use serde_json::json;
@@ -83,6 +85,40 @@ async fn a_catalog_holds_the_lists_and_the_fields_that_take_text() {
         (lists, fields)
     );
     assert!(catalog.lists.iter().any(|list| list.name == "Newsletter"));
+    let dates = bench.account(|account| {
+        let dates = account.fields.iter();
+        let dates = dates.filter(|field| field.kind == FieldType::Date);
+        dates.map(|field| field.label.clone()).collect::<Vec<_>>()
+    });
+    let told = catalog.custom_fields.iter();
+    let told = told.filter(|field| field.kind == FieldKind::Date);
+    let told: Vec<_> = told.map(|field| field.label.clone()).collect();
+    assert!(!dates.is_empty() && told == dates, "{told:?}");
+}
+
+#[tokio::test]
+async fn custom_fields_are_told_alone_by_one_call_in_the_time_of_one() {
+    let bench = Bench::start().await;
+    let catalog = bench.api.catalog(&bench.token).await.unwrap();
+
+    let fields = bench.api.custom_fields(&bench.token).await;
+
+    assert_eq!(fields, Ok(catalog.custom_fields));
+    let slow = Action::SlowBody {
+        pieces: 6,
+        pause_ms: 350,
+    };
+    bench.strike("/v3/contact_custom_fields", false, slow);
+    let fields = bench.api.custom_fields(&bench.token).await;
+    assert_eq!(fields, Err(CrmError::Unavailable));
+    let wire = Wire::answering(vec![answer(200, r#"{"custom_fields": []}"#)]).await;
+    let api = ConstantContact::new(http(), wire.url("/v3"));
+    assert_eq!(api.custom_fields(&"token".into()).await, Ok(vec![]));
+    let requests = wire.requests();
+    let [request] = &requests[..] else {
+        panic!("{requests:?}")
+    };
+    assert!(request.starts_with("GET /v3/contact_custom_fields?limit=100 HTTP/1.1"));
 }
 
 #[tokio::test]

@@ -188,6 +188,7 @@ impl<C: Clock + Clone + 'static> World<C> {
             learned: Learned {
                 lists_gone: vec![],
                 confirmed_opt_in: Some(seen),
+                fields_read_at: None,
             },
             ..samples::connection(&id)
         };

@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use leadfeed_shared::domain::captcha::{Captcha, CaptchaProvider, OnFailure};
 use leadfeed_shared::domain::connection::{
     Account, Catalog, ConfirmedOptIn, Connection, ConnectionStatus, ContactList, CustomField,
-    Learned, Lease, Terms,
+    FieldKind, Learned, Lease, Terms,
 };
 use leadfeed_shared::domain::consent::Consent;
 use leadfeed_shared::domain::contact::{Contact, Note, NoteKind, StreetAddress};
@@ -115,6 +115,7 @@ pub fn connection(customer: &CustomerId) -> Connection {
                 id: remote(9),
                 label: "Favourite engine".into(),
                 name: "Favourite_engine".into(),
+                kind: FieldKind::Text,
             }],
         },
         generation: 3,
@@ -128,6 +129,7 @@ pub fn connection(customer: &CustomerId) -> Connection {
                 on: true,
                 seen_at: at(6),
             }),
+            fields_read_at: Some(at(7)),
         },
     }
 }

@@ -3,6 +3,8 @@
 use jiff::{SignedDuration, Timestamp, ToSpan as _, tz::TimeZone};
 use serde::{Deserialize, Serialize};
 
+pub use super::catalog::{Catalog, ContactList, CustomField, FieldKind, Said};
+use super::contact::Contact;
 use super::ids::{AppId, CustomerId, RemoteId};
 use super::lead::{Permission, WaitReason};
 use super::token::REFRESH_MARGIN;
@@ -12,6 +14,9 @@ pub const LEASE_FOR: SignedDuration = SignedDuration::from_secs(60);
 
 /// How long a connection is left alone after a refresh failed for a passing reason.
 pub const COOLDOWN: SignedDuration = SignedDuration::from_secs(30);
+
+/// How long the account's custom fields are believed to be all where a lead says something that none of them takes.
+const FIELDS_BELIEVED_FOR: SignedDuration = SignedDuration::from_hours(24);
 
 /// How many lists a contact joins at most, by the limit of Constant Contact's `sign_up_form` and of a contact itself.
 pub const MOST_LISTS: usize = 50;
@@ -60,6 +65,9 @@ pub struct Learned {
     /// How the account makes new contacts, where that was seen.
     #[serde(default)]
     pub confirmed_opt_in: Option<ConfirmedOptIn>,
+    /// When custom fields were asked for since the account was connected.
+    #[serde(default)]
+    pub fields_read_at: Option<Timestamp>,
 }
 
 /// Whether an account asks new contacts to confirm by mail. The API tells it of single contacts only.
@@ -176,35 +184,6 @@ pub struct Terms {
     pub text: String,
 }
 
-/// Lists and custom fields of the account, remembered so that showing a page costs no call.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Catalog {
-    /// Every list.
-    pub lists: Vec<ContactList>,
-    /// Every custom field.
-    pub custom_fields: Vec<CustomField>,
-}
-
-/// A contact list.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ContactList {
-    /// Its id.
-    pub id: RemoteId,
-    /// Its name.
-    pub name: String,
-}
-
-/// A custom field.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct CustomField {
-    /// Its id, by which `sign_up_form` knows it.
-    pub id: RemoteId,
-    /// Its label, by which people know it.
-    pub label: String,
-    /// Its name, by which imports know it.
-    pub name: String,
-}
-
 /// The right to refresh, held by one worker.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Lease {
@@ -317,6 +296,14 @@ impl Connection {
             .into_iter()
             .find(|lists| !lists.is_empty())
             .ok_or(WaitReason::NoList)
+    }
+
+    /// Whether a contact says something for which the account may have got a custom field since these were read.
+    #[must_use]
+    pub fn may_have_got_field_for(&self, contact: &Contact, now: Timestamp) -> bool {
+        let read_at = self.learned.fields_read_at.unwrap_or(self.connected_at);
+        let old = now.duration_since(read_at) >= FIELDS_BELIEVED_FOR;
+        old && Said::of(contact, &self.catalog.custom_fields).lacks_field()
     }
 
     /// Lists of the account that leads can join, as far as is known.

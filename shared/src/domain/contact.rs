@@ -94,7 +94,7 @@ impl StreetAddress {
 }
 
 /// Something that was changed or left out on the way to Constant Contact, for the timeline.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Note {
     /// The field.
     pub field: String,
@@ -103,7 +103,7 @@ pub struct Note {
 }
 
 /// What happened to a field.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum NoteKind {
     /// Cut to the length that Constant Contact stores.
@@ -116,6 +116,8 @@ pub enum NoteKind {
     StaleForm,
     /// No field of the form, nor mapped to one: not kept.
     Unknown,
+    /// The account has no custom field of this label that takes text: left out.
+    NoSuchField,
 }
 
 /// `text` cut to `limit` characters on a character boundary.

@@ -3,6 +3,7 @@
 pub mod asked;
 pub mod budget;
 pub mod captcha;
+pub mod catalog;
 pub mod connection;
 pub mod consent;
 pub mod contact;

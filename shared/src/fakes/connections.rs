@@ -2,7 +2,7 @@ use jiff::Timestamp;
 
 use super::directory::{MemoryDirectory, Rows};
 use crate::domain::connection::{
-    ConfirmedOptIn, Connection, ConnectionStatus, Lease, idle_months, month_of,
+    ConfirmedOptIn, Connection, ConnectionStatus, CustomField, Lease, idle_months, month_of,
 };
 use crate::domain::ids::{CustomerId, RemoteId};
 use crate::ports::{Advanced, Connections, StoreError};
@@ -41,7 +41,7 @@ impl Connections for MemoryDirectory {
             let Some(row) = row else { return false };
             row.lists.clone_from(&connection.lists);
             row.terms.clone_from(&connection.terms);
-            row.catalog.clone_from(&connection.catalog);
+            row.catalog.lists.clone_from(&connection.catalog.lists);
             row.learned
                 .lists_gone
                 .clone_from(&connection.learned.lists_gone);
@@ -177,6 +177,26 @@ impl Connections for MemoryDirectory {
         let learn = |rows: &mut Rows| {
             if let Some(row) = rows.connections.get_mut(customer) {
                 row.learned.confirmed_opt_in = Some(seen);
+            }
+        };
+        self.0.step(learn).await
+    }
+
+    async fn fields_read(
+        &self,
+        customer: &CustomerId,
+        connected_at: Timestamp,
+        fields: Option<&[CustomField]>,
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
+        let learn = |rows: &mut Rows| {
+            let row = rows.connections.get_mut(customer);
+            let Some(row) = row.filter(|row| row.connected_at == connected_at) else {
+                return;
+            };
+            row.learned.fields_read_at = Some(at);
+            if let Some(fields) = fields {
+                row.catalog.custom_fields = fields.to_vec();
             }
         };
         self.0.step(learn).await

@@ -94,6 +94,7 @@ pub fn connection(now: Timestamp) -> Connection {
                 on: false,
                 seen_at: now,
             }),
+            ..Learned::default()
         },
     }
 }

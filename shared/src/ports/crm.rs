@@ -4,7 +4,7 @@ use std::future::Future;
 use jiff::Timestamp;
 use secrecy::SecretString;
 
-use crate::domain::connection::{Account, Catalog, ContactList};
+use crate::domain::connection::{Account, Catalog, ContactList, CustomField};
 use crate::domain::contact::Contact;
 use crate::domain::crm::CrmError;
 use crate::domain::email::EmailAddress;
@@ -130,6 +130,12 @@ pub trait Accounts: Send + Sync {
         &self,
         token: &SecretString,
     ) -> impl Future<Output = Result<Catalog, CrmError>> + Send;
+
+    /// All custom fields that a sign-up can fill. One call, as a page holds all that an account can have.
+    fn custom_fields(
+        &self,
+        token: &SecretString,
+    ) -> impl Future<Output = Result<Vec<CustomField>, CrmError>> + Send;
 
     /// Whether a list is there. One call.
     fn has_list(

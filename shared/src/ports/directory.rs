@@ -3,7 +3,7 @@ use std::future::Future;
 use jiff::Timestamp;
 
 use super::StoreError;
-use crate::domain::connection::{ConfirmedOptIn, Connection, ConnectionStatus, Lease};
+use crate::domain::connection::{ConfirmedOptIn, Connection, ConnectionStatus, CustomField, Lease};
 use crate::domain::customer::Customer;
 use crate::domain::form::Form;
 use crate::domain::handshake::Handshake;
@@ -99,8 +99,8 @@ pub trait Connections: Send + Sync {
         connection: &Connection,
     ) -> impl Future<Output = Result<bool, StoreError>> + Send;
 
-    /// Writes down the lists, terms, catalog and gone lists of `connection`, and nothing else of it, if the row is active
-    /// and was connected when `connection` was. Says whether it did.
+    /// Writes down the lists, terms, known lists and gone lists of `connection`, and nothing else of it, if the row is
+    /// active and was connected when `connection` was. Says whether it did.
     fn choose(
         &self,
         connection: &Connection,
@@ -162,6 +162,16 @@ pub trait Connections: Send + Sync {
         &self,
         customer: &CustomerId,
         seen: ConfirmedOptIn,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// Remembers that custom fields were asked for `at`, and which they are where that was told, if the row was
+    /// `connected_at` this time: those of another account are not its own.
+    fn fields_read(
+        &self,
+        customer: &CustomerId,
+        connected_at: Timestamp,
+        fields: Option<&[CustomField]>,
+        at: Timestamp,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
     /// Sets the status, if the row's generation is still `generation` and it is not disconnected, which only

@@ -6,7 +6,9 @@ use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
 use leadfeed_shared::domain::budget::{BudgetState, CallClass, Limits, Reservation};
 use leadfeed_shared::domain::captcha::Captcha;
-use leadfeed_shared::domain::connection::{ConfirmedOptIn, Connection, ConnectionStatus, Lease};
+use leadfeed_shared::domain::connection::{
+    ConfirmedOptIn, Connection, ConnectionStatus, CustomField, Lease,
+};
 use leadfeed_shared::domain::customer::Customer;
 use leadfeed_shared::domain::email::EmailAddress;
 use leadfeed_shared::domain::form::Form;
@@ -211,6 +213,9 @@ wired! { Connections of MemoryDirectory, Directory {
     release(customer: &CustomerId, owner: &str, cooldown_until: Timestamp) -> ();
     list_gone(customer: &CustomerId, list: &RemoteId) -> bool;
     opt_in_seen(customer: &CustomerId, seen: ConfirmedOptIn) -> ();
+    fields_read(
+        customer: &CustomerId, connected_at: Timestamp, fields: Option<&[CustomField]>, at: Timestamp
+    ) -> ();
     set_status(customer: &CustomerId, generation: u64, status: &ConnectionStatus) -> bool;
 }
     async fn lease(

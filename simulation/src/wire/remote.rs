@@ -3,7 +3,7 @@
 use std::future::Future;
 
 use jiff::Timestamp;
-use leadfeed_shared::domain::connection::{Catalog, ContactList};
+use leadfeed_shared::domain::connection::{Catalog, ContactList, CustomField};
 use leadfeed_shared::domain::crm::CrmError;
 use leadfeed_shared::domain::email::EmailAddress;
 use leadfeed_shared::domain::ids::RemoteId;
@@ -139,6 +139,11 @@ impl Accounts for Wire<FakeCrm> {
     async fn catalog(&self, token: &SecretString) -> Result<Catalog, CrmError> {
         self.api("catalog", 2, token, self.port.catalog(token))
             .await
+    }
+
+    async fn custom_fields(&self, token: &SecretString) -> Result<Vec<CustomField>, CrmError> {
+        let effect = self.port.custom_fields(token);
+        self.api("custom_fields", 1, token, effect).await
     }
 
     async fn has_list(&self, token: &SecretString, list: &RemoteId) -> Result<bool, CrmError> {

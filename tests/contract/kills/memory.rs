@@ -53,6 +53,7 @@ impl InMemory {
             learned: Learned {
                 lists_gone: vec![],
                 confirmed_opt_in: Some(seen),
+                fields_read_at: None,
             },
             ..samples::connection(&customer.id)
         };

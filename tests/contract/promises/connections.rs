@@ -1,5 +1,8 @@
+use std::{mem, slice};
+
 use leadfeed_shared::domain::connection::{
-    ConfirmedOptIn, Connection, ConnectionStatus, LimitedReason, ReconnectReason,
+    Catalog, ConfirmedOptIn, Connection, ConnectionStatus, CustomField, FieldKind, LimitedReason,
+    ReconnectReason,
 };
 use leadfeed_shared::ports::{Advanced, Connections};
 
@@ -16,6 +19,7 @@ promises! { Connections:
     a_disconnected_connection_stays_so_whatever_status_comes_late,
     that_a_list_is_gone_is_news_to_one_of_many,
     what_was_seen_last_of_the_opt_in_stands,
+    custom_fields_are_written_where_they_are_of_the_account_that_is_connected,
     whose_connection_needs_a_person_is_found_until_they_have_acted,
     a_limited_connection_made_active_is_found_when_it_is_idle,
 }
@@ -116,12 +120,16 @@ async fn a_choice_is_written_where_the_connection_is_active_and_the_one_it_was_m
     let mut chosen = connection.clone();
     chosen.lists = vec![remote(4)];
     chosen.terms = None;
+    let fields = mem::take(&mut chosen.catalog.custom_fields);
     chosen.catalog.lists.clear();
     chosen.learned.lists_gone.clear();
     let expected = Connection {
         lists: chosen.lists.clone(),
         terms: None,
-        catalog: chosen.catalog.clone(),
+        catalog: Catalog {
+            custom_fields: fields.clone(),
+            ..chosen.catalog.clone()
+        },
         learned: chosen.learned.clone(),
         ..refreshed
     };
@@ -230,6 +238,38 @@ async fn what_was_seen_last_of_the_opt_in_stands<C: Connections>(connections: C)
     let nobody = fresh::customer();
     connections.opt_in_seen(&nobody, seen).await.unwrap();
     assert_eq!(connections.connection(&nobody).await.unwrap(), None);
+}
+
+async fn custom_fields_are_written_where_they_are_of_the_account_that_is_connected<C>(
+    connections: C,
+) where
+    C: Connections,
+{
+    let connection = put(&connections).await;
+    let (customer, since) = (&connection.customer, connection.connected_at);
+    let field = CustomField {
+        id: remote(5),
+        label: "Since".into(),
+        name: "Since".into(),
+        kind: FieldKind::Date,
+    };
+    let told = connections.fields_read(customer, since, Some(slice::from_ref(&field)), at(80));
+    told.await.unwrap();
+    let mut expected = connection.clone();
+    expected.catalog.custom_fields = vec![field];
+    expected.learned.fields_read_at = Some(at(80));
+    assert_eq!(read(&connections, &connection).await, expected);
+
+    let untold = connections.fields_read(customer, since, None, at(90)).await;
+    untold.unwrap();
+    expected.learned.fields_read_at = Some(at(90));
+    assert_eq!(read(&connections, &connection).await, expected);
+
+    for customer in [customer, &fresh::customer()] {
+        let of_another = connections.fields_read(customer, at(91), Some(&[]), at(92));
+        of_another.await.unwrap();
+    }
+    assert_eq!(read(&connections, &connection).await, expected);
 }
 
 async fn whose_connection_needs_a_person_is_found_until_they_have_acted<C: Connections>(

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use url::Url;
 
 use super::api::{ConstantContact, Links, PAGE};
-use crate::domain::connection::{Account, Catalog, ContactList, CustomField};
+use crate::domain::connection::{Account, Catalog, ContactList, CustomField, FieldKind};
 use crate::domain::crm::CrmError;
 use crate::domain::ids::RemoteId;
 use crate::ports::{AccountSummary, Accounts};
@@ -81,6 +81,10 @@ impl From<Field> for CustomField {
             id: field.custom_field_id,
             label: field.label,
             name: field.name,
+            kind: match field.kind.as_str() {
+                "date" => FieldKind::Date,
+                _ => FieldKind::Text,
+            },
         }
     }
 }
@@ -128,13 +132,17 @@ impl ConstantContact {
     async fn read_catalog(&self, token: &SecretString) -> Result<Catalog, CrmError> {
         let lists = self.first_page("/contact_lists", "500");
         let lists: Vec<List> = self.all(token, lists).await?;
+        Ok(Catalog {
+            lists: lists.into_iter().map(Into::into).collect(),
+            custom_fields: self.read_fields(token).await?,
+        })
+    }
+
+    async fn read_fields(&self, token: &SecretString) -> Result<Vec<CustomField>, CrmError> {
         let fields = self.first_page("/contact_custom_fields", "100");
         let fields: Vec<Field> = self.all(token, fields).await?;
         let fields = fields.into_iter().filter(Field::takes_text);
-        Ok(Catalog {
-            lists: lists.into_iter().map(Into::into).collect(),
-            custom_fields: fields.map(Into::into).collect(),
-        })
+        Ok(fields.map(Into::into).collect())
     }
 }
 
@@ -147,6 +155,11 @@ impl Accounts for ConstantContact {
     async fn catalog(&self, token: &SecretString) -> Result<Catalog, CrmError> {
         let catalog = self.http.in_the_time_of_one(self.read_catalog(token));
         catalog.await.unwrap_or(Err(CrmError::Unavailable))
+    }
+
+    async fn custom_fields(&self, token: &SecretString) -> Result<Vec<CustomField>, CrmError> {
+        let fields = self.http.in_the_time_of_one(self.read_fields(token));
+        fields.await.unwrap_or(Err(CrmError::Unavailable))
     }
 
     async fn has_list(&self, token: &SecretString, list: &RemoteId) -> Result<bool, CrmError> {

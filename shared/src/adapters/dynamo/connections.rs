@@ -5,7 +5,7 @@ use super::directory::DynamoDirectory;
 use super::keys;
 use super::table::{Change, Done, Item, Values, millis, number, read, row, text, value};
 use crate::domain::connection::{
-    ConfirmedOptIn, Connection, ConnectionStatus, Lease, idle_months, month_of,
+    ConfirmedOptIn, Connection, ConnectionStatus, CustomField, Lease, idle_months, month_of,
 };
 use crate::domain::ids::{CustomerId, RemoteId};
 use crate::ports::{Advanced, Connections, StoreError};
@@ -36,13 +36,13 @@ impl Connections for DynamoDirectory {
 
     async fn choose(&self, connection: &Connection) -> Result<bool, StoreError> {
         let change = Change {
-            set: "SET #lists = :lists, #terms = :terms, #catalog = :catalog, lists_gone = :gone",
+            set: "SET #lists = :lists, #terms = :terms, #catalog.#lists = :known, lists_gone = :gone",
             when: Some("#status = :active AND connected_at = :connected"),
             names: &["lists", "terms", "catalog", "status"],
             values: vec![
                 (":lists", value(&connection.lists)?),
                 (":terms", value(&connection.terms)?),
-                (":catalog", value(&connection.catalog)?),
+                (":known", value(&connection.catalog.lists)?),
                 (":gone", value(&connection.learned.lists_gone)?),
                 (":active", text("active")),
                 (":connected", value(&connection.connected_at)?),
@@ -191,6 +191,31 @@ impl Connections for DynamoDirectory {
             when: Some("attribute_exists(pk)"),
             names: &[],
             values: vec![(":seen", value(&seen)?)],
+        };
+        let key = keys::connection(customer);
+        self.table.update(key, change).await.map(|_| ())
+    }
+
+    async fn fields_read(
+        &self,
+        customer: &CustomerId,
+        connected_at: Timestamp,
+        fields: Option<&[CustomField]>,
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
+        let mut values = vec![(":at", value(&at)?), (":connected", value(&connected_at)?)];
+        let set = match fields {
+            Some(fields) => {
+                values.push((":fields", value(&fields)?));
+                "SET fields_read_at = :at, #catalog.custom_fields = :fields"
+            }
+            None => "SET fields_read_at = :at",
+        };
+        let change = Change {
+            set,
+            when: Some("connected_at = :connected"),
+            names: if fields.is_some() { &["catalog"] } else { &[] },
+            values,
         };
         let key = keys::connection(customer);
         self.table.update(key, change).await.map(|_| ())

@@ -203,7 +203,11 @@ impl<W: Wiring> Bulk<W> {
         forms: &mut Forms,
     ) -> Result<Named, StoreError> {
         let mut named = Named::new();
+        let now = self.keeper.clock.now();
         for record in records.into_iter().filter(|record| self.may_go(record)) {
+            if connection.may_have_got_field_for(&record.lead.contact, now) {
+                continue; // one that goes singly shows whether there is such a field
+            }
             let form = match forms.entry(record.lead.form.clone()) {
                 Entry::Occupied(known) => known.into_mut(),
                 Entry::Vacant(new) => new.insert(self.directory.form(&record.lead.form).await?),

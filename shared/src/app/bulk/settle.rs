@@ -1,6 +1,6 @@
 //! Giving every lead of an import its outcome.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::future::try_join_all;
 use jiff::{SignedDuration, Timestamp};
@@ -9,14 +9,18 @@ use super::submit::{LISTED_FOR, SKEW, is_in};
 use super::{Bulk, HELD_FOR, Imported, PAUSE, nothing_went_in, unread};
 use crate::app::moment::CALL_TAKES;
 use crate::app::release::LISTED_WITHIN;
+use crate::domain::connection::{CustomField, Said};
+use crate::domain::contact::Note;
 use crate::domain::crm::CrmError;
 use crate::domain::customer::kept_for;
 use crate::domain::ids::LeadId;
 use crate::domain::import::{Ending, ImportJob, MAX_TRIES, Stage};
-use crate::domain::lead::{DeliveryAction, Lead, LeadState, OptOutCheck, Permission, WaitReason};
+use crate::domain::lead::{
+    DeliveryAction, LeadRecord, LeadState, OptOutCheck, Permission, WaitReason,
+};
 use crate::ports::{
-    BulkImports as _, Clock as _, Customers as _, Imports as _, Ledger as _, Settlement,
-    StoreError, Wiring,
+    BulkImports as _, Clock as _, Connections as _, Customers as _, Imports as _, Ledger as _,
+    Settlement, StoreError, Wiring,
 };
 
 /// Leads written at a time.
@@ -24,6 +28,26 @@ pub(super) const AT_ONCE: usize = 32;
 
 /// How often an import is tried in all, its submission and the reading of its leads once more after trouble.
 const MAX_TRIES_IN_ALL: u32 = 2 * MAX_TRIES;
+
+/// A lead that an import has still.
+struct Inside {
+    id: LeadId,
+    /// Its address's key.
+    address: String,
+    /// What its row left out.
+    notes: Vec<Note>,
+}
+
+impl Inside {
+    fn of(record: LeadRecord, fields: &[CustomField]) -> Self {
+        let contact = record.lead.contact.for_remote().0;
+        Self {
+            address: contact.email.key(),
+            notes: Said::of(&contact, fields).notes,
+            id: record.lead.id,
+        }
+    }
+}
 
 impl<W: Wiring> Bulk<W> {
     /// Gives the leads of an import one outcome, as far as there is time, and closes it once all have one. A lead that
@@ -37,6 +61,7 @@ impl<W: Wiring> Bulk<W> {
         deadline: Timestamp,
         done: &mut Imported,
     ) -> Result<(), StoreError> {
+        let fields = self.fields(&job).await?;
         for number in 0..job.chunks {
             if self.keeper.clock.now() >= deadline {
                 let again = SignedDuration::ZERO;
@@ -46,11 +71,13 @@ impl<W: Wiring> Bulk<W> {
             for lead in &leads {
                 self.counter.doubt(&job.customer, lead);
             }
+            let mut rest = self.inside(&job, &leads, &fields).await?;
             if ending == Ending::All {
-                done.delivered += self.went_in(&job, &leads, since).await?;
+                let here = self.went_in(&job, &rest, since).await?;
+                done.delivered += here.len();
+                rest.retain(|lead| !here.contains(&lead.id));
             }
             // Whoever is still in it did not go in, or was taken after the call.
-            let rest = self.inside(&job, &leads).await?;
             let rest: Vec<_> = rest.into_iter().map(|lead| lead.id).collect();
             done.back += self.send_back(&job, &rest).await?;
         }
@@ -105,7 +132,7 @@ impl<W: Wiring> Bulk<W> {
             };
             let here = page.items.iter().filter_map(|key| inside.remove(key));
             let here: Vec<_> = here.flatten().collect();
-            done.delivered += self.went_in(&job, &here, since).await?;
+            done.delivered += self.went_in(&job, &here, since).await?.len();
             if page.next.is_none() {
                 break;
             }
@@ -125,15 +152,24 @@ impl<W: Wiring> Bulk<W> {
             .await
     }
 
-    /// Leads that were in the call and went in; tells how many.
+    /// Leads that were in the call and went in; tells which.
     async fn went_in(
         &self,
         job: &ImportJob,
-        leads: &[LeadId],
+        leads: &[Inside],
         since: Timestamp,
-    ) -> Result<usize, StoreError> {
-        let delivered = self.delivered(job).await?;
-        self.leave(job, leads, Some(since), &delivered).await
+    ) -> Result<BTreeSet<LeadId>, StoreError> {
+        let mut alike: BTreeMap<&[Note], Vec<LeadId>> = BTreeMap::new();
+        for lead in leads {
+            let of_notes = alike.entry(&lead.notes).or_default();
+            of_notes.push(lead.id.clone());
+        }
+        let mut went = BTreeSet::new();
+        for (notes, leads) in alike {
+            let delivered = self.delivered(job, notes.to_vec()).await?;
+            went.extend(self.leave(job, &leads, Some(since), &delivered).await?);
+        }
+        Ok(went)
     }
 
     /// Leads that go their single way; tells how many. They are looked at once they are listed.
@@ -148,18 +184,18 @@ impl<W: Wiring> Bulk<W> {
         let now = self.keeper.clock.now();
         let listed = now + LISTED_WITHIN;
         self.ledger.mark_lane(&job.customer, listed).await?;
-        self.leave(job, leads, None, &back(now)).await
+        Ok(self.leave(job, leads, None, &back(now)).await?.len())
     }
 
-    /// Ends the stay of leads in an import; tells how many were there.
+    /// Ends the stay of leads in an import; tells which were there.
     pub(super) async fn leave(
         &self,
         job: &ImportJob,
         leads: &[LeadId],
         taken_by: Option<Timestamp>,
         settlement: &Settlement,
-    ) -> Result<usize, StoreError> {
-        let mut count = 0;
+    ) -> Result<Vec<LeadId>, StoreError> {
+        let mut were_there = Vec::new();
         for leads in leads.chunks(AT_ONCE) {
             let writes = leads.iter().map(|lead| {
                 self.ledger
@@ -169,14 +205,18 @@ impl<W: Wiring> Bulk<W> {
                 if did {
                     self.counter
                         .left_import(&job.customer, lead, &settlement.state);
-                    count += 1;
+                    were_there.push(lead.clone());
                 }
             }
         }
-        Ok(count)
+        Ok(were_there)
     }
 
-    pub(super) async fn delivered(&self, job: &ImportJob) -> Result<Settlement, StoreError> {
+    pub(super) async fn delivered(
+        &self,
+        job: &ImportJob,
+        notes: Vec<Note>,
+    ) -> Result<Settlement, StoreError> {
         let at = self.keeper.clock.now();
         let customer = self.directory.customer(&job.customer).await?;
         Ok(Settlement {
@@ -185,7 +225,7 @@ impl<W: Wiring> Bulk<W> {
                 action: DeliveryAction::Imported,
                 permission: Permission::Implicit,
                 opt_out_check: OptOutCheck::Remote,
-                notes: vec![],
+                notes,
             },
             due_at: None,
             at,
@@ -198,26 +238,38 @@ impl<W: Wiring> Bulk<W> {
         &self,
         job: &ImportJob,
         horizon: Timestamp,
-    ) -> Result<Option<BTreeMap<String, Vec<LeadId>>>, StoreError> {
-        let mut inside: BTreeMap<String, Vec<LeadId>> = BTreeMap::new();
+    ) -> Result<Option<BTreeMap<String, Vec<Inside>>>, StoreError> {
+        let mut inside: BTreeMap<String, Vec<Inside>> = BTreeMap::new();
+        let fields = self.fields(job).await?;
         for number in 0..job.chunks {
             if self.keeper.clock.now() >= horizon {
                 return Ok(None);
             }
             let leads = self.ledger.chunk(&job.id, number).await?;
-            for lead in self.inside(job, &leads).await? {
-                let of_address = inside.entry(lead.contact.email.key()).or_default();
-                of_address.push(lead.id);
+            for lead in self.inside(job, &leads, &fields).await? {
+                let of_address = inside.entry(lead.address.clone()).or_default();
+                of_address.push(lead);
             }
         }
         Ok(Some(inside))
     }
 
     /// Of these leads, those that the import has still.
-    async fn inside(&self, job: &ImportJob, leads: &[LeadId]) -> Result<Vec<Lead>, StoreError> {
+    async fn inside(
+        &self,
+        job: &ImportJob,
+        leads: &[LeadId],
+        fields: &[CustomField],
+    ) -> Result<Vec<Inside>, StoreError> {
         let records = self.ledger.records(&job.customer, leads).await?;
         let inside = records.into_iter().filter(|record| is_in(job, record));
-        Ok(inside.map(|record| record.lead).collect())
+        Ok(inside.map(|record| Inside::of(record, fields)).collect())
+    }
+
+    /// The account's custom fields, by which the import's rows were made.
+    async fn fields(&self, job: &ImportJob) -> Result<Vec<CustomField>, StoreError> {
+        let connection = self.directory.connection(&job.customer).await?;
+        Ok(connection.map_or(vec![], |connection| connection.catalog.custom_fields))
     }
 }
 

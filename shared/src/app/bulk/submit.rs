@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{BUSY, Bulk, HELD_FOR, PAUSE, SUBMITTED_WITHIN, unread};
 use crate::app::moment::CALL_TAKES;
-use crate::domain::connection::Connection;
+use crate::domain::connection::{Connection, Said};
 use crate::domain::crm::CrmError;
 use crate::domain::ids::RemoteId;
 use crate::domain::import::{Ending, ImportJob, ImportRow, MAX_TRIES, Stage, next_look};
@@ -285,12 +285,11 @@ pub(super) fn is_in(job: &ImportJob, record: &LeadRecord) -> bool {
 
 /// A lead as a row.
 pub(super) fn row(record: &LeadRecord, connection: &Connection) -> ImportRow {
-    let fields = &connection.catalog.custom_fields;
-    let name_of = |label: &str| {
-        let known = fields
-            .iter()
-            .find(|field| field.label.eq_ignore_ascii_case(label));
-        known.map(|field| field.name.clone())
-    };
-    ImportRow::new(record.lead.contact.for_remote().0, name_of)
+    let contact = record.lead.contact.for_remote().0;
+    let said = Said::of(&contact, &connection.catalog.custom_fields).fields;
+    let names: BTreeMap<_, _> = said
+        .into_iter()
+        .map(|(field, label, _)| (label.to_owned(), field.name.clone()))
+        .collect();
+    ImportRow::new(contact, |label| names.get(label).cloned())
 }

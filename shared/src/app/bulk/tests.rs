@@ -1,5 +1,6 @@
 mod busy;
 mod counts;
+mod fields;
 mod slow;
 mod trouble;
 

@@ -9,11 +9,10 @@ use super::ask::Stopped;
 use super::opt_outs::{Check, Gone};
 use super::outcome::Outcome;
 use super::recheck::Looked;
-use super::sign_up::{leave_out, sign_up};
+use super::sign_up::{Content, content};
 use super::turns::{Leads, Turn};
 use super::{Drain, refused};
-use crate::domain::contact::Note;
-use crate::domain::crm::{Blame, OptionalField};
+use crate::domain::crm::{Blame, CrmError, OptionalField};
 use crate::domain::lead::{LeadState, RefusalReason, WaitReason};
 use crate::ports::{Contacts, Made, SignUp, SignedUp, Wiring};
 
@@ -50,34 +49,33 @@ impl<W: Wiring> Drain<W> {
         let newest = leads.last();
         let newest = newest.ok_or_else(|| refused(RefusalReason::CcRefused))?;
         let there = self.newer(leads).await?;
-        let content = sign_up(turn.ready, leads, &there);
+        self.learn_fields(turn, leads, &mut moment).await;
+        let content = content(turn.ready, leads, &there);
         let mut content = content.map_err(|why| Outcome::waits(why, None))?;
         let opt_out_check = self
             .check(turn, leads, check, &mut moment, gone, &content)
             .await?;
-        let (mut notes, mut looked) = (Vec::new(), Looked::claimed(leads, turn));
+        let mut looked = Looked::claimed(leads, turn);
         loop {
-            let made = self.make_or_update(turn, &mut looked, moment.take(), &content);
+            let made = self.make_or_update(turn, &mut looked, moment.take(), &content.said);
             let error = match made.await {
                 Ok(signed_up) => {
                     if signed_up.contact.is_none() {
                         tracing::warn!(lead.id = %newest.lead.id, "the answer to a delivery names no contact");
                     }
-                    let permission = self.permission(turn, &signed_up, &content).await;
+                    let permission = self.permission(turn, &signed_up, &content.said).await;
                     return Ok(Outcome::settled(LeadState::Delivered {
                         contact: signed_up.contact,
                         action: signed_up.action,
                         permission,
                         opt_out_check,
-                        notes,
+                        notes: content.notes,
                     }));
                 }
                 Err(Stopped::Until(outcome)) => return Err(outcome),
                 Err(Stopped::By(error)) => error,
             };
-            let blame = error.blame(&newest.lead.contact.email);
-            let mended = self.leave_out(turn, leads, &mut content, blame, &mut notes);
-            if !mended.await? {
+            if !self.leave_out(turn, leads, &mut content, &error).await? {
                 let outcome = self.outcome_of(&error, newest);
                 return Err(self.unless_held_back(leads, outcome).await);
             }
@@ -115,16 +113,22 @@ impl<W: Wiring> Drain<W> {
         &self,
         turn: &Turn<'_>,
         leads: Leads<'_>,
-        content: &mut SignUp,
-        blame: Option<Blame>,
-        notes: &mut Vec<Note>,
+        content: &mut Content,
+        error: &CrmError,
     ) -> Result<bool, Outcome> {
-        match blame {
+        match error.blame(&content.said.contact.email) {
             None | Some(Blame::Address) => Ok(false),
-            Some(Blame::Optional(field)) => Ok(leave_out(content, &[field], notes)),
-            Some(Blame::List) => self.leave_out_lists(turn, leads, content).await,
-            Some(Blame::Unclear) => Ok(self.leave_out_lists(turn, leads, content).await?
-                || leave_out(content, &OptionalField::ALL, notes)),
+            Some(Blame::Optional(OptionalField::CustomFields))
+                if content.leave_out_named(error) =>
+            {
+                Ok(true)
+            }
+            Some(Blame::Optional(field)) => Ok(content.leave_out(&[field])),
+            Some(Blame::List) => self.leave_out_lists(turn, leads, &mut content.said).await,
+            Some(Blame::Unclear) => {
+                let lists = self.leave_out_lists(turn, leads, &mut content.said);
+                Ok(lists.await? || content.leave_out(&OptionalField::ALL))
+            }
         }
     }
 }

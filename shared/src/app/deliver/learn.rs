@@ -3,12 +3,15 @@
 use std::mem;
 use std::sync::atomic::Ordering;
 
+use jiff::Timestamp;
+
 use super::Drain;
 use super::ask::Stopped;
 use super::outcome::Outcome;
 use super::sign_up::lists_of_all;
 use super::turns::{Leads, Turn};
 use crate::domain::connection::ConfirmedOptIn;
+use crate::domain::crm::CrmError;
 use crate::domain::customer::BulkImport;
 use crate::domain::email::EmailAddress;
 use crate::domain::ids::RemoteId;
@@ -78,6 +81,48 @@ impl<W: Wiring> Drain<W> {
             Ok(false) => {}
             Err(error) => self.warn_on_fail("noting that a list is gone", customer, Err(error)),
         }
+    }
+
+    /// Reads the account's custom fields anew where leads say something that none of them takes, unless that was done
+    /// within a day. The look-up takes the moment, and costs the leads nothing where it fails.
+    pub(super) async fn learn_fields(
+        &self,
+        turn: &Turn<'_>,
+        leads: Leads<'_>,
+        moment: &mut Option<Timestamp>,
+    ) {
+        let (ready, clock) = (turn.ready, &self.keeper.clock);
+        let (connection, now) = (&ready.connection, clock.now());
+        let contacts = leads.iter().map(|lead| &lead.lead.contact);
+        let mut old = contacts.filter(|contact| connection.may_have_got_field_for(contact, now));
+        if old.next().is_none() {
+            return;
+        }
+        let reading = ready.reading_fields.lock().await;
+        if ready.fields_read.get().is_some() {
+            return;
+        }
+        // A user who may sign people up and not see this is no reason to stop.
+        let look = async |token| match self.crm.custom_fields(&token).await {
+            Err(CrmError::Forbidden) => Ok(None),
+            told => told.map(Some),
+        };
+        let told = match self.ask(turn, moment.take(), look).await {
+            Ok(told) => told,
+            Err(Stopped::By(_)) => None,
+            Err(Stopped::Until(_)) => return,
+        };
+        let (customer, since) = (&connection.customer, connection.connected_at);
+        let noted = self
+            .directory
+            .fields_read(customer, since, told.as_deref(), clock.now());
+        self.warn_on_fail("noting the custom fields", customer, noted.await);
+        if told.is_none() {
+            tracing::warn!(customer.id = %customer, "the custom fields were not told");
+        }
+        let fields = told.unwrap_or_else(|| connection.catalog.custom_fields.clone());
+        ready.fields_read.get_or_init(|| fields);
+        drop(reading);
     }
 
     /// The permission a contact has after its sign-up. An account may ask for a confirmation by mail, which only a

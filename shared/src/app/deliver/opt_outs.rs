@@ -7,6 +7,7 @@ use jiff::Timestamp;
 
 use super::ask::Stopped;
 use super::outcome::Outcome;
+use super::sign_up::Content;
 use super::turns::{Leads, Turn};
 use super::{Drain, refused};
 use crate::domain::crm::CrmError;
@@ -115,7 +116,7 @@ impl<W: Wiring> Drain<W> {
         check: Check,
         moment: &mut Option<Timestamp>,
         gone: &Gone,
-        sign_up: &SignUp,
+        content: &Content,
     ) -> Result<OptOutCheck, Outcome> {
         let Some(newest) = freshest(leads) else {
             return Ok(OptOutCheck::NotNeeded);
@@ -137,13 +138,13 @@ impl<W: Wiring> Drain<W> {
         let left = found.as_ref().and_then(|found| found.opted_out_at);
         let verdict = verdict(newest, left.as_ref())?;
         match found {
-            Some(found) if check == Check::Arrival => match arrived_with(&found, sign_up) {
+            Some(found) if check == Check::Arrival => match arrived_with(&found, &content.said) {
                 Some(permission) => Err(Outcome::settled(LeadState::Delivered {
                     contact: Some(found.contact),
                     action: DeliveryAction::Found,
                     permission,
                     opt_out_check: verdict,
-                    notes: vec![],
+                    notes: content.notes.clone(),
                 })),
                 None => Ok(verdict),
             },

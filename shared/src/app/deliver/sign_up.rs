@@ -2,26 +2,48 @@
 
 use super::batch;
 use super::take::Ready;
-use crate::domain::connection::Connection;
-use crate::domain::contact::{Contact, Note, NoteKind};
-use crate::domain::crm::OptionalField;
+use crate::domain::connection::Said;
+use crate::domain::contact::{Note, NoteKind};
+use crate::domain::crm::{CrmError, OptionalField};
 use crate::domain::ids::RemoteId;
 use crate::domain::lead::{LeadRecord, WaitReason};
 use crate::ports::SignUp;
 
+/// What a call says of a person, and what it does not.
+pub(super) struct Content {
+    pub(super) said: SignUp,
+    /// What was left out, and cut where the leads do not say so themselves.
+    pub(super) notes: Vec<Note>,
+    /// The labels of the custom fields, as the leads have them.
+    labels: Vec<(RemoteId, String)>,
+}
+
 /// The call's content beside what is `there` already, or what the leads wait for.
-pub(super) fn sign_up(
+pub(super) fn content(
     ready: &Ready,
     leads: &[LeadRecord],
     there: &[LeadRecord],
-) -> Result<SignUp, WaitReason> {
+) -> Result<Content, WaitReason> {
     let lists = lists_of_all(ready, leads)?;
     let contact = batch::merged(leads, there).ok_or(WaitReason::NoList)?;
-    let (contact, _) = contact.for_remote();
-    Ok(SignUp {
-        custom_fields: known_fields(&contact, &ready.connection),
-        contact,
-        lists,
+    let (contact, mut notes) = contact.for_remote();
+    notes.retain(|note| !leads.iter().any(|lead| lead.lead.notes.contains(note)));
+    let said = Said::of(&contact, ready.fields());
+    notes.extend(said.notes);
+    let fields = said.fields.into_iter();
+    let fields = fields.map(|(field, label, value)| {
+        let id = || field.id.clone();
+        ((id(), value.to_owned()), (id(), label.to_owned()))
+    });
+    let (custom_fields, labels) = fields.unzip();
+    Ok(Content {
+        said: SignUp {
+            contact,
+            custom_fields,
+            lists,
+        },
+        notes,
+        labels,
     })
 }
 
@@ -39,35 +61,44 @@ pub(super) fn lists_of_all(
     Ok(lists)
 }
 
-/// The values whose label is a custom field of the account; others stay in the ledger.
-fn known_fields(contact: &Contact, connection: &Connection) -> Vec<(RemoteId, String)> {
-    let fields = &connection.catalog.custom_fields;
-    let of_label = |label: &str| {
-        fields
-            .iter()
-            .find(|field| field.label.eq_ignore_ascii_case(label))
-    };
-    contact
-        .custom_fields
-        .iter()
-        .filter_map(|(label, value)| Some((of_label(label)?.id.clone(), value.clone())))
-        .filter(|(_, value)| !value.is_empty())
-        .collect()
+fn note(field: &str, what: NoteKind) -> Note {
+    Note {
+        field: field.to_owned(),
+        what,
+    }
 }
 
-/// Leaves fields out, with a note of each that was there; says whether there was one.
-pub(super) fn leave_out(
-    sign_up: &mut SignUp,
-    fields: &[OptionalField],
-    notes: &mut Vec<Note>,
-) -> bool {
-    let before = notes.len();
-    let there = fields.iter().filter(|field| drop_field(sign_up, **field));
-    notes.extend(there.map(|field| Note {
-        field: field.name().to_owned(),
-        what: NoteKind::Omitted,
-    }));
-    notes.len() > before
+impl Content {
+    /// Leaves out the custom fields that a refusal names by their ids; says whether there was one. Only the first refusal
+    /// is taken at its word: an address that signs up often in a day is held back.
+    pub(super) fn leave_out_named(&mut self, error: &CrmError) -> bool {
+        let CrmError::Invalid(words) = error else {
+            return false;
+        };
+        let words = words.message.to_lowercase();
+        let is_named = |id: &RemoteId| words.contains(&id.as_str().to_lowercase());
+        let fields = &mut self.said.custom_fields;
+        let before = fields.len();
+        if before < self.labels.len() {
+            return false;
+        }
+        fields.retain(|(id, _)| !is_named(id));
+        let named = self.labels.iter().filter(|(id, _)| is_named(id));
+        let notes = named.map(|(_, label)| note(label, NoteKind::Omitted));
+        self.notes.extend(notes);
+        self.said.custom_fields.len() < before
+    }
+
+    /// Leaves fields out, with a note of each that was there; says whether there was one.
+    pub(super) fn leave_out(&mut self, fields: &[OptionalField]) -> bool {
+        let before = self.notes.len();
+        for field in fields {
+            if drop_field(&mut self.said, *field) {
+                self.notes.push(note(field.name(), NoteKind::Omitted));
+            }
+        }
+        self.notes.len() > before
+    }
 }
 
 fn drop_field(sign_up: &mut SignUp, field: OptionalField) -> bool {

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::AtomicBool;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -11,7 +11,7 @@ use super::outcome::Outcome;
 use super::{Drain, refused};
 use crate::app::moment::CALL_TAKES;
 use crate::app::token_keeper::{Access, AccessError};
-use crate::domain::connection::{Connection, RefreshDecision};
+use crate::domain::connection::{Connection, CustomField, RefreshDecision};
 use crate::domain::customer::Customer;
 use crate::domain::form::Form;
 use crate::domain::ids::{CustomerId, FormId, RemoteId};
@@ -43,6 +43,10 @@ pub(super) struct Ready {
     lists_seen: Mutex<BTreeMap<RemoteId, bool>>,
     /// Held by whichever lead of this batch looks for lists: the others wait for what it finds.
     pub(super) looking_for_lists: futures_util::lock::Mutex<()>,
+    /// Custom fields, where this batch has read them anew.
+    pub(super) fields_read: OnceLock<Vec<CustomField>>,
+    /// Held by whichever lead of this batch reads them, as above.
+    pub(super) reading_fields: futures_util::lock::Mutex<()>,
     /// Whether a lead of this batch has set out to see how the account makes new contacts.
     pub(super) looked: AtomicBool,
     /// Whether a lead of this batch has set out to see why the account refuses calls.
@@ -86,6 +90,8 @@ impl Claimed {
             access: Mutex::new(access),
             lists_seen: Mutex::default(),
             looking_for_lists: Default::default(),
+            fields_read: OnceLock::new(),
+            reading_fields: Default::default(),
             looked: AtomicBool::new(false),
             asked_why: AtomicBool::new(false),
             forms: self.forms,
@@ -122,6 +128,12 @@ impl Ready {
         let gone = seen.iter().filter(|(_, is_there)| !**is_there);
         let gone: Vec<_> = gone.map(|(list, _)| list.clone()).collect();
         lists_of(&self.connection, &gone, &self.forms, lead)
+    }
+
+    /// The account's custom fields, as far as the batch knows by now.
+    pub(super) fn fields(&self) -> &[CustomField] {
+        let known = &self.connection.catalog.custom_fields;
+        self.fields_read.get().unwrap_or(known)
     }
 
     /// The permission of a contact that is made now, as far as the account is known.

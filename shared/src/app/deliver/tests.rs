@@ -1,6 +1,7 @@
 mod access;
 mod budgets;
 mod days;
+mod fields;
 mod learning;
 mod lost_answers;
 mod opt_outs;

@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::bulk::Asked;
 use super::contract::hold_sign_up;
-use crate::domain::connection::{Account, Catalog, ContactList, CustomField};
+use crate::domain::connection::{Account, Catalog, ContactList, CustomField, FieldKind};
 use crate::domain::contact::Contact;
 use crate::domain::crm::{CrmError, Refusal};
 use crate::domain::email::EmailAddress;
@@ -143,6 +143,7 @@ impl Book {
             id,
             label: label.to_owned(),
             name: label.replace(' ', "_"),
+            kind: FieldKind::Text,
         });
     }
 

@@ -7,7 +7,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 
 use super::book::{Book, invalid};
 use super::{FakeCrm, World};
-use crate::domain::connection::{Catalog, ContactList};
+use crate::domain::connection::{Catalog, ContactList, CustomField};
 use crate::domain::crm::{CrmError, Refusal};
 use crate::domain::email::EmailAddress;
 use crate::domain::ids::RemoteId;
@@ -271,15 +271,16 @@ impl Accounts for FakeCrm {
                 book.catalog.lists.clone()
             })
             .await?;
-        let custom_fields = self
-            .look(Call::CustomFields, token, Some("contacts:read"), |book| {
-                book.catalog.custom_fields.clone()
-            })
-            .await?;
         Ok(Catalog {
             lists,
-            custom_fields,
+            custom_fields: self.custom_fields(token).await?,
         })
+    }
+
+    async fn custom_fields(&self, token: &SecretString) -> Result<Vec<CustomField>, CrmError> {
+        let look = |book: &mut Book| book.catalog.custom_fields.clone();
+        self.look(Call::CustomFields, token, Some("contacts:read"), look)
+            .await
     }
 
     async fn has_list(&self, token: &SecretString, list: &RemoteId) -> Result<bool, CrmError> {

@@ -8,7 +8,7 @@ use super::{
 use crate::app::release::LISTED_WITHIN;
 use crate::app::scene::{ACCOUNT, Scene};
 use crate::domain::budget::BudgetState;
-use crate::domain::connection::{ConnectionStatus, CustomField, ReconnectReason};
+use crate::domain::connection::{ConnectionStatus, CustomField, FieldKind, ReconnectReason};
 use crate::domain::crm::{CrmError, Refusal};
 use crate::domain::customer::{BulkImport, kept_for};
 use crate::domain::ids::{AppId, CustomerId, LeadId};
@@ -281,6 +281,7 @@ async fn make_long(scene: &Scene) {
         id: format!("00000000-0000-4000-9000-{n:012x}").parse().unwrap(),
         label: label.clone(),
         name: label.replace(' ', "_"),
+        kind: FieldKind::Text,
     };
     connection.catalog.custom_fields = names.iter().enumerate().map(field).collect();
     assert!(directory.put_connection(&connection).await.unwrap());
@@ -354,7 +355,7 @@ async fn a_lead_imported_for_a_customer_who_is_gone_by_then_is_not_kept_for_ever
     let directory = &scene.memory.directory;
     directory.delete_customer(&scene.customer).await.unwrap();
 
-    let left = scene.memory.bulk().delivered(&job).await.unwrap();
+    let left = scene.memory.bulk().delivered(&job, vec![]).await.unwrap();
 
     let kept_for = kept_for(None).as_secs();
     assert_eq!(left.expires_at, Some(left.at.as_second() + kept_for));

@@ -5,7 +5,7 @@ use jiff::SignedDuration;
 use super::days::sealed;
 use super::{invalid, waits};
 use crate::app::scene::{ACCOUNT, Scene, messages};
-use crate::domain::connection::CustomField;
+use crate::domain::connection::{CustomField, FieldKind};
 use crate::domain::crm::{CrmError, Refusal};
 use crate::domain::ids::LeadId;
 use crate::domain::lead::{LeadState, WaitReason};
@@ -48,6 +48,7 @@ async fn a_custom_field_that_is_gone_costs_no_lead_where_the_answer_has_no_words
         id: field.clone(),
         label: "Engine".into(),
         name: "Engine".into(),
+        kind: FieldKind::Text,
     }];
     assert!(directory.put_connection(&row).await.unwrap());
     crm.refuse_wordlessly(ACCOUNT);

@@ -1,0 +1,183 @@
+//! Lists and custom fields of an account, as they were when last asked.
+
+use jiff::civil::Date;
+use serde::{Deserialize, Serialize};
+
+use super::contact::{Contact, Note, NoteKind};
+use super::ids::RemoteId;
+
+/// Lists and custom fields of the account, remembered so that showing a page costs no call.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Catalog {
+    /// Every list.
+    pub lists: Vec<ContactList>,
+    /// Every custom field that a sign-up can fill.
+    pub custom_fields: Vec<CustomField>,
+}
+
+/// A contact list.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ContactList {
+    /// Its id.
+    pub id: RemoteId,
+    /// Its name.
+    pub name: String,
+}
+
+/// A custom field.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CustomField {
+    /// Its id, by which `sign_up_form` knows it.
+    pub id: RemoteId,
+    /// Its label, by which people know it.
+    pub label: String,
+    /// Its name, by which imports know it.
+    pub name: String,
+    /// What it holds.
+    #[serde(default)]
+    pub kind: FieldKind,
+}
+
+/// What a custom field holds, as far as values are held against it before they are sent.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FieldKind {
+    /// Text, or what only Constant Contact can tell from it.
+    #[default]
+    Text,
+    /// A date.
+    Date,
+}
+
+impl CustomField {
+    /// The field of a label, in whatever case a form writes it.
+    #[must_use]
+    pub fn of_label<'a>(fields: &'a [Self], label: &str) -> Option<&'a Self> {
+        fields
+            .iter()
+            .find(|field| field.label.eq_ignore_ascii_case(label))
+    }
+
+    /// Whether the field can hold a value, as far as is known before it is sent.
+    #[must_use]
+    pub fn takes(&self, value: &str) -> bool {
+        match self.kind {
+            FieldKind::Text => true,
+            FieldKind::Date => is_date(value),
+        }
+    }
+}
+
+/// What a contact says by custom fields.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Said<'a> {
+    /// Fields with the labels and values that fill them.
+    pub fields: Vec<(&'a CustomField, &'a str, &'a str)>,
+    /// What is left out, as there is no field for it or the field cannot hold it.
+    pub notes: Vec<Note>,
+}
+
+impl<'a> Said<'a> {
+    /// Of a contact that is within the limits of the API, by the fields of its account.
+    #[must_use]
+    pub fn of(contact: &'a Contact, fields: &'a [CustomField]) -> Self {
+        let mut said = Self::default();
+        for (label, value) in &contact.custom_fields {
+            let what = match CustomField::of_label(fields, label) {
+                _ if value.is_empty() => continue,
+                Some(field) if field.takes(value) => {
+                    said.fields.push((field, label, value));
+                    continue;
+                }
+                Some(_) => NoteKind::Omitted,
+                None => NoteKind::NoSuchField,
+            };
+            let field = label.clone();
+            said.notes.push(Note { field, what });
+        }
+        said
+    }
+
+    /// Whether there is no field for something.
+    #[must_use]
+    pub fn lacks_field(&self) -> bool {
+        let none = |note: &Note| note.what == NoteKind::NoSuchField;
+        self.notes.iter().any(none)
+    }
+}
+
+/// Whether a text is a date in one of the forms that the API describes: year, month and day or month, day and year, by
+/// slashes or hyphens.
+fn is_date(text: &str) -> bool {
+    let by = if text.contains('/') { '/' } else { '-' };
+    let parts: Vec<_> = text.split(by).collect();
+    let (year, month, day) = match parts[..] {
+        [year, month, day] if year.len() == 4 => (year, month, day),
+        [month, day, year] if year.len() == 4 => (year, month, day),
+        _ => return false,
+    };
+    let digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
+    let day_of = || Date::new(year.parse().ok()?, month.parse().ok()?, day.parse().ok()?).ok();
+    digits(year)
+        && [month, day]
+            .iter()
+            .all(|part| part.len() <= 2 && digits(part))
+        && day_of().is_some()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn field(kind: FieldKind) -> CustomField {
+        CustomField {
+            id: "5e7b1a1c-0000-11ee-8c99-0242ac120002".parse().unwrap(),
+            label: "First visit".into(),
+            name: "First_visit".into(),
+            kind,
+        }
+    }
+
+    #[test]
+    fn a_date_field_takes_the_described_forms_of_a_date_and_nothing_else() {
+        let date = field(FieldKind::Date);
+        for good in [
+            "11/28/2026",
+            "1/2/2026",
+            "2026/11/28",
+            "2026/1/2",
+            "2026-11-28",
+            "2026-1-2",
+            "11-28-2026",
+            "1-2-2026",
+            "2024-02-29",
+        ] {
+            assert!(date.takes(good), "{good}");
+        }
+        for bad in [
+            "",
+            "soon",
+            "28.11.2026",
+            "28/11/2026",
+            "2026-02-29",
+            "2026-11-28T12:00",
+            "2026-11",
+            "11/28/26",
+            "+1/2/2026",
+            "2026--28",
+            "1/2/2026/3",
+            "2026/11-28",
+        ] {
+            assert!(!date.takes(bad), "{bad}");
+        }
+        assert!(field(FieldKind::Text).takes("soon"));
+    }
+
+    #[test]
+    fn a_field_is_found_by_its_label_in_any_case() {
+        let fields = [field(FieldKind::Text)];
+
+        assert!(CustomField::of_label(&fields, "FIRST visit").is_some());
+        assert!(CustomField::of_label(&fields, "First_visit").is_none());
+    }
+}
