@@ -43,9 +43,10 @@ pub async fn check(
         findings.push(authorization(http, client, customer, app).await);
     }
     let connection = ask(client, Method::GET, customer, "connection").await;
-    findings.push(connected(&connection.unwrap_or_default(), app));
+    let connection = connection.unwrap_or_default();
+    findings.push(connected(&connection, app));
     let forms = ask(client, Method::GET, customer, "forms").await;
-    findings.push(forms_of(&forms.unwrap_or_default()));
+    findings.push(forms_of(&forms.unwrap_or_default(), &connection));
     findings
 }
 
@@ -212,7 +213,8 @@ fn connected(connection: &Value, app: &str) -> Finding {
     Finding::of(step, code, advice)
 }
 
-fn forms_of(forms: &Value) -> Finding {
+/// Whether a form is open, and the account has the custom fields that the open ones name.
+fn forms_of(forms: &Value, connection: &Value) -> Finding {
     let step = "forms";
     let Some(forms) = forms["forms"].as_array() else {
         let advice = "The forms could not be read: see the log group of admin-api.";
@@ -222,11 +224,43 @@ fn forms_of(forms: &Value) -> Finding {
         let advice = "The customer has no form. Create one: `leadfeed forms create`.";
         return Finding::of(step, "no_form", advice);
     }
-    if forms.iter().any(|form| form["open"] == true) {
+    let open: Vec<_> = forms.iter().filter(|form| form["open"] == true).collect();
+    if open.is_empty() {
+        let advice = "Every form is closed. Open one: `leadfeed forms open`.";
+        return Finding::of(step, "forms_closed", advice);
+    }
+    let named: BTreeSet<_> = open.into_iter().flat_map(labels_of).collect();
+    let missing: Vec<_> = named
+        .into_iter()
+        .filter(|label| connection["status"] == "active" && !has_field(connection, label))
+        .collect();
+    if missing.is_empty() {
         return Finding::good(step);
     }
-    let advice = "Every form is closed. Open one: `leadfeed forms open`.";
-    Finding::of(step, "forms_closed", advice)
+    let advice = format!(
+        "The account has no custom field that takes text called {}: such values are left out. Create the field in \
+         Constant Contact, or correct the form. The account is asked anew once a day, by a lead that fills one in.",
+        missing.join(", ")
+    );
+    Finding::of(step, "custom_field_unknown", advice)
+}
+
+/// The labels of custom fields that a form requires, or maps its own names to.
+fn labels_of(form: &Value) -> Vec<&str> {
+    let (required, mapped) = (&form["fields"]["required"], &form["fields"]["mapped"]);
+    let mapped = mapped.as_object().into_iter().flatten();
+    let names = required.as_array().into_iter().flatten();
+    let names = names.chain(mapped.map(|(_, name)| name));
+    let names = names.filter_map(Value::as_str);
+    let labels = names.filter_map(|name| name.strip_prefix("custom_fields[")?.strip_suffix(']'));
+    labels.map(str::trim).collect()
+}
+
+/// Whether the account has a custom field of this label, as far as is known.
+fn has_field(connection: &Value, label: &str) -> bool {
+    let known = connection["custom_fields"].as_array().into_iter().flatten();
+    let mut known = known.filter_map(Value::as_str);
+    known.any(|known| known.eq_ignore_ascii_case(label))
 }
 
 /// Whether every list is gone that the customer chose.

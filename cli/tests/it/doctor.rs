@@ -5,11 +5,11 @@ use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
 use axum::http::{HeaderMap, StatusCode, Uri};
 use leadfeed_shared::domain::budget::BudgetState;
 use leadfeed_shared::domain::connection::{
-    Connection, ConnectionStatus, LimitedReason, ReconnectReason,
+    Catalog, Connection, ConnectionStatus, CustomField, FieldKind, LimitedReason, ReconnectReason,
 };
 use leadfeed_shared::domain::ids::AppId;
 use leadfeed_shared::fakes::{MemoryApps, samples};
-use leadfeed_shared::ports::{Clock as _, Connections as _};
+use leadfeed_shared::ports::{Clock as _, Connections as _, Forms as _};
 use serde_json::Value;
 
 use crate::deployment::{Authorize, Deployment, TOKEN, leadfeed, served};
@@ -262,6 +262,45 @@ async fn a_customer_whose_leads_cannot_go_out_is_told_apart() {
         row.status = ConnectionStatus::NeedsReconnect { reason, since };
     };
     assert_eq!(with(dead).await, ["connections_lost", "needs_reconnect"]);
+}
+
+#[tokio::test]
+async fn custom_fields_that_open_forms_name_and_the_account_lacks_are_named() {
+    let deployment = Deployment::new().await;
+    connected(&deployment, |row| {
+        row.catalog.custom_fields = vec![CustomField {
+            id: "5e7b1a1c-0000-11ee-8c99-0242ac120009".parse().unwrap(),
+            label: "Engine".into(),
+            name: "Engine".into(),
+            kind: FieldKind::Text,
+        }];
+    })
+    .await;
+    let directory = &deployment.memory.directory;
+    let forms = directory.forms_of(&"engines".parse().unwrap()).await;
+    let mut form = forms.unwrap().remove(0);
+    form.required = vec!["custom_fields[engine]".into(), "city".into()];
+    directory.put_form(&form).await.unwrap();
+    assert_eq!(diagnosis(&deployment).await, [""; 0]);
+
+    form.required.push("custom_fields[Loom]".into());
+    form.mapped = [("q1".to_owned(), "custom_fields[ Mill ]".to_owned())].into();
+    directory.put_form(&form).await.unwrap();
+    let arguments = ["doctor", "--customer", "engines", "--json"];
+    let (output, _) = deployment.leadfeed(&arguments).await;
+
+    assert_eq!(diagnosis(&deployment).await, ["custom_field_unknown"]);
+    assert!(output.contains("called Loom, Mill:"), "{output}");
+    form.open = false;
+    directory.put_form(&form).await.unwrap();
+    assert_eq!(diagnosis(&deployment).await, ["forms_closed"]);
+    form.open = true;
+    directory.put_form(&form).await.unwrap();
+    connected(&deployment, |row| {
+        row.status = ConnectionStatus::Disconnected;
+    })
+    .await;
+    assert_eq!(diagnosis(&deployment).await, ["disconnected"]);
 }
 
 #[tokio::test]
