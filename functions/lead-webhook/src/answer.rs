@@ -44,13 +44,15 @@ impl Reply {
         let Audience::Browser = self.audience else {
             return problem.into_response();
         };
+        let page_url = fields.get("consent_page_url");
+        let page_url = page_url.filter(|url| !url.trim().is_empty());
         problem.on(pages::form(
             form,
             &Shown {
                 sent: Some(&fields),
                 problem: Some(&problem),
                 stamp: fields.get(TIME_FIELD),
-                page_url: fields.get("consent_page_url").or(self.referer.as_deref()),
+                page_url: page_url.or(self.referer.as_deref()),
             },
         ))
     }

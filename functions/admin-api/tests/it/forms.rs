@@ -346,4 +346,8 @@ async fn snippets_ask_openly_and_escape_whatever_they_hold() {
         assert!(!snippet.contains("checked"));
         assert!(!snippet.contains("<b>"));
     }
+    let page = r#"<input type="hidden" name="consent_page_url" value="">"#;
+    let plain = form.text("snippet_html");
+    assert!(plain.contains(page) && plain.contains("the address of this page"));
+    assert!(!form.text("snippet_fetch").contains(page), "it fills it in");
 }

@@ -1,13 +1,13 @@
 //! The page that asks for a correction: what it keeps, and what it does not let go.
 
-use lambda_http::http::header::{ACCEPT, ALLOW, CONTENT_TYPE};
+use lambda_http::http::header::{ACCEPT, ALLOW, CONTENT_TYPE, REFERER};
 use lambda_http::{Body, Response};
 use lead_webhook::handle;
 use leadfeed_shared::domain::lead::LeadState;
 use leadfeed_shared::fakes::Memory;
 use leadfeed_shared::ports::Forms as _;
 
-use crate::stage::{FORM, all_hidden, request, text, world};
+use crate::stage::{FORM, all_hidden, browsers, request, text, world};
 
 const FORM_TYPE: &str = "application/x-www-form-urlencoded";
 
@@ -55,6 +55,25 @@ async fn a_source_that_is_refused_is_refused_again() {
         );
         assert!(memory.ledger.all().is_empty());
     }
+}
+
+/// A snippet into which nobody has put the page's address.
+#[tokio::test]
+async fn an_empty_page_is_the_one_that_the_browser_told_through_a_correction_too() {
+    let (memory, _) = world().await;
+    let body = "email=ada&consent=yes&consent_page_url=";
+    let mut request = browsers(request("POST", &format!("/f/{FORM}"), FORM_TYPE, body));
+    let origin = "https://www.engines.example/";
+    request
+        .headers_mut()
+        .insert(REFERER, origin.parse().unwrap());
+
+    let page = text(&handle(&memory.intake(), request).await);
+    let corrected = press_again(&memory, &page, "email=ada%40example.com").await;
+
+    assert_eq!(corrected.status(), 303);
+    let consent = memory.ledger.all()[0].lead.consent.clone();
+    assert_eq!(consent.page_url.as_deref(), Some(origin));
 }
 
 #[tokio::test]
