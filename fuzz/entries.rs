@@ -77,7 +77,7 @@ pub fn body(data: &[u8]) {
 
 /// Every header that is read, one line of the data each.
 pub fn headers(data: &[u8]) {
-    const READ: [&str; 11] = [
+    const READ: [&str; 12] = [
         "content-type",
         "accept",
         "idempotency-key",
@@ -89,6 +89,7 @@ pub fn headers(data: &[u8]) {
         "webhook-id",
         "webhook-timestamp",
         "webhook-signature",
+        "leadfeed-rehearse",
     ];
     let lines = data.split(|byte| *byte == b'\n');
     let given: Vec<_> = READ.into_iter().zip(lines).collect();

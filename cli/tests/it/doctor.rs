@@ -5,7 +5,7 @@ use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
 use axum::http::{HeaderMap, StatusCode, Uri};
 use leadfeed_shared::domain::budget::BudgetState;
 use leadfeed_shared::domain::connection::{
-    Catalog, Connection, ConnectionStatus, CustomField, FieldKind, LimitedReason, ReconnectReason,
+    Connection, ConnectionStatus, CustomField, FieldKind, LimitedReason, ReconnectReason,
 };
 use leadfeed_shared::domain::ids::AppId;
 use leadfeed_shared::fakes::{MemoryApps, samples};

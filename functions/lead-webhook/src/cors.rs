@@ -32,7 +32,7 @@ pub fn preflight(form: &Form, request: &Request) -> Response<Body> {
         );
         headers.insert(
             ACCESS_CONTROL_ALLOW_HEADERS,
-            HeaderValue::from_static("content-type, idempotency-key"),
+            HeaderValue::from_static("content-type, idempotency-key, leadfeed-rehearse"),
         );
         headers.insert(ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("600"));
     }

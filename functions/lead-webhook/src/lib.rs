@@ -19,7 +19,6 @@ use lambda_http::http::StatusCode;
 use lambda_http::{Body, Request, RequestExt as _, Response};
 use leadfeed_shared::app::intake::{Arrival, Door, Intake};
 use leadfeed_shared::domain::form::Form;
-use leadfeed_shared::domain::idempotency::IdempotencyKey;
 use leadfeed_shared::domain::screening::TIME_FIELD;
 use leadfeed_shared::domain::submission::Submission;
 use leadfeed_shared::ports::{Clock as _, Wiring};
@@ -43,7 +42,7 @@ pub async fn handle<W: Wiring>(intake: &Intake<W>, request: Request) -> Response
         ("OPTIONS", ["f", form]) => preflight(intake, form, &request).await,
         ("GET" | "HEAD", ["f", form, "time"]) => time(intake, form, &request, &reply).await,
         ("GET" | "HEAD", ["f", _, "thanks"]) => Ok(pages::thanks()),
-        ("POST", ["hooks", form]) => webhook(intake, form, &request).await,
+        ("POST", ["hooks", form]) => webhook(intake, form, &request, &reply).await,
         ("POST", ["servlet", "servlet.WebToLead"]) => web_to_lead(intake, &request, &reply).await,
         (_, ["f", _]) => Err(Problem::method_not_allowed("GET, HEAD, POST, OPTIONS")),
         (_, ["f", _, "thanks" | "time"]) => Err(Problem::method_not_allowed("GET, HEAD")),
@@ -53,8 +52,13 @@ pub async fn handle<W: Wiring>(intake: &Intake<W>, request: Request) -> Response
         _ => Err(Problem::not_found("page")),
     };
     let answer = answer.unwrap_or_else(|problem| reply.problem(problem));
-    if let ("POST", Some(code)) = (request.method().as_str(), problem_of(&answer)) {
-        tracing::info!(code, "a submission was refused"); // which the template counts by its code
+    match (request.method().as_str(), problem_of(&answer)) {
+        ("POST", Some(code)) if rehearsal::is_asked(&request) => {
+            tracing::info!(code, "a rehearsal was refused");
+        }
+        // Which the template counts by its code.
+        ("POST", Some(code)) => tracing::info!(code, "a submission was refused"),
+        _ => {}
     }
     answer
 }
@@ -95,20 +99,35 @@ async fn accept<W: Wiring>(
     request: &Request,
     reply: &Reply,
 ) -> Result<Response<Body>, Problem> {
-    let arrival = arrival(request, fields.clone(), key::of(request)?);
+    let arrival = arrival(request, fields.clone())?;
+    if rehearsal::is_asked(request) {
+        return rehearse(intake, form, &arrival, reply).await;
+    }
     Ok(match intake.take(form, arrival).await {
         Ok(accepted) => reply.accepted(form, &accepted, fields.get("return_url")),
         Err(error) => reply.refused(form, fields, error),
     })
 }
 
-fn arrival(request: &Request, fields: Submission, key: Option<IdempotencyKey>) -> Arrival {
-    Arrival {
+fn arrival(request: &Request, fields: Submission) -> Result<Arrival, Problem> {
+    Ok(Arrival {
         fields,
         origin: origin::of(request),
         door: Door::Form,
-        key,
-    }
+        key: key::of(request)?,
+    })
+}
+
+/// Says what would be done. What is refused is told without the form, whose button would send it.
+async fn rehearse<W: Wiring>(
+    intake: &Intake<W>,
+    form: &Form,
+    arrival: &Arrival,
+    reply: &Reply,
+) -> Result<Response<Body>, Problem> {
+    let told = intake.rehearse(form, arrival).await;
+    let told = told.map_err(answer::problem)?;
+    Ok(reply.rehearsed(form, &told, arrival.fields.get("return_url")))
 }
 
 /// The hosted form. Whatever the query holds is neither stored nor shown: addresses do not belong in URLs.
@@ -160,6 +179,7 @@ async fn webhook<W: Wiring>(
     intake: &Intake<W>,
     form: &str,
     request: &Request,
+    reply: &Reply,
 ) -> Result<Response<Body>, Problem> {
     let form = intake.open_form(form).await.map_err(answer::problem)?;
     let key = signed::verify(&intake.keys, &form, request, intake.clock.now())?;
@@ -170,6 +190,9 @@ async fn webhook<W: Wiring>(
         door: Door::Webhook,
         key: Some(key),
     };
+    if rehearsal::is_asked(request) {
+        return rehearse(intake, &form, &arrival, reply).await;
+    }
     match intake.take(&form, arrival).await {
         Ok(accepted) if accepted.repeated => Ok(answer::duplicate(&accepted)),
         Ok(accepted) => Ok(answer::accepted(&accepted)),
@@ -188,13 +211,8 @@ async fn web_to_lead<W: Wiring>(
     let form = public(intake, fields.get("oid").unwrap_or_default()).await?;
     let is_rehearsal = web_to_lead::is_rehearsal(&fields);
     let fields = web_to_lead::renamed(&form, fields);
-    if !is_rehearsal {
-        return accept(intake, &form, fields, request, reply).await;
+    if is_rehearsal {
+        return rehearse(intake, &form, &arrival(request, fields)?, reply).await;
     }
-    Ok(
-        match intake.rehearse(&form, &arrival(request, fields.clone(), None)) {
-            Ok(told) => reply.rehearsed(&form, &told, fields.get("return_url")),
-            Err(rejection) => reply.problem(answer::problem(rejection.into())),
-        },
-    )
+    accept(intake, &form, fields, request, reply).await
 }

@@ -1,10 +1,20 @@
-//! What a form's maker sees with `debug`.
+//! What whoever tries a form out is told, by a header or with web-to-lead's `debug`.
 
+use lambda_http::Request;
 use leadfeed_shared::app::intake::Rehearsed;
 use leadfeed_shared::domain::consent::Consent;
 use leadfeed_shared::domain::contact::{Contact, Note};
 use leadfeed_shared::domain::lead::LeadState;
 use serde::Serialize;
+
+/// Asks for it, on any way in.
+const HEADER: &str = "leadfeed-rehearse";
+
+/// Whether a request only asks what would be done. Whoever sends the header means it to, in whichever words.
+pub fn is_asked(request: &Request) -> bool {
+    let asked = request.headers().get(HEADER);
+    asked.is_some_and(|value| !value.as_bytes().eq_ignore_ascii_case(b"false"))
+}
 
 /// What would be done.
 #[derive(Serialize)]

@@ -33,6 +33,7 @@ mod entries;
 mod fuzz;
 mod keys;
 mod outages;
+mod rehearsals;
 mod sizes;
 mod spam;
 mod stage;

@@ -11,7 +11,7 @@ use crate::stage::{FORM, browsers, json, request, text, world};
 const ADA: &str = r#"{"email":"ada@example.com","consent":true}"#;
 
 /// A message of the form's owner, as a library of Standard Webhooks signs it.
-fn signed(memory: &Memory, generation: u32, id: &str, seconds_ago: i64, body: &str) -> Request {
+pub fn signed(memory: &Memory, generation: u32, id: &str, seconds_ago: i64, body: &str) -> Request {
     let form = FORM.parse().unwrap();
     let secret = memory.keys().webhook_secret(&form, generation);
     let at = memory.clock.now().as_second() - seconds_ago;

@@ -237,17 +237,19 @@ impl<W: Wiring> Intake<W> {
     }
 
     /// What would become of a submission, of which nothing is kept. An answer to a captcha is good once, so it is taken
-    /// for good and its provider is not asked.
+    /// for good and its provider is not asked; nor is the key looked up. It takes the room of a submission in its minute:
+    /// else a robot could try out for nothing what is taken for one.
     ///
     /// # Errors
-    /// [`Rejection`].
-    pub fn rehearse(&self, form: &Form, arrival: &Arrival) -> Result<Rehearsed, Rejection> {
+    /// [`IntakeError::TooMany`], [`IntakeError::Rejected`].
+    pub async fn rehearse(&self, form: &Form, arrival: &Arrival) -> Result<Rehearsed, IntakeError> {
         let now = self.clock.now();
+        self.admit(form, arrival, now).await?;
         let fields = arrival.fields.clone();
         let mut lead = ParsedLead::parse(form, fields, &arrival.origin, now)?;
         let state = match self.look(form, arrival, now) {
             Look::Told(Verdict::Refused(rejection) | Verdict::Failed(rejection)) => {
-                return Err(rejection);
+                return Err(rejection.into());
             }
             Look::Told(Verdict::Quarantined(why)) => LeadState::Quarantined { why },
             Look::Told(Verdict::Passes(note)) | Look::Asks(_, _, note) => {
