@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use cc_sandbox::world::ActivityState;
 use jiff::{SignedDuration, Timestamp};
 use leadfeed_shared::domain::contact::Contact;
 use leadfeed_shared::domain::crm::CrmError;
@@ -100,6 +101,28 @@ async fn who_has_left_is_counted_as_trouble_and_not_among_those_who_changed() {
         .find(&bench.token, &email("ada@example.com"))
         .await;
     assert!(found.unwrap().unwrap().opted_out_at.is_some());
+}
+
+#[tokio::test]
+async fn an_import_that_failed_was_cancelled_or_took_too_long_has_failed() {
+    let bench = Bench::start().await;
+    let endings = [
+        ActivityState::Failed,
+        ActivityState::Cancelled,
+        ActivityState::TimedOut,
+    ];
+    bench.account(|account| account.import_endings.extend(endings));
+    for ending in endings {
+        let rows = [row(&bench, "ada@example.com")];
+        let asked = bench.api.import(&bench.token, &rows, &[bench.list()]);
+        let asked = asked.await.unwrap();
+
+        let done = ended(&bench, &asked).await;
+
+        assert_eq!(done.progress, Progress::Failed, "{ending:?}");
+    }
+    let found = bench.api.find(&bench.token, &email("ada@example.com"));
+    assert!(found.await.unwrap().is_none());
 }
 
 #[tokio::test]

@@ -6,6 +6,7 @@ use leadfeed_shared::adapters::TokenEndpoint;
 use leadfeed_shared::fakes::VirtualClock;
 use leadfeed_shared::ports::{AppCredentials, Authorization, Clock as _, TokenError};
 use secrecy::{ExposeSecret as _, SecretString};
+use tokio::net::TcpListener;
 use url::Url;
 
 use crate::bench::{Bench, CALLBACK, http, url};
@@ -246,6 +247,48 @@ async fn each_refusal_of_the_token_endpoint_has_its_meaning() {
     let wrong = desk.endpoint.refresh(&app("wrong"), &token).await;
     assert_eq!(wrong.unwrap_err(), TokenError::InvalidClient);
     assert_eq!(desk.refresh(&token).await, Ok(()));
+}
+
+#[tokio::test]
+async fn an_answer_is_read_up_to_a_bound_however_good_it_is() {
+    let desk = Desk::open().await;
+    let token = desk.connect().await;
+    let grant =
+        r#"{"access_token":"a","refresh_token":"r","expires_in":86400,"token_type":"Bearer"}"#;
+    for (spaces, expected) in [(200_000, Ok(())), (300_000, Err(TokenError::AnswerLost))] {
+        let answer = Action::Answer {
+            status: 200,
+            headers: [("content-type".into(), "application/json".into())].into(),
+            body: format!("{grant}{}", " ".repeat(spaces)),
+        };
+        desk.bench.strike(TOKEN, false, answer);
+
+        assert_eq!(desk.refresh(&token).await, expected, "{spaces}");
+    }
+}
+
+#[tokio::test]
+async fn a_token_endpoint_that_is_out_of_order_or_not_there_has_passing_trouble() {
+    let desk = Desk::open().await;
+    let token = desk.connect().await;
+    let broken = Action::Answer {
+        status: 500,
+        headers: Default::default(),
+        body: String::new(),
+    };
+    desk.bench.strike(TOKEN, false, broken);
+    assert_eq!(desk.refresh(&token).await, Err(TokenError::Unavailable));
+
+    let closed = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let nobody = closed.local_addr().unwrap();
+    drop(closed);
+    let base = format!("http://{nobody}/oauth2/default/v1")
+        .parse()
+        .unwrap();
+    let (callback, clock) = (CALLBACK.into(), desk.clock.clone());
+    let endpoint = TokenEndpoint::new(http(), &base, callback, clock).unwrap();
+    let refused = endpoint.refresh(&app("secret"), &token).await;
+    assert_eq!(refused.unwrap_err(), TokenError::Unavailable);
 }
 
 #[tokio::test]

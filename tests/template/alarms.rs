@@ -29,6 +29,41 @@ fn whatever_ends_in_an_error_raises_an_alarm() {
     );
 }
 
+#[test]
+fn an_alarm_rings_where_the_runbook_says_so() {
+    let alarms = of_kind("AWS::CloudWatch::Alarm");
+    let of = |alarm: &str| {
+        let names = ["Threshold", "Period", "TreatMissingData"];
+        names.map(|name| alarms[alarm]["Properties"][name].clone())
+    };
+
+    for (alarm, expected) in [
+        ("CanaryAlarm", [json!(300), json!(60), json!("breaching")]),
+        (
+            "OldestLeadAlarm",
+            [
+                json!("OldestLeadAlarmSeconds"),
+                json!(300),
+                json!("breaching"),
+            ],
+        ),
+        (
+            "DeadLettersAlarm",
+            [json!(0), json!(300), json!("notBreaching")],
+        ),
+        (
+            "BrokenSealsAlarm",
+            [json!(0), json!(300), json!("notBreaching")],
+        ),
+        (
+            "StoreFailuresAlarm",
+            [json!(2), json!(600), json!("notBreaching")],
+        ),
+    ] {
+        assert_eq!(of(alarm), expected, "{alarm}");
+    }
+}
+
 /// The dashboard, of a stack with or without a canary.
 fn dashboard(canary: bool) -> Value {
     let body = &of_kind("AWS::CloudWatch::Dashboard")["Dashboard"]["Properties"]["DashboardBody"];

@@ -277,6 +277,16 @@ mod tests {
     }
 
     #[test]
+    fn a_store_that_has_a_passing_trouble_is_asked_three_times_at_most() {
+        let (aws, three) = (aws(), Some(3));
+        let tries = |retries: Option<&RetryConfig>| retries.map(RetryConfig::max_attempts);
+
+        assert_eq!(tries(aws.dynamodb().config().retry_config()), three);
+        assert_eq!(tries(aws.secrets().config().retry_config()), three);
+        assert_eq!(tries(aws.secrets_at_start().config().retry_config()), three);
+    }
+
+    #[test]
     fn an_attempt_after_one_that_hung_has_nearly_as_long() {
         let Patience {
             attempt, operation, ..

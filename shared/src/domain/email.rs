@@ -289,6 +289,22 @@ mod tests {
     }
 
     #[test]
+    fn eighty_characters_are_taken_and_fifty_by_a_sign_up() {
+        let of = |characters: usize| {
+            let address = format!("{}@example.com", "a".repeat(characters - 12 - 20));
+            address.replace("example", &format!("{}example", "e".repeat(20)))
+        };
+        let parse = |characters| of(characters).parse::<EmailAddress>();
+
+        for (characters, fits) in [(50, true), (51, false), (80, false)] {
+            let address = parse(characters).unwrap();
+            assert_eq!(address.as_str().len(), characters, "nothing is cut");
+            assert_eq!(address.fits_sign_up(), fits, "{characters}");
+        }
+        assert!(parse(81).is_err());
+    }
+
+    #[test]
     fn debug_shows_the_address_masked() {
         let address: EmailAddress = "ada@example.com".parse().unwrap();
 

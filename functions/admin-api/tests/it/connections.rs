@@ -1,6 +1,7 @@
 use jiff::{SignedDuration, Timestamp};
 use leadfeed_shared::domain::connection::{
-    Account, Catalog, Connection, ConnectionStatus, ContactList, ReconnectReason, Terms,
+    Account, Catalog, ConfirmedOptIn, Connection, ConnectionStatus, ContactList, Learned,
+    LimitedReason, ReconnectReason, Terms,
 };
 use leadfeed_shared::domain::link::{Link, LinkError, LinkKind};
 use leadfeed_shared::domain::token::{StoredTokens, Tokens};
@@ -102,6 +103,46 @@ async fn a_connection_shows_account_lists_and_what_is_wrong() {
     assert_eq!(dead.text("status"), "needs_reconnect");
     assert_eq!(dead.text("reason"), "invalid_grant");
     assert_eq!(dead.text("since"), "2026-11-23T09:30:00Z");
+}
+
+#[tokio::test]
+async fn a_limited_connection_names_what_is_in_its_way() {
+    let stage = Stage::with_customers().await;
+    for (reason, word) in [
+        (LimitedReason::MissingPrivilege, "missing_privilege"),
+        (LimitedReason::MissingScope, "missing_scope"),
+        (LimitedReason::AppDeactivated, "app_deactivated"),
+        (LimitedReason::AccountChanged, "account_changed"),
+    ] {
+        connect(&stage, ConnectionStatus::Limited { reason }).await;
+
+        let answer = stage.get("/v1/customers/engines/connection").await;
+
+        assert_eq!(answer.text("status"), "limited");
+        assert_eq!(answer.text("reason"), word);
+    }
+}
+
+#[tokio::test]
+async fn a_connection_shows_lists_that_are_gone_and_that_its_account_asks_for_confirmations() {
+    let stage = Stage::with_customers().await;
+    connect(&stage, ConnectionStatus::Active).await;
+    let customer = "engines".parse().unwrap();
+    let (directory, list) = (&stage.memory.directory, LIST.parse().unwrap());
+    let gone = directory.list_gone(&customer, &list).await;
+    assert!(gone.unwrap());
+    let seen = ConfirmedOptIn {
+        on: true,
+        seen_at: now(),
+    };
+    directory.opt_in_seen(&customer, seen).await.unwrap();
+
+    let answer = stage.get("/v1/customers/engines/connection").await;
+
+    let missing = json!([{"list_id": LIST, "name": "News"}]);
+    assert_eq!(answer.body["missing_lists"], missing);
+    assert_eq!(answer.body["available_lists"], json!([]));
+    assert_eq!(answer.body["confirmed_opt_in"], true);
 }
 
 #[tokio::test]

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use lambda_http::http::header::{CACHE_CONTROL, CONTENT_DISPOSITION};
+use leadfeed_shared::app::admin::Properties;
 use leadfeed_shared::domain::submission::Submission;
 
 use crate::stage::{Answer, Stage};
@@ -178,13 +179,27 @@ async fn a_file_is_given_to_its_own_customers_page_only() {
         .page("POST", &file.replace("/manage/", "/manage/A"), "")
         .await;
     let looms = stage.get("/v1/customers/looms/leads.csv?status=all").await;
+    let query = Properties::from_query([("status", "all")]);
+    let (admin, engines) = (&stage.api.admin, "engines".parse().unwrap());
+    let part = admin.export(&engines, query, Timestamp::MAX).await.unwrap();
+    let theirs = format!("status=all&cursor={}", part.here);
+    let again = stage.get(&format!("{CSV}?{theirs}")).await;
+    let target = format!("/v1/customers/looms/leads.csv?{theirs}");
+    let by_cursor = stage.get(&target).await;
     stage.memory.clock.advance(SignedDuration::from_hours(24));
     let (expired, ..) = stage.page("POST", &file, "status=all").await;
 
     assert_eq!((status, forged, expired), (200, 403, 410));
     assert!(text.contains("ada@example.com"));
     assert_eq!(headers[CACHE_CONTROL], "no-store");
+    assert_eq!(
+        headers[CONTENT_DISPOSITION],
+        "attachment; filename=\"engines-all-2026-11-23-part-1.csv\""
+    );
     assert!(rows(&looms.bytes).is_empty());
+    assert_eq!((again.status, by_cursor.status), (200, 422));
+    assert_eq!(by_cursor.faults(), [("cursor", "malformed")]);
+    assert!(!String::from_utf8(by_cursor.bytes).unwrap().contains("ada"));
 }
 
 #[tokio::test]

@@ -92,6 +92,28 @@ async fn a_lead_says_why_it_waits_or_was_refused_and_never_who_holds_it() {
 }
 
 #[tokio::test]
+async fn a_lead_whose_person_has_yet_to_confirm_says_so() {
+    let stage = Stage::with_customers().await;
+    let form = stage.form().await;
+    let lead = accept(&stage, &form, "ada@example.com").await;
+    let unconfirmed = LeadState::Delivered {
+        contact: None,
+        action: DeliveryAction::Created,
+        permission: Permission::PendingConfirmation,
+        opt_out_check: OptOutCheck::NotNeeded,
+        notes: vec![],
+    };
+    settle(&stage, &lead, unconfirmed).await;
+
+    let answer = stage.get(&format!("/v1/leads/{lead}")).await;
+
+    assert_eq!(answer.text("status"), "delivered");
+    assert_eq!(answer.text("permission"), "pending_confirmation");
+    let line = &answer.body["timeline"][1];
+    assert_eq!(line["permission"], "pending_confirmation");
+}
+
+#[tokio::test]
 async fn leads_are_listed_newest_first_by_state_and_time() {
     let stage = Stage::with_customers().await;
     let form = stage.form().await;

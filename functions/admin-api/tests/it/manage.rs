@@ -4,10 +4,12 @@ use jiff::SignedDuration;
 use lambda_http::http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, LOCATION, REFERRER_POLICY,
 };
+use leadfeed_shared::domain::connection::{ConnectionStatus, LimitedReason, ReconnectReason};
 use leadfeed_shared::domain::lead::{LeadState, RefusalReason};
 use leadfeed_shared::domain::link::{Link, LinkKind};
-use leadfeed_shared::ports::Clock as _;
+use leadfeed_shared::ports::{Clock as _, Connections as _};
 
+use crate::connections::connect;
 use crate::stage::Stage;
 
 #[tokio::test]
@@ -140,6 +142,48 @@ async fn connecting_leads_on_to_a_link_that_works_once() {
         600,
         "it is followed at once"
     );
+}
+
+#[tokio::test]
+async fn the_page_says_of_every_connection_what_is_in_its_way_and_nothing_else() {
+    let stage = Stage::with_customers().await;
+    let limited = |reason| ConnectionStatus::Limited { reason };
+    let dead = ConnectionStatus::NeedsReconnect {
+        reason: ReconnectReason::InvalidGrant,
+        since: stage.memory.clock.now(),
+    };
+    let powerless = limited(LimitedReason::MissingPrivilege);
+    let not_allowed = "Constant Contact does not let this service add contacts.";
+    let cases = [
+        (ConnectionStatus::Active, "Connected."),
+        (powerless, "Your user may not add contacts."),
+        (
+            limited(LimitedReason::AccountChanged),
+            "A different account is connected.",
+        ),
+        (limited(LimitedReason::AppDeactivated), not_allowed),
+        (limited(LimitedReason::MissingScope), not_allowed),
+        (dead, "The connection has ended."),
+        (ConnectionStatus::Disconnected, "Disconnected."),
+        (ConnectionStatus::Active, "No list is chosen."),
+    ];
+    let path = stage.manage_path().await;
+    for (number, (status, said)) in cases.iter().enumerate() {
+        connect(&stage, status.clone()).await;
+        if number == cases.len() - 1 {
+            let customer = "engines".parse().unwrap();
+            let row = stage.memory.directory.look(&customer).unwrap();
+            let gone = stage.memory.directory.list_gone(&customer, &row.lists[0]);
+            assert!(gone.await.unwrap());
+        }
+
+        let (_, _, html) = stage.page("GET", &path, "").await;
+
+        for (_, words) in &cases {
+            let stands = html.contains(&format!("<strong>{words}</strong>"));
+            assert_eq!(stands, words == said, "{words}, {status:?}");
+        }
+    }
 }
 
 #[tokio::test]

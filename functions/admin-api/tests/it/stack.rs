@@ -224,14 +224,31 @@ async fn health_names_who_has_to_connect_again() {
 #[tokio::test]
 async fn health_says_what_is_in_the_way_of_a_limited_connection() {
     let stage = Stage::with_customers().await;
-    let reason = LimitedReason::AppDeactivated;
-    connect(&stage, ConnectionStatus::Limited { reason }).await;
+    for (reason, told) in [
+        (
+            LimitedReason::MissingPrivilege,
+            "who connected may not add contacts; its owner or a manager has to",
+        ),
+        (
+            LimitedReason::AccountChanged,
+            "has to say that another account is meant",
+        ),
+        (
+            LimitedReason::AppDeactivated,
+            "the application is switched off or not approved",
+        ),
+        (
+            LimitedReason::MissingScope,
+            "has to connect again and agree to all",
+        ),
+    ] {
+        connect(&stage, ConnectionStatus::Limited { reason }).await;
 
-    let (check, words) = trouble(&stage).await;
+        let (check, words) = trouble(&stage).await;
 
-    assert_eq!(check, "connections");
-    let told = "engines (the application is switched off or not approved)";
-    assert!(words.contains(told), "{words}");
+        assert_eq!(check, "connections");
+        assert!(words.contains(&format!("engines ({told})")), "{words}");
+    }
 }
 
 #[tokio::test]

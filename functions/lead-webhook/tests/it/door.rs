@@ -128,6 +128,14 @@ async fn bad_input_gets_its_own_answer_and_never_a_5xx() {
         (
             "POST",
             &ours,
+            "application/json",
+            "{\"email\":\"ada@example.com\",\"consent\":true,\"consent_pre_ticked\":true}",
+            422,
+            "source_not_permitted",
+        ),
+        (
+            "POST",
+            &ours,
             "application/pdf",
             "%PDF",
             415,
@@ -206,7 +214,14 @@ async fn a_person_sees_what_to_correct_and_keeps_what_was_typed() {
 #[tokio::test]
 async fn the_hosted_form_is_empty_whatever_the_query_says() {
     let (memory, _) = world().await;
-    let query = HashMap::from([("email".to_owned(), vec!["SENTINEL".to_owned()])]);
+    let lead = [
+        ("email", "SENTINEL@example.com"),
+        ("first_name", "SENTINEL"),
+        ("consent", "yes"),
+    ];
+    let query: HashMap<_, _> = lead
+        .map(|(name, value)| (name.to_owned(), vec![value.to_owned()]))
+        .into();
     let request = request("GET", &format!("/f/{FORM}"), "", "").with_query_string_parameters(query);
 
     let answer = handle(&memory.intake(), request).await;
@@ -217,6 +232,8 @@ async fn the_hosted_form_is_empty_whatever_the_query_says() {
     assert!(
         text(&answer).contains(r#"<input type="checkbox" name="consent" value="yes" required>"#)
     );
+    assert!(memory.ledger.all().is_empty());
+    assert!(memory.queue.sent().is_empty());
 }
 
 #[tokio::test]
@@ -252,6 +269,30 @@ async fn a_foreign_or_endless_return_address_is_not_followed_and_the_lead_is_kep
         assert_eq!(answer.headers()[LOCATION], "https://engines.example/thanks");
         assert_eq!(memory.ledger.all().len(), 1);
     }
+}
+
+#[tokio::test]
+async fn a_form_that_names_no_page_thanks_on_ours_wherever_a_sender_points() {
+    let (memory, form) = world().await;
+    let form = Form {
+        return_url: None,
+        ..form
+    };
+    memory.directory.put_form(&form).await.unwrap();
+    for (email, wish) in [("ada", ""), ("bob", "https%3A%2F%2Fevil.example%2F")] {
+        let mut post = event(FORM_POST);
+        let body = format!("email={email}%40example.com&consent=yes&return_url={wish}");
+        *post.body_mut() = Body::from(body);
+
+        let answer = handle(&memory.intake(), post).await;
+
+        assert_eq!(answer.status(), 303);
+        let thanks = format!("/f/{FORM}/thanks");
+        assert_eq!(answer.headers()[LOCATION], thanks.as_str());
+        let page = handle(&memory.intake(), request("GET", &thanks, "", "")).await;
+        assert_eq!(page.status(), 200);
+    }
+    assert_eq!(memory.ledger.all().len(), 2);
 }
 
 #[tokio::test]

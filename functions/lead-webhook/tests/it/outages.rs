@@ -8,6 +8,7 @@ use leadfeed_shared::fakes::{Fault, Memory};
 use leadfeed_shared::ports::Forms as _;
 
 use crate::stage::{FORM, json, request, text, world};
+use crate::webhooks::{ADA, signed};
 
 fn browsers_post() -> Request {
     let body = "email=ada%40example.com&consent=yes&first_name=Ada";
@@ -93,6 +94,34 @@ async fn a_script_on_an_allowed_page_can_read_why_a_lead_was_not_taken() {
             assert_eq!(json(&answer)["code"], "form_closed");
         }
     }
+}
+
+#[tokio::test]
+async fn a_closed_form_takes_nothing_by_any_door() {
+    let (memory, form) = world().await;
+    let closed = Form {
+        open: false,
+        ..form
+    };
+    memory.directory.put_form(&closed).await.unwrap();
+    let salesforces = "/servlet/servlet.WebToLead";
+    let body = format!("oid={FORM}&email=ada%40example.com&consent=on");
+    let kind = "application/x-www-form-urlencoded";
+
+    for request in [
+        request("GET", &format!("/f/{FORM}"), "", ""),
+        request("POST", &format!("/f/{FORM}"), kind, &body),
+        request("POST", salesforces, kind, &body),
+        signed(&memory, 2, "msg_1", 0, ADA),
+    ] {
+        let (method, uri) = (request.method().clone(), request.uri().clone());
+        let answer = handle(&memory.intake(), request).await;
+
+        assert_eq!(answer.status(), 410, "{method} {uri}");
+        assert_eq!(json(&answer)["code"], "form_closed", "{method} {uri}");
+    }
+    assert!(memory.ledger.all().is_empty());
+    assert!(memory.queue.sent().is_empty());
 }
 
 #[tokio::test]

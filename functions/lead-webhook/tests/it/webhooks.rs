@@ -8,7 +8,7 @@ use standardwebhooks::Webhook;
 
 use crate::stage::{FORM, browsers, json, request, text, world};
 
-const ADA: &str = r#"{"email":"ada@example.com","consent":true}"#;
+pub const ADA: &str = r#"{"email":"ada@example.com","consent":true}"#;
 
 /// A message of the form's owner, as a library of Standard Webhooks signs it.
 pub fn signed(memory: &Memory, generation: u32, id: &str, seconds_ago: i64, body: &str) -> Request {

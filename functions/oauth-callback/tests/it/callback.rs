@@ -249,6 +249,24 @@ async fn a_wrong_issuer_is_refused_and_an_absent_one_is_not() {
 }
 
 #[tokio::test]
+async fn of_what_an_answer_says_twice_the_first_counts() {
+    let stage = Stage::new().await;
+    let right = "https%3A%2F%2Fidentity.constantcontact.com%2Foauth2%2Faus1lm3ry9mF7x2Ja0h8";
+    let issuers = format!("iss=https://evil.example&iss={right}");
+    for first in [issuers.as_str(), "state=x"] {
+        let (mut browser, state) = stage.departed().await;
+        let agreed = stage.agreed(ENGINES, &state);
+        let (path, said) = agreed.split_once('?').unwrap();
+
+        let answer = browser
+            .land(&stage, &format!("{path}?{first}&{said}"))
+            .await;
+
+        assert_eq!((answer.status, stage.exchanges()), (400, 0), "{first}");
+    }
+}
+
+#[tokio::test]
 async fn another_account_waits_for_a_word_however_often_it_is_connected() {
     let stage = Stage::new().await;
     stage.complete(ENGINES).await;

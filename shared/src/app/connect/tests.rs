@@ -1,5 +1,7 @@
 //! What a crash at any step leaves behind. The ways to go wrong that a person sees are proven at the function's door.
 
+mod waiting;
+
 use std::collections::HashMap;
 use std::future::poll_fn;
 use std::pin::{Pin, pin};

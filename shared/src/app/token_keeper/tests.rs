@@ -9,7 +9,7 @@ use crate::domain::connection::{Connection, ConnectionStatus, ReconnectReason};
 use crate::domain::lead::WaitReason;
 use crate::domain::token::StoredTokens;
 use crate::fakes::{Call, Fault, Memory, TokenKind, VirtualClock};
-use crate::ports::{Clock as _, Connections as _, Kept, TokenError, Vault as _};
+use crate::ports::{Clock as _, Connections as _, Event, Kept, TokenError, Vault as _};
 
 async fn expired() -> Scene {
     let scene = Scene::connected().await;
@@ -124,11 +124,30 @@ async fn killed_at_any_step_the_connection_works_again_or_asks_to_be_made_again(
             assert!(killed.is_none(), "step {step} was not reached");
 
             scene.memory.clock.advance(SignedDuration::from_mins(2));
-            match access(&scene).await {
-                Ok(access) => assert_eq!(access.generation, 2, "{step} {fault:?}"),
-                Err(AccessError::Waits(WaitReason::Reconnect)) => lost.push((step, fault)),
+            let events = match access(&scene).await {
+                Ok(access) => {
+                    assert_eq!(access.generation, 2, "{step} {fault:?}");
+                    0
+                }
+                Err(AccessError::Waits(WaitReason::Reconnect)) => {
+                    lost.push((step, fault));
+                    1
+                }
                 Err(other) => panic!("{step} {fault:?}: {other}"),
-            }
+            };
+            let calls = scene.memory.crm.count(Call::Refresh);
+            assert!(calls <= 2, "{step} {fault:?}: one try with the old token");
+            assert_eq!(access(&scene).await.is_err(), events == 1);
+            assert_eq!(
+                scene.memory.crm.count(Call::Refresh),
+                calls,
+                "{step} {fault:?}"
+            );
+            assert_eq!(
+                scene.memory.events.published().len(),
+                events,
+                "{step} {fault:?}"
+            );
         }
     }
     // Only where Constant Contact has rotated and the vault has nothing yet.
@@ -151,9 +170,14 @@ async fn a_confirmed_invalid_grant_is_the_end_and_ends_the_calls() {
         reason: ReconnectReason::InvalidGrant,
         since: now,
     };
-    assert_eq!(status(&scene).await, dead);
+    assert_eq!(status(&scene).await, dead.clone());
     assert_eq!(scene.memory.crm.count(Call::Refresh), 1);
-    assert_eq!(scene.memory.events.published().len(), 1);
+    let told = Event::Connection {
+        customer_id: scene.customer.clone(),
+        status: dead,
+        at: now,
+    };
+    assert_eq!(scene.memory.events.published(), [told]);
 }
 
 #[tokio::test]
@@ -162,13 +186,42 @@ async fn passing_trouble_is_a_cooldown_and_never_a_death() {
         let scene = expired().await;
         scene.memory.crm.token_answer_next(error);
 
+        let clock = &scene.memory.clock;
+        let later = clock.now() + SignedDuration::from_secs(30);
         let first = access(&scene).await;
+        clock.advance(SignedDuration::from_secs(29));
         let second = access(&scene).await;
 
-        assert!(matches!(first, Err(AccessError::Busy { .. })), "{error}");
-        assert!(matches!(second, Err(AccessError::Busy { .. })), "{error}");
+        for busy in [first, second] {
+            let until = |busy| matches!(busy, Err(AccessError::Busy { until }) if until == later);
+            assert!(until(busy), "{error}");
+        }
         assert_eq!(scene.memory.crm.count(Call::Refresh), 1, "{error}");
-        scene.memory.clock.advance(SignedDuration::from_secs(31));
+        clock.advance(SignedDuration::from_secs(2));
+        assert!(access(&scene).await.is_ok(), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_day_of_passing_trouble_or_of_a_wrong_secret_ends_no_connection() {
+    for error in [
+        TokenError::Throttled,
+        TokenError::Unavailable,
+        TokenError::InvalidClient,
+    ] {
+        let scene = expired().await;
+        let clock = &scene.memory.clock;
+        let end = clock.now() + SignedDuration::from_hours(24);
+        while clock.now() < end {
+            (0..2).for_each(|_| scene.memory.crm.token_answer_next(error));
+            let busy = access(&scene).await;
+            assert!(matches!(busy, Err(AccessError::Busy { .. })), "{error}");
+            clock.advance(SignedDuration::from_mins(30));
+        }
+
+        assert_eq!(status(&scene).await, ConnectionStatus::Active, "{error}");
+        assert!(scene.memory.events.published().is_empty(), "{error}");
+        scene.memory.crm.forget_answers();
         assert!(access(&scene).await.is_ok(), "{error}");
     }
 }

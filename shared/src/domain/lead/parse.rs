@@ -193,6 +193,26 @@ mod tests {
     }
 
     #[test]
+    fn a_phone_that_is_none_is_kept_as_it_was_typed_and_left_out_with_a_note() {
+        let digits = "1".repeat(40);
+        for phone in ["call me at noon", digits.as_str()] {
+            let fields = [("email", "ada@example.com"), ("phone_number", phone)];
+            let consent = [("consent", "on")];
+            let lead = parse(&[&fields[..], &consent].concat()).unwrap();
+
+            assert_eq!(lead.contact.phone_number, phone);
+            let (remote, notes) = lead.contact.for_remote();
+            assert_eq!(remote.phone_number, "");
+            let omitted = Note {
+                field: "phone_number".into(),
+                what: NoteKind::Omitted,
+            };
+            assert_eq!(notes, [omitted]);
+            assert_eq!(lead.notes, notes);
+        }
+    }
+
+    #[test]
     fn a_forms_names_and_constants_apply() {
         let mut form = form();
         form.mapped.insert("mail".into(), "email".into());

@@ -1,3 +1,5 @@
+use std::collections::BTreeSet;
+
 use jiff::{SignedDuration, Timestamp};
 use ulid::Ulid;
 
@@ -190,6 +192,36 @@ async fn a_part_marks_as_many_leads_as_there_is_time_for_and_the_next_one_the_ot
 
     assert_eq!((first.rows, second.rows), (5_000, 1));
     assert_eq!(second.next, None);
+}
+
+#[tokio::test]
+async fn the_row_after_as_many_as_constant_contact_takes_begins_the_next_part() {
+    let scene = Scene::unconnected().await;
+    let ada = scene.submit(&[("email", "ada@example.com")]).await.lead;
+    let ledger = &scene.memory.ledger;
+    let like = ledger.look(&scene.customer, &ada).unwrap().lead;
+    for second in 1..40_000 {
+        let lead = another(&scene, &like, second);
+        let at = lead.received_at;
+        ledger.record(&lead, &delivered(), at).await.unwrap();
+    }
+    let (mut parts, mut people, mut cursor) = (Vec::new(), BTreeSet::new(), None::<String>);
+    while parts.is_empty() || cursor.is_some() {
+        let begins = cursor.iter().map(|cursor| ("cursor", cursor.as_str()));
+        let query = Properties::from_query([("status", "all")].into_iter().chain(begins));
+        let admin = scene.memory.admin();
+        let part = admin.export(&scene.customer, query, Timestamp::MAX);
+        let part = part.await.unwrap();
+        for row in csv::Reader::from_reader(part.csv.as_slice()).records() {
+            assert!(people.insert(row.unwrap()[0].to_owned()), "twice");
+        }
+        parts.push((part.name, part.rows));
+        cursor = part.next;
+    }
+
+    let name = |number| format!("engines-all-2026-11-23-part-{number}.csv");
+    assert_eq!(parts, [(name(1), 39_999), (name(2), 1)]);
+    assert_eq!(people.len(), 40_000);
 }
 
 /// A lead like this one of another person, so many seconds before.

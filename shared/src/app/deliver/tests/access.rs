@@ -5,12 +5,12 @@ use jiff::SignedDuration;
 use super::{waits, word};
 use crate::app::scene::{ACCOUNT, Scene};
 use crate::app::silence_tests::Log;
-use crate::domain::connection::{Connection, ConnectionStatus, LimitedReason};
+use crate::domain::connection::{Connection, ConnectionStatus, LimitedReason, ReconnectReason};
 use crate::domain::crm::CrmError;
 use crate::domain::ids::LeadId;
 use crate::domain::lead::{LeadState, WaitReason};
 use crate::fakes::{Call, Fault};
-use crate::ports::Connections as _;
+use crate::ports::{Connections as _, Event};
 
 #[tokio::test]
 async fn an_expired_token_is_refreshed_on_the_way() {
@@ -43,16 +43,67 @@ async fn a_rejected_token_is_refreshed_once_and_the_call_made_again() {
 }
 
 #[tokio::test]
+async fn a_token_that_is_refused_though_it_is_new_makes_its_lead_wait_after_one_refresh() {
+    let scene = Scene::connected().await;
+    for _ in 0..2 {
+        scene.memory.crm.answer_next(CrmError::Unauthorized);
+    }
+    let lead = scene.sign_up("ada@example.com").await;
+
+    let again = scene.drain().await;
+
+    assert!(again.is_empty());
+    assert_eq!(scene.state(&lead).await, waits(WaitReason::Upstream));
+    let counts = [Call::SignUp, Call::Refresh].map(|call| scene.memory.crm.count(call));
+    assert_eq!(counts, [2, 1]);
+}
+
+#[tokio::test]
+async fn a_lead_of_a_connection_that_was_revoked_waits_for_a_person_who_is_told_once() {
+    let scene = Scene::connected().await;
+    scene.memory.clock.advance(SignedDuration::from_hours(25));
+    scene.memory.crm.revoke(ACCOUNT);
+    let mut leads = Vec::new();
+    for email in ["ada@example.com", "bob@example.com"] {
+        leads.push(scene.sign_up(email).await);
+        assert!(scene.drain().await.is_empty());
+    }
+
+    for lead in &leads {
+        assert_eq!(scene.state(lead).await, waits(WaitReason::Reconnect));
+    }
+    let counts = [Call::SignUp, Call::Refresh].map(|call| scene.memory.crm.count(call));
+    assert_eq!(counts, [0, 1]);
+    let (reason, told) = (ReconnectReason::InvalidGrant, told(&scene));
+    let dead = |status: &ConnectionStatus| matches!(status, ConnectionStatus::NeedsReconnect { reason: said, .. } if *said == reason);
+    assert!(told.len() == 1 && told.iter().all(dead), "{told:?}");
+}
+
+/// What was told of the connection.
+fn told(scene: &Scene) -> Vec<ConnectionStatus> {
+    let told = scene.memory.events.published().into_iter();
+    let statuses = told.filter_map(|event| match event {
+        Event::Connection { status, .. } => Some(status),
+        _ => None,
+    });
+    statuses.collect()
+}
+
+#[tokio::test]
 async fn a_forbidden_call_names_its_cause_and_ends_the_calls() {
     let (write, read) = ("contacts:write", "contacts:lists:read");
     for (privileges, reason) in [
         (&[read][..], LimitedReason::MissingPrivilege),
         (&[write], LimitedReason::MissingPrivilege),
         (&[write, read], LimitedReason::MissingScope),
+        (&[], LimitedReason::AppDeactivated),
     ] {
         let scene = Scene::connected().await;
         scene.memory.crm.set_privileges(ACCOUNT, privileges);
         scene.memory.crm.answer_next(CrmError::Forbidden);
+        if reason == LimitedReason::AppDeactivated {
+            scene.memory.crm.answer_next(CrmError::Forbidden);
+        }
         let lead = scene.submit(&[("email", "ada@example.com")]).await;
 
         scene.drain().await;
@@ -62,8 +113,10 @@ async fn a_forbidden_call_names_its_cause_and_ends_the_calls() {
         let why = WaitReason::Rights;
         assert_eq!(scene.state(&lead.lead).await, LeadState::Waiting { why });
         let connection = scene.memory.directory.look(&scene.customer).unwrap();
-        assert_eq!(connection.status, ConnectionStatus::Limited { reason });
+        let limited = ConnectionStatus::Limited { reason };
+        assert_eq!(connection.status, limited);
         assert_eq!(scene.memory.crm.count(Call::SignUp), 1);
+        assert_eq!(told(&scene), [limited]);
     }
 }
 

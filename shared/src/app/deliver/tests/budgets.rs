@@ -2,9 +2,11 @@
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::days::another_customer;
 use super::waits;
 use crate::app::scene::{ACCOUNT, NOON, Scene, drive};
 use crate::domain::crm::{CrmError, Refusal};
+use crate::domain::form::Form;
 use crate::domain::ids::LeadId;
 use crate::domain::lead::WaitReason;
 use crate::fakes::{Call, RemoteLimits, VirtualClock};
@@ -25,6 +27,46 @@ async fn a_quota_refused_just_after_midnight_does_not_cost_the_new_day() {
     assert_eq!(scene.memory.release().run().await.unwrap().waited, 1);
     scene.drain().await;
     assert_eq!(scene.state(&lead).await.word(), "delivered");
+}
+
+#[tokio::test]
+async fn a_spent_quota_parks_the_leads_of_all_customers_until_after_midnight_and_stops_all_calls() {
+    let scene = Scene::connected().await;
+    let looms = another_customer(&scene, "looms").await;
+    let looms = Scene {
+        form: Form {
+            id: "frm_01ARZ3NDEKTSV4RRFFQ69G5FAW".parse().unwrap(),
+            customer: looms.clone(),
+            ..scene.form.clone()
+        },
+        memory: scene.memory.clone(),
+        customer: looms,
+        list: scene.list.clone(),
+    };
+    let lead = scene.sign_up("ada@example.com").await;
+    scene.memory.crm.answer_next(CrmError::QuotaExceeded);
+
+    let mut again = scene.drain().await;
+    let other = looms.sign_up("bob@example.com").await;
+    again.extend(scene.drain().await);
+
+    assert!(again.is_empty());
+    let midnight: Timestamp = "2026-11-24T00:00:00Z".parse().unwrap();
+    let mut due = Vec::new();
+    for (scene, lead) in [(&scene, &lead), (&looms, &other)] {
+        assert_eq!(scene.state(lead).await, waits(WaitReason::Quota));
+        let record = scene.memory.ledger.look(&scene.customer, lead).unwrap();
+        let after = record.due_at.unwrap().duration_since(midnight);
+        assert!((0..60).contains(&after.as_secs()), "{after}");
+        due.push(after);
+    }
+    assert_ne!(due[0], due[1], "not all at one moment");
+    assert_eq!(scene.memory.crm.count(Call::SignUp), 1);
+    let clock = &scene.memory.clock;
+    clock.advance_to("2026-11-23T23:59:00Z".parse().unwrap());
+    assert_eq!(scene.memory.release().run().await.unwrap().waited, 0);
+    clock.advance_to("2026-11-24T00:05:00Z".parse().unwrap());
+    assert_eq!(scene.memory.release().run().await.unwrap().waited, 2);
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! What a delivery finds out about an account, and what comes of it.
 
 use jiff::SignedDuration;
+use serde_json::json;
 
 use super::waits;
 use crate::app::scene::{ACCOUNT, Scene};
@@ -38,9 +39,19 @@ async fn a_list_that_is_gone_ends_the_calls_for_it_with_one_notice() {
         learned(&scene).await.lists_gone,
         std::slice::from_ref(&scene.list)
     );
-    let events = scene.memory.events.published();
-    let told = |event: &&Event| matches!(event, Event::ListGone { .. });
-    assert_eq!(events.iter().filter(told).count(), 1);
+    let events = scene.memory.events.published().into_iter();
+    let mut told = events.filter(|event| matches!(event, Event::ListGone { .. }));
+    let event = told.next().unwrap();
+    assert_eq!(event.kind(), "leadfeed.connection");
+    let at = crm.calls()[0].0;
+    assert_eq!(
+        serde_json::to_value(&event).unwrap(),
+        json!({
+            "customer_id": "engines", "list_id": scene.list, "status": "list_missing",
+            "at": at + SignedDuration::from_millis(260), // the moment after, at which the list was looked for
+        })
+    );
+    assert_eq!(told.next(), None);
     scene.memory.clock.advance(SignedDuration::from_mins(5));
     assert_eq!(scene.memory.release().run().await.unwrap().waited, 0);
 }

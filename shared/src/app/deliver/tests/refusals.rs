@@ -1,14 +1,15 @@
 //! What a refusal is taken to blame, and how long one is kept.
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 
 use super::days::sealed;
 use super::{invalid, waits};
+use crate::app::admin::Properties;
 use crate::app::scene::{ACCOUNT, Scene, messages};
 use crate::domain::connection::{CustomField, FieldKind};
 use crate::domain::crm::{CrmError, Refusal};
 use crate::domain::ids::LeadId;
-use crate::domain::lead::{LeadState, WaitReason};
+use crate::domain::lead::{LeadState, RefusalReason, WaitReason};
 use crate::domain::suppression::PersonId;
 use crate::domain::task::Task;
 use crate::fakes::Call;
@@ -143,8 +144,43 @@ async fn a_suppressed_lead_is_kept_as_long_as_its_customer_keeps_leads() {
 
     scene.drain().await;
 
-    assert_eq!(scene.state(&lead).await.word(), "refused");
+    let suppressed = LeadState::Refused {
+        why: RefusalReason::Suppressed,
+        detail: None,
+    };
+    assert_eq!(scene.state(&lead).await, suppressed);
+    assert_eq!(scene.memory.crm.calls(), []);
     assert!(is_kept_for_thirty_days(&scene, &lead));
+}
+
+#[tokio::test]
+async fn a_refusal_for_good_keeps_its_words_is_never_made_again_and_is_in_a_file() {
+    for words in ["first_name is not valid", "list_memberships: no such list"] {
+        let scene = Scene::connected().await;
+        let lead = scene.sign_up("ada@example.com").await;
+        scene.memory.crm.answer_next(invalid(words));
+
+        assert!(scene.drain().await.is_empty());
+        let refused = LeadState::Refused {
+            why: RefusalReason::CcRefused,
+            detail: Some(words.to_owned()),
+        };
+        assert_eq!(scene.state(&lead).await, refused);
+        for _ in 0..24 {
+            scene.memory.clock.advance(SignedDuration::from_hours(1));
+            scene.memory.release().run().await.unwrap();
+            scene.drain().await;
+        }
+
+        assert_eq!(scene.state(&lead).await, refused);
+        assert_eq!(scene.memory.crm.count(Call::SignUp), 1);
+        let query = Properties::from_query([("dialect", "spreadsheet")]);
+        let admin = scene.memory.admin();
+        let file = admin.export(&scene.customer, query, Timestamp::MAX);
+        let file = String::from_utf8(file.await.unwrap().csv).unwrap();
+        let row = file.lines().find(|row| row.contains("ada@example.com"));
+        assert!(row.is_some_and(|row| row.contains("cc_refused")), "{file}");
+    }
 }
 
 #[tokio::test]

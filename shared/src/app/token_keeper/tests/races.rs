@@ -2,6 +2,7 @@
 
 use futures_util::poll;
 use jiff::{SignedDuration, Timestamp};
+use secrecy::ExposeSecret as _;
 
 use super::{AccessError, access, expired, status, stored, waits};
 use crate::app::scene::{ACCOUNT, Scene};
@@ -9,7 +10,7 @@ use crate::app::silence_tests::Log;
 use crate::domain::connection::ConnectionStatus;
 use crate::domain::lead::WaitReason;
 use crate::domain::token::StoredTokens;
-use crate::fakes::{Call, Fault};
+use crate::fakes::{Call, Fault, TokenKind};
 use crate::ports::{Connections as _, Event, Vault as _};
 
 /// The step of a refresh that stores the new pair: the last but one, before the row is advanced.
@@ -140,6 +141,31 @@ async fn an_invalid_grant_is_no_death_where_another_stores_its_pair_before_the_l
     assert_eq!(status(&scene).await, ConnectionStatus::Active);
     assert_eq!(frozen.await.unwrap().generation, 2);
     assert!(scene.memory.events.published().is_empty());
+}
+
+#[tokio::test]
+async fn two_refreshes_that_were_both_granted_end_with_one_pair() {
+    let scene = expired().await;
+    let (crm, customer) = (&scene.memory.crm, &scene.customer);
+    crm.set_token_kind(TokenKind::LongLived);
+    let (slow, quick) = (scene.memory.keeper(), scene.memory.keeper());
+    let mut frozen = Box::pin(slow.access(customer, None, Timestamp::MAX));
+    while crm.count(Call::Refresh) == 0 {
+        assert!(poll!(frozen.as_mut()).is_pending());
+    }
+    scene.memory.clock.advance(SignedDuration::from_mins(2));
+
+    let first = quick.access(customer, None, Timestamp::MAX).await.unwrap();
+    let late = frozen.await.unwrap();
+
+    assert_eq!(crm.count(Call::Refresh), 2);
+    let pair = scene.memory.vault.tokens(customer).await.unwrap().unwrap();
+    for access in [first, late] {
+        assert_eq!(access.generation, pair.generation);
+        let (token, stored) = (access.token, &pair.tokens.access);
+        assert_eq!(token.expose_secret(), stored.expose_secret());
+    }
+    assert_eq!(status(&scene).await, ConnectionStatus::Active);
 }
 
 #[tokio::test]

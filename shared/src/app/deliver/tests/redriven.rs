@@ -1,0 +1,115 @@
+//! Messages that come again: a queue of dead letters that is driven anew, and one that was lost.
+
+use std::collections::BTreeMap;
+
+use jiff::SignedDuration;
+
+use super::days::{accept, delivered, drain_all, template};
+use crate::app::release::CHECK_AFTER;
+use crate::app::scene::{ACCOUNT, NOON, Scene, drive};
+use crate::domain::budget::next_midnight;
+use crate::domain::lead::{LeadState, RefusalReason, WaitReason};
+use crate::domain::task::Task;
+use crate::fakes::{Call, RemoteLimits, VirtualClock};
+use crate::ports::{Clock as _, Queue as _};
+
+#[test]
+fn ten_thousand_dead_letters_driven_anew_are_delivered_once_and_held_against_opt_outs() {
+    let clock = VirtualClock::standing(NOON.parse().unwrap());
+    drive(&clock, ten_thousand_dead_letters(clock.clone()));
+}
+
+async fn ten_thousand_dead_letters(clock: VirtualClock) {
+    let scene = Scene::connected_at(clock).await;
+    scene.memory.crm.set_limits(RemoteLimits {
+        per_second: Some(4),
+        per_day: Some(10_000),
+        ..RemoteLimits::default()
+    });
+    let template = template(&scene).await;
+    let tasks = accept(&scene, &template, &scene.customer, 10_000).await;
+    for task in &tasks[..2_000] {
+        scene
+            .memory
+            .queue
+            .send(std::slice::from_ref(task))
+            .await
+            .unwrap();
+    }
+    drain_all(&scene).await;
+    let gone = "engines5000@example.com".parse().unwrap();
+    scene.memory.clock.advance(SignedDuration::from_hours(72));
+    scene.memory.crm.opt_out(ACCOUNT, &gone);
+
+    scene.memory.queue.send(&tasks).await.unwrap();
+    drain_all(&scene).await;
+
+    let crm = &scene.memory.crm;
+    assert_eq!(crm.count(Call::SignUp), delivered(&scene)["engines"]);
+    assert!(
+        crm.contacts(ACCOUNT)
+            .iter()
+            .all(|contact| contact.sign_ups <= 1)
+    );
+    let Task::Accepted { lead } = &tasks[5_000] else {
+        panic!("no lead")
+    };
+    let left = LeadState::Refused {
+        why: RefusalReason::OptedOutAfterConsent,
+        detail: None,
+    };
+    assert_eq!(scene.state(&lead.id).await, left);
+    let mut count = count(&scene);
+    assert_eq!(count.remove("queued"), Some(1), "the template");
+    assert_eq!(count.remove("refused"), Some(1));
+    assert!(
+        count["delivered"] < 9_999 && count["quota"] > 0,
+        "{count:?}"
+    );
+    assert_eq!(count.values().sum::<usize>(), 9_999, "{count:?}");
+
+    let midnight = next_midnight(scene.memory.clock.now());
+    let after = midnight + SignedDuration::from_secs(90);
+    scene.memory.clock.advance_to(after);
+    for _ in 0..120 {
+        scene.memory.release().run().await.unwrap();
+        drain_all(&scene).await;
+        scene.memory.clock.advance(SignedDuration::from_mins(1));
+    }
+    assert_eq!(delivered(&scene)["engines"], 9_999);
+    assert_eq!(
+        crm.count(Call::SignUp),
+        9_999,
+        "none was throttled or made again"
+    );
+}
+
+/// How many leads are in each state; of those that wait, for what.
+fn count(scene: &Scene) -> BTreeMap<&'static str, usize> {
+    let mut count = BTreeMap::new();
+    for record in scene.memory.ledger.all() {
+        let word = match record.state {
+            LeadState::Waiting {
+                why: WaitReason::Quota,
+            } => "quota",
+            state => state.word(),
+        };
+        *count.entry(word).or_default() += 1;
+    }
+    count
+}
+
+#[tokio::test]
+async fn a_message_the_queue_lost_is_sent_again_long_before_its_retention_ends() {
+    let scene = Scene::connected().await;
+    let lead = scene.submit(&[("email", "ada@example.com")]).await.lead;
+    drop(scene.memory.queue.receive(1));
+    let retention = SignedDuration::from_hours(24 * 14);
+    assert!(CHECK_AFTER * 2 < retention);
+
+    scene.memory.clock.advance(CHECK_AFTER);
+    assert_eq!(scene.memory.release().run().await.unwrap().stuck, 1);
+    scene.drain().await;
+
+    assert_eq!(scene.state(&lead).await.word(), "delivered");
+}

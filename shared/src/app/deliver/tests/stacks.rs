@@ -1,0 +1,97 @@
+//! Two stacks whose applications are one: each counts its own calls, within its share of the limits.
+
+use std::collections::BTreeMap;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::days::{accept, delivered, drain_all, template};
+use super::waits;
+use crate::app::scene::{NOON, Scene, drive};
+use crate::domain::budget::Limits;
+use crate::domain::ids::AppId;
+use crate::domain::lead::WaitReason;
+use crate::fakes::{Call, RemoteLimits, VirtualClock};
+use crate::ports::Queue as _;
+
+/// Half of what Constant Contact gives an application.
+const SHARE: Limits = Limits {
+    per_second: 2,
+    per_day: 5_000,
+};
+
+/// A stack with more leads than its share of a day, from noon to an hour before midnight, and when it called.
+fn a_day_of_one() -> (Scene, Vec<Timestamp>) {
+    let clock = VirtualClock::standing(NOON.parse().unwrap());
+    let scene = drive(&clock, busy_until_eleven(clock.clone()));
+    let calls = scene.memory.crm.calls();
+    (scene, calls.into_iter().map(|(at, _)| at).collect())
+}
+
+async fn busy_until_eleven(clock: VirtualClock) -> Scene {
+    let scene = Scene::connected_at(clock).await;
+    scene.memory.apps.set_limits(&AppId::default_app(), SHARE);
+    let template = template(&scene).await;
+    let tasks = accept(&scene, &template, &scene.customer, 5_500).await;
+    scene.memory.queue.send(&tasks).await.unwrap();
+    for hour in 13..24 {
+        drain_all(&scene).await;
+        let next = format!("2026-11-23T{hour}:00:00Z").parse().unwrap();
+        scene.memory.clock.advance_to(next);
+        scene.memory.release().run().await.unwrap();
+    }
+    drain_all(&scene).await;
+    scene
+}
+
+#[test]
+fn two_stacks_with_half_of_the_limits_each_stay_within_the_whole_of_them() {
+    let (one, mut calls) = a_day_of_one();
+    let (other, others) = a_day_of_one();
+    calls.extend(others);
+    calls.sort();
+
+    assert!((8_500..=10_000).contains(&calls.len()), "{}", calls.len());
+    let second = SignedDuration::from_secs(1);
+    for five in calls.windows(5) {
+        assert!(five[4].duration_since(five[0]) >= second, "{five:?}");
+    }
+    for scene in [one, other] {
+        let mut states = BTreeMap::<_, usize>::new();
+        for record in scene.memory.ledger.all() {
+            *states.entry(record.state.word()).or_default() += 1;
+        }
+        assert_eq!(states["delivered"] + states["waiting"], 5_500, "{states:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_stack_whose_day_another_has_used_up_rests_until_midnight_and_loses_no_lead() {
+    let scene = Scene::connected().await;
+    let memory = &scene.memory;
+    memory.apps.set_limits(&AppId::default_app(), SHARE);
+    let mut leads = Vec::new();
+    for n in 0..30 {
+        leads.push(scene.sign_up(&format!("lead-{n}@example.com")).await);
+    }
+    memory.crm.set_limits(RemoteLimits {
+        per_day: Some(0), // what is left of it
+        ..RemoteLimits::default()
+    });
+
+    drain_all(&scene).await;
+
+    let in_vain = memory.crm.count(Call::SignUp);
+    assert!((1..=4).contains(&in_vain), "{in_vain} were on their way");
+    for lead in &leads {
+        assert_eq!(scene.state(lead).await, waits(WaitReason::Quota));
+    }
+    let clock = &memory.clock;
+    clock.advance_to("2026-11-23T23:59:00Z".parse().unwrap());
+    assert_eq!(memory.release().run().await.unwrap().waited, 0);
+    clock.advance_to("2026-11-24T00:01:30Z".parse().unwrap());
+    memory.crm.set_limits(RemoteLimits::default());
+    assert_eq!(memory.release().run().await.unwrap().waited, 30);
+    drain_all(&scene).await;
+    assert_eq!(delivered(&scene)["engines"], 30);
+    assert_eq!(memory.crm.count(Call::SignUp), in_vain + 30);
+}
