@@ -1,7 +1,7 @@
 use jiff::{SignedDuration, Timestamp};
 use leadfeed_shared::domain::connection::{
-    Account, Catalog, ConfirmedOptIn, Connection, ConnectionStatus, ContactList, Learned,
-    LimitedReason, ReconnectReason, Terms,
+    Account, Catalog, ConfirmedOptIn, Connection, ConnectionStatus, ContactList, LimitedReason,
+    ReconnectReason, Terms,
 };
 use leadfeed_shared::domain::link::{Link, LinkError, LinkKind};
 use leadfeed_shared::domain::token::{StoredTokens, Tokens};

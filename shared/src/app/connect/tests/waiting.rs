@@ -75,7 +75,7 @@ async fn a_lead_goes_out_once_a_user_connects_who_may_write_contacts() {
     crm.set_privileges(ACCOUNT, &["contacts:lists:read"]);
     let (cookie, state) = depart(&scene).await;
     let powerless = connect.finish(back(&scene, ACCOUNT, &state), Some(&cookie));
-    assert_eq!(powerless.await.unwrap(), Landing::Powerless);
+    assert_eq!(powerless.await.unwrap(), Landing::Lists);
     let reason = LimitedReason::MissingPrivilege;
     let limited = ConnectionStatus::Limited { reason };
     assert_eq!(row(&scene).await.status, limited);
