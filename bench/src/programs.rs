@@ -179,6 +179,7 @@ fn environment(url: &str) -> Vec<(&'static str, String)> {
         ("LEADFEED_CC_API_URL", url),
         ("LEADFEED_CC_AUTH_URL", url),
         ("LEADFEED_PKCE", "off"),
+        ("LEADFEED_SERVICE_NAME", "Leadfeed"),
         ("LEADFEED_EVENT_BUS", "default"),
     ]
     .map(|(name, value)| (name, value.to_owned()))

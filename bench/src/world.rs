@@ -162,6 +162,7 @@ impl Maker {
             allowed_origins: vec!["https://engines.example".into()],
             return_url: Some("https://engines.example/thanks".into()),
             return_hosts: Vec::new(),
+            privacy_url: None,
             webhook_generation: 1,
             screening: Screening {
                 rates: Rates {

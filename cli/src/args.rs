@@ -198,6 +198,9 @@ pub struct CreateForm {
     /// Take leads by signed webhook alone: no form on a page
     #[arg(long)]
     pub signed_only: bool,
+    /// The brand's privacy policy, linked beside the opt-in box
+    #[arg(long)]
+    pub privacy_url: Option<String>,
 }
 
 #[derive(Debug, Subcommand)]

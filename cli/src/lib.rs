@@ -171,6 +171,7 @@ async fn forms<W: Write>(
                 "name": create.name, "consent_statement": create.consent,
                 "list_ids": create.lists, "allowed_origins": create.origins, "return_url": create.return_url,
                 "signed_only": create.signed_only,
+                "privacy_url": create.privacy_url,
             });
             let made = client.at(&["customers", &create.customer, "forms"])?;
             printer.record(&client.send(Method::POST, &made, Some(body)).await?)

@@ -118,6 +118,7 @@ impl Reach {
             dice: self.memory.dice.clone(),
             keys: self.memory.keys(),
             site: Site {
+                service: "Leadfeed".to_owned(),
                 public_url: PUBLIC_URL.to_owned(),
                 auth_url: auth_url.expect("a URL"),
                 pkce: false,

@@ -40,6 +40,7 @@ pub fn customer(id: CustomerId) -> Customer {
         app: fresh::app(),
         return_url: Some("https://engines.example/thanks?a=1&b=2".into()),
         return_hosts: vec!["www.engines.example".into()],
+        privacy_url: Some("https://engines.example/privacy".into()),
         bulk_import: BulkImport::WhenOverBudget,
         retention_days: 31,
         created_at: at(1),

@@ -62,7 +62,11 @@ impl Deployment {
         connect.site.public_url.clone_from(&url);
         connect.site.auth_url = format!("{url}/authz").parse().unwrap();
         let functions = Functions {
-            api: Api { operators, admin },
+            api: Api {
+                operators,
+                admin,
+                service: "Leadfeed".to_owned(),
+            },
             connect,
         };
         let asks = move || async move {

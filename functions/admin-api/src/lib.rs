@@ -27,6 +27,8 @@ pub struct Api<W: Wiring, T> {
     pub operators: Operators<T>,
     /// What is done.
     pub admin: Admin<W>,
+    /// The name that the service goes by with its customers.
+    pub service: String,
 }
 
 /// Answers a request. Whatever it holds, the answer is one that `docs/openapi.yaml` describes.
@@ -35,7 +37,7 @@ pub async fn handle<W: Wiring, T: AdminTokens>(
     request: Request,
 ) -> Response<Body> {
     if manage::is_for(request.uri().path()) {
-        return manage::handle(&api.admin, &request).await;
+        return manage::handle(&api.admin, &request, &api.service).await;
     }
     if request.uri().path() == "/.well-known/jwks.json" {
         return match Signer::of(&api.admin.keys) {

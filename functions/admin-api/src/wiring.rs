@@ -7,6 +7,7 @@ use leadfeed_shared::ports::Clock as _;
 /// The API on the function's own tables, queue and secrets.
 pub async fn api(aws: &Aws) -> Result<Api<Aws, SecretsAdminTokens>, Error> {
     Ok(Api {
+        service: config::required("LEADFEED_SERVICE_NAME")?,
         operators: Operators::read(aws.admin_tokens()?, SystemClock.now()).await?,
         admin: Admin {
             directory: aws.directory()?,

@@ -259,7 +259,12 @@ async fn page(world: &Memory) -> (String, u64) {
     event["headers"]["accept"] = "text/html".into();
     let request = lambda_http::request::from_str(&event.to_string()).unwrap();
     let before = world.faults.steps();
-    let response = handle(&Api { operators, admin }, request).await;
+    let api = Api {
+        operators,
+        admin,
+        service: "Leadfeed".to_owned(),
+    };
+    let response = handle(&api, request).await;
     let steps = world.faults.steps() - before;
     let html = String::from_utf8(response.into_body().to_vec()).unwrap();
     (html, steps)

@@ -62,15 +62,15 @@ impl Reply {
         let page = form.return_to(wish).map(String::from);
         match self.audience {
             Audience::Program => json(StatusCode::OK, &Rehearsal::of(told, page.as_deref())),
-            Audience::Browser => pages::rehearsal(&Rehearsal::of(told, page.as_deref())),
+            Audience::Browser => pages::rehearsal(form, &Rehearsal::of(told, page.as_deref())),
         }
     }
 
-    /// Anything else that went wrong.
-    pub fn problem(&self, problem: Problem) -> Response<Body> {
+    /// Anything else that went wrong; with `form`, where it is known whose.
+    pub fn problem(&self, form: Option<&Form>, problem: Problem) -> Response<Body> {
         match self.audience {
             Audience::Program => problem.into_response(),
-            Audience::Browser => problem.into_page(),
+            Audience::Browser => problem.into_page(form.and_then(Form::brand)),
         }
     }
 }

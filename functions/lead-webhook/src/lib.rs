@@ -38,10 +38,10 @@ pub async fn handle<W: Wiring>(intake: &Intake<W>, request: Request) -> Response
     let reply = Reply::to(&request);
     let answer = match (request.method().as_str(), segments.as_slice()) {
         ("POST", ["f", form]) => submit(intake, form, &request, &reply).await,
-        ("GET" | "HEAD", ["f", form]) => show(intake, form, &request).await,
+        ("GET" | "HEAD", ["f", form]) => show(intake, form, &request, &reply).await,
         ("OPTIONS", ["f", form]) => preflight(intake, form, &request).await,
         ("GET" | "HEAD", ["f", form, "time"]) => time(intake, form, &request, &reply).await,
-        ("GET" | "HEAD", ["f", _, "thanks"]) => Ok(pages::thanks()),
+        ("GET" | "HEAD", ["f", form, "thanks"]) => Ok(thanks(intake, form).await),
         ("POST", ["hooks", form]) => webhook(intake, form, &request, &reply).await,
         ("POST", ["servlet", "servlet.WebToLead"]) => web_to_lead(intake, &request, &reply).await,
         (_, ["f", _]) => Err(Problem::method_not_allowed("GET, HEAD, POST, OPTIONS")),
@@ -51,7 +51,7 @@ pub async fn handle<W: Wiring>(intake: &Intake<W>, request: Request) -> Response
         }
         _ => Err(Problem::not_found("page")),
     };
-    let answer = answer.unwrap_or_else(|problem| reply.problem(problem));
+    let answer = answer.unwrap_or_else(|problem| reply.problem(None, problem));
     match (request.method().as_str(), problem_of(&answer)) {
         ("POST", Some(code)) if rehearsal::is_asked(&request) => {
             tracing::info!(code, "a rehearsal was refused");
@@ -75,18 +75,11 @@ async fn submit<W: Wiring>(
         Ok(fields) => accept(intake, &form, fields, request, reply).await,
         Err(problem) => Err(problem),
     };
-    let answer = answer.unwrap_or_else(|problem| reply.problem(problem));
+    let answer = answer.unwrap_or_else(|problem| reply.problem(Some(&form), problem));
     Ok(cors::allow(answer, &form, request))
 }
 
-/// A form that takes leads from whoever sends them.
-async fn public<W: Wiring>(intake: &Intake<W>, form: &str) -> Result<Form, Problem> {
-    let form = intake.form(form).await.map_err(answer::problem)?;
-    answer::open(&form)?;
-    Ok(form)
-}
-
-/// What was sent to such a form.
+/// What was sent to a form that takes leads from whoever sends them.
 async fn read_open(form: &Form, request: &Request) -> Result<Submission, Problem> {
     answer::open(form)?;
     body::read(request.headers(), request.body(), None).await
@@ -135,8 +128,12 @@ async fn show<W: Wiring>(
     intake: &Intake<W>,
     form: &str,
     request: &Request,
+    reply: &Reply,
 ) -> Result<Response<Body>, Problem> {
-    let form = public(intake, form).await?;
+    let form = intake.form(form).await.map_err(answer::problem)?;
+    if let Err(problem) = answer::open(&form) {
+        return Ok(reply.problem(Some(&form), problem));
+    }
     let (page_url, stamp) = (origin::page(request), intake.stamp(&form));
     let shown = Shown {
         sent: None,
@@ -160,9 +157,14 @@ async fn time<W: Wiring>(
             StatusCode::OK,
             &BTreeMap::from([(TIME_FIELD, intake.stamp(&form))]),
         ),
-        Err(problem) => reply.problem(problem),
+        Err(problem) => reply.problem(Some(&form), problem),
     };
     Ok(cors::allow(answer, &form, request))
+}
+
+/// The lead is kept already, so whatever is wrong with its form only leaves out whose thanks these are.
+async fn thanks<W: Wiring>(intake: &Intake<W>, form: &str) -> Response<Body> {
+    pages::thanks(intake.form(form).await.ok().as_ref())
 }
 
 async fn preflight<W: Wiring>(
@@ -208,11 +210,17 @@ async fn web_to_lead<W: Wiring>(
 ) -> Result<Response<Body>, Problem> {
     let query = request.query_string_parameters();
     let fields = body::read(request.headers(), request.body(), query.first("encoding")).await?;
-    let form = public(intake, fields.get("oid").unwrap_or_default()).await?;
+    let form = intake.form(fields.get("oid").unwrap_or_default()).await;
+    let form = form.map_err(answer::problem)?;
+    if let Err(problem) = answer::open(&form) {
+        return Ok(reply.problem(Some(&form), problem));
+    }
     let is_rehearsal = web_to_lead::is_rehearsal(&fields);
     let fields = web_to_lead::renamed(&form, fields);
-    if is_rehearsal {
-        return rehearse(intake, &form, &arrival(request, fields)?, reply).await;
-    }
-    accept(intake, &form, fields, request, reply).await
+    let answer = if is_rehearsal {
+        rehearse(intake, &form, &arrival(request, fields)?, reply).await
+    } else {
+        accept(intake, &form, fields, request, reply).await
+    };
+    Ok(answer.unwrap_or_else(|problem| reply.problem(Some(&form), problem)))
 }

@@ -19,12 +19,12 @@ use crate::rehearsal::Rehearsal;
 #[derive(Template)]
 #[template(path = "form.html")]
 struct FormPage<'a> {
-    name: &'a str,
     action: String,
     fields: Vec<Field<'a>>,
     consent_field: &'a str,
     consent_error: Option<&'a str>,
     statement: &'a str,
+    privacy_url: Option<&'a str>,
     hidden: Vec<(&'static str, &'a str)>,
     honeypot: Option<&'a str>,
     captcha: Option<&'a Captcha>,
@@ -128,12 +128,12 @@ pub fn form(form: &Form, shown: &Shown<'_>) -> Response<Body> {
     };
     let notice = problem.map(|problem| notice(problem, is_marked));
     let template = FormPage {
-        name: &form.name,
         action: format!("/f/{}", form.id),
         fields,
         consent_field: &form.consent_field,
         consent_error,
         statement,
+        privacy_url: form.privacy_url.as_deref(),
         hidden,
         honeypot: form.screening.honeypot.as_deref(),
         captcha,
@@ -141,8 +141,13 @@ pub fn form(form: &Form, shown: &Shown<'_>) -> Response<Body> {
         notice,
     };
     match captcha {
-        Some(captcha) => page_with(StatusCode::OK, &template, captcha.provider.sources()),
-        None => page(StatusCode::OK, &template),
+        Some(captcha) => page_with(
+            form.brand(),
+            StatusCode::OK,
+            &template,
+            captcha.provider.sources(),
+        ),
+        None => page(form.brand(), StatusCode::OK, &template),
     }
 }
 
@@ -166,14 +171,14 @@ fn notice(problem: &Problem, is_marked: impl Fn(&str) -> bool) -> String {
 }
 
 /// What would be done with a lead.
-pub fn rehearsal(rehearsal: &Rehearsal<'_>) -> Response<Body> {
+pub fn rehearsal(form: &Form, rehearsal: &Rehearsal<'_>) -> Response<Body> {
     let text = rehearsal.text();
-    page(StatusCode::OK, &RehearsalPage { text })
+    page(form.brand(), StatusCode::OK, &RehearsalPage { text })
 }
 
-/// What a browser sees where the form names no page of its own.
-pub fn thanks() -> Response<Body> {
-    page(StatusCode::OK, &ThanksPage)
+/// What a browser sees where the form names no page of its own; in nobody's name where the form is not known.
+pub fn thanks(form: Option<&Form>) -> Response<Body> {
+    page(form.and_then(Form::brand), StatusCode::OK, &ThanksPage)
 }
 
 /// What is asked for: the usual, what the form requires, and whatever else was typed before. What this page sends on

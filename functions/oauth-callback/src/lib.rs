@@ -6,6 +6,7 @@ mod asked;
 mod pages;
 mod trouble;
 
+use askama::Template;
 use lambda_http::http::{HeaderValue, StatusCode, header::SET_COOKIE};
 use lambda_http::{Body, Request, Response};
 use leadfeed_shared::app::connect::{
@@ -26,21 +27,46 @@ const DECLINED: &str = "/connect/declined";
 const DISCONNECTED: &str = "/connect/disconnected";
 const TROUBLE: &str = "/connect/trouble/";
 
+/// Who is looking, and at whose pages.
+#[derive(Debug, Clone, Copy)]
+struct Visit<'a> {
+    /// The name that the service goes by.
+    service: &'a str,
+    /// What our forms name the browser's session by, where it has one.
+    session: Option<&'a str>,
+}
+
+impl Visit<'_> {
+    fn session(&self) -> &str {
+        self.session.unwrap_or_default()
+    }
+
+    fn page(&self, status: StatusCode, template: &impl Template) -> Response<Body> {
+        page(Some(self.service), status, template)
+    }
+}
+
 /// Answers one request. Never fails: what goes wrong is an answer too.
 pub async fn handle<W: Wiring>(connect: &Connect<W>, request: Request) -> Response<Body> {
     let asked = Asked::from(&request);
     let session = connect.session(asked.cookie());
     let session = session.map(|session| session.fingerprint());
-    let session = session.as_deref();
+    let visit = Visit {
+        service: &connect.site.service,
+        session: session.as_deref(),
+    };
     let answer = match (request.method().as_str(), asked.path()) {
         ("POST", _) if asked.is_from_elsewhere() => Err(ConnectError::Session),
         ("GET", "/oauth/callback") => callback(connect, &asked).await,
-        ("GET" | "HEAD", path) => show(connect, &asked, path, session).await,
-        ("POST", path) => act(connect, &asked, path, session).await,
-        _ => return Problem::method_not_allowed("GET, HEAD, POST").answer(request.headers()),
+        ("GET" | "HEAD", path) => show(connect, &asked, path, visit).await,
+        ("POST", path) => act(connect, &asked, path, visit).await,
+        _ => {
+            let problem = Problem::method_not_allowed("GET, HEAD, POST");
+            return problem.answer(request.headers(), Some(visit.service));
+        }
     };
     answer.unwrap_or_else(|error| {
-        trouble::answer(&error, request.headers(), session, connect.clock.now())
+        trouble::answer(&error, request.headers(), visit, connect.clock.now())
     })
 }
 
@@ -48,21 +74,18 @@ async fn show<W: Wiring>(
     connect: &Connect<W>,
     asked: &Asked<'_>,
     path: &str,
-    session: Option<&str>,
+    visit: Visit<'_>,
 ) -> Result<Response<Body>, ConnectError> {
-    let shown_to = session.unwrap_or_default();
+    let (cookie, session) = (asked.cookie(), visit.session());
     match path {
-        LISTS => lists(&connect.connected(asked.cookie()).await?, shown_to),
-        ACCOUNT => Ok(account(&connect.connected(asked.cookie()).await?, shown_to)),
-        DONE => Ok(done(&connect.connected(asked.cookie()).await?, shown_to)),
-        DECLINED => Ok(page(StatusCode::OK, &pages::Declined { session: shown_to })),
-        DISCONNECTED => Ok(page(
-            StatusCode::OK,
-            &pages::Disconnected { session: shown_to },
-        )),
+        LISTS => lists(&connect.connected(cookie).await?, visit),
+        ACCOUNT => Ok(account(&connect.connected(cookie).await?, visit)),
+        DONE => Ok(done(&connect.connected(cookie).await?, visit)),
+        DECLINED => Ok(visit.page(StatusCode::OK, &pages::Declined { session })),
+        DISCONNECTED => Ok(visit.page(StatusCode::OK, &pages::Disconnected { session })),
         path => match path.strip_prefix(TROUBLE) {
-            Some(name) => Ok(trouble::page_called(name, session, connect.clock.now())),
-            None => welcome(connect, asked).await,
+            Some(name) => Ok(trouble::page_called(name, visit, connect.clock.now())),
+            None => welcome(connect, asked, visit).await,
         },
     }
 }
@@ -70,9 +93,10 @@ async fn show<W: Wiring>(
 async fn welcome<W: Wiring>(
     connect: &Connect<W>,
     asked: &Asked<'_>,
+    visit: Visit<'_>,
 ) -> Result<Response<Body>, ConnectError> {
     let welcome = connect.show(asked.token(), asked.cookie()).await?;
-    let page = page(StatusCode::OK, &pages::Welcome::of(&welcome));
+    let page = visit.page(StatusCode::OK, &pages::Welcome::of(&welcome));
     Ok(with_session(page, &welcome.session))
 }
 
@@ -80,14 +104,14 @@ async fn act<W: Wiring>(
     connect: &Connect<W>,
     asked: &Asked<'_>,
     path: &str,
-    session: Option<&str>,
+    visit: Visit<'_>,
 ) -> Result<Response<Body>, ConnectError> {
     let cookie = asked.cookie();
     if matches!(path, LISTS | ACCOUNT | AGAIN | DISCONNECT) {
         connect.is_shown_to(cookie, &asked.shown_to()?)?;
     }
     match path {
-        LISTS => choose(connect, asked, session.unwrap_or_default()).await,
+        LISTS => choose(connect, asked, visit).await,
         ACCOUNT => {
             connect.confirm_account(cookie).await?;
             Ok(see_other(LISTS))
@@ -123,7 +147,7 @@ async fn callback<W: Wiring>(
 async fn choose<W: Wiring>(
     connect: &Connect<W>,
     asked: &Asked<'_>,
-    session: &str,
+    visit: Visit<'_>,
 ) -> Result<Response<Body>, ConnectError> {
     let choice = asked.choice()?;
     match connect.choose(asked.cookie(), choice.clone()).await {
@@ -131,44 +155,47 @@ async fn choose<W: Wiring>(
         Err(ConnectError::NotReady) => Ok(see_other(LISTS)),
         Err(ConnectError::Choice(faults)) => {
             let connected = connect.connected(asked.cookie()).await?;
-            let template = pages::Lists::after(&connected, session, &choice, &faults);
-            Ok(page(StatusCode::UNPROCESSABLE_ENTITY, &template))
+            let template = pages::Lists::after(&connected, visit.session(), &choice, &faults);
+            Ok(visit.page(StatusCode::UNPROCESSABLE_ENTITY, &template))
         }
         Err(error) => Err(error),
     }
 }
 
 /// Lists and terms, or what stands in the way of choosing any.
-fn lists(connected: &Connected, session: &str) -> Result<Response<Body>, ConnectError> {
+fn lists(connected: &Connected, visit: Visit<'_>) -> Result<Response<Body>, ConnectError> {
+    let session = visit.session();
     Ok(match &connected.connection.status {
-        ConnectionStatus::Active => page(StatusCode::OK, &pages::Lists::of(connected, session)),
+        ConnectionStatus::Active => {
+            visit.page(StatusCode::OK, &pages::Lists::of(connected, session))
+        }
         ConnectionStatus::Disconnected => see_other(DISCONNECTED),
         ConnectionStatus::Limited {
             reason: LimitedReason::AccountChanged,
         } => see_other(ACCOUNT),
         ConnectionStatus::Limited {
             reason: LimitedReason::MissingPrivilege,
-        } => page(StatusCode::OK, &pages::Powerless::of(connected, session)),
+        } => visit.page(StatusCode::OK, &pages::Powerless::of(connected, session)),
         ConnectionStatus::Limited { .. } => return Err(ConnectError::AppForbidden),
         ConnectionStatus::NeedsReconnect { .. } => return Err(ConnectError::NotConnected),
     })
 }
 
-fn account(connected: &Connected, session: &str) -> Response<Body> {
+fn account(connected: &Connected, visit: Visit<'_>) -> Response<Body> {
     match connected.connection.status {
         ConnectionStatus::Limited {
             reason: LimitedReason::AccountChanged,
-        } => page(
+        } => visit.page(
             StatusCode::CONFLICT,
-            &pages::OtherAccount::of(connected, session),
+            &pages::OtherAccount::of(connected, visit.session()),
         ),
         _ => see_other(LISTS),
     }
 }
 
-fn done(connected: &Connected, session: &str) -> Response<Body> {
-    match pages::Done::of(connected, session) {
-        Some(done) => page(StatusCode::OK, &done),
+fn done(connected: &Connected, visit: Visit<'_>) -> Response<Body> {
+    match pages::Done::of(connected, visit.session()) {
+        Some(done) => visit.page(StatusCode::OK, &done),
         None => see_other(LISTS),
     }
 }

@@ -7,7 +7,9 @@ use lambda_http::{Body, Response};
 use leadfeed_shared::app::connect::ConnectError;
 use leadfeed_shared::domain::token::{GrantError, SCOPES};
 use leadfeed_shared::ports::StoreError;
-use leadfeed_shared::web::{Audience, Problem, audience, page};
+use leadfeed_shared::web::{Audience, Problem, audience};
+
+use crate::Visit;
 
 /// The same words for a program.
 #[derive(Template)]
@@ -46,12 +48,12 @@ enum Next {
 pub fn answer(
     error: &ConnectError,
     asked: &HeaderMap,
-    session: Option<&str>,
+    visit: Visit<'_>,
     now: Timestamp,
 ) -> Response<Body> {
     log(error);
     match audience(asked) {
-        Audience::Browser => page_of(error, session.unwrap_or_default(), now),
+        Audience::Browser => page_of(error, visit, now),
         Audience::Program => {
             let words = Words { error }.render();
             let words = words.unwrap_or_else(|_| error.to_string());
@@ -83,7 +85,7 @@ fn resting(name: &str) -> Option<ConnectError> {
 
 /// The page of the error of this name. Any other name means that nobody was sent here, and so does
 /// an error of ours without a session: 5xx raise an alarm, which nobody is to ring by opening an address.
-pub fn page_called(name: &str, session: Option<&str>, now: Timestamp) -> Response<Body> {
+pub fn page_called(name: &str, visit: Visit<'_>, now: Timestamp) -> Response<Body> {
     use ConnectError as E;
     let missing = SCOPES.map(|scope| E::Grant(GrantError::MissingScope(scope)));
     let others = [
@@ -107,12 +109,8 @@ pub fn page_called(name: &str, session: Option<&str>, now: Timestamp) -> Respons
         .chain(missing)
         .chain(resting(name))
         .find(|error| name_of(error) == name)
-        .filter(|error| session.is_some() || !kind(error).0.is_server_error());
-    page_of(
-        &error.unwrap_or(E::Incomplete),
-        session.unwrap_or_default(),
-        now,
-    )
+        .filter(|error| visit.session.is_some() || !kind(error).0.is_server_error());
+    page_of(&error.unwrap_or(E::Incomplete), visit, now)
 }
 
 fn log(error: &ConnectError) {
@@ -125,15 +123,15 @@ fn log(error: &ConnectError) {
 }
 
 /// The error as a page.
-fn page_of(error: &ConnectError, session: &str, now: Timestamp) -> Response<Body> {
+fn page_of(error: &ConnectError, visit: Visit<'_>, now: Timestamp) -> Response<Body> {
     let problem = problem(error, error.to_string(), now);
     let trouble = Trouble {
         error,
-        session,
+        session: visit.session(),
         code: problem.code(),
         next: next(error),
     };
-    problem.on(page(problem.status(), &trouble))
+    problem.on(visit.page(problem.status(), &trouble))
 }
 
 fn problem(error: &ConnectError, detail: String, now: Timestamp) -> Problem {

@@ -21,6 +21,7 @@ pub async fn connect(aws: &Aws) -> Result<Connect<Aws>, Error> {
         dice: OsDice,
         keys: aws.signing_keys().await?,
         site: Site {
+            service: config::required("LEADFEED_SERVICE_NAME")?,
             public_url: config::public_url()?,
             auth_url: config::base_url("LEADFEED_CC_AUTH_URL")?,
             pkce: config::switch("LEADFEED_PKCE")?,

@@ -64,6 +64,9 @@ pub struct Form {
     pub return_url: Option<String>,
     /// Hosts a submission may send the browser back to.
     pub return_hosts: Vec<String>,
+    /// The brand's privacy policy, an `https` page that is linked beside the opt-in box.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub privacy_url: Option<String>,
     /// Counts the rotations of the signed webhook's secret, which is derived from it; the one before stays valid.
     pub webhook_generation: u32,
     /// How it tells people from robots.
@@ -88,6 +91,12 @@ impl Form {
         self.statements
             .last()
             .expect("a form is made with a statement")
+    }
+
+    /// The brand that the people who sign up hear from, where it is known.
+    #[must_use]
+    pub fn brand(&self) -> Option<&str> {
+        self.statement().brand.as_deref()
     }
 
     /// The form's own name for a field of ours, which is ours where it has none.

@@ -35,6 +35,7 @@ pub fn form() -> Form {
         allowed_origins: vec![],
         return_url: None,
         return_hosts: vec![],
+        privacy_url: None,
         webhook_generation: 1,
         screening: Screening::default(),
         open: true,

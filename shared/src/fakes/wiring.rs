@@ -103,6 +103,7 @@ impl Memory {
             dice: self.dice.clone(),
             keys: self.keys(),
             site: Site {
+                service: "Leadfeed".to_owned(),
                 public_url: "https://leads.example".to_owned(),
                 auth_url: auth_url.expect("a URL"),
                 pkce: false,

@@ -1,3 +1,4 @@
+use std::any::Any;
 use std::sync::LazyLock;
 
 use askama::Template;
@@ -28,10 +29,13 @@ static POLICY: LazyLock<HeaderValue> = LazyLock::new(|| {
     HeaderValue::try_from(policy).expect("a hash in base64 is plain text")
 });
 
-/// A page for a person. Templates extend `base.html`; styles beside its own are not applied.
+/// A page for a person, under the name of whoever it is from: a brand for the people who sign up with it, the service
+/// for its customers, `None` where nobody is known. Templates extend `base.html`; styles beside its own are not applied.
 #[must_use]
-pub fn page(status: StatusCode, template: &impl Template) -> Response<Body> {
-    match template.render() {
+pub fn page(whose: Option<&str>, status: StatusCode, template: &impl Template) -> Response<Body> {
+    let whose = whose.map(str::to_owned);
+    let whose = whose.as_ref().map(|name| ("whose", name as &dyn Any));
+    match template.render_with_values(&whose) {
         Ok(html) => with_headers(status, html),
         Err(error) => {
             tracing::error!(
@@ -45,8 +49,13 @@ pub fn page(status: StatusCode, template: &impl Template) -> Response<Body> {
 
 /// The same, for a page that loads scripts, styles and frames from `sources` beside its own.
 #[must_use]
-pub fn page_with(status: StatusCode, template: &impl Template, sources: &str) -> Response<Body> {
-    let mut response = page(status, template);
+pub fn page_with(
+    whose: Option<&str>,
+    status: StatusCode,
+    template: &impl Template,
+    sources: &str,
+) -> Response<Body> {
+    let mut response = page(whose, status, template);
     let policy = POLICY.to_str().unwrap_or_default();
     let policy = policy.replace("style-src", &format!("style-src {sources}"));
     let policy =
@@ -117,7 +126,7 @@ mod tests {
             errors: vec![],
         };
 
-        let response = page(StatusCode::OK, &sample);
+        let response = page(Some("<b>"), StatusCode::OK, &sample);
 
         let Body::Text(html) = response.body() else {
             panic!("no text")
@@ -130,6 +139,6 @@ mod tests {
             .unwrap();
         assert!(policy.contains(&format!("style-src 'sha256-{hash}'")));
         assert!(!policy.contains("unsafe"));
-        assert!(!html.contains("<script>"));
+        assert!(!html.contains("<script>") && !html.contains("<b>"));
     }
 }

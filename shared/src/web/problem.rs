@@ -133,16 +133,16 @@ impl Problem {
 
     /// As the asker reads it: a page for a browser, problem details for a program.
     #[must_use]
-    pub fn answer(self, asked: &HeaderMap) -> Response<Body> {
+    pub fn answer(self, asked: &HeaderMap, whose: Option<&str>) -> Response<Body> {
         match audience(asked) {
-            Audience::Browser => self.into_page(),
+            Audience::Browser => self.into_page(whose),
             Audience::Program => self.into_response(),
         }
     }
 
     /// As a page.
     #[must_use]
-    pub fn into_page(self) -> Response<Body> {
+    pub fn into_page(self, whose: Option<&str>) -> Response<Body> {
         let title = match self.status {
             StatusCode::NOT_FOUND => "There is nothing here",
             status if status.is_server_error() => "That did not work",
@@ -153,7 +153,7 @@ impl Problem {
             detail: &self.detail,
             errors: &self.extensions.errors,
         };
-        self.marked(page(self.status, &template))
+        self.marked(page(whose, self.status, &template))
     }
 
     /// As `application/problem+json`.
@@ -252,7 +252,7 @@ mod tests {
     fn a_browser_gets_a_page_and_a_program_problem_details() {
         let answer = |accept: &'static str| {
             let asked = HeaderMap::from_iter([(ACCEPT, HeaderValue::from_static(accept))]);
-            Problem::not_found("form").answer(&asked)
+            Problem::not_found("form").answer(&asked, None)
         };
 
         let (page, details) = (answer("text/html,*/*;q=0.8"), answer("*/*"));
@@ -276,7 +276,7 @@ mod tests {
 
         for answer in [
             problem().into_response(),
-            problem().into_page(),
+            problem().into_page(None),
             problem().on(json(StatusCode::OK, &())),
         ] {
             assert_eq!(problem_of(&answer), Some("not_found"));

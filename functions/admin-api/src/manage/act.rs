@@ -1,11 +1,10 @@
 //! What the page's buttons do.
 
 use askama::Template;
-use lambda_http::http::StatusCode;
 use lambda_http::{Body, Request, RequestExt as _, Response};
 use leadfeed_shared::app::admin::{Admin, Exported, Properties, Replayed};
 use leadfeed_shared::ports::Wiring;
-use leadfeed_shared::web::{Problem, page, see_other};
+use leadfeed_shared::web::{Problem, see_other};
 use serde_json::{Map, Value};
 use url::form_urlencoded::{Serializer, parse};
 
@@ -70,7 +69,7 @@ async fn erase<W: Wiring>(
         email: &email,
         count: admin.count_person(&bearer.customer, asked.into()).await?,
     };
-    Ok(page(StatusCode::OK, &template))
+    Ok(bearer.page(&template))
 }
 
 /// Shows what a button of the page would do.
@@ -109,7 +108,7 @@ async fn preview_retry<W: Wiring>(
         further: next.map(|next| encoded([("label", label), ("cursor", next)])),
         blocked: blocked.map(|why| words::of(&format!("waiting.{}", word(why)))),
     };
-    Ok(page(StatusCode::OK, &template))
+    Ok(bearer.page(&template))
 }
 
 async fn preview_file<W: Wiring>(
@@ -132,7 +131,7 @@ async fn preview_file<W: Wiring>(
         next: next.map(|next| following(status, dialect, next)),
         part: &part,
     };
-    Ok(page(StatusCode::OK, &template))
+    Ok(bearer.page(&template))
 }
 
 #[derive(Template)]

@@ -6,16 +6,17 @@ mod chart;
 mod page;
 mod words;
 
+use askama::Template;
 use lambda_http::http::StatusCode;
 use lambda_http::{Body, Request, Response};
 use leadfeed_shared::app::admin::{Admin, AdminError};
 use leadfeed_shared::domain::ids::CustomerId;
 use leadfeed_shared::domain::link::LinkError;
 use leadfeed_shared::ports::Wiring;
-use leadfeed_shared::web::{self, Problem, is_from_elsewhere};
+use leadfeed_shared::web::{Problem, is_from_elsewhere, page};
 
+use self::page::{Notice, Page};
 use crate::answer::Refused;
-use page::{Notice, Page};
 
 /// Whether this is the page's business.
 pub fn is_for(path: &str) -> bool {
@@ -26,20 +27,33 @@ pub fn is_for(path: &str) -> bool {
 struct Bearer<'a> {
     customer: CustomerId,
     base: &'a str,
+    /// The name that the service goes by.
+    service: &'a str,
+}
+
+impl Bearer<'_> {
+    fn page(&self, template: &impl Template) -> Response<Body> {
+        page(Some(self.service), StatusCode::OK, template)
+    }
 }
 
 /// Answers a request to the page. Never fails: what goes wrong is a page too.
-pub async fn handle<W: Wiring>(admin: &Admin<W>, request: &Request) -> Response<Body> {
+pub async fn handle<W: Wiring>(
+    admin: &Admin<W>,
+    request: &Request,
+    service: &str,
+) -> Response<Body> {
     let path = request.uri().path();
     let rest = path.strip_prefix("/manage/").unwrap_or_default();
     let (token, action) = rest.split_once('/').unwrap_or((rest, ""));
     let customer = match admin.bearer(token) {
         Ok(customer) => customer,
-        Err(error) => return unusable(error).answer(request.headers()),
+        Err(error) => return unusable(error).answer(request.headers(), Some(service)),
     };
     let bearer = Bearer {
         customer,
         base: &path[..path.len() - rest.len() + token.len()],
+        service,
     };
     let answer = match (request.method().as_str(), action) {
         ("GET" | "HEAD", "") => show(admin, &bearer, request).await,
@@ -48,7 +62,7 @@ pub async fn handle<W: Wiring>(admin: &Admin<W>, request: &Request) -> Response<
         ("GET" | "HEAD", action) => act::ask(admin, &bearer, action, request).await,
         _ => return Problem::method_not_allowed("GET, POST").into_response(),
     };
-    answer.unwrap_or_else(|Refused(problem)| problem.answer(request.headers()))
+    answer.unwrap_or_else(|Refused(problem)| problem.answer(request.headers(), Some(service)))
 }
 
 async fn show<W: Wiring>(
@@ -62,7 +76,7 @@ async fn show<W: Wiring>(
     };
     let notice = Notice::of(request);
     let page = Page::of(&overview, bearer.base, notice, admin)?;
-    Ok(web::page(StatusCode::OK, &page))
+    Ok(bearer.page(&page))
 }
 
 /// Says the same of a link that was made up and of one whose customer is gone.

@@ -30,6 +30,8 @@ pub struct FormView<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     return_url: Option<&'a str>,
     return_hosts: &'a [String],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    privacy_url: Option<&'a str>,
     spam: SpamView<'a>,
     rate_limits: RatesView,
     created_at: Timestamp,
@@ -144,6 +146,7 @@ fn form(form: &Form) -> FormView<'_> {
         allowed_origins: &form.allowed_origins,
         return_url: form.return_url.as_deref(),
         return_hosts: &form.return_hosts,
+        privacy_url: form.privacy_url.as_deref(),
         spam: SpamView {
             honeypot: form.screening.honeypot.as_deref(),
             captcha: form.screening.captcha.as_ref(),

@@ -351,3 +351,32 @@ async fn snippets_ask_openly_and_escape_whatever_they_hold() {
     assert!(plain.contains(page) && plain.contains("the address of this page"));
     assert!(!form.text("snippet_fetch").contains(page), "it fills it in");
 }
+
+#[tokio::test]
+async fn a_privacy_policy_is_an_https_page_that_snippets_link_beside_the_box() {
+    let stage = Stage::with_customers().await;
+    let url = "https://www.engines.example/privacy?a=1&b=2";
+    let body = json!({"name": "News", "consent_statement": STATEMENT, "privacy_url": url});
+
+    let form = stage.post(FORMS, body).await;
+    let target = format!("/v1/forms/{}", form.text("form_id"));
+
+    assert_eq!(form.text("privacy_url"), url);
+    let link = r#"<a href="https://www.engines.example/privacy?a=1&#38;b=2" target="_blank" rel="noopener">Privacy policy</a>"#;
+    assert!(form.text("snippet_html").contains(link));
+    assert!(form.text("snippet_fetch").contains(link));
+    for bad in [
+        "http://www.engines.example/privacy",
+        "https://ada@engines.example/",
+        "https://engines.example:8443/",
+        "javascript:alert(1)",
+        "/privacy",
+        "",
+    ] {
+        let refused = stage.patch(&target, json!({"privacy_url": bad})).await;
+        assert_eq!(refused.faults(), [("privacy_url", "malformed")], "{bad}");
+    }
+    let cleared = stage.patch(&target, json!({"privacy_url": null})).await;
+    assert_eq!(cleared.body.get("privacy_url"), None);
+    assert!(!cleared.text("snippet_html").contains("Privacy policy"));
+}

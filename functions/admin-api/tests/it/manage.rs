@@ -203,3 +203,20 @@ async fn a_form_of_another_site_does_nothing() {
     }
     assert_eq!(stage.memory.faults.steps(), before, "nothing was even read");
 }
+
+#[tokio::test]
+async fn the_page_goes_by_the_name_that_customers_know_the_service_by() {
+    let mut stage = Stage::with_customers().await;
+    let path = stage.manage_path().await;
+    let (_, _, ours) = stage.page("GET", &path, "").await;
+    stage.api.service = "LeadsRUs".to_owned();
+
+    let file = format!("{path}/file");
+    for path in [path.as_str(), &file, "/manage/x", &format!("{path}/x")] {
+        let (_, _, html) = stage.page("GET", path, "").await;
+
+        assert!(html.contains(" · LeadsRUs</title>"), "{html}");
+        assert!(html.contains("<span>LeadsRUs</span>") && !html.contains("Leadfeed"));
+    }
+    assert!(ours.contains("<span>Leadfeed</span>") && ours.contains("class=\"mark\""));
+}

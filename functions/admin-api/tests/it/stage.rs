@@ -46,7 +46,11 @@ impl Stage {
         let admin = memory.admin();
         Self {
             memory,
-            api: Api { operators, admin },
+            api: Api {
+                operators,
+                admin,
+                service: "Leadfeed".to_owned(),
+            },
         }
     }
 

@@ -15,6 +15,7 @@
 //! | opt-in, sources, statements, times given, certificates | `shared/domain/consent.rs` |
 //! | honeypot, time, captcha, release | `spam`, `shared/app/intake/tests/screening.rs`, `tests/contract/captcha.rs` |
 //! | outages, closed forms, methods, as a person and a script see them | `outages` |
+//! | whose name stands on a page | `whose` |
 //! | bursts | `spam`, `shared/app/intake/tests/rates.rs` |
 //! | double clicks, keys, lost answers | `keys`, `shared/app/intake/tests` |
 //! | signatures | `signed.rs`, `webhooks`, `tests/webhooks` |
@@ -38,3 +39,4 @@ mod sizes;
 mod spam;
 mod stage;
 mod webhooks;
+mod whose;

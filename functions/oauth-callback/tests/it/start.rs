@@ -271,3 +271,22 @@ async fn every_event_is_answered_and_a_program_gets_problem_details() {
     assert_eq!(put.status, 405);
     assert_eq!(put.headers["allow"], "GET, HEAD, POST");
 }
+
+#[tokio::test]
+async fn the_pages_go_by_the_name_that_customers_know_the_service_by() {
+    let mut stage = Stage::new().await;
+    stage.connect.site.service = "Leads & <Us>".to_owned();
+    let mut browser = Browser::default();
+
+    let welcome = browser.get(&stage, &stage.link().await).await;
+    let unusable = browser.get(&stage, "/connect/x").await;
+    let put = browser.send(&stage, "PUT", "/connect/x", None).await;
+
+    for page in [&welcome, &unusable, &put] {
+        assert!(page.body.contains(" · Leads &#38; &#60;Us&#62;</title>"));
+        assert!(page.body.contains("<span>Leads &#38; &#60;Us&#62;</span>"));
+        assert!(!page.body.contains("Leadfeed") && !page.body.contains("class=\"mark\""));
+    }
+    let asks = "What Leads &#38; &#60;Us&#62; asks for";
+    assert!(welcome.body.contains(asks), "{}", welcome.body);
+}

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::fields::{FieldRules, consent_field, constants, rules};
 use super::properties::Fault;
 use super::screening::{self, SecretChange};
-use super::values::{flag, host, id, list, origin, page_url, string, text};
+use super::values::{flag, host, id, list, origin, page_url, secure_url, string, text};
 use super::{Admin, AdminError, Properties};
 use crate::app::connect::{look_soon, release_waiting};
 use crate::domain::connection::MOST_LISTS;
@@ -58,6 +58,7 @@ impl<W: Wiring> Admin<W> {
             allowed_origins: Vec::new(),
             return_url: customer.return_url.clone(),
             return_hosts: customer.return_hosts.clone(),
+            privacy_url: None,
             webhook_generation: 1,
             screening: Screening::default(),
             open: true,
@@ -226,6 +227,8 @@ fn revise(form: &mut Form, customer: &Customer, from: &mut Properties) -> Secret
     url.apply(&mut form.return_url, customer.return_url.clone());
     let hosts = from.change("return_hosts", list(20, host));
     hosts.apply(&mut form.return_hosts, customer.return_hosts.clone());
+    let privacy = from.change("privacy_url", |value| secure_url(value).map(Some));
+    privacy.apply(&mut form.privacy_url, None);
     let consent = from.change("consent_field", consent_field);
     consent.apply(&mut form.consent_field, "consent".to_owned());
     from.change("open", flag).apply(&mut form.open, true);

@@ -106,6 +106,15 @@ pub(super) fn page_url(value: &Value) -> Result<String, Fault> {
     })
 }
 
+/// A page address that nobody on the way can change.
+pub(super) fn secure_url(value: &Value) -> Result<String, Fault> {
+    let url = web_url(string(value)?).filter(|url| url.scheme() == "https");
+    url.map(String::from).ok_or_else(|| {
+        let message = "an absolute https address without user and port is needed";
+        Fault::new("malformed", message)
+    })
+}
+
 /// A host name as it stands in a parsed address: lowercase, punycode.
 pub(super) fn host(value: &Value) -> Result<String, Fault> {
     let url = web_url(&format!("https://{}/", string(value)?));

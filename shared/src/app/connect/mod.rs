@@ -73,6 +73,8 @@ pub struct Connect<W: Wiring> {
 /// Where this stack is and whom it sends people to. All of it is configuration; nothing is taken from a request.
 #[derive(Debug, Clone)]
 pub struct Site {
+    /// The name that the service goes by with its customers.
+    pub service: String,
     /// The address people see, without a closing slash.
     pub public_url: String,
     /// The authorization server, without a closing slash.

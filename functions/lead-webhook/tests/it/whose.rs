@@ -1,0 +1,122 @@
+//! Whose pages a visitor is shown: the brand's that the form's statement names, never the product's.
+
+use lambda_http::http::header::ACCEPT;
+use lambda_http::{Body, Response};
+use lead_webhook::handle;
+use leadfeed_shared::domain::form::Form;
+use leadfeed_shared::fakes::{Fault, Memory};
+use leadfeed_shared::ports::Forms as _;
+
+use crate::stage::{FORM, request, text, world};
+
+async fn to_a_browser(memory: &Memory, method: &str, path: &str, body: &str) -> Response<Body> {
+    let kind = "application/x-www-form-urlencoded";
+    let mut request = request(method, path, kind, body);
+    let accept = "text/html".parse().unwrap();
+    request.headers_mut().insert(ACCEPT, accept);
+    handle(&memory.intake(), request).await
+}
+
+fn title(page: &str) -> &str {
+    let (_, rest) = page.split_once("<title>").unwrap();
+    rest.split_once("</title>").unwrap().0
+}
+
+#[tokio::test]
+async fn what_a_visitor_sees_bears_the_brand_and_neither_the_product_nor_the_forms_own_name() {
+    let (memory, form) = world().await;
+    let closed = Form {
+        id: "frm_01ARZ3NDEKTSV4RRFFQ69G5FAA".parse().unwrap(),
+        open: false,
+        ..form.clone()
+    };
+    memory.directory.put_form(&closed).await.unwrap();
+    let (open, closed) = (format!("/f/{FORM}"), format!("/f/{}", closed.id));
+    let web_to_lead = "/servlet/servlet.WebToLead";
+    let rehearsed = format!("oid={FORM}&debug=1&email=ada%40example.com&consent=on");
+    let to_closed = format!("oid={}&email=ada%40example.com", form_of(&closed));
+
+    for (method, path, body, status, shown) in [
+        ("GET", open.as_str(), "", 200, "Sign up"),
+        ("GET", &format!("{open}/thanks"), "", 200, "Thank you"),
+        ("GET", &format!("{closed}/thanks"), "", 200, "Thank you"),
+        ("POST", &open, "email=ada", 422, "Sign up"),
+        ("POST", &open, "", 400, "That cannot be done"),
+        ("GET", &closed, "", 410, "That cannot be done"),
+        ("POST", &closed, "email=ada", 410, "That cannot be done"),
+        (
+            "GET",
+            &format!("{closed}/time"),
+            "",
+            410,
+            "That cannot be done",
+        ),
+        ("POST", web_to_lead, &rehearsed, 200, "Nothing was kept"),
+        ("POST", web_to_lead, &to_closed, 410, "That cannot be done"),
+    ] {
+        let answer = to_a_browser(&memory, method, path, body).await;
+
+        let page = text(&answer);
+        assert_eq!(answer.status(), status, "{method} {path}");
+        assert_eq!(title(&page), format!("{shown} · Analytical Engines"));
+        assert!(page.contains("<span>Analytical Engines</span>"), "{page}");
+        assert!(page.contains(&format!("<h1>{shown}</h1>")), "{page}");
+        assert!(!page.contains("Leadfeed") && !page.contains("class=\"mark\""));
+        assert!(!page.contains(&form.name), "{page}");
+    }
+}
+
+fn form_of(path: &str) -> &str {
+    path.trim_start_matches("/f/")
+}
+
+#[tokio::test]
+async fn a_page_of_no_form_that_is_known_is_in_nobodys_name() {
+    let (memory, mut form) = world().await;
+    let nobodys = "/f/frm_01ARZ3NDEKTSV4RRFFQ69G5FAB";
+    let before_brands = format!("/f/{FORM}");
+    for statement in &mut form.statements {
+        statement.brand = None;
+    }
+    memory.directory.put_form(&form).await.unwrap();
+
+    for (path, status, shown) in [
+        (nobodys, 404, "There is nothing here"),
+        (&format!("{nobodys}/thanks"), 200, "Thank you"),
+        ("/f/%3Cscript%3E/thanks", 200, "Thank you"),
+        (&before_brands, 200, "Sign up"),
+    ] {
+        let answer = to_a_browser(&memory, "GET", path, "").await;
+
+        let page = text(&answer);
+        assert_eq!(answer.status(), status, "{path}");
+        assert_eq!(title(&page), shown);
+        assert!(!page.contains("<header") && !page.contains("Leadfeed"));
+    }
+}
+
+#[tokio::test]
+async fn whoever_signed_up_is_thanked_while_the_table_is_down() {
+    let (memory, _) = world().await;
+    let read = memory.faults.steps() + 1;
+    memory.faults.at(read, Fault::FailBefore);
+
+    let answer = to_a_browser(&memory, "GET", &format!("/f/{FORM}/thanks"), "").await;
+
+    assert_eq!(answer.status(), 200);
+    assert_eq!(title(&text(&answer)), "Thank you");
+}
+
+#[tokio::test]
+async fn the_brands_privacy_policy_is_linked_beside_the_box_where_the_form_names_one() {
+    let (memory, mut form) = world().await;
+    let without = to_a_browser(&memory, "GET", &format!("/f/{FORM}"), "").await;
+    form.privacy_url = Some("https://engines.example/privacy?a=1&b=2".into());
+    memory.directory.put_form(&form).await.unwrap();
+
+    let with = to_a_browser(&memory, "GET", &format!("/f/{FORM}"), "").await;
+
+    assert!(!text(&without).contains("Privacy policy"));
+    let link = r#"<a href="https://engines.example/privacy?a=1&#38;b=2" target="_blank" rel="noopener">Privacy policy</a>"#;
+    assert!(text(&with).contains(link), "{}", text(&with));
+}
