@@ -78,7 +78,7 @@ async fn show<W: Wiring>(
 ) -> Result<Response<Body>, ConnectError> {
     let (cookie, session) = (asked.cookie(), visit.session());
     match path {
-        LISTS => lists(&connect.connected(cookie).await?, visit),
+        LISTS => lists(connect, &connect.connected(cookie).await?, visit).await,
         ACCOUNT => Ok(account(&connect.connected(cookie).await?, visit)),
         DONE => Ok(done(&connect.connected(cookie).await?, visit)),
         DECLINED => Ok(visit.page(StatusCode::OK, &pages::Declined { session })),
@@ -155,7 +155,9 @@ async fn choose<W: Wiring>(
         Err(ConnectError::NotReady) => Ok(see_other(LISTS)),
         Err(ConnectError::Choice(faults)) => {
             let connected = connect.connected(asked.cookie()).await?;
+            let waiting = connect.waiting(&connected).await;
             let template = pages::Lists::after(&connected, visit.session(), &choice, &faults);
+            let template = template.with_waiting(waiting);
             Ok(visit.page(StatusCode::UNPROCESSABLE_ENTITY, &template))
         }
         Err(error) => Err(error),
@@ -163,11 +165,17 @@ async fn choose<W: Wiring>(
 }
 
 /// Lists and terms, or what stands in the way of choosing any.
-fn lists(connected: &Connected, visit: Visit<'_>) -> Result<Response<Body>, ConnectError> {
+async fn lists<W: Wiring>(
+    connect: &Connect<W>,
+    connected: &Connected,
+    visit: Visit<'_>,
+) -> Result<Response<Body>, ConnectError> {
     let session = visit.session();
     Ok(match &connected.connection.status {
         ConnectionStatus::Active => {
-            visit.page(StatusCode::OK, &pages::Lists::of(connected, session))
+            let waiting = connect.waiting(connected).await;
+            let template = pages::Lists::of(connected, session).with_waiting(waiting);
+            visit.page(StatusCode::OK, &template)
         }
         ConnectionStatus::Disconnected => see_other(DISCONNECTED),
         ConnectionStatus::Limited {

@@ -1,7 +1,7 @@
 //! The pages. Showing one costs no call of the API. Their forms name the session they are shown to.
 
 use askama::Template;
-use leadfeed_shared::app::connect::{self, Choice, ChoiceFault, Connected};
+use leadfeed_shared::app::connect::{self, Choice, ChoiceFault, Connected, Waiting};
 use leadfeed_shared::domain::connection::ConnectionStatus;
 use leadfeed_shared::domain::keys::fingerprint;
 use leadfeed_shared::web::day;
@@ -46,6 +46,7 @@ pub struct Lists<'a> {
     session: &'a str,
     account: &'a str,
     lists: Vec<List<'a>>,
+    waiting: Option<Waiting>,
     new_list: &'a str,
     terms: String,
     terms_named: String,
@@ -141,6 +142,7 @@ impl<'a> Lists<'a> {
             session,
             account: &connection.account.name,
             lists: connection.lists_there().map(list).collect(),
+            waiting: None,
             new_list: "",
             terms_named: fingerprint(&terms),
             terms,
@@ -148,6 +150,11 @@ impl<'a> Lists<'a> {
             ticked: false,
             faults: &[],
         }
+    }
+
+    /// With what the choice will send out.
+    pub fn with_waiting(self, waiting: Option<Waiting>) -> Self {
+        Self { waiting, ..self }
     }
 
     fn has(&self, fault: ChoiceFault) -> bool {

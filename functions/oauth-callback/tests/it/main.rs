@@ -11,3 +11,5 @@ mod start;
 mod steps;
 mod trouble;
 mod two_customers;
+mod waiting;
+mod wrong_account;

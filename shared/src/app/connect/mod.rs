@@ -15,6 +15,7 @@ mod session;
 mod start;
 mod state;
 mod verdict;
+mod waiting;
 
 pub use callback::{Landing, Return};
 pub use choose::{Choice, ChoiceFault, Connected, terms};
@@ -24,6 +25,7 @@ pub use release::{look_soon, release_waiting};
 pub use session::{SESSION_FOR, Session};
 pub use start::{Departure, Welcome};
 pub(in crate::app) use verdict::may_feed;
+pub use waiting::Waiting;
 
 use jiff::{SignedDuration, Timestamp};
 use url::Url;

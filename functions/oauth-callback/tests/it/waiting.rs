@@ -1,0 +1,70 @@
+//! What the page of the lists says of those who have signed up already.
+
+use jiff::SignedDuration;
+use leadfeed_shared::fakes::Fault;
+
+use crate::browser::Browser;
+use crate::stage::{ENGINES, Stage};
+
+const LISTS: &str = "/connect/lists";
+const WAITING: &str = "waiting, the oldest since";
+
+async fn page(stage: &Stage, browser: &mut Browser) -> String {
+    browser.get(stage, LISTS).await.body
+}
+
+#[tokio::test]
+async fn before_they_save_customers_read_how_many_wait_and_since_when() {
+    let stage = Stage::new().await;
+    stage.leads_that_wait(1).await;
+    stage.memory.clock.advance(SignedDuration::from_hours(48));
+    stage.leads_that_wait(2).await;
+    let (mut browser, _) = stage.connected(ENGINES).await;
+
+    let shown = page(&stage, &mut browser).await;
+    let faulty = browser.post(&stage, LISTS, "terms=yes").await;
+    let saved = browser.post(&stage, LISTS, "new_list=News&terms=yes").await;
+    let after = page(&stage, &mut browser).await;
+
+    let said = "<strong>3 sign-ups</strong> are waiting, the oldest since 23 November 2026.";
+    assert!(shown.contains(said), "{shown}");
+    assert_eq!(faulty.status, 422);
+    assert!(faulty.body.contains(said), "{}", faulty.body);
+    assert_eq!(saved.location(), "/connect/done");
+    assert!(!after.contains(WAITING), "they are on their way");
+}
+
+#[tokio::test]
+async fn of_many_the_page_says_how_many_there_are_at_least() {
+    let stage = Stage::new().await;
+    stage.leads_that_wait(1_001).await;
+    let (mut browser, _) = stage.connected(ENGINES).await;
+
+    let shown = page(&stage, &mut browser).await;
+
+    let said = "At least <strong>1000 sign-ups</strong> are waiting, some since 23 November 2026.";
+    assert!(shown.contains(said), "{shown}");
+}
+
+#[tokio::test]
+async fn where_nobody_waits_or_nobody_can_tell_the_lists_are_shown_without_a_word_of_it() {
+    let stage = Stage::new().await;
+    let (mut browser, _) = stage.connected(ENGINES).await;
+    let none = page(&stage, &mut browser).await;
+    stage.leads_that_wait(1).await;
+    let before = stage.memory.faults.steps();
+    let one = page(&stage, &mut browser).await;
+    let counted = stage.memory.faults.steps();
+    let last = counted + (counted - before);
+    stage.memory.faults.at(last, Fault::FailBefore);
+
+    let unknown = browser.get(&stage, LISTS).await;
+
+    assert!(!none.contains(WAITING));
+    assert!(
+        one.contains("<strong>1 sign-up</strong> is waiting"),
+        "{one}"
+    );
+    assert_eq!(unknown.status, 200);
+    assert!(!unknown.body.contains(WAITING) && unknown.body.contains("Newsletter"));
+}

@@ -1,0 +1,47 @@
+use jiff::civil::Date;
+
+use super::{Connect, Connected};
+use crate::ports::{Ledger as _, Wiring};
+
+/// How many are counted: what one question of the ledger is answered with at once.
+const COUNTED: u16 = 1_000;
+
+/// Sign-ups that wait for lists and terms to be chosen, and go out then.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Waiting {
+    /// How many, as far as they are counted.
+    pub count: usize,
+    /// Whether there may be more of them.
+    pub is_cut: bool,
+    /// The day on which the first of those counted came in.
+    pub since: Date,
+}
+
+impl<W: Wiring> Connect<W> {
+    /// What a choice would send out that somebody is about to make: `None` where nothing waits for one, or the ledger
+    /// does not tell, which keeps nobody from choosing.
+    pub async fn waiting(&self, connected: &Connected) -> Option<Waiting> {
+        let connection = &connected.connection;
+        if connection.lists_for(&[]).is_ok() {
+            return None;
+        }
+        let lane = self
+            .ledger
+            .waiting(&connection.customer, None, COUNTED)
+            .await;
+        let lane = lane.inspect_err(|error| {
+            tracing::warn!(
+                customer.id = %connection.customer, error = error as &dyn std::error::Error,
+                "what waits for a choice was not counted"
+            );
+        });
+        let lane = lane.ok()?;
+        let for_a_person = lane.iter().filter(|(_, due)| due.time().is_none());
+        let days: Vec<_> = for_a_person.map(|(lead, _)| lead.day()).collect();
+        Some(Waiting {
+            count: days.len(),
+            is_cut: lane.len() >= usize::from(COUNTED),
+            since: days.into_iter().min()?,
+        })
+    }
+}
