@@ -18,7 +18,7 @@ pub const FRESH_FOR: SignedDuration = SignedDuration::from_mins(15);
 /// Characters of a statement that a sender supplies. A longer one is refused: cut, it would be another's words.
 const LONGEST_STATEMENT: usize = 4_000;
 
-/// A consent older than this is no ground to begin mailing on.
+/// A consent older than this is no ground to begin mailing on, whether a lead comes with it or has waited so long.
 const OLDEST: SignedDuration = SignedDuration::from_hours(2 * 365 * 24);
 
 /// What the person agreed to, when, where, and from where.
@@ -146,6 +146,12 @@ impl Consent {
     pub fn is_fresh(&self, now: Timestamp) -> bool {
         now.duration_since(self.given_at) <= FRESH_FOR
     }
+
+    /// Whether the person agreed too long ago for a first mail.
+    #[must_use]
+    pub fn is_too_old(&self, now: Timestamp) -> bool {
+        is_too_old(self.given_at, now)
+    }
 }
 
 /// Whether the person agreed. JSON's `consent.given` alone says so where it is there; else a ticked box, of which many
@@ -272,10 +278,14 @@ fn given_at(value: Option<&str>, now: Timestamp) -> Result<Timestamp, ConsentErr
         return Ok(now);
     }
     let given: Timestamp = value.parse().map_err(|_| ConsentError::GivenAtMalformed)?;
-    if now.duration_since(given) > OLDEST {
+    if is_too_old(given, now) {
         return Err(ConsentError::GivenAtTooOld);
     }
     Ok(given.min(now))
+}
+
+fn is_too_old(given_at: Timestamp, now: Timestamp) -> bool {
+    now.duration_since(given_at) > OLDEST
 }
 
 fn certificates(fields: &Submission) -> BTreeMap<String, String> {

@@ -104,6 +104,11 @@ pub fn of(label: &str) -> Words {
             "They are held back. Please tell whoever runs this service.",
             Ask,
         ),
+        "refused.consent_too_old" => words(
+            "They agreed more than two years ago",
+            "Nothing to do: after so long, people may be mailed only once they sign up again.",
+            Nothing,
+        ),
         "refused.customer_deleted" => words(
             "The service for this form had ended",
             "Try again if they should still be delivered.",
@@ -161,6 +166,7 @@ mod tests {
             R::Suppressed,
             R::CustomerDeleted,
             R::SealBroken,
+            R::ConsentTooOld,
         ];
         let waits = waits.map(|why| format!("waiting.{}", word(serde_json::json!(why))));
         let refusals = refusals.map(|why| format!("refused.{}", word(serde_json::json!(why))));

@@ -223,7 +223,7 @@ impl<W: Wiring> Bulk<W> {
     }
 
     /// Whether a lead may go by import: it waits, nothing is known of an earlier call for it, an import takes its address
-    /// and its phone number, and its consent is as it was sealed.
+    /// and its phone number, and its consent is as it was sealed and not too old.
     fn may_go(&self, record: &LeadRecord) -> bool {
         let waits = match record.state {
             LeadState::Waiting { why } => {
@@ -238,6 +238,7 @@ impl<W: Wiring> Bulk<W> {
             && imports_take(&lead.contact.for_remote().0.phone_number)
             && !record.timeline.iter().any(|line| was_called(&line.state))
             && lead.is_sealed(&self.keys)
+            && !lead.consent.is_too_old(self.keeper.clock.now())
     }
 
     /// Names leads in an import and takes them out of their lane; tells how many.

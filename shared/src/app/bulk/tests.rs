@@ -246,6 +246,23 @@ async fn nobody_on_the_customers_list_of_people_never_to_mail_is_imported() {
 }
 
 #[tokio::test]
+async fn nobody_is_imported_whose_consent_has_become_too_old() {
+    let (scene, _) = backlog(299).await;
+    let mut template = template(&scene).await;
+    template.consent.given_at -= SignedDuration::from_hours(24 * 731);
+    let old = waiting(&scene, &template, 299).await;
+
+    run(&scene).await;
+    run_next(&scene).await;
+
+    assert_eq!(scene.memory.crm.imports(ACCOUNT), [299]);
+    let quota = LeadState::Waiting {
+        why: WaitReason::Quota,
+    };
+    assert_eq!(scene.state(&old).await, quota, "its drain refuses it");
+}
+
+#[tokio::test]
 async fn a_failed_import_and_one_that_vanished_go_their_single_ways_and_are_not_imported_again() {
     for vanished in [false, true] {
         let (scene, leads) = backlog(200).await;

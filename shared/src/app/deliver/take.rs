@@ -238,13 +238,19 @@ impl<W: Wiring> Drain<W> {
             let outcome = refused(RefusalReason::SealBroken);
             self.settle(customer, &broken, owner, &outcome).await;
         }
-        let (theirs, others, outcome) = match self.suppressed(id, &sealed).await {
+        let now = self.keeper.clock.now();
+        let (old, good): (Vec<_>, Vec<_>) = sealed
+            .into_iter()
+            .partition(|record| record.lead.consent.is_too_old(now));
+        let outcome = refused(RefusalReason::ConsentTooOld);
+        self.settle_all(id, customer, &old, owner, &outcome).await;
+        let (theirs, others, outcome) = match self.suppressed(id, &good).await {
             Ok(unwanted) => {
                 let is_unwanted = |record: &LeadRecord| unwanted.contains(&self.person(id, record));
-                let (theirs, others) = sealed.into_iter().partition(is_unwanted);
+                let (theirs, others) = good.into_iter().partition(is_unwanted);
                 (theirs, others, refused(RefusalReason::Suppressed))
             }
-            Err(outcome) => (sealed, vec![], outcome),
+            Err(outcome) => (good, vec![], outcome),
         };
         self.settle(customer, &theirs, owner, &outcome).await;
         others

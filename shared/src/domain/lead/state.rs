@@ -162,6 +162,8 @@ pub enum RefusalReason {
     CustomerDeleted,
     /// The consent record was changed after it was sealed.
     SealBroken,
+    /// The lead has waited until its consent was older than two years.
+    ConsentTooOld,
 }
 
 /// Why a lead was set aside.

@@ -62,10 +62,10 @@ impl Selection {
         }
     }
 
-    /// No lead goes out that was refused because its person had opted out, was set aside or erased. A lead that was marked
-    /// as of `at` is in the same part once more.
+    /// No lead goes out that was refused because its person had opted out, was set aside or erased, or has waited until
+    /// its consent was too old. A lead that was marked as of `at` is in the same part once more.
     fn takes(self, record: &LeadRecord, at: Timestamp) -> bool {
-        let pending = can_export(&record.state);
+        let pending = can_export(&record.state) && !record.lead.consent.is_too_old(at);
         let exported = record.exported_at.is_some_and(|marked| marked != at);
         let delivered = matches!(record.state, LeadState::Delivered { .. });
         match self {

@@ -8,7 +8,7 @@ use crate::app::scene::Scene;
 use crate::domain::ids::LeadId;
 use crate::domain::lead::{Lead, LeadState, RefusalReason};
 use crate::fakes::samples::delivered;
-use crate::ports::Ledger as _;
+use crate::ports::{Clock as _, Ledger as _};
 
 /// More than are marked at once.
 const LEADS: usize = 30;
@@ -222,6 +222,37 @@ async fn the_row_after_as_many_as_constant_contact_takes_begins_the_next_part() 
     let name = |number| format!("engines-all-2026-11-23-part-{number}.csv");
     assert_eq!(parts, [(name(1), 39_999), (name(2), 1)]);
     assert_eq!(people.len(), 40_000);
+}
+
+#[tokio::test]
+async fn whose_consent_has_become_too_old_is_in_no_file_unless_it_was_delivered_before() {
+    let scene = Scene::unconnected().await;
+    let given = (scene.memory.clock.now() - SignedDuration::from_hours(24 * 729)).to_string();
+    let ada = [
+        ("email", "ada@example.com"),
+        ("consent_given_at", given.as_str()),
+    ];
+    let ada = scene.submit(&ada).await.lead;
+    scene.sign_up("bob@example.com").await;
+    let rows = async |status: &str| {
+        let query = Properties::from_query([("status", status), ("look", "true")]);
+        let admin = scene.memory.admin();
+        let file = admin.export(&scene.customer, query, Timestamp::MAX);
+        file.await.unwrap().rows
+    };
+    let rows = async || [rows("undelivered").await, rows("all").await];
+
+    let before = rows().await;
+    scene.memory.clock.advance(SignedDuration::from_hours(48));
+    let after = rows().await;
+    scene.memory.ledger.tamper(|record| {
+        if record.lead.id == ada {
+            record.state = delivered();
+        }
+    });
+
+    assert_eq!((before, after), ([2, 2], [1, 1]));
+    assert_eq!(rows().await, [1, 2]);
 }
 
 /// A lead like this one of another person, so many seconds before.

@@ -199,3 +199,36 @@ async fn a_lead_with_a_broken_seal_is_kept_as_long_as_its_customer_keeps_leads()
     assert_eq!(scene.state(&id).await.word(), "refused");
     assert!(is_kept_for_thirty_days(&scene, &id));
 }
+
+#[tokio::test]
+async fn a_lead_that_has_waited_until_its_consent_is_too_old_is_refused_and_a_younger_one_goes_out()
+{
+    let scene = Scene::unconnected().await;
+    let now = scene.memory.clock.now();
+    let days_ago = |days: i64| (now - SignedDuration::from_hours(24 * days)).to_string();
+    let mut leads = Vec::new();
+    for (email, days) in [("ada@example.com", 729), ("bob@example.com", 727)] {
+        let given = days_ago(days);
+        let fields = [("email", email), ("consent_given_at", given.as_str())];
+        leads.push(scene.submit(&fields).await.lead);
+    }
+    scene.drain().await;
+    for lead in &leads {
+        assert_eq!(scene.state(lead).await, waits(WaitReason::NotConnected));
+    }
+    scene.memory.clock.advance(SignedDuration::from_hours(48));
+    scene.connect().await;
+
+    let released = leads.iter().map(|lead| Task::Released {
+        customer: scene.customer.clone(),
+        lead: lead.clone(),
+    });
+    let released: Vec<_> = released.collect();
+    scene.drain_these(messages(&released)).await;
+
+    let why = RefusalReason::ConsentTooOld;
+    let refused = LeadState::Refused { why, detail: None };
+    assert_eq!(scene.state(&leads[0]).await, refused);
+    assert_eq!(scene.state(&leads[1]).await.word(), "delivered");
+    assert_eq!(scene.memory.crm.count(Call::SignUp), 1);
+}
