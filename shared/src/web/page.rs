@@ -29,8 +29,10 @@ static POLICY: LazyLock<HeaderValue> = LazyLock::new(|| {
     HeaderValue::try_from(policy).expect("a hash in base64 is plain text")
 });
 
-/// A page for a person, under the name of whoever it is from: a brand for the people who sign up with it, the service
-/// for its customers, `None` where nobody is known. Templates extend `base.html`; styles beside its own are not applied.
+/// A page for a person, under the name of whoever it is from.
+///
+/// That is a brand for the people who sign up with it, the service for its customers, and `None` where nobody is known.
+/// Templates extend `base.html`; styles beside its own are not applied.
 #[must_use]
 pub fn page(whose: Option<&str>, status: StatusCode, template: &impl Template) -> Response<Body> {
     let whose = whose.map(str::to_owned);
