@@ -40,7 +40,6 @@ pub fn customer(id: CustomerId) -> Customer {
         app: fresh::app(),
         return_url: Some("https://engines.example/thanks?a=1&b=2".into()),
         return_hosts: vec!["www.engines.example".into()],
-        privacy_url: Some("https://engines.example/privacy".into()),
         bulk_import: BulkImport::WhenOverBudget,
         retention_days: 31,
         created_at: at(1),
@@ -71,6 +70,7 @@ pub fn form(customer: &CustomerId, second: u64) -> Form {
         allowed_origins: vec!["https://engines.example".into()],
         return_url: None,
         return_hosts: vec![],
+        privacy_url: Some("https://engines.example/privacy".into()),
         webhook_generation: 3,
         screening: Screening {
             honeypot: None,
