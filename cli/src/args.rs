@@ -1,10 +1,14 @@
 //! What can be said on the command line.
 
+mod reports;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use secrecy::SecretString;
+
+pub use reports::ListCustomers;
 
 /// The heading over what every command takes.
 const GLOBAL: &str = "Global options";
@@ -88,8 +92,8 @@ pub enum Command {
 
 #[derive(Debug, Subcommand)]
 pub enum Customers {
-    /// List all customers
-    List,
+    /// List customers and how they are connected
+    List(ListCustomers),
     /// Show a customer
     Show { id: String },
     /// Create a customer, or change the settings given and keep the others

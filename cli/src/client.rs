@@ -117,16 +117,28 @@ impl Client {
         answer.context("cannot reach the stack")
     }
 
+    /// A page of a listing: the first, or the one at a cursor.
+    pub async fn page(&self, url: &Url, cursor: Option<&str>) -> Result<Value> {
+        let mut page = url.clone();
+        if let Some(cursor) = cursor {
+            page.query_pairs_mut().append_pair("cursor", cursor);
+        }
+        self.get(&page).await
+    }
+
+    /// Every customer.
+    pub async fn customers(&self) -> Result<Value> {
+        let mut url = self.at(&["customers"])?;
+        url.query_pairs_mut().append_pair("limit", "100");
+        self.all(&url, "customers", usize::MAX).await
+    }
+
     /// The members of `list` of every page.
     pub async fn all(&self, url: &Url, list: &str, most: usize) -> Result<Value> {
         let mut all = Vec::new();
         let mut cursor: Option<String> = None;
         loop {
-            let mut page = url.clone();
-            if let Some(cursor) = &cursor {
-                page.query_pairs_mut().append_pair("cursor", cursor);
-            }
-            let page = self.get(&page).await?;
+            let page = self.page(url, cursor.as_deref()).await?;
             all.extend(page[list].as_array().cloned().unwrap_or_default());
             cursor = page["next_cursor"].as_str().map(str::to_owned);
             if cursor.is_none() || all.len() >= most {

@@ -19,7 +19,7 @@ use reqwest::Method;
 use serde_json::{Map, Value, json};
 
 pub use args::Options;
-use args::{App, Command, Connection, Customers, Forms, Links, Suppressions};
+use args::{App, Command, Connection, Customers, Forms, Links, ListCustomers, Suppressions, word};
 use client::Client;
 use show::{Column, Printer};
 
@@ -28,6 +28,9 @@ const CUSTOMERS: &[Column] = &[
     ("Name", "/name"),
     ("Brand", "/brand"),
     ("Application", "/app_id"),
+    ("Connection", "/connection/status"),
+    ("Why", "/connection/reason"),
+    ("Leads wait for", "/connection/blocked"),
     ("Created", "/created_at"),
 ];
 const FORMS: &[Column] = &[
@@ -47,6 +50,12 @@ const BUDGET: &[Column] = &[
     ("Resets at", "/resets_at"),
 ];
 const CHECKS: &[Column] = &[("Check", "/name"), ("OK", "/ok"), ("What to do", "/detail")];
+const LOST: &[Column] = &[
+    ("Customer", "/customer_id"),
+    ("Connection", "/status"),
+    ("Why", "/reason"),
+    ("Since", "/since"),
+];
 
 /// Runs one command and prints to `out`. Who sits at a `terminal` is asked before anything that cannot be undone.
 ///
@@ -81,6 +90,10 @@ pub async fn run(
             let client = client?;
             let health = client.get(&client.at(&["health"])?).await?;
             printer.table(CHECKS, &health["checks"], &health)?;
+            let lost = &health["lost_connections"];
+            if !printer.json && lost.as_array().is_some_and(|lost| !lost.is_empty()) {
+                printer.table(LOST, lost, &health)?;
+            }
             if health["status"] != "ok" {
                 return Ok(ExitCode::FAILURE);
             }
@@ -102,10 +115,11 @@ async fn customers<W: Write>(
     printer: &mut Printer<'_, W>,
 ) -> Result<()> {
     match command {
-        Customers::List => {
-            let all = client
-                .all(&client.at(&["customers"])?, "customers", usize::MAX)
-                .await?;
+        Customers::List(wanted) => {
+            let mut all = client.customers().await?;
+            if let Some(all) = all.as_array_mut() {
+                all.retain(|customer| is_wanted(customer, &wanted));
+            }
             printer.table(CUSTOMERS, &all, &all)
         }
         Customers::Show { id } => {
@@ -118,6 +132,14 @@ async fn customers<W: Write>(
             printer.text("Removed.", &done)
         }
     }
+}
+
+fn is_wanted(customer: &Value, wanted: &ListCustomers) -> bool {
+    let connection = &customer["connection"];
+    wanted
+        .status
+        .is_none_or(|status| connection["status"] == word(status))
+        && (!wanted.blocked || !connection["blocked"].is_null())
 }
 
 async fn connection<W: Write>(

@@ -1,6 +1,6 @@
 //! What the tables hold, beyond what the ports can see.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::future::Future;
 
 use aws_sdk_dynamodb::Client;
@@ -8,15 +8,17 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::Timestamp;
 use leadfeed_shared::adapters::{DynamoDirectory, DynamoLedger};
 use leadfeed_shared::domain::budget::{CallClass, Limits, Reservation};
+use leadfeed_shared::domain::connection::{ConnectionStatus, LimitedReason};
 use leadfeed_shared::domain::ids::AppId;
 use leadfeed_shared::domain::lead::{LeadState, QuarantineReason, WaitReason};
-use leadfeed_shared::ports::{Budget, LeadFilter, Ledger, Requeue};
+use leadfeed_shared::ports::{Budget, Connections, LeadFilter, Ledger, Requeue};
 use libtest_mimic::Trial;
 use tokio::runtime::Handle;
 
 use crate::fresh;
+use crate::promise::eventually;
 use crate::promises::claims::{delivered, record, settled, waiting};
-use crate::samples::{at, lead};
+use crate::samples::{at, connection, lead};
 
 type Item = HashMap<String, AttributeValue>;
 
@@ -59,6 +61,16 @@ impl Tables {
                 runtime,
                 "a_row_that_cannot_be_read_is_missing_in_a_listing_and_costs_no_other",
                 a_row_that_cannot_be_read_is_missing_in_a_listing_and_costs_no_other,
+            ),
+            self.trial(
+                runtime,
+                "a_connection_that_cannot_be_read_costs_no_other",
+                a_connection_that_cannot_be_read_costs_no_other,
+            ),
+            self.trial(
+                runtime,
+                "every_lost_connection_is_found_however_large_their_rows_are",
+                every_lost_connection_is_found_however_large_their_rows_are,
             ),
             self.trial(
                 runtime,
@@ -205,6 +217,53 @@ async fn a_row_that_cannot_be_read_is_missing_in_a_listing_and_costs_no_other(ta
         .collect();
     assert_eq!(listed, [good.id]);
     assert!(ledger.lead(&customer, &odd.id).await.is_err());
+}
+
+async fn a_connection_that_cannot_be_read_costs_no_other(tables: Tables) {
+    let directory = tables.directory();
+    let [odd, good] = [(); 2].map(|()| connection(&fresh::customer()));
+    for connection in [&odd, &good] {
+        assert!(directory.put_connection(connection).await.unwrap());
+    }
+    let spoil = tables
+        .client
+        .update_item()
+        .table_name(&tables.directory)
+        .set_key(Some(key(
+            format!("CUSTOMER#{}", odd.customer),
+            "CONNECTION",
+        )))
+        .update_expression("SET generation = :nothing")
+        .expression_attribute_values(":nothing", AttributeValue::S("nothing".into()));
+    spoil.send().await.unwrap();
+
+    let asked = [&odd, &good].map(|connection| connection.customer.clone());
+    let found = directory.connections_of(&asked.into()).await.unwrap();
+
+    let expected = [(odd.customer, None), (good.customer.clone(), Some(good))];
+    assert_eq!(found, expected.into());
+}
+
+async fn every_lost_connection_is_found_however_large_their_rows_are(tables: Tables) {
+    let directory = tables.directory();
+    let mut lost = BTreeSet::new();
+    for _ in 0..5 {
+        let mut connection = connection(&fresh::customer());
+        connection.account.name = "x".repeat(300_000);
+        let reason = LimitedReason::AppDeactivated;
+        connection.status = ConnectionStatus::Limited { reason };
+        assert!(directory.put_connection(&connection).await.unwrap());
+        lost.insert(connection.customer);
+    }
+
+    let found = async || {
+        let found = directory.lost(1_000).await.unwrap().into_iter();
+        found.map(|(customer, _)| customer).collect::<BTreeSet<_>>()
+    };
+    let found = eventually(found, |found| found.is_superset(&lost)).await;
+
+    assert!(found.is_superset(&lost), "{found:?}");
+    assert_eq!(directory.lost(3).await.unwrap().len(), 3);
 }
 
 async fn reserve(directory: &DynamoDirectory, app: &AppId, now: Timestamp) -> Vec<Timestamp> {

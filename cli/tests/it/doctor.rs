@@ -39,7 +39,7 @@ async fn diagnosis(deployment: &Deployment) -> Vec<String> {
 }
 
 /// Connects the customer and gives it a form, then changes the connection.
-async fn connected(deployment: &Deployment, change: impl FnOnce(&mut Connection)) {
+pub async fn connected(deployment: &Deployment, change: impl FnOnce(&mut Connection)) {
     let now = deployment.memory.clock.now();
     let mut connection = Connection {
         lists: vec!["5e7b1a1c-0000-11ee-8c99-0242ac120002".parse().unwrap()],

@@ -5,4 +5,5 @@ mod commands;
 mod deployment;
 mod doctor;
 mod forms;
+mod reports;
 mod wire;

@@ -1,3 +1,5 @@
+use std::collections::{BTreeMap, BTreeSet};
+
 use jiff::Timestamp;
 
 use super::directory::{MemoryDirectory, Rows};
@@ -16,6 +18,21 @@ impl Connections for MemoryDirectory {
             Ok(rows.connections.get(customer).cloned())
         };
         self.0.try_step(read).await
+    }
+
+    async fn connections_of(
+        &self,
+        customers: &BTreeSet<CustomerId>,
+    ) -> Result<BTreeMap<CustomerId, Option<Connection>>, StoreError> {
+        let read = |rows: &mut Rows| {
+            let seen = |customer: &CustomerId| {
+                let row = rows.connections.get(customer)?;
+                let readable = !rows.unreadable.contains(customer);
+                Some((customer.clone(), readable.then(|| row.clone())))
+            };
+            customers.iter().filter_map(seen).collect()
+        };
+        self.0.step(read).await
     }
 
     async fn put_connection(&self, connection: &Connection) -> Result<bool, StoreError> {

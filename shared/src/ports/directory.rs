@@ -1,3 +1,4 @@
+use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 
 use jiff::Timestamp;
@@ -91,6 +92,13 @@ pub trait Connections: Send + Sync {
         &self,
         customer: &CustomerId,
     ) -> impl Future<Output = Result<Option<Connection>, StoreError>> + Send;
+
+    /// The connections of some customers, each read consistently. Who never connected is not among them; one that cannot
+    /// be read is `None`, and costs no other.
+    fn connections_of(
+        &self,
+        customers: &BTreeSet<CustomerId>,
+    ) -> impl Future<Output = Result<BTreeMap<CustomerId, Option<Connection>>, StoreError>> + Send;
 
     /// Makes or replaces a whole connection, lease included, unless the row is of a newer generation.
     /// Says whether it did.

@@ -1,6 +1,6 @@
 //! Every port but Constant Contact, at the end of a line.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
@@ -205,6 +205,7 @@ wired! { Forms of MemoryDirectory, Directory {
 
 wired! { Connections of MemoryDirectory, Directory {
     connection(customer: &CustomerId) -> Option<Connection>;
+    connections_of(customers: &BTreeSet<CustomerId>) -> BTreeMap<CustomerId, Option<Connection>>;
     put_connection(connection: &Connection) -> bool;
     choose(connection: &Connection) -> bool;
     advance(customer: &CustomerId, generation: u64, token_expires_at: Timestamp) -> Advanced;

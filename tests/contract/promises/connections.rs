@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::{mem, slice};
 
 use leadfeed_shared::domain::connection::{
@@ -12,6 +13,7 @@ use crate::{fresh, promises};
 
 promises! { Connections:
     a_connection_reads_back_as_it_was_put,
+    connections_of_many_customers_read_back_each_as_it_was_put,
     a_put_does_not_overwrite_a_newer_generation,
     active_connections_are_idle_a_whole_month_after_their_last_token,
     a_choice_is_written_where_the_connection_is_active_and_the_one_it_was_made_for,
@@ -58,6 +60,23 @@ async fn a_connection_reads_back_as_it_was_put<C: Connections>(connections: C) {
     }
     let nobody = connections.connection(&fresh::customer()).await.unwrap();
     assert_eq!(nobody, None);
+}
+
+async fn connections_of_many_customers_read_back_each_as_it_was_put<C: Connections>(
+    connections: C,
+) {
+    let (one, other) = (put(&connections).await, put(&connections).await);
+    put(&connections).await;
+    let never = (0..150).map(|_| fresh::customer());
+    let asked = [&one, &other].map(|connection| connection.customer.clone());
+    let asked = never.chain(asked).collect();
+
+    let found = connections.connections_of(&asked).await.unwrap();
+    let none = connections.connections_of(&[].into()).await.unwrap();
+
+    let expected = [one, other].map(|connection| (connection.customer.clone(), Some(connection)));
+    assert_eq!(found, BTreeMap::from(expected));
+    assert_eq!(none, BTreeMap::new());
 }
 
 async fn a_put_does_not_overwrite_a_newer_generation<C: Connections>(connections: C) {

@@ -1,10 +1,11 @@
 use jiff::Timestamp;
-use leadfeed_shared::app::admin::MadeLink;
+use leadfeed_shared::app::admin::{MadeLink, Standing};
 use leadfeed_shared::domain::connection::{
     Connection, ConnectionStatus, LimitedReason, ReconnectReason,
 };
 use leadfeed_shared::domain::customer::{BulkImport, Customer};
 use leadfeed_shared::domain::ids::{AppId, CustomerId, RemoteId};
+use leadfeed_shared::domain::lead::WaitReason;
 use leadfeed_shared::ports::Page;
 use serde::Serialize;
 
@@ -36,17 +37,82 @@ pub fn customer(customer: &Customer) -> CustomerView<'_> {
     }
 }
 
+/// A customer with how it is connected.
+#[derive(Serialize)]
+struct ListedView<'a> {
+    #[serde(flatten)]
+    customer: CustomerView<'a>,
+    connection: StandingView,
+}
+
+#[derive(Serialize)]
+struct StandingView {
+    #[serde(flatten)]
+    status: StatusView,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    blocked: Option<WaitReason>,
+}
+
+/// Where a connection stands.
+#[derive(Serialize, Default)]
+pub struct StatusView {
+    status: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<Reason>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    since: Option<Timestamp>,
+}
+
 #[derive(Serialize)]
 pub struct CustomersView<'a> {
-    customers: Vec<CustomerView<'a>>,
+    customers: Vec<ListedView<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     next_cursor: Option<&'a str>,
 }
 
-pub fn customers(page: &Page<Customer>) -> CustomersView<'_> {
+pub fn customers(page: &Page<(Customer, Standing)>) -> CustomersView<'_> {
     CustomersView {
-        customers: page.items.iter().map(customer).collect(),
+        customers: page.items.iter().map(listed).collect(),
         next_cursor: page.next.as_deref(),
+    }
+}
+
+fn listed((customer, standing): &(Customer, Standing)) -> ListedView<'_> {
+    ListedView {
+        customer: self::customer(customer),
+        connection: self::standing(standing),
+    }
+}
+
+fn standing(standing: &Standing) -> StandingView {
+    let (status, blocked) = match standing {
+        Standing::NotConnected => (named("not_connected"), Some(WaitReason::NotConnected)),
+        Standing::Unreadable => (named("unreadable"), None),
+        Standing::Connected { status, blocked } => (self::status(status), *blocked),
+    };
+    StandingView { status, blocked }
+}
+
+pub fn status(status: &ConnectionStatus) -> StatusView {
+    match status {
+        ConnectionStatus::Active => named("active"),
+        ConnectionStatus::Limited { reason } => StatusView {
+            reason: Some(Reason::Limited(*reason)),
+            ..named("limited")
+        },
+        ConnectionStatus::NeedsReconnect { reason, since } => StatusView {
+            reason: Some(Reason::Reconnect(*reason)),
+            since: Some(*since),
+            ..named("needs_reconnect")
+        },
+        ConnectionStatus::Disconnected => named("disconnected"),
+    }
+}
+
+fn named(status: &'static str) -> StatusView {
+    StatusView {
+        status,
+        ..StatusView::default()
     }
 }
 
@@ -65,11 +131,8 @@ pub fn link(link: &MadeLink) -> LinkView<'_> {
 
 #[derive(Serialize, Default)]
 pub struct ConnectionView<'a> {
-    status: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    reason: Option<Reason>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    since: Option<Timestamp>,
+    #[serde(flatten)]
+    status: StatusView,
     #[serde(skip_serializing_if = "Option::is_none")]
     account: Option<AccountView<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -114,19 +177,9 @@ struct ListView<'a> {
 pub fn connection(connection: Option<&Connection>) -> ConnectionView<'_> {
     let Some(connection) = connection else {
         return ConnectionView {
-            status: "not_connected",
+            status: named("not_connected"),
             ..ConnectionView::default()
         };
-    };
-    let (status, reason, since) = match &connection.status {
-        ConnectionStatus::Active => ("active", None, None),
-        ConnectionStatus::Limited { reason } => ("limited", Some(Reason::Limited(*reason)), None),
-        ConnectionStatus::NeedsReconnect { reason, since } => (
-            "needs_reconnect",
-            Some(Reason::Reconnect(*reason)),
-            Some(*since),
-        ),
-        ConnectionStatus::Disconnected => ("disconnected", None, None),
     };
     let (catalog, terms) = (&connection.catalog, connection.terms.as_ref());
     let name_of = |id: &RemoteId| {
@@ -138,9 +191,7 @@ pub fn connection(connection: Option<&Connection>) -> ConnectionView<'_> {
         name: name_of(list_id),
     };
     ConnectionView {
-        status,
-        reason,
-        since,
+        status: status(&connection.status),
         account: Some(AccountView {
             id: &connection.account.id,
             name: &connection.account.name,

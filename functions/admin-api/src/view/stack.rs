@@ -1,7 +1,10 @@
 use jiff::Timestamp;
 use leadfeed_shared::app::admin::{AppSettings, Check, Health, Spending};
-use leadfeed_shared::domain::ids::AppId;
+use leadfeed_shared::domain::connection::ConnectionStatus;
+use leadfeed_shared::domain::ids::{AppId, CustomerId};
 use serde::Serialize;
+
+use super::customer::{StatusView, status};
 
 #[derive(Serialize)]
 pub struct AppView<'a> {
@@ -46,6 +49,14 @@ pub fn budget(spending: &Spending) -> BudgetView<'_> {
 pub struct HealthView<'a> {
     status: &'static str,
     checks: Vec<CheckView<'a>>,
+    lost_connections: Vec<LostView<'a>>,
+}
+
+#[derive(Serialize)]
+struct LostView<'a> {
+    customer_id: &'a CustomerId,
+    #[serde(flatten)]
+    status: StatusView,
 }
 
 #[derive(Serialize)]
@@ -60,6 +71,14 @@ pub fn health(health: &Health) -> HealthView<'_> {
     HealthView {
         status: if health.is_good() { "ok" } else { "attention" },
         checks: health.checks.iter().map(check).collect(),
+        lost_connections: health.lost.iter().map(lost).collect(),
+    }
+}
+
+fn lost((customer, status): &(CustomerId, ConnectionStatus)) -> LostView<'_> {
+    LostView {
+        customer_id: customer,
+        status: self::status(status),
     }
 }
 

@@ -124,6 +124,46 @@ async fn a_limited_connection_names_what_is_in_its_way() {
 }
 
 #[tokio::test]
+async fn customers_are_listed_with_how_they_are_connected_and_what_their_leads_wait_for() {
+    let stage = Stage::with_customers().await;
+    let listed = async || {
+        let listed = stage.get("/v1/customers").await.body;
+        let customers = listed["customers"].as_array().unwrap().iter();
+        let connections = customers.map(|customer| customer["connection"].clone());
+        connections.collect::<Vec<_>>()
+    };
+    let never = json!({"status": "not_connected", "blocked": "not_connected"});
+    assert_eq!(listed().await, [never.clone(), never.clone()]);
+    let (reason, since) = (ReconnectReason::InvalidGrant, now());
+    let dead = ConnectionStatus::NeedsReconnect { reason, since };
+    let limited = ConnectionStatus::Limited {
+        reason: LimitedReason::AppDeactivated,
+    };
+
+    for (status, shown) in [
+        (ConnectionStatus::Active, json!({"status": "active"})),
+        (
+            dead,
+            json!({
+                "status": "needs_reconnect", "reason": "invalid_grant", "since": "2026-11-23T09:30:00Z",
+                "blocked": "reconnect",
+            }),
+        ),
+        (
+            limited,
+            json!({"status": "limited", "reason": "app_deactivated", "blocked": "rights"}),
+        ),
+        (
+            ConnectionStatus::Disconnected,
+            json!({"status": "disconnected", "blocked": "not_connected"}),
+        ),
+    ] {
+        connect(&stage, status).await;
+        assert_eq!(listed().await, [shown, never.clone()]);
+    }
+}
+
+#[tokio::test]
 async fn a_connection_shows_lists_that_are_gone_and_that_its_account_asks_for_confirmations() {
     let stage = Stage::with_customers().await;
     connect(&stage, ConnectionStatus::Active).await;
@@ -143,6 +183,27 @@ async fn a_connection_shows_lists_that_are_gone_and_that_its_account_asks_for_co
     assert_eq!(answer.body["missing_lists"], missing);
     assert_eq!(answer.body["available_lists"], json!([]));
     assert_eq!(answer.body["confirmed_opt_in"], true);
+}
+
+#[tokio::test]
+async fn a_customer_who_has_yet_to_choose_lists_is_listed_as_blocked_by_that() {
+    let stage = Stage::with_customers().await;
+    connect(&stage, ConnectionStatus::Active).await;
+    let engines = "engines".parse().unwrap();
+    let directory = &stage.memory.directory;
+    let mut unfinished = directory.look(&engines).unwrap();
+    unfinished.terms = None;
+    assert!(directory.put_connection(&unfinished).await.unwrap());
+
+    let listed = stage.get("/v1/customers?limit=1").await.body;
+    directory.garble(&engines);
+    let garbled = stage.get("/v1/customers").await.body;
+
+    let connection = json!({"status": "active", "blocked": "no_list"});
+    assert_eq!(listed["customers"][0]["connection"], connection);
+    let unreadable = json!({"status": "unreadable"});
+    assert_eq!(garbled["customers"][0]["connection"], unreadable);
+    assert_eq!(garbled["customers"][1]["customer_id"], "looms");
 }
 
 #[tokio::test]

@@ -132,7 +132,7 @@ async fn whatever_step_fails_the_answer_is_503_and_the_same_request_works_later(
     let form = json!({"name": "News", "consent_statement": "Analytical Engines may mail me."});
     let customer = json!({"name": "Engines", "brand": "Analytical Engines"});
     for (method, target, body, steps) in [
-        ("GET", "/v1/customers", None, 1),
+        ("GET", "/v1/customers", None, 2),
         ("PUT", "/v1/customers/engines", Some(&customer), 2),
         ("DELETE", "/v1/customers/engines", None, 5),
         ("POST", "/v1/customers/engines/connect-links", None, 2),

@@ -4,7 +4,7 @@ use leadfeed_shared::domain::connection::{ConnectionStatus, LimitedReason, Recon
 use leadfeed_shared::domain::ids::{AppId, CustomerId};
 use leadfeed_shared::domain::task::Task;
 use leadfeed_shared::fakes::{Fault, MemoryApps};
-use leadfeed_shared::ports::{Apps as _, Clock as _, Queue as _};
+use leadfeed_shared::ports::{Apps as _, Clock as _, Connections as _, Queue as _};
 use secrecy::ExposeSecret as _;
 use serde_json::json;
 
@@ -222,6 +222,35 @@ async fn health_names_who_has_to_connect_again() {
 }
 
 #[tokio::test]
+async fn health_tells_programs_of_every_lost_connection_and_people_of_three() {
+    let stage = Stage::new();
+    let (reason, since) = (ReconnectReason::InvalidGrant, now());
+    let dead = ConnectionStatus::NeedsReconnect { reason, since };
+    connect(&stage, dead).await;
+    let engines = stage.memory.directory.look(&"engines".parse().unwrap());
+    for number in 1..120 {
+        let mut other = engines.clone().unwrap();
+        other.customer = format!("looms-{number:03}").parse().unwrap();
+        assert!(stage.memory.directory.put_connection(&other).await.unwrap());
+    }
+
+    let (_, words) = trouble(&stage).await;
+    let health = stage.get("/v1/health").await.body;
+
+    assert!(words.contains("looms-002") && !words.contains("looms-003"));
+    assert!(words.contains("and 117 more"), "{words}");
+    let lost = health["lost_connections"].as_array().unwrap();
+    assert_eq!(lost.len(), 120);
+    assert_eq!(
+        lost[0],
+        json!({
+            "customer_id": "engines", "status": "needs_reconnect", "reason": "invalid_grant",
+            "since": "2026-11-23T09:30:00Z",
+        })
+    );
+}
+
+#[tokio::test]
 async fn health_says_what_is_in_the_way_of_a_limited_connection() {
     let stage = Stage::with_customers().await;
     for (reason, told) in [
@@ -273,7 +302,8 @@ async fn what_cannot_be_looked_at_is_named_and_hides_nothing_else() {
         (1, "directory"),
         (2, "ledger"),
         (3, "queue"),
-        (5, "dead_letters"),
+        (4, "connections"),
+        (6, "dead_letters"),
     ] {
         let next = stage.memory.faults.steps() + step;
         stage.memory.faults.at(next, Fault::FailBefore);

@@ -1,9 +1,11 @@
+use std::collections::{BTreeMap, BTreeSet};
+
 use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::Timestamp;
 
 use super::directory::DynamoDirectory;
 use super::keys;
-use super::table::{Change, Done, Item, Values, millis, number, read, row, text, value};
+use super::table::{BATCH, Change, Done, Item, Values, millis, number, read, row, text, value};
 use crate::domain::connection::{
     ConfirmedOptIn, Connection, ConnectionStatus, CustomField, Lease, idle_months, month_of,
 };
@@ -18,6 +20,23 @@ impl Connections for DynamoDirectory {
     async fn connection(&self, customer: &CustomerId) -> Result<Option<Connection>, StoreError> {
         let item = self.table.get(keys::connection(customer)).await?;
         item.map(read).transpose()
+    }
+
+    async fn connections_of(
+        &self,
+        customers: &BTreeSet<CustomerId>,
+    ) -> Result<BTreeMap<CustomerId, Option<Connection>>, StoreError> {
+        let keys = customers.iter().map(|id| keys::connection(id).into_item());
+        let keys: Vec<_> = keys.collect();
+        let mut found = BTreeMap::new();
+        for batch in keys.chunks(BATCH) {
+            for item in self.table.batch_get(batch.to_vec()).await? {
+                if let Some(customer) = keys::customer_of(&item) {
+                    found.insert(customer, readable(item));
+                }
+            }
+        }
+        Ok(found)
     }
 
     async fn put_connection(&self, connection: &Connection) -> Result<bool, StoreError> {
@@ -136,14 +155,22 @@ impl Connections for DynamoDirectory {
     }
 
     async fn lost(&self, limit: u16) -> Result<Vec<(CustomerId, ConnectionStatus)>, StoreError> {
-        let limit = Some(i32::from(limit));
-        let (rows, _) = self.owned_by(keys::LOST, None, limit).await?;
-        let lost = |row: Item| {
+        let whose = |row: Item| {
             let customer = keys::customer_of(&row)?;
             let status: ConnectionStatus = read(row).ok()?;
             status.needs_person().then_some((customer, status))
         };
-        Ok(rows.into_iter().filter_map(lost).collect())
+        let (mut lost, mut start) = (Vec::new(), None);
+        loop {
+            let page = Some(i32::from(limit));
+            let (rows, next) = self.owned_by(keys::LOST, start, page).await?;
+            lost.extend(rows.into_iter().filter_map(whose));
+            lost.truncate(limit.into());
+            if next.is_none() || lost.len() == usize::from(limit) {
+                return Ok(lost);
+            }
+            start = next;
+        }
     }
 
     async fn release(
@@ -252,6 +279,16 @@ impl Connections for DynamoDirectory {
             .update(keys::connection(customer), change)
             .await?;
         Ok(done.is_done())
+    }
+}
+
+fn readable(item: Item) -> Option<Connection> {
+    match read(item) {
+        Ok(connection) => Some(connection),
+        Err(error) => {
+            tracing::error!(%error, "a connection's row cannot be read");
+            None
+        }
     }
 }
 

@@ -10,8 +10,8 @@ use crate::domain::ids::CustomerId;
 use crate::domain::suppression::{PersonId, Suppression};
 use crate::ports::{Page, StoreError, Suppressions};
 
-/// People that are looked up all at once, each by itself: what a drain or a part of a file asks for, whose functions may
-/// read no batches here.
+/// People that are looked up all at once, each by itself: what a drain asks for, whose function may read no batches here,
+/// or a part of a file.
 const FEW: usize = 32;
 
 impl Suppressions for DynamoDirectory {

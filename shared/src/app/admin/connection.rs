@@ -1,8 +1,47 @@
 use super::{Admin, AdminError};
 use crate::app::connect;
-use crate::domain::connection::Connection;
+use crate::domain::connection::{Connection, ConnectionStatus};
 use crate::domain::ids::CustomerId;
+use crate::domain::lead::WaitReason;
 use crate::ports::{Clock as _, Connections as _, Wiring};
+
+/// How a customer is connected, as far as a listing tells.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Standing {
+    /// It has never connected.
+    NotConnected,
+    /// It has.
+    Connected {
+        /// Where its connection stands.
+        status: ConnectionStatus,
+        /// What leads wait for whose form has no lists of its own.
+        blocked: Option<WaitReason>,
+    },
+    /// Its connection cannot be read, as after going back to an earlier version.
+    Unreadable,
+}
+
+impl Standing {
+    /// By what was found of a connection, if anything.
+    pub(super) fn of(found: Option<Option<Connection>>) -> Self {
+        match found {
+            None => Self::NotConnected,
+            Some(None) => Self::Unreadable,
+            Some(Some(connection)) => Self::Connected {
+                blocked: blocked(Some(&connection)),
+                status: connection.status,
+            },
+        }
+    }
+}
+
+/// What leads would wait for whose form has no lists of its own.
+pub(super) fn blocked(connection: Option<&Connection>) -> Option<WaitReason> {
+    match connection {
+        None => Some(WaitReason::NotConnected),
+        Some(connection) => connection.lists_for(&[]).err(),
+    }
+}
 
 impl<W: Wiring> Admin<W> {
     /// A customer's connection; `None` where the customer has never connected.

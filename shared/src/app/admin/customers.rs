@@ -1,5 +1,6 @@
 use jiff::{SignedDuration, Timestamp};
 
+use super::connection::Standing;
 use super::properties::Fault;
 use super::values::{host, id, list, number, one_of, page_url, text};
 use super::{Admin, AdminError, Properties, cursor};
@@ -9,7 +10,8 @@ use crate::domain::customer::{BulkImport, Customer, DEFAULT_RETENTION_DAYS, MIN_
 use crate::domain::form::names_brand;
 use crate::domain::ids::{AppId, CustomerId};
 use crate::ports::{
-    Clock as _, Customers as _, Forms as _, Ledger as _, Page, Requeue, StoreError, Wiring,
+    Clock as _, Connections as _, Customers as _, Forms as _, Ledger as _, Page, Requeue,
+    StoreError, Wiring,
 };
 
 /// Something the operator put.
@@ -83,14 +85,27 @@ impl<W: Wiring> Admin<W> {
         given.then_some(()).ok_or(AdminError::NotFound("customer"))
     }
 
-    /// A page of the customers.
+    /// A page of the customers, each with how it is connected. Two reads.
     ///
     /// # Errors
     /// [`AdminError::Invalid`].
-    pub async fn customers(&self, mut query: Properties) -> Result<Page<Customer>, AdminError> {
+    pub async fn customers(
+        &self,
+        mut query: Properties,
+    ) -> Result<Page<(Customer, Standing)>, AdminError> {
         let (from, limit) = self.place(LISTING, &mut query);
         query.finish(Some(()))?;
         let page = self.directory.customers(from.as_deref(), limit).await?;
+        let ids = page.items.iter().map(|customer| customer.id.clone());
+        let mut connections = self.directory.connections_of(&ids.collect()).await?;
+        let standing = |customer: Customer| {
+            let standing = Standing::of(connections.remove(&customer.id));
+            (customer, standing)
+        };
+        let page = Page {
+            items: page.items.into_iter().map(standing).collect(),
+            next: page.next,
+        };
         Ok(self.sign(LISTING, page))
     }
 

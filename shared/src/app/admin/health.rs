@@ -13,7 +13,7 @@ use crate::ports::{
 };
 
 /// Lost connections looked for.
-const LOST: u16 = 100;
+const LOST: u16 = 1_000;
 
 /// Customers named.
 const NAMED: usize = 3;
@@ -26,6 +26,8 @@ const LATE: SignedDuration = SignedDuration::from_hours(2);
 pub struct Health {
     /// What was looked at.
     pub checks: Vec<Check>,
+    /// Whose connections need a person, and what is in their way.
+    pub lost: Vec<(CustomerId, ConnectionStatus)>,
 }
 
 /// One thing looked at.
@@ -51,13 +53,20 @@ impl<W: Wiring> Admin<W> {
         let directory = self.directory.customers(None, 1).await.map(|_| None);
         let ledger = self.ledger.owner_of(&LeadId::new(self.ulid())).await;
         let queue = self.queue.depth().await.map(|_| None);
+        let (lost, connections) = match self.directory.lost(LOST).await {
+            Ok(lost) => {
+                let trouble = lost_trouble(&lost);
+                (lost, Ok(trouble))
+            }
+            Err(error) => (Vec::new(), Err(error)),
+        };
         let checks = [
             ("app", self.app_trouble().await),
             ("directory", directory),
             ("ledger", ledger.map(|_| None)),
             ("queue", queue),
             ("dead_letters", self.dead_letters_trouble().await),
-            ("connections", self.connections_trouble().await),
+            ("connections", connections),
             ("deliveries", self.deliveries_trouble().await),
             ("budget", self.budget_trouble().await),
             ("quarantine", self.quarantine_trouble().await),
@@ -68,6 +77,7 @@ impl<W: Wiring> Admin<W> {
         };
         Health {
             checks: checks.into_iter().map(check).collect(),
+            lost,
         }
     }
 
@@ -85,20 +95,6 @@ impl<W: Wiring> Admin<W> {
             format!(
                 "{dead} messages that five drains failed on are in the dead-letter queue. See the drain's log for \
                  the cause, then redrive them."
-            )
-            .into()
-        }))
-    }
-
-    async fn connections_trouble(&self) -> Trouble {
-        let lost = self.directory.lost(LOST).await?;
-        let whose = |(customer, status): &(CustomerId, ConnectionStatus)| {
-            format!("{customer} ({})", in_the_way(status))
-        };
-        Ok((!lost.is_empty()).then(|| {
-            format!(
-                "Leads of these customers wait until a person acts: {}. Most mend it with a new connect link.",
-                named(lost.iter().map(whose))
             )
             .into()
         }))
@@ -150,6 +146,19 @@ impl<W: Wiring> Admin<W> {
             .into()
         }))
     }
+}
+
+fn lost_trouble(lost: &[(CustomerId, ConnectionStatus)]) -> Option<Cow<'static, str>> {
+    let whose = |(customer, status): &(CustomerId, ConnectionStatus)| {
+        format!("{customer} ({})", in_the_way(status))
+    };
+    (!lost.is_empty()).then(|| {
+        format!(
+            "Leads of these customers wait until a person acts: {}. Most mend it with a new connect link.",
+            named(lost.iter().map(whose))
+        )
+        .into()
+    })
 }
 
 /// The first few, and how many there are beside them.

@@ -22,6 +22,7 @@ mod suppressions;
 mod values;
 
 pub use apps::{AppSettings, Spending};
+pub use connection::Standing;
 pub use csv::Exported;
 pub use customers::Saved;
 pub use health::{Check, Health};

@@ -7,10 +7,10 @@ use std::collections::BTreeSet;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
+use super::connection::blocked;
 use super::values::{flag, id, list, moment, one_of, text};
 use super::{Admin, AdminError, Properties, cursor};
 use crate::domain::asked::can_replay;
-use crate::domain::connection::Connection;
 use crate::domain::ids::{CustomerId, LeadId};
 use crate::domain::lead::{LeadRecord, LeadState, WaitReason};
 use crate::domain::tally::{Counts, EXPORTED, Moves, counted, counted_as};
@@ -227,12 +227,5 @@ impl Wish {
             && (self.status.as_deref() != Some(EXPORTED) || record.exported_at.is_some())
             && self.filter.since.is_none_or(|since| received_at >= since)
             && self.until.is_none_or(|until| received_at < until)
-    }
-}
-
-fn blocked(connection: Option<&Connection>) -> Option<WaitReason> {
-    match connection {
-        None => Some(WaitReason::NotConnected),
-        Some(connection) => connection.lists_for(&[]).err(),
     }
 }
