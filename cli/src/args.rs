@@ -8,7 +8,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use secrecy::SecretString;
 
-pub use reports::ListCustomers;
+pub use reports::{Counts, ListCustomers, People, Receipts};
 
 /// The heading over what every command takes.
 const GLOBAL: &str = "Global options";
@@ -62,6 +62,9 @@ pub enum Command {
     /// List, follow and erase leads
     #[command(subcommand)]
     Leads(Leads),
+    /// Show what is held about a person
+    #[command(subcommand)]
+    People(People),
     /// Manage the addresses that a customer never wants mailed
     #[command(subcommand)]
     Suppressions(Suppressions),
@@ -69,6 +72,8 @@ pub enum Command {
     Replay(Replay),
     /// Download leads as CSV files
     Csv(Csv),
+    /// Count leads: of a customer by day, or of all customers
+    Counts(Counts),
     /// Set up Constant Contact applications
     #[command(subcommand)]
     App(App),
@@ -223,6 +228,8 @@ pub enum Leads {
     Show { lead: String },
     /// Print the signed receipt of a lead's consent
     Receipt { lead: String },
+    /// Print the signed receipts of a customer's leads, newest first, a line of JSON for each
+    Receipts(Receipts),
     /// Print leads as they arrive and change, until interrupted
     Follow(Follow),
     /// Erase a lead

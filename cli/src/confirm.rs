@@ -1,25 +1,24 @@
 //! Whether somebody means what cannot be undone.
 
-use std::io::BufRead;
-
 use anyhow::{Result, bail};
 
+use crate::Stdin;
 use crate::args::{Command, Customers, Leads};
 
 /// Asks whether a command is meant that cannot be undone, unless `--yes` said so. Without a terminal nobody can be asked.
 ///
 /// # Errors
 /// Where it is not meant, or nobody can say so.
-pub fn ask(command: &Command, terminal: Option<&mut dyn BufRead>) -> Result<()> {
+pub fn ask(command: &Command, stdin: &mut Stdin<'_>) -> Result<()> {
     let Some((act, name)) = irreversible(command) else {
         return Ok(());
     };
-    let Some(terminal) = terminal else {
+    if !stdin.is_terminal {
         bail!("{act} cannot be undone: pass --yes to confirm");
-    };
+    }
     eprint!("{act} cannot be undone. Type {name} to confirm: ");
     let mut typed = String::new();
-    terminal.read_line(&mut typed)?;
+    stdin.lines.read_line(&mut typed)?;
     if [name, "yes"].contains(&typed.trim()) {
         return Ok(());
     }

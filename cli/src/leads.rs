@@ -2,12 +2,12 @@ use std::collections::HashMap;
 use std::io::Write;
 use std::time::Duration;
 
-use anyhow::Result;
-use reqwest::Method;
+use anyhow::{Result, bail};
+use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use crate::args::{Follow, Leads, Replay, word};
-use crate::client::Client;
+use crate::args::{Follow, Leads, Receipts, Replay, word};
+use crate::client::{Client, Refused};
 use crate::show::{Column, Printer};
 
 const LEADS: &[Column] = &[
@@ -56,6 +56,7 @@ pub async fn run<W: Write>(
                 .await?;
             printer.text(receipt["receipt"].as_str().unwrap_or_default(), &receipt)
         }
+        Leads::Receipts(wanted) => receipts(client, &wanted, printer).await,
         Leads::Follow(wanted) => follow(client, &wanted, printer).await,
         Leads::Erase { lead, .. } => {
             let url = client.at(&["leads", &lead])?;
@@ -70,6 +71,54 @@ pub async fn run<W: Write>(
             printer.record(&client.send(Method::POST, &url, body).await?)
         }
     }
+}
+
+/// Prints a line for each lead: its receipt, or why it has none. Of who was erased there is nothing to prove.
+async fn receipts<W: Write>(
+    client: &Client,
+    wanted: &Receipts,
+    printer: &mut Printer<'_, W>,
+) -> Result<()> {
+    let mut url = client.at(&["customers", &wanted.customer, "leads"])?;
+    url.query_pairs_mut().append_pair("limit", "100");
+    if let Some(since) = &wanted.since {
+        url.query_pairs_mut().append_pair("since", since);
+    }
+    let (mut cursor, mut without) = (None, 0);
+    loop {
+        let page = client.page(&url, cursor.as_deref()).await?;
+        for lead in page["leads"].as_array().into_iter().flatten() {
+            let id = lead["lead_id"].as_str().unwrap_or_default();
+            let mut line = json!({
+                "lead_id": id, "received_at": lead["received_at"], "email": lead["contact"]["email"],
+            });
+            match client.get(&client.at(&["leads", id, "receipt"])?).await {
+                Ok(answer) => line["receipt"] = answer["receipt"].clone(),
+                Err(error) => match error.downcast_ref::<Refused>() {
+                    Some(gone) if gone.status == StatusCode::GONE => continue, // erased
+                    Some(refused) if is_of_the_lead(refused.status) => {
+                        line["error"] = json!(refused.to_string());
+                        without += 1;
+                    }
+                    _ => return Err(error),
+                },
+            }
+            printer.line(&line)?;
+        }
+        cursor = page["next_cursor"].as_str().map(str::to_owned);
+        if cursor.is_none() {
+            break;
+        }
+    }
+    match without {
+        0 => Ok(()),
+        without => bail!("leads without a receipt: {without}; the `error` of each says why"),
+    }
+}
+
+/// Whether an answer says something of the lead alone: its record was changed, or it is gone or too new to be found.
+fn is_of_the_lead(status: StatusCode) -> bool {
+    [StatusCode::CONFLICT, StatusCode::NOT_FOUND].contains(&status)
 }
 
 /// Prints each lead when it comes in and whenever it changed between two looks.

@@ -3,9 +3,11 @@
 mod args;
 mod client;
 mod confirm;
+mod counts;
 mod csv;
 mod doctor;
 mod leads;
+mod people;
 mod settings;
 mod show;
 
@@ -57,16 +59,19 @@ const LOST: &[Column] = &[
     ("Since", "/since"),
 ];
 
-/// Runs one command and prints to `out`. Who sits at a `terminal` is asked before anything that cannot be undone.
+/// What comes in beside the arguments.
+pub struct Stdin<'i> {
+    pub lines: &'i mut dyn BufRead,
+    /// Whether somebody sits there who can be asked.
+    pub is_terminal: bool,
+}
+
+/// Runs one command and prints to `out`. Who sits at a terminal is asked before anything that cannot be undone.
 ///
 /// # Errors
 /// What the API refused, or that it could not be reached.
-pub async fn run(
-    options: Options,
-    terminal: Option<&mut dyn BufRead>,
-    out: &mut impl Write,
-) -> Result<ExitCode> {
-    confirm::ask(&options.command, terminal)?;
+pub async fn run(options: Options, mut stdin: Stdin<'_>, out: &mut impl Write) -> Result<ExitCode> {
+    confirm::ask(&options.command, &mut stdin)?;
     let mut printer = Printer {
         out,
         json: options.json,
@@ -78,9 +83,11 @@ pub async fn run(
         Command::Forms(command) => forms(&client?, command, &mut printer).await?,
         Command::Links(command) => links(&client?, command, &mut printer).await?,
         Command::Leads(command) => leads::run(&client?, command, &mut printer).await?,
+        Command::People(command) => people::run(&client?, command, stdin, &mut printer).await?,
         Command::Suppressions(command) => suppressions(&client?, command, &mut printer).await?,
         Command::Replay(replay) => leads::replay(&client?, &replay, &mut printer).await?,
         Command::Csv(wanted) => csv::download(&client?, &wanted, &mut printer).await?,
+        Command::Counts(wanted) => counts::run(&client?, &wanted, &mut printer).await?,
         Command::App(App::Put(app)) => settings::put_app(&client?, app, &mut printer).await?,
         Command::Budget { app } => {
             let budget = client?.budget(&app).await?;

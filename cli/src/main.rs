@@ -1,17 +1,18 @@
 //! `leadfeed`: the operator's tool over the admin API.
 
-use std::io::{BufRead, IsTerminal as _, stderr, stdin, stdout};
+use std::io::{IsTerminal as _, stderr, stdin, stdout};
 use std::process::ExitCode;
 
 use clap::Parser as _;
-use leadfeed_cli::{Options, run};
+use leadfeed_cli::{Options, Stdin, run};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    let asks = stdin().is_terminal() && stderr().is_terminal();
-    let mut terminal = asks.then(|| stdin().lock());
-    let terminal = terminal.as_mut().map(|lines| lines as &mut dyn BufRead);
-    match run(Options::parse(), terminal, &mut stdout()).await {
+    let stdin = Stdin {
+        lines: &mut stdin().lock(),
+        is_terminal: stdin().is_terminal() && stderr().is_terminal(),
+    };
+    match run(Options::parse(), stdin, &mut stdout()).await {
         Ok(code) => code,
         Err(error) => {
             eprintln!("leadfeed: {error:#}");

@@ -51,6 +51,19 @@ impl<W: Write> Printer<'_, W> {
         Ok(())
     }
 
+    /// One thing, a line for each of some properties that it has.
+    pub fn lines(&mut self, columns: &[Column], row: &Value) -> Result<()> {
+        let width = columns.iter().map(|(name, _)| name.len()).max();
+        let width = width.unwrap_or_default();
+        for (name, at) in columns {
+            let value = text(row.pointer(at));
+            if !value.is_empty() {
+                writeln!(self.out, "{name:width$}  {value}")?;
+            }
+        }
+        Ok(())
+    }
+
     /// What people want of an answer, or the whole answer as JSON.
     pub fn text(&mut self, words: &str, whole: &Value) -> Result<()> {
         if self.json {

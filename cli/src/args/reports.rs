@@ -1,6 +1,6 @@
 //! What is asked about many customers, days or leads at once.
 
-use clap::{Args, ValueEnum};
+use clap::{Args, Subcommand, ValueEnum};
 
 #[derive(Debug, Args)]
 pub struct ListCustomers {
@@ -22,4 +22,38 @@ pub enum Status {
     NeedsReconnect,
     Disconnected,
     Unreadable,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum People {
+    /// Show a person's leads with the consent of each, newest first
+    Find {
+        customer: String,
+        /// The person's address; read from standard input where it is left out, as other users of this machine can see
+        /// arguments
+        email: Option<String>,
+    },
+}
+
+#[derive(Debug, Args)]
+pub struct Receipts {
+    pub customer: String,
+    /// Only leads received at or after this time, such as 2026-11-23T12:00:00Z
+    #[arg(long)]
+    pub since: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct Counts {
+    /// One customer, by day; all customers where it is left out
+    pub customer: Option<String>,
+    /// First day on which leads came in (UTC), such as 2026-11-01; at most 92 days are counted
+    #[arg(long)]
+    pub since: Option<String>,
+    /// Last day, included; today where it is left out
+    #[arg(long)]
+    pub until: Option<String>,
+    /// Print CSV instead of a table
+    #[arg(long)]
+    pub csv: bool,
 }

@@ -9,7 +9,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use crate::deployment::{Deployment, TOKEN, leadfeed};
 
-async fn form(deployment: &Deployment) -> String {
+pub async fn form(deployment: &Deployment) -> String {
     let made = deployment
         .json(&[
             "forms",
@@ -24,7 +24,7 @@ async fn form(deployment: &Deployment) -> String {
     made["form_id"].as_str().unwrap().to_owned()
 }
 
-async fn sign_up(deployment: &Deployment, form: &str, email: &str) -> String {
+pub async fn sign_up(deployment: &Deployment, form: &str, email: &str) -> String {
     let intake = deployment.memory.intake();
     let form = intake.open_form(form).await.unwrap();
     let fields = [

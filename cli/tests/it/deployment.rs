@@ -1,6 +1,5 @@
 //! A deployment in memory, whole or broken, behind a real address.
 
-use std::io::BufRead;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -14,7 +13,7 @@ use axum::routing::{any, get};
 use clap::Parser as _;
 use jiff::Timestamp;
 use lambda_http::request::from_str;
-use leadfeed_cli::{Options, run};
+use leadfeed_cli::{Options, Stdin, run};
 use leadfeed_shared::app::admin::Operators;
 use leadfeed_shared::app::connect::Connect;
 use leadfeed_shared::fakes::{Faults, Memory, MemoryTokens, samples};
@@ -125,12 +124,24 @@ pub async fn typing(
     token: &str,
     arguments: &[&str],
 ) -> (String, bool) {
+    let stdin = Stdin {
+        is_terminal: typed.is_some(),
+        lines: &mut typed.unwrap_or_default().as_bytes(),
+    };
+    reading(stdin, url, token, arguments).await
+}
+
+/// Runs a command with what comes in beside the arguments.
+pub async fn reading(
+    stdin: Stdin<'_>,
+    url: &str,
+    token: &str,
+    arguments: &[&str],
+) -> (String, bool) {
     let address = ["leadfeed", "--url", url, "--token", token];
     let options = Options::try_parse_from(address.iter().chain(arguments)).unwrap();
     let mut output = Vec::new();
-    let mut typed = typed.map(str::as_bytes);
-    let terminal = typed.as_mut().map(|typed| typed as &mut dyn BufRead);
-    let done = run(options, terminal, &mut output).await;
+    let done = run(options, stdin, &mut output).await;
     let output = String::from_utf8(output).unwrap();
     match done {
         Ok(code) => (output, code == ExitCode::SUCCESS),

@@ -47,6 +47,9 @@ async fn an_argument_is_one_segment_of_a_path_or_refused() {
             &["forms", "remove", hostile],
             &["leads", "erase", hostile, "--yes"],
             &["csv", hostile, "--dry-run"],
+            &["counts", hostile],
+            &["people", "find", hostile, "a@b.c"],
+            &["leads", "receipts", hostile],
         ] {
             let (asked, said, succeeded) = asked(command).await;
 

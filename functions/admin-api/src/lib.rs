@@ -126,6 +126,14 @@ async fn perform<W: Wiring>(
         Operation::ErasePerson => ok(&view::erased(
             admin.erase_person(&customer()?, body(request)?).await?,
         )),
+        Operation::FindPerson => ok(&view::held(
+            &admin.person_held(&customer()?, body(request)?).await?,
+        )),
+        Operation::CountLeads => {
+            let customer = customer()?;
+            let counted = admin.counts(&customer, query(request)).await?;
+            ok(&view::counts(&customer, &counted))
+        }
         Operation::ReleaseLead => {
             body(request)?.none()?;
             ok(&view::lead(

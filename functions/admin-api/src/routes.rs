@@ -25,6 +25,8 @@ pub enum Operation {
     ExportLeads,
     ReplayLeads,
     ErasePerson,
+    FindPerson,
+    CountLeads,
     ReleaseLead,
     GetReceipt,
     Suppress,
@@ -36,7 +38,7 @@ pub enum Operation {
 }
 
 /// Method, path and operation. A path names at most one thing, in braces.
-pub const ROUTES: [(Method, &str, Operation); 28] = {
+pub const ROUTES: [(Method, &str, Operation); 30] = {
     use Operation::*;
     [
         (Method::GET, "/v1/customers", ListCustomers),
@@ -96,6 +98,16 @@ pub const ROUTES: [(Method, &str, Operation); 28] = {
             Method::POST,
             "/v1/customers/{customer_id}/erasures",
             ErasePerson,
+        ),
+        (
+            Method::POST,
+            "/v1/customers/{customer_id}/people",
+            FindPerson,
+        ),
+        (
+            Method::GET,
+            "/v1/customers/{customer_id}/counts",
+            CountLeads,
         ),
         (Method::GET, "/v1/leads/{lead_id}", GetLead),
         (Method::DELETE, "/v1/leads/{lead_id}", EraseLead),

@@ -17,6 +17,7 @@ use leadfeed_shared::web::{Problem, is_from_elsewhere, page};
 
 use self::page::{Notice, Page};
 use crate::answer::Refused;
+pub use self::page::Sums;
 
 /// Whether this is the page's business.
 pub fn is_for(path: &str) -> bool {

@@ -1,6 +1,7 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
+use leadfeed_shared::app::admin::Held;
 use leadfeed_shared::domain::consent::Consent;
 use leadfeed_shared::domain::contact::{Contact, Note, NoteKind, StreetAddress};
 use leadfeed_shared::domain::ids::{CustomerId, FormId, LeadId, RemoteId};
@@ -109,6 +110,20 @@ pub fn leads(page: &Page<LeadRecord>) -> LeadsView<'_> {
     LeadsView {
         leads: page.items.iter().map(lead).collect(),
         next_cursor: page.next.as_deref(),
+    }
+}
+
+#[derive(Serialize)]
+pub struct HeldView<'a> {
+    suppressed: bool,
+    #[serde(flatten)]
+    page: LeadsView<'a>,
+}
+
+pub fn held(held: &Held) -> HeldView<'_> {
+    HeldView {
+        suppressed: held.suppressed,
+        page: leads(&held.leads),
     }
 }
 

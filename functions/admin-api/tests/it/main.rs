@@ -5,6 +5,7 @@
 #[path = "../../../bare_start.rs"]
 mod bare_start;
 mod connections;
+mod counts;
 mod csv;
 mod customers;
 mod document;
@@ -14,6 +15,7 @@ mod forms;
 mod leads;
 mod manage;
 mod openapi;
+mod people;
 mod receipts;
 mod refusals;
 mod requests;

@@ -131,6 +131,7 @@ async fn a_body_is_json_and_of_bounded_size() {
 async fn whatever_step_fails_the_answer_is_503_and_the_same_request_works_later() {
     let form = json!({"name": "News", "consent_statement": "Analytical Engines may mail me."});
     let customer = json!({"name": "Engines", "brand": "Analytical Engines"});
+    let person = json!({"email": "ada@example.com"});
     for (method, target, body, steps) in [
         ("GET", "/v1/customers", None, 2),
         ("PUT", "/v1/customers/engines", Some(&customer), 2),
@@ -138,6 +139,8 @@ async fn whatever_step_fails_the_answer_is_503_and_the_same_request_works_later(
         ("POST", "/v1/customers/engines/connect-links", None, 2),
         ("POST", "/v1/customers/engines/forms", Some(&form), 3),
         ("GET", "/v1/customers/engines/leads", None, 2),
+        ("GET", "/v1/customers/engines/counts", None, 2),
+        ("POST", "/v1/customers/engines/people", Some(&person), 3),
         ("GET", "/v1/budget", None, 2),
     ] {
         let stage = Stage::with_customers().await;

@@ -3,6 +3,7 @@
 
 mod apps;
 mod connection;
+mod counts;
 mod csv;
 mod cursor;
 mod customers;
@@ -14,6 +15,7 @@ mod leads;
 mod links;
 mod operators;
 mod overview;
+mod people;
 mod properties;
 mod receipt;
 mod replays;
@@ -23,12 +25,14 @@ mod values;
 
 pub use apps::{AppSettings, Spending};
 pub use connection::Standing;
+pub use counts::Counted;
 pub use csv::Exported;
 pub use customers::Saved;
 pub use health::{Check, Health};
 pub use links::MadeLink;
 pub use operators::{NoToken, Operators};
 pub use overview::Overview;
+pub use people::Held;
 pub use properties::{Invalid, NotAnObject, Properties};
 pub use replays::Replayed;
 

@@ -5,6 +5,7 @@ use std::ops::RangeInclusive;
 use std::str::FromStr;
 
 use jiff::Timestamp;
+use jiff::civil::Date;
 use secrecy::SecretString;
 use serde_json::Value;
 use url::Url;
@@ -96,6 +97,14 @@ pub(super) fn moment(value: &Value) -> Result<Timestamp, Fault> {
     string(value)?
         .parse()
         .map_err(|_| Fault::new("malformed", "a time such as 2026-11-23T09:30:00Z is needed"))
+}
+
+/// A day of the calendar as RFC 3339 writes it.
+pub(super) fn day(value: &Value) -> Result<Date, Fault> {
+    let text = string(value)?;
+    let day = text.parse().ok();
+    day.filter(|day: &Date| day.to_string() == text)
+        .ok_or_else(|| Fault::new("malformed", "a day such as 2026-11-23 is needed"))
 }
 
 /// A page address a browser can be sent to.

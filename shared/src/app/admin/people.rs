@@ -1,0 +1,54 @@
+use std::collections::BTreeSet;
+
+use super::erasures::address;
+use super::{Admin, AdminError, Properties, cursor};
+use crate::domain::ids::CustomerId;
+use crate::domain::lead::LeadRecord;
+use crate::domain::suppression::PersonId;
+use crate::ports::{Ledger as _, Page, Suppressions as _, Wiring};
+
+/// Leads shown at once. A robot may have signed somebody up often, with as much as a body holds.
+const PAGE: usize = 20;
+
+/// What is held about a person.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Held {
+    /// Whether the customer never wants them mailed.
+    pub suppressed: bool,
+    /// Their leads, newest first.
+    pub leads: Page<LeadRecord>,
+}
+
+impl<W: Wiring> Admin<W> {
+    /// What is held about the person of an address, also where the customer was removed. Whoever was erased is held no
+    /// more.
+    ///
+    /// # Errors
+    /// [`AdminError::NotFound`], [`AdminError::Invalid`].
+    pub async fn person_held(
+        &self,
+        customer: &CustomerId,
+        mut asked: Properties,
+    ) -> Result<Held, AdminError> {
+        self.had(customer).await?;
+        let listing = format!("people:{customer}");
+        let from = asked.optional("cursor", cursor::take_back(&self.keys, &listing));
+        let email = address(asked)?;
+        let person = BTreeSet::from([PersonId::of(&self.keys, customer, &email)]);
+        let suppressed = self.directory.suppressed(customer, &person).await?;
+        let mut ids = self.ledger.leads_of(customer, &email).await?;
+        ids.retain(|id| from.as_deref().is_none_or(|from| id.as_str() < from));
+        ids.sort_unstable_by(|one, other| other.cmp(one));
+        let is_last = ids.len() <= PAGE;
+        ids.truncate(PAGE);
+        let mut items = Vec::new();
+        for id in &ids {
+            items.extend(self.ledger.lead(customer, id).await?);
+        }
+        let next = ids.last().filter(|_| !is_last).map(ToString::to_string);
+        Ok(Held {
+            suppressed: !suppressed.is_empty(),
+            leads: self.sign(&listing, Page { items, next }),
+        })
+    }
+}
