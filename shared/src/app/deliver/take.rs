@@ -243,7 +243,7 @@ impl<W: Wiring> Drain<W> {
             .into_iter()
             .partition(|record| record.lead.consent.is_too_old(now));
         let outcome = refused(RefusalReason::ConsentTooOld);
-        self.settle_all(id, customer, &old, owner, &outcome).await;
+        self.settle(customer, &old, owner, &outcome).await;
         let (theirs, others, outcome) = match self.suppressed(id, &good).await {
             Ok(unwanted) => {
                 let is_unwanted = |record: &LeadRecord| unwanted.contains(&self.person(id, record));
