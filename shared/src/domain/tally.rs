@@ -1,7 +1,8 @@
 //! Counters of leads by the day they came in, so that a page costs a handful of reads however many there are.
 //!
 //! A lead counts as the last state that a person would call its outcome so far. One that is under way for the first
-//! time counts as nothing yet; one that was put back into the queue still counts as what it was before.
+//! time counts as nothing yet; one that was put back into the queue still counts as what it was before. One that was
+//! delivered by another permission than the explicit one is counted as delivered, and once more by that permission.
 
 use std::collections::BTreeMap;
 
@@ -9,10 +10,28 @@ use jiff::SignedDuration;
 use jiff::civil::Date;
 use serde::Serialize;
 
-use super::lead::{LeadRecord, LeadState, TimelineEntry};
+use super::lead::{LeadRecord, LeadState, Permission, TimelineEntry};
 
-/// What leads count as, by label, such as `delivered` or `waiting.quota`.
+/// What leads count as, by label, such as `delivered` or `waiting.quota`. `delivered.implicit` and
+/// `delivered.pending_confirmation` are parts of `delivered`; days of a version that did not tell them apart lack them.
 pub type Counts = BTreeMap<String, i64>;
+
+/// What all delivered leads count as.
+const DELIVERED: &str = "delivered";
+
+/// Adds to the counter of a label, and to that which it is a part of.
+pub fn add(counts: &mut Counts, label: String, change: i64) {
+    if label != DELIVERED && is_delivered(&label) {
+        *counts.entry(DELIVERED.to_owned()).or_default() += change;
+    }
+    *counts.entry(label).or_default() += change;
+}
+
+/// Whether what counts so is delivered, by whatever permission.
+#[must_use]
+pub fn is_delivered(label: &str) -> bool {
+    label.split('.').next() == Some(DELIVERED)
+}
 
 /// The counters of one day.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,13 +60,18 @@ impl Tally {
     }
 }
 
-/// What a state counts as: its word and, where it has one, its reason. `None` for a lead that is on its way.
+/// What a state counts as: its word and, where it has one, its reason or its permission. `None` for a lead that is on its
+/// way.
 #[must_use]
 pub fn label(state: &LeadState) -> Option<String> {
     let word = state.word();
     match state {
         LeadState::Received | LeadState::Queued | LeadState::Sending { .. } => None,
-        LeadState::Delivered { .. } | LeadState::Erased => Some(word.to_owned()),
+        LeadState::Erased => Some(word.to_owned()),
+        LeadState::Delivered { permission, .. } => Some(match permission {
+            Permission::Explicit => word.to_owned(),
+            other => reasoned(word, other),
+        }),
         LeadState::Waiting { why } => Some(reasoned(word, why)),
         LeadState::Refused { why, .. } => Some(reasoned(word, why)),
         LeadState::Quarantined { why } => Some(reasoned(word, why)),
@@ -62,7 +86,7 @@ pub const EXPORTED: &str = "exported";
 pub fn counted(timeline: &[TimelineEntry], exported: bool) -> Option<String> {
     let last = timeline.iter().rev().find_map(|line| label(&line.state));
     match last {
-        Some(label) if ["delivered", "erased"].contains(&label.as_str()) => Some(label),
+        Some(label) if is_delivered(&label) || label == "erased" => Some(label),
         _ if exported => Some(EXPORTED.to_owned()),
         last => last,
     }
@@ -91,7 +115,7 @@ impl Moves {
         let counts = self.0.entry(day).or_default();
         for (label, change) in [(from, -1), (to, 1)] {
             if let Some(label) = label {
-                *counts.entry(label).or_default() += change;
+                add(counts, label, change);
             }
         }
         counts.retain(|_, change| *change != 0);
@@ -110,10 +134,12 @@ impl Moves {
 
 #[cfg(test)]
 mod tests {
+    use std::slice;
+
     use jiff::Timestamp;
 
     use super::*;
-    use crate::domain::lead::{RefusalReason, WaitReason};
+    use crate::domain::lead::{DeliveryAction, OptOutCheck, RefusalReason, WaitReason};
 
     #[test]
     fn a_lead_counts_as_its_last_outcome_however_often_it_was_queued_since() {
@@ -143,6 +169,45 @@ mod tests {
             counted(&timeline, false).as_deref(),
             Some("refused.cc_refused")
         );
+    }
+
+    #[test]
+    fn who_was_asked_to_confirm_is_delivered_once_and_one_of_those_who_were_asked() {
+        let day: Date = "2026-11-23".parse().unwrap();
+        let mut moves = Moves::default();
+        let waits = || Some("waiting.import".to_owned());
+        for permission in [
+            Permission::Explicit,
+            Permission::PendingConfirmation,
+            Permission::Implicit,
+            Permission::Implicit,
+        ] {
+            let state = LeadState::Delivered {
+                contact: None,
+                action: DeliveryAction::Created,
+                permission,
+                opt_out_check: OptOutCheck::NotNeeded,
+                notes: vec![],
+            };
+            moves.count(day, waits(), label(&state));
+            let line = TimelineEntry {
+                at: Timestamp::UNIX_EPOCH,
+                state,
+            };
+            assert_eq!(counted(slice::from_ref(&line), true), label(&line.state));
+        }
+        let imported = Some("delivered.implicit".to_owned());
+        moves.count(day, imported, label(&LeadState::Erased));
+
+        let expected = [
+            ("delivered", 3),
+            ("delivered.implicit", 1),
+            ("delivered.pending_confirmation", 1),
+            ("erased", 1),
+            ("waiting.import", -4),
+        ];
+        let expected = Counts::from(expected.map(|(label, count)| (label.to_owned(), count)));
+        assert_eq!(moves.days().next(), Some((day, &expected)));
     }
 
     #[test]

@@ -11,7 +11,7 @@ use crate::domain::ids::{CustomerId, LeadId};
 use crate::domain::lead::{
     Lead, LeadRecord, LeadState, QuarantineReason, TimelineEntry, shortened,
 };
-use crate::domain::tally::{Counts, counted_as};
+use crate::domain::tally::{Counts, add, counted_as};
 use crate::ports::{
     Claim, LanePlace, LeadFilter, Ledger, Page, Recorded, Requeue, Settlement, StoreError,
 };
@@ -282,7 +282,7 @@ impl Ledger for MemoryLedger {
                 .of(customer)
                 .filter(|record| record.lead.id.day() == day);
             for label in of_day.filter_map(counted_as) {
-                *counts.entry(label).or_default() += 1;
+                add(&mut counts, label, 1);
             }
             counts
         };

@@ -62,11 +62,19 @@ pub async fn settled<L: Ledger>(ledger: &L, customer: &CustomerId, state: &Settl
 }
 
 pub fn delivered() -> Settlement {
+    delivered_by(Permission::Explicit)
+}
+
+pub fn imported() -> Settlement {
+    delivered_by(Permission::Implicit)
+}
+
+fn delivered_by(permission: Permission) -> Settlement {
     Settlement {
         state: LeadState::Delivered {
             contact: Some(remote(7)),
             action: DeliveryAction::Updated,
-            permission: Permission::Explicit,
+            permission,
             opt_out_check: OptOutCheck::CameBack { left_at: at(5) },
             notes: vec![],
         },

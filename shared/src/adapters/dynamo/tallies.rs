@@ -11,7 +11,7 @@ use super::table::{Item, millis, number, read, text};
 use crate::adapters::sdk_error::failed;
 use crate::domain::ids::{CustomerId, LeadId};
 use crate::domain::lead::TimelineEntry;
-use crate::domain::tally::{Counts, Moves, Tally, counted};
+use crate::domain::tally::{Counts, Moves, Tally, add, counted};
 use crate::ports::{StoreError, Tallies, Unsettled};
 
 /// What sets a counter's name apart from other attributes.
@@ -127,7 +127,7 @@ impl DynamoLedger {
         while let Some(row) = rows.next().await {
             let row: Row = read(row.map_err(failed("Query"))?)?;
             if let Some(label) = counted(&row.timeline, row.exported_at.is_some()) {
-                *counts.entry(label).or_default() += 1;
+                add(&mut counts, label, 1);
             }
         }
         Ok(counts)
