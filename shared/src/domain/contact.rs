@@ -110,7 +110,7 @@ pub enum NoteKind {
     Cut,
     /// Left out, because Constant Contact would refuse it.
     Omitted,
-    /// The address names a role (`info@`); Constant Contact stores it but does not mail it.
+    /// The address names a role (`admin@`); Constant Contact stores it but does not mail it.
     RoleAddress,
     /// The form was open for more than a day before it was sent.
     StaleForm,

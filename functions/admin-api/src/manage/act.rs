@@ -2,6 +2,7 @@
 
 use askama::Template;
 use lambda_http::{Body, Request, RequestExt as _, Response};
+use leadfeed_shared::app::admin::words::{self, Words};
 use leadfeed_shared::app::admin::{Admin, Exported, Properties, Replayed};
 use leadfeed_shared::ports::Wiring;
 use leadfeed_shared::web::{Problem, see_other};
@@ -9,7 +10,6 @@ use serde_json::{Map, Value};
 use url::form_urlencoded::{Serializer, parse};
 
 use super::Bearer;
-use super::words::{self, Words};
 use crate::answer::Refused;
 use crate::{file, request};
 
@@ -58,18 +58,22 @@ async fn erase<W: Wiring>(
     request: &Request,
 ) -> Result<Response<Body>, Refused> {
     let email = field(request, "email")?;
-    let asked = Map::from_iter([("email".to_owned(), Value::from(email.as_str()))]);
+    let asked = person(&email);
     if field(request, "sure")? == "yes" {
         admin.customer(&bearer.customer).await?; // the link of one that was removed is worth nothing
-        let erased = admin.erase_person(&bearer.customer, asked.into()).await?;
+        let erased = admin.erase_person(&bearer.customer, asked).await?;
         return Ok(bearer.back("erased", i64::try_from(erased).unwrap_or_default()));
     }
     let template = Erase {
         base: bearer.base,
         email: &email,
-        count: admin.count_person(&bearer.customer, asked.into()).await?,
+        count: admin.count_person(&bearer.customer, asked).await?,
     };
     Ok(bearer.page(&template))
+}
+
+fn person(email: &str) -> Properties {
+    Map::from_iter([("email".to_owned(), Value::from(email))]).into()
 }
 
 /// Shows what a button of the page would do.
@@ -123,12 +127,14 @@ async fn preview_file<W: Wiring>(
     let part = file::look(admin, &bearer.customer, look).await?;
     let status = query.first("status").unwrap_or("undelivered");
     let dialect = query.first("dialect").unwrap_or("upload");
+    let form = query.first("form");
     let next = part.next.as_deref();
     let template = FilePage {
         base: bearer.base,
         status,
         dialect,
-        next: next.map(|next| following(status, dialect, next)),
+        form,
+        next: next.map(|next| following(status, dialect, form, next)),
         part: &part,
     };
     Ok(bearer.page(&template))
@@ -164,6 +170,7 @@ struct FilePage<'a> {
     base: &'a str,
     status: &'a str,
     dialect: &'a str,
+    form: Option<&'a str>,
     next: Option<String>,
     part: &'a Exported,
 }
@@ -187,12 +194,13 @@ fn wish(label: &str, cursor: &str, dry_run: bool) -> Result<Properties, Refused>
 }
 
 /// The query of the next part.
-fn following(status: &str, dialect: &str, cursor: &str) -> String {
-    encoded([("status", status), ("dialect", dialect), ("cursor", cursor)])
+fn following(status: &str, dialect: &str, form: Option<&str>, cursor: &str) -> String {
+    let pairs = [("status", status), ("dialect", dialect), ("cursor", cursor)];
+    encoded(pairs.into_iter().chain(form.map(|form| ("form", form))))
 }
 
 /// Pairs as a query has them.
-fn encoded<const N: usize>(pairs: [(&str, &str); N]) -> String {
+fn encoded<'p>(pairs: impl IntoIterator<Item = (&'p str, &'p str)>) -> String {
     Serializer::new(String::new()).extend_pairs(pairs).finish()
 }
 

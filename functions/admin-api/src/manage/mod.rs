@@ -4,7 +4,6 @@
 mod act;
 mod chart;
 mod page;
-mod words;
 
 use askama::Template;
 use lambda_http::http::StatusCode;

@@ -3,17 +3,18 @@
 use askama::Template;
 use jiff::{Timestamp, tz::TimeZone};
 use lambda_http::{Request, RequestExt as _};
+use leadfeed_shared::app::admin::words::{self, Remedy, Words};
 use leadfeed_shared::app::admin::{Admin, Overview};
 use leadfeed_shared::domain::connection::{Connection, ConnectionStatus, LimitedReason};
 use leadfeed_shared::domain::email::EmailAddress;
 use leadfeed_shared::domain::form::Form;
+use leadfeed_shared::domain::ids::FormId;
 use leadfeed_shared::domain::lead::{LeadRecord, LeadState, TimelineEntry};
-use leadfeed_shared::domain::tally::{Tally, label};
+use leadfeed_shared::domain::tally::{Tally, is_delivered};
 use leadfeed_shared::ports::{Clock as _, Wiring};
 use leadfeed_shared::web::{Problem, day};
 
 use super::chart::Chart;
-use super::words::{self, Remedy, Words};
 use crate::snippet::{HtmlSnippet, Inputs};
 
 #[derive(Template)]
@@ -67,7 +68,8 @@ impl Sums {
         let mut sums = Self::default();
         for (label, count) in tallies.into_iter().flat_map(|tally| &tally.counts) {
             let sum = match label.split('.').next() {
-                Some("delivered") => &mut sums.delivered,
+                _ if label == "delivered" => &mut sums.delivered,
+                Some("delivered") => continue, // a part of them
                 Some("waiting") => &mut sums.waiting,
                 Some("refused") => &mut sums.refused,
                 Some("quarantined") => &mut sums.aside,
@@ -150,7 +152,7 @@ impl<'a> Connected<'a> {
     }
 }
 
-/// Leads that are held back for one reason.
+/// Leads that are held back for one reason, or were delivered by another permission than the explicit one.
 struct Reason {
     label: String,
     count: i64,
@@ -160,6 +162,14 @@ struct Reason {
 impl Reason {
     fn is_waiting(&self) -> bool {
         self.label.starts_with("waiting.")
+    }
+
+    fn class(&self) -> &'static str {
+        match self.label.as_str() {
+            label if is_delivered(label) => "delivered",
+            _ if self.is_waiting() => "waiting",
+            _ => "refused",
+        }
     }
 
     fn can_retry(&self) -> bool {
@@ -172,21 +182,25 @@ fn reasons(tallies: &[Tally]) -> Vec<Reason> {
     for (label, count) in tallies.iter().flat_map(|tally| &tally.counts) {
         *sums.entry(label).or_default() += count;
     }
-    let held = |label: &str| !matches!(label, "delivered" | "exported" | "erased");
+    let told = |label: &str| !matches!(label, "delivered" | "exported" | "erased");
     let mut reasons: Vec<_> = sums
         .into_iter()
-        .filter(|(label, count)| held(label) && *count > 0)
+        .filter(|(label, count)| told(label) && *count > 0)
         .map(|(label, count)| Reason {
             label: label.to_owned(),
             count,
             words: words::of(label),
         })
         .collect();
-    reasons.sort_by_key(|reason| (!reason.is_waiting(), -reason.count));
+    reasons.sort_by_key(|reason| {
+        let delivered = is_delivered(&reason.label);
+        (delivered, !reason.is_waiting(), -reason.count)
+    });
     reasons
 }
 
 struct FormCard<'a> {
+    id: &'a FormId,
     name: &'a str,
     open: bool,
     public: Option<PublicDoors>,
@@ -206,6 +220,7 @@ fn form_card<'a, W: Wiring>(form: &'a Form, admin: &Admin<W>) -> Result<FormCard
         snippet.map(|snippet| PublicDoors { address, snippet })
     });
     Ok(FormCard {
+        id: &form.id,
         name: &form.name,
         open: form.open,
         public: public.transpose().map_err(|_| Problem::unavailable())?,
@@ -222,6 +237,8 @@ struct LeadLine {
     why: Option<&'static str>,
     detail: Option<String>,
     exported: Option<String>,
+    permission: Option<&'static str>,
+    notes: Vec<String>,
     timeline: Vec<(String, &'static str)>,
 }
 
@@ -233,6 +250,8 @@ impl LeadLine {
             LeadState::Refused { detail, .. } => detail.as_deref(),
             _ => None,
         };
+        let notes = words::notes(record.notes()).into_iter();
+        let notes = notes.map(|note| without_address(&note, email));
         let who = if erased {
             "Erased".to_owned()
         } else {
@@ -242,43 +261,22 @@ impl LeadLine {
             who,
             when: moment(record.lead.received_at),
             class: class(&record.state),
-            state: short(&record.state),
-            why: is_held(&record.state).then(|| state(&record.state)),
+            state: words::status(&record.state),
+            why: words::reason(&record.state),
             detail: detail.map(|words| without_address(words, email)),
             exported: record.exported_at.map(moment),
+            permission: words::permission(&record.state),
+            notes: notes.collect(),
             timeline: record.timeline.iter().map(line).collect(),
         }
     }
 }
 
 fn line(entry: &TimelineEntry) -> (String, &'static str) {
-    (moment(entry.at), state(&entry.state))
+    (moment(entry.at), words::of_state(&entry.state))
 }
 
-fn state(state: &LeadState) -> &'static str {
-    words::of_state(label(state).as_deref(), state.word())
-}
-
-/// Where a lead stands, in a word or two.
-fn short(state: &LeadState) -> &'static str {
-    match state {
-        LeadState::Received | LeadState::Queued | LeadState::Sending { .. } => "On the way",
-        LeadState::Delivered { .. } => "Delivered",
-        LeadState::Waiting { .. } => "Waiting",
-        LeadState::Refused { .. } => "Not delivered",
-        LeadState::Quarantined { .. } => "Set aside",
-        LeadState::Erased => "Erased",
-    }
-}
-
-fn is_held(state: &LeadState) -> bool {
-    matches!(
-        state,
-        LeadState::Waiting { .. } | LeadState::Refused { .. } | LeadState::Quarantined { .. }
-    )
-}
-
-/// Constant Contact's words, which may quote the address, with no more of it than the page shows elsewhere.
+/// Words that are not ours and may quote the address, with no more of it than the page shows elsewhere.
 fn without_address(words: &str, email: &EmailAddress) -> String {
     let (known, address) = (
         words.to_ascii_lowercase(),

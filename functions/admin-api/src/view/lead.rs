@@ -141,12 +141,7 @@ pub fn lead(record: &LeadRecord) -> LeadView<'_> {
         exported_at: record.exported_at,
         contact: contact(&lead.contact),
         consent: consent(&lead.consent),
-        notes: lead
-            .notes
-            .iter()
-            .chain(delivery_notes(&record.state))
-            .map(note)
-            .collect(),
+        notes: record.notes().map(note).collect(),
         timeline: record.timeline.iter().map(entry).collect(),
     }
 }
@@ -222,13 +217,6 @@ fn consent(consent: &Consent) -> ConsentView<'_> {
         ip: consent.ip.as_deref(),
         user_agent: consent.user_agent.as_deref(),
         certificates: &consent.certificates,
-    }
-}
-
-fn delivery_notes(state: &LeadState) -> &[Note] {
-    match state {
-        LeadState::Delivered { notes, .. } => notes,
-        _ => &[],
     }
 }
 

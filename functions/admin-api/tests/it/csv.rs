@@ -59,8 +59,8 @@ async fn a_file_says_of_each_person_what_the_ledger_says() {
     let text = String::from_utf8(answer.bytes.clone()).unwrap();
     assert_eq!(
         text.lines().next().unwrap(),
-        "Email Address,First Name,Last Name,Job Title,Company,Phone Number - Home,Home Address Line 1,City,\
-         State / Province,Zip / Postal Code,Country,Since,Engine,First Name (custom)"
+        "Email Address,First Name,Last Name,Job Title,Company,Phone Number - Home,Home Address Line 1,\
+         Home Address Line 2,City,State / Province,Zip / Postal Code,Country,Since,Engine,First Name (custom)"
     );
     let rows = rows(&answer.bytes);
     assert_eq!(rows.len(), 2);
@@ -115,7 +115,7 @@ async fn a_spreadsheet_takes_nothing_for_a_formula() {
     assert_eq!(sheet["'@x"], "'＝1");
     assert_eq!(sheet["Note"], "x;'=cmd|'/c calc'!A1;y");
     assert_eq!(upload["Note"], "x;=cmd|'/c calc'!A1;y");
-    assert_eq!(sheet["Status"], "queued");
+    assert_eq!(sheet["Status"], "On the way");
 }
 
 #[tokio::test]
@@ -283,7 +283,7 @@ async fn labels_that_anybody_makes_up_end_no_part_and_lose_nothing() {
         stage.memory.clock.advance(SignedDuration::from_mins(1));
     }
 
-    for (dialect, told) in [("upload", 0), ("spreadsheet", 4)] {
+    for (dialect, told) in [("upload", 1), ("spreadsheet", 7)] {
         let query = format!("{CSV}?status=all&dialect={dialect}");
         let file = stage.get(&query).await;
 

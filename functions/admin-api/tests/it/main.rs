@@ -19,6 +19,7 @@ mod people;
 mod receipts;
 mod refusals;
 mod requests;
+mod sheet;
 mod signed_only;
 mod spam;
 mod stack;

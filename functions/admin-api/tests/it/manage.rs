@@ -5,9 +5,13 @@ use lambda_http::http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, LOCATION, REFERRER_POLICY,
 };
 use leadfeed_shared::domain::connection::{ConnectionStatus, LimitedReason, ReconnectReason};
-use leadfeed_shared::domain::lead::{LeadState, RefusalReason};
+use leadfeed_shared::domain::contact::{Note, NoteKind};
+use leadfeed_shared::domain::lead::{
+    DeliveryAction, LeadState, OptOutCheck, Permission, RefusalReason,
+};
 use leadfeed_shared::domain::link::{Link, LinkKind};
-use leadfeed_shared::ports::{Clock as _, Connections as _};
+use leadfeed_shared::domain::tally::{Moves, label};
+use leadfeed_shared::ports::{Clock as _, Connections as _, Tallies as _};
 
 use crate::connections::connect;
 use crate::stage::Stage;
@@ -61,6 +65,75 @@ async fn words_of_constant_contact_that_quote_the_address_show_no_more_of_it() {
         "{html}"
     );
     assert!(!html.to_lowercase().contains("ada@example.com"), "{html}");
+}
+
+fn delivered(permission: Permission) -> LeadState {
+    let engine = Note {
+        field: "Engine of ada@example.com".into(),
+        what: NoteKind::Omitted,
+    };
+    LeadState::Delivered {
+        contact: None,
+        action: DeliveryAction::Created,
+        permission,
+        opt_out_check: OptOutCheck::NotNeeded,
+        notes: vec![engine],
+    }
+}
+
+#[tokio::test]
+async fn the_page_tells_who_of_the_delivered_was_asked_to_confirm_and_who_came_by_import() {
+    let stage = Stage::with_customers().await;
+    let customer = "engines".parse().unwrap();
+    let path = stage.manage_path().await;
+    let page = async |permissions: &[Permission]| {
+        let (now, mut moves) = (stage.memory.clock.now(), Moves::default());
+        for permission in permissions {
+            let day = now.to_zoned(jiff::tz::TimeZone::UTC).date();
+            moves.count(day, None, label(&delivered(*permission)));
+        }
+        let directory = &stage.memory.directory;
+        directory.tally(&customer, &moves, now).await.unwrap();
+        stage.page("GET", &path, "").await.2
+    };
+    let (asked, imported) = ("asked by Constant Contact", "by bulk import");
+
+    let plain = page(&[Permission::Explicit]).await;
+    let asks = page(&[Permission::PendingConfirmation; 2]).await;
+    let all = page(&[Permission::Implicit; 3]).await;
+
+    assert!(plain.contains("<dt>Delivered</dt><dd>1</dd>"), "{plain}");
+    assert!(!plain.contains(asked) && !plain.contains(imported));
+    assert!(asks.contains("<strong>2</strong> people: Delivered, and asked by Constant Contact"));
+    assert!(all.contains("<dt>Delivered</dt><dd>6</dd>"), "{all}");
+    assert!(all.contains("<strong>3</strong> people: Delivered by bulk import"));
+    assert!(all.contains("6 delivered, 0 waiting, 0 not delivered"));
+    assert!(!all.contains("Erased</dt>") && !all.contains("retry?label=delivered"));
+}
+
+#[tokio::test]
+async fn a_leads_details_say_its_permission_and_what_was_left_out_and_show_no_address() {
+    let stage = Stage::with_customers().await;
+    let form = stage.form().await;
+    let odd = [("email", "ada@example.com"), ("fax", "1")];
+    crate::csv::sign_up_with(&stage, &form, &odd).await;
+    let path = stage.manage_path().await;
+    let waits = stage.page("GET", &path, "").await.2;
+    stage.memory.ledger.tamper(|record| {
+        record.state = delivered(Permission::PendingConfirmation);
+    });
+
+    let html = stage.page("GET", &path, "").await.2;
+
+    for said in [
+        "Permission at Constant Contact: Pending when delivered: Constant Contact asked them",
+        "Not kept, as your form has no such field: fax.",
+        "Left out, as Constant Contact would not take it: Engine of a•••@e•••.com.",
+    ] {
+        assert!(html.contains(said), "{said}: {html}");
+    }
+    assert!(!waits.contains("Permission at") && waits.contains("no such field: fax."));
+    assert!(!html.contains("ada@example.com"));
 }
 
 #[tokio::test]

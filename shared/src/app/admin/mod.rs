@@ -22,6 +22,7 @@ mod replays;
 mod screening;
 mod suppressions;
 mod values;
+pub mod words;
 
 pub use apps::{AppSettings, Spending};
 pub use connection::Standing;

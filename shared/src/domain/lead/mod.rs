@@ -5,12 +5,13 @@ mod parse;
 mod remote;
 mod state;
 mod timeline;
+mod us_states;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 pub use self::parse::{FieldError, ParsedLead, Rejection};
-pub use self::remote::{MAX_CUSTOM_CHARS, MAX_CUSTOM_FIELDS};
+pub use self::remote::{MAX_CUSTOM_CHARS, MAX_CUSTOM_FIELDS, in_two_lines};
 pub use self::state::{
     DeliveryAction, LeadState, OptOutCheck, Permission, QuarantineReason, RefusalReason, WaitReason,
 };
@@ -111,6 +112,17 @@ pub struct LeadRecord {
     pub exported_at: Option<Timestamp>,
     /// The one import that has it, or had it once.
     pub imported_by: Option<ImportId>,
+}
+
+impl LeadRecord {
+    /// All that was changed or left out, on the way in and at the delivery.
+    pub fn notes(&self) -> impl Iterator<Item = &Note> {
+        let at_delivery: &[Note] = match &self.state {
+            LeadState::Delivered { notes, .. } => notes,
+            _ => &[],
+        };
+        self.lead.notes.iter().chain(at_delivery)
+    }
 }
 
 #[cfg(test)]

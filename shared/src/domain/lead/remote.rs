@@ -1,93 +1,174 @@
+use super::us_states;
 use crate::domain::contact::{Contact, Note, NoteKind, cut, is_phone};
 
-/// Characters of a name, title or company (`sign_up_form`).
+/// Characters of a name, title, company, city or state.
 const NAME: usize = 50;
-/// Characters of a street (`sign_up_form`).
-const STREET: usize = 255;
 /// Characters of a custom field's value (`sign_up_form`).
 pub const MAX_CUSTOM_CHARS: usize = 255;
-/// Characters of a street in a file for the upload page.
-const FILE_STREET: usize = 50;
-/// Characters of a postal code or a country in a file for the upload page.
-const FILE_CODE: usize = 25;
+/// Characters of each of the two lines of a street in a file for the upload page.
+const LINE: usize = 50;
 /// Custom fields of one contact: the stricter of the two published limits.
 pub const MAX_CUSTOM_FIELDS: usize = 25;
+
+/// Characters of what is not as long everywhere.
+struct Limits {
+    street: usize,
+    postal_code: usize,
+    country: usize,
+}
+
+/// Those of `sign_up_form`.
+const API: Limits = Limits {
+    street: 255,
+    postal_code: NAME,
+    country: NAME,
+};
+
+/// Those of a file for the upload page, whose columns are shorter. A street has two of them.
+const FILE: Limits = Limits {
+    street: usize::MAX,
+    postal_code: 25,
+    country: 25,
+};
 
 impl Contact {
     /// The contact as Constant Contact can store it, and what that cost.
     #[must_use]
     pub fn for_remote(&self) -> (Contact, Vec<Note>) {
         let mut notes = Vec::new();
-        let mut note = |field: &str, what| {
-            notes.push(Note {
-                field: field.to_owned(),
-                what,
-            })
-        };
         if self.email.is_role() {
-            note("email", NoteKind::RoleAddress);
+            notes.push(note("email", NoteKind::RoleAddress));
         }
         let mut remote = self.clone();
-        let address = &mut remote.street_address;
-        for (field, value, limit) in [
-            ("first_name", &mut remote.first_name, NAME),
-            ("last_name", &mut remote.last_name, NAME),
-            ("job_title", &mut remote.job_title, NAME),
-            ("company_name", &mut remote.company_name, NAME),
-            ("street", &mut address.street, STREET),
-            ("city", &mut address.city, NAME),
-            ("state", &mut address.state, NAME),
-            ("postal_code", &mut address.postal_code, NAME),
-            ("country", &mut address.country, NAME),
-        ] {
-            if value.chars().count() > limit {
-                *value = cut(value, limit).to_owned();
-                note(field, NoteKind::Cut);
-            }
-        }
-        if !remote.phone_number.is_empty() && !is_phone(&remote.phone_number) {
-            remote.phone_number.clear();
-            note("phone_number", NoteKind::Omitted);
-        }
-        for (label, value) in &mut remote.custom_fields {
-            if value.chars().count() > MAX_CUSTOM_CHARS {
-                *value = cut(value, MAX_CUSTOM_CHARS).to_owned();
-                note(label, NoteKind::Cut);
-            }
-        }
+        remote.fit(&API, &mut notes);
         while remote.custom_fields.len() > MAX_CUSTOM_FIELDS {
             if let Some((label, _)) = remote.custom_fields.pop_last() {
-                note(&label, NoteKind::Omitted);
+                notes.push(note(&label, NoteKind::Omitted));
             }
         }
         (remote, notes)
     }
 
-    /// The contact as Constant Contact's upload page reads it from a file, whose columns are shorter than the fields of the
-    /// API.
+    /// The contact as Constant Contact's upload page reads it from a file, and what that cost. A state of the US is its
+    /// code, which is all the page takes.
     #[must_use]
-    pub fn for_file(&self) -> Contact {
-        let mut filed = self.clone();
+    pub fn for_file(&self) -> (Contact, Vec<Note>) {
+        let (mut notes, mut filed) = (Vec::new(), self.clone());
         let address = &mut filed.street_address;
-        for (value, limit) in [
-            (&mut filed.first_name, NAME),
-            (&mut filed.last_name, NAME),
-            (&mut filed.job_title, NAME),
-            (&mut filed.company_name, NAME),
-            (&mut address.street, FILE_STREET),
-            (&mut address.city, NAME),
-            (&mut address.state, NAME),
-            (&mut address.postal_code, FILE_CODE),
-            (&mut address.country, FILE_CODE),
+        if let Some(code) = us_states::code(&address.state, &address.country) {
+            code.clone_into(&mut address.state);
+        }
+        let (first, second) = in_two_lines(&address.street);
+        let second_kept = cut(second, LINE);
+        if second_kept.len() < second.len() {
+            address.street = [first, second_kept].join(" ");
+            notes.push(note("street", NoteKind::Cut));
+        }
+        filed.fit(&FILE, &mut notes);
+        (filed, notes)
+    }
+
+    /// Cuts what is too long and clears a phone number that is none.
+    fn fit(&mut self, limits: &Limits, notes: &mut Vec<Note>) {
+        let address = &mut self.street_address;
+        for (field, value, limit) in [
+            ("first_name", &mut self.first_name, NAME),
+            ("last_name", &mut self.last_name, NAME),
+            ("job_title", &mut self.job_title, NAME),
+            ("company_name", &mut self.company_name, NAME),
+            ("street", &mut address.street, limits.street),
+            ("city", &mut address.city, NAME),
+            ("state", &mut address.state, NAME),
+            ("postal_code", &mut address.postal_code, limits.postal_code),
+            ("country", &mut address.country, limits.country),
         ] {
-            *value = cut(value, limit).to_owned();
+            if shorten(value, limit) {
+                notes.push(note(field, NoteKind::Cut));
+            }
         }
-        if !is_phone(&filed.phone_number) {
-            filed.phone_number.clear();
+        if !self.phone_number.is_empty() && !is_phone(&self.phone_number) {
+            self.phone_number.clear();
+            notes.push(note("phone_number", NoteKind::Omitted));
         }
-        for value in filed.custom_fields.values_mut() {
-            *value = cut(value, MAX_CUSTOM_CHARS).to_owned();
+        for (label, value) in &mut self.custom_fields {
+            if shorten(value, MAX_CUSTOM_CHARS) {
+                notes.push(note(label, NoteKind::Cut));
+            }
         }
-        filed
+    }
+}
+
+/// A street as the two lines of an address: parted at a word, or within one where more is kept by it.
+#[must_use]
+pub fn in_two_lines(street: &str) -> (&str, &str) {
+    let first = cut(street, LINE);
+    let rest = street[first.len()..].trim_start();
+    if rest.is_empty() {
+        return (first, rest);
+    }
+    let at_word = cut(street, LINE + 1).rfind(char::is_whitespace);
+    let parted = at_word.map(|at| (street[..at].trim_end(), street[at..].trim_start()));
+    parted
+        .filter(|(first, second)| !first.is_empty() && second.chars().count() <= LINE)
+        .unwrap_or((first, rest))
+}
+
+fn shorten(value: &mut String, limit: usize) -> bool {
+    let kept = cut(value, limit).len();
+    let is_longer = kept < value.len();
+    value.truncate(kept);
+    is_longer
+}
+
+fn note(field: &str, what: NoteKind) -> Note {
+    Note {
+        field: field.to_owned(),
+        what,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_street_is_parted_at_a_word_unless_that_costs_more_of_it() {
+        let x = |count| "x".repeat(count);
+        for (street, lines) in [
+            (x(50), (x(50), String::new())),
+            (format!("{} {}", x(50), x(50)), (x(50), x(50))),
+            (format!("{} {}", x(30), x(40)), (x(30), x(40))),
+            (
+                format!("äö {}  {}", x(30), x(40)),
+                (format!("äö {}", x(30)), x(40)),
+            ),
+            (x(80), (x(50), x(30))),
+            (format!("1 {}", x(80)), (format!("1 {}", x(48)), x(32))),
+            (format!(" {}", x(60)), (format!(" {}", x(49)), x(11))),
+        ] {
+            let (first, second) = in_two_lines(&street);
+            assert_eq!((first.to_owned(), second.to_owned()), lines, "{street}");
+        }
+    }
+
+    #[test]
+    fn a_file_says_what_it_leaves_of_a_lead_and_of_which_fields() {
+        let contact = |street: &str, postal_code: &str, phone: &str| -> Contact {
+            let address = serde_json::json!({"street": street, "postal_code": postal_code});
+            let contact = serde_json::json!({
+                "email": "info@example.com", "phone_number": phone, "street_address": address,
+            });
+            serde_json::from_value(contact).unwrap()
+        };
+        let words = "Street ".repeat(15); // 15 words of 7
+
+        let (filed, notes) = contact(words.trim(), &"1".repeat(26), "call me").for_file();
+        let (_, none) = contact(&words[..100], "12345", "").for_file();
+
+        let fields: Vec<_> = notes.iter().map(|note| note.field.as_str()).collect();
+        assert_eq!(fields, ["street", "postal_code", "phone_number"]);
+        let (first, second) = in_two_lines(&filed.street_address.street);
+        assert!(first.chars().count() <= 50 && second.chars().count() == 50);
+        assert_eq!(none, []);
     }
 }

@@ -3,10 +3,11 @@
 use std::borrow::Cow;
 
 use jiff::Timestamp;
-use serde_json::Value;
 
+use super::super::words;
+use super::export::Names;
 use crate::domain::contact::{Contact, cut, is_phone};
-use crate::domain::lead::{LeadRecord, LeadState, MAX_CUSTOM_CHARS};
+use crate::domain::lead::{LeadRecord, LeadState, MAX_CUSTOM_CHARS, in_two_lines};
 
 /// Characters of a custom field's label at Constant Contact.
 const MAX_LABEL: usize = 50;
@@ -34,11 +35,15 @@ impl Dialect {
 
     /// Headings that every file of this dialect begins with.
     pub(super) fn headings(self) -> impl Iterator<Item = &'static str> {
-        let more: &'static [&'static str] = match self {
-            Self::Upload => &[],
-            Self::Spreadsheet => &["Signed up on", "Signed up at (UTC)", "Status", "Reason"],
+        let (second_line, told): (&[_], &[_]) = match self {
+            Self::Upload => (&SECOND_LINE, &[]),
+            Self::Spreadsheet => (&[], &TOLD),
         };
-        STANDARD.iter().chain(more).copied()
+        let (person, place) = STANDARD.split_at(FIRST_LINE + 1);
+        [person, second_line, place, told]
+            .into_iter()
+            .flatten()
+            .copied()
     }
 
     /// A heading of a custom field, which is never empty and must not look like one of ours, not even without its signs.
@@ -52,17 +57,29 @@ impl Dialect {
         label
     }
 
-    /// What a file says of a lead's person.
-    pub(super) fn said(self, record: &LeadRecord) -> Cow<'_, Contact> {
+    /// What a file says of a lead's person, and whether that is less than the lead does.
+    pub(super) fn said(self, record: &LeadRecord) -> (Cow<'_, Contact>, bool) {
         match self {
-            Self::Upload => Cow::Owned(record.lead.contact.for_file()),
-            Self::Spreadsheet => Cow::Borrowed(&record.lead.contact),
+            Self::Upload => {
+                let (filed, notes) = record.lead.contact.for_file();
+                (Cow::Owned(filed), !notes.is_empty())
+            }
+            Self::Spreadsheet => (Cow::Borrowed(&record.lead.contact), false),
         }
     }
 
     /// The cells under [`headings`](Self::headings).
-    pub(super) fn cells(self, contact: &Contact, record: &LeadRecord) -> Vec<String> {
+    pub(super) fn cells(
+        self,
+        contact: &Contact,
+        record: &LeadRecord,
+        forms: &Names,
+    ) -> Vec<String> {
         let address = &contact.street_address;
+        let (street, second_line) = match self {
+            Self::Upload => in_two_lines(&address.street),
+            Self::Spreadsheet => (address.street.as_str(), ""),
+        };
         let mut cells = vec![
             self.cell(contact.email.as_str()),
             self.name(&contact.first_name),
@@ -70,16 +87,15 @@ impl Dialect {
             self.name(&contact.job_title),
             self.name(&contact.company_name),
             self.cell(&contact.phone_number),
-            self.name(&address.street),
+            self.name(street),
             self.name(&address.city),
             self.name(&address.state),
             self.value(&address.postal_code),
             self.name(&address.country),
         ];
-        if self == Self::Spreadsheet {
-            let at = record.lead.received_at;
-            let (status, reason) = became(record);
-            cells.extend([day(at), second(at), status.to_owned(), reason]);
+        match self {
+            Self::Upload => cells.insert(FIRST_LINE + 1, self.name(second_line)),
+            Self::Spreadsheet => cells.extend(told(record, forms).map(|told| self.cell(&told))),
         }
         cells
     }
@@ -145,6 +161,23 @@ static STANDARD: [&str; 11] = [
     "Country",
 ];
 
+/// Where the street is among them.
+const FIRST_LINE: usize = 6;
+
+/// What the upload page has besides.
+static SECOND_LINE: [&str; 1] = ["Home Address Line 2"];
+
+/// What a spreadsheet is told of each lead.
+static TOLD: [&str; 7] = [
+    "Signed up on",
+    "Signed up at (UTC)",
+    "Status",
+    "Reason",
+    "Form",
+    "Permission",
+    "Notes",
+];
+
 /// What parts the cells of a line, by the settings of who opens it, and the lines.
 const SEPARATORS: [char; 5] = [',', ';', '\t', '\r', '\n'];
 
@@ -168,14 +201,39 @@ fn is_sign(c: char) -> bool {
     "=+-@＝＋－＠\"'".contains(c) || c.is_whitespace()
 }
 
-fn became(record: &LeadRecord) -> (&'static str, String) {
-    let reason = match &record.state {
-        LeadState::Waiting { why } => serde_json::to_value(why).ok(),
-        LeadState::Refused { why, .. } => serde_json::to_value(why).ok(),
-        _ => None,
+/// The cells under [`TOLD`].
+fn told(record: &LeadRecord, forms: &Names) -> [String; 7] {
+    let (at, form) = (record.lead.received_at, &record.lead.form);
+    let exported = record.exported_at.is_some();
+    let status = match &record.state {
+        state @ LeadState::Delivered { .. } => words::status(state),
+        _ if exported => "Exported",
+        state => words::status(state),
     };
-    let reason = reason.as_ref().and_then(Value::as_str).unwrap_or_default();
-    (record.state.word(), reason.to_owned())
+    let name = forms.get(form).cloned();
+    [
+        day(at),
+        second(at),
+        status.to_owned(),
+        reason(&record.state),
+        name.unwrap_or_else(|| form.to_string()),
+        words::permission(&record.state)
+            .unwrap_or_default()
+            .to_owned(),
+        words::notes(record.notes()).join("; "),
+    ]
+}
+
+/// What holds a lead back, with Constant Contact's own words where there are any.
+fn reason(state: &LeadState) -> String {
+    let reason = words::reason(state).unwrap_or_default();
+    match state {
+        LeadState::Refused {
+            detail: Some(detail),
+            ..
+        } => format!("{reason}. It says: {detail}"),
+        _ => reason.to_owned(),
+    }
 }
 
 /// As Constant Contact's upload reads a date, and a spreadsheet of any language.

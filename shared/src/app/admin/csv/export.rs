@@ -1,21 +1,23 @@
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 
 use futures_util::future::join_all;
 use jiff::{SignedDuration, Timestamp};
 
-use super::super::values::{flag_text, one_of};
+use super::super::values::{flag_text, id, one_of};
 use super::super::{Admin, AdminError, Properties, cursor};
 use super::cells::Dialect;
 use super::part::Part;
 use super::place::Place;
-use crate::domain::asked::can_export;
+use super::selection::{Selection, was_opted_out};
 use crate::domain::customer::kept_for;
-use crate::domain::ids::{CustomerId, LeadId};
-use crate::domain::lead::{LeadRecord, LeadState, RefusalReason, WaitReason};
+use crate::domain::ids::{CustomerId, FormId, LeadId};
+use crate::domain::lead::LeadRecord;
 use crate::domain::suppression::PersonId;
 use crate::domain::tally::{EXPORTED, Moves, counted_as};
 use crate::ports::{
-    Clock as _, LeadFilter, Ledger as _, Page, StoreError, Suppressions as _, Tallies as _, Wiring,
+    Clock as _, Forms as _, LeadFilter, Ledger as _, Page, StoreError, Suppressions as _,
+    Tallies as _, Wiring,
 };
 
 /// Leads read at once; the ledger gives what fits into a megabyte.
@@ -30,71 +32,8 @@ const MARKED_AT_MOST: usize = 5_000;
 /// What the place of a part is exact to.
 const MILLISECOND: SignedDuration = SignedDuration::from_millis(1);
 
-/// Which leads go into a file. Nobody's whom the customer does not want mailed, and no older ones of a person in whose way
-/// an opt-out was found in the same part.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Selection {
-    /// Those that Constant Contact has not got and could take; they are marked, and are neither delivered by
-    /// themselves nor chosen again.
-    Undelivered,
-    /// Those that were marked before: the file once more.
-    Exported,
-    /// Those that were delivered.
-    Delivered,
-    /// All of these, and those that are just being sent.
-    All,
-}
-
-impl Selection {
-    const ALL: [Self; 4] = [
-        Self::Undelivered,
-        Self::Exported,
-        Self::Delivered,
-        Self::All,
-    ];
-
-    fn word(self) -> &'static str {
-        match self {
-            Self::Undelivered => "undelivered",
-            Self::Exported => "exported",
-            Self::Delivered => "delivered",
-            Self::All => "all",
-        }
-    }
-
-    /// No lead goes out that was refused because its person had opted out, was set aside or erased, or has waited until
-    /// its consent was too old. A lead that was marked as of `at` is in the same part once more.
-    fn takes(self, record: &LeadRecord, at: Timestamp) -> bool {
-        let pending = can_export(&record.state) && !record.lead.consent.is_too_old(at);
-        let exported = record.exported_at.is_some_and(|marked| marked != at);
-        let delivered = matches!(record.state, LeadState::Delivered { .. });
-        match self {
-            Self::Undelivered => pending && !exported,
-            Self::Exported => pending && record.exported_at.is_some(),
-            Self::Delivered => delivered,
-            Self::All => pending || delivered || is_under_way(&record.state),
-        }
-    }
-}
-
-/// Whether a drain or an import has a lead at this moment.
-fn is_under_way(state: &LeadState) -> bool {
-    matches!(
-        state,
-        LeadState::Sending { .. }
-            | LeadState::Waiting {
-                why: WaitReason::Import
-            }
-    )
-}
-
-/// Whether a lead ended because its person had opted out after the consent.
-fn was_opted_out(state: &LeadState) -> bool {
-    let LeadState::Refused { why, .. } = state else {
-        return false;
-    };
-    *why == RefusalReason::OptedOutAfterConsent
-}
+/// The names of forms.
+pub(super) type Names = Arc<BTreeMap<FormId, String>>;
 
 /// A part of a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -103,8 +42,12 @@ pub struct Exported {
     pub name: String,
     /// Counts the parts from 1.
     pub number: u32,
+    /// The one form whose leads it has, by its name, or by its id once it is removed.
+    pub form: Option<String>,
     /// Rows under the headings.
     pub rows: u32,
+    /// Leads of which an upload has less than they say.
+    pub cut: u32,
     /// The file.
     pub csv: Vec<u8>,
     /// Where this part begins and ends: there it can be had again, with the same people.
@@ -117,10 +60,20 @@ pub struct Exported {
 struct Wanted {
     selection: Selection,
     dialect: Dialect,
+    /// The one form whose leads are meant.
+    form: Option<FormId>,
     /// Where the part begins.
     place: Place,
     /// Whether leads are marked.
     marks: bool,
+}
+
+impl Wanted {
+    fn means(&self, record: &LeadRecord, at: Timestamp) -> bool {
+        let form = self.form.as_ref();
+        form.is_none_or(|form| record.lead.form == *form)
+            && self.selection.takes(self.dialect, record, at)
+    }
 }
 
 /// A part under way.
@@ -172,9 +125,10 @@ impl<W: Wiring> Admin<W> {
     ) -> Result<Exported, AdminError> {
         let settings = self.customer(customer).await?;
         let wanted = self.wanted(customer, query)?;
+        let forms = self.names(customer, &wanted).await?;
         let mut filling = Filling {
             customer,
-            part: Part::new(wanted.dialect),
+            part: Part::new(wanted.dialect, Arc::clone(&forms)),
             at: wanted.place.at,
             kept_for: wanted.marks.then(|| kept_for(Some(&settings))),
             time_for: if wanted.selection == Selection::Undelivered {
@@ -188,23 +142,36 @@ impl<W: Wiring> Admin<W> {
         let (next, last) = self.gather(&mut filling, &wanted, until).await?;
         let now = self.clock.now();
         self.directory.tally(customer, &filling.moves, now).await?;
-        let (place, selection) = (wanted.place, wanted.selection);
-        let listing = listing(customer, selection, wanted.dialect);
+        let listing = listing(customer, &wanted);
+        let (place, form) = (wanted.place, wanted.form);
         let cursor = |place: &Place| cursor::give_out(&self.keys, &listing, &place.to_string());
         let following = next.map(|next| place.next(next));
+        let of_form = form.as_ref().map(|form| format!("-{form}"));
         Ok(Exported {
             name: format!(
-                "{customer}-{}-{}-part-{}.csv",
-                selection.word(),
+                "{customer}{}-{}-{}-part-{}.csv",
+                of_form.unwrap_or_default(),
+                wanted.selection.word(),
                 place.at.strftime("%Y-%m-%d"),
                 place.number
             ),
             number: place.number,
+            form: form.map(|form| forms.get(&form).cloned().unwrap_or(form.to_string())),
             rows: filling.part.rows(),
+            cut: filling.part.cut(),
             csv: filling.part.finish().map_err(StoreError::new)?,
             here: cursor(&place.ending(last)),
             next: following.as_ref().map(cursor),
         })
+    }
+
+    /// The names of a customer's forms, where the file or who looks at it is told of them.
+    async fn names(&self, customer: &CustomerId, wanted: &Wanted) -> Result<Names, StoreError> {
+        if wanted.dialect == Dialect::Upload && wanted.form.is_none() {
+            return Ok(Names::default());
+        }
+        let forms = self.directory.forms_of(customer).await?.into_iter();
+        Ok(Arc::new(forms.map(|form| (form.id, form.name)).collect()))
     }
 
     /// Fills a part from where it begins; gives where the next one begins, if there is one, and the last lead of this.
@@ -226,9 +193,8 @@ impl<W: Wiring> Admin<W> {
             let is_over = to.map(|to| end_behind(&mut page, to));
             let there = page.items.iter();
             let there = there.filter(|record| record.lead.received_at < at + MILLISECOND);
-            let wanted = there.filter(|record| {
-                wanted.selection.takes(record, at) && !filling.has_opted_out(record)
-            });
+            let wanted =
+                there.filter(|record| wanted.means(record, at) && !filling.has_opted_out(record));
             let chosen: Vec<_> = wanted.filter(|record| self.is_sealed(record)).collect();
             if let Some(first) = self.fill(filling, &chosen).await? {
                 let next = before(&page.items, first).or(from);
@@ -250,20 +216,22 @@ impl<W: Wiring> Admin<W> {
         let selection = selection.unwrap_or(Selection::Undelivered);
         let known = Dialect::ALL.map(|dialect| (dialect.word(), dialect));
         let dialect = query.optional("dialect", one_of(known));
-        let dialect = dialect.unwrap_or(Dialect::Upload);
-        let listing = listing(customer, selection, dialect);
+        let form = query.optional("form", id);
+        let look = query.optional("look", flag_text);
+        let mut wanted = Wanted {
+            selection,
+            dialect: dialect.unwrap_or(Dialect::Upload),
+            form,
+            place: Place::first(self.clock.now()),
+            marks: selection == Selection::Undelivered && look != Some(true),
+        };
+        let listing = listing(customer, &wanted);
         let place = query.optional("cursor", |value| {
             let place = cursor::take_back(&self.keys, &listing)(value)?;
             place.parse().map_err(|()| cursor::malformed())
         });
-        let look = query.optional("look", flag_text);
-        let place = place.unwrap_or_else(|| Place::first(self.clock.now()));
-        Ok(query.finish(Some(Wanted {
-            selection,
-            dialect,
-            place,
-            marks: selection == Selection::Undelivered && look != Some(true),
-        }))?)
+        wanted.place = place.unwrap_or(wanted.place);
+        Ok(query.finish(Some(wanted))?)
     }
 
     /// Puts leads into the part, and gives the first for which there is no room. A few are looked up, marked and
@@ -369,6 +337,11 @@ fn before(page: &[LeadRecord], first: &LeadRecord) -> Option<String> {
 }
 
 /// What cursors are signed for.
-fn listing(customer: &CustomerId, selection: Selection, dialect: Dialect) -> String {
-    format!("csv:{customer}:{}:{}", selection.word(), dialect.word())
+fn listing(customer: &CustomerId, wanted: &Wanted) -> String {
+    let (selection, dialect) = (wanted.selection.word(), wanted.dialect.word());
+    let form = wanted.form.as_ref().map(|form| format!(":{form}"));
+    format!(
+        "csv:{customer}:{selection}:{dialect}{}",
+        form.unwrap_or_default()
+    )
 }

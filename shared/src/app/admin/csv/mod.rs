@@ -4,6 +4,7 @@ mod cells;
 mod export;
 mod part;
 mod place;
+mod selection;
 #[cfg(test)]
 mod tests;
 

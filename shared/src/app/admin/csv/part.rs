@@ -10,6 +10,7 @@ use csv::{QuoteStyle, Terminator, Writer, WriterBuilder};
 use jiff::Timestamp;
 
 use super::cells::Dialect;
+use super::export::Names;
 use crate::domain::contact::Contact;
 use crate::domain::lead::LeadRecord;
 
@@ -38,6 +39,8 @@ pub(super) struct Part {
     rows: Vec<Row>,
     /// Who is in an upload, which has one row of each address: another would be at odds with the first.
     people: HashMap<String, Person>,
+    /// Leads of which the rows have less than they say.
+    cut: u32,
 }
 
 /// A person of an upload.
@@ -57,10 +60,11 @@ struct Row {
 }
 
 impl Part {
-    pub(super) fn new(dialect: Dialect) -> Self {
+    pub(super) fn new(dialect: Dialect, forms: Names) -> Self {
         Self {
             shape: Shape {
                 dialect,
+                forms,
                 headings: Vec::new(),
                 rows: 0,
                 cells: 0,
@@ -68,6 +72,7 @@ impl Part {
             },
             rows: Vec::new(),
             people: HashMap::new(),
+            cut: 0,
         }
     }
 
@@ -75,12 +80,16 @@ impl Part {
         self.shape.rows
     }
 
+    pub(super) fn cut(&self) -> u32 {
+        self.cut
+    }
+
     /// How many of these leads there surely is room for, the first ones, whichever of them are pushed. In an empty
     /// part there is room for one, whatever its size.
     pub(super) fn room_for(&self, records: &[&LeadRecord]) -> Result<usize, csv::Error> {
         let mut shape = self.shape.clone();
         for (i, record) in records.iter().enumerate() {
-            shape.add(&shape.dialect.said(record), record)?;
+            shape.add(&shape.dialect.said(record).0, record)?;
             if shape.rows > 1 && !shape.fits()? {
                 return Ok(i);
             }
@@ -91,7 +100,8 @@ impl Part {
     /// Adds a lead. In an upload it joins the row of its address, which says the newest word on everything and what only an
     /// older one said: ids are in the order of their leads only to the hour.
     pub(super) fn push(&mut self, record: &LeadRecord) -> Result<(), csv::Error> {
-        let said = self.shape.dialect.said(record);
+        let (said, is_cut) = self.shape.dialect.said(record);
+        self.cut += u32::from(is_cut);
         if self.shape.dialect == Dialect::Spreadsheet {
             self.rows.push(self.shape.add(&said, record)?);
             return Ok(());
@@ -150,6 +160,7 @@ impl Person {
 #[derive(Clone)]
 struct Shape {
     dialect: Dialect,
+    forms: Names,
     /// Those of custom fields.
     headings: Vec<String>,
     rows: u32,
@@ -160,7 +171,7 @@ struct Shape {
 impl Shape {
     /// Counts a lead's row in and gives it.
     fn add(&mut self, said: &Contact, record: &LeadRecord) -> Result<Row, csv::Error> {
-        let mut cells = self.dialect.cells(said, record);
+        let mut cells = self.dialect.cells(said, record, &self.forms);
         let fixed = cells.len();
         let custom = said.custom_fields.iter();
         for (label, value) in custom.filter(|(_, value)| !value.is_empty()) {

@@ -87,7 +87,7 @@ async fn an_upload_says_the_newest_word_of_two_leads_and_what_only_the_older_one
 }
 
 /// What Constant Contact's upload page stores of each column.
-const LENGTHS: [usize; 11] = [80, 50, 50, 50, 50, 25, 50, 50, 50, 25, 25];
+const LENGTHS: [usize; 12] = [80, 50, 50, 50, 50, 25, 50, 50, 50, 50, 25, 25];
 
 #[tokio::test]
 async fn an_upload_has_nothing_that_is_too_long_and_no_phone_that_is_none() {

@@ -1,4 +1,9 @@
-//! Reasons in plain words, and what a customer can do about them.
+//! What became of a lead in plain words, for a customer's page and files, and what can be done about it.
+
+use crate::domain::contact::{Note, NoteKind};
+use crate::domain::lead::{LeadState, Permission};
+use crate::domain::names::CONTACT;
+use crate::domain::tally::label;
 
 /// What helps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,6 +27,7 @@ pub struct Words {
     pub what: &'static str,
     /// What to do.
     pub advice: &'static str,
+    /// What helps.
     pub remedy: Remedy,
 }
 
@@ -34,10 +40,21 @@ const fn words(what: &'static str, advice: &'static str, remedy: Remedy) -> Word
 }
 
 /// The words for what leads count as.
+#[must_use]
 pub fn of(label: &str) -> Words {
     use Remedy::{Ask, Connect, Nothing, Retry, Wait};
     match label {
         "delivered" => words("Delivered to Constant Contact", "", Nothing),
+        "delivered.pending_confirmation" => words(
+            "Delivered, and asked by Constant Contact to confirm first",
+            "They can be mailed once they have confirmed. Constant Contact shows whether they did; we are not told.",
+            Nothing,
+        ),
+        "delivered.implicit" => words(
+            "Delivered by bulk import, with implied permission",
+            "An import records no other permission. The proof that they ticked your box is kept here.",
+            Nothing,
+        ),
         "erased" => words("Erased on request", "", Nothing),
         "waiting.not_connected" => words(
             "No Constant Contact account is connected",
@@ -91,7 +108,7 @@ pub fn of(label: &str) -> Words {
         ),
         "refused.cc_refused" => words(
             "Constant Contact refused the contact",
-            "Its reason is shown with the person below. Try again once that is fixed.",
+            "Its reason is in the file for a spreadsheet, and with the newest sign-ups below. Try again once that is fixed.",
             Retry,
         ),
         "refused.suppressed" => words(
@@ -128,9 +145,10 @@ pub fn of(label: &str) -> Words {
 }
 
 /// A state on a timeline.
-pub fn of_state(label: Option<&str>, word: &str) -> &'static str {
-    match (label, word) {
-        (Some(label), _) => of(label).what,
+#[must_use]
+pub fn of_state(state: &LeadState) -> &'static str {
+    match (label(state), state.word()) {
+        (Some(label), _) => of(&label).what,
         (None, "received") => "Received",
         (None, "queued") => "On the way",
         (None, "sending") => "Being sent",
@@ -138,11 +156,89 @@ pub fn of_state(label: Option<&str>, word: &str) -> &'static str {
     }
 }
 
+/// Where a lead stands, in a word or two.
+#[must_use]
+pub fn status(state: &LeadState) -> &'static str {
+    match state {
+        LeadState::Received | LeadState::Queued | LeadState::Sending { .. } => "On the way",
+        LeadState::Delivered { .. } => "Delivered",
+        LeadState::Waiting { .. } => "Waiting",
+        LeadState::Refused { .. } => "Not delivered",
+        LeadState::Quarantined { .. } => "Set aside",
+        LeadState::Erased => "Erased",
+    }
+}
+
+/// What holds a lead back, if something does.
+#[must_use]
+pub fn reason(state: &LeadState) -> Option<&'static str> {
+    let is_held = matches!(
+        state,
+        LeadState::Waiting { .. } | LeadState::Refused { .. } | LeadState::Quarantined { .. }
+    );
+    is_held.then(|| of_state(state))
+}
+
+/// The permission by which a delivered lead's person can be mailed.
+#[must_use]
+pub fn permission(state: &LeadState) -> Option<&'static str> {
+    let LeadState::Delivered { permission, .. } = state else {
+        return None;
+    };
+    Some(match permission {
+        Permission::Explicit => "Explicit: they asked for your mail",
+        Permission::PendingConfirmation => {
+            "Pending when delivered: Constant Contact asked them to confirm first"
+        }
+        Permission::Implicit => "Implied: a bulk import records no other",
+    })
+}
+
+/// What was changed or left out of a lead, a sentence for each kind of it.
+#[must_use]
+pub fn notes<'n>(notes: impl IntoIterator<Item = &'n Note>) -> Vec<String> {
+    let mut kinds: Vec<(NoteKind, Vec<String>)> = Vec::new();
+    for note in notes {
+        let field = field(&note.field);
+        match kinds.iter_mut().find(|(kind, _)| *kind == note.what) {
+            Some((_, fields)) if fields.contains(&field) => {}
+            Some((_, fields)) => fields.push(field),
+            None => kinds.push((note.what, vec![field])),
+        }
+    }
+    let said = kinds.into_iter();
+    said.map(|(kind, fields)| sentence(kind, &fields.join(", ")))
+        .collect()
+}
+
+fn sentence(kind: NoteKind, fields: &str) -> String {
+    match kind {
+        NoteKind::Cut => format!("Shortened for Constant Contact: {fields}"),
+        NoteKind::Omitted => format!("Left out, as Constant Contact would not take it: {fields}"),
+        NoteKind::Unknown => format!("Not kept, as your form has no such field: {fields}"),
+        NoteKind::RoleAddress => {
+            "An address of a role, such as admin@: Constant Contact keeps it but does not mail it"
+                .to_owned()
+        }
+        NoteKind::StaleForm => {
+            "The form was open for more than a day before it was sent".to_owned()
+        }
+    }
+}
+
+/// A field as people call it. One of their own is called as they did.
+fn field(name: &str) -> String {
+    if CONTACT.contains(&name) {
+        name.replace('_', " ")
+    } else {
+        name.to_owned()
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use leadfeed_shared::domain::lead::{RefusalReason, WaitReason};
-
     use super::*;
+    use crate::domain::lead::{RefusalReason, WaitReason};
 
     #[test]
     fn every_reason_has_words_of_its_own() {
@@ -181,5 +277,33 @@ mod tests {
 
         assert_eq!(said.len(), all);
         assert!(!said.contains(&of("waiting.unheard_of").what));
+    }
+
+    #[test]
+    fn notes_of_one_kind_are_one_sentence_that_names_each_field_once() {
+        let note = |field: &str, what| Note {
+            field: field.to_owned(),
+            what,
+        };
+        let said = [
+            note("first_name", NoteKind::Cut),
+            note("phone_number", NoteKind::Omitted),
+            note("Last_words", NoteKind::Cut),
+            note("first_name", NoteKind::Cut),
+            note("email", NoteKind::RoleAddress),
+            note("fax", NoteKind::Unknown),
+            note("form_time", NoteKind::StaleForm),
+        ];
+
+        assert_eq!(
+            notes(&said),
+            [
+                "Shortened for Constant Contact: first name, Last_words",
+                "Left out, as Constant Contact would not take it: phone number",
+                "An address of a role, such as admin@: Constant Contact keeps it but does not mail it",
+                "Not kept, as your form has no such field: fax",
+                "The form was open for more than a day before it was sent",
+            ]
+        );
     }
 }
