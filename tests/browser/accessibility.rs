@@ -145,6 +145,17 @@ pub async fn nothing_on_the_customers_page_keeps_people_out() {
     inspection.window.press("Back").await;
     inspection
         .window
+        .fill("#never-email", "ada@example.com")
+        .await;
+    inspection
+        .window
+        .press("Never add this person again…")
+        .await;
+    inspection.window.shows("Never add this person again").await;
+    inspection.look().await;
+    inspection.window.press("Back").await;
+    inspection
+        .window
         .press("Waiting sign-ups, for Constant Contact’s upload")
         .await;
     inspection

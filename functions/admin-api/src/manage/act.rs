@@ -42,6 +42,7 @@ pub async fn act<W: Wiring>(
             })
         }
         "erase" => erase(admin, bearer, request).await,
+        "suppress" => suppress(admin, bearer, request).await,
         "leads.csv" => {
             let part = file::part(admin, customer, fields(request)?).await?;
             Ok(file::answer(part, None))
@@ -70,6 +71,26 @@ async fn erase<W: Wiring>(
         count: admin.count_person(&bearer.customer, asked).await?,
     };
     Ok(bearer.page(&template))
+}
+
+/// Puts an address on the do-not-contact list once its bearer has seen what that means. It is in no URL either.
+async fn suppress<W: Wiring>(
+    admin: &Admin<W>,
+    bearer: &Bearer<'_>,
+    request: &Request,
+) -> Result<Response<Body>, Refused> {
+    let email = field(request, "email")?;
+    let asked = person(&email);
+    if field(request, "sure")? == "yes" {
+        admin.suppress(&bearer.customer, asked).await?;
+        return Ok(bearer.back("suppressed", 1));
+    }
+    let template = Suppress {
+        base: bearer.base,
+        email: &email,
+        count: admin.count_person(&bearer.customer, asked).await?,
+    };
+    Ok(page(StatusCode::OK, &template))
 }
 
 fn person(email: &str) -> Properties {
@@ -159,6 +180,14 @@ struct Retry<'a> {
 #[derive(Template)]
 #[template(path = "erase.html")]
 struct Erase<'a> {
+    base: &'a str,
+    email: &'a str,
+    count: usize,
+}
+
+#[derive(Template)]
+#[template(path = "suppress.html")]
+struct Suppress<'a> {
     base: &'a str,
     email: &'a str,
     count: usize,

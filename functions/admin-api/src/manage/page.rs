@@ -37,6 +37,7 @@ pub enum Notice {
     Disconnected,
     Retried(u32),
     Erased(u32),
+    Suppressed,
 }
 
 impl Notice {
@@ -47,6 +48,7 @@ impl Notice {
             "disconnected" => Some(Self::Disconnected),
             "retried" => Some(Self::Retried(count?)),
             "erased" => Some(Self::Erased(count?)),
+            "suppressed" => Some(Self::Suppressed),
             _ => None,
         }
     }

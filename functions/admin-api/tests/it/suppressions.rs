@@ -63,3 +63,43 @@ async fn only_an_address_of_a_customer_can_be_listed() {
     assert_eq!(bad.faults(), [("email", "email_malformed")]);
     assert_eq!(nobodys.status, 404);
 }
+
+#[tokio::test]
+async fn the_page_says_what_it_means_before_it_lists_an_address_that_is_in_no_url() {
+    let stage = Stage::with_customers().await;
+    let form = stage.form().await;
+    stage.sign_up(&form, "ada@example.com").await;
+    let path = stage.manage_path().await;
+    let never = format!("{path}/suppress");
+    let listed = async || {
+        stage.get(LIST).await.body["suppressions"]
+            .as_array()
+            .unwrap()
+            .len()
+    };
+
+    let (asked, _, asks) = stage.page("POST", &never, "email=ada%40example.com").await;
+    let before = listed().await;
+    let sure = "email=ada%40example.com&sure=yes";
+    let (done, to, _) = stage.page("POST", &never, sure).await;
+    let location = to["location"].to_str().unwrap();
+    let (_, _, says) = stage.page("GET", location, "").await;
+    let (wrong, ..) = stage.page("POST", &never, "email=ada&sure=yes").await;
+    let (got, ..) = stage.page("GET", &never, "").await;
+
+    assert_eq!((asked, before), (200, 0));
+    assert!(
+        asks.contains("hold <strong>1</strong> sign-up of this person"),
+        "{asks}"
+    );
+    assert!(asks.contains("value=\"ada@example.com\"") && asks.contains("value=\"yes\""));
+    assert_eq!((done, listed().await), (303, 1));
+    assert!(
+        location.starts_with(&path) && !location.contains("ada"),
+        "{location}"
+    );
+    assert!(says.contains("on your do-not-contact list now"), "{says}");
+    assert_eq!((wrong, got), (422, 404));
+    stage.delete("/v1/customers/engines").await;
+    assert_eq!(stage.page("POST", &never, sure).await.0, 404);
+}
