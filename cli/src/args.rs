@@ -224,7 +224,7 @@ pub enum Links {
 pub enum Leads {
     /// List a customer's leads, newest first
     List(ListLeads),
-    /// Show a lead with its timeline
+    /// Show a lead with its consent, its notes and its timeline
     Show { lead: String },
     /// Print the signed receipt of a lead's consent
     Receipt { lead: String },
@@ -340,6 +340,9 @@ pub struct Csv {
     /// Format of the file
     #[arg(long, value_enum, default_value_t = Dialect::Upload)]
     pub dialect: Dialect,
+    /// Only leads of this form
+    #[arg(long)]
+    pub form: Option<String>,
     /// Download without marking any leads
     #[arg(long)]
     pub dry_run: bool,
@@ -360,7 +363,7 @@ pub enum Selection {
 pub enum Dialect {
     /// For an upload to Constant Contact
     Upload,
-    /// For a spreadsheet program, with the status of each lead
+    /// For a spreadsheet program, with what became of each lead; with `--status all` also those that no upload may have
     Spreadsheet,
 }
 

@@ -57,6 +57,9 @@ fn first(client: &Client, wanted: &Csv) -> Result<Url> {
         .append_pair("status", &word(wanted.status))
         .append_pair("dialect", &word(wanted.dialect))
         .append_pair("look", if wanted.dry_run { "true" } else { "false" });
+    if let Some(form) = &wanted.form {
+        url.query_pairs_mut().append_pair("form", form);
+    }
     Ok(url)
 }
 

@@ -17,6 +17,13 @@ const LEADS: &[Column] = &[
     ("Why", "/why"),
     ("Address", "/contact/email"),
 ];
+const CONSENT: &[Column] = &[
+    ("Permission", "/permission"),
+    ("Consent given", "/consent/given_at"),
+    ("Page", "/consent/page_url"),
+    ("Statement", "/consent/statement"),
+];
+const NOTES: &[Column] = &[("Field", "/field"), ("Note", "/what")];
 const TIMELINE: &[Column] = &[
     ("At", "/at"),
     ("Status", "/status"),
@@ -48,6 +55,10 @@ pub async fn run<W: Write>(
                 return printer.raw(&lead);
             }
             printer.table(LEADS, &json!([lead.clone()]), &lead)?;
+            printer.lines(CONSENT, &lead)?;
+            if lead["notes"] != json!([]) {
+                printer.table(NOTES, &lead["notes"], &lead)?;
+            }
             printer.table(TIMELINE, &lead["timeline"], &lead)
         }
         Leads::Receipt { lead } => {

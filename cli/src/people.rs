@@ -17,6 +17,7 @@ const LEAD: &[Column] = &[
     ("Received", "/received_at"),
     ("Status", "/status"),
     ("Why", "/why"),
+    ("Permission", "/permission"),
     ("Agreed to", "/consent/statement"),
     ("At", "/consent/given_at"),
     ("On page", "/consent/page_url"),

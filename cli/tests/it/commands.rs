@@ -30,6 +30,7 @@ pub async fn sign_up(deployment: &Deployment, form: &str, email: &str) -> String
     let fields = [
         ("email", email),
         ("first_name", "Ada\u{1b}[31m"),
+        ("phone_number", "call me"),
         ("consent", "yes"),
     ];
     let fields = Submission::from_pairs(fields).unwrap();
@@ -192,6 +193,13 @@ async fn leads_are_shown_followed_replayed_and_forgotten() {
         "{listed}"
     );
     assert!(!shown.contains('\u{1b}'), "{shown}");
+    for said in [
+        "Consent given  2026-11-23T12:00:00Z",
+        "Statement      Analytical Engines may mail me.",
+        "omitted",
+    ] {
+        assert!(shown.contains(said), "{said}: {shown}");
+    }
     assert_eq!(
         followed.lines().count(),
         1,
@@ -240,7 +248,11 @@ async fn a_file_is_saved_under_its_name_and_never_over_another() {
         assert!(file.starts_with("Email Address,") && file.contains(address));
         assert_eq!(saved["rows"], 1);
     }
-    assert_eq!(files(folder.path()), 2, "nothing else is left there");
+    let of_form = [&csv[..], &["--status", "exported", "--form", &form]].concat();
+    let both = deployment.json(&of_form).await;
+    assert_eq!(both["rows"], 2);
+    assert!(both["file"].as_str().unwrap().contains(&form), "{both}");
+    assert_eq!(files(folder.path()), 3, "nothing else is left there");
 }
 
 fn files(folder: &std::path::Path) -> usize {
