@@ -17,8 +17,9 @@ pub fn can_export(state: &LeadState) -> bool {
     }
 }
 
-/// Whether a customer may be told in a file of who a lead in this state is, to do with as they like. Not of somebody who is
-/// gone, who has left or was never to be mailed, nor of one whose proof of consent was changed.
+/// Whether a customer may be told in a file of who a lead in this state is, to do with as they like.
+///
+/// Not of somebody who is gone, who has left or was never to be mailed, nor of one whose proof of consent was changed.
 #[must_use]
 pub fn can_tell(state: &LeadState) -> bool {
     match state {

@@ -12,8 +12,10 @@ use serde::Serialize;
 
 use super::lead::{LeadRecord, LeadState, Permission, TimelineEntry};
 
-/// What leads count as, by label, such as `delivered` or `waiting.quota`. `delivered.implicit` and
-/// `delivered.pending_confirmation` are parts of `delivered`; days of a version that did not tell them apart lack them.
+/// What leads count as, by label, such as `delivered` or `waiting.quota`.
+///
+/// `delivered.implicit` and `delivered.pending_confirmation` are parts of `delivered`; days of a version that did not tell
+/// them apart lack them.
 pub type Counts = BTreeMap<String, i64>;
 
 /// What all delivered leads count as.
