@@ -9,7 +9,8 @@ use crate::domain::ids::{CustomerId, ImportId, LeadId, RemoteId};
 use crate::domain::import::{ImportJob, ImportRow};
 use crate::domain::lead::LeadRecord;
 
-/// Imports, and leads on their way through one. Every method is one atomic step on one import or one lead.
+/// Imports, and leads on their way through one. Every write is one atomic step on one import, with its last chunk, or
+/// on one lead.
 pub trait Imports: Send + Sync {
     /// Writes an import, if the one stored is the revision before it, or at revision 1 if there is none. Says whether
     /// it did. A chunk is stored with it, as the import's last, or not at all.

@@ -14,7 +14,8 @@ pub struct QueueError {
     pub source: Option<Box<dyn std::error::Error + Send + Sync>>,
 }
 
-/// The hint that there is something to deliver. It may lose, repeat and reorder what it is given.
+/// The way to the drain. What it took it brings until a drain is done with it, maybe more than once and in another
+/// order: where the ledger fails it alone has the lead.
 pub trait Queue: Send + Sync {
     /// Sends tasks, grouped by customer for fairness.
     fn send(&self, tasks: &[Task]) -> impl Future<Output = Result<(), QueueError>> + Send;

@@ -60,7 +60,7 @@ pub struct Admin<W: Wiring> {
     pub apps: W::Apps,
     /// Secrets of captchas, to be set and forgotten.
     pub captcha: W::Captcha,
-    /// What they may still call.
+    /// What applications may still call.
     pub budget: W::Budget,
     /// Who hears of a connection's end.
     pub events: W::Events,

@@ -2,10 +2,10 @@
 //!
 //! [`batch`] says what a batch asks for, `take` claims it and finds what it needs to go out, `turns` gives every call
 //! its turn, `gates` hand out moments on the budget's clock, `served` knows who has had many, `opt_outs` holds older
-//! consents against who has left, `person` looks for newer leads of the same one, `call` makes the call that counts,
-//! `recheck` looks once more before one that had to wait, `ask` makes any call again that can be mended on the spot,
-//! `learn` finds out about the account what no answer says, [`outcome`] says what anything else means for the lead,
-//! `settle` writes it down, `count` counts it and `tell` tells of it.
+//! consents against who has left, `person` looks for newer leads of the same one, `sign_up` says what a call says,
+//! `call` makes the one that counts, `recheck` looks once more before one that had to wait, `ask` makes any call again
+//! that can be mended on the spot, `learn` finds out about the account what no answer says, [`outcome`] says what
+//! anything else means for the lead, `settle` writes it down, `count` counts it and `tell` tells of it.
 
 mod ask;
 pub mod batch;
