@@ -3,7 +3,8 @@
 use leadfeed_shared::app::admin::Admin;
 use leadfeed_shared::app::bulk::Bulk;
 use leadfeed_shared::app::connect::{Connect, Site};
-use leadfeed_shared::app::deliver::{Counter, Drain, News, Served};
+use leadfeed_shared::app::count::Counter;
+use leadfeed_shared::app::deliver::{Drain, News, Served};
 use leadfeed_shared::app::gauges::Gauges;
 use leadfeed_shared::app::intake::{Gate, Intake};
 use leadfeed_shared::app::minute::Minute;

@@ -12,8 +12,9 @@ use leadfeed_shared::adapters::{
     ConstantContact, Deadlines, DynamoDirectory, DynamoLedger, Http, OsDice, SecretsApps,
     SecretsVault, SqsQueue, TokenEndpoint,
 };
+use leadfeed_shared::app::count::Counter;
 use leadfeed_shared::app::deliver::batch::Message;
-use leadfeed_shared::app::deliver::{Counter, Drain, News, Served};
+use leadfeed_shared::app::deliver::{Drain, News, Served};
 use leadfeed_shared::app::token_keeper::{Seen, TokenKeeper};
 use leadfeed_shared::domain::budget::Limits;
 use leadfeed_shared::domain::connection::{ConfirmedOptIn, Connection, Learned};

@@ -1,6 +1,7 @@
 use lambda_runtime::Error;
 use leadfeed_shared::adapters::Aws;
-use leadfeed_shared::app::deliver::{Counter, Drain, News, Served};
+use leadfeed_shared::app::count::Counter;
+use leadfeed_shared::app::deliver::{Drain, News, Served};
 
 /// A drain of the function's own queue, with its tables and secrets.
 pub async fn drain(aws: &Aws) -> Result<Drain<Aws>, Error> {

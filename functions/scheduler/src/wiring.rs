@@ -1,7 +1,7 @@
 use lambda_runtime::Error;
 use leadfeed_shared::adapters::{Aws, EmbeddedMetrics, FrontDoor, SystemClock};
 use leadfeed_shared::app::bulk::Bulk;
-use leadfeed_shared::app::deliver::Counter;
+use leadfeed_shared::app::count::Counter;
 use leadfeed_shared::app::gauges::Gauges;
 use leadfeed_shared::app::minute::Minute;
 use leadfeed_shared::app::recount::Recount;

@@ -4,6 +4,7 @@ pub mod admin;
 pub mod bulk;
 pub mod canary;
 pub mod connect;
+pub mod count;
 pub mod deliver;
 pub mod gauges;
 pub mod intake;

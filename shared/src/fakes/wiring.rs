@@ -7,8 +7,9 @@ use super::{
 use crate::app::admin::Admin;
 use crate::app::bulk::Bulk;
 use crate::app::connect::{Connect, Site};
+use crate::app::count::Counter;
 use crate::app::deliver::batch::Message;
-use crate::app::deliver::{Counter, Drain, News, Served};
+use crate::app::deliver::{Drain, News, Served};
 use crate::app::gauges::Gauges;
 use crate::app::intake::{Gate, Intake};
 use crate::app::minute::Minute;

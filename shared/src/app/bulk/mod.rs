@@ -18,7 +18,7 @@ use std::collections::BTreeSet;
 use jiff::{SignedDuration, Timestamp};
 use secrecy::SecretString;
 
-use crate::app::deliver::Counter;
+use crate::app::count::Counter;
 use crate::app::moment::{CALL_TAKES, Next, await_moment, standing};
 use crate::app::token_keeper::{Access, AccessError, TokenKeeper};
 use crate::app::trouble::Trouble;
@@ -107,7 +107,8 @@ impl<W: Wiring> Bulk<W> {
         trouble.keep(self.step_all(deadline, done).await);
         trouble.keep(self.gather(deadline, done).await);
         trouble.keep(self.step_all(deadline, done).await);
-        self.write_counts().await;
+        let now = self.keeper.clock.now();
+        self.counter.write(&self.directory, now).await;
         trouble.end(())
     }
 
@@ -319,16 +320,6 @@ impl<W: Wiring> Bulk<W> {
         let reserve = |want, from| budget.reserve(app, limits, CALLS, want, from, horizon);
         let next = await_moment(&self.keeper.clock, 1, reserve).await?;
         Ok(matches!(next, Next::At(_)))
-    }
-
-    async fn write_counts(&self) {
-        let now = self.keeper.clock.now();
-        for (customer, error) in self.counter.write(&self.directory, now).await {
-            tracing::warn!(
-                customer.id = %customer, error = &error as &dyn std::error::Error,
-                "what moved was not counted"
-            );
-        }
     }
 }
 

@@ -81,7 +81,8 @@ impl<W: Wiring> Bulk<W> {
             let rest: Vec<_> = rest.into_iter().map(|lead| lead.id).collect();
             done.back += self.send_back(&job, &rest).await?;
         }
-        self.write_counts().await;
+        let now = self.keeper.clock.now();
+        self.counter.write(&self.directory, now).await;
         self.enter(&job, Stage::Closed, SignedDuration::ZERO).await
     }
 

@@ -5,12 +5,11 @@
 //! consents against who has left, `person` looks for newer leads of the same one, `sign_up` says what a call says,
 //! `call` makes the one that counts, `recheck` looks once more before one that had to wait, `ask` makes any call again
 //! that can be mended on the spot, `learn` finds out about the account what no answer says, [`outcome`] says what
-//! anything else means for the lead, `settle` writes it down, `count` counts it and `tell` tells of it.
+//! anything else means for the lead, `settle` writes it down and `tell` tells of it.
 
 mod ask;
 pub mod batch;
 mod call;
-mod count;
 mod gates;
 mod learn;
 mod opt_outs;
@@ -29,13 +28,13 @@ mod turns;
 use futures_util::future::{join, join_all};
 use jiff::Timestamp;
 
-pub use self::count::Counter;
 pub use self::served::Served;
 pub use self::tell::News;
 
 use self::batch::Message;
 use self::outcome::Outcome;
 use self::take::Claimed;
+use crate::app::count::Counter;
 use crate::app::token_keeper::TokenKeeper;
 use crate::domain::connection::COOLDOWN;
 use crate::domain::ids::CustomerId;
@@ -95,7 +94,8 @@ impl<W: Wiring> Drain<W> {
             .map(|claimed| self.admit_and_deliver(vec![claimed], &owner, deadline));
         let together = self.admit_and_deliver(with, &owner, deadline);
         join(together, join_all(alone)).await;
-        join(self.write_counts(), self.tell()).await;
+        let count = self.counter.write(&self.directory, self.keeper.clock.now());
+        join(count, self.tell()).await;
         again
     }
 

@@ -1,4 +1,4 @@
-//! Counting what moved, one write for each customer and day of a batch.
+//! Counting what moved, one write for each customer and day.
 //!
 //! A drain that dies before this write leaves the counters short. Its messages come again, find their leads settled,
 //! and so the day is put in doubt and counted anew.
@@ -8,17 +8,16 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
 
-use super::Drain;
 use crate::domain::ids::{CustomerId, LeadId};
 use crate::domain::lead::{LeadRecord, LeadState, WaitReason};
 use crate::domain::tally::{Moves, counted_as, label};
-use crate::ports::{Clock, StoreError, Tallies, Wiring};
+use crate::ports::Tallies;
 
 const IMPORT: LeadState = LeadState::Waiting {
     why: WaitReason::Import,
 };
 
-/// Times the counters are written after a batch; there is nothing to write after the first that works.
+/// Times the counters are written; there is nothing to write after the first that works.
 const TRIES: u32 = 2;
 
 /// What moved since the counters were last written.
@@ -26,7 +25,8 @@ const TRIES: u32 = 2;
 pub struct Counter(Mutex<BTreeMap<CustomerId, Moves>>);
 
 impl Counter {
-    pub(super) fn settled(&self, record: &LeadRecord, state: &LeadState) {
+    /// A lead entered a state.
+    pub(crate) fn settled(&self, record: &LeadRecord, state: &LeadState) {
         let lead = &record.lead;
         let (from, to) = (counted_as(record), label(state));
         let mut moves = self.moves();
@@ -52,38 +52,26 @@ impl Counter {
         moves.count(lead.day(), label(&IMPORT), label(state));
     }
 
-    /// Writes what moved; gives back whose could not be written and why, for the log. Whether it was written all the same
-    /// nobody knows, so of that only the doubt is kept, for the next write.
-    pub(crate) async fn write(
-        &self,
-        to: &impl Tallies,
-        now: Timestamp,
-    ) -> Vec<(CustomerId, StoreError)> {
-        let moved = std::mem::take(&mut *self.moves());
-        let mut failed = Vec::new();
-        for (customer, moves) in moved {
-            if let Err(error) = to.tally(&customer, &moves, now).await {
-                let mut later = self.moves();
-                let later = later.entry(customer.clone()).or_default();
-                moves.days().for_each(|(day, _)| later.doubt(day));
-                failed.push((customer, error));
+    /// Writes what moved. Whether that of a failed write was written all the same nobody knows, so of it only the doubt is
+    /// kept, for the next.
+    pub(crate) async fn write(&self, to: &impl Tallies, now: Timestamp) {
+        for _ in 0..TRIES {
+            let moved = std::mem::take(&mut *self.moves());
+            for (customer, moves) in moved {
+                if let Err(error) = to.tally(&customer, &moves, now).await {
+                    tracing::warn!(
+                        customer.id = %customer, error = &error as &dyn std::error::Error,
+                        "what moved was not counted"
+                    );
+                    let mut later = self.moves();
+                    let later = later.entry(customer).or_default();
+                    moves.days().for_each(|(day, _)| later.doubt(day));
+                }
             }
         }
-        failed
     }
 
     fn moves(&self) -> MutexGuard<'_, BTreeMap<CustomerId, Moves>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl<W: Wiring> Drain<W> {
-    pub(super) async fn write_counts(&self) {
-        let now = self.keeper.clock.now();
-        for _ in 0..TRIES {
-            for (customer, error) in self.counter.write(&self.directory, now).await {
-                self.warn_on_fail("counting what moved", &customer, Err(error));
-            }
-        }
     }
 }
