@@ -17,5 +17,6 @@ pub mod release;
 mod scene;
 #[cfg(test)]
 mod silence_tests;
+mod tell;
 pub mod token_keeper;
 mod trouble;

@@ -20,6 +20,7 @@ use secrecy::SecretString;
 
 use crate::app::count::Counter;
 use crate::app::moment::{CALL_TAKES, Next, await_moment, standing};
+use crate::app::tell::tell;
 use crate::app::token_keeper::{Access, AccessError, TokenKeeper};
 use crate::app::trouble::Trouble;
 use crate::domain::budget::{CallClass, Limits, Reservation};
@@ -28,8 +29,7 @@ use crate::domain::ids::{AppId, CustomerId, ImportId};
 use crate::domain::import::{Ending, ImportJob, Stage};
 use crate::domain::keys::SigningKeys;
 use crate::ports::{
-    Apps as _, Budget as _, Clock as _, Connections as _, Event, Events as _, Imports as _,
-    StoreError, Wiring,
+    Apps as _, Budget as _, Clock as _, Connections as _, Event, Imports as _, StoreError, Wiring,
 };
 
 /// Imports looked at in one run.
@@ -211,12 +211,7 @@ impl<W: Wiring> Bulk<W> {
             leads: job.leads,
             at,
         };
-        if let Err(error) = self.keeper.events.publish(&[event]).await {
-            tracing::warn!(
-                error = &error as &dyn std::error::Error,
-                "nobody was told of an import's end"
-            );
-        }
+        tell(&self.keeper.events, &[event]).await;
     }
 
     /// Has all leads of an import go their single ways.

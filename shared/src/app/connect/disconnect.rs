@@ -1,6 +1,6 @@
 use jiff::Timestamp;
 
-use super::publish;
+use crate::app::tell::tell_status;
 use crate::domain::connection::ConnectionStatus;
 use crate::domain::ids::CustomerId;
 use crate::ports::{Connections, Events, StoreError, Vault};
@@ -34,7 +34,7 @@ pub async fn disconnect(
             .await?
         {
             tracing::info!(customer.id = %customer, "an account was disconnected");
-            publish(events, customer, &status, now).await;
+            tell_status(events, customer, &status, now).await;
             return forgotten;
         }
     }

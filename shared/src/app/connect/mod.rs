@@ -31,10 +31,11 @@ use jiff::{SignedDuration, Timestamp};
 use url::Url;
 
 use crate::app::moment::CALL_TAKES;
+use crate::app::tell::tell_status;
 use crate::domain::connection::ConnectionStatus;
 use crate::domain::ids::CustomerId;
 use crate::domain::keys::SigningKeys;
-use crate::ports::{Clock as _, Event, Events, Wiring};
+use crate::ports::{Clock as _, Wiring};
 
 /// How long a person waits for calls to be free.
 const PATIENCE: SignedDuration = SignedDuration::from_secs(8);
@@ -110,29 +111,9 @@ impl<W: Wiring> Connect<W> {
         Ok(latest.min(now + PATIENCE))
     }
 
-    /// Tells whoever listens. A lost event changes nothing else.
+    /// Tells whoever listens.
     async fn tell(&self, customer: &CustomerId, status: &ConnectionStatus) {
-        publish(&self.events, customer, status, self.clock.now()).await;
-    }
-}
-
-/// Tells whoever listens where a connection stands from now on.
-pub(super) async fn publish(
-    events: &impl Events,
-    customer: &CustomerId,
-    status: &ConnectionStatus,
-    at: Timestamp,
-) {
-    let event = Event::Connection {
-        customer_id: customer.clone(),
-        status: status.clone(),
-        at,
-    };
-    if let Err(error) = events.publish(&[event]).await {
-        tracing::error!(
-            error = &error as &dyn std::error::Error,
-            "an event was not published"
-        );
+        tell_status(&self.events, customer, status, self.clock.now()).await;
     }
 }
 

@@ -12,11 +12,12 @@ use super::recheck::Looked;
 use super::turns::Turn;
 use crate::app::connect::may_feed;
 use crate::app::moment::{CALL_TAKES, LATE, Next, next_moment};
+use crate::app::tell::tell_status;
 use crate::app::token_keeper::Access;
 use crate::domain::budget::{Reservation, quota_back};
 use crate::domain::connection::{ConnectionStatus, LimitedReason};
 use crate::domain::crm::CrmError;
-use crate::ports::{Accounts, Budget, Clock, Connections, Event, Events, Wiring};
+use crate::ports::{Accounts, Budget, Clock, Connections, Wiring};
 
 /// Times a call is made again within one claim.
 const RETRIES: u32 = 4;
@@ -228,13 +229,7 @@ impl<W: Wiring> Drain<W> {
         {
             Ok(true) => {
                 tracing::warn!(customer.id = %customer, reason = ?reason, "a connection may not write contacts");
-                let event = Event::Connection {
-                    customer_id: customer.clone(),
-                    status,
-                    at: now,
-                };
-                let published = self.keeper.events.publish(&[event]).await;
-                self.warn_on_fail("publishing that rights are missing", customer, published);
+                tell_status(&self.keeper.events, customer, &status, now).await;
             }
             Ok(false) => {}
             Err(error) => self.warn_on_fail("noting that rights are missing", customer, Err(error)),

@@ -10,15 +10,14 @@ use super::ask::Stopped;
 use super::outcome::Outcome;
 use super::sign_up::lists_of_all;
 use super::turns::{Leads, Turn};
+use crate::app::tell::tell;
 use crate::domain::connection::ConfirmedOptIn;
 use crate::domain::crm::CrmError;
 use crate::domain::customer::BulkImport;
 use crate::domain::email::EmailAddress;
 use crate::domain::ids::RemoteId;
 use crate::domain::lead::{DeliveryAction, Permission};
-use crate::ports::{
-    Accounts, Clock, Connections, Contacts, Event, Events, SignUp, SignedUp, Wiring,
-};
+use crate::ports::{Accounts, Clock, Connections, Contacts, Event, SignUp, SignedUp, Wiring};
 
 impl<W: Wiring> Drain<W> {
     /// Looks which lists of a call are gone and leaves them out; says whether any was.
@@ -75,8 +74,7 @@ impl<W: Wiring> Drain<W> {
                     status: "list_missing",
                     at: self.keeper.clock.now(),
                 };
-                let published = self.keeper.events.publish(&[event]).await;
-                self.warn_on_fail("publishing that a list is gone", customer, published);
+                tell(&self.keeper.events, &[event]).await;
             }
             Ok(false) => {}
             Err(error) => self.warn_on_fail("noting that a list is gone", customer, Err(error)),

@@ -5,9 +5,10 @@ use std::sync::{Mutex, PoisonError};
 use jiff::Timestamp;
 
 use super::Drain;
+use crate::app::tell::tell;
 use crate::domain::lead::{LeadRecord, LeadState};
 use crate::domain::tally::{counted_as, label};
-use crate::ports::{Event, Events as _, LeadNews, Wiring};
+use crate::ports::{Event, LeadNews, Wiring};
 
 /// What is to be told after a batch.
 #[derive(Debug, Default)]
@@ -39,15 +40,6 @@ impl News {
 
 impl<W: Wiring> Drain<W> {
     pub(super) async fn tell(&self) {
-        let news = self.news.take();
-        if !news.is_empty()
-            && let Err(error) = self.keeper.events.publish(&news).await
-        {
-            tracing::warn!(
-                leads = news.len(),
-                error = &error as &dyn std::error::Error,
-                "nobody was told what became of leads"
-            );
-        }
+        tell(&self.keeper.events, &self.news.take()).await;
     }
 }

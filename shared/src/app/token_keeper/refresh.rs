@@ -3,8 +3,8 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::{Access, AccessError, PATIENCE, TokenKeeper};
-use crate::app::connect::publish;
 use crate::app::moment::{Next, await_moment};
+use crate::app::tell::tell_status;
 use crate::domain::connection::{
     COOLDOWN, Connection, ConnectionStatus, LEASE_FOR, Lease, ReconnectReason,
 };
@@ -225,7 +225,7 @@ impl<W: Wiring> TokenKeeper<W> {
                 "leads that wait for the connection are not looked at"
             );
         }
-        publish(&self.events, customer, &ConnectionStatus::Active, now).await;
+        tell_status(&self.events, customer, &ConnectionStatus::Active, now).await;
     }
 
     /// The one death of a connection: the endpoint does not know the newest refresh token there is.
@@ -244,7 +244,7 @@ impl<W: Wiring> TokenKeeper<W> {
             return Ok(Refreshed::Again);
         }
         tracing::warn!(customer.id = %customer, reason = ?reason, "a connection has to be made again");
-        publish(&self.events, customer, &status, now).await;
+        tell_status(&self.events, customer, &status, now).await;
         Err(AccessError::Waits(WaitReason::Reconnect))
     }
 }
