@@ -5,6 +5,7 @@
 //! anyone uses it, and only then advances the row. Whatever step a worker dies at, the next one finds either a
 //! stored pair that is newer than the row, or a lapsed lease and one try with the old token.
 
+mod keep;
 mod refresh;
 mod seen;
 #[cfg(test)]
@@ -13,6 +14,7 @@ mod tests;
 use jiff::{SignedDuration, Timestamp};
 use secrecy::SecretString;
 
+pub(crate) use self::keep::{KEEP_TRIES, keep};
 use self::refresh::Refreshed;
 pub use self::seen::Seen;
 use crate::app::moment::REFRESH_TAKES;

@@ -1,10 +1,11 @@
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::verdict::{may_feed, verdict};
 use super::{
     Connect, ConnectError, PATIENCE, Session, disconnect, look_soon, release_waiting, state,
 };
+use crate::app::token_keeper::{KEEP_TRIES, keep};
 use crate::domain::connection::{Connection, ConnectionStatus, Learned, LimitedReason};
 use crate::domain::handshake::Handshake;
 use crate::domain::ids::CustomerId;
@@ -16,9 +17,6 @@ use crate::ports::{
 /// Constant Contact's issuer. It names itself in no answer so far; where one names an issuer, it has to be this one
 /// (RFC 9207).
 const ISSUER: &str = "https://identity.constantcontact.com/oauth2/aus1lm3ry9mF7x2Ja0h8";
-
-/// How often a new pair is offered to the vault: its code is used up, so there is no other.
-const KEEP_TRIES: u32 = 4;
 
 /// With what a browser comes back from the authorization server.
 #[derive(Default)]
@@ -205,19 +203,10 @@ impl<W: Wiring> Connect<W> {
             generation: newest.into_iter().flatten().max().unwrap_or(0) + 1,
             tokens,
         };
-        for attempt in 1..=KEEP_TRIES {
-            match self.vault.keep(customer, &pair).await {
-                Ok(Kept::Stored) => return Ok(pair.generation),
-                Ok(Kept::Superseded) => pair.generation += 1,
-                Err(error) if attempt == KEEP_TRIES => return Err(error.into()),
-                Err(error) => {
-                    tracing::error!(
-                        customer.id = %customer, attempt, error = &error as &dyn std::error::Error,
-                        "a new token was not stored"
-                    );
-                    let pause = SignedDuration::from_millis(200 * i64::from(attempt));
-                    self.clock.sleep_until(self.clock.now() + pause).await;
-                }
+        for _ in 0..KEEP_TRIES {
+            match keep(&self.vault, &self.clock, customer, &pair).await? {
+                Kept::Stored => return Ok(pair.generation),
+                Kept::Superseded => pair.generation += 1,
             }
         }
         Err(ConnectError::Busy)

@@ -1,8 +1,8 @@
 //! One refresh, under a lease.
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
-use super::{Access, AccessError, PATIENCE, TokenKeeper};
+use super::{Access, AccessError, PATIENCE, TokenKeeper, keep};
 use crate::app::moment::{Next, await_moment};
 use crate::app::tell::tell_status;
 use crate::domain::connection::{
@@ -15,9 +15,6 @@ use crate::ports::{
     Advanced, Apps as _, Authorization as _, Budget as _, Clock as _, Connections as _, Dice as _,
     Kept, Ledger as _, StoreError, TokenError, Vault as _, Wiring,
 };
-
-/// How often a rotated pair is offered to the vault before the worker gives up on it.
-const KEEP_TRIES: u32 = 4;
 
 /// How one try at a refresh ended.
 pub(super) enum Refreshed {
@@ -165,26 +162,14 @@ impl<W: Wiring> TokenKeeper<W> {
         }
     }
 
-    /// Stores a new pair before anyone uses it. The old one is worth nothing any more, so this is tried hard; where
-    /// it fails the lease is left to lapse, which tells the next worker that the old token may be used up.
+    /// Stores a new pair before anyone uses it. Where that fails the lease is left to lapse, which tells the next worker
+    /// that the old one may be used up.
     async fn keep(&self, row: &Connection, new: StoredTokens) -> Result<Refreshed, RefreshError> {
-        for attempt in 1..=KEEP_TRIES {
-            match self.vault.keep(&row.customer, &new).await {
-                Ok(Kept::Stored) => return self.advance(row, new).await,
-                Ok(Kept::Superseded) => {
-                    return Ok(self.newer(row).await?.unwrap_or(Refreshed::Again));
-                }
-                Err(error) => {
-                    tracing::error!(
-                        customer.id = %row.customer, attempt, error = &error as &dyn std::error::Error,
-                        "a rotated token was not stored"
-                    );
-                    let pause = SignedDuration::from_millis(200 * i64::from(attempt));
-                    self.clock.sleep_until(self.clock.now() + pause).await;
-                }
-            }
+        match keep(&self.vault, &self.clock, &row.customer, &new).await {
+            Ok(Kept::Stored) => self.advance(row, new).await,
+            Ok(Kept::Superseded) => Ok(self.newer(row).await?.unwrap_or(Refreshed::Again)),
+            Err(_) => Err(RefreshError::Unkept),
         }
-        Err(RefreshError::Unkept)
     }
 
     /// What another worker has stored meanwhile.
