@@ -27,7 +27,7 @@ pub struct Scheduler {
 impl Reach {
     pub fn intake(&self) -> Intake<Wired> {
         Intake {
-            forms: self.wire(&self.memory.directory),
+            directory: self.wire(&self.memory.directory),
             ledger: self.wire(&self.memory.ledger),
             queue: self.wire(&self.memory.queue),
             captcha: self.wire(&self.memory.captcha),
@@ -40,7 +40,7 @@ impl Reach {
 
     pub fn keeper(&self) -> TokenKeeper<Wired> {
         TokenKeeper {
-            connections: self.wire(&self.memory.directory),
+            directory: self.wire(&self.memory.directory),
             vault: self.wire(&self.memory.vault),
             apps: self.wire(&self.memory.apps),
             oauth: self.wire(&self.memory.crm),
@@ -80,7 +80,7 @@ impl Reach {
                 },
                 release: Release {
                     ledger: self.wire(&self.memory.ledger),
-                    connections: self.wire(&self.memory.directory),
+                    directory: self.wire(&self.memory.directory),
                     queue: self.wire(&self.memory.queue),
                     apps: self.wire(&self.memory.apps),
                     budget: self.wire(&self.memory.budget),

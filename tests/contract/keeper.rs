@@ -175,7 +175,7 @@ impl Bench {
     /// What the callback does for a customer whose connection was lost, and the scheduler for its lead.
     async fn connect_again(&self, customer: &CustomerId, lead: &LeadId) {
         let keeper = self.world.keeper();
-        let lost = keeper.connections.connection(customer).await;
+        let lost = keeper.directory.connection(customer).await;
         let lost = lost.unwrap().unwrap();
         let now = self.world.clock.now();
         let (generation, expires_at) = (lost.generation + 1, now + SignedDuration::from_hours(24));
@@ -191,7 +191,7 @@ impl Bench {
             token_expires_at: expires_at,
             ..lost
         };
-        let put = keeper.connections.put_connection(&connection).await;
+        let put = keeper.directory.put_connection(&connection).await;
         assert!(put.unwrap());
         let check = now + SignedDuration::from_hours(6);
         let ledger = self.world.ledger();

@@ -105,7 +105,7 @@ impl<C: Clock + Clone + 'static> World<C> {
         let (directory, auth) = (self.directory(), self.url("/oauth2/default/v1"));
         let clock = self.clock.clone();
         TokenKeeper {
-            connections: directory.clone(),
+            directory: directory.clone(),
             vault: SecretsVault::new(secrets.clone(), self.prefix.clone()),
             apps: SecretsApps::new(secrets, self.prefix.clone(), directory.clone()),
             oauth: TokenEndpoint::new(http(), &auth, CALLBACK.into(), clock.clone()).unwrap(),
@@ -166,7 +166,7 @@ impl<C: Clock + Clone + 'static> World<C> {
             app: app.clone(),
             ..samples::customer(id.clone())
         };
-        keeper.connections.put_customer(&customer).await.unwrap();
+        keeper.directory.put_customer(&customer).await.unwrap();
         let stored = StoredTokens {
             generation: 1,
             tokens: self.tokens(expires_at),
@@ -193,7 +193,7 @@ impl<C: Clock + Clone + 'static> World<C> {
             },
             ..samples::connection(&id)
         };
-        let put = keeper.connections.put_connection(&connection).await;
+        let put = keeper.directory.put_connection(&connection).await;
         assert!(put.unwrap());
         id
     }

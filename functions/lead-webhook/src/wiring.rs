@@ -7,10 +7,10 @@ use leadfeed_shared::app::intake::{Gate, Intake};
 /// # Errors
 /// What the environment lacks, or that the signing key could not be read.
 pub async fn intake(aws: &Aws) -> Result<Intake<Aws>, Error> {
-    let (forms, queue) = (aws.directory()?, aws.queue()?);
-    let (keys, ..) = tokio::join!(aws.signing_keys(), forms.warm_up(), queue.warm_up());
+    let (directory, queue) = (aws.directory()?, aws.queue()?);
+    let (keys, ..) = tokio::join!(aws.signing_keys(), directory.warm_up(), queue.warm_up());
     Ok(Intake {
-        forms,
+        directory,
         ledger: aws.ledger()?,
         queue,
         captcha: aws.captcha()?,

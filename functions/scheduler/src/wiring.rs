@@ -25,7 +25,7 @@ pub async fn minute(aws: &Aws) -> Result<Run<Aws, EmbeddedMetrics, FrontDoor>, E
             },
             release: Release {
                 ledger: aws.ledger()?,
-                connections: aws.directory()?,
+                directory: aws.directory()?,
                 queue: aws.queue()?,
                 apps: aws.apps()?,
                 budget: aws.directory()?,

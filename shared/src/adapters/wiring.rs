@@ -58,7 +58,7 @@ impl Aws {
     /// [`ConfigError`].
     pub fn token_keeper(&self) -> Result<TokenKeeper<Self>, ConfigError> {
         Ok(TokenKeeper {
-            connections: self.directory()?,
+            directory: self.directory()?,
             vault: self.vault()?,
             apps: self.apps()?,
             oauth: self.token_endpoint()?,
@@ -90,7 +90,7 @@ impl Aws {
         })?;
         Ok(Some(Canary {
             ledger: self.ledger()?,
-            forms: self.directory()?,
+            directory: self.directory()?,
             door: FrontDoor::new(self.http.clone(), config::public_url()?),
             clock: SystemClock,
             form,

@@ -48,7 +48,7 @@ pub struct Canary<W: Wiring, D> {
     /// What became of them.
     pub ledger: W::Ledger,
     /// The form they come by.
-    pub forms: W::Directory,
+    pub directory: W::Directory,
     /// The way in.
     pub door: D,
     /// The time.
@@ -67,7 +67,7 @@ impl<W: Wiring, D: Door> Canary<W, D> {
     /// [`StoreError`] where the tables cannot be asked. A shut door is none: the next run tries again.
     pub async fn run(&self) -> Result<Metric, StoreError> {
         let now = self.clock.now();
-        let Some(form) = self.forms.form(&self.form).await? else {
+        let Some(form) = self.directory.form(&self.form).await? else {
             tracing::error!(form.id = %self.form, "the canary's form is gone");
             return Ok(metric(LOOK_BACK));
         };
@@ -152,7 +152,7 @@ mod tests {
     fn canary(scene: &Scene) -> Canary<Memory, Doorway<'_>> {
         Canary {
             ledger: scene.memory.ledger.clone(),
-            forms: scene.memory.directory.clone(),
+            directory: scene.memory.directory.clone(),
             door: Doorway {
                 scene,
                 open: true,

@@ -22,7 +22,7 @@ impl<W: Wiring> TokenKeeper<W> {
         let (mut kept, now) = (0, self.clock.now());
         let tried = self.seen.tried_since(now - AGAIN_AFTER);
         let limit = u16::try_from(PER_RUN + tried.len()).unwrap_or(u16::MAX);
-        let idle = self.connections.idle(now, limit).await?;
+        let idle = self.directory.idle(now, limit).await?;
         let others = idle.into_iter().filter(|idle| !tried.contains(idle));
         for customer in others.take(PER_RUN) {
             if !self.has_time(end) {

@@ -51,7 +51,7 @@ pub struct Release<W: Wiring> {
     /// The ledger.
     pub ledger: W::Ledger,
     /// Connections, to know which application's budget a customer uses; customers, to know who is gone; their forms.
-    pub connections: W::Directory,
+    pub directory: W::Directory,
     /// The queue.
     pub queue: W::Queue,
     /// Applications' limits.
@@ -211,7 +211,7 @@ impl<W: Wiring> Release<W> {
         left: &Budgets,
     ) -> Result<Option<Lane>, StoreError> {
         let now = self.clock.now();
-        let connection = self.connections.connection(customer).await?;
+        let connection = self.directory.connection(customer).await?;
         let usable = connection
             .as_ref()
             .filter(|known| known.is_usable().is_ok());
@@ -219,7 +219,7 @@ impl<W: Wiring> Release<W> {
         if usable.is_some_and(|known| is_spent(&known.app)) {
             return Ok(None);
         }
-        let closing = usable.is_none() && self.connections.customer(customer).await?.is_none();
+        let closing = usable.is_none() && self.directory.customer(customer).await?.is_none();
         let freed = match usable {
             Some(connection) => self.freed(connection).await?,
             None if closing => Freed::All,

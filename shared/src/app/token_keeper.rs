@@ -32,7 +32,7 @@ const LOOK_AGAIN: SignedDuration = SignedDuration::from_millis(250);
 /// Keeps connections supplied with tokens.
 pub struct TokenKeeper<W: Wiring> {
     /// Connections.
-    pub connections: W::Directory,
+    pub directory: W::Directory,
     /// Their tokens.
     pub vault: W::Vault,
     /// Applications.
@@ -95,7 +95,7 @@ impl<W: Wiring> TokenKeeper<W> {
     ) -> Result<Access, AccessError> {
         let give_up = self.clock.now() + PATIENCE;
         loop {
-            let connection = self.connections.connection(customer).await?;
+            let connection = self.directory.connection(customer).await?;
             let Some(connection) = connection else {
                 return Err(AccessError::Waits(WaitReason::NotConnected));
             };

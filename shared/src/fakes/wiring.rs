@@ -54,7 +54,7 @@ impl Memory {
     #[must_use]
     pub fn intake(&self) -> Intake<Self> {
         Intake {
-            forms: self.directory.clone(),
+            directory: self.directory.clone(),
             ledger: self.ledger.clone(),
             queue: self.queue.clone(),
             captcha: self.captcha.clone(),
@@ -69,7 +69,7 @@ impl Memory {
     #[must_use]
     pub fn keeper(&self) -> TokenKeeper<Self> {
         TokenKeeper {
-            connections: self.directory.clone(),
+            directory: self.directory.clone(),
             vault: self.vault.clone(),
             apps: self.apps.clone(),
             oauth: self.crm.clone(),
@@ -168,7 +168,7 @@ impl Memory {
     pub fn release(&self) -> Release<Self> {
         Release {
             ledger: self.ledger.clone(),
-            connections: self.directory.clone(),
+            directory: self.directory.clone(),
             queue: self.queue.clone(),
             apps: self.apps.clone(),
             budget: self.budget.clone(),

@@ -53,7 +53,7 @@ impl Stage for OverAws {
 
     fn intake(&self) -> Intake<Self::Wiring> {
         Intake {
-            forms: self.world.directory(),
+            directory: self.world.directory(),
             ledger: self.world.ledger(),
             queue: self.queue(),
             clock: self.world.clock.clone(),
@@ -67,7 +67,7 @@ impl Stage for OverAws {
     fn release(&self) -> Release<Self::Wiring> {
         Release {
             ledger: self.world.ledger(),
-            connections: self.world.directory(),
+            directory: self.world.directory(),
             queue: self.queue(),
             apps: self.world.keeper().apps,
             budget: self.world.directory(),

@@ -39,8 +39,8 @@ pub(super) const RECEIVED_CHECK: SignedDuration = SignedDuration::from_secs(60);
 
 /// Accepts leads.
 pub struct Intake<W: Wiring> {
-    /// Where forms are found.
-    pub forms: W::Directory,
+    /// Where forms and customers are found.
+    pub directory: W::Directory,
     /// Where leads are recorded.
     pub ledger: W::Ledger,
     /// Where they are handed on.
@@ -163,7 +163,7 @@ impl<W: Wiring> Intake<W> {
     /// [`IntakeError::UnknownForm`], [`IntakeError::Unavailable`].
     pub async fn form(&self, id: &str) -> Result<Form, IntakeError> {
         let id: FormId = id.parse().map_err(|_| IntakeError::UnknownForm)?;
-        match self.forms.form(&id).await {
+        match self.directory.form(&id).await {
             Ok(form) => form.ok_or(IntakeError::UnknownForm),
             Err(error) => {
                 tracing::error!(

@@ -9,7 +9,7 @@ impl<W: Wiring> Intake<W> {
     /// Until when a lead that is set aside is kept, in UNIX seconds, unless it is released: from the moment it came, as
     /// long as its customer's settled leads. Where the customer cannot be read, as long as most customers' are.
     pub(super) async fn aside_until(&self, lead: &Lead) -> i64 {
-        let customer = self.forms.customer(&lead.customer).await;
+        let customer = self.directory.customer(&lead.customer).await;
         let customer: Option<Customer> = customer.unwrap_or_else(|error| {
             tracing::warn!(
                 lead.id = %lead.id, error = &error as &dyn std::error::Error,

@@ -39,7 +39,7 @@ impl<W: Wiring> Release<W> {
         if connection.lists_for(&[]).is_ok() {
             return Ok(Freed::All);
         }
-        let mut forms = self.connections.forms_of(&connection.customer).await?;
+        let mut forms = self.directory.forms_of(&connection.customer).await?;
         forms.retain(|form| connection.lists_for(&form.lists).is_ok());
         let forms = forms.into_iter().map(|form| form.id);
         Ok(Freed::OfForms(forms.collect()))

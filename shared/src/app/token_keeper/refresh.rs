@@ -57,7 +57,7 @@ impl<W: Wiring> TokenKeeper<W> {
             intent: connection.generation + 1,
         };
         let Some(row) = self
-            .connections
+            .directory
             .lease(customer, connection.generation, &lease, now)
             .await?
         else {
@@ -73,11 +73,11 @@ impl<W: Wiring> TokenKeeper<W> {
             }
             Err(RefreshError::Store(error)) if connection.lease.is_some() => Err(error.into()),
             Err(RefreshError::Passing { until }) => {
-                self.connections.release(customer, &owner, until).await?;
+                self.directory.release(customer, &owner, until).await?;
                 Err(AccessError::Busy { until })
             }
             Err(RefreshError::Store(error)) => {
-                self.connections
+                self.directory
                     .release(customer, &owner, now + COOLDOWN)
                     .await?;
                 Err(error.into())
@@ -188,7 +188,7 @@ impl<W: Wiring> TokenKeeper<W> {
         pair: StoredTokens,
     ) -> Result<Refreshed, RefreshError> {
         let current = self
-            .connections
+            .directory
             .advance(&row.customer, pair.generation, pair.tokens.expires_at)
             .await?;
         match current {
@@ -222,7 +222,7 @@ impl<W: Wiring> TokenKeeper<W> {
         let (customer, now) = (&row.customer, self.clock.now());
         let status = ConnectionStatus::NeedsReconnect { reason, since: now };
         if !self
-            .connections
+            .directory
             .set_status(customer, row.generation, &status)
             .await?
         {
