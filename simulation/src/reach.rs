@@ -110,7 +110,7 @@ impl Reach {
             vault: self.wire(&self.memory.vault),
             apps: self.wire(&self.memory.apps),
             oauth: self.wire(&self.memory.crm),
-            accounts: self.wire(&self.memory.crm),
+            crm: self.wire(&self.memory.crm),
             budget: self.wire(&self.memory.budget),
             ledger: self.wire(&self.memory.ledger),
             queue: self.wire(&self.memory.queue),

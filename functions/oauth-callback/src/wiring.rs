@@ -12,7 +12,7 @@ pub async fn connect(aws: &Aws) -> Result<Connect<Aws>, Error> {
         vault: aws.vault()?,
         apps: aws.apps()?,
         oauth: aws.token_endpoint()?,
-        accounts: aws.crm()?,
+        crm: aws.crm()?,
         budget: aws.directory()?,
         ledger: aws.ledger()?,
         queue: aws.queue()?,

@@ -19,7 +19,7 @@ pub(super) const REFRESH_TAKES: SignedDuration = SignedDuration::from_secs(30);
 pub(super) const LATE: SignedDuration = SignedDuration::from_millis(20);
 
 /// Times a moment may have passed before the caller gives up.
-pub(super) const TURNS: u32 = 3;
+const TRIES: u32 = 3;
 
 /// A moment that was looked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,7 +76,7 @@ where
 {
     let want = 2 * calls - 1;
     let mut ahead = SignedDuration::ZERO;
-    for _ in 0..TURNS {
+    for _ in 0..TRIES {
         let moments = match reserve(want, clock.now() + ahead).await? {
             Reservation::Granted(moments) => moments,
             Reservation::NotBefore { at, .. } => return Ok(Next::NotBefore(at)),

@@ -72,11 +72,11 @@ pub struct Released {
 }
 
 /// What applications have left for a run.
-type Budgets = BTreeMap<AppId, Left>;
+type Budgets = BTreeMap<AppId, Allowance>;
 
 /// Deliveries that an application has left for a run.
 #[derive(Clone, Copy)]
-struct Left {
+struct Allowance {
     all: u32,
     /// Of them, those that may go to customers of whom many leads wait.
     frequent: u32,
@@ -84,7 +84,7 @@ struct Left {
     few: u32,
 }
 
-impl Left {
+impl Allowance {
     /// Takes one for a lane; says whether there was one.
     fn take(&mut self, lane: &Lane) -> bool {
         let many = lane.ready.len() > self.few as usize;
@@ -290,11 +290,11 @@ impl<W: Wiring> Release<W> {
     }
 
     /// Deliveries an application can carry within a run.
-    async fn available(&self, app: &AppId) -> Result<Left, StoreError> {
+    async fn available(&self, app: &AppId) -> Result<Allowance, StoreError> {
         let now = self.clock.now();
         let (limits, state) = standing(&self.apps, &self.budget, app, now).await?;
         let of = |class| state.available(limits, class, now, SPAN);
-        Ok(Left {
+        Ok(Allowance {
             all: of(CallClass::Delivery),
             frequent: Some(of(CallClass::Frequent))
                 .filter(|left| *left >= LUMP)

@@ -95,7 +95,7 @@ impl Memory {
             vault: self.vault.clone(),
             apps: self.apps.clone(),
             oauth: self.crm.clone(),
-            accounts: self.crm.clone(),
+            crm: self.crm.clone(),
             budget: self.budget.clone(),
             ledger: self.ledger.clone(),
             queue: self.queue.clone(),

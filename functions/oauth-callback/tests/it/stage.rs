@@ -312,7 +312,7 @@ fn connect(memory: &Memory, oauth: &Scripted) -> Connect<World> {
             remembered: Arc::default(),
         },
         oauth: oauth.clone(),
-        accounts: memory.crm.clone(),
+        crm: memory.crm.clone(),
         budget: memory.budget.clone(),
         ledger: memory.ledger.clone(),
         queue: memory.queue.clone(),

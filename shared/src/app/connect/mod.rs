@@ -54,7 +54,7 @@ pub struct Connect<W: Wiring> {
     /// The token endpoint.
     pub oauth: W::OAuth,
     /// The account at the other end.
-    pub accounts: W::Crm,
+    pub crm: W::Crm,
     /// Calls.
     pub budget: W::Budget,
     /// Leads that wait for the connection.

@@ -47,7 +47,7 @@ impl<W: Wiring> Connect<W> {
         token: &SecretString,
         end: Timestamp,
     ) -> Result<AccountSummary, ConnectError> {
-        self.ask(app, end, || self.accounts.summary(token)).await
+        self.ask(app, end, || self.crm.summary(token)).await
     }
 
     /// The account's lists and custom fields.
@@ -57,7 +57,7 @@ impl<W: Wiring> Connect<W> {
         token: &SecretString,
         end: Timestamp,
     ) -> Result<Catalog, ConnectError> {
-        self.ask(app, end, || self.accounts.catalog(token)).await
+        self.ask(app, end, || self.crm.catalog(token)).await
     }
 
     /// Makes a list, or finds the one that was made of this name meanwhile, be it by a call whose answer was lost.
@@ -69,7 +69,7 @@ impl<W: Wiring> Connect<W> {
         end: Timestamp,
     ) -> Result<ContactList, ConnectError> {
         self.await_calls(app, 1, end).await?;
-        match self.accounts.create_list(token, name).await {
+        match self.crm.create_list(token, name).await {
             Ok(list) => Ok(list),
             Err(CrmError::Conflict(_) | CrmError::AnswerLost) => {
                 let lists = self.catalog(app, token, end).await?.lists;
