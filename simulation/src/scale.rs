@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
-use leadfeed_shared::app::intake::{Arrival, Door, Intake};
+use leadfeed_shared::app::intake::{Arrival, Intake, Way};
 use leadfeed_shared::domain::budget::Limits;
 use leadfeed_shared::domain::connection::{Account, Connection};
 use leadfeed_shared::domain::consent::Origin;
@@ -241,7 +241,7 @@ fn submit(world: &World, intake: &Intake<Wired>, customer: usize, number: u32) {
     let arrival = Arrival {
         fields: Submission::from_pairs(fields).expect("a few fields"),
         origin: Origin::default(),
-        door: Door::Form,
+        way: Way::Form,
         key: None,
     };
     let form = at_once(intake.open_form(side.form.id.as_str())).expect("an open form");

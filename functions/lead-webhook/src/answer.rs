@@ -2,7 +2,7 @@
 
 use lambda_http::http::StatusCode;
 use lambda_http::{Body, Request, Response};
-use leadfeed_shared::app::intake::{Accepted, Door, IntakeError, Rehearsed};
+use leadfeed_shared::app::intake::{Accepted, Way, IntakeError, Rehearsed};
 use leadfeed_shared::domain::form::Form;
 use leadfeed_shared::domain::screening::TIME_FIELD;
 use leadfeed_shared::domain::submission::Submission;
@@ -98,7 +98,7 @@ fn kept(code: StatusCode, lead: &Accepted, status: &str) -> Response<Body> {
 
 /// Lets only a form pass that takes leads from whoever sends them.
 pub fn open(form: &Form) -> Result<(), Problem> {
-    Door::Form.opens(form).map_err(problem)
+    Way::Form.opens(form).map_err(problem)
 }
 
 /// The problem an intake error is.

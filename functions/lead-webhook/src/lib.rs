@@ -17,7 +17,7 @@ use std::collections::BTreeMap;
 
 use lambda_http::http::StatusCode;
 use lambda_http::{Body, Request, RequestExt as _, Response};
-use leadfeed_shared::app::intake::{Arrival, Door, Intake};
+use leadfeed_shared::app::intake::{Arrival, Intake, Way};
 use leadfeed_shared::domain::form::Form;
 use leadfeed_shared::domain::screening::TIME_FIELD;
 use leadfeed_shared::domain::submission::Submission;
@@ -106,7 +106,7 @@ fn arrival(request: &Request, fields: Submission) -> Result<Arrival, Problem> {
     Ok(Arrival {
         fields,
         origin: origin::of(request),
-        door: Door::Form,
+        way: Way::Form,
         key: key::of(request)?,
     })
 }
@@ -189,7 +189,7 @@ async fn webhook<W: Wiring>(
     let arrival = Arrival {
         origin: origin::told(&fields),
         fields,
-        door: Door::Webhook,
+        way: Way::Webhook,
         key: Some(key),
     };
     if rehearsal::is_asked(request) {

@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use crate::app::deliver::batch::Message;
-use crate::app::intake::{Accepted, Arrival, Door, IntakeError};
+use crate::app::intake::{Accepted, Arrival, IntakeError, Way};
 use crate::domain::budget::BudgetState;
 use crate::domain::connection::Connection;
 use crate::domain::consent::Origin;
@@ -171,7 +171,7 @@ pub(crate) fn arrival(key: &str, fields: &[(&str, &str)]) -> Arrival {
     Arrival {
         fields: Submission::from_pairs(fields).unwrap(),
         origin: Origin::default(),
-        door: Door::Form,
+        way: Way::Form,
         key: Some(key.parse().unwrap()),
     }
 }

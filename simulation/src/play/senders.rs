@@ -1,7 +1,7 @@
 //! People who fill in forms.
 
 use jiff::SignedDuration;
-use leadfeed_shared::app::intake::{Arrival, Door, IntakeError};
+use leadfeed_shared::app::intake::{Arrival, IntakeError, Way};
 use leadfeed_shared::domain::consent::Origin;
 use leadfeed_shared::domain::ids::CustomerId;
 use leadfeed_shared::domain::submission::Submission;
@@ -127,7 +127,7 @@ fn send(world: &mut World, customer: u8, sent: Sent, luck: u64) {
         let arrival = Arrival {
             fields: Submission::from_pairs(sent.fields).expect("a few fields"),
             origin: Origin::default(),
-            door: Door::Form,
+            way: Way::Form,
             key: sent.key.as_ref().map(|key| key.parse().expect("a key")),
         };
         let form = intake.open_form(&form).await;

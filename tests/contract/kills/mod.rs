@@ -14,7 +14,7 @@ use aws_config::SdkConfig;
 use jiff::SignedDuration;
 use leadfeed_shared::app::deliver::Drain;
 use leadfeed_shared::app::deliver::batch::Message;
-use leadfeed_shared::app::intake::{Accepted, Arrival, Door, Intake, IntakeError};
+use leadfeed_shared::app::intake::{Accepted, Arrival, Intake, IntakeError, Way};
 use leadfeed_shared::app::release::Release;
 use leadfeed_shared::domain::consent::Origin;
 use leadfeed_shared::domain::form::Form;
@@ -171,7 +171,7 @@ fn arrival(key: Option<&str>, number: u32) -> Arrival {
     Arrival {
         fields: Submission::from_pairs(fields).unwrap(),
         origin: Origin::default(),
-        door: Door::Form,
+        way: Way::Form,
         key: key.map(|key| key.parse().unwrap()),
     }
 }

@@ -9,7 +9,7 @@ use std::sync::{Mutex, PoisonError};
 
 use jiff::Timestamp;
 
-use super::{Arrival, Door, Intake, IntakeError};
+use super::{Arrival, Intake, IntakeError, Way};
 use crate::domain::form::Form;
 use crate::domain::keys::Purpose;
 use crate::ports::{Counters as _, Wiring};
@@ -94,7 +94,7 @@ impl<W: Wiring> Intake<W> {
         let rates = form.screening.rates;
         let of_form = form.id.to_string();
         let ip = arrival.origin.ip.as_ref();
-        if let Some(ip) = ip.filter(|_| arrival.door == Door::Form) {
+        if let Some(ip) = ip.filter(|_| arrival.way == Way::Form) {
             let whose = self.keys.sign(Purpose::Origin, network(ip).as_bytes());
             let of_origin = format!("{of_form}#{}", hex::encode(&whose[..8]));
             self.count(form, &of_origin, rates.per_origin, now).await?;

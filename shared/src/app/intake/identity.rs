@@ -18,7 +18,7 @@ const REACH: SignedDuration = SignedDuration::from_secs(15);
 
 /// How a lead is known.
 pub(super) enum Identity {
-    /// By the caller's key, of this form and door.
+    /// By the caller's key, of this form and way.
     Key {
         /// The key, as a digest.
         key: [u8; 32],
@@ -36,7 +36,7 @@ impl Identity {
         let Some(key) = &arrival.key else {
             return Self::Content(content);
         };
-        let text = serde_json::to_vec(&("key", &form.id, arrival.door.word(), key.as_str()));
+        let text = serde_json::to_vec(&("key", &form.id, arrival.way.word(), key.as_str()));
         Self::Key {
             key: digest(&text.expect("texts are plain data")),
             content,

@@ -65,21 +65,21 @@ pub struct Arrival {
     /// Where it came from.
     pub origin: Origin,
     /// By which way.
-    pub door: Door,
+    pub way: Way,
     /// What its sender calls it, so that the same one can be sent again.
     pub key: Option<IdempotencyKey>,
 }
 
 /// The ways in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Door {
+pub enum Way {
     /// A form in a browser, whose sender is nobody we know.
     Form,
     /// A server that signs what it sends.
     Webhook,
 }
 
-impl Door {
+impl Way {
     /// Keeps the keys of one way in apart from those of the other.
     fn word(self) -> &'static str {
         match self {
@@ -197,7 +197,7 @@ impl<W: Wiring> Intake<W> {
         let arrival = Arrival {
             fields,
             origin: origin.clone(),
-            door: Door::Form,
+            way: Way::Form,
             key: None,
         };
         self.take(form, arrival).await

@@ -3,7 +3,7 @@
 
 use jiff::Timestamp;
 
-use super::{Arrival, Door, Intake};
+use super::{Arrival, Intake, Way};
 use crate::domain::captcha::{Captcha, OnFailure};
 use crate::domain::contact::{Note, NoteKind};
 use crate::domain::form::Form;
@@ -61,7 +61,7 @@ impl<W: Wiring> Intake<W> {
         arrival: &'a Arrival,
         now: Timestamp,
     ) -> Look<'a> {
-        if arrival.door == Door::Webhook {
+        if arrival.way == Way::Webhook {
             return Look::Told(Verdict::Passes(None));
         }
         let rules = &form.screening;

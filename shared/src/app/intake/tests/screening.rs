@@ -1,7 +1,7 @@
 use jiff::SignedDuration;
 
 use crate::app::admin::Properties;
-use crate::app::intake::{Accepted, Arrival, Door, IntakeError};
+use crate::app::intake::{Accepted, Arrival, IntakeError, Way};
 use crate::app::scene::Scene;
 use crate::domain::captcha::{Captcha, CaptchaProvider, OnFailure};
 use crate::domain::consent::Origin;
@@ -19,12 +19,12 @@ const CONSENT: (&str, &str) = ("consent", "yes");
 const ANSWER: &str = "cf-turnstile-response";
 
 impl Scene {
-    async fn come(&self, door: Door, more: &[(&str, &str)]) -> Result<Accepted, IntakeError> {
+    async fn come(&self, way: Way, more: &[(&str, &str)]) -> Result<Accepted, IntakeError> {
         let fields = [EMAIL, CONSENT].into_iter().chain(more.iter().copied());
         let arrival = Arrival {
             fields: Submission::from_pairs(fields).unwrap(),
             origin: Origin::default(),
-            door,
+            way,
             key: None,
         };
         self.memory.intake().take(&self.form, arrival).await
@@ -50,14 +50,14 @@ fn aside(why: QuarantineReason) -> LeadState {
 async fn a_robot_is_told_the_same_as_a_person_and_its_lead_is_set_aside() {
     let scene = Scene::connected().await;
 
-    let person = scene.come(Door::Form, &[]).await.unwrap();
+    let person = scene.come(Way::Form, &[]).await.unwrap();
     scene.memory.clock.advance(SignedDuration::from_mins(2));
     let robot = scene
-        .come(Door::Form, &[("contact_website", "x")])
+        .come(Way::Form, &[("contact_website", "x")])
         .await
         .unwrap();
     let again = scene
-        .come(Door::Form, &[("contact_website", "x")])
+        .come(Way::Form, &[("contact_website", "x")])
         .await
         .unwrap();
 
@@ -83,7 +83,7 @@ async fn a_lead_set_aside_goes_with_its_customers_retention_unless_it_is_release
     let now = scene.memory.clock.now().as_second();
     let until = |lead: &LeadId| scene.memory.ledger.kept_until(&scene.customer, lead);
 
-    let robot = scene.come(Door::Form, &[("contact_website", "x")]).await;
+    let robot = scene.come(Way::Form, &[("contact_website", "x")]).await;
     let robot = robot.unwrap().lead;
     assert_eq!(until(&robot), Some(now + 30 * 86_400));
     scene.memory.admin().release_lead(&robot).await.unwrap();
@@ -93,7 +93,7 @@ async fn a_lead_set_aside_goes_with_its_customers_retention_unless_it_is_release
     // The first step agrees on an id, the second reads the customer.
     let customer_unread = scene.memory.faults.steps() + 2;
     scene.memory.faults.at(customer_unread, Fault::FailBefore);
-    let other = scene.come(Door::Form, &[("contact_website", "y")]).await;
+    let other = scene.come(Way::Form, &[("contact_website", "y")]).await;
     let days = i64::from(DEFAULT_RETENTION_DAYS);
     assert_eq!(until(&other.unwrap().lead), Some(now + 120 + days * 86_400));
 }
@@ -102,7 +102,7 @@ async fn a_lead_set_aside_goes_with_its_customers_retention_unless_it_is_release
 async fn a_quarantined_lead_stays_until_it_is_released_and_then_goes_out_once() {
     let scene = Scene::connected().await;
     let lead = scene
-        .come(Door::Form, &[("contact_website", "x")])
+        .come(Way::Form, &[("contact_website", "x")])
         .await
         .unwrap()
         .lead;
@@ -126,7 +126,7 @@ async fn a_quarantined_lead_stays_until_it_is_released_and_then_goes_out_once() 
 #[tokio::test]
 async fn a_release_whose_answer_was_lost_is_no_refusal_when_it_is_asked_for_once_more() {
     let scene = Scene::connected().await;
-    let robot = scene.come(Door::Form, &[("contact_website", "x")]).await;
+    let robot = scene.come(Way::Form, &[("contact_website", "x")]).await;
     let (admin, lead) = (scene.memory.admin(), robot.unwrap().lead);
     // It finds the lead's owner, reads it, releases it.
     let released = scene.memory.faults.steps() + 3;
@@ -144,7 +144,7 @@ async fn a_release_whose_answer_was_lost_is_no_refusal_when_it_is_asked_for_once
 async fn a_release_that_the_queue_did_not_take_is_sent_by_the_scheduler() {
     let scene = Scene::connected().await;
     let lead = scene
-        .come(Door::Form, &[("contact_website", "x")])
+        .come(Way::Form, &[("contact_website", "x")])
         .await
         .unwrap()
         .lead;
@@ -168,7 +168,7 @@ async fn a_ledger_that_fails_amid_a_release_of_many_does_not_keep_those_it_has_r
     let scene = Scene::connected().await;
     let mut leads = Vec::new();
     for value in ["x", "y"] {
-        let robot = scene.come(Door::Form, &[("contact_website", value)]).await;
+        let robot = scene.come(Way::Form, &[("contact_website", value)]).await;
         leads.push(robot.unwrap().lead);
         scene.memory.clock.advance(SignedDuration::from_mins(2));
     }
@@ -196,9 +196,9 @@ async fn a_form_sent_at_once_is_set_aside_and_one_left_open_for_a_day_has_a_note
     let stamp = scene.memory.intake().stamp(&scene.form);
     let fields = [(TIME_FIELD, stamp.as_str())];
 
-    let robot = scene.come(Door::Form, &fields).await.unwrap();
+    let robot = scene.come(Way::Form, &fields).await.unwrap();
     scene.memory.clock.advance(SignedDuration::from_hours(25));
-    let late = scene.come(Door::Form, &fields).await.unwrap();
+    let late = scene.come(Way::Form, &fields).await.unwrap();
 
     assert_eq!(
         scene.state(&robot.lead).await,
@@ -214,7 +214,7 @@ async fn a_server_that_signs_is_no_robot() {
     let scene = Scene::with_captcha(OnFailure::Refuse).await;
 
     let lead = scene
-        .come(Door::Webhook, &[("contact_website", "x")])
+        .come(Way::Webhook, &[("contact_website", "x")])
         .await
         .unwrap()
         .lead;
@@ -228,7 +228,7 @@ async fn a_captcha_that_is_missing_wrong_or_used_is_refused_or_set_aside_as_the_
         let scene = Scene::with_captcha(on_failure).await;
         for answer in ["", "wrong"] {
             let told = scene
-                .come(Door::Form, &[(ANSWER, answer), ("city", answer)])
+                .come(Way::Form, &[(ANSWER, answer), ("city", answer)])
                 .await;
             match (on_failure, told) {
                 (OnFailure::Refuse, Err(IntakeError::Rejected(rejection))) => {
@@ -246,7 +246,7 @@ async fn a_captcha_that_is_missing_wrong_or_used_is_refused_or_set_aside_as_the_
         }
 
         scene.memory.captcha.solve("good");
-        let passed = scene.come(Door::Form, &[(ANSWER, "good")]).await.unwrap();
+        let passed = scene.come(Way::Form, &[(ANSWER, "good")]).await.unwrap();
         assert_eq!(scene.state(&passed.lead).await, LeadState::Queued);
     }
 }
@@ -260,7 +260,7 @@ async fn a_captcha_that_failed_leaves_the_key_free_for_the_next_try() {
         let arrival = Arrival {
             fields: Submission::from_pairs(fields).unwrap(),
             origin: Origin::default(),
-            door: Door::Form,
+            way: Way::Form,
             key: Some("k".parse().unwrap()),
         };
         scene.memory.intake().take(&scene.form, arrival).await
@@ -283,8 +283,8 @@ async fn a_double_click_on_a_form_with_a_captcha_is_one_lead() {
     let scene = Scene::with_captcha(OnFailure::Refuse).await;
     scene.memory.captcha.solve("good");
 
-    let first = scene.come(Door::Form, &[(ANSWER, "good")]).await.unwrap();
-    let second = scene.come(Door::Form, &[(ANSWER, "good")]).await.unwrap();
+    let first = scene.come(Way::Form, &[(ANSWER, "good")]).await.unwrap();
+    let second = scene.come(Way::Form, &[(ANSWER, "good")]).await.unwrap();
 
     assert_eq!(first.lead, second.lead);
 }
@@ -293,7 +293,7 @@ async fn a_double_click_on_a_form_with_a_captcha_is_one_lead() {
 async fn a_double_click_at_one_instant_is_not_told_that_it_failed() {
     let scene = Scene::with_captcha(OnFailure::Refuse).await;
     scene.memory.captcha.solve("good");
-    let click = || scene.come(Door::Form, &[(ANSWER, "good")]);
+    let click = || scene.come(Way::Form, &[(ANSWER, "good")]);
 
     let (first, second) = tokio::join!(click(), click());
 
@@ -305,10 +305,10 @@ async fn a_double_click_whose_used_captcha_was_recorded_first_is_not_left_aside(
     // A drain that comes before the release finds the lead set aside and drops its message.
     for drain_was_faster in [false, true] {
         let scene = Scene::with_captcha(OnFailure::Quarantine).await;
-        let second = scene.come(Door::Form, &[(ANSWER, "used")]).await.unwrap();
+        let second = scene.come(Way::Form, &[(ANSWER, "used")]).await.unwrap();
 
         scene.memory.captcha.solve("good");
-        let first = scene.come(Door::Form, &[(ANSWER, "good")]).await.unwrap();
+        let first = scene.come(Way::Form, &[(ANSWER, "good")]).await.unwrap();
         if drain_was_faster {
             assert_eq!(scene.memory.queue.receive(10).len(), 1);
         }
@@ -332,7 +332,7 @@ async fn a_provider_out_of_order_loses_nobody() {
         .at(scene.memory.faults.steps() + 2, Fault::FailBefore);
 
     let lead = scene
-        .come(Door::Form, &[(ANSWER, "good")])
+        .come(Way::Form, &[(ANSWER, "good")])
         .await
         .unwrap()
         .lead;
@@ -352,7 +352,7 @@ async fn a_robots_lead_that_cannot_be_kept_is_not_accepted() {
         .faults
         .at(scene.memory.faults.steps() + 3, Fault::FailBefore);
 
-    let told = scene.come(Door::Form, &[("contact_website", "x")]).await;
+    let told = scene.come(Way::Form, &[("contact_website", "x")]).await;
 
     assert!(matches!(told, Err(IntakeError::Unavailable)), "{told:?}");
 }
