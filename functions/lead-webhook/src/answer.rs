@@ -2,7 +2,7 @@
 
 use lambda_http::http::StatusCode;
 use lambda_http::{Body, Request, Response};
-use leadfeed_shared::app::intake::{Accepted, Way, IntakeError, Rehearsed};
+use leadfeed_shared::app::intake::{Accepted, IntakeError, Rehearsed, Way};
 use leadfeed_shared::domain::form::Form;
 use leadfeed_shared::domain::screening::TIME_FIELD;
 use leadfeed_shared::domain::submission::Submission;

@@ -176,9 +176,6 @@ pub(crate) fn arrival(key: &str, fields: &[(&str, &str)]) -> Arrival {
     }
 }
 
-/// Runs work under a standing clock, moving the time whenever all of it waits.
-pub(crate) fn drive<T>(clock: &VirtualClock, work: impl Future<Output = T>) -> T {
-    clock.drive(work)
 }
 
 fn form(customer: &CustomerId, now: Timestamp) -> Form {

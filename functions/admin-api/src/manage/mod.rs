@@ -14,9 +14,9 @@ use leadfeed_shared::domain::link::LinkError;
 use leadfeed_shared::ports::Wiring;
 use leadfeed_shared::web::{Problem, is_from_elsewhere, page};
 
+pub use self::page::Sums;
 use self::page::{Notice, Page};
 use crate::answer::Refused;
-pub use self::page::Sums;
 
 /// Whether this is the page's business.
 pub fn is_for(path: &str) -> bool {

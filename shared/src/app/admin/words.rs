@@ -216,6 +216,9 @@ fn sentence(kind: NoteKind, fields: &str) -> String {
         NoteKind::Cut => format!("Shortened for Constant Contact: {fields}"),
         NoteKind::Omitted => format!("Left out, as Constant Contact would not take it: {fields}"),
         NoteKind::Unknown => format!("Not kept, as your form has no such field: {fields}"),
+        NoteKind::NoSuchField => {
+            format!("Left out, as your account has no custom field of this name for it: {fields}")
+        }
         NoteKind::RoleAddress => {
             "An address of a role, such as admin@: Constant Contact keeps it but does not mail it"
                 .to_owned()

@@ -4,7 +4,7 @@ use futures_util::future::join_all;
 use jiff::{SignedDuration, Timestamp};
 
 use super::{Access, AccessError, TokenKeeper};
-use crate::app::scene::{ACCOUNT, NOON, Scene, drive};
+use crate::app::scene::{ACCOUNT, NOON, Scene};
 use crate::domain::connection::{Connection, ConnectionStatus, ReconnectReason};
 use crate::domain::lead::WaitReason;
 use crate::domain::token::StoredTokens;
@@ -58,7 +58,7 @@ async fn a_hundred_workers_on_an_expired_token_make_one_refresh() {
             .map(|keeper| keeper.access(&scene.customer, None, Timestamp::MAX)),
     );
 
-    let results = drive(&scene.memory.clock, work);
+    let results = scene.memory.clock.drive(work);
 
     assert!(
         results

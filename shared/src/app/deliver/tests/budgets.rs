@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::days::another_customer;
 use super::waits;
-use crate::app::scene::{ACCOUNT, NOON, Scene, drive};
+use crate::app::scene::{ACCOUNT, NOON, Scene};
 use crate::domain::crm::{CrmError, Refusal};
 use crate::domain::form::Form;
 use crate::domain::ids::LeadId;
@@ -72,7 +72,7 @@ async fn a_spent_quota_parks_the_leads_of_all_customers_until_after_midnight_and
 #[test]
 fn long_addresses_stay_within_the_limit_though_they_take_three_calls() {
     let clock = VirtualClock::standing(NOON.parse().unwrap());
-    drive(&clock, long_addresses(clock.clone()));
+    clock.drive(long_addresses(clock.clone()));
 }
 
 async fn long_addresses(clock: VirtualClock) {

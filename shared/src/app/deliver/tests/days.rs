@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use ulid::Ulid;
 
 use crate::app::release::CHECK_AFTER;
-use crate::app::scene::{NOON, Scene, drive, messages};
+use crate::app::scene::{NOON, Scene, messages};
 use crate::domain::budget::Limits;
 use crate::domain::customer::Customer;
 use crate::domain::ids::{AppId, CustomerId, LeadId};
@@ -125,7 +125,7 @@ pub(super) fn delivered(scene: &Scene) -> BTreeMap<String, usize> {
 #[test]
 fn at_the_end_of_a_day_the_small_are_done_and_the_rest_goes_out_after_midnight() {
     let clock = VirtualClock::standing(NOON.parse().unwrap());
-    drive(&clock, a_day_too_short(clock.clone()));
+    clock.drive(a_day_too_short(clock.clone()));
 }
 
 async fn a_day_too_short(clock: VirtualClock) {
@@ -200,7 +200,7 @@ async fn a_day_too_short(clock: VirtualClock) {
 fn a_customer_with_a_flood_of_leads_does_not_use_up_the_day_of_the_others() {
     let morning = "2026-11-23T06:00:00Z".parse().unwrap();
     let clock = VirtualClock::standing(morning);
-    drive(&clock, a_flood(clock.clone()));
+    clock.drive(a_flood(clock.clone()));
 }
 
 async fn a_flood(clock: VirtualClock) {

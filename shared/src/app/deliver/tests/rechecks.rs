@@ -3,7 +3,7 @@
 use futures_util::future::join;
 use jiff::SignedDuration;
 
-use crate::app::scene::{ACCOUNT, NOON, Scene, drive, messages};
+use crate::app::scene::{ACCOUNT, NOON, Scene, messages};
 use crate::domain::connection::ConnectionStatus;
 use crate::domain::crm::CrmError;
 use crate::domain::ids::LeadId;
@@ -33,7 +33,7 @@ fn while_waiting(
     sign_ups: usize,
 ) {
     let clock = VirtualClock::standing(NOON.parse().unwrap());
-    drive(&clock, async {
+    clock.drive(async {
         let scene = Scene::connected_at(clock.clone()).await;
         let lead = scene.submit(&[("email", "ada@example.com")]).await.lead;
         arrange(&scene);

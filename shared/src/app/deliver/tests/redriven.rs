@@ -6,7 +6,7 @@ use jiff::SignedDuration;
 
 use super::days::{accept, delivered, drain_all, template};
 use crate::app::release::CHECK_AFTER;
-use crate::app::scene::{ACCOUNT, NOON, Scene, drive};
+use crate::app::scene::{ACCOUNT, NOON, Scene};
 use crate::domain::budget::next_midnight;
 use crate::domain::lead::{LeadState, RefusalReason, WaitReason};
 use crate::domain::task::Task;
@@ -16,7 +16,7 @@ use crate::ports::{Clock as _, Queue as _};
 #[test]
 fn ten_thousand_dead_letters_driven_anew_are_delivered_once_and_held_against_opt_outs() {
     let clock = VirtualClock::standing(NOON.parse().unwrap());
-    drive(&clock, ten_thousand_dead_letters(clock.clone()));
+    clock.drive(ten_thousand_dead_letters(clock.clone()));
 }
 
 async fn ten_thousand_dead_letters(clock: VirtualClock) {

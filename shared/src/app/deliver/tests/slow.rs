@@ -7,7 +7,7 @@ use futures_util::poll;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::app::release::LISTED_WITHIN;
-use crate::app::scene::{ACCOUNT, NOON, Scene, drive};
+use crate::app::scene::{ACCOUNT, NOON, Scene};
 use crate::domain::crm::CrmError;
 use crate::domain::lead::{LeadState, WaitReason};
 use crate::fakes::{Call, VirtualClock};
@@ -26,7 +26,7 @@ async fn taken_up_again(scene: &Scene) {
 #[test]
 fn a_token_refused_late_in_a_drain_is_refreshed_by_another_that_cannot_be_cut_off() {
     let clock = VirtualClock::standing(NOON.parse().unwrap());
-    drive(&clock, async {
+    clock.drive(async {
         let scene = Scene::connected_at(clock.clone()).await;
         let lead = scene.submit(&[("email", "ada@example.com")]).await.lead;
         scene.call_for(SignedDuration::from_secs(40));

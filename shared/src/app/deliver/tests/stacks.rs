@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::days::{accept, delivered, drain_all, template};
 use super::waits;
-use crate::app::scene::{NOON, Scene, drive};
+use crate::app::scene::{NOON, Scene};
 use crate::domain::budget::Limits;
 use crate::domain::ids::AppId;
 use crate::domain::lead::WaitReason;
@@ -22,7 +22,7 @@ const SHARE: Limits = Limits {
 /// A stack with more leads than its share of a day, from noon to an hour before midnight, and when it called.
 fn a_day_of_one() -> (Scene, Vec<Timestamp>) {
     let clock = VirtualClock::standing(NOON.parse().unwrap());
-    let scene = drive(&clock, busy_until_eleven(clock.clone()));
+    let scene = clock.drive(busy_until_eleven(clock.clone()));
     let calls = scene.memory.crm.calls();
     (scene, calls.into_iter().map(|(at, _)| at).collect())
 }

@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::days::another_customer;
 use super::invalid;
 use crate::app::moment::{Next, await_moment};
-use crate::app::scene::{NOON, Scene, drive};
+use crate::app::scene::{NOON, Scene};
 use crate::domain::budget::{CallClass, Limits};
 use crate::domain::crm::CrmError;
 use crate::domain::ids::AppId;
@@ -19,7 +19,7 @@ use crate::ports::{Budget as _, Clock as _};
 #[test]
 fn a_person_who_connects_does_not_wait_behind_all_that_five_drains_have_to_call() {
     let clock = VirtualClock::standing(NOON.parse().unwrap());
-    drive(&clock, five_drains(clock.clone()));
+    clock.drive(five_drains(clock.clone()));
 }
 
 async fn five_drains(clock: VirtualClock) {
@@ -117,7 +117,7 @@ async fn submit_old(scene: &Scene, email: &str) {
 #[test]
 fn a_look_up_that_takes_long_costs_the_sign_up_after_it_no_moment() {
     let clock = VirtualClock::standing(NOON.parse().unwrap());
-    drive(&clock, ten_look_ups(clock.clone()));
+    clock.drive(ten_look_ups(clock.clone()));
 }
 
 async fn ten_look_ups(clock: VirtualClock) {
@@ -140,7 +140,7 @@ async fn ten_look_ups(clock: VirtualClock) {
 #[test]
 fn a_list_that_takes_long_costs_the_calls_behind_it_no_moments_and_nobody_else_any_time() {
     let clock = VirtualClock::standing(NOON.parse().unwrap());
-    drive(&clock, a_slow_list(clock.clone()));
+    clock.drive(a_slow_list(clock.clone()));
 }
 
 async fn a_slow_list(clock: VirtualClock) {
