@@ -7,8 +7,7 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::Timestamp;
 use leadfeed_shared::adapters::{DynamoDirectory, DynamoLedger};
-use leadfeed_shared::domain::budget::{CallClass, Limits, Reservation};
-use leadfeed_shared::domain::connection::{ConnectionStatus, LimitedReason};
+use leadfeed_shared::domain::budget::{CallClass, Limits, Meter, Pause, Reservation};
 use leadfeed_shared::domain::ids::AppId;
 use leadfeed_shared::domain::lead::{LeadState, QuarantineReason, WaitReason};
 use leadfeed_shared::ports::{Budget, Connections, LeadFilter, Ledger, Requeue};
@@ -268,7 +267,13 @@ async fn every_lost_connection_is_found_however_large_their_rows_are(tables: Tab
 
 async fn reserve(directory: &DynamoDirectory, app: &AppId, now: Timestamp) -> Vec<Timestamp> {
     let class = CallClass::Delivery;
-    let reserved = directory.reserve(app, Limits::default(), class, 2, now, at(86_400));
+    let reserved = directory.reserve(
+        Meter::Api(app, Limits::default()),
+        class,
+        2,
+        now,
+        at(86_400),
+    );
     match reserved.await.unwrap() {
         Reservation::Granted(moments) => moments,
         Reservation::NotBefore { .. } => vec![],
@@ -304,9 +309,7 @@ async fn processes_that_remember_each_their_own_share_a_budget(tables: Tables) {
     moments.dedup();
     assert_eq!(moments.len(), 24);
     let closed = &processes[0];
-    closed
-        .quota_exceeded(&app, Limits::default(), noon)
-        .await
-        .unwrap();
+    let meter = Meter::Api(&app, Limits::default());
+    closed.pause(meter, noon, Pause::Day).await.unwrap();
     assert_eq!(reserve(&processes[1], &app, noon).await, []);
 }

@@ -176,8 +176,6 @@ pub(crate) fn arrival(key: &str, fields: &[(&str, &str)]) -> Arrival {
     }
 }
 
-}
-
 fn form(customer: &CustomerId, now: Timestamp) -> Form {
     let (text, brand) = ("Analytical Engines may mail me.", "Analytical Engines");
     Form {

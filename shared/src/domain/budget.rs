@@ -6,6 +6,8 @@
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use super::ids::AppId;
+
 /// Limits of an application.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Limits {
@@ -231,20 +233,18 @@ impl BudgetState {
         }
     }
 
+    /// After an answer that wants a pause.
+    #[must_use]
+    pub fn paused(&self, now: Timestamp, pause: Pause) -> Self {
+        match pause {
+            Pause::For(rest) => self.throttled(now, rest),
+            Pause::Day => self.quota_exceeded(now),
+        }
+    }
+
     /// After a `throttled` answer: nobody calls for as long as it says.
     #[must_use]
     pub fn throttled(&self, now: Timestamp, rest: SignedDuration) -> Self {
-        self.resting(now, rest)
-    }
-
-    /// After a 429 of the token endpoint, whose calls are a second apart anyway: nobody calls for five, which is less than
-    /// a caller waits for its turn.
-    #[must_use]
-    pub fn token_throttled(&self, now: Timestamp) -> Self {
-        self.resting(now, SignedDuration::from_secs(5))
-    }
-
-    fn resting(&self, now: Timestamp, rest: SignedDuration) -> Self {
         let again = now.saturating_add(rest).unwrap_or(now);
         Self {
             next_call_ms: self.next_call_ms.max(again.as_millisecond()),
@@ -258,6 +258,60 @@ impl BudgetState {
         Self {
             closed_until_ms: quota_back(now).as_millisecond(),
             ..self.clone()
+        }
+    }
+}
+
+/// What is called, and how often an application may.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Meter<'a> {
+    /// The API, by the application's limits.
+    Api(&'a AppId, Limits),
+    /// The token endpoint: once a second, as often as a day has seconds.
+    Token(&'a AppId),
+}
+
+impl Meter<'_> {
+    /// Whose.
+    #[must_use]
+    pub fn app(&self) -> &AppId {
+        match self {
+            Self::Api(app, _) | Self::Token(app) => app,
+        }
+    }
+
+    /// How often.
+    #[must_use]
+    pub fn limits(&self) -> Limits {
+        match self {
+            Self::Api(_, limits) => *limits,
+            Self::Token(_) => Limits {
+                per_second: 1,
+                per_day: 86_400,
+            },
+        }
+    }
+}
+
+/// For how long nobody is to call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pause {
+    /// So long.
+    For(SignedDuration),
+    /// Until the quota is [back](quota_back).
+    Day,
+}
+
+impl Pause {
+    /// After a 429 of the token endpoint, whose calls are a second apart anyway: less than a caller waits for its turn.
+    pub const TOKEN: Self = Self::For(SignedDuration::from_secs(5));
+
+    /// When a pause that begins now is over.
+    #[must_use]
+    pub fn end(self, now: Timestamp) -> Timestamp {
+        match self {
+            Self::For(rest) => now.saturating_add(rest).unwrap_or(now),
+            Self::Day => quota_back(now),
         }
     }
 }

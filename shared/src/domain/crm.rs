@@ -3,6 +3,7 @@
 use jiff::SignedDuration;
 use serde::Deserialize;
 
+use super::budget::Pause;
 use super::email::EmailAddress;
 
 /// The longest rest that is believed: whoever asks for more is asked again after it.
@@ -61,6 +62,16 @@ impl CrmError {
     pub const THROTTLED: Self = Self::Throttled {
         rest: SignedDuration::from_secs(1),
     };
+
+    /// For how long nobody is to call after it.
+    #[must_use]
+    pub fn pause(&self) -> Option<Pause> {
+        match self {
+            Self::Throttled { rest } => Some(Pause::For(*rest)),
+            Self::QuotaExceeded => Some(Pause::Day),
+            _ => None,
+        }
+    }
 
     /// The same, where the API asked to be left alone so long.
     #[must_use]

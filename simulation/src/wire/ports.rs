@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::Timestamp;
 use jiff::civil::Date;
-use jiff::{SignedDuration, Timestamp};
-use leadfeed_shared::domain::budget::{BudgetState, CallClass, Limits, Reservation};
+use leadfeed_shared::domain::budget::{BudgetState, CallClass, Limits, Meter, Pause, Reservation};
 use leadfeed_shared::domain::captcha::Captcha;
 use leadfeed_shared::domain::connection::{
     ConfirmedOptIn, Connection, ConnectionStatus, CustomField, Lease,
@@ -314,28 +314,26 @@ wired! { Apps of MemoryApps, Vault {
 } }
 
 wired! { Budget of MemoryBudget, Directory {
-    reserve_token_call(app: &AppId, now: Timestamp, horizon: Timestamp) -> Reservation;
-    token_throttled(app: &AppId, now: Timestamp) -> ();
     state(app: &AppId) -> Option<BudgetState>;
-    throttled(app: &AppId, limits: Limits, now: Timestamp, rest: SignedDuration) -> ();
-    quota_exceeded(app: &AppId, limits: Limits, now: Timestamp) -> ();
+    pause(meter: Meter<'_>, now: Timestamp, pause: Pause) -> ();
 }
     async fn reserve(
         &self,
-        app: &AppId,
-        mut limits: Limits,
+        mut meter: Meter<'_>,
         class: CallClass,
         want: u32,
         now: Timestamp,
         horizon: Timestamp,
     ) -> Result<Reservation, StoreError> {
-        if self.line.shared.lacks(Guard::DayLimit) {
-            limits.per_day = 1_000_000;
+        if let Meter::Api(_, limits) = &mut meter {
+            if self.line.shared.lacks(Guard::DayLimit) {
+                limits.per_day = 1_000_000;
+            }
+            if self.line.shared.lacks(Guard::SecondLimit) {
+                limits.per_second = 1_000;
+            }
         }
-        if self.line.shared.lacks(Guard::SecondLimit) {
-            limits.per_second = 1_000;
-        }
-        let effect = self.port.reserve(app, limits, class, want, now, horizon);
+        let effect = self.port.reserve(meter, class, want, now, horizon);
         self.line.call(Service::Directory, "reserve", effect).await
     }
 }

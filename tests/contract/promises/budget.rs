@@ -1,5 +1,7 @@
 use jiff::{SignedDuration, Timestamp};
-use leadfeed_shared::domain::budget::{CallClass, Limits, Reservation, next_midnight};
+use leadfeed_shared::domain::budget::{
+    CallClass, Limits, Meter, Pause, Reservation, next_midnight,
+};
 use leadfeed_shared::domain::ids::AppId;
 use leadfeed_shared::ports::Budget;
 
@@ -26,7 +28,13 @@ const LIMITS: Limits = Limits {
 
 async fn reserve<B: Budget>(budget: &B, app: &AppId, limits: Limits, want: u32) -> Reservation {
     let class = CallClass::Interactive;
-    let reserved = budget.reserve(app, limits, class, want, at(0), at(30));
+    let reserved = budget.reserve(Meter::Api(app, limits), class, want, at(0), at(30));
+    reserved.await.unwrap()
+}
+
+async fn reserve_token_call<B: Budget>(budget: &B, app: &AppId, second: i64) -> Reservation {
+    let (meter, class) = (Meter::Token(app), CallClass::Interactive);
+    let reserved = budget.reserve(meter, class, 1, at(second), at(30));
     reserved.await.unwrap()
 }
 
@@ -105,12 +113,7 @@ where
 
     let told = at_once(8, |_| {
         let (budget, app) = (budget.clone(), app.clone());
-        async move {
-            budget
-                .reserve_token_call(&app, at(0), at(30))
-                .await
-                .unwrap()
-        }
+        async move { reserve_token_call(&budget, &app, 0).await }
     })
     .await;
 
@@ -124,22 +127,24 @@ async fn a_throttled_application_rests_for_as_long_as_it_is_told<B: Budget>(budg
     reserve(&budget, &app, LIMITS, 1).await;
 
     let rest = SignedDuration::from_secs(7);
-    budget.throttled(&app, LIMITS, at(5), rest).await.unwrap();
+    let (meter, pause) = (Meter::Api(&app, LIMITS), Pause::For(rest));
+    budget.pause(meter, at(5), pause).await.unwrap();
 
     let class = CallClass::Delivery;
-    let next = budget.reserve(&app, LIMITS, class, 1, at(5), at(30)).await;
+    let next = budget.reserve(meter, class, 1, at(5), at(30)).await;
     assert_eq!(next.unwrap(), Reservation::Granted(vec![at(12)]));
 }
 
 async fn a_throttled_token_endpoint_rests_for_everybody<B: Budget>(budget: B) {
     let app = fresh::app();
-    let turn = budget.reserve_token_call(&app, at(0), at(30)).await;
-    assert_eq!(turn.unwrap(), Reservation::Granted(vec![at(0)]));
+    let turn = reserve_token_call(&budget, &app, 0).await;
+    assert_eq!(turn, Reservation::Granted(vec![at(0)]));
 
-    budget.token_throttled(&app, at(1)).await.unwrap();
+    let paused = budget.pause(Meter::Token(&app), at(1), Pause::TOKEN);
+    paused.await.unwrap();
 
-    let next = budget.reserve_token_call(&app, at(2), at(30)).await;
-    assert_eq!(next.unwrap(), Reservation::Granted(vec![at(6)]));
+    let next = reserve_token_call(&budget, &app, 2).await;
+    assert_eq!(next, Reservation::Granted(vec![at(6)]));
     let calls = reserve(&budget, &app, LIMITS, 1).await;
     assert_eq!(calls, Reservation::Granted(vec![at(0)]), "others go on");
 }
@@ -147,7 +152,8 @@ async fn a_throttled_token_endpoint_rests_for_everybody<B: Budget>(budget: B) {
 async fn an_exceeded_quota_closes_the_day_for_everybody<B: Budget>(budget: B) {
     let app = fresh::app();
 
-    budget.quota_exceeded(&app, LIMITS, at(120)).await.unwrap();
+    let meter = Meter::Api(&app, LIMITS);
+    budget.pause(meter, at(120), Pause::Day).await.unwrap();
 
     let midnight = next_midnight(at(120));
     let closed = Reservation::NotBefore {
@@ -156,9 +162,7 @@ async fn an_exceeded_quota_closes_the_day_for_everybody<B: Budget>(budget: B) {
     };
     assert_eq!(reserve(&budget, &app, LIMITS, 1).await, closed);
     let class = CallClass::Delivery;
-    let tomorrow = budget
-        .reserve(&app, LIMITS, class, 1, midnight, midnight)
-        .await;
+    let tomorrow = budget.reserve(meter, class, 1, midnight, midnight).await;
     assert_eq!(tomorrow.unwrap(), Reservation::Granted(vec![midnight]));
 }
 

@@ -10,39 +10,25 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use super::directory::DynamoDirectory;
 use super::keys::{self, Key};
 use super::table::{Change, Done, Item, number, read, value};
-use crate::domain::budget::{BudgetState, CallClass, Limits, Reservation};
+use crate::domain::budget::{BudgetState, CallClass, Meter, Pause, Reservation};
 use crate::domain::ids::AppId;
 use crate::ports::{Budget, StoreError};
 
 /// How often a step is computed anew because another process was faster. Drains are few and a step takes
 /// milliseconds.
 const ATTEMPTS: u32 = 12;
-/// One call a second, as many as a day has.
-const TOKEN_CALLS: Limits = Limits {
-    per_second: 1,
-    per_day: 86_400,
-};
-
 /// The states this process wrote last.
 pub(super) type Remembered = Arc<Mutex<HashMap<Key, BudgetState>>>;
 
-/// What is counted.
-enum Bucket<'a> {
-    Calls(&'a AppId, Limits),
-    TokenCalls(&'a AppId),
-}
-
-impl Bucket<'_> {
-    fn key(&self) -> Key {
-        match self {
-            Self::Calls(app, _) => keys::budget(app),
-            Self::TokenCalls(app) => keys::token_budget(app),
-        }
+fn key(meter: Meter<'_>) -> Key {
+    match meter {
+        Meter::Api(app, _) => keys::budget(app),
+        Meter::Token(app) => keys::token_budget(app),
     }
 }
 
@@ -58,11 +44,11 @@ impl DynamoDirectory {
     /// One atomic step: `change` of the state at `now`.
     async fn step<T>(
         &self,
-        bucket: Bucket<'_>,
+        meter: Meter<'_>,
         now: Timestamp,
         change: impl Fn(&BudgetState) -> (BudgetState, T),
     ) -> Result<T, StoreError> {
-        let key = bucket.key();
+        let key = key(meter);
         let mut known = match self.remembered(&key) {
             Some(state) => Known::Remembered(state),
             None => self.stored(&key).await?,
@@ -75,7 +61,7 @@ impl DynamoDirectory {
             };
             let (next, answer) = match old {
                 Some(state) => change(state),
-                None => change(&self.first_state(&bucket, now).await?),
+                None => change(&self.first_state(meter, now).await?),
             };
             if old == Some(&next) {
                 if !guessed {
@@ -144,12 +130,12 @@ impl DynamoDirectory {
     /// The state where none is stored: nothing spent at an application's very first call, else assumed.
     async fn first_state(
         &self,
-        bucket: &Bucket<'_>,
+        meter: Meter<'_>,
         now: Timestamp,
     ) -> Result<BudgetState, StoreError> {
-        let (app, limits) = match bucket {
-            Bucket::TokenCalls(_) => return Ok(BudgetState::assumed(TOKEN_CALLS, now)),
-            Bucket::Calls(app, limits) => (*app, *limits),
+        let assumed = BudgetState::assumed(meter.limits(), now);
+        let Meter::Api(app, _) = meter else {
+            return Ok(assumed);
         };
         let change = Change {
             set: "SET first_call_at = :now",
@@ -157,7 +143,6 @@ impl DynamoDirectory {
             names: &[],
             values: vec![(":now", value(&now)?)],
         };
-        let assumed = BudgetState::assumed(limits, now);
         Ok(match self.table.update(keys::app(app), change).await? {
             Done::Yes(_) => BudgetState {
                 spent: 0,
@@ -186,63 +171,29 @@ async fn pause() {
 impl Budget for DynamoDirectory {
     async fn reserve(
         &self,
-        app: &AppId,
-        limits: Limits,
+        meter: Meter<'_>,
         class: CallClass,
         want: u32,
         now: Timestamp,
         horizon: Timestamp,
     ) -> Result<Reservation, StoreError> {
+        let limits = meter.limits();
         let take = |state: &BudgetState| state.reserve(limits, class, want, now, horizon);
-        self.step(Bucket::Calls(app, limits), now, take).await
+        self.step(meter, now, take).await
     }
 
-    async fn reserve_token_call(
+    async fn pause(
         &self,
-        app: &AppId,
+        meter: Meter<'_>,
         now: Timestamp,
-        horizon: Timestamp,
-    ) -> Result<Reservation, StoreError> {
-        let take = |state: &BudgetState| {
-            state.reserve(TOKEN_CALLS, CallClass::Interactive, 1, now, horizon)
-        };
-        self.step(Bucket::TokenCalls(app), now, take).await
-    }
-
-    async fn token_throttled(&self, app: &AppId, now: Timestamp) -> Result<(), StoreError> {
-        self.step(Bucket::TokenCalls(app), now, |state| {
-            (state.token_throttled(now), ())
-        })
-        .await
+        pause: Pause,
+    ) -> Result<(), StoreError> {
+        let rest = |state: &BudgetState| (state.paused(now, pause), ());
+        self.step(meter, now, rest).await
     }
 
     async fn state(&self, app: &AppId) -> Result<Option<BudgetState>, StoreError> {
         let item: Option<Item> = self.table.get(keys::budget(app)).await?;
         item.map(read).transpose()
-    }
-
-    async fn throttled(
-        &self,
-        app: &AppId,
-        limits: Limits,
-        now: Timestamp,
-        rest: SignedDuration,
-    ) -> Result<(), StoreError> {
-        self.step(Bucket::Calls(app, limits), now, |state| {
-            (state.throttled(now, rest), ())
-        })
-        .await
-    }
-
-    async fn quota_exceeded(
-        &self,
-        app: &AppId,
-        limits: Limits,
-        now: Timestamp,
-    ) -> Result<(), StoreError> {
-        self.step(Bucket::Calls(app, limits), now, |state| {
-            (state.quota_exceeded(now), ())
-        })
-        .await
     }
 }

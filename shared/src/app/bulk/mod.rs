@@ -23,7 +23,7 @@ use crate::app::moment::{CALL_TAKES, Next, await_moment, standing};
 use crate::app::tell::tell;
 use crate::app::token_keeper::{Access, AccessError, TokenKeeper};
 use crate::app::trouble::Trouble;
-use crate::domain::budget::{CallClass, Limits, Reservation};
+use crate::domain::budget::{CallClass, Limits, Meter, Reservation};
 use crate::domain::crm::CrmError;
 use crate::domain::ids::{AppId, CustomerId, ImportId};
 use crate::domain::import::{Ending, ImportJob, Stage};
@@ -250,20 +250,19 @@ impl<W: Wiring> Bulk<W> {
                 return Ok(None);
             }
             let answer = call(access.token.clone()).await;
-            let now = self.keeper.clock.now();
             match &answer {
                 Err(CrmError::Unauthorized) if rejected.is_none() => {
                     rejected = Some(access.generation);
                     continue;
                 }
-                Err(CrmError::Throttled { rest }) => {
-                    budget.throttled(app, limits, now, *rest).await?;
-                }
-                Err(CrmError::QuotaExceeded) => budget.quota_exceeded(app, limits, now).await?,
                 Err(CrmError::Ours(status)) => {
                     tracing::error!(status, "the API calls an import of ours wrong");
                 }
                 _ => {}
+            }
+            if let Some(pause) = answer.as_ref().err().and_then(CrmError::pause) {
+                let now = self.keeper.clock.now();
+                budget.pause(Meter::Api(app, limits), now, pause).await?;
             }
             return Ok(Some(answer));
         }
@@ -312,7 +311,8 @@ impl<W: Wiring> Bulk<W> {
         horizon: Timestamp,
     ) -> Result<bool, StoreError> {
         let budget = &self.keeper.budget;
-        let reserve = |want, from| budget.reserve(app, limits, CALLS, want, from, horizon);
+        let meter = Meter::Api(app, limits);
+        let reserve = |want, from| budget.reserve(meter, CALLS, want, from, horizon);
         let next = await_moment(&self.keeper.clock, 1, reserve).await?;
         Ok(matches!(next, Next::At(_)))
     }

@@ -3,6 +3,7 @@ use secrecy::SecretString;
 
 use super::{Connect, ConnectError};
 use crate::app::moment::{Next, await_moment};
+use crate::domain::budget::{CallClass, Meter, Pause};
 use crate::domain::handshake::Handshake;
 use crate::domain::ids::AppId;
 use crate::domain::token::Grant;
@@ -46,14 +47,16 @@ impl<W: Wiring> Connect<W> {
         let answer = self.oauth.exchange(&app, code, verifier).await;
         if matches!(answer, Err(TokenError::Throttled)) {
             let now = self.clock.now();
-            self.budget.token_throttled(&handshake.app, now).await?;
+            let meter = Meter::Token(&handshake.app);
+            self.budget.pause(meter, now, Pause::TOKEN).await?;
         }
         Ok(answer)
     }
 
     async fn await_turn(&self, app: &AppId, end: Timestamp) -> Result<(), ConnectError> {
         let latest = self.latest_moment(end)?;
-        let reserve = |_, from| self.budget.reserve_token_call(app, from, latest);
+        let (budget, meter, class) = (&self.budget, Meter::Token(app), CallClass::Interactive);
+        let reserve = |want, from| budget.reserve(meter, class, want, from, latest);
         match await_moment(&self.clock, 1, reserve).await? {
             Next::At(_) => Ok(()),
             Next::NotBefore(_) | Next::Missed => Err(ConnectError::Busy),

@@ -7,7 +7,7 @@ use secrecy::SecretString;
 
 use super::{Connect, ConnectError};
 use crate::app::moment::{Next, await_moment, standing};
-use crate::domain::budget::{CallClass, Reservation, quota_back};
+use crate::domain::budget::{CallClass, Meter, Reservation, quota_back};
 use crate::domain::connection::{Catalog, ContactList};
 use crate::domain::crm::CrmError;
 use crate::domain::ids::AppId;
@@ -112,16 +112,14 @@ impl<W: Wiring> Connect<W> {
     /// What an error means here, after the budget has heard of it.
     async fn failed(&self, app: &AppId, error: CrmError) -> Result<ConnectError, ConnectError> {
         tracing::warn!(app.id = %app, %error, "a call for a connection failed");
-        let (limits, now) = (self.apps.limits(app).await?, self.clock.now());
+        if let Some(pause) = error.pause() {
+            let (limits, now) = (self.apps.limits(app).await?, self.clock.now());
+            self.budget
+                .pause(Meter::Api(app, limits), now, pause)
+                .await?;
+            return Ok(self.busy(pause.end(now)));
+        }
         Ok(match error {
-            CrmError::Throttled { rest } => {
-                self.budget.throttled(app, limits, now, rest).await?;
-                self.busy(now + rest)
-            }
-            CrmError::QuotaExceeded => {
-                self.budget.quota_exceeded(app, limits, now).await?;
-                self.busy(quota_back(now))
-            }
             CrmError::Forbidden => ConnectError::AppForbidden,
             _ => ConnectError::Unavailable,
         })
@@ -136,8 +134,8 @@ impl<W: Wiring> Connect<W> {
     ) -> Result<(), ConnectError> {
         let limits = self.apps.limits(app).await?;
         let (latest, class) = (self.latest_moment(end)?, CallClass::Interactive);
-        let budget = &self.budget;
-        let reserve = |want, from| budget.reserve(app, limits, class, want, from, latest);
+        let (budget, meter) = (&self.budget, Meter::Api(app, limits));
+        let reserve = |want, from| budget.reserve(meter, class, want, from, latest);
         match await_moment(&self.clock, calls, reserve).await? {
             Next::At(_) => Ok(()),
             Next::NotBefore(at) => Err(self.busy(at)),

@@ -12,7 +12,7 @@ use secrecy::SecretString;
 
 use super::{Choice, Connect, ConnectError, Landing, Return};
 use crate::app::scene::{ACCOUNT, Scene};
-use crate::domain::budget::Reservation;
+use crate::domain::budget::{CallClass, Meter, Reservation};
 use crate::domain::connection::{Connection, ConnectionStatus};
 use crate::domain::crm::CrmError;
 use crate::domain::ids::{AppId, LinkId, RemoteId};
@@ -250,7 +250,8 @@ async fn a_token_endpoint_that_took_no_code_for_want_of_room_is_left_alone_by_al
     let (budget, now) = (&scene.memory.budget, scene.memory.clock.now());
     let soon = now + SignedDuration::from_secs(2);
     let app = AppId::default_app();
-    let turn = budget.reserve_token_call(&app, now, soon);
+    let meter = Meter::Token(&app);
+    let turn = budget.reserve(meter, CallClass::Interactive, 1, now, soon);
     let turn = turn.await.unwrap();
     assert!(matches!(turn, Reservation::NotBefore { .. }), "{turn:?}");
 }

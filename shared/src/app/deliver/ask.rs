@@ -14,7 +14,7 @@ use crate::app::connect::may_feed;
 use crate::app::moment::{CALL_TAKES, LATE, Next, next_moment};
 use crate::app::tell::tell_status;
 use crate::app::token_keeper::Access;
-use crate::domain::budget::{Reservation, quota_back};
+use crate::domain::budget::{Meter, Pause, Reservation, quota_back};
 use crate::domain::connection::{ConnectionStatus, LimitedReason};
 use crate::domain::crm::CrmError;
 use crate::ports::{Accounts, Budget, Clock, Connections, Wiring};
@@ -150,9 +150,7 @@ impl<W: Wiring> Drain<W> {
         access: &Access,
         before: &mut Mended,
     ) -> Result<bool, Outcome> {
-        let (app, limits, now) = (turn.app(), turn.limits, self.keeper.clock.now());
-        let customer = &turn.ready.customer.id;
-        let budget = &self.keeper.budget;
+        let app = turn.app();
         match error {
             CrmError::Unauthorized if !mem::replace(&mut before.token, true) => {
                 self.refresh(turn, access).await
@@ -163,20 +161,19 @@ impl<W: Wiring> Drain<W> {
             }
             CrmError::Conflict(_) if !mem::replace(&mut before.conflict, true) => {
                 let pause = SignedDuration::from_millis(300 + 4 * i64::from(self.die()));
-                self.keeper.clock.sleep_until(now + pause).await;
+                let clock = &self.keeper.clock;
+                clock.sleep_until(clock.now() + pause).await;
                 Ok(true)
             }
             CrmError::Throttled { rest } => {
                 tracing::warn!(app.id = %app, "the API throttled a call");
-                let told = budget.throttled(app, limits, now, *rest).await;
-                self.warn_on_fail("telling the budget of a throttle", customer, told);
+                self.pause(turn, Pause::For(*rest)).await;
                 Ok(true)
             }
             CrmError::QuotaExceeded => {
                 tracing::warn!(app.id = %app, "the day's quota is spent");
                 turn.closed.store(true, Ordering::Relaxed);
-                let told = budget.quota_exceeded(app, limits, now).await;
-                self.warn_on_fail("telling the budget of a spent day", customer, told);
+                self.pause(turn, Pause::Day).await;
                 Ok(false)
             }
             CrmError::Ours(status) => {
@@ -190,6 +187,17 @@ impl<W: Wiring> Drain<W> {
             | CrmError::Unavailable
             | CrmError::AnswerLost => Ok(false),
         }
+    }
+
+    /// Has nobody call for a while.
+    async fn pause(&self, turn: &Turn<'_>, pause: Pause) {
+        let (meter, now) = (Meter::Api(turn.app(), turn.limits), self.keeper.clock.now());
+        let told = self.keeper.budget.pause(meter, now, pause).await;
+        self.warn_on_fail(
+            "telling the budget of a pause",
+            &turn.ready.customer.id,
+            told,
+        );
     }
 
     /// A newer token than the one that was refused, which another call of the batch may have fetched already. Where

@@ -12,7 +12,7 @@ use super::gates::{Gate, Waiting, in_turn};
 use super::opt_outs::{Check, Gone, Plan};
 use super::outcome::Outcome;
 use super::take::Ready;
-use crate::domain::budget::{CallClass, Limits, Reservation};
+use crate::domain::budget::{CallClass, Limits, Meter, Reservation};
 use crate::domain::ids::AppId;
 use crate::domain::lead::{LeadRecord, LeadState, RefusalReason, WaitReason};
 use crate::ports::{Apps, Budget, Clock, StoreError, Wiring};
@@ -232,7 +232,7 @@ impl<W: Wiring> Drain<W> {
     ) -> Result<Reservation, StoreError> {
         let (app, limits, budget) = (turn.app(), turn.limits, &self.keeper.budget);
         budget
-            .reserve(app, limits, turn.class, want, from, horizon)
+            .reserve(Meter::Api(app, limits), turn.class, want, from, horizon)
             .await
     }
 

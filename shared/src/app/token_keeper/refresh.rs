@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use super::{Access, AccessError, PATIENCE, TokenKeeper, keep};
 use crate::app::moment::{Next, await_moment};
 use crate::app::tell::tell_status;
+use crate::domain::budget::{CallClass, Meter, Pause};
 use crate::domain::connection::{
     COOLDOWN, Connection, ConnectionStatus, LEASE_FOR, Lease, ReconnectReason,
 };
@@ -140,7 +141,11 @@ impl<W: Wiring> TokenKeeper<W> {
     /// Has everybody leave the token endpoint alone for a while, which is full for all connections of the application.
     async fn tell_throttled(&self, app: &AppId) {
         let now = self.clock.now();
-        if let Err(error) = self.budget.token_throttled(app, now).await {
+        if let Err(error) = self
+            .budget
+            .pause(Meter::Token(app), now, Pause::TOKEN)
+            .await
+        {
             tracing::warn!(
                 app.id = %app, error = &error as &dyn std::error::Error,
                 "that the token endpoint is busy was not written"
@@ -151,7 +156,8 @@ impl<W: Wiring> TokenKeeper<W> {
     /// Waits for a moment of the token endpoint.
     async fn await_turn(&self, app: &AppId) -> Result<(), RefreshError> {
         let (clock, budget) = (&self.clock, &self.budget);
-        let reserve = |_, from| budget.reserve_token_call(app, from, clock.now() + PATIENCE);
+        let (meter, class) = (Meter::Token(app), CallClass::Interactive);
+        let reserve = |want, from| budget.reserve(meter, class, want, from, clock.now() + PATIENCE);
         match await_moment(clock, 1, reserve).await? {
             Next::At(_) => Ok(()),
             Next::NotBefore(until) => Err(RefreshError::Passing { until }),

@@ -10,7 +10,7 @@ use super::days::another_customer;
 use super::invalid;
 use crate::app::moment::{Next, await_moment};
 use crate::app::scene::{NOON, Scene};
-use crate::domain::budget::{CallClass, Limits};
+use crate::domain::budget::{CallClass, Limits, Meter};
 use crate::domain::crm::CrmError;
 use crate::domain::ids::AppId;
 use crate::fakes::{Call, RemoteLimits, VirtualClock};
@@ -41,7 +41,13 @@ async fn five_drains(clock: VirtualClock) {
     let (budget, class) = (&scene.memory.budget, CallClass::Interactive);
     let reserve = |want: u32, from: Timestamp| {
         let horizon = clock.now() + SignedDuration::from_secs(8);
-        budget.reserve(app, Limits::default(), class, want, from, horizon)
+        budget.reserve(
+            Meter::Api(app, Limits::default()),
+            class,
+            want,
+            from,
+            horizon,
+        )
     };
     let connect = async {
         let at = began + SignedDuration::from_secs(1);
