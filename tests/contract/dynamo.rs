@@ -8,6 +8,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::Timestamp;
 use leadfeed_shared::adapters::{DynamoDirectory, DynamoLedger};
 use leadfeed_shared::domain::budget::{CallClass, Limits, Meter, Pause, Reservation};
+use leadfeed_shared::domain::connection::{ConnectionStatus, LimitedReason};
 use leadfeed_shared::domain::ids::AppId;
 use leadfeed_shared::domain::lead::{LeadState, QuarantineReason, WaitReason};
 use leadfeed_shared::ports::{Budget, Connections, LeadFilter, Ledger, Requeue};

@@ -90,7 +90,7 @@ async fn suppress<W: Wiring>(
         email: &email,
         count: admin.count_person(&bearer.customer, asked).await?,
     };
-    Ok(page(StatusCode::OK, &template))
+    Ok(bearer.page(&template))
 }
 
 fn person(email: &str) -> Properties {
