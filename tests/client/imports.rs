@@ -114,15 +114,16 @@ async fn an_import_that_failed_was_cancelled_or_took_too_long_has_failed() {
     bench.account(|account| account.import_endings.extend(endings));
     for ending in endings {
         let rows = [row(&bench, "ada@example.com")];
-        let asked = bench.api.import(&bench.token, &rows, &[bench.list()]);
-        let asked = asked.await.unwrap();
+        let lists = [bench.list()];
+        let asked = bench.api.import(&bench.token, &rows, &lists).await;
 
-        let done = ended(&bench, &asked).await;
+        let done = ended(&bench, &asked.unwrap()).await;
 
         assert_eq!(done.progress, Progress::Failed, "{ending:?}");
     }
-    let found = bench.api.find(&bench.token, &email("ada@example.com"));
-    assert!(found.await.unwrap().is_none());
+    let ada = email("ada@example.com");
+    let found = bench.api.find(&bench.token, &ada).await;
+    assert!(found.unwrap().is_none());
 }
 
 #[tokio::test]

@@ -1,14 +1,23 @@
 use admin_api::Api;
 use lambda_http::Error;
 use leadfeed_shared::adapters::{Aws, OsDice, SecretsAdminTokens, SystemClock, config};
-use leadfeed_shared::app::admin::{Admin, Operators};
+use leadfeed_shared::app::admin::{Admin, NoToken, Operators};
 use leadfeed_shared::ports::Clock as _;
+
+/// Who may ask. Where nobody may, whoever reads how the start ended is told what to fill.
+async fn operators(aws: &Aws) -> Result<Operators<SecretsAdminTokens>, Error> {
+    let operators = Operators::read(aws.admin_tokens()?, SystemClock.now()).await;
+    operators.map_err(|error| match error {
+        NoToken::Empty => "the secret keys/admin holds no token".into(),
+        unread @ NoToken::Unread(_) => unread.into(),
+    })
+}
 
 /// The API on the function's own tables, queue and secrets.
 pub async fn api(aws: &Aws) -> Result<Api<Aws, SecretsAdminTokens>, Error> {
     Ok(Api {
         service: config::required("LEADFEED_SERVICE_NAME")?,
-        operators: Operators::read(aws.admin_tokens()?, SystemClock.now()).await?,
+        operators: operators(aws).await?,
         admin: Admin {
             directory: aws.directory()?,
             ledger: aws.ledger()?,

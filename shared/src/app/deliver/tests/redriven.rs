@@ -28,7 +28,7 @@ async fn ten_thousand_dead_letters(clock: VirtualClock) {
     });
     let template = template(&scene).await;
     let tasks = accept(&scene, &template, &scene.customer, 10_000).await;
-    for task in &tasks[..2_000] {
+    for task in &tasks[..500] {
         scene
             .memory
             .queue
@@ -76,10 +76,11 @@ async fn ten_thousand_dead_letters(clock: VirtualClock) {
         drain_all(&scene).await;
         scene.memory.clock.advance(SignedDuration::from_mins(1));
     }
-    assert_eq!(delivered(&scene)["engines"], 9_999);
+    let all = 9_999 + 1; // the template, which the scheduler has sent by now
+    assert_eq!(delivered(&scene)["engines"], all);
     assert_eq!(
         crm.count(Call::SignUp),
-        9_999,
+        all,
         "none was throttled or made again"
     );
 }
