@@ -11,7 +11,9 @@ use crate::place::Place;
 /// Makes both under these names.
 pub async fn make(aws: &Aws, directory: &str, ledger: &str) -> Result<()> {
     let template = Place::of_the_checkout()?.root("template.yaml");
-    let template: Value = serde_saphyr::from_str(&fs::read_to_string(template)?)?;
+    let options = serde_saphyr::options! { strict_booleans: true }; // the type N is no "no"
+    let template = fs::read_to_string(template)?;
+    let template: Value = serde_saphyr::from_str_with_options(&template, options)?;
     for (resource, name) in [("Directory", directory), ("Ledger", ledger)] {
         let table = &template["Resources"][resource]["Properties"];
         let mut body = json!({ "TableName": name });
