@@ -1,7 +1,7 @@
 //! One batch, from queue event to answer, on ports in memory.
 #![expect(clippy::unwrap_used, reason = "what fails here fails the test")]
 
-#[path = "../../bare_start.rs"]
+#[path = "../../../tests/support/bare_start.rs"]
 mod bare_start;
 
 use aws_lambda_events::sqs::SqsEvent;

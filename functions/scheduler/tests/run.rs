@@ -1,7 +1,7 @@
 //! One run, from schedule event to answer, on ports in memory.
 #![expect(clippy::unwrap_used, reason = "a step that fails is a test that fails")]
 
-#[path = "../../bare_start.rs"]
+#[path = "../../../tests/support/bare_start.rs"]
 mod bare_start;
 
 use jiff::Timestamp;

@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a step that fails is a test that fails")]
 
-#[path = "../../../bare_start.rs"]
+#[path = "../../../../tests/support/bare_start.rs"]
 mod bare_start;
 mod connections;
 mod counts;

@@ -24,7 +24,7 @@
 //! | anything | `fuzz` |
 #![expect(clippy::unwrap_used, reason = "what fails here fails the test")]
 
-#[path = "../../../bare_start.rs"]
+#[path = "../../../../tests/support/bare_start.rs"]
 mod bare_start;
 mod corrections;
 mod dialects;

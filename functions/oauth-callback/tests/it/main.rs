@@ -1,7 +1,7 @@
 //! Connecting through the door of the function, on ports in memory.
 #![cfg(test)]
 
-#[path = "../../../bare_start.rs"]
+#[path = "../../../../tests/support/bare_start.rs"]
 mod bare_start;
 mod browser;
 mod callback;
