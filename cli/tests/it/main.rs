@@ -4,6 +4,7 @@
 mod commands;
 mod deployment;
 mod doctor;
+mod files;
 mod forms;
 mod reports;
 mod wire;

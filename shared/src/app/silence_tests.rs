@@ -167,7 +167,7 @@ async fn no_failing_step_of_any_walk_says_a_secret_or_an_address() {
 
     let log = log.text();
     assert!(log.contains("a lead was not claimed"), "the log is on");
-    let named = "counting what moved";
+    let named = "looking whether a person has acted";
     assert!(log.contains(named), "what was not done is named");
     assert_silent(&log);
 }

@@ -177,18 +177,14 @@ impl DynamoLedger {
             names: &["state", "status"],
             values,
         };
-        let lines = |of: &AttributeValue| of.as_l().ok().and_then(|lines| lines.last().cloned());
-        Ok(
-            match self
-                .table
-                .update(keys::lead(customer, lead), change)
-                .await?
-            {
-                Done::Yes(_) => true,
-                Done::No(None) => false,
-                Done::No(Some(item)) => item.get("timeline").and_then(lines) == lines(&written),
-            },
-        )
+        let key = keys::lead(customer, lead);
+        let last = |lines: &AttributeValue| lines.as_l().ok()?.last().cloned();
+        Ok(match self.table.update(key, change).await? {
+            Done::Yes(_) => true,
+            Done::No(item) => {
+                item.is_some_and(|item| item.get("timeline").and_then(last) == last(&written))
+            }
+        })
     }
 
     /// Takes the middle out of a timeline that has grown too long, unless it has changed since. That it was not done

@@ -46,7 +46,7 @@ async fn a_new_pair_that_is_never_stored_is_said_at_every_try_and_ends_the_conne
 
     assert!(matches!(unkept, Err(AccessError::Busy { .. })));
     let failures = log.lines().filter(|line| line.contains("ERROR"));
-    let said = failures.filter(|line| line.contains("a rotated token was not stored"));
+    let said = failures.filter(|line| line.contains("a new token was not stored"));
     assert_eq!(said.count(), 4, "as often as rings an alarm: {log}");
     scene.memory.clock.advance(SignedDuration::from_mins(1));
     assert_eq!(waits(access(&scene).await), WaitReason::Reconnect);
