@@ -10,6 +10,7 @@ use admin_api::{Api, handle};
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp, ToSpan as _};
+use leadfeed_shared::app::admin::words;
 use leadfeed_shared::app::admin::{Admin, Operators, Properties};
 use leadfeed_shared::domain::consent::Origin;
 use leadfeed_shared::domain::ids::{CustomerId, LeadId};
@@ -206,16 +207,24 @@ fn told(record: &LeadRecord, sheet: bool) -> BTreeMap<String, String> {
         let formulas = [&mut last, &mut phone, &mut engine].into_iter();
         let filled = formulas.filter(|text| !text.is_empty());
         filled.for_each(|text| text.insert(0, '\''));
-        let state = serde_json::to_value(&record.state).unwrap();
-        let word = |name: &str| state[name].as_str().unwrap_or_default().to_owned();
+        let state = &record.state;
+        let status = match record.exported_at {
+            Some(_) => "Exported",
+            None => words::status(state),
+        };
+        let text = |words: Option<&str>| words.unwrap_or_default().to_owned();
         let at = record.lead.received_at.to_zoned(TimeZone::UTC);
         more.extend([
             ("Signed up on", at.date().to_string()),
             ("Signed up at (UTC)", at.time().to_string()),
-            ("Status", word("status")),
-            ("Reason", word("why")),
+            ("Status", status.to_owned()),
+            ("Reason", text(words::reason(state))),
+            ("Form", "News".to_owned()),
+            ("Permission", text(words::permission(state))),
+            ("Notes", String::new()),
         ]);
     } else {
+        more.push(("Home Address Line 2", String::new()));
         last.remove(0);
     }
     let columns = [
@@ -239,8 +248,8 @@ fn told(record: &LeadRecord, sheet: bool) -> BTreeMap<String, String> {
         .collect()
 }
 
-/// Whether a lead's person can be mailed.
-fn is_good(record: &&LeadRecord) -> bool {
+/// Whether a lead's person can be uploaded. A spreadsheet tells of the others, too.
+fn is_good(record: &LeadRecord) -> bool {
     let why = RefusalReason::InvalidAddress;
     record.state != LeadState::Refused { why, detail: None }
 }
@@ -311,7 +320,8 @@ async fn a_hundred_thousand_leads_cost_a_page_five_reads_and_a_file_little_memor
     let records = world.ledger.all();
     for (files, sheet) in [(upload, false), (sheet, true)] {
         assert!(files.len() > 1);
-        let good = records.iter().rev().filter(is_good);
+        let good = records.iter().rev();
+        let good = good.filter(|record| sheet || is_good(record));
         let mut told = good.map(|record| told(record, sheet));
         for row in files.iter().flat_map(|file| read_by_python(file)) {
             assert_eq!(Some(row), told.next());
