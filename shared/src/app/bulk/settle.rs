@@ -267,7 +267,7 @@ impl<W: Wiring> Bulk<W> {
         Ok(inside.map(|record| Inside::of(record, fields)).collect())
     }
 
-    /// The account's custom fields, by which the import's rows were made.
+    /// The account's custom fields, by which the import's rows were made unless they were read anew since.
     async fn fields(&self, job: &ImportJob) -> Result<Vec<CustomField>, StoreError> {
         let connection = self.directory.connection(&job.customer).await?;
         Ok(connection.map_or(vec![], |connection| connection.catalog.custom_fields))

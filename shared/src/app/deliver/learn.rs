@@ -82,7 +82,8 @@ impl<W: Wiring> Drain<W> {
     }
 
     /// Reads the account's custom fields anew where leads say something that none of them takes, unless that was done
-    /// within a day. The look-up takes the moment, and costs the leads nothing where it fails.
+    /// within a day, be it in vain; drains that are at it in the same moment do so each. The look-up takes the moment,
+    /// and costs the leads nothing where it fails.
     pub(super) async fn learn_fields(
         &self,
         turn: &Turn<'_>,
