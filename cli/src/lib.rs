@@ -196,12 +196,17 @@ async fn forms<W: Write>(
             printer.text(form[snippet].as_str().unwrap_or_default(), &form)
         }
         Forms::Create(create) => {
-            let body = json!({
+            let mut body = json!({
                 "name": create.name, "consent_statement": create.consent,
                 "list_ids": create.lists, "allowed_origins": create.origins, "return_url": create.return_url,
-                "signed_only": create.signed_only,
-                "privacy_url": create.privacy_url,
             });
+            // A stack of before does not know these properties.
+            if create.signed_only {
+                body["signed_only"] = true.into();
+            }
+            if let Some(url) = create.privacy_url {
+                body["privacy_url"] = url.into();
+            }
             let made = client.at(&["customers", &create.customer, "forms"])?;
             printer.record(&client.send(Method::POST, &made, Some(body)).await?)
         }
