@@ -1,3 +1,4 @@
+use jiff::SignedDuration;
 use leadfeed_shared::domain::consent::Origin;
 use leadfeed_shared::domain::ids::LeadId;
 use leadfeed_shared::domain::submission::Submission;
@@ -167,6 +168,7 @@ async fn a_quarantined_lead_is_found_and_released() {
         .await;
     let releases = format!("/v1/leads/{lead}/releases");
     let released = stage.post(&releases, json!({})).await;
+    stage.memory.clock.advance(SignedDuration::from_millis(1));
     let twice = stage.post(&releases, json!({})).await;
 
     assert_eq!(found.body["leads"][0]["lead_id"], lead.as_str());
