@@ -204,7 +204,7 @@ pub struct CreateForm {
     /// Where a browser goes after the form
     #[arg(long)]
     pub return_url: Option<String>,
-    /// Take leads by signed webhook alone: no form on a page
+    /// Accept only signed webhooks; the form has no page and no snippet
     #[arg(long)]
     pub signed_only: bool,
     /// The brand's privacy policy, linked beside the opt-in box
@@ -228,7 +228,7 @@ pub enum Leads {
     Show { lead: String },
     /// Print the signed receipt of a lead's consent
     Receipt { lead: String },
-    /// Print the signed receipts of a customer's leads, newest first, a line of JSON for each
+    /// Print the signed receipts of a customer's leads as JSON lines, newest first
     Receipts(Receipts),
     /// Print leads as they arrive and change, until interrupted
     Follow(Follow),
@@ -363,7 +363,7 @@ pub enum Selection {
 pub enum Dialect {
     /// For an upload to Constant Contact
     Upload,
-    /// For a spreadsheet program, with what became of each lead; with `--status all` also those that no upload may have
+    /// For a spreadsheet program, with the outcome of each lead; `--status all` also has leads that cannot be uploaded
     Spreadsheet,
 }
 

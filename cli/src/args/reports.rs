@@ -29,8 +29,7 @@ pub enum People {
     /// Show a person's leads with the consent of each, newest first
     Find {
         customer: String,
-        /// The person's address; read from standard input where it is left out, as other users of this machine can see
-        /// arguments
+        /// The person's address; read from standard input if omitted, since other users of this machine can see arguments
         email: Option<String>,
     },
 }
@@ -45,12 +44,12 @@ pub struct Receipts {
 
 #[derive(Debug, Args)]
 pub struct Counts {
-    /// One customer, by day; all customers where it is left out
+    /// Count this customer by day; all customers if omitted
     pub customer: Option<String>,
     /// First day on which leads came in (UTC), such as 2026-11-01; at most 92 days are counted
     #[arg(long)]
     pub since: Option<String>,
-    /// Last day, included; today where it is left out
+    /// Last day, included; today (UTC) if omitted
     #[arg(long)]
     pub until: Option<String>,
     /// Print CSV instead of a table

@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use jiff::civil::Date;
 use leadfeed_shared::app::admin::Counted;
 use leadfeed_shared::domain::ids::CustomerId;
-use leadfeed_shared::domain::tally::Tally;
+use leadfeed_shared::domain::tally::{Tally, is_delivered};
 use serde::Serialize;
 
 use crate::manage::Sums;
@@ -58,7 +58,7 @@ fn sums<'a>(tallies: impl IntoIterator<Item = &'a Tally> + Clone) -> SumsView<'a
     for (label, count) in tallies.into_iter().flat_map(|tally| &tally.counts) {
         *reasons.entry(label).or_default() += count;
     }
-    reasons.retain(|label, count| label.contains('.') && *count > 0);
+    reasons.retain(|label, count| label.contains('.') && !is_delivered(label) && *count > 0);
     SumsView {
         submitted: sums.all() + sums.erased,
         delivered: sums.delivered,

@@ -71,6 +71,7 @@ async fn a_spreadsheet_tells_of_all_but_those_who_left_and_an_upload_of_those_wh
         ("refused", refused(R::CcRefused, None)),
         ("invalid", refused(R::InvalidAddress, None)),
         ("ended", refused(R::CustomerDeleted, None)),
+        ("old", refused(R::ConsentTooOld, None)),
         ("aside", LeadState::Quarantined { why: robot }),
         ("left", refused(R::OptedOutAfterConsent, None)),
         ("unwanted", refused(R::Suppressed, None)),
@@ -88,7 +89,15 @@ async fn a_spreadsheet_tells_of_all_but_those_who_left_and_an_upload_of_those_wh
 
     assert_eq!(
         of("status=all&dialect=spreadsheet").await,
-        set(&["waits", "delivered", "refused", "invalid", "ended", "aside"])
+        set(&[
+            "waits",
+            "delivered",
+            "refused",
+            "invalid",
+            "ended",
+            "old",
+            "aside"
+        ])
     );
     let uploadable = set(&["waits", "delivered", "refused", "ended"]);
     assert_eq!(of("status=all").await, uploadable);
@@ -123,7 +132,7 @@ async fn a_spreadsheet_says_in_words_what_became_of_each_lead() {
             ["Status", "Reason", "Form", "Permission", "Notes"].map(|cell| row[cell].as_str())
         })
         .collect();
-    let role = "An address of a role, such as admin@: Constant Contact keeps it but does not mail it; \
+    let role = "A role address, such as admin@: Constant Contact keeps it but does not mail it; \
                 Not kept, as your form has no such field: =x, fax";
     assert_eq!(
         told,
@@ -316,7 +325,7 @@ async fn an_upload_has_a_long_street_in_two_lines_and_a_states_code_and_its_page
     assert_eq!(bo.unwrap()["State / Province"], "Georgia");
     assert!(!whole.contains("shortened"), "{whole}");
     assert!(
-        cut.contains("Of <strong>1</strong> sign-up something is shortened"),
+        cut.contains("In <strong>1</strong> sign-up, something was shortened"),
         "{cut}"
     );
     let sheet = rows(sheet.bytes.strip_prefix(b"\xef\xbb\xbf").unwrap());

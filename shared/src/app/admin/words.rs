@@ -217,10 +217,10 @@ fn sentence(kind: NoteKind, fields: &str) -> String {
         NoteKind::Omitted => format!("Left out, as Constant Contact would not take it: {fields}"),
         NoteKind::Unknown => format!("Not kept, as your form has no such field: {fields}"),
         NoteKind::NoSuchField => {
-            format!("Left out, as your account has no custom field of this name for it: {fields}")
+            format!("Left out, as your account has no custom field with this name: {fields}")
         }
         NoteKind::RoleAddress => {
-            "An address of a role, such as admin@: Constant Contact keeps it but does not mail it"
+            "A role address, such as admin@: Constant Contact keeps it but does not mail it"
                 .to_owned()
         }
         NoteKind::StaleForm => {
@@ -303,7 +303,7 @@ mod tests {
             [
                 "Shortened for Constant Contact: first name, Last_words",
                 "Left out, as Constant Contact would not take it: phone number",
-                "An address of a role, such as admin@: Constant Contact keeps it but does not mail it",
+                "A role address, such as admin@: Constant Contact keeps it but does not mail it",
                 "Not kept, as your form has no such field: fax",
                 "The form was open for more than a day before it was sent",
             ]

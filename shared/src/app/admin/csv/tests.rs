@@ -225,7 +225,7 @@ async fn the_row_after_as_many_as_constant_contact_takes_begins_the_next_part() 
 }
 
 #[tokio::test]
-async fn whose_consent_has_become_too_old_is_in_no_file_unless_it_was_delivered_before() {
+async fn whose_consent_has_become_too_old_is_in_no_upload_unless_it_was_delivered_before() {
     let scene = Scene::unconnected().await;
     let given = (scene.memory.clock.now() - SignedDuration::from_hours(24 * 729)).to_string();
     let ada = [
