@@ -91,7 +91,7 @@ async fn a_catalog_holds_the_lists_and_the_fields_that_take_text() {
         dates.map(|field| field.label.clone()).collect::<Vec<_>>()
     });
     let told = catalog.custom_fields.iter();
-    let told = told.filter(|field| field.kind == FieldKind::Date);
+    let told = told.filter(|field| field.kind == Some(FieldKind::Date));
     let told: Vec<_> = told.map(|field| field.label.clone()).collect();
     assert!(!dates.is_empty() && told == dates, "{told:?}");
 }

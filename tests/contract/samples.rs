@@ -116,7 +116,7 @@ pub fn connection(customer: &CustomerId) -> Connection {
                 id: remote(9),
                 label: "Favourite engine".into(),
                 name: "Favourite_engine".into(),
-                kind: FieldKind::Text,
+                kind: Some(FieldKind::Text),
             }],
         },
         generation: 3,

@@ -272,7 +272,7 @@ async fn custom_fields_that_open_forms_name_and_the_account_lacks_are_named() {
             id: "5e7b1a1c-0000-11ee-8c99-0242ac120009".parse().unwrap(),
             label: "Engine".into(),
             name: "Engine".into(),
-            kind: FieldKind::Text,
+            kind: Some(FieldKind::Text),
         }];
     })
     .await;

@@ -53,7 +53,7 @@ pub async fn handle<W: Wiring>(intake: &Intake<W>, request: Request) -> Response
     };
     let answer = answer.unwrap_or_else(|problem| reply.problem(None, problem));
     match (request.method().as_str(), problem_of(&answer)) {
-        ("POST", Some(code)) if rehearsal::is_asked(&request) => {
+        ("POST", Some(code)) if rehearsal::is_asked(&request) || rehearsal::is_one(&answer) => {
             tracing::info!(code, "a rehearsal was refused");
         }
         // Which the template counts by its code.
@@ -217,10 +217,11 @@ async fn web_to_lead<W: Wiring>(
     }
     let is_rehearsal = web_to_lead::is_rehearsal(&fields);
     let fields = web_to_lead::renamed(&form, fields);
-    let answer = if is_rehearsal {
-        rehearse(intake, &form, &arrival(request, fields)?, reply).await
-    } else {
-        accept(intake, &form, fields, request, reply).await
-    };
-    Ok(answer.unwrap_or_else(|problem| reply.problem(Some(&form), problem)))
+    if !is_rehearsal {
+        let answer = accept(intake, &form, fields, request, reply).await;
+        return Ok(answer.unwrap_or_else(|problem| reply.problem(Some(&form), problem)));
+    }
+    let answer = rehearse(intake, &form, &arrival(request, fields)?, reply).await;
+    let answer = answer.unwrap_or_else(|problem| reply.problem(Some(&form), problem));
+    Ok(rehearsal::marked(answer))
 }

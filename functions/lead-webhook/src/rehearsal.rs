@@ -1,6 +1,6 @@
 //! What whoever tries a form out is told, by a header or with web-to-lead's `debug`.
 
-use lambda_http::Request;
+use lambda_http::{Body, Request, Response};
 use leadfeed_shared::app::intake::Rehearsed;
 use leadfeed_shared::domain::consent::Consent;
 use leadfeed_shared::domain::contact::{Contact, Note};
@@ -14,6 +14,21 @@ const HEADER: &str = "leadfeed-rehearse";
 pub fn is_asked(request: &Request) -> bool {
     let asked = request.headers().get(HEADER);
     asked.is_some_and(|value| !value.as_bytes().eq_ignore_ascii_case(b"false"))
+}
+
+/// That an answer is to a rehearsal, of which the request says nothing before its body is read.
+#[derive(Clone)]
+struct Mark;
+
+/// Marks an answer as one to a rehearsal.
+pub fn marked(mut answer: Response<Body>) -> Response<Body> {
+    answer.extensions_mut().insert(Mark);
+    answer
+}
+
+/// Whether an answer was marked.
+pub fn is_one(answer: &Response<Body>) -> bool {
+    answer.extensions().get::<Mark>().is_some()
 }
 
 /// What would be done.

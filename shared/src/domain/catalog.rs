@@ -33,17 +33,16 @@ pub struct CustomField {
     pub label: String,
     /// Its name, by which imports know it.
     pub name: String,
-    /// What it holds.
+    /// What it holds. Nobody has asked yet of a field that an earlier version stored.
     #[serde(default)]
-    pub kind: FieldKind,
+    pub kind: Option<FieldKind>,
 }
 
 /// What a custom field holds, as far as values are held against it before they are sent.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FieldKind {
     /// Text, or what only Constant Contact can tell from it.
-    #[default]
     Text,
     /// A date.
     Date,
@@ -62,8 +61,8 @@ impl CustomField {
     #[must_use]
     pub fn takes(&self, value: &str) -> bool {
         match self.kind {
-            FieldKind::Text => true,
-            FieldKind::Date => is_date(value),
+            Some(FieldKind::Date) => is_date(value),
+            Some(FieldKind::Text) | None => true,
         }
     }
 }
@@ -92,17 +91,17 @@ impl<'a> Said<'a> {
                 Some(_) => NoteKind::Omitted,
                 None => NoteKind::NoSuchField,
             };
-            let field = label.clone();
-            said.notes.push(Note { field, what });
+            said.notes.push(Note::new(label, what));
         }
         said
     }
 
-    /// Whether there is no field for something.
+    /// Whether there is no field for something, or one that may not be what it is taken for.
     #[must_use]
-    pub fn lacks_field(&self) -> bool {
+    pub fn is_in_doubt(&self) -> bool {
         let none = |note: &Note| note.what == NoteKind::NoSuchField;
-        self.notes.iter().any(none)
+        let fields = &mut self.fields.iter();
+        self.notes.iter().any(none) || fields.any(|(field, ..)| field.kind.is_none())
     }
 }
 
@@ -134,7 +133,7 @@ mod tests {
             id: "5e7b1a1c-0000-11ee-8c99-0242ac120002".parse().unwrap(),
             label: "First visit".into(),
             name: "First_visit".into(),
-            kind,
+            kind: Some(kind),
         }
     }
 

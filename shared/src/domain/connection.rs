@@ -301,9 +301,14 @@ impl Connection {
     /// Whether a contact says something for which the account may have got a custom field since these were read.
     #[must_use]
     pub fn may_have_got_field_for(&self, contact: &Contact, now: Timestamp) -> bool {
+        self.has_old_fields(now) && Said::of(contact, &self.catalog.custom_fields).is_in_doubt()
+    }
+
+    /// Whether it is a day since the custom fields were read.
+    #[must_use]
+    pub fn has_old_fields(&self, now: Timestamp) -> bool {
         let read_at = self.learned.fields_read_at.unwrap_or(self.connected_at);
-        let old = now.duration_since(read_at) >= FIELDS_BELIEVED_FOR;
-        old && Said::of(contact, &self.catalog.custom_fields).lacks_field()
+        now.duration_since(read_at) >= FIELDS_BELIEVED_FOR
     }
 
     /// Lists of the account that leads can join, as far as is known.

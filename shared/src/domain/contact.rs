@@ -102,6 +102,15 @@ pub struct Note {
     pub what: NoteKind,
 }
 
+impl Note {
+    /// What happened to a field.
+    #[must_use]
+    pub fn new(field: &str, what: NoteKind) -> Self {
+        let field = field.to_owned();
+        Self { field, what }
+    }
+}
+
 /// What happened to a field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

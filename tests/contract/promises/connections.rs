@@ -270,7 +270,7 @@ async fn custom_fields_are_written_where_they_are_of_the_account_that_is_connect
         id: remote(5),
         label: "Since".into(),
         name: "Since".into(),
-        kind: FieldKind::Date,
+        kind: Some(FieldKind::Date),
     };
     let told = connections.fields_read(customer, since, Some(slice::from_ref(&field)), at(80));
     told.await.unwrap();

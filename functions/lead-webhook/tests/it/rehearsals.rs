@@ -199,8 +199,13 @@ async fn a_rehearsal_that_is_refused_is_not_counted_as_a_submission() {
         .finish();
     let guard = tracing::subscriber::set_default(subscriber);
 
-    handle(&memory.intake(), rehearsed(post("{}"))).await;
-    handle(&memory.intake(), post("{")).await;
+    let kind = "application/x-www-form-urlencoded";
+    let debug = format!("oid={FORM}&debug=1&email=ada%40example.com");
+    let debug = request("POST", "/servlet/servlet.WebToLead", kind, &debug);
+
+    for refused in [rehearsed(post("{}")), debug, post("{")] {
+        handle(&memory.intake(), refused).await;
+    }
 
     drop(guard);
     let mut said = String::new();

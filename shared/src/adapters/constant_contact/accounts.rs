@@ -82,8 +82,8 @@ impl From<Field> for CustomField {
             label: field.label,
             name: field.name,
             kind: match field.kind.as_str() {
-                "date" => FieldKind::Date,
-                _ => FieldKind::Text,
+                "date" => Some(FieldKind::Date),
+                _ => Some(FieldKind::Text),
             },
         }
     }

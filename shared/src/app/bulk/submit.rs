@@ -163,8 +163,8 @@ impl<W: Wiring> Bulk<W> {
         Ok(Some(newest.into_values().map(|(_, row)| row).collect()))
     }
 
-    /// Of these leads, those whose people the customer wants mailed and whose consent is as it was sealed, which may have
-    /// changed since they were gathered. The others go back, to be refused.
+    /// Of these leads, those whose people the customer wants mailed and whose consent is as it was sealed and not too old, which
+    /// may have changed since they were gathered. The others go back, to be refused.
     async fn wanted(
         &self,
         job: &ImportJob,
@@ -175,8 +175,11 @@ impl<W: Wiring> Bulk<W> {
         };
         let people: BTreeSet<_> = records.iter().map(person).collect();
         let unwanted = self.directory.suppressed(&job.customer, &people).await?;
+        let now = self.keeper.clock.now();
         let (theirs, wanted): (Vec<_>, _) = records.into_iter().partition(|record| {
-            unwanted.contains(&person(record)) || !record.lead.is_sealed(&self.keys)
+            let lead = &record.lead;
+            let is_good = lead.is_sealed(&self.keys) && !lead.consent.is_too_old(now);
+            !is_good || unwanted.contains(&person(record))
         });
         if !theirs.is_empty() {
             let theirs: Vec<_> = theirs.into_iter().map(|record| record.lead.id).collect();

@@ -14,7 +14,7 @@ use super::turns::{Leads, Turn};
 use super::{Drain, refused};
 use crate::domain::crm::{Blame, CrmError, OptionalField};
 use crate::domain::lead::{LeadState, RefusalReason, WaitReason};
-use crate::ports::{Contacts, Made, SignUp, SignedUp, Wiring};
+use crate::ports::{Clock as _, Contacts, Made, SignUp, SignedUp, Wiring};
 
 impl<W: Wiring> Drain<W> {
     /// Delivers the leads of one address from the moment given on, and says how that ended. A panic is that of these leads
@@ -116,7 +116,14 @@ impl<W: Wiring> Drain<W> {
         content: &mut Content,
         error: &CrmError,
     ) -> Result<bool, Outcome> {
-        match error.blame(&content.said.contact.email) {
+        let blame = error.blame(&content.said.contact.email);
+        let (connection, now) = (&turn.ready.connection, self.keeper.clock.now());
+        if let Some(Blame::Optional(OptionalField::CustomFields)) = blame
+            && connection.has_old_fields(now)
+        {
+            self.read_fields(turn, &mut None).await; // one may have been made again since, for the leads to come
+        }
+        match blame {
             None | Some(Blame::Address) => Ok(false),
             Some(Blame::Optional(OptionalField::CustomFields))
                 if content.leave_out_named(error) =>

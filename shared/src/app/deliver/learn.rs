@@ -94,9 +94,15 @@ impl<W: Wiring> Drain<W> {
         let (connection, now) = (&ready.connection, clock.now());
         let contacts = leads.iter().map(|lead| &lead.lead.contact);
         let mut old = contacts.filter(|contact| connection.may_have_got_field_for(contact, now));
-        if old.next().is_none() {
-            return;
+        if old.next().is_some() {
+            self.read_fields(turn, moment).await;
         }
+    }
+
+    /// Asks the account which custom fields it has, once a batch.
+    pub(super) async fn read_fields(&self, turn: &Turn<'_>, moment: &mut Option<Timestamp>) {
+        let (ready, clock) = (turn.ready, &self.keeper.clock);
+        let connection = &ready.connection;
         let reading = ready.reading_fields.lock().await;
         if ready.fields_read.get().is_some() {
             return;
@@ -108,8 +114,14 @@ impl<W: Wiring> Drain<W> {
         };
         let told = match self.ask(turn, moment.take(), look).await {
             Ok(told) => told,
+            // No lead goes out either, and the next one that does may ask.
+            Err(
+                Stopped::Until(_)
+                | Stopped::By(
+                    CrmError::QuotaExceeded | CrmError::Throttled { .. } | CrmError::Unauthorized,
+                ),
+            ) => return,
             Err(Stopped::By(_)) => None,
-            Err(Stopped::Until(_)) => return,
         };
         let (customer, since) = (&connection.customer, connection.connected_at);
         let noted = self

@@ -61,13 +61,6 @@ pub(super) fn lists_of_all(
     Ok(lists)
 }
 
-fn note(field: &str, what: NoteKind) -> Note {
-    Note {
-        field: field.to_owned(),
-        what,
-    }
-}
-
 impl Content {
     /// Leaves out the custom fields that a refusal names by their ids; says whether there was one. Only the first refusal
     /// is taken at its word: an address that signs up often in a day is held back.
@@ -84,7 +77,7 @@ impl Content {
         }
         fields.retain(|(id, _)| !is_named(id));
         let named = self.labels.iter().filter(|(id, _)| is_named(id));
-        let notes = named.map(|(_, label)| note(label, NoteKind::Omitted));
+        let notes = named.map(|(_, label)| Note::new(label, NoteKind::Omitted));
         self.notes.extend(notes);
         self.said.custom_fields.len() < before
     }
@@ -94,7 +87,7 @@ impl Content {
         let before = self.notes.len();
         for field in fields {
             if drop_field(&mut self.said, *field) {
-                self.notes.push(note(field.name(), NoteKind::Omitted));
+                self.notes.push(Note::new(field.name(), NoteKind::Omitted));
             }
         }
         self.notes.len() > before

@@ -37,13 +37,13 @@ impl Contact {
     pub fn for_remote(&self) -> (Contact, Vec<Note>) {
         let mut notes = Vec::new();
         if self.email.is_role() {
-            notes.push(note("email", NoteKind::RoleAddress));
+            notes.push(Note::new("email", NoteKind::RoleAddress));
         }
         let mut remote = self.clone();
         remote.fit(&API, &mut notes);
         while remote.custom_fields.len() > MAX_CUSTOM_FIELDS {
             if let Some((label, _)) = remote.custom_fields.pop_last() {
-                notes.push(note(&label, NoteKind::Omitted));
+                notes.push(Note::new(&label, NoteKind::Omitted));
             }
         }
         (remote, notes)
@@ -62,7 +62,7 @@ impl Contact {
         let second_kept = cut(second, LINE);
         if second_kept.len() < second.len() {
             address.street = [first, second_kept].join(" ");
-            notes.push(note("street", NoteKind::Cut));
+            notes.push(Note::new("street", NoteKind::Cut));
         }
         filed.fit(&FILE, &mut notes);
         (filed, notes)
@@ -83,16 +83,16 @@ impl Contact {
             ("country", &mut address.country, limits.country),
         ] {
             if shorten(value, limit) {
-                notes.push(note(field, NoteKind::Cut));
+                notes.push(Note::new(field, NoteKind::Cut));
             }
         }
         if !self.phone_number.is_empty() && !is_phone(&self.phone_number) {
             self.phone_number.clear();
-            notes.push(note("phone_number", NoteKind::Omitted));
+            notes.push(Note::new("phone_number", NoteKind::Omitted));
         }
         for (label, value) in &mut self.custom_fields {
             if shorten(value, MAX_CUSTOM_CHARS) {
-                notes.push(note(label, NoteKind::Cut));
+                notes.push(Note::new(label, NoteKind::Cut));
             }
         }
     }
@@ -118,13 +118,6 @@ fn shorten(value: &mut String, limit: usize) -> bool {
     let is_longer = kept < value.len();
     value.truncate(kept);
     is_longer
-}
-
-fn note(field: &str, what: NoteKind) -> Note {
-    Note {
-        field: field.to_owned(),
-        what,
-    }
 }
 
 #[cfg(test)]

@@ -143,7 +143,7 @@ impl Book {
             id,
             label: label.to_owned(),
             name: label.replace(' ', "_"),
-            kind: FieldKind::Text,
+            kind: Some(FieldKind::Text),
         });
     }
 

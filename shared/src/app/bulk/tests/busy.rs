@@ -3,7 +3,7 @@
 use jiff::SignedDuration;
 
 use super::trouble::{busy, run_in_vain};
-use super::{all_are, back, backlog, imported, run, run_next, see};
+use super::{all_are, back, backlog, imported, run, run_next, see, template, waiting};
 use crate::app::scene::{ACCOUNT, Scene};
 use crate::domain::crm::CrmError;
 use crate::domain::lead::LeadState;
@@ -56,6 +56,24 @@ async fn leads_of_an_import_that_a_full_queue_holds_for_days_go_singly() {
     let made = scene.memory.crm.count(Call::Import);
     assert!((250..3 * 24 * 4).contains(&made), "{made}");
     assert!(all_are(&scene, &leads, &back()).await);
+}
+
+#[tokio::test]
+async fn who_agreed_two_years_before_a_held_import_goes_in_is_not_in_it() {
+    let (scene, leads) = backlog(199).await;
+    let mut template = template(&scene).await;
+    template.consent.given_at -= SignedDuration::from_hours(24 * 730 - 2);
+    let old = waiting(&scene, &template, 199).await;
+
+    refuse(&scene, 20).await;
+    scene.memory.clock.advance(QUARTER);
+    for _ in 0..3 {
+        run_next(&scene).await;
+    }
+
+    assert_eq!(scene.memory.crm.imports(ACCOUNT), [199]);
+    assert!(all_are(&scene, &leads, &imported()).await);
+    assert_eq!(scene.state(&old).await, back());
 }
 
 #[tokio::test]

@@ -281,7 +281,7 @@ async fn make_long(scene: &Scene) {
         id: format!("00000000-0000-4000-9000-{n:012x}").parse().unwrap(),
         label: label.clone(),
         name: label.replace(' ', "_"),
-        kind: FieldKind::Text,
+        kind: Some(FieldKind::Text),
     };
     connection.catalog.custom_fields = names.iter().enumerate().map(field).collect();
     assert!(directory.put_connection(&connection).await.unwrap());

@@ -28,7 +28,7 @@ async fn known_field(scene: &Scene, label: &str, kind: FieldKind) -> RemoteId {
         id: id.clone(),
         label: label.into(),
         name: label.into(),
-        kind,
+        kind: Some(kind),
     });
     assert!(scene.memory.directory.put_connection(&row).await.unwrap());
     id
@@ -184,6 +184,71 @@ async fn a_refusal_that_names_a_field_costs_that_one_alone() {
     assert_eq!(notes(&scene, &lead).await, noted);
     assert_eq!(values(&scene, "ada"), ["difference"]);
     assert_eq!(crm.count(Call::SignUp), 2);
+}
+
+#[tokio::test]
+async fn a_field_that_was_made_again_is_found_by_the_lead_after_the_one_that_is_refused() {
+    let scene = Scene::connected().await;
+    let crm = &scene.memory.crm;
+    let there = known_field(&scene, "Engine", FieldKind::Text).await;
+    let before: RemoteId = "5e7b1a1c-0000-11ee-8c99-0242ac120009".parse().unwrap();
+    let mut row = row(&scene).await;
+    row.catalog.custom_fields[0].id = before.clone();
+    assert!(scene.memory.directory.put_connection(&row).await.unwrap());
+    scene.memory.clock.advance(A_DAY);
+
+    let first = says(&scene, "ada", &[ENGINE]).await;
+    crm.answer_next(invalid(&format!("custom_field_id {before} is not valid")));
+    scene.drain().await;
+    says(&scene, "bob", &[ENGINE]).await;
+    scene.drain().await;
+
+    let noted = [note("Engine", NoteKind::Omitted)];
+    assert_eq!(notes(&scene, &first).await, noted);
+    assert_eq!(values(&scene, "bob"), ["difference"]);
+    let row = scene.memory.directory.connection(&scene.customer).await;
+    assert_eq!(row.unwrap().unwrap().catalog.custom_fields[0].id, there);
+    assert_eq!(crm.count(Call::CustomFields), 1);
+}
+
+#[tokio::test]
+async fn what_a_field_holds_is_asked_once_where_an_earlier_version_kept_no_word_of_it() {
+    let scene = Scene::connected().await;
+    known_field(&scene, "Engine", FieldKind::Text).await;
+    let mut row = row(&scene).await;
+    row.catalog.custom_fields[0].kind = None;
+    assert!(scene.memory.directory.put_connection(&row).await.unwrap());
+    scene.memory.clock.advance(A_DAY);
+
+    for name in ["ada", "bob"] {
+        says(&scene, name, &[ENGINE]).await;
+        scene.drain().await;
+        assert_eq!(values(&scene, name), ["difference"]);
+    }
+
+    let row = scene.memory.directory.connection(&scene.customer).await;
+    let kind = row.unwrap().unwrap().catalog.custom_fields[0].kind;
+    assert_eq!(kind, Some(FieldKind::Text));
+    assert_eq!(scene.memory.crm.count(Call::CustomFields), 1);
+}
+
+#[tokio::test]
+async fn a_look_at_the_fields_that_a_spent_day_refuses_is_made_once_calls_are_left() {
+    let scene = Scene::connected().await;
+    let crm = &scene.memory.crm;
+    scene.memory.clock.advance(A_DAY);
+    crm.add_custom_field(ACCOUNT, "Engine");
+    says(&scene, "ada", &[ENGINE]).await;
+    crm.answer_next(CrmError::QuotaExceeded);
+    scene.drain().await;
+    assert_eq!(crm.count(Call::SignUp), 0);
+
+    scene.memory.clock.advance(SignedDuration::from_hours(13));
+    scene.memory.release().run().await.unwrap();
+    scene.drain().await;
+
+    assert_eq!(values(&scene, "ada"), ["difference"]);
+    assert_eq!(crm.count(Call::CustomFields), 2);
 }
 
 #[tokio::test]

@@ -49,7 +49,7 @@ async fn a_custom_field_that_is_gone_costs_no_lead_where_the_answer_has_no_words
         id: field.clone(),
         label: "Engine".into(),
         name: "Engine".into(),
-        kind: FieldKind::Text,
+        kind: Some(FieldKind::Text),
     }];
     assert!(directory.put_connection(&row).await.unwrap());
     crm.refuse_wordlessly(ACCOUNT);
