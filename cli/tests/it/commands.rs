@@ -6,18 +6,19 @@ use serde_json::{Value, json};
 
 use crate::deployment::Deployment;
 
+/// Makes a form of `engines`.
+pub const CREATE: [&str; 7] = [
+    "forms",
+    "create",
+    "engines",
+    "--name",
+    "News",
+    "--consent",
+    "Analytical Engines may mail me.",
+];
+
 pub async fn form(deployment: &Deployment) -> String {
-    let made = deployment
-        .json(&[
-            "forms",
-            "create",
-            "engines",
-            "--name",
-            "News",
-            "--consent",
-            "Analytical Engines may mail me.",
-        ])
-        .await;
+    let made = deployment.json(&CREATE).await;
     made["form_id"].as_str().unwrap().to_owned()
 }
 

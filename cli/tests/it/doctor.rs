@@ -12,6 +12,7 @@ use leadfeed_shared::fakes::{MemoryApps, samples};
 use leadfeed_shared::ports::{Clock as _, Connections as _, Forms as _};
 use serde_json::Value;
 
+use crate::commands::CREATE;
 use crate::deployment::{Authorize, Deployment, TOKEN, leadfeed, served};
 
 /// What is not as it should be.
@@ -48,17 +49,7 @@ pub async fn connected(deployment: &Deployment, change: impl FnOnce(&mut Connect
     change(&mut connection);
     let directory = &deployment.memory.directory;
     directory.put_connection(&connection).await.unwrap();
-    let consent = "Analytical Engines may mail me.";
-    let create = [
-        "forms",
-        "create",
-        "engines",
-        "--name",
-        "News",
-        "--consent",
-        consent,
-    ];
-    assert!(deployment.leadfeed(&create).await.1);
+    assert!(deployment.leadfeed(&CREATE).await.1);
 }
 
 async fn with(change: impl FnOnce(&mut Connection)) -> Vec<String> {

@@ -1,24 +1,14 @@
 use serde_json::Value;
 
+use crate::commands::CREATE;
 use crate::deployment::Deployment;
 
 #[tokio::test]
 async fn a_form_for_signed_leads_alone_is_made_by_a_word_and_has_nothing_to_paste() {
     let deployment = Deployment::new().await;
-    let consent = "Analytical Engines may mail me.";
-    let create = [
-        "forms",
-        "create",
-        "engines",
-        "--name",
-        "News",
-        "--consent",
-        consent,
-    ];
-
-    let usual = deployment.json(&create).await;
+    let usual = deployment.json(&CREATE).await;
     let only = deployment
-        .json(&[&create[..], &["--signed-only"]].concat())
+        .json(&[&CREATE[..], &["--signed-only"]].concat())
         .await;
     let form = only["form_id"].as_str().unwrap();
     let (said, succeeded) = deployment.leadfeed(&["forms", "snippet", form]).await;

@@ -51,7 +51,7 @@ struct Field {
 }
 
 impl Field {
-    /// Whether the field takes text. The others take choices, which a sign-up cannot carry.
+    /// Whether the field takes text or a date. The others take choices, which a sign-up cannot carry.
     fn takes_text(&self) -> bool {
         !matches!(self.kind.as_str(), "single_select" | "multi_select")
     }
