@@ -1,10 +1,16 @@
-//! From an event of the gateway to a request.
+//! From an event of the gateway to a request, and back.
+
+use std::future::{Future, ready};
+use std::pin::Pin;
 
 use lambda_http::http::Uri;
 use lambda_http::http::header::HOST;
 use lambda_http::request::LambdaRequest;
 use lambda_http::tower::ServiceExt as _;
-use lambda_http::{Adapter, Body, Error, LambdaEvent, Request, Response, Service, lambda_runtime};
+use lambda_http::{
+    Adapter, Body, Error, IntoResponse, LambdaEvent, Request, Response, Service, lambda_runtime,
+};
+use serde::Serialize;
 use url::Url;
 
 const SCHEME: &str = "x-forwarded-proto";
@@ -18,11 +24,32 @@ where
     S: Service<Request, Response = Response<Body>, Error = Error>,
     S::Future: Send + 'a,
 {
+    lambda_runtime::run(adapted(answer)).await
+}
+
+/// Between what the runtime knows and requests.
+fn adapted<'a, S>(
+    answer: S,
+) -> impl Service<LambdaEvent<LambdaRequest>, Response = impl Serialize, Error = Error, Future: Send>
+where
+    S: Service<Request, Response = Response<Body>, Error = Error>,
+    S::Future: Send + 'a,
+{
     let tame = |mut event: LambdaEvent<LambdaRequest>| {
         event.payload = tamed(event.payload);
         event
     };
-    lambda_runtime::run(Adapter::from(answer).map_request(tame)).await
+    Adapter::from(answer.map_response(AsItIs)).map_request(tame)
+}
+
+/// An answer whose bytes stay as they are: `lambda_http` decodes whatever has a text's type, and so takes the mark off a
+/// file that says how it is encoded.
+struct AsItIs(Response<Body>);
+
+impl IntoResponse for AsItIs {
+    fn into_response(self) -> Pin<Box<dyn Future<Output = Response<Body>> + Send>> {
+        Box::pin(ready(self.0))
+    }
 }
 
 /// An event of which a request can be made.
@@ -60,7 +87,7 @@ fn is_host(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use lambda_http::RequestExt as _;
+    use lambda_http::{Context, RequestExt as _, service_fn};
     use serde_json::{Value, json};
 
     use super::*;
@@ -114,5 +141,27 @@ mod tests {
         let good = request(|event| event["headers"]["x-forwarded-proto"] = json!("http"));
         assert_eq!(good.headers()["host"], "leads.engines.example");
         assert_eq!(good.uri().scheme_str(), Some("http"));
+    }
+
+    #[tokio::test]
+    async fn bytes_leave_as_they_are_and_text_as_text() {
+        let answered = async |body: Body| {
+            let answer = service_fn(async |_: Request| {
+                let response =
+                    Response::builder().header("content-type", "text/csv; charset=utf-8");
+                Ok::<_, Error>(response.body(body.clone())?)
+            });
+            let event = LambdaEvent::new(serde_json::from_str(POST).unwrap(), Context::default());
+            let answer = adapted(answer).oneshot(event).await.unwrap();
+            serde_json::to_value(answer).unwrap()
+        };
+
+        let file = answered(Body::Binary(b"\xEF\xBB\xBFEmail".to_vec())).await;
+        let page = answered(Body::Text("\u{141}ovelace".to_owned())).await;
+
+        assert_eq!(file["isBase64Encoded"], true);
+        assert_eq!(file["body"], "77u/RW1haWw=");
+        assert_eq!(page["isBase64Encoded"], false);
+        assert_eq!(page["body"], "\u{141}ovelace");
     }
 }
