@@ -6,6 +6,7 @@ use leadfeed_shared::domain::lead::LeadState;
 use leadfeed_shared::domain::tally::Counts;
 use leadfeed_shared::domain::task::Task;
 use leadfeed_shared::fakes::Fault;
+use leadfeed_shared::fakes::samples::delivered;
 use leadfeed_shared::ports::{Clock as _, Ledger as _, Queue as _, Tallies as _, Turns as _};
 use serde_json::json;
 use ulid::Ulid;
@@ -158,6 +159,34 @@ async fn nothing_is_called_erased_while_the_dead_letters_cannot_be_looked_throug
     assert_eq!((refused, kept.text("status")), (4, "queued".into()));
     assert_eq!(erased.body, json!({"erased": 1}));
     assert!(dead.sent().is_empty());
+}
+
+#[tokio::test]
+async fn somebody_signed_up_more_often_than_one_request_can_erase_is_erased_by_the_next_ones() {
+    let stage = Stage::with_customers().await;
+    let form = stage.form().await;
+    let first = stage.sign_up(&form, "ada@example.com").await;
+    let like = stage.lead(&first);
+    stage.end_like(&like, 1..200, &delivered()).await;
+    let held = async || {
+        let people = "/v1/customers/engines/people";
+        let held = stage
+            .post(people, json!({"email": "ada@example.com"}))
+            .await;
+        held.body["leads"].as_array().unwrap().len()
+    };
+
+    let mut answers = Vec::new();
+    while answers.last() != Some(&200) {
+        assert!(answers.len() < 20, "each request erases some");
+        let erasure = stage.post(ERASURES, json!({"email": "ada@example.com"}));
+        let call = SignedDuration::from_millis(50);
+        answers.push(stage.slowly(call, erasure).await.status);
+    }
+
+    assert!(answers.len() > 1, "all at once");
+    assert!(answers.iter().all(|status| [200, 503].contains(status)));
+    assert_eq!(held().await, 0);
 }
 
 #[tokio::test]

@@ -267,3 +267,30 @@ async fn a_refused_lead_is_found_behind_many_delivered_ones_in_one_answer() {
     assert_eq!(refused["next_cursor"], json!(null));
     assert_ne!(newest["leads"][0]["lead_id"], second["leads"][0]["lead_id"]);
 }
+
+#[tokio::test]
+async fn a_page_of_long_leads_ends_before_it_is_too_much_for_one_answer() {
+    let stage = Stage::with_customers().await;
+    let form = stage.form().await;
+    let ada = accept(&stage, &form, "ada@example.com").await;
+    let mut like = stage.lead(&ada);
+    like.contact.company_name = "\"".repeat(60_000);
+    stage.end_like(&like, 1..100, &delivered()).await;
+
+    let mut listed = Vec::new();
+    let mut query = "limit=100".to_owned();
+    loop {
+        let page = stage.get(&format!("{LEADS}?{query}")).await;
+        let written = json!({"body": page.body.to_string()}).to_string();
+        assert!(written.len() < 6_000_000, "{} bytes", written.len());
+        listed.extend(ids(&page));
+        match page.text("next_cursor") {
+            end if end.is_empty() => break,
+            cursor => query = format!("limit=100&cursor={cursor}"),
+        }
+    }
+
+    assert_eq!(listed.len(), 100);
+    listed.dedup();
+    assert_eq!((listed.len(), listed.last()), (100, Some(&ada.to_string())));
+}

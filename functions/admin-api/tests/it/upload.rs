@@ -97,6 +97,28 @@ async fn whom_the_customer_does_not_want_mailed_is_in_no_file() {
 }
 
 #[tokio::test]
+async fn an_address_that_begins_like_a_formula_is_in_no_upload_and_quoted_in_a_spreadsheet() {
+    let stage = Stage::with_customers().await;
+    let form = stage.form().await;
+    for email in ["=1+1@example.com", "-1@example.com", "a+1@example.com"] {
+        stage.sign_up(&form, email).await;
+    }
+    let addresses = async |query: &str| -> BTreeSet<String> {
+        let file = stage.get(&format!("{CSV}?look=true&{query}")).await.bytes;
+        let text = file.strip_prefix("\u{feff}".as_bytes()).unwrap_or(&file);
+        let rows = rows(text).into_iter();
+        rows.map(|row| row["Email Address"].clone()).collect()
+    };
+
+    let upload = addresses("dialect=upload").await;
+    let sheet = addresses("dialect=spreadsheet").await;
+
+    assert_eq!(upload, BTreeSet::from(["a+1@example.com".to_owned()]));
+    let quoted = ["'=1+1@example.com", "'-1@example.com", "a+1@example.com"];
+    assert_eq!(sheet, quoted.map(str::to_owned).into());
+}
+
+#[tokio::test]
 async fn what_is_too_much_for_one_file_comes_in_numbered_parts() {
     let stage = Stage::with_customers().await;
     let form = stage.form().await;

@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 use std::slice;
 
+use futures_util::future::{join_all, try_join_all};
 use jiff::{SignedDuration, Timestamp};
 
 use super::properties::Fault;
@@ -38,6 +39,13 @@ const PAUSE: SignedDuration = SignedDuration::from_millis(300);
 /// function has 29 s for all of it.
 const LOOKED_THROUGH_FOR: SignedDuration = SignedDuration::from_secs(8);
 
+/// Leads of a person that are read and erased at once. A robot may have signed somebody up thousands of times, with as much
+/// as a body holds.
+const AT_ONCE: usize = 25;
+
+/// How long a person's leads are erased at most, behind the dead letters. Whoever asks again goes on where this ended.
+const ERASED_FOR: SignedDuration = SignedDuration::from_secs(8);
+
 /// How much later than its last look began its letters may come out of hiding.
 const SLACK: SignedDuration = SignedDuration::from_secs(10);
 
@@ -47,7 +55,8 @@ impl<W: Wiring> Admin<W> {
     ///
     /// # Errors
     /// [`AdminError::NotFound`], [`AdminError::Invalid`]; [`AdminError::Unavailable`] also where others look
-    /// through the dead letters for long, for a minute after one that failed at it, and where there are too many of them.
+    /// through the dead letters for long, for a minute after one that failed at it, and where there are too many of them,
+    /// or too many leads for one request: each that is asked again erases more.
     pub async fn erase_person(
         &self,
         customer: &CustomerId,
@@ -62,12 +71,22 @@ impl<W: Wiring> Admin<W> {
             Task::Released { .. } => false,
         };
         let mut dead = self.discard_dead(theirs).await?;
-        let mut records = Vec::new();
-        for id in self.ledger.leads_of(customer, &email).await? {
-            dead.remove(&id);
-            records.extend(self.ledger.lead(customer, &id).await?);
+        let ids = self.ledger.leads_of(customer, &email).await?;
+        let until = self.clock.now() + ERASED_FOR;
+        let mut erased = 0;
+        for ids in ids.chunks(AT_ONCE) {
+            if self.clock.now() >= until {
+                let cause = "more leads of a person than one request can erase";
+                return Err(StoreError::new(cause).into());
+            }
+            let records = ids.iter().map(|id| self.ledger.lead(customer, id));
+            let records: Vec<_> = try_join_all(records).await?.into_iter().flatten().collect();
+            erased += self.erase(customer, &records).await?;
+            ids.iter().for_each(|id| {
+                dead.remove(id);
+            });
         }
-        Ok(self.erase(customer, &records).await? + dead.len())
+        Ok(erased + dead.len())
     }
 
     /// How many leads of one address there are to erase. One just made may be missing for a moment.
@@ -161,24 +180,32 @@ impl<W: Wiring> Admin<W> {
         erased
     }
 
-    /// The same without counting, but of what was erased before an error too the moves are told.
+    /// The same without counting, but of what was erased beside an error too the moves are told.
     async fn erase_each(
         &self,
         records: &[LeadRecord],
         marked_for: SignedDuration,
         moves: &mut Moves,
     ) -> Result<usize, StoreError> {
-        let mut erased = 0;
-        for record in records {
-            let (blank, now) = (record.lead.without_person(), self.clock.now());
-            let expires_at = (now + marked_for).as_second();
-            if self.ledger.erase(&blank, now, expires_at).await? {
-                let to = label(&LeadState::Erased);
-                moves.count(blank.id.day(), counted_as(record), to);
-                erased += 1;
+        let now = self.clock.now();
+        let expires_at = (now + marked_for).as_second();
+        let erasures = records.iter().map(async |record| {
+            let blank = record.lead.without_person();
+            self.ledger.erase(&blank, now, expires_at).await
+        });
+        let (mut erased, mut failed) = (0, None);
+        for (record, done) in records.iter().zip(join_all(erasures).await) {
+            match done {
+                Ok(true) => {
+                    let to = label(&LeadState::Erased);
+                    moves.count(record.lead.id.day(), counted_as(record), to);
+                    erased += 1;
+                }
+                Ok(false) => {}
+                Err(error) => failed = Some(error),
             }
         }
-        Ok(erased)
+        failed.map_or(Ok(erased), Err)
     }
 }
 

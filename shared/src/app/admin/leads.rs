@@ -13,6 +13,10 @@ use crate::ports::{
 /// Leads read at once where only some of them are meant; the ledger gives what fits into a megabyte.
 const PAGE: u16 = 1_000;
 
+/// Bytes of leads, written as JSON, behind which a page ends. An answer has 6 MB at most (Lambda's limit), in which their
+/// quotes are escaped twice.
+const ROOM: usize = 1_000_000;
+
 /// For reading them: the rest of the function's time is for the last page and for answering.
 const READ_FOR: SignedDuration = SignedDuration::from_secs(10);
 
@@ -48,19 +52,24 @@ impl<W: Wiring> Admin<W> {
     ) -> Result<Page<LeadRecord>, StoreError> {
         let until = self.clock.now() + READ_FOR;
         let at_once = if filter.status.is_some() { PAGE } else { limit };
-        let mut items = Vec::new();
+        let (mut items, mut written) = (Vec::new(), 0);
         loop {
             let page = self
                 .ledger
                 .leads(customer, filter, from.as_deref(), at_once)
                 .await?;
             from = page.next;
-            items.extend(page.items);
-            if items.len() > usize::from(limit) {
-                items.truncate(limit.into());
-                from = items.last().map(|record| record.lead.id.to_string());
+            for record in page.items {
+                if items.len() == usize::from(limit) || written >= ROOM {
+                    from = items
+                        .last()
+                        .map(|last: &LeadRecord| last.lead.id.to_string());
+                    break;
+                }
+                written += serde_json::to_string(&record).map_or(ROOM, |text| text.len());
+                items.push(record);
             }
-            let is_full = items.len() == usize::from(limit);
+            let is_full = items.len() == usize::from(limit) || written >= ROOM;
             if is_full || from.is_none() || self.clock.now() >= until {
                 return Ok(Page { items, next: from });
             }

@@ -183,7 +183,7 @@ const SEPARATORS: [char; 5] = [',', ';', '\t', '\r', '\n'];
 
 /// Whether a spreadsheet could take the text for a formula: by its first sign, in either width, behind spaces or
 /// quotes too.
-fn is_formula(text: &str) -> bool {
+pub(super) fn is_formula(text: &str) -> bool {
     text.starts_with(['\t', '\r', '\n'])
         || text
             .trim_start_matches(|c: char| c.is_whitespace() || c == '"' || c == '\'')

@@ -1,6 +1,6 @@
 use jiff::Timestamp;
 
-use super::cells::Dialect;
+use super::cells::{Dialect, is_formula};
 use crate::domain::asked::{can_export, can_tell};
 use crate::domain::lead::{LeadRecord, LeadState, RefusalReason, WaitReason};
 
@@ -40,8 +40,12 @@ impl Selection {
     }
 
     /// No lead goes out that was refused because its person had opted out, or erased; into an upload none either that was set
-    /// aside, or has waited until its consent was too old. A lead that was marked as of `at` is in the same part once more.
+    /// aside, or has waited until its consent was too old, or whose address, of which nothing can be left out, begins as a
+    /// formula does. A lead that was marked as of `at` is in the same part once more.
     pub(super) fn takes(self, dialect: Dialect, record: &LeadRecord, at: Timestamp) -> bool {
+        if dialect == Dialect::Upload && is_formula(record.lead.contact.email.as_str()) {
+            return false;
+        }
         let pending = can_export(&record.state) && !record.lead.consent.is_too_old(at);
         let exported = record.exported_at.is_some_and(|marked| marked != at);
         let delivered = matches!(record.state, LeadState::Delivered { .. });
