@@ -167,12 +167,12 @@ async fn ours(memory: &Memory, way: Way, leads: u32) -> Result<()> {
 }
 
 async fn schedule(memory: &Memory, maker: &Maker, leads: u32, done: &Cell<bool>) -> Result<()> {
-    let (bulk, release) = (memory.bulk(), memory.release());
+    let work = memory.minute();
     let (clock, minute) = (&memory.clock, SignedDuration::from_mins(1));
     loop {
         let now = clock.now();
-        let imported = bulk.run(now + SignedDuration::from_secs(30)).await?;
-        release.run_beside(&imported.gathering).await?;
+        let imported = work.bulk.run(now + SignedDuration::from_secs(30)).await?;
+        work.release(&imported.gathering).await?;
         let tallies = memory.directory.tallies(&maker.customer).await?;
         let delivered = tallies
             .iter()

@@ -5,11 +5,8 @@ use leadfeed_shared::app::bulk::Bulk;
 use leadfeed_shared::app::connect::{Connect, Site};
 use leadfeed_shared::app::count::Counter;
 use leadfeed_shared::app::deliver::{Drain, News, Served};
-use leadfeed_shared::app::gauges::Gauges;
 use leadfeed_shared::app::intake::{Gate, Intake};
 use leadfeed_shared::app::minute::Minute;
-use leadfeed_shared::app::recount::Recount;
-use leadfeed_shared::app::release::Release;
 use leadfeed_shared::app::token_keeper::{Seen, TokenKeeper};
 use leadfeed_shared::fakes::STACK;
 
@@ -17,12 +14,6 @@ use crate::wire::{Reach, Wired};
 
 /// Where the stack is said to be.
 const PUBLIC_URL: &str = "https://leads.example";
-
-/// What a run of the scheduler is made of.
-pub struct Scheduler {
-    pub minute: Minute<Wired>,
-    pub gauges: Gauges<Wired>,
-}
 
 impl Reach {
     pub fn intake(&self) -> Intake<Wired> {
@@ -67,39 +58,22 @@ impl Reach {
         }
     }
 
-    pub fn scheduler(&self) -> Scheduler {
-        Scheduler {
-            minute: Minute {
-                bulk: Bulk {
-                    ledger: self.wire(&self.memory.ledger),
-                    directory: self.wire(&self.memory.directory),
-                    keeper: self.keeper(),
-                    crm: self.wire(&self.memory.crm),
-                    keys: self.memory.keys(),
-                    counter: Counter::default(),
-                },
-                release: Release {
-                    ledger: self.wire(&self.memory.ledger),
-                    directory: self.wire(&self.memory.directory),
-                    queue: self.wire(&self.memory.queue),
-                    apps: self.wire(&self.memory.apps),
-                    budget: self.wire(&self.memory.budget),
-                    clock: self.memory.clock.clone(),
-                },
-                keeper: self.keeper(),
-                recount: Recount {
-                    ledger: self.wire(&self.memory.ledger),
-                    directory: self.wire(&self.memory.directory),
-                    clock: self.memory.clock.clone(),
-                },
-            },
-            gauges: Gauges {
+    pub fn minute(&self) -> Minute<Wired> {
+        Minute {
+            bulk: Bulk {
                 ledger: self.wire(&self.memory.ledger),
                 directory: self.wire(&self.memory.directory),
-                apps: self.wire(&self.memory.apps),
-                budget: self.wire(&self.memory.budget),
-                clock: self.memory.clock.clone(),
+                keeper: self.keeper(),
+                crm: self.wire(&self.memory.crm),
+                keys: self.memory.keys(),
+                counter: Counter::default(),
             },
+            ledger: self.wire(&self.memory.ledger),
+            directory: self.wire(&self.memory.directory),
+            queue: self.wire(&self.memory.queue),
+            apps: self.wire(&self.memory.apps),
+            budget: self.wire(&self.memory.budget),
+            clock: self.memory.clock.clone(),
         }
     }
 

@@ -8,6 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use leadfeed_shared::app::admin::Properties;
 use leadfeed_shared::app::deliver::Drain;
 use leadfeed_shared::app::intake::Intake;
+use leadfeed_shared::app::minute::Minute;
 use leadfeed_shared::domain::budget::{BudgetState, Limits};
 use leadfeed_shared::domain::form::Form;
 use leadfeed_shared::domain::ids::{AppId, CustomerId, RemoteId};
@@ -18,7 +19,6 @@ use leadfeed_shared::ports::{Clock as _, Customers as _, Ledger as _, Tallies as
 use crate::dice::Dice;
 use crate::log::{self, Log};
 use crate::oracle::{self, Oracle, Promise, account_name};
-use crate::reach::Scheduler;
 use crate::schedule::{Setting, strike};
 use crate::sqs::Sqs;
 use crate::tasks::{Stepped, Tasks, Work};
@@ -53,7 +53,7 @@ impl Side {
 pub enum Warm {
     Webhook(Arc<Process>, Arc<Intake<Wired>>),
     Drain(Arc<Process>, Arc<Drain<Wired>>),
-    Scheduler(Arc<Process>, Arc<Scheduler>),
+    Scheduler(Arc<Process>, Arc<Minute<Wired>>),
     /// One that is not used again.
     Cold,
 }

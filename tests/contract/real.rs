@@ -12,6 +12,7 @@ use leadfeed_shared::adapters::{
     ConstantContact, Deadlines, DynamoDirectory, DynamoLedger, Http, OsDice, SecretsApps,
     SecretsVault, SqsQueue, TokenEndpoint,
 };
+use leadfeed_shared::app::bulk::Bulk;
 use leadfeed_shared::app::count::Counter;
 use leadfeed_shared::app::deliver::batch::Message;
 use leadfeed_shared::app::deliver::{Drain, News, Served};
@@ -130,6 +131,18 @@ impl<C: Clock + Clone + 'static> World<C> {
             counter: Counter::default(),
             news: News::default(),
             served: Served::default(),
+        }
+    }
+
+    /// What imports leads in one function.
+    pub fn bulk(&self) -> Bulk<Real<C>> {
+        Bulk {
+            ledger: self.ledger(),
+            directory: self.directory(),
+            keeper: self.keeper(),
+            crm: ConstantContact::new(http(), self.url("/v3")),
+            keys: keys(),
+            counter: Counter::default(),
         }
     }
 

@@ -3,17 +3,14 @@
 use jiff::Timestamp;
 use lambda_runtime::{Error, LambdaEvent};
 use leadfeed_shared::app::canary::Canary;
-use leadfeed_shared::app::gauges::Gauges;
 use leadfeed_shared::app::minute::Minute;
 use leadfeed_shared::ports::{Clock as _, Door, Metrics, StoreError, Wiring};
 use serde_json::Value;
 
 /// What a run is made of.
 pub struct Run<W: Wiring, M, D> {
-    /// Imports, releases, keeps alive, counts anew.
+    /// Imports, releases, keeps alive, counts anew, measures.
     pub minute: Minute<W>,
-    /// Measures.
-    pub gauges: Gauges<W>,
     /// Sends a lead the whole way, where the operator wants one.
     pub canary: Option<Canary<W, D>>,
     /// Where what was measured is watched.
@@ -47,11 +44,12 @@ pub async fn handle<W: Wiring, M: Metrics, D: Door>(
 /// Records what alarms watch, whatever became of the rest of the run, and first what is there without the canary's call:
 /// the function may end before that is answered.
 async fn measure<W: Wiring, M: Metrics, D: Door>(run: &Run<W, M, D>) -> Result<(), StoreError> {
-    let gauges = run.gauges.measure().await?;
-    run.metrics.record(run.gauges.clock.now(), &gauges);
+    let (minute, metrics) = (&run.minute, &run.metrics);
+    let gauges = minute.measure().await?;
+    metrics.record(minute.clock.now(), &gauges);
     if let Some(canary) = &run.canary {
         let late = canary.run().await?;
-        run.metrics.record(run.gauges.clock.now(), &[late]);
+        metrics.record(minute.clock.now(), &[late]);
     }
     Ok(())
 }

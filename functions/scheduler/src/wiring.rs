@@ -2,10 +2,7 @@ use lambda_runtime::Error;
 use leadfeed_shared::adapters::{Aws, EmbeddedMetrics, FrontDoor, SystemClock};
 use leadfeed_shared::app::bulk::Bulk;
 use leadfeed_shared::app::count::Counter;
-use leadfeed_shared::app::gauges::Gauges;
 use leadfeed_shared::app::minute::Minute;
-use leadfeed_shared::app::recount::Recount;
-use leadfeed_shared::app::release::Release;
 use scheduler::Run;
 
 /// A run on the function's own tables, queue and secrets.
@@ -23,24 +20,9 @@ pub async fn minute(aws: &Aws) -> Result<Run<Aws, EmbeddedMetrics, FrontDoor>, E
                 keys: aws.signing_keys().await?,
                 counter: Counter::default(),
             },
-            release: Release {
-                ledger: aws.ledger()?,
-                directory: aws.directory()?,
-                queue: aws.queue()?,
-                apps: aws.apps()?,
-                budget: aws.directory()?,
-                clock: SystemClock,
-            },
-            keeper: aws.token_keeper()?,
-            recount: Recount {
-                ledger: aws.ledger()?,
-                directory: aws.directory()?,
-                clock: SystemClock,
-            },
-        },
-        gauges: Gauges {
             ledger: aws.ledger()?,
             directory: aws.directory()?,
+            queue: aws.queue()?,
             apps: aws.apps()?,
             budget: aws.directory()?,
             clock: SystemClock,

@@ -16,7 +16,6 @@ const EVENT: &str = include_str!("../../../events/schedule.json");
 fn run(memory: &Memory) -> Run<Memory, MemoryMetrics, FrontDoor> {
     Run {
         minute: memory.minute(),
-        gauges: memory.gauges(),
         canary: None,
         metrics: MemoryMetrics::default(),
     }

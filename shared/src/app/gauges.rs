@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::minute::Minute;
 use crate::domain::budget::BudgetState;
 use crate::domain::ids::{AppId, CustomerId, LeadId};
 use crate::domain::lead::LeadRecord;
@@ -38,22 +39,8 @@ const QUARANTINED_SINCE: SignedDuration = SignedDuration::from_hours(24);
 /// The longest wait for the budget or after trouble: until midnight, and a little more.
 const LONGEST_PAUSE: SignedDuration = SignedDuration::from_hours(25);
 
-/// Measures.
-pub struct Gauges<W: Wiring> {
-    /// Leads.
-    pub ledger: W::Ledger,
-    /// Connections.
-    pub directory: W::Directory,
-    /// Applications and their limits.
-    pub apps: W::Apps,
-    /// What they have called.
-    pub budget: W::Budget,
-    /// The time.
-    pub clock: W::Clock,
-}
-
-impl<W: Wiring> Gauges<W> {
-    /// Looks at everything once.
+impl<W: Wiring> Minute<W> {
+    /// Looks at everything once, as numbers.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -171,7 +158,7 @@ mod tests {
     const ADA: &[(&str, &str)] = &[("email", "ada@example.com")];
 
     async fn gauge(scene: &Scene, name: &str) -> f64 {
-        let metrics = scene.memory.gauges().measure().await.unwrap();
+        let metrics = scene.memory.minute().measure().await.unwrap();
         metrics
             .iter()
             .find(|metric| metric.gauge.name() == name)
@@ -206,7 +193,7 @@ mod tests {
         assert!((10_800.0..=10_840.0).contains(&age), "{age}");
         spend(&scene, 0);
         scene.memory.clock.advance(SignedDuration::from_hours(12));
-        scene.memory.release().run().await.unwrap();
+        scene.memory.release().await.unwrap();
         scene.drain().await;
         assert!(gauge(&scene, "OldestUndelivered").await < 1.0);
     }

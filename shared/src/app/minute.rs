@@ -4,9 +4,6 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
 use super::bulk::{Bulk, Imported};
-use super::recount::Recount;
-use super::release::Release;
-use super::token_keeper::TokenKeeper;
 use super::trouble::Trouble;
 use crate::ports::{StoreError, Wiring};
 
@@ -19,14 +16,20 @@ const RELEASE: SignedDuration = SignedDuration::from_secs(20);
 
 /// A minute's work.
 pub struct Minute<W: Wiring> {
-    /// Imports leads.
+    /// Imports leads; its keeper keeps connections alive, too.
     pub bulk: Bulk<W>,
-    /// Releases leads.
-    pub release: Release<W>,
-    /// Keeps connections alive.
-    pub keeper: TokenKeeper<W>,
-    /// Counts leads anew.
-    pub recount: Recount<W>,
+    /// Leads and their lanes.
+    pub ledger: W::Ledger,
+    /// Customers, their forms, connections and counters.
+    pub directory: W::Directory,
+    /// The way to the drain.
+    pub queue: W::Queue,
+    /// Applications' limits.
+    pub apps: W::Apps,
+    /// What they may still call.
+    pub budget: W::Budget,
+    /// The time.
+    pub clock: W::Clock,
 }
 
 /// What one run did.
@@ -54,10 +57,10 @@ impl<W: Wiring> Minute<W> {
         let (mut trouble, mut imports) = (Trouble::default(), Imported::default());
         let imported = self.bulk.run_into(&mut imports, end - RELEASE).await;
         trouble.keep(imported);
-        let released = self.release.run_beside(&imports.gathering).await;
+        let released = self.release(&imports.gathering).await;
         let released = trouble.keep(released).unwrap_or_default();
-        let kept_alive = trouble.keep(self.keeper.keep_alive(end).await);
-        let recounted = trouble.keep(self.recount.run(end - MARGIN).await);
+        let kept_alive = trouble.keep(self.bulk.keeper.keep_alive(end).await);
+        let recounted = trouble.keep(self.recount(end - MARGIN).await);
         trouble.end(Ran {
             imported: imports.delivered,
             stuck: released.stuck,

@@ -3,6 +3,7 @@
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
+use super::minute::Minute;
 use super::trouble::Trouble;
 use crate::domain::customer::kept_for;
 use crate::ports::{Clock, Customers, Ledger, StoreError, Tallies, Unsettled, Wiring};
@@ -10,23 +11,13 @@ use crate::ports::{Clock, Customers, Ledger, StoreError, Tallies, Unsettled, Wir
 /// A day is counted anew once nothing of it has moved for so long: a busy one once it is over.
 const QUIET_FOR: SignedDuration = SignedDuration::from_mins(15);
 
-/// Counts leads anew.
-pub struct Recount<W: Wiring> {
-    /// The truth.
-    pub ledger: W::Ledger,
-    /// The counters.
-    pub directory: W::Directory,
-    /// The time.
-    pub clock: W::Clock,
-}
-
-impl<W: Wiring> Recount<W> {
+impl<W: Wiring> Minute<W> {
     /// Counts the leads of unsettled days, longest quiet first, and begins none after `until`. Tells of how many days the
     /// counters now are what the ledger says. A day that cannot be counted keeps no other from it.
     ///
     /// # Errors
     /// [`StoreError`]. A day that was not settled is unsettled still.
-    pub async fn run(&self, until: Timestamp) -> Result<usize, StoreError> {
+    pub async fn recount(&self, until: Timestamp) -> Result<usize, StoreError> {
         let (mut settled, mut trouble) = (0, Trouble::default());
         let quiet_since = self.clock.now() - QUIET_FOR;
         let mut unsettled = self.directory.unsettled(quiet_since).await?;
@@ -73,7 +64,7 @@ mod tests {
 
     async fn recount(scene: &Scene) -> usize {
         let until = scene.memory.clock.now() + SignedDuration::from_secs(30);
-        scene.memory.recount().run(until).await.unwrap()
+        scene.memory.minute().recount(until).await.unwrap()
     }
 
     fn one(label: &str) -> Vec<Counts> {
@@ -154,7 +145,7 @@ mod tests {
         // Unsettled days are found first, then counted.
         faults.at(faults.steps() + 2, Fault::FailBefore);
 
-        let told = scene.memory.recount().run(Timestamp::MAX).await;
+        let told = scene.memory.minute().recount(Timestamp::MAX).await;
 
         assert!(told.is_err());
         assert_eq!(recount(&scene).await, 1, "the other is settled");
@@ -182,7 +173,7 @@ mod tests {
 
         memory.clock.advance(SignedDuration::from_hours(24 * 40));
         assert_eq!(memory.ledger.forget_delivered(memory.clock.now()), 2);
-        memory.release().run().await.unwrap();
+        memory.release().await.unwrap();
         scene.drain().await;
         memory.clock.advance(SignedDuration::from_mins(15));
         assert_eq!(recount(&scene).await, 1);
@@ -216,7 +207,7 @@ mod tests {
             broke_off += 1;
         }
         let end = memory.clock.now() + SignedDuration::from_secs(30);
-        let struck = memory.recount().run(end).await;
+        let struck = memory.minute().recount(end).await;
         assert!(struck.is_err(), "the fault that no erasure met");
         recount(&scene).await;
 

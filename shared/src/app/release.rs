@@ -11,6 +11,7 @@ use futures_util::future::{join_all, try_join_all};
 use jiff::{SignedDuration, Timestamp};
 
 use self::look::Freed;
+use super::minute::Minute;
 use super::moment::standing;
 use super::trouble::Trouble;
 use crate::domain::budget::CallClass;
@@ -46,23 +47,7 @@ const LUMP: u32 = 10;
 /// Leads written at a time.
 const WRITTEN: usize = 32;
 
-/// Releases leads.
-pub struct Release<W: Wiring> {
-    /// The ledger.
-    pub ledger: W::Ledger,
-    /// Connections, to know which application's budget a customer uses; customers, to know who is gone; their forms.
-    pub directory: W::Directory,
-    /// The queue.
-    pub queue: W::Queue,
-    /// Applications' limits.
-    pub apps: W::Apps,
-    /// What they may still call.
-    pub budget: W::Budget,
-    /// The time.
-    pub clock: W::Clock,
-}
-
-/// What one run did.
+/// What was released.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Released {
     /// Leads that were recorded or queued, and then nothing happened.
@@ -114,23 +99,13 @@ struct Lane {
 /// A lead to be put back, and from where, as it was seen.
 pub type Seen = (LeadId, Requeue);
 
-impl<W: Wiring> Release<W> {
-    /// Releases what is due now. What cannot be read of one customer keeps no other's leads.
+impl<W: Wiring> Minute<W> {
+    /// Releases what is due now, but for the lanes of customers whose leads are being gathered for a bulk import. What
+    /// cannot be read of one customer keeps no other's leads.
     ///
     /// # Errors
     /// [`StoreError`] where the ledger could not be asked, be it for one customer. What was not released is due still.
-    pub async fn run(&self) -> Result<Released, StoreError> {
-        self.run_beside(&BTreeSet::new()).await
-    }
-
-    /// The same, but for the lanes of customers whose leads are being gathered for a bulk import.
-    ///
-    /// # Errors
-    /// As [`run`](Self::run).
-    pub async fn run_beside(
-        &self,
-        gathering: &BTreeSet<CustomerId>,
-    ) -> Result<Released, StoreError> {
+    pub async fn release(&self, gathering: &BTreeSet<CustomerId>) -> Result<Released, StoreError> {
         let until = self.clock.now() + RUN_FOR;
         let mut trouble = Trouble::default();
         let stuck = self.release_overdue(&mut trouble).await;

@@ -75,7 +75,7 @@ impl Walk {
                 memory.keeper().keep_alive(jiff::Timestamp::MAX).await
             )
             .unwrap();
-            write!(said, "{:?}", memory.release().run().await).unwrap();
+            write!(said, "{:?}", memory.release().await).unwrap();
             write!(said, "{:?}", scene.drain().await).unwrap();
         }
         said

@@ -1,5 +1,7 @@
 //! The use cases wired to a world in memory.
 
+use std::collections::BTreeSet;
+
 use super::{
     FakeCrm, Memory, MemoryApps, MemoryBudget, MemoryCaptcha, MemoryDirectory, MemoryEvents,
     MemoryLedger, MemoryQueue, MemoryVault, SeededDice, VirtualClock, samples,
@@ -10,14 +12,12 @@ use crate::app::connect::{Connect, Site};
 use crate::app::count::Counter;
 use crate::app::deliver::batch::Message;
 use crate::app::deliver::{Drain, News, Served};
-use crate::app::gauges::Gauges;
 use crate::app::intake::{Gate, Intake};
 use crate::app::minute::Minute;
-use crate::app::recount::Recount;
-use crate::app::release::Release;
+use crate::app::release::Released;
 use crate::app::token_keeper::{Seen, TokenKeeper};
 use crate::domain::keys::SigningKeys;
-use crate::ports::Wiring;
+use crate::ports::{StoreError, Wiring};
 
 /// The name of the stack that a world in memory is.
 pub const STACK: &str = "memory";
@@ -128,28 +128,6 @@ impl Memory {
         }
     }
 
-    /// Measures.
-    #[must_use]
-    pub fn gauges(&self) -> Gauges<Self> {
-        Gauges {
-            ledger: self.ledger.clone(),
-            directory: self.directory.clone(),
-            apps: self.apps.clone(),
-            budget: self.budget.clone(),
-            clock: self.clock.clone(),
-        }
-    }
-
-    /// Counts leads.
-    #[must_use]
-    pub fn recount(&self) -> Recount<Self> {
-        Recount {
-            ledger: self.ledger.clone(),
-            directory: self.directory.clone(),
-            clock: self.clock.clone(),
-        }
-    }
-
     /// Imports leads.
     #[must_use]
     pub fn bulk(&self) -> Bulk<Self> {
@@ -163,10 +141,11 @@ impl Memory {
         }
     }
 
-    /// Releases leads.
+    /// A minute's work.
     #[must_use]
-    pub fn release(&self) -> Release<Self> {
-        Release {
+    pub fn minute(&self) -> Minute<Self> {
+        Minute {
+            bulk: self.bulk(),
             ledger: self.ledger.clone(),
             directory: self.directory.clone(),
             queue: self.queue.clone(),
@@ -176,15 +155,12 @@ impl Memory {
         }
     }
 
-    /// A minute's work.
-    #[must_use]
-    pub fn minute(&self) -> Minute<Self> {
-        Minute {
-            bulk: self.bulk(),
-            release: self.release(),
-            keeper: self.keeper(),
-            recount: self.recount(),
-        }
+    /// Releases leads as a minute does in which no import gathers any.
+    ///
+    /// # Errors
+    /// Those of [`Minute::release`].
+    pub async fn release(&self) -> Result<Released, StoreError> {
+        self.minute().release(&BTreeSet::new()).await
     }
 
     /// The operator's use cases.

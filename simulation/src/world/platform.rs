@@ -6,11 +6,11 @@ use std::sync::{Arc, PoisonError};
 use jiff::{SignedDuration, Timestamp};
 use leadfeed_shared::app::deliver::Drain;
 use leadfeed_shared::app::intake::Intake;
+use leadfeed_shared::app::minute::Minute;
 use leadfeed_shared::fakes::at_once;
 use leadfeed_shared::ports::{Imports as _, Ledger as _, Tallies as _};
 
 use super::{MINUTE, Warm, World};
-use crate::reach::Scheduler;
 use crate::wire::{Process, Wired};
 
 /// Timeouts of the functions, as in the template.
@@ -162,14 +162,14 @@ impl World {
         })
     }
 
-    fn warm_scheduler(&mut self) -> (Arc<Process>, Arc<Scheduler>) {
+    fn warm_scheduler(&mut self) -> (Arc<Process>, Arc<Minute<Wired>>) {
         let known = self.reuse(|warm| match warm {
-            Warm::Scheduler(process, scheduler) => Some((process.clone(), scheduler.clone())),
+            Warm::Scheduler(process, minute) => Some((process.clone(), minute.clone())),
             _ => None,
         });
         known.unwrap_or_else(|| {
             let reach = self.reach("scheduler");
-            (reach.line.process.clone(), Arc::new(reach.scheduler()))
+            (reach.line.process.clone(), Arc::new(reach.minute()))
         })
     }
 
@@ -183,13 +183,13 @@ impl World {
 
     /// One run of the scheduler.
     pub fn run_scheduler(&mut self, luck: u64) {
-        let (process, run) = self.warm_scheduler();
-        let warm = Warm::Scheduler(process.clone(), run.clone());
+        let (process, minute) = self.warm_scheduler();
+        let warm = Warm::Scheduler(process.clone(), minute.clone());
         let end = self.now() + SCHEDULER_TIME;
         let (shared, struck_by) = (self.shared.clone(), process.clone());
         let work = async move {
-            let ran = run.minute.run(end).await;
-            let measured = run.gauges.measure().await;
+            let ran = minute.run(end).await;
+            let measured = minute.measure().await;
             if ran.is_err() || measured.is_err() {
                 shared.oracle().failed_by_us(struck_by.was_struck());
             }

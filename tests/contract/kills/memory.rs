@@ -2,7 +2,7 @@ use jiff::SignedDuration;
 use leadfeed_shared::app::deliver::Drain;
 use leadfeed_shared::app::deliver::batch::Message;
 use leadfeed_shared::app::intake::Intake;
-use leadfeed_shared::app::release::Release;
+use leadfeed_shared::app::minute::Minute;
 use leadfeed_shared::domain::connection::{Account, ConfirmedOptIn, Connection, Learned};
 use leadfeed_shared::domain::customer::Customer;
 use leadfeed_shared::domain::form::Form;
@@ -78,8 +78,8 @@ impl Stage for InMemory {
         self.memory.intake()
     }
 
-    fn release(&self) -> Release<Memory> {
-        self.memory.release()
+    fn minute(&self) -> Minute<Memory> {
+        self.memory.minute()
     }
 
     fn drain(&self) -> Drain<Memory> {

@@ -7,7 +7,7 @@
 mod memory;
 mod real;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use aws_config::SdkConfig;
@@ -15,7 +15,7 @@ use jiff::SignedDuration;
 use leadfeed_shared::app::deliver::Drain;
 use leadfeed_shared::app::deliver::batch::Message;
 use leadfeed_shared::app::intake::{Accepted, Arrival, Intake, IntakeError, Way};
-use leadfeed_shared::app::release::Release;
+use leadfeed_shared::app::minute::Minute;
 use leadfeed_shared::domain::consent::Origin;
 use leadfeed_shared::domain::form::Form;
 use leadfeed_shared::domain::lead::LeadState;
@@ -44,7 +44,7 @@ trait Stage {
     type Wiring: Wiring;
 
     fn intake(&self) -> Intake<Self::Wiring>;
-    fn release(&self) -> Release<Self::Wiring>;
+    fn minute(&self) -> Minute<Self::Wiring>;
     fn drain(&self) -> Drain<Self::Wiring>;
 
     /// A form of the customer's that nobody has used.
@@ -135,7 +135,7 @@ async fn carried_out<S: Stage>(
     }
     for _ in 0..3 {
         stage.advance(SignedDuration::from_mins(2));
-        stage.release().run().await.unwrap();
+        stage.minute().release(&BTreeSet::new()).await.unwrap();
         deliver(stage).await;
     }
 

@@ -7,7 +7,7 @@ use leadfeed_shared::adapters::{OsDice, SqsQueue};
 use leadfeed_shared::app::deliver::Drain;
 use leadfeed_shared::app::deliver::batch::Message;
 use leadfeed_shared::app::intake::{Gate, Intake};
-use leadfeed_shared::app::release::Release;
+use leadfeed_shared::app::minute::Minute;
 use leadfeed_shared::domain::form::Form;
 use leadfeed_shared::domain::ids::CustomerId;
 use leadfeed_shared::fakes::{self, MemoryCaptcha, VirtualClock};
@@ -64,8 +64,9 @@ impl Stage for OverAws {
         }
     }
 
-    fn release(&self) -> Release<Self::Wiring> {
-        Release {
+    fn minute(&self) -> Minute<Self::Wiring> {
+        Minute {
+            bulk: self.world.bulk(),
             ledger: self.world.ledger(),
             directory: self.world.directory(),
             queue: self.queue(),

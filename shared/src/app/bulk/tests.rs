@@ -148,7 +148,7 @@ async fn what_a_day_cannot_carry_goes_by_import_and_says_what_permission_it_got(
     let (scene, leads) = backlog(300).await;
 
     assert_eq!(run(&scene).await.taken, 300);
-    assert_eq!(scene.memory.release().run().await.unwrap().waited, 0);
+    assert_eq!(scene.memory.release().await.unwrap().waited, 0);
     assert_eq!(run_next(&scene).await.delivered, 300);
 
     assert!(all_are(&scene, &leads, &imported()).await);
@@ -217,7 +217,7 @@ async fn who_has_left_is_not_brought_back_and_rows_with_trouble_go_their_single_
         assert_eq!(*state, if i == 7 { back() } else { imported() }, "{i}");
     }
     scene.memory.clock.advance(LISTED_WITHIN);
-    scene.memory.release().run().await.unwrap();
+    scene.memory.release().await.unwrap();
     scene.drain().await;
     let refused = LeadState::Refused {
         why: RefusalReason::OptedOutAfterConsent,

@@ -138,7 +138,7 @@ async fn a_lead_waits_while_nobody_is_connected_and_goes_out_afterwards() {
         .mark_lane(&scene.customer, scene.memory.clock.now())
         .await
         .unwrap();
-    assert_eq!(scene.memory.release().run().await.unwrap().waited, 1);
+    assert_eq!(scene.memory.release().await.unwrap().waited, 1);
     scene.drain().await;
     assert_eq!(word(&scene.state(&lead.lead).await), "delivered");
 }
@@ -192,7 +192,7 @@ async fn an_api_that_asks_for_a_long_rest_is_left_alone_for_that_long() {
     assert_eq!(word(&scene.state(&lead.lead).await), "waiting");
     assert_eq!(scene.memory.crm.calls().len(), 1);
     scene.memory.clock.advance_to(asked + rest + rest);
-    assert_eq!(scene.memory.release().run().await.unwrap().waited, 2);
+    assert_eq!(scene.memory.release().await.unwrap().waited, 2);
     scene.drain().await;
     assert_eq!(word(&scene.state(&lead.lead).await), "delivered");
 }

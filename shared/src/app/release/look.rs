@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
-use super::{Release, Seen};
+use super::Seen;
+use crate::app::minute::Minute;
 use crate::domain::connection::Connection;
 use crate::domain::ids::{CustomerId, FormId, LeadId};
 use crate::ports::{Clock, Due, Forms, Imports, LanePlace, Ledger, Requeue, StoreError, Wiring};
@@ -33,7 +34,7 @@ impl Freed {
     }
 }
 
-impl<W: Wiring> Release<W> {
+impl<W: Wiring> Minute<W> {
     /// Which leads may go that waited for a person: those for which there is a list to join, be it their form's only.
     pub(super) async fn freed(&self, connection: &Connection) -> Result<Freed, StoreError> {
         if connection.lists_for(&[]).is_ok() {

@@ -86,7 +86,7 @@ async fn where_the_connections_list_is_gone_only_leads_of_forms_with_lists_of_th
         .await
         .unwrap();
 
-    assert_eq!(scene.memory.release().run().await.unwrap().waited, 3);
+    assert_eq!(scene.memory.release().await.unwrap().waited, 3);
 
     assert_eq!(words(&scene, &theirs).await, ["queued"]);
     assert_eq!(words(&scene, &others).await, ["waiting"]);
@@ -106,7 +106,7 @@ async fn a_lead_that_may_go_is_found_behind_a_thousand_that_may_not() {
         .await
         .unwrap();
 
-    assert_eq!(scene.memory.release().run().await.unwrap().waited, 1);
+    assert_eq!(scene.memory.release().await.unwrap().waited, 1);
 
     assert_eq!(words(&scene, &theirs).await, ["queued"]);
 }
@@ -123,7 +123,7 @@ async fn a_connection_that_nobody_can_read_keeps_no_other_customers_leads_from_b
     scene.drain().await;
     clock.advance(SignedDuration::from_mins(1));
 
-    let told = scene.memory.release().run().await;
+    let told = scene.memory.release().await;
 
     assert!(told.is_err());
     assert_eq!(scene.state(&lead).await.word(), "queued");
@@ -173,7 +173,7 @@ async fn a_lead_that_the_queue_did_not_take_waits_on_and_is_sent_by_the_next_run
     memory.ledger.mark_lane(customer, now).await.unwrap();
     memory.queue.refuse_next([1]);
 
-    assert_eq!(memory.release().run().await.unwrap().waited, 2);
+    assert_eq!(memory.release().await.unwrap().waited, 2);
 
     let sent = memory.queue.sent();
     let is_sent = |lead: &LeadId| sent.iter().any(|task| task.lead() == lead);
@@ -186,7 +186,7 @@ async fn a_lead_that_the_queue_did_not_take_waits_on_and_is_sent_by_the_next_run
     }
     assert_eq!(waiting, 1);
     memory.clock.advance(SignedDuration::from_mins(1));
-    assert_eq!(memory.release().run().await.unwrap().waited, 1);
+    assert_eq!(memory.release().await.unwrap().waited, 1);
     scene.drain().await;
     for lead in &leads {
         assert_eq!(scene.state(lead).await.word(), "delivered");

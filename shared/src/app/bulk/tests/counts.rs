@@ -26,7 +26,7 @@ async fn settle(scene: &Scene) {
 
 async fn recount(scene: &Scene) {
     scene.memory.clock.advance(SignedDuration::from_mins(15));
-    scene.memory.recount().run(Timestamp::MAX).await.unwrap();
+    scene.memory.minute().recount(Timestamp::MAX).await.unwrap();
 }
 
 async fn is_closed(scene: &Scene) -> bool {

@@ -57,7 +57,7 @@ async fn leads_that_may_have_got_a_field_by_now_wait_for_one_that_goes_singly_to
 
     run(&scene).await;
     assert_eq!(bulk_calls(&scene), 0);
-    scene.memory.release().run().await.unwrap();
+    scene.memory.release().await.unwrap();
     scene.drain().await;
     assert_eq!(crm.count(Call::CustomFields), 1);
     see(&scene, false).await;

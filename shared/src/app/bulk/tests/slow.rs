@@ -121,7 +121,7 @@ async fn a_long_lane_that_no_import_may_take_is_released_though_there_is_no_time
     busy(&scene, scene.memory.clock.now());
 
     let done = run_at(&scene, SLOW, SignedDuration::from_secs(35)).await;
-    let released = scene.memory.release().run_beside(&done.gathering).await;
+    let released = scene.memory.minute().release(&done.gathering).await;
 
     assert!(released.unwrap().waited > 0);
 }

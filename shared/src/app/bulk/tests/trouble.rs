@@ -124,7 +124,7 @@ async fn a_lead_whose_phone_number_no_import_takes_goes_singly_with_it() {
 
     assert!(all_are(&scene, &leads, &imported()).await);
     assert_eq!(scene.state(&abroad).await, back());
-    scene.memory.release().run().await.unwrap();
+    scene.memory.release().await.unwrap();
     scene.drain().await;
     let email = "lead200@example.com".parse().unwrap();
     let contact = scene.memory.crm.contact(ACCOUNT, &email).unwrap();
@@ -142,7 +142,7 @@ async fn what_no_import_may_take_is_released_however_much_it_is() {
 
     busy(&scene, scene.memory.clock.now());
     let done = run_next(&scene).await;
-    let released = scene.memory.release().run_beside(&done.gathering).await;
+    let released = scene.memory.minute().release(&done.gathering).await;
 
     assert!(released.unwrap().waited > 0);
 }
@@ -218,7 +218,7 @@ async fn leads_of_an_import_with_trouble_do_not_wait_in_it_for_an_account_that_l
     assert_eq!(stages(&scene).await, [Stage::Closed]);
     for _ in 0..30 {
         scene.memory.clock.advance(SignedDuration::from_mins(1));
-        scene.memory.release().run().await.unwrap();
+        scene.memory.release().await.unwrap();
         while !scene.memory.queue.sent().is_empty() {
             scene.drain().await;
         }
@@ -332,7 +332,7 @@ async fn leads_that_an_import_gives_back_are_looked_at_once_they_are_listed() {
     let (scene, leads) = backlog(200).await;
     scene.memory.crm.fail_imports(ACCOUNT, 1);
     let done = run_next(&scene).await;
-    let released = scene.memory.release().run_beside(&done.gathering).await;
+    let released = scene.memory.minute().release(&done.gathering).await;
     assert_eq!(released.unwrap().waited, 0);
     let lanes = async |at| scene.memory.ledger.due_lanes(at, 9).await.unwrap().len();
     assert_eq!(lanes(Timestamp::MAX).await, 0);

@@ -15,7 +15,7 @@ use crate::ports::TokenError;
 async fn state_soon(scene: &Scene, lead: &LeadId) -> LeadState {
     for _ in 0..3 {
         scene.memory.clock.advance(SignedDuration::from_mins(1));
-        scene.memory.release().run().await.unwrap();
+        scene.memory.release().await.unwrap();
         assert!(scene.drain().await.is_empty());
     }
     scene.state(lead).await

@@ -154,7 +154,7 @@ fn assert_counted(log: &str, lack: &str) {
 
 async fn goes_out_later(scene: &Scene, lead: &LeadId) {
     scene.memory.clock.advance(SignedDuration::from_mins(1));
-    assert_eq!(scene.memory.release().run().await.unwrap().waited, 1);
+    assert_eq!(scene.memory.release().await.unwrap().waited, 1);
     scene.drain().await;
     assert_eq!(word(&scene.state(lead).await), "delivered");
 }

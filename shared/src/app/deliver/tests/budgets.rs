@@ -24,7 +24,7 @@ async fn a_quota_refused_just_after_midnight_does_not_cost_the_new_day() {
 
     assert_eq!(scene.state(&lead).await, waits(WaitReason::Quota));
     clock.advance_to("2026-11-24T00:02:30Z".parse().unwrap());
-    assert_eq!(scene.memory.release().run().await.unwrap().waited, 1);
+    assert_eq!(scene.memory.release().await.unwrap().waited, 1);
     scene.drain().await;
     assert_eq!(scene.state(&lead).await.word(), "delivered");
 }
@@ -64,9 +64,9 @@ async fn a_spent_quota_parks_the_leads_of_all_customers_until_after_midnight_and
     assert_eq!(scene.memory.crm.count(Call::SignUp), 1);
     let clock = &scene.memory.clock;
     clock.advance_to("2026-11-23T23:59:00Z".parse().unwrap());
-    assert_eq!(scene.memory.release().run().await.unwrap().waited, 0);
+    assert_eq!(scene.memory.release().await.unwrap().waited, 0);
     clock.advance_to("2026-11-24T00:05:00Z".parse().unwrap());
-    assert_eq!(scene.memory.release().run().await.unwrap().waited, 2);
+    assert_eq!(scene.memory.release().await.unwrap().waited, 2);
 }
 
 #[test]
@@ -115,7 +115,7 @@ async fn pauses(scene: &Scene, lead: &LeadId, troubles: usize, error: &CrmError)
         let due: Timestamp = record.unwrap().unwrap().due_at.unwrap();
         pauses.push(due.duration_since(now).as_secs());
         clock.advance_to(due);
-        assert_eq!(scene.memory.release().run().await.unwrap().waited, 1);
+        assert_eq!(scene.memory.release().await.unwrap().waited, 1);
     }
     pauses
 }
@@ -167,7 +167,7 @@ async fn a_token_that_is_not_to_be_had_is_asked_for_ever_more_seldom() {
         tries += 1;
         while scene.memory.queue.sent().is_empty() {
             clock.advance(SignedDuration::from_mins(1));
-            scene.memory.release().run().await.unwrap();
+            scene.memory.release().await.unwrap();
         }
     }
 
@@ -200,7 +200,7 @@ async fn leads_of_one_address_on_more_lists_than_a_call_may_name_go_out_as_two_c
     assert_eq!(scene.state(&leads[0]).await.word(), "delivered");
     assert_eq!(scene.state(&leads[1]).await.word(), "waiting");
     scene.memory.clock.advance(SignedDuration::from_mins(1));
-    scene.memory.release().run().await.unwrap();
+    scene.memory.release().await.unwrap();
     scene.drain().await;
 
     assert_eq!(scene.state(&leads[1]).await.word(), "delivered");
@@ -245,7 +245,7 @@ async fn a_drain_without_time_for_a_call_makes_none_and_hands_nothing_back() {
     assert_eq!(scene.memory.crm.calls(), []);
     assert_eq!(scene.state(&lead).await, waits(WaitReason::Quota));
     scene.memory.clock.advance(SignedDuration::from_mins(1));
-    assert_eq!(scene.memory.release().run().await.unwrap().waited, 1);
+    assert_eq!(scene.memory.release().await.unwrap().waited, 1);
     scene.drain().await;
     assert_eq!(scene.state(&lead).await.word(), "delivered");
 }

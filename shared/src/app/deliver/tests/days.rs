@@ -185,7 +185,7 @@ async fn a_day_too_short(clock: VirtualClock) {
     let midnight: Timestamp = "2026-11-24T00:01:30Z".parse().unwrap();
     scene.memory.clock.advance_to(midnight);
     for _ in 0..60 {
-        scene.memory.release().run().await.unwrap();
+        scene.memory.release().await.unwrap();
         drain_all(&scene).await;
         scene.memory.clock.advance(SignedDuration::from_secs(60));
     }
@@ -240,7 +240,7 @@ async fn a_flood(clock: VirtualClock) {
     assert!(scene.memory.clock.now().duration_since(noon) < SignedDuration::from_mins(1));
 
     while scene.memory.clock.now() < "2026-11-23T23:58:00Z".parse().unwrap() {
-        scene.memory.release().run().await.unwrap();
+        scene.memory.release().await.unwrap();
         work(&scene.memory.queue.receive(1_000)).await;
         scene.memory.clock.advance(SignedDuration::from_mins(1));
     }
@@ -275,7 +275,7 @@ async fn one_lead_of_a_customer_is_not_behind_fifty_thousand_of_another() {
         scene.memory.ledger.mark_lane(customer, now).await.unwrap();
     }
 
-    scene.memory.release().run().await.unwrap();
+    scene.memory.release().await.unwrap();
 
     let first: Vec<_> = scene.memory.queue.sent().into_iter().take(240).collect();
     assert!(first.iter().any(|task| *task.customer() == small));
@@ -305,7 +305,7 @@ async fn whatever_a_deleted_customer_leaves_waiting_is_closed_and_nothing_is_sen
     drain_all(&scene).await;
     for _ in 0..4 {
         scene.memory.clock.advance(SignedDuration::from_secs(60));
-        scene.memory.release().run().await.unwrap();
+        scene.memory.release().await.unwrap();
         drain_all(&scene).await;
     }
 

@@ -244,7 +244,7 @@ async fn a_look_at_the_fields_that_a_spent_day_refuses_is_made_once_calls_are_le
     assert_eq!(crm.count(Call::SignUp), 0);
 
     scene.memory.clock.advance(SignedDuration::from_hours(13));
-    scene.memory.release().run().await.unwrap();
+    scene.memory.release().await.unwrap();
     scene.drain().await;
 
     assert_eq!(values(&scene, "ada"), ["difference"]);
@@ -314,7 +314,7 @@ async fn a_lead_that_is_found_there_says_what_it_was_left_without() {
     scene.drain().await;
 
     scene.memory.clock.advance(SignedDuration::from_mins(1));
-    scene.memory.release().run().await.unwrap();
+    scene.memory.release().await.unwrap();
     scene.drain().await;
 
     let LeadState::Delivered { action, notes, .. } = scene.state(&lead).await else {

@@ -53,7 +53,7 @@ async fn a_list_that_is_gone_ends_the_calls_for_it_with_one_notice() {
     );
     assert_eq!(told.next(), None);
     scene.memory.clock.advance(SignedDuration::from_mins(5));
-    assert_eq!(scene.memory.release().run().await.unwrap().waited, 0);
+    assert_eq!(scene.memory.release().await.unwrap().waited, 0);
 }
 
 #[tokio::test]
@@ -133,7 +133,7 @@ async fn a_lead_whose_list_turns_out_to_be_gone_holds_no_other_of_its_address_ba
 
     scene.drain().await;
     scene.memory.clock.advance(SignedDuration::from_mins(5));
-    scene.memory.release().run().await.unwrap();
+    scene.memory.release().await.unwrap();
     scene.drain().await;
 
     assert_eq!(scene.state(&without).await, waits(WaitReason::NoList));

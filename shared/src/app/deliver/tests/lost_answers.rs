@@ -27,7 +27,7 @@ fn unknown() -> LeadState {
 
 async fn taken_up_again(scene: &Scene) {
     scene.memory.clock.advance(SignedDuration::from_mins(1));
-    assert_eq!(scene.memory.release().run().await.unwrap().waited, 1);
+    assert_eq!(scene.memory.release().await.unwrap().waited, 1);
     scene.drain().await;
 }
 

@@ -33,7 +33,7 @@ async fn troubled(scene: &Scene, fields: &[(&str, &str)]) -> LeadId {
 
 async fn released_after(scene: &Scene, pause: SignedDuration) {
     scene.memory.clock.advance(pause);
-    assert_eq!(scene.memory.release().run().await.unwrap().waited, 1);
+    assert_eq!(scene.memory.release().await.unwrap().waited, 1);
     scene.drain().await;
 }
 
@@ -144,7 +144,7 @@ async fn an_address_that_was_taken_lately_and_is_called_invalid_is_tried_once_mo
 
         assert_eq!(scene.state(&lead).await, upstream());
         clock.advance(SignedDuration::from_hours(48));
-        assert_eq!(scene.memory.release().run().await.unwrap().waited, 0);
+        assert_eq!(scene.memory.release().await.unwrap().waited, 0);
         crm.hold_back(ACCOUNT, &ADA.parse().unwrap(), !lets_go);
         released_after(&scene, SignedDuration::from_hours(2)).await;
         let why = RefusalReason::InvalidAddress;

@@ -148,7 +148,7 @@ async fn a_panic_over_one_lead_costs_the_others_nothing_and_is_taken_for_a_lost_
     let why = WaitReason::AnswerLost;
     assert_eq!(lost, [LeadState::Waiting { why }]);
     scene.memory.clock.advance(SignedDuration::from_mins(1));
-    scene.memory.release().run().await.unwrap();
+    scene.memory.release().await.unwrap();
     scene.drain().await;
     assert_eq!(scene.memory.crm.count(Call::SignUp), 3);
     assert_eq!(scene.memory.crm.contacts(ACCOUNT).len(), 3);

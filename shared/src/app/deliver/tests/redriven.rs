@@ -72,7 +72,7 @@ async fn ten_thousand_dead_letters(clock: VirtualClock) {
     let after = midnight + SignedDuration::from_secs(90);
     scene.memory.clock.advance_to(after);
     for _ in 0..120 {
-        scene.memory.release().run().await.unwrap();
+        scene.memory.release().await.unwrap();
         drain_all(&scene).await;
         scene.memory.clock.advance(SignedDuration::from_mins(1));
     }
@@ -109,7 +109,7 @@ async fn a_message_the_queue_lost_is_sent_again_long_before_its_retention_ends()
     assert!(CHECK_AFTER * 2 < retention);
 
     scene.memory.clock.advance(CHECK_AFTER);
-    assert_eq!(scene.memory.release().run().await.unwrap().stuck, 1);
+    assert_eq!(scene.memory.release().await.unwrap().stuck, 1);
     scene.drain().await;
 
     assert_eq!(scene.state(&lead).await.word(), "delivered");

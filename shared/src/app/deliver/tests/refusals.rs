@@ -168,7 +168,7 @@ async fn a_refusal_for_good_keeps_its_words_is_never_made_again_and_is_in_a_file
         assert_eq!(scene.state(&lead).await, refused);
         for _ in 0..24 {
             scene.memory.clock.advance(SignedDuration::from_hours(1));
-            scene.memory.release().run().await.unwrap();
+            scene.memory.release().await.unwrap();
             scene.drain().await;
         }
 

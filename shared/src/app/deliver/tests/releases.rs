@@ -20,7 +20,7 @@ async fn a_thousand_customers_who_have_to_act_keep_nobody_from_being_released() 
     scene.drain().await;
     clock.advance(SignedDuration::from_mins(1));
 
-    assert_eq!(scene.memory.release().run().await.unwrap().waited, 1);
+    assert_eq!(scene.memory.release().await.unwrap().waited, 1);
     scene.drain().await;
 
     assert_eq!(scene.state(&lead).await.word(), "delivered");
@@ -60,7 +60,7 @@ async fn all_leads_of_a_form_are_released_that_gets_a_list_of_its_own_after_the_
         .mark_lane(&scene.customer, now)
         .await
         .unwrap();
-    assert_eq!(scene.memory.release().run().await.unwrap().waited, 12);
+    assert_eq!(scene.memory.release().await.unwrap().waited, 12);
     scene.drain().await;
     scene.drain().await;
 

@@ -19,7 +19,7 @@ const UPSTREAM: LeadState = LeadState::Waiting {
 
 async fn taken_up_again(scene: &Scene) {
     scene.memory.clock.advance(SignedDuration::from_mins(1));
-    assert_eq!(scene.memory.release().run().await.unwrap().waited, 1);
+    assert_eq!(scene.memory.release().await.unwrap().waited, 1);
     scene.drain().await;
 }
 
@@ -109,10 +109,10 @@ async fn a_wait_is_marked_once_more_where_its_mark_was_used_up_before_it_was_wri
     let scene = Scene::connected().await;
     let lead = scene.submit(&[("email", "ada@example.com")]).await.lead;
     scene.memory.crm.answer_next(CrmError::Unavailable);
-    let (clock, release) = (&scene.memory.clock, scene.memory.release());
+    let (clock, memory) = (&scene.memory.clock, &scene.memory);
     let looked_in_vain = async {
         clock.advance(SignedDuration::from_secs(40));
-        assert_eq!(release.run().await.unwrap().waited, 0);
+        assert_eq!(memory.release().await.unwrap().waited, 0);
         assert_eq!(marks(&scene, Timestamp::MAX).await, 0);
     };
 
@@ -120,7 +120,7 @@ async fn a_wait_is_marked_once_more_where_its_mark_was_used_up_before_it_was_wri
 
     assert_eq!(scene.state(&lead).await, UPSTREAM);
     clock.advance(LISTED_WITHIN);
-    assert_eq!(release.run().await.unwrap().waited, 1);
+    assert_eq!(memory.release().await.unwrap().waited, 1);
 }
 
 #[tokio::test]

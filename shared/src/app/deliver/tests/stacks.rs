@@ -37,7 +37,7 @@ async fn busy_until_eleven(clock: VirtualClock) -> Scene {
         drain_all(&scene).await;
         let next = format!("2026-11-23T{hour}:00:00Z").parse().unwrap();
         scene.memory.clock.advance_to(next);
-        scene.memory.release().run().await.unwrap();
+        scene.memory.release().await.unwrap();
     }
     drain_all(&scene).await;
     scene
@@ -88,10 +88,10 @@ async fn a_stack_whose_day_another_has_used_up_rests_until_midnight_and_loses_no
     }
     let clock = &memory.clock;
     clock.advance_to("2026-11-23T23:59:00Z".parse().unwrap());
-    assert_eq!(memory.release().run().await.unwrap().waited, 0);
+    assert_eq!(memory.release().await.unwrap().waited, 0);
     clock.advance_to("2026-11-24T00:01:30Z".parse().unwrap());
     memory.crm.set_limits(RemoteLimits::default());
-    assert_eq!(memory.release().run().await.unwrap().waited, 30);
+    assert_eq!(memory.release().await.unwrap().waited, 30);
     drain_all(&scene).await;
     assert_eq!(delivered(&scene)["engines"], 30);
     assert_eq!(memory.crm.count(Call::SignUp), in_vain + 30);

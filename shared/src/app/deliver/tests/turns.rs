@@ -91,7 +91,7 @@ async fn a_value_that_is_refused_costs_only_the_lead_that_brings_it() {
 
         assert_eq!(scene.state(&older).await.word(), "waiting");
         clock.advance(SignedDuration::from_mins(1));
-        assert_eq!(scene.memory.release().run().await.unwrap().waited, 1);
+        assert_eq!(scene.memory.release().await.unwrap().waited, 1);
         if !newest_brings_it {
             refuse();
         }

@@ -95,7 +95,7 @@ async fn either_of_queue_and_ledger_alone_keeps_a_lead_that_was_answered_with_su
         let lead = scene.submit(ADA).await.lead;
 
         scene.memory.clock.advance(SignedDuration::from_mins(2));
-        scene.memory.release().run().await.unwrap();
+        scene.memory.release().await.unwrap();
         scene.drain().await;
         scene.drain().await;
         assert_eq!(

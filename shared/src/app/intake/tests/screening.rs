@@ -107,7 +107,7 @@ async fn a_quarantined_lead_stays_until_it_is_released_and_then_goes_out_once() 
         .unwrap()
         .lead;
     scene.memory.clock.advance(SignedDuration::from_hours(24));
-    scene.memory.release().run().await.unwrap();
+    scene.memory.release().await.unwrap();
     scene.drain().await;
     assert_eq!(scene.state(&lead).await, aside(QuarantineReason::Honeypot));
 
@@ -157,7 +157,7 @@ async fn a_release_that_the_queue_did_not_take_is_sent_by_the_scheduler() {
     assert!(scene.memory.queue.sent().is_empty());
 
     scene.memory.clock.advance(SignedDuration::from_mins(2));
-    scene.memory.release().run().await.unwrap();
+    scene.memory.release().await.unwrap();
     scene.drain().await;
 
     assert_eq!(scene.state(&lead).await.word(), "delivered");
@@ -315,7 +315,7 @@ async fn a_double_click_whose_used_captcha_was_recorded_first_is_not_left_aside(
 
         assert_eq!((&first.lead, first.status), (&second.lead, second.status));
         scene.memory.clock.advance(SignedDuration::from_mins(2));
-        scene.memory.release().run().await.unwrap();
+        scene.memory.release().await.unwrap();
         scene.drain().await;
         assert_eq!(scene.state(&first.lead).await.word(), "delivered");
         assert_eq!(scene.memory.crm.count(Call::SignUp), 1);

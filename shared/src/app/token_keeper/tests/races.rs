@@ -84,7 +84,7 @@ async fn a_frozen_worker_that_wakes_with_the_newest_pair_wins() {
         ),
         "{told:?}"
     );
-    assert_eq!(scene.memory.release().run().await.unwrap().waited, 1);
+    assert_eq!(scene.memory.release().await.unwrap().waited, 1);
     scene.drain().await;
     assert_eq!(scene.state(&lead).await.word(), "delivered");
     assert_eq!(
