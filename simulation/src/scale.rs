@@ -3,12 +3,10 @@
 use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
-use leadfeed_shared::app::intake::{Arrival, Intake, Way};
+use leadfeed_shared::app::intake::Intake;
 use leadfeed_shared::domain::budget::Limits;
 use leadfeed_shared::domain::connection::{Account, Connection};
-use leadfeed_shared::domain::consent::Origin;
 use leadfeed_shared::domain::lead::LeadState;
-use leadfeed_shared::domain::submission::Submission;
 use leadfeed_shared::domain::token::StoredTokens;
 use leadfeed_shared::fakes::{at_once, samples};
 use leadfeed_shared::ports::{Connections as _, Vault as _};
@@ -238,12 +236,7 @@ fn submit(world: &World, intake: &Intake<Wired>, customer: usize, number: u32) {
         ("first_name", format!("n{number}")),
         ("consent", "yes".to_owned()),
     ];
-    let arrival = Arrival {
-        fields: Submission::from_pairs(fields).expect("a few fields"),
-        origin: Origin::default(),
-        way: Way::Form,
-        key: None,
-    };
+    let arrival = samples::arrival(fields);
     let form = at_once(intake.open_form(side.form.id.as_str())).expect("an open form");
     at_once(intake.take(&form, arrival)).expect("a good lead");
 }

@@ -1,7 +1,6 @@
 use clap::Parser as _;
 use leadfeed_cli::Options;
-use leadfeed_shared::domain::consent::Origin;
-use leadfeed_shared::domain::submission::Submission;
+use leadfeed_shared::fakes::samples;
 use serde_json::{Value, json};
 
 use crate::deployment::Deployment;
@@ -31,8 +30,7 @@ pub async fn sign_up(deployment: &Deployment, form: &str, email: &str) -> String
         ("phone_number", "call me"),
         ("consent", "yes"),
     ];
-    let fields = Submission::from_pairs(fields).unwrap();
-    let accepted = intake.accept(&form, fields, &Origin::default()).await;
+    let accepted = intake.take(&form, samples::arrival(fields)).await;
     accepted.unwrap().lead.to_string()
 }
 

@@ -3,14 +3,12 @@
 use jiff::{SignedDuration, Timestamp};
 
 use crate::app::deliver::batch::Message;
-use crate::app::intake::{Accepted, Arrival, IntakeError, Way};
+use crate::app::intake::{Accepted, Arrival, IntakeError};
 use crate::domain::budget::BudgetState;
 use crate::domain::connection::Connection;
-use crate::domain::consent::Origin;
 use crate::domain::form::{Form, statement};
 use crate::domain::ids::{AppId, CustomerId, LeadId, RemoteId};
 use crate::domain::lead::LeadState;
-use crate::domain::submission::Submission;
 use crate::domain::token::StoredTokens;
 pub(crate) use crate::fakes::samples::messages;
 use crate::fakes::{Memory, VirtualClock, samples};
@@ -105,12 +103,9 @@ impl Scene {
     /// A visitor signs up.
     pub async fn submit(&self, fields: &[(&str, &str)]) -> Accepted {
         let fields = fields.iter().copied().chain([("consent", "yes")]);
-        let fields = Submission::from_pairs(fields).unwrap();
-        self.memory
-            .intake()
-            .accept(&self.form, fields, &Origin::default())
-            .await
-            .unwrap()
+        let taken = self.memory.intake();
+        let taken = taken.take(&self.form, samples::arrival(fields)).await;
+        taken.unwrap()
     }
 
     /// The same with an address alone; tells the lead.
@@ -169,10 +164,8 @@ impl Scene {
 pub(crate) fn arrival(key: &str, fields: &[(&str, &str)]) -> Arrival {
     let fields = fields.iter().copied().chain([("consent", "yes")]);
     Arrival {
-        fields: Submission::from_pairs(fields).unwrap(),
-        origin: Origin::default(),
-        way: Way::Form,
         key: Some(key.parse().unwrap()),
+        ..samples::arrival(fields)
     }
 }
 

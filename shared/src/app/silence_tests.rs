@@ -83,8 +83,9 @@ impl Walk {
 }
 
 async fn submit(scene: &Scene, address: &str) -> String {
+    use crate::app::intake::Arrival;
     use crate::domain::consent::Origin;
-    use crate::domain::submission::Submission;
+    use crate::fakes::samples;
 
     let fields = [
         ("email", address),
@@ -98,9 +99,12 @@ async fn submit(scene: &Scene, address: &str) -> String {
         user_agent: Some(MARK.into()),
         referer: Some(MARK.into()),
     };
-    let fields = Submission::from_pairs(fields).unwrap();
+    let arrival = Arrival {
+        origin,
+        ..samples::arrival(fields)
+    };
     let intake = scene.memory.intake();
-    format!("{:?}", intake.accept(&scene.form, fields, &origin).await)
+    format!("{:?}", intake.take(&scene.form, arrival).await)
 }
 
 /// Everything that is logged while it lives.

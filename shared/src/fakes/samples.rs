@@ -4,14 +4,17 @@ use jiff::Timestamp;
 
 use super::STACK;
 use crate::app::deliver::batch::Message;
+use crate::app::intake::{Arrival, Way};
 use crate::domain::connection::{
     Account, Catalog, ConfirmedOptIn, Connection, ConnectionStatus, Learned, Terms,
 };
+use crate::domain::consent::Origin;
 use crate::domain::customer::{BulkImport, Customer, DEFAULT_RETENTION_DAYS};
 use crate::domain::form::{Form, statement};
 use crate::domain::ids::AppId;
 use crate::domain::lead::{DeliveryAction, LeadState, OptOutCheck, Permission};
 use crate::domain::screening::Screening;
+use crate::domain::submission::Submission;
 use crate::domain::task::Task;
 
 /// An open form of the customer `engines` that asks for nothing beyond an address and the box.
@@ -97,6 +100,24 @@ pub fn connection(now: Timestamp) -> Connection {
             }),
             ..Learned::default()
         },
+    }
+}
+
+/// What a form sends, without a key and from nowhere in particular.
+///
+/// # Panics
+/// Where no form could send these fields.
+#[must_use]
+pub fn arrival<N, V>(fields: impl IntoIterator<Item = (N, V)>) -> Arrival
+where
+    N: Into<String>,
+    V: Into<String>,
+{
+    Arrival {
+        fields: Submission::from_pairs(fields).expect("fields of a form"),
+        origin: Origin::default(),
+        way: Way::Form,
+        key: None,
     }
 }
 

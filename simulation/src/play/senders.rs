@@ -1,10 +1,9 @@
 //! People who fill in forms.
 
 use jiff::SignedDuration;
-use leadfeed_shared::app::intake::{Arrival, IntakeError, Way};
-use leadfeed_shared::domain::consent::Origin;
+use leadfeed_shared::app::intake::{Arrival, IntakeError};
 use leadfeed_shared::domain::ids::CustomerId;
-use leadfeed_shared::domain::submission::Submission;
+use leadfeed_shared::fakes::samples;
 use leadfeed_shared::ports::Clock as _;
 
 use super::Player;
@@ -125,10 +124,8 @@ fn send(world: &mut World, customer: u8, sent: Sent, luck: u64) {
     let (shared, by) = (world.shared.clone(), process.clone());
     let work = async move {
         let arrival = Arrival {
-            fields: Submission::from_pairs(sent.fields).expect("a few fields"),
-            origin: Origin::default(),
-            way: Way::Form,
             key: sent.key.as_ref().map(|key| key.parse().expect("a key")),
+            ..samples::arrival(sent.fields)
         };
         let form = intake.open_form(&form).await;
         let came_at = shared.clock.now();

@@ -14,13 +14,11 @@ use aws_config::SdkConfig;
 use jiff::SignedDuration;
 use leadfeed_shared::app::deliver::Drain;
 use leadfeed_shared::app::deliver::batch::Message;
-use leadfeed_shared::app::intake::{Accepted, Arrival, Intake, IntakeError, Way};
+use leadfeed_shared::app::intake::{Accepted, Arrival, Intake, IntakeError};
 use leadfeed_shared::app::minute::Minute;
-use leadfeed_shared::domain::consent::Origin;
 use leadfeed_shared::domain::form::Form;
 use leadfeed_shared::domain::lead::LeadState;
-use leadfeed_shared::domain::submission::Submission;
-use leadfeed_shared::fakes::Fault;
+use leadfeed_shared::fakes::{Fault, samples};
 use leadfeed_shared::ports::{Clock as _, LeadFilter, Ledger as _, Wiring};
 use libtest_mimic::Trial;
 use tokio::runtime::Handle;
@@ -169,10 +167,8 @@ fn arrival(key: Option<&str>, number: u32) -> Arrival {
     let email = format!("lead{number}@example.com");
     let fields = [("email", email.as_str()), ("consent", "yes")];
     Arrival {
-        fields: Submission::from_pairs(fields).unwrap(),
-        origin: Origin::default(),
-        way: Way::Form,
         key: key.map(|key| key.parse().unwrap()),
+        ..samples::arrival(fields)
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 use lambda_http::http::header::{CACHE_CONTROL, CONTENT_DISPOSITION};
 use leadfeed_shared::app::admin::Properties;
-use leadfeed_shared::domain::submission::Submission;
+use leadfeed_shared::fakes::samples;
 
 use crate::stage::{Answer, Stage};
 
@@ -21,11 +21,8 @@ pub async fn sign_up_with(stage: &Stage, form: &str, fields: &[(&str, &str)]) {
     let intake = stage.memory.intake();
     let form = intake.open_form(form).await.unwrap();
     let fields = fields.iter().copied().chain([("consent", "yes")]);
-    let fields = Submission::from_pairs(fields).unwrap();
-    intake
-        .accept(&form, fields, &Default::default())
-        .await
-        .unwrap();
+    let taken = intake.take(&form, samples::arrival(fields)).await;
+    taken.unwrap();
 }
 
 #[tokio::test]

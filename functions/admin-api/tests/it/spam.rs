@@ -1,7 +1,6 @@
 use jiff::SignedDuration;
-use leadfeed_shared::domain::consent::Origin;
 use leadfeed_shared::domain::ids::LeadId;
-use leadfeed_shared::domain::submission::Submission;
+use leadfeed_shared::fakes::samples;
 use serde_json::{Value, json};
 
 use crate::stage::Stage;
@@ -153,8 +152,7 @@ async fn robot(stage: &Stage, form: &str, email: &str) -> LeadId {
         ("consent", "yes"),
         ("contact_website", "x"),
     ];
-    let fields = Submission::from_pairs(fields).unwrap();
-    let accepted = intake.accept(&form, fields, &Origin::default()).await;
+    let accepted = intake.take(&form, samples::arrival(fields)).await;
     accepted.unwrap().lead
 }
 

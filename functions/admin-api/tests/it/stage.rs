@@ -10,11 +10,11 @@ use lambda_http::http::HeaderMap;
 use lambda_http::request::from_str;
 use lambda_http::{Body, Request, Response};
 use leadfeed_shared::app::admin::Operators;
+use leadfeed_shared::app::intake::Arrival;
 use leadfeed_shared::domain::consent::Origin;
 use leadfeed_shared::domain::ids::LeadId;
 use leadfeed_shared::domain::lead::{Lead, LeadState};
-use leadfeed_shared::domain::submission::Submission;
-use leadfeed_shared::fakes::{Faults, Memory, MemoryTokens, at_once};
+use leadfeed_shared::fakes::{Faults, Memory, MemoryTokens, at_once, samples};
 use leadfeed_shared::ports::{Clock as _, Ledger as _, Settlement};
 use serde_json::{Value, json};
 
@@ -136,12 +136,15 @@ impl Stage {
         let intake = self.memory.intake();
         let form = intake.open_form(form).await.unwrap();
         let fields = [("email", email), ("first_name", "Ada"), ("consent", "yes")];
-        let fields = Submission::from_pairs(fields).unwrap();
         let origin = Origin {
             ip: Some("192.0.2.7".into()),
             ..Origin::default()
         };
-        intake.accept(&form, fields, &origin).await.unwrap().lead
+        let arrival = Arrival {
+            origin,
+            ..samples::arrival(fields)
+        };
+        intake.take(&form, arrival).await.unwrap().lead
     }
 
     /// A lead of `engines` as the ledger has it.

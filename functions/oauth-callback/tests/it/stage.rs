@@ -4,12 +4,10 @@ use jiff::{SignedDuration, Timestamp};
 use leadfeed_shared::app::connect::Connect;
 use leadfeed_shared::domain::budget::Limits;
 use leadfeed_shared::domain::connection::{Connection, ConnectionStatus};
-use leadfeed_shared::domain::consent::Origin;
 use leadfeed_shared::domain::customer::Customer;
 use leadfeed_shared::domain::form::{Form, statement};
 use leadfeed_shared::domain::ids::{AppId, CustomerId, LeadId, LinkId};
 use leadfeed_shared::domain::link::{Link, LinkKind};
-use leadfeed_shared::domain::submission::Submission;
 use leadfeed_shared::domain::token::Grant;
 use leadfeed_shared::fakes::{
     Call, FakeCrm, Memory, MemoryApps, MemoryBudget, MemoryCaptcha, MemoryDirectory, MemoryEvents,
@@ -272,11 +270,8 @@ impl Stage {
         let mut leads = Vec::new();
         for i in 0..count {
             let email = format!("ada{i}@example.com");
-            let fields = Submission::from_pairs([("email", email.as_str()), ("consent", "yes")]);
-            let intake = self.memory.intake();
-            let accepted = intake
-                .accept(&form, fields.unwrap(), &Origin::default())
-                .await;
+            let arrival = samples::arrival([("email", email.as_str()), ("consent", "yes")]);
+            let accepted = self.memory.intake().take(&form, arrival).await;
             leads.push(accepted.unwrap().lead);
         }
         loop {

@@ -184,25 +184,6 @@ impl<W: Wiring> Intake<W> {
         form.open.then_some(form).ok_or(IntakeError::ClosedForm)
     }
 
-    /// Accepts what a form sent without a key.
-    ///
-    /// # Errors
-    /// Those of [`take`](Self::take).
-    pub async fn accept(
-        &self,
-        form: &Form,
-        fields: Submission,
-        origin: &Origin,
-    ) -> Result<Accepted, IntakeError> {
-        let arrival = Arrival {
-            fields,
-            origin: origin.clone(),
-            way: Way::Form,
-            key: None,
-        };
-        self.take(form, arrival).await
-    }
-
     /// Takes a submission in. Success means that the lead is in the queue, in the ledger, or in both; one that looks
     /// like a robot's is in the ledger alone, and its sender is told the same.
     ///

@@ -7,9 +7,7 @@ use jiff::SignedDuration;
 
 use super::IntakeError;
 use crate::app::scene::Scene;
-use crate::domain::consent::Origin;
-use crate::domain::submission::Submission;
-use crate::fakes::{Call, Fault};
+use crate::fakes::{Call, Fault, samples};
 use crate::ports::Forms as _;
 
 const ADA: &[(&str, &str)] = &[("email", "ada@example.com")];
@@ -113,14 +111,9 @@ async fn where_neither_keeps_it_the_lead_is_not_accepted() {
     let steps = scene.memory.faults.steps();
     scene.memory.faults.at(steps + 2, Fault::FailBefore);
     scene.memory.faults.at(steps + 3, Fault::FailBefore);
-    let fields =
-        Submission::from_pairs([("email", "ada@example.com"), ("consent", "yes")]).unwrap();
+    let arrival = samples::arrival([("email", "ada@example.com"), ("consent", "yes")]);
 
-    let result = scene
-        .memory
-        .intake()
-        .accept(&scene.form, fields, &Origin::default())
-        .await;
+    let result = scene.memory.intake().take(&scene.form, arrival).await;
 
     assert!(matches!(result, Err(IntakeError::Unavailable)));
 }
@@ -128,13 +121,9 @@ async fn where_neither_keeps_it_the_lead_is_not_accepted() {
 #[tokio::test]
 async fn a_submission_without_consent_leaves_nothing_behind() {
     let scene = Scene::connected().await;
-    let fields = Submission::from_pairs(ADA.iter().copied()).unwrap();
+    let arrival = samples::arrival(ADA.iter().copied());
 
-    let result = scene
-        .memory
-        .intake()
-        .accept(&scene.form, fields, &Origin::default())
-        .await;
+    let result = scene.memory.intake().take(&scene.form, arrival).await;
 
     let Err(IntakeError::Rejected(rejection)) = result else {
         panic!("{result:?}")

@@ -2,12 +2,11 @@ use std::ops::Range;
 
 use jiff::SignedDuration;
 
-use crate::app::intake::{Intake, IntakeError};
+use crate::app::intake::{Arrival, Intake, IntakeError};
 use crate::app::scene::Scene;
 use crate::domain::consent::Origin;
 use crate::domain::form::Form;
-use crate::domain::submission::Submission;
-use crate::fakes::Memory;
+use crate::fakes::{Memory, samples};
 
 /// Submissions, each of somebody else by its number; how many were accepted, and the wait the others were told.
 async fn burst(
@@ -23,8 +22,11 @@ async fn burst(
     let (mut accepted, mut told) = (0, None);
     for (i, intake) in numbers.zip(intakes.iter().cycle()) {
         let email = format!("ada{i}@example.com");
-        let fields = Submission::from_pairs([("email", email.as_str()), ("consent", "yes")]);
-        match intake.accept(form, fields.unwrap(), &origin).await {
+        let arrival = Arrival {
+            origin: origin.clone(),
+            ..samples::arrival([("email", email.as_str()), ("consent", "yes")])
+        };
+        match intake.take(form, arrival).await {
             Ok(_) => accepted += 1,
             Err(IntakeError::TooMany { wait }) => told = Some(wait),
             Err(error) => panic!("{error}"),

@@ -4,14 +4,12 @@ use crate::app::admin::Properties;
 use crate::app::intake::{Accepted, Arrival, IntakeError, Way};
 use crate::app::scene::Scene;
 use crate::domain::captcha::{Captcha, CaptchaProvider, OnFailure};
-use crate::domain::consent::Origin;
 use crate::domain::contact::NoteKind;
 use crate::domain::customer::{Customer, DEFAULT_RETENTION_DAYS};
 use crate::domain::ids::LeadId;
 use crate::domain::lead::{LeadState, QuarantineReason};
 use crate::domain::screening::TIME_FIELD;
-use crate::domain::submission::Submission;
-use crate::fakes::{Call, Fault};
+use crate::fakes::{Call, Fault, samples};
 use crate::ports::{Clock as _, Customers as _, Forms as _};
 
 const EMAIL: (&str, &str) = ("email", "ada@example.com");
@@ -22,10 +20,8 @@ impl Scene {
     async fn come(&self, way: Way, more: &[(&str, &str)]) -> Result<Accepted, IntakeError> {
         let fields = [EMAIL, CONSENT].into_iter().chain(more.iter().copied());
         let arrival = Arrival {
-            fields: Submission::from_pairs(fields).unwrap(),
-            origin: Origin::default(),
             way,
-            key: None,
+            ..samples::arrival(fields)
         };
         self.memory.intake().take(&self.form, arrival).await
     }
@@ -258,10 +254,8 @@ async fn a_captcha_that_failed_leaves_the_key_free_for_the_next_try() {
     let come = async |city, answer| {
         let fields = [EMAIL, CONSENT, ("city", city), (ANSWER, answer)];
         let arrival = Arrival {
-            fields: Submission::from_pairs(fields).unwrap(),
-            origin: Origin::default(),
-            way: Way::Form,
             key: Some("k".parse().unwrap()),
+            ..samples::arrival(fields)
         };
         scene.memory.intake().take(&scene.form, arrival).await
     };
