@@ -17,7 +17,7 @@ use leadfeed_shared::domain::lead::{LeadState, WaitReason};
 use leadfeed_shared::domain::token::StoredTokens;
 use leadfeed_shared::fakes::{Call, Memory, RemoteLimits, STACK, VirtualClock};
 use leadfeed_shared::ports::{
-    Clock as _, Connections as _, Contacts as _, Customers as _, Dice as _, Forms as _,
+    Clock as _, Connections as _, Contacts as _, Customers as _, Dice as _, Forms as _, Lanes as _,
     Ledger as _, SignUp, Tallies as _, Vault as _,
 };
 

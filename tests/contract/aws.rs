@@ -4,12 +4,13 @@ use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use leadfeed_local::aws::Aws;
 use leadfeed_local::tables;
-use leadfeed_shared::adapters::{SecretsApps, SecretsVault, SqsQueue};
+use leadfeed_shared::adapters::{SecretsApps, SecretsVault, SqsQueue, SystemClock};
 use libtest_mimic::Trial;
 use tokio::runtime::Handle;
 
 use crate::dynamo::Tables;
 use crate::promise::{Ports, every_promise};
+use crate::real::Real;
 use crate::{bus, captcha, fresh, keeper, kills, rate, strict};
 
 /// The AWS adapters, on a MiniStack, and a trial that wants it for itself.
@@ -25,7 +26,7 @@ pub async fn trials(aws: &Aws, runtime: &Handle) -> anyhow::Result<(Vec<Trial>, 
     let prefix = format!("leadfeed/{stack}");
     let tables = both_tables(aws, &dynamodb, &stack).await?;
     let directory = tables.directory();
-    let ports = Ports {
+    let ports = Ports::<Real<SystemClock>> {
         ledger: tables.ledger(),
         queue: SqsQueue::new(sqs.clone(), queue(&sqs, &stack).await?),
         vault: SecretsVault::new(secrets.clone(), prefix.clone()),

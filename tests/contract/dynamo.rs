@@ -11,7 +11,7 @@ use leadfeed_shared::domain::budget::{CallClass, Limits, Meter, Pause, Reservati
 use leadfeed_shared::domain::connection::{ConnectionStatus, LimitedReason};
 use leadfeed_shared::domain::ids::AppId;
 use leadfeed_shared::domain::lead::{LeadState, QuarantineReason, WaitReason};
-use leadfeed_shared::ports::{Budget, Connections, LeadFilter, Ledger, Requeue};
+use leadfeed_shared::ports::{Budget, Claims, Connections, LeadFilter, Ledger, Requeue};
 use libtest_mimic::Trial;
 use tokio::runtime::Handle;
 
@@ -145,7 +145,8 @@ async fn a_lead_set_aside_ends_at_its_time_unless_it_is_released(tables: Tables)
     };
     let why = QuarantineReason::Honeypot;
 
-    ledger.set_aside(&lead, why, 9_000_000_000).await.unwrap();
+    let end = Timestamp::from_second(9_000_000_000).unwrap();
+    ledger.set_aside(&lead, why, end).await.unwrap();
     let aside = item().await;
     let released = ledger.requeue(&customer, &lead.id, Requeue::Aside, at(10), at(70));
     assert!(released.await.unwrap());

@@ -13,7 +13,7 @@ use leadfeed_shared::domain::lead::{LeadState, WaitReason};
 use leadfeed_shared::domain::token::StoredTokens;
 use leadfeed_shared::fakes::{Fault, VirtualClock};
 use leadfeed_shared::ports::{
-    Clock as _, Connections as _, Kept, Ledger as _, Requeue, Vault as _,
+    Claims as _, Clock as _, Connections as _, Kept, Lanes as _, Ledger as _, Requeue, Vault as _,
 };
 use libtest_mimic::Trial;
 use tokio::runtime::Handle;

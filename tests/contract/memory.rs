@@ -9,7 +9,7 @@ use crate::samples::at;
 /// The fakes.
 pub fn trials(runtime: &Handle) -> Vec<Trial> {
     let memory = Memory::new(at(0));
-    let ports = Ports {
+    let ports = Ports::<Memory> {
         directory: memory.directory,
         ledger: memory.ledger,
         queue: memory.queue,

@@ -1,10 +1,7 @@
 use std::future::Future;
 
 use futures::future::{BoxFuture, join_all};
-use leadfeed_shared::ports::{
-    Apps, Budget, Connections, Counters, Customers, DeadLetters, Forms, Handshakes, Idempotency,
-    Imports, Ledger, Links, Queue, Suppressions, Tallies, Turns, Vault,
-};
+use leadfeed_shared::ports::Wiring;
 use libtest_mimic::Trial;
 use tokio::runtime::Handle;
 
@@ -30,38 +27,28 @@ macro_rules! promises {
 }
 
 /// The ports of one keeper.
-#[derive(Clone)]
-pub struct Ports<D, L, Q, V, A, B> {
-    pub directory: D,
-    pub ledger: L,
-    pub queue: Q,
-    pub vault: V,
-    pub apps: A,
-    pub budget: B,
+pub struct Ports<W: Wiring> {
+    pub directory: W::Directory,
+    pub ledger: W::Ledger,
+    pub queue: W::Queue,
+    pub vault: W::Vault,
+    pub apps: W::Apps,
+    pub budget: W::Budget,
 }
 
 /// Every promise as a test of `keeper`.
-pub fn every_promise<D, L, Q, V, A, B>(
+pub fn every_promise<W: Wiring>(
     keeper: &'static str,
-    ports: &Ports<D, L, Q, V, A, B>,
+    ports: &Ports<W>,
     runtime: &Handle,
 ) -> Vec<Trial>
 where
-    D: Customers
-        + Forms
-        + Connections
-        + Handshakes
-        + Links
-        + Tallies
-        + Suppressions
-        + Turns
-        + Clone
-        + 'static,
-    L: Ledger + Idempotency + Counters + Imports + Clone + 'static,
-    Q: Queue + DeadLetters + Clone + 'static,
-    V: Vault + Clone + 'static,
-    A: Apps + Clone + 'static,
-    B: Budget + Clone + 'static,
+    W::Directory: Clone,
+    W::Ledger: Clone,
+    W::Queue: Clone,
+    W::Vault: Clone,
+    W::Apps: Clone,
+    W::Budget: Clone,
 {
     let on = Keeper { keeper, runtime };
     let mut trials = Vec::new();
@@ -85,7 +72,7 @@ where
     trials.extend(on.keeps("claims", promises::claims::all(), &ports.ledger));
     trials.extend(on.keeps("ledger", promises::ledger::all(), &ports.ledger));
     trials.extend(on.keeps("idempotency", promises::idempotency::all(), &ports.ledger));
-    trials.extend(on.keeps("asked", promises::asked::all(), &ports.ledger));
+    trials.extend(on.keeps("exits", promises::exits::all(), &ports.ledger));
     trials.extend(on.keeps("counters", promises::counters::all(), &ports.ledger));
     trials.extend(on.keeps("lanes", promises::lanes::all(), &ports.ledger));
     trials.extend(on.keeps("imports", promises::imports::all(), &ports.ledger));

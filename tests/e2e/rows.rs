@@ -60,7 +60,7 @@ pub async fn leads_aside(count: u128, customer: &str, form: &str) -> Result<Vec<
     for number in 0..count {
         let now = Timestamp::now();
         let lead = history::lead(&customer, &form, "aside@example.com", now, number);
-        let until = (now + SignedDuration::from_hours(24)).as_second();
+        let until = now + SignedDuration::from_hours(24);
         ledger.set_aside(&lead, why, until).await?;
         leads.push(lead.id);
     }

@@ -9,7 +9,7 @@ use leadfeed_shared::domain::lead::{
     DeliveryAction, Lead, LeadState, OptOutCheck, Permission, RefusalReason, WaitReason,
 };
 use leadfeed_shared::domain::tally::{Moves, label};
-use leadfeed_shared::ports::{Claim, Ledger, Settlement, Tallies};
+use leadfeed_shared::ports::{Claim, Claims, Ledger, Settlement, Tallies};
 
 /// Sign-ups of each day of a month, oldest first: delivered, waiting, refused.
 const DAYS: [(u32, u32, u32); 30] = [
@@ -88,7 +88,7 @@ fn waits(why: WaitReason) -> LeadState {
 /// Writes it down for a customer whose form this is.
 pub async fn write(
     directory: &impl Tallies,
-    ledger: &impl Ledger,
+    ledger: &(impl Ledger + Claims),
     customer: &CustomerId,
     form: &FormId,
     now: Timestamp,

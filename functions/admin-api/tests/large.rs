@@ -21,7 +21,7 @@ use leadfeed_shared::domain::lead::{
 use leadfeed_shared::domain::submission::Submission;
 use leadfeed_shared::domain::tally::{Moves, Tally, counted_as};
 use leadfeed_shared::fakes::{Faults, Memory, MemoryTokens};
-use leadfeed_shared::ports::{Clock as _, Ledger as _, Tallies as _};
+use leadfeed_shared::ports::{Clock as _, Exits as _, Ledger as _, Tallies as _};
 use serde_json::{Value, json};
 
 const LEADS: u32 = 100_000;
@@ -137,7 +137,7 @@ async fn fill(world: &Memory, admin: &Admin<Memory>) {
         let (customer, id) = (&lead.customer, &lead.id);
         world.ledger.record(&lead, &state(i), at).await.unwrap();
         if i % 8 == 6 {
-            assert!(world.ledger.export(customer, id, at, 0).await.unwrap());
+            assert!(world.ledger.export(customer, id, at, at).await.unwrap());
         }
         let record = world.ledger.look(customer, id).unwrap();
         moves.count(id.day(), None, counted_as(&record));

@@ -9,7 +9,7 @@ use crate::domain::budget::BudgetState;
 use crate::domain::ids::{AppId, CustomerId, LeadId};
 use crate::domain::lead::LeadRecord;
 use crate::ports::{
-    Apps, Budget, Clock, Connections, Gauge, Imports, Ledger, Metric, StoreError, Wiring,
+    Apps, Budget, Clock, Connections, Gauge, Imports, Lanes, Ledger, Metric, StoreError, Wiring,
 };
 
 /// Lanes looked into; the longest due come first.
@@ -87,7 +87,7 @@ pub(crate) async fn applications(apps: &impl Apps) -> Result<BTreeSet<AppId>, St
 
 /// Leads that came in lately and are set aside, with their customers.
 pub(crate) async fn quarantined(
-    ledger: &impl Ledger,
+    ledger: &impl Lanes,
     now: Timestamp,
 ) -> Result<Vec<(CustomerId, LeadId)>, StoreError> {
     ledger
@@ -99,7 +99,7 @@ pub(crate) async fn quarantined(
 /// import was begun, whose leads no index lists; of those that are due first. What waits for a person is none, as their
 /// page tells them, and neither is what is held back for days.
 pub(crate) async fn oldest_under_way(
-    ledger: &(impl Ledger + Imports),
+    ledger: &(impl Ledger + Lanes + Imports),
 ) -> Result<Option<Timestamp>, StoreError> {
     let mut leads = ledger.overdue(Timestamp::MAX, LEADS).await?;
     for (customer, _) in ledger.due_lanes(Timestamp::MAX, LANES).await? {
@@ -153,7 +153,9 @@ mod tests {
     use crate::domain::connection::{ConnectionStatus, LimitedReason, ReconnectReason};
     use crate::domain::ids::{AppId, ImportId};
     use crate::domain::import::{ImportJob, Stage};
-    use crate::ports::{Clock as _, Connections as _, Imports as _, Ledger as _, Requeue};
+    use crate::ports::{
+        Claims as _, Clock as _, Connections as _, Imports as _, Lanes as _, Requeue,
+    };
 
     const ADA: &[(&str, &str)] = &[("email", "ada@example.com")];
 

@@ -17,7 +17,9 @@ use super::trouble::Trouble;
 use crate::domain::budget::CallClass;
 use crate::domain::ids::{AppId, CustomerId, LeadId};
 use crate::domain::task::Task;
-use crate::ports::{Clock, Connections, Customers, Ledger, Queue, Requeue, StoreError, Wiring};
+use crate::ports::{
+    Claims, Clock, Connections, Customers, Lanes, Queue, Requeue, StoreError, Wiring,
+};
 
 /// When the scheduler looks after a lead that the queue has: long after a drain should have.
 pub const CHECK_AFTER: SignedDuration = SignedDuration::from_hours(6);
@@ -287,7 +289,7 @@ impl<W: Wiring> Minute<W> {
 /// # Errors
 /// [`StoreError`]: leads not told of may have been sent; they still wait.
 pub async fn put_back(
-    ledger: &impl Ledger,
+    ledger: &impl Claims,
     queue: &impl Queue,
     customer: &CustomerId,
     leads: &[Seen],

@@ -1,6 +1,5 @@
 use jiff::Timestamp;
 
-use super::lanes;
 use super::ledger::MemoryLedger;
 use super::ledger_rows::{Rows, enter, key};
 use crate::domain::ids::{CustomerId, ImportId, LeadId};
@@ -77,23 +76,6 @@ impl Imports for MemoryLedger {
             chunks
                 .and_then(|chunks| chunks.get(place).cloned())
                 .unwrap_or_default()
-        };
-        self.0.step(read).await
-    }
-
-    async fn backlog(&self, customer: &CustomerId, most: usize) -> Result<usize, StoreError> {
-        let count = |rows: &mut Rows| lanes::waiting(rows, customer, None, most).len();
-        self.0.step(count).await
-    }
-
-    async fn records(
-        &self,
-        customer: &CustomerId,
-        leads: &[LeadId],
-    ) -> Result<Vec<LeadRecord>, StoreError> {
-        let read = |rows: &mut Rows| {
-            let own = leads.iter().filter_map(|lead| rows.lead(customer, lead));
-            own.cloned().collect()
         };
         self.0.step(read).await
     }

@@ -3,16 +3,80 @@
 use jiff::Timestamp;
 
 use super::imports::IMPORT;
+use super::ledger::MemoryLedger;
 use super::ledger_rows::Rows;
 use crate::domain::ids::{CustomerId, LeadId};
 use crate::domain::lead::{LeadRecord, LeadState};
-use crate::ports::{Due, LanePlace};
+use crate::ports::{Due, LanePlace, Lanes, StoreError};
 
 /// When a customer's waiting leads are to be looked at.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Lane {
     first: Timestamp,
     last: Timestamp,
+}
+
+impl Lanes for MemoryLedger {
+    async fn overdue(
+        &self,
+        now: Timestamp,
+        limit: u16,
+    ) -> Result<Vec<(CustomerId, LeadId)>, StoreError> {
+        self.0
+            .step(|rows| overdue(rows, now, usize::from(limit)))
+            .await
+    }
+
+    async fn quarantined(
+        &self,
+        since: Timestamp,
+        limit: u16,
+    ) -> Result<Vec<(CustomerId, LeadId)>, StoreError> {
+        let list = |rows: &mut Rows| {
+            let aside = rows.aside.iter().skip_while(|(at, _)| *at < since);
+            let leads = aside.map(|(_, key)| key.clone());
+            leads.take(usize::from(limit)).collect()
+        };
+        self.0.step(list).await
+    }
+
+    async fn waiting(
+        &self,
+        customer: &CustomerId,
+        after: Option<&LanePlace>,
+        limit: u16,
+    ) -> Result<Vec<LanePlace>, StoreError> {
+        let list = |rows: &mut Rows| waiting(rows, customer, after, usize::from(limit));
+        self.0.step(list).await
+    }
+
+    async fn backlog(&self, customer: &CustomerId, most: usize) -> Result<usize, StoreError> {
+        let count = |rows: &mut Rows| waiting(rows, customer, None, most).len();
+        self.0.step(count).await
+    }
+
+    async fn due_lanes(
+        &self,
+        now: Timestamp,
+        limit: u16,
+    ) -> Result<Vec<(CustomerId, Timestamp)>, StoreError> {
+        self.0.step(|rows| due(rows, now, usize::from(limit))).await
+    }
+
+    async fn mark_lane(&self, customer: &CustomerId, at: Timestamp) -> Result<(), StoreError> {
+        self.0.step(|rows| mark(rows, customer, at)).await
+    }
+
+    async fn advance_lane(
+        &self,
+        customer: &CustomerId,
+        seen: Timestamp,
+        next: Option<Timestamp>,
+    ) -> Result<(), StoreError> {
+        self.0
+            .step(|rows| advance(rows, customer, seen, next))
+            .await
+    }
 }
 
 /// Whether a lead that no lane holds is at `now` in nobody's hands.

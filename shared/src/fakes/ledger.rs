@@ -3,18 +3,12 @@ use jiff::civil::Date;
 
 use super::cell::Cell;
 use super::faults::Faults;
-use super::lanes;
-use super::ledger_rows::{Rows, enter, key};
-use crate::domain::asked;
+use super::ledger_rows::{Rows, key};
 use crate::domain::email::EmailAddress;
 use crate::domain::ids::{CustomerId, LeadId};
-use crate::domain::lead::{
-    Lead, LeadRecord, LeadState, QuarantineReason, TimelineEntry, shortened,
-};
+use crate::domain::lead::{Lead, LeadRecord, LeadState, QuarantineReason};
 use crate::domain::tally::{Counts, add, counted_as};
-use crate::ports::{
-    Claim, LanePlace, LeadFilter, Ledger, Page, Recorded, Requeue, Settlement, StoreError,
-};
+use crate::ports::{LeadFilter, Ledger, Page, Recorded, StoreError};
 
 /// Leads and what became of them.
 #[derive(Debug, Clone)]
@@ -39,9 +33,9 @@ impl MemoryLedger {
         self.0.with(|rows| rows.lead(customer, lead).cloned())
     }
 
-    /// Until when a lead is kept that was set aside or settled, in UNIX seconds. A look from outside.
+    /// Until when a lead is kept that was set aside or settled. A look from outside.
     #[must_use]
-    pub fn kept_until(&self, customer: &CustomerId, lead: &LeadId) -> Option<i64> {
+    pub fn kept_until(&self, customer: &CustomerId, lead: &LeadId) -> Option<Timestamp> {
         self.0
             .with(|rows| rows.kept_until.get(&key(customer, lead)).copied())
     }
@@ -74,7 +68,7 @@ impl Ledger for MemoryLedger {
         &self,
         lead: &Lead,
         why: QuarantineReason,
-        expires_at: i64,
+        expires_at: Timestamp,
     ) -> Result<Recorded, StoreError> {
         let state = LeadState::Quarantined { why };
         let set_aside = |rows: &mut Rows| {
@@ -88,149 +82,6 @@ impl Ledger for MemoryLedger {
         self.0.step(set_aside).await
     }
 
-    async fn claim(
-        &self,
-        customer: &CustomerId,
-        lead: &LeadId,
-        owner: &str,
-        until: Timestamp,
-        now: Timestamp,
-    ) -> Result<Claim, StoreError> {
-        let ours = LeadState::Sending {
-            owner: owner.to_owned(),
-            until,
-        };
-        let take = |record: &mut LeadRecord| {
-            if record.state == ours {
-                return Claim::Taken(Box::new(record.clone()));
-            }
-            if record.exported_at.is_some() || !record.state.is_claimable(now) {
-                return match &record.state {
-                    LeadState::Sending { .. } => Claim::Held,
-                    _ => Claim::Settled,
-                };
-            }
-            record.attempts += 1;
-            record.due_at = Some(until);
-            record.state = ours;
-            Claim::Taken(Box::new(record.clone()))
-        };
-        let claim = |rows: &mut Rows| rows.change(customer, lead, take).unwrap_or(Claim::Missing);
-        self.0.step(claim).await
-    }
-
-    async fn settle(
-        &self,
-        customer: &CustomerId,
-        lead: &LeadId,
-        owner: &str,
-        settlement: &Settlement,
-    ) -> Result<bool, StoreError> {
-        let held = |record: &LeadRecord| matches!(&record.state, LeadState::Sending { owner: holder, .. } if holder == owner);
-        let Settlement {
-            state,
-            at,
-            due_at,
-            expires_at,
-        } = settlement;
-        let settle = |rows: &mut Rows| {
-            if let Some(until) = expires_at {
-                rows.kept_until.insert(key(customer, lead), *until);
-            }
-            rows.change_if(customer, lead, held, |record| {
-                enter(record, state.clone(), *at, *due_at);
-                if let Some(short) = shortened(&record.timeline) {
-                    record.timeline = short;
-                }
-            })
-        };
-        self.0.step(settle).await
-    }
-
-    async fn requeue(
-        &self,
-        customer: &CustomerId,
-        lead: &LeadId,
-        from: Requeue,
-        at: Timestamp,
-        due_at: Timestamp,
-    ) -> Result<bool, StoreError> {
-        let fits = |record: &LeadRecord| match from {
-            Requeue::Waits(seen) => lanes::due_of(record) == Some(seen),
-            Requeue::Stuck => record.exported_at.is_none() && lanes::is_stuck(record, at),
-            Requeue::Aside => matches!(record.state, LeadState::Quarantined { .. }),
-            Requeue::Asked { again } => asked::can_replay(record, again),
-        };
-        let line = TimelineEntry {
-            at,
-            state: LeadState::Queued,
-        };
-        let requeue = |rows: &mut Rows| {
-            let moved = rows.change_if(customer, lead, fits, |record| {
-                record.exported_at = None;
-                enter(record, LeadState::Queued, at, Some(due_at));
-            });
-            if moved {
-                rows.kept_until.remove(&key(customer, lead));
-            }
-            let known = rows.lead(customer, lead);
-            known.is_some_and(|record| record.timeline.last() == Some(&line))
-        };
-        self.0.step(requeue).await
-    }
-
-    async fn export(
-        &self,
-        customer: &CustomerId,
-        lead: &LeadId,
-        at: Timestamp,
-        _expires_at: i64,
-    ) -> Result<bool, StoreError> {
-        let fits = |record: &LeadRecord| {
-            record.exported_at.is_none_or(|known| known == at) && asked::can_export(&record.state)
-        };
-        let export = |rows: &mut Rows| {
-            rows.change_if(customer, lead, fits, |record| {
-                (record.exported_at, record.due_at) = (Some(at), None);
-            })
-        };
-        self.0.step(export).await
-    }
-
-    async fn erase(
-        &self,
-        blank: &Lead,
-        at: Timestamp,
-        _expires_at: i64,
-    ) -> Result<bool, StoreError> {
-        let there = |record: &LeadRecord| record.state != LeadState::Erased;
-        let erase = |rows: &mut Rows| {
-            rows.kept_until.remove(&key(&blank.customer, &blank.id));
-            rows.change_if(&blank.customer, &blank.id, there, |record| {
-                record.lead = blank.clone();
-                record.exported_at = None;
-                record.timeline = asked::timeline_of_nobody(blank, at);
-                (record.state, record.due_at) = (LeadState::Erased, None);
-            })
-        };
-        self.0.step(erase).await
-    }
-
-    async fn leads_of(
-        &self,
-        customer: &CustomerId,
-        email: &EmailAddress,
-    ) -> Result<Vec<LeadId>, StoreError> {
-        let find = |rows: &mut Rows| {
-            let own = rows.of_person(customer, email).filter(|lead| {
-                let record = rows.lead(customer, lead);
-                record.is_some_and(|record| record.state != LeadState::Erased)
-            });
-            own.cloned().collect()
-        };
-        self.0.step(find).await
-    }
-
     async fn lead(
         &self,
         customer: &CustomerId,
@@ -240,9 +91,16 @@ impl Ledger for MemoryLedger {
         self.0.step(read).await
     }
 
-    async fn owner_of(&self, lead: &LeadId) -> Result<Option<CustomerId>, StoreError> {
-        let find = |rows: &mut Rows| rows.owner_of(lead).cloned();
-        self.0.step(find).await
+    async fn records(
+        &self,
+        customer: &CustomerId,
+        leads: &[LeadId],
+    ) -> Result<Vec<LeadRecord>, StoreError> {
+        let read = |rows: &mut Rows| {
+            let own = leads.iter().filter_map(|lead| rows.lead(customer, lead));
+            own.cloned().collect()
+        };
+        self.0.step(read).await
     }
 
     async fn leads(
@@ -275,6 +133,26 @@ impl Ledger for MemoryLedger {
         self.0.step(list).await
     }
 
+    async fn leads_of(
+        &self,
+        customer: &CustomerId,
+        email: &EmailAddress,
+    ) -> Result<Vec<LeadId>, StoreError> {
+        let find = |rows: &mut Rows| {
+            let own = rows.of_person(customer, email).filter(|lead| {
+                let record = rows.lead(customer, lead);
+                record.is_some_and(|record| record.state != LeadState::Erased)
+            });
+            own.cloned().collect()
+        };
+        self.0.step(find).await
+    }
+
+    async fn owner_of(&self, lead: &LeadId) -> Result<Option<CustomerId>, StoreError> {
+        let find = |rows: &mut Rows| rows.owner_of(lead).cloned();
+        self.0.step(find).await
+    }
+
     async fn count(&self, customer: &CustomerId, day: Date) -> Result<Counts, StoreError> {
         let count = |rows: &mut Rows| {
             let mut counts = Counts::new();
@@ -287,63 +165,5 @@ impl Ledger for MemoryLedger {
             counts
         };
         self.0.step(count).await
-    }
-
-    async fn overdue(
-        &self,
-        now: Timestamp,
-        limit: u16,
-    ) -> Result<Vec<(CustomerId, LeadId)>, StoreError> {
-        self.0
-            .step(|rows| lanes::overdue(rows, now, usize::from(limit)))
-            .await
-    }
-
-    async fn quarantined(
-        &self,
-        since: Timestamp,
-        limit: u16,
-    ) -> Result<Vec<(CustomerId, LeadId)>, StoreError> {
-        let list = |rows: &mut Rows| {
-            let aside = rows.aside.iter().skip_while(|(at, _)| *at < since);
-            let leads = aside.map(|(_, key)| key.clone());
-            leads.take(usize::from(limit)).collect()
-        };
-        self.0.step(list).await
-    }
-
-    async fn waiting(
-        &self,
-        customer: &CustomerId,
-        after: Option<&LanePlace>,
-        limit: u16,
-    ) -> Result<Vec<LanePlace>, StoreError> {
-        let list = |rows: &mut Rows| lanes::waiting(rows, customer, after, usize::from(limit));
-        self.0.step(list).await
-    }
-
-    async fn due_lanes(
-        &self,
-        now: Timestamp,
-        limit: u16,
-    ) -> Result<Vec<(CustomerId, Timestamp)>, StoreError> {
-        self.0
-            .step(|rows| lanes::due(rows, now, usize::from(limit)))
-            .await
-    }
-
-    async fn mark_lane(&self, customer: &CustomerId, at: Timestamp) -> Result<(), StoreError> {
-        self.0.step(|rows| lanes::mark(rows, customer, at)).await
-    }
-
-    async fn advance_lane(
-        &self,
-        customer: &CustomerId,
-        seen: Timestamp,
-        next: Option<Timestamp>,
-    ) -> Result<(), StoreError> {
-        self.0
-            .step(|rows| lanes::advance(rows, customer, seen, next))
-            .await
     }
 }

@@ -20,7 +20,7 @@ pub(super) struct Rows {
     /// Leads that were recorded with an address, by its key.
     by_person: BTreeMap<(CustomerId, String), BTreeSet<LeadId>>,
     /// Until when leads are kept that were set aside.
-    pub(super) kept_until: BTreeMap<(CustomerId, LeadId), i64>,
+    pub(super) kept_until: BTreeMap<(CustomerId, LeadId), Timestamp>,
     /// When each lead that no lane holds is to be looked at.
     pub(super) stuck: Places,
     /// When each lead that is set aside came in.

@@ -7,7 +7,6 @@ use super::{Page, Settlement, StoreError};
 use crate::domain::crm::CrmError;
 use crate::domain::ids::{CustomerId, ImportId, LeadId, RemoteId};
 use crate::domain::import::{ImportJob, ImportRow};
-use crate::domain::lead::LeadRecord;
 
 /// Imports, and leads on their way through one. Every write is one atomic step on one import, with its last chunk, or
 /// on one lead.
@@ -46,20 +45,6 @@ pub trait Imports: Send + Sync {
         import: &ImportId,
         number: u32,
     ) -> impl Future<Output = Result<Vec<LeadId>, StoreError>> + Send;
-
-    /// How many leads of a customer wait, counted up to `most`.
-    fn backlog(
-        &self,
-        customer: &CustomerId,
-        most: usize,
-    ) -> impl Future<Output = Result<usize, StoreError>> + Send;
-
-    /// Leads by their ids, in any order and without those that are not there. Read consistently.
-    fn records(
-        &self,
-        customer: &CustomerId,
-        leads: &[LeadId],
-    ) -> impl Future<Output = Result<Vec<LeadRecord>, StoreError>> + Send;
 
     /// Takes a lead into an import at `at`, if it waits for anything but another import or a lost answer, and was in no
     /// import before. Says whether it did, or had done so.

@@ -1,7 +1,8 @@
 use super::{
-    Accounts, Apps, Authorization, Budget, BulkImports, CaptchaCheck, CaptchaSecrets, Clock,
-    Connections, Contacts, Counters, Customers, DeadLetters, Dice, Events, Forms, Handshakes,
-    Idempotency, Imports, Ledger, Links, Queue, Suppressions, Tallies, Turns, Vault,
+    Accounts, Apps, Authorization, Budget, BulkImports, CaptchaCheck, CaptchaSecrets, Claims,
+    Clock, Connections, Contacts, Counters, Customers, DeadLetters, Dice, Events, Exits, Forms,
+    Handshakes, Idempotency, Imports, Lanes, Ledger, Links, Queue, Suppressions, Tallies, Turns,
+    Vault,
 };
 
 /// One choice of adapter for every port. A program has exactly one of these: the AWS one in production, the one in
@@ -17,7 +18,7 @@ pub trait Wiring: 'static {
         + Suppressions
         + Turns;
     /// Leads, the keys they came with, how many came, and imports.
-    type Ledger: Ledger + Idempotency + Counters + Imports;
+    type Ledger: Ledger + Claims + Lanes + Exits + Idempotency + Counters + Imports;
     /// The way to the drain, and where messages end that drains fail on.
     type Queue: Queue + DeadLetters;
     /// Tokens.

@@ -25,11 +25,11 @@ use leadfeed_shared::fakes::{
     MemoryQueue, MemoryVault,
 };
 use leadfeed_shared::ports::{
-    Advanced, AppCredentials, Apps, Budget, CaptchaCheck, CaptchaSecrets, Checked, Claim,
-    Connections, Counters, Customers, DeadLetter, DeadLetters, Event, Events, Forms, Handshakes,
-    Idempotency, Imports, Kept, KeyClaim, KeyClaimed, LanePlace, LeadFilter, Ledger, Links, Page,
-    Queue, QueueError, Recorded, Requeue, Settlement, StoreError, Suppressions, Tallies, Turns,
-    Unsettled, Vault,
+    Advanced, AppCredentials, Apps, Budget, CaptchaCheck, CaptchaSecrets, Checked, Claim, Claims,
+    Connections, Counters, Customers, DeadLetter, DeadLetters, Event, Events, Exits, Forms,
+    Handshakes, Idempotency, Imports, Kept, KeyClaim, KeyClaimed, LanePlace, Lanes, LeadFilter,
+    Ledger, Links, Page, Queue, QueueError, Recorded, Requeue, Settlement, StoreError,
+    Suppressions, Tallies, Turns, Unsettled, Vault,
 };
 use secrecy::SecretString;
 
@@ -56,22 +56,13 @@ macro_rules! wired {
 }
 
 wired! { Ledger of MemoryLedger, Ledger {
-    set_aside(lead: &Lead, why: QuarantineReason, expires_at: i64) -> Recorded, of &lead.customer, &lead.id;
-    settle(customer: &CustomerId, lead: &LeadId, owner: &str, settlement: &Settlement) -> bool, of customer, lead;
-    requeue(customer: &CustomerId, lead: &LeadId, from: Requeue, at: Timestamp, due_at: Timestamp) -> bool,
-        of customer, lead;
-    export(customer: &CustomerId, lead: &LeadId, at: Timestamp, expires_at: i64) -> bool, of customer, lead;
-    erase(blank: &Lead, at: Timestamp, expires_at: i64) -> bool, of &blank.customer, &blank.id;
-    leads_of(customer: &CustomerId, email: &EmailAddress) -> Vec<LeadId>;
+    set_aside(lead: &Lead, why: QuarantineReason, expires_at: Timestamp) -> Recorded, of &lead.customer, &lead.id;
     lead(customer: &CustomerId, lead: &LeadId) -> Option<LeadRecord>;
-    owner_of(lead: &LeadId) -> Option<CustomerId>;
+    records(customer: &CustomerId, leads: &[LeadId]) -> Vec<LeadRecord>;
     leads(customer: &CustomerId, filter: &LeadFilter, cursor: Option<&str>, limit: u16) -> Page<LeadRecord>;
+    leads_of(customer: &CustomerId, email: &EmailAddress) -> Vec<LeadId>;
+    owner_of(lead: &LeadId) -> Option<CustomerId>;
     count(customer: &CustomerId, day: Date) -> Counts;
-    overdue(now: Timestamp, limit: u16) -> Vec<(CustomerId, LeadId)>;
-    quarantined(since: Timestamp, limit: u16) -> Vec<(CustomerId, LeadId)>;
-    waiting(customer: &CustomerId, after: Option<&LanePlace>, limit: u16) -> Vec<LanePlace>;
-    due_lanes(now: Timestamp, limit: u16) -> Vec<(CustomerId, Timestamp)>;
-    advance_lane(customer: &CustomerId, seen: Timestamp, next: Option<Timestamp>) -> ();
 }
     async fn record(&self, lead: &Lead, state: &LeadState, due_at: Timestamp) -> Result<Recorded, StoreError> {
         let effect = async {
@@ -84,7 +75,13 @@ wired! { Ledger of MemoryLedger, Ledger {
         };
         self.line.call(Service::Ledger, "record", effect).await
     }
+}
 
+wired! { Claims of MemoryLedger, Ledger {
+    settle(customer: &CustomerId, lead: &LeadId, owner: &str, settlement: &Settlement) -> bool, of customer, lead;
+    requeue(customer: &CustomerId, lead: &LeadId, from: Requeue, at: Timestamp, due_at: Timestamp) -> bool,
+        of customer, lead;
+}
     async fn claim(
         &self,
         customer: &CustomerId,
@@ -109,7 +106,16 @@ wired! { Ledger of MemoryLedger, Ledger {
         }
         answer
     }
+}
 
+wired! { Lanes of MemoryLedger, Ledger {
+    overdue(now: Timestamp, limit: u16) -> Vec<(CustomerId, LeadId)>;
+    quarantined(since: Timestamp, limit: u16) -> Vec<(CustomerId, LeadId)>;
+    waiting(customer: &CustomerId, after: Option<&LanePlace>, limit: u16) -> Vec<LanePlace>;
+    backlog(customer: &CustomerId, most: usize) -> usize;
+    due_lanes(now: Timestamp, limit: u16) -> Vec<(CustomerId, Timestamp)>;
+    advance_lane(customer: &CustomerId, seen: Timestamp, next: Option<Timestamp>) -> ();
+}
     async fn mark_lane(&self, customer: &CustomerId, at: Timestamp) -> Result<(), StoreError> {
         let effect = async {
             if self.line.shared.lacks(Guard::Mark) {
@@ -120,6 +126,11 @@ wired! { Ledger of MemoryLedger, Ledger {
         self.line.call(Service::Ledger, "mark_lane", effect).await
     }
 }
+
+wired! { Exits of MemoryLedger, Ledger {
+    export(customer: &CustomerId, lead: &LeadId, at: Timestamp, expires_at: Timestamp) -> bool, of customer, lead;
+    erase(blank: &Lead, at: Timestamp, expires_at: Timestamp) -> bool, of &blank.customer, &blank.id;
+} }
 
 wired! { Idempotency of MemoryLedger, Ledger {
     free_key(customer: &CustomerId, key: &str, lead: &LeadId) -> ();
@@ -147,8 +158,6 @@ wired! { Imports of MemoryLedger, Ledger {
     import_of(customer: &CustomerId, import: &ImportId) -> Option<ImportJob>;
     imports_of(customer: &CustomerId) -> Vec<ImportJob>;
     chunk(import: &ImportId, number: u32) -> Vec<LeadId>;
-    backlog(customer: &CustomerId, most: usize) -> usize;
-    records(customer: &CustomerId, leads: &[LeadId]) -> Vec<LeadRecord>;
     leave(
         customer: &CustomerId, lead: &LeadId, import: &ImportId, taken_by: Option<Timestamp>,
         settlement: &Settlement

@@ -8,7 +8,7 @@ use leadfeed_shared::app::deliver::Drain;
 use leadfeed_shared::app::intake::Intake;
 use leadfeed_shared::app::minute::Minute;
 use leadfeed_shared::fakes::at_once;
-use leadfeed_shared::ports::{Imports as _, Ledger as _, Tallies as _};
+use leadfeed_shared::ports::{Imports as _, Lanes as _, Tallies as _};
 
 use super::{MINUTE, Warm, World};
 use crate::wire::{Process, Wired};

@@ -5,13 +5,14 @@ use leadfeed_shared::domain::lead::{
     DeliveryAction, Lead, LeadState, OptOutCheck, Permission, QuarantineReason, RefusalReason,
     WaitReason,
 };
-use leadfeed_shared::ports::{Claim, LeadFilter, Ledger, Recorded, Requeue, Settlement};
+use leadfeed_shared::ports::{Claim, LeadFilter, Recorded, Requeue, Settlement};
 
+use super::Leads;
 use crate::promise::at_once;
 use crate::samples::{at, lead, remote};
 use crate::{fresh, promises};
 
-promises! { Ledger:
+promises! { Leads:
     exactly_one_of_many_concurrent_records_is_new,
     a_lead_recorded_again_is_left_as_it_is,
     exactly_one_of_many_concurrent_claims_is_taken,
@@ -26,7 +27,7 @@ promises! { Ledger:
     another_customers_lead_is_missing,
 }
 
-pub async fn record<L: Ledger>(ledger: &L, customer: &CustomerId, second: u32) -> Lead {
+pub async fn record<L: Leads>(ledger: &L, customer: &CustomerId, second: u32) -> Lead {
     let lead = lead(customer, second);
     let due = at(i64::from(second) + 60);
     let recorded = ledger.record(&lead, &LeadState::Queued, due).await;
@@ -34,13 +35,13 @@ pub async fn record<L: Ledger>(ledger: &L, customer: &CustomerId, second: u32) -
     lead
 }
 
-pub async fn claim<L: Ledger>(ledger: &L, lead: &Lead, owner: &str, now: i64) -> Claim {
+pub async fn claim<L: Leads>(ledger: &L, lead: &Lead, owner: &str, now: i64) -> Claim {
     let (customer, until) = (&lead.customer, at(now + 100));
     let claim = ledger.claim(customer, &lead.id, owner, until, at(now));
     claim.await.unwrap()
 }
 
-pub async fn settle<L: Ledger>(
+pub async fn settle<L: Leads>(
     ledger: &L,
     lead: &Lead,
     owner: &str,
@@ -51,7 +52,7 @@ pub async fn settle<L: Ledger>(
 }
 
 /// A fresh lead that has been claimed and settled so.
-pub async fn settled<L: Ledger>(ledger: &L, customer: &CustomerId, state: &Settlement) -> Lead {
+pub async fn settled<L: Leads>(ledger: &L, customer: &CustomerId, state: &Settlement) -> Lead {
     let lead = record(ledger, customer, 0).await;
     assert!(matches!(
         claim(ledger, &lead, "ada", 1).await,
@@ -80,7 +81,7 @@ fn delivered_by(permission: Permission) -> Settlement {
         },
         due_at: None,
         at: at(9),
-        expires_at: Some(at(86_400 * 730).as_second()),
+        expires_at: Some(at(86_400 * 730)),
     }
 }
 
@@ -93,14 +94,14 @@ pub fn waiting(why: WaitReason, due: Option<i64>) -> Settlement {
     }
 }
 
-async fn state<L: Ledger>(ledger: &L, lead: &Lead) -> LeadState {
+async fn state<L: Leads>(ledger: &L, lead: &Lead) -> LeadState {
     let record = ledger.lead(&lead.customer, &lead.id).await;
     record.unwrap().unwrap().state
 }
 
 async fn exactly_one_of_many_concurrent_records_is_new<L>(ledger: L)
 where
-    L: Ledger + Clone + 'static,
+    L: Leads + Clone + 'static,
 {
     let lead = lead(&fresh::customer(), 0);
 
@@ -119,7 +120,7 @@ where
     assert_eq!(new, 1);
 }
 
-async fn a_lead_recorded_again_is_left_as_it_is<L: Ledger>(ledger: L) {
+async fn a_lead_recorded_again_is_left_as_it_is<L: Leads>(ledger: L) {
     let lead = settled(&ledger, &fresh::customer(), &delivered()).await;
     let before = ledger
         .lead(&lead.customer, &lead.id)
@@ -138,7 +139,7 @@ async fn a_lead_recorded_again_is_left_as_it_is<L: Ledger>(ledger: L) {
 
 async fn exactly_one_of_many_concurrent_claims_is_taken<L>(ledger: L)
 where
-    L: Ledger + Clone + 'static,
+    L: Leads + Clone + 'static,
 {
     let lead = record(&ledger, &fresh::customer(), 0).await;
 
@@ -154,7 +155,7 @@ where
     assert_eq!(held.count(), 15);
 }
 
-async fn a_claim_shows_the_lead_and_counts_the_attempt<L: Ledger>(ledger: L) {
+async fn a_claim_shows_the_lead_and_counts_the_attempt<L: Leads>(ledger: L) {
     let lead = record(&ledger, &fresh::customer(), 0).await;
 
     for attempt in 1..=3 {
@@ -174,7 +175,7 @@ async fn a_claim_shows_the_lead_and_counts_the_attempt<L: Ledger>(ledger: L) {
     }
 }
 
-async fn a_claim_whose_answer_was_lost_is_taken_by_the_same_request_again<L: Ledger>(ledger: L) {
+async fn a_claim_whose_answer_was_lost_is_taken_by_the_same_request_again<L: Leads>(ledger: L) {
     let lead = record(&ledger, &fresh::customer(), 0).await;
     let first = claim(&ledger, &lead, "ada", 0).await;
 
@@ -185,7 +186,7 @@ async fn a_claim_whose_answer_was_lost_is_taken_by_the_same_request_again<L: Led
     assert_eq!(claim(&ledger, &lead, "grace", 1).await, Claim::Held);
 }
 
-async fn a_held_lead_is_taken_over_once_its_claim_has_lapsed<L: Ledger>(ledger: L) {
+async fn a_held_lead_is_taken_over_once_its_claim_has_lapsed<L: Leads>(ledger: L) {
     let lead = record(&ledger, &fresh::customer(), 0).await;
     claim(&ledger, &lead, "ada", 0).await;
 
@@ -198,7 +199,7 @@ async fn a_held_lead_is_taken_over_once_its_claim_has_lapsed<L: Ledger>(ledger: 
     assert!(settle(&ledger, &lead, "grace", &delivered()).await);
 }
 
-async fn only_the_claims_owner_settles<L: Ledger>(ledger: L) {
+async fn only_the_claims_owner_settles<L: Leads>(ledger: L) {
     let lead = record(&ledger, &fresh::customer(), 0).await;
 
     assert!(!settle(&ledger, &lead, "ada", &delivered()).await);
@@ -209,7 +210,7 @@ async fn only_the_claims_owner_settles<L: Ledger>(ledger: L) {
     assert_eq!(state(&ledger, &lead).await, delivered().state);
 }
 
-async fn a_claim_is_settled_once<L: Ledger>(ledger: L) {
+async fn a_claim_is_settled_once<L: Leads>(ledger: L) {
     let lead = settled(&ledger, &fresh::customer(), &delivered()).await;
 
     let again = settle(&ledger, &lead, "ada", &waiting(WaitReason::Quota, Some(50))).await;
@@ -218,7 +219,7 @@ async fn a_claim_is_settled_once<L: Ledger>(ledger: L) {
     assert_eq!(state(&ledger, &lead).await, delivered().state);
 }
 
-async fn a_lead_that_waits_can_be_claimed<L: Ledger>(ledger: L) {
+async fn a_lead_that_waits_can_be_claimed<L: Leads>(ledger: L) {
     let customer = fresh::customer();
     for settlement in [
         waiting(WaitReason::Upstream, Some(500)),
@@ -233,7 +234,7 @@ async fn a_lead_that_waits_can_be_claimed<L: Ledger>(ledger: L) {
     assert_eq!(ledger.waiting(&customer, None, 10).await.unwrap(), []);
 }
 
-async fn a_lead_that_is_settled_set_aside_or_in_an_import_cannot_be_claimed<L: Ledger>(ledger: L) {
+async fn a_lead_that_is_settled_set_aside_or_in_an_import_cannot_be_claimed<L: Leads>(ledger: L) {
     let customer = fresh::customer();
     let refused = LeadState::Refused {
         why: RefusalReason::CcRefused,
@@ -255,12 +256,15 @@ async fn a_lead_that_is_settled_set_aside_or_in_an_import_cannot_be_claimed<L: L
     }
     let why = QuarantineReason::Honeypot;
     let robot = lead(&customer, 0);
-    ledger.set_aside(&robot, why, 9_000_000_000).await.unwrap();
+    ledger
+        .set_aside(&robot, why, at(86_400 * 730))
+        .await
+        .unwrap();
     let told = claim(&ledger, &robot, "grace", 10).await;
     assert_eq!(told, Claim::Settled);
 }
 
-async fn what_is_not_there_is_missing<L: Ledger>(ledger: L) {
+async fn what_is_not_there_is_missing<L: Leads>(ledger: L) {
     let lead = lead(&fresh::customer(), 0);
 
     assert_eq!(claim(&ledger, &lead, "ada", 0).await, Claim::Missing);
@@ -272,7 +276,7 @@ async fn what_is_not_there_is_missing<L: Ledger>(ledger: L) {
     assert_eq!(ledger.lead(&lead.customer, &lead.id).await.unwrap(), None);
 }
 
-async fn another_customers_lead_is_missing<L: Ledger>(ledger: L) {
+async fn another_customers_lead_is_missing<L: Leads>(ledger: L) {
     let mine = record(&ledger, &fresh::customer(), 0).await;
     let mut theirs = mine.clone();
     theirs.customer = fresh::customer();

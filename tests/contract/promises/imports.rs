@@ -3,15 +3,16 @@
 use leadfeed_shared::domain::ids::{CustomerId, ImportId};
 use leadfeed_shared::domain::import::{Ending, ImportJob, Stage};
 use leadfeed_shared::domain::lead::{Lead, LeadState, WaitReason};
-use leadfeed_shared::ports::{Claim, Due, Imports, Ledger, Requeue, Settlement};
+use leadfeed_shared::ports::{Claim, Due, Requeue, Settlement};
 use ulid::Ulid;
 
+use super::Leads;
 use super::claims::{delivered, record, settled, waiting};
 use crate::promise::{at_once, eventually};
 use crate::samples::{at, remote};
 use crate::{fresh, promises};
 
-promises! { Ledger Imports:
+promises! { Leads:
     exactly_one_of_many_concurrent_saves_of_an_import_is_done,
     an_import_reads_back_as_it_was_saved_with_its_chunks,
     a_chunk_that_comes_too_late_replaces_none,
@@ -38,7 +39,7 @@ fn job(customer: &CustomerId) -> ImportJob {
     ImportJob::new(id(), customer.clone(), vec![remote(1)], at(10))
 }
 
-async fn quota<L: Ledger>(ledger: &L, customer: &CustomerId) -> Lead {
+async fn quota<L: Leads>(ledger: &L, customer: &CustomerId) -> Lead {
     settled(ledger, customer, &waiting(WaitReason::Quota, Some(50))).await
 }
 
@@ -51,19 +52,19 @@ fn left(state: LeadState, due: Option<i64>) -> Settlement {
     }
 }
 
-async fn state<L: Ledger>(ledger: &L, lead: &Lead) -> LeadState {
+async fn state<L: Leads>(ledger: &L, lead: &Lead) -> LeadState {
     let record = ledger.lead(&lead.customer, &lead.id).await;
     record.unwrap().unwrap().state
 }
 
-async fn take<L: Imports>(ledger: &L, lead: &Lead, import: &ImportId, second: i64) -> bool {
+async fn take<L: Leads>(ledger: &L, lead: &Lead, import: &ImportId, second: i64) -> bool {
     let taken = ledger.take(&lead.customer, &lead.id, import, at(second));
     taken.await.unwrap()
 }
 
 async fn exactly_one_of_many_concurrent_saves_of_an_import_is_done<L>(ledger: L)
 where
-    L: Ledger + Imports + Clone + 'static,
+    L: Leads + Clone + 'static,
 {
     let job = job(&fresh::customer());
     assert!(ledger.save_import(&job, None).await.unwrap());
@@ -81,7 +82,7 @@ where
     assert_eq!(told.into_iter().filter(|did| *did).count(), 1);
 }
 
-async fn an_import_reads_back_as_it_was_saved_with_its_chunks<L: Ledger + Imports>(ledger: L) {
+async fn an_import_reads_back_as_it_was_saved_with_its_chunks<L: Leads>(ledger: L) {
     let customer = fresh::customer();
     let first = job(&customer);
     assert!(ledger.save_import(&first, None).await.unwrap());
@@ -126,7 +127,7 @@ async fn an_import_reads_back_as_it_was_saved_with_its_chunks<L: Ledger + Import
     }
 }
 
-async fn more_imports_than_one_answer_holds_are_all_listed<L: Ledger + Imports>(ledger: L) {
+async fn more_imports_than_one_answer_holds_are_all_listed<L: Leads>(ledger: L) {
     let customer = fresh::customer();
     for _ in 0..8 {
         let mut job = job(&customer);
@@ -137,7 +138,7 @@ async fn more_imports_than_one_answer_holds_are_all_listed<L: Ledger + Imports>(
     assert_eq!(ledger.imports_of(&customer).await.unwrap().len(), 8);
 }
 
-async fn a_chunk_that_comes_too_late_replaces_none<L: Ledger + Imports>(ledger: L) {
+async fn a_chunk_that_comes_too_late_replaces_none<L: Leads>(ledger: L) {
     let first = job(&fresh::customer());
     assert!(ledger.save_import(&first, None).await.unwrap());
     let with_chunk = |job: &ImportJob, due| {
@@ -159,7 +160,7 @@ async fn a_chunk_that_comes_too_late_replaces_none<L: Ledger + Imports>(ledger: 
     assert_eq!(stored.unwrap(), Some(quick));
 }
 
-async fn an_open_import_is_due_and_a_closed_one_is_not<L: Ledger + Imports>(ledger: L) {
+async fn an_open_import_is_due_and_a_closed_one_is_not<L: Leads>(ledger: L) {
     let job = job(&fresh::customer());
     ledger.save_import(&job, None).await.unwrap();
     let due = async |second| {
@@ -177,7 +178,7 @@ async fn an_open_import_is_due_and_a_closed_one_is_not<L: Ledger + Imports>(ledg
 
 async fn exactly_one_of_many_imports_takes_a_lead<L>(ledger: L)
 where
-    L: Ledger + Imports + Clone + 'static,
+    L: Leads + Clone + 'static,
 {
     let lead = quota(&ledger, &fresh::customer()).await;
 
@@ -190,7 +191,7 @@ where
     assert_eq!(told.into_iter().filter(|did| *did).count(), 1);
 }
 
-async fn only_what_waits_can_be_taken<L: Ledger + Imports>(ledger: L) {
+async fn only_what_waits_can_be_taken<L: Leads>(ledger: L) {
     let customer = fresh::customer();
     let queued = record(&ledger, &customer, 0).await;
     let done = settled(&ledger, &customer, &delivered()).await;
@@ -204,9 +205,7 @@ async fn only_what_waits_can_be_taken<L: Ledger + Imports>(ledger: L) {
     assert!(take(&ledger, &person, &id(), 60).await);
 }
 
-async fn a_taken_lead_is_in_no_lane_and_neither_claimed_nor_requeued<L: Ledger + Imports>(
-    ledger: L,
-) {
+async fn a_taken_lead_is_in_no_lane_and_neither_claimed_nor_requeued<L: Leads>(ledger: L) {
     let customer = fresh::customer();
     let (lead, import) = (quota(&ledger, &customer).await, id());
     assert!(take(&ledger, &lead, &import, 60).await);
@@ -232,7 +231,7 @@ async fn a_taken_lead_is_in_no_lane_and_neither_claimed_nor_requeued<L: Ledger +
     }
 }
 
-async fn a_lead_leaves_its_own_import_once<L: Ledger + Imports>(ledger: L) {
+async fn a_lead_leaves_its_own_import_once<L: Leads>(ledger: L) {
     let (lead, import) = (quota(&ledger, &fresh::customer()).await, id());
     take(&ledger, &lead, &import, 60).await;
     let done = left(delivered().state, None);
@@ -247,7 +246,7 @@ async fn a_lead_leaves_its_own_import_once<L: Ledger + Imports>(ledger: L) {
     assert_eq!(state(&ledger, &lead).await, delivered().state);
 }
 
-async fn a_lead_taken_after_the_call_does_not_leave_with_it<L: Ledger + Imports>(ledger: L) {
+async fn a_lead_taken_after_the_call_does_not_leave_with_it<L: Leads>(ledger: L) {
     let (lead, import) = (quota(&ledger, &fresh::customer()).await, id());
     take(&ledger, &lead, &import, 60).await;
     let done = left(delivered().state, None);
@@ -260,7 +259,7 @@ async fn a_lead_taken_after_the_call_does_not_leave_with_it<L: Ledger + Imports>
     assert!(leave(60).await);
 }
 
-async fn who_was_imported_once_is_not_taken_again<L: Ledger + Imports>(ledger: L) {
+async fn who_was_imported_once_is_not_taken_again<L: Leads>(ledger: L) {
     let customer = fresh::customer();
     let (lead, import) = (quota(&ledger, &customer).await, id());
     take(&ledger, &lead, &import, 60).await;
@@ -274,7 +273,7 @@ async fn who_was_imported_once_is_not_taken_again<L: Ledger + Imports>(ledger: L
     assert!(!take(&ledger, &lead, &id(), 95).await);
 }
 
-async fn a_lane_is_listed_page_by_page_and_counted<L: Ledger + Imports>(ledger: L) {
+async fn a_lane_is_listed_page_by_page_and_counted<L: Leads>(ledger: L) {
     let customer = fresh::customer();
     for due in [Some(30), Some(30), Some(10), None, None] {
         let why = due.map_or(WaitReason::Reconnect, |_| WaitReason::Quota);
@@ -296,7 +295,7 @@ async fn a_lane_is_listed_page_by_page_and_counted<L: Ledger + Imports>(ledger: 
     assert_eq!(ledger.backlog(&customer, 99).await.unwrap(), 5);
 }
 
-async fn records_are_read_in_bulk<L: Ledger + Imports>(ledger: L) {
+async fn records_are_read_in_bulk<L: Leads>(ledger: L) {
     let customer = fresh::customer();
     let mut ids = vec![fresh::lead(9)];
     for _ in 0..130 {

@@ -3,14 +3,15 @@
 use jiff::Timestamp;
 use leadfeed_shared::domain::ids::CustomerId;
 use leadfeed_shared::domain::lead::{LeadState, WaitReason};
-use leadfeed_shared::ports::{Due, LanePlace, Ledger};
+use leadfeed_shared::ports::{Due, LanePlace};
 
+use super::Leads;
 use super::claims::{claim, delivered, record, settle, settled, waiting};
 use crate::promise::{at_once, eventually};
 use crate::samples::{at, lead};
 use crate::{fresh, promises};
 
-promises! { Ledger:
+promises! { Leads:
     a_stuck_lead_is_overdue_when_its_time_has_come,
     what_waits_or_is_settled_is_not_overdue,
     the_longest_due_wait_first_and_persons_last,
@@ -24,12 +25,12 @@ promises! { Ledger:
 /// How much the global listings may hold of other tests.
 const ALL: u16 = 1_000;
 
-async fn overdue<L: Ledger>(ledger: &L, customer: &CustomerId, now: i64) -> usize {
+async fn overdue<L: Leads>(ledger: &L, customer: &CustomerId, now: i64) -> usize {
     let due = ledger.overdue(at(now), ALL).await.unwrap();
     due.iter().filter(|(owner, _)| owner == customer).count()
 }
 
-async fn a_stuck_lead_is_overdue_when_its_time_has_come<L: Ledger>(ledger: L) {
+async fn a_stuck_lead_is_overdue_when_its_time_has_come<L: Leads>(ledger: L) {
     let customer = fresh::customer();
     let unqueued = lead(&customer, 0);
     ledger
@@ -54,7 +55,7 @@ async fn a_stuck_lead_is_overdue_when_its_time_has_come<L: Ledger>(ledger: L) {
     assert_eq!(count(100, 2).await, 2);
 }
 
-async fn what_waits_or_is_settled_is_not_overdue<L: Ledger>(ledger: L) {
+async fn what_waits_or_is_settled_is_not_overdue<L: Leads>(ledger: L) {
     let customer = fresh::customer();
     for settlement in [
         delivered(),
@@ -78,7 +79,7 @@ async fn what_waits_or_is_settled_is_not_overdue<L: Ledger>(ledger: L) {
     assert_eq!(due, [(customer, stuck.id)]);
 }
 
-async fn the_longest_due_wait_first_and_persons_last<L: Ledger>(ledger: L) {
+async fn the_longest_due_wait_first_and_persons_last<L: Leads>(ledger: L) {
     let customer = fresh::customer();
     let mut ids = Vec::new();
     for (why, due) in [
@@ -114,7 +115,7 @@ async fn the_longest_due_wait_first_and_persons_last<L: Ledger>(ledger: L) {
 }
 
 /// The customer's mark, once it is the expected one.
-async fn mark<L: Ledger>(
+async fn mark<L: Leads>(
     ledger: &L,
     customer: &CustomerId,
     expected: Option<Timestamp>,
@@ -127,7 +128,7 @@ async fn mark<L: Ledger>(
     eventually(seen, |seen| *seen == expected).await
 }
 
-async fn the_earliest_mark_of_a_lane_stands<L: Ledger>(ledger: L) {
+async fn the_earliest_mark_of_a_lane_stands<L: Leads>(ledger: L) {
     let customer = fresh::customer();
     for second in [30, 20, 40] {
         ledger.mark_lane(&customer, at(second)).await.unwrap();
@@ -138,7 +139,7 @@ async fn the_earliest_mark_of_a_lane_stands<L: Ledger>(ledger: L) {
     assert!(early.iter().all(|(owner, _)| *owner != customer));
 }
 
-async fn an_advanced_mark_moves_or_goes<L: Ledger>(ledger: L) {
+async fn an_advanced_mark_moves_or_goes<L: Leads>(ledger: L) {
     let customer = fresh::customer();
     ledger.mark_lane(&customer, at(20)).await.unwrap();
 
@@ -158,7 +159,7 @@ async fn an_advanced_mark_moves_or_goes<L: Ledger>(ledger: L) {
     assert_eq!(mark(&ledger, &customer, Some(at(70))).await, Some(at(70)));
 }
 
-async fn a_mark_made_earlier_meanwhile_is_not_advanced<L: Ledger>(ledger: L) {
+async fn a_mark_made_earlier_meanwhile_is_not_advanced<L: Leads>(ledger: L) {
     let customer = fresh::customer();
     ledger.mark_lane(&customer, at(20)).await.unwrap();
     ledger.mark_lane(&customer, at(10)).await.unwrap();
@@ -168,7 +169,7 @@ async fn a_mark_made_earlier_meanwhile_is_not_advanced<L: Ledger>(ledger: L) {
     assert_eq!(mark(&ledger, &customer, Some(at(10))).await, Some(at(10)));
 }
 
-async fn a_later_mark_is_not_lost<L: Ledger>(ledger: L) {
+async fn a_later_mark_is_not_lost<L: Leads>(ledger: L) {
     let customer = fresh::customer();
     for next in [None, Some(at(90))] {
         ledger.mark_lane(&customer, at(20)).await.unwrap();
@@ -188,7 +189,7 @@ async fn a_later_mark_is_not_lost<L: Ledger>(ledger: L) {
 /// Where the mark finds the earlier one and it has gone far ahead before the mark is made.
 async fn a_mark_made_while_an_earlier_one_is_advanced_is_not_lost<L>(ledger: L)
 where
-    L: Ledger + Clone + 'static,
+    L: Leads + Clone + 'static,
 {
     for _ in 0..20 {
         let customer = fresh::customer();

@@ -5,17 +5,18 @@ use leadfeed_shared::domain::lead::{
     LeadRecord, LeadState, MAX_LINES, QuarantineReason, TimelineEntry, WaitReason,
 };
 use leadfeed_shared::domain::tally::Counts;
-use leadfeed_shared::ports::{Claim, Due, LeadFilter, Ledger, Recorded, Requeue};
+use leadfeed_shared::ports::{Claim, Due, LeadFilter, Recorded, Requeue};
 
+use super::Leads;
 use super::claims::{claim, delivered, imported, record, settle, settled, waiting};
 use crate::promise::eventually;
 use crate::samples::{at, lead, lead_of};
 use crate::{fresh, promises};
 
 /// The end of rows that are to stay, in UNIX seconds: the table of a stack may take one away once it has ended.
-const FAR: i64 = 9_000_000_000;
+const FAR: i64 = 86_400 * 730;
 
-promises! { Ledger:
+promises! { Leads:
     a_lead_reads_back_as_it_was_recorded,
     the_timeline_tells_what_became_of_a_lead,
     a_waiting_or_unqueued_lead_is_requeued_and_no_other,
@@ -32,7 +33,7 @@ promises! { Ledger:
     a_days_leads_are_counted_by_what_they_are,
 }
 
-async fn a_lead_reads_back_as_it_was_recorded<L: Ledger>(ledger: L) {
+async fn a_lead_reads_back_as_it_was_recorded<L: Leads>(ledger: L) {
     let lead = lead(&fresh::customer(), 5);
 
     ledger
@@ -56,7 +57,7 @@ async fn a_lead_reads_back_as_it_was_recorded<L: Ledger>(ledger: L) {
     assert_eq!(read, Some(expected));
 }
 
-async fn the_timeline_tells_what_became_of_a_lead<L: Ledger>(ledger: L) {
+async fn the_timeline_tells_what_became_of_a_lead<L: Leads>(ledger: L) {
     let quota = waiting(WaitReason::Quota, Some(50));
     let lead = settled(&ledger, &fresh::customer(), &quota).await;
     let seen = Requeue::Waits(Due::At(at(50)));
@@ -87,7 +88,7 @@ async fn the_timeline_tells_what_became_of_a_lead<L: Ledger>(ledger: L) {
     assert_eq!(read.attempts, 2);
 }
 
-async fn a_waiting_or_unqueued_lead_is_requeued_and_no_other<L: Ledger>(ledger: L) {
+async fn a_waiting_or_unqueued_lead_is_requeued_and_no_other<L: Leads>(ledger: L) {
     let customer = fresh::customer();
     let requeue = async |id: &LeadId, from, second| {
         let requeued = ledger.requeue(&customer, id, from, at(second), at(70));
@@ -124,7 +125,7 @@ async fn a_waiting_or_unqueued_lead_is_requeued_and_no_other<L: Ledger>(ledger: 
     }
 }
 
-async fn a_lead_is_requeued_from_the_wait_it_was_seen_in_and_from_no_later_one<L: Ledger>(
+async fn a_lead_is_requeued_from_the_wait_it_was_seen_in_and_from_no_later_one<L: Leads>(
     ledger: L,
 ) {
     let customer = fresh::customer();
@@ -154,7 +155,7 @@ async fn a_lead_is_requeued_from_the_wait_it_was_seen_in_and_from_no_later_one<L
     }
 }
 
-async fn a_stuck_lead_is_requeued_once_it_is_due<L: Ledger>(ledger: L) {
+async fn a_stuck_lead_is_requeued_once_it_is_due<L: Leads>(ledger: L) {
     let customer = fresh::customer();
     let requeue = async |id: &LeadId, now| {
         ledger
@@ -181,7 +182,7 @@ async fn a_stuck_lead_is_requeued_once_it_is_due<L: Ledger>(ledger: L) {
     }
 }
 
-async fn leads_are_listed_newest_first_page_by_page<L: Ledger>(ledger: L) {
+async fn leads_are_listed_newest_first_page_by_page<L: Leads>(ledger: L) {
     let customer = fresh::customer();
     let mut ids = Vec::new();
     for second in 0..5 {
@@ -206,7 +207,7 @@ async fn leads_are_listed_newest_first_page_by_page<L: Ledger>(ledger: L) {
     assert_eq!(listed, ids);
 }
 
-async fn a_filter_leaves_out_other_states_and_earlier_leads<L: Ledger>(ledger: L) {
+async fn a_filter_leaves_out_other_states_and_earlier_leads<L: Leads>(ledger: L) {
     let customer = fresh::customer();
     settled(&ledger, &customer, &delivered()).await;
     record(&ledger, &customer, 5).await;
@@ -230,7 +231,7 @@ async fn a_filter_leaves_out_other_states_and_earlier_leads<L: Ledger>(ledger: L
     assert_eq!(list("refused", 0).await, []);
 }
 
-async fn a_lead_is_found_by_when_it_came_though_its_id_is_older<L: Ledger>(ledger: L) {
+async fn a_lead_is_found_by_when_it_came_though_its_id_is_older<L: Leads>(ledger: L) {
     let (customer, second) = (fresh::customer(), 200_000);
     let older = u64::try_from(LeadId::OLDER_AT_MOST.as_secs()).unwrap();
     let id = fresh::lead(u64::from(second) - older);
@@ -249,7 +250,7 @@ async fn a_lead_is_found_by_when_it_came_though_its_id_is_older<L: Ledger>(ledge
     assert_eq!(listed, [lead.id]);
 }
 
-async fn a_timeline_without_end_keeps_its_beginning_and_its_end<L: Ledger>(ledger: L) {
+async fn a_timeline_without_end_keeps_its_beginning_and_its_end<L: Leads>(ledger: L) {
     let lead = record(&ledger, &fresh::customer(), 0).await;
     let (upstream, quota) = (WaitReason::Upstream, WaitReason::Quota);
     for second in 1..=120 {
@@ -267,7 +268,7 @@ async fn a_timeline_without_end_keeps_its_beginning_and_its_end<L: Ledger>(ledge
     assert_eq!(states, [&LeadState::Queued, &LeadState::Waiting { why }]);
 }
 
-async fn a_lead_names_its_customer<L: Ledger>(ledger: L) {
+async fn a_lead_names_its_customer<L: Leads>(ledger: L) {
     let lead = record(&ledger, &fresh::customer(), 0).await;
 
     let owner = eventually(
@@ -279,7 +280,7 @@ async fn a_lead_names_its_customer<L: Ledger>(ledger: L) {
     assert_eq!(ledger.owner_of(&fresh::lead(0)).await.unwrap(), None);
 }
 
-async fn a_days_leads_are_counted_by_what_they_are<L: Ledger>(ledger: L) {
+async fn a_days_leads_are_counted_by_what_they_are<L: Leads>(ledger: L) {
     let customer = fresh::customer();
     let quota = waiting(WaitReason::Quota, Some(50));
     settled(&ledger, &customer, &delivered()).await;
@@ -303,11 +304,11 @@ async fn a_days_leads_are_counted_by_what_they_are<L: Ledger>(ledger: L) {
     assert_eq!(ledger.count(&customer, other).await.unwrap(), Counts::new());
 }
 
-async fn a_quarantined_lead_is_released_once_and_no_other<L: Ledger>(ledger: L) {
+async fn a_quarantined_lead_is_released_once_and_no_other<L: Leads>(ledger: L) {
     let customer = fresh::customer();
     let (robots, persons) = (lead(&customer, 5), lead(&customer, 6));
     let why = QuarantineReason::TooFast;
-    ledger.set_aside(&robots, why, FAR).await.unwrap();
+    ledger.set_aside(&robots, why, at(FAR)).await.unwrap();
     ledger
         .record(&persons, &LeadState::Received, at(66))
         .await
@@ -334,11 +335,11 @@ async fn a_quarantined_lead_is_released_once_and_no_other<L: Ledger>(ledger: L) 
     assert_eq!(released.timeline.len(), 2);
 }
 
-async fn quarantined_leads_are_found_by_when_they_came_in<L: Ledger>(ledger: L) {
+async fn quarantined_leads_are_found_by_when_they_came_in<L: Leads>(ledger: L) {
     let customer = fresh::customer();
     let leads = [3_000_001, 3_000_002, 3_000_003].map(|second| lead(&customer, second));
     for lead in &leads {
-        let aside = ledger.set_aside(lead, QuarantineReason::Captcha, FAR);
+        let aside = ledger.set_aside(lead, QuarantineReason::Captcha, at(FAR));
         aside.await.unwrap();
     }
     let found = async || {
@@ -359,14 +360,14 @@ async fn quarantined_leads_are_found_by_when_they_came_in<L: Ledger>(ledger: L) 
     assert_eq!(eventually(found, |found| found.len() == 1).await, [third]);
 }
 
-async fn a_lead_is_set_aside_once_and_only_where_there_is_none<L: Ledger>(ledger: L) {
+async fn a_lead_is_set_aside_once_and_only_where_there_is_none<L: Leads>(ledger: L) {
     let customer = fresh::customer();
     let (robots, persons) = (lead(&customer, 5), record(&ledger, &customer, 6).await);
     let (why, other) = (QuarantineReason::TooFast, QuarantineReason::Honeypot);
 
-    let new = ledger.set_aside(&robots, why, FAR).await.unwrap();
-    let again = ledger.set_aside(&robots, other, FAR).await.unwrap();
-    let queued = ledger.set_aside(&persons, why, FAR).await.unwrap();
+    let new = ledger.set_aside(&robots, why, at(FAR)).await.unwrap();
+    let again = ledger.set_aside(&robots, other, at(FAR)).await.unwrap();
+    let queued = ledger.set_aside(&persons, why, at(FAR)).await.unwrap();
 
     let aside = ledger.lead(&customer, &robots.id).await.unwrap().unwrap();
     assert_eq!(

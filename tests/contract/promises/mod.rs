@@ -1,10 +1,10 @@
 pub mod apps;
-pub mod asked;
 pub mod budget;
 pub mod claims;
 pub mod connections;
 pub mod counters;
 pub mod customers;
+pub mod exits;
 pub mod forms;
 pub mod handshakes;
 pub mod idempotency;
@@ -18,3 +18,10 @@ pub mod suppressions;
 pub mod tallies;
 pub mod turns;
 pub mod vault;
+
+use leadfeed_shared::ports::{Claims, Exits, Imports, Lanes, Ledger};
+
+/// All that a ledger promises about leads: what one port has changed, another shows.
+pub trait Leads: Ledger + Claims + Lanes + Exits + Imports {}
+
+impl<L: Ledger + Claims + Lanes + Exits + Imports> Leads for L {}

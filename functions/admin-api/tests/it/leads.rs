@@ -4,7 +4,7 @@ use leadfeed_shared::domain::lead::{
     DeliveryAction, LeadState, OptOutCheck, Permission, RefusalReason, WaitReason,
 };
 use leadfeed_shared::fakes::samples::delivered;
-use leadfeed_shared::ports::{Ledger as _, Settlement};
+use leadfeed_shared::ports::{Claims as _, Settlement};
 use serde_json::json;
 
 use crate::stage::{Answer, Stage, now};

@@ -15,7 +15,7 @@ use leadfeed_shared::domain::consent::Origin;
 use leadfeed_shared::domain::ids::LeadId;
 use leadfeed_shared::domain::lead::{Lead, LeadState};
 use leadfeed_shared::fakes::{Faults, Memory, MemoryTokens, at_once, samples};
-use leadfeed_shared::ports::{Clock as _, Ledger as _, Settlement};
+use leadfeed_shared::ports::{Claims as _, Clock as _, Ledger as _, Settlement};
 use serde_json::{Value, json};
 
 use crate::document::Document;

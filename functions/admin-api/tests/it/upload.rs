@@ -7,7 +7,7 @@ use lambda_http::http::header::{CONTENT_DISPOSITION, LINK};
 use leadfeed_shared::domain::ids::LeadId;
 use leadfeed_shared::domain::lead::{Lead, LeadState};
 use leadfeed_shared::domain::tally::Counts;
-use leadfeed_shared::ports::{Ledger as _, Tallies as _};
+use leadfeed_shared::ports::{Lanes as _, Ledger as _, Tallies as _};
 use serde_json::json;
 use ulid::Ulid;
 

@@ -15,7 +15,7 @@ use leadfeed_shared::fakes::{
 };
 use leadfeed_shared::ports::{
     AppCredentials, Apps, Authorization, Clock as _, Connections as _, Customers as _, Dice as _,
-    Forms as _, Ledger as _, Links as _, StoreError, TokenError, Wiring,
+    Forms as _, Lanes as _, Links as _, StoreError, TokenError, Wiring,
 };
 use secrecy::SecretString;
 use ulid::Ulid;

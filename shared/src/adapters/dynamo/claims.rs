@@ -6,10 +6,10 @@ use jiff::Timestamp;
 use super::keys;
 use super::lead_row::{due, due_millis, line, record};
 use super::ledger::DynamoLedger;
-use super::table::{Change, Done, Item, Values, millis, number, text, value};
+use super::table::{Change, Done, Item, Values, millis, number, seconds, text, value};
 use crate::domain::ids::{CustomerId, LeadId};
 use crate::domain::lead::{LeadState, MAX_LINES, shortened};
-use crate::ports::{Claim, Requeue, Settlement, StoreError};
+use crate::ports::{Claim, Claims, Requeue, Settlement, StoreError};
 
 /// What [`LeadState::is_claimable`] says, for DynamoDB: a claim's deadline is its `due_at`.
 const CLAIMABLE: &str = "attribute_not_exists(exported_at) AND (#state.#status IN (:received, :queued) \
@@ -42,10 +42,10 @@ fn words(now: Timestamp) -> [(&'static str, AttributeValue); 4] {
     ]
 }
 
-impl DynamoLedger {
+impl Claims for DynamoLedger {
     /// The answer to a request that was repeated because the first answer was lost finds the lead claimed as asked, and
     /// gives it.
-    pub(super) async fn claim_lead(
+    async fn claim(
         &self,
         customer: &CustomerId,
         lead: &LeadId,
@@ -89,7 +89,7 @@ impl DynamoLedger {
 
     /// The answer to a request that was repeated because the first answer was lost finds the lead settled as
     /// asked, and says so.
-    pub(super) async fn settle_lead(
+    async fn settle(
         &self,
         customer: &CustomerId,
         lead: &LeadId,
@@ -116,9 +116,9 @@ impl DynamoLedger {
             None => remove.extend(["due_shard", "due_at"]),
         }
         match settlement.expires_at {
-            Some(second) => {
+            Some(end) => {
                 set.push_str(", expires_at = :expires");
-                values.push((":expires", number(second)));
+                values.push((":expires", seconds(end)));
             }
             None => remove.push("expires_at"),
         }
@@ -151,7 +151,7 @@ impl DynamoLedger {
 
     /// The answer to a request that was repeated because the first answer was lost finds the line it has written, and says
     /// so. Until it is settled a lead's row has no end.
-    pub(super) async fn requeue_lead(
+    async fn requeue(
         &self,
         customer: &CustomerId,
         lead: &LeadId,
@@ -186,7 +186,9 @@ impl DynamoLedger {
             }
         })
     }
+}
 
+impl DynamoLedger {
     /// Takes the middle out of a timeline that has grown too long, unless it has changed since. That it was not done
     /// costs nothing: the next line does it.
     async fn shorten(&self, customer: &CustomerId, lead: &LeadId, item: Item) {

@@ -11,12 +11,12 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::keys;
-use super::lead_row::{LeadRow, line};
+use super::lead_row::line;
 use super::ledger::DynamoLedger;
-use super::table::{BATCH, Change, Done, Item, millis, number, read, row, text, value};
+use super::table::{Change, Done, Item, millis, number, read, row, seconds, text, value};
 use crate::domain::ids::{CustomerId, ImportId, LeadId};
 use crate::domain::import::{ImportJob, Stage};
-use crate::domain::lead::{LeadRecord, LeadState, WaitReason};
+use crate::domain::lead::{LeadState, WaitReason};
 use crate::ports::{Imports, Settlement, StoreError};
 
 /// How long a closed import is kept: longer than Constant Contact lists its activity.
@@ -103,28 +103,6 @@ impl Imports for DynamoLedger {
         Ok(chunk.map(|chunk| chunk.leads).unwrap_or_default())
     }
 
-    async fn backlog(&self, customer: &CustomerId, most: usize) -> Result<usize, StoreError> {
-        self.count_lane(customer, most).await
-    }
-
-    async fn records(
-        &self,
-        customer: &CustomerId,
-        leads: &[LeadId],
-    ) -> Result<Vec<LeadRecord>, StoreError> {
-        let mut records = Vec::with_capacity(leads.len());
-        for batch in leads.chunks(BATCH) {
-            let keys: Vec<_> = batch
-                .iter()
-                .map(|lead| keys::lead(customer, lead).into_item())
-                .collect();
-            for item in self.table.batch_get(keys).await? {
-                records.push(read::<LeadRow>(item)?.into());
-            }
-        }
-        Ok(records)
-    }
-
     async fn take(
         &self,
         customer: &CustomerId,
@@ -183,9 +161,9 @@ impl Imports for DynamoLedger {
             values.push((":due", millis(due_at)));
             values.push((":shard", text(keys::lane_shard(customer))));
         }
-        if let Some(second) = settlement.expires_at {
+        if let Some(end) = settlement.expires_at {
             set.push_str(", expires_at = :expires");
-            values.push((":expires", number(second)));
+            values.push((":expires", seconds(end)));
         }
         let mut when =
             "#state.#status = :waiting AND #state.#why = :import AND imported_by = :by".to_owned();

@@ -12,7 +12,7 @@ use super::ledger::DynamoLedger;
 use super::table::{Change, Done, Item, millis, number, text};
 use crate::adapters::sdk_error::failed;
 use crate::domain::ids::{CustomerId, LeadId};
-use crate::ports::{LanePlace, StoreError};
+use crate::ports::{LanePlace, Lanes, StoreError};
 
 /// Later than anything is due.
 const EVER: i64 = i64::MAX;
@@ -20,8 +20,8 @@ const EVER: i64 = i64::MAX;
 /// How often advancing a mark is begun anew because another mark came in between.
 const ATTEMPTS: u32 = 5;
 
-impl DynamoLedger {
-    pub(super) async fn overdue_leads(
+impl Lanes for DynamoLedger {
+    async fn overdue(
         &self,
         now: Timestamp,
         limit: u16,
@@ -36,8 +36,7 @@ impl DynamoLedger {
         Ok(in_order(rows, limit))
     }
 
-    /// Leads that are set aside and came in at or after a moment, oldest first.
-    pub(super) async fn leads_aside(
+    async fn quarantined(
         &self,
         since: Timestamp,
         limit: u16,
@@ -58,7 +57,7 @@ impl DynamoLedger {
         Ok(in_order(rows, limit))
     }
 
-    pub(super) async fn waiting_leads(
+    async fn waiting(
         &self,
         customer: &CustomerId,
         after: Option<&LanePlace>,
@@ -76,12 +75,7 @@ impl DynamoLedger {
         Ok(rows.iter().filter_map(place).collect())
     }
 
-    /// How many leads of a customer wait, counted up to `most`.
-    pub(super) async fn count_lane(
-        &self,
-        customer: &CustomerId,
-        most: usize,
-    ) -> Result<usize, StoreError> {
+    async fn backlog(&self, customer: &CustomerId, most: usize) -> Result<usize, StoreError> {
         let (mut count, mut start) = (0, None);
         loop {
             let request = self
@@ -102,7 +96,7 @@ impl DynamoLedger {
         }
     }
 
-    pub(super) async fn marked_lanes(
+    async fn due_lanes(
         &self,
         now: Timestamp,
         limit: u16,
@@ -117,6 +111,50 @@ impl DynamoLedger {
         Ok(rows.iter().filter_map(lane).collect())
     }
 
+    /// One write where the new mark is the earliest, two where an earlier one stands. Where that one is moved between
+    /// the two, the new mark is the earliest after all.
+    async fn mark_lane(&self, customer: &CustomerId, at: Timestamp) -> Result<(), StoreError> {
+        let moment = at.as_millisecond();
+        for _ in 0..ATTEMPTS {
+            match self
+                .table
+                .update(keys::lane(customer), earliest(at))
+                .await?
+            {
+                Done::No(Some(row)) if due_at(&row) != Some(moment) => {}
+                _ => return Ok(()),
+            }
+            match self.table.update(keys::lane(customer), later(at)).await? {
+                Done::No(row) if row.as_ref().and_then(due_at).is_none_or(|due| due > moment) => {}
+                _ => return Ok(()),
+            }
+        }
+        Err(StoreError::new("too many mark this lane at once"))
+    }
+
+    async fn advance_lane(
+        &self,
+        customer: &CustomerId,
+        seen: Timestamp,
+        next: Option<Timestamp>,
+    ) -> Result<(), StoreError> {
+        let seen = seen.as_millisecond();
+        let next = next.map(Timestamp::as_millisecond);
+        let mut later = seen;
+        for _ in 0..ATTEMPTS {
+            let change = move_mark(seen, later, next);
+            match self.table.update(keys::lane(customer), change).await? {
+                Done::No(Some(row)) if due_at(&row) == Some(seen) => {
+                    later = moment(&row, "later_at").unwrap_or(seen);
+                }
+                _ => return Ok(()),
+            }
+        }
+        Err(StoreError::new("too many mark this lane at once"))
+    }
+}
+
+impl DynamoLedger {
     /// Keys of a shard that are due by `by`, longest due first, at most `limit`.
     pub(super) async fn due(
         &self,
@@ -136,52 +174,6 @@ impl DynamoLedger {
             .limit(i32::from(limit));
         let answer = request.send().await.map_err(failed("Query"))?;
         Ok(answer.items.unwrap_or_default())
-    }
-
-    /// One write where the new mark is the earliest, two where an earlier one stands. Where that one is moved between
-    /// the two, the new mark is the earliest after all.
-    pub(super) async fn mark(
-        &self,
-        customer: &CustomerId,
-        at: Timestamp,
-    ) -> Result<(), StoreError> {
-        let moment = at.as_millisecond();
-        for _ in 0..ATTEMPTS {
-            match self
-                .table
-                .update(keys::lane(customer), earliest(at))
-                .await?
-            {
-                Done::No(Some(row)) if due_at(&row) != Some(moment) => {}
-                _ => return Ok(()),
-            }
-            match self.table.update(keys::lane(customer), later(at)).await? {
-                Done::No(row) if row.as_ref().and_then(due_at).is_none_or(|due| due > moment) => {}
-                _ => return Ok(()),
-            }
-        }
-        Err(StoreError::new("too many mark this lane at once"))
-    }
-
-    pub(super) async fn advance(
-        &self,
-        customer: &CustomerId,
-        seen: Timestamp,
-        next: Option<Timestamp>,
-    ) -> Result<(), StoreError> {
-        let seen = seen.as_millisecond();
-        let next = next.map(Timestamp::as_millisecond);
-        let mut later = seen;
-        for _ in 0..ATTEMPTS {
-            let change = move_mark(seen, later, next);
-            match self.table.update(keys::lane(customer), change).await? {
-                Done::No(Some(row)) if due_at(&row) == Some(seen) => {
-                    later = moment(&row, "later_at").unwrap_or(seen);
-                }
-                _ => return Ok(()),
-            }
-        }
-        Err(StoreError::new("too many mark this lane at once"))
     }
 }
 

@@ -5,15 +5,13 @@ use ulid::Ulid;
 
 use super::keys;
 use super::lead_row::{LeadRow, record};
-use super::table::{Done, Table, millis, number, read, row, text};
+use super::table::{BATCH, Done, Table, millis, read, row, seconds, text};
 use crate::adapters::sdk_error::failed;
 use crate::domain::email::EmailAddress;
 use crate::domain::ids::{CustomerId, LeadId};
-use crate::domain::lead::{Lead, LeadRecord, LeadState, QuarantineReason};
-use crate::domain::tally::Counts;
-use crate::ports::{
-    Claim, LanePlace, LeadFilter, Ledger, Page, Recorded, Requeue, Settlement, StoreError,
-};
+use crate::domain::lead::{Lead, LeadRecord, LeadState, QuarantineReason, TimelineEntry};
+use crate::domain::tally::{Counts, add, counted};
+use crate::ports::{LeadFilter, Ledger, Page, Recorded, StoreError};
 
 /// The Ledger table: leads, and the lanes they wait in.
 #[derive(Debug, Clone)]
@@ -45,70 +43,11 @@ impl Ledger for DynamoLedger {
         &self,
         lead: &Lead,
         why: QuarantineReason,
-        expires_at: i64,
+        expires_at: Timestamp,
     ) -> Result<Recorded, StoreError> {
         let state = LeadState::Quarantined { why };
         self.insert(lead, &state, lead.received_at, Some(expires_at))
             .await
-    }
-
-    async fn claim(
-        &self,
-        customer: &CustomerId,
-        lead: &LeadId,
-        owner: &str,
-        until: Timestamp,
-        now: Timestamp,
-    ) -> Result<Claim, StoreError> {
-        self.claim_lead(customer, lead, owner, until, now).await
-    }
-
-    async fn settle(
-        &self,
-        customer: &CustomerId,
-        lead: &LeadId,
-        owner: &str,
-        settlement: &Settlement,
-    ) -> Result<bool, StoreError> {
-        self.settle_lead(customer, lead, owner, settlement).await
-    }
-
-    async fn requeue(
-        &self,
-        customer: &CustomerId,
-        lead: &LeadId,
-        from: Requeue,
-        at: Timestamp,
-        due_at: Timestamp,
-    ) -> Result<bool, StoreError> {
-        self.requeue_lead(customer, lead, from, at, due_at).await
-    }
-
-    async fn export(
-        &self,
-        customer: &CustomerId,
-        lead: &LeadId,
-        at: Timestamp,
-        expires_at: i64,
-    ) -> Result<bool, StoreError> {
-        self.mark_exported(customer, lead, at, expires_at).await
-    }
-
-    async fn erase(
-        &self,
-        blank: &Lead,
-        at: Timestamp,
-        expires_at: i64,
-    ) -> Result<bool, StoreError> {
-        self.erase_lead(blank, at, expires_at).await
-    }
-
-    async fn leads_of(
-        &self,
-        customer: &CustomerId,
-        email: &EmailAddress,
-    ) -> Result<Vec<LeadId>, StoreError> {
-        self.leads_of_person(customer, email).await
     }
 
     async fn lead(
@@ -121,16 +60,22 @@ impl Ledger for DynamoLedger {
         Ok(row.map(LeadRecord::from))
     }
 
-    async fn owner_of(&self, lead: &LeadId) -> Result<Option<CustomerId>, StoreError> {
-        let request = self
-            .table
-            .query()
-            .index_name("by_lead")
-            .key_condition_expression("sk = :lead")
-            .expression_attribute_values(":lead", text(lead.as_str()))
-            .limit(1);
-        let answer = request.send().await.map_err(failed("Query"))?;
-        Ok(answer.items().first().and_then(keys::customer_of))
+    async fn records(
+        &self,
+        customer: &CustomerId,
+        leads: &[LeadId],
+    ) -> Result<Vec<LeadRecord>, StoreError> {
+        let mut records = Vec::with_capacity(leads.len());
+        for batch in leads.chunks(BATCH) {
+            let keys: Vec<_> = batch
+                .iter()
+                .map(|lead| keys::lead(customer, lead).into_item())
+                .collect();
+            for item in self.table.batch_get(keys).await? {
+                records.push(read::<LeadRow>(item)?.into());
+            }
+        }
+        Ok(records)
     }
 
     async fn leads(
@@ -194,54 +139,60 @@ impl Ledger for DynamoLedger {
         })
     }
 
+    async fn leads_of(
+        &self,
+        customer: &CustomerId,
+        email: &EmailAddress,
+    ) -> Result<Vec<LeadId>, StoreError> {
+        let query = self
+            .table
+            .query()
+            .index_name("by_person")
+            .key_condition_expression("person = :person")
+            .expression_attribute_values(":person", text(keys::person(customer, email)));
+        let rows = self.table.all(query).await?;
+        Ok(rows.iter().filter_map(keys::lead_of).collect())
+    }
+
+    async fn owner_of(&self, lead: &LeadId) -> Result<Option<CustomerId>, StoreError> {
+        let request = self
+            .table
+            .query()
+            .index_name("by_lead")
+            .key_condition_expression("sk = :lead")
+            .expression_attribute_values(":lead", text(lead.as_str()))
+            .limit(1);
+        let answer = request.send().await.map_err(failed("Query"))?;
+        Ok(answer.items().first().and_then(keys::customer_of))
+    }
+
+    /// Reads the timelines of a day's leads and nothing else of them.
     async fn count(&self, customer: &CustomerId, day: Date) -> Result<Counts, StoreError> {
-        self.count_day(customer, day).await
-    }
-
-    async fn overdue(
-        &self,
-        now: Timestamp,
-        limit: u16,
-    ) -> Result<Vec<(CustomerId, LeadId)>, StoreError> {
-        self.overdue_leads(now, limit).await
-    }
-
-    async fn quarantined(
-        &self,
-        since: Timestamp,
-        limit: u16,
-    ) -> Result<Vec<(CustomerId, LeadId)>, StoreError> {
-        self.leads_aside(since, limit).await
-    }
-
-    async fn waiting(
-        &self,
-        customer: &CustomerId,
-        after: Option<&LanePlace>,
-        limit: u16,
-    ) -> Result<Vec<LanePlace>, StoreError> {
-        self.waiting_leads(customer, after, limit).await
-    }
-
-    async fn due_lanes(
-        &self,
-        now: Timestamp,
-        limit: u16,
-    ) -> Result<Vec<(CustomerId, Timestamp)>, StoreError> {
-        self.marked_lanes(now, limit).await
-    }
-
-    async fn mark_lane(&self, customer: &CustomerId, at: Timestamp) -> Result<(), StoreError> {
-        self.mark(customer, at).await
-    }
-
-    async fn advance_lane(
-        &self,
-        customer: &CustomerId,
-        seen: Timestamp,
-        next: Option<Timestamp>,
-    ) -> Result<(), StoreError> {
-        self.advance(customer, seen, next).await
+        #[derive(serde::Deserialize)]
+        struct Row {
+            #[serde(default)]
+            timeline: Vec<TimelineEntry>,
+            exported_at: Option<Timestamp>,
+        }
+        let (first, last) = LeadId::of_day(day);
+        let query = self
+            .table
+            .query()
+            .key_condition_expression("pk = :pk AND sk BETWEEN :first AND :last")
+            .expression_attribute_values(":pk", text(keys::of_customer(customer)))
+            .expression_attribute_values(":first", text(first.as_str()))
+            .expression_attribute_values(":last", text(last.as_str()))
+            .projection_expression("pk, sk, timeline, exported_at")
+            .consistent_read(true);
+        let mut rows = query.into_paginator().items().send(); // more than the function may hold at once
+        let mut counts = Counts::new();
+        while let Some(row) = rows.next().await {
+            let row: Row = read(row.map_err(failed("Query"))?)?;
+            if let Some(label) = counted(&row.timeline, row.exported_at.is_some()) {
+                add(&mut counts, label, 1);
+            }
+        }
+        Ok(counts)
     }
 }
 
@@ -252,13 +203,13 @@ impl DynamoLedger {
         lead: &Lead,
         state: &LeadState,
         due_at: Timestamp,
-        expires_at: Option<i64>,
+        expires_at: Option<Timestamp>,
     ) -> Result<Recorded, StoreError> {
         let content = LeadRow::new(lead, state, due_at);
         let mut row = row(keys::lead(&lead.customer, &lead.id), &content)?;
         let person = keys::person(&lead.customer, &lead.contact.email);
         row.insert("person".into(), text(person));
-        row.extend(expires_at.map(|second| ("expires_at".to_owned(), number(second))));
+        row.extend(expires_at.map(|end| ("expires_at".to_owned(), seconds(end))));
         match self
             .table
             .put_if(row, "attribute_not_exists(pk)", None)

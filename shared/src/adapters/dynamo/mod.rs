@@ -5,12 +5,12 @@
 //! moments as milliseconds. Attributes that a row's reader does not know are left alone, so that functions of two
 //! versions work on one table.
 
-mod asked;
 mod budget;
 mod claims;
 mod connections;
 mod counters;
 mod directory;
+mod exits;
 mod handshakes;
 mod idempotency;
 mod imports;

@@ -296,6 +296,11 @@ pub(super) fn millis(moment: Timestamp) -> AttributeValue {
     number(moment.as_millisecond())
 }
 
+/// A moment, as DynamoDB holds it against the time to remove a lead's row.
+pub(super) fn seconds(moment: Timestamp) -> AttributeValue {
+    number(moment.as_second())
+}
+
 /// When DynamoDB may remove a row that ends at `moment`: the first whole second after it.
 pub(super) fn ttl(moment: Timestamp) -> i64 {
     moment.as_second() + 1

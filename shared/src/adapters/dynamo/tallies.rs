@@ -2,16 +2,12 @@
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::Timestamp;
-use jiff::civil::Date;
 
 use super::directory::DynamoDirectory;
 use super::keys;
-use super::ledger::DynamoLedger;
-use super::table::{Item, millis, number, read, text};
-use crate::adapters::sdk_error::failed;
-use crate::domain::ids::{CustomerId, LeadId};
-use crate::domain::lead::TimelineEntry;
-use crate::domain::tally::{Counts, Moves, Tally, add, counted};
+use super::table::{Item, millis, number, text};
+use crate::domain::ids::CustomerId;
+use crate::domain::tally::{Moves, Tally};
 use crate::ports::{StoreError, Tallies, Unsettled};
 
 /// What sets a counter's name apart from other attributes.
@@ -97,39 +93,4 @@ fn unsettled_of(row: &Item) -> Option<Unsettled> {
         revision: row.get("revision")?.as_n().ok()?.parse().ok()?,
         touched_at: Timestamp::from_millisecond(touched_at).ok()?,
     })
-}
-
-impl DynamoLedger {
-    /// Reads the timelines of a day's leads and nothing else of them.
-    pub(super) async fn count_day(
-        &self,
-        customer: &CustomerId,
-        day: Date,
-    ) -> Result<Counts, StoreError> {
-        #[derive(serde::Deserialize)]
-        struct Row {
-            #[serde(default)]
-            timeline: Vec<TimelineEntry>,
-            exported_at: Option<Timestamp>,
-        }
-        let (first, last) = LeadId::of_day(day);
-        let query = self
-            .table
-            .query()
-            .key_condition_expression("pk = :pk AND sk BETWEEN :first AND :last")
-            .expression_attribute_values(":pk", text(keys::of_customer(customer)))
-            .expression_attribute_values(":first", text(first.as_str()))
-            .expression_attribute_values(":last", text(last.as_str()))
-            .projection_expression("pk, sk, timeline, exported_at")
-            .consistent_read(true);
-        let mut rows = query.into_paginator().items().send(); // more than the function may hold at once
-        let mut counts = Counts::new();
-        while let Some(row) = rows.next().await {
-            let row: Row = read(row.map_err(failed("Query"))?)?;
-            if let Some(label) = counted(&row.timeline, row.exported_at.is_some()) {
-                add(&mut counts, label, 1);
-            }
-        }
-        Ok(counts)
-    }
 }

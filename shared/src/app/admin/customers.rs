@@ -10,7 +10,7 @@ use crate::domain::customer::{BulkImport, Customer, DEFAULT_RETENTION_DAYS, MIN_
 use crate::domain::form::names_brand;
 use crate::domain::ids::{AppId, CustomerId};
 use crate::ports::{
-    Clock as _, Connections as _, Customers as _, Forms as _, Ledger as _, Page, Requeue,
+    Clock as _, Connections as _, Customers as _, Forms as _, Lanes as _, Page, Requeue,
     StoreError, Wiring,
 };
 

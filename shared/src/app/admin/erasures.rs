@@ -17,8 +17,8 @@ use crate::domain::lead::{LeadRecord, LeadState};
 use crate::domain::tally::{Moves, counted_as, label};
 use crate::domain::task::Task;
 use crate::ports::{
-    Clock as _, Customers as _, DeadLetters as _, Dice as _, LOOKED_AT_FOR, Ledger as _,
-    StoreError, Tallies as _, Turns as _, Wiring,
+    Clock as _, Customers as _, DeadLetters as _, Dice as _, Exits as _, LOOKED_AT_FOR,
+    Ledger as _, StoreError, Tallies as _, Turns as _, Wiring,
 };
 
 /// How long the mark of an erased lead is kept at least. It says no more than that there was one, and a message of the
@@ -188,7 +188,7 @@ impl<W: Wiring> Admin<W> {
         moves: &mut Moves,
     ) -> Result<usize, StoreError> {
         let now = self.clock.now();
-        let expires_at = (now + marked_for).as_second();
+        let expires_at = now + marked_for;
         let erasures = records.iter().map(async |record| {
             let blank = record.lead.without_person();
             self.ledger.erase(&blank, now, expires_at).await

@@ -7,7 +7,7 @@ use crate::domain::ids::{CustomerId, LeadId};
 use crate::domain::lead::{LeadRecord, LeadState};
 use crate::domain::task::Task;
 use crate::ports::{
-    Clock as _, LeadFilter, Ledger as _, Page, Queue as _, Requeue, StoreError, Wiring,
+    Claims as _, Clock as _, LeadFilter, Ledger as _, Page, Queue as _, Requeue, StoreError, Wiring,
 };
 
 /// Leads read at once where only some of them are meant; the ledger gives what fits into a megabyte.

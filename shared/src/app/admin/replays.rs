@@ -16,7 +16,7 @@ use crate::domain::lead::{LeadRecord, LeadState, WaitReason};
 use crate::domain::tally::{Counts, EXPORTED, Moves, counted, counted_as};
 use crate::domain::task::Task;
 use crate::ports::{
-    Clock as _, Connections as _, LeadFilter, Ledger as _, Queue as _, Requeue, StoreError,
+    Claims as _, Clock as _, Connections as _, LeadFilter, Queue as _, Requeue, StoreError,
     Tallies as _, Wiring,
 };
 

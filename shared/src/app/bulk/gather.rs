@@ -19,7 +19,7 @@ use crate::domain::import::{ImportJob, MAX_ROWS, MIN_ROWS, Stage, imports_take};
 use crate::domain::lead::{LeadRecord, LeadState, WaitReason};
 use crate::ports::{
     Apps as _, Clock as _, Connections as _, Customers as _, Dice as _, Forms as _, Imports as _,
-    LanePlace, Ledger as _, StoreError, Wiring,
+    LanePlace, Lanes as _, Ledger as _, StoreError, Wiring,
 };
 
 /// Customers looked at in one run.

@@ -19,8 +19,8 @@ use crate::domain::lead::{
     DeliveryAction, LeadRecord, LeadState, OptOutCheck, Permission, WaitReason,
 };
 use crate::ports::{
-    BulkImports as _, Clock as _, Connections as _, Customers as _, Imports as _, Ledger as _,
-    Settlement, StoreError, Wiring,
+    BulkImports as _, Clock as _, Connections as _, Customers as _, Imports as _, Lanes as _,
+    Ledger as _, Settlement, StoreError, Wiring,
 };
 
 /// Leads written at a time.
@@ -230,7 +230,7 @@ impl<W: Wiring> Bulk<W> {
             },
             due_at: None,
             at,
-            expires_at: Some((at + kept_for(customer.as_ref())).as_second()),
+            expires_at: Some(at + kept_for(customer.as_ref())),
         })
     }
 

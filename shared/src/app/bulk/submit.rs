@@ -13,8 +13,8 @@ use crate::domain::import::{Ending, ImportJob, ImportRow, MAX_TRIES, Stage, next
 use crate::domain::lead::{LeadRecord, LeadState, WaitReason};
 use crate::domain::suppression::PersonId;
 use crate::ports::{
-    Activity, BulkImports as _, Clock as _, Connections as _, Imports as _, Progress, StoreError,
-    Suppressions as _, Wiring,
+    Activity, BulkImports as _, Clock as _, Connections as _, Imports as _, Ledger as _, Progress,
+    StoreError, Suppressions as _, Wiring,
 };
 
 /// How long an activity may be looked for or at: Constant Contact lists those of ten days.

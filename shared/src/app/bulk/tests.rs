@@ -21,7 +21,7 @@ use crate::domain::lead::{
 use crate::domain::suppression::PersonId;
 use crate::fakes::{Call, Fault, RemotePermission};
 use crate::ports::{
-    Apps as _, Clock as _, Connections as _, Customers as _, Imports as _, Ledger as _,
+    Apps as _, Clock as _, Connections as _, Customers as _, Imports as _, Lanes as _, Ledger as _,
     Suppressions as _,
 };
 

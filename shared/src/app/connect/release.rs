@@ -2,7 +2,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::app::release::put_back;
 use crate::domain::ids::CustomerId;
-use crate::ports::{Ledger, Queue, Requeue, StoreError};
+use crate::ports::{Claims, Lanes, Queue, Requeue, StoreError};
 
 /// How many leads go out at once: one batch of the queue. The scheduler sends on the rest as the budget allows.
 const FIRST: usize = 10;
@@ -19,7 +19,7 @@ const CHANGE_CHECK: SignedDuration = SignedDuration::from_mins(2);
 /// # Errors
 /// [`StoreError`]; the change must not be made then.
 pub async fn look_soon(
-    ledger: &impl Ledger,
+    ledger: &impl Lanes,
     customer: &CustomerId,
     now: Timestamp,
 ) -> Result<(), StoreError> {
@@ -32,7 +32,7 @@ pub async fn look_soon(
 /// # Errors
 /// [`StoreError`] where not even the mark was made; nobody would look at the leads then.
 pub async fn release_waiting(
-    ledger: &impl Ledger,
+    ledger: &(impl Lanes + Claims),
     queue: &impl Queue,
     customer: &CustomerId,
     now: Timestamp,
@@ -48,7 +48,7 @@ pub async fn release_waiting(
 }
 
 async fn send_first(
-    ledger: &impl Ledger,
+    ledger: &(impl Lanes + Claims),
     queue: &impl Queue,
     customer: &CustomerId,
     now: Timestamp,

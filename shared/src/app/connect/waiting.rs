@@ -1,7 +1,7 @@
 use jiff::civil::Date;
 
 use super::{Connect, Connected};
-use crate::ports::{Ledger as _, Wiring};
+use crate::ports::{Lanes as _, Wiring};
 
 /// How many are counted: what one question of the ledger is answered with at once.
 const COUNTED: u16 = 1_000;

@@ -8,7 +8,7 @@ use crate::app::release::LISTED_WITHIN;
 use crate::domain::customer::{Customer, kept_for};
 use crate::domain::ids::CustomerId;
 use crate::domain::lead::{LeadRecord, LeadState};
-use crate::ports::{Clock, Connections, Ledger, Settlement, StoreError, Wiring};
+use crate::ports::{Claims, Clock, Connections, Lanes, Settlement, StoreError, Wiring};
 
 /// Times an outcome is offered to the ledger. A lost one costs a second call, and for a delivery an opt-out check.
 const TRIES: u32 = 3;
@@ -144,12 +144,12 @@ fn look_at(outcome: &Outcome, due: &[Option<Timestamp>], now: Timestamp) -> Opti
 }
 
 /// When the row may go, once nothing more can happen to the lead.
-fn expiry(outcome: &Outcome, customer: Option<&Customer>, at: Timestamp) -> Option<i64> {
+fn expiry(outcome: &Outcome, customer: Option<&Customer>, at: Timestamp) -> Option<Timestamp> {
     let ended = matches!(
         outcome.state,
         LeadState::Delivered { .. } | LeadState::Refused { .. }
     );
-    ended.then(|| (at + kept_for(customer)).as_second())
+    ended.then(|| at + kept_for(customer))
 }
 
 #[cfg(test)]
@@ -161,10 +161,10 @@ mod tests {
     #[test]
     fn a_lead_refused_because_its_customer_is_gone_is_not_kept_for_ever() {
         let outcome = super::super::refused(RefusalReason::CustomerDeleted);
-        let days = i64::from(DEFAULT_RETENTION_DAYS);
+        let (at, days) = (Timestamp::UNIX_EPOCH, i64::from(DEFAULT_RETENTION_DAYS));
 
-        let expires_at = expiry(&outcome, None, Timestamp::UNIX_EPOCH);
+        let expires_at = expiry(&outcome, None, at);
 
-        assert_eq!(expires_at, Some(days * 86_400));
+        assert_eq!(expires_at, Some(at + SignedDuration::from_hours(24 * days)));
     }
 }

@@ -18,7 +18,7 @@ use crate::domain::ids::{CustomerId, FormId, RemoteId};
 use crate::domain::lead::{LeadRecord, LeadState, Permission, RefusalReason, WaitReason};
 use crate::domain::suppression::PersonId;
 use crate::ports::{
-    Claim, Clock, Connections, Customers, Forms, Ledger, StoreError, Suppressions, Wiring,
+    Claim, Claims, Clock, Connections, Customers, Forms, Ledger, StoreError, Suppressions, Wiring,
 };
 
 /// How long leads are claimed. What a slow ledger leaves of a batch is brought again, so that there is time for the

@@ -24,7 +24,7 @@ use crate::domain::crm::{CrmError, Refusal};
 use crate::domain::lead::{LeadState, RefusalReason, WaitReason};
 use crate::domain::task::Task;
 use crate::fakes::{Call, Fault};
-use crate::ports::{Clock as _, Customers as _, Ledger as _};
+use crate::ports::{Clock as _, Customers as _, Lanes as _};
 
 fn word(state: &LeadState) -> &'static str {
     state.word()

@@ -25,7 +25,7 @@ use crate::domain::lead::{Lead, LeadRecord, LeadState, ParsedLead, QuarantineRea
 use crate::domain::screening::stamp;
 use crate::domain::submission::Submission;
 use crate::domain::task::Task;
-use crate::ports::{Clock, Forms, Ledger, Queue, Recorded, Requeue, Wiring};
+use crate::ports::{Claims, Clock, Forms, Ledger, Queue, Recorded, Requeue, Wiring};
 
 /// The most that one submission asks of stores, queue and captcha, one after the other.
 ///

@@ -1,14 +1,16 @@
 //! How long a lead is kept that was set aside.
 
+use jiff::Timestamp;
+
 use super::Intake;
 use crate::domain::customer::{Customer, kept_for};
 use crate::domain::lead::Lead;
 use crate::ports::{Customers as _, Wiring};
 
 impl<W: Wiring> Intake<W> {
-    /// Until when a lead that is set aside is kept, in UNIX seconds, unless it is released: from the moment it came, as
-    /// long as its customer's settled leads. Where the customer cannot be read, as long as most customers' are.
-    pub(super) async fn aside_until(&self, lead: &Lead) -> i64 {
+    /// Until when a lead that is set aside is kept, unless it is released: from the moment it came, as long as its
+    /// customer's settled leads. Where the customer cannot be read, as long as most customers' are.
+    pub(super) async fn aside_until(&self, lead: &Lead) -> Timestamp {
         let customer = self.directory.customer(&lead.customer).await;
         let customer: Option<Customer> = customer.unwrap_or_else(|error| {
             tracing::warn!(
@@ -17,6 +19,6 @@ impl<W: Wiring> Intake<W> {
             );
             None
         });
-        (lead.received_at + kept_for(customer.as_ref())).as_second()
+        lead.received_at + kept_for(customer.as_ref())
     }
 }

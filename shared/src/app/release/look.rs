@@ -8,7 +8,7 @@ use super::Seen;
 use crate::app::minute::Minute;
 use crate::domain::connection::Connection;
 use crate::domain::ids::{CustomerId, FormId, LeadId};
-use crate::ports::{Clock, Due, Forms, Imports, LanePlace, Ledger, Requeue, StoreError, Wiring};
+use crate::ports::{Clock, Due, Forms, LanePlace, Lanes, Ledger, Requeue, StoreError, Wiring};
 
 /// Leads of one customer looked at at a time: more than the budget of a run can carry.
 const LANE: u16 = 1_000;

@@ -7,7 +7,10 @@ use crate::domain::crm::CrmError;
 use crate::domain::form::Form;
 use crate::domain::ids::{CustomerId, LeadId};
 use crate::domain::lead::{Lead, LeadState, WaitReason};
-use crate::ports::{Clock as _, Connections as _, Forms as _, Ledger as _, Requeue, Settlement};
+use crate::ports::{
+    Claims as _, Clock as _, Connections as _, Forms as _, Lanes as _, Ledger as _, Requeue,
+    Settlement,
+};
 
 /// Has a drain take a lead and settle it.
 async fn settle(scene: &Scene, lead: &LeadId, why: WaitReason, due_at: Option<Timestamp>) {

@@ -14,7 +14,7 @@ use crate::domain::lead::WaitReason;
 use crate::domain::token::{Grant, StoredTokens};
 use crate::ports::{
     Advanced, Apps as _, Authorization as _, Budget as _, Clock as _, Connections as _, Dice as _,
-    Kept, Ledger as _, StoreError, TokenError, Vault as _, Wiring,
+    Kept, Lanes as _, StoreError, TokenError, Vault as _, Wiring,
 };
 
 /// How one try at a refresh ended.

@@ -16,8 +16,8 @@ use crate::domain::lead::LeadRecord;
 use crate::domain::suppression::PersonId;
 use crate::domain::tally::{EXPORTED, Moves, counted_as};
 use crate::ports::{
-    Clock as _, Forms as _, LeadFilter, Ledger as _, Page, StoreError, Suppressions as _,
-    Tallies as _, Wiring,
+    Clock as _, Exits as _, Forms as _, LeadFilter, Ledger as _, Page, StoreError,
+    Suppressions as _, Tallies as _, Wiring,
 };
 
 /// Leads read at once; the ledger gives what fits into a megabyte.
@@ -288,7 +288,7 @@ impl<W: Wiring> Admin<W> {
             return Ok(leads.to_vec());
         };
         let (customer, at) = (filling.customer, filling.at);
-        let expires_at = (self.clock.now() + kept_for).as_second();
+        let expires_at = self.clock.now() + kept_for;
         let marks = leads.iter().map(|record| {
             self.ledger
                 .export(customer, &record.lead.id, at, expires_at)

@@ -9,7 +9,7 @@ use super::Wish;
 use crate::app::admin::Admin;
 use crate::domain::ids::{CustomerId, LeadId};
 use crate::domain::lead::LeadRecord;
-use crate::ports::{Clock as _, Due, Imports as _, LanePlace, Ledger as _, StoreError, Wiring};
+use crate::ports::{Clock as _, Due, LanePlace, Lanes as _, Ledger as _, StoreError, Wiring};
 
 /// Leads put into the queue for one answer.
 const MOST: usize = 500;

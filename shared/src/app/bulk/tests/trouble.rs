@@ -15,7 +15,7 @@ use crate::domain::ids::{AppId, CustomerId, LeadId};
 use crate::domain::import::{ImportJob, Stage};
 use crate::domain::lead::{LeadState, WaitReason};
 use crate::fakes::{Call, Fault};
-use crate::ports::{Clock as _, Connections as _, Customers as _, Imports as _, Ledger as _};
+use crate::ports::{Clock as _, Connections as _, Customers as _, Imports as _, Lanes as _};
 
 /// Has drains hold every moment up to `until`.
 pub(super) fn busy(scene: &Scene, until: Timestamp) {
@@ -357,8 +357,7 @@ async fn a_lead_imported_for_a_customer_who_is_gone_by_then_is_not_kept_for_ever
 
     let left = scene.memory.bulk().delivered(&job, vec![]).await.unwrap();
 
-    let kept_for = kept_for(None).as_secs();
-    assert_eq!(left.expires_at, Some(left.at.as_second() + kept_for));
+    assert_eq!(left.expires_at, Some(left.at + kept_for(None)));
 }
 
 #[tokio::test]

@@ -14,7 +14,8 @@ use crate::domain::lead::{Lead, LeadState, RefusalReason, WaitReason};
 use crate::domain::task::Task;
 use crate::fakes::{Call, RemoteLimits, VirtualClock};
 use crate::ports::{
-    Apps as _, Clock as _, Connections as _, Customers as _, Ledger as _, Queue as _, Vault as _,
+    Apps as _, Clock as _, Connections as _, Customers as _, Lanes as _, Ledger as _, Queue as _,
+    Vault as _,
 };
 
 /// A lead like the template, by its number.

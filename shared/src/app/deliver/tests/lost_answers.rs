@@ -7,7 +7,7 @@ use crate::domain::crm::CrmError;
 use crate::domain::ids::LeadId;
 use crate::domain::lead::{DeliveryAction, LeadState, RefusalReason, WaitReason};
 use crate::fakes::Call;
-use crate::ports::{Clock as _, Ledger as _, Settlement};
+use crate::ports::{Claims as _, Clock as _, Settlement};
 
 const ADA: &str = "ada@example.com";
 

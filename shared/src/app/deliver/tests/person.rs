@@ -12,7 +12,7 @@ use crate::domain::ids::LeadId;
 use crate::domain::lead::{LeadState, RefusalReason, WaitReason};
 use crate::domain::task::Task;
 use crate::fakes::Call;
-use crate::ports::{Clock as _, Forms as _, Ledger as _};
+use crate::ports::{Claims as _, Clock as _, Forms as _, Ledger as _};
 
 const ADA: &str = "ada@example.com";
 

@@ -129,7 +129,7 @@ async fn of_thirty_days() -> Scene {
 fn is_kept_for_thirty_days(scene: &Scene, lead: &LeadId) -> bool {
     let until = scene.memory.clock.now() + SignedDuration::from_hours(24 * 30);
     let kept = scene.memory.ledger.kept_until(&scene.customer, lead);
-    kept == Some(until.as_second())
+    kept == Some(until)
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use jiff::SignedDuration;
 use crate::app::scene::{ACCOUNT, Scene};
 use crate::domain::crm::CrmError;
 use crate::fakes::Call;
-use crate::ports::{Clock as _, Connections as _, Forms as _, Ledger as _};
+use crate::ports::{Clock as _, Connections as _, Forms as _, Lanes as _};
 
 #[tokio::test]
 async fn a_thousand_customers_who_have_to_act_keep_nobody_from_being_released() {

@@ -11,7 +11,7 @@ use crate::app::scene::{ACCOUNT, NOON, Scene};
 use crate::domain::crm::CrmError;
 use crate::domain::lead::{LeadState, WaitReason};
 use crate::fakes::{Call, VirtualClock};
-use crate::ports::{Clock as _, Ledger as _};
+use crate::ports::{Clock as _, Lanes as _};
 
 const UPSTREAM: LeadState = LeadState::Waiting {
     why: WaitReason::Upstream,

@@ -76,12 +76,12 @@ async fn a_lead_set_aside_goes_with_its_customers_retention_unless_it_is_release
         ..customer.unwrap()
     };
     directory.put_customer(&customer).await.unwrap();
-    let now = scene.memory.clock.now().as_second();
+    let (now, day) = (scene.memory.clock.now(), SignedDuration::from_hours(24));
     let until = |lead: &LeadId| scene.memory.ledger.kept_until(&scene.customer, lead);
 
     let robot = scene.come(Way::Form, &[("contact_website", "x")]).await;
     let robot = robot.unwrap().lead;
-    assert_eq!(until(&robot), Some(now + 30 * 86_400));
+    assert_eq!(until(&robot), Some(now + day * 30));
     scene.memory.admin().release_lead(&robot).await.unwrap();
     assert_eq!(until(&robot), None);
 
@@ -90,8 +90,9 @@ async fn a_lead_set_aside_goes_with_its_customers_retention_unless_it_is_release
     let customer_unread = scene.memory.faults.steps() + 2;
     scene.memory.faults.at(customer_unread, Fault::FailBefore);
     let other = scene.come(Way::Form, &[("contact_website", "y")]).await;
-    let days = i64::from(DEFAULT_RETENTION_DAYS);
-    assert_eq!(until(&other.unwrap().lead), Some(now + 120 + days * 86_400));
+    let days = i32::from(DEFAULT_RETENTION_DAYS);
+    let later = now + SignedDuration::from_mins(2) + day * days;
+    assert_eq!(until(&other.unwrap().lead), Some(later));
 }
 
 #[tokio::test]

@@ -5,12 +5,11 @@ use jiff::Timestamp;
 
 use super::keys;
 use super::ledger::DynamoLedger;
-use super::table::{Change, number, text, value};
+use super::table::{Change, seconds, text, value};
 use crate::domain::asked::timeline_of_nobody;
-use crate::domain::email::EmailAddress;
 use crate::domain::ids::{CustomerId, LeadId};
 use crate::domain::lead::{Lead, LeadState};
-use crate::ports::StoreError;
+use crate::ports::{Exits, StoreError};
 
 /// What [`can_export`](crate::domain::asked::can_export) says, for DynamoDB.
 const CAN_EXPORT: &str = "(#state.#status IN (:received, :queued) \
@@ -27,16 +26,16 @@ fn words() -> [(&'static str, AttributeValue); 5] {
     ]
 }
 
-impl DynamoLedger {
+impl Exits for DynamoLedger {
     /// A request that was repeated because the first answer was lost finds its own mark, and marks again.
-    pub(super) async fn mark_exported(
+    async fn export(
         &self,
         customer: &CustomerId,
         lead: &LeadId,
         at: Timestamp,
-        expires_at: i64,
+        expires_at: Timestamp,
     ) -> Result<bool, StoreError> {
-        let mut values = vec![(":at", value(&at)?), (":expires", number(expires_at))];
+        let mut values = vec![(":at", value(&at)?), (":expires", seconds(expires_at))];
         values.extend(words());
         values.push((":cc_refused", text("cc_refused")));
         values.push((":customer_deleted", text("customer_deleted")));
@@ -52,17 +51,17 @@ impl DynamoLedger {
         Ok(self.table.update(key, change).await?.is_done())
     }
 
-    pub(super) async fn erase_lead(
+    async fn erase(
         &self,
         blank: &Lead,
         at: Timestamp,
-        expires_at: i64,
+        expires_at: Timestamp,
     ) -> Result<bool, StoreError> {
         let values = vec![
             (":lead", value(blank)?),
             (":state", value(&LeadState::Erased)?),
             (":timeline", value(&timeline_of_nobody(blank, at))?),
-            (":expires", number(expires_at)),
+            (":expires", seconds(expires_at)),
             (":erased", text("erased")),
         ];
         let change = Change {
@@ -74,20 +73,5 @@ impl DynamoLedger {
         };
         let key = keys::lead(&blank.customer, &blank.id);
         Ok(self.table.update(key, change).await?.is_done())
-    }
-
-    pub(super) async fn leads_of_person(
-        &self,
-        customer: &CustomerId,
-        email: &EmailAddress,
-    ) -> Result<Vec<LeadId>, StoreError> {
-        let query = self
-            .table
-            .query()
-            .index_name("by_person")
-            .key_condition_expression("person = :person")
-            .expression_attribute_values(":person", text(keys::person(customer, email)));
-        let rows = self.table.all(query).await?;
-        Ok(rows.iter().filter_map(keys::lead_of).collect())
     }
 }

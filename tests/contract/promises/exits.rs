@@ -3,14 +3,15 @@
 use leadfeed_shared::domain::ids::LeadId;
 use leadfeed_shared::domain::lead::{LeadState, QuarantineReason, RefusalReason, WaitReason};
 use leadfeed_shared::domain::tally::{Counts, EXPORTED};
-use leadfeed_shared::ports::{Claim, Due, Ledger, Requeue, Settlement};
+use leadfeed_shared::ports::{Claim, Due, Requeue, Settlement};
 
+use super::Leads;
 use super::claims::{claim, delivered, record, settle, settled, waiting};
 use crate::promise::eventually;
 use crate::samples::{at, lead};
 use crate::{fresh, promises};
 
-promises! { Ledger:
+promises! { Leads:
     a_lead_leaves_in_a_file_once_and_is_no_longer_due,
     what_is_held_or_done_leaves_in_no_file,
     a_lead_is_replayed_if_it_waits_or_was_refused_and_after_a_file_only_if_asked,
@@ -31,13 +32,13 @@ fn refused_for(why: RefusalReason) -> Settlement {
     }
 }
 
-async fn a_lead_leaves_in_a_file_once_and_is_no_longer_due<L: Ledger>(ledger: L) {
+async fn a_lead_leaves_in_a_file_once_and_is_no_longer_due<L: Leads>(ledger: L) {
     let customer = fresh::customer();
     let queued = record(&ledger, &customer, 0).await;
     let person = settled(&ledger, &customer, &waiting(WaitReason::NoList, None)).await;
     let refused = settled(&ledger, &customer, &refused()).await;
     let export = async |id: &LeadId, second: i64| {
-        let export = ledger.export(&customer, id, at(second), 9);
+        let export = ledger.export(&customer, id, at(second), at(99));
         export.await.unwrap()
     };
 
@@ -62,9 +63,9 @@ async fn a_lead_leaves_in_a_file_once_and_is_no_longer_due<L: Ledger>(ledger: L)
     assert_eq!(counts, Counts::from([(EXPORTED.to_owned(), 3)]));
 }
 
-async fn what_is_held_or_done_leaves_in_no_file<L: Ledger>(ledger: L) {
+async fn what_is_held_or_done_leaves_in_no_file<L: Leads>(ledger: L) {
     let customer = fresh::customer();
-    let export = async |id: &LeadId| ledger.export(&customer, id, at(20), 9).await.unwrap();
+    let export = async |id: &LeadId| ledger.export(&customer, id, at(20), at(99)).await.unwrap();
     let held = record(&ledger, &customer, 0).await;
     claim(&ledger, &held, "ada", 0).await;
     let done = settled(&ledger, &customer, &delivered()).await;
@@ -82,7 +83,7 @@ async fn what_is_held_or_done_leaves_in_no_file<L: Ledger>(ledger: L) {
     assert!(!export(&fresh::lead(0)).await, "not there");
 }
 
-async fn a_lead_is_replayed_if_it_waits_or_was_refused_and_after_a_file_only_if_asked<L: Ledger>(
+async fn a_lead_is_replayed_if_it_waits_or_was_refused_and_after_a_file_only_if_asked<L: Leads>(
     ledger: L,
 ) {
     let customer = fresh::customer();
@@ -102,7 +103,7 @@ async fn a_lead_is_replayed_if_it_waits_or_was_refused_and_after_a_file_only_if_
 
     assert!(
         ledger
-            .export(&customer, &person.id, at(40), 9)
+            .export(&customer, &person.id, at(40), at(99))
             .await
             .unwrap()
     );
@@ -119,12 +120,15 @@ async fn a_lead_is_replayed_if_it_waits_or_was_refused_and_after_a_file_only_if_
     assert!(!replay(&done.id, true, 51).await, "delivered");
 }
 
-async fn a_requeue_whose_answer_was_lost_is_done_by_the_same_request_again<L: Ledger>(ledger: L) {
+async fn a_requeue_whose_answer_was_lost_is_done_by_the_same_request_again<L: Leads>(ledger: L) {
     let customer = fresh::customer();
     let quota = waiting(WaitReason::Quota, Some(50));
     let aside = lead(&customer, 5);
     let why = QuarantineReason::TooFast;
-    ledger.set_aside(&aside, why, 9_000_000_000).await.unwrap();
+    ledger
+        .set_aside(&aside, why, at(86_400 * 730))
+        .await
+        .unwrap();
     for (lead, from) in [
         (record(&ledger, &customer, 0).await, Requeue::Stuck),
         (
@@ -158,12 +162,12 @@ async fn a_requeue_whose_answer_was_lost_is_done_by_the_same_request_again<L: Le
     }
 }
 
-async fn an_erased_lead_is_empty_and_found_by_nobody<L: Ledger>(ledger: L) {
+async fn an_erased_lead_is_empty_and_found_by_nobody<L: Leads>(ledger: L) {
     let customer = fresh::customer();
     let lead = record(&ledger, &customer, 0).await;
     claim(&ledger, &lead, "ada", 0).await;
     let blank = lead.without_person();
-    let erase = async || ledger.erase(&blank, at(60), 99).await.unwrap();
+    let erase = async || ledger.erase(&blank, at(60), at(99)).await.unwrap();
 
     assert!(erase().await);
     assert!(!erase().await, "twice");
@@ -180,7 +184,7 @@ async fn an_erased_lead_is_empty_and_found_by_nobody<L: Ledger>(ledger: L) {
     assert_eq!(claim, Claim::Settled);
 }
 
-async fn a_person_is_found_by_address_however_it_is_written<L: Ledger>(ledger: L) {
+async fn a_person_is_found_by_address_however_it_is_written<L: Leads>(ledger: L) {
     let customer = fresh::customer();
     let lead = record(&ledger, &customer, 0).await;
     let email = lead.contact.email.as_str().to_uppercase().parse().unwrap();

@@ -1,0 +1,47 @@
+use jiff::Timestamp;
+
+use super::ledger::MemoryLedger;
+use super::ledger_rows::{Rows, key};
+use crate::domain::asked;
+use crate::domain::ids::{CustomerId, LeadId};
+use crate::domain::lead::{Lead, LeadRecord, LeadState};
+use crate::ports::{Exits, StoreError};
+
+impl Exits for MemoryLedger {
+    async fn export(
+        &self,
+        customer: &CustomerId,
+        lead: &LeadId,
+        at: Timestamp,
+        _expires_at: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let fits = |record: &LeadRecord| {
+            record.exported_at.is_none_or(|known| known == at) && asked::can_export(&record.state)
+        };
+        let export = |rows: &mut Rows| {
+            rows.change_if(customer, lead, fits, |record| {
+                (record.exported_at, record.due_at) = (Some(at), None);
+            })
+        };
+        self.0.step(export).await
+    }
+
+    async fn erase(
+        &self,
+        blank: &Lead,
+        at: Timestamp,
+        _expires_at: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let there = |record: &LeadRecord| record.state != LeadState::Erased;
+        let erase = |rows: &mut Rows| {
+            rows.kept_until.remove(&key(&blank.customer, &blank.id));
+            rows.change_if(&blank.customer, &blank.id, there, |record| {
+                record.lead = blank.clone();
+                record.exported_at = None;
+                record.timeline = asked::timeline_of_nobody(blank, at);
+                (record.state, record.due_at) = (LeadState::Erased, None);
+            })
+        };
+        self.0.step(erase).await
+    }
+}

@@ -1,0 +1,93 @@
+use std::future::Future;
+
+use jiff::Timestamp;
+
+use super::StoreError;
+use crate::domain::ids::{CustomerId, LeadId};
+
+/// When a waiting lead is due: the place of its lane that it has, the longest due first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Due {
+    /// Once this time has come.
+    At(Timestamp),
+    /// Once a person has acted.
+    ForPerson {
+        /// Since when it waits for that.
+        since: Timestamp,
+    },
+}
+
+impl Due {
+    /// The time, where time alone ends the wait.
+    #[must_use]
+    pub fn time(self) -> Option<Timestamp> {
+        match self {
+            Self::At(at) => Some(at),
+            Self::ForPerson { .. } => None,
+        }
+    }
+}
+
+/// A lead in its lane.
+pub type LanePlace = (LeadId, Due);
+
+/// What is due: leads that wait in their customer's lane, and those in no lane that somebody has to look at.
+///
+/// What is promised of a lane's mark holds whoever else moves it at the same time.
+pub trait Lanes: Send + Sync {
+    /// Leads of any customer that are due at `now` although no lane holds them: recorded or queued, and not
+    /// settled since. At most `limit`, longest due first.
+    fn overdue(
+        &self,
+        now: Timestamp,
+        limit: u16,
+    ) -> impl Future<Output = Result<Vec<(CustomerId, LeadId)>, StoreError>> + Send;
+
+    /// Leads of any customer that are quarantined and came in at or after `since`. At most `limit`, oldest first. May be
+    /// a moment behind.
+    fn quarantined(
+        &self,
+        since: Timestamp,
+        limit: u16,
+    ) -> impl Future<Output = Result<Vec<(CustomerId, LeadId)>, StoreError>> + Send;
+
+    /// Leads of one customer that wait, the longest due first; those that wait for a person come last. From the
+    /// beginning of the lane, or behind a place in it.
+    fn waiting(
+        &self,
+        customer: &CustomerId,
+        after: Option<&LanePlace>,
+        limit: u16,
+    ) -> impl Future<Output = Result<Vec<LanePlace>, StoreError>> + Send;
+
+    /// How many leads of a customer wait, counted up to `most`.
+    fn backlog(
+        &self,
+        customer: &CustomerId,
+        most: usize,
+    ) -> impl Future<Output = Result<usize, StoreError>> + Send;
+
+    /// Customers whose lane was marked due at or before `now`, longest due first.
+    fn due_lanes(
+        &self,
+        now: Timestamp,
+        limit: u16,
+    ) -> impl Future<Output = Result<Vec<(CustomerId, Timestamp)>, StoreError>> + Send;
+
+    /// Marks that a customer has leads waiting which are due at `at`. The earliest mark stands; a later one is
+    /// remembered beside it.
+    fn mark_lane(
+        &self,
+        customer: &CustomerId,
+        at: Timestamp,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// Moves a customer's mark from `seen` to `next` (or away), if nobody has marked it earlier meanwhile. A later
+    /// mark that was remembered stays: the lead it speaks of may have come after the caller looked.
+    fn advance_lane(
+        &self,
+        customer: &CustomerId,
+        seen: Timestamp,
+        next: Option<Timestamp>,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
+}
