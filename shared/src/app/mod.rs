@@ -12,12 +12,9 @@ pub mod canary;
 pub mod connect;
 pub mod count;
 pub mod deliver;
-pub mod gauges;
 pub mod intake;
-pub mod keep_alive;
 pub mod minute;
 mod moment;
-pub mod recount;
 pub mod release;
 #[cfg(test)]
 mod scene;

@@ -1,6 +1,7 @@
 //! Putting leads back into the queue: what was stuck, what has waited long enough, and no more than the budget
 //! can carry.
 
+mod by_person;
 mod look;
 #[cfg(test)]
 mod tests;
@@ -10,6 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures_util::future::{join_all, try_join_all};
 use jiff::{SignedDuration, Timestamp};
 
+pub use self::by_person::{look_soon, release_waiting};
 use self::look::Freed;
 use super::minute::Minute;
 use super::moment::standing;

@@ -6,6 +6,7 @@
 //! stored pair that is newer than the row, or a lapsed lease and one try with the old token.
 
 mod keep;
+mod keep_alive;
 mod refresh;
 mod seen;
 #[cfg(test)]
@@ -148,7 +149,7 @@ impl<W: Wiring> TokenKeeper<W> {
     }
 
     /// Whether a refresh that is begun now is not cut off at `end`.
-    pub(super) fn has_time(&self, end: Timestamp) -> bool {
+    fn has_time(&self, end: Timestamp) -> bool {
         self.clock.now() + REFRESH_TAKES <= end
     }
 }

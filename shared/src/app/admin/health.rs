@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use jiff::SignedDuration;
 
 use super::Admin;
-use crate::app::gauges;
+use crate::app::minute::gauges;
 use crate::domain::connection::{ConnectionStatus, LimitedReason};
 use crate::domain::ids::{AppId, CustomerId, LeadId};
 use crate::ports::{

@@ -2,9 +2,8 @@ use jiff::Timestamp;
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::verdict::{may_feed, verdict};
-use super::{
-    Connect, ConnectError, PATIENCE, Session, disconnect, look_soon, release_waiting, state,
-};
+use super::{Connect, ConnectError, PATIENCE, Session, disconnect, state};
+use crate::app::release::{look_soon, release_waiting};
 use crate::app::token_keeper::{KEEP_TRIES, keep};
 use crate::domain::connection::{Connection, ConnectionStatus, Learned, LimitedReason};
 use crate::domain::handshake::Handshake;

@@ -1,7 +1,8 @@
 use jiff::Timestamp;
 
 use super::remote::is_called;
-use super::{Connect, ConnectError, disconnect, look_soon, release_waiting};
+use super::{Connect, ConnectError, disconnect};
+use crate::app::release::{look_soon, release_waiting};
 use crate::domain::connection::{
     Connection, ConnectionStatus, ContactList, LimitedReason, MOST_LISTS, Terms,
 };

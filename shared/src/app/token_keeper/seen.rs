@@ -32,13 +32,13 @@ impl Seen {
     }
 
     /// The idle connections that were tried since.
-    pub(in crate::app) fn tried_since(&self, since: Timestamp) -> HashSet<CustomerId> {
+    pub(super) fn tried_since(&self, since: Timestamp) -> HashSet<CustomerId> {
         let mut tried = locked(&self.tried);
         tried.retain(|_, at| *at > since);
         tried.keys().cloned().collect()
     }
 
-    pub(in crate::app) fn try_at(&self, customer: &CustomerId, now: Timestamp) {
+    pub(super) fn try_at(&self, customer: &CustomerId, now: Timestamp) {
         locked(&self.tried).insert(customer.clone(), now);
     }
 }

@@ -3,8 +3,8 @@
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
-use super::minute::Minute;
-use super::trouble::Trouble;
+use super::Minute;
+use crate::app::trouble::Trouble;
 use crate::domain::customer::kept_for;
 use crate::ports::{Clock, Customers, Ledger, StoreError, Tallies, Unsettled, Wiring};
 

@@ -1,6 +1,8 @@
+//! Leads that wait for something a person puts right.
+
 use jiff::{SignedDuration, Timestamp};
 
-use crate::app::release::put_back;
+use super::put_back;
 use crate::domain::ids::CustomerId;
 use crate::ports::{Claims, Lanes, Queue, Requeue, StoreError};
 

@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::app::token_keeper::{AccessError, TokenKeeper};
+use super::{AccessError, TokenKeeper};
 use crate::ports::{Clock as _, Connections as _, StoreError, Wiring};
 
 /// Connections refreshed in one run. The token endpoint takes one call a second, and deliveries come first; at one

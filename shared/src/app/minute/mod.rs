@@ -1,10 +1,16 @@
 //! What is done every minute, in the order of the work.
+//!
+//! Imports are [`bulk`](super::bulk)'s, releases [`release`](super::release)'s and connections kept alive the token
+//! keeper's; what is counted anew and measured is nobody else's, and lies here.
+
+pub mod gauges;
+mod recount;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
-use super::bulk::{Bulk, Imported};
-use super::trouble::Trouble;
+use crate::app::bulk::{Bulk, Imported};
+use crate::app::trouble::Trouble;
 use crate::ports::{StoreError, Wiring};
 
 /// Left of a run's time when it begins no further count.
