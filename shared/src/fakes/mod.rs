@@ -3,6 +3,7 @@
 //! Each is a cheap clone around one mutex, so every port call is one atomic step. A call gives way once before
 //! its step, so whoever polls decides how concurrent use cases interleave; [`Faults`] decides which step fails.
 
+mod admin_tokens;
 mod apps;
 mod budget;
 mod captcha;
@@ -24,7 +25,7 @@ mod lanes;
 mod ledger;
 mod ledger_rows;
 mod links;
-mod operate;
+mod metrics;
 mod queue;
 pub mod samples;
 mod suppressions;
@@ -33,6 +34,7 @@ mod turns;
 mod vault;
 mod wiring;
 
+pub use admin_tokens::MemoryTokens;
 pub use apps::MemoryApps;
 pub use budget::MemoryBudget;
 pub use captcha::MemoryCaptcha;
@@ -43,7 +45,7 @@ pub use directory::MemoryDirectory;
 pub use events::MemoryEvents;
 pub use faults::{Failure, Fault, Faults, at_once};
 pub use ledger::MemoryLedger;
-pub use operate::{MemoryMetrics, MemoryTokens};
+pub use metrics::MemoryMetrics;
 pub use queue::MemoryQueue;
 pub use vault::MemoryVault;
 pub use wiring::STACK;

@@ -4,11 +4,13 @@ use std::future::Future;
 use jiff::Timestamp;
 use secrecy::SecretString;
 
+use super::Page;
 use crate::domain::connection::{Account, Catalog, ContactList, CustomField};
 use crate::domain::contact::Contact;
 use crate::domain::crm::CrmError;
 use crate::domain::email::EmailAddress;
 use crate::domain::ids::RemoteId;
+use crate::domain::import::ImportRow;
 use crate::domain::lead::{DeliveryAction, Permission};
 
 /// A contact to be made or updated, of a person who has agreed.
@@ -150,4 +152,65 @@ pub trait Accounts: Send + Sync {
         token: &SecretString,
         name: &str,
     ) -> impl Future<Output = Result<ContactList, CrmError>> + Send;
+}
+
+/// A bulk activity as the account has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Activity {
+    /// Its id.
+    pub id: RemoteId,
+    /// When it was asked for.
+    pub created_at: Timestamp,
+    /// Contacts in its file; 0 while they are not counted.
+    pub rows: usize,
+    /// Where it stands.
+    pub progress: Progress,
+}
+
+/// How far an activity is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Progress {
+    /// It waits or runs.
+    Pending,
+    /// It is done, but for so many rows with trouble.
+    Completed {
+        /// Rows that did not go in.
+        troubled: usize,
+    },
+    /// It was cancelled, failed or took too long.
+    Failed,
+}
+
+/// Bulk imports of an account.
+pub trait BulkImports: Send + Sync {
+    /// Asks for an import. One call.
+    fn import(
+        &self,
+        token: &SecretString,
+        rows: &[ImportRow],
+        lists: &[RemoteId],
+    ) -> impl Future<Output = Result<Activity, CrmError>> + Send;
+
+    /// One activity; `None` where the account no longer knows it. One call.
+    fn activity(
+        &self,
+        token: &SecretString,
+        activity: &RemoteId,
+    ) -> impl Future<Output = Result<Option<Activity>, CrmError>> + Send;
+
+    /// The activities of the last ten days: a page of up to 500. One call.
+    fn activities(
+        &self,
+        token: &SecretString,
+        cursor: Option<&str>,
+    ) -> impl Future<Output = Result<Page<Activity>, CrmError>> + Send;
+
+    /// Keys of the addresses of contacts that may be mailed, or have still to confirm, and changed at or after
+    /// `since`: a page of up to 500. One call.
+    fn changed_since(
+        &self,
+        token: &SecretString,
+        since: Timestamp,
+        cursor: Option<&str>,
+    ) -> impl Future<Output = Result<Page<String>, CrmError>> + Send;
 }

@@ -3,6 +3,8 @@
 //! The documentation of a port states the atomicity it promises. Adapters and fakes keep the same promise,
 //! and one set of contract tests holds both to it.
 
+mod admin_tokens;
+mod apps;
 mod budget;
 mod captcha;
 mod claims;
@@ -15,7 +17,7 @@ mod door;
 mod events;
 mod exits;
 mod idempotency;
-mod import;
+mod imports;
 mod lanes;
 mod ledger;
 mod metrics;
@@ -23,24 +25,28 @@ mod oauth;
 mod queue;
 mod suppressions;
 mod tallies;
-mod tokens;
 mod turns;
 mod vault;
 mod wiring;
 
+pub use admin_tokens::AdminTokens;
+pub use apps::Apps;
 pub use budget::Budget;
 pub use captcha::{CaptchaCheck, CaptchaSecrets, Checked};
 pub use claims::{Claim, Claims, Requeue, Settlement};
 pub use clock::{Clock, Dice};
 pub use counters::Counters;
-pub use crm::{AccountSummary, Accounts, Contacts, Found, Made, OptOuts, SignUp, SignedUp};
+pub use crm::{
+    AccountSummary, Accounts, Activity, BulkImports, Contacts, Found, Made, OptOuts, Progress,
+    SignUp, SignedUp,
+};
 pub use dead_letters::{DeadLetter, DeadLetters, LOOKED_AT_FOR};
 pub use directory::{Advanced, Connections, Customers, Forms, Handshakes, Links, Page};
 pub use door::Door;
 pub use events::{Event, Events, LeadNews};
 pub use exits::Exits;
 pub use idempotency::{Idempotency, KeyClaim, KeyClaimed};
-pub use import::{Activity, BulkImports, Imports, Progress};
+pub use imports::Imports;
 pub use lanes::{Due, LanePlace, Lanes};
 pub use ledger::{LeadFilter, Ledger, Recorded};
 pub use metrics::{Gauge, Metric, Metrics, Unit};
@@ -48,9 +54,8 @@ pub use oauth::{AppCredentials, Authorization, TokenError};
 pub use queue::{Queue, QueueError};
 pub use suppressions::Suppressions;
 pub use tallies::{Tallies, Unsettled};
-pub use tokens::AdminTokens;
 pub use turns::Turns;
-pub use vault::{Apps, Kept, Vault};
+pub use vault::{Kept, Vault};
 pub use wiring::Wiring;
 
 /// The store did not do what it was asked; it may do so later. What was meant to be changed may or may not

@@ -1,8 +1,7 @@
 use std::future::Future;
 
-use super::{AppCredentials, StoreError};
-use crate::domain::budget::Limits;
-use crate::domain::ids::{AppId, CustomerId};
+use super::StoreError;
+use crate::domain::ids::CustomerId;
 use crate::domain::token::StoredTokens;
 
 /// What came of storing tokens.
@@ -32,33 +31,4 @@ pub trait Vault: Send + Sync {
 
     /// Forgets a connection's tokens; that there are none is no error.
     fn forget(&self, customer: &CustomerId) -> impl Future<Output = Result<(), StoreError>> + Send;
-}
-
-/// Constant Contact applications.
-pub trait Apps: Send + Sync {
-    /// An application's id and secret; `None` where nobody has stored them. With `anew`, past any cache: the
-    /// token endpoint has just refused what is remembered.
-    fn credentials(
-        &self,
-        app: &AppId,
-        anew: bool,
-    ) -> impl Future<Output = Result<Option<AppCredentials>, StoreError>> + Send;
-
-    /// An application's limits.
-    fn limits(&self, app: &AppId) -> impl Future<Output = Result<Limits, StoreError>> + Send;
-
-    /// Stores an application's limits, then its id and secret, over any that were there.
-    fn put(
-        &self,
-        app: &AppId,
-        credentials: &AppCredentials,
-        limits: Limits,
-    ) -> impl Future<Output = Result<(), StoreError>> + Send;
-
-    /// Applications that were [put](Self::put), at most `limit`, in the order of their ids. One put just now may be
-    /// missing for a moment.
-    fn all(&self, limit: u16) -> impl Future<Output = Result<Vec<AppId>, StoreError>> + Send;
-
-    /// Whether an id and secret are stored. Looks without reading them: for the operator, who may write only.
-    fn is_set(&self, app: &AppId) -> impl Future<Output = Result<bool, StoreError>> + Send;
 }

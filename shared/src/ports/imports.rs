@@ -1,12 +1,10 @@
 use std::future::Future;
 
 use jiff::Timestamp;
-use secrecy::SecretString;
 
-use super::{Page, Settlement, StoreError};
-use crate::domain::crm::CrmError;
-use crate::domain::ids::{CustomerId, ImportId, LeadId, RemoteId};
-use crate::domain::import::{ImportJob, ImportRow};
+use super::{Settlement, StoreError};
+use crate::domain::ids::{CustomerId, ImportId, LeadId};
+use crate::domain::import::ImportJob;
 
 /// Imports, and leads on their way through one. Every write is one atomic step on one import, with its last chunk, or
 /// on one lead.
@@ -66,65 +64,4 @@ pub trait Imports: Send + Sync {
         taken_by: Option<Timestamp>,
         settlement: &Settlement,
     ) -> impl Future<Output = Result<bool, StoreError>> + Send;
-}
-
-/// A bulk activity as the account has it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Activity {
-    /// Its id.
-    pub id: RemoteId,
-    /// When it was asked for.
-    pub created_at: Timestamp,
-    /// Contacts in its file; 0 while they are not counted.
-    pub rows: usize,
-    /// Where it stands.
-    pub progress: Progress,
-}
-
-/// How far an activity is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Progress {
-    /// It waits or runs.
-    Pending,
-    /// It is done, but for so many rows with trouble.
-    Completed {
-        /// Rows that did not go in.
-        troubled: usize,
-    },
-    /// It was cancelled, failed or took too long.
-    Failed,
-}
-
-/// Bulk imports of an account.
-pub trait BulkImports: Send + Sync {
-    /// Asks for an import. One call.
-    fn import(
-        &self,
-        token: &SecretString,
-        rows: &[ImportRow],
-        lists: &[RemoteId],
-    ) -> impl Future<Output = Result<Activity, CrmError>> + Send;
-
-    /// One activity; `None` where the account no longer knows it. One call.
-    fn activity(
-        &self,
-        token: &SecretString,
-        activity: &RemoteId,
-    ) -> impl Future<Output = Result<Option<Activity>, CrmError>> + Send;
-
-    /// The activities of the last ten days: a page of up to 500. One call.
-    fn activities(
-        &self,
-        token: &SecretString,
-        cursor: Option<&str>,
-    ) -> impl Future<Output = Result<Page<Activity>, CrmError>> + Send;
-
-    /// Keys of the addresses of contacts that may be mailed, or have still to confirm, and changed at or after
-    /// `since`: a page of up to 500. One call.
-    fn changed_since(
-        &self,
-        token: &SecretString,
-        since: Timestamp,
-        cursor: Option<&str>,
-    ) -> impl Future<Output = Result<Page<String>, CrmError>> + Send;
 }
