@@ -18,7 +18,7 @@ use tokio::runtime::Handle;
 use crate::fresh;
 use crate::promise::eventually;
 use crate::promises::claims::{delivered, record, settled, waiting};
-use crate::samples::{at, connection, lead};
+use crate::samples::{at, connection, far, lead};
 
 type Item = HashMap<String, AttributeValue>;
 
@@ -145,8 +145,7 @@ async fn a_lead_set_aside_ends_at_its_time_unless_it_is_released(tables: Tables)
     };
     let why = QuarantineReason::Honeypot;
 
-    let end = Timestamp::from_second(9_000_000_000).unwrap();
-    ledger.set_aside(&lead, why, end).await.unwrap();
+    ledger.set_aside(&lead, why, far()).await.unwrap();
     let aside = item().await;
     let released = ledger.requeue(&customer, &lead.id, Requeue::Aside, at(10), at(70));
     assert!(released.await.unwrap());

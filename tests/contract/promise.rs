@@ -70,6 +70,7 @@ where
         &ports.directory,
     ));
     trials.extend(on.keeps("claims", promises::claims::all(), &ports.ledger));
+    trials.extend(on.keeps("requeues", promises::requeues::all(), &ports.ledger));
     trials.extend(on.keeps("ledger", promises::ledger::all(), &ports.ledger));
     trials.extend(on.keeps("idempotency", promises::idempotency::all(), &ports.ledger));
     trials.extend(on.keeps("exits", promises::exits::all(), &ports.ledger));

@@ -26,6 +26,11 @@ pub fn at(second: i64) -> Timestamp {
     midnight + SignedDuration::from_secs(second)
 }
 
+/// The end of rows that are to stay: the table of a stack may take one away once it has ended.
+pub fn far() -> Timestamp {
+    Timestamp::from_second(9_000_000_000).unwrap()
+}
+
 pub fn remote(number: u16) -> RemoteId {
     format!("5e7b1a1c-0000-11ee-8c99-0242ac12{number:04x}")
         .parse()

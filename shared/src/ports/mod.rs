@@ -1,7 +1,8 @@
 //! What the use cases need from the world: small promises, each with its words for failure.
 //!
 //! The documentation of a port states the atomicity it promises. Adapters and fakes keep the same promise,
-//! and one set of contract tests holds both to it.
+//! and one set of contract tests holds both to it. What is promised of leads lies in files of one name: here, in the
+//! adapter of the tables, in the fakes and among the contract tests.
 
 mod admin_tokens;
 mod apps;

@@ -9,7 +9,7 @@ use leadfeed_shared::ports::{Claim, LeadFilter, Recorded, Requeue, Settlement};
 
 use super::Leads;
 use crate::promise::at_once;
-use crate::samples::{at, lead, remote};
+use crate::samples::{at, far, lead, remote};
 use crate::{fresh, promises};
 
 promises! { Leads:
@@ -256,10 +256,7 @@ async fn a_lead_that_is_settled_set_aside_or_in_an_import_cannot_be_claimed<L: L
     }
     let why = QuarantineReason::Honeypot;
     let robot = lead(&customer, 0);
-    ledger
-        .set_aside(&robot, why, at(86_400 * 730))
-        .await
-        .unwrap();
+    ledger.set_aside(&robot, why, far()).await.unwrap();
     let told = claim(&ledger, &robot, "grace", 10).await;
     assert_eq!(told, Claim::Settled);
 }

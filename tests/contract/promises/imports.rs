@@ -24,8 +24,6 @@ promises! { Leads:
     a_lead_leaves_its_own_import_once,
     a_lead_taken_after_the_call_does_not_leave_with_it,
     who_was_imported_once_is_not_taken_again,
-    a_lane_is_listed_page_by_page_and_counted,
-    records_are_read_in_bulk,
 }
 
 fn id() -> ImportId {
@@ -271,43 +269,4 @@ async fn who_was_imported_once_is_not_taken_again<L: Leads>(ledger: L) {
     let lane = eventually(lane, |lane| lane.len() == 1).await;
     assert_eq!(lane, [(lead.id.clone(), Due::At(at(90)))]);
     assert!(!take(&ledger, &lead, &id(), 95).await);
-}
-
-async fn a_lane_is_listed_page_by_page_and_counted<L: Leads>(ledger: L) {
-    let customer = fresh::customer();
-    for due in [Some(30), Some(30), Some(10), None, None] {
-        let why = due.map_or(WaitReason::Reconnect, |_| WaitReason::Quota);
-        settled(&ledger, &customer, &waiting(why, due)).await;
-    }
-    let all = async || ledger.waiting(&customer, None, 100).await.unwrap();
-    let all = eventually(all, |all| all.len() == 5).await;
-
-    let mut paged = Vec::new();
-    loop {
-        let page = ledger.waiting(&customer, paged.last(), 2).await.unwrap();
-        if page.is_empty() {
-            break;
-        }
-        paged.extend(page);
-    }
-    assert_eq!(paged, all);
-    assert_eq!(ledger.backlog(&customer, 3).await.unwrap(), 3);
-    assert_eq!(ledger.backlog(&customer, 99).await.unwrap(), 5);
-}
-
-async fn records_are_read_in_bulk<L: Leads>(ledger: L) {
-    let customer = fresh::customer();
-    let mut ids = vec![fresh::lead(9)];
-    for _ in 0..130 {
-        ids.push(record(&ledger, &customer, 0).await.id);
-    }
-
-    let records = ledger.records(&customer, &ids).await.unwrap();
-
-    let mut read: Vec<_> = records.into_iter().map(|record| record.lead.id).collect();
-    read.sort();
-    ids.remove(0);
-    ids.sort();
-    assert_eq!(read, ids);
-    assert_eq!(ledger.records(&fresh::customer(), &ids).await.unwrap(), []);
 }

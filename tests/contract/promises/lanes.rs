@@ -2,13 +2,13 @@
 
 use jiff::Timestamp;
 use leadfeed_shared::domain::ids::CustomerId;
-use leadfeed_shared::domain::lead::{LeadState, WaitReason};
-use leadfeed_shared::ports::{Due, LanePlace};
+use leadfeed_shared::domain::lead::{LeadState, QuarantineReason, WaitReason};
+use leadfeed_shared::ports::{Due, LanePlace, Requeue};
 
 use super::Leads;
 use super::claims::{claim, delivered, record, settle, settled, waiting};
 use crate::promise::{at_once, eventually};
-use crate::samples::{at, lead};
+use crate::samples::{at, far, lead};
 use crate::{fresh, promises};
 
 promises! { Leads:
@@ -20,6 +20,8 @@ promises! { Leads:
     a_mark_made_earlier_meanwhile_is_not_advanced,
     a_later_mark_is_not_lost,
     a_mark_made_while_an_earlier_one_is_advanced_is_not_lost,
+    quarantined_leads_are_found_by_when_they_came_in,
+    a_lane_is_listed_page_by_page_and_counted,
 }
 
 /// How much the global listings may hold of other tests.
@@ -209,4 +211,51 @@ where
 
         assert_eq!(mark(&ledger, &customer, Some(at(30))).await, Some(at(30)));
     }
+}
+
+async fn quarantined_leads_are_found_by_when_they_came_in<L: Leads>(ledger: L) {
+    let customer = fresh::customer();
+    let leads = [3_000_001, 3_000_002, 3_000_003].map(|second| lead(&customer, second));
+    for lead in &leads {
+        let aside = ledger.set_aside(lead, QuarantineReason::Captcha, far());
+        aside.await.unwrap();
+    }
+    let found = async || {
+        let since = at(3_000_002);
+        let mut found = ledger.quarantined(since, 1_000).await.unwrap();
+        found.retain(|(whose, _)| *whose == customer);
+        found.into_iter().map(|(_, lead)| lead).collect::<Vec<_>>()
+    };
+
+    let [_, second, third] = leads.map(|lead| lead.id);
+    let both = [second.clone(), third.clone()];
+    assert_eq!(eventually(found, |found| *found == both).await, both);
+    let read = ledger.lead(&customer, &second).await.unwrap().unwrap();
+    assert_eq!(read.due_at, None, "nobody looks after it");
+
+    let released = ledger.requeue(&customer, &second, Requeue::Aside, at(100), at(160));
+    assert!(released.await.unwrap());
+    assert_eq!(eventually(found, |found| found.len() == 1).await, [third]);
+}
+
+async fn a_lane_is_listed_page_by_page_and_counted<L: Leads>(ledger: L) {
+    let customer = fresh::customer();
+    for due in [Some(30), Some(30), Some(10), None, None] {
+        let why = due.map_or(WaitReason::Reconnect, |_| WaitReason::Quota);
+        settled(&ledger, &customer, &waiting(why, due)).await;
+    }
+    let all = async || ledger.waiting(&customer, None, 100).await.unwrap();
+    let all = eventually(all, |all| all.len() == 5).await;
+
+    let mut paged = Vec::new();
+    loop {
+        let page = ledger.waiting(&customer, paged.last(), 2).await.unwrap();
+        if page.is_empty() {
+            break;
+        }
+        paged.extend(page);
+    }
+    assert_eq!(paged, all);
+    assert_eq!(ledger.backlog(&customer, 3).await.unwrap(), 3);
+    assert_eq!(ledger.backlog(&customer, 99).await.unwrap(), 5);
 }

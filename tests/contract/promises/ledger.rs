@@ -5,25 +5,17 @@ use leadfeed_shared::domain::lead::{
     LeadRecord, LeadState, MAX_LINES, QuarantineReason, TimelineEntry, WaitReason,
 };
 use leadfeed_shared::domain::tally::Counts;
-use leadfeed_shared::ports::{Claim, Due, LeadFilter, Recorded, Requeue};
+use leadfeed_shared::ports::{Due, LeadFilter, Recorded, Requeue};
 
 use super::Leads;
 use super::claims::{claim, delivered, imported, record, settle, settled, waiting};
 use crate::promise::eventually;
-use crate::samples::{at, lead, lead_of};
+use crate::samples::{at, far, lead, lead_of};
 use crate::{fresh, promises};
-
-/// The end of rows that are to stay, in UNIX seconds: the table of a stack may take one away once it has ended.
-const FAR: i64 = 86_400 * 730;
 
 promises! { Leads:
     a_lead_reads_back_as_it_was_recorded,
     the_timeline_tells_what_became_of_a_lead,
-    a_waiting_or_unqueued_lead_is_requeued_and_no_other,
-    a_lead_is_requeued_from_the_wait_it_was_seen_in_and_from_no_later_one,
-    a_stuck_lead_is_requeued_once_it_is_due,
-    a_quarantined_lead_is_released_once_and_no_other,
-    quarantined_leads_are_found_by_when_they_came_in,
     a_lead_is_set_aside_once_and_only_where_there_is_none,
     leads_are_listed_newest_first_page_by_page,
     a_filter_leaves_out_other_states_and_earlier_leads,
@@ -31,6 +23,8 @@ promises! { Leads:
     a_timeline_without_end_keeps_its_beginning_and_its_end,
     a_lead_names_its_customer,
     a_days_leads_are_counted_by_what_they_are,
+    records_are_read_in_bulk,
+    a_person_is_found_by_address_however_it_is_written,
 }
 
 async fn a_lead_reads_back_as_it_was_recorded<L: Leads>(ledger: L) {
@@ -86,100 +80,6 @@ async fn the_timeline_tells_what_became_of_a_lead<L: Leads>(ledger: L) {
     assert_eq!(words, told);
     assert_eq!((read.state, read.due_at), (delivered().state, None));
     assert_eq!(read.attempts, 2);
-}
-
-async fn a_waiting_or_unqueued_lead_is_requeued_and_no_other<L: Leads>(ledger: L) {
-    let customer = fresh::customer();
-    let requeue = async |id: &LeadId, from, second| {
-        let requeued = ledger.requeue(&customer, id, from, at(second), at(70));
-        requeued.await.unwrap()
-    };
-    let [past, soon] = [9, 900].map(|second| Requeue::Waits(Due::At(at(second))));
-    let for_person = Requeue::Waits(Due::ForPerson { since: at(9) });
-    let stuck = Requeue::Stuck;
-    let received = lead(&customer, 0);
-    ledger
-        .record(&received, &LeadState::Received, at(60))
-        .await
-        .unwrap();
-    let person = settled(&ledger, &customer, &waiting(WaitReason::NoList, None)).await;
-    let later = settled(
-        &ledger,
-        &customer,
-        &waiting(WaitReason::Upstream, Some(900)),
-    )
-    .await;
-    for (lead, from) in [(received, stuck), (person, for_person), (later, soon)] {
-        assert!(requeue(&lead.id, from, 10).await);
-        let read = ledger.lead(&customer, &lead.id).await.unwrap().unwrap();
-        assert_eq!((read.state, read.due_at), (LeadState::Queued, Some(at(70))));
-        assert!(!requeue(&lead.id, from, 11).await, "twice");
-    }
-
-    let held = record(&ledger, &customer, 0).await;
-    claim(&ledger, &held, "ada", 0).await;
-    let done = settled(&ledger, &customer, &delivered()).await;
-    for from in [stuck, past, soon, for_person] {
-        assert!(!requeue(&held.id, from, 10).await, "held");
-        assert!(!requeue(&done.id, from, 10).await, "delivered");
-    }
-}
-
-async fn a_lead_is_requeued_from_the_wait_it_was_seen_in_and_from_no_later_one<L: Leads>(
-    ledger: L,
-) {
-    let customer = fresh::customer();
-    for (why, due) in [
-        (WaitReason::Quota, Some(20)),
-        (WaitReason::Reconnect, None),
-        (WaitReason::Upstream, Some(20)),
-    ] {
-        let lead = settled(&ledger, &customer, &waiting(why, due)).await;
-        let listed = async || {
-            let waiting = ledger.waiting(&customer, None, 10).await.unwrap();
-            waiting.into_iter().find(|(id, _)| *id == lead.id)
-        };
-        let (_, seen) = eventually(listed, Option::is_some).await.unwrap();
-        let taken = claim(&ledger, &lead, "grace", 21).await;
-        assert!(matches!(taken, Claim::Taken(_)));
-        let mut again = waiting(why, due.map(|_| 30));
-        again.at = at(22);
-        assert!(settle(&ledger, &lead, "grace", &again).await);
-
-        for from in [Requeue::Waits(seen), Requeue::Stuck] {
-            let requeued = ledger.requeue(&customer, &lead.id, from, at(40), at(100));
-            assert!(!requeued.await.unwrap(), "{why:?}");
-        }
-        let read = ledger.lead(&customer, &lead.id).await.unwrap().unwrap();
-        assert_eq!((read.state, read.due_at), (again.state, again.due_at));
-    }
-}
-
-async fn a_stuck_lead_is_requeued_once_it_is_due<L: Leads>(ledger: L) {
-    let customer = fresh::customer();
-    let requeue = async |id: &LeadId, now| {
-        ledger
-            .requeue(&customer, id, Requeue::Stuck, at(now), at(now + 60))
-            .await
-            .unwrap()
-    };
-    let queued = record(&ledger, &customer, 0).await;
-    let claimed = record(&ledger, &customer, 0).await;
-    claim(&ledger, &claimed, "ada", 0).await;
-
-    for (lead, due) in [(queued, 60), (claimed, 100)] {
-        assert!(!requeue(&lead.id, due - 1).await, "not due");
-        assert!(requeue(&lead.id, due).await, "due");
-        let read = ledger.lead(&customer, &lead.id).await.unwrap().unwrap();
-        assert_eq!(
-            (read.state, read.due_at),
-            (LeadState::Queued, Some(at(due + 60)))
-        );
-        assert!(
-            !settle(&ledger, &lead, "ada", &delivered()).await,
-            "the claim is over"
-        );
-    }
 }
 
 async fn leads_are_listed_newest_first_page_by_page<L: Leads>(ledger: L) {
@@ -304,70 +204,14 @@ async fn a_days_leads_are_counted_by_what_they_are<L: Leads>(ledger: L) {
     assert_eq!(ledger.count(&customer, other).await.unwrap(), Counts::new());
 }
 
-async fn a_quarantined_lead_is_released_once_and_no_other<L: Leads>(ledger: L) {
-    let customer = fresh::customer();
-    let (robots, persons) = (lead(&customer, 5), lead(&customer, 6));
-    let why = QuarantineReason::TooFast;
-    ledger.set_aside(&robots, why, at(FAR)).await.unwrap();
-    ledger
-        .record(&persons, &LeadState::Received, at(66))
-        .await
-        .unwrap();
-    let requeue = async |id: &LeadId, from, second| {
-        let requeue = ledger.requeue(&customer, id, from, at(second), at(160));
-        requeue.await.unwrap()
-    };
-    let aside = Requeue::Aside;
-
-    for from in [Requeue::Stuck, Requeue::Asked { again: true }] {
-        assert!(!requeue(&robots.id, from, 99).await, "{from:?}");
-    }
-    assert!(requeue(&robots.id, aside, 100).await);
-    assert!(!requeue(&robots.id, aside, 101).await);
-    assert!(!requeue(&persons.id, aside, 100).await);
-    assert!(!requeue(&fresh::lead(7), aside, 100).await);
-
-    let released = ledger.lead(&customer, &robots.id).await.unwrap().unwrap();
-    assert_eq!(
-        (released.state, released.due_at),
-        (LeadState::Queued, Some(at(160)))
-    );
-    assert_eq!(released.timeline.len(), 2);
-}
-
-async fn quarantined_leads_are_found_by_when_they_came_in<L: Leads>(ledger: L) {
-    let customer = fresh::customer();
-    let leads = [3_000_001, 3_000_002, 3_000_003].map(|second| lead(&customer, second));
-    for lead in &leads {
-        let aside = ledger.set_aside(lead, QuarantineReason::Captcha, at(FAR));
-        aside.await.unwrap();
-    }
-    let found = async || {
-        let since = at(3_000_002);
-        let mut found = ledger.quarantined(since, 1_000).await.unwrap();
-        found.retain(|(whose, _)| *whose == customer);
-        found.into_iter().map(|(_, lead)| lead).collect::<Vec<_>>()
-    };
-
-    let [_, second, third] = leads.map(|lead| lead.id);
-    let both = [second.clone(), third.clone()];
-    assert_eq!(eventually(found, |found| *found == both).await, both);
-    let read = ledger.lead(&customer, &second).await.unwrap().unwrap();
-    assert_eq!(read.due_at, None, "nobody looks after it");
-
-    let released = ledger.requeue(&customer, &second, Requeue::Aside, at(100), at(160));
-    assert!(released.await.unwrap());
-    assert_eq!(eventually(found, |found| found.len() == 1).await, [third]);
-}
-
 async fn a_lead_is_set_aside_once_and_only_where_there_is_none<L: Leads>(ledger: L) {
     let customer = fresh::customer();
     let (robots, persons) = (lead(&customer, 5), record(&ledger, &customer, 6).await);
     let (why, other) = (QuarantineReason::TooFast, QuarantineReason::Honeypot);
 
-    let new = ledger.set_aside(&robots, why, at(FAR)).await.unwrap();
-    let again = ledger.set_aside(&robots, other, at(FAR)).await.unwrap();
-    let queued = ledger.set_aside(&persons, why, at(FAR)).await.unwrap();
+    let new = ledger.set_aside(&robots, why, far()).await.unwrap();
+    let again = ledger.set_aside(&robots, other, far()).await.unwrap();
+    let queued = ledger.set_aside(&persons, why, far()).await.unwrap();
 
     let aside = ledger.lead(&customer, &robots.id).await.unwrap().unwrap();
     assert_eq!(
@@ -383,4 +227,36 @@ async fn a_lead_is_set_aside_once_and_only_where_there_is_none<L: Leads>(ledger:
         panic!("a queued lead was set aside")
     };
     assert_eq!(queued.state, LeadState::Queued);
+}
+
+async fn records_are_read_in_bulk<L: Leads>(ledger: L) {
+    let customer = fresh::customer();
+    let mut ids = vec![fresh::lead(9)];
+    for _ in 0..130 {
+        ids.push(record(&ledger, &customer, 0).await.id);
+    }
+
+    let records = ledger.records(&customer, &ids).await.unwrap();
+
+    let mut read: Vec<_> = records.into_iter().map(|record| record.lead.id).collect();
+    read.sort();
+    ids.remove(0);
+    ids.sort();
+    assert_eq!(read, ids);
+    assert_eq!(ledger.records(&fresh::customer(), &ids).await.unwrap(), []);
+}
+
+async fn a_person_is_found_by_address_however_it_is_written<L: Leads>(ledger: L) {
+    let customer = fresh::customer();
+    let lead = record(&ledger, &customer, 0).await;
+    let email = lead.contact.email.as_str().to_uppercase().parse().unwrap();
+
+    let found = async || ledger.leads_of(&customer, &email).await.unwrap();
+
+    assert_eq!(
+        eventually(found, |found| !found.is_empty()).await,
+        [lead.id]
+    );
+    let others = ledger.leads_of(&fresh::customer(), &email).await.unwrap();
+    assert_eq!(others, []);
 }

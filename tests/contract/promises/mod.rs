@@ -14,6 +14,7 @@ pub mod leases;
 pub mod ledger;
 pub mod links;
 pub mod queue;
+pub mod requeues;
 pub mod suppressions;
 pub mod tallies;
 pub mod turns;
