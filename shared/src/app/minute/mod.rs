@@ -1,7 +1,7 @@
 //! What is done every minute, in the order of the work.
 //!
-//! Imports are [`bulk`](super::bulk)'s, releases [`release`](super::release)'s and connections kept alive the token
-//! keeper's; what is counted anew and measured is nobody else's, and lies here.
+//! Leads are imported by [`bulk`](super::bulk) and released in [`release`](super::release), and the token keeper keeps
+//! connections alive. Counting anew and measuring lie here.
 
 pub mod gauges;
 mod recount;
