@@ -10,7 +10,37 @@ use leadfeed_shared::domain::ids::CustomerId;
 use leadfeed_shared::ports::{Event, Gauge};
 use serde_json::{Value, json};
 
-use crate::{functions, of_kind, root, template};
+use crate::{assert_lines, functions, of_kind, root, template};
+
+/// What each alarm watches and when it rings: its [`COLUMNS`], its dimensions, and the condition under which it is there.
+const ALARMS: &str = "
+AdminApiErrorsAlarm: Sum AWS/Lambda Errors GreaterThanThreshold 0 1 300 notBreaching FunctionName=AdminApi
+BrokenSealsAlarm: Sum Leadfeed/${AWS::StackName} BrokenSeals GreaterThanThreshold 0 1 300 notBreaching
+BudgetAlarm: Maximum Leadfeed BudgetUsed GreaterThanThreshold 80 1 300 notBreaching Stack=AWS::StackName
+CanaryAlarm: Maximum Leadfeed CanaryLate GreaterThanThreshold 300 1 60 breaching Stack=AWS::StackName HasCanary
+DeadLettersAlarm: Maximum AWS/SQS ApproximateNumberOfMessagesVisible GreaterThanThreshold 0 1 300 notBreaching QueueName=LeadDeadLetters.QueueName
+HttpErrorsAlarm: Sum AWS/ApiGateway 5xx GreaterThanThreshold 0 1 300 notBreaching ApiId=HttpApi
+LeadWebhookErrorsAlarm: Sum AWS/Lambda Errors GreaterThanThreshold 0 1 300 notBreaching FunctionName=LeadWebhook
+LostConnectionsAlarm: Maximum Leadfeed LostConnections GreaterThanThreshold 0 1 300 notBreaching Stack=AWS::StackName
+OauthCallbackErrorsAlarm: Sum AWS/Lambda Errors GreaterThanThreshold 0 1 300 notBreaching FunctionName=OauthCallback
+OldestLeadAlarm: Maximum Leadfeed OldestUndelivered GreaterThanThreshold OldestLeadAlarmSeconds 3 300 breaching Stack=AWS::StackName
+QuarantineAlarm: Maximum Leadfeed Quarantined GreaterThanOrEqualToThreshold QuarantineAlarmLeads 1 300 notBreaching Stack=AWS::StackName
+QueueDrainErrorsAlarm: Sum AWS/Lambda Errors GreaterThanThreshold 0 1 300 notBreaching FunctionName=QueueDrain
+SchedulerErrorsAlarm: Sum AWS/Lambda Errors GreaterThanThreshold 0 1 300 notBreaching FunctionName=Scheduler
+StoreFailuresAlarm: Sum Leadfeed/${AWS::StackName} StoreFailures GreaterThanThreshold 2 1 600 notBreaching
+WrongCallsAlarm: Sum Leadfeed/${AWS::StackName} WrongCalls GreaterThanThreshold 0 1 300 notBreaching
+";
+
+const COLUMNS: [&str; 8] = [
+    "Statistic",
+    "Namespace",
+    "MetricName",
+    "ComparisonOperator",
+    "Threshold",
+    "EvaluationPeriods",
+    "Period",
+    "TreatMissingData",
+];
 
 #[test]
 fn whatever_ends_in_an_error_raises_an_alarm() {
@@ -30,38 +60,30 @@ fn whatever_ends_in_an_error_raises_an_alarm() {
 }
 
 #[test]
-fn an_alarm_rings_where_the_runbook_says_so() {
+fn every_alarm_watches_what_is_written_down_here_and_rings_when_it_says_so() {
     let alarms = of_kind("AWS::CloudWatch::Alarm");
-    let of = |alarm: &str| {
-        let names = ["Threshold", "Period", "TreatMissingData"];
-        names.map(|name| alarms[alarm]["Properties"][name].clone())
-    };
+    assert_lines(ALARMS, alarms.iter().map(line));
+}
 
-    for (alarm, expected) in [
-        ("CanaryAlarm", [json!(300), json!(60), json!("breaching")]),
-        (
-            "OldestLeadAlarm",
-            [
-                json!("OldestLeadAlarmSeconds"),
-                json!(300),
-                json!("breaching"),
-            ],
-        ),
-        (
-            "DeadLettersAlarm",
-            [json!(0), json!(300), json!("notBreaching")],
-        ),
-        (
-            "BrokenSealsAlarm",
-            [json!(0), json!(300), json!("notBreaching")],
-        ),
-        (
-            "StoreFailuresAlarm",
-            [json!(2), json!(600), json!("notBreaching")],
-        ),
-    ] {
-        assert_eq!(of(alarm), expected, "{alarm}");
-    }
+/// An alarm as a line of [`ALARMS`]; what has no place in one stands at its end.
+fn line((name, alarm): (&String, &Value)) -> String {
+    let properties = &alarm["Properties"];
+    let mut parts: Vec<_> = COLUMNS.map(|name| properties[name].to_string()).into();
+    let dimensions = properties["Dimensions"].as_array().into_iter().flatten();
+    parts.extend(dimensions.map(|one| format!("{}={}", one["Name"], one["Value"])));
+    parts.extend(alarm.get("Condition").map(Value::to_string));
+    let elsewhere = [
+        "AlarmActions",
+        "AlarmDescription",
+        "Dimensions",
+        "OKActions",
+    ];
+    let others = properties.as_object().unwrap().keys().cloned();
+    parts.extend(others.filter(|name| {
+        let name = name.as_str();
+        !COLUMNS.contains(&name) && !elsewhere.contains(&name)
+    }));
+    format!("{name}: {}", parts.join(" ").replace('"', ""))
 }
 
 /// The dashboard, of a stack with or without a canary.

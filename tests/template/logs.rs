@@ -23,10 +23,10 @@ use leadfeed_shared::ports::{
     Clock as _, Connections as _, Forms as _, Imports as _, Ledger as _, Vault as _,
 };
 use leadfeed_tests::history;
-use serde_json::Value;
+use serde_json::{Value, json};
 use ulid::Ulid;
 
-use crate::of_kind;
+use crate::{functions, of_kind, template};
 
 const SELF: &str = "logs::each_filter_counts_its_own_lines_in_its_functions_log_and_nothing_else";
 
@@ -48,6 +48,17 @@ const COUNTS: [(&str, usize); 8] = [
     ("WrongCallsInDrain", 1),
     ("WrongCallsInScheduler", 1),
 ];
+
+/// As text, or below a level of its own, a function's lines would match no filter, and no alarm would ring for them.
+#[test]
+fn every_function_logs_as_json_which_the_filters_read() {
+    let globals = &template()["Globals"]["Function"]["LoggingConfig"];
+    assert_eq!(*globals, json!({"LogFormat": "JSON"}));
+    for (name, function) in functions() {
+        let own = function["Properties"]["LoggingConfig"].as_object();
+        assert!(own.unwrap().keys().eq(["LogGroup"]), "{name}");
+    }
+}
 
 #[tokio::test]
 async fn each_filter_counts_its_own_lines_in_its_functions_log_and_nothing_else() {

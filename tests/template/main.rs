@@ -20,7 +20,7 @@ use jiff::SignedDuration;
 use leadfeed_shared::adapters::{Patience, SiteVerify};
 use leadfeed_shared::app::intake::{AT_WORK, MOST_STEPS};
 use regex_lite::Regex;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// The repository.
 fn root() -> PathBuf {
@@ -54,6 +54,20 @@ fn of_kind(kind: &str) -> BTreeMap<String, Value> {
 
 fn functions() -> BTreeMap<String, Value> {
     of_kind("AWS::Serverless::Function")
+}
+
+/// What is found in the template are the lines that a test says, in any order; where they are not, the differences.
+fn assert_lines(said: &str, found: impl Iterator<Item = String>) {
+    let mut said: Vec<_> = said.trim().lines().map(str::to_owned).collect();
+    let mut unsaid: Vec<_> = found.collect();
+    unsaid.retain(|line| {
+        let known = said.iter().position(|said| said == line);
+        known.map(|at| said.remove(at)).is_none()
+    });
+    assert!(
+        said.is_empty() && unsaid.is_empty(),
+        "the template lacks {said:#?}\nand has {unsaid:#?}"
+    );
 }
 
 #[test]
@@ -140,10 +154,8 @@ fn tables_survive_the_stack_and_can_be_wound_back() {
             "{name}"
         );
         assert_eq!(properties["SSESpecification"]["SSEEnabled"], true, "{name}");
-        assert_eq!(
-            properties["TimeToLiveSpecification"]["AttributeName"], "expires_at",
-            "{name}"
-        );
+        let forgets = json!({"AttributeName": "expires_at", "Enabled": true});
+        assert_eq!(properties["TimeToLiveSpecification"], forgets, "{name}");
     }
 }
 
@@ -295,6 +307,17 @@ fn functions_behind_the_api_answer_before_it_gives_up() {
 }
 
 #[test]
+fn the_scheduler_runs_every_minute_one_run_at_a_time_and_the_next_minute_is_the_retry() {
+    let scheduler = &functions()["Scheduler"]["Properties"];
+    let every_minute = json!({"Type": "Schedule", "Properties": {"Schedule": "rate(1 minute)"}});
+    let once = json!({"MaximumRetryAttempts": 0, "MaximumEventAgeInSeconds": 60});
+
+    assert_eq!(scheduler["Events"], json!({"EveryMinute": every_minute}));
+    assert_eq!(scheduler["EventInvokeConfig"], once);
+    assert!(scheduler["Timeout"].as_u64().unwrap() < 60);
+}
+
+#[test]
 fn a_lead_has_its_answer_in_time_however_slow_all_that_it_asks_is() {
     let timeout = functions()["LeadWebhook"]["Properties"]["Timeout"].as_u64();
     let timeout = Duration::from_secs(timeout.unwrap());
@@ -311,25 +334,36 @@ fn no_secret_is_a_parameter_or_stands_in_the_template() {
     }
 }
 
-#[test]
-fn every_route_leads_to_a_function_that_the_api_may_invoke() {
-    let (routes, integrations) = (
-        of_kind("AWS::ApiGatewayV2::Route"),
-        of_kind("AWS::ApiGatewayV2::Integration"),
-    );
-    let permissions = of_kind("AWS::Lambda::Permission");
+/// Which function answers at each route.
+const ROUTES: &str = "
+ANY /connect/{proxy+}: OauthCallback
+ANY /f/{proxy+}: LeadWebhook
+ANY /hooks/{proxy+}: LeadWebhook
+ANY /manage/{proxy+}: AdminApi
+ANY /servlet/servlet.WebToLead: LeadWebhook
+ANY /v1/{proxy+}: AdminApi
+GET /.well-known/jwks.json: AdminApi
+GET /oauth/callback: OauthCallback
+";
 
-    for (name, route) in routes {
-        let target = route["Properties"]["Target"].as_str().unwrap();
-        let integration = target
-            .trim_start_matches("integrations/${")
-            .trim_end_matches('}');
-        let uri = integrations[integration]["Properties"]["IntegrationUri"]
-            .as_str()
-            .unwrap();
-        let function = uri.trim_end_matches(".Arn");
-        assert!(functions().contains_key(function), "{name}");
+#[test]
+fn every_route_leads_to_its_function_which_the_api_may_invoke() {
+    let integrations = of_kind("AWS::ApiGatewayV2::Integration");
+    let permissions = of_kind("AWS::Lambda::Permission");
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    let line = |route: Value| {
+        let target = text(&route["Properties"]["Target"]);
+        let integration = target.strip_prefix("integrations/${").unwrap();
+        let integration = &integrations[integration.strip_suffix('}').unwrap()];
+        let function = text(&integration["Properties"]["IntegrationUri"]);
+        let function = function.strip_suffix(".Arn").unwrap();
         let allowed = |permission: &Value| permission["Properties"]["FunctionName"] == function;
-        assert!(permissions.values().any(allowed), "{name}");
-    }
+        assert!(permissions.values().any(allowed), "{function}");
+        format!("{}: {function}", text(&route["Properties"]["RouteKey"]))
+    };
+
+    assert_lines(
+        ROUTES,
+        of_kind("AWS::ApiGatewayV2::Route").into_values().map(line),
+    );
 }

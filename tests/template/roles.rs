@@ -1,8 +1,67 @@
 //! What the functions may do: named actions on named things, and nothing else.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 
-use crate::functions;
+use crate::{assert_lines, functions};
+
+/// All that the functions may do: function and statement, actions, on what. Secrets go by their names in the stack.
+const ALLOWED: &str = "
+AdminApi CountDeadLetters: sqs:GetQueueAttributes on LeadDeadLetters.Arn
+AdminApi Directory: dynamodb:GetItem BatchGetItem PutItem UpdateItem DeleteItem on Directory.Arn
+AdminApi Disconnect: secretsmanager:DeleteSecret on connection/*
+AdminApi FindDueLeads: dynamodb:Query on ${Ledger.Arn}/index/due
+AdminApi FindLead: dynamodb:Query on ${Ledger.Arn}/index/by_lead
+AdminApi FindLeadsOfPerson: dynamodb:Query on ${Ledger.Arn}/index/by_person
+AdminApi ForgetDeadLetters: sqs:ReceiveMessage ChangeMessageVisibility DeleteMessage on LeadDeadLetters.Arn
+AdminApi Leads: dynamodb:GetItem BatchGetItem Query UpdateItem on Ledger.Arn
+AdminApi ListByOwner: dynamodb:Query on ${Directory.Arn}/index/by_owner
+AdminApi ReadAdminToken: secretsmanager:GetSecretValue on AdminToken.Id
+AdminApi ReadCounters: dynamodb:Query on Directory.Arn
+AdminApi ReadSigningKey: secretsmanager:GetSecretValue on SigningKey.Id
+AdminApi SendLeads: sqs:SendMessage GetQueueAttributes on LeadQueue.Arn
+AdminApi StoreApps: secretsmanager:CreateSecret PutSecretValue DescribeSecret on app/*
+AdminApi StoreCaptchaSecrets: secretsmanager:CreateSecret PutSecretValue DeleteSecret on captcha/*
+AdminApi TellTheBus: events:PutEvents on event-bus/default
+LeadWebhook ReadCaptchaSecrets: secretsmanager:GetSecretValue on captcha/*
+LeadWebhook ReadFormsAndCustomers: dynamodb:GetItem on Directory.Arn
+LeadWebhook ReadSigningKey: secretsmanager:GetSecretValue on SigningKey.Id
+LeadWebhook RecordLeads: dynamodb:GetItem PutItem UpdateItem on Ledger.Arn
+LeadWebhook SendLeads: sqs:SendMessage on LeadQueue.Arn
+OauthCallback Directory: dynamodb:GetItem PutItem UpdateItem DeleteItem on Directory.Arn
+OauthCallback FindWaitingLeads: dynamodb:Query on ${Ledger.Arn}/index/due
+OauthCallback FreeWaitingLeads: dynamodb:UpdateItem on Ledger.Arn
+OauthCallback KeepTokens: secretsmanager:CreateSecret GetSecretValue PutSecretValue DeleteSecret on connection/*
+OauthCallback ReadApps: secretsmanager:GetSecretValue on app/*
+OauthCallback ReadSigningKey: secretsmanager:GetSecretValue on SigningKey.Id
+OauthCallback SendLeads: sqs:SendMessage on LeadQueue.Arn
+OauthCallback TellTheBus: events:PutEvents on event-bus/default
+QueueDrain FindLeadsOfAPerson: dynamodb:Query on ${Ledger.Arn}/index/by_person
+QueueDrain KeepConnections: dynamodb:GetItem UpdateItem on Directory.Arn
+QueueDrain KeepLeads: dynamodb:GetItem PutItem UpdateItem on Ledger.Arn
+QueueDrain ReadApps: secretsmanager:GetSecretValue on app/*
+QueueDrain ReadSigningKey: secretsmanager:GetSecretValue on SigningKey.Id
+QueueDrain ReceiveLeads: sqs:ReceiveMessage DeleteMessage GetQueueAttributes on LeadQueue.Arn
+QueueDrain RefreshTokens: secretsmanager:GetSecretValue PutSecretValue on connection/*
+QueueDrain TellTheBus: events:PutEvents on event-bus/default
+Scheduler CountLeadsAndListImports: dynamodb:Query on Ledger.Arn
+Scheduler FindDueLeads: dynamodb:Query on ${Ledger.Arn}/index/due
+Scheduler FindIdleConnectionsAndUnsettledCounters: dynamodb:Query on ${Directory.Arn}/index/by_owner
+Scheduler KeepConnectionsAndCounters: dynamodb:GetItem BatchGetItem PutItem UpdateItem on Directory.Arn
+Scheduler ReadApps: secretsmanager:GetSecretValue on app/*
+Scheduler ReadSigningKey: secretsmanager:GetSecretValue on SigningKey.Id
+Scheduler RefreshTokens: secretsmanager:GetSecretValue PutSecretValue on connection/*
+Scheduler ReleaseAndImportLeads: dynamodb:GetItem BatchGetItem PutItem UpdateItem on Ledger.Arn
+Scheduler SendLeads: sqs:SendMessage on LeadQueue.Arn
+Scheduler TellTheBus: events:PutEvents on event-bus/default
+";
+
+/// How the ARNs of secrets and of the event bus begin.
+const BEGINNINGS: [&str; 2] = [
+    "arn:${AWS::Partition}:secretsmanager:${AWS::Region}:${AWS::AccountId}:secret:leadfeed/${AWS::StackName}/",
+    "arn:${AWS::Partition}:events:${AWS::Region}:${AWS::AccountId}:",
+];
 
 /// All statements with the functions that have them.
 fn statements() -> Vec<(String, Value)> {
@@ -26,6 +85,23 @@ fn actions(statement: &Value) -> Vec<String> {
         Value::String(one) => vec![one.clone()],
         many => serde_json::from_value(many.clone()).unwrap(),
     }
+}
+
+/// A statement as a line of [`ALLOWED`].
+fn line((function, statement): &(String, Value)) -> String {
+    let actions = actions(statement).join(" ");
+    let service = actions.split_inclusive(':').next().unwrap();
+    let actions = actions.replace(&format!(" {service}"), " ");
+    let resource = statement["Resource"].as_str().unwrap();
+    let begins = |beginning| resource.strip_prefix(beginning);
+    let resource = BEGINNINGS.into_iter().find_map(begins).unwrap_or(resource);
+    let sid = statement["Sid"].as_str().unwrap();
+    format!("{function} {sid}: {actions} on {resource}")
+}
+
+#[test]
+fn every_function_may_do_what_is_written_down_here_and_nothing_else() {
+    assert_lines(ALLOWED, statements().iter().map(line));
 }
 
 #[test]
@@ -70,21 +146,21 @@ fn no_function_takes_a_role_or_a_managed_policy_from_elsewhere() {
 }
 
 #[test]
-fn the_public_doors_and_the_admin_api_cannot_read_a_token() {
-    for (function, statement) in statements() {
-        let reads = actions(&statement)
-            .iter()
-            .any(|action| action == "secretsmanager:GetSecretValue");
-        let tokens = statement["Resource"]
-            .as_str()
-            .unwrap()
-            .ends_with("/connection/*");
-        if reads && tokens {
-            assert!(
-                ["OauthCallback", "QueueDrain", "Scheduler"].contains(&function.as_str()),
-                "{function} reads tokens"
-            );
-        }
+fn the_public_doors_and_the_admin_api_cannot_read_what_is_not_their_business() {
+    const WITH_TOKENS: &[&str] = &["OauthCallback", "QueueDrain", "Scheduler"];
+    for (secrets, readers) in [
+        ("/connection/*", WITH_TOKENS),
+        ("/app/*", WITH_TOKENS),
+        ("/captcha/*", &["LeadWebhook"][..]),
+    ] {
+        let reads = |(_, statement): &(String, Value)| {
+            let resource = statement["Resource"].as_str().unwrap();
+            let read = "secretsmanager:GetSecretValue".to_owned();
+            resource.ends_with(secrets) && actions(statement).contains(&read)
+        };
+        let found = statements().into_iter().filter(reads);
+        let found: BTreeSet<_> = found.map(|(function, _)| function).collect();
+        assert_eq!(Vec::from_iter(found), readers, "{secrets}");
     }
 }
 
