@@ -1,6 +1,6 @@
 //! Several drains on one application with its limits on: DynamoDB on MiniStack, Constant Contact on the sandbox, the
-//! clock on the wall. It measures, and so wants the machine for itself: it runs where `LEADFEED_TEST_RATE` (calls a
-//! second) is set, with `LEADFEED_TEST_LEADS` leads and `LEADFEED_TEST_DRAINS` drains.
+//! clock on the wall. A few leads show that the drains share one rate. Where `LEADFEED_TEST_RATE` (calls a second) is set,
+//! with `LEADFEED_TEST_LEADS` leads and `LEADFEED_TEST_DRAINS` drains, it measures, and so wants the machine for itself.
 
 use std::collections::VecDeque;
 use std::env;
@@ -43,17 +43,17 @@ fn given(name: &str, otherwise: u32) -> u32 {
 pub fn trial(aws: &SdkConfig, tables: &Tables, runtime: &Handle) -> Trial {
     let (aws, tables, runtime) = (aws.clone(), tables.clone(), runtime.clone());
     let name = "aws::rate::a_full_queue_is_drained_at_the_limit_and_never_above_it";
-    let unasked = env::var("LEADFEED_TEST_RATE").is_err();
     Trial::test(name, move || {
         runtime.block_on(run(aws, tables));
         Ok(())
     })
-    .with_ignored_flag(unasked)
 }
 
 async fn run(aws: SdkConfig, tables: Tables) {
+    let measures = env::var("LEADFEED_TEST_RATE").is_ok();
     let per_second = given("LEADFEED_TEST_RATE", 4);
-    let count = given("LEADFEED_TEST_LEADS", 15 * per_second);
+    let seconds = if measures { 15 } else { 6 };
+    let count = given("LEADFEED_TEST_LEADS", seconds * per_second);
     let bench = Bench::start(aws, tables, per_second).await;
     let expires_at = Timestamp::now() + SignedDuration::from_hours(23);
     let customer = bench.world.customer(expires_at).await;
@@ -80,10 +80,16 @@ async fn run(aws: SdkConfig, tables: Tables) {
         requests as f64 / leads,
     );
     assert_eq!(delivered, count as usize);
-    assert_eq!(throttled, 0);
     assert_eq!(bench.world.sandbox.broken_contracts(), [""; 0]);
-    assert_eq!(calls, count as usize);
-    assert!(used >= 95.0, "{used:.1} % of the rate");
+    assert_eq!(calls, count as usize + throttled);
+    if measures {
+        assert_eq!(throttled, 0);
+        assert!(used >= 95.0, "{used:.1} % of the rate");
+    } else {
+        // On a busy machine a call may leave late and the next arrive too soon after it; drains that do not share the
+        // rate have most of theirs refused.
+        assert!(throttled * 10 <= calls, "{throttled} of {calls} throttled");
+    }
 }
 
 /// Takes batches until there are none. Whatever a drain hands back comes again.
