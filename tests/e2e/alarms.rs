@@ -9,17 +9,16 @@ pub mod cloudwatch;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use cc_sandbox::faults::{Action, Fault};
 use jiff::{SignedDuration, Timestamp};
-use leadfeed_local::role::RolePolicy;
 use reqwest::Method;
 use serde_json::{Value, json};
 
 use self::cloudwatch::CloudWatch;
 use crate::mails::Mails;
-use crate::permissions::without;
-use crate::scene::{Scene, alone, the_stack};
+use crate::permissions::lacking;
+use crate::scene::{Scene, alone, finally, the_stack};
 use crate::{queue, rows};
 
 /// As many as ring by default.
@@ -67,42 +66,50 @@ async fn mailed(mails: &Mails) -> Result<BTreeSet<String>> {
 
 /// Takes a right that the function cannot do without, for one invocation; events no function can read do it too.
 async fn a_function_fails(function: &str) -> Result<()> {
-    let stack = the_stack();
-    if function != "Scheduler" {
+    if function == "Scheduler" {
+        let nothing = json!({});
+        let run = the_stack().invoke(function, &nothing);
+        lacking(function, "FindDueLeads", run).await??;
+    } else {
         let nonsense = json!({"Records": [{"body": "x"}]});
-        stack.invoke(function, &nonsense).await?;
-        return Ok(());
+        the_stack().invoke(function, &nonsense).await?;
     }
-    let policy = RolePolicy::of(stack.aws(), stack.deployment(), function).await?;
-    let poorer = without(policy.document(), "FindDueLeads");
-    policy.put(stack.aws(), &poorer).await?;
-    stack.invoke(function, &json!({})).await?;
-    policy.put(stack.aws(), policy.document()).await
+    Ok(())
 }
 
 /// A message that nobody can read comes back to the queue until it is given up.
 async fn dead_letters(watch: &CloudWatch) -> Result<()> {
     let url = the_stack().deployment().output("LeadDeadLettersUrl")?;
+    let (_, name) = url.rsplit_once('/').context("a queue without a name")?;
+    let dies = async {
+        queue::send("no lead", "nobody").await?;
+        queue::until_there_are(url, 1).await
+    };
     queue::hides_for(0).await?;
-    queue::send("no lead", "nobody").await?;
-    let dead = queue::until_there_are(url, 1).await;
-    queue::hides_for(360).await?;
-    watch.meter("DeadLettersAlarm", dead?).await?;
+    let dead = finally(dies, queue::hides_for(360)).await?;
+    let counts = "ApproximateNumberOfMessagesVisible";
+    watch
+        .meter(
+            "DeadLettersAlarm",
+            "AWS/SQS",
+            counts,
+            ("QueueName", name),
+            dead,
+        )
+        .await?;
     queue::take_from(url).await.map(drop)
 }
 
 async fn the_api_answers_5xx(watch: &CloudWatch) -> Result<()> {
-    let stack = the_stack();
     let scene = Scene::of("alarms-5xx").await;
-    let policy = RolePolicy::of(stack.aws(), stack.deployment(), "AdminApi").await?;
-    policy
-        .put(stack.aws(), &without(policy.document(), "Directory"))
-        .await?;
     let path = format!("/v1/customers/{}", scene.customer);
-    let (status, _) = scene.operator.call(Method::GET, &path, None).await?;
-    policy.put(stack.aws(), policy.document()).await?;
+    let asked = scene.operator.call(Method::GET, &path, None);
+    let (status, _) = lacking("AdminApi", "Directory", asked).await??;
     let answered = if status.is_server_error() { 1.0 } else { 0.0 };
-    watch.meter("HttpErrorsAlarm", answered).await
+    let api = ("ApiId", the_stack().deployment().resource("HttpApi")?);
+    watch
+        .meter("HttpErrorsAlarm", "AWS/ApiGateway", "5xx", api, answered)
+        .await
 }
 
 /// Somebody with access to the table changes what a person agreed to.
@@ -130,20 +137,18 @@ async fn a_request_is_called_wrong(watch: &CloudWatch) -> Result<()> {
 
 /// Drains may no longer read tokens, which new customers' leads go out with.
 async fn a_vault_does_not_answer(watch: &CloudWatch) -> Result<()> {
-    let stack = the_stack();
     let scenes = [
         Scene::connected("alarms-vault-1").await,
         Scene::connected("alarms-vault-2").await,
         Scene::connected("alarms-vault-3").await,
     ];
-    let policy = RolePolicy::of(stack.aws(), stack.deployment(), "QueueDrain").await?;
-    let poorer = without(policy.document(), "RefreshTokens");
-    policy.put(stack.aws(), &poorer).await?;
-    for scene in &scenes {
-        let lead = scene.submit("alarms-vault@example.com").await;
-        scene.until(&lead, "waiting").await;
-    }
-    policy.put(stack.aws(), policy.document()).await?;
+    let all_wait = async {
+        for scene in &scenes {
+            let lead = scene.submit("alarms-vault@example.com").await;
+            scene.until(&lead, "waiting").await;
+        }
+    };
+    lacking("QueueDrain", "RefreshTokens", all_wait).await?;
     the_log_rings(watch, "StoreFailuresAlarm").await
 }
 
@@ -152,11 +157,11 @@ async fn the_log_rings(watch: &CloudWatch, alarm: &str) -> Result<()> {
     for _ in 0..50 {
         watch.read_filters("queue-drain").await?;
         if watch.rings(alarm).await? {
-            break;
+            return Ok(());
         }
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
-    Ok(())
+    bail!("{alarm} does not ring for what is in the drain's log")
 }
 
 async fn what_the_scheduler_measures(watch: &CloudWatch) -> Result<()> {
@@ -184,9 +189,8 @@ async fn what_the_scheduler_measures(watch: &CloudWatch) -> Result<()> {
     };
     put(1).await?;
 
-    stack.invoke("Scheduler", &json!({})).await?;
+    finally(stack.invoke("Scheduler", &json!({})), put(10_000)).await?;
 
-    put(10_000).await?;
     for lead in aside.iter().chain([&late]) {
         rows::remove(lead).await?;
     }

@@ -7,7 +7,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::alarms::cloudwatch::CloudWatch;
-use crate::scene::{Scene, alone, contacts_like, sign_ups, the_stack};
+use crate::scene::{Scene, alone, contacts_like, finally, sign_ups, the_stack};
 
 const ADDRESS: &str = "canary@example.com";
 
@@ -70,11 +70,13 @@ async fn a_canary_comes_by_the_public_door_and_arrives() {
         "LEADFEED_CANARY_ADDRESS": ADDRESS,
     });
 
+    let arrives = async {
+        the_stack().invoke("Scheduler", &json!({})).await.unwrap();
+        let address = until_one_is_there().await;
+        (address, late_until_it_is_seen(&watch).await)
+    };
     let before = configure(&canary).await.unwrap();
-    the_stack().invoke("Scheduler", &json!({})).await.unwrap();
-    let address = until_one_is_there().await;
-    let late = late_until_it_is_seen(&watch).await;
-    configure(&before).await.unwrap();
+    let (address, late) = finally(arrives, configure(&before)).await;
 
     assert_eq!(sign_ups(&address), 1, "one in a quarter of an hour");
     assert!(late[0] > 300.0, "none had arrived: {late:?}");

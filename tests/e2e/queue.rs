@@ -18,9 +18,33 @@ pub async fn drain_is(on: bool) -> Result<()> {
         .aws()
         .rest("lambda", Method::PUT, &path, &change)
         .await?;
-    // What the mapping has fetched already is still on its way.
-    tokio::time::sleep(Duration::from_secs(2)).await;
-    Ok(())
+    if on {
+        Ok(())
+    } else {
+        until_none_is_hidden().await
+    }
+}
+
+/// Waits until the drain has done with what the mapping had fetched already.
+async fn until_none_is_hidden() -> Result<()> {
+    let url = the_stack().deployment().output("LeadQueueUrl")?;
+    for _ in 0..100 {
+        if let [_, 0] = counts(url).await? {
+            return Ok(());
+        }
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    bail!("the drain is still at work")
+}
+
+/// The body of the next message, taken off the queue once it is there.
+pub async fn next() -> Result<String> {
+    for _ in 0..30 {
+        if let Some(body) = take().await? {
+            return Ok(body);
+        }
+    }
+    bail!("no message has come")
 }
 
 /// The body of a message, taken off the queue; `None` where there is none.
@@ -71,6 +95,12 @@ pub async fn until_empty() -> Result<()> {
 
 /// How many messages a queue has, hidden ones too.
 pub async fn count(url: &str) -> Result<u32> {
+    let [there, hidden] = counts(url).await?;
+    Ok(there + hidden)
+}
+
+/// How many messages a queue has to give, and how many it hides.
+async fn counts(url: &str) -> Result<[u32; 2]> {
     let names = [
         "ApproximateNumberOfMessages",
         "ApproximateNumberOfMessagesNotVisible",
@@ -80,7 +110,7 @@ pub async fn count(url: &str) -> Result<u32> {
         let number = got["Attributes"][name].as_str();
         Ok(number.context("no number")?.parse()?)
     };
-    Ok(number(names[0])? + number(names[1])?)
+    Ok([number(names[0])?, number(names[1])?])
 }
 
 /// Deletes every message of a queue.
@@ -98,13 +128,11 @@ pub async fn hides_for(seconds: u32) -> Result<()> {
 /// Waits until a queue has so many messages; answers how many it says.
 pub async fn until_there_are(url: &str, count: u32) -> Result<f64> {
     for _ in 0..100 {
-        let wish = json!({"AttributeNames": ["ApproximateNumberOfMessages"]});
-        let got = call("GetQueueAttributes", url, wish).await?;
-        let number = got["Attributes"]["ApproximateNumberOfMessages"].as_str();
-        match number.and_then(|number| number.parse().ok()) {
-            Some(there) if there >= f64::from(count) => return Ok(there),
-            _ => tokio::time::sleep(Duration::from_millis(200)).await,
+        let [there, _] = counts(url).await?;
+        if there >= count {
+            return Ok(f64::from(there));
         }
+        tokio::time::sleep(Duration::from_millis(200)).await;
     }
     bail!("there are not {count} messages")
 }

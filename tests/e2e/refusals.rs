@@ -53,6 +53,12 @@ async fn bad_input_is_answered_with_its_own_status() {
             StatusCode::BAD_REQUEST,
         ),
         ("/v1/customers", StatusCode::OK),
+        (
+            "/hooks/frm_01KB0000000000000000000000",
+            StatusCode::METHOD_NOT_ALLOWED,
+        ),
+        ("/servlet/servlet.WebToLead", StatusCode::METHOD_NOT_ALLOWED),
+        ("/.well-known/jwks.json", StatusCode::OK),
         ("/nowhere", StatusCode::NOT_FOUND),
     ] {
         assert_eq!(

@@ -1,6 +1,6 @@
 //! What only time would do to the tables.
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use jiff::{SignedDuration, Timestamp};
 use leadfeed_local::STACK;
 use leadfeed_shared::domain::connection::{ConnectionStatus, ReconnectReason};
@@ -127,29 +127,29 @@ pub async fn has_old_token(customer: &str) -> Result<bool> {
     Ok(expires_at.parse::<Timestamp>()? < Timestamp::now())
 }
 
-/// Leaves a customer's counters of today as a drain does that ended before it could settle them.
-pub async fn unsettle_counters(customer: &str) -> Result<()> {
-    let mut row = counters(customer);
+/// Leaves a customer's counters of today as a drain does that ended before it could settle them; answers their key.
+pub async fn unsettle_counters(customer: &str) -> Result<Value> {
+    let today = Timestamp::now().strftime("%Y-%m-%d");
+    let key =
+        json!({"pk": {"S": format!("CUSTOMER#{customer}")}, "sk": {"S": format!("TALLY#{today}")}});
+    let mut row = key.clone();
     row["owner"] = json!({"S": "unsettled"});
     row["touched_at"] = json!({"N": "0"});
     row["revision"] = json!({"N": "1"});
     let put = json!({"TableName": the_stack().deployment().output("DirectoryTable")?, "Item": row});
-    dynamodb("PutItem", &put).await.map(drop)
+    dynamodb("PutItem", &put).await?;
+    Ok(key)
 }
 
 /// Whether somebody has counted anew since.
-pub async fn has_settled_counters(customer: &str) -> Result<bool> {
+pub async fn are_settled(counters: &Value) -> Result<bool> {
     let get = json!({
         "TableName": the_stack().deployment().output("DirectoryTable")?,
-        "Key": counters(customer),
+        "Key": counters,
     });
     let found = dynamodb("GetItem", &get).await?;
+    ensure!(found["Item"].is_object(), "the counters are gone");
     Ok(found["Item"]["owner"].is_null())
-}
-
-fn counters(customer: &str) -> Value {
-    let today = Timestamp::now().strftime("%Y-%m-%d");
-    json!({"pk": {"S": format!("CUSTOMER#{customer}")}, "sk": {"S": format!("TALLY#{today}")}})
 }
 
 /// Puts a refresh token in the vault that Constant Contact does not know.

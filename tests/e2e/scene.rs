@@ -1,9 +1,12 @@
 //! A customer with a form, and what a test asks of them.
 
+use std::panic::{AssertUnwindSafe, resume_unwind};
 use std::time::{Duration, Instant};
 
+use anyhow::Result;
 use cc_sandbox::journal::Filter;
 use cc_sandbox::world::Contact;
+use futures::FutureExt as _;
 use leadfeed_local::Stack;
 use leadfeed_local::customer::connect;
 use leadfeed_local::operator::{Operator, text};
@@ -36,6 +39,16 @@ pub async fn alone() -> RwLockWriteGuard<'static, ()> {
 
 pub fn the_stack() -> &'static Stack {
     stack()
+}
+
+/// Runs `body`, and gives back what was taken from the stack however it ends, so that who fails alone fails.
+pub async fn finally<T, R>(
+    body: impl Future<Output = T>,
+    give_back: impl Future<Output = Result<R>>,
+) -> T {
+    let ended = AssertUnwindSafe(body).catch_unwind().await;
+    give_back.await.unwrap();
+    ended.unwrap_or_else(|panic| resume_unwind(panic))
 }
 
 impl Scene {

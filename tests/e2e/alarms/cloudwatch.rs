@@ -1,6 +1,7 @@
 //! The stack's `CloudWatch`: what it has, and what the real one would find by itself.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Mutex;
 
 use anyhow::{Context, Result, ensure};
 use jiff::Timestamp;
@@ -13,6 +14,8 @@ use crate::scene::the_stack;
 pub struct CloudWatch {
     alarms: BTreeMap<String, Value>,
     since: Timestamp,
+    /// How many lines each metric filter has counted since.
+    counted: Mutex<BTreeMap<String, usize>>,
 }
 
 impl CloudWatch {
@@ -26,6 +29,7 @@ impl CloudWatch {
         Ok(Self {
             alarms: named.collect(),
             since: Timestamp::now(),
+            counted: Mutex::default(),
         })
     }
 
@@ -47,16 +51,19 @@ impl CloudWatch {
         Ok(self.ringing().await?.contains(name))
     }
 
-    /// Publishes a value of what this alarm watches.
-    pub async fn meter(&self, alarm: &str, value: f64) -> Result<()> {
-        let alarm = self.alarm(alarm)?;
-        put(
-            &alarm["Namespace"],
-            &alarm["MetricName"],
-            &alarm["Dimensions"],
-            value,
-        )
-        .await
+    /// Publishes a value as AWS does. The alarm has to watch it by its dimension, which the local stand-in passes over.
+    pub async fn meter(
+        &self,
+        alarm: &str,
+        namespace: &str,
+        name: &str,
+        (dimension, of): (&str, &str),
+        value: f64,
+    ) -> Result<()> {
+        let watched = &self.alarm(alarm)?["Dimensions"];
+        let dimensions = json!([{"Name": dimension, "Value": of}]);
+        ensure!(*watched == dimensions, "{alarm} watches {watched}");
+        put(&json!(namespace), &json!(name), &dimensions, value).await
     }
 
     /// Whether the function's own errors were counted where this alarm watches.
@@ -100,7 +107,7 @@ impl CloudWatch {
             .collect())
     }
 
-    /// Publishes what the metric filters of a function's log group count in it.
+    /// Publishes what the metric filters of a function's log group count in it that they have not counted before.
     pub async fn read_filters(&self, function: &str) -> Result<()> {
         let group = json!({"logGroupName": group(function)});
         let filters = logs("DescribeMetricFilters", &group).await?;
@@ -109,8 +116,10 @@ impl CloudWatch {
             let pattern = filter["filterPattern"].as_str().unwrap_or_default();
             let wanted = words_of(pattern).context("an unknown kind of pattern")?;
             let found = lines.iter().filter(|line| line.contains(wanted));
+            let (name, found) = (filter["filterName"].to_string(), found.count());
+            let before = self.counted.lock().unwrap().insert(name, found);
+            let count = f64::from(u32::try_from(found - before.unwrap_or(0))?);
             let metric = &filter["metricTransformations"][0];
-            let count = f64::from(u32::try_from(found.count())?);
             put(
                 &metric["metricNamespace"],
                 &metric["metricName"],

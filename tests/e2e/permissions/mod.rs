@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use self::walks::{Function, Walker};
 use crate::queue::{self, drain_is};
 use crate::rows;
-use crate::scene::{Scene, alone, the_stack};
+use crate::scene::{Scene, alone, finally, the_stack};
 
 /// The local queue hands its messages over by itself, whatever the role says; a test of the template holds this
 /// statement to what AWS asks of a mapping.
@@ -22,15 +22,10 @@ const NOT_ENFORCED: [(&str, &str); 1] = [("QueueDrain", "ReceiveLeads")];
 async fn no_statement_of_any_role_can_be_taken_away_unnoticed() {
     let _alone = alone().await;
     everything_by_itself_is(false).await.unwrap();
-    let walker = Walker::new().await.unwrap();
-    let mut unnoticed = Vec::new();
-    for function in Function::ALL {
-        unnoticed.extend(unnoticed_in(function, &walker).await.unwrap());
-    }
-    everything_by_itself_is(true).await.unwrap();
+    let unnoticed = finally(all_unnoticed(), everything_by_itself_is(true)).await;
 
     assert_eq!(
-        unnoticed,
+        unnoticed.unwrap(),
         NOT_ENFORCED.map(|(function, sid)| format!("{function}: {sid}"))
     );
 }
@@ -39,22 +34,25 @@ async fn no_statement_of_any_role_can_be_taken_away_unnoticed() {
 async fn a_lead_that_the_queue_did_not_take_is_delivered_by_the_scheduler() {
     let _alone = alone().await;
     let scene = Scene::connected("no-queue").await;
-    let (aws, deployment) = (the_stack().aws(), the_stack().deployment());
-    let policy = RolePolicy::of(aws, deployment, "LeadWebhook")
-        .await
-        .unwrap();
 
-    policy
-        .put(aws, &without(policy.document(), "SendLeads"))
-        .await
-        .unwrap();
-    let lead = scene.submit("no-queue@example.com").await;
-    policy.put(aws, policy.document()).await.unwrap();
+    let submitted = scene.submit("no-queue@example.com");
+    let lead = lacking("LeadWebhook", "SendLeads", submitted).await;
+    let lead = lead.unwrap();
     scene.until(&lead, "received").await;
     rows::make_lead_due(&lead).await.unwrap();
     the_stack().invoke("Scheduler", &json!({})).await.unwrap();
 
     scene.until(&lead, "delivered").await;
+}
+
+/// The statements that can be taken away unnoticed, of all functions.
+async fn all_unnoticed() -> Result<Vec<String>> {
+    let walker = Walker::new().await?;
+    let mut unnoticed = Vec::new();
+    for function in Function::ALL {
+        unnoticed.extend(unnoticed_in(function, &walker).await?);
+    }
+    Ok(unnoticed)
 }
 
 /// The statements without which a function still walks its walk. With all of them it has to.
@@ -70,11 +68,11 @@ async fn unnoticed_in(function: Function, walker: &Walker) -> Result<Vec<String>
     leave_nothing(walker).await?;
     let mut unnoticed = Vec::new();
     for sid in sids(policy.document()) {
-        policy.put(aws, &without(policy.document(), &sid)).await?;
-        start_anew(&name, walker.captcha()).await?;
-        let walked = function.walk(walker).await;
-        policy.put(aws, policy.document()).await?;
-        match walked {
+        let walk = async {
+            start_anew(&name, walker.captcha()).await?;
+            anyhow::Ok(function.walk(walker).await)
+        };
+        match lacking(&name, &sid, walk).await?? {
             Ok(()) => unnoticed.push(format!("{name}: {sid}")),
             Err(error) => println!("{name} without {sid}: {error:#}"),
         }
@@ -103,8 +101,17 @@ fn sids(document: &Value) -> Vec<String> {
         .collect()
 }
 
+/// Runs `body` while the role of a function lacks a statement.
+pub async fn lacking<T>(function: &str, sid: &str, body: impl Future<Output = T>) -> Result<T> {
+    let (aws, deployment) = (the_stack().aws(), the_stack().deployment());
+    let policy = RolePolicy::of(aws, deployment, function).await?;
+    let whole = policy.document();
+    policy.put(aws, &without(whole, sid)).await?;
+    Ok(finally(body, policy.put(aws, whole)).await)
+}
+
 /// A document without one of its statements.
-pub fn without(document: &Value, sid: &str) -> Value {
+fn without(document: &Value, sid: &str) -> Value {
     let mut document = document.clone();
     let statements = document["Statement"].as_array_mut().unwrap();
     let before = statements.len();

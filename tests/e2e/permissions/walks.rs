@@ -140,7 +140,7 @@ impl Walker {
             rows::make_token_old(&customer.id).await?;
         }
         rows::break_refresh_token(&revoked.id).await?;
-        rows::unsettle_counters(&stuck.id).await?;
+        let counters = rows::unsettle_counters(&stuck.id).await?;
 
         the_stack().invoke("Scheduler", &json!({})).await?;
 
@@ -154,7 +154,7 @@ impl Walker {
             "the idle connection was not refreshed"
         );
         ensure!(
-            rows::has_settled_counters(&stuck.id).await?,
+            rows::are_settled(&counters).await?,
             "the counters were not settled"
         );
         self.bus.told(&revoked.id, "needs_reconnect").await
