@@ -54,6 +54,11 @@ impl Tables {
             ),
             self.trial(
                 runtime,
+                "a_lead_that_left_in_a_file_or_was_erased_ends_at_its_time",
+                a_lead_that_left_in_a_file_or_was_erased_ends_at_its_time,
+            ),
+            self.trial(
+                runtime,
                 "attributes_of_a_later_version_are_left_alone",
                 attributes_of_a_later_version_are_left_alone,
             ),
@@ -154,6 +159,25 @@ async fn a_lead_set_aside_ends_at_its_time_unless_it_is_released(tables: Tables)
     let shard = aside["due_shard"].as_s().unwrap();
     assert!(shard.starts_with("aside#"), "{shard}: nobody works on it");
     assert!(!item().await.contains_key("expires_at"));
+}
+
+async fn a_lead_that_left_in_a_file_or_was_erased_ends_at_its_time(tables: Tables) {
+    let (customer, ledger) = (fresh::customer(), tables.ledger());
+    let lead = record(&ledger, &customer, 0).await;
+    let ends_at = async || {
+        let pk = format!("CUSTOMER#{customer}");
+        let item = tables.item(&tables.ledger, pk, lead.id.as_str()).await;
+        item["expires_at"].as_n().unwrap().clone()
+    };
+
+    let export = ledger.export(&customer, &lead.id, at(20), 8_000_000_000);
+    assert!(export.await.unwrap());
+    assert_eq!(ends_at().await, "8000000000");
+
+    let blank = lead.without_person();
+    let erase = ledger.erase(&blank, at(60), 9_000_000_000);
+    assert!(erase.await.unwrap());
+    assert_eq!(ends_at().await, "9000000000");
 }
 
 async fn attributes_of_a_later_version_are_left_alone(tables: Tables) {

@@ -13,15 +13,19 @@ impl Exits for MemoryLedger {
         customer: &CustomerId,
         lead: &LeadId,
         at: Timestamp,
-        _expires_at: Timestamp,
+        expires_at: Timestamp,
     ) -> Result<bool, StoreError> {
         let fits = |record: &LeadRecord| {
             record.exported_at.is_none_or(|known| known == at) && asked::can_export(&record.state)
         };
         let export = |rows: &mut Rows| {
-            rows.change_if(customer, lead, fits, |record| {
+            let marked = rows.change_if(customer, lead, fits, |record| {
                 (record.exported_at, record.due_at) = (Some(at), None);
-            })
+            });
+            if marked {
+                rows.kept_until.insert(key(customer, lead), expires_at);
+            }
+            marked
         };
         self.0.step(export).await
     }
@@ -30,17 +34,21 @@ impl Exits for MemoryLedger {
         &self,
         blank: &Lead,
         at: Timestamp,
-        _expires_at: Timestamp,
+        expires_at: Timestamp,
     ) -> Result<bool, StoreError> {
         let there = |record: &LeadRecord| record.state != LeadState::Erased;
         let erase = |rows: &mut Rows| {
-            rows.kept_until.remove(&key(&blank.customer, &blank.id));
-            rows.change_if(&blank.customer, &blank.id, there, |record| {
+            let erased = rows.change_if(&blank.customer, &blank.id, there, |record| {
                 record.lead = blank.clone();
                 record.exported_at = None;
                 record.timeline = asked::timeline_of_nobody(blank, at);
                 (record.state, record.due_at) = (LeadState::Erased, None);
-            })
+            });
+            if erased {
+                let key = key(&blank.customer, &blank.id);
+                rows.kept_until.insert(key, expires_at);
+            }
+            erased
         };
         self.0.step(erase).await
     }

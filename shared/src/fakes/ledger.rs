@@ -33,7 +33,7 @@ impl MemoryLedger {
         self.0.with(|rows| rows.lead(customer, lead).cloned())
     }
 
-    /// Until when a lead is kept that was set aside or settled. A look from outside.
+    /// Until when a lead is kept that is done with or set aside. A look from outside.
     #[must_use]
     pub fn kept_until(&self, customer: &CustomerId, lead: &LeadId) -> Option<Timestamp> {
         self.0

@@ -19,7 +19,7 @@ pub(super) struct Rows {
     leads: BTreeMap<(CustomerId, LeadId), LeadRecord>,
     /// Leads that were recorded with an address, by its key.
     by_person: BTreeMap<(CustomerId, String), BTreeSet<LeadId>>,
-    /// Until when leads are kept that were set aside.
+    /// Until when leads are kept that are done with or set aside.
     pub(super) kept_until: BTreeMap<(CustomerId, LeadId), Timestamp>,
     /// When each lead that no lane holds is to be looked at.
     pub(super) stuck: Places,

@@ -164,6 +164,22 @@ async fn fields_whose_labels_differ_in_case_are_one_column_and_lose_nothing() {
 }
 
 #[tokio::test]
+async fn a_lead_that_left_in_a_file_is_kept_as_long_as_its_customer_keeps_leads_and_no_longer() {
+    let stage = Stage::with_customers().await;
+    stage.keep_for(30).await;
+    let form = stage.form().await;
+    let lead = stage.sign_up(&form, "ada@example.com").await;
+
+    stage.get(&format!("{CSV}?look=true")).await;
+    let looked_at = stage.kept_for(&lead);
+    stage.get(CSV).await;
+
+    assert_eq!(looked_at, None, "it can go out still");
+    let month = SignedDuration::from_hours(24 * 30);
+    assert_eq!(stage.kept_for(&lead), Some(month));
+}
+
+#[tokio::test]
 async fn a_file_is_given_to_its_own_customers_page_only() {
     let stage = Stage::with_customers().await;
     let form = stage.form().await;

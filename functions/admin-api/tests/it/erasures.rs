@@ -52,6 +52,24 @@ async fn the_page_says_how_much_of_a_person_there_is_before_it_erases_it() {
     assert_eq!(wrong, 422);
 }
 
+/// A message of two weeks ago must not bring an erased lead back, however short its customer keeps leads.
+#[tokio::test]
+async fn the_mark_of_an_erased_lead_is_kept_as_long_as_leads_are_and_sixty_days_at_least() {
+    for (leads, mark) in [(30, 60), (90, 90)] {
+        let stage = Stage::with_customers().await;
+        stage.keep_for(leads).await;
+        let form = stage.form().await;
+        let lead = stage.sign_up(&form, "ada@example.com").await;
+
+        stage
+            .post(ERASURES, json!({"email": "ada@example.com"}))
+            .await;
+
+        let days = SignedDuration::from_hours(24 * mark);
+        assert_eq!(stage.kept_for(&lead), Some(days), "{leads}");
+    }
+}
+
 #[tokio::test]
 async fn an_erased_person_is_forgotten_and_not_sent_although_queued() {
     let stage = Stage::with_customers().await;

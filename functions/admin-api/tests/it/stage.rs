@@ -153,6 +153,25 @@ impl Stage {
         self.memory.ledger.look(&customer, id).unwrap().lead
     }
 
+    /// `engines` keeps its leads for so many days from now on.
+    pub async fn keep_for(&self, days: i64) {
+        let settings =
+            json!({"name": "Engines", "brand": "Analytical Engines", "retention_days": days});
+        let answer = self.put("/v1/customers/engines", settings).await;
+        assert_eq!(answer.status, 200, "{}", answer.body);
+    }
+
+    /// For how much longer a lead of `engines` is kept, where that is settled.
+    pub fn kept_for(&self, id: &LeadId) -> Option<SignedDuration> {
+        let until = self
+            .memory
+            .ledger
+            .kept_until(&"engines".parse().unwrap(), id)?;
+        Some(SignedDuration::from_secs(
+            until - self.memory.clock.now().as_second(),
+        ))
+    }
+
     /// Does work while every port call takes so long.
     pub async fn slowly<T>(&self, call: SignedDuration, work: impl Future<Output = T>) -> T {
         let mut work = pin!(work);
