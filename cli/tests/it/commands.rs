@@ -1,6 +1,8 @@
 use clap::Parser as _;
+use jiff::SignedDuration;
 use leadfeed_cli::Options;
 use leadfeed_shared::fakes::samples;
+use leadfeed_shared::ports::Clock as _;
 use serde_json::{Value, json};
 
 use crate::deployment::Deployment;
@@ -167,7 +169,7 @@ async fn people_are_put_on_the_list_of_the_unmailed_and_receipts_are_printed() {
 }
 
 #[tokio::test]
-async fn leads_are_shown_followed_replayed_and_forgotten() {
+async fn leads_are_shown_followed_and_forgotten() {
     let deployment = Deployment::new().await;
     let form = form(&deployment).await;
     let lead = sign_up(&deployment, &form, "ada@example.com").await;
@@ -176,9 +178,6 @@ async fn leads_are_shown_followed_replayed_and_forgotten() {
     let (shown, _) = deployment.leadfeed(&["leads", "show", &lead]).await;
     let (followed, _) = deployment
         .leadfeed(&["leads", "follow", "engines", "--every", "0", "--looks", "3"])
-        .await;
-    let dry = deployment
-        .json(&["replay", "engines", "--status", "waiting", "--dry-run"])
         .await;
     let forgotten = deployment
         .json(&["leads", "forget", "engines", "ada@example.com", "--yes"])
@@ -205,8 +204,31 @@ async fn leads_are_shown_followed_replayed_and_forgotten() {
         followed.contains(&lead) && !followed.contains("ada@"),
         "{followed}"
     );
-    assert_eq!((&dry["dry_run"], &dry["leads"]), (&json!(true), &json!({})));
     assert_eq!(forgotten, json!({"erased": 1}));
+}
+
+#[tokio::test]
+async fn a_lead_that_waits_is_tried_again_where_it_is_no_dry_run() {
+    let deployment = Deployment::new().await;
+    let form = form(&deployment).await;
+    sign_up(&deployment, &form, "ada@example.com").await;
+    let memory = &deployment.memory;
+    let deadline = memory.clock.now() + SignedDuration::from_secs(60);
+    let drained = memory.drain().drain(memory.messages(), deadline).await;
+    assert_eq!(drained, [""; 0]);
+    let replay = ["replay", "engines", "--status", "waiting"];
+
+    let dry = deployment
+        .json(&[&replay[..], &["--dry-run"]].concat())
+        .await;
+    let nothing = memory.queue.receive(10);
+    let done = deployment.json(&replay).await;
+
+    let leads = json!({"waiting.not_connected": 1});
+    assert_eq!((&dry["dry_run"], &dry["leads"]), (&json!(true), &leads));
+    assert!(nothing.is_empty());
+    assert_eq!((&done["dry_run"], &done["leads"]), (&json!(false), &leads));
+    assert_eq!(memory.queue.receive(10).len(), 1);
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use axum::Router;
 use axum::http::{Method, Uri};
+use serde_json::{Value, json};
 
 use crate::deployment::{TOKEN, leadfeed, served, typing};
 
@@ -148,4 +149,56 @@ async fn every_command_prints_the_answer_as_json_when_asked_to() {
 
         assert_eq!(said, "{}\n", "{command:?}");
     }
+}
+
+/// A stack that gives these answers in turn, and what it is sent.
+async fn answering(answers: Vec<Value>) -> (String, Arc<Mutex<Vec<Value>>>) {
+    let sent = Arc::new(Mutex::new(vec![]));
+    let seen = sent.clone();
+    let answers = move |body: String| async move {
+        let mut seen = seen.lock().unwrap();
+        let answer = answers[seen.len()].to_string();
+        seen.push(serde_json::from_str(&body).unwrap_or_default());
+        answer
+    };
+    (served(Router::new().fallback(answers)).await, sent)
+}
+
+#[tokio::test]
+async fn a_replay_asks_for_what_was_meant_until_all_leads_were_looked_at() {
+    let (since, until) = ("2026-11-23T12:00:00Z", "2026-11-24T12:00:00Z");
+    let (url, sent) = answering(vec![json!({"next_cursor": "further"}), json!({})]).await;
+    let command = ["replay", "engines", "--status", "refused"];
+    let reason = ["--reason", "cc_refused", "--exported", "--dry-run"];
+    let time = ["--since", since, "--until", until];
+    let leads = ["--lead", "lead_1", "--lead", "lead_2"];
+
+    let command = [command, reason, time, leads].concat();
+    let (said, succeeded) = leadfeed(&url, TOKEN, &command).await;
+
+    assert!(succeeded, "{said}");
+    let wish = json!({
+        "status": "refused", "reason": "cc_refused", "since": since, "until": until, "exported": true,
+        "dry_run": true, "lead_ids": ["lead_1", "lead_2"],
+    });
+    let mut further = wish.clone();
+    further["cursor"] = json!("further");
+    assert_eq!(*sent.lock().unwrap(), [wish, further]);
+}
+
+#[tokio::test]
+async fn a_lead_that_is_followed_is_printed_again_whenever_it_changed() {
+    let page =
+        |why: &str| json!({"leads": [{"lead_id": "lead_1", "status": "waiting", "why": why}]});
+    let pages = ["upstream", "upstream", "quota", "upstream", "upstream"].map(page);
+    let (url, _) = answering(pages.into()).await;
+    let follow = ["leads", "follow", "engines", "--every", "0", "--looks", "5"];
+
+    let (said, _) = leadfeed(&url, TOKEN, &follow).await;
+
+    let lines = said
+        .lines()
+        .map(|line| line.split(' ').next_back().unwrap());
+    let lines: Vec<_> = lines.collect();
+    assert_eq!(lines, ["upstream", "quota", "upstream"], "{said}");
 }

@@ -5,6 +5,7 @@ use leadfeed_shared::domain::lead::{LeadState, QuarantineReason, RefusalReason, 
 use leadfeed_shared::fakes::samples::delivered;
 use serde_json::json;
 
+use crate::csv::CSV;
 use crate::stage::Stage;
 
 const REPLAYS: &str = "/v1/customers/engines/replays";
@@ -234,5 +235,46 @@ async fn a_replay_of_no_lead_named_tries_none_and_of_one_named_twice_tries_it_on
     let twice = json!({"lead_ids": [ada, ada]});
     let answer = stage.post(REPLAYS, twice).await;
     assert_eq!(answer.body["leads"], json!({"waiting.not_connected": 1}));
+    assert_eq!(stage.memory.queue.receive(10).len(), 1);
+}
+
+#[tokio::test]
+async fn leads_of_a_time_are_tried_again_from_its_first_moment_on_and_before_its_last() {
+    let quota = LeadState::Waiting {
+        why: WaitReason::Quota,
+    };
+    for (status, label, state) in [
+        ("refused", "refused.cc_refused", refused()),
+        ("waiting", "waiting.quota", quota),
+    ] {
+        let stage = Stage::with_customers().await;
+        let form = stage.form().await;
+        let like = stage.lead(&stage.sign_up(&form, "ada@example.com").await);
+        stage.end_like(&like, 1..4, &state).await;
+        let (since, until) = ("2026-11-23T09:30:02Z", "2026-11-23T09:30:03Z");
+
+        let second = json!({"status": status, "since": since, "until": until, "dry_run": true});
+        let second = stage.post(REPLAYS, second).await;
+
+        assert_eq!(second.body["leads"], json!({label: 1}));
+    }
+}
+
+#[tokio::test]
+async fn leads_that_wait_and_went_out_in_a_file_are_tried_again_only_where_that_is_asked_for() {
+    let stage = Stage::with_customers().await;
+    let form = stage.form().await;
+    stage.sign_up(&form, "ada@example.com").await;
+    stage.drain().await;
+    stage.get(CSV).await;
+
+    let others = json!({"status": "waiting"});
+    let others = stage.post(REPLAYS, others).await;
+    let nothing = stage.memory.queue.receive(10);
+    let all = json!({"status": "waiting", "exported": true});
+    let all = stage.post(REPLAYS, all).await;
+
+    assert_eq!((others.body["leads"].clone(), nothing), (json!({}), vec![]));
+    assert_eq!(all.body["leads"], json!({"exported": 1}));
     assert_eq!(stage.memory.queue.receive(10).len(), 1);
 }

@@ -167,9 +167,7 @@ impl Stage {
             .memory
             .ledger
             .kept_until(&"engines".parse().unwrap(), id)?;
-        Some(SignedDuration::from_secs(
-            until - self.memory.clock.now().as_second(),
-        ))
+        Some(until.duration_since(self.memory.clock.now()))
     }
 
     /// Does work while every port call takes so long.
