@@ -151,6 +151,7 @@ mod tests {
     use crate::app::scene::{ACCOUNT, Scene};
     use crate::domain::budget::BudgetState;
     use crate::domain::connection::{ConnectionStatus, LimitedReason, ReconnectReason};
+    use crate::domain::crm::CrmError;
     use crate::domain::ids::{AppId, ImportId};
     use crate::domain::import::{ImportJob, Stage};
     use crate::ports::{
@@ -312,6 +313,21 @@ mod tests {
 
         let used = gauge(&scene, "BudgetUsed").await;
         assert!((94.9..95.1).contains(&used), "{used}");
+    }
+
+    #[tokio::test]
+    async fn a_day_that_constant_contact_says_is_spent_shows_as_all_used() {
+        let scene = Scene::connected().await;
+        spend(&scene, 100);
+        scene.submit(ADA).await;
+        scene.memory.crm.answer_next(CrmError::QuotaExceeded);
+        scene.drain().await;
+
+        let used = gauge(&scene, "BudgetUsed").await;
+        assert!((99.9..100.1).contains(&used), "{used}");
+
+        scene.memory.clock.advance(SignedDuration::from_hours(24));
+        assert!(gauge(&scene, "BudgetUsed").await < 2.0);
     }
 
     #[tokio::test]
