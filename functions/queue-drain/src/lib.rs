@@ -4,14 +4,11 @@
 //! the queue has to bring again.
 
 use aws_lambda_events::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent};
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use lambda_runtime::{Error, LambdaEvent};
-use leadfeed_shared::app::deliver::Drain;
 use leadfeed_shared::app::deliver::batch::Message;
+use leadfeed_shared::app::deliver::{Drain, MARGIN};
 use leadfeed_shared::ports::Wiring;
-
-/// Kept back from the function's time for answering.
-const MARGIN: SignedDuration = SignedDuration::from_secs(2);
 
 /// Delivers one batch.
 ///

@@ -7,16 +7,62 @@ mod bare_start;
 use aws_lambda_events::sqs::SqsEvent;
 use jiff::{SignedDuration, Timestamp};
 use lambda_runtime::{Context, LambdaEvent};
-use leadfeed_shared::fakes::Memory;
+use leadfeed_shared::domain::connection::Connection;
+use leadfeed_shared::domain::consent::Origin;
+use leadfeed_shared::domain::submission::Submission;
+use leadfeed_shared::domain::token::StoredTokens;
+use leadfeed_shared::fakes::{Call, Memory, samples};
+use leadfeed_shared::ports::{
+    Clock as _, Connections as _, Customers as _, Forms as _, Vault as _,
+};
 use queue_drain::handle;
+use serde_json::{Value, json};
 
 const BATCH: &str = include_str!("../../../events/queue-batch.json");
 
+/// A batch that comes to a function with half a minute left.
 fn event(batch: &str) -> LambdaEvent<SqsEvent> {
+    event_until(batch, Timestamp::now() + SignedDuration::from_secs(30))
+}
+
+fn event_until(batch: &str, deadline: Timestamp) -> LambdaEvent<SqsEvent> {
     let mut context = Context::default();
-    let deadline = Timestamp::now() + SignedDuration::from_secs(30);
     context.deadline = u64::try_from(deadline.as_millisecond()).unwrap();
     LambdaEvent::new(serde_json::from_str(batch).unwrap(), context)
+}
+
+/// A customer with a connected account, and a batch of one lead.
+async fn with_a_lead() -> (Memory, String) {
+    let memory = Memory::new("2026-11-23T12:00:00Z".parse().unwrap());
+    let (directory, now, form) = (&memory.directory, memory.clock.now(), samples::form());
+    directory
+        .put_customer(&samples::customer(now))
+        .await
+        .unwrap();
+    directory.put_form(&form).await.unwrap();
+    let connection = samples::connection(now);
+    let account = &connection.account.id;
+    memory.crm.open_account(account, "Engines");
+    let stored = StoredTokens {
+        generation: 1,
+        tokens: memory.crm.connect(account, "client"),
+    };
+    memory.vault.keep(&form.customer, &stored).await.unwrap();
+    let connection = Connection {
+        lists: vec![memory.crm.add_list(account, "News")],
+        token_expires_at: stored.tokens.expires_at,
+        ..connection
+    };
+    assert!(directory.put_connection(&connection).await.unwrap());
+    let fields = Submission::from_pairs([("email", "ada@example.com"), ("consent", "yes")]);
+    let (intake, origin) = (memory.intake(), Origin::default());
+    let accepted = intake.accept(&form, fields.unwrap(), &origin).await;
+    accepted.unwrap();
+    let mut batch: Value = serde_json::from_str(BATCH).unwrap();
+    let mut record = batch["Records"][0].take();
+    record["body"] = json!(memory.messages()[0].body);
+    batch["Records"] = json!([record]);
+    (memory, batch.to_string())
 }
 
 #[tokio::test]
@@ -39,4 +85,18 @@ async fn a_record_without_an_id_brings_the_whole_batch_again() {
     let nameless = BATCH.replace("2f0c0d0a-6d0e-4a53-9f0b-0c6f6f3c9f02", "");
 
     assert!(handle(&memory.drain(), event(&nameless)).await.is_err());
+}
+
+/// A call takes up to twelve seconds, and the answer to the queue two.
+#[tokio::test]
+async fn no_call_is_begun_whose_end_the_function_may_not_live_to_write_down_and_tell() {
+    for (seconds, calls) in [(13, 0), (15, 1)] {
+        let (memory, batch) = with_a_lead().await;
+        let deadline = memory.clock.now() + SignedDuration::from_secs(seconds);
+
+        let answer = handle(&memory.drain(), event_until(&batch, deadline)).await;
+
+        assert_eq!(memory.crm.count(Call::SignUp), calls, "{seconds}");
+        assert!(answer.unwrap().batch_item_failures.is_empty());
+    }
 }

@@ -4,16 +4,38 @@
 #[path = "../../../tests/support/bare_start.rs"]
 mod bare_start;
 
-use jiff::Timestamp;
+use std::sync::OnceLock;
+
+use jiff::{SignedDuration, Timestamp};
 use lambda_runtime::{Context, LambdaEvent};
-use leadfeed_shared::adapters::FrontDoor;
-use leadfeed_shared::fakes::{Fault, Memory, MemoryMetrics};
+use leadfeed_shared::app::canary::{Addresses, Canary};
+use leadfeed_shared::domain::consent::Origin;
+use leadfeed_shared::domain::email::EmailAddress;
+use leadfeed_shared::domain::ids::FormId;
+use leadfeed_shared::domain::submission::Submission;
+use leadfeed_shared::fakes::{Fault, Memory, MemoryMetrics, samples};
+use leadfeed_shared::ports::{Clock as _, Customers as _, Door, Forms as _, StoreError};
 use scheduler::{Run, handle};
 use serde_json::{Value, json};
 
 const EVENT: &str = include_str!("../../../events/schedule.json");
 
-fn run(memory: &Memory) -> Run<Memory, MemoryMetrics, FrontDoor> {
+/// A door that notes what was recorded by the time somebody came.
+#[derive(Default)]
+struct Doorman {
+    metrics: MemoryMetrics,
+    seen: OnceLock<Option<f64>>,
+}
+
+impl Door for Doorman {
+    async fn post(&self, _: &FormId, _: &EmailAddress, _: &str) -> Result<(), StoreError> {
+        let seen = self.metrics.last("OldestUndelivered");
+        self.seen.set(seen).unwrap();
+        Ok(())
+    }
+}
+
+fn run(memory: &Memory) -> Run<Memory, MemoryMetrics, Doorman> {
     Run {
         minute: memory.minute(),
         canary: None,
@@ -21,8 +43,40 @@ fn run(memory: &Memory) -> Run<Memory, MemoryMetrics, FrontDoor> {
     }
 }
 
-fn event() -> LambdaEvent<Value> {
-    LambdaEvent::new(serde_json::from_str(EVENT).unwrap(), Context::default())
+/// The same where the operator wants a canary, by a form that is there.
+async fn run_with_canary(memory: &Memory) -> Run<Memory, MemoryMetrics, Doorman> {
+    let form = samples::form();
+    memory.directory.put_form(&form).await.unwrap();
+    let run = run(memory);
+    let door = Doorman {
+        metrics: run.metrics.clone(),
+        ..Doorman::default()
+    };
+    let mailbox = "canary@operator.example".parse().unwrap();
+    let canary = Canary {
+        ledger: memory.ledger.clone(),
+        directory: memory.directory.clone(),
+        door,
+        clock: memory.clock.clone(),
+        form: form.id,
+        addresses: Addresses::of(&mailbox).unwrap(),
+    };
+    Run {
+        canary: Some(canary),
+        ..run
+    }
+}
+
+/// What comes to a function that has as long as it has on Lambda.
+fn event(memory: &Memory) -> LambdaEvent<Value> {
+    event_with(memory, 55)
+}
+
+fn event_with(memory: &Memory, seconds: i64) -> LambdaEvent<Value> {
+    let deadline = memory.clock.now() + SignedDuration::from_secs(seconds);
+    let mut context = Context::default();
+    context.deadline = u64::try_from(deadline.as_millisecond()).unwrap();
+    LambdaEvent::new(serde_json::from_str(EVENT).unwrap(), context)
 }
 
 #[tokio::test]
@@ -30,7 +84,7 @@ async fn a_run_with_nothing_to_do_does_nothing() {
     let memory = Memory::new(Timestamp::now());
     let run = run(&memory);
 
-    let answer = handle(&run, event()).await.unwrap();
+    let answer = handle(&run, event(&memory)).await.unwrap();
 
     assert_eq!(run.metrics.last("OldestUndelivered"), Some(0.0));
     assert_eq!(
@@ -40,12 +94,66 @@ async fn a_run_with_nothing_to_do_does_nothing() {
 }
 
 #[tokio::test]
+async fn a_run_releases_what_is_due_and_counts_anew_only_where_it_has_the_time() {
+    for (seconds, recounted) in [(55, 1), (20, 0)] {
+        let memory = Memory::new("2026-11-23T12:00:00Z".parse().unwrap());
+        let (intake, form, now) = (memory.intake(), samples::form(), memory.clock.now());
+        let customer = samples::customer(now);
+        memory.directory.put_customer(&customer).await.unwrap();
+        let sign_up = async |email| {
+            let fields = Submission::from_pairs([("email", email), ("consent", "yes")]).unwrap();
+            let accepted = intake.accept(&form, fields, &Origin::default()).await;
+            accepted.unwrap();
+        };
+        sign_up("ada@example.com").await;
+        let deadline = now + SignedDuration::from_secs(60);
+        let again = memory.drain().drain(memory.messages(), deadline).await;
+        assert_eq!(again, [""; 0], "it waits for a connection, and counts so");
+        sign_up("bob@example.com").await;
+        memory.clock.advance(SignedDuration::from_hours(7));
+
+        let answer = handle(&run(&memory), event_with(&memory, seconds)).await;
+
+        assert_eq!(
+            answer.unwrap(),
+            json!({ "imported": 0, "stuck": 1, "waited": 0, "kept_alive": 0, "recounted": recounted }),
+            "{seconds}"
+        );
+    }
+}
+
+#[tokio::test]
 async fn a_part_that_fails_is_told_and_keeps_nothing_from_being_measured() {
     let memory = Memory::new(Timestamp::now());
     let run = run(&memory);
 
     memory.faults.next(Fault::FailBefore);
 
-    assert!(handle(&run, event()).await.is_err());
+    assert!(handle(&run, event(&memory)).await.is_err());
     assert_eq!(run.metrics.last("OldestUndelivered"), Some(0.0));
+}
+
+#[tokio::test]
+async fn what_alarms_watch_is_recorded_before_the_canary_is_sent_which_may_take_long() {
+    let memory = Memory::new(Timestamp::now());
+    let run = run_with_canary(&memory).await;
+
+    handle(&run, event(&memory)).await.unwrap();
+
+    let door = &run.canary.as_ref().unwrap().door;
+    assert_eq!(door.seen.get(), Some(&Some(0.0)));
+    assert_eq!(run.metrics.last("CanaryLate"), Some(86_400.0));
+}
+
+#[tokio::test]
+async fn a_canary_that_cannot_be_looked_for_is_told() {
+    let memory = Memory::new(Timestamp::now());
+    let run = run_with_canary(&memory).await;
+    let before = memory.faults.steps();
+    handle(&run, event(&memory)).await.unwrap();
+    let looked = 2 * memory.faults.steps() - before; // the canary's is the last step of a run
+
+    memory.faults.at(looked, Fault::FailBefore);
+
+    assert!(handle(&run, event(&memory)).await.is_err());
 }

@@ -4,7 +4,7 @@
 use std::sync::{Arc, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
-use leadfeed_shared::app::deliver::Drain;
+use leadfeed_shared::app::deliver::{Drain, MARGIN};
 use leadfeed_shared::app::intake::Intake;
 use leadfeed_shared::app::minute::Minute;
 use leadfeed_shared::fakes::at_once;
@@ -16,8 +16,6 @@ use crate::wire::{Process, Wired};
 /// Timeouts of the functions, as in the template.
 const DRAIN_TIME: SignedDuration = SignedDuration::from_secs(60);
 const SCHEDULER_TIME: SignedDuration = SignedDuration::from_secs(55);
-/// What a drain keeps back of it, as it does.
-const DRAIN_MARGIN: SignedDuration = SignedDuration::from_secs(2);
 
 /// The scheduler's pace once nothing has gone on for long: the minutes between are left out.
 const IDLE_MINUTES: i32 = 30;
@@ -125,7 +123,7 @@ impl World {
             return false;
         }
         let (process, drain) = self.warm_drain();
-        let (sqs, deadline) = (self.sqs.clone(), now + DRAIN_TIME - DRAIN_MARGIN);
+        let (sqs, deadline) = (self.sqs.clone(), now + DRAIN_TIME - MARGIN);
         let luck = self.dice.roll();
         let warm = Warm::Drain(process.clone(), drain.clone());
         self.drains += 1;

@@ -26,7 +26,7 @@ mod tests;
 mod turns;
 
 use futures_util::future::{join, join_all};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 pub use self::served::Served;
 pub use self::tell::News;
@@ -41,6 +41,9 @@ use crate::domain::ids::CustomerId;
 use crate::domain::keys::SigningKeys;
 use crate::domain::lead::{LeadState, RefusalReason, WaitReason};
 use crate::ports::{Clock as _, Dice as _, StoreError, Wiring};
+
+/// What a function keeps back of its time, to tell the queue what to bring again.
+pub const MARGIN: SignedDuration = SignedDuration::from_secs(2);
 
 /// Delivers leads.
 pub struct Drain<W: Wiring> {

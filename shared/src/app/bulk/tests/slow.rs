@@ -3,7 +3,7 @@
 use std::future::poll_fn;
 use std::pin::pin;
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 
 use super::trouble::{busy, run_in_vain, troubled};
 use super::{Imported, all_are, back, backlog, imported, run_next, see};
@@ -11,7 +11,7 @@ use crate::app::scene::{ACCOUNT, Scene};
 use crate::domain::crm::CrmError;
 use crate::domain::ids::LeadId;
 use crate::fakes::Call;
-use crate::ports::Clock as _;
+use crate::ports::{Clock as _, Imports as _};
 
 /// What a run takes beyond its time to write down where it is and to look whether there is more.
 const MORE: SignedDuration = SignedDuration::from_secs(15);
@@ -138,4 +138,18 @@ async fn a_token_that_has_ended_is_refreshed_before_the_leads_of_a_large_import_
 
     assert_eq!(scene.memory.crm.count(Call::Refresh), 1);
     assert_eq!(scene.memory.crm.imports(ACCOUNT), [leads.len()]);
+}
+
+#[tokio::test]
+async fn a_minute_with_twenty_seconds_left_begins_no_import_and_releases_leads() {
+    for (seconds, imports) in [(55, 1), (20, 0)] {
+        let (scene, _) = backlog(200).await;
+        let end = scene.memory.clock.now() + SignedDuration::from_secs(seconds);
+
+        let ran = scene.memory.minute().run(end).await.unwrap();
+
+        let begun = scene.memory.ledger.due_imports(Timestamp::MAX, 10).await;
+        assert_eq!(begun.unwrap().len(), imports, "{seconds}");
+        assert_eq!(ran.waited > 0, imports == 0, "{seconds}");
+    }
 }
