@@ -60,7 +60,7 @@ pub async fn handle<W: Wiring>(
         ("POST", _) if is_from_elsewhere(request.headers()) => Err(elsewhere().into()),
         ("POST", action) => act::act(admin, &bearer, action, request).await,
         ("GET" | "HEAD", action) => act::ask(admin, &bearer, action, request).await,
-        _ => return Problem::method_not_allowed("GET, POST").into_response(),
+        _ => return Problem::method_not_allowed("GET, HEAD, POST").into_response(),
     };
     answer.unwrap_or_else(|Refused(problem)| problem.answer(request.headers(), Some(service)))
 }

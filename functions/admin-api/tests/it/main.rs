@@ -4,6 +4,7 @@
 
 #[path = "../../../../tests/support/bare_start.rs"]
 mod bare_start;
+mod buttons;
 mod connections;
 mod counts;
 mod csv;
