@@ -21,6 +21,11 @@ pub async fn with_a_month(customer: &'static str) -> Scene {
     scene
 }
 
+/// Whether days are all that [`with_a_month`] wrote, the oldest of which is out of sight once it is midnight.
+fn is_a_month(days: usize) -> bool {
+    (29..=30).contains(&days)
+}
+
 pub async fn a_month_is_seen_at_a_glance_on_a_desk_and_on_a_phone() {
     let scene = with_a_month("month").await;
     let window = Window::open().await;
@@ -41,7 +46,7 @@ pub async fn a_month_is_seen_at_a_glance_on_a_desk_and_on_a_phone() {
         assert!(text.contains(said), "{said}: {text}");
     }
     assert!(!text.contains("ada@example.com"), "{text}");
-    assert_eq!(window.count(".chart svg g").await, 30);
+    assert!(is_a_month(window.count(".chart svg g").await));
     for screen in [Screen::WideDesktop, Screen::LightPhone] {
         put_on(&window, screen).await;
         let over = "document.documentElement.scrollWidth - document.documentElement.clientWidth";
@@ -108,7 +113,7 @@ pub async fn everything_on_the_page_can_be_reached_and_done_by_keyboard() {
 
     to("The same in numbers").await;
     window.keys(&enter).await;
-    assert_eq!(window.count(".chart tbody tr").await, 30);
+    assert!(is_a_month(window.count(".chart tbody tr").await));
     to("a•••@e•••.com").await;
     window.keys(&enter).await;
     assert!(window.find(".timeline").await.is_displayed().await.unwrap());

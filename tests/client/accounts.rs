@@ -31,7 +31,7 @@ async fn whoever_waits_for_an_account_waits_no_longer_than_for_one_call() {
     let bench = Bench::start().await;
     let slow = Action::SlowBody {
         pieces: 3,
-        pause_ms: 350,
+        pause_ms: 700,
     };
     for path in [
         "/v3/account/user/privileges",
@@ -42,8 +42,8 @@ async fn whoever_waits_for_an_account_waits_no_longer_than_for_one_call() {
         bench.strike(path, false, slow.clone());
     }
 
-    let summary = bench.api.summary(&bench.token).await;
-    let catalog = bench.api.catalog(&bench.token).await;
+    let summary = bench.hasty().summary(&bench.token).await;
+    let catalog = bench.hasty().catalog(&bench.token).await;
 
     assert_eq!(summary.err(), Some(CrmError::Unavailable));
     assert_eq!(catalog, Err(CrmError::Unavailable));
@@ -106,10 +106,10 @@ async fn custom_fields_are_told_alone_by_one_call_in_the_time_of_one() {
     assert_eq!(fields, Ok(catalog.custom_fields));
     let slow = Action::SlowBody {
         pieces: 6,
-        pause_ms: 350,
+        pause_ms: 700,
     };
     bench.strike("/v3/contact_custom_fields", false, slow);
-    let fields = bench.api.custom_fields(&bench.token).await;
+    let fields = bench.hasty().custom_fields(&bench.token).await;
     assert_eq!(fields, Err(CrmError::Unavailable));
     let wire = Wire::answering(vec![answer(200, r#"{"custom_fields": []}"#)]).await;
     let api = ConstantContact::new(http(), wire.url("/v3"));

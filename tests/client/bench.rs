@@ -51,6 +51,11 @@ impl Bench {
         }
     }
 
+    /// The API by a client that gives up soon.
+    pub fn hasty(&self) -> ConstantContact {
+        ConstantContact::new(hasty(), url(&self.sandbox, "/v3"))
+    }
+
     /// Looks at the first account.
     pub fn account<R>(&self, look: impl FnOnce(&mut Account) -> R) -> R {
         self.sandbox.with(|lab| look(&mut lab.world.accounts[0]))
@@ -155,13 +160,19 @@ impl Drop for Bench {
     }
 }
 
-/// A client that gives up soon.
+/// A client that waits for its answer, however busy the machine is.
 pub fn http() -> Http {
-    Http::new(Deadlines {
-        connect: Duration::from_millis(500),
-        total: Duration::from_millis(1_500),
-    })
-    .unwrap()
+    waiting(Duration::from_secs(30))
+}
+
+/// A client that gives up soon.
+pub fn hasty() -> Http {
+    waiting(Duration::from_secs(3))
+}
+
+fn waiting(total: Duration) -> Http {
+    let connect = total;
+    Http::new(Deadlines { connect, total }).unwrap()
 }
 
 pub fn url(sandbox: &RunningSandbox, path: &str) -> Url {

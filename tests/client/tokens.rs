@@ -2,14 +2,14 @@ use cc_sandbox::faults::Action;
 use cc_sandbox::settings::{ExpiresIn, LongLivedRefresh, Pkce, Settings};
 use cc_sandbox::world::TokenKind;
 use jiff::SignedDuration;
-use leadfeed_shared::adapters::TokenEndpoint;
+use leadfeed_shared::adapters::{Http, TokenEndpoint};
 use leadfeed_shared::fakes::VirtualClock;
 use leadfeed_shared::ports::{AppCredentials, Authorization, Clock as _, TokenError};
 use secrecy::{ExposeSecret as _, SecretString};
 use tokio::net::TcpListener;
 use url::Url;
 
-use crate::bench::{Bench, CALLBACK, http, url};
+use crate::bench::{Bench, CALLBACK, hasty, http, url};
 
 const TOKEN: &str = "/oauth2/default/v1/token";
 /// The example of RFC 7636, appendix B.
@@ -24,10 +24,14 @@ struct Desk {
 
 impl Desk {
     async fn open() -> Self {
+        Self::with(http()).await
+    }
+
+    async fn with(http: Http) -> Self {
         let bench = Bench::start().await;
         let clock = VirtualClock::standing(bench.sandbox.clock().now());
         let base = url(&bench.sandbox, "/oauth2/default/v1");
-        let endpoint = TokenEndpoint::new(http(), &base, CALLBACK.into(), clock.clone()).unwrap();
+        let endpoint = TokenEndpoint::new(http, &base, CALLBACK.into(), clock.clone()).unwrap();
         Self {
             bench,
             clock,
@@ -293,8 +297,12 @@ async fn a_token_endpoint_that_is_out_of_order_or_not_there_has_passing_trouble(
 
 #[tokio::test]
 async fn a_lost_answer_may_have_used_the_token_up() {
-    for action in [Action::Cut, Action::CutBody, Action::Delay { ms: 4_000 }] {
-        let desk = Desk::open().await;
+    for (action, http) in [
+        (Action::Cut, http()),
+        (Action::CutBody, http()),
+        (Action::Delay { ms: 6_000 }, hasty()),
+    ] {
+        let desk = Desk::with(http).await;
         let token = desk.connect().await;
         desk.bench.strike(TOKEN, true, action);
 

@@ -1,6 +1,7 @@
 //! A server that answers what it is told to and remembers what it was asked, byte for byte.
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -15,6 +16,8 @@ pub struct Wire {
 struct Asked {
     requests: Vec<String>,
     connections: usize,
+    /// Connections that both sides have closed.
+    closed: usize,
 }
 
 /// What comes of a request.
@@ -77,6 +80,17 @@ impl Wire {
     pub fn connections(&self) -> usize {
         self.asked.lock().unwrap().connections
     }
+
+    /// Waits until both sides have closed so many connections.
+    pub async fn has_closed(&self, connections: usize) {
+        let closed = async {
+            while self.asked.lock().unwrap().closed < connections {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        let closed = tokio::time::timeout(Duration::from_secs(30), closed);
+        closed.await.expect("the client keeps a dead connection");
+    }
 }
 
 async fn converse(
@@ -94,6 +108,9 @@ async fn converse(
         };
         stream.write_all(bytes.as_bytes()).await.ok()?;
         if !keep {
+            stream.shutdown().await.ok()?;
+            while matches!(stream.read(&mut [0; 64]).await, Ok(1..)) {}
+            asked.lock().unwrap().closed += 1;
             return None;
         }
     }

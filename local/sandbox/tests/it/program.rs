@@ -24,7 +24,7 @@ fn start(options: &[&str]) -> (Child, BufReader<ChildStdout>, String) {
 
 fn ends(program: &mut Child) -> bool {
     let started = Instant::now();
-    while started.elapsed() < Duration::from_secs(5) {
+    while started.elapsed() < Duration::from_secs(30) {
         if let Some(status) = program.try_wait().unwrap() {
             return status.success();
         }
