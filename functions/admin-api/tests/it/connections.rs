@@ -1,7 +1,7 @@
 use jiff::{SignedDuration, Timestamp};
 use leadfeed_shared::domain::connection::{
-    Account, Catalog, ConfirmedOptIn, Connection, ConnectionStatus, ContactList, LimitedReason,
-    ReconnectReason, Terms,
+    Account, Catalog, ConfirmedOptIn, Connection, ConnectionStatus, ContactList, CustomField,
+    FieldKind, LimitedReason, ReconnectReason, Terms,
 };
 use leadfeed_shared::domain::link::{Link, LinkError, LinkKind};
 use leadfeed_shared::domain::token::{StoredTokens, Tokens};
@@ -94,7 +94,7 @@ async fn a_connection_shows_account_lists_and_what_is_wrong() {
         json!({
             "status": "active", "account": {"id": "a1", "name": "Engines Inc"}, "app_id": "default",
             "lists": [{"list_id": LIST, "name": "News"}],
-            "available_lists": [{"list_id": LIST, "name": "News"}], "custom_fields": [],
+            "available_lists": [{"list_id": LIST, "name": "News"}], "custom_fields": ["Engine"],
             "terms_accepted_at": "2026-11-23T09:30:00Z", "terms_accepted_from": "203.0.113.7",
             "terms_text": "ours", "connected_at": "2026-11-23T09:30:00Z",
             "confirmed_opt_in": false,
@@ -273,7 +273,12 @@ pub async fn connect(stage: &Stage, status: ConnectionStatus) {
                 id: LIST.parse().unwrap(),
                 name: "News".into(),
             }],
-            custom_fields: vec![],
+            custom_fields: vec![CustomField {
+                id: LIST.parse().unwrap(),
+                label: "Engine".into(),
+                name: "engine".into(),
+                kind: Some(FieldKind::Text),
+            }],
         },
         token_expires_at: Timestamp::MAX,
         ..samples::connection(now())

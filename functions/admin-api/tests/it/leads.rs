@@ -7,6 +7,7 @@ use leadfeed_shared::fakes::samples::delivered;
 use leadfeed_shared::ports::{Claims as _, Settlement};
 use serde_json::json;
 
+use crate::csv::CSV;
 use crate::stage::{Answer, Stage, now};
 
 const LEADS: &str = "/v1/customers/engines/leads";
@@ -24,6 +25,11 @@ async fn a_lead_shows_what_became_of_it() {
         notes: vec![],
     };
     settle(&stage, &lead, delivered).await;
+    stage.memory.ledger.tamper(|record| {
+        let consent = &mut record.lead.consent;
+        consent.page_url = Some("https://engines.example/news".into());
+        consent.user_agent = Some("Browser/1".into());
+    });
 
     let answer = stage.get(&format!("/v1/leads/{lead}")).await;
 
@@ -41,7 +47,8 @@ async fn a_lead_shows_what_became_of_it() {
             },
             "consent": {
                 "statement": "Analytical Engines may mail me.", "version": 1,
-                "given_at": "2026-11-23T09:30:00Z", "ip": "192.0.2.7", "certificates": {},
+                "given_at": "2026-11-23T09:30:00Z", "page_url": "https://engines.example/news",
+                "ip": "192.0.2.7", "user_agent": "Browser/1", "certificates": {},
             },
             "notes": [],
             "timeline": [
@@ -69,6 +76,15 @@ async fn a_lead_says_why_it_waits_or_was_refused_and_never_who_holds_it() {
         },
     )
     .await;
+    let person = accept(&stage, &form, "person@example.com").await;
+    settle(
+        &stage,
+        &person,
+        LeadState::Waiting {
+            why: WaitReason::NoList,
+        },
+    )
+    .await;
     let refused = accept(&stage, &form, "refused@example.com").await;
     let (why, detail) = (RefusalReason::CcRefused, Some("not today".into()));
     settle(&stage, &refused, LeadState::Refused { why, detail }).await;
@@ -77,18 +93,39 @@ async fn a_lead_says_why_it_waits_or_was_refused_and_never_who_holds_it() {
 
     let get = async |lead: &LeadId| stage.get(&format!("/v1/leads/{lead}")).await;
     let (waiting, refused, held) = (get(&waiting).await, get(&refused).await, get(&held).await);
+    let person = get(&person).await;
 
     assert_eq!(
         (waiting.text("status"), waiting.text("why")),
         ("waiting".into(), "quota".into())
     );
     assert_eq!(waiting.text("next_attempt_at"), "2026-11-24T00:00:00Z");
+    assert_eq!(person.text("why"), "no_list");
+    assert_eq!(person.body["next_attempt_at"], json!(null), "nobody knows");
     assert_eq!(
         (refused.text("why"), refused.text("detail")),
         ("cc_refused".into(), "not today".into())
     );
     assert_eq!(held.text("status"), "sending");
     assert!(!held.body.to_string().contains("SENTINEL"));
+}
+
+#[tokio::test]
+async fn a_lead_that_went_out_in_a_file_says_when() {
+    let stage = Stage::with_customers().await;
+    let form = stage.form().await;
+    let lead = accept(&stage, &form, "ada@example.com").await;
+    let exported_at = async || {
+        let answer = stage.get(&format!("/v1/leads/{lead}")).await;
+        answer.body["exported_at"].clone()
+    };
+
+    let before = exported_at().await;
+    stage.memory.clock.advance(SignedDuration::from_mins(1));
+    stage.get(CSV).await;
+
+    assert_eq!(before, json!(null));
+    assert_eq!(exported_at().await, json!("2026-11-23T09:31:00Z"));
 }
 
 #[tokio::test]

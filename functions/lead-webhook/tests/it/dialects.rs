@@ -36,13 +36,13 @@ async fn a_salesforce_form_is_read_in_the_charset_its_address_names() {
         handle(&memory.intake(), unicode).await,
     ];
 
-    for (answer, lead) in answers.iter().zip(memory.ledger.all()) {
+    let leads = memory.ledger.all();
+    assert_eq!(leads.len(), answers.len());
+    for (answer, lead) in answers.iter().zip(&leads) {
         assert_eq!(answer.status(), 303);
         assert_eq!(lead.lead.contact.first_name, "André");
     }
-    let names: Vec<_> = memory
-        .ledger
-        .all()
+    let names: Vec<_> = leads
         .into_iter()
         .map(|record| record.lead.contact.last_name)
         .collect();

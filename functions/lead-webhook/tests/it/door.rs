@@ -334,6 +334,9 @@ async fn only_an_allowed_origin_may_ask_by_script() {
     let foreign = handle(&memory.intake(), ask("https://evil.example")).await;
 
     assert_eq!(allowed.status(), 204);
+    for answer in [&allowed, &foreign] {
+        assert_eq!(answer.headers()["vary"], "origin", "no cache mixes them up");
+    }
     assert_eq!(
         allowed.headers()["access-control-allow-origin"],
         "https://engines.example"

@@ -1,11 +1,12 @@
 //! How what went wrong is said, and at which addresses.
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use leadfeed_shared::domain::budget::{BudgetState, Limits};
+use leadfeed_shared::domain::connection::{ConnectionStatus, LimitedReason, ReconnectReason};
 use leadfeed_shared::domain::crm::CrmError;
 use leadfeed_shared::domain::ids::AppId;
 use leadfeed_shared::fakes::Fault;
-use leadfeed_shared::ports::Clock as _;
+use leadfeed_shared::ports::{Clock as _, Connections as _};
 
 use crate::browser::{Browser, ask};
 use crate::stage::{ENGINES, Stage};
@@ -34,6 +35,33 @@ async fn whatever_comes_of_it_no_code_or_state_stays_in_the_address_bar() {
     let made_up = Browser::default().get(&stage, "/connect/trouble/<b>").await;
     assert_eq!(made_up.status, 400);
     assert!(!made_up.body.contains("<b>"));
+}
+
+#[tokio::test]
+async fn whoever_comes_back_to_the_lists_of_a_connection_that_is_no_longer_good_reads_why() {
+    let limited = |reason| ConnectionStatus::Limited { reason };
+    let not_allowed = "Constant Contact does not allow this yet";
+    let dead = ConnectionStatus::NeedsReconnect {
+        reason: ReconnectReason::InvalidGrant,
+        since: Timestamp::UNIX_EPOCH,
+    };
+    for (status, code, said) in [
+        (limited(LimitedReason::AppDeactivated), 403, not_allowed),
+        (limited(LimitedReason::MissingScope), 403, not_allowed),
+        (dead, 409, "No account is connected yet"),
+    ] {
+        let stage = Stage::new().await;
+        let mut browser = stage.complete(ENGINES).await;
+        let generation = stage.row().await.unwrap().generation;
+        let directory = &stage.memory.directory;
+        let set = directory.set_status(&stage.customer, generation, &status);
+        assert!(set.await.unwrap());
+
+        let page = browser.get(&stage, "/connect/lists").await;
+
+        assert_eq!(page.status, code, "{status:?}");
+        assert!(page.body.contains(said), "{}", page.body);
+    }
 }
 
 #[tokio::test]
