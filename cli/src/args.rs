@@ -1,5 +1,6 @@
 //! What can be said on the command line.
 
+mod forms;
 mod reports;
 
 use std::path::PathBuf;
@@ -8,6 +9,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use secrecy::SecretString;
 
+pub use forms::Forms;
 pub use reports::{Counts, ListCustomers, People, Receipts};
 
 /// The heading over what every command takes.
@@ -150,66 +152,13 @@ pub enum BulkImport {
 pub enum Connection {
     /// Show a customer's connection
     Show { customer: String },
-    /// Disconnect a customer
-    End { customer: String },
-}
-
-#[derive(Debug, Subcommand)]
-pub enum Forms {
-    /// List a customer's forms
-    List { customer: String },
-    /// Show a form with its addresses and webhook secret
-    Show { form: String },
-    /// Print the HTML to paste into a page
-    Snippet {
-        form: String,
-        /// Submit by script, without leaving the page
+    /// Disconnect a customer and delete its tokens
+    End {
+        customer: String,
+        /// Skip the confirmation
         #[arg(long)]
-        fetch: bool,
+        yes: bool,
     },
-    /// Create a form
-    Create(CreateForm),
-    /// Change a form
-    Patch {
-        form: String,
-        /// File with a JSON object of the properties to change, named as in the API; null resets one
-        #[arg(long)]
-        file: PathBuf,
-    },
-    /// Give a form's webhook a new secret; the old one stays valid until the next rotation
-    Rotate { form: String },
-    /// Open a form to new leads
-    Open { form: String },
-    /// Close a form to new leads
-    Close { form: String },
-    /// Remove a form
-    Remove { form: String },
-}
-
-#[derive(Debug, Args)]
-pub struct CreateForm {
-    pub customer: String,
-    /// Name of the form
-    #[arg(long)]
-    pub name: String,
-    /// The statement beside the opt-in box; it must name the brand
-    #[arg(long)]
-    pub consent: String,
-    /// ID of a list that its leads join; repeatable
-    #[arg(long = "list", value_name = "LIST")]
-    pub lists: Vec<String>,
-    /// An origin that may submit by script; repeatable
-    #[arg(long = "origin", value_name = "ORIGIN")]
-    pub origins: Vec<String>,
-    /// Where a browser goes after the form
-    #[arg(long)]
-    pub return_url: Option<String>,
-    /// Accept only signed webhooks; the form has no page and no snippet
-    #[arg(long)]
-    pub signed_only: bool,
-    /// The brand's privacy policy, linked beside the opt-in box
-    #[arg(long)]
-    pub privacy_url: Option<String>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -299,7 +248,7 @@ pub struct Follow {
 #[derive(Debug, Args)]
 pub struct Replay {
     pub customer: String,
-    /// Only leads with this status; quarantined ones are released
+    /// Only leads with this status; `quarantined` releases what is set aside
     #[arg(long)]
     pub status: Option<Replayable>,
     /// Only leads with this reason, such as `quota`
@@ -311,7 +260,8 @@ pub struct Replay {
     /// Only leads received before this time
     #[arg(long)]
     pub until: Option<String>,
-    /// Only this lead; repeatable
+    /// Only this lead, whatever its status, reason and time; repeatable. One set aside still needs the status
+    /// `quarantined`, one that went out in a file `--exported`
     #[arg(long = "lead", value_name = "LEAD")]
     pub leads: Vec<String>,
     /// Include leads that went out in a file

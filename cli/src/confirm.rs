@@ -3,7 +3,7 @@
 use anyhow::{Result, bail};
 
 use crate::Stdin;
-use crate::args::{Command, Customers, Leads};
+use crate::args::{Command, Connection, Customers, Forms, Leads};
 
 /// Asks whether a command is meant that cannot be undone, unless `--yes` said so. Without a terminal nobody can be asked.
 ///
@@ -31,6 +31,17 @@ fn irreversible(command: &Command) -> Option<(String, &str)> {
         Command::Customers(Customers::Remove { id, yes: false }) => Some((
             format!("Removing the customer {id} with its connection and forms"),
             id,
+        )),
+        Command::Connection(Connection::End {
+            customer,
+            yes: false,
+        }) => Some((
+            format!("Ending the connection of the customer {customer}, whose tokens are deleted,"),
+            customer,
+        )),
+        Command::Forms(Forms::Remove { form, yes: false }) => Some((
+            format!("Removing the form {form} with its statements and webhook secret"),
+            form,
         )),
         Command::Leads(Leads::Erase { lead, yes: false }) => {
             Some((format!("Erasing the lead {lead}"), lead))

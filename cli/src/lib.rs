@@ -159,7 +159,7 @@ async fn connection<W: Write>(
             let url = client.at(&["customers", &customer, "connection"])?;
             printer.record(&client.get(&url).await?)
         }
-        Connection::End { customer } => {
+        Connection::End { customer, .. } => {
             let url = client.at(&["customers", &customer, "connection"])?;
             let done = client.send(Method::DELETE, &url, None).await?;
             printer.text("Disconnected.", &done)
@@ -226,7 +226,7 @@ async fn forms<W: Write>(
             let body = Some(json!({"open": false}));
             printer.record(&client.send(Method::PATCH, &at(&form)?, body).await?)
         }
-        Forms::Remove { form } => {
+        Forms::Remove { form, .. } => {
             let done = client.send(Method::DELETE, &at(&form)?, None).await?;
             printer.text("Removed.", &done)
         }

@@ -44,8 +44,8 @@ async fn an_argument_is_one_segment_of_a_path_or_refused() {
     ] {
         for command in [
             &["customers", "remove", hostile, "--yes"][..],
-            &["connection", "end", hostile],
-            &["forms", "remove", hostile],
+            &["connection", "end", hostile, "--yes"],
+            &["forms", "remove", hostile, "--yes"],
             &["leads", "erase", hostile, "--yes"],
             &["csv", hostile, "--dry-run"],
             &["counts", hostile],
@@ -109,9 +109,11 @@ async fn an_argument_is_one_value_of_a_query() {
 #[tokio::test]
 async fn what_cannot_be_undone_is_done_only_once_it_is_confirmed() {
     let remove = (&["customers", "remove", "engines"][..], "engines");
+    let end = (&["connection", "end", "engines"][..], "engines");
+    let form = (&["forms", "remove", "frm_1"][..], "frm_1");
     let erase = (&["leads", "erase", "lead_1"][..], "lead_1");
     let forget = (&["leads", "forget", "engines", "a@b.c"][..], "a@b.c");
-    for (command, name) in [remove, erase, forget] {
+    for (command, name) in [remove, end, form, erase, forget] {
         let confirmed = [command, &["--yes"]].concat();
         for typed in ["", "\n", "no\n", "lead_2\n"] {
             let (asked, said, succeeded) = asked_typing(Some(typed), command).await;
@@ -137,9 +139,9 @@ async fn what_cannot_be_undone_is_done_only_once_it_is_confirmed() {
 async fn every_command_prints_the_answer_as_json_when_asked_to() {
     for command in [
         &["customers", "remove", "engines", "--yes"][..],
-        &["connection", "end", "engines"],
+        &["connection", "end", "engines", "--yes"],
         &["forms", "snippet", "frm_1"],
-        &["forms", "remove", "frm_1"],
+        &["forms", "remove", "frm_1", "--yes"],
         &["links", "manage", "engines"],
         &["leads", "receipt", "lead_1"],
         &["leads", "erase", "lead_1", "--yes"],
