@@ -257,7 +257,7 @@ async fn a_page_of_nobody_offers_nothing_to_download() {
 
     assert!(empty.contains("This file is empty"), "{empty}");
     assert!(!empty.contains("<form") && !empty.contains("How to upload it"));
-    assert!(one.contains("1 person") && one.contains("Download part 1"));
+    assert!(one.contains("Part 1: 1 person.") && one.contains("Download part 1"));
 }
 
 #[tokio::test]

@@ -104,9 +104,9 @@ async fn the_page_tells_who_of_the_delivered_was_asked_to_confirm_and_who_came_b
 
     assert!(plain.contains("<dt>Delivered</dt><dd>1</dd>"), "{plain}");
     assert!(!plain.contains(asked) && !plain.contains(imported));
-    assert!(asks.contains("<strong>2</strong> people: Delivered, and asked by Constant Contact"));
+    assert!(asks.contains("<strong>2</strong> sign-ups: Delivered, and asked by Constant Contact"));
     assert!(all.contains("<dt>Delivered</dt><dd>6</dd>"), "{all}");
-    assert!(all.contains("<strong>3</strong> people: Delivered by bulk import"));
+    assert!(all.contains("<strong>3</strong> sign-ups: Delivered by bulk import"));
     assert!(all.contains("6 delivered, 0 waiting, 0 not delivered"));
     assert!(!all.contains("Erased</dt>") && !all.contains("retry?label=delivered"));
 }

@@ -69,7 +69,7 @@ async fn the_page_shows_what_a_retry_would_do_before_it_does_it() {
 
     assert!(asks.contains("would wait again at once"), "{asks}");
     assert_eq!(status, 303);
-    assert!(page.contains("1 person is being retried"), "{page}");
+    assert!(page.contains("1 sign-up is being retried"), "{page}");
     let (nonsense, ..) = stage
         .page("GET", &format!("{path}/retry?label=x"), "")
         .await;
@@ -110,7 +110,7 @@ async fn few_refused_leads_are_tried_again_however_many_were_delivered_since() {
     let again = stage.post(REPLAYS, refused).await;
 
     assert!(
-        asks.contains("<strong>16</strong> people would be"),
+        asks.contains("<strong>16</strong> sign-ups would be"),
         "{asks}"
     );
     assert!(!asks.contains("Keep looking"), "{asks}");
@@ -140,7 +140,7 @@ async fn a_search_that_takes_too_long_goes_on_where_it_ended() {
     assert!(first.contains("there are more to look at"), "{first}");
     assert!(!first.contains("Try again now"), "{first}");
     assert!(
-        second.contains("<strong>16</strong> people would be"),
+        second.contains("<strong>16</strong> sign-ups would be"),
         "{second}"
     );
     let to = headers["location"].to_str().unwrap();
@@ -182,9 +182,9 @@ async fn more_than_one_answer_takes_are_tried_again_page_by_page() {
         let (_, headers, _) = stage.page("POST", &retry, &body).await;
 
         assert!(asks.contains("<strong>500 or more</strong>"), "{asks}");
-        assert!(rest.contains("500 people are being retried"), "{rest}");
+        assert!(rest.contains("500 sign-ups are being retried"), "{rest}");
         assert!(
-            rest.contains("<strong>100</strong> people would be"),
+            rest.contains("<strong>100</strong> sign-ups would be"),
             "{rest}"
         );
         let to = headers["location"].to_str().unwrap();

@@ -255,6 +255,7 @@ async fn the_page_offers_files_of_one_form_where_there_are_several() {
 
     let two = page(&path).await;
     let of_fair = page(&format!("{path}/file?status=undelivered&form={fair}")).await;
+    let sheet = page(&format!("{path}/file?status=all&dialect=spreadsheet")).await;
     let download = format!("status=undelivered&dialect=upload&form={fair}");
     let (_, _, file) = stage
         .page("POST", &format!("{path}/leads.csv"), &download)
@@ -271,7 +272,8 @@ async fn the_page_offers_files_of_one_form_where_there_are_several() {
     }
     assert!(of_fair.contains("Of one form only: <strong>Trade fair</strong>"));
     assert!(of_fair.contains(&format!("name=\"form\" value=\"{fair}\"")));
-    assert!(of_fair.contains("Part 1: 1 person"), "{of_fair}");
+    assert!(of_fair.contains("Part 1: 1 person."), "{of_fair}");
+    assert!(sheet.contains("Part 1: 2 sign-ups."), "{sheet}");
     assert!(file.contains("bo@example.com") && !file.contains("ada@"));
 }
 

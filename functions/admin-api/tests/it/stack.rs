@@ -222,7 +222,7 @@ async fn health_names_who_has_to_connect_again() {
 }
 
 #[tokio::test]
-async fn health_tells_programs_of_every_lost_connection_and_people_of_three() {
+async fn health_tells_programs_of_every_lost_connection_and_people_of_ten() {
     let stage = Stage::new();
     let (reason, since) = (ReconnectReason::InvalidGrant, now());
     let dead = ConnectionStatus::NeedsReconnect { reason, since };
@@ -237,8 +237,8 @@ async fn health_tells_programs_of_every_lost_connection_and_people_of_three() {
     let (_, words) = trouble(&stage).await;
     let health = stage.get("/v1/health").await.body;
 
-    assert!(words.contains("looms-002") && !words.contains("looms-003"));
-    assert!(words.contains("and 117 more"), "{words}");
+    assert!(words.contains("looms-009") && !words.contains("looms-010"));
+    assert!(words.contains("and 110 more"), "{words}");
     let lost = health["lost_connections"].as_array().unwrap();
     assert_eq!(lost.len(), 120);
     assert_eq!(
@@ -256,11 +256,11 @@ async fn health_says_what_is_in_the_way_of_a_limited_connection() {
     for (reason, told) in [
         (
             LimitedReason::MissingPrivilege,
-            "who connected may not add contacts; its owner or a manager has to",
+            "the user who connected may not add contacts; the account owner or a manager must connect",
         ),
         (
             LimitedReason::AccountChanged,
-            "has to say that another account is meant",
+            "must confirm the new account",
         ),
         (
             LimitedReason::AppDeactivated,

@@ -1,4 +1,5 @@
 use std::borrow::Cow;
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use jiff::SignedDuration;
@@ -15,8 +16,8 @@ use crate::ports::{
 /// Lost connections looked for.
 const LOST: u16 = 1_000;
 
-/// Customers named.
-const NAMED: usize = 3;
+/// Customers or applications named.
+const NAMED: usize = 10;
 
 /// Age from which a lead that is on its way is late.
 const LATE: SignedDuration = SignedDuration::from_hours(2);
@@ -133,12 +134,14 @@ impl<W: Wiring> Admin<W> {
         for (customer, _) in &aside {
             *of.entry(customer).or_default() += 1;
         }
+        let mut of: Vec<_> = of.into_iter().collect();
+        of.sort_by_key(|(_, number)| Reverse(*number));
         let whose = of
             .iter()
             .map(|(customer, number)| format!("{customer} ({number})"));
         Ok((aside.len() >= self.quarantine_alarm).then(|| {
             format!(
-                "At least {} leads of the last day are set aside, as robots' or because a captcha was out of order: {}. \
+                "At least {} leads of the last day were set aside as likely robots, or because a captcha could not be checked: {}. \
                  Look at some with the status quarantined; a replay of that status releases them.",
                 aside.len(),
                 named(whose)
@@ -154,7 +157,7 @@ fn lost_trouble(lost: &[(CustomerId, ConnectionStatus)]) -> Option<Cow<'static, 
     };
     (!lost.is_empty()).then(|| {
         format!(
-            "Leads of these customers wait until a person acts: {}. Most mend it with a new connect link.",
+            "Leads of these customers wait until a person acts: {}. A new connect link usually fixes this.",
             named(lost.iter().map(whose))
         )
         .into()
@@ -174,9 +177,9 @@ fn in_the_way(status: &ConnectionStatus) -> &'static str {
     match status {
         ConnectionStatus::Limited { reason } => match reason {
             LimitedReason::MissingPrivilege => {
-                "who connected may not add contacts; its owner or a manager has to"
+                "the user who connected may not add contacts; the account owner or a manager must connect"
             }
-            LimitedReason::AccountChanged => "has to say that another account is meant",
+            LimitedReason::AccountChanged => "must confirm the new account",
             LimitedReason::AppDeactivated => "the application is switched off or not approved",
             LimitedReason::MissingScope => "has to connect again and agree to all",
         },
@@ -186,7 +189,7 @@ fn in_the_way(status: &ConnectionStatus) -> &'static str {
     }
 }
 
-/// What is wrong, if anything; or that it could not be seen.
+/// What is wrong, if anything; or that it could not be checked.
 type Trouble = Result<Option<Cow<'static, str>>, StoreError>;
 
 fn told(check: &'static str, looked: Trouble) -> Option<Cow<'static, str>> {
@@ -202,7 +205,7 @@ fn told(check: &'static str, looked: Trouble) -> Option<Cow<'static, str>> {
             }
             "ledger" => "The table of leads could not be read: see the function's log.",
             "queue" => "The queue of leads could not be looked at: see the function's log.",
-            _ => "This could not be seen: see the function's log, and its rights.",
+            _ => "This could not be checked: see the function's log and permissions.",
         }))
     })
 }

@@ -97,7 +97,7 @@ pub fn of(label: &str) -> Words {
             Wait,
         ),
         "refused.opted_out_after_consent" => words(
-            "The person unsubscribed after signing up",
+            "Unsubscribed after signing up",
             "Nothing to do: they do not want your mail any more.",
             Nothing,
         ),
@@ -111,11 +111,7 @@ pub fn of(label: &str) -> Words {
             "Its reason is in the file for a spreadsheet, and with the newest sign-ups below. Try again once that is fixed.",
             Retry,
         ),
-        "refused.suppressed" => words(
-            "The address is on your do-not-contact list",
-            "Nothing to do.",
-            Nothing,
-        ),
+        "refused.suppressed" => words("On your do-not-contact list", "Nothing to do.", Nothing),
         "refused.seal_broken" => words(
             "The proof of consent was changed afterwards",
             "They are held back. Please tell whoever runs this service.",
@@ -130,6 +126,11 @@ pub fn of(label: &str) -> Words {
             "The service for this form had ended",
             "Try again if they should still be delivered.",
             Retry,
+        ),
+        "quarantined.captcha" => words(
+            "The check for robots was not passed, or could not be made",
+            "Set aside and not sent. Please tell whoever runs this service if one of them is a real person.",
+            Ask,
         ),
         _ if label.starts_with("quarantined.") => words(
             "Looks like a robot filled in the form",
@@ -269,9 +270,11 @@ mod tests {
         ];
         let waits = waits.map(|why| format!("waiting.{}", word(serde_json::json!(why))));
         let refusals = refusals.map(|why| format!("refused.{}", word(serde_json::json!(why))));
+        let aside = ["quarantined.captcha", "quarantined.honeypot"].map(str::to_owned);
         let mut said: Vec<_> = waits
             .iter()
             .chain(&refusals)
+            .chain(&aside)
             .map(|label| of(label).what)
             .collect();
         let all = said.len();
