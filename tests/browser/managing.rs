@@ -109,7 +109,7 @@ pub async fn everything_on_the_page_can_be_reached_and_done_by_keyboard() {
     to("Try again now").await;
     window.keys(&enter).await;
     window.shows(NAME).await;
-    window.reads("1 person is being retried").await;
+    window.reads("1 sign-up is being retried").await;
 
     to("The same in numbers").await;
     window.keys(&enter).await;

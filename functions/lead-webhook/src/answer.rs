@@ -105,11 +105,9 @@ pub fn open(form: &Form) -> Result<(), Problem> {
 pub fn problem(error: IntakeError) -> Problem {
     match error {
         IntakeError::UnknownForm => Problem::not_found("form"),
-        IntakeError::ClosedForm => Problem::new(
-            StatusCode::GONE,
-            "form_closed",
-            "This form takes no more answers.",
-        ),
+        IntakeError::ClosedForm => {
+            Problem::new(StatusCode::GONE, "form_closed", "This form is closed.")
+        }
         IntakeError::SignatureRequired => Problem::new(
             StatusCode::FORBIDDEN,
             "signature_required",
@@ -119,7 +117,7 @@ pub fn problem(error: IntakeError) -> Problem {
         IntakeError::TooMany { wait } => Problem::new(
             StatusCode::TOO_MANY_REQUESTS,
             "too_many_submissions",
-            "This form gets more answers than it can take. Please try again in a minute.",
+            "Too many people are signing up right now. Please try again in a minute.",
         )
         .retry_after(wait),
         IntakeError::KeyReused => Problem::new(

@@ -63,10 +63,12 @@ pub struct Origin {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum ConsentError {
     /// The opt-in box is absent, empty or not ticked.
-    #[error("the person has to agree to be mailed")]
+    #[error("please tick the box to sign up")]
     Required,
     /// The submission says of itself that the address was bought, rented, borrowed or agreed to by default.
-    #[error("leads that did not opt in themselves cannot be taken")]
+    #[error(
+        "this sign-up says that the address came from a list or that the box was ticked in advance, so it cannot be taken"
+    )]
     SourceNotPermitted,
     /// The submission names a statement that the form never had, and does not bring its text.
     #[error("this form has had no such statement; its text has to come along")]

@@ -208,7 +208,7 @@ async fn a_person_sees_what_to_correct_and_keeps_what_was_typed() {
     assert!(page.contains("&#60;script&#62;") && !page.contains("<script>"));
     assert!(page.contains("value=\"difference\""));
     assert!(page.contains("this does not look like an email address"));
-    assert!(page.contains("the person has to agree to be mailed"));
+    assert!(page.contains("please tick the box to sign up"));
 }
 
 #[tokio::test]
