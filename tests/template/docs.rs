@@ -1,10 +1,12 @@
-//! The guides: each page is in the summary, and each link leads somewhere.
+//! The guides: each page is in the summary, each link leads somewhere, and each parameter is told.
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::root;
+use serde_json::Value;
+
+use crate::{root, template};
 
 /// Every page of the guides, and the pages at the top.
 fn pages() -> Vec<PathBuf> {
@@ -89,5 +91,19 @@ fn every_page_of_the_guides_is_in_the_summary() {
     for page in pages().into_iter().filter(|page| page.starts_with(&docs)) {
         let is_summary = page.ends_with("SUMMARY.md");
         assert!(is_summary || listed.contains(&page), "{}", page.display());
+    }
+}
+
+#[test]
+fn every_parameter_is_in_the_guide_with_its_default() {
+    let guide = fs::read_to_string(root().join("docs/operator/deploy.md")).unwrap();
+    for (name, parameter) in template()["Parameters"].as_object().unwrap() {
+        let default = match &parameter["Default"] {
+            Value::String(text) if text.is_empty() => String::new(),
+            Value::String(text) => format!("`{text}` "),
+            number => format!("`{number}` "),
+        };
+        let row = format!("\n| `{name}` | {default}| ");
+        assert!(guide.contains(&row), "{row}");
     }
 }

@@ -8,6 +8,7 @@ mod alarms;
 mod book;
 mod build;
 mod docs;
+mod errors;
 mod logs;
 mod roles;
 
