@@ -7,13 +7,15 @@ use super::ledger::MemoryLedger;
 use super::ledger_rows::Rows;
 use crate::domain::ids::{CustomerId, LeadId};
 use crate::domain::lead::{LeadRecord, LeadState};
-use crate::ports::{Due, LanePlace, Lanes, StoreError};
+use crate::ports::{Due, LOOK_AGAIN, LanePlace, Lanes, StoreError};
 
 /// When a customer's waiting leads are to be looked at.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Lane {
     first: Timestamp,
     last: Timestamp,
+    /// Whether the first one stands only behind the last of all.
+    emptied: bool,
 }
 
 impl Lanes for MemoryLedger {
@@ -158,6 +160,7 @@ pub(super) fn mark(rows: &mut Rows, customer: &CustomerId, at: Timestamp) {
     let lane = lane.or_insert(Lane {
         first: at,
         last: at,
+        emptied: false,
     });
     lane.first = lane.first.min(at);
     lane.last = lane.last.max(at);
@@ -179,5 +182,13 @@ pub(super) fn advance(
     let remembered = Some(lane.last).filter(|last| *last > seen);
     for at in next.into_iter().chain(remembered) {
         mark(rows, customer, at);
+    }
+    if !lane.emptied {
+        let again = seen + LOOK_AGAIN;
+        rows.lanes.entry(customer.clone()).or_insert(Lane {
+            first: again,
+            last: again,
+            emptied: true,
+        });
     }
 }

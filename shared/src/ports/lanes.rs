@@ -1,6 +1,6 @@
 use std::future::Future;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::StoreError;
 use crate::domain::ids::{CustomerId, LeadId};
@@ -31,6 +31,9 @@ impl Due {
 /// A lead in its lane.
 pub type LanePlace = (LeadId, Due);
 
+/// How long after the last look at a lane somebody looks once more, as a lead may be listed late.
+pub const LOOK_AGAIN: SignedDuration = SignedDuration::from_hours(1);
+
 /// What is due: leads that wait in their customer's lane, and those in no lane that somebody has to look at.
 ///
 /// What is promised of a lane's mark holds whoever else moves it at the same time.
@@ -52,7 +55,8 @@ pub trait Lanes: Send + Sync {
     ) -> impl Future<Output = Result<Vec<(CustomerId, LeadId)>, StoreError>> + Send;
 
     /// Leads of one customer that wait, the longest due first; those that wait for a person come last. From the
-    /// beginning of the lane, or behind a place in it.
+    /// beginning of the lane, or behind a place in it. One that has just begun to wait may be missing for a moment, or
+    /// longer.
     fn waiting(
         &self,
         customer: &CustomerId,
@@ -83,7 +87,8 @@ pub trait Lanes: Send + Sync {
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
     /// Moves a customer's mark from `seen` to `next` (or away), if nobody has marked it earlier meanwhile. A later
-    /// mark that was remembered stays: the lead it speaks of may have come after the caller looked.
+    /// mark that was remembered stays: the lead it speaks of may have come after the caller looked. A mark without a next
+    /// one goes by way of [`LOOK_AGAIN`]: the lead that it speaks of may not have been listed yet.
     fn advance_lane(
         &self,
         customer: &CustomerId,

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use leadfeed_shared::domain::ids::CustomerId;
 use leadfeed_shared::domain::lead::{LeadState, QuarantineReason, WaitReason};
-use leadfeed_shared::ports::{Due, LanePlace, Requeue};
+use leadfeed_shared::ports::{Due, LOOK_AGAIN, LanePlace, Requeue};
 
 use super::Leads;
 use super::claims::{claim, delivered, record, settle, settled, waiting};
@@ -17,6 +17,8 @@ promises! { Leads:
     the_longest_due_wait_first_and_persons_last,
     the_earliest_mark_of_a_lane_stands,
     an_advanced_mark_moves_or_goes,
+    the_last_mark_of_a_lane_goes_by_way_of_one_more_look,
+    a_mark_made_before_the_last_look_is_looked_at_once_more_itself,
     a_mark_made_earlier_meanwhile_is_not_advanced,
     a_later_mark_is_not_lost,
     a_mark_made_while_an_earlier_one_is_advanced_is_not_lost,
@@ -150,7 +152,7 @@ async fn an_advanced_mark_moves_or_goes<L: Leads>(ledger: L) {
         .await
         .unwrap();
     assert_eq!(mark(&ledger, &customer, Some(at(50))).await, Some(at(50)));
-    ledger.advance_lane(&customer, at(50), None).await.unwrap();
+    empty(&ledger, &customer, at(50)).await;
     assert_eq!(mark(&ledger, &customer, None).await, None);
     ledger
         .advance_lane(&customer, at(50), Some(at(60)))
@@ -159,6 +161,45 @@ async fn an_advanced_mark_moves_or_goes<L: Leads>(ledger: L) {
     assert_eq!(mark(&ledger, &customer, None).await, None);
     ledger.mark_lane(&customer, at(70)).await.unwrap();
     assert_eq!(mark(&ledger, &customer, Some(at(70))).await, Some(at(70)));
+}
+
+/// Advances the only mark of a lane until there is none.
+async fn empty<L: Leads>(ledger: &L, customer: &CustomerId, seen: Timestamp) {
+    for seen in [seen, seen + LOOK_AGAIN] {
+        ledger.advance_lane(customer, seen, None).await.unwrap();
+    }
+}
+
+async fn the_last_mark_of_a_lane_goes_by_way_of_one_more_look<L: Leads>(ledger: L) {
+    let customer = fresh::customer();
+    for seen in [at(20), at(30)] {
+        let again = seen + LOOK_AGAIN;
+        ledger.mark_lane(&customer, seen).await.unwrap();
+
+        for _ in 0..2 {
+            ledger.advance_lane(&customer, seen, None).await.unwrap();
+            assert_eq!(mark(&ledger, &customer, Some(again)).await, Some(again));
+        }
+        ledger.advance_lane(&customer, again, None).await.unwrap();
+        assert_eq!(mark(&ledger, &customer, None).await, None);
+    }
+}
+
+/// Its lead may be listed later than the look that was due already.
+async fn a_mark_made_before_the_last_look_is_looked_at_once_more_itself<L: Leads>(ledger: L) {
+    for (new, order) in [(40, [40, 3_620, 7_220]), (4_000, [3_620, 4_000, 7_600])] {
+        let customer = fresh::customer();
+        ledger.mark_lane(&customer, at(20)).await.unwrap();
+        ledger.advance_lane(&customer, at(20), None).await.unwrap();
+        ledger.mark_lane(&customer, at(new)).await.unwrap();
+
+        for second in order {
+            let seen = at(second);
+            assert_eq!(mark(&ledger, &customer, Some(seen)).await, Some(seen));
+            ledger.advance_lane(&customer, seen, None).await.unwrap();
+        }
+        assert_eq!(mark(&ledger, &customer, None).await, None);
+    }
 }
 
 async fn a_mark_made_earlier_meanwhile_is_not_advanced<L: Leads>(ledger: L) {
@@ -180,9 +221,12 @@ async fn a_later_mark_is_not_lost<L: Leads>(ledger: L) {
         ledger.advance_lane(&customer, at(20), next).await.unwrap();
 
         assert_eq!(mark(&ledger, &customer, Some(at(40))).await, Some(at(40)));
-        ledger.advance_lane(&customer, at(40), None).await.unwrap();
-        if next.is_some() {
-            ledger.advance_lane(&customer, at(90), None).await.unwrap();
+        match next {
+            None => empty(&ledger, &customer, at(40)).await,
+            Some(next) => {
+                ledger.advance_lane(&customer, at(40), None).await.unwrap();
+                empty(&ledger, &customer, next).await;
+            }
         }
         assert_eq!(mark(&ledger, &customer, None).await, None);
     }

@@ -1,9 +1,10 @@
 //! What is due: reads of the index `due`, and the marks of lanes.
 //!
 //! A mark is `due_at` of the lane's row. The next later one is remembered as `later_at` (equal to `due_at` where there
-//! is none), so that whoever takes the first away leaves the second: its lead may have come after they looked.
+//! is none), so that whoever takes the first away leaves the second: its lead may have come after they looked. The one
+//! that stays behind the last for a while is `emptied`.
 
-use aws_sdk_dynamodb::types::Select;
+use aws_sdk_dynamodb::types::{AttributeValue, Select};
 use jiff::Timestamp;
 
 use super::keys;
@@ -12,7 +13,7 @@ use super::ledger::DynamoLedger;
 use super::table::{Change, Done, Item, millis, number, text};
 use crate::adapters::sdk_error::failed;
 use crate::domain::ids::{CustomerId, LeadId};
-use crate::ports::{LanePlace, Lanes, StoreError};
+use crate::ports::{LOOK_AGAIN, LanePlace, Lanes, StoreError};
 
 /// Later than anything is due.
 const EVER: i64 = i64::MAX;
@@ -140,12 +141,13 @@ impl Lanes for DynamoLedger {
     ) -> Result<(), StoreError> {
         let seen = seen.as_millisecond();
         let next = next.map(Timestamp::as_millisecond);
-        let mut later = seen;
+        let (mut later, mut emptied) = (seen, false);
         for _ in 0..ATTEMPTS {
-            let change = move_mark(seen, later, next);
+            let change = move_mark(seen, later, next, emptied);
             match self.table.update(keys::lane(customer), change).await? {
                 Done::No(Some(row)) if due_at(&row) == Some(seen) => {
                     later = moment(&row, "later_at").unwrap_or(seen);
+                    emptied = row.contains_key("emptied");
                 }
                 _ => return Ok(()),
             }
@@ -180,7 +182,8 @@ impl DynamoLedger {
 /// Over a mark that is later, which is remembered.
 fn earliest(at: Timestamp) -> Change<'static> {
     Change {
-        set: "SET due_shard = :lanes, later_at = if_not_exists(due_at, :at), due_at = :at",
+        set: "SET due_shard = :lanes, later_at = if_not_exists(due_at, :at), due_at = :at \
+              REMOVE emptied",
         when: Some("attribute_not_exists(due_at) OR due_at > :at"),
         names: &[],
         values: vec![(":lanes", text(keys::LANES)), (":at", millis(at))],
@@ -197,24 +200,38 @@ fn later(at: Timestamp) -> Change<'static> {
     }
 }
 
-/// From `seen` to the earlier of `next` and the remembered `later`, if that is later at all.
-fn move_mark(seen: i64, later: i64, next: Option<i64>) -> Change<'static> {
+/// From `seen` to the earlier of `next` and the remembered `later`, if that is later at all; else for a while behind it,
+/// unless it stood there already.
+fn move_mark(seen: i64, later: i64, next: Option<i64>, emptied: bool) -> Change<'static> {
     let mut marks: Vec<_> = next
         .into_iter()
         .chain(Some(later).filter(|at| *at > seen))
         .collect();
     marks.sort_unstable();
+    let again = seen.saturating_add(i64::try_from(LOOK_AGAIN.as_millis()).unwrap_or(i64::MAX));
     let mut values = vec![(":seen", number(seen)), (":later", number(later))];
     let set = match (marks.first(), marks.last()) {
         (Some(first), Some(last)) => {
             values.extend([(":first", number(first)), (":last", number(last))]);
-            "SET due_at = :first, later_at = :last"
+            "SET due_at = :first, later_at = :last REMOVE emptied"
         }
-        _ => "REMOVE due_at, due_shard, later_at",
+        _ if emptied => "REMOVE due_at, due_shard, later_at, emptied",
+        _ => {
+            values.extend([
+                (":again", number(again)),
+                (":yes", AttributeValue::Bool(true)),
+            ]);
+            "SET due_at = :again, later_at = :again, emptied = :yes"
+        }
+    };
+    let when = if emptied {
+        "due_at = :seen AND later_at = :later"
+    } else {
+        "due_at = :seen AND later_at = :later AND attribute_not_exists(emptied)"
     };
     Change {
         set,
-        when: Some("due_at = :seen AND later_at = :later"),
+        when: Some(when),
         names: &[],
         values,
     }

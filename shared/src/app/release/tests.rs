@@ -93,7 +93,8 @@ async fn where_the_connections_list_is_gone_only_leads_of_forms_with_lists_of_th
 
     assert_eq!(words(&scene, &theirs).await, ["queued"]);
     assert_eq!(words(&scene, &others).await, ["waiting"]);
-    let marks = ledger.due_lanes(Timestamp::MAX, 9).await.unwrap();
+    let soon = clock.now() + SignedDuration::from_mins(59);
+    let marks = ledger.due_lanes(soon, 9).await.unwrap();
     assert_eq!(marks, [], "nobody looks at them in vain every minute");
 }
 
@@ -194,6 +195,24 @@ async fn a_lead_that_the_queue_did_not_take_waits_on_and_is_sent_by_the_next_run
     for lead in &leads {
         assert_eq!(scene.state(lead).await.word(), "delivered");
     }
+}
+
+#[tokio::test]
+async fn a_lead_that_is_listed_only_after_its_lane_was_looked_at_is_released_within_the_hour() {
+    let scene = Scene::connected().await;
+    let (ledger, clock) = (&scene.memory.ledger, &scene.memory.clock);
+    let lead = scene.submit(&[("email", "ada@example.com")]).await.lead;
+    let now = clock.now();
+    ledger.mark_lane(&scene.customer, now).await.unwrap();
+    assert_eq!(scene.memory.release().await.unwrap().waited, 0);
+    settle(&scene, &lead, WaitReason::Upstream, Some(now)).await;
+
+    clock.advance(SignedDuration::from_mins(59));
+    assert_eq!(scene.memory.release().await.unwrap().waited, 0);
+    clock.advance(SignedDuration::from_mins(1));
+    assert_eq!(scene.memory.release().await.unwrap().waited, 1);
+
+    assert_eq!(words(&scene, &[lead]).await, ["queued"]);
 }
 
 #[tokio::test]
