@@ -62,6 +62,15 @@ impl Tally {
     }
 }
 
+impl Tally {
+    /// How many of the day's leads were surely delivered by themselves: imports give the implicit permission.
+    #[must_use]
+    pub fn delivered_singly(&self) -> i64 {
+        let of = |label| self.counts.get(label).copied().unwrap_or(0);
+        of(DELIVERED) - of("delivered.implicit")
+    }
+}
+
 /// What a state counts as: its word and, where it has one, its reason or its permission. `None` for a lead that is on its
 /// way.
 #[must_use]
@@ -227,6 +236,18 @@ mod tests {
         assert_eq!(soon.counts, kept);
         let expected = counts([("delivered", 5), ("erased", 1), ("waiting.quota", 1)]);
         assert_eq!((late.day, late.counts), (day, expected));
+    }
+
+    #[test]
+    fn what_an_import_brought_was_not_delivered_by_itself() {
+        let counts = |pairs: &[(&str, i64)]| Tally {
+            day: "2026-11-23".parse().unwrap(),
+            counts: pairs.iter().map(|(l, n)| ((*l).to_owned(), *n)).collect(),
+        };
+
+        let both = counts(&[("delivered", 5), ("delivered.implicit", 3)]);
+        assert_eq!(both.delivered_singly(), 2);
+        assert_eq!(counts(&[("waiting.quota", 1)]).delivered_singly(), 0);
     }
 
     #[test]

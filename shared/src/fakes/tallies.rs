@@ -49,6 +49,21 @@ impl Tallies for MemoryDirectory {
         self.0.step(list).await
     }
 
+    async fn tally_of(
+        &self,
+        customer: &CustomerId,
+        day: Date,
+    ) -> Result<Option<Tally>, StoreError> {
+        let read = |rows: &mut Rows| {
+            let row = rows.tallies.get(&(customer.clone(), day));
+            row.map(|row| Tally {
+                day,
+                counts: row.counts.clone(),
+            })
+        };
+        self.0.step(read).await
+    }
+
     async fn unsettled(&self, quiet_since: Timestamp) -> Result<Vec<Unsettled>, StoreError> {
         let list = |rows: &mut Rows| {
             let unsettled = rows.tallies.iter().filter_map(|((customer, day), row)| {

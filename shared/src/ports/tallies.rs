@@ -1,6 +1,7 @@
 use std::future::Future;
 
 use jiff::Timestamp;
+use jiff::civil::Date;
 
 use super::StoreError;
 use crate::domain::ids::CustomerId;
@@ -35,6 +36,13 @@ pub trait Tallies: Send + Sync {
         &self,
         customer: &CustomerId,
     ) -> impl Future<Output = Result<Vec<Tally>, StoreError>> + Send;
+
+    /// The counters of one of its days, if there are any.
+    fn tally_of(
+        &self,
+        customer: &CustomerId,
+        day: Date,
+    ) -> impl Future<Output = Result<Option<Tally>, StoreError>> + Send;
 
     /// Days of any customer that are unsettled and have not changed since `quiet_since`. May be a moment behind.
     fn unsettled(

@@ -12,6 +12,7 @@ use crate::{fresh, promises};
 
 promises! { Tallies:
     changes_add_up_by_day,
+    a_day_is_read_by_itself,
     changes_at_once_are_all_there,
     a_changed_or_doubted_day_is_unsettled_until_it_was_counted,
     a_count_that_others_have_overtaken_replaces_nothing,
@@ -73,6 +74,20 @@ async fn changes_add_up_by_day<T: Tallies>(tallies: T) {
     ];
     assert_eq!(read(&tallies, &customer).await, expected);
     assert_eq!(read(&tallies, &fresh::customer()).await, []);
+}
+
+async fn a_day_is_read_by_itself<T: Tallies>(tallies: T) {
+    let customer = fresh::customer();
+    let mut moves = Moves::default();
+    moves.count(MONDAY, None, label("delivered.implicit"));
+    tallies.tally(&customer, &moves, at(1)).await.unwrap();
+
+    let monday = tallies.tally_of(&customer, MONDAY).await.unwrap();
+
+    let counts = counts(&[("delivered", 1), ("delivered.implicit", 1)]);
+    let day = MONDAY;
+    assert_eq!(monday, Some(Tally { day, counts }));
+    assert_eq!(tallies.tally_of(&customer, SUNDAY).await.unwrap(), None);
 }
 
 async fn changes_at_once_are_all_there<T: Tallies + Clone + 'static>(tallies: T) {

@@ -47,6 +47,15 @@ impl Tallies for DynamoDirectory {
         Ok(rows.iter().filter_map(tally_of).collect())
     }
 
+    async fn tally_of(
+        &self,
+        customer: &CustomerId,
+        day: Date,
+    ) -> Result<Option<Tally>, StoreError> {
+        let row = self.table.get(keys::tally(customer, day)).await?;
+        Ok(row.as_ref().and_then(tally_of))
+    }
+
     async fn unsettled(&self, quiet_since: Timestamp) -> Result<Vec<Unsettled>, StoreError> {
         let rows = self.all_owned_by(keys::UNSETTLED).await?;
         let days = rows.iter().filter_map(unsettled_of);

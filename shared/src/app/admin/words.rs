@@ -108,7 +108,7 @@ pub fn of(label: &str) -> Words {
         ),
         "refused.cc_refused" => words(
             "Constant Contact refused the contact",
-            "Its reason is in the file for a spreadsheet, and with the newest sign-ups below. Try again once that is fixed.",
+            "Its reason, where it gave one, is in the file for a spreadsheet and with the newest sign-ups below. Try again once that is fixed.",
             Retry,
         ),
         "refused.suppressed" => words("On your do-not-contact list", "Nothing to do.", Nothing),

@@ -5,12 +5,13 @@
 //! consents against who has left, `person` looks for newer leads of the same one, `sign_up` says what a call says,
 //! `call` makes the one that counts, `recheck` looks once more before one that had to wait, `ask` makes any call again
 //! that can be mended on the spot, `learn` finds out about the account what no answer says, [`outcome`] says what
-//! anything else means for the lead, `settle` writes it down and `tell` tells of it.
+//! anything else means for the lead, `give_up` what it means in the end, `settle` writes it down and `tell` tells of it.
 
 mod ask;
 pub mod batch;
 mod call;
 mod gates;
+mod give_up;
 mod learn;
 mod opt_outs;
 pub mod outcome;

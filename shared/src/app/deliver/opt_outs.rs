@@ -132,7 +132,10 @@ impl<W: Wiring> Drain<W> {
         let found = self.ask(turn, moment.take(), find).await;
         let found = match found.map_err(Stopped::looking) {
             Ok(found) => found,
-            Err(Stopped::By(error)) => return Err(self.outcome_of(&error, newest)),
+            Err(Stopped::By(error)) => {
+                let outcome = self.outcome_of(&error, newest);
+                return Err(self.unless_hopeless(leads, &error, outcome).await);
+            }
             Err(Stopped::Until(outcome)) => return Err(outcome),
         };
         let left = found.as_ref().and_then(|found| found.opted_out_at);

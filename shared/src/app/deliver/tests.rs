@@ -2,6 +2,7 @@ mod access;
 mod budgets;
 mod days;
 mod fields;
+mod give_up;
 mod learning;
 mod lost_answers;
 mod opt_outs;

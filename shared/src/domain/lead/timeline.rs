@@ -32,21 +32,33 @@ pub fn shortened(timeline: &[TimelineEntry]) -> Option<Vec<TimelineEntry>> {
 }
 
 impl LeadRecord {
-    /// How often in a row the lead has met trouble by now. Waits for the budget lie between the tries and say nothing
-    /// of them.
+    /// How often in a row the lead has met trouble by now.
     #[must_use]
     pub fn troubles(&self) -> u32 {
+        u32::try_from(self.troubled().count()).unwrap_or(u32::MAX)
+    }
+
+    /// Since when it has met nothing but trouble.
+    #[must_use]
+    pub fn troubled_since(&self) -> Option<Timestamp> {
+        self.troubled().last().map(|line| line.at)
+    }
+
+    /// The tries in a row that have met trouble by now, the newest first. Waits for the budget lie between them and say
+    /// nothing of them.
+    fn troubled(&self) -> impl Iterator<Item = &TimelineEntry> {
         let lines = self.timeline.iter().rev();
         let tries = lines.filter_map(|line| match line.state {
             LeadState::Waiting { why } => match why {
-                WaitReason::Upstream | WaitReason::AnswerLost => Some(true),
+                WaitReason::Upstream | WaitReason::AnswerLost => Some((line, true)),
                 WaitReason::Quota => None,
-                _ => Some(false),
+                _ => Some((line, false)),
             },
             LeadState::Received | LeadState::Queued | LeadState::Sending { .. } => None,
-            _ => Some(false),
+            _ => Some((line, false)),
         });
-        u32::try_from(tries.take_while(|trouble| *trouble).count()).unwrap_or(u32::MAX)
+        let troubled = tries.take_while(|(_, trouble)| *trouble);
+        troubled.map(|(line, _)| line)
     }
 }
 
@@ -84,15 +96,22 @@ mod tests {
     fn only_troubles_in_a_row_count_and_no_wait_for_the_budget_parts_them() {
         let of = |states: &[LeadState]| {
             let mut record = record();
-            record.timeline = states.iter().map(|state| line(0, state.clone())).collect();
-            record.troubles()
+            let lines = (0..).zip(states);
+            let lines = lines.map(|(second, state)| line(second, state.clone()));
+            record.timeline = lines.collect();
+            let since = record.troubled_since().map(Timestamp::as_second);
+            (record.troubles(), since)
         };
         let (queued, quota) = (LeadState::Queued, waits(WaitReason::Quota));
         let (upstream, lost) = (waits(WaitReason::Upstream), waits(WaitReason::AnswerLost));
 
-        assert_eq!(of(&[queued.clone(), quota.clone(), quota.clone()]), 0);
+        let none = (0, None);
+        assert_eq!(of(&[queued.clone(), quota.clone(), quota.clone()]), none);
         let reconnect = waits(WaitReason::Reconnect);
-        assert_eq!(of(&[upstream.clone(), reconnect, queued.clone()]), 0);
-        assert_eq!(of(&[upstream, queued.clone(), quota, queued, lost]), 2);
+        let parted = [upstream.clone(), reconnect, queued.clone()];
+        assert_eq!(of(&parted), none);
+        assert_eq!(of(&[&parted[..], &[lost.clone()]].concat()), (1, Some(3)));
+        let in_a_row = [upstream, queued.clone(), quota, queued, lost];
+        assert_eq!(of(&in_a_row), (2, Some(0)));
     }
 }

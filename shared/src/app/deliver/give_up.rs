@@ -1,0 +1,75 @@
+//! When a lead that is told neither yes nor no is given up: not for an outage, however long it lasts.
+
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
+
+use super::Drain;
+use super::outcome::Outcome;
+use super::turns::Leads;
+use crate::domain::crm::CrmError;
+use crate::domain::ids::CustomerId;
+use crate::domain::lead::{LeadRecord, LeadState, RefusalReason, WaitReason};
+use crate::ports::{Clock as _, Tallies as _, Wiring};
+
+/// Tries in a row that met trouble.
+const TRIES: u32 = 8;
+
+impl<W: Wiring> Drain<W> {
+    /// What a trouble means for leads that have met nothing else since before yesterday, though the account took others
+    /// that came yesterday: it is these that it will never take, and each try costs calls that others need.
+    pub(super) async fn unless_hopeless(
+        &self,
+        leads: Leads<'_>,
+        error: &CrmError,
+        outcome: Outcome,
+    ) -> Outcome {
+        let in_trouble = LeadState::Waiting {
+            why: WaitReason::Upstream,
+        };
+        let lost = LeadState::Waiting {
+            why: WaitReason::AnswerLost,
+        };
+        let yesterday = day(self.keeper.clock.now() - SignedDuration::from_hours(24));
+        let Some(newest) = leads.last().filter(|_| {
+            (outcome.state == in_trouble || outcome.state == lost)
+                && leads.iter().all(|lead| is_hopeless(lead, yesterday))
+        }) else {
+            return outcome;
+        };
+        let customer = &newest.lead.customer;
+        if !self.took_others(customer, yesterday).await {
+            return outcome;
+        }
+        tracing::warn!(lead.id = %newest.lead.id, customer.id = %customer, error = %error, "a lead is given up");
+        let words = match error {
+            CrmError::NotFound(words) | CrmError::Conflict(words) => Some(&words.message),
+            _ => None,
+        };
+        Outcome::settled(LeadState::Refused {
+            why: RefusalReason::CcRefused,
+            detail: words.filter(|words| !words.is_empty()).cloned(),
+        })
+    }
+
+    /// Whether the account took a lead that came in on a day, by a call of its own. Where nobody can tell, it did not.
+    async fn took_others(&self, customer: &CustomerId, of: Date) -> bool {
+        match self.directory.tally_of(customer, of).await {
+            Ok(tally) => tally.is_some_and(|tally| tally.delivered_singly() > 0),
+            Err(error) => {
+                self.warn_on_fail("reading what was delivered", customer, Err(error));
+                false
+            }
+        }
+    }
+}
+
+/// Whether a lead was tried often, and in vain from before a day on.
+fn is_hopeless(lead: &LeadRecord, of: Date) -> bool {
+    let since = lead.troubled_since().map(day);
+    lead.troubles() >= TRIES && since.is_some_and(|since| since < of)
+}
+
+fn day(at: Timestamp) -> Date {
+    at.to_zoned(TimeZone::UTC).date()
+}

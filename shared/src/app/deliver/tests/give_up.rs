@@ -1,0 +1,101 @@
+//! Leads that are told neither yes nor no, try after try.
+
+use jiff::SignedDuration;
+
+use crate::app::scene::Scene;
+use crate::domain::crm::{CrmError, Refusal};
+use crate::domain::ids::LeadId;
+use crate::domain::lead::{LeadState, RefusalReason, WaitReason};
+use crate::ports::Ledger as _;
+
+/// Lets hours pass, in each of which what is due meets trouble. In one of a day another lead may come, and is taken.
+async fn try_for(scene: &Scene, hours: u32, error: &CrmError, others: bool) {
+    let memory = &scene.memory;
+    for hour in 0..hours {
+        memory.clock.advance(SignedDuration::from_hours(1));
+        if others && hour % 24 == 3 {
+            scene.sign_up(&format!("{hour}@example.com")).await;
+            scene.drain().await;
+        }
+        memory.release().run().await.unwrap();
+        memory.crm.answer_next(error.clone());
+        scene.drain().await;
+        memory.crm.forget_answers();
+    }
+}
+
+async fn tried(scene: &Scene, error: &CrmError) -> LeadId {
+    scene.memory.crm.answer_next(error.clone());
+    let lead = scene.sign_up("ada@example.com").await;
+    scene.drain().await;
+    assert_eq!(scene.state(&lead).await, upstream());
+    lead
+}
+
+fn upstream() -> LeadState {
+    LeadState::Waiting {
+        why: WaitReason::Upstream,
+    }
+}
+
+/// From noon on.
+#[tokio::test]
+async fn a_lead_that_is_never_taken_is_refused_once_others_of_a_whole_day_were() {
+    let words = Refusal {
+        message: "no such contact".into(),
+        ..Refusal::default()
+    };
+    for (error, detail) in [
+        (CrmError::Ours(403), None),
+        (CrmError::Unavailable, None),
+        (CrmError::NotFound(words.clone()), Some(words.message)),
+    ] {
+        let scene = Scene::connected().await;
+        let lead = tried(&scene, &error).await;
+
+        try_for(&scene, 35, &error, true).await;
+        assert_eq!(scene.state(&lead).await, upstream(), "{error}");
+        try_for(&scene, 8, &error, true).await;
+
+        let why = RefusalReason::CcRefused;
+        let refused = LeadState::Refused { why, detail };
+        assert_eq!(scene.state(&lead).await, refused, "{error}");
+        let record = scene.memory.ledger.lead(&scene.customer, &lead).await;
+        let tries = record.unwrap().unwrap().attempts;
+        assert!((8..20).contains(&tries), "{tries}");
+    }
+}
+
+#[tokio::test]
+async fn leads_of_an_outage_wait_however_long_it_lasts_and_go_out_after_it() {
+    let scene = Scene::connected().await;
+    let error = CrmError::Ours(403);
+    let lead = tried(&scene, &error).await;
+
+    try_for(&scene, 24 * 6, &error, false).await;
+
+    assert_eq!(scene.state(&lead).await, upstream());
+    scene.sign_up("grace@example.com").await;
+    scene.drain().await;
+    scene.memory.clock.advance(SignedDuration::from_hours(6));
+    scene.memory.release().run().await.unwrap();
+    scene.drain().await;
+    assert_eq!(scene.state(&lead).await.word(), "delivered");
+}
+
+#[tokio::test]
+async fn a_lead_that_was_seldom_tried_is_not_refused() {
+    let scene = Scene::connected().await;
+    let error = CrmError::Ours(403);
+    let lead = tried(&scene, &error).await;
+    scene.sign_up("grace@example.com").await;
+    scene.drain().await;
+    scene.memory.clock.advance(SignedDuration::from_hours(36));
+    scene.sign_up("jean@example.com").await;
+    scene.drain().await;
+    scene.memory.clock.advance(SignedDuration::from_hours(24));
+
+    try_for(&scene, 1, &error, false).await;
+
+    assert_eq!(scene.state(&lead).await, upstream());
+}
