@@ -1,4 +1,5 @@
-//! Looking once more at what has waited for its moment: its person may be erased by now, its customer be gone.
+//! Looking once more at what has waited for its moment: its person may be erased by now or not be mailed any more, its
+//! customer be gone.
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -57,6 +58,10 @@ impl<W: Wiring> Drain<W> {
                 // Erased. What the others of the address say together is another thing then.
                 return Err(self.not_now());
             }
+        }
+        let customer = &turn.ready.customer.id;
+        if !self.suppressed(customer, looked.leads).await?.is_empty() {
+            return Err(refused(RefusalReason::Suppressed)); // they are of one person
         }
         Ok(())
     }

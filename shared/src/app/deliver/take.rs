@@ -298,7 +298,7 @@ impl<W: Wiring> Drain<W> {
     }
 
     /// Which of these people the customer never wants mailed.
-    async fn suppressed(
+    pub(super) async fn suppressed(
         &self,
         customer: &CustomerId,
         claimed: &[LeadRecord],

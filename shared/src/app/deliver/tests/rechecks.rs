@@ -8,8 +8,9 @@ use crate::domain::connection::ConnectionStatus;
 use crate::domain::crm::CrmError;
 use crate::domain::ids::LeadId;
 use crate::domain::lead::{DeliveryAction, LeadState, RefusalReason, WaitReason};
+use crate::domain::suppression::PersonId;
 use crate::fakes::{Call, Fault, VirtualClock};
-use crate::ports::{Clock as _, Connections as _, Customers as _};
+use crate::ports::{Clock as _, Connections as _, Customers as _, Suppressions as _};
 
 /// A lead whose moment comes eight seconds after its claim, and what somebody does meanwhile.
 fn meanwhile(act: impl AsyncFn(Scene, LeadId), state: LeadState) {
@@ -87,6 +88,21 @@ fn a_lead_whose_customer_is_deleted_between_its_claim_and_its_call_is_not_sent()
     };
     let why = RefusalReason::CustomerDeleted;
     meanwhile(delete, LeadState::Refused { why, detail: None });
+}
+
+#[test]
+fn a_lead_whose_person_is_not_to_be_mailed_any_more_when_its_moment_comes_is_refused() {
+    let why = RefusalReason::Suppressed;
+    meanwhile(suppress, LeadState::Refused { why, detail: None });
+    after_a_throttle(suppress, LeadState::Refused { why, detail: None });
+}
+
+async fn suppress(scene: Scene, _: LeadId) {
+    let (memory, email) = (&scene.memory, "ada@example.com".parse().unwrap());
+    let person = PersonId::of(&memory.keys(), &scene.customer, &email);
+    let now = memory.clock.now();
+    let listed = memory.directory.suppress(&scene.customer, &person, now);
+    listed.await.unwrap();
 }
 
 #[test]
