@@ -3,8 +3,8 @@
 use jiff::Timestamp;
 
 use crate::domain::connection::ConnectionStatus;
-use crate::domain::ids::CustomerId;
-use crate::ports::{Event, Events};
+use crate::domain::ids::{CustomerId, RemoteId};
+use crate::ports::{Connections, Event, Events, StoreError};
 
 /// Publishes events, if there are any.
 pub(super) async fn tell(events: &impl Events, news: &[Event]) {
@@ -34,4 +34,25 @@ pub(super) async fn tell_status(
         at,
     };
     tell(events, &[event]).await;
+}
+
+/// Writes down that a list is gone, and tells of it once.
+pub(super) async fn tell_list_gone(
+    directory: &impl Connections,
+    events: &impl Events,
+    customer: &CustomerId,
+    list: &RemoteId,
+    at: Timestamp,
+) -> Result<(), StoreError> {
+    if directory.list_gone(customer, list).await? {
+        tracing::warn!(customer.id = %customer, list.id = %list, "a list is gone");
+        let event = Event::ListGone {
+            customer_id: customer.clone(),
+            list_id: list.clone(),
+            status: "list_missing",
+            at,
+        };
+        tell(events, &[event]).await;
+    }
+    Ok(())
 }

@@ -114,6 +114,9 @@ pub struct ImportJob {
     /// The activity that it was found to be, for good: no other import is the same one.
     #[serde(default)]
     pub activity: Option<RemoteId>,
+    /// Whether one of its lists was seen to be there after its end.
+    #[serde(default)]
+    pub has_list: bool,
     /// When somebody has to look at it; `None` once it is closed.
     pub due_at: Option<Timestamp>,
     /// Counts the changes, from 1.
@@ -185,6 +188,7 @@ impl ImportJob {
             bytes: 0,
             tries: 0,
             activity: None,
+            has_list: false,
             due_at: Some(now),
             revision: 1,
         }

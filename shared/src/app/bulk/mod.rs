@@ -178,13 +178,16 @@ impl<W: Wiring> Bulk<W> {
                 rows,
             } => self.look(job, &activity, since, rows, deadline).await,
             Stage::Settling {
-                ending: Ending::Some,
+                ending,
                 since,
                 cursor,
-            } => self.sort_out(job, since, cursor, deadline, done).await,
-            Stage::Settling { ending, since, .. } => {
-                self.settle(job, ending, since, deadline, done).await
-            }
+            } => match (self.on_a_list(job, since, deadline).await?, ending) {
+                (None, _) => Ok(()),
+                (Some(job), Ending::Some) => {
+                    self.sort_out(job, since, cursor, deadline, done).await
+                }
+                (Some(job), _) => self.settle(job, ending, since, deadline, done).await,
+            },
         }
     }
 

@@ -9,6 +9,7 @@ use super::submit::{LISTED_FOR, SKEW, is_in};
 use super::{Bulk, HELD_FOR, Imported, PAUSE, nothing_went_in, unread};
 use crate::app::moment::CALL_TAKES;
 use crate::app::release::LISTED_WITHIN;
+use crate::app::tell::tell_list_gone;
 use crate::domain::connection::{CustomField, Said};
 use crate::domain::contact::Note;
 use crate::domain::crm::CrmError;
@@ -19,8 +20,8 @@ use crate::domain::lead::{
     DeliveryAction, LeadRecord, LeadState, OptOutCheck, Permission, WaitReason,
 };
 use crate::ports::{
-    BulkImports as _, Clock as _, Connections as _, Customers as _, Imports as _, Lanes as _,
-    Ledger as _, Settlement, StoreError, Wiring,
+    Accounts as _, BulkImports as _, Clock as _, Connections as _, Customers as _, Imports as _,
+    Lanes as _, Ledger as _, Settlement, StoreError, Wiring,
 };
 
 /// Leads written at a time.
@@ -50,6 +51,61 @@ impl Inside {
 }
 
 impl<W: Wiring> Bulk<W> {
+    /// An import that has put its rows on a list, as far as anybody can tell; `None` where it has not, or nobody could look
+    /// now. One whose lists are all gone puts nobody on a list, and counts no error.
+    pub(super) async fn on_a_list(
+        &self,
+        job: ImportJob,
+        since: Timestamp,
+        deadline: Timestamp,
+    ) -> Result<Option<ImportJob>, StoreError> {
+        let now = self.keeper.clock.now();
+        if job.has_list || job.stage == nothing_went_in(since) {
+            return Ok(Some(job));
+        }
+        let has_list = match self.has_list(&job, deadline).await? {
+            None if now.duration_since(since) > LISTED_FOR => true,
+            None => {
+                self.enter(&job, job.stage.clone(), PAUSE).await?;
+                return Ok(None);
+            }
+            Some(has_list) => has_list,
+        };
+        if !has_list {
+            tracing::warn!(import.id = %job.id, customer.id = %job.customer, "the lists of an import are gone");
+            let at_once = SignedDuration::ZERO;
+            self.enter(&job, nothing_went_in(since), at_once).await?;
+            return Ok(None);
+        }
+        let next = job.next(job.stage.clone(), Some(now + HELD_FOR));
+        let next = ImportJob { has_list, ..next };
+        let saved = self.ledger.save_import(&next, None).await?;
+        Ok(saved.then_some(next))
+    }
+
+    /// Whether one of an import's lists is there; `None` where nobody could look. Who may not see lists is told of none
+    /// that is gone.
+    async fn has_list(
+        &self,
+        job: &ImportJob,
+        deadline: Timestamp,
+    ) -> Result<Option<bool>, StoreError> {
+        for list in &job.lists {
+            let crm = &self.crm;
+            let look = async |token| crm.has_list(&token, list).await;
+            match self.ask(&job.customer, deadline, look).await? {
+                Some(Ok(true) | Err(CrmError::Forbidden)) => return Ok(Some(true)),
+                Some(Ok(false)) => {
+                    let (directory, events) = (&self.directory, &self.keeper.events);
+                    let now = self.keeper.clock.now();
+                    tell_list_gone(directory, events, &job.customer, list, now).await?;
+                }
+                Some(Err(_)) | None => return Ok(None),
+            }
+        }
+        Ok(Some(false))
+    }
+
     /// Gives the leads of an import one outcome, as far as there is time, and closes it once all have one. A lead that
     /// has left already is not touched again, so this may begin anew at any time. Whoever began it before may have died
     /// with what it had counted, so every day of its leads is counted anew.

@@ -10,14 +10,14 @@ use super::ask::Stopped;
 use super::outcome::Outcome;
 use super::sign_up::lists_of_all;
 use super::turns::{Leads, Turn};
-use crate::app::tell::tell;
+use crate::app::tell::tell_list_gone;
 use crate::domain::connection::ConfirmedOptIn;
 use crate::domain::crm::CrmError;
 use crate::domain::customer::BulkImport;
 use crate::domain::email::EmailAddress;
 use crate::domain::ids::RemoteId;
 use crate::domain::lead::{DeliveryAction, Permission};
-use crate::ports::{Accounts, Clock, Connections, Contacts, Event, SignUp, SignedUp, Wiring};
+use crate::ports::{Accounts, Clock, Connections, Contacts, SignUp, SignedUp, Wiring};
 
 impl<W: Wiring> Drain<W> {
     /// Looks which lists of a call are gone and leaves them out; says whether any was.
@@ -62,23 +62,10 @@ impl<W: Wiring> Drain<W> {
         Ok(content.lists != before)
     }
 
-    /// Writes down that a list is gone, and tells of it once.
     async fn tell_gone(&self, turn: &Turn<'_>, list: &RemoteId) {
-        let customer = &turn.ready.customer.id;
-        match self.directory.list_gone(customer, list).await {
-            Ok(true) => {
-                tracing::warn!(customer.id = %customer, list.id = %list, "a list is gone");
-                let event = Event::ListGone {
-                    customer_id: customer.clone(),
-                    list_id: list.clone(),
-                    status: "list_missing",
-                    at: self.keeper.clock.now(),
-                };
-                tell(&self.keeper.events, &[event]).await;
-            }
-            Ok(false) => {}
-            Err(error) => self.warn_on_fail("noting that a list is gone", customer, Err(error)),
-        }
+        let (customer, now) = (&turn.ready.customer.id, self.keeper.clock.now());
+        let told = tell_list_gone(&self.directory, &self.keeper.events, customer, list, now).await;
+        self.warn_on_fail("noting that a list is gone", customer, told);
     }
 
     /// Reads the account's custom fields anew where leads say something that none of them takes, unless that was done

@@ -128,7 +128,8 @@ impl Book {
         pending
     }
 
-    /// Does what has come to its end. Who has left stays off the lists.
+    /// Does what has come to its end. Who has left stays off the lists, and so do all where a list is gone by then: of
+    /// that it tells nobody.
     fn run_imports(&mut self, mut new_id: impl FnMut() -> RemoteId, now: Timestamp) {
         for at in 0..self.imports.len() {
             let ends_at = self.imports[at].ends_at;
@@ -136,7 +137,8 @@ impl Book {
                 continue;
             }
             let rows = std::mem::take(&mut self.imports[at].rows);
-            let lists = self.imports[at].lists.clone();
+            let mut lists = self.imports[at].lists.clone();
+            lists.retain(|list| self.catalog.lists.iter().any(|known| known.id == *list));
             let mut troubled = 0;
             for email in &rows {
                 let contact = self.known_or_new(email, new_id(), ends_at);
