@@ -1,5 +1,6 @@
 //! Lists and custom fields of an account, as they were when last asked.
 
+use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
@@ -46,6 +47,12 @@ pub enum FieldKind {
     Text,
     /// A date.
     Date,
+    /// A moment: a date with a time and its offset.
+    Datetime,
+    /// A number or an amount.
+    Number,
+    /// Yes or no.
+    Boolean,
 }
 
 impl CustomField {
@@ -62,6 +69,9 @@ impl CustomField {
     pub fn takes(&self, value: &str) -> bool {
         match self.kind {
             Some(FieldKind::Date) => is_date(value),
+            Some(FieldKind::Datetime) => value.parse::<Timestamp>().is_ok(),
+            Some(FieldKind::Number) => is_number(value),
+            Some(FieldKind::Boolean) => matches!(value, "true" | "false"),
             Some(FieldKind::Text) | None => true,
         }
     }
@@ -124,6 +134,16 @@ fn is_date(text: &str) -> bool {
         && day_of().is_some()
 }
 
+/// Whether a text is a decimal number, as programs write it.
+fn is_number(text: &str) -> bool {
+    let digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+    let number = text.strip_prefix('-').unwrap_or(text);
+    match number.split_once('.') {
+        Some((whole, decimals)) => digits(whole) && digits(decimals),
+        None => digits(number),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -170,6 +190,35 @@ mod tests {
             assert!(!date.takes(bad), "{bad}");
         }
         assert!(field(FieldKind::Text).takes("soon"));
+    }
+
+    #[test]
+    fn a_field_of_another_kind_than_text_takes_only_values_of_its_kind() {
+        for (kind, good, bad) in [
+            (
+                FieldKind::Number,
+                &["34", "-3", "0.50", "1234567890"][..],
+                &["34 years", "1,000", "$12", ".5", "5.", "--1", "1e3", ""][..],
+            ),
+            (
+                FieldKind::Boolean,
+                &["true", "false"],
+                &["yes", "True", "1"],
+            ),
+            (
+                FieldKind::Datetime,
+                &["2026-11-28T12:00:00Z", "2026-11-28T12:00:00.5+01:00"],
+                &["2026-11-28", "2026-11-28T12:00", "noon"],
+            ),
+        ] {
+            let field = field(kind);
+            for value in good {
+                assert!(field.takes(value), "{kind:?}: {value}");
+            }
+            for value in bad {
+                assert!(!field.takes(value), "{kind:?}: {value}");
+            }
+        }
     }
 
     #[test]

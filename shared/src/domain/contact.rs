@@ -125,7 +125,7 @@ pub enum NoteKind {
     StaleForm,
     /// No field of the form, nor mapped to one: not kept.
     Unknown,
-    /// The account has no custom field of this label for text or a date: left out.
+    /// The account has no custom field of this label that takes anything but choices: left out.
     NoSuchField,
 }
 

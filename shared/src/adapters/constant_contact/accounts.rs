@@ -51,8 +51,8 @@ struct Field {
 }
 
 impl Field {
-    /// Whether the field takes text or a date. The others take choices, which a sign-up cannot carry.
-    fn takes_text(&self) -> bool {
+    /// Whether the field takes a value of its own. The others take choices, which a sign-up cannot carry.
+    fn takes_values(&self) -> bool {
         !matches!(self.kind.as_str(), "single_select" | "multi_select")
     }
 }
@@ -83,6 +83,9 @@ impl From<Field> for CustomField {
             name: field.name,
             kind: match field.kind.as_str() {
                 "date" => Some(FieldKind::Date),
+                "datetime" => Some(FieldKind::Datetime),
+                "number" | "currency" => Some(FieldKind::Number),
+                "boolean" => Some(FieldKind::Boolean),
                 _ => Some(FieldKind::Text),
             },
         }
@@ -141,7 +144,7 @@ impl ConstantContact {
     async fn read_fields(&self, token: &SecretString) -> Result<Vec<CustomField>, CrmError> {
         let fields = self.first_page("/contact_custom_fields", "100");
         let fields: Vec<Field> = self.all(token, fields).await?;
-        let fields = fields.into_iter().filter(Field::takes_text);
+        let fields = fields.into_iter().filter(Field::takes_values);
         Ok(fields.map(Into::into).collect())
     }
 }
