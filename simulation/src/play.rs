@@ -77,6 +77,7 @@ impl Player {
                 }
             }
             Event::LoseBudget => world.lose_budget(),
+            Event::LateIndex(by, lasts) => world.shared.list_late(*by, now + *lasts),
             Event::Outage(service, weather, lasts) => {
                 world.shared.set_weather(*service, *weather, now + *lasts);
             }

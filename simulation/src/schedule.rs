@@ -110,6 +110,8 @@ pub enum Event {
     Answer(Answer, u8),
     /// The row of the budget is lost.
     LoseBudget,
+    /// The ledger lists waiting leads so late, for so long.
+    LateIndex(SignedDuration, SignedDuration),
     /// A service is out of order for so long.
     Outage(Service, Weather, SignedDuration),
 }
@@ -298,6 +300,7 @@ fn event(setting: &Setting, dice: &mut Dice) -> Event {
         165..166 => Event::ForgetImports(customer),
         166..178 => Event::Answer(answer(dice), u8::try_from(dice.between(1, 3)).unwrap_or(1)),
         178..179 => Event::LoseBudget,
+        179..181 => late_index(dice),
         _ => outage(dice),
     }
 }
@@ -325,6 +328,14 @@ fn answer(dice: &mut Dice) -> Answer {
         (1, Answer::BadPhone),
         (1, Answer::Ours),
     ])
+}
+
+/// Mostly a little later than a mark allows for, sometimes much.
+fn late_index(dice: &mut Dice) -> Event {
+    let most = dice.weighted(&[(3, 20), (2, 120), (1, 1_800)]);
+    let by = SignedDuration::from_secs(dice.between(1, most));
+    let lasts = SignedDuration::from_secs(dice.between(30, 7_200));
+    Event::LateIndex(by, lasts)
 }
 
 fn outage(dice: &mut Dice) -> Event {

@@ -35,7 +35,8 @@ impl Oracle {
         }
     }
 
-    /// Sees that every delivered lead `is_in` an account of its customer's: which account, and the key of which address.
+    /// Sees that every delivered lead `is_in` an account of its customer's, and was put on a list there: which account,
+    /// and the key of which address.
     pub fn all_arrived(&mut self, is_in: impl Fn(&str, &str) -> bool) {
         let delivered = |seen: &Seen| matches!(seen.state, LeadState::Delivered { .. });
         let is_anywhere = |seen: &Seen| {
@@ -46,7 +47,10 @@ impl Oracle {
         let mut leads = self.leads.iter();
         let missing = leads.find(|(_, seen)| delivered(seen) && !is_anywhere(seen));
         if let Some((id, seen)) = missing {
-            let how = format!("{id} of {} is delivered and in no account", seen.customer);
+            let how = format!(
+                "{id} of {} is delivered and on no list of an account",
+                seen.customer
+            );
             self.object(Promise::NothingLost, how);
         }
     }

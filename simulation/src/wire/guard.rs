@@ -27,6 +27,8 @@ pub enum Guard {
     KeptBeforeAnswer,
     /// A wait is marked, so that the scheduler looks.
     Mark,
+    /// An emptied lane is looked at once more.
+    LookAgain,
     /// A caller's key stands for one lead.
     Key,
     /// Equal submissions agree on one id at the turn of a minute.

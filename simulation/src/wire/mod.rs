@@ -7,12 +7,13 @@
 mod guard;
 mod line;
 mod ports;
+mod queue;
 mod remote;
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use leadfeed_shared::domain::ids::{CustomerId, LeadId};
 use leadfeed_shared::fakes::{
     FakeCrm, Memory, MemoryApps, MemoryBudget, MemoryCaptcha, MemoryDirectory, MemoryEvents,
@@ -168,6 +169,8 @@ pub struct Shared {
     pub without: Option<Guard>,
     oracle: Mutex<Oracle>,
     weather: Mutex<BTreeMap<Service, (Weather, Timestamp)>>,
+    /// How late waiting leads are listed, and until when.
+    late: Mutex<Option<(SignedDuration, Timestamp)>>,
     counts: Mutex<BTreeMap<(Service, &'static str), u64>>,
     log: Log,
 }
@@ -188,6 +191,7 @@ impl Shared {
             without,
             oracle: Mutex::new(oracle),
             weather: Mutex::default(),
+            late: Mutex::default(),
             counts: Mutex::default(),
             log,
         }
@@ -208,9 +212,22 @@ impl Shared {
         self.all_weather().insert(service, (weather, until));
     }
 
+    /// Has waiting leads listed so late until a moment.
+    pub fn list_late(&self, by: SignedDuration, until: Timestamp) {
+        *self.late() = Some((by, until));
+    }
+
     /// Ends every outage.
     pub fn clear_weather(&self) {
         self.all_weather().clear();
+        *self.late() = None;
+    }
+
+    /// Leads are listed by now that have waited since then.
+    fn listed_by(&self) -> Timestamp {
+        let now = self.clock.now();
+        let late = self.late().filter(|(_, until)| *until > now);
+        late.map_or(now, |(by, _)| now - by)
     }
 
     /// How often each operation was called.
@@ -232,6 +249,10 @@ impl Shared {
 
     fn all_weather(&self) -> MutexGuard<'_, BTreeMap<Service, (Weather, Timestamp)>> {
         self.weather.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn late(&self) -> MutexGuard<'_, Option<(SignedDuration, Timestamp)>> {
+        self.late.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn all_counts(&self) -> MutexGuard<'_, BTreeMap<(Service, &'static str), u64>> {
@@ -283,6 +304,13 @@ impl Reach {
 }
 
 impl Wire<MemoryLedger> {
+    /// Whether a lead has stood where it stands since then.
+    fn has_waited_since(&self, customer: &CustomerId, lead: &LeadId, since: Timestamp) -> bool {
+        let record = self.port.look(customer, lead);
+        let lines = record.map(|record| record.timeline).unwrap_or_default();
+        lines.last().is_none_or(|line| line.at <= since)
+    }
+
     /// Shows the oracle what became of a lead.
     fn look(&self, customer: &CustomerId, lead: &LeadId) {
         if let Some(record) = self.port.look(customer, lead) {

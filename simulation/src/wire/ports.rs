@@ -18,18 +18,17 @@ use leadfeed_shared::domain::import::{ImportJob, Stage};
 use leadfeed_shared::domain::lead::{Lead, LeadRecord, LeadState, QuarantineReason};
 use leadfeed_shared::domain::suppression::{PersonId, Suppression};
 use leadfeed_shared::domain::tally::{Counts, Moves, Tally};
-use leadfeed_shared::domain::task::Task;
 use leadfeed_shared::domain::token::StoredTokens;
 use leadfeed_shared::fakes::{
     MemoryApps, MemoryBudget, MemoryCaptcha, MemoryDirectory, MemoryEvents, MemoryLedger,
-    MemoryQueue, MemoryVault,
+    MemoryVault,
 };
 use leadfeed_shared::ports::{
     Advanced, AppCredentials, Apps, Budget, CaptchaCheck, CaptchaSecrets, Checked, Claim, Claims,
-    Connections, Counters, Customers, DeadLetter, DeadLetters, Event, Events, Exits, Forms,
-    Handshakes, Idempotency, Imports, Kept, KeyClaim, KeyClaimed, LanePlace, Lanes, LeadFilter,
-    Ledger, Links, Page, Queue, QueueError, Recorded, Requeue, Settlement, StoreError,
-    Suppressions, Tallies, Turns, Unsettled, Vault,
+    Connections, Counters, Customers, Event, Events, Exits, Forms, Handshakes, Idempotency,
+    Imports, Kept, KeyClaim, KeyClaimed, LOOK_AGAIN, LanePlace, Lanes, LeadFilter, Ledger, Links,
+    Page, Recorded, Requeue, Settlement, StoreError, Suppressions, Tallies, Turns, Unsettled,
+    Vault,
 };
 use secrecy::SecretString;
 
@@ -111,11 +110,40 @@ wired! { Claims of MemoryLedger, Ledger {
 wired! { Lanes of MemoryLedger, Ledger {
     overdue(now: Timestamp, limit: u16) -> Vec<(CustomerId, LeadId)>;
     quarantined(since: Timestamp, limit: u16) -> Vec<(CustomerId, LeadId)>;
-    waiting(customer: &CustomerId, after: Option<&LanePlace>, limit: u16) -> Vec<LanePlace>;
     backlog(customer: &CustomerId, most: usize) -> usize;
     due_lanes(now: Timestamp, limit: u16) -> Vec<(CustomerId, Timestamp)>;
-    advance_lane(customer: &CustomerId, seen: Timestamp, next: Option<Timestamp>) -> ();
 }
+    async fn waiting(
+        &self,
+        customer: &CustomerId,
+        after: Option<&LanePlace>,
+        limit: u16,
+    ) -> Result<Vec<LanePlace>, StoreError> {
+        let effect = async {
+            let mut waiting = self.port.waiting(customer, after, limit).await?;
+            let listed = self.line.shared.listed_by();
+            waiting.retain(|(lead, _)| self.has_waited_since(customer, lead, listed));
+            Ok(waiting)
+        };
+        self.line.call(Service::Ledger, "waiting", effect).await
+    }
+
+    async fn advance_lane(
+        &self,
+        customer: &CustomerId,
+        seen: Timestamp,
+        next: Option<Timestamp>,
+    ) -> Result<(), StoreError> {
+        let effect = async {
+            self.port.advance_lane(customer, seen, next).await?;
+            if next.is_none() && self.line.shared.lacks(Guard::LookAgain) {
+                self.port.advance_lane(customer, seen + LOOK_AGAIN, None).await?;
+            }
+            Ok(())
+        };
+        self.line.call(Service::Ledger, "advance_lane", effect).await
+    }
+
     async fn mark_lane(&self, customer: &CustomerId, at: Timestamp) -> Result<(), StoreError> {
         let effect = async {
             if self.line.shared.lacks(Guard::Mark) {
@@ -271,6 +299,7 @@ wired! { Turns of MemoryDirectory, Directory {
 wired! { Tallies of MemoryDirectory, Directory {
     tally(customer: &CustomerId, moves: &Moves, now: Timestamp) -> ();
     tallies(customer: &CustomerId) -> Vec<Tally>;
+    tally_of(customer: &CustomerId, day: Date) -> Option<Tally>;
     unsettled(quiet_since: Timestamp) -> Vec<Unsettled>;
     settle_tally(customer: &CustomerId, tally: &Tally, revision: u64) -> bool;
 } }
@@ -363,42 +392,3 @@ wired! { CaptchaSecrets of MemoryCaptcha, Vault {
     keep_secret(form: &FormId, secret: &SecretString) -> ();
     forget_secret(form: &FormId) -> ();
 } }
-
-impl Queue for Wire<MemoryQueue> {
-    async fn send(&self, tasks: &[Task]) -> Result<(), QueueError> {
-        let effect = async {
-            if self.line.shared.lacks(Guard::KeptBeforeAnswer) {
-                return Ok(());
-            }
-            let sent = self.port.send(tasks).await;
-            sent.map_err(StoreError::new)
-        };
-        let sent = self.line.call(Service::Queue, "send", effect).await;
-        sent.map_err(|StoreError(source)| QueueError {
-            failed: (0..tasks.len()).collect(),
-            source: Some(source),
-        })
-    }
-
-    async fn depth(&self) -> Result<u64, StoreError> {
-        self.line
-            .call(Service::Queue, "depth", self.port.depth())
-            .await
-    }
-}
-
-wired! { DeadLetters of MemoryQueue, Queue {
-    look() -> Vec<DeadLetter>;
-    put_back(letters: &[DeadLetter]) -> ();
-}
-    async fn discard(&self, letter: &DeadLetter) -> Result<(), StoreError> {
-        let effect = async {
-            let done = self.port.discard(letter).await;
-            if let Some(Task::Accepted { lead }) = &letter.task {
-                self.line.shared.oracle().discards(lead);
-            }
-            done
-        };
-        self.line.call(Service::Queue, "discard", effect).await
-    }
-}
