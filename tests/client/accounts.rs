@@ -1,12 +1,12 @@
 use cc_sandbox::contract::FieldType;
 use cc_sandbox::faults::Action;
 use leadfeed_shared::adapters::ConstantContact;
-use leadfeed_shared::domain::connection::FieldKind;
+use leadfeed_shared::domain::connection::{CustomField, FieldKind};
 use leadfeed_shared::domain::crm::CrmError;
-use leadfeed_shared::ports::Accounts;
+use leadfeed_shared::ports::{Accounts, Contacts as _};
 use serde_json::json;
 
-use crate::bench::{Bench, http, mint};
+use crate::bench::{Bench, bare, http, mint, url};
 use crate::wire::{Wire, answer};
 
 #[tokio::test]
@@ -119,6 +119,51 @@ async fn custom_fields_are_told_alone_by_one_call_in_the_time_of_one() {
         panic!("{requests:?}")
     };
     assert!(request.starts_with("GET /v3/contact_custom_fields?limit=100 HTTP/1.1"));
+}
+
+#[tokio::test]
+async fn a_value_is_held_against_the_kind_of_its_field_as_the_account_does() {
+    let bench = Bench::start().await;
+    let kinds = [
+        "string",
+        "text_area",
+        "date",
+        "datetime",
+        "number",
+        "currency",
+        "boolean",
+    ];
+    for kind in kinds {
+        let field = json!({ "label": kind, "type": kind });
+        let fields = url(&bench.sandbox, "/v3/contact_custom_fields");
+        bench.ask(reqwest::Method::POST, fields, field).await;
+    }
+    let fields = bench.api.custom_fields(&bench.token).await.unwrap();
+
+    for kind in kinds {
+        let field = CustomField::of_label(&fields, kind).unwrap();
+        for (number, value) in [
+            "34",
+            "34 years",
+            "0.50",
+            "1,000",
+            "$12",
+            "true",
+            "yes",
+            "2026-11-28",
+            "28.11.2026",
+            "2026-11-28T12:00:00Z",
+            "2026-11-28T12:00",
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            let mut lead = bare(&format!("{kind}{number}@example.com"), bench.list());
+            lead.custom_fields = vec![(field.id.clone(), value.to_owned())];
+            let taken = bench.api.sign_up(&bench.token, &lead).await;
+            assert_eq!(taken.is_ok(), field.takes(value), "{kind}: {value}");
+        }
+    }
 }
 
 #[tokio::test]

@@ -26,8 +26,8 @@ use crate::ports::{
 /// When the scheduler looks after a lead that the queue has: long after a drain should have.
 pub const CHECK_AFTER: SignedDuration = SignedDuration::from_hours(6);
 
-/// How long a lead that was written may be missing among those that wait. A mark that is used up sooner would leave it
-/// to nobody.
+/// How long a lead that was written may be missing among those that wait, as a rule. One whose mark is used up sooner is
+/// left to the look at its lane an hour later.
 pub const LISTED_WITHIN: SignedDuration = SignedDuration::from_secs(5);
 
 /// What a run releases has this long to go out: until the run after the next.

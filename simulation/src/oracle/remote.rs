@@ -18,6 +18,9 @@ use crate::wire::Process;
 /// How long it is believed that an account asks for no confirmation, where imports depend on it.
 const BELIEVED_FOR: SignedDuration = SignedDuration::from_hours(24);
 
+/// Who is not to be mailed is looked at once more before a call that had to wait.
+const LOOKED: SignedDuration = SignedDuration::from_secs(10);
+
 const DAY_MS: i64 = 86_400_000;
 
 impl Oracle {
@@ -82,7 +85,7 @@ impl Oracle {
             customer: customer.clone(),
             email,
         };
-        self.may_reach(&person, &account);
+        self.may_reach(&person, &account, LOOKED);
         self.is_not_brought_back(&person);
         let mine = |(id, seen): &(&LeadId, &super::Seen)| {
             let holder = self.holders.get(*id);
@@ -190,7 +193,7 @@ impl Oracle {
                 customer: customer.clone(),
                 email,
             };
-            self.may_reach(&person, &account);
+            self.may_reach(&person, &account, RACE);
             let taken: Vec<_> = self
                 .leads
                 .iter()
@@ -224,8 +227,8 @@ impl Oracle {
         }
     }
 
-    /// Whether a person may be sent to an account at all.
-    fn may_reach(&mut self, person: &Person, account: &str) {
+    /// Whether a person may be sent to an account at all, by a look that is no older than that.
+    fn may_reach(&mut self, person: &Person, account: &str, looked: SignedDuration) {
         let now = self.now();
         let side = self.side(&person.customer).clone();
         let known = self.person(person).clone();
@@ -256,7 +259,10 @@ impl Oracle {
             let how = format!("{whose} was deleted and is delivered to");
             self.object(Promise::OwnDataOnly, how);
         }
-        if known.unwanted_since.is_some_and(|since| since + RACE < now) {
+        if known
+            .unwanted_since
+            .is_some_and(|since| since + looked < now)
+        {
             let how = format!("{whose} did not want somebody mailed who is sent all the same");
             self.object(Promise::NobodyBroughtBack, how);
         }
