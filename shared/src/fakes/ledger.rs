@@ -98,7 +98,7 @@ impl Ledger for MemoryLedger {
     ) -> Result<Vec<LeadRecord>, StoreError> {
         let read = |rows: &mut Rows| {
             let own = leads.iter().filter_map(|lead| rows.lead(customer, lead));
-            own.cloned().collect()
+            own.take(most).cloned().collect()
         };
         self.0.step(read).await
     }
@@ -137,13 +137,14 @@ impl Ledger for MemoryLedger {
         &self,
         customer: &CustomerId,
         email: &EmailAddress,
+        most: usize,
     ) -> Result<Vec<LeadId>, StoreError> {
         let find = |rows: &mut Rows| {
             let own = rows.of_person(customer, email).filter(|lead| {
                 let record = rows.lead(customer, lead);
                 record.is_some_and(|record| record.state != LeadState::Erased)
             });
-            own.cloned().collect()
+            own.take(most).cloned().collect()
         };
         self.0.step(find).await
     }

@@ -70,11 +70,13 @@ pub trait Ledger: Send + Sync {
         limit: u16,
     ) -> impl Future<Output = Result<Page<LeadRecord>, StoreError>> + Send;
 
-    /// A customer's leads of one address. One just made may be missing for a moment.
+    /// A customer's leads of one address, in any order; no more than `most`, whichever. One just made may be missing for a
+    /// moment.
     fn leads_of(
         &self,
         customer: &CustomerId,
         email: &EmailAddress,
+        most: usize,
     ) -> impl Future<Output = Result<Vec<LeadId>, StoreError>> + Send;
 
     /// Whose lead an id is. For the operator, who may name a lead alone. One just made may be missing for a moment.

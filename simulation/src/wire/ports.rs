@@ -59,7 +59,7 @@ wired! { Ledger of MemoryLedger, Ledger {
     lead(customer: &CustomerId, lead: &LeadId) -> Option<LeadRecord>;
     records(customer: &CustomerId, leads: &[LeadId]) -> Vec<LeadRecord>;
     leads(customer: &CustomerId, filter: &LeadFilter, cursor: Option<&str>, limit: u16) -> Page<LeadRecord>;
-    leads_of(customer: &CustomerId, email: &EmailAddress) -> Vec<LeadId>;
+    leads_of(customer: &CustomerId, email: &EmailAddress, most: usize) -> Vec<LeadId>;
     owner_of(lead: &LeadId) -> Option<CustomerId>;
     count(customer: &CustomerId, day: Date) -> Counts;
 }

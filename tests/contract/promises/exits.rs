@@ -96,7 +96,7 @@ async fn an_erased_lead_is_empty_and_found_by_nobody<L: Leads>(ledger: L) {
     assert_eq!(read.lead.seal, lead.seal);
     assert!(!serde_json::to_string(&read).unwrap().contains("ada+news"));
     let email = &lead.contact.email;
-    let found = async || ledger.leads_of(&customer, email).await.unwrap();
+    let found = async || ledger.leads_of(&customer, email, 10).await.unwrap();
     assert_eq!(eventually(found, Vec::is_empty).await, []);
     let claim = claim(&ledger, &lead, "ada", 9_000).await;
     assert_eq!(claim, Claim::Settled);

@@ -25,6 +25,7 @@ promises! { Leads:
     a_days_leads_are_counted_by_what_they_are,
     records_are_read_in_bulk,
     a_person_is_found_by_address_however_it_is_written,
+    no_more_leads_of_a_person_are_found_than_are_asked_for,
 }
 
 async fn a_lead_reads_back_as_it_was_recorded<L: Leads>(ledger: L) {
@@ -251,12 +252,27 @@ async fn a_person_is_found_by_address_however_it_is_written<L: Leads>(ledger: L)
     let lead = record(&ledger, &customer, 0).await;
     let email = lead.contact.email.as_str().to_uppercase().parse().unwrap();
 
-    let found = async || ledger.leads_of(&customer, &email).await.unwrap();
+    let found = async || ledger.leads_of(&customer, &email, 10).await.unwrap();
 
     assert_eq!(
         eventually(found, |found| !found.is_empty()).await,
         [lead.id]
     );
-    let others = ledger.leads_of(&fresh::customer(), &email).await.unwrap();
+    let others = ledger.leads_of(&fresh::customer(), &email, 10).await.unwrap();
     assert_eq!(others, []);
+}
+
+async fn no_more_leads_of_a_person_are_found_than_are_asked_for<L: Leads>(ledger: L) {
+    let customer = fresh::customer();
+    let mut lead = record(&ledger, &customer, 0).await;
+    for number in 1..3 {
+        lead = record(&ledger, &customer, number).await;
+    }
+    let email = &lead.contact.email;
+
+    let found = async || ledger.leads_of(&customer, email, 10).await.unwrap();
+    assert_eq!(eventually(found, |found| found.len() == 3).await.len(), 3);
+    let some = ledger.leads_of(&customer, email, 2).await.unwrap();
+
+    assert_eq!(some.len(), 2);
 }

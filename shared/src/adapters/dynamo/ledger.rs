@@ -143,6 +143,7 @@ impl Ledger for DynamoLedger {
         &self,
         customer: &CustomerId,
         email: &EmailAddress,
+        most: usize,
     ) -> Result<Vec<LeadId>, StoreError> {
         let query = self
             .table
@@ -150,7 +151,7 @@ impl Ledger for DynamoLedger {
             .index_name("by_person")
             .key_condition_expression("person = :person")
             .expression_attribute_values(":person", text(keys::person(customer, email)));
-        let rows = self.table.all(query).await?;
+        let rows = self.table.some(query, most).await?;
         Ok(rows.iter().filter_map(keys::lead_of).collect())
     }
 

@@ -253,6 +253,23 @@ impl Table {
         self.client.query().table_name(&self.name)
     }
 
+    /// The first rows that a query finds, no more than `most`.
+    pub(super) async fn some(
+        &self,
+        query: QueryFluentBuilder,
+        most: usize,
+    ) -> Result<Vec<Item>, StoreError> {
+        let query = query.set_limit(i32::try_from(most).ok());
+        let mut rows = query.into_paginator().items().send();
+        let mut found = Vec::new();
+        while found.len() < most
+            && let Some(row) = rows.next().await
+        {
+            found.push(row.map_err(failed("Query"))?);
+        }
+        Ok(found)
+    }
+
     /// Every row that a query finds.
     pub(super) async fn all(&self, query: QueryFluentBuilder) -> Result<Vec<Item>, StoreError> {
         let rows = query.into_paginator().items().send();

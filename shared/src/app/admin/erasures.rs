@@ -71,7 +71,7 @@ impl<W: Wiring> Admin<W> {
             Task::Released { .. } => false,
         };
         let mut dead = self.discard_dead(theirs).await?;
-        let ids = self.ledger.leads_of(customer, &email).await?;
+        let ids = self.ledger.leads_of(customer, &email, usize::MAX).await?;
         let until = self.clock.now() + ERASED_FOR;
         let mut erased = 0;
         for ids in ids.chunks(AT_ONCE) {
@@ -100,7 +100,11 @@ impl<W: Wiring> Admin<W> {
     ) -> Result<usize, AdminError> {
         self.customer(customer).await?;
         let email = address(asked)?;
-        Ok(self.ledger.leads_of(customer, &email).await?.len())
+        Ok(self
+            .ledger
+            .leads_of(customer, &email, usize::MAX)
+            .await?
+            .len())
     }
 
     /// Erases one lead. Can be repeated.

@@ -36,7 +36,7 @@ impl<W: Wiring> Admin<W> {
         let email = address(asked)?;
         let person = BTreeSet::from([PersonId::of(&self.keys, customer, &email)]);
         let suppressed = self.directory.suppressed(customer, &person).await?;
-        let mut ids = self.ledger.leads_of(customer, &email).await?;
+        let mut ids = self.ledger.leads_of(customer, &email, usize::MAX).await?;
         ids.retain(|id| from.as_deref().is_none_or(|from| id.as_str() < from));
         ids.sort_unstable_by(|one, other| other.cmp(one));
         let is_last = ids.len() <= PAGE;

@@ -14,8 +14,12 @@ use crate::ports::{Clock, Ledger, Wiring};
 /// mistake and corrects it sooner. The queue has no order, so any later one may have been.
 const IN_TIME: SignedDuration = SignedDuration::from_secs(5);
 
-/// Other leads of a person that are read, the newest of them.
+/// Other leads of a person that are read, the newest of those that are found.
 const MOST: usize = 8;
+
+/// Leads of a person that are looked for. Nobody has so many: of an address that robots signed up again and again it is not
+/// worth a drain's time to know them all.
+const MOST_FOUND: usize = 200;
 
 /// How long Constant Contact calls an address invalid that signed up often in a day, by its support's word.
 const HELD_BACK: SignedDuration = SignedDuration::from_hours(48);
@@ -74,7 +78,8 @@ impl<W: Wiring> Drain<W> {
         };
         let (customer, email) = (&own.lead.customer, &own.lead.contact.email);
         let later = |error| self.put_off("looking for leads of the same person", customer, &error);
-        let mut ids = self.ledger.leads_of(customer, email).await.map_err(later)?;
+        let found = self.ledger.leads_of(customer, email, MOST_FOUND).await;
+        let mut ids = found.map_err(later)?;
         ids.retain(|id| id.made_at() + LeadId::OLDER_AT_MOST >= since);
         ids.retain(|id| leads.iter().all(|own| own.lead.id != *id));
         ids.sort_unstable();

@@ -9,7 +9,7 @@ use super::days::sealed;
 use crate::app::scene::{ACCOUNT, Scene, messages};
 use crate::domain::crm::{CrmError, Refusal};
 use crate::domain::ids::LeadId;
-use crate::domain::lead::{LeadState, RefusalReason, WaitReason};
+use crate::domain::lead::{LeadState, QuarantineReason, RefusalReason, WaitReason};
 use crate::domain::task::Task;
 use crate::fakes::Call;
 use crate::ports::{Claims as _, Clock as _, Forms as _, Ledger as _};
@@ -182,5 +182,36 @@ async fn an_address_that_met_conflicts_and_is_called_invalid_then_is_tried_once_
         released_after(&scene, SignedDuration::from_hours(50)).await;
         let expected = if lets_go { "delivered" } else { "refused" };
         assert_eq!(scene.state(&lead).await.word(), expected);
+    }
+}
+
+#[tokio::test]
+async fn of_an_address_with_more_leads_than_anybody_has_not_all_are_looked_for() {
+    for (robots, held_back) in [(198, true), (200, false)] {
+        let scene = Scene::connected().await;
+        let crm = &scene.memory.crm;
+        submit(&scene, &[]).await;
+        scene.drain().await;
+        let known = scene.memory.ledger.all().pop().unwrap().lead;
+        for number in 0..robots {
+            let mut lead = known.clone();
+            lead.id = LeadId::new(Ulid::from_parts(0, number));
+            let aside = scene
+                .memory
+                .ledger
+                .set_aside(&lead, QuarantineReason::Honeypot, 0);
+            aside.await.unwrap();
+        }
+        scene.memory.clock.advance(SignedDuration::from_mins(5));
+        let lead = submit(&scene, &[("first_name", "Ada")]).await;
+        crm.hold_back(ACCOUNT, &ADA.parse().unwrap(), true);
+
+        scene.drain().await;
+
+        assert_eq!(
+            scene.state(&lead).await == upstream(),
+            held_back,
+            "{robots}"
+        );
     }
 }
