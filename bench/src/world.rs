@@ -225,6 +225,7 @@ impl Maker {
             page_url: Some("https://engines.example/newsletter".into()),
             ip: Some("192.0.2.7".into()),
             user_agent: Some("Mozilla/5.0 (X11; Linux x86_64)".into()),
+            origin: Some("https://engines.example".into()),
             certificates: BTreeMap::new(),
             brand: Some("Analytical Engines".into()),
         };

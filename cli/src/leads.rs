@@ -21,6 +21,7 @@ const CONSENT: &[Column] = &[
     ("Permission", "/permission"),
     ("Consent given", "/consent/given_at"),
     ("Page", "/consent/page_url"),
+    ("Site", "/consent/origin"),
     ("Statement", "/consent/statement"),
 ];
 const NOTES: &[Column] = &[("Field", "/field"), ("Note", "/what")];

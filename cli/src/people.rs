@@ -21,6 +21,7 @@ const LEAD: &[Column] = &[
     ("Agreed to", "/consent/statement"),
     ("At", "/consent/given_at"),
     ("On page", "/consent/page_url"),
+    ("Of site", "/consent/origin"),
     ("From", "/consent/ip"),
     ("With", "/consent/user_agent"),
 ];

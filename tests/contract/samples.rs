@@ -167,6 +167,7 @@ pub fn lead_of(customer: &CustomerId, id: LeadId, second: u32) -> Lead {
             page_url: Some("https://engines.example/news".into()),
             ip: Some("2001:db8::7".into()),
             user_agent: Some("Browser/1 (\u{1f600})".into()),
+            origin: Some("https://looms.example".into()),
             certificates: BTreeMap::from([("jornaya".into(), "0A1B".into())]),
             brand: Some("Engines".into()),
         },

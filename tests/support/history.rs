@@ -178,6 +178,7 @@ pub fn lead(
             page_url: None,
             ip: None,
             user_agent: None,
+            origin: None,
             certificates: Default::default(),
             brand: None,
         },

@@ -1,6 +1,6 @@
 //! Where a request came from, for the consent record.
 
-use lambda_http::http::header::{HOST, REFERER, USER_AGENT};
+use lambda_http::http::header::{HOST, ORIGIN, REFERER, USER_AGENT};
 use lambda_http::{Request, RequestExt as _};
 use leadfeed_shared::domain::consent::Origin;
 use leadfeed_shared::domain::submission::Submission;
@@ -15,6 +15,7 @@ pub fn of(request: &Request) -> Origin {
     Origin {
         ip: caller_ip(request),
         user_agent: header(USER_AGENT),
+        site: header(ORIGIN).filter(|site| ours(request).as_ref() != Some(site)),
         referer: header(REFERER),
     }
 }
@@ -27,17 +28,23 @@ pub fn told(fields: &Submission) -> Origin {
     Origin {
         ip: ip.map(str::to_owned),
         user_agent: fields.get("consent_user_agent").map(str::to_owned),
+        site: None,
         referer: None,
     }
 }
 
 /// The address of the page that was asked for, as its browser knows it.
 pub fn page(request: &Request) -> Option<String> {
+    Some(format!("{}{}", ours(request)?, request.raw_http_path()))
+}
+
+/// Our own site, as a browser that is at one of our pages calls it.
+fn ours(request: &Request) -> Option<String> {
     let header = |name: &str| request.headers().get(name)?.to_str().ok();
     let scheme = match header("x-forwarded-proto") {
         Some("http") => "http",
         _ => "https",
     };
     let host = header(HOST.as_str())?;
-    Some(format!("{scheme}://{host}{}", request.raw_http_path()))
+    Some(format!("{scheme}://{host}"))
 }

@@ -97,6 +97,7 @@ async fn submit(scene: &Scene, address: &str) -> String {
     let origin = Origin {
         ip: Some(MARK.into()),
         user_agent: Some(MARK.into()),
+        site: Some(MARK.into()),
         referer: Some(MARK.into()),
     };
     let arrival = Arrival {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
+use url::Url;
 
 use super::contact::{clean, cut};
 use super::form::{Form, Statement, names_brand};
@@ -39,6 +40,10 @@ pub struct Consent {
     /// The browser's name for itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user_agent: Option<String>,
+    /// The site whose page sent it, by its browser's word, which no page can change: `null` where the browser does not say.
+    /// None of ours, of a program, or from before it was kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub origin: Option<String>,
     /// Certificates of independent witnesses (`trustedform`, `jornaya`), kept as text and never fetched.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub certificates: BTreeMap<String, String>,
@@ -55,6 +60,8 @@ pub struct Origin {
     pub ip: Option<String>,
     /// `User-Agent`.
     pub user_agent: Option<String>,
+    /// `Origin`, where it is not ours.
+    pub site: Option<String>,
     /// `Referer`, used where the form names no page.
     pub referer: Option<String>,
 }
@@ -139,8 +146,16 @@ impl Consent {
             page_url: page_url.or_else(|| text(origin.referer.as_deref(), 2_000)),
             ip: text(origin.ip.as_deref(), 64),
             user_agent: text(origin.user_agent.as_deref(), 500),
+            origin: text(origin.site.as_deref(), 500),
             certificates: certificates(fields),
         })
+    }
+
+    /// Whether another site than that of the page it names sent it, as far as both can be read.
+    #[must_use]
+    pub fn is_from_elsewhere(&self) -> bool {
+        let site = |url: &Option<String>| Some(Url::parse(url.as_deref()?).ok()?.origin());
+        matches!((site(&self.origin), site(&self.page_url)), (Some(from), Some(page)) if from != page)
     }
 
     /// Whether the person has acted so lately that they are taken at their word without asking the account.

@@ -123,6 +123,8 @@ pub enum NoteKind {
     RoleAddress,
     /// The form was open for more than a day before it was sent.
     StaleForm,
+    /// Another site sent it than the one whose page it names.
+    OtherSite,
     /// No field of the form, nor mapped to one: not kept.
     Unknown,
     /// The account has no custom field of this label that takes anything but choices: left out.

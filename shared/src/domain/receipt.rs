@@ -76,6 +76,8 @@ struct Record {
     ip: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     user_agent: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    origin: Option<String>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     certificates: BTreeMap<String, String>,
     seal: Seal,
@@ -119,6 +121,7 @@ impl Receipt {
                 received_at: lead.received_at,
                 ip: consent.ip.clone(),
                 user_agent: consent.user_agent.clone(),
+                origin: consent.origin.clone(),
                 certificates: consent.certificates.clone(),
                 seal: lead.seal.clone(),
             },

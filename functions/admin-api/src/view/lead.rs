@@ -97,6 +97,8 @@ struct ConsentView<'a> {
     ip: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     user_agent: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    origin: Option<&'a str>,
     certificates: &'a BTreeMap<String, String>,
 }
 
@@ -216,6 +218,7 @@ fn consent(consent: &Consent) -> ConsentView<'_> {
         page_url: consent.page_url.as_deref(),
         ip: consent.ip.as_deref(),
         user_agent: consent.user_agent.as_deref(),
+        origin: consent.origin.as_deref(),
         certificates: &consent.certificates,
     }
 }

@@ -1,8 +1,9 @@
 use std::collections::HashMap;
 
-use lambda_http::http::header::{ACCEPT, LOCATION};
+use lambda_http::http::header::{ACCEPT, HOST, LOCATION, ORIGIN};
 use lambda_http::{Body, RequestExt as _};
 use lead_webhook::handle;
+use leadfeed_shared::domain::contact::NoteKind;
 use leadfeed_shared::domain::form::Form;
 use leadfeed_shared::ports::Forms as _;
 use serde_json::Value;
@@ -27,6 +28,39 @@ async fn a_browsers_post_is_kept_and_sent_on_to_the_forms_page() {
         Some("https://engines.example/newsletter")
     );
     assert_eq!(lead.contact.first_name, "Ada");
+}
+
+#[tokio::test]
+async fn the_site_that_sent_a_lead_is_kept_and_noted_where_it_is_not_the_one_it_names() {
+    let page = "https%3A%2F%2Fengines.example%2Fnews";
+    let body = format!("email=ada%40example.com&consent=yes&consent_page_url={page}");
+    for (site, kept, noted) in [
+        ("https://looms.example", Some("https://looms.example"), true),
+        (
+            "https://engines.example",
+            Some("https://engines.example"),
+            false,
+        ),
+        ("https://leads.example", None, false), // our own, as after a mistake
+    ] {
+        let (memory, _) = world().await;
+        let kind = "application/x-www-form-urlencoded";
+        let mut request = request("POST", &format!("/f/{FORM}"), kind, &body);
+        let headers = request.headers_mut();
+        headers.insert(HOST, "leads.example".parse().unwrap());
+        headers.insert(ORIGIN, site.parse().unwrap());
+
+        handle(&memory.intake(), request).await;
+
+        let lead = memory.ledger.all().pop().unwrap().lead;
+        let notes = lead.notes.iter().map(|note| note.what);
+        assert_eq!(lead.consent.origin.as_deref(), kept);
+        assert_eq!(
+            notes.collect::<Vec<_>>().contains(&NoteKind::OtherSite),
+            noted
+        );
+        assert!(lead.is_sealed(&memory.keys()));
+    }
 }
 
 #[tokio::test]

@@ -227,6 +227,7 @@ fn sentence(kind: NoteKind, fields: &str) -> String {
         NoteKind::StaleForm => {
             "The form was open for more than a day before it was sent".to_owned()
         }
+        NoteKind::OtherSite => "Sent from another site than that of the page it names".to_owned(),
     }
 }
 
@@ -299,6 +300,7 @@ mod tests {
             note("email", NoteKind::RoleAddress),
             note("fax", NoteKind::Unknown),
             note("form_time", NoteKind::StaleForm),
+            note("consent_page_url", NoteKind::OtherSite),
         ];
 
         assert_eq!(
@@ -309,6 +311,7 @@ mod tests {
                 "A role address, such as admin@: Constant Contact keeps it but does not mail it",
                 "Not kept, as your form has no such field: fax",
                 "The form was open for more than a day before it was sent",
+                "Sent from another site than that of the page it names",
             ]
         );
     }

@@ -212,6 +212,32 @@ fn a_page_that_was_left_empty_is_the_one_that_the_browser_tells() {
 }
 
 #[test]
+fn another_site_than_that_of_the_page_it_names_is_known_by_the_browsers_word() {
+    let of = |page: &str, site: Option<&str>| {
+        let fields = [("consent", "on"), ("consent_page_url", page)];
+        let fields = Submission::from_pairs(fields).unwrap();
+        let origin = Origin {
+            site: site.map(str::to_owned),
+            ..Origin::default()
+        };
+        let consent = Consent::parse(&form(), &fields, &origin, now()).unwrap();
+        assert_eq!(consent.origin.as_deref(), site);
+        consent.is_from_elsewhere()
+    };
+    let page = "https://engines.example:443/news";
+
+    for same in [None, Some("https://engines.example"), Some("null")] {
+        assert!(!of(page, same), "{same:?}");
+    }
+    for other in ["http://engines.example", "https://looms.example"] {
+        assert!(of(page, Some(other)), "{other}");
+    }
+    for none in ["", "the news page"] {
+        assert!(!of(none, Some("https://looms.example")), "{none}");
+    }
+}
+
+#[test]
 fn a_statement_that_is_too_long_is_refused_by_name_and_never_cut() {
     let of = |length| {
         let statement = "x".repeat(length);

@@ -32,6 +32,7 @@ impl Lead {
                 page_url: None,
                 ip: None,
                 user_agent: None,
+                origin: None,
                 certificates: BTreeMap::new(),
                 brand: consent.brand.clone(),
             },

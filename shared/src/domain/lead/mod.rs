@@ -115,6 +115,13 @@ pub struct LeadRecord {
 }
 
 impl LeadRecord {
+    /// Whether the lead is erased, and was before `at`: what comes at or after that is another.
+    #[must_use]
+    pub fn was_erased_before(&self, at: Timestamp) -> bool {
+        let last = self.timeline.last();
+        last.is_some_and(|line| line.state == LeadState::Erased && line.at < at)
+    }
+
     /// All that was changed or left out, on the way in and at the delivery.
     pub fn notes(&self) -> impl Iterator<Item = &Note> {
         let at_delivery: &[Note] = match &self.state {
@@ -160,11 +167,12 @@ pub(crate) mod tests {
         let mut lead = record().lead;
         lead.consent.brand = Some("Engines".into());
         let lead = sealed(lead, &keys);
-        let changes: [fn(&mut Lead); 5] = [
+        let changes: [fn(&mut Lead); 6] = [
             |lead| lead.received_at += jiff::SignedDuration::from_secs(1),
             |lead| lead.consent.brand = Some("Looms".into()),
             |lead| lead.consent.brand = None,
             |lead| lead.consent.statement.push('!'),
+            |lead| lead.consent.origin = Some("https://looms.example".into()),
             |lead| lead.contact.email = "eve@example.com".parse().unwrap(),
         ];
 
@@ -189,6 +197,34 @@ pub(crate) mod tests {
 
         assert!(lead.is_sealed(&keys));
         lead.consent.brand = Some("Engines".into());
+        assert!(!lead.is_sealed(&keys));
+    }
+
+    #[test]
+    fn a_lead_was_erased_before_what_came_later_only() {
+        let mut record = record();
+        let at = |second| Timestamp::from_second(second).unwrap();
+        assert!(!record.was_erased_before(at(8)));
+        record.timeline = crate::domain::asked::timeline_of_nobody(&record.lead, at(7));
+
+        assert!(!record.was_erased_before(at(7)));
+        assert!(record.was_erased_before(at(8)));
+    }
+
+    #[test]
+    fn a_seal_from_before_origins_were_kept_holds_and_gains_none() {
+        let keys = SigningKeys::new("root".into());
+        let text = concat!(
+            r#"["leadfeed.consent.v2","engines","frm_01ARZ3NDEKTSV4RRFFQ69G5FAV","#,
+            r#""lead_01ARZ3NDEKTSV4RRFFQ69G5FAV","ada@example.com","#,
+            r#"{"given_at":"2026-11-23T09:30:00Z","statement":"Yes.","version":1},"#,
+            r#""2026-11-23T09:30:00Z"]"#,
+        );
+        let mut lead = record().lead;
+        lead.seal = keys.seal(text);
+
+        assert!(lead.is_sealed(&keys));
+        lead.consent.origin = Some("https://looms.example".into());
         assert!(!lead.is_sealed(&keys));
     }
 }

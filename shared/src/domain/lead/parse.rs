@@ -117,6 +117,9 @@ impl ParsedLead {
         };
         let mut notes = contact.for_remote().1;
         notes.extend(unknown(form, &fields));
+        if consent.is_from_elsewhere() {
+            notes.push(Note::new("consent_page_url", NoteKind::OtherSite));
+        }
         Ok(Self {
             contact,
             consent,
