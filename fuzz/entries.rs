@@ -39,6 +39,8 @@ fn world() -> Memory {
             rates: Rates {
                 per_minute: u32::MAX,
                 per_origin: u32::MAX,
+                per_day: u32::MAX,
+                per_address: u32::MAX,
             },
             ..Screening::default()
         },

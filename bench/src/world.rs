@@ -168,6 +168,8 @@ impl Maker {
                 rates: Rates {
                     per_minute: 1_000_000,
                     per_origin: 1_000_000,
+                    per_day: 1_000_000,
+                    per_address: 1_000_000,
                 },
                 ..Screening::default()
             },

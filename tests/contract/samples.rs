@@ -87,6 +87,8 @@ pub fn form(customer: &CustomerId, second: u64) -> Form {
             rates: Rates {
                 per_minute: 7,
                 per_origin: 2,
+                per_day: 9,
+                per_address: 3,
             },
         },
         open: true,

@@ -63,7 +63,7 @@ async fn every_lead_of_a_long_run_is_accounted_for_and_none_comes_twice() {
 /// Holds neither the customer's form nor the application to a limit.
 async fn open_wide(scene: &Scene) {
     let form = format!("/v1/forms/{}", scene.form["form_id"].as_str().unwrap());
-    let rates = json!({"rate_limits": {"per_minute": 60_000, "per_minute_and_origin": 60_000}});
+    let rates = json!({"rate_limits": {"per_minute": 60_000, "per_minute_and_origin": 60_000, "per_day": 1_000_000}});
     let sandbox = the_stack().sandbox();
     let app = json!({
         "client_id": sandbox.client_id(), "client_secret": sandbox.client_secret(),

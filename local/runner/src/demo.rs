@@ -38,7 +38,7 @@ impl Demo {
             "name": "Newsletter",
             "consent_statement": statement,
             // A whole file of leads comes from this one machine.
-            "rate_limits": {"per_minute": 60_000, "per_minute_and_origin": 60_000},
+            "rate_limits": {"per_minute": 60_000, "per_minute_and_origin": 60_000, "per_day": 1_000_000},
         });
         let form = operator.add_form(CUSTOMER, &form).await?;
         let link = operator.connect_link(CUSTOMER).await?;

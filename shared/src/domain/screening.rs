@@ -31,14 +31,18 @@ pub struct Screening {
     pub rates: Rates,
 }
 
-/// How many submissions a form takes in a minute.
+/// How many submissions a form takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Rates {
-    /// Of everybody together.
+    /// In a minute, of everybody together.
     pub per_minute: u32,
-    /// Of one address on the Internet, which may be a whole office.
+    /// In a minute, of one address on the Internet, which may be a whole office.
     pub per_origin: u32,
+    /// Unsigned leads that go out in a day; the others are set aside.
+    pub per_day: u32,
+    /// The same of one person's address.
+    pub per_address: u32,
 }
 
 impl Default for Screening {
@@ -56,6 +60,8 @@ impl Default for Rates {
         Self {
             per_minute: 600,
             per_origin: 60,
+            per_day: 5_000,
+            per_address: 20,
         }
     }
 }
@@ -135,6 +141,18 @@ mod tests {
         let fields = Submission::from_pairs(fields).unwrap();
         let now = shown + SignedDuration::from_secs(seconds_later);
         Screening::default().bearing(&fields, &id, &keys, now)
+    }
+
+    #[test]
+    fn a_form_from_before_days_had_limits_has_the_usual_ones() {
+        let stored = r#"{"per_minute": 7, "per_origin": 2}"#;
+
+        let rates: Rates = serde_json::from_str(stored).unwrap();
+
+        let usual = Rates::default();
+        assert_eq!((rates.per_minute, rates.per_origin), (7, 2));
+        assert_eq!(rates.per_day, usual.per_day);
+        assert_eq!(rates.per_address, usual.per_address);
     }
 
     #[test]

@@ -50,6 +50,8 @@ struct SpamView<'a> {
 struct RatesView {
     per_minute: u32,
     per_minute_and_origin: u32,
+    per_day: u32,
+    per_day_and_address: u32,
 }
 
 #[derive(Serialize)]
@@ -154,6 +156,8 @@ fn form(form: &Form) -> FormView<'_> {
         rate_limits: RatesView {
             per_minute: form.screening.rates.per_minute,
             per_minute_and_origin: form.screening.rates.per_origin,
+            per_day: form.screening.rates.per_day,
+            per_day_and_address: form.screening.rates.per_address,
         },
         created_at: form.created_at,
     }

@@ -24,18 +24,24 @@ async fn a_form_has_a_honeypot_and_limits_unless_it_says_otherwise() {
     let stage = Stage::with_customers().await;
 
     let usual = stage.post(FORMS, form(json!({}))).await;
-    let own = json!({"spam": {"honeypot": "homepage"}, "rate_limits": {"per_minute": 5}});
+    let limits = json!({"per_minute": 5, "per_day": 7, "per_day_and_address": 2});
+    let own = json!({"spam": {"honeypot": "homepage"}, "rate_limits": limits});
     let own = stage.post(FORMS, form(own)).await;
     let without = stage.post(FORMS, form(json!({"spam": {}}))).await;
 
     assert_eq!(usual.body["spam"], json!({"honeypot": "contact_website"}));
     assert_eq!(
         usual.body["rate_limits"],
-        json!({"per_minute": 600, "per_minute_and_origin": 60})
+        json!({
+            "per_minute": 600, "per_minute_and_origin": 60,
+            "per_day": 5000, "per_day_and_address": 20,
+        })
     );
     assert_eq!(own.body["spam"], json!({"honeypot": "homepage"}));
     assert_eq!(own.body["rate_limits"]["per_minute"], 5);
     assert_eq!(own.body["rate_limits"]["per_minute_and_origin"], 60);
+    assert_eq!(own.body["rate_limits"]["per_day"], 7);
+    assert_eq!(own.body["rate_limits"]["per_day_and_address"], 2);
     assert_eq!(without.body["spam"], json!({}));
     for (answer, carries) in [(&usual, "contact_website"), (&own, "homepage")] {
         for snippet in ["snippet_html", "snippet_fetch"] {
@@ -135,6 +141,11 @@ async fn what_cannot_be_is_named() {
         (
             json!({"rate_limits": {"per_minute": 0}}),
             "rate_limits.per_minute",
+            "out_of_range",
+        ),
+        (
+            json!({"rate_limits": {"per_day": 0}}),
+            "rate_limits.per_day",
             "out_of_range",
         ),
     ] {

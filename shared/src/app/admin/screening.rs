@@ -14,6 +14,9 @@ use crate::domain::screening::{Rates, Screening};
 /// Submissions a minute that a form may be set to take: as many as one queue and one table bear at ease.
 const MOST: u32 = 60_000;
 
+/// Leads a day that it may be set to let out: no limit but that.
+const MOST_A_DAY: u32 = MOST * 1_440;
+
 /// What becomes of the secret of a form's captcha.
 #[derive(Debug, Default)]
 pub(super) enum SecretChange {
@@ -91,13 +94,23 @@ fn captcha(value: &Value) -> Result<(Captcha, Option<SecretString>), Fault> {
 }
 
 fn rates(value: &Value) -> Result<Rates, Fault> {
-    let [form, origin] = members(value, ["per_minute", "per_minute_and_origin"])?;
+    let names = [
+        "per_minute",
+        "per_minute_and_origin",
+        "per_day",
+        "per_day_and_address",
+    ];
+    let [form, origin, day, address] = members(value, names)?;
     let usual = Rates::default();
     let per_minute = given(form, ".per_minute", number(1..=MOST))?;
     let per_origin = given(origin, ".per_minute_and_origin", number(1..=MOST))?;
+    let per_day = given(day, ".per_day", number(1..=MOST_A_DAY))?;
+    let per_address = given(address, ".per_day_and_address", number(1..=MOST_A_DAY))?;
     Ok(Rates {
         per_minute: per_minute.unwrap_or(usual.per_minute),
         per_origin: per_origin.unwrap_or(usual.per_origin),
+        per_day: per_day.unwrap_or(usual.per_day),
+        per_address: per_address.unwrap_or(usual.per_address),
     })
 }
 

@@ -132,6 +132,16 @@ pub fn of(label: &str) -> Words {
             "Set aside and not sent. Please tell whoever runs this service if one of them is a real person.",
             Ask,
         ),
+        "quarantined.repeated_address" => words(
+            "The address signed up very often on one day",
+            "Set aside and not sent. Please tell whoever runs this service if it is a real person's.",
+            Ask,
+        ),
+        "quarantined.daily_limit" => words(
+            "More sign-ups in a day than your form lets through",
+            "Set aside and not sent, as robots may have found the form. Please ask whoever runs this service to let them through.",
+            Ask,
+        ),
         _ if label.starts_with("quarantined.") => words(
             "Looks like a robot filled in the form",
             "Set aside and not sent. Please tell whoever runs this service if one of them is a real person.",
@@ -271,7 +281,8 @@ mod tests {
         ];
         let waits = waits.map(|why| format!("waiting.{}", word(serde_json::json!(why))));
         let refusals = refusals.map(|why| format!("refused.{}", word(serde_json::json!(why))));
-        let aside = ["quarantined.captcha", "quarantined.honeypot"].map(str::to_owned);
+        let aside = ["captcha", "honeypot", "repeated_address", "daily_limit"];
+        let aside = aside.map(|why| format!("quarantined.{why}"));
         let mut said: Vec<_> = waits
             .iter()
             .chain(&refusals)

@@ -1,33 +1,80 @@
-//! How much a form takes in a minute.
+//! How much a form takes in a minute, and how many leads of one person, and in all, it lets go out in a day.
 //!
 //! Each process counts for itself and adds what it has to the shared sum now and then, so that a form with a few
 //! leads a minute costs no write, and a flooded one is refused in the process without asking anybody. All processes
 //! together let at most `slack` more through, each, than the limit.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use jiff::Timestamp;
+use futures_util::future::join_all;
+use jiff::{SignedDuration, Timestamp};
 
 use super::{Arrival, Intake, IntakeError, Way};
+use crate::domain::email::EmailAddress;
 use crate::domain::form::Form;
 use crate::domain::keys::Purpose;
+use crate::domain::lead::QuarantineReason;
+use crate::domain::suppression::PersonId;
 use crate::ports::{Counters as _, Wiring};
 
-/// Milliseconds over which submissions are counted.
-const WINDOW: i64 = 60_000;
+/// Counters that a process remembers of one window. It begins anew with one more: what it forgets lets a few more through.
+const MOST_TALLIES: usize = 10_000;
 
-/// Submissions a process lets through before it adds them to the shared sum, where the limit is large.
-const SLACK: u32 = 5;
+/// Over which time something is counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Window {
+    Minute,
+    /// Of UTC.
+    Day,
+}
 
-/// What one process has counted in the window it is in.
+impl Window {
+    fn millis(self) -> i64 {
+        match self {
+            Self::Minute => 60_000,
+            Self::Day => 86_400_000,
+        }
+    }
+
+    /// What a process lets through before it adds it to the shared sum, where the limit is large. A day's sum may lag behind
+    /// for longer, so that it costs next to no writes.
+    fn slack(self) -> u32 {
+        match self {
+            Self::Minute => 5,
+            Self::Day => 20,
+        }
+    }
+
+    /// Which one it is at `at`, counted from 1970 on.
+    fn number(self, at: Timestamp) -> i64 {
+        at.as_millisecond().div_euclid(self.millis())
+    }
+
+    fn left(self, at: Timestamp) -> SignedDuration {
+        SignedDuration::from_millis(self.millis() - at.as_millisecond().rem_euclid(self.millis()))
+    }
+}
+
+/// One thing that is counted, and how much of it there may be.
+#[derive(Debug, Clone)]
+struct Limit {
+    counter: String,
+    most: u32,
+    window: Window,
+}
+
+/// What one process has counted in the windows it is in.
 #[derive(Debug, Default)]
-pub struct Gate(Mutex<Window>);
+pub struct Gate {
+    minute: Mutex<Tallies>,
+    day: Mutex<Tallies>,
+}
 
 #[derive(Debug, Default)]
-struct Window {
-    number: i64,
-    tallies: HashMap<String, Tally>,
+struct Tallies {
+    window: i64,
+    of: HashMap<String, Tally>,
 }
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -49,14 +96,14 @@ enum Step {
 
 impl Gate {
     /// Counts one more.
-    fn step(&self, counter: &str, limit: u32, now: Timestamp) -> Step {
-        let mut window = self.window(now);
-        let tally = window.tallies.entry(counter.to_owned()).or_default();
-        if tally.shared + u64::from(tally.own) >= u64::from(limit) {
+    fn step(&self, limit: &Limit, now: Timestamp) -> Step {
+        let mut tallies = self.tallies(limit.window, now);
+        let tally = tallies.of(&limit.counter);
+        if tally.shared + u64::from(tally.own) >= u64::from(limit.most) {
             return Step::Refuse;
         }
         tally.own += 1;
-        if tally.own > SLACK.min(limit / 20) {
+        if tally.own > limit.window.slack().min(limit.most / 20) {
             Step::Add(std::mem::take(&mut tally.own))
         } else {
             Step::Pass
@@ -64,27 +111,40 @@ impl Gate {
     }
 
     /// Remembers the shared sum.
-    fn learn(&self, counter: &str, sum: u64, now: Timestamp) {
-        let mut window = self.window(now);
-        window.tallies.entry(counter.to_owned()).or_default().shared = sum;
+    fn learn(&self, limit: &Limit, sum: u64, now: Timestamp) {
+        let mut tallies = self.tallies(limit.window, now);
+        tallies.of(&limit.counter).shared = sum;
     }
 
-    fn window(&self, now: Timestamp) -> std::sync::MutexGuard<'_, Window> {
-        let mut window = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let number = now.as_millisecond().div_euclid(WINDOW);
-        if window.number != number {
-            *window = Window {
-                number,
-                tallies: HashMap::new(),
+    fn tallies(&self, window: Window, now: Timestamp) -> MutexGuard<'_, Tallies> {
+        let tallies = match window {
+            Window::Minute => &self.minute,
+            Window::Day => &self.day,
+        };
+        let mut tallies = tallies.lock().unwrap_or_else(PoisonError::into_inner);
+        let number = window.number(now);
+        if tallies.window != number {
+            *tallies = Tallies {
+                window: number,
+                of: HashMap::new(),
             };
         }
-        window
+        tallies
+    }
+}
+
+impl Tallies {
+    fn of(&mut self, counter: &str) -> &mut Tally {
+        if self.of.len() >= MOST_TALLIES && !self.of.contains_key(counter) {
+            self.of.clear();
+        }
+        self.of.entry(counter.to_owned()).or_default()
     }
 }
 
 impl<W: Wiring> Intake<W> {
     /// Lets a submission pass if its form, and its origin at the form, have room for it in this minute. What a server
-    /// signs comes from that server, whoever filled in the form there.
+    /// signs comes from that server, whoever filled in the form there; it has a room of its own, which nobody else fills.
     pub(super) async fn admit(
         &self,
         form: &Form,
@@ -92,46 +152,107 @@ impl<W: Wiring> Intake<W> {
         now: Timestamp,
     ) -> Result<(), IntakeError> {
         let rates = form.screening.rates;
-        let of_form = form.id.to_string();
-        let ip = arrival.origin.ip.as_ref();
-        if let Some(ip) = ip.filter(|_| arrival.way == Way::Form) {
-            let whose = self.keys.sign(Purpose::Origin, network(ip).as_bytes());
-            let of_origin = format!("{of_form}#{}", hex::encode(&whose[..8]));
-            self.count(form, &of_origin, rates.per_origin, now).await?;
-        }
-        self.count(form, &of_form, rates.per_minute, now).await
+        let (signed, of_form) = (format!("{}#signed", form.id), form.id.to_string());
+        let limits = match (arrival.way, &arrival.origin.ip) {
+            (Way::Webhook, _) => vec![(signed, rates.per_minute)],
+            (Way::Form, None) => vec![(of_form, rates.per_minute)],
+            (Way::Form, Some(ip)) => {
+                let whose = self.keys.sign(Purpose::Origin, network(ip).as_bytes());
+                let of_origin = format!("{of_form}#{}", hex::encode(&whose[..8]));
+                vec![(of_origin, rates.per_origin), (of_form, rates.per_minute)]
+            }
+        };
+        let window = Window::Minute;
+        let limits = limits.into_iter().map(|(counter, most)| {
+            let limit = Limit {
+                counter,
+                most,
+                window,
+            };
+            (limit, ())
+        });
+        let Some(()) = self.over(form, limits, now).await else {
+            return Ok(());
+        };
+        let wait = u32::try_from(window.left(now).as_secs() + 1).unwrap_or_default();
+        Err(IntakeError::TooMany { wait })
     }
 
-    /// A sum out of reach refuses nobody.
-    async fn count(
+    /// Why a lead that would go out has to be looked at first: its form has let so many out today, or so many of its
+    /// person. What a server signs is that server's to answer for.
+    pub(super) async fn over_today(
         &self,
         form: &Form,
-        counter: &str,
-        limit: u32,
+        way: Way,
+        email: &EmailAddress,
         now: Timestamp,
-    ) -> Result<(), IntakeError> {
-        let begun = now.as_millisecond().rem_euclid(WINDOW);
-        let wait = u32::try_from((WINDOW - begun) / 1_000 + 1).unwrap_or_default();
-        let more = match self.gate.step(counter, limit, now) {
-            Step::Pass => return Ok(()),
-            Step::Refuse => return Err(IntakeError::TooMany { wait }),
-            Step::Add(more) => more,
+    ) -> Option<QuarantineReason> {
+        if way == Way::Webhook {
+            return None;
+        }
+        let (rates, window) = (form.screening.rates, Window::Day);
+        let person = PersonId::of(&self.keys, &form.customer, email);
+        let of_person = Limit {
+            counter: format!("{}#{person}", form.id),
+            most: rates.per_address,
+            window,
         };
-        let window = format!("{counter}#{}", now.as_millisecond().div_euclid(WINDOW));
-        let until = now + jiff::SignedDuration::from_mins(2);
-        match self.ledger.add(&form.customer, &window, more, until).await {
-            Ok(sum) => {
-                self.gate.learn(counter, sum, now);
-                if sum > u64::from(limit) {
-                    return Err(IntakeError::TooMany { wait });
+        let of_form = Limit {
+            counter: format!("{}#day", form.id),
+            most: rates.per_day,
+            window,
+        };
+        let limits = [
+            (of_person, QuarantineReason::RepeatedAddress),
+            (of_form, QuarantineReason::DailyLimit),
+        ];
+        self.over(form, limits, now).await
+    }
+
+    /// Counts one more of each and tells which is over its limit, if one is. Sums are added to at one time; what follows
+    /// one that this process knows to be over is not counted. A sum out of reach refuses nobody.
+    async fn over<T>(
+        &self,
+        form: &Form,
+        limits: impl IntoIterator<Item = (Limit, T)>,
+        now: Timestamp,
+    ) -> Option<T> {
+        let (mut known, mut lots) = (None, Vec::new());
+        for (limit, what) in limits {
+            match self.gate.step(&limit, now) {
+                Step::Pass => {}
+                Step::Add(more) => lots.push((limit, more, what)),
+                Step::Refuse => {
+                    known = Some(what);
+                    break;
                 }
             }
-            Err(error) => tracing::warn!(
-                error = &error as &dyn std::error::Error,
-                "submissions were not counted"
-            ),
         }
-        Ok(())
+        let add = async |(limit, more, what)| {
+            let is_over = self.add(form, &limit, more, now).await;
+            is_over.then_some(what)
+        };
+        let told = join_all(lots.into_iter().map(add)).await;
+        told.into_iter().flatten().next().or(known)
+    }
+
+    /// Adds a lot to a sum, and says whether that is over its limit.
+    async fn add(&self, form: &Form, limit: &Limit, more: u32, now: Timestamp) -> bool {
+        let counter = format!("{}#{}", limit.counter, limit.window.number(now));
+        let until = now + limit.window.left(now) + SignedDuration::from_mins(1);
+        match self.ledger.add(&form.customer, &counter, more, until).await {
+            Ok(sum) => {
+                self.gate.learn(limit, sum, now);
+                sum > u64::from(limit.most)
+            }
+            Err(error) => {
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "submissions were not counted"
+                );
+                false
+            }
+        }
     }
 }
 
@@ -150,16 +271,38 @@ fn network(ip: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::screening::Rates;
 
     fn at(millisecond: i64) -> Timestamp {
         Timestamp::from_millisecond(millisecond).unwrap()
     }
 
+    fn limit(counter: &str, most: u32) -> Limit {
+        Limit {
+            counter: counter.to_owned(),
+            most,
+            window: Window::Minute,
+        }
+    }
+
+    fn a_day(counter: &str, most: u32) -> Limit {
+        Limit {
+            window: Window::Day,
+            ..limit(counter, most)
+        }
+    }
+
+    /// How many pass before the first lot is added.
+    fn passed(gate: &Gate, limit: &Limit) -> usize {
+        let steps = (0..).map(|_| gate.step(limit, at(0)));
+        steps.take_while(|step| *step == Step::Pass).count()
+    }
+
     #[test]
     fn a_few_submissions_cost_no_write_and_more_are_added_in_lots() {
-        let gate = Gate::default();
+        let (gate, limit) = (Gate::default(), limit("f", 600));
 
-        let steps: Vec<_> = (0..12).map(|_| gate.step("f", 600, at(0))).collect();
+        let steps: Vec<_> = (0..12).map(|_| gate.step(&limit, at(0))).collect();
 
         assert_eq!(
             steps.iter().filter(|step| **step == Step::Add(6)).count(),
@@ -170,20 +313,49 @@ mod tests {
 
     #[test]
     fn what_is_known_to_be_over_is_refused_without_asking_until_the_next_minute() {
-        let gate = Gate::default();
-        gate.learn("f", 600, at(0));
+        let (gate, f, g) = (Gate::default(), limit("f", 600), limit("g", 600));
+        gate.learn(&f, 600, at(0));
 
-        assert_eq!(gate.step("f", 600, at(59_999)), Step::Refuse);
-        assert_eq!(gate.step("g", 600, at(59_999)), Step::Pass);
-        assert_eq!(gate.step("f", 600, at(60_000)), Step::Pass);
+        assert_eq!(gate.step(&f, at(59_999)), Step::Refuse);
+        assert_eq!(gate.step(&g, at(59_999)), Step::Pass);
+        assert_eq!(gate.step(&f, at(60_000)), Step::Pass);
     }
 
     #[test]
     fn a_small_limit_is_asked_for_every_time() {
         let gate = Gate::default();
 
-        assert_eq!(gate.step("f", 3, at(0)), Step::Add(1));
-        assert_eq!(gate.step("f", 0, at(0)), Step::Refuse);
+        assert_eq!(gate.step(&limit("f", 3), at(0)), Step::Add(1));
+        assert_eq!(gate.step(&limit("f", 0), at(0)), Step::Refuse);
+    }
+
+    #[test]
+    fn a_day_is_counted_in_larger_lots_and_a_person_for_the_first_time_in_none() {
+        let gate = Gate::default();
+
+        let usual = Rates::default();
+
+        assert_eq!(passed(&gate, &a_day("form", usual.per_day)), 20);
+        assert_eq!(passed(&gate, &a_day("person", usual.per_address)), 1);
+    }
+
+    #[test]
+    fn a_day_is_remembered_beyond_its_minutes_and_not_beyond_itself() {
+        let (gate, limit, midnight) = (Gate::default(), a_day("f", 600), Window::Day.millis());
+        gate.learn(&limit, 600, at(0));
+
+        assert_eq!(gate.step(&limit, at(midnight - 1)), Step::Refuse);
+        assert_eq!(gate.step(&limit, at(midnight)), Step::Pass);
+    }
+
+    #[test]
+    fn no_more_counters_are_remembered_than_there_is_room_for() {
+        let gate = Gate::default();
+        for number in 0..=MOST_TALLIES {
+            gate.step(&limit(&number.to_string(), 600), at(0));
+        }
+
+        assert_eq!(gate.minute.lock().unwrap().of.len(), 1);
     }
 
     #[test]

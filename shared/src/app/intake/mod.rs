@@ -29,9 +29,9 @@ use crate::ports::{Claims, Clock, Forms, Ledger, Queue, Recorded, Requeue, Wirin
 
 /// The most that one submission asks of stores, queue and captcha, one after the other.
 ///
-/// Its form is read, two counters are added to, a lead of the slot before is looked for, its key is claimed, the lead
-/// that the key stands for is looked for, the captcha's secret is read, the lead is sent, recorded, and brought back if
-/// it was set aside. A refused one asks for less.
+/// Its form is read, counters of the minute are added to, a lead of the slot before is looked for, its key is claimed, the
+/// lead that the key stands for is looked for, the captcha's secret is read, counters of the day are added to, the lead is
+/// sent, recorded, and brought back if it was set aside. Two counters are added to at one time. A refused one asks for less.
 pub const MOST_STEPS: u32 = 10;
 
 /// When the scheduler looks after a lead that the queue did not take.
@@ -203,7 +203,13 @@ impl<W: Wiring> Intake<W> {
         match self.screen(form, &arrival, now).await {
             Verdict::Passes(note) => {
                 parsed.notes.extend(note);
-                self.keep(self.seal(form, new.id, parsed, now)).await
+                let email = &parsed.contact.email;
+                let over = self.over_today(form, arrival.way, email, now).await;
+                let lead = self.seal(form, new.id, parsed, now);
+                match over {
+                    Some(why) => self.set_aside(lead, why).await,
+                    None => self.keep(lead).await,
+                }
             }
             Verdict::Quarantined(why) => {
                 self.set_aside(self.seal(form, new.id, parsed, now), why)

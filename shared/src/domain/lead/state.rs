@@ -176,6 +176,10 @@ pub enum QuarantineReason {
     TooFast,
     /// The captcha failed or could not be checked.
     Captcha,
+    /// Its address came too often by the form on one day.
+    RepeatedAddress,
+    /// The form had let out as many leads as it does in a day.
+    DailyLimit,
 }
 
 impl LeadState {

@@ -1,3 +1,4 @@
+mod days;
 mod keys;
 mod rates;
 mod screening;

@@ -2,8 +2,8 @@ use std::ops::Range;
 
 use jiff::SignedDuration;
 
-use crate::app::intake::{Arrival, Intake, IntakeError};
-use crate::app::scene::Scene;
+use crate::app::intake::{Arrival, Intake, IntakeError, Way};
+use crate::app::scene::{Scene, arrival};
 use crate::domain::consent::Origin;
 use crate::domain::form::Form;
 use crate::fakes::{Memory, samples};
@@ -80,4 +80,25 @@ async fn a_few_leads_a_minute_cost_no_write_beyond_their_own() {
 
     let look_send_record = 3;
     assert_eq!(scene.memory.faults.steps() - before, 3 * look_send_record);
+}
+
+#[tokio::test]
+async fn what_comes_unsigned_does_not_close_the_signed_door_of_its_form() {
+    let mut scene = Scene::connected().await;
+    scene.form.screening.rates.per_minute = 2;
+    let intake = scene.memory.intake();
+    let (flood, _) = burst(std::slice::from_ref(&intake), &scene.form, 0..5, None).await;
+    let signs = async |key: &str| {
+        let arrival = Arrival {
+            way: Way::Webhook,
+            ..arrival(key, &[("email", "ada@example.com")])
+        };
+        intake.take(&scene.form, arrival).await
+    };
+
+    let signed = [signs("a").await, signs("b").await, signs("c").await];
+
+    assert_eq!(flood, 2);
+    let too_many = matches!(signed, [Ok(_), Ok(_), Err(IntakeError::TooMany { .. })]);
+    assert!(too_many, "{signed:?}");
 }
