@@ -11,13 +11,15 @@ impl Idempotency for MemoryLedger {
         customer: &CustomerId,
         key: &str,
         claim: &KeyClaim,
+        gone: Option<&LeadId>,
         now: Timestamp,
     ) -> Result<KeyClaimed, StoreError> {
         let name = (customer.clone(), key.to_owned());
+        let holds = |known: &KeyClaim| {
+            known.expires_at > now && known.owner != claim.owner && Some(&known.lead) != gone
+        };
         let take = |rows: &mut Rows| match rows.keys.get(&name) {
-            Some(known) if known.expires_at > now && known.owner != claim.owner => {
-                KeyClaimed::Known(Box::new(known.clone()))
-            }
+            Some(known) if holds(known) => KeyClaimed::Known(Box::new(known.clone())),
             _ => {
                 rows.keys.insert(name, claim.clone());
                 KeyClaimed::Fresh

@@ -31,13 +31,14 @@ pub enum KeyClaimed {
 
 /// Keys by which callers repeat their requests.
 pub trait Idempotency: Send + Sync {
-    /// Claims a customer's key, by its digest, unless it stands for something of another owner's at `now`. Exactly one
-    /// owner of any number of concurrent ones is told [`KeyClaimed::Fresh`], however often it asks.
+    /// Claims a customer's key, by its digest, unless it stands for something of another owner's at `now`, other than for
+    /// `gone`. Exactly one owner of any number of concurrent ones is told [`KeyClaimed::Fresh`], however often it asks.
     fn claim_key(
         &self,
         customer: &CustomerId,
         key: &str,
         claim: &KeyClaim,
+        gone: Option<&LeadId>,
         now: Timestamp,
     ) -> impl Future<Output = Result<KeyClaimed, StoreError>> + Send;
 

@@ -26,6 +26,8 @@ pub struct Seen {
     pub tampered: bool,
     /// Whether a person asked for it to be tried again, or released it.
     pub asked_for: bool,
+    /// Since when it is erased.
+    pub erased_at: Option<Timestamp>,
 }
 
 impl Seen {
@@ -62,6 +64,8 @@ impl Oracle {
         let (id, now) = (&record.lead.id, self.now());
         self.unrecorded.remove(id);
         let old = self.leads.get(id);
+        let erased = (record.state == LeadState::Erased).then_some(now);
+        let erased_at = old.and_then(|old| old.erased_at).or(erased);
         let may = match old {
             None => is_beginning(&record.state),
             Some(old) => old.state == record.state || may_become(old, &record.state, now),
@@ -86,6 +90,7 @@ impl Oracle {
                 .leads
                 .get(id)
                 .is_some_and(|old| old.asked_for && old.state == record.state),
+            erased_at,
         };
         let of_person = self.leads_of.entry(seen.person()).or_default();
         of_person.insert(id.clone());
@@ -109,6 +114,13 @@ impl Oracle {
     /// All leads seen.
     pub fn leads(&self) -> impl Iterator<Item = (&LeadId, &Seen)> {
         self.leads.iter()
+    }
+
+    /// Whether a lead was erased before a moment, and what comes then is another.
+    pub(super) fn was_erased_before(&self, lead: &LeadId, at: Timestamp) -> bool {
+        let seen = self.leads.get(lead);
+        seen.and_then(|seen| seen.erased_at)
+            .is_some_and(|erased| erased < at)
     }
 
     /// Whether the ledger has a lead.

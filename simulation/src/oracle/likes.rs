@@ -10,7 +10,7 @@ use super::{Answer, Name, Oracle, Promise};
 /// What comes so soon after its like is one lead with it.
 const DOUBLE_CLICK: SignedDuration = SignedDuration::from_secs(15);
 
-/// What became of equal submissions.
+/// What became of equal submissions; of those whose lead was erased since nothing is known.
 #[derive(Debug, Default)]
 pub(super) struct Likes {
     sent: usize,
@@ -38,7 +38,13 @@ impl Oracle {
             return;
         }
         let mut first = BTreeMap::<&LeadId, Timestamp>::new();
-        for (at, lead) in &likes.calm {
+        let is_there = |lead: &LeadId| {
+            self.leads
+                .get(lead)
+                .is_none_or(|seen| seen.erased_at.is_none())
+        };
+        let there = likes.calm.iter().filter(|(_, lead)| is_there(lead));
+        for (at, lead) in there {
             let known = first.entry(lead).or_insert(*at);
             *known = (*known).min(*at);
         }

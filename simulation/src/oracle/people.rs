@@ -140,6 +140,10 @@ impl Oracle {
     /// A sender is told that their lead is kept.
     pub fn answered(&mut self, answer: Answer) {
         let now = self.now();
+        if self.was_erased_before(&answer.lead, answer.came_at) {
+            let how = format!("{} was promised although it was erased before", answer.lead);
+            self.object(Promise::NothingLost, how);
+        }
         if self.answered.insert(answer.lead.clone()) && !self.leads.contains_key(&answer.lead) {
             self.unrecorded.insert(answer.lead.clone());
         }
@@ -153,6 +157,16 @@ impl Oracle {
             return;
         }
         let new = Some((answer.lead.clone(), now));
+        let erased = |known: &(LeadId, Timestamp)| self.was_erased_before(&known.0, answer.came_at);
+        if self
+            .keys
+            .get(&key)
+            .and_then(Option::as_ref)
+            .is_some_and(erased)
+        {
+            self.keys.insert(key, new);
+            return;
+        }
         let Some(known) = self.keys.entry(key).or_insert_with(|| new.clone()) else {
             return;
         };

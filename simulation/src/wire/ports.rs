@@ -168,11 +168,12 @@ wired! { Idempotency of MemoryLedger, Ledger {
         customer: &CustomerId,
         key: &str,
         claim: &KeyClaim,
+        gone: Option<&LeadId>,
         now: Timestamp,
     ) -> Result<KeyClaimed, StoreError> {
         let guard = if key == claim.content { Guard::Turn } else { Guard::Key };
         let now = if self.line.shared.lacks(guard) { Timestamp::MAX } else { now };
-        let effect = self.port.claim_key(customer, key, claim, now);
+        let effect = self.port.claim_key(customer, key, claim, gone, now);
         self.line.call(Service::Ledger, "claim_key", effect).await
     }
 }

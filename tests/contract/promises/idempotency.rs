@@ -1,6 +1,7 @@
 //! A key means one thing, to whoever asks first.
 
 use jiff::{SignedDuration, Timestamp};
+use leadfeed_shared::domain::ids::LeadId;
 use leadfeed_shared::ports::{Idempotency, KeyClaim, KeyClaimed};
 
 use crate::promise::at_once;
@@ -13,6 +14,7 @@ promises! { Idempotency:
     a_key_is_free_again_once_it_has_expired,
     a_key_is_its_customers_own,
     a_key_is_freed_for_its_own_lead_only,
+    one_of_many_at_once_claims_the_key_of_a_lead_that_is_gone,
 }
 
 fn claim(now: Timestamp) -> KeyClaim {
@@ -35,7 +37,7 @@ where
         let (keys, customer, key) = (keys.clone(), customer.clone(), key.clone());
         async move {
             let mine = claim(at(0));
-            let told = keys.claim_key(&customer, &key, &mine, at(0)).await;
+            let told = keys.claim_key(&customer, &key, &mine, None, at(0)).await;
             (mine, told.unwrap())
         }
     })
@@ -56,7 +58,7 @@ async fn a_claim_made_again_is_its_owners_still<K: Idempotency>(keys: K) {
     let (customer, key) = (fresh::customer(), fresh::text());
     let (mine, other) = (claim(at(0)), claim(at(0)));
     let ask = async |claim: &KeyClaim| {
-        let told = keys.claim_key(&customer, &key, claim, at(0)).await;
+        let told = keys.claim_key(&customer, &key, claim, None, at(0)).await;
         told.unwrap()
     };
 
@@ -68,11 +70,11 @@ async fn a_claim_made_again_is_its_owners_still<K: Idempotency>(keys: K) {
 async fn a_key_is_free_again_once_it_has_expired<K: Idempotency>(keys: K) {
     let (customer, key) = (fresh::customer(), fresh::text());
     let first = claim(at(0));
-    keys.claim_key(&customer, &key, &first, at(0))
+    keys.claim_key(&customer, &key, &first, None, at(0))
         .await
         .unwrap();
     let ask = async |now| {
-        keys.claim_key(&customer, &key, &claim(now), now)
+        keys.claim_key(&customer, &key, &claim(now), None, now)
             .await
             .unwrap()
     };
@@ -90,7 +92,7 @@ async fn a_key_is_its_customers_own<K: Idempotency>(keys: K) {
     let key = fresh::text();
     for _ in 0..2 {
         let told = keys
-            .claim_key(&fresh::customer(), &key, &claim(at(0)), at(0))
+            .claim_key(&fresh::customer(), &key, &claim(at(0)), None, at(0))
             .await;
         assert_eq!(told.unwrap(), KeyClaimed::Fresh);
     }
@@ -104,7 +106,7 @@ async fn a_key_is_freed_for_its_own_lead_only<K: Idempotency>(keys: K) {
             owner: fresh::text(),
             ..first.clone()
         };
-        let told = keys.claim_key(&customer, &key, &anew, at(0)).await;
+        let told = keys.claim_key(&customer, &key, &anew, None, at(0)).await;
         told.unwrap()
     };
     assert_eq!(ask().await, KeyClaimed::Fresh);
@@ -120,4 +122,46 @@ async fn a_key_is_freed_for_its_own_lead_only<K: Idempotency>(keys: K) {
     keys.free_key(&customer, &unheard_of, &first.lead)
         .await
         .unwrap();
+}
+
+async fn one_of_many_at_once_claims_the_key_of_a_lead_that_is_gone<K>(keys: K)
+where
+    K: Idempotency + Clone + 'static,
+{
+    let (customer, key) = (fresh::customer(), fresh::text());
+    let first = claim(at(0));
+    let ask = async |claim: &KeyClaim, gone: Option<&LeadId>| {
+        let told = keys.claim_key(&customer, &key, claim, gone, at(0)).await;
+        told.unwrap()
+    };
+    assert_eq!(ask(&first, None).await, KeyClaimed::Fresh);
+    let other = ask(&claim(at(0)), Some(&fresh::lead(1))).await;
+    assert_eq!(other, KeyClaimed::Known(Box::new(first.clone())));
+
+    let told = at_once(10, |_| {
+        let (keys, customer, key) = (keys.clone(), customer.clone(), key.clone());
+        let gone = first.lead.clone();
+        async move {
+            let mine = claim(at(0));
+            let told = keys.claim_key(&customer, &key, &mine, Some(&gone), at(0));
+            let told = told.await.unwrap();
+            (mine, told)
+        }
+    })
+    .await;
+
+    let its: Vec<_> = told
+        .iter()
+        .filter(|(_, told)| *told == KeyClaimed::Fresh)
+        .collect();
+    let [(second, _)] = its.as_slice() else {
+        panic!("{} were told that the key is theirs", its.len())
+    };
+    assert_eq!(
+        ask(second, Some(&first.lead)).await,
+        KeyClaimed::Fresh,
+        "its answer was lost"
+    );
+    let known = ask(&claim(at(0)), Some(&first.lead)).await;
+    assert_eq!(known, KeyClaimed::Known(Box::new(second.clone())));
 }

@@ -27,6 +27,7 @@ impl Idempotency for DynamoLedger {
         customer: &CustomerId,
         key: &str,
         claim: &KeyClaim,
+        gone: Option<&LeadId>,
         now: Timestamp,
     ) -> Result<KeyClaimed, StoreError> {
         let content = KeyRow {
@@ -38,9 +39,13 @@ impl Idempotency for DynamoLedger {
             expires_at: ttl(claim.expires_at),
         };
         let row = row(keys::idempotency(customer, key), &content)?;
-        let free = "attribute_not_exists(pk) OR ends <= :now";
-        let values = Item::from([(":now".to_owned(), millis(now))]);
-        match self.table.put_if(row, free, Some(values)).await? {
+        let mut free = "attribute_not_exists(pk) OR ends <= :now".to_owned();
+        let mut values = Item::from([(":now".to_owned(), millis(now))]);
+        if let Some(gone) = gone {
+            free += " OR #lead = :gone";
+            values.insert(":gone".to_owned(), text(gone.as_str()));
+        }
+        match self.table.put_if(row, &free, Some(values)).await? {
             Done::Yes(_) => Ok(KeyClaimed::Fresh),
             Done::No(item) => {
                 let row: KeyRow = read(item.unwrap_or_default())?;

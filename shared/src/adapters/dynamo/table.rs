@@ -78,7 +78,8 @@ impl Table {
         answer.map(|_| ()).map_err(failed("PutItem"))
     }
 
-    /// Makes or replaces a row, if the row as it is allows it.
+    /// Makes or replaces a row, if the row as it is allows it. A name that DynamoDB reserves stands as `#name` in the
+    /// condition.
     pub(super) async fn put_if(
         &self,
         row: Item,
@@ -88,6 +89,7 @@ impl Table {
         let request = self.client.put_item().table_name(&self.name);
         let request = request
             .condition_expression(when)
+            .set_expression_attribute_names(reserved(when))
             .set_expression_attribute_values(values)
             .return_values_on_condition_check_failure(OnFailure::AllOld)
             .set_item(Some(row));
@@ -277,6 +279,15 @@ impl Table {
     }
 }
 
+/// The names that stand as `#name` in an expression, if any do.
+fn reserved(expression: &str) -> Option<HashMap<String, String>> {
+    let words = expression.split(|c: char| !(c.is_alphanumeric() || c == '#'));
+    let names =
+        words.filter_map(|word| Some((word.to_owned(), word.strip_prefix('#')?.to_owned())));
+    let names: HashMap<_, _> = names.collect();
+    (!names.is_empty()).then_some(names)
+}
+
 /// A row under its key.
 pub(super) fn row(key: Key, content: &impl Serialize) -> Result<Item, StoreError> {
     let mut item: Item = serde_dynamo::to_item(content).map_err(StoreError::new)?;
@@ -342,6 +353,17 @@ mod tests {
             ("number".into(), number),
             ("invented_later".into(), text("anything")),
         ])
+    }
+
+    #[test]
+    fn names_that_are_reserved_are_found_in_a_condition() {
+        let names = |text: &str| reserved(text).map(|names| names["#lead"].clone());
+
+        assert_eq!(names("attribute_not_exists(pk) OR ends <= :now"), None);
+        assert_eq!(
+            names("(ends <= :now OR #lead = :gone)"),
+            Some("lead".into())
+        );
     }
 
     #[test]

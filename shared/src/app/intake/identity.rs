@@ -50,12 +50,25 @@ impl Identity {
             Self::Content(content) => (SLOT, content),
         };
         let start = i128::from(at.as_millisecond()) - since_start(slot, at);
-        let start = u64::try_from(start).unwrap_or_default();
-        let random = digest[..10]
-            .iter()
-            .fold(0_u128, |sum, byte| sum << 8 | u128::from(*byte));
-        LeadId::new(Ulid::from_parts(start, random))
+        id_from(u64::try_from(start).unwrap_or_default(), digest)
     }
+}
+
+/// The id of a lead that comes in the place of one whose person was erased: the same for whoever asks for the same moment.
+pub(super) fn id_after(erased: &LeadId, at: Timestamp, keys: &SigningKeys) -> LeadId {
+    let text = serde_json::to_vec(&("after", erased)).expect("texts are plain data");
+    let digest = keys.sign(Purpose::LeadId, &text);
+    id_from(
+        u64::try_from(at.as_millisecond()).unwrap_or_default(),
+        &digest,
+    )
+}
+
+fn id_from(millisecond: u64, digest: &[u8; 32]) -> LeadId {
+    let random = digest[..10]
+        .iter()
+        .fold(0_u128, |sum, byte| sum << 8 | u128::from(*byte));
+    LeadId::new(Ulid::from_parts(millisecond, random))
 }
 
 /// When the turn from one slot to the next is over, for a submission without a key that comes in it.

@@ -2,7 +2,8 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::identity::{Identity, turn};
+use super::identity::{Identity, id_after, turn};
+use super::keep::told;
 use super::{Accepted, Intake, IntakeError};
 use crate::domain::form::Form;
 use crate::domain::ids::{CustomerId, KEY_LIVES, KEY_SLOT, LeadId};
@@ -71,17 +72,18 @@ impl<W: Wiring> Intake<W> {
         let customer = &form.customer;
         let before = identity.lead_id(now - KEY_SLOT);
         let earlier = self.ledger.lead(customer, &before).await.ok().flatten();
+        let earlier = earlier.filter(|record| !record.was_erased_before(now));
         let id = match &earlier {
             Some(record) => record.lead.id.clone(),
             None => identity.lead_id(now),
         };
         let claim = self.claim(id, content, now + KEY_LIVES, now);
-        let claimed = match self.ledger.claim_key(customer, &key, &claim, now).await {
+        let claimed = self.ledger.claim_key(customer, &key, &claim, None, now);
+        let claimed = match claimed.await {
             Ok(KeyClaimed::Fresh) => Some(key),
-            Ok(KeyClaimed::Known(known)) if known.content == claim.content => {
-                return self.resume(customer, *known, now).await;
+            Ok(KeyClaimed::Known(known)) => {
+                return self.resume(customer, key, claim, *known, now).await;
             }
-            Ok(KeyClaimed::Known(_)) => return Err(IntakeError::KeyReused),
             Err(error) => {
                 tracing::warn!(
                     error = &error as &dyn std::error::Error,
@@ -99,14 +101,22 @@ impl<W: Wiring> Intake<W> {
         })
     }
 
-    /// Goes on where the request that claimed the key came to.
+    /// Goes on where the request that claimed the key came to. A key whose lead was erased is as good as new, whatever the
+    /// submission says.
     async fn resume(
         &self,
         customer: &CustomerId,
+        key: String,
+        claim: KeyClaim,
         known: KeyClaim,
         now: Timestamp,
     ) -> Result<Seen, IntakeError> {
         match self.ledger.lead(customer, &known.lead).await {
+            Ok(Some(record)) if record.was_erased_before(now) => {
+                self.begin_anew(customer, key, claim, &known.lead, now)
+                    .await
+            }
+            _ if known.content != claim.content => Err(IntakeError::KeyReused),
             Ok(Some(record)) => Ok(Seen::Before(again(&record))),
             _ if now < known.until => Err(IntakeError::InFlight {
                 wait: seconds(known.until.duration_since(now)),
@@ -118,14 +128,45 @@ impl<W: Wiring> Intake<W> {
         }
     }
 
+    /// Claims the key of an erased lead for another one. Whoever comes second waits for the first.
+    async fn begin_anew(
+        &self,
+        customer: &CustomerId,
+        key: String,
+        claim: KeyClaim,
+        erased: &LeadId,
+        now: Timestamp,
+    ) -> Result<Seen, IntakeError> {
+        let claim = KeyClaim {
+            lead: id_after(erased, now, &self.keys),
+            ..claim
+        };
+        let ledger = &self.ledger;
+        let claimed = ledger.claim_key(customer, &key, &claim, Some(erased), now);
+        match claimed.await {
+            Ok(KeyClaimed::Fresh) => Ok(Seen::Never(New {
+                id: claim.lead,
+                claimed: Some(key),
+            })),
+            Ok(KeyClaimed::Known(_)) => Err(IntakeError::InFlight {
+                wait: seconds(AT_WORK),
+            }),
+            Err(error) => {
+                tracing::error!(
+                    error = &error as &dyn std::error::Error,
+                    "the key of an erased lead was not claimed"
+                );
+                Err(IntakeError::Unavailable)
+            }
+        }
+    }
+
     /// The lead that an equal submission has just become, recorded or about to be.
-    pub(super) async fn twin(&self, form: &Form, new: &New) -> Option<LeadRecord> {
+    pub(super) async fn twin(&self, form: &Form, new: &New, now: Timestamp) -> Option<LeadRecord> {
         let look = async || {
-            self.ledger
-                .lead(&form.customer, &new.id)
-                .await
-                .ok()
-                .flatten()
+            let found = self.ledger.lead(&form.customer, &new.id).await;
+            let found = found.ok().flatten();
+            found.filter(|record| !record.was_erased_before(now))
         };
         if let Some(record) = look().await {
             return Some(record);
@@ -163,7 +204,8 @@ impl<W: Wiring> Intake<W> {
             return own;
         };
         let claim = self.claim(own, content, end, now);
-        let claimed = self.ledger.claim_key(customer, &claim.content, &claim, now);
+        let ledger = &self.ledger;
+        let claimed = ledger.claim_key(customer, &claim.content, &claim, None, now);
         match claimed.await {
             Ok(KeyClaimed::Known(first)) => first.lead,
             Ok(KeyClaimed::Fresh) => claim.lead,
@@ -193,7 +235,7 @@ pub(super) fn again(record: &LeadRecord) -> Accepted {
     let first = record.timeline.first().map(|line| &line.state);
     Accepted {
         lead: record.lead.id.clone(),
-        status: super::told(first.unwrap_or(&record.state)),
+        status: told(first.unwrap_or(&record.state)),
         repeated: true,
     }
 }

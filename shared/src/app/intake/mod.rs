@@ -2,36 +2,36 @@
 
 mod gate;
 mod identity;
+mod keep;
 mod look_back;
 mod retention;
 mod screen;
 #[cfg(test)]
 mod tests;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 
 pub use self::gate::Gate;
 use self::identity::Identity;
 pub use self::look_back::AT_WORK;
 use self::look_back::{New, Seen, again};
 use self::screen::{Look, Verdict};
-use crate::app::release::CHECK_AFTER;
 use crate::domain::consent::Origin;
 use crate::domain::form::Form;
 use crate::domain::idempotency::IdempotencyKey;
 use crate::domain::ids::{FormId, LeadId};
 use crate::domain::keys::SigningKeys;
-use crate::domain::lead::{Lead, LeadRecord, LeadState, ParsedLead, QuarantineReason, Rejection};
+use crate::domain::lead::{LeadState, ParsedLead, Rejection};
 use crate::domain::screening::stamp;
 use crate::domain::submission::Submission;
-use crate::domain::task::Task;
-use crate::ports::{Claims, Clock, Forms, Ledger, Queue, Recorded, Requeue, Wiring};
+use crate::ports::{Clock, Forms, Wiring};
 
 /// The most that one submission asks of stores, queue and captcha, one after the other.
 ///
 /// Its form is read, counters of the minute are added to, a lead of the slot before is looked for, its key is claimed, the
 /// lead that the key stands for is looked for, the captcha's secret is read, counters of the day are added to, the lead is
-/// sent, recorded, and brought back if it was set aside. Two counters are added to at one time. A refused one asks for less.
+/// sent, recorded, and brought back if it was set aside. Two counters are added to at one time. Where the lead that the key
+/// stands for is erased, the key is claimed once more, and nothing is to be brought back. A refused one asks for less.
 pub const MOST_STEPS: u32 = 10;
 
 /// When the scheduler looks after a lead that the queue did not take.
@@ -200,27 +200,23 @@ impl<W: Wiring> Intake<W> {
             Seen::Before(accepted) => return Ok(accepted),
             Seen::Never(new) => new,
         };
-        match self.screen(form, &arrival, now).await {
+        let aside = match self.screen(form, &arrival, now).await {
             Verdict::Passes(note) => {
                 parsed.notes.extend(note);
                 let email = &parsed.contact.email;
-                let over = self.over_today(form, arrival.way, email, now).await;
-                let lead = self.seal(form, new.id, parsed, now);
-                match over {
-                    Some(why) => self.set_aside(lead, why).await,
-                    None => self.keep(lead).await,
-                }
+                self.over_today(form, arrival.way, email, now).await
             }
-            Verdict::Quarantined(why) => {
-                self.set_aside(self.seal(form, new.id, parsed, now), why)
-                    .await
+            Verdict::Quarantined(why) => Some(why),
+            Verdict::Refused(rejection) => return self.refuse(form, &new, rejection).await,
+            Verdict::Failed(rejection) => {
+                return match self.twin(form, &new, now).await {
+                    Some(record) => Ok(again(&record)),
+                    None => self.refuse(form, &new, rejection).await,
+                };
             }
-            Verdict::Refused(rejection) => self.refuse(form, &new, rejection).await,
-            Verdict::Failed(rejection) => match self.twin(form, &new).await {
-                Some(record) => Ok(again(&record)),
-                None => self.refuse(form, &new, rejection).await,
-            },
-        }
+        };
+        let lead = self.seal(form, new.id, parsed, now);
+        self.keep(lead, aside).await
     }
 
     /// What would become of a submission, of which nothing is kept. An answer to a captcha is good once, so it is taken
@@ -262,108 +258,5 @@ impl<W: Wiring> Intake<W> {
     ) -> Result<Accepted, IntakeError> {
         self.give_back(form, new).await;
         Err(rejection.into())
-    }
-
-    fn seal(&self, form: &Form, id: LeadId, parsed: ParsedLead, now: Timestamp) -> Lead {
-        let ParsedLead {
-            contact,
-            consent,
-            notes,
-        } = parsed;
-        let sealed = Lead::sealed_text(&form.customer, &form.id, &id, &contact, &consent, now);
-        let seal = self.keys.seal(&sealed);
-        Lead {
-            id,
-            customer: form.customer.clone(),
-            form: form.id.clone(),
-            contact,
-            consent,
-            received_at: now,
-            seal,
-            notes,
-        }
-    }
-
-    /// Keeps a lead for a person to look at. The queue would deliver it, so the ledger alone has it.
-    async fn set_aside(&self, lead: Lead, why: QuarantineReason) -> Result<Accepted, IntakeError> {
-        let state = LeadState::Quarantined { why };
-        let until = self.aside_until(&lead).await;
-        match self.ledger.set_aside(&lead, why, until).await {
-            Ok(Recorded::New) => Ok(Accepted {
-                lead: lead.id,
-                status: told(&state),
-                repeated: false,
-            }),
-            Ok(Recorded::Already(record)) => Ok(again(&record)),
-            Err(error) => {
-                tracing::error!(lead.id = %lead.id, error = &error as &dyn std::error::Error, "a lead was not set aside");
-                Err(IntakeError::Unavailable)
-            }
-        }
-    }
-
-    /// Queue first: a message alone is enough for the drain to record the lead, so the ledger can say `queued` in
-    /// the same write that makes the row.
-    async fn keep(&self, lead: Lead) -> Result<Accepted, IntakeError> {
-        let task = Task::Accepted {
-            lead: Box::new(lead),
-        };
-        let sent = self.queue.send(std::slice::from_ref(&task)).await;
-        let Task::Accepted { lead } = task else {
-            unreachable!("made above")
-        };
-        if let Err(error) = &sent {
-            tracing::error!(lead.id = %lead.id, error = error as &dyn std::error::Error, "the queue did not take a lead");
-        }
-        let (state, check) = match sent {
-            Ok(()) => (LeadState::Queued, CHECK_AFTER),
-            Err(_) => (LeadState::Received, RECEIVED_CHECK),
-        };
-        let new = |lead: Lead| Accepted {
-            status: told(&state),
-            lead: lead.id,
-            repeated: false,
-        };
-        let due_at = lead.received_at + check;
-        match self.ledger.record(&lead, &state, due_at).await {
-            Ok(Recorded::New) => Ok(new(*lead)),
-            Ok(Recorded::Already(record)) => {
-                self.bring_back(&record, lead.received_at).await;
-                let is_ours = record.lead == *lead; // recorded by a drain that was faster than we
-                Ok(if is_ours { new(*lead) } else { again(&record) })
-            }
-            Err(error) => {
-                tracing::error!(lead.id = %lead.id, error = &error as &dyn std::error::Error, "a lead was not recorded");
-                match state {
-                    LeadState::Queued => Ok(new(*lead)),
-                    _ => Err(IntakeError::Unavailable),
-                }
-            }
-        }
-    }
-
-    /// Releases a lead that was set aside although its submission passes: a double click sends a captcha's answer twice,
-    /// which is good once, and the second was recorded first. A drain may have dropped its message already, so the
-    /// scheduler looks after it soon.
-    async fn bring_back(&self, record: &LeadRecord, at: Timestamp) {
-        if !matches!(record.state, LeadState::Quarantined { .. }) {
-            return;
-        }
-        let Lead { customer, id, .. } = &record.lead;
-        let due_at = at + RECEIVED_CHECK;
-        let requeued = self
-            .ledger
-            .requeue(customer, id, Requeue::Aside, at, due_at);
-        if let Err(error) = requeued.await {
-            tracing::error!(lead.id = %id, error = &error as &dyn std::error::Error, "a lead was not released");
-        }
-    }
-}
-
-/// The word an answer has for the state a lead was first kept in. A robot learns nothing from it.
-fn told(state: &LeadState) -> &'static str {
-    match state {
-        LeadState::Quarantined { .. } => LeadState::Queued.word(),
-        state => state.word(),
     }
 }

@@ -1,4 +1,5 @@
 mod days;
+mod erased;
 mod keys;
 mod rates;
 mod screening;

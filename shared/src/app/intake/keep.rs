@@ -1,0 +1,165 @@
+//! Keeping a lead: the queue first, then the ledger. One that is set aside is in the ledger alone.
+
+use jiff::Timestamp;
+
+use super::identity::id_after;
+use super::look_back::again;
+use super::{Accepted, Intake, IntakeError, RECEIVED_CHECK};
+use crate::app::release::CHECK_AFTER;
+use crate::domain::form::Form;
+use crate::domain::ids::LeadId;
+use crate::domain::lead::{Lead, LeadRecord, LeadState, ParsedLead, QuarantineReason};
+use crate::domain::task::Task;
+use crate::ports::{Ledger as _, Queue as _, Recorded, Requeue, Wiring};
+
+/// What came of writing a lead down.
+enum Written {
+    /// It is kept, by this submission or an equal one.
+    Kept(Accepted),
+    /// Its id is that of an equal one whose person was erased before this one came.
+    UsedUp(Box<Lead>),
+}
+
+impl<W: Wiring> Intake<W> {
+    /// Keeps a lead: on its way, or aside for a person to look at.
+    pub(super) async fn keep(
+        &self,
+        mut lead: Lead,
+        aside: Option<QuarantineReason>,
+    ) -> Result<Accepted, IntakeError> {
+        loop {
+            let written = match aside {
+                Some(why) => self.set_aside(lead, why).await?,
+                None => self.send(lead).await?,
+            };
+            match written {
+                Written::Kept(accepted) => return Ok(accepted),
+                Written::UsedUp(erased) => lead = self.renamed(*erased),
+            }
+        }
+    }
+
+    pub(super) fn seal(&self, form: &Form, id: LeadId, parsed: ParsedLead, now: Timestamp) -> Lead {
+        let ParsedLead {
+            contact,
+            consent,
+            notes,
+        } = parsed;
+        let sealed = Lead::sealed_text(&form.customer, &form.id, &id, &contact, &consent, now);
+        let seal = self.keys.seal(&sealed);
+        Lead {
+            id,
+            customer: form.customer.clone(),
+            form: form.id.clone(),
+            contact,
+            consent,
+            received_at: now,
+            seal,
+            notes,
+        }
+    }
+
+    /// The same under the id that an equal submission would come to as well.
+    fn renamed(&self, lead: Lead) -> Lead {
+        let id = id_after(&lead.id, lead.id.made_at(), &self.keys);
+        let (contact, consent, at) = (&lead.contact, &lead.consent, lead.received_at);
+        let text = Lead::sealed_text(&lead.customer, &lead.form, &id, contact, consent, at);
+        let seal = self.keys.seal(&text);
+        Lead { id, seal, ..lead }
+    }
+
+    /// The queue would deliver it, so the ledger alone has it.
+    async fn set_aside(&self, lead: Lead, why: QuarantineReason) -> Result<Written, IntakeError> {
+        let state = LeadState::Quarantined { why };
+        let until = self.aside_until(&lead).await;
+        match self.ledger.set_aside(&lead, why, until).await {
+            Ok(Recorded::New) => Ok(Written::Kept(Accepted {
+                lead: lead.id,
+                status: told(&state),
+                repeated: false,
+            })),
+            Ok(Recorded::Already(record)) if record.was_erased_before(lead.received_at) => {
+                Ok(Written::UsedUp(Box::new(lead)))
+            }
+            Ok(Recorded::Already(record)) => Ok(Written::Kept(again(&record))),
+            Err(error) => {
+                tracing::error!(lead.id = %lead.id, error = &error as &dyn std::error::Error, "a lead was not set aside");
+                Err(IntakeError::Unavailable)
+            }
+        }
+    }
+
+    /// Queue first: a message alone is enough for the drain to record the lead, so the ledger can say `queued` in
+    /// the same write that makes the row.
+    async fn send(&self, lead: Lead) -> Result<Written, IntakeError> {
+        let task = Task::Accepted {
+            lead: Box::new(lead),
+        };
+        let sent = self.queue.send(std::slice::from_ref(&task)).await;
+        let Task::Accepted { lead } = task else {
+            unreachable!("made above")
+        };
+        if let Err(error) = &sent {
+            tracing::error!(lead.id = %lead.id, error = error as &dyn std::error::Error, "the queue did not take a lead");
+        }
+        let (state, check) = match sent {
+            Ok(()) => (LeadState::Queued, CHECK_AFTER),
+            Err(_) => (LeadState::Received, RECEIVED_CHECK),
+        };
+        let new = |lead: Lead| {
+            Written::Kept(Accepted {
+                status: told(&state),
+                lead: lead.id,
+                repeated: false,
+            })
+        };
+        let due_at = lead.received_at + check;
+        match self.ledger.record(&lead, &state, due_at).await {
+            Ok(Recorded::New) => Ok(new(*lead)),
+            Ok(Recorded::Already(record)) if record.was_erased_before(lead.received_at) => {
+                Ok(Written::UsedUp(lead)) // whose message a drain will drop
+            }
+            Ok(Recorded::Already(record)) => {
+                self.bring_back(&record, lead.received_at).await;
+                let is_ours = record.lead == *lead; // recorded by a drain that was faster than we
+                Ok(if is_ours {
+                    new(*lead)
+                } else {
+                    Written::Kept(again(&record))
+                })
+            }
+            Err(error) => {
+                tracing::error!(lead.id = %lead.id, error = &error as &dyn std::error::Error, "a lead was not recorded");
+                match state {
+                    LeadState::Queued => Ok(new(*lead)),
+                    _ => Err(IntakeError::Unavailable),
+                }
+            }
+        }
+    }
+
+    /// Releases a lead that was set aside although its submission passes: a double click sends a captcha's answer twice,
+    /// which is good once, and the second was recorded first. A drain may have dropped its message already, so the
+    /// scheduler looks after it soon.
+    async fn bring_back(&self, record: &LeadRecord, at: Timestamp) {
+        if !matches!(record.state, LeadState::Quarantined { .. }) {
+            return;
+        }
+        let Lead { customer, id, .. } = &record.lead;
+        let due_at = at + RECEIVED_CHECK;
+        let requeued = self
+            .ledger
+            .requeue(customer, id, Requeue::Aside, at, due_at);
+        if let Err(error) = requeued.await {
+            tracing::error!(lead.id = %id, error = &error as &dyn std::error::Error, "a lead was not released");
+        }
+    }
+}
+
+/// The word an answer has for the state a lead was first kept in. A robot learns nothing from it.
+pub(super) fn told(state: &LeadState) -> &'static str {
+    match state {
+        LeadState::Quarantined { .. } => LeadState::Queued.word(),
+        state => state.word(),
+    }
+}
