@@ -26,6 +26,10 @@ async fn all_that_is_held_about_a_person_is_found_by_the_address_newest_first() 
     stage.memory.clock.advance(SignedDuration::from_hours(1));
     let second = stage.sign_up(&form, "ada@example.com").await;
 
+    let site = "https://engines.example";
+    let ledger = &stage.memory.ledger;
+    ledger.tamper(|record| record.lead.consent.origin = Some(site.into()));
+
     let found = find(&stage, "ADA@example.com").await;
 
     assert_eq!(found.status, 200);
@@ -35,6 +39,7 @@ async fn all_that_is_held_about_a_person_is_found_by_the_address_newest_first() 
     let consent = &found.body["leads"][1]["consent"];
     assert_eq!(consent["statement"], "Analytical Engines may mail me.");
     assert_eq!(consent["given_at"], "2026-11-23T09:30:00Z");
+    assert_eq!(consent["origin"], site);
     assert_eq!(found.body["suppressed"], false);
 }
 

@@ -182,13 +182,16 @@ async fn a_receipt_claims_no_brand_that_its_statement_does_not_name_whatever_was
 async fn a_receipt_says_on_which_page_and_takes_it_for_no_privacy_notice() {
     let stage = Stage::with_customers().await;
     let lead = stage.sign_up(&stage.form().await, "ada@example.com").await;
-    let page = "https://engines.example/news";
-    let ledger = &stage.memory.ledger;
-    ledger.tamper(|record| record.lead.consent.page_url = Some(page.into()));
+    let (page, site) = ("https://engines.example/news", "https://looms.example");
+    stage.memory.ledger.tamper(|record| {
+        record.lead.consent.page_url = Some(page.into());
+        record.lead.consent.origin = Some(site.into());
+    });
 
     let claims = claims_of(&stage, &lead, "Analytical Engines may mail me.").await;
 
     assert_eq!(claims["consent_record"]["page_url"], page);
+    assert_eq!(claims["consent_record"]["origin"], site);
     assert_eq!(claims["pii_processing"].get("privacy_notice"), None);
 }
 
