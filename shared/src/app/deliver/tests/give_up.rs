@@ -17,7 +17,7 @@ async fn try_for(scene: &Scene, hours: u32, error: &CrmError, others: bool) {
             scene.sign_up(&format!("{hour}@example.com")).await;
             scene.drain().await;
         }
-        memory.release().run().await.unwrap();
+        memory.release().await.unwrap();
         memory.crm.answer_next(error.clone());
         scene.drain().await;
         memory.crm.forget_answers();
@@ -78,7 +78,7 @@ async fn leads_of_an_outage_wait_however_long_it_lasts_and_go_out_after_it() {
     scene.sign_up("grace@example.com").await;
     scene.drain().await;
     scene.memory.clock.advance(SignedDuration::from_hours(6));
-    scene.memory.release().run().await.unwrap();
+    scene.memory.release().await.unwrap();
     scene.drain().await;
     assert_eq!(scene.state(&lead).await.word(), "delivered");
 }
