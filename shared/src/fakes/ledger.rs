@@ -98,7 +98,7 @@ impl Ledger for MemoryLedger {
     ) -> Result<Vec<LeadRecord>, StoreError> {
         let read = |rows: &mut Rows| {
             let own = leads.iter().filter_map(|lead| rows.lead(customer, lead));
-            own.take(most).cloned().collect()
+            own.cloned().collect()
         };
         self.0.step(read).await
     }
