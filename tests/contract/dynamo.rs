@@ -11,7 +11,7 @@ use leadfeed_shared::domain::budget::{CallClass, Limits, Meter, Pause, Reservati
 use leadfeed_shared::domain::connection::{ConnectionStatus, LimitedReason};
 use leadfeed_shared::domain::ids::AppId;
 use leadfeed_shared::domain::lead::{LeadState, QuarantineReason, WaitReason};
-use leadfeed_shared::ports::{Budget, Claims, Connections, LeadFilter, Ledger, Requeue};
+use leadfeed_shared::ports::{Budget, Claims, Connections, Exits, LeadFilter, Ledger, Requeue};
 use libtest_mimic::Trial;
 use tokio::runtime::Handle;
 
@@ -170,12 +170,12 @@ async fn a_lead_that_left_in_a_file_or_was_erased_ends_at_its_time(tables: Table
         item["expires_at"].as_n().unwrap().clone()
     };
 
-    let export = ledger.export(&customer, &lead.id, at(20), 8_000_000_000);
+    let export = ledger.export(&customer, &lead.id, at(20), at(8_000_000_000));
     assert!(export.await.unwrap());
     assert_eq!(ends_at().await, "8000000000");
 
     let blank = lead.without_person();
-    let erase = ledger.erase(&blank, at(60), 9_000_000_000);
+    let erase = ledger.erase(&blank, at(60), at(9_000_000_000));
     assert!(erase.await.unwrap());
     assert_eq!(ends_at().await, "9000000000");
 }

@@ -8,8 +8,6 @@ use aws_lambda_events::sqs::SqsEvent;
 use jiff::{SignedDuration, Timestamp};
 use lambda_runtime::{Context, LambdaEvent};
 use leadfeed_shared::domain::connection::Connection;
-use leadfeed_shared::domain::consent::Origin;
-use leadfeed_shared::domain::submission::Submission;
 use leadfeed_shared::domain::token::StoredTokens;
 use leadfeed_shared::fakes::{Call, Memory, samples};
 use leadfeed_shared::ports::{
@@ -54,10 +52,8 @@ async fn with_a_lead() -> (Memory, String) {
         ..connection
     };
     assert!(directory.put_connection(&connection).await.unwrap());
-    let fields = Submission::from_pairs([("email", "ada@example.com"), ("consent", "yes")]);
-    let (intake, origin) = (memory.intake(), Origin::default());
-    let accepted = intake.accept(&form, fields.unwrap(), &origin).await;
-    accepted.unwrap();
+    let arrival = samples::arrival([("email", "ada@example.com"), ("consent", "yes")]);
+    memory.intake().take(&form, arrival).await.unwrap();
     let mut batch: Value = serde_json::from_str(BATCH).unwrap();
     let mut record = batch["Records"][0].take();
     record["body"] = json!(memory.messages()[0].body);

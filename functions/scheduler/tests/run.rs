@@ -9,10 +9,8 @@ use std::sync::OnceLock;
 use jiff::{SignedDuration, Timestamp};
 use lambda_runtime::{Context, LambdaEvent};
 use leadfeed_shared::app::canary::{Addresses, Canary};
-use leadfeed_shared::domain::consent::Origin;
 use leadfeed_shared::domain::email::EmailAddress;
 use leadfeed_shared::domain::ids::FormId;
-use leadfeed_shared::domain::submission::Submission;
 use leadfeed_shared::fakes::{Fault, Memory, MemoryMetrics, samples};
 use leadfeed_shared::ports::{Clock as _, Customers as _, Door, Forms as _, StoreError};
 use scheduler::{Run, handle};
@@ -101,9 +99,8 @@ async fn a_run_releases_what_is_due_and_counts_anew_only_where_it_has_the_time()
         let customer = samples::customer(now);
         memory.directory.put_customer(&customer).await.unwrap();
         let sign_up = async |email| {
-            let fields = Submission::from_pairs([("email", email), ("consent", "yes")]).unwrap();
-            let accepted = intake.accept(&form, fields, &Origin::default()).await;
-            accepted.unwrap();
+            let arrival = samples::arrival([("email", email), ("consent", "yes")]);
+            intake.take(&form, arrival).await.unwrap();
         };
         sign_up("ada@example.com").await;
         let deadline = now + SignedDuration::from_secs(60);

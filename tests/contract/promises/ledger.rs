@@ -258,7 +258,10 @@ async fn a_person_is_found_by_address_however_it_is_written<L: Leads>(ledger: L)
         eventually(found, |found| !found.is_empty()).await,
         [lead.id]
     );
-    let others = ledger.leads_of(&fresh::customer(), &email, 10).await.unwrap();
+    let others = ledger
+        .leads_of(&fresh::customer(), &email, 10)
+        .await
+        .unwrap();
     assert_eq!(others, []);
 }
 

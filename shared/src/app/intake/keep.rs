@@ -10,7 +10,7 @@ use crate::domain::form::Form;
 use crate::domain::ids::LeadId;
 use crate::domain::lead::{Lead, LeadRecord, LeadState, ParsedLead, QuarantineReason};
 use crate::domain::task::Task;
-use crate::ports::{Ledger as _, Queue as _, Recorded, Requeue, Wiring};
+use crate::ports::{Claims as _, Ledger as _, Queue as _, Recorded, Requeue, Wiring};
 
 /// What came of writing a lead down.
 enum Written {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use ulid::Ulid;
 
 use super::days::sealed;
@@ -196,10 +196,11 @@ async fn of_an_address_with_more_leads_than_anybody_has_not_all_are_looked_for()
         for number in 0..robots {
             let mut lead = known.clone();
             lead.id = LeadId::new(Ulid::from_parts(0, number));
-            let aside = scene
-                .memory
-                .ledger
-                .set_aside(&lead, QuarantineReason::Honeypot, 0);
+            let aside =
+                scene
+                    .memory
+                    .ledger
+                    .set_aside(&lead, QuarantineReason::Honeypot, Timestamp::MAX);
             aside.await.unwrap();
         }
         scene.memory.clock.advance(SignedDuration::from_mins(5));
