@@ -78,10 +78,11 @@ impl EmailAddress {
         self.0.chars().count() <= MAX_SIGN_UP_CHARS
     }
 
-    /// Whether the address names a role (`admin@`, `sales@`), which Constant Contact stores but does not mail.
+    /// Whether Constant Contact stores the address but does not mail it: it names a role (`admin@`, `sales@`), a group, or
+    /// one of the sites that pass mail on.
     #[must_use]
     pub fn is_role(&self) -> bool {
-        const ROLES: [&str; 26] = [
+        const ROLES: [&str; 25] = [
             "abuse",
             "admin",
             "all",
@@ -107,11 +108,20 @@ impl EmailAddress {
             "uucp",
             "webmaster",
             "www",
-            "hostmaster",
+        ];
+        const SITES: [&str; 4] = [
+            "googlegroups.com",
+            "yahoogroups.com",
+            "craigslist.org",
+            "facebook.com",
         ];
         let key = self.key();
         let (local, domain) = key.rsplit_once('@').unwrap_or((&key, ""));
-        ROLES.contains(&local) || matches!(domain, "googlegroups.com" | "yahoogroups.com")
+        let is_of = |site: &&str| {
+            let host = domain.strip_suffix(*site);
+            host.is_some_and(|host| host.is_empty() || host.ends_with('.'))
+        };
+        ROLES.contains(&local) || SITES.iter().any(is_of) || key.contains("spam")
     }
 
     /// Enough to recognise one's own address by, and no more: `a•••@e•••.com`.
@@ -312,18 +322,19 @@ mod tests {
     }
 
     #[test]
-    fn roles_are_known() {
-        assert!(
-            "Sales@example.com"
-                .parse::<EmailAddress>()
-                .unwrap()
-                .is_role()
-        );
-        assert!(
-            !"salesman@example.com"
-                .parse::<EmailAddress>()
-                .unwrap()
-                .is_role()
-        );
+    fn addresses_that_are_never_mailed_are_known() {
+        for (address, is_role) in [
+            ("Sales@example.com", true),
+            ("salesman@example.com", false),
+            ("hostmaster@example.com", false),
+            ("news@googlegroups.com", true),
+            ("ada@facebook.com", true),
+            ("abc-123@sale.craigslist.org", true),
+            ("ada@notfacebook.com", false),
+            ("no.Spam.ada@example.com", true),
+        ] {
+            let email: EmailAddress = address.parse().unwrap();
+            assert_eq!(email.is_role(), is_role, "{address}");
+        }
     }
 }
