@@ -6,8 +6,9 @@ use std::time::Duration;
 use jiff::SignedDuration;
 use reqwest::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use reqwest::redirect::Policy;
-use reqwest::{Client, Request, Response};
+use reqwest::{Client, Method, Request, Response};
 use rustls::{ClientConfig, RootCertStore};
+use url::Url;
 
 /// How long a call may take.
 #[derive(Debug, Clone, Copy)]
@@ -29,6 +30,9 @@ impl Default for Deadlines {
 
 /// How long a connection is kept without a call. A frozen function wakes to connections that are long dead.
 const IDLE: Duration = Duration::from_secs(15);
+
+/// The header by which Constant Contact finds a call again.
+const REQUEST_ID: &str = "x-amzn-requestid";
 
 /// One pool of connections. Follows no redirect and no proxy.
 ///
@@ -98,25 +102,65 @@ impl Http {
         request: Request,
         limit: usize,
     ) -> Result<Answer, Lost> {
+        let called = Called {
+            method: request.method().clone(),
+            url: request.url().clone(),
+        };
         let response = self.client.execute(request).await.map_err(|error| {
             let lost = if error.is_connect() || error.is_builder() {
                 Lost::Before
             } else {
                 Lost::After
             };
+            let (method, route) = (&called.method, called.route());
             let timeout = error.is_timeout();
-            tracing::warn!(error = %error.without_url(), timeout, ?lost, "no answer");
+            tracing::warn!(http.method = %method, http.route = route, error = %error.without_url(), timeout, ?lost, "no answer");
             lost
         })?;
-        let request_id = response.headers().get("x-amzn-requestid");
-        let status = response.status().as_u16();
-        tracing::debug!(http.status = status, cc.request_id = ?request_id, "answer");
+        called.tell(&response);
         Ok(Answer {
-            status,
+            status: response.status().as_u16(),
             content_type: response.headers().get(CONTENT_TYPE).cloned(),
             retry_after: response.headers().get(RETRY_AFTER).and_then(seconds),
             body: read(response, limit).await,
         })
+    }
+}
+
+/// A call that was made.
+struct Called {
+    method: Method,
+    url: Url,
+}
+
+impl Called {
+    /// Logs an answer that is no success, with the id by which Constant Contact finds the call again. That something is
+    /// not there, or is there already, is mostly what was to be found out.
+    fn tell(&self, response: &Response) {
+        let status = response.status().as_u16();
+        if (200..300).contains(&status) {
+            return;
+        }
+        let (method, route) = (&self.method, self.route());
+        let id = response.headers().get(REQUEST_ID);
+        let id = id.and_then(|id| id.to_str().ok());
+        if matches!(status, 404 | 409) {
+            tracing::info!(http.method = %method, http.route = route, http.status = status, cc.request_id = id, "answered");
+        } else {
+            tracing::warn!(http.method = %method, http.route = route, http.status = status, cc.request_id = id, "not answered by a success");
+        }
+    }
+
+    /// The path without its ids, and without the query, which may hold an address.
+    fn route(&self) -> String {
+        let is_word = |part: &str| {
+            let digits = part.chars().filter(char::is_ascii_digit).count();
+            let is_sign = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+            digits <= 1 && part.chars().all(is_sign)
+        };
+        let parts = self.url.path().split('/');
+        let parts = parts.map(|part| if is_word(part) { part } else { "{id}" });
+        parts.collect::<Vec<_>>().join("/")
     }
 }
 
@@ -146,4 +190,102 @@ async fn read(mut response: Response, limit: usize) -> Option<Vec<u8>> {
         body.extend_from_slice(&chunk);
     }
     Some(body)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read as _, Write as _};
+    use std::net::TcpListener;
+    use std::thread;
+
+    use super::*;
+    use crate::app::silence_tests::Log;
+
+    fn route(url: &str) -> String {
+        let (method, url) = (Method::GET, url.parse().unwrap());
+        Called { method, url }.route()
+    }
+
+    #[test]
+    fn a_route_holds_no_id_and_no_query() {
+        for (url, expected) in [
+            (
+                "https://a.example/v3/contacts?email=ada%40example.com",
+                "/v3/contacts",
+            ),
+            (
+                "https://a.example/v3/contacts/5e7b1a1c-0000-11ee-8c99-0242ac120002",
+                "/v3/contacts/{id}",
+            ),
+            (
+                "https://a.example/oauth2/default/v1/token",
+                "/oauth2/default/v1/token",
+            ),
+            (
+                "https://a.example/f/form_01ARZ3NDEKTSV4RRFFQ69G5FAV",
+                "/f/{id}",
+            ),
+            ("https://a.example/ada@example.com/a1b2", "/{id}/{id}"),
+        ] {
+            assert_eq!(route(url), expected, "{url}");
+        }
+    }
+
+    /// A server whose answers have these statuses, one each.
+    fn server(statuses: &[u16]) -> Url {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let statuses = statuses.to_vec();
+        thread::spawn(move || {
+            for status in statuses {
+                let (mut stream, _) = listener.accept().unwrap();
+                stream.read(&mut [0; 4096]).unwrap();
+                let head = format!(
+                    "HTTP/1.1 {status} Said\r\nx-amzn-requestid: req-{status}\r\nconnection: close\r\n"
+                );
+                let answer = format!("{head}content-length: 8\r\n\r\nSentinel");
+                stream.write_all(answer.as_bytes()).unwrap();
+            }
+        });
+        format!("http://127.0.0.1:{port}/v3/contacts?email=sentinel%40example.com")
+            .parse()
+            .unwrap()
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_is_no_success_is_logged_with_its_requests_id_and_nothing_of_a_person() {
+        let statuses = [201, 403, 409, 503];
+        let url = server(&statuses);
+        let http = Http::new(Deadlines::default()).unwrap();
+        let log = Log::begin();
+
+        for status in statuses {
+            let request = http.client().get(url.clone()).bearer_auth("sentinel");
+            let answer = http.call(request.build().unwrap(), 100).await;
+            assert_eq!(answer.map(|answer| answer.status), Ok(status));
+        }
+
+        let log = log.text();
+        let lines = log.lines().filter(|line| line.contains("cc.request_id"));
+        let lines: Vec<_> = lines.collect();
+        let [forbidden, there, down] = &lines[..] else {
+            panic!("{log}")
+        };
+        for (line, level, status) in [
+            (forbidden, "WARN", 403),
+            (there, "INFO", 409),
+            (down, "WARN", 503),
+        ] {
+            let id = format!("req-{status}");
+            for part in [level, "GET", "\"/v3/contacts\"", &id] {
+                assert!(line.contains(part), "{part}: {line}");
+            }
+            let named = line.matches(&status.to_string()).count();
+            assert_eq!(named, 2, "its status and its id: {line}");
+        }
+        let own = log.lines().filter(|line| line.contains("leadfeed_shared"));
+        for line in own {
+            assert!(!line.to_lowercase().contains("sentinel"), "{line}");
+        }
+    }
 }

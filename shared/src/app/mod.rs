@@ -19,7 +19,7 @@ pub mod release;
 #[cfg(test)]
 mod scene;
 #[cfg(test)]
-mod silence_tests;
+pub(crate) mod silence_tests;
 mod tell;
 pub mod token_keeper;
 mod trouble;
