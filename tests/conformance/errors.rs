@@ -27,6 +27,11 @@ pub fn facts() -> Vec<Fact> {
         fact!(Sandbox, SWAGGER, a_deactivated_app_is_forbidden),
         fact!(Sandbox, SWAGGER, the_three_kinds_of_403_look_alike),
         fact!(
+            Token,
+            API_EVANGELIST,
+            a_403_of_the_gateway_names_no_error_key_as_the_apis_does
+        ),
+        fact!(
             Sandbox,
             SWAGGER,
             privileges_tell_a_deactivated_app_from_the_other_403s
@@ -164,6 +169,16 @@ async fn the_three_kinds_of_403_look_alike(site: Site) {
         assert_eq!((reply.status, &reply.text), (scope.status, &scope.text));
     }
     assert!(scope.json().is_object());
+}
+
+async fn a_403_of_the_gateway_names_no_error_key_as_the_apis_does(site: Site) {
+    let gateway = site.owner().await.get("/v4/contacts").await.expect(403);
+    assert_eq!(gateway.json().get("error_key"), None);
+    if site.sandbox.is_some() {
+        let api = site.sign_in(CREATOR, USUAL_SCOPE).await;
+        let own = api.get("/v3/contacts").await.expect(403);
+        assert!(own.json()["error_key"].is_string(), "{}", own.text);
+    }
 }
 
 async fn privileges_tell_a_deactivated_app_from_the_other_403s(site: Site) {

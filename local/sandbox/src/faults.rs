@@ -104,6 +104,15 @@ pub enum Action {
     Forbidden {
         because: ForbiddenBecause,
     },
+    /// The gateway's own answer, which has no `error_key`: it did not like this one call.
+    Gateway {
+        status: u16,
+        message: String,
+    },
+    /// 400 with so many errors, in these words.
+    Invalid {
+        messages: Vec<String>,
+    },
     Throttled,
     QuotaExceeded,
     /// The token endpoint's answer to a dead refresh token.

@@ -29,11 +29,7 @@ pub const BROKEN_CONTRACT: &str = "contract.broken";
 
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
-        let array = |status, kind: &str, message: &str| {
-            let key = format!("contacts.api.{kind}");
-            let body = json!([{ "error_key": key, "error_message": message }]);
-            error(status, &key, body)
-        };
+        let array = |status, kind: &str, message: &str| errors(status, kind, &[message]);
         let object = |status, key: &str, message: &str| {
             error(
                 status,
@@ -42,7 +38,7 @@ impl IntoResponse for Refusal {
             )
         };
         match &self {
-            Self::Invalid(why) => array(StatusCode::BAD_REQUEST, "validation.error", why),
+            Self::Invalid(why) => invalid(&[why]),
             Self::BrokenContract(why) => mark(Self::Invalid(why.clone()).into_response()),
             Self::NotFound(why) => array(StatusCode::NOT_FOUND, "not_found", why),
             Self::Conflict(why) => array(StatusCode::CONFLICT, "conflict", why),
@@ -75,6 +71,19 @@ impl IntoResponse for Refusal {
             Self::Unauthorized => unauthorized(),
         }
     }
+}
+
+/// A 400 with one error for each message.
+pub fn invalid(messages: &[impl AsRef<str>]) -> Response {
+    errors(StatusCode::BAD_REQUEST, "validation.error", messages)
+}
+
+fn errors(status: StatusCode, kind: &str, messages: &[impl AsRef<str>]) -> Response {
+    let key = format!("contacts.api.{kind}");
+    let each = messages.iter().map(AsRef::as_ref);
+    let each = each.map(|message| json!({ "error_key": key, "error_message": message }));
+    let body = each.collect();
+    error(status, &key, body)
 }
 
 fn unauthorized() -> Response {

@@ -105,6 +105,8 @@ fn substitute(action: Action) -> Response {
         Action::Empty { status } => status_of(status).into_response(),
         Action::Unauthorized => Refusal::Unauthorized.into_response(),
         Action::Forbidden { because } => Refusal::Forbidden(because).into_response(),
+        Action::Gateway { status, message } => answer::gateway_message(status_of(status), &message),
+        Action::Invalid { messages } => answer::invalid(&messages),
         Action::Throttled => Refusal::Throttled.into_response(),
         Action::QuotaExceeded => Refusal::QuotaExceeded.into_response(),
         Action::InvalidGrant => answer::token_refusal(

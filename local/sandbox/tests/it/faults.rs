@@ -163,6 +163,40 @@ async fn the_apis_own_refusals_can_be_had_on_demand() {
 }
 
 #[tokio::test]
+async fn the_gateway_can_refuse_a_call_in_its_own_words() {
+    let lab = Lab::start().await;
+    let gateway = json!({ "gateway": { "status": 403, "message": "Forbidden" } });
+    lab.fault(json!({ "times": 1, "action": gateway })).await;
+
+    let refused = lab.get(LISTS).await.unwrap();
+
+    assert_eq!(refused.status(), 403);
+    let body: serde_json::Value = refused.json().await.unwrap();
+    assert_eq!(body, json!({ "message": "Forbidden" }));
+    assert_eq!(lab.status(LISTS).await, 200);
+}
+
+#[tokio::test]
+async fn a_call_can_be_refused_with_several_errors_at_once() {
+    let lab = Lab::start().await;
+    let messages = ["phone_number is invalid", "street_address is too long"];
+    let invalid = json!({ "invalid": { "messages": messages } });
+    lab.fault(json!({ "on": { "route": SIGN_UP }, "times": 1, "action": invalid }))
+        .await;
+
+    let refused = lab.sign_up("ada@c.example").await.unwrap();
+
+    assert_eq!(refused.status(), 400);
+    let body: serde_json::Value = refused.json().await.unwrap();
+    for (error, message) in body.as_array().unwrap().iter().zip(messages) {
+        assert_eq!(error["error_key"], "contacts.api.validation.error");
+        assert_eq!(error["error_message"], message);
+    }
+    assert_eq!(body.as_array().unwrap().len(), 2);
+    assert_eq!(lab.sign_up("ada@c.example").await.unwrap().status(), 201);
+}
+
+#[tokio::test]
 async fn the_token_endpoint_can_fail_too() {
     let lab = Lab::start().await;
     let route = "/oauth2/default/v1/token";
