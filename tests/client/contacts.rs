@@ -1,13 +1,16 @@
 use cc_sandbox::contract::{self, Source};
 use cc_sandbox::settings::ListGone;
 use cc_sandbox::world::SeedContact;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
+use leadfeed_shared::adapters::ConstantContact;
 use leadfeed_shared::domain::crm::Blame;
 use leadfeed_shared::domain::email::EmailAddress;
 use leadfeed_shared::domain::lead::{DeliveryAction, Permission};
 use leadfeed_shared::ports::{Contacts, OptOuts};
+use serde_json::json;
 
-use crate::bench::{Bench, bare, email, sign_up};
+use crate::bench::{Bench, bare, email, http, sign_up};
+use crate::wire::{Wire, answer};
 
 fn left(bench: &Bench, address: &str, at: Timestamp) {
     bench.sandbox.with(|lab| {
@@ -68,11 +71,7 @@ async fn a_list_that_is_gone_is_blamed_where_the_answer_has_words() {
         let refused = bench.api.sign_up(&bench.token, &lead).await;
 
         let refused = refused.unwrap_err();
-        assert_eq!(
-            refused.blame(&lead.contact.email),
-            Some(blame),
-            "{reading:?}"
-        );
+        assert_eq!(refused.blames(&lead.contact.email), [blame], "{reading:?}");
     }
 }
 
@@ -175,22 +174,69 @@ async fn an_opt_out_of_an_address_that_nobody_could_sign_up_with_is_listed() {
 }
 
 #[tokio::test]
-async fn a_deleted_contact_is_read_though_the_day_is_all_that_is_told_of_its_deletion() {
+async fn who_was_deleted_is_gone_like_who_has_left_until_they_sign_up_again() {
     let bench = Bench::start().await;
     left(&bench, "gone@example.com", at(10));
     let here = bare("here@example.com", bench.list());
     bench.api.sign_up(&bench.token, &here).await.unwrap();
+    let before = Timestamp::now();
     bench.delete("here@example.com");
+    let after = Timestamp::now() + SignedDuration::from_millis(1);
 
     let found = bench.api.find(&bench.token, &here.contact.email).await;
     let since = bench.api.opt_outs_since(&bench.token, at(0)).await;
 
     let found = found.unwrap().unwrap();
-    assert!(found.lists.is_empty() && found.opted_out_at.is_none());
-    let expected = OptOuts::from([("gone@example.com".into(), at(10))]);
+    let deleted = found.opted_out_at.unwrap();
+    assert!(found.lists.is_empty());
+    assert!(deleted >= before - SignedDuration::from_millis(1) && deleted <= after);
+    let expected = OptOuts::from([
+        ("gone@example.com".into(), at(10)),
+        ("here@example.com".into(), deleted),
+    ]);
     assert_eq!(since, Ok(Some(expected)));
     let shown = bench.shown("here@example.com").await;
     assert_eq!(shown["deleted_at"].as_str().map(str::len), Some(10));
+
+    bench.api.sign_up(&bench.token, &here).await.unwrap();
+    let back = bench.api.find(&bench.token, &here.contact.email).await;
+    assert_eq!(back.unwrap().unwrap().opted_out_at, None);
+}
+
+#[tokio::test]
+async fn a_deletion_of_which_the_day_alone_is_told_was_as_late_on_it_as_can_be() {
+    let told = |deleted: &str, opted_out: Option<&str>| {
+        let contact = json!({
+            "contact_id": "5e7b1a1c-0000-11ee-8c99-0242ac120003",
+            "email_address": {
+                "address": "ada@example.com",
+                "permission_to_send": "explicit",
+                "opt_out_date": opted_out,
+            },
+            "deleted_at": deleted,
+        });
+        json!({ "contacts": [contact] }).to_string()
+    };
+    let time = |text: &str| text.parse::<Timestamp>().unwrap();
+    let (day, end) = ("2026-07-08", time("2026-07-09T00:00:00Z"));
+    let on_it = "2026-07-08T10:30:00Z";
+    let by_their_clock = "2026-07-08T23:30:00-05:00";
+    for (deleted, opted_out, expected) in [
+        (day, None, end),
+        ("2026-07-08T00:00:00Z", None, end),
+        (day, Some(on_it), time(on_it)),
+        (day, Some(by_their_clock), time(by_their_clock)),
+        (day, Some("2026-01-01T10:30:00Z"), end),
+        ("", None, Timestamp::MAX),
+    ] {
+        let wire = Wire::answering(vec![answer(200, &told(deleted, opted_out))]).await;
+        let api = ConstantContact::new(http(), wire.url("/v3"));
+
+        let found = api.find(&"access".into(), &email("ada@example.com")).await;
+
+        let gone = found.unwrap().unwrap().opted_out_at;
+        assert_eq!(gone, Some(expected), "{deleted} {opted_out:?}");
+    }
 }
 
 #[tokio::test]

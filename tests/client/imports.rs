@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use cc_sandbox::world::ActivityState;
+use cc_sandbox::contract::Permission;
+use cc_sandbox::world::{ActivityState, SeedContact};
 use jiff::{SignedDuration, Timestamp};
 use leadfeed_shared::domain::contact::Contact;
 use leadfeed_shared::domain::crm::CrmError;
@@ -101,6 +102,66 @@ async fn who_has_left_is_counted_as_trouble_and_not_among_those_who_changed() {
         .find(&bench.token, &email("ada@example.com"))
         .await;
     assert!(found.unwrap().unwrap().opted_out_at.is_some());
+}
+
+#[tokio::test]
+async fn whom_the_account_deleted_is_told_as_an_import_would_bring_them_back() {
+    let bench = Bench::start().await;
+    let since = Timestamp::now() - SignedDuration::from_secs(1);
+    for name in ["ada", "bob", "eve"] {
+        let here = bare(&format!("{name}@example.com"), bench.list());
+        bench.api.sign_up(&bench.token, &here).await.unwrap();
+    }
+    bench.leave("bob@example.com");
+    bench.delete("eve@example.com");
+    let deleted = async |since| {
+        let told = bench.api.deleted_since(&bench.token, since, None).await;
+        told.unwrap().items
+    };
+
+    let told = deleted(since).await;
+
+    let [(address, at)] = &told[..] else {
+        panic!("{told:?}")
+    };
+    assert_eq!(address, "eve@example.com");
+    assert!(*at >= since && *at <= Timestamp::now());
+    let later = Timestamp::now() + SignedDuration::from_hours(24);
+    assert_eq!(deleted(later).await, []);
+    let rows = [row(&bench, "eve@example.com")];
+    let asked = bench.api.import(&bench.token, &rows, &[bench.list()]).await;
+    ended(&bench, &asked.unwrap()).await;
+    assert_eq!(deleted(since).await, []);
+    assert!(bench.shown("eve@example.com").await["deleted_at"].is_null());
+}
+
+#[tokio::test]
+async fn pages_of_deleted_contacts_are_followed() {
+    let bench = Bench::start().await;
+    let since = Timestamp::now() - SignedDuration::from_secs(1);
+    bench.sandbox.with(|lab| {
+        let (world, mut scene) = lab.at(Timestamp::now());
+        for n in 0..501 {
+            let seed = SeedContact {
+                email: format!("gone{n}@example.com"),
+                permission: Permission::Explicit,
+                lists: vec![],
+                deleted: true,
+                opt_out_source: None,
+                opt_out_date: None,
+            };
+            world.accounts[0].seed_contact(seed, &mut scene).unwrap();
+        }
+    });
+
+    let first = bench.api.deleted_since(&bench.token, since, None).await;
+    let first = first.unwrap();
+    let cursor = first.next.as_deref();
+    let next = bench.api.deleted_since(&bench.token, since, cursor).await;
+    let next = next.unwrap();
+
+    assert_eq!((first.items.len(), next.items.len()), (500, 1));
+    assert_eq!(next.next, None);
 }
 
 #[tokio::test]

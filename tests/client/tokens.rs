@@ -223,7 +223,7 @@ async fn each_refusal_of_the_token_endpoint_has_its_meaning() {
             error(401, r#"{"error":"invalid_client"}"#),
             TokenError::InvalidClient,
         ),
-        (error(429, okta), TokenError::Throttled),
+        (error(429, okta), TokenError::THROTTLED),
         (error(400, okta), TokenError::Unavailable),
         (error(400, ""), TokenError::Unavailable),
         (error(503, old), TokenError::Unavailable),
@@ -250,6 +250,25 @@ async fn each_refusal_of_the_token_endpoint_has_its_meaning() {
     }
     let wrong = desk.endpoint.refresh(&app("wrong"), &token).await;
     assert_eq!(wrong.unwrap_err(), TokenError::InvalidClient);
+    assert_eq!(desk.refresh(&token).await, Ok(()));
+}
+
+#[tokio::test]
+async fn a_token_endpoint_says_how_long_it_asks_to_be_left_alone() {
+    let desk = Desk::open().await;
+    let token = desk.connect().await;
+    for (asked, seconds) in [("1", 5), ("90", 90), ("1000000", 3_600), ("soon", 5)] {
+        let busy = Action::Answer {
+            status: 429,
+            headers: [("retry-after".into(), asked.into())].into(),
+            body: String::new(),
+        };
+        desk.bench.strike(TOKEN, false, busy);
+
+        let rest = SignedDuration::from_secs(seconds);
+        let throttled = TokenError::Throttled { rest };
+        assert_eq!(desk.refresh(&token).await, Err(throttled), "{asked}");
+    }
     assert_eq!(desk.refresh(&token).await, Ok(()));
 }
 

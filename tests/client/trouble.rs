@@ -1,12 +1,13 @@
 //! What goes over the wire, and what becomes of a call when the wire breaks.
 
 use cc_sandbox::faults::Action;
+use cc_sandbox::world::ForbiddenBecause;
 use jiff::SignedDuration;
 use leadfeed_shared::adapters::{ConstantContact, TokenEndpoint};
-use leadfeed_shared::domain::crm::CrmError;
+use leadfeed_shared::domain::crm::{Blame, CrmError, OptionalField};
 use leadfeed_shared::domain::lead::DeliveryAction;
 use leadfeed_shared::fakes::VirtualClock;
-use leadfeed_shared::ports::{AppCredentials, Authorization, Contacts, TokenError};
+use leadfeed_shared::ports::{Accounts as _, AppCredentials, Authorization, Contacts, TokenError};
 use serde_json::{Value, json};
 
 use crate::bench::{Bench, bare, email, http, sign_up};
@@ -168,6 +169,57 @@ async fn every_answer_of_the_api_has_its_meaning() {
         assert_eq!(refused, Err(expected), "{action:?}");
     }
     assert!(away.requests().is_empty());
+}
+
+#[tokio::test]
+async fn a_call_that_the_gateway_forbids_is_not_taken_for_one_that_lacks_a_right() {
+    let bench = Bench::start().await;
+    let lead = bare("ada@example.com", bench.list());
+    let gateway = Action::Gateway {
+        status: 403,
+        message: "Forbidden".into(),
+    };
+    let because = ForbiddenBecause::Privilege;
+    for (action, expected) in [
+        (gateway, CrmError::Ours(403)),
+        (Action::Empty { status: 403 }, CrmError::Ours(403)),
+        (Action::Html { status: 403 }, CrmError::Ours(403)),
+        (Action::Forbidden { because }, CrmError::Forbidden),
+    ] {
+        for route in [SIGN_UP, "/v3/contacts", "/v3/account/user/privileges"] {
+            bench.strike(route, false, action.clone());
+        }
+        let expected = Some(expected);
+
+        let signed_up = bench.api.sign_up(&bench.token, &lead).await;
+        let found = bench.api.find(&bench.token, &lead.contact.email).await;
+        let summary = bench.api.summary(&bench.token).await;
+
+        assert_eq!(signed_up.err(), expected, "{action:?}");
+        assert_eq!(found.err(), expected, "{action:?}");
+        assert_eq!(summary.err(), expected, "{action:?}");
+    }
+}
+
+#[tokio::test]
+async fn every_error_of_an_answer_is_read() {
+    let bench = Bench::start().await;
+    let lead = sign_up("ada@example.com", bench.list());
+    let messages = ["phone_number is invalid", "street_address is too long"];
+    let invalid = Action::Invalid {
+        messages: messages.map(str::to_owned).into(),
+    };
+    bench.strike(SIGN_UP, false, invalid);
+
+    let refused = bench.api.sign_up(&bench.token, &lead).await.unwrap_err();
+
+    let parts = [OptionalField::Phone, OptionalField::Address];
+    let blames = refused.blames(&lead.contact.email);
+    assert_eq!(blames, parts.map(Blame::Optional));
+    let CrmError::Invalid(words) = refused else {
+        panic!("{refused:?}")
+    };
+    assert_eq!(words.words(), messages.join("; "));
 }
 
 #[tokio::test]

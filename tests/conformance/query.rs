@@ -22,6 +22,7 @@ pub fn facts() -> Vec<Fact> {
         fact!(Token, SWAGGER, a_contact_page_holds_one_to_five_hundred),
         fact!(Sandbox, OVERVIEW, the_pages_keep_their_filters),
         fact!(Sandbox, SYNC, opt_outs_are_found_by_their_date),
+        fact!(Sandbox, SWAGGER, deletions_are_found_by_the_same_date),
         fact!(Token, SWAGGER, changed_contacts_are_found_by_their_date),
         fact!(Token, SWAGGER, a_date_that_is_none_is_refused),
         fact!(Token, SWAGGER, members_of_a_list_are_found),
@@ -195,6 +196,23 @@ async fn the_pages_keep_their_filters(site: Site) {
         next = page["_links"]["next"]["href"].as_str().map(str::to_owned);
     }
     assert_eq!(seen, expected);
+}
+
+async fn deletions_are_found_by_the_same_date(site: Site) {
+    let (api, address) = (site.owner().await, address());
+    let id = signed_up(&api, &address).await;
+    let before = site.sandbox().clock().now();
+    site.sandbox().advance(SignedDuration::from_mins(5));
+    api.delete(&format!("{CONTACTS}/{id}")).await.expect(204);
+    let after = site.sandbox().clock().now() + SignedDuration::from_secs(1);
+
+    for status in ["deleted", "all"] {
+        for (at, expected) in [(before, &[id.as_str()][..]), (after, &[])] {
+            let at = encoded(&at.to_string());
+            let query = format!("status={status}&optout_after={at}");
+            assert_eq!(found(&api, &query).await, expected, "{status}");
+        }
+    }
 }
 
 async fn opt_outs_are_found_by_their_date(site: Site) {

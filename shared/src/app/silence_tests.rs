@@ -179,10 +179,7 @@ async fn no_failing_step_of_any_walk_says_a_secret_or_an_address() {
 
 #[tokio::test]
 async fn no_answer_of_constant_contact_is_quoted() {
-    let refusal = Refusal {
-        key: MARK.into(),
-        message: format!("{MARK}: email {ADDRESS}"),
-    };
+    let refusal = Refusal::of(MARK, &format!("{MARK}: email {ADDRESS}"));
     let answers = [
         CrmError::Invalid(refusal.clone()),
         CrmError::NotFound(refusal.clone()),
@@ -198,7 +195,7 @@ async fn no_answer_of_constant_contact_is_quoted() {
     let token_answers = [
         TokenError::InvalidGrant,
         TokenError::InvalidClient,
-        TokenError::Throttled,
+        TokenError::THROTTLED,
         TokenError::Unavailable,
         TokenError::AnswerLost,
     ];

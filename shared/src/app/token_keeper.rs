@@ -63,6 +63,8 @@ pub struct Access {
     pub token: SecretString,
     /// Its generation, to be named when the API refuses it.
     pub generation: u64,
+    /// Whether it was granted for contacts.
+    pub is_for_contacts: bool,
 }
 
 /// Why there is no token.

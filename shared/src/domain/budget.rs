@@ -302,10 +302,11 @@ pub enum Pause {
     Day,
 }
 
-impl Pause {
-    /// After a 429 of the token endpoint, whose calls are a second apart anyway: less than a caller waits for its turn.
-    pub const TOKEN: Self = Self::For(SignedDuration::from_secs(5));
+/// How long the token endpoint is left alone at least after a 429, as its calls are a second apart anyway: less than a
+/// caller waits for its turn.
+pub const TOKEN_REST: SignedDuration = SignedDuration::from_secs(5);
 
+impl Pause {
     /// When a pause that begins now is over.
     #[must_use]
     pub fn end(self, now: Timestamp) -> Timestamp {

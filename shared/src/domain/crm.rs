@@ -1,13 +1,21 @@
 //! The error taxonomy of the Constant Contact API: what each answer means for the lead and for whom to blame.
 
-use jiff::SignedDuration;
-use serde::Deserialize;
+mod refusal;
 
+use jiff::SignedDuration;
+
+pub use self::refusal::{Blame, OptionalField, Refusal};
 use super::budget::Pause;
 use super::email::EmailAddress;
 
 /// The longest rest that is believed: whoever asks for more is asked again after it.
 const LONGEST_REST: SignedDuration = SignedDuration::from_hours(1);
+
+/// How much is believed of a rest that is asked for, which is no shorter than one nobody asks for.
+#[must_use]
+pub fn believed(asked: SignedDuration, unasked: SignedDuration) -> SignedDuration {
+    asked.clamp(unasked, LONGEST_REST)
+}
 
 /// An answer of the API that is not success, sorted by what the caller does next.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -36,7 +44,7 @@ pub enum CrmError {
     /// 429 `quota_exceeded`: this UTC day is.
     #[error("the day's quota is spent")]
     QuotaExceeded,
-    /// 405, 406, 415, a page of a firewall, and whatever else only a mistake of ours can cause.
+    /// 405, 406, 415, a 403 of the gateway or of a firewall, and whatever else only a mistake of ours can cause.
     #[error("the API answered {0} to a call of ours")]
     Ours(u16),
     /// A connection that failed before the request left, and of a call that only reads a 5xx or an answer nobody can
@@ -46,15 +54,6 @@ pub enum CrmError {
     /// The request left and its answer was lost or is a 5xx: it may have had its effect.
     #[error("the answer was lost")]
     AnswerLost,
-}
-
-/// Constant Contact's own words.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Refusal {
-    /// `error_key`, such as `contacts.api.validation.error`.
-    pub key: String,
-    /// `error_message`. May quote what was sent: for the ledger, never for a log.
-    pub message: String,
 }
 
 impl CrmError {
@@ -78,7 +77,7 @@ impl CrmError {
     pub fn resting(self, asked: SignedDuration) -> Self {
         match self {
             Self::Throttled { rest } => Self::Throttled {
-                rest: asked.clamp(rest, LONGEST_REST),
+                rest: believed(asked, rest),
             },
             other => other,
         }
@@ -92,8 +91,8 @@ impl CrmError {
         match status {
             400 => Self::Invalid(refusal),
             401 => Self::Unauthorized,
-            // A page instead of the API's words: a firewall before it did not like this one call.
-            403 if body.trim_ascii_start().starts_with(b"<") => Self::Ours(403),
+            // Not in the API's words: the gateway or a firewall before it did not like this one call.
+            403 if refusal.key.is_empty() => Self::Ours(403),
             403 => Self::Forbidden,
             404 => Self::NotFound(refusal),
             409 => Self::Conflict(refusal),
@@ -106,118 +105,13 @@ impl CrmError {
 }
 
 impl CrmError {
-    /// What the API holds to be at fault with a lead of this address; `None` where it is not the lead.
+    /// All that the API holds to be at fault with a lead of this address; nothing where it is not the lead.
     #[must_use]
-    pub fn blame(&self, email: &EmailAddress) -> Option<Blame> {
+    pub fn blames(&self, email: &EmailAddress) -> Vec<Blame> {
         match self {
-            Self::Invalid(words) => Some(words.blame(email)),
-            Self::NotFound(_) => Some(Blame::List),
-            _ => None,
-        }
-    }
-}
-
-/// What is at fault with a lead, as far as an answer tells.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Blame {
-    /// The address.
-    Address,
-    /// A list, which may be gone.
-    List,
-    /// A part that the lead can go without.
-    Optional(OptionalField),
-    /// Anything: there are no words, or none that are understood.
-    Unclear,
-}
-
-impl Blame {
-    /// Words in their order: who complains of a part of a lead may name its address beside it.
-    const WORDS: [(&str, Self); 8] = [
-        ("phone", Self::Optional(OptionalField::Phone)),
-        ("custom_field", Self::Optional(OptionalField::CustomFields)),
-        ("customfield", Self::Optional(OptionalField::CustomFields)),
-        ("street_address", Self::Optional(OptionalField::Address)),
-        ("postal_code", Self::Optional(OptionalField::Address)),
-        ("list", Self::List),
-        ("email", Self::Address),
-        ("e_mail", Self::Address),
-    ];
-}
-
-impl Refusal {
-    /// What the words blame, which may quote the lead's address.
-    fn blame(&self, email: &EmailAddress) -> Blame {
-        let (words, address) = (self.message.to_lowercase(), email.key());
-        let (local, domain) = address.rsplit_once('@').unwrap_or((&address, ""));
-        let quoted = [&address, local, domain].into_iter();
-        let words = quoted.fold(words, |words, part| without(&words, part));
-        let words = words.replace([' ', '-'], "_");
-        let named = Blame::WORDS.iter().find(|(word, _)| words.contains(word));
-        named.map_or(Blame::Unclear, |(_, blame)| *blame)
-    }
-
-    fn read(body: &[u8]) -> Self {
-        #[derive(Deserialize)]
-        #[serde(untagged)]
-        enum Body {
-            Many(Vec<One>),
-            One(One),
-        }
-        #[derive(Deserialize, Default)]
-        struct One {
-            #[serde(default)]
-            error_key: String,
-            #[serde(default, alias = "message")]
-            error_message: String,
-        }
-        let one = match serde_json::from_slice(body) {
-            Ok(Body::Many(many)) => many.into_iter().next().unwrap_or_default(),
-            Ok(Body::One(one)) => one,
-            Err(_) => One::default(),
-        };
-        Self {
-            key: one.error_key,
-            message: super::contact::cut(&one.error_message, 500).to_owned(),
-        }
-    }
-}
-
-/// A text without a part of it, wherever that stands by itself.
-fn without(text: &str, part: &str) -> String {
-    let in_word = |c: char| c.is_alphanumeric() || c == '_';
-    let (mut left, mut rest) = (String::new(), text);
-    while let Some((before, after)) = rest.split_once(part).filter(|_| !part.is_empty()) {
-        left.push_str(before);
-        if left.ends_with(in_word) || after.starts_with(in_word) {
-            left.push_str(part);
-        }
-        rest = after;
-    }
-    left + rest
-}
-
-/// A part of a lead that Constant Contact does not need.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum OptionalField {
-    /// The phone number.
-    Phone,
-    /// All custom fields.
-    CustomFields,
-    /// The postal address.
-    Address,
-}
-
-impl OptionalField {
-    /// All of them.
-    pub const ALL: [Self; 3] = [Self::Phone, Self::CustomFields, Self::Address];
-
-    /// The field's name in a note.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Phone => "phone_number",
-            Self::CustomFields => "custom_fields",
-            Self::Address => "street_address",
+            Self::Invalid(words) => words.blames(email),
+            Self::NotFound(_) => vec![Blame::List],
+            _ => vec![],
         }
     }
 }
@@ -225,25 +119,6 @@ impl OptionalField {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn every_body_shape_is_read() {
-        let words = |body: &str| Refusal::read(body.as_bytes());
-        let expected = Refusal {
-            key: "k".into(),
-            message: "m".into(),
-        };
-
-        assert_eq!(
-            words(r#"[{"error_key":"k","error_message":"m"}]"#),
-            expected
-        );
-        assert_eq!(words(r#"{"error_key":"k","error_message":"m"}"#), expected);
-        assert_eq!(words(r#"{"message":"Forbidden"}"#).message, "Forbidden");
-        for nothing in ["", "[]", "<html>", "{", "null", "[1]"] {
-            assert_eq!(words(nothing), Refusal::default(), "{nothing}");
-        }
-    }
 
     #[test]
     fn the_two_429s_are_told_apart_and_an_unknown_one_is_the_milder() {
@@ -274,8 +149,12 @@ mod tests {
     #[test]
     fn statuses_are_sorted_by_what_to_do() {
         assert_eq!(CrmError::classify(401, b""), CrmError::Unauthorized);
-        assert_eq!(CrmError::classify(403, b""), CrmError::Forbidden);
-        assert_eq!(CrmError::classify(403, b"\n<html>"), CrmError::Ours(403));
+        let own = br#"{"error_key":"forbidden","error_message":"Forbidden"}"#;
+        assert_eq!(CrmError::classify(403, own), CrmError::Forbidden);
+        for foreign in ["", "\n<html>", r#"{"message":"Forbidden"}"#] {
+            let answer = CrmError::classify(403, foreign.as_bytes());
+            assert_eq!(answer, CrmError::Ours(403), "{foreign}");
+        }
         assert_eq!(CrmError::classify(415, b""), CrmError::Ours(415));
         assert_eq!(CrmError::classify(302, b""), CrmError::Ours(302));
         assert_eq!(CrmError::classify(503, b"<html>"), CrmError::Unavailable);
@@ -283,70 +162,5 @@ mod tests {
             CrmError::classify(404, b"[]"),
             CrmError::NotFound(_)
         ));
-    }
-
-    fn blame(message: &str, email: &str) -> Blame {
-        let key = String::new();
-        let message = message.to_owned();
-        Refusal { key, message }.blame(&email.parse().unwrap())
-    }
-
-    #[test]
-    fn what_is_at_fault_is_found_in_the_words() {
-        for (words, expected) in [
-            (
-                "phone_number is invalid",
-                Blame::Optional(OptionalField::Phone),
-            ),
-            (
-                "custom_field_id does not exist",
-                Blame::Optional(OptionalField::CustomFields),
-            ),
-            (
-                "The custom field does not exist",
-                Blame::Optional(OptionalField::CustomFields),
-            ),
-            (
-                "street address: too long",
-                Blame::Optional(OptionalField::Address),
-            ),
-            ("list_memberships: no such list", Blame::List),
-            ("email_address is invalid", Blame::Address),
-            ("Not an e-mail address", Blame::Address),
-            ("first_name is invalid", Blame::Unclear),
-            ("", Blame::Unclear),
-        ] {
-            assert_eq!(blame(words, "ada@example.com"), expected, "{words}");
-        }
-        let gone = CrmError::NotFound(Refusal::default());
-        let email = "ada@example.com".parse().unwrap();
-        assert_eq!(gone.blame(&email), Some(Blame::List));
-        assert_eq!(CrmError::Unavailable.blame(&email), None);
-    }
-
-    #[test]
-    fn an_address_that_the_words_quote_is_not_taken_for_one_of_them() {
-        let refusals = [
-            ("{} is not a valid email address", Blame::Address),
-            ("email_address: {}.", Blame::Address),
-            ("A list was not found for {}", Blame::List),
-            ("{}?", Blame::Unclear),
-        ];
-        for email in [
-            "Alistair@example.com",
-            "iphone.fan@example.com",
-            "list-fan@phone.example",
-            "a@example.com",
-        ] {
-            for (words, expected) in refusals {
-                let words = words.replace("{}", email);
-                assert_eq!(blame(&words, email), expected, "{words}");
-            }
-            let (local, domain) = email.split_once('@').unwrap();
-            for part in [local, domain] {
-                let words = format!("email_address: {part} is refused");
-                assert_eq!(blame(&words, email), Blame::Address, "{words}");
-            }
-        }
     }
 }

@@ -22,6 +22,12 @@ pub struct Tokens {
 }
 
 impl Tokens {
+    /// Whether contacts are among what they were granted for.
+    #[must_use]
+    pub fn are_for_contacts(&self) -> bool {
+        grants(&self.scope, CONTACTS)
+    }
+
     /// Whether both are the same pair.
     #[must_use]
     pub fn is_pair_of(&self, other: &Self) -> bool {
@@ -90,8 +96,16 @@ pub enum GrantError {
     MissingScope(&'static str),
 }
 
+/// The scope of contacts and lists.
+const CONTACTS: &str = "contact_data";
+
 /// The scopes asked for: contacts and lists, the account's name, and lasting access.
-pub const SCOPES: [&str; 3] = ["contact_data", "account_read", "offline_access"];
+pub const SCOPES: [&str; 3] = [CONTACTS, "account_read", "offline_access"];
+
+/// Whether scopes separated by blanks hold this one.
+fn grants(scopes: &str, wanted: &str) -> bool {
+    scopes.split_whitespace().any(|granted| granted == wanted)
+}
 
 impl Grant {
     /// The tokens of a new connection.
@@ -100,9 +114,7 @@ impl Grant {
     /// [`GrantError`] where the customer would be connected in name only.
     pub fn into_tokens(self) -> Result<Tokens, GrantError> {
         if let Some(scope) = &self.scope {
-            let missing = SCOPES
-                .into_iter()
-                .find(|needed| !scope.split_whitespace().any(|granted| granted == *needed));
+            let missing = SCOPES.into_iter().find(|needed| !grants(scope, needed));
             match missing {
                 Some("offline_access") => return Err(GrantError::NoRefreshToken),
                 Some(scope) => return Err(GrantError::MissingScope(scope)),

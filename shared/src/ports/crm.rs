@@ -7,7 +7,7 @@ use secrecy::SecretString;
 use super::Page;
 use crate::domain::connection::{Account, Catalog, ContactList, CustomField};
 use crate::domain::contact::Contact;
-use crate::domain::crm::CrmError;
+use crate::domain::crm::{CrmError, OptionalField};
 use crate::domain::email::EmailAddress;
 use crate::domain::ids::RemoteId;
 use crate::domain::import::ImportRow;
@@ -31,6 +31,17 @@ pub struct SignedUp {
     pub contact: Option<RemoteId>,
     /// Whether it is new.
     pub action: DeliveryAction,
+    /// What was not said, for want of room in the contact.
+    pub left_out: Vec<LeftOut>,
+}
+
+/// A part of what was to be said.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LeftOut {
+    /// The value of a custom field, by the account's id of that.
+    Field(RemoteId),
+    /// A part that there is one of.
+    Part(OptionalField),
 }
 
 /// What came of making a contact.
@@ -47,7 +58,7 @@ pub enum Made {
 pub struct Found {
     /// The contact.
     pub contact: RemoteId,
-    /// When the person opted out of this account's mail, if they are opted out now.
+    /// When the person opted out of this account's mail, if they are opted out now, or the account deleted the contact.
     pub opted_out_at: Option<Timestamp>,
     /// By which permission it is mailed, or will be once the person has confirmed; `None` where it is not mailed.
     pub permission: Option<Permission>,
@@ -63,7 +74,7 @@ pub struct Found {
     pub company_name: String,
 }
 
-/// When people left, by the [key](EmailAddress::key) of their address.
+/// When people left, or the account deleted them, by the [key](EmailAddress::key) of their address.
 pub type OptOuts = BTreeMap<String, Timestamp>;
 
 /// Contacts of an account.
@@ -85,7 +96,8 @@ pub trait Contacts: Send + Sync {
         permission: Permission,
     ) -> impl Future<Output = Result<Made, CrmError>> + Send;
 
-    /// Adds what a sign-up brings to a contact, which keeps all else that it has. Two calls.
+    /// Adds what a sign-up brings to a contact, which keeps all else that it has. What it has no room for is left out, but
+    /// for a list: such a sign-up is refused. Two calls.
     fn replace(
         &self,
         token: &SecretString,
@@ -100,8 +112,8 @@ pub trait Contacts: Send + Sync {
         email: &EmailAddress,
     ) -> impl Future<Output = Result<Option<Found>, CrmError>> + Send;
 
-    /// Everybody who opted out at or after `since` and still is, where one call (a page of 500) tells it: so many
-    /// old leads are held against the account's opt-outs at once. `None` where there are more.
+    /// Everybody who opted out at or after `since` and still is, or whom the account deleted then, where one call (a page of
+    /// 500) tells it: so many old leads are held against the account's opt-outs at once. `None` where there are more.
     fn opt_outs_since(
         &self,
         token: &SecretString,
@@ -204,6 +216,15 @@ pub trait BulkImports: Send + Sync {
         token: &SecretString,
         cursor: Option<&str>,
     ) -> impl Future<Output = Result<Page<Activity>, CrmError>> + Send;
+
+    /// Contacts that the account deleted at or after `since`, which an import would bring back: the keys of their addresses,
+    /// and when that was. A page of up to 500. One call.
+    fn deleted_since(
+        &self,
+        token: &SecretString,
+        since: Timestamp,
+        cursor: Option<&str>,
+    ) -> impl Future<Output = Result<Page<(String, Timestamp)>, CrmError>> + Send;
 
     /// Keys of the addresses of contacts that may be mailed, or have still to confirm, and changed at or after
     /// `since`: a page of up to 500. One call.

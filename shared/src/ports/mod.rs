@@ -38,8 +38,8 @@ pub use claims::{Claim, Claims, Requeue, Settlement};
 pub use clock::{Clock, Dice};
 pub use counters::Counters;
 pub use crm::{
-    AccountSummary, Accounts, Activity, BulkImports, Contacts, Found, Made, OptOuts, Progress,
-    SignUp, SignedUp,
+    AccountSummary, Accounts, Activity, BulkImports, Contacts, Found, LeftOut, Made, OptOuts,
+    Progress, SignUp, SignedUp,
 };
 pub use dead_letters::{DeadLetter, DeadLetters, LOOKED_AT_FOR};
 pub use directory::{Advanced, Connections, Customers, Forms, Handshakes, Links, Page};

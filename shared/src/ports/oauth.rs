@@ -1,7 +1,9 @@
 use std::future::Future;
 
+use jiff::SignedDuration;
 use secrecy::SecretString;
 
+use crate::domain::budget::TOKEN_REST;
 use crate::domain::token::Grant;
 
 /// Client id and secret of a Constant Contact application.
@@ -24,13 +26,21 @@ pub enum TokenError {
     InvalidClient,
     /// 429.
     #[error("the token endpoint is busy")]
-    Throttled,
+    Throttled {
+        /// How long nobody calls.
+        rest: SignedDuration,
+    },
     /// Any other answer, or none before the request left.
     #[error("the token endpoint is not available")]
     Unavailable,
     /// The request left and its answer was lost: a single-use token may be used up.
     #[error("the token endpoint's answer was lost")]
     AnswerLost,
+}
+
+impl TokenError {
+    /// 429 without a word of how long.
+    pub const THROTTLED: Self = Self::Throttled { rest: TOKEN_REST };
 }
 
 /// The token endpoint.

@@ -83,7 +83,7 @@ async fn no_failure_shows_a_secret_on_a_page_in_a_log_or_in_an_event() {
 
     for error in [
         TokenError::InvalidGrant,
-        TokenError::Throttled,
+        TokenError::THROTTLED,
         TokenError::Unavailable,
         TokenError::AnswerLost,
     ] {
@@ -100,10 +100,7 @@ async fn no_failure_shows_a_secret_on_a_page_in_a_log_or_in_an_event() {
     ] {
         seen += &come_back(&marked_stage().await, |_| {}, query).await;
     }
-    let refusal = Refusal {
-        key: SENTINEL.into(),
-        message: SENTINEL.into(),
-    };
+    let refusal = Refusal::of(SENTINEL, SENTINEL);
     for error in [
         CrmError::Invalid(refusal.clone()),
         CrmError::NotFound(refusal),

@@ -1,3 +1,5 @@
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use reqwest::Method;
 use secrecy::SecretString;
@@ -24,7 +26,7 @@ pub(super) struct Page<C> {
 }
 
 #[derive(Deserialize)]
-struct Listed {
+pub(super) struct Listed {
     contact_id: Option<RemoteId>,
     email_address: Option<ListedEmail>,
     #[serde(default)]
@@ -33,16 +35,26 @@ struct Listed {
     last_name: Option<String>,
     job_title: Option<String>,
     company_name: Option<String>,
-    /// A date or a time, which nobody asks for: it was deleted.
+    /// The day on which it was deleted, if it was.
     deleted_at: Option<String>,
 }
 
 impl Listed {
+    /// The key of its address, and when the person left or the account deleted the contact, whichever came last.
+    pub(super) fn gone(&self) -> Option<(String, Timestamp)> {
+        let email = self.email_address.as_ref()?;
+        let deleted = self.deleted_at.as_deref();
+        let deleted = deleted.map(|day| deleted_by(day, email.opt_out_date));
+        let at = email.opted_out_at().max(deleted)?;
+        Some((key(&email.address), at))
+    }
+
     fn found(self) -> Option<Found> {
+        let gone = self.gone();
         let email = self.email_address?;
         Some(Found {
             contact: self.contact_id?,
-            opted_out_at: email.opted_out_at(),
+            opted_out_at: gone.map(|(_, at)| at),
             permission: email.permission(),
             lists: match self.deleted_at {
                 Some(_) => vec![],
@@ -83,6 +95,18 @@ impl ListedEmail {
     }
 }
 
+/// When a contact was deleted that was opted out by that at a certain time. Where an earlier opt-out stands there, or
+/// none, the day is all that is told: as late on it as can be.
+fn deleted_by(day: &str, opted_out: Option<Timestamp>) -> Timestamp {
+    let Some(Ok(day)) = day.get(..10).map(str::parse::<Date>) else {
+        return Timestamp::MAX;
+    };
+    let start = |day: Date| day.to_zoned(TimeZone::UTC).map(|day| day.timestamp());
+    let end = day.tomorrow().and_then(start).unwrap_or(Timestamp::MAX);
+    let told = opted_out.filter(|at| start(day).is_ok_and(|start| *at >= start));
+    told.unwrap_or(end)
+}
+
 /// The answer to a sign-up: what it says is welcome, and what it leaves out the status tells.
 fn signed_up(answer: &Answer) -> SignedUp {
     #[derive(Deserialize)]
@@ -96,6 +120,7 @@ fn signed_up(answer: &Answer) -> SignedUp {
             201 => DeliveryAction::Created,
             _ => DeliveryAction::Updated,
         },
+        left_out: vec![],
     }
 }
 
@@ -137,12 +162,15 @@ impl Contacts for ConstantContact {
         sign_up: &SignUp,
         permission: Permission,
     ) -> Result<Made, CrmError> {
-        let new = Person::new(sign_up, permission);
+        let (new, left_out) = Person::new(sign_up, permission)?;
         let made = self.write(Method::POST, token, self.url("/contacts"), &new);
         match made.await {
-            Ok(answer) => Ok(Made::New(signed_up(&answer))),
+            Ok(answer) => Ok(Made::New(SignedUp {
+                left_out,
+                ..signed_up(&answer)
+            })),
             Err(CrmError::Conflict(refusal)) => {
-                let known = named_in(&refusal.message).map(Made::Known);
+                let known = named_in(&refusal.words()).map(Made::Known);
                 known.ok_or(CrmError::Conflict(refusal))
             }
             Err(error) => Err(error),
@@ -160,9 +188,12 @@ impl Contacts for ConstantContact {
         read.query_pairs_mut()
             .append_pair("include", Person::INCLUDE);
         let known: Person = self.get(token, read, PAGE).await?;
-        let person = known.replacing(sign_up);
+        let (person, left_out) = known.replacing(sign_up)?;
         let answer = self.write(Method::PUT, token, url, &person).await?;
-        Ok(signed_up(&answer))
+        Ok(SignedUp {
+            left_out,
+            ..signed_up(&answer)
+        })
     }
 
     async fn find(
@@ -198,11 +229,7 @@ impl Contacts for ConstantContact {
         if self.next(page.links)?.is_some() {
             return Ok(None);
         }
-        let gone = |listed: ListedEmail| {
-            let at = listed.opted_out_at().filter(|at| *at >= since)?;
-            Some((key(&listed.address), at))
-        };
-        let listed = page.contacts.into_iter().filter_map(|c| c.email_address);
-        Ok(Some(listed.filter_map(gone).collect()))
+        let gone = page.contacts.iter().filter_map(Listed::gone);
+        Ok(Some(gone.filter(|(_, at)| *at >= since).collect()))
     }
 }

@@ -156,6 +156,34 @@ impl BulkImports for ConstantContact {
             next,
         })
     }
+
+    async fn deleted_since(
+        &self,
+        token: &SecretString,
+        since: Timestamp,
+        cursor: Option<&str>,
+    ) -> Result<Page<(String, Timestamp)>, CrmError> {
+        let url = match cursor {
+            Some(cursor) => cursor.parse().map_err(|_| CrmError::Unavailable)?,
+            None => {
+                let after = bound(since);
+                let mut url = self.url("/contacts");
+                let query = [
+                    ("status", "deleted"),
+                    ("optout_after", after.as_str()),
+                    ("limit", contacts::MOST),
+                ];
+                url.query_pairs_mut().extend_pairs(query);
+                url
+            }
+        };
+        let page: contacts::Page<contacts::Listed> = self.get(token, url, PAGE).await?;
+        let gone = page.contacts.iter().filter_map(contacts::Listed::gone);
+        Ok(Page {
+            items: gone.filter(|(_, at)| *at >= since).collect(),
+            next: self.next(page.links)?.map(String::from),
+        })
+    }
 }
 
 #[cfg(test)]

@@ -1,14 +1,17 @@
 //! A contact by way of `/contacts`, for addresses longer than `sign_up_form` takes.
 //!
-//! A replacement empties every property that it leaves out and every collection that it names. So the contact is read
-//! first, and what it has is sent along with what the lead brings.
+//! A replacement empties every property that it leaves out, and makes a collection that it names what it says. So the
+//! contact is read first, and what it has is sent along with what the lead brings; a collection to which the lead adds
+//! nothing is not named, and stays.
 
 use serde::{Deserialize, Serialize};
 
-use super::sign_up::{Address, Field, KIND, Phone, address, fields, phone};
+use super::sign_up::{Address, Field, Phone, address, fields, phone};
+use crate::domain::connection::MOST_LISTS;
+use crate::domain::crm::{CrmError, OptionalField, Refusal};
 use crate::domain::ids::RemoteId;
-use crate::domain::lead::Permission;
-use crate::ports::SignUp;
+use crate::domain::lead::{MAX_CUSTOM_FIELDS, Permission};
+use crate::ports::{LeftOut, SignUp};
 
 /// Asked and agreed.
 pub(super) const EXPLICIT: &str = "explicit";
@@ -19,8 +22,6 @@ pub(super) const PENDING: &str = "pending_confirmation";
 
 /// Phones, and addresses, of one contact.
 const MAX_PLACES: usize = 3;
-/// Custom fields of one contact.
-const MAX_FIELDS: usize = 25;
 
 /// A contact as it is read, new or replaced: the same properties each time.
 #[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -45,13 +46,20 @@ pub(super) struct Person {
     birthday_day: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     anniversary: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     custom_fields: Vec<Field>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     phone_numbers: Vec<Phone>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     street_addresses: Vec<Address>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     list_memberships: Vec<RemoteId>,
     #[serde(skip_serializing)]
     deleted_at: Option<String>,
 }
+
+/// A contact as it is to be written, and what of a sign-up it leaves out.
+type WithRest = (Person, Vec<LeftOut>);
 
 #[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -65,30 +73,34 @@ impl Person {
     pub(super) const INCLUDE: &'static str =
         "custom_fields,list_memberships,phone_numbers,street_addresses";
 
-    /// A new contact.
-    pub(super) fn new(sign_up: &SignUp, permission: Permission) -> Self {
+    /// A new contact, and what it leaves out for want of room.
+    ///
+    /// # Errors
+    /// As a sign-up is refused, where there are more lists than a contact can be on.
+    pub(super) fn new(sign_up: &SignUp, permission: Permission) -> Result<WithRest, CrmError> {
         let mut person = Self::default();
         person.email_address.address = sign_up.contact.email.as_str().to_owned();
         person.email_address.permission_to_send = word(permission).to_owned();
-        person.take(sign_up);
         person.create_source = Some("Contact");
-        person
+        person.take(sign_up)
     }
 
-    /// The replacement of the contact that was read.
-    pub(super) fn replacing(mut self, sign_up: &SignUp) -> Self {
+    /// The replacement of the contact that was read, and what it leaves out.
+    ///
+    /// # Errors
+    /// As above.
+    pub(super) fn replacing(mut self, sign_up: &SignUp) -> Result<WithRest, CrmError> {
         // A deleted contact is brought back by nobody but the account.
         let source = if self.deleted_at.is_some() {
             "Account"
         } else {
             "Contact"
         };
-        self.take(sign_up);
         self.update_source = Some(source);
-        self
+        self.take(sign_up)
     }
 
-    fn take(&mut self, sign_up: &SignUp) {
+    fn take(mut self, sign_up: &SignUp) -> Result<WithRest, CrmError> {
         // Who was asked to confirm by mail still has to.
         if self.email_address.permission_to_send != PENDING {
             self.email_address.permission_to_send = EXPLICIT.to_owned();
@@ -104,27 +116,39 @@ impl Person {
                 *own = Some(brought.clone());
             }
         }
-        for brought in fields(sign_up) {
-            let id = brought.custom_field_id.clone();
-            let same = |own: &Field| own.custom_field_id == id;
-            put(&mut self.custom_fields, brought, same, MAX_FIELDS);
+        let lists = sign_up.lists.iter().cloned();
+        let lists = add(&mut self.list_memberships, lists, MOST_LISTS, |_, _| false);
+        if !lists.is_empty() {
+            let words = format!("list_memberships: a contact is on at most {MOST_LISTS}");
+            return Err(CrmError::Invalid(Refusal::of("", &words)));
         }
-        let brought = phone(sign_up).filter(|brought| {
+        let left_out = self.take_optional(sign_up);
+        Ok((self, left_out))
+    }
+
+    fn take_optional(&mut self, sign_up: &SignUp) -> Vec<LeftOut> {
+        let same = |own: &Field, new: &Field| own.custom_field_id == new.custom_field_id;
+        let all = fields(sign_up);
+        let fields = add(&mut self.custom_fields, all, MAX_CUSTOM_FIELDS, same);
+        let new = phone(sign_up).filter(|new| {
             let mut own = self.phone_numbers.iter();
-            own.all(|own| own.phone_number != brought.phone_number)
+            own.all(|own| own.phone_number != new.phone_number)
         });
-        if let Some(brought) = brought {
-            put(&mut self.phone_numbers, brought, |_| false, MAX_PLACES);
-        }
-        if let Some(brought) = address(sign_up) {
-            let same = |own: &Address| own.kind == KIND;
-            put(&mut self.street_addresses, brought, same, MAX_PLACES);
-        }
-        for list in &sign_up.lists {
-            if !self.list_memberships.contains(list) {
-                self.list_memberships.push(list.clone());
+        let phones = add(&mut self.phone_numbers, new, MAX_PLACES, |_, _| false);
+        let same = |own: &Address, new: &Address| own.kind == new.kind;
+        let new = address(sign_up);
+        let addresses = add(&mut self.street_addresses, new, MAX_PLACES, same);
+        let field = |field: Field| field.custom_field_id.parse().ok().map(LeftOut::Field);
+        let mut left_out: Vec<_> = fields.into_iter().filter_map(field).collect();
+        for (part, none) in [
+            (OptionalField::Phone, phones.is_empty()),
+            (OptionalField::Address, addresses.is_empty()),
+        ] {
+            if !none {
+                left_out.push(LeftOut::Part(part));
             }
         }
+        left_out
     }
 }
 
@@ -136,13 +160,33 @@ fn word(permission: Permission) -> &'static str {
     }
 }
 
-/// Puts an item in the place of the same one, or beside the others while there is room.
-fn put<T>(items: &mut Vec<T>, brought: T, same: impl Fn(&T) -> bool, most: usize) {
-    match items.iter().position(same) {
-        Some(at) => items[at] = brought,
-        None if items.len() < most => items.push(brought),
-        None => {}
+/// Puts what is new in the place of the same, or beside the others while there is room. Where that changes nothing, there
+/// is nothing left to be said. Gives what there is no room for.
+fn add<T: Clone + PartialEq>(
+    own: &mut Vec<T>,
+    brought: impl IntoIterator<Item = T>,
+    most: usize,
+    same: impl Fn(&T, &T) -> bool,
+) -> Vec<T> {
+    let before = std::mem::take(own);
+    let new = brought.into_iter().filter(|item| !before.contains(item));
+    let new: Vec<_> = new.collect();
+    // One that has more than it may be given would be refused whole.
+    if before.len() > most {
+        return new;
     }
+    let (mut all, mut left_out) = (before.clone(), Vec::new());
+    for item in new {
+        match all.iter().position(|known| same(known, &item)) {
+            Some(at) => all[at] = item,
+            None if all.len() < most => all.push(item),
+            None => left_out.push(item),
+        }
+    }
+    if all != before {
+        *own = all;
+    }
+    left_out
 }
 
 /// The contact that a conflict names: the refusal's words end with its id.

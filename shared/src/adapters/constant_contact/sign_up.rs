@@ -7,7 +7,7 @@ use crate::domain::ids::RemoteId;
 use crate::ports::SignUp;
 
 /// What a form knows of where a number or an address belongs: nothing.
-pub(super) const KIND: &str = "other";
+const KIND: &str = "other";
 
 #[derive(Serialize)]
 pub(super) struct Form<'a> {

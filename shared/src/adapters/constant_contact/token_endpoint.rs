@@ -16,6 +16,8 @@ use secrecy::{ExposeSecret as _, SecretString};
 use url::Url;
 
 use crate::adapters::http::{Http, Lost};
+use crate::domain::budget::TOKEN_REST;
+use crate::domain::crm::believed;
 use crate::domain::token::{Grant, expiry};
 use crate::ports::{AppCredentials, Authorization, Clock, TokenError};
 
@@ -103,8 +105,9 @@ impl Carrier<'_> {
             Lost::After => TokenError::AnswerLost,
         })?;
         self.seen.store(answer.status, Ordering::Relaxed);
+        let rest = believed(answer.retry_after.unwrap_or_default(), TOKEN_REST);
         let body = match (answer.status, answer.body) {
-            (429, _) => return Err(TokenError::Throttled),
+            (429, _) => return Err(TokenError::Throttled { rest }),
             (500.., _) => return Err(TokenError::Unavailable),
             (200, None) => return Err(TokenError::AnswerLost),
             (_, body) => body.unwrap_or_default(),

@@ -97,8 +97,8 @@ pub fn of(label: &str) -> Words {
             Wait,
         ),
         "refused.opted_out_after_consent" => words(
-            "Unsubscribed after signing up",
-            "Nothing to do: they do not want your mail any more.",
+            "Unsubscribed, or was deleted by you, after signing up",
+            "Nothing to do: they get your mail again once they sign up again.",
             Nothing,
         ),
         "refused.invalid_address" => words(

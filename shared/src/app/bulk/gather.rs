@@ -7,8 +7,8 @@ use futures_util::future::try_join_all;
 use jiff::{SignedDuration, Timestamp};
 use ulid::Ulid;
 
+use super::rows::row;
 use super::settle::AT_ONCE;
-use super::submit::row;
 use super::{Bulk, Imported};
 use crate::app::trouble::Trouble;
 use crate::domain::connection::Connection;

@@ -8,6 +8,7 @@
 //! have gone in goes its single way, and is not imported again.
 
 mod gather;
+mod rows;
 mod settle;
 mod submit;
 #[cfg(test)]

@@ -1,20 +1,17 @@
 //! Making the one call, and finding out what became of it.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use jiff::{SignedDuration, Timestamp};
 
+use super::rows::Content;
 use super::{BUSY, Bulk, HELD_FOR, PAUSE, SUBMITTED_WITHIN, unread};
 use crate::app::moment::CALL_TAKES;
-use crate::domain::connection::{Connection, Said};
 use crate::domain::crm::CrmError;
 use crate::domain::ids::RemoteId;
-use crate::domain::import::{Ending, ImportJob, ImportRow, MAX_TRIES, Stage, next_look};
+use crate::domain::import::{Ending, ImportJob, MAX_TRIES, Stage, next_look};
 use crate::domain::lead::{LeadRecord, LeadState, WaitReason};
-use crate::domain::suppression::PersonId;
 use crate::ports::{
-    Activity, BulkImports as _, Clock as _, Connections as _, Imports as _, Ledger as _, Progress,
-    StoreError, Suppressions as _, Wiring,
+    Activity, BulkImports as _, Clock as _, Connections as _, Imports as _, Progress, StoreError,
+    Wiring,
 };
 
 /// How long an activity may be looked for or at: Constant Contact lists those of ten days.
@@ -54,15 +51,15 @@ impl<W: Wiring> Bulk<W> {
         {
             return self.enter(&job, Stage::Ready, PAUSE).await;
         }
-        let horizon = deadline - CALL_TAKES;
-        let Some(rows) = self.rows(&job, &connection, horizon).await? else {
-            return self
-                .enter(&unread(job, now, horizon), Stage::Ready, PAUSE)
-                .await;
+        let rows = match self.rows(&job, &connection, deadline).await? {
+            Content::Rows(rows) if rows.is_empty() => return self.give_up(&job).await,
+            Content::Rows(rows) => rows,
+            Content::NotNow => return self.enter(&job, Stage::Ready, PAUSE).await,
+            Content::Unread => {
+                let job = unread(job, now, deadline - CALL_TAKES);
+                return self.enter(&job, Stage::Ready, PAUSE).await;
+            }
         };
-        if rows.is_empty() {
-            return self.give_up(&job).await;
-        }
         let since = self.keeper.clock.now();
         let tries = job.tries;
         let intent = ImportJob {
@@ -136,56 +133,6 @@ impl<W: Wiring> Bulk<W> {
         Ok(jobs
             .iter()
             .any(|other| other.id != job.id && unknown(other)))
-    }
-
-    /// A row for each address, of its newest lead that is still there; `None` where there is no time to read them all.
-    async fn rows(
-        &self,
-        job: &ImportJob,
-        connection: &Connection,
-        horizon: Timestamp,
-    ) -> Result<Option<Vec<ImportRow>>, StoreError> {
-        let mut newest: BTreeMap<String, (Timestamp, ImportRow)> = BTreeMap::new();
-        for number in 0..job.chunks {
-            if self.keeper.clock.now() >= horizon {
-                return Ok(None);
-            }
-            let leads = self.ledger.chunk(&job.id, number).await?;
-            let records = self.ledger.records(&job.customer, &leads).await?;
-            let taken = records.into_iter().filter(|record| is_in(job, record));
-            for record in self.wanted(job, taken.collect()).await? {
-                let (key, at) = (record.lead.contact.email.key(), record.lead.received_at);
-                if newest.get(&key).is_none_or(|(known, _)| *known < at) {
-                    newest.insert(key, (at, row(&record, connection)));
-                }
-            }
-        }
-        Ok(Some(newest.into_values().map(|(_, row)| row).collect()))
-    }
-
-    /// Of these leads, those whose people the customer wants mailed and whose consent is as it was sealed and not too old, which
-    /// may have changed since they were gathered. The others go back, to be refused.
-    async fn wanted(
-        &self,
-        job: &ImportJob,
-        records: Vec<LeadRecord>,
-    ) -> Result<Vec<LeadRecord>, StoreError> {
-        let person = |record: &LeadRecord| {
-            PersonId::of(&self.keys, &job.customer, &record.lead.contact.email)
-        };
-        let people: BTreeSet<_> = records.iter().map(person).collect();
-        let unwanted = self.directory.suppressed(&job.customer, &people).await?;
-        let now = self.keeper.clock.now();
-        let (theirs, wanted): (Vec<_>, _) = records.into_iter().partition(|record| {
-            let lead = &record.lead;
-            let is_good = lead.is_sealed(&self.keys) && !lead.consent.is_too_old(now);
-            !is_good || unwanted.contains(&person(record))
-        });
-        if !theirs.is_empty() {
-            let theirs: Vec<_> = theirs.into_iter().map(|record| record.lead.id).collect();
-            self.send_back(job, &theirs).await?;
-        }
-        Ok(wanted)
     }
 
     /// Looks for the activity of a call whose answer is not known, and has the call made again if there is none. One
@@ -284,15 +231,4 @@ pub(super) fn is_in(job: &ImportJob, record: &LeadRecord) -> bool {
         why: WaitReason::Import,
     };
     record.state == import && record.imported_by.as_ref() == Some(&job.id)
-}
-
-/// A lead as a row.
-pub(super) fn row(record: &LeadRecord, connection: &Connection) -> ImportRow {
-    let contact = record.lead.contact.for_remote().0;
-    let said = Said::of(&contact, &connection.catalog.custom_fields).fields;
-    let names: BTreeMap<_, _> = said
-        .into_iter()
-        .map(|(field, label, _)| (label.to_owned(), field.name.clone()))
-        .collect();
-    ImportRow::new(contact, |label| names.get(label).cloned())
 }

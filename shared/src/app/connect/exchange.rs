@@ -27,7 +27,7 @@ impl<W: Wiring> Connect<W> {
             match error {
                 TokenError::InvalidGrant => ConnectError::CodeRefused,
                 TokenError::InvalidClient => ConnectError::AppUnknown,
-                TokenError::Throttled => ConnectError::Busy,
+                TokenError::Throttled { rest } => self.busy(self.clock.now() + rest),
                 TokenError::Unavailable | TokenError::AnswerLost => ConnectError::Unavailable,
             }
         })
@@ -45,10 +45,10 @@ impl<W: Wiring> Connect<W> {
         self.await_turn(&handshake.app, end).await?;
         let verifier = handshake.verifier.as_ref();
         let answer = self.oauth.exchange(&app, code, verifier).await;
-        if matches!(answer, Err(TokenError::Throttled)) {
-            let now = self.clock.now();
+        if let Err(TokenError::Throttled { rest }) = answer {
+            let (now, pause) = (self.clock.now(), Pause::For(rest));
             let meter = Meter::Token(&handshake.app);
-            self.budget.pause(meter, now, Pause::TOKEN).await?;
+            self.budget.pause(meter, now, pause).await?;
         }
         Ok(answer)
     }

@@ -144,7 +144,7 @@ impl<W: Wiring> Connect<W> {
     }
 
     /// What it means that there are no calls before `at`. A person reads the full minute.
-    fn busy(&self, at: Timestamp) -> ConnectError {
+    pub(super) fn busy(&self, at: Timestamp) -> ConnectError {
         if at <= self.clock.now() + SOON {
             return ConnectError::Busy;
         }

@@ -242,7 +242,7 @@ async fn a_token_endpoint_that_took_no_code_for_want_of_room_is_left_alone_by_al
     let (scene, _) = scene().await;
     let (cookie, state) = depart(&scene).await;
     let back = back(&scene, ACCOUNT, &state);
-    scene.memory.crm.token_answer_next(TokenError::Throttled);
+    scene.memory.crm.token_answer_next(TokenError::THROTTLED);
 
     let ended = scene.memory.connect().finish(back, Some(&cookie)).await;
 

@@ -1,8 +1,8 @@
 use super::ConnectError;
 use crate::domain::connection::{Account, Connection, ConnectionStatus, LimitedReason};
 
-/// The privileges without which a user cannot feed leads.
-const NEEDED: [&str; 2] = ["contacts:write", "contacts:lists:read"];
+/// The privileges without which a user cannot feed leads: who has left is read before an old one goes out.
+const NEEDED: [&str; 3] = ["contacts:read", "contacts:write", "contacts:lists:read"];
 
 /// Whether a user with these privileges can feed leads.
 pub(in crate::app) fn may_feed(privileges: &[String]) -> bool {

@@ -17,6 +17,7 @@ use crate::app::token_keeper::Access;
 use crate::domain::budget::{Meter, Pause, Reservation, quota_back};
 use crate::domain::connection::{ConnectionStatus, LimitedReason};
 use crate::domain::crm::CrmError;
+use crate::domain::lead::WaitReason;
 use crate::ports::{Accounts, Budget, Clock, Connections, Wiring};
 
 /// Times a call is made again within one claim.
@@ -155,10 +156,9 @@ impl<W: Wiring> Drain<W> {
             CrmError::Unauthorized if !mem::replace(&mut before.token, true) => {
                 self.refresh(turn, access).await
             }
-            CrmError::Forbidden => {
-                self.limit(turn, access).await;
-                Ok(false)
-            }
+            CrmError::Forbidden if self.lacks_right(turn, access).await => Ok(false),
+            // No person could do anything about it.
+            CrmError::Forbidden => Err(Outcome::waits(WaitReason::Upstream, None)),
             CrmError::Conflict(_) if !mem::replace(&mut before.conflict, true) => {
                 let pause = SignedDuration::from_millis(300 + 4 * i64::from(self.die()));
                 let clock = &self.keeper.clock;
@@ -213,23 +213,42 @@ impl<W: Wiring> Drain<W> {
         Ok(true)
     }
 
-    /// After a 403: finds out which of its three causes it is and writes it down, so that nobody calls in vain.
-    async fn limit(&self, turn: &Turn<'_>, access: &Access) {
-        let connection = &turn.ready.connection;
-        if turn.ready.asked_why.swap(true, Ordering::Relaxed) {
-            return;
+    /// After a 403: whether a right is missing, which is written down, so that nobody calls in vain. Asked once a batch.
+    async fn lacks_right(&self, turn: &Turn<'_>, access: &Access) -> bool {
+        let mut known = turn.ready.lacks_right.lock().await;
+        if let Some(known) = *known {
+            return known;
         }
-        if self.wait_for(turn, None, None, 2).await.is_err() {
-            return;
-        }
-        let reason = match self.crm.summary(&access.token).await {
-            Err(CrmError::Forbidden) => LimitedReason::AppDeactivated,
-            Ok(summary) if !may_feed(&summary.privileges) => LimitedReason::MissingPrivilege,
-            Ok(_) => LimitedReason::MissingScope,
-            Err(_) => return,
+        let lacks = if self.wait_for(turn, None, None, 2).await.is_err() {
+            true // most likely; whoever has calls for it finds out
+        } else if let Some(reason) = self.lack(turn, access).await {
+            self.limit(turn, access, reason).await;
+            true
+        } else {
+            false
         };
+        *known = Some(lacks);
+        lacks
+    }
+
+    /// Which of its causes a 403 has; `None` where it is none that is known.
+    async fn lack(&self, turn: &Turn<'_>, access: &Access) -> Option<LimitedReason> {
+        match self.crm.summary(&access.token).await {
+            Err(CrmError::Forbidden) => Some(LimitedReason::AppDeactivated),
+            Err(_) => None,
+            Ok(_) if !access.is_for_contacts => Some(LimitedReason::MissingScope),
+            Ok(summary) if !may_feed(&summary.privileges) => Some(LimitedReason::MissingPrivilege),
+            Ok(_) => {
+                let customer = &turn.ready.customer.id;
+                tracing::warn!(customer.id = %customer, "a call was forbidden though no right is missing");
+                None
+            }
+        }
+    }
+
+    async fn limit(&self, turn: &Turn<'_>, access: &Access, reason: LimitedReason) {
         let status = ConnectionStatus::Limited { reason };
-        let (customer, now) = (&connection.customer, self.keeper.clock.now());
+        let (customer, now) = (&turn.ready.connection.customer, self.keeper.clock.now());
         match self
             .directory
             .set_status(customer, access.generation, &status)

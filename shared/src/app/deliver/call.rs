@@ -63,6 +63,7 @@ impl<W: Wiring> Drain<W> {
                     if signed_up.contact.is_none() {
                         tracing::warn!(lead.id = %newest.lead.id, "the answer to a delivery names no contact");
                     }
+                    content.note_left_out(&signed_up.left_out);
                     let permission = self.permission(turn, &signed_up, &content.said).await;
                     return Ok(Outcome::settled(LeadState::Delivered {
                         contact: signed_up.contact,
@@ -108,8 +109,8 @@ impl<W: Wiring> Drain<W> {
         self.ask_for(turn, Some(looked), None, 2, add).await
     }
 
-    /// Takes out of a call what it was refused for; says whether there was such a thing. Where no words tell, that is a
-    /// list that is gone, or else whatever the lead can go without.
+    /// Takes out of a call all that it was refused for; says whether there was such a thing. Where no words tell, that is
+    /// a list that is gone, or else whatever the lead can go without.
     async fn leave_out(
         &self,
         turn: &Turn<'_>,
@@ -117,26 +118,18 @@ impl<W: Wiring> Drain<W> {
         content: &mut Content,
         error: &CrmError,
     ) -> Result<bool, Outcome> {
-        let blame = error.blame(&content.said.contact.email);
+        let blames = error.blames(&content.said.contact.email);
+        let fields = OptionalField::ALL.into_iter();
+        let fields = fields.filter(|field| blames.contains(&Blame::Optional(*field)));
+        let fields: Vec<_> = fields.collect();
         let (connection, now) = (&turn.ready.connection, self.keeper.clock.now());
-        if let Some(Blame::Optional(OptionalField::CustomFields)) = blame
-            && connection.has_old_fields(now)
-        {
+        if fields.contains(&OptionalField::CustomFields) && connection.has_old_fields(now) {
             self.read_fields(turn, &mut None).await; // one may have been made again since, for the leads to come
         }
-        match blame {
-            None | Some(Blame::Address) => Ok(false),
-            Some(Blame::Optional(OptionalField::CustomFields))
-                if content.leave_out_named(error) =>
-            {
-                Ok(true)
-            }
-            Some(Blame::Optional(field)) => Ok(content.leave_out(&[field])),
-            Some(Blame::List) => self.leave_out_lists(turn, leads, &mut content.said).await,
-            Some(Blame::Unclear) => {
-                let lists = self.leave_out_lists(turn, leads, &mut content.said);
-                Ok(lists.await? || content.leave_out(&OptionalField::ALL))
-            }
-        }
+        let unclear = blames.contains(&Blame::Unclear) && !blames.contains(&Blame::Address);
+        let fewer_lists = (unclear || blames.contains(&Blame::List))
+            && self.leave_out_lists(turn, leads, &mut content.said).await?;
+        let mended = content.leave_out_blamed(&fields, error) || fewer_lists;
+        Ok(mended || (unclear && content.leave_out(&OptionalField::ALL)))
     }
 }

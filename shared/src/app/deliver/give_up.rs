@@ -43,12 +43,12 @@ impl<W: Wiring> Drain<W> {
         }
         tracing::warn!(lead.id = %newest.lead.id, customer.id = %customer, error = %error, "a lead is given up");
         let words = match error {
-            CrmError::NotFound(words) | CrmError::Conflict(words) => Some(&words.message),
+            CrmError::NotFound(words) | CrmError::Conflict(words) => Some(words.words()),
             _ => None,
         };
         Outcome::settled(LeadState::Refused {
             why: RefusalReason::CcRefused,
-            detail: words.filter(|words| !words.is_empty()).cloned(),
+            detail: words.filter(|words| !words.is_empty()),
         })
     }
 

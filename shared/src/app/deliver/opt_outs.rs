@@ -102,7 +102,7 @@ impl<W: Wiring> Drain<W> {
                     return Ok(Gone::AskEach); // it is the list that is refused, and none of the leads
                 }
                 let now = self.keeper.clock.now();
-                Err(Outcome::of_error(&error, None, now, self.die()))
+                Err(Outcome::of_error(&error, &[], now, self.die()))
             }
             Err(Stopped::Until(outcome)) => Err(outcome),
         }
@@ -157,11 +157,11 @@ impl<W: Wiring> Drain<W> {
 
     pub(super) fn outcome_of(&self, error: &CrmError, newest: &LeadRecord) -> Outcome {
         tracing::warn!(lead.id = %newest.lead.id, customer.id = %newest.lead.customer, error = %error, "a lead was not delivered");
-        let (blame, now) = (
-            error.blame(&newest.lead.contact.email),
+        let (blames, now) = (
+            error.blames(&newest.lead.contact.email),
             self.keeper.clock.now(),
         );
-        Outcome::of_error(error, blame, now, self.die())
+        Outcome::of_error(error, &blames, now, self.die())
     }
 }
 

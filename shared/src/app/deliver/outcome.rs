@@ -59,16 +59,17 @@ impl Outcome {
     /// What an error that was not mended on the spot means for the lead, and what it blames. That a list is gone is
     /// known by now, and is not the reason.
     #[must_use]
-    pub fn of_error(error: &CrmError, blame: Option<Blame>, now: Timestamp, dice: u8) -> Self {
+    pub fn of_error(error: &CrmError, blames: &[Blame], now: Timestamp, dice: u8) -> Self {
         match error {
             CrmError::Invalid(words) => {
-                let why = match blame {
-                    Some(Blame::Address) => RefusalReason::InvalidAddress,
-                    _ => RefusalReason::CcRefused,
+                let why = if blames.contains(&Blame::Address) {
+                    RefusalReason::InvalidAddress
+                } else {
+                    RefusalReason::CcRefused
                 };
                 Self::settled(LeadState::Refused {
                     why,
-                    detail: Some(words.message.clone()),
+                    detail: Some(words.words()),
                 })
             }
             CrmError::Forbidden => Self::waits(WaitReason::Rights, None),

@@ -7,7 +7,7 @@ use crate::domain::contact::{Note, NoteKind};
 use crate::domain::crm::{CrmError, OptionalField};
 use crate::domain::ids::RemoteId;
 use crate::domain::lead::{LeadRecord, WaitReason};
-use crate::ports::SignUp;
+use crate::ports::{LeftOut, SignUp};
 
 /// What a call says of a person, and what it does not.
 pub(super) struct Content {
@@ -62,13 +62,23 @@ pub(super) fn lists_of_all(
 }
 
 impl Content {
+    /// Leaves out the fields that a refusal blames, of the custom ones those that it names where it does; says whether
+    /// there was one.
+    pub(super) fn leave_out_blamed(&mut self, fields: &[OptionalField], error: &CrmError) -> bool {
+        let custom = OptionalField::CustomFields;
+        let named = fields.contains(&custom) && self.leave_out_named(error);
+        let others = fields.iter().copied();
+        let others: Vec<_> = others.filter(|field| !named || *field != custom).collect();
+        self.leave_out(&others) || named
+    }
+
     /// Leaves out the custom fields that a refusal names by their ids; says whether there was one. Only the first refusal
     /// is taken at its word: an address that signs up often in a day is held back.
-    pub(super) fn leave_out_named(&mut self, error: &CrmError) -> bool {
+    fn leave_out_named(&mut self, error: &CrmError) -> bool {
         let CrmError::Invalid(words) = error else {
             return false;
         };
-        let words = words.message.to_lowercase();
+        let words = words.messages.join(" ").to_lowercase();
         let is_named = |id: &RemoteId| words.contains(&id.as_str().to_lowercase());
         let fields = &mut self.said.custom_fields;
         let before = fields.len();
@@ -80,6 +90,22 @@ impl Content {
         let notes = named.map(|(_, label)| Note::new(label, NoteKind::Omitted));
         self.notes.extend(notes);
         self.said.custom_fields.len() < before
+    }
+
+    /// Notes what the account had no room for.
+    pub(super) fn note_left_out(&mut self, parts: &[LeftOut]) {
+        for part in parts {
+            let label = match part {
+                LeftOut::Part(field) => Some(field.name()),
+                LeftOut::Field(id) => {
+                    let mut labels = self.labels.iter();
+                    let own = labels.find(|(known, _)| known == id);
+                    own.map(|(_, label)| label.as_str())
+                }
+            };
+            let note = label.map(|label| Note::new(label, NoteKind::Omitted));
+            self.notes.extend(note);
+        }
     }
 
     /// Leaves fields out, with a note of each that was there; says whether there was one.

@@ -49,8 +49,8 @@ pub(super) struct Ready {
     pub(super) reading_fields: futures_util::lock::Mutex<()>,
     /// Whether a lead of this batch has set out to see how the account makes new contacts.
     pub(super) looked: AtomicBool,
-    /// Whether a lead of this batch has set out to see why the account refuses calls.
-    pub(super) asked_why: AtomicBool,
+    /// Whether the connection was found to lack a right, once a lead of this batch has asked; held by the one that asks.
+    pub(super) lacks_right: futures_util::lock::Mutex<Option<bool>>,
     pub(super) forms: BTreeMap<FormId, Form>,
     pub(super) groups: Vec<SameAddress>,
     /// When the leads were claimed.
@@ -93,7 +93,7 @@ impl Claimed {
             fields_read: OnceLock::new(),
             reading_fields: Default::default(),
             looked: AtomicBool::new(false),
-            asked_why: AtomicBool::new(false),
+            lacks_right: Default::default(),
             forms: self.forms,
             groups: self.groups,
             claimed_at: self.at,

@@ -36,10 +36,7 @@ fn waits(why: WaitReason) -> LeadState {
 }
 
 fn invalid(message: &str) -> CrmError {
-    CrmError::Invalid(Refusal {
-        key: "contacts.api.validation.error".into(),
-        message: message.into(),
-    })
+    CrmError::Invalid(Refusal::of("contacts.api.validation.error", message))
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! One refresh, under a lease.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::{Access, AccessError, PATIENCE, TokenKeeper, keep};
 use crate::app::moment::{Next, await_moment};
@@ -129,8 +129,10 @@ impl<W: Wiring> TokenKeeper<W> {
                 Err(TokenError::InvalidClient) if !anew => anew = true,
                 Err(error) => {
                     tracing::warn!(customer.id = %row.customer, error = %error, "a token was not refreshed");
-                    if error == TokenError::Throttled {
-                        self.tell_throttled(&row.app).await;
+                    let mut until = until;
+                    if let TokenError::Throttled { rest } = error {
+                        self.tell_throttled(&row.app, rest).await;
+                        until = until.max(self.clock.now() + rest);
                     }
                     return Err(RefreshError::Passing { until });
                 }
@@ -139,13 +141,9 @@ impl<W: Wiring> TokenKeeper<W> {
     }
 
     /// Has everybody leave the token endpoint alone for a while, which is full for all connections of the application.
-    async fn tell_throttled(&self, app: &AppId) {
-        let now = self.clock.now();
-        if let Err(error) = self
-            .budget
-            .pause(Meter::Token(app), now, Pause::TOKEN)
-            .await
-        {
+    async fn tell_throttled(&self, app: &AppId, rest: SignedDuration) {
+        let (now, pause) = (self.clock.now(), Pause::For(rest));
+        if let Err(error) = self.budget.pause(Meter::Token(app), now, pause).await {
             tracing::warn!(
                 app.id = %app, error = &error as &dyn std::error::Error,
                 "that the token endpoint is busy was not written"

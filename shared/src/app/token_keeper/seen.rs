@@ -26,6 +26,7 @@ impl Seen {
         let access = Access {
             token: pair.tokens.access.clone(),
             generation: pair.generation,
+            is_for_contacts: pair.tokens.are_for_contacts(),
         };
         locked(&self.pairs).insert(customer.clone(), pair);
         access

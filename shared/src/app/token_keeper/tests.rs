@@ -182,7 +182,7 @@ async fn a_confirmed_invalid_grant_is_the_end_and_ends_the_calls() {
 
 #[tokio::test]
 async fn passing_trouble_is_a_cooldown_and_never_a_death() {
-    for error in [TokenError::Throttled, TokenError::Unavailable] {
+    for error in [TokenError::THROTTLED, TokenError::Unavailable] {
         let scene = expired().await;
         scene.memory.crm.token_answer_next(error);
 
@@ -203,9 +203,29 @@ async fn passing_trouble_is_a_cooldown_and_never_a_death() {
 }
 
 #[tokio::test]
+async fn a_rest_that_the_token_endpoint_asks_for_is_kept() {
+    let scene = expired().await;
+    let (crm, clock) = (&scene.memory.crm, &scene.memory.clock);
+    let rest = SignedDuration::from_mins(10);
+    crm.token_answer_next(TokenError::Throttled { rest });
+    let over = clock.now() + rest;
+
+    for after in [0, 9] {
+        clock.advance(SignedDuration::from_mins(after));
+        let busy = access(&scene).await;
+        let until = |busy| matches!(busy, Err(AccessError::Busy { until }) if until == over);
+        assert!(until(busy), "{after}");
+    }
+    clock.advance(SignedDuration::from_mins(2));
+
+    assert!(access(&scene).await.is_ok());
+    assert_eq!(crm.count(Call::Refresh), 2);
+}
+
+#[tokio::test]
 async fn a_day_of_passing_trouble_or_of_a_wrong_secret_ends_no_connection() {
     for error in [
-        TokenError::Throttled,
+        TokenError::THROTTLED,
         TokenError::Unavailable,
         TokenError::InvalidClient,
     ] {
@@ -242,7 +262,7 @@ async fn a_throttled_token_endpoint_is_left_alone_for_the_other_connections_too(
         tokens: memory.crm.connect(ACCOUNT, "client"),
     };
     assert_eq!(memory.vault.keep(other, &pair).await.unwrap(), Kept::Stored);
-    memory.crm.token_answer_next(TokenError::Throttled);
+    memory.crm.token_answer_next(TokenError::THROTTLED);
     let keeper = memory.keeper();
 
     let first = keeper.access(&scene.customer, None, Timestamp::MAX).await;

@@ -79,12 +79,12 @@ pub enum OptOutCheck {
     NotNeeded,
     /// The person had not left since they agreed.
     Clear,
-    /// The person had left, and agreed anew after that.
+    /// The person had left, or the account had deleted the contact, and they agreed anew after that.
     CameBack {
-        /// When they had left.
+        /// When that was.
         left_at: Timestamp,
     },
-    /// By Constant Contact, which imports nobody who has left.
+    /// By Constant Contact, which imports nobody who has left; whom it deleted was left out of the import.
     Remote,
 }
 
@@ -150,7 +150,7 @@ impl WaitReason {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RefusalReason {
-    /// The person opted out after this consent was given.
+    /// The person opted out, or the account deleted the contact, after this consent was given.
     OptedOutAfterConsent,
     /// Constant Contact does not take the address.
     InvalidAddress,

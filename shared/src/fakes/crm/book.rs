@@ -9,14 +9,16 @@ use crate::domain::contact::Contact;
 use crate::domain::crm::{CrmError, Refusal};
 use crate::domain::email::EmailAddress;
 use crate::domain::ids::RemoteId;
-use crate::domain::lead::{DeliveryAction, Permission};
-use crate::ports::{Found, OptOuts, SignUp, SignedUp};
+use crate::domain::lead::{DeliveryAction, MAX_CUSTOM_FIELDS, Permission};
+use crate::ports::{Found, LeftOut, OptOuts, SignUp, SignedUp};
 
 /// An account and all that is in it.
 #[derive(Debug)]
 pub(super) struct Book {
     pub(super) account: Account,
     pub(super) privileges: Vec<String>,
+    /// Whether sign-ups are forbidden whatever the privileges are.
+    pub(super) forbids_writes: bool,
     pub(super) confirmed_opt_in: bool,
     /// Whether a contact that is not made by a sign-up passes the confirmation by, where explicit permission is asked for.
     pub(super) takes_permissions_literally: bool,
@@ -49,6 +51,8 @@ pub struct RemoteContact {
     pub permission: RemotePermission,
     /// When the person left, if they are gone now.
     pub opted_out_at: Option<Timestamp>,
+    /// When the account deleted it, if it is deleted now.
+    pub deleted_at: Option<Timestamp>,
     /// When a sign-up brought a person back who had left.
     pub resubscribed_at: Option<Timestamp>,
     /// How many sign-ups made or changed it.
@@ -61,7 +65,7 @@ impl From<&RemoteContact> for Found {
     fn from(contact: &RemoteContact) -> Self {
         Self {
             contact: contact.id.clone(),
-            opted_out_at: contact.opted_out_at,
+            opted_out_at: contact.gone_at(),
             permission: match contact.permission {
                 RemotePermission::Explicit => Some(Permission::Explicit),
                 RemotePermission::Implicit => Some(Permission::Implicit),
@@ -104,6 +108,7 @@ impl Book {
                 name: name.to_owned(),
             },
             privileges: OWNER.map(str::to_owned).to_vec(),
+            forbids_writes: false,
             confirmed_opt_in: false,
             takes_permissions_literally: false,
             is_wordless: false,
@@ -119,7 +124,10 @@ impl Book {
     }
 
     pub(super) fn allows(&self, privilege: Option<&str>) -> Result<(), CrmError> {
-        let has = |name: &str| self.privileges.iter().any(|own| own == name);
+        let has = |name: &str| {
+            let forbidden = self.forbids_writes && name == "contacts:write";
+            !forbidden && self.privileges.iter().any(|own| own == name)
+        };
         if privilege.is_none_or(has) {
             Ok(())
         } else {
@@ -161,10 +169,19 @@ impl Book {
 
     pub(super) fn opt_outs_since(&self, since: Timestamp) -> OptOuts {
         let gone = |(key, contact): (&String, &RemoteContact)| {
-            let at = contact.opted_out_at.filter(|at| *at >= since)?;
+            let at = contact.gone_at().filter(|at| *at >= since)?;
             Some((key.clone(), at))
         };
         self.contacts.iter().filter_map(gone).collect()
+    }
+
+    /// Deletes a contact, if there is one: it is on no list any more.
+    pub(super) fn delete_contact(&mut self, email: &EmailAddress, now: Timestamp) {
+        if let Some(contact) = self.contacts.get_mut(&email.key()) {
+            contact.updated_at = now;
+            contact.deleted_at = Some(now);
+            contact.lists.clear();
+        }
     }
 
     /// The contact of an address, made by the account where there is none.
@@ -209,6 +226,7 @@ impl Book {
         let contact = self.contacts.entry(email.key());
         let contact = contact.or_insert_with(|| RemoteContact::unknown(email, id, now));
         contact.updated_at = now;
+        contact.deleted_at = None;
         update(&mut contact.contact, &sign_up.contact);
         contact.lists.extend(sign_up.lists.iter().cloned());
         contact
@@ -231,6 +249,7 @@ impl Book {
         Ok(SignedUp {
             contact: Some(contact.id.clone()).filter(|_| !self.is_nameless),
             action,
+            left_out: vec![],
         })
     }
 
@@ -253,6 +272,24 @@ impl Book {
         Ok(made)
     }
 
+    /// Of a sign-up, what a contact that is there has room for, and what it has not.
+    pub(super) fn fitting(&self, sign_up: &SignUp) -> (SignUp, Vec<LeftOut>) {
+        let (mut fitting, mut left_out) = (sign_up.clone(), Vec::new());
+        let known = self.contact(&sign_up.contact.email);
+        let has = |id: &RemoteId| known.is_some_and(|known| known.custom_fields.contains_key(id));
+        let held = known.map_or(0, |known| known.custom_fields.len());
+        let mut room = MAX_CUSTOM_FIELDS.saturating_sub(held);
+        fitting.custom_fields.retain(|(id, _)| {
+            let fits = has(id) || room > 0;
+            room -= usize::from(fits && !has(id));
+            if !fits {
+                left_out.push(LeftOut::Field(id.clone()));
+            }
+            fits
+        });
+        (fitting, left_out)
+    }
+
     fn check(&self, sign_up: &SignUp) -> Result<(), CrmError> {
         if self.held_back.contains(&sign_up.contact.email.key()) {
             return Err(invalid("email_address is not a valid email address"));
@@ -262,7 +299,7 @@ impl Book {
         }
         let known = |id: &RemoteId| self.catalog.lists.iter().any(|list| list.id == *id);
         if !sign_up.lists.iter().all(known) {
-            let refusal = refusal("contacts.api.not_found", "a list was not found");
+            let refusal = Refusal::of("contacts.api.not_found", "a list was not found");
             return Err(CrmError::NotFound(refusal));
         }
         let fields = &self.catalog.custom_fields;
@@ -294,18 +331,16 @@ fn update(known: &mut Contact, said: &Contact) {
     known.custom_fields.extend(said.custom_fields.clone());
 }
 
-fn refusal(key: &str, message: &str) -> Refusal {
-    Refusal {
-        key: key.to_owned(),
-        message: message.to_owned(),
-    }
-}
-
 pub(super) fn invalid(message: &str) -> CrmError {
-    CrmError::Invalid(refusal("contacts.api.validation.error", message))
+    CrmError::Invalid(Refusal::of("contacts.api.validation.error", message))
 }
 
 impl RemoteContact {
+    /// When the person left, or the account deleted it, whichever came last.
+    fn gone_at(&self) -> Option<Timestamp> {
+        self.opted_out_at.max(self.deleted_at)
+    }
+
     fn unknown(email: &EmailAddress, id: RemoteId, now: Timestamp) -> Self {
         let contact = Contact {
             email: email.clone(),
@@ -324,6 +359,7 @@ impl RemoteContact {
             lists: BTreeSet::new(),
             permission: RemotePermission::Explicit,
             opted_out_at: None,
+            deleted_at: None,
             resubscribed_at: None,
             sign_ups: 0,
             updated_at: now,

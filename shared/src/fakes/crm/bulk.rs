@@ -143,6 +143,7 @@ impl Book {
             for email in &rows {
                 let contact = self.known_or_new(email, new_id(), ends_at);
                 contact.updated_at = ends_at;
+                contact.deleted_at = None;
                 if contact.permission == RemotePermission::Unsubscribed {
                     troubled += 1;
                 } else {
@@ -208,10 +209,8 @@ impl BulkImports for FakeCrm {
             book.allows(Some("contacts:write"))?;
             if rows.is_empty() || rows.len() > MOST_ROWS {
                 let words = "import_data must have 1 to 40000 items";
-                return Err(CrmError::Invalid(Refusal {
-                    key: "activities.api.validation.error".to_owned(),
-                    message: words.to_owned(),
-                }));
+                let refusal = Refusal::of("activities.api.validation.error", words);
+                return Err(CrmError::Invalid(refusal));
             }
             let known = |id: &RemoteId| book.catalog.lists.iter().any(|list| list.id == *id);
             if !lists.iter().all(known) {
@@ -256,10 +255,31 @@ impl BulkImports for FakeCrm {
             book.allows(Some("contacts:read"))?;
             let contacts = book.contacts();
             let changed = contacts.iter().filter(|contact| {
-                contact.updated_at >= since && contact.permission != RemotePermission::Unsubscribed
+                contact.updated_at >= since
+                    && contact.permission != RemotePermission::Unsubscribed
+                    && contact.deleted_at.is_none()
             });
             let keys = changed.map(|contact| contact.contact.email.key());
             Ok(page(keys.collect(), cursor))
+        })
+        .await
+    }
+
+    async fn deleted_since(
+        &self,
+        token: &SecretString,
+        since: Timestamp,
+        cursor: Option<&str>,
+    ) -> Result<Page<(String, Timestamp)>, CrmError> {
+        self.call(Call::Deleted, token, |world, account, now| {
+            let book = world.settled(account, now);
+            book.allows(Some("contacts:read"))?;
+            let contacts = book.contacts().into_iter();
+            let deleted = contacts.filter_map(|contact| {
+                let at = contact.deleted_at.filter(|at| *at >= since)?;
+                Some((contact.contact.email.key(), at))
+            });
+            Ok(page(deleted.collect(), cursor))
         })
         .await
     }

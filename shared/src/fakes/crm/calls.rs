@@ -49,6 +49,8 @@ pub enum Call {
     Activity,
     /// `GET /contacts` for all who changed.
     Changed,
+    /// `GET /contacts` for all who were deleted.
+    Deleted,
     /// `POST /token` with a code.
     Exchange,
     /// `POST /token` with a refresh token.
@@ -120,6 +122,9 @@ impl World {
             .ok_or(CrmError::Unauthorized)?;
         let meter = self.meters.entry(issued.client_id.clone()).or_default();
         meter.call(self.limits, now)?;
+        if !issued.covers(call) {
+            return Err(CrmError::Forbidden);
+        }
         Ok(issued.account.clone())
     }
 }
@@ -135,7 +140,9 @@ impl FakeCrm {
         let step = |world: &mut World| {
             let now = self.clock.now();
             let account = world.admit(call, token, now)?;
-            match world.answers.pop_front() {
+            let own = world.answers_to.get_mut(&call);
+            let own = own.and_then(VecDeque::pop_front);
+            match own.or_else(|| world.answers.pop_front()) {
                 None => work(world, &account, now),
                 Some(CrmError::AnswerLost) => {
                     work(world, &account, now).and(Err(CrmError::AnswerLost))
@@ -220,7 +227,12 @@ impl Contacts for FakeCrm {
             let id = world.id();
             let book = world.book(account);
             book.allows(Some("contacts:write"))?;
-            book.sign_up(sign_up, id, now)
+            let (said, left_out) = book.fitting(sign_up);
+            let signed_up = book.sign_up(&said, id, now)?;
+            Ok(SignedUp {
+                left_out,
+                ..signed_up
+            })
         })
         .await
     }

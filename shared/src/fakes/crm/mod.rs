@@ -45,10 +45,13 @@ struct World {
     access: HashMap<String, Issued>,
     refresh: HashMap<String, Refreshable>,
     kind: TokenKind,
+    /// What tokens are granted for, where that is not all.
+    scope: Option<String>,
     limits: RemoteLimits,
     meters: HashMap<String, Meter>,
     calls: Vec<(Timestamp, Call)>,
     answers: VecDeque<CrmError>,
+    answers_to: HashMap<Call, VecDeque<CrmError>>,
     slow: HashMap<Call, SignedDuration>,
     token_answers: VecDeque<TokenError>,
     guard: Option<Guard>,
@@ -126,6 +129,12 @@ impl FakeCrm {
             .with(|world| world.book(account).privileges = privileges);
     }
 
+    /// Has the API forbid whatever changes contacts, though no right is missing.
+    pub fn forbid_writes(&self, account: &str) {
+        self.world
+            .with(|world| world.book(account).forbids_writes = true);
+    }
+
     /// Switches confirmed opt-in.
     pub fn set_confirmed_opt_in(&self, account: &str, on: bool) {
         self.world
@@ -163,6 +172,13 @@ impl FakeCrm {
             let now = self.clock.now();
             world.book(account).opt_out(email, id, now);
         });
+    }
+
+    /// The account deletes a contact, if there is one of this address.
+    pub fn delete_contact(&self, account: &str, email: &EmailAddress) {
+        let now = self.clock.now();
+        self.world
+            .with(|world| world.book(account).delete_contact(email, now));
     }
 
     /// The account's guard against abuse calls an address invalid from now on, or no longer.
@@ -228,6 +244,12 @@ impl FakeCrm {
         self.world.with(|world| world.kind = kind);
     }
 
+    /// Grants tokens for no more than this from now on.
+    pub fn grant_only(&self, scope: &str) {
+        self.world
+            .with(|world| world.scope = Some(scope.to_owned()));
+    }
+
     /// Sets the limits of every application.
     pub fn set_limits(&self, limits: RemoteLimits) {
         self.world.with(|world| world.limits = limits);
@@ -237,6 +259,12 @@ impl FakeCrm {
     /// other in its place.
     pub fn answer_next(&self, error: CrmError) {
         self.world.with(|world| world.answers.push_back(error));
+    }
+
+    /// The same of its next call of one kind.
+    pub fn answer_next_to(&self, call: Call, error: CrmError) {
+        self.world
+            .with(|world| world.answers_to.entry(call).or_default().push_back(error));
     }
 
     /// Has the answers to calls of one kind come so long after their effect.
@@ -255,6 +283,7 @@ impl FakeCrm {
     pub fn forget_answers(&self) {
         self.world.with(|world| {
             world.answers.clear();
+            world.answers_to.clear();
             world.token_answers.clear();
         });
     }

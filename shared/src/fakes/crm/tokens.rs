@@ -33,6 +33,19 @@ pub(super) struct Issued {
     pub(super) account: String,
     pub(super) client_id: String,
     pub(super) ends: Timestamp,
+    scope: String,
+}
+
+impl Issued {
+    /// Whether the token is good for a call, as far as scopes go.
+    pub(super) fn covers(&self, call: Call) -> bool {
+        let needed = match call {
+            Call::Privileges => return true,
+            Call::Summary => "account_read",
+            _ => "contact_data",
+        };
+        self.scope.split(' ').any(|granted| granted == needed)
+    }
 }
 
 #[derive(Debug)]
@@ -72,17 +85,19 @@ impl World {
     fn issue_access(&mut self, account: &str, client_id: &str, now: Timestamp) -> Grant {
         let access = format!("access-{}", self.number());
         let ends = now + ACCESS_FOR;
+        let scope = self.scope.clone().unwrap_or_else(|| SCOPES.join(" "));
         let issued = Issued {
             account: account.to_owned(),
             client_id: client_id.to_owned(),
             ends,
+            scope: scope.clone(),
         };
         self.access.insert(access.clone(), issued);
         Grant {
             access: access.into(),
             refresh: None,
             expires_at: ends,
-            scope: Some(SCOPES.join(" ")),
+            scope: Some(scope),
         }
     }
 
@@ -134,7 +149,7 @@ impl FakeCrm {
             }
             let meter = world.meters.entry(app.client_id.clone()).or_default();
             if !meter.token_call(world.limits, now) {
-                return Err(TokenError::Throttled);
+                return Err(TokenError::THROTTLED);
             }
             match world.token_answers.pop_front() {
                 None => work(world, now),

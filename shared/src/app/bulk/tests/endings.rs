@@ -151,7 +151,10 @@ async fn an_import_for_a_user_who_may_not_see_lists_is_taken_at_its_word() {
 #[tokio::test]
 async fn an_import_whose_answer_was_lost_is_found_and_not_made_again() {
     let (scene, leads) = backlog(200).await;
-    scene.memory.crm.answer_next(CrmError::AnswerLost);
+    scene
+        .memory
+        .crm
+        .answer_next_to(Call::Import, CrmError::AnswerLost);
 
     run(&scene).await;
     for _ in 0..5 {
@@ -165,7 +168,10 @@ async fn an_import_whose_answer_was_lost_is_found_and_not_made_again() {
 #[tokio::test]
 async fn an_import_that_never_arrived_is_made_again() {
     let (scene, leads) = backlog(200).await;
-    scene.memory.crm.answer_next(CrmError::Unavailable);
+    scene
+        .memory
+        .crm
+        .answer_next_to(Call::Import, CrmError::Unavailable);
 
     run(&scene).await;
     for _ in 0..6 {

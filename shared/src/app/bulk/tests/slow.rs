@@ -97,7 +97,10 @@ async fn leads_of_an_import_with_trouble_that_can_never_be_read_in_time_go_singl
 #[tokio::test]
 async fn an_import_whose_answer_was_lost_is_found_behind_what_a_busy_account_has_done_since() {
     let (scene, leads) = backlog(200).await;
-    scene.memory.crm.answer_next(CrmError::AnswerLost);
+    scene
+        .memory
+        .crm
+        .answer_next_to(Call::Import, CrmError::AnswerLost);
 
     run_next(&scene).await;
     scene.memory.crm.do_otherwise(ACCOUNT, 1_100);

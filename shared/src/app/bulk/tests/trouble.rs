@@ -152,7 +152,10 @@ async fn an_import_whose_rows_are_counted_late_is_waited_for_and_not_made_again(
     let (scene, leads) = backlog(200).await;
     let takes = SignedDuration::from_mins(20);
     scene.memory.crm.slow_imports(ACCOUNT, takes);
-    scene.memory.crm.answer_next(CrmError::AnswerLost);
+    scene
+        .memory
+        .crm
+        .answer_next_to(Call::Import, CrmError::AnswerLost);
 
     for _ in 0..60 {
         run_next(&scene).await;
@@ -190,6 +193,7 @@ async fn an_import_that_never_arrived_is_not_taken_for_a_finished_one_of_the_sam
 #[tokio::test]
 async fn leads_of_an_import_with_trouble_are_sorted_out_page_by_page_and_no_page_is_read_twice() {
     let (scene, leads) = troubled(1_200).await;
+    run(&scene).await;
 
     for _ in 0..12 {
         make_one_call(&scene).await;
@@ -204,6 +208,7 @@ async fn leads_of_an_import_with_trouble_are_sorted_out_page_by_page_and_no_page
 #[tokio::test]
 async fn leads_of_an_import_with_trouble_do_not_wait_in_it_for_an_account_that_lets_nobody_ask() {
     let (scene, leads) = troubled(1_200).await;
+    run(&scene).await;
     while scene.memory.crm.count(Call::Changed) == 0 {
         make_one_call(&scene).await;
     }
@@ -237,6 +242,7 @@ async fn leads_of_an_import_with_trouble_do_not_wait_in_it_for_an_account_that_l
 async fn leads_of_an_import_with_trouble_go_their_single_ways_where_the_account_refuses_to_say_more()
  {
     let (scene, leads) = troubled(200).await;
+    run(&scene).await;
     while scene.memory.crm.count(Call::List) == 0 {
         make_one_call(&scene).await;
     }

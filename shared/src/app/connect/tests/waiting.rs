@@ -9,7 +9,7 @@ use crate::domain::connection::{ConnectionStatus, LimitedReason};
 use crate::domain::ids::{LeadId, RemoteId};
 use crate::domain::lead::{LeadState, WaitReason};
 use crate::fakes::{Call, Memory};
-use crate::ports::TokenError;
+use crate::ports::{Clock as _, TokenError};
 
 /// What becomes of a lead within the next minutes.
 async fn state_soon(scene: &Scene, lead: &LeadId) -> LeadState {
@@ -90,6 +90,27 @@ async fn a_lead_goes_out_once_a_user_connects_who_may_write_contacts() {
     choose(&connect, &cookie, &scene.list).await;
     assert_eq!(state_soon(&scene, &lead).await.word(), "delivered");
     assert_eq!(crm.count(Call::SignUp), 1);
+}
+
+#[tokio::test]
+async fn whoever_connects_while_the_token_endpoint_asks_for_a_rest_reads_until_when() {
+    let (scene, _) = scene().await;
+    let (cookie, state) = depart(&scene).await;
+    let rest = SignedDuration::from_mins(10);
+    let throttled = TokenError::Throttled { rest };
+    scene.memory.crm.token_answer_next(throttled);
+    let over = scene.memory.clock.now() + rest;
+
+    let connect = scene.memory.connect();
+    let ended = connect.finish(back(&scene, ACCOUNT, &state), Some(&cookie));
+
+    let ended = ended.await;
+    let until =
+        |at: Timestamp| at >= over && at.duration_since(over) < SignedDuration::from_mins(2);
+    assert!(
+        matches!(ended, Err(ConnectError::Resting { until: at }) if until(at)),
+        "{ended:?}"
+    );
 }
 
 #[tokio::test]

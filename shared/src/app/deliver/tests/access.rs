@@ -12,6 +12,9 @@ use crate::domain::lead::{LeadState, WaitReason};
 use crate::fakes::{Call, Fault};
 use crate::ports::{Connections as _, Event};
 
+/// What a user needs who connects.
+const NEEDED: [&str; 3] = ["contacts:read", "contacts:write", "contacts:lists:read"];
+
 #[tokio::test]
 async fn an_expired_token_is_refreshed_on_the_way() {
     let scene = Scene::connected().await;
@@ -91,15 +94,21 @@ fn told(scene: &Scene) -> Vec<ConnectionStatus> {
 
 #[tokio::test]
 async fn a_forbidden_call_names_its_cause_and_ends_the_calls() {
-    let (write, read) = ("contacts:write", "contacts:lists:read");
+    let without = |lacking: &str| {
+        let rest = NEEDED.into_iter().filter(|name| *name != lacking);
+        rest.collect::<Vec<_>>()
+    };
     for (privileges, reason) in [
-        (&[read][..], LimitedReason::MissingPrivilege),
-        (&[write], LimitedReason::MissingPrivilege),
-        (&[write, read], LimitedReason::MissingScope),
-        (&[], LimitedReason::AppDeactivated),
+        (without("contacts:write"), LimitedReason::MissingPrivilege),
+        (
+            without("contacts:lists:read"),
+            LimitedReason::MissingPrivilege,
+        ),
+        (without("contacts:read"), LimitedReason::MissingPrivilege),
+        (vec![], LimitedReason::AppDeactivated),
     ] {
         let scene = Scene::connected().await;
-        scene.memory.crm.set_privileges(ACCOUNT, privileges);
+        scene.memory.crm.set_privileges(ACCOUNT, &privileges);
         scene.memory.crm.answer_next(CrmError::Forbidden);
         if reason == LimitedReason::AppDeactivated {
             scene.memory.crm.answer_next(CrmError::Forbidden);
@@ -117,6 +126,72 @@ async fn a_forbidden_call_names_its_cause_and_ends_the_calls() {
         assert_eq!(connection.status, limited);
         assert_eq!(scene.memory.crm.count(Call::SignUp), 1);
         assert_eq!(told(&scene), [limited]);
+    }
+}
+
+#[tokio::test]
+async fn a_refresh_that_granted_no_contacts_is_named_as_the_cause() {
+    let scene = Scene::connected().await;
+    scene.memory.crm.grant_only("account_read offline_access");
+    scene.memory.clock.advance(SignedDuration::from_hours(25));
+    let lead = scene.sign_up("ada@example.com").await;
+
+    scene.drain().await;
+
+    assert_eq!(scene.state(&lead).await, waits(WaitReason::Rights));
+    let reason = LimitedReason::MissingScope;
+    assert_eq!(told(&scene), [ConnectionStatus::Limited { reason }]);
+    assert_eq!(scene.memory.crm.count(Call::SignUp), 1);
+}
+
+#[tokio::test]
+async fn a_call_that_is_forbidden_though_no_right_is_missing_costs_its_leads_a_while_and_no_more() {
+    for (answers, asked) in [
+        (vec![CrmError::Forbidden], 1),
+        (vec![CrmError::Ours(403)], 0),
+        (vec![CrmError::Forbidden, CrmError::Ours(403)], 1),
+    ] {
+        let scene = Scene::connected().await;
+        let crm = &scene.memory.crm;
+        answers
+            .into_iter()
+            .for_each(|answer| crm.answer_next(answer));
+        let lead = scene.sign_up("ada@example.com").await;
+
+        assert!(scene.drain().await.is_empty());
+
+        assert_eq!(scene.state(&lead).await, waits(WaitReason::Upstream));
+        let row = scene.memory.directory.look(&scene.customer).unwrap();
+        assert_eq!(row.status, ConnectionStatus::Active);
+        assert_eq!(told(&scene), []);
+        assert_eq!(crm.count(Call::Privileges), asked);
+        goes_out_later(&scene, &lead).await;
+        assert_eq!(crm.count(Call::SignUp), 2);
+    }
+}
+
+#[tokio::test]
+async fn all_leads_of_a_batch_that_is_forbidden_wait_for_what_one_of_them_finds_out() {
+    for (rights, why) in [
+        (&["contacts:lists:read"][..], WaitReason::Rights),
+        (&NEEDED, WaitReason::Upstream),
+    ] {
+        let scene = Scene::connected().await;
+        let crm = &scene.memory.crm;
+        crm.set_privileges(ACCOUNT, rights);
+        crm.forbid_writes(ACCOUNT);
+        let mut leads = Vec::new();
+        for name in ["ada", "bob", "eve"] {
+            leads.push(scene.sign_up(&format!("{name}@example.com")).await);
+        }
+
+        scene.drain().await;
+
+        for lead in &leads {
+            assert_eq!(scene.state(lead).await, waits(why));
+        }
+        let counts = [Call::SignUp, Call::Privileges].map(|call| crm.count(call));
+        assert_eq!(counts, [3, 1]);
     }
 }
 

@@ -307,6 +307,28 @@ async fn what_two_leads_of_a_person_say_too_much_together_is_noted() {
 }
 
 #[tokio::test]
+async fn a_value_for_which_a_contact_has_no_room_is_noted_by_its_name() {
+    let scene = Scene::connected().await;
+    for n in 10..36 {
+        known_field(&scene, &format!("Field {n}"), FieldKind::Text).await;
+    }
+    let name = "augusta.ada.king.countess.of.lovelace.1815.of.ockham";
+    let names = (10..36).map(|n| format!("custom_fields[Field {n}]"));
+    let names: Vec<_> = names.collect();
+    let said: Vec<_> = names.iter().map(|name| (name.as_str(), "x")).collect();
+    says(&scene, name, &said[..25]).await;
+    scene.drain().await;
+
+    let lead = says(&scene, name, &[said[0], said[25]]).await;
+    scene.drain().await;
+
+    let noted = [note("Field 35", NoteKind::Omitted)];
+    assert_eq!(notes(&scene, &lead).await, noted);
+    assert_eq!(values(&scene, name).len(), 25);
+    assert_eq!(scene.memory.crm.count(Call::Replace), 1);
+}
+
+#[tokio::test]
 async fn a_lead_that_is_found_there_says_what_it_was_left_without() {
     let scene = Scene::connected().await;
     let lead = says(&scene, "ada", &[ENGINE]).await;

@@ -41,14 +41,11 @@ fn upstream() -> LeadState {
 /// From noon on.
 #[tokio::test]
 async fn a_lead_that_is_never_taken_is_refused_once_others_of_a_whole_day_were() {
-    let words = Refusal {
-        message: "no such contact".into(),
-        ..Refusal::default()
-    };
+    let words = Refusal::of("", "no such contact");
     for (error, detail) in [
         (CrmError::Ours(403), None),
         (CrmError::Unavailable, None),
-        (CrmError::NotFound(words.clone()), Some(words.message)),
+        (CrmError::NotFound(words.clone()), Some(words.words())),
     ] {
         let scene = Scene::connected().await;
         let lead = tried(&scene, &error).await;

@@ -109,6 +109,55 @@ async fn a_person_who_left_before_they_agreed_anew_is_delivered_and_it_is_writte
     );
 }
 
+/// A person who was signed up, and whose contact the account deletes an hour later.
+async fn delete(scene: &Scene, email: &str) {
+    scene.submit(&[("email", email)]).await;
+    scene.drain().await;
+    scene.memory.clock.advance(SignedDuration::from_hours(1));
+    let email = email.parse().unwrap();
+    scene.memory.crm.delete_contact(ACCOUNT, &email);
+    scene.memory.clock.advance(SignedDuration::from_hours(1));
+}
+
+#[tokio::test]
+async fn nobody_whom_the_account_deleted_is_brought_back_by_an_older_word() {
+    for others in [&[][..], &["bob@example.com", "eve@example.com"]] {
+        let scene = Scene::connected().await;
+        delete(&scene, "ada@example.com").await;
+        for other in others {
+            submit_old(&scene, other).await;
+        }
+        let lead = submit_old(&scene, "ada@example.com").await;
+
+        scene.drain().await;
+
+        let crm = &scene.memory.crm;
+        assert_eq!(crm.count(Call::OptOuts), others.len().min(1));
+        assert_eq!(scene.state(&lead).await, refused());
+        let contact = crm.contact(ACCOUNT, &"ada@example.com".parse().unwrap());
+        assert!(contact.unwrap().deleted_at.is_some());
+    }
+}
+
+#[tokio::test]
+async fn whom_the_account_deleted_comes_back_by_agreeing_anew() {
+    for waits in [SignedDuration::ZERO, SignedDuration::from_hours(1)] {
+        let scene = Scene::connected().await;
+        delete(&scene, "ada@example.com").await;
+        let lead = scene.sign_up("ada@example.com").await;
+        scene.memory.clock.advance(waits);
+
+        scene.drain().await;
+
+        let checked = check(&scene, &lead).await;
+        let looked = matches!(checked, OptOutCheck::CameBack { .. });
+        assert_eq!(looked, !waits.is_zero(), "{checked:?}");
+        let crm = &scene.memory.crm;
+        let contact = crm.contact(ACCOUNT, &"ada@example.com".parse().unwrap());
+        assert_eq!(contact.unwrap().deleted_at, None);
+    }
+}
+
 #[tokio::test]
 async fn a_fresh_consent_costs_no_look_up_and_says_so() {
     let scene = Scene::connected().await;

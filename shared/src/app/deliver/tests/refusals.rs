@@ -71,6 +71,70 @@ async fn a_custom_field_that_is_gone_costs_no_lead_where_the_answer_has_no_words
 }
 
 #[tokio::test]
+async fn all_that_an_answer_complains_of_is_left_out_at_once() {
+    let said = [
+        ("email", "ada@example.com"),
+        ("phone_number", "+1 555 0100"),
+        ("city", "London"),
+    ];
+    let parts = ["phone_number", "street_address"];
+    let complaints: [&[&str]; 3] = [
+        &["phone_number is invalid", "street_address is too long"],
+        &["phone_number is invalid, street_address is too long"],
+        &[
+            "phone_number: email_address",
+            "postal_code",
+            "email_address",
+        ],
+    ];
+    for messages in complaints {
+        let scene = Scene::connected().await;
+        let lead = scene.submit(&said).await.lead;
+        let messages = messages.iter().map(|words| (*words).to_owned());
+        scene.memory.crm.answer_next(CrmError::Invalid(Refusal {
+            key: "contacts.api.validation.error".into(),
+            messages: messages.collect(),
+        }));
+
+        scene.drain().await;
+
+        let LeadState::Delivered { notes, .. } = scene.state(&lead).await else {
+            panic!("not delivered")
+        };
+        let noted: Vec<_> = notes.iter().map(|note| note.field.as_str()).collect();
+        assert_eq!(noted, parts);
+        assert_eq!(scene.memory.crm.count(Call::SignUp), 2);
+    }
+}
+
+#[tokio::test]
+async fn a_list_and_a_part_that_one_answer_complains_of_are_left_out_together() {
+    let scene = Scene::connected().await;
+    let (crm, directory) = (&scene.memory.crm, &scene.memory.directory);
+    let gone = crm.add_list(ACCOUNT, "Gone");
+    let row = directory.connection(&scene.customer).await;
+    let mut row = row.unwrap().unwrap();
+    row.lists.push(gone.clone());
+    assert!(directory.put_connection(&row).await.unwrap());
+    crm.remove_list(ACCOUNT, &gone);
+    let fields = [
+        ("email", "ada@example.com"),
+        ("phone_number", "+1 555 0100"),
+    ];
+    let lead = scene.submit(&fields).await.lead;
+    let messages = ["list_memberships: no such list", "phone_number is invalid"];
+    crm.answer_next(CrmError::Invalid(Refusal {
+        key: "contacts.api.validation.error".into(),
+        messages: messages.map(str::to_owned).into(),
+    }));
+
+    scene.drain().await;
+
+    assert_eq!(scene.state(&lead).await.word(), "delivered");
+    assert_eq!(crm.count(Call::SignUp), 2);
+}
+
+#[tokio::test]
 async fn lists_are_looked_for_once_however_many_leads_are_refused_without_words() {
     let scene = Scene::connected().await;
     let (crm, directory) = (&scene.memory.crm, &scene.memory.directory);

@@ -1,0 +1,197 @@
+//! What an import says: a row for each person who wants to be there still.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+
+use super::Bulk;
+use super::submit::is_in;
+use crate::app::moment::CALL_TAKES;
+use crate::domain::connection::{Connection, Said};
+use crate::domain::crm::CrmError;
+use crate::domain::ids::{CustomerId, LeadId};
+use crate::domain::import::{ImportJob, ImportRow};
+use crate::domain::lead::LeadRecord;
+use crate::domain::suppression::PersonId;
+use crate::ports::{
+    BulkImports as _, Clock as _, Imports as _, Ledger as _, StoreError, Suppressions as _, Wiring,
+};
+
+/// A person of an import, by all leads that it has of them.
+struct Row {
+    /// When the newest lead came.
+    came_at: Timestamp,
+    /// What it says.
+    says: ImportRow,
+    /// When they agreed last.
+    agreed_at: Timestamp,
+    leads: Vec<LeadId>,
+}
+
+impl Row {
+    fn of(record: &LeadRecord, connection: &Connection) -> Self {
+        Self {
+            came_at: record.lead.received_at,
+            says: row(record, connection),
+            agreed_at: record.lead.consent.given_at,
+            leads: vec![],
+        }
+    }
+
+    fn add(&mut self, record: &LeadRecord, connection: &Connection) {
+        let lead = &record.lead;
+        self.agreed_at = self.agreed_at.max(lead.consent.given_at);
+        if self.came_at < lead.received_at {
+            (self.came_at, self.says) = (lead.received_at, row(record, connection));
+        }
+    }
+}
+
+/// The people of an import by the keys of their addresses.
+type Rows = BTreeMap<String, Row>;
+
+/// When contacts were deleted, by the same.
+type Deleted = BTreeMap<String, Timestamp>;
+
+/// Pages of deleted contacts that are read for an import: one that would need more is not worth its calls.
+const MOST_PAGES: usize = 20;
+
+/// What an import says, if that is known.
+pub(super) enum Content {
+    /// These rows, or nothing.
+    Rows(Vec<ImportRow>),
+    /// There was no time to read its leads.
+    Unread,
+    /// The account does not say now whom it has deleted.
+    NotNow,
+}
+
+/// What an account says of whom it deleted.
+enum Told {
+    All(Deleted),
+    /// Nothing now.
+    Later,
+    /// Nothing, or too much.
+    Nothing,
+}
+
+impl<W: Wiring> Bulk<W> {
+    /// A row for each address, of its newest lead that is still there. Constant Contact keeps off its lists who has left, and
+    /// would bring back a contact that the account has deleted: leads of those go back, to be refused.
+    pub(super) async fn rows(
+        &self,
+        job: &ImportJob,
+        connection: &Connection,
+        deadline: Timestamp,
+    ) -> Result<Content, StoreError> {
+        let horizon = deadline - CALL_TAKES;
+        let Some(mut rows) = self.read_rows(job, connection, horizon).await? else {
+            return Ok(Content::Unread);
+        };
+        let Some(since) = rows.values().map(|row| row.agreed_at).min() else {
+            return Ok(Content::Rows(vec![]));
+        };
+        let deleted = match self.deleted_since(&job.customer, since, deadline).await? {
+            Told::All(deleted) => deleted,
+            Told::Later => return Ok(Content::NotNow),
+            Told::Nothing => return Ok(Content::Rows(vec![])),
+        };
+        let is_gone =
+            |key: &String, row: &mut Row| deleted.get(key).is_some_and(|at| *at > row.agreed_at);
+        let gone = rows.extract_if(.., is_gone);
+        let gone: Vec<_> = gone.flat_map(|(_, row)| row.leads).collect();
+        self.send_back(job, &gone).await?;
+        let rows = rows.into_values().map(|row| row.says);
+        Ok(Content::Rows(rows.collect()))
+    }
+
+    async fn read_rows(
+        &self,
+        job: &ImportJob,
+        connection: &Connection,
+        horizon: Timestamp,
+    ) -> Result<Option<Rows>, StoreError> {
+        let mut rows = Rows::new();
+        for number in 0..job.chunks {
+            if self.keeper.clock.now() >= horizon {
+                return Ok(None);
+            }
+            let leads = self.ledger.chunk(&job.id, number).await?;
+            let records = self.ledger.records(&job.customer, &leads).await?;
+            let taken = records.into_iter().filter(|record| is_in(job, record));
+            for record in self.wanted(job, taken.collect()).await? {
+                let row = rows.entry(record.lead.contact.email.key());
+                let row = row.or_insert_with(|| Row::of(&record, connection));
+                row.add(&record, connection);
+                row.leads.push(record.lead.id);
+            }
+        }
+        Ok(Some(rows))
+    }
+
+    /// Whom the account has deleted since, page by page.
+    async fn deleted_since(
+        &self,
+        customer: &CustomerId,
+        since: Timestamp,
+        deadline: Timestamp,
+    ) -> Result<Told, StoreError> {
+        let (mut deleted, mut cursor) = (Deleted::new(), None::<String>);
+        for _ in 0..MOST_PAGES {
+            let (crm, from) = (&self.crm, cursor.as_deref());
+            let list = async |token| crm.deleted_since(&token, since, from).await;
+            let page = match self.ask(customer, deadline, list).await? {
+                Some(Ok(page)) => page,
+                Some(Err(
+                    CrmError::Forbidden
+                    | CrmError::Invalid(_)
+                    | CrmError::NotFound(_)
+                    | CrmError::Ours(_),
+                )) => return Ok(Told::Nothing),
+                _ => return Ok(Told::Later),
+            };
+            deleted.extend(page.items);
+            cursor = page.next;
+            if cursor.is_none() {
+                return Ok(Told::All(deleted));
+            }
+        }
+        Ok(Told::Nothing)
+    }
+
+    /// Of these leads, those whose people the customer wants mailed and whose consent is as it was sealed and not too old, which
+    /// may have changed since they were gathered. The others go back, to be refused.
+    async fn wanted(
+        &self,
+        job: &ImportJob,
+        records: Vec<LeadRecord>,
+    ) -> Result<Vec<LeadRecord>, StoreError> {
+        let person = |record: &LeadRecord| {
+            PersonId::of(&self.keys, &job.customer, &record.lead.contact.email)
+        };
+        let people: BTreeSet<_> = records.iter().map(person).collect();
+        let unwanted = self.directory.suppressed(&job.customer, &people).await?;
+        let now = self.keeper.clock.now();
+        let (theirs, wanted): (Vec<_>, _) = records.into_iter().partition(|record| {
+            let lead = &record.lead;
+            let is_good = lead.is_sealed(&self.keys) && !lead.consent.is_too_old(now);
+            !is_good || unwanted.contains(&person(record))
+        });
+        if !theirs.is_empty() {
+            let theirs: Vec<_> = theirs.into_iter().map(|record| record.lead.id).collect();
+            self.send_back(job, &theirs).await?;
+        }
+        Ok(wanted)
+    }
+}
+
+/// A lead as a row.
+pub(super) fn row(record: &LeadRecord, connection: &Connection) -> ImportRow {
+    let contact = record.lead.contact.for_remote().0;
+    let said = Said::of(&contact, &connection.catalog.custom_fields).fields;
+    let names: BTreeMap<_, _> = said
+        .into_iter()
+        .map(|(field, label, _)| (label.to_owned(), field.name.clone()))
+        .collect();
+    ImportRow::new(contact, |label| names.get(label).cloned())
+}

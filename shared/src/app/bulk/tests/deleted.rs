@@ -1,0 +1,101 @@
+//! Imports beside contacts that the account has deleted, which they would bring back.
+
+use jiff::SignedDuration;
+
+use super::{all_are, back, backlog, imported, run, run_next, template, waiting};
+use crate::app::release::LISTED_WITHIN;
+use crate::app::scene::{ACCOUNT, Scene};
+use crate::domain::crm::{CrmError, Refusal};
+use crate::domain::email::EmailAddress;
+use crate::domain::lead::{LeadState, RefusalReason};
+use crate::fakes::Call;
+use crate::ports::Clock as _;
+
+/// A contact that the account has for a moment.
+async fn made_and_deleted(scene: &Scene, email: &str) -> EmailAddress {
+    let lead = scene.submit(&[("email", email)]).await.lead;
+    scene.drain().await;
+    assert_eq!(scene.state(&lead).await.word(), "delivered");
+    scene.memory.clock.advance(SignedDuration::from_secs(1));
+    let email = email.parse().unwrap();
+    scene.memory.crm.delete_contact(ACCOUNT, &email);
+    scene.memory.clock.advance(SignedDuration::from_secs(1));
+    email
+}
+
+#[tokio::test]
+async fn whom_the_account_deleted_is_imported_only_where_they_have_agreed_since() {
+    let (scene, leads) = backlog(200).await;
+    let gone = made_and_deleted(&scene, "lead7@example.com").await;
+    let there = made_and_deleted(&scene, "lead200@example.com").await;
+    let mut newer = template(&scene).await;
+    newer.consent.given_at = scene.memory.clock.now();
+    let newer = waiting(&scene, &newer, 200).await;
+
+    run(&scene).await;
+    run_next(&scene).await;
+
+    let crm = &scene.memory.crm;
+    assert_eq!(crm.imports(ACCOUNT), [200]);
+    assert_eq!(scene.state(&newer).await, imported());
+    assert_eq!(crm.contact(ACCOUNT, &there).unwrap().deleted_at, None);
+    assert_eq!(scene.state(&leads[7]).await, back());
+    scene.memory.clock.advance(LISTED_WITHIN);
+    scene.memory.release().await.unwrap();
+    scene.drain().await;
+    let why = RefusalReason::OptedOutAfterConsent;
+    let refused = LeadState::Refused { why, detail: None };
+    assert_eq!(scene.state(&leads[7]).await, refused);
+    assert!(crm.contact(ACCOUNT, &gone).unwrap().deleted_at.is_some());
+}
+
+#[tokio::test]
+async fn an_import_waits_for_an_account_that_does_not_say_now_whom_it_has_deleted() {
+    let (scene, leads) = backlog(200).await;
+    let crm = &scene.memory.crm;
+    for error in [CrmError::Unavailable, CrmError::THROTTLED] {
+        crm.answer_next_to(Call::Deleted, error);
+        run_next(&scene).await;
+        assert_eq!(crm.count(Call::Import), 0);
+    }
+
+    for _ in 0..3 {
+        run_next(&scene).await;
+    }
+
+    assert!(all_are(&scene, &leads, &imported()).await);
+}
+
+#[tokio::test]
+async fn leads_go_their_single_ways_where_the_account_never_says_whom_it_has_deleted() {
+    for error in [CrmError::Forbidden, CrmError::Invalid(Refusal::default())] {
+        let (scene, leads) = backlog(200).await;
+        scene.memory.crm.answer_next_to(Call::Deleted, error);
+
+        for _ in 0..3 {
+            run_next(&scene).await;
+        }
+
+        assert_eq!(scene.memory.crm.count(Call::Import), 0);
+        assert!(all_are(&scene, &leads, &back()).await);
+    }
+}
+
+#[tokio::test]
+async fn more_deleted_contacts_than_an_import_is_worth_have_its_leads_go_their_single_ways() {
+    for (deleted, reads, imports) in [(501, 2, 1), (10_001, 20, 0)] {
+        let (scene, _) = backlog(200).await;
+        let crm = &scene.memory.crm;
+        scene.memory.clock.advance(SignedDuration::from_secs(1));
+        for n in 0..deleted {
+            let email = format!("gone{n}@example.com").parse().unwrap();
+            crm.opt_out(ACCOUNT, &email);
+            crm.delete_contact(ACCOUNT, &email);
+        }
+
+        run(&scene).await;
+
+        let counts = [Call::Deleted, Call::Import].map(|call| crm.count(call));
+        assert_eq!(counts, [reads, imports]);
+    }
+}
