@@ -35,6 +35,7 @@ impl Player {
             Event::Flood(customer, count) => self.flood(world, *customer, *count, step.luck),
             Event::Resend(who) => self.resend(world, *who, step.luck),
             Event::Leave(who) => leave(world, *who),
+            Event::Remove(who) => remove(world, *who),
             Event::Connect(customer, account) => world.connect(*customer, *account, &mut luck),
             Event::Disconnect(customer) => world.disconnect(*customer, step.luck),
             Event::Delete(customer) => world.delete(*customer, step.luck),
@@ -111,12 +112,27 @@ fn leave(world: &mut World, who: Who) {
     }
 }
 
+/// As above, of a contact that the customer deletes wherever it is one.
+fn remove(world: &mut World, who: Who) {
+    let person = person(world, who);
+    let (memory, now): (&Memory, _) = (&world.memory, world.now());
+    let mut oracle = world.shared.oracle();
+    if oracle.has_just_agreed(&person, now - SignedDuration::from_mins(1)) {
+        return;
+    }
+    let email = person.email.parse().expect("an address");
+    let side = &world.sides[usize::from(who.0)];
+    for account in (0..2).map(|account| side.account(account)) {
+        if memory.crm.contact(&account, &email).is_some() {
+            memory.crm.delete_contact(&account, &email);
+            oracle.is_removed(&person, &account);
+        }
+    }
+}
+
 impl Answer {
     fn error(self) -> CrmError {
-        let refusal = |message: &str| Refusal {
-            key: "contacts.api.validation.error".to_owned(),
-            message: message.to_owned(),
-        };
+        let refusal = |message: &str| Refusal::of("contacts.api.validation.error", message);
         match self {
             Self::Throttled => CrmError::THROTTLED,
             Self::QuotaExceeded => CrmError::QuotaExceeded,

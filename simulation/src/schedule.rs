@@ -64,6 +64,8 @@ pub enum Event {
     Resend(Who),
     /// A person leaves the account's mail.
     Leave(Who),
+    /// A customer deletes a contact in its accounts.
+    Remove(Who),
     /// A customer follows a new link and connects its first or another account.
     Connect(u8, u8),
     /// A customer disconnects.
@@ -276,7 +278,8 @@ fn event(setting: &Setting, dice: &mut Dice) -> Event {
             Event::Flood(customer, u8::try_from(dice.between(8, most)).unwrap_or(8))
         }
         66..80 => Event::Resend(who),
-        80..92 => Event::Leave(who),
+        80..89 => Event::Leave(who),
+        89..92 => Event::Remove(who),
         92..98 => Event::Connect(customer, dice.weighted(&[(4, 0), (1, 1)])),
         98..101 => Event::Disconnect(customer),
         101..102 => Event::Delete(customer),

@@ -102,6 +102,8 @@ pub struct Oracle {
     unheard: BTreeSet<LeadId>,
     calling: Vec<(LeadId, Arc<Process>)>,
     imported: BTreeMap<LeadId, CustomerId>,
+    /// When an import was last asked for, by account.
+    imports_at: BTreeMap<String, Timestamp>,
     /// Which import a lead was taken into last.
     taken: BTreeMap<LeadId, ImportId>,
     tokens: BTreeMap<String, Issued>,
@@ -139,6 +141,7 @@ impl Oracle {
             unheard: BTreeSet::new(),
             calling: Vec::new(),
             imported: BTreeMap::new(),
+            imports_at: BTreeMap::new(),
             taken: BTreeMap::new(),
             tokens: BTreeMap::new(),
             codes: BTreeMap::new(),

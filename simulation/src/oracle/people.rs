@@ -1,6 +1,6 @@
 //! What people did, and what they were told.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 use leadfeed_shared::domain::ids::{CustomerId, ImportId, LeadId};
@@ -23,6 +23,8 @@ pub(super) struct Known {
     pub agreed_at: Option<Timestamp>,
     /// When they left the account's mail, unless they were brought back since.
     pub left_at: Option<Timestamp>,
+    /// In which accounts their contact was deleted, and when, unless it was brought back since.
+    pub removed_at: BTreeMap<String, Timestamp>,
     /// Since when the customer does not want them mailed.
     pub unwanted_since: Option<Timestamp>,
 }
@@ -100,6 +102,16 @@ impl Oracle {
     pub fn leaves(&mut self, person: &Person) {
         let now = self.now();
         self.person(person).left_at = Some(now);
+    }
+
+    /// A person's contact is deleted in an account, which an import that is under way may undo.
+    pub fn is_removed(&mut self, person: &Person, account: &str) {
+        let (now, imported) = (self.now(), self.imports_at.get(account));
+        if imported.is_some_and(|at| now.duration_since(*at) < RACE) {
+            return;
+        }
+        let removed = &mut self.person(person).removed_at;
+        removed.insert(account.to_owned(), now);
     }
 
     /// The customer does not want a person mailed, or does again.

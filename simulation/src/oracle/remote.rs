@@ -86,7 +86,7 @@ impl Oracle {
             email,
         };
         self.may_reach(&person, &account, LOOKED);
-        self.is_not_brought_back(&person);
+        self.is_not_brought_back(&person, &account);
         let mine = |(id, seen): &(&LeadId, &super::Seen)| {
             let holder = self.holders.get(*id);
             seen.person() == person && holder.is_some_and(|holder| Arc::ptr_eq(holder, process))
@@ -127,7 +127,9 @@ impl Oracle {
             self.calling.push((id, process.clone()));
         }
         if changed {
-            self.person(&person).left_at = None;
+            let known = self.person(&person);
+            known.left_at = None;
+            known.removed_at.remove(&account);
         }
     }
 
@@ -187,6 +189,7 @@ impl Oracle {
             self.object(Promise::Consent, how);
         }
         let went_in = matches!(answer, Ok(_) | Err(CrmError::AnswerLost));
+        self.imports_at.insert(account.clone(), now);
         for row in rows {
             let email = row.email.to_lowercase();
             let person = Person {
@@ -194,6 +197,10 @@ impl Oracle {
                 email,
             };
             self.may_reach(&person, &account, RACE);
+            self.is_not_imported_back(&person, &account);
+            if went_in {
+                self.person(&person).removed_at.remove(&account);
+            }
             let taken: Vec<_> = self
                 .leads
                 .iter()
@@ -269,10 +276,11 @@ impl Oracle {
     }
 
     /// A person who has just agreed is taken at their word, and a look may be as old as a drain's time.
-    fn is_not_brought_back(&mut self, person: &Person) {
+    fn is_not_brought_back(&mut self, person: &Person, account: &str) {
         let now = self.now();
         let known = self.person(person).clone();
-        let (Some(left), Some(agreed)) = (known.left_at, known.agreed_at) else {
+        let gone = known.left_at.max(known.removed_at.get(account).copied());
+        let (Some(left), Some(agreed)) = (gone, known.agreed_at) else {
             return;
         };
         let at_their_word = now.duration_since(agreed) <= FRESH_FOR + RACE;
@@ -281,6 +289,21 @@ impl Oracle {
                 "somebody who left {} at {left} and agreed at {agreed} is brought back",
                 person.customer
             );
+            self.object(Promise::NobodyBroughtBack, how);
+        }
+    }
+
+    /// The account itself keeps who has left off its lists, and brings back whom it has deleted.
+    fn is_not_imported_back(&mut self, person: &Person, account: &str) {
+        let now = self.now();
+        let known = self.person(person).clone();
+        let removed = known.removed_at.get(account).copied();
+        let (Some(removed), Some(agreed)) = (removed, known.agreed_at) else {
+            return;
+        };
+        if removed > agreed && removed + RACE < now {
+            let whose = &person.customer;
+            let how = format!("somebody whom {whose} deleted at {removed} is imported");
             self.object(Promise::NobodyBroughtBack, how);
         }
     }

@@ -13,6 +13,8 @@ pub enum Guard {
     Intent,
     /// Older consents are held against who has left.
     OptOutCheck,
+    /// Whom the account deleted since they agreed is left out of an import.
+    DeletedCheck,
     /// A day has a number of calls.
     DayLimit,
     /// A second has a number of calls.

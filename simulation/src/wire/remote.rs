@@ -201,6 +201,22 @@ impl BulkImports for Wire<FakeCrm> {
             .await
     }
 
+    async fn deleted_since(
+        &self,
+        token: &SecretString,
+        since: Timestamp,
+        cursor: Option<&str>,
+    ) -> Result<Page<(String, Timestamp)>, CrmError> {
+        let effect = async {
+            let mut page = self.port.deleted_since(token, since, cursor).await?;
+            if self.line.shared.lacks(Guard::DeletedCheck) {
+                page.items.clear();
+            }
+            Ok(page)
+        };
+        self.api("deleted_since", 1, token, effect).await
+    }
+
     async fn changed_since(
         &self,
         token: &SecretString,
