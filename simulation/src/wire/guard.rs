@@ -11,10 +11,8 @@ pub enum Guard {
     Lease,
     /// A worker writes down which pair it means to store before it asks for it.
     Intent,
-    /// Older consents are held against who has left.
+    /// Older consents are held against who has left, and whom the account has deleted.
     OptOutCheck,
-    /// Whom the account deleted since they agreed is left out of an import.
-    DeletedCheck,
     /// A day has a number of calls.
     DayLimit,
     /// A second has a number of calls.

@@ -209,7 +209,7 @@ impl BulkImports for Wire<FakeCrm> {
     ) -> Result<Page<(String, Timestamp)>, CrmError> {
         let effect = async {
             let mut page = self.port.deleted_since(token, since, cursor).await?;
-            if self.line.shared.lacks(Guard::DeletedCheck) {
+            if self.line.shared.lacks(Guard::OptOutCheck) {
                 page.items.clear();
             }
             Ok(page)
