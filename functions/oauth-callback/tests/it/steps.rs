@@ -1,5 +1,5 @@
 use leadfeed_shared::domain::connection::{ConnectionStatus, LimitedReason};
-use leadfeed_shared::domain::crm::CrmError;
+use leadfeed_shared::domain::crm::{CrmError, Refusal};
 use leadfeed_shared::fakes::{Call, Fault};
 use leadfeed_shared::ports::{Event, Vault as _};
 
@@ -102,6 +102,36 @@ async fn a_list_is_made_once_however_often_the_button_is_pressed() {
     assert_eq!(stage.memory.crm.count(Call::CreateList), 1);
     let row = stage.row().await.unwrap();
     assert_eq!((row.lists.len(), row.catalog.lists.len()), (1, 2));
+}
+
+#[tokio::test]
+async fn a_new_list_that_is_refused_is_said_beside_its_field_and_leaves_the_rest_as_it_was() {
+    let refusal = Refusal {
+        key: "lists.limit".into(),
+        message: "SENTINEL".into(),
+    };
+    for refused in [CrmError::Invalid(refusal), CrmError::Forbidden] {
+        let stage = Stage::new().await;
+        let (mut browser, _) = stage.connected(ENGINES).await;
+        stage.memory.crm.answer_next(refused);
+        let named = "new_list=From+the+web&terms=yes";
+
+        let page = browser.post(&stage, "/connect/lists", named).await;
+
+        assert_eq!(page.status, 422);
+        assert!(page.body.contains("did not create the new list"));
+        assert!(page.body.contains("Choose one that is there"));
+        assert!(page.body.contains("value=\"From the web\" aria-invalid"));
+        assert!(!page.body.contains("SENTINEL"));
+        let row = stage.row().await.unwrap();
+        assert_eq!((row.lists, row.terms), (vec![], None));
+        let list = &row.catalog.lists[0].id;
+        let chosen = format!("list={list}&terms=yes");
+        let saved = browser
+            .press(&stage, &page, "/connect/lists", &chosen)
+            .await;
+        assert_eq!(saved.location(), "/connect/done");
+    }
 }
 
 #[tokio::test]
@@ -290,11 +320,11 @@ async fn disconnecting_asks_nobody_and_forgets_the_tokens() {
 async fn deliveries_stop_even_where_the_tokens_cannot_be_forgotten() {
     let stage = Stage::new().await;
     let mut browser = stage.complete(ENGINES).await;
-    // The session, the customer and the connection are read before the tokens are forgotten.
+    // The session, the customer and the connection, that twice, are read before the tokens are forgotten.
     stage
         .memory
         .faults
-        .at(stage.memory.faults.steps() + 4, Fault::FailBefore);
+        .at(stage.memory.faults.steps() + 5, Fault::FailBefore);
 
     let answer = browser.post(&stage, "/connect/disconnect", "").await;
 

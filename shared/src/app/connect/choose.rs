@@ -49,6 +49,8 @@ pub enum ChoiceFault {
     UnknownList,
     /// The new list's name is too long.
     LongName,
+    /// Constant Contact made no list of the name: the account is full, or the user may not make any.
+    RefusedList,
     /// The terms were not confirmed, or other ones were than are asked today.
     TermsNotConfirmed,
 }

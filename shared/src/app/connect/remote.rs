@@ -5,7 +5,7 @@ use std::future::Future;
 use jiff::{RoundMode, SignedDuration, Timestamp, TimestampRound, Unit};
 use secrecy::SecretString;
 
-use super::{Connect, ConnectError};
+use super::{ChoiceFault, Connect, ConnectError};
 use crate::app::moment::{Next, await_moment, standing};
 use crate::domain::budget::{CallClass, Meter, Reservation, quota_back};
 use crate::domain::connection::{Catalog, ContactList};
@@ -75,6 +75,10 @@ impl<W: Wiring> Connect<W> {
                 let lists = self.catalog(app, token, end).await?.lists;
                 let same = lists.into_iter().find(|list| is_called(list, name));
                 same.ok_or(ConnectError::Unavailable)
+            }
+            Err(error @ (CrmError::Invalid(_) | CrmError::Forbidden)) => {
+                tracing::warn!(app.id = %app, %error, "a new list was refused");
+                Err(ConnectError::Choice(vec![ChoiceFault::RefusedList]))
             }
             Err(error) => Err(self.failed(app, error).await?),
         }
