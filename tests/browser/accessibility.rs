@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::managing;
 use crate::pictures::{Screen, put_away, put_on};
-use crate::scene::{OWNER, Scene, allow, choose};
+use crate::scene::{Scene, allow, choose};
 use crate::window::Window;
 
 /// A window, and what was found on its pages so far.
@@ -79,7 +79,7 @@ pub async fn nothing_on_the_way_to_a_connection_keeps_people_out() {
     inspection.window.shows("You declined").await;
     inspection.look().await;
     inspection.window.press("Back to Constant Contact").await;
-    allow(&inspection.window, OWNER).await;
+    allow(&inspection.window, &scene.user).await;
     choose(&inspection.window).await;
     inspection.look().await;
     inspection.window.click("#terms").await;

@@ -4,7 +4,7 @@ use fantoccini::key::Key;
 use serde_json::json;
 
 use crate::pictures::{Screen, take};
-use crate::scene::{CREATOR, NAME, OWNER, Scene, allow, choose, connect};
+use crate::scene::{CREATOR, NAME, Scene, allow, choose, connect};
 use crate::window::Window;
 
 pub async fn who_allows_and_chooses_a_list_is_connected() {
@@ -17,7 +17,7 @@ pub async fn who_allows_and_chooses_a_list_is_connected() {
         .await;
     take(&window, "connect", Screen::LightDesktop).await;
     window.press("Continue to Constant Contact").await;
-    allow(&window, OWNER).await;
+    allow(&window, &scene.user).await;
     choose(&window).await;
     take(&window, "lists", Screen::LightDesktop).await;
     take(&window, "lists-phone-dark", Screen::DarkPhone).await;
@@ -47,7 +47,7 @@ pub async fn the_whole_way_can_be_gone_by_keyboard_alone() {
     window.goto(&scene.link().await).await;
     window.tab_to("Continue to Constant Contact").await;
     window.keys(&enter).await;
-    allow(&window, OWNER).await;
+    allow(&window, &scene.user).await;
     window.shows("Which lists should new contacts join?").await;
     window.tab_to("list").await;
     window.keys(" ").await;
@@ -73,7 +73,7 @@ pub async fn who_declines_can_decide_again() {
     assert_eq!(scene.connection().await["status"], "not_connected");
 
     window.press("Back to Constant Contact").await;
-    allow(&window, OWNER).await;
+    allow(&window, &scene.user).await;
     window.shows("Which lists should new contacts join?").await;
     window.close().await;
 }
@@ -94,7 +94,7 @@ pub async fn a_user_without_the_right_reads_who_has_to_connect() {
     assert_ne!(scene.connection().await["status"], "active");
 
     window.press("Sign in as another user").await;
-    allow(&window, OWNER).await;
+    allow(&window, &scene.user).await;
     choose(&window).await;
     window.press("Save and start").await;
     window.shows(&format!("{NAME} is connected")).await;
@@ -109,7 +109,7 @@ pub async fn another_browser_cannot_finish_what_this_one_began() {
     window.goto(&link).await;
     window.press("Continue to Constant Contact").await;
     window.shows("Allow Leadfeed access to your account?").await;
-    let callback = way_back(&window).await;
+    let callback = way_back(&window, &scene.user).await;
 
     other.goto(&callback).await;
     other.shows("This was started in another browser").await;
@@ -117,16 +117,16 @@ pub async fn another_browser_cannot_finish_what_this_one_began() {
     assert_eq!(scene.connection().await["status"], "not_connected");
 
     window.goto(&link).await;
-    connect(&window).await;
+    connect(&window, &scene.user).await;
     window.close().await;
     other.close().await;
 }
 
-/// Where the consent page would send the browser, had its owner allowed the access.
-async fn way_back(consent: &Window) -> String {
+/// Where the consent page would send the browser, had this user allowed the access.
+async fn way_back(consent: &Window, user: &str) -> String {
     let url = consent.url().await;
     let mut fields: Vec<(String, String)> = url.query_pairs().into_owned().collect();
-    fields.push(("user".to_owned(), OWNER.to_owned()));
+    fields.push(("user".to_owned(), user.to_owned()));
     fields.push(("decision".to_owned(), "allow".to_owned()));
     let client = reqwest::Client::builder()
         .no_proxy()
@@ -144,7 +144,7 @@ pub async fn going_back_after_connecting_changes_nothing() {
     let scene = Scene::of("goes-back").await;
     let window = Window::open().await;
     window.goto(&scene.link().await).await;
-    connect(&window).await;
+    connect(&window, &scene.user).await;
     let connected = scene.connection().await;
 
     window.back().await;
@@ -166,7 +166,7 @@ pub async fn pressing_each_button_twice_makes_one_connection() {
 
     window.goto(&scene.link().await).await;
     window.press_twice("Continue to Constant Contact").await;
-    allow(&window, OWNER).await;
+    allow(&window, &scene.user).await;
     choose(&window).await;
     window.press_twice("Save and start").await;
     window.shows(&format!("{NAME} is connected")).await;
@@ -184,8 +184,8 @@ pub async fn allowing_twice_makes_one_connection() {
     window.goto(&scene.link().await).await;
     window.press("Continue to Constant Contact").await;
     window.shows("Allow Leadfeed access to your account?").await;
-    window.select("#user", OWNER).await;
-    let callback = way_back(&window).await;
+    window.select("#user", &scene.user).await;
+    let callback = way_back(&window, &scene.user).await;
     window.goto(&callback).await;
     window.shows("Which lists should new contacts join?").await;
     window.goto(&callback).await;
@@ -208,7 +208,7 @@ pub async fn a_link_can_be_opened_twice_and_used_by_one_browser() {
     window.shows(&welcome).await;
     other.goto(&link).await;
     other.shows(&welcome).await;
-    connect(&window).await;
+    connect(&window, &scene.user).await;
 
     other.press("Continue to Constant Contact").await;
     other.shows("This link cannot be used").await;
@@ -225,7 +225,7 @@ pub async fn a_choice_without_a_list_says_what_is_missing() {
 
     window.goto(&scene.link().await).await;
     window.press("Continue to Constant Contact").await;
-    allow(&window, OWNER).await;
+    allow(&window, &scene.user).await;
     window.shows("Which lists should new contacts join?").await;
     window.click("#terms").await;
     window.press("Save and start").await;

@@ -4,13 +4,12 @@ use std::time::{Duration, Instant};
 
 use cc_sandbox::world::Contact;
 use leadfeed_local::operator::{Operator, text};
-use leadfeed_tests::stack;
+use leadfeed_tests::{stack, user_of};
 use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::window::Window;
 
-pub const OWNER: &str = "owner@harbor-bakery.example";
 pub const CREATOR: &str = "creator@harbor-bakery.example";
 /// The name that every customer here goes by.
 pub const NAME: &str = "Analytical Engines";
@@ -20,6 +19,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub struct Scene {
     pub operator: Operator,
     pub customer: &'static str,
+    /// By whom they connect.
+    pub user: String,
     pub form: Value,
 }
 
@@ -33,6 +34,7 @@ impl Scene {
         Self {
             operator,
             customer,
+            user: user_of(customer),
             form,
         }
     }
@@ -40,9 +42,9 @@ impl Scene {
     /// The same, connected.
     pub async fn connected(customer: &'static str) -> Self {
         let scene = Self::of(customer).await;
-        leadfeed_local::customer::connect(&scene.link().await)
-            .await
-            .unwrap();
+        let link = scene.link().await;
+        let connected = leadfeed_local::customer::connect(&link, Some(&scene.user));
+        connected.await.unwrap();
         scene
     }
 
@@ -85,9 +87,9 @@ pub async fn choose(window: &Window) {
 }
 
 /// Goes the whole way, from the page of the connect link to the end.
-pub async fn connect(window: &Window) {
+pub async fn connect(window: &Window, user: &str) {
     window.press("Continue to Constant Contact").await;
-    allow(window, OWNER).await;
+    allow(window, user).await;
     choose(window).await;
     window.press("Save and start").await;
     window.shows(&format!("{NAME} is connected")).await;

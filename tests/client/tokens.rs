@@ -3,6 +3,8 @@ use cc_sandbox::settings::{ExpiresIn, LongLivedRefresh, Pkce, Settings};
 use cc_sandbox::world::TokenKind;
 use jiff::SignedDuration;
 use leadfeed_shared::adapters::{Http, TokenEndpoint};
+use leadfeed_shared::domain::ids::AppId;
+use leadfeed_shared::domain::token::Tokens;
 use leadfeed_shared::fakes::VirtualClock;
 use leadfeed_shared::ports::{AppCredentials, Authorization, Clock as _, TokenError};
 use secrecy::{ExposeSecret as _, SecretString};
@@ -45,7 +47,14 @@ impl Desk {
 
     /// The person allows it; what the callback brings.
     async fn code(&self, challenge: Option<&str>) -> SecretString {
-        let login = self.bench.account(|account| account.users[0].login.clone());
+        self.code_of(0, challenge).await
+    }
+
+    /// The same of another user of the account.
+    async fn code_of(&self, user: usize, challenge: Option<&str>) -> SecretString {
+        let login = self
+            .bench
+            .account(|account| account.users[user].login.clone());
         let mut form = vec![
             ("response_type", "code"),
             ("client_id", "client"),
@@ -98,6 +107,28 @@ fn app(secret: &str) -> AppCredentials {
     AppCredentials {
         client_id: "client".into(),
         client_secret: secret.into(),
+    }
+}
+
+#[tokio::test]
+async fn a_new_authorization_takes_the_place_of_the_same_users_and_shows_whose_it_is() {
+    let desk = Desk::open().await;
+    let granted = async |user| {
+        let code = desk.code_of(user, None).await;
+        let grant = desk.endpoint.exchange(&app("secret"), &code, None).await;
+        grant.unwrap().into_tokens().unwrap()
+    };
+    let subject = |tokens: &Tokens| tokens.subject(&AppId::default_app());
+
+    let (first, again, other) = (granted(0).await, granted(0).await, granted(1).await);
+
+    assert!(subject(&first).is_some());
+    assert_eq!(subject(&first), subject(&again));
+    assert_ne!(subject(&first), subject(&other));
+    let ended = desk.refresh(&first.refresh).await;
+    assert_eq!(ended, Err(TokenError::InvalidGrant));
+    for good in [&again, &other] {
+        assert_eq!(desk.refresh(&good.refresh).await, Ok(()));
     }
 }
 

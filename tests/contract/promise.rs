@@ -63,6 +63,7 @@ where
     trials.extend(on.keeps("handshakes", promises::handshakes::all(), &ports.directory));
     trials.extend(on.keeps("links", promises::links::all(), &ports.directory));
     trials.extend(on.keeps("turns", promises::turns::all(), &ports.directory));
+    trials.extend(on.keeps("subjects", promises::subjects::all(), &ports.directory));
     trials.extend(on.keeps("tallies", promises::tallies::all(), &ports.directory));
     trials.extend(on.keeps(
         "suppressions",

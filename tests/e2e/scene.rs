@@ -10,7 +10,7 @@ use futures::FutureExt as _;
 use leadfeed_local::Stack;
 use leadfeed_local::customer::connect;
 use leadfeed_local::operator::{Operator, text};
-use leadfeed_tests::stack;
+use leadfeed_tests::{stack, user_of};
 use reqwest::{Client, Response, StatusCode};
 use serde_json::{Value, json};
 use tokio::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
@@ -82,9 +82,9 @@ impl Scene {
     }
 
     pub async fn connect(&self) {
-        connect(&self.operator.connect_link(&self.customer).await.unwrap())
-            .await
-            .unwrap();
+        let link = self.operator.connect_link(&self.customer).await.unwrap();
+        let user = user_of(&self.customer);
+        connect(&link, Some(&user)).await.unwrap();
     }
 
     pub async fn post_json(&self, lead: &Value) -> (StatusCode, Value) {

@@ -33,6 +33,14 @@ pub fn stack() -> &'static Stack {
     &STACK.1
 }
 
+/// A user of the sandbox's first account by whom this customer and no other is connected: one who connects two ends the
+/// tokens of the first.
+pub fn user_of(customer: &str) -> String {
+    let login = format!("{customer}@harbor-bakery.example");
+    stack().sandbox().running().add_manager(&login);
+    login
+}
+
 /// The tables of the stack, as the account's root.
 pub fn tables() -> (DynamoDirectory, DynamoLedger) {
     let root = Credentials::from_keys("test", "test", None);

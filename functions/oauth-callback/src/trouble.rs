@@ -100,6 +100,7 @@ pub fn page_called(name: &str, visit: Visit<'_>, now: Timestamp) -> Response<Bod
         E::CodeRefused,
         E::Grant(GrantError::NoRefreshToken),
         E::MissingPrivilege,
+        E::UserTaken,
         E::Unavailable,
         E::Busy,
         E::Store(StoreError::new("of the step before")),
@@ -171,6 +172,7 @@ fn kind(error: &ConnectError) -> (StatusCode, &'static str) {
         }
         E::Grant(GrantError::MissingScope(_)) => (StatusCode::BAD_REQUEST, "contact_data_missing"),
         E::MissingPrivilege => (StatusCode::FORBIDDEN, "privilege_missing"),
+        E::UserTaken => (StatusCode::CONFLICT, "user_taken"),
         E::Unavailable => (StatusCode::BAD_GATEWAY, "constant_contact_unavailable"),
         E::Busy => (StatusCode::SERVICE_UNAVAILABLE, "busy"),
         E::Resting { .. } => (StatusCode::SERVICE_UNAVAILABLE, "no_calls"),
@@ -191,6 +193,7 @@ fn next(error: &ConnectError) -> Next {
         | E::CodeRefused
         | E::Grant(_)
         | E::MissingPrivilege
+        | E::UserTaken
         | E::Unavailable
         | E::Busy
         | E::Store(_) => Next::Again,

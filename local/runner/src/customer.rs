@@ -4,8 +4,9 @@ use anyhow::{Result, ensure};
 
 use crate::browser::Browser;
 
-/// Opens the link, allows the access, chooses the account's first list and confirms the terms.
-pub async fn connect(link: &str) -> Result<()> {
+/// Opens the link, allows the access as the first user there is or the one with this login, chooses the account's first
+/// list and confirms the terms.
+pub async fn connect(link: &str, login: Option<&str>) -> Result<()> {
     let mut browser = Browser::new()?;
     let welcome = browser.open(link).await?;
     ensure!(
@@ -19,9 +20,9 @@ pub async fn connect(link: &str) -> Result<()> {
         "the consent page said: {}",
         consent.heading()?
     );
-    let lists = browser
-        .submit(&consent, "", &[("decision", "allow")])
-        .await?;
+    let mut allowed = vec![("decision", "allow")];
+    allowed.extend(login.map(|login| ("user", login)));
+    let lists = browser.submit(&consent, "", &allowed).await?;
     ensure!(
         lists.status.is_success(),
         "the way back said: {}",

@@ -42,7 +42,7 @@ impl Demo {
         });
         let form = operator.add_form(CUSTOMER, &form).await?;
         let link = operator.connect_link(CUSTOMER).await?;
-        customer::connect(&link).await?;
+        customer::connect(&link, None).await?;
         step.done();
         let path = format!("/v1/customers/{CUSTOMER}/connection");
         let connection = operator.done(Method::GET, &path, None).await?;

@@ -128,6 +128,12 @@ impl RunningSandbox {
         control::minted(&self.shared, control::Mint::usual(client_id, login)).map_err(refused)
     }
 
+    /// Makes a user with this login a manager of the first account, unless there is one.
+    pub fn add_manager(&self, login: &str) {
+        self.shared
+            .now(|world, scene| world.accounts[0].add_manager(login, scene.dice));
+    }
+
     /// What was called so far with a body that breaks the contract: unknown, incomplete or too long in some part.
     pub fn broken_contracts(&self) -> Vec<String> {
         self.with(|lab| {

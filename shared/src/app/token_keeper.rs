@@ -15,7 +15,7 @@ mod tests;
 use jiff::{SignedDuration, Timestamp};
 use secrecy::SecretString;
 
-pub(crate) use self::keep::{KEEP_TRIES, keep};
+pub(crate) use self::keep::{KEEP_TRIES, advance, keep};
 use self::refresh::Refreshed;
 pub use self::seen::Seen;
 use crate::app::moment::REFRESH_TAKES;

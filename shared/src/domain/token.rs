@@ -2,8 +2,14 @@
 
 use std::fmt;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::{SignedDuration, Timestamp};
 use secrecy::{ExposeSecret as _, SecretString};
+use serde::Deserialize;
+
+use super::ids::AppId;
+use super::keys::fingerprint;
 
 /// How long before its end a token is refreshed. Also what a clock may be wrong by.
 pub const REFRESH_MARGIN: SignedDuration = SignedDuration::from_mins(10);
@@ -33,6 +39,42 @@ impl Tokens {
     pub fn is_pair_of(&self, other: &Self) -> bool {
         self.access.expose_secret() == other.access.expose_secret()
             && self.refresh.expose_secret() == other.refresh.expose_secret()
+    }
+
+    /// To whom an application was granted them: the `sub` of the access token, which is a JWT. `None` where it cannot be
+    /// read.
+    ///
+    /// Its signature is not looked at, as it came from the token endpoint itself. Nothing is decided by it but which pair
+    /// takes the place of which.
+    #[must_use]
+    pub fn subject(&self, app: &AppId) -> Option<Subject> {
+        #[derive(Deserialize)]
+        struct Claims {
+            sub: String,
+        }
+        let claims = self.access.expose_secret().split('.').nth(1)?;
+        let claims = URL_SAFE_NO_PAD.decode(claims).ok()?;
+        let claims: Claims = serde_json::from_slice(&claims).ok()?;
+        let named = !claims.sub.is_empty();
+        named.then(|| Subject::of(app, &claims.sub))
+    }
+}
+
+/// A user of Constant Contact as one application knows them, by a digest: their own name may be an address.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Subject(String);
+
+impl Subject {
+    /// The user whom access tokens of `app` name so.
+    #[must_use]
+    pub fn of(app: &AppId, sub: &str) -> Self {
+        Self(fingerprint(&format!("{app}\n{sub}")))
+    }
+
+    /// The digest.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
     }
 }
 
@@ -214,6 +256,37 @@ mod tests {
             grant(Some("new"), None).renew(&old).refresh.expose_secret(),
             "new"
         );
+    }
+
+    #[test]
+    fn a_subject_is_one_user_of_one_application_and_shows_neither() {
+        let app = |id: &str| id.parse::<AppId>().unwrap();
+        let of = |access: &str, id: &str| {
+            let tokens = grant(Some("r"), None).into_tokens().unwrap();
+            let access = access.into();
+            Tokens { access, ..tokens }.subject(&app(id))
+        };
+        let jwt = |claims: &str, signature: &str| {
+            let claims = URL_SAFE_NO_PAD.encode(claims);
+            format!("e30.{claims}.{signature}")
+        };
+        let ada = jwt(r#"{"sub":"ada@example.com","exp":1}"#, "one");
+        let again = jwt(r#"{"exp":2,"sub":"ada@example.com"}"#, "two");
+        let grace = jwt(r#"{"sub":"grace@example.com"}"#, "one");
+
+        let subject = of(&ada, "one").unwrap();
+        assert_eq!(subject, Subject::of(&app("one"), "ada@example.com"));
+        assert_eq!(of(&again, "one").as_ref(), Some(&subject));
+        assert_ne!(of(&ada, "two").as_ref(), Some(&subject));
+        assert_ne!(of(&grace, "one").as_ref(), Some(&subject));
+        assert!(!format!("{subject:?}").contains("ada"));
+        let nobody = [jwt(r#"{"sub":""}"#, ""), jwt("{}", ""), jwt("x", "")];
+        for unreadable in ["", "opaque", "a.b", "a.%.c"]
+            .into_iter()
+            .chain(nobody.iter().map(String::as_str))
+        {
+            assert_eq!(of(unreadable, "one"), None, "{unreadable}");
+        }
     }
 
     #[test]

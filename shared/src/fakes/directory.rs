@@ -12,7 +12,8 @@ use crate::domain::form::Form;
 use crate::domain::handshake::Handshake;
 use crate::domain::ids::{CustomerId, FormId, LinkId};
 use crate::domain::suppression::{PersonId, Suppression};
-use crate::ports::{Customers, Forms, Page, StoreError};
+use crate::domain::token::Subject;
+use crate::ports::{Customers, Forms, Holder, Page, StoreError};
 
 /// Customers, forms, connections, handshakes, links and counters.
 #[derive(Debug, Clone)]
@@ -33,6 +34,7 @@ pub(super) struct Rows {
     pub(super) tallies: BTreeMap<(CustomerId, Date), TallyRow>,
     /// Who has the turn at a piece of work, and until when.
     pub(super) turns: HashMap<String, (String, Timestamp)>,
+    pub(super) subjects: HashMap<Subject, Holder>,
 }
 
 impl MemoryDirectory {

@@ -28,6 +28,7 @@ mod links;
 mod metrics;
 mod queue;
 pub mod samples;
+mod subjects;
 mod suppressions;
 mod tallies;
 mod turns;

@@ -1,14 +1,15 @@
 use super::{
     Accounts, Apps, Authorization, Budget, BulkImports, CaptchaCheck, CaptchaSecrets, Claims,
     Clock, Connections, Contacts, Counters, Customers, DeadLetters, Dice, Events, Exits, Forms,
-    Handshakes, Idempotency, Imports, Lanes, Ledger, Links, Queue, Suppressions, Tallies, Turns,
-    Vault,
+    Handshakes, Idempotency, Imports, Lanes, Ledger, Links, Queue, Subjects, Suppressions, Tallies,
+    Turns, Vault,
 };
 
 /// One choice of adapter for every port. A program has exactly one of these: the AWS one in production, the one in
 /// memory in simulations. A use case holds the few it needs.
 pub trait Wiring: 'static {
-    /// Customers, forms, connections, handshakes, links, counters, people nobody may mail, turns.
+    /// Customers, forms, connections, handshakes, links, counters, people nobody may mail, turns,
+    /// users by whom customers are connected.
     type Directory: Customers
         + Forms
         + Connections
@@ -16,7 +17,8 @@ pub trait Wiring: 'static {
         + Links
         + Tallies
         + Suppressions
-        + Turns;
+        + Turns
+        + Subjects;
     /// Leads, the keys they came with, how many came, and imports.
     type Ledger: Ledger + Claims + Lanes + Exits + Idempotency + Counters + Imports;
     /// The way to the drain, and where messages end that drains fail on.

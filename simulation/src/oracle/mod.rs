@@ -111,6 +111,8 @@ pub struct Oracle {
     refreshing: Vec<(CustomerId, Arc<Process>)>,
     /// Refreshes that a row told of, and since when.
     announced: Vec<(CustomerId, Arc<Process>, Timestamp)>,
+    /// When a pair was last stored that somebody was granted who connected.
+    granted: BTreeMap<CustomerId, Timestamp>,
     calls: BTreeMap<String, VecDeque<Timestamp>>,
     calls_of_day: BTreeMap<(String, i64), usize>,
     /// The day on which the budget's rows were lost.
@@ -147,6 +149,7 @@ impl Oracle {
             codes: BTreeMap::new(),
             refreshing: Vec::new(),
             announced: Vec::new(),
+            granted: BTreeMap::new(),
             calls: BTreeMap::new(),
             calls_of_day: BTreeMap::new(),
             uncounted: 0,

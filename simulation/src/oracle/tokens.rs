@@ -2,10 +2,9 @@
 
 use std::sync::Arc;
 
-use jiff::Timestamp;
 use leadfeed_shared::domain::connection::Lease;
 use leadfeed_shared::domain::ids::CustomerId;
-use leadfeed_shared::domain::token::{Grant, Tokens};
+use leadfeed_shared::domain::token::{Grant, StoredTokens, Tokens};
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::{Oracle, Promise};
@@ -73,7 +72,7 @@ impl Oracle {
         }
         let row = self.directory.look(&customer);
         let announced = row.is_some_and(|row| {
-            let outrun = self.is_outrun(process, &customer, row.connected_at);
+            let outrun = self.is_outrun(process, &customer);
             let lease = row.lease;
             outrun || lease.is_some_and(|lease| lease.intent > row.generation && lease.until > now)
         });
@@ -100,16 +99,14 @@ impl Oracle {
         }
     }
 
-    /// Whether a row that told of this refresh is another's by now: somebody has connected since, and what the refresh
-    /// gives is too old to be stored.
-    fn is_outrun(
-        &self,
-        process: &Arc<Process>,
-        customer: &CustomerId,
-        connected_at: Timestamp,
-    ) -> bool {
+    /// Whether somebody was granted another pair since a row told of this refresh: what the refresh gives is too old to be
+    /// stored.
+    fn is_outrun(&self, process: &Arc<Process>, customer: &CustomerId) -> bool {
+        let granted = self.granted.get(customer);
         self.announced.iter().any(|(whose, by, since)| {
-            whose == customer && Arc::ptr_eq(by, process) && connected_at > *since
+            whose == customer
+                && Arc::ptr_eq(by, process)
+                && granted.is_some_and(|granted| granted > since)
         })
     }
 
@@ -127,9 +124,13 @@ impl Oracle {
             .retain(|(_, own)| !Arc::ptr_eq(own, process));
     }
 
-    /// A pair is stored.
-    pub fn kept(&mut self, access: &SecretString) {
-        if let Some(issued) = self.tokens.get_mut(access.expose_secret()) {
+    /// A pair is stored, by whoever refreshes or by the pages, where somebody has just connected.
+    pub fn kept(&mut self, process: &Process, customer: &CustomerId, pair: &StoredTokens) {
+        if process.name.starts_with("pages") {
+            self.granted.insert(customer.clone(), self.now());
+        }
+        let access = pair.tokens.access.expose_secret();
+        if let Some(issued) = self.tokens.get_mut(access) {
             issued.unstored = false;
         }
     }

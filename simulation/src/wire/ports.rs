@@ -18,17 +18,17 @@ use leadfeed_shared::domain::import::{ImportJob, Stage};
 use leadfeed_shared::domain::lead::{Lead, LeadRecord, LeadState, QuarantineReason};
 use leadfeed_shared::domain::suppression::{PersonId, Suppression};
 use leadfeed_shared::domain::tally::{Counts, Moves, Tally};
-use leadfeed_shared::domain::token::StoredTokens;
+use leadfeed_shared::domain::token::{StoredTokens, Subject};
 use leadfeed_shared::fakes::{
     MemoryApps, MemoryBudget, MemoryCaptcha, MemoryDirectory, MemoryEvents, MemoryLedger,
     MemoryVault,
 };
 use leadfeed_shared::ports::{
     Advanced, AppCredentials, Apps, Budget, CaptchaCheck, CaptchaSecrets, Checked, Claim, Claims,
-    Connections, Counters, Customers, Event, Events, Exits, Forms, Handshakes, Idempotency,
+    Connections, Counters, Customers, Event, Events, Exits, Forms, Handshakes, Holder, Idempotency,
     Imports, Kept, KeyClaim, KeyClaimed, LOOK_AGAIN, LanePlace, Lanes, LeadFilter, Ledger, Links,
-    Page, Recorded, Requeue, Settlement, StoreError, Suppressions, Tallies, Turns, Unsettled,
-    Vault,
+    Page, Recorded, Requeue, Settlement, StoreError, Subjects, Suppressions, Tallies, Turns,
+    Unsettled, Vault,
 };
 use secrecy::SecretString;
 
@@ -297,6 +297,10 @@ wired! { Turns of MemoryDirectory, Directory {
     end_turn(work: &str, owner: &str) -> ();
 } }
 
+wired! { Subjects of MemoryDirectory, Directory {
+    take_subject(subject: &Subject, customer: &CustomerId, now: Timestamp, void: Option<&Holder>) -> Option<Holder>;
+} }
+
 wired! { Tallies of MemoryDirectory, Directory {
     tally(customer: &CustomerId, moves: &Moves, now: Timestamp) -> ();
     tallies(customer: &CustomerId) -> Vec<Tally>;
@@ -336,7 +340,7 @@ wired! { Vault of MemoryVault, Vault {
             }
             let kept = self.port.keep(customer, tokens).await;
             if let Ok(Kept::Stored) = kept {
-                self.line.shared.oracle().kept(&tokens.tokens.access);
+                self.line.shared.oracle().kept(&self.line.process, customer, tokens);
             }
             kept
         };

@@ -15,6 +15,7 @@ pub mod ledger;
 pub mod links;
 pub mod queue;
 pub mod requeues;
+pub mod subjects;
 pub mod suppressions;
 pub mod tallies;
 pub mod turns;

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use anyhow::{Context, Result, bail, ensure};
 use leadfeed_local::customer::connect;
 use leadfeed_local::operator::{Operator, text};
+use leadfeed_tests::user_of;
 use reqwest::{Client, Method, StatusCode};
 use serde_json::{Value, json};
 
@@ -134,7 +135,6 @@ impl Walker {
         let (lead, _) = self.post(&stuck).await?;
         self.take_message_of(&lead).await?;
         rows::make_lead_due(&lead).await?;
-        // In this order: an account that connects again is given a new token for its old one.
         let (revoked, idle) = (self.connected().await?, self.connected().await?);
         for customer in [&idle, &revoked] {
             rows::make_token_old(&customer.id).await?;
@@ -219,7 +219,7 @@ impl Walker {
 
     async fn connect(&self, customer: &Customer) -> Result<()> {
         let link = self.operator.connect_link(&customer.id).await?;
-        connect(&link).await?;
+        connect(&link, Some(&user_of(&customer.id))).await?;
         self.connected.lock().unwrap().push(customer.id.clone());
         Ok(())
     }

@@ -174,11 +174,12 @@ impl Stage {
         link
     }
 
-    /// Connects another customer to an account.
+    /// Connects another customer to an account, by a user of their own.
     pub async fn connect_another_customer(&self, browser: &mut Browser, account: &str) {
         let link = self.of_another_customer(browser).await;
         let state = browser.post(self, &link, "").await.query()["state"].clone();
-        let landed = browser.get(self, &self.agreed(account, &state)).await;
+        let back = self.agreed_as("grace@looms.example", account, &state);
+        let landed = browser.get(self, &back).await;
         assert_eq!(landed.location(), "/connect/lists");
     }
 
@@ -217,6 +218,12 @@ impl Stage {
     /// Where the authorization server sends the browser back to once an account's user has agreed.
     pub fn agreed(&self, account: &str, state: &str) -> String {
         let code = self.memory.crm.authorize(account, "client");
+        format!("/oauth/callback?code={code}&state={state}")
+    }
+
+    /// The same, once another user of the account has agreed.
+    pub fn agreed_as(&self, login: &str, account: &str, state: &str) -> String {
+        let code = self.memory.crm.authorize_as(login, account, "client");
         format!("/oauth/callback?code={code}&state={state}")
     }
 

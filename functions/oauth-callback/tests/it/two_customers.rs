@@ -1,4 +1,4 @@
-//! Two customers in one browser, whose one session is about whichever link was opened last.
+//! Two customers in one browser, whose one session is about whichever link was opened last, and two by one user.
 
 use leadfeed_shared::domain::connection::ConnectionStatus;
 
@@ -94,4 +94,35 @@ async fn who_comes_back_after_another_link_was_opened_is_told_that_it_was() {
     assert_eq!(stage.exchanges(), 0);
     let unknown = Browser::default().get(&stage, "/connect/lists").await;
     assert_eq!(unknown.status, 403);
+}
+
+#[tokio::test]
+async fn a_user_who_connects_somebody_else_reads_what_to_do_and_of_nobody() {
+    let stage = Stage::new().await;
+    stage.complete(ENGINES).await;
+    let before = stage.row().await.unwrap();
+    let mut browser = Browser::default();
+    let link = stage.of_another_customer(&mut browser).await;
+    let state = browser.post(&stage, &link, "").await.query()["state"].clone();
+
+    let page = browser.land(&stage, &stage.agreed(ENGINES, &state)).await;
+
+    assert_eq!(page.status, 409);
+    assert!(page.body.contains("user_taken"), "{}", page.body);
+    for other in ["Analytical", "engines", ENGINES] {
+        assert!(!page.body.contains(other), "{other}");
+    }
+    let row = stage.row().await.unwrap();
+    assert_eq!((row.status, row.lists), (before.status, before.lists));
+    assert!(page.body.contains("Sign in as another user"));
+    let departed = browser.press(&stage, &page, "/connect/again", "").await;
+    assert_eq!(departed.query()["prompt"], "login");
+    let state = &departed.query()["state"];
+    let back = stage.agreed_as("grace@looms.example", ENGINES, state);
+    assert_eq!(
+        browser.get(&stage, &back).await.location(),
+        "/connect/lists"
+    );
+    let other = stage.row_of_another_customer().await;
+    assert_eq!(other.status, ConnectionStatus::Active);
 }

@@ -9,6 +9,7 @@ use uuid::Uuid;
 use super::activity::{Activity, ActivityState};
 use super::contact::Contact;
 use super::fields::CustomField;
+use crate::dice::Dice;
 
 #[derive(Debug)]
 pub struct Account {
@@ -125,6 +126,18 @@ impl Account {
 
     pub fn list(&self, id: Uuid) -> Option<&List> {
         self.lists.iter().find(|list| list.id == id)
+    }
+
+    /// Adds a manager, unless there is a user with this login.
+    pub fn add_manager(&mut self, login: &str, dice: &mut Dice) {
+        if self.users.iter().all(|user| user.login != login) {
+            self.users.push(User {
+                login: login.to_owned(),
+                id: dice.uuid(),
+                platform_user_id: dice.uuid(),
+                role: Role::Manager,
+            });
+        }
     }
 
     /// Adds a contact and returns its position.

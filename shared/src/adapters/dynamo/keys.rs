@@ -11,6 +11,7 @@ use crate::domain::ids::FormId;
 use crate::domain::ids::{AppId, CustomerId, ImportId, LeadId, LinkId};
 use crate::domain::keys::fingerprint;
 use crate::domain::suppression::PersonId;
+use crate::domain::token::Subject;
 
 /// The key of a row.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -88,6 +89,10 @@ pub(super) fn suppression(customer: &CustomerId, person: &PersonId) -> Key {
 /// Owner, in `by_owner`, of a customer's suppressions.
 pub(super) fn suppressed_of(customer: &CustomerId) -> String {
     format!("suppressed#{customer}")
+}
+
+pub(super) fn subject(subject: &Subject) -> Key {
+    Key::new(format!("SUBJECT#{}", subject.as_str()), "SUBJECT")
 }
 
 pub(super) fn turn(work: &str) -> Key {

@@ -19,6 +19,7 @@ mod lanes;
 mod lead_row;
 mod ledger;
 mod links;
+mod subjects;
 mod suppressions;
 mod table;
 mod tallies;

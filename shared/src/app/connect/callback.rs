@@ -4,14 +4,10 @@ use secrecy::{ExposeSecret as _, SecretString};
 use super::verdict::{may_feed, verdict};
 use super::{Connect, ConnectError, PATIENCE, Session, disconnect, state};
 use crate::app::release::{look_soon, release_waiting};
-use crate::app::token_keeper::{KEEP_TRIES, keep};
 use crate::domain::connection::{Connection, ConnectionStatus, Learned, LimitedReason};
 use crate::domain::handshake::Handshake;
-use crate::domain::ids::CustomerId;
-use crate::domain::token::{StoredTokens, Tokens};
-use crate::ports::{
-    Clock as _, Connections as _, Customers as _, Handshakes as _, Kept, Vault as _, Wiring,
-};
+use crate::domain::token::Tokens;
+use crate::ports::{Clock as _, Connections as _, Customers as _, Handshakes as _, Wiring};
 
 /// Constant Contact's issuer. It names itself in no answer so far; where one names an issuer, it has to be this one
 /// (RFC 9207).
@@ -46,7 +42,8 @@ impl<W: Wiring> Connect<W> {
     /// the account.
     ///
     /// # Errors
-    /// Any [`ConnectError`] but those about links and choices. What was connected before is untouched by all of them.
+    /// Any [`ConnectError`] but those about links and choices. What was connected before goes on working after all of
+    /// them, but for a code whose answer was lost or granted too little: that may have ended the pair before.
     pub async fn finish(
         &self,
         back: Return,
@@ -82,8 +79,11 @@ impl<W: Wiring> Connect<W> {
         }
         let code = back.code.ok_or(ConnectError::Incomplete)?;
         self.expect_calls(&handshake.app, PATIENCE).await?;
+        let before = self.in_use(&handshake.customer).await?;
         let grant = self.exchange(&handshake, &code, end).await?;
-        self.connect(&handshake, grant.into_tokens()?, end).await
+        let tokens = grant.into_tokens()?;
+        let kept = self.put_in_place(&handshake, before, &tokens).await?;
+        self.connect(&handshake, tokens, kept, end).await
     }
 
     /// What to say of a state of ours that somebody was faster with: to the browser that started, that it was.
@@ -99,11 +99,13 @@ impl<W: Wiring> Connect<W> {
         Ok(ConnectError::UsedState { connected })
     }
 
-    /// Looks at the account behind the tokens, and connects the customer to it if that is any use.
+    /// Looks at the account behind the tokens, and connects the customer to it if that is any use. The tokens may be
+    /// `kept` under a generation already.
     async fn connect(
         &self,
         handshake: &Handshake,
         tokens: Tokens,
+        kept: Option<u64>,
         end: Timestamp,
     ) -> Result<Landing, ConnectError> {
         let customer = &handshake.customer;
@@ -126,7 +128,7 @@ impl<W: Wiring> Connect<W> {
             self.hold(old, &status).await?;
         }
         let token_expires_at = tokens.expires_at;
-        let generation = self.keep(customer, old.as_ref(), tokens).await?;
+        let generation = self.keep(customer, old.as_ref(), kept, tokens).await?;
         let same = old.filter(|old| old.account.id == account.id);
         let (mut lists, terms, known) = same
             .map(|old| (old.lists, old.terms, old.catalog))
@@ -183,32 +185,6 @@ impl<W: Wiring> Connect<W> {
         }
         self.tell(&old.customer, status).await;
         Ok(())
-    }
-
-    /// Stores a pair under a generation of its own, newer than every other.
-    async fn keep(
-        &self,
-        customer: &CustomerId,
-        old: Option<&Connection>,
-        tokens: Tokens,
-    ) -> Result<u64, ConnectError> {
-        let stored = self.vault.tokens(customer).await?;
-        let newest = [
-            old.map(|row| row.generation),
-            old.and_then(|row| row.lease.as_ref()).map(|l| l.intent),
-            stored.map(|pair| pair.generation),
-        ];
-        let mut pair = StoredTokens {
-            generation: newest.into_iter().flatten().max().unwrap_or(0) + 1,
-            tokens,
-        };
-        for _ in 0..KEEP_TRIES {
-            match keep(&self.vault, &self.clock, customer, &pair).await? {
-                Kept::Stored => return Ok(pair.generation),
-                Kept::Superseded => pair.generation += 1,
-            }
-        }
-        Err(ConnectError::Busy)
     }
 }
 

@@ -22,10 +22,11 @@ pub async fn disconnect(
     customer: &CustomerId,
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    let forgotten = vault.forget(customer).await;
     for _ in 0..TRIES {
-        let row = connections.connection(customer).await?;
-        let Some(row) = row.filter(|row| row.status != ConnectionStatus::Disconnected) else {
+        let row = connections.connection(customer).await;
+        // After that look, so that a pair stored later than this has made the row another, or finds it ended.
+        let forgotten = vault.forget(customer).await;
+        let Some(row) = row?.filter(|row| row.status != ConnectionStatus::Disconnected) else {
             return forgotten;
         };
         let status = ConnectionStatus::Disconnected;

@@ -59,6 +59,9 @@ pub enum ConnectError {
     /// The person who agreed may not write contacts, and what was connected before is kept.
     #[error("the user lacks the right to write contacts")]
     MissingPrivilege,
+    /// The person who agreed connects another customer, whom nobody names here.
+    #[error("the user connects another customer")]
+    UserTaken,
     /// Constant Contact did not answer, or nothing that can be read.
     #[error("Constant Contact is not available")]
     Unavailable,

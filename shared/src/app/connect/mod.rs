@@ -9,6 +9,7 @@ mod choose;
 mod disconnect;
 mod error;
 mod exchange;
+mod pair;
 mod remote;
 mod session;
 mod start;

@@ -1,5 +1,6 @@
 //! What a crash at any step leaves behind. The ways to go wrong that a person sees are proven at the function's door.
 
+mod pair;
 mod waiting;
 
 use std::collections::HashMap;
@@ -15,7 +16,7 @@ use crate::app::scene::{ACCOUNT, Scene};
 use crate::domain::budget::{CallClass, Meter, Reservation};
 use crate::domain::connection::{Connection, ConnectionStatus};
 use crate::domain::crm::CrmError;
-use crate::domain::ids::{AppId, LinkId, RemoteId};
+use crate::domain::ids::{AppId, CustomerId, LinkId, RemoteId};
 use crate::domain::keys::fingerprint;
 use crate::domain::link::{Link, LinkKind};
 use crate::fakes::{Call, Fault, Memory};
@@ -36,17 +37,17 @@ async fn scene() -> (Scene, RemoteId) {
 
 /// A browser that has followed a new link: its cookie, and the state it left with.
 async fn depart(scene: &Scene) -> (String, String) {
+    depart_as(scene, &scene.customer).await
+}
+
+async fn depart_as(scene: &Scene, customer: &CustomerId) -> (String, String) {
     let memory = &scene.memory;
     let end = memory.clock.now() + super::SESSION_FOR;
     let id = LinkId::new(ulid::Ulid::from_bytes(memory.dice.roll()));
-    memory
-        .directory
-        .mint(&scene.customer, &id, end)
-        .await
-        .unwrap();
+    memory.directory.mint(customer, &id, end).await.unwrap();
     let link = Link {
         kind: LinkKind::Connect,
-        customer: scene.customer.clone(),
+        customer: customer.clone(),
         id,
         expires_at: end.as_second(),
     };
@@ -82,7 +83,7 @@ async fn row(scene: &Scene) -> Connection {
 
 #[tokio::test]
 async fn a_function_killed_at_any_step_of_a_reconnect_leaves_a_connection_that_works() {
-    let mut step = 0;
+    let (mut step, mut lost) = (0, Vec::<(u64, Fault)>::new());
     loop {
         step += 1;
         for fault in [Fault::CrashBefore, Fault::CrashAfter] {
@@ -97,21 +98,28 @@ async fn a_function_killed_at_any_step_of_a_reconnect_leaves_a_connection_that_w
             if let Some(landing) = whole {
                 assert_eq!(landing.unwrap(), Landing::Lists);
                 assert!(step > 10, "only {step} steps");
+                // Only where Constant Contact has ended the pair before, and the vault has nothing yet.
+                assert_eq!(lost.len(), 2, "{lost:?} of {step} steps");
+                assert_eq!(lost[0].1, Fault::CrashAfter);
+                assert_eq!(lost[1], (lost[0].0 + 1, Fault::CrashBefore));
                 return;
             }
 
             assert_eq!(row(&scene).await.status, ConnectionStatus::Active, "{step}");
-            let access = scene
-                .memory
-                .keeper()
-                .access(&scene.customer, None, Timestamp::MAX)
-                .await;
-            assert!(access.is_ok(), "{step} {fault:?}");
-            let lead = scene.submit(&[("email", "ada@example.com")]).await.lead;
-            scene.drain().await;
-            assert_eq!(scene.state(&lead).await.word(), "delivered", "{step}");
+            assert_eq!(deliver(&scene).await, "delivered", "{step} {fault:?}");
+            scene.memory.clock.advance(SignedDuration::from_hours(25));
+            if deliver(&scene).await != "delivered" {
+                lost.push((step, fault));
+            }
         }
     }
+}
+
+/// What becomes of a lead that comes in now.
+async fn deliver(scene: &Scene) -> &'static str {
+    let lead = scene.sign_up("ada@example.com").await;
+    scene.drain().await;
+    scene.state(&lead).await.word()
 }
 
 #[tokio::test]

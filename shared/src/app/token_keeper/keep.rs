@@ -1,8 +1,10 @@
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 
+use crate::app::tell::tell_status;
+use crate::domain::connection::ConnectionStatus;
 use crate::domain::ids::CustomerId;
 use crate::domain::token::StoredTokens;
-use crate::ports::{Clock, Kept, StoreError, Vault};
+use crate::ports::{Advanced, Clock, Connections, Events, Kept, Ledger, StoreError, Vault};
 
 /// How often a pair is offered to the vault before that is given up.
 pub(crate) const KEEP_TRIES: u32 = 4;
@@ -31,4 +33,31 @@ pub(crate) async fn keep(
         clock.sleep_until(clock.now() + pause).await;
         attempt += 1;
     }
+}
+
+/// Has the row count a pair that is stored.
+///
+/// Whoever was held up with the newest pair, and stores it after another had given the connection up, revives it: the
+/// leads that began to wait for a person go out.
+pub(crate) async fn advance(
+    rows: &impl Connections,
+    ledger: &impl Ledger,
+    events: &impl Events,
+    customer: &CustomerId,
+    pair: &StoredTokens,
+    now: Timestamp,
+) -> Result<Advanced, StoreError> {
+    let (generation, expires_at) = (pair.generation, pair.tokens.expires_at);
+    let advanced = rows.advance(customer, generation, expires_at).await?;
+    if advanced == Advanced::Revived {
+        tracing::warn!(customer.id = %customer, "a connection that was given up works again");
+        if let Err(error) = ledger.mark_lane(customer, now).await {
+            tracing::error!(
+                customer.id = %customer, error = &error as &dyn std::error::Error,
+                "leads that wait for the connection are not looked at"
+            );
+        }
+        tell_status(events, customer, &ConnectionStatus::Active, now).await;
+    }
+    Ok(advanced)
 }

@@ -2,19 +2,19 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Access, AccessError, PATIENCE, TokenKeeper, keep};
+use super::{Access, AccessError, PATIENCE, TokenKeeper, advance, keep};
 use crate::app::moment::{Next, await_moment};
 use crate::app::tell::tell_status;
 use crate::domain::budget::{CallClass, Meter, Pause};
 use crate::domain::connection::{
     COOLDOWN, Connection, ConnectionStatus, LEASE_FOR, Lease, ReconnectReason,
 };
-use crate::domain::ids::{AppId, CustomerId};
+use crate::domain::ids::AppId;
 use crate::domain::lead::WaitReason;
 use crate::domain::token::{Grant, StoredTokens};
 use crate::ports::{
     Advanced, Apps as _, Authorization as _, Budget as _, Clock as _, Connections as _, Dice as _,
-    Kept, Lanes as _, StoreError, TokenError, Vault as _, Wiring,
+    Kept, StoreError, TokenError, Vault as _, Wiring,
 };
 
 /// How one try at a refresh ended.
@@ -191,30 +191,14 @@ impl<W: Wiring> TokenKeeper<W> {
         row: &Connection,
         pair: StoredTokens,
     ) -> Result<Refreshed, RefreshError> {
-        let current = self
-            .directory
-            .advance(&row.customer, pair.generation, pair.tokens.expires_at)
-            .await?;
-        match current {
-            Advanced::No => return Ok(Refreshed::Again),
-            Advanced::Revived => self.tell_revived(&row.customer).await,
-            Advanced::Active => {}
-        }
-        Ok(Refreshed::Access(self.seen.remember(&row.customer, pair)))
-    }
-
-    /// A worker that was held up stored the newest pair after another had given the connection up: it lives, and the
-    /// leads that began to wait for a person go out.
-    async fn tell_revived(&self, customer: &CustomerId) {
+        let (rows, ledger, events) = (&self.directory, &self.ledger, &self.events);
         let now = self.clock.now();
-        tracing::warn!(customer.id = %customer, "a connection that was given up works again");
-        if let Err(error) = self.ledger.mark_lane(customer, now).await {
-            tracing::error!(
-                customer.id = %customer, error = &error as &dyn std::error::Error,
-                "leads that wait for the connection are not looked at"
-            );
+        match advance(rows, ledger, events, &row.customer, &pair, now).await? {
+            Advanced::No => Ok(Refreshed::Again),
+            Advanced::Active | Advanced::Revived => {
+                Ok(Refreshed::Access(self.seen.remember(&row.customer, pair)))
+            }
         }
-        tell_status(&self.events, customer, &ConnectionStatus::Active, now).await;
     }
 
     /// The one death of a connection: the endpoint does not know the newest refresh token there is.

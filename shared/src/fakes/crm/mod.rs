@@ -25,7 +25,7 @@ use calls::Meter;
 pub use calls::{Call, RemoteLimits};
 use guard::Guard;
 pub use tokens::TokenKind;
-use tokens::{Code, Issued, Refreshable};
+use tokens::{Code, Issued, Refreshable, User};
 
 /// The other side of [`Authorization`](crate::ports::Authorization), [`Accounts`](crate::ports::Accounts) and
 /// [`Contacts`](crate::ports::Contacts).
@@ -206,12 +206,22 @@ impl FakeCrm {
         self.world.with(|world| world.book(account).contacts())
     }
 
-    /// The consent page: a code for an application, as the callback would bring it.
+    /// The consent page: a code for an application, as the callback would bring it once the account's owner agreed.
     #[must_use]
     pub fn authorize(&self, account: &str, client_id: &str) -> String {
+        self.agree(User::owner(account), client_id)
+    }
+
+    /// The same, once another user of the account did.
+    #[must_use]
+    pub fn authorize_as(&self, login: &str, account: &str, client_id: &str) -> String {
+        self.agree(User::of(account, login), client_id)
+    }
+
+    fn agree(&self, user: User, client_id: &str) -> String {
         let now = self.clock.now();
         self.world
-            .with(|world| world.issue_code(account, client_id, now))
+            .with(|world| world.issue_code(user, client_id, now))
     }
 
     /// Tokens of an account that was connected just now.
@@ -223,14 +233,17 @@ impl FakeCrm {
         let now = self.clock.now();
         let grant = self
             .world
-            .with(|world| world.issue(account, client_id, now));
+            .with(|world| world.issue(&User::owner(account), client_id, now));
         grant.into_tokens().expect("a whole grant")
     }
 
     /// The user takes the access back: no refresh token of the account is good any more.
     pub fn revoke(&self, account: &str) {
-        self.world
-            .with(|world| world.refresh.retain(|_, token| token.account != account));
+        self.world.with(|world| {
+            world
+                .refresh
+                .retain(|_, token| token.user.account != account)
+        });
     }
 
     /// No access token of the account is good any more.

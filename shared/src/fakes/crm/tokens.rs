@@ -1,3 +1,5 @@
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::{SignedDuration, Timestamp};
 use secrecy::{ExposeSecret as _, SecretString};
 
@@ -23,9 +25,16 @@ const REFRESH_FOR: SignedDuration = SignedDuration::from_hours(180 * 24);
 
 #[derive(Debug)]
 pub(super) struct Code {
-    account: String,
+    user: User,
     client_id: String,
     ends: Timestamp,
+}
+
+/// A user of an account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct User {
+    pub(super) account: String,
+    pub(super) login: String,
 }
 
 #[derive(Debug)]
@@ -50,16 +59,30 @@ impl Issued {
 
 #[derive(Debug)]
 pub(super) struct Refreshable {
-    pub(super) account: String,
+    pub(super) user: User,
     client_id: String,
     ends: Timestamp,
 }
 
+impl User {
+    /// The one by whom an account is connected unless a test says otherwise.
+    pub(super) fn owner(account: &str) -> Self {
+        Self::of(account, &format!("owner@{account}"))
+    }
+
+    pub(super) fn of(account: &str, login: &str) -> Self {
+        Self {
+            account: account.to_owned(),
+            login: login.to_owned(),
+        }
+    }
+}
+
 impl World {
-    pub(super) fn issue_code(&mut self, account: &str, client_id: &str, now: Timestamp) -> String {
+    pub(super) fn issue_code(&mut self, user: User, client_id: &str, now: Timestamp) -> String {
         let text = format!("code-{}", self.number());
         let code = Code {
-            account: account.to_owned(),
+            user,
             client_id: client_id.to_owned(),
             ends: now + CODE_FOR,
         };
@@ -68,26 +91,28 @@ impl World {
     }
 
     /// A new pair.
-    pub(super) fn issue(&mut self, account: &str, client_id: &str, now: Timestamp) -> Grant {
+    pub(super) fn issue(&mut self, user: &User, client_id: &str, now: Timestamp) -> Grant {
         let refresh = format!("refresh-{}", self.number());
         let refreshable = Refreshable {
-            account: account.to_owned(),
+            user: user.clone(),
             client_id: client_id.to_owned(),
             ends: now + REFRESH_FOR,
         };
         self.refresh.insert(refresh.clone(), refreshable);
         Grant {
             refresh: Some(refresh.into()),
-            ..self.issue_access(account, client_id, now)
+            ..self.issue_access(user, client_id, now)
         }
     }
 
-    fn issue_access(&mut self, account: &str, client_id: &str, now: Timestamp) -> Grant {
-        let access = format!("access-{}", self.number());
+    fn issue_access(&mut self, user: &User, client_id: &str, now: Timestamp) -> Grant {
+        let claims = serde_json::json!({ "sub": user.login }).to_string();
+        let claims = URL_SAFE_NO_PAD.encode(claims);
+        let access = format!("e30.{claims}.access-{}", self.number());
         let ends = now + ACCESS_FOR;
         let scope = self.scope.clone().unwrap_or_else(|| SCOPES.join(" "));
         let issued = Issued {
-            account: account.to_owned(),
+            account: user.account.clone(),
             client_id: client_id.to_owned(),
             ends,
             scope: scope.clone(),
@@ -101,6 +126,7 @@ impl World {
         }
     }
 
+    /// A new authorization ends what the same user was granted before, of either kind.
     fn exchange(
         &mut self,
         client_id: &str,
@@ -111,7 +137,9 @@ impl World {
         let code = code
             .filter(|code| code.client_id == client_id && code.ends > now)
             .ok_or(TokenError::InvalidGrant)?;
-        Ok(self.issue(&code.account, client_id, now))
+        self.refresh
+            .retain(|_, token| token.client_id != client_id || token.user != code.user);
+        Ok(self.issue(&code.user, client_id, now))
     }
 
     fn renew(&mut self, client_id: &str, token: &str, now: Timestamp) -> Result<Grant, TokenError> {
@@ -119,15 +147,15 @@ impl World {
         let known = known
             .filter(|known| known.client_id == client_id && known.ends > now)
             .ok_or(TokenError::InvalidGrant)?;
-        let account = known.account.clone();
+        let user = known.user.clone();
         match self.kind {
             TokenKind::LongLived => {
                 known.ends = now + REFRESH_FOR;
-                Ok(self.issue_access(&account, client_id, now))
+                Ok(self.issue_access(&user, client_id, now))
             }
             TokenKind::Rotating => {
                 self.refresh.remove(token);
-                Ok(self.issue(&account, client_id, now))
+                Ok(self.issue(&user, client_id, now))
             }
         }
     }
