@@ -198,8 +198,8 @@ async fn connecting_again_while_the_api_is_out_of_order_keeps_what_is_connected(
     let row = stage.row().await.unwrap();
     assert_eq!((row.status, row.lists), (before.status, before.lists));
     let kept = stage.memory.vault.tokens(&stage.customer).await.unwrap();
-    let app = stage.memory.apps.credentials(&AppId::default_app(), false);
-    let app = app.await.unwrap().unwrap();
+    let (apps, id) = (&stage.memory.apps, AppId::default_app());
+    let app = apps.credentials(&id, false).await.unwrap().unwrap();
     let token = kept.unwrap().tokens.refresh;
     stage.memory.clock.advance(SignedDuration::from_secs(2));
     assert!(stage.memory.crm.refresh(&app, &token).await.is_ok());
