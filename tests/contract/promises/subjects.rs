@@ -71,7 +71,8 @@ async fn a_subject_is_its_customers_until_who_knows_that_it_is_void_takes_it<S: 
 
 async fn subjects_are_taken_each_by_itself<S: Subjects>(subjects: S) {
     for subject in [subject(), subject()] {
-        let taken = subjects.take_subject(&subject, &fresh::customer(), at(0), None);
+        let customer = fresh::customer();
+        let taken = subjects.take_subject(&subject, &customer, at(0), None);
         assert_eq!(taken.await.unwrap(), None);
     }
 }
