@@ -239,7 +239,7 @@ mod tests {
         thread::spawn(move || {
             for status in statuses {
                 let (mut stream, _) = listener.accept().unwrap();
-                stream.read(&mut [0; 4096]).unwrap();
+                assert_ne!(stream.read(&mut [0; 4096]).unwrap(), 0);
                 let head = format!(
                     "HTTP/1.1 {status} Said\r\nx-amzn-requestid: req-{status}\r\nconnection: close\r\n"
                 );

@@ -106,10 +106,7 @@ async fn a_list_is_made_once_however_often_the_button_is_pressed() {
 
 #[tokio::test]
 async fn a_new_list_that_is_refused_is_said_beside_its_field_and_leaves_the_rest_as_it_was() {
-    let refusal = Refusal {
-        key: "lists.limit".into(),
-        message: "SENTINEL".into(),
-    };
+    let refusal = Refusal::of("lists.limit", "SENTINEL");
     for refused in [CrmError::Invalid(refusal), CrmError::Forbidden] {
         let stage = Stage::new().await;
         let (mut browser, _) = stage.connected(ENGINES).await;

@@ -4,7 +4,7 @@ use crate::app::tell::tell_status;
 use crate::domain::connection::ConnectionStatus;
 use crate::domain::ids::CustomerId;
 use crate::domain::token::StoredTokens;
-use crate::ports::{Advanced, Clock, Connections, Events, Kept, Ledger, StoreError, Vault};
+use crate::ports::{Advanced, Clock, Connections, Events, Kept, Lanes, StoreError, Vault};
 
 /// How often a pair is offered to the vault before that is given up.
 pub(crate) const KEEP_TRIES: u32 = 4;
@@ -41,7 +41,7 @@ pub(crate) async fn keep(
 /// leads that began to wait for a person go out.
 pub(crate) async fn advance(
     rows: &impl Connections,
-    ledger: &impl Ledger,
+    ledger: &impl Lanes,
     events: &impl Events,
     customer: &CustomerId,
     pair: &StoredTokens,

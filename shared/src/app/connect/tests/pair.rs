@@ -292,5 +292,5 @@ async fn a_connection_that_a_refresh_gave_up_while_it_was_made_again_revives_and
         })
         .collect();
     assert_eq!(told.last(), Some(&ConnectionStatus::Active), "{told:?}");
-    assert_eq!(memory.release().run().await.unwrap().waited, 1);
+    assert_eq!(memory.release().await.unwrap().waited, 1);
 }
