@@ -94,6 +94,22 @@ fn a_refused_submission_is_counted_by_the_code_of_its_answer() {
     assert_eq!(codes, ["consent_required", "unavailable"]);
 }
 
+#[test]
+fn a_store_that_fails_is_logged_with_what_it_said() {
+    let lines = log_of("QueueDrainLogs");
+    let failures: Vec<_> = lines
+        .iter()
+        .filter(|line| line["fields"]["message"] == "leads are put off, as a store failed")
+        .map(|line| &line["fields"]["error"])
+        .collect();
+
+    let [first, ..] = &failures[..] else {
+        panic!("{lines:#?}")
+    };
+    let words = first.as_str().unwrap();
+    assert!(words.starts_with("the store is unavailable: "), "{words}");
+}
+
 /// A filter's pattern, and the log that it reads.
 fn read(filter: &Value) -> (Pattern, Vec<Value>) {
     let property = |name: &str| filter["Properties"][name].as_str().unwrap();

@@ -7,6 +7,7 @@ use lambda_http::http::{HeaderValue, StatusCode};
 use lambda_http::{Body, Response};
 use leadfeed_shared::app::admin::{AdminError, Invalid, Saved};
 use leadfeed_shared::domain::lead::FieldError;
+use leadfeed_shared::ports::causes;
 use leadfeed_shared::web::Problem;
 
 /// What is answered instead of what was asked for.
@@ -63,7 +64,7 @@ impl From<AdminError> for Refused {
             )),
             AdminError::Unavailable(error) => {
                 tracing::error!(
-                    error = &error as &dyn std::error::Error,
+                    error = %causes(&error),
                     "the operator was not served"
                 );
                 Self(Problem::unavailable())

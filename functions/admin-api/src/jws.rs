@@ -5,6 +5,7 @@ use jsonwebtoken::jwk::{Jwk, JwkSet, PublicKeyUse, ThumbprintHash};
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use leadfeed_shared::domain::keys::SigningKeys;
 use leadfeed_shared::domain::receipt::Receipt;
+use leadfeed_shared::ports::causes;
 use leadfeed_shared::web::Problem;
 use serde::Serialize;
 
@@ -57,7 +58,7 @@ impl Signer {
 
 fn failed(error: jsonwebtoken::errors::Error) -> Problem {
     tracing::error!(
-        error = &error as &dyn std::error::Error,
+        error = %causes(&error),
         "a receipt was not signed"
     );
     Problem::unavailable()

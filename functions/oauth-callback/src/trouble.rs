@@ -6,7 +6,7 @@ use lambda_http::http::{HeaderMap, StatusCode};
 use lambda_http::{Body, Response};
 use leadfeed_shared::app::connect::ConnectError;
 use leadfeed_shared::domain::token::{GrantError, SCOPES};
-use leadfeed_shared::ports::StoreError;
+use leadfeed_shared::ports::{StoreError, causes};
 use leadfeed_shared::web::{Audience, Problem, audience};
 
 use crate::Visit;
@@ -117,7 +117,7 @@ pub fn page_called(name: &str, visit: Visit<'_>, now: Timestamp) -> Response<Bod
 fn log(error: &ConnectError) {
     if let ConnectError::Store(error) = error {
         tracing::error!(
-            error = error as &dyn std::error::Error,
+            error = %causes(error),
             "a step of connecting was not done"
         );
     }

@@ -8,7 +8,9 @@ use jiff::{SignedDuration, Timestamp};
 use crate::domain::email::{EmailAddress, EmailError};
 use crate::domain::ids::FormId;
 use crate::domain::lead::{LeadRecord, LeadState};
-use crate::ports::{Clock, Door, Forms, Gauge, LeadFilter, Ledger, Metric, StoreError, Wiring};
+use crate::ports::{
+    Clock, Door, Forms, Gauge, LeadFilter, Ledger, Metric, StoreError, Wiring, causes,
+};
 
 /// One is sent in each quarter of an hour: about a hundredth of a day's calls.
 const EVERY: SignedDuration = SignedDuration::from_mins(15);
@@ -87,7 +89,7 @@ impl<W: Wiring, D: Door> Canary<W, D> {
             let address = self.addresses.at(slot);
             if let Err(error) = self.door.post(&self.form, address, &key).await {
                 tracing::warn!(
-                    error = &error as &dyn std::error::Error,
+                    error = %causes(&error),
                     "the canary was not let in"
                 );
             }

@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use crate::domain::ids::{CustomerId, LeadId};
 use crate::domain::lead::{LeadRecord, LeadState, WaitReason};
 use crate::domain::tally::{Moves, counted_as, label};
-use crate::ports::Tallies;
+use crate::ports::{Tallies, causes};
 
 const IMPORT: LeadState = LeadState::Waiting {
     why: WaitReason::Import,
@@ -60,7 +60,7 @@ impl Counter {
             for (customer, moves) in moved {
                 if let Err(error) = to.tally(&customer, &moves, now).await {
                     tracing::warn!(
-                        customer.id = %customer, error = &error as &dyn std::error::Error,
+                        customer.id = %customer, error = %causes(&error),
                         "what moved was not counted"
                     );
                     let mut later = self.moves();

@@ -20,7 +20,7 @@ use crate::domain::budget::CallClass;
 use crate::domain::ids::{AppId, CustomerId, LeadId};
 use crate::domain::task::Task;
 use crate::ports::{
-    Claims, Clock, Connections, Customers, Lanes, Queue, Requeue, StoreError, Wiring,
+    Claims, Clock, Connections, Customers, Lanes, Queue, Requeue, StoreError, Wiring, causes,
 };
 
 /// When the scheduler looks after a lead that the queue has: long after a drain should have.
@@ -308,7 +308,7 @@ pub async fn put_back(
     let failed = match queue.send(&tasks).await {
         Ok(()) => vec![],
         Err(error) => {
-            tracing::warn!(customer.id = %customer, error = &error as &dyn std::error::Error, "leads were not put back into the queue");
+            tracing::warn!(customer.id = %customer, error = %causes(&error), "leads were not put back into the queue");
             error.failed
         }
     };

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use crate::domain::connection::ConnectionStatus;
 use crate::domain::ids::{CustomerId, RemoteId};
-use crate::ports::{Connections, Event, Events, StoreError};
+use crate::ports::{Connections, Event, Events, StoreError, causes};
 
 /// Publishes events, if there are any.
 pub(super) async fn tell(events: &impl Events, news: &[Event]) {
@@ -15,7 +15,7 @@ pub(super) async fn tell(events: &impl Events, news: &[Event]) {
         tracing::warn!(
             events = news.len(),
             kind = first.kind(),
-            error = &error as &dyn std::error::Error,
+            error = %causes(&error),
             "events were not published"
         );
     }

@@ -22,7 +22,7 @@ use crate::app::moment::REFRESH_TAKES;
 use crate::domain::connection::{COOLDOWN, Connection, RefreshDecision};
 use crate::domain::ids::CustomerId;
 use crate::domain::lead::WaitReason;
-use crate::ports::{Clock as _, Connections as _, StoreError, Vault as _, Wiring};
+use crate::ports::{Clock as _, Connections as _, StoreError, Vault as _, Wiring, causes};
 
 /// How long one caller waits for another's refresh before it gives the work back.
 const PATIENCE: SignedDuration = SignedDuration::from_secs(8);
@@ -116,7 +116,7 @@ impl<W: Wiring> TokenKeeper<W> {
                     Ok(Refreshed::Access(access)) => return Ok(access),
                     Err(AccessError::Busy { until }) if still_good => until,
                     Err(AccessError::Store(error)) if still_good => {
-                        tracing::warn!(customer.id = %customer, error = &error as &dyn std::error::Error, "a token was not refreshed");
+                        tracing::warn!(customer.id = %customer, error = %causes(&error), "a token was not refreshed");
                         now + COOLDOWN
                     }
                     Ok(Refreshed::Again) => now + LOOK_AGAIN,

@@ -1,7 +1,7 @@
 //! Going on in spite of one customer's trouble: a row of theirs that nobody can read is not the others' fault.
 
 use crate::domain::ids::CustomerId;
-use crate::ports::StoreError;
+use crate::ports::{StoreError, causes};
 
 /// The first error of work that goes on all the same.
 #[derive(Default)]
@@ -15,7 +15,7 @@ impl Trouble {
         result: Result<T, StoreError>,
     ) -> Option<T> {
         if let Err(error) = &result {
-            tracing::error!(customer.id = %customer, error = error as &dyn std::error::Error, "a customer's leads could not be looked after");
+            tracing::error!(customer.id = %customer, error = %causes(error), "a customer's leads could not be looked after");
         }
         self.keep(result)
     }

@@ -4,6 +4,9 @@
 //! and one set of contract tests holds both to it. What is promised of leads lies in files of one name: here, in the
 //! adapter of the tables, in the fakes and among the contract tests.
 
+use std::error::Error;
+use std::fmt;
+
 mod admin_tokens;
 mod apps;
 mod budget;
@@ -72,4 +75,18 @@ impl StoreError {
     pub fn new(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         Self(source.into())
     }
+}
+
+/// An error with all that caused it, for a log. What the functions log on Lambda is JSON, where the subscriber writes an error
+/// without its causes: of a store nothing but that it is unavailable.
+pub fn causes(error: &(dyn Error + 'static)) -> impl fmt::Display {
+    fmt::from_fn(move |f| {
+        write!(f, "{error}")?;
+        let mut cause = error.source();
+        while let Some(error) = cause {
+            write!(f, ": {error}")?;
+            cause = error.source();
+        }
+        Ok(())
+    })
 }

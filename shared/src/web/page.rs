@@ -14,6 +14,7 @@ use lambda_http::{Body, Response};
 use sha2::{Digest as _, Sha256};
 
 use super::Problem;
+use crate::ports::causes;
 
 /// The one style of all pages, which `base.html` includes.
 const STYLE: &str = include_str!("../../templates/style.css");
@@ -41,7 +42,7 @@ pub fn page(whose: Option<&str>, status: StatusCode, template: &impl Template) -
         Ok(html) => with_headers(status, html),
         Err(error) => {
             tracing::error!(
-                error = &error as &dyn std::error::Error,
+                error = %causes(&error),
                 "a page could not be rendered"
             );
             Problem::unavailable().into_response()

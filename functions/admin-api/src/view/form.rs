@@ -6,7 +6,7 @@ use leadfeed_shared::app::admin::Admin;
 use leadfeed_shared::domain::captcha::Captcha;
 use leadfeed_shared::domain::form::{Form, Statement};
 use leadfeed_shared::domain::ids::{CustomerId, FormId, RemoteId};
-use leadfeed_shared::ports::Wiring;
+use leadfeed_shared::ports::{Wiring, causes};
 use leadfeed_shared::web::Problem;
 use secrecy::ExposeSecret as _;
 use serde::Serialize;
@@ -106,7 +106,7 @@ pub fn form_with_doors<'a, W: Wiring>(
     let public = (!shown.signed_only).then(|| public_doors(shown, address("f")));
     let unrendered = |error: askama::Error| {
         tracing::error!(
-            error = &error as &dyn std::error::Error,
+            error = %causes(&error),
             "a snippet could not be rendered"
         );
         Problem::unavailable()

@@ -9,7 +9,7 @@ use super::ledger::DynamoLedger;
 use super::table::{Change, Done, Item, Values, millis, number, seconds, text, value};
 use crate::domain::ids::{CustomerId, LeadId};
 use crate::domain::lead::{LeadState, MAX_LINES, shortened};
-use crate::ports::{Claim, Claims, Requeue, Settlement, StoreError};
+use crate::ports::{Claim, Claims, Requeue, Settlement, StoreError, causes};
 
 /// What [`LeadState::is_claimable`] says, for DynamoDB: a claim's deadline is its `due_at`.
 const CLAIMABLE: &str = "attribute_not_exists(exported_at) AND (#state.#status IN (:received, :queued) \
@@ -207,7 +207,7 @@ impl DynamoLedger {
             values: vec![(":short", short), (":lines", number(lines))],
         };
         if let Err(error) = self.table.update(keys::lead(customer, lead), change).await {
-            tracing::warn!(lead.id = %lead, error = &error as &dyn std::error::Error, "a timeline was not shortened");
+            tracing::warn!(lead.id = %lead, error = %causes(&error), "a timeline was not shortened");
         }
     }
 }

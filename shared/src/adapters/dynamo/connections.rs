@@ -10,7 +10,7 @@ use crate::domain::connection::{
     ConfirmedOptIn, Connection, ConnectionStatus, CustomField, Lease, idle_months, month_of,
 };
 use crate::domain::ids::{CustomerId, RemoteId};
-use crate::ports::{Advanced, Connections, StoreError};
+use crate::ports::{Advanced, Connections, StoreError, causes};
 
 // A connection's row is the connection, `lease_until` beside its `lease` for conditions to compare, and while it is
 // active an `owner` by the month its newest token ends in, under which `idle` finds it; while it needs a person, the
@@ -286,7 +286,7 @@ fn readable(item: Item) -> Option<Connection> {
     match read(item) {
         Ok(connection) => Some(connection),
         Err(error) => {
-            tracing::error!(%error, "a connection's row cannot be read");
+            tracing::error!(error = %causes(&error), "a connection's row cannot be read");
             None
         }
     }

@@ -11,7 +11,7 @@ use crate::domain::budget::Limits;
 use crate::domain::customer::Customer;
 use crate::domain::form::Form;
 use crate::domain::ids::{AppId, CustomerId, FormId};
-use crate::ports::{Customers, Forms, Page, StoreError};
+use crate::ports::{Customers, Forms, Page, StoreError, causes};
 
 /// Marks the row of a customer who was removed. It holds nothing else, and stays.
 const REMOVED: &str = "removed";
@@ -39,7 +39,7 @@ impl DynamoDirectory {
     pub async fn warm_up(&self) {
         if let Err(error) = self.limits(&AppId::default_app()).await {
             tracing::warn!(
-                error = &error as &dyn std::error::Error,
+                error = %causes(&error),
                 "no connection was opened"
             );
         }

@@ -11,7 +11,7 @@ use crate::domain::email::EmailAddress;
 use crate::domain::ids::{CustomerId, LeadId};
 use crate::domain::lead::{Lead, LeadRecord, LeadState, QuarantineReason, TimelineEntry};
 use crate::domain::tally::{Counts, add, counted};
-use crate::ports::{LeadFilter, Ledger, Page, Recorded, StoreError};
+use crate::ports::{LeadFilter, Ledger, Page, Recorded, StoreError, causes};
 
 /// The Ledger table: leads, and the lanes they wait in.
 #[derive(Debug, Clone)]
@@ -125,7 +125,7 @@ impl Ledger for DynamoLedger {
         let readable = |item| match record(item) {
             Ok(record) => Some(*record),
             Err(error) => {
-                tracing::error!(%error, "a lead's row cannot be read and is missing in a listing");
+                tracing::error!(error = %causes(&error), "a lead's row cannot be read and is missing in a listing");
                 None
             }
         };

@@ -11,7 +11,7 @@ use crate::domain::form::names_brand;
 use crate::domain::ids::{AppId, CustomerId};
 use crate::ports::{
     Clock as _, Connections as _, Customers as _, Forms as _, Lanes as _, Page, Requeue,
-    StoreError, Wiring,
+    StoreError, Wiring, causes,
 };
 
 /// Something the operator put.
@@ -126,19 +126,19 @@ impl<W: Wiring> Admin<W> {
         self.directory.delete_customer(id).await?;
         if let Err(error) = self.forget_connection(id).await {
             tracing::error!(
-                customer.id = %id, error = &error as &dyn std::error::Error,
+                customer.id = %id, error = %causes(&error),
                 "a deleted customer may have been connected meanwhile"
             );
         }
         if let Err(error) = self.remove_forms(id).await {
             tracing::error!(
-                customer.id = %id, error = &error as &dyn std::error::Error,
+                customer.id = %id, error = %causes(&error),
                 "a deleted customer may have been given a form meanwhile"
             );
         }
         if let Err(error) = self.close_waiting(id).await {
             tracing::warn!(
-                customer.id = %id, error = &error as &dyn std::error::Error,
+                customer.id = %id, error = %causes(&error),
                 "leads of a deleted customer go on waiting"
             );
         }

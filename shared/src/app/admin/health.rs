@@ -10,7 +10,7 @@ use crate::domain::connection::{ConnectionStatus, LimitedReason};
 use crate::domain::ids::{AppId, CustomerId, LeadId};
 use crate::ports::{
     Apps as _, Clock as _, Connections as _, Customers as _, Ledger as _, Queue as _, StoreError,
-    Wiring,
+    Wiring, causes,
 };
 
 /// Lost connections looked for.
@@ -196,7 +196,7 @@ fn told(check: &'static str, looked: Trouble) -> Option<Cow<'static, str>> {
     looked.unwrap_or_else(|error| {
         tracing::warn!(
             check,
-            error = &error as &dyn std::error::Error,
+            error = %causes(&error),
             "a health check failed"
         );
         Some(Cow::Borrowed(match check {

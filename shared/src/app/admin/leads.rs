@@ -7,7 +7,8 @@ use crate::domain::ids::{CustomerId, LeadId};
 use crate::domain::lead::{LeadRecord, LeadState};
 use crate::domain::task::Task;
 use crate::ports::{
-    Claims as _, Clock as _, LeadFilter, Ledger as _, Page, Queue as _, Requeue, StoreError, Wiring,
+    Claims as _, Clock as _, LeadFilter, Ledger as _, Page, Queue as _, Requeue, StoreError,
+    Wiring, causes,
 };
 
 /// Leads read at once where only some of them are meant; the ledger gives what fits into a megabyte.
@@ -109,7 +110,7 @@ impl<W: Wiring> Admin<W> {
             lead: id.clone(),
         };
         if let Err(error) = self.queue.send(&[task]).await {
-            tracing::warn!(lead.id = %id, error = &error as &dyn std::error::Error, "a released lead was not sent");
+            tracing::warn!(lead.id = %id, error = %causes(&error), "a released lead was not sent");
         }
         self.lead(id).await
     }

@@ -7,7 +7,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use sha2::{Digest as _, Sha256};
 use subtle::{Choice, ConstantTimeEq as _};
 
-use crate::ports::{AdminTokens, StoreError};
+use crate::ports::{AdminTokens, StoreError, causes};
 
 /// How often, at most, an unknown token has the secret read again.
 const READ_EVERY: SignedDuration = SignedDuration::from_secs(60);
@@ -80,7 +80,7 @@ impl<T: AdminTokens> Operators<T> {
                 }
             }
             Err(error) => tracing::error!(
-                error = &error as &dyn std::error::Error,
+                error = %causes(&error),
                 "the admin secret could not be read again"
             ),
         }

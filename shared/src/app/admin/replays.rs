@@ -17,7 +17,7 @@ use crate::domain::tally::{Counts, EXPORTED, Moves, counted, counted_as};
 use crate::domain::task::Task;
 use crate::ports::{
     Claims as _, Clock as _, Connections as _, LeadFilter, Queue as _, Requeue, StoreError,
-    Tallies as _, Wiring,
+    Tallies as _, Wiring, causes,
 };
 
 /// The status of leads that look like robots'. They are tried only where it is asked for.
@@ -193,7 +193,7 @@ impl<W: Wiring> Admin<W> {
             && let Err(error) = self.queue.send(&tasks).await
         {
             tracing::warn!(
-                customer.id = %customer, error = &error as &dyn std::error::Error,
+                customer.id = %customer, error = %causes(&error),
                 "leads to be tried again are left to the scheduler"
             );
         }

@@ -1,7 +1,7 @@
 use jiff::civil::Date;
 
 use super::{Connect, Connected};
-use crate::ports::{Lanes as _, Wiring};
+use crate::ports::{Lanes as _, Wiring, causes};
 
 /// How many are counted: what one question of the ledger is answered with at once.
 const COUNTED: u16 = 1_000;
@@ -31,7 +31,7 @@ impl<W: Wiring> Connect<W> {
             .await;
         let lane = lane.inspect_err(|error| {
             tracing::warn!(
-                customer.id = %connection.customer, error = error as &dyn std::error::Error,
+                customer.id = %connection.customer, error = %causes(error),
                 "what waits for a choice was not counted"
             );
         });

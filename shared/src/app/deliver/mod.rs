@@ -41,7 +41,7 @@ use crate::domain::connection::COOLDOWN;
 use crate::domain::ids::CustomerId;
 use crate::domain::keys::SigningKeys;
 use crate::domain::lead::{LeadState, RefusalReason, WaitReason};
-use crate::ports::{Clock as _, Dice as _, StoreError, Wiring};
+use crate::ports::{Clock as _, Dice as _, StoreError, Wiring, causes};
 
 /// What a function keeps back of its time, to tell the queue what to bring again.
 pub const MARGIN: SignedDuration = SignedDuration::from_secs(2);
@@ -118,7 +118,7 @@ impl<W: Wiring> Drain<W> {
     /// The same because a store failed, with a line that says of what the leads were in want.
     fn put_off(&self, what: &'static str, customer: &CustomerId, error: &StoreError) -> Outcome {
         tracing::error!(
-            what, customer.id = %customer, error = error as &dyn std::error::Error,
+            what, customer.id = %customer, error = %causes(error),
             "leads are put off, as a store failed"
         );
         self.not_now()

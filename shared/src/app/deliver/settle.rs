@@ -8,7 +8,7 @@ use crate::app::release::LISTED_WITHIN;
 use crate::domain::customer::{Customer, kept_for};
 use crate::domain::ids::CustomerId;
 use crate::domain::lead::{LeadRecord, LeadState};
-use crate::ports::{Claims, Clock, Connections, Lanes, Settlement, StoreError, Wiring};
+use crate::ports::{Claims, Clock, Connections, Lanes, Settlement, StoreError, Wiring, causes};
 
 /// Times an outcome is offered to the ledger. A lost one costs a second call, and for a delivery an opt-out check.
 const TRIES: u32 = 3;
@@ -38,7 +38,7 @@ impl<W: Wiring> Drain<W> {
         if let Some(at) = look_at
             && let Err(error) = self.ledger.mark_lane(id, at).await
         {
-            tracing::error!(customer.id = %id, error = &error as &dyn std::error::Error, "a wait was not marked");
+            tracing::error!(customer.id = %id, error = %causes(&error), "a wait was not marked");
             return;
         }
         for (record, due_at) in leads.iter().zip(due) {
@@ -88,7 +88,7 @@ impl<W: Wiring> Drain<W> {
                     break;
                 }
                 Err(error) => {
-                    tracing::error!(lead.id = %record.lead.id, attempt, error = &error as &dyn std::error::Error, "an outcome was not written");
+                    tracing::error!(lead.id = %record.lead.id, attempt, error = %causes(&error), "an outcome was not written");
                 }
             }
         }
@@ -127,7 +127,7 @@ impl<W: Wiring> Drain<W> {
     ) {
         if let Err(error) = result {
             tracing::warn!(
-                what, customer.id = %customer, error = &error as &dyn std::error::Error,
+                what, customer.id = %customer, error = %causes(&error),
                 "something of use was not done"
             );
         }

@@ -19,6 +19,7 @@ use crate::domain::lead::{LeadRecord, LeadState, Permission, RefusalReason, Wait
 use crate::domain::suppression::PersonId;
 use crate::ports::{
     Claim, Claims, Clock, Connections, Customers, Forms, Ledger, StoreError, Suppressions, Wiring,
+    causes,
 };
 
 /// How long leads are claimed. What a slow ledger leaves of a batch is brought again, so that there is time for the
@@ -214,7 +215,7 @@ impl<W: Wiring> Drain<W> {
             match self.claim(customer, &asked, owner, deadline).await {
                 Ok(record) => claimed.extend(record),
                 Err(error) => {
-                    tracing::error!(lead.id = %asked.lead, error = &error as &dyn std::error::Error, "a lead was not claimed");
+                    tracing::error!(lead.id = %asked.lead, error = %causes(&error), "a lead was not claimed");
                     again.extend(asked.messages);
                 }
             }

@@ -16,7 +16,7 @@ use crate::domain::form::Form;
 use crate::domain::keys::Purpose;
 use crate::domain::lead::QuarantineReason;
 use crate::domain::suppression::PersonId;
-use crate::ports::{Counters as _, Wiring};
+use crate::ports::{Counters as _, Wiring, causes};
 
 /// Counters that a process remembers of one window. It begins anew with one more: what it forgets lets a few more through.
 const MOST_TALLIES: usize = 10_000;
@@ -247,7 +247,7 @@ impl<W: Wiring> Intake<W> {
             }
             Err(error) => {
                 tracing::warn!(
-                    error = &error as &dyn std::error::Error,
+                    error = %causes(&error),
                     "submissions were not counted"
                 );
                 false

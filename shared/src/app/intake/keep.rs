@@ -10,7 +10,7 @@ use crate::domain::form::Form;
 use crate::domain::ids::LeadId;
 use crate::domain::lead::{Lead, LeadRecord, LeadState, ParsedLead, QuarantineReason};
 use crate::domain::task::Task;
-use crate::ports::{Claims as _, Ledger as _, Queue as _, Recorded, Requeue, Wiring};
+use crate::ports::{Claims as _, Ledger as _, Queue as _, Recorded, Requeue, Wiring, causes};
 
 /// What came of writing a lead down.
 enum Written {
@@ -83,7 +83,7 @@ impl<W: Wiring> Intake<W> {
             }
             Ok(Recorded::Already(record)) => Ok(Written::Kept(again(&record))),
             Err(error) => {
-                tracing::error!(lead.id = %lead.id, error = &error as &dyn std::error::Error, "a lead was not set aside");
+                tracing::error!(lead.id = %lead.id, error = %causes(&error), "a lead was not set aside");
                 Err(IntakeError::Unavailable)
             }
         }
@@ -100,7 +100,7 @@ impl<W: Wiring> Intake<W> {
             unreachable!("made above")
         };
         if let Err(error) = &sent {
-            tracing::error!(lead.id = %lead.id, error = error as &dyn std::error::Error, "the queue did not take a lead");
+            tracing::error!(lead.id = %lead.id, error = %causes(error), "the queue did not take a lead");
         }
         let (state, check) = match sent {
             Ok(()) => (LeadState::Queued, CHECK_AFTER),
@@ -129,7 +129,7 @@ impl<W: Wiring> Intake<W> {
                 })
             }
             Err(error) => {
-                tracing::error!(lead.id = %lead.id, error = &error as &dyn std::error::Error, "a lead was not recorded");
+                tracing::error!(lead.id = %lead.id, error = %causes(&error), "a lead was not recorded");
                 match state {
                     LeadState::Queued => Ok(new(*lead)),
                     _ => Err(IntakeError::Unavailable),
@@ -151,7 +151,7 @@ impl<W: Wiring> Intake<W> {
             .ledger
             .requeue(customer, id, Requeue::Aside, at, due_at);
         if let Err(error) = requeued.await {
-            tracing::error!(lead.id = %id, error = &error as &dyn std::error::Error, "a lead was not released");
+            tracing::error!(lead.id = %id, error = %causes(&error), "a lead was not released");
         }
     }
 }

@@ -9,7 +9,7 @@ use crate::domain::form::Form;
 use crate::domain::ids::{CustomerId, KEY_LIVES, KEY_SLOT, LeadId};
 use crate::domain::lead::LeadRecord;
 use crate::ports::{
-    Clock as _, Dice as _, Idempotency as _, KeyClaim, KeyClaimed, Ledger as _, Wiring,
+    Clock as _, Dice as _, Idempotency as _, KeyClaim, KeyClaimed, Ledger as _, Wiring, causes,
 };
 
 /// Longer than a request can be at work: the function's time and a little.
@@ -86,7 +86,7 @@ impl<W: Wiring> Intake<W> {
             }
             Err(error) => {
                 tracing::warn!(
-                    error = &error as &dyn std::error::Error,
+                    error = %causes(&error),
                     "a key was not claimed"
                 );
                 None
@@ -153,7 +153,7 @@ impl<W: Wiring> Intake<W> {
             }),
             Err(error) => {
                 tracing::error!(
-                    error = &error as &dyn std::error::Error,
+                    error = %causes(&error),
                     "the key of an erased lead was not claimed"
                 );
                 Err(IntakeError::Unavailable)
@@ -184,7 +184,7 @@ impl<W: Wiring> Intake<W> {
         let freed = self.ledger.free_key(&form.customer, key, &new.id).await;
         if let Err(error) = freed {
             tracing::warn!(
-                error = &error as &dyn std::error::Error,
+                error = %causes(&error),
                 "a key was not freed"
             );
         }
@@ -211,7 +211,7 @@ impl<W: Wiring> Intake<W> {
             Ok(KeyClaimed::Fresh) => claim.lead,
             Err(error) => {
                 tracing::warn!(
-                    error = &error as &dyn std::error::Error,
+                    error = %causes(&error),
                     "a submission was not held against equal ones"
                 );
                 claim.lead

@@ -24,7 +24,7 @@ use crate::domain::keys::SigningKeys;
 use crate::domain::lead::{LeadState, ParsedLead, Rejection};
 use crate::domain::screening::stamp;
 use crate::domain::submission::Submission;
-use crate::ports::{Clock, Forms, Wiring};
+use crate::ports::{Clock, Forms, Wiring, causes};
 
 /// The most that one submission asks of stores, queue and captcha, one after the other.
 ///
@@ -167,7 +167,7 @@ impl<W: Wiring> Intake<W> {
             Ok(form) => form.ok_or(IntakeError::UnknownForm),
             Err(error) => {
                 tracing::error!(
-                    error = &error as &dyn std::error::Error,
+                    error = %causes(&error),
                     "a form could not be read"
                 );
                 Err(IntakeError::Unavailable)

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use super::Intake;
 use crate::domain::customer::{Customer, kept_for};
 use crate::domain::lead::Lead;
-use crate::ports::{Customers as _, Wiring};
+use crate::ports::{Customers as _, Wiring, causes};
 
 impl<W: Wiring> Intake<W> {
     /// Until when a lead that is set aside is kept, unless it is released: from the moment it came, as long as its
@@ -14,7 +14,7 @@ impl<W: Wiring> Intake<W> {
         let customer = self.directory.customer(&lead.customer).await;
         let customer: Option<Customer> = customer.unwrap_or_else(|error| {
             tracing::warn!(
-                lead.id = %lead.id, error = &error as &dyn std::error::Error,
+                lead.id = %lead.id, error = %causes(&error),
                 "how long a lead set aside is kept could not be read"
             );
             None

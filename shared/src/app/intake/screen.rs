@@ -9,7 +9,7 @@ use crate::domain::contact::{Note, NoteKind};
 use crate::domain::form::Form;
 use crate::domain::lead::{FieldError, QuarantineReason, Rejection};
 use crate::domain::screening::{Bearing, TIME_FIELD};
-use crate::ports::{CaptchaCheck as _, Checked, Wiring};
+use crate::ports::{CaptchaCheck as _, Checked, Wiring, causes};
 
 /// What becomes of a submission.
 pub(super) enum Verdict {
@@ -47,7 +47,7 @@ impl<W: Wiring> Intake<W> {
             Err(error) => {
                 tracing::error!(
                     form.id = %form.id,
-                    error = &error as &dyn std::error::Error,
+                    error = %causes(&error),
                     "a captcha could not be checked"
                 );
                 Verdict::Quarantined(QuarantineReason::Captcha)

@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::put_back;
 use crate::domain::ids::CustomerId;
-use crate::ports::{Claims, Lanes, Queue, Requeue, StoreError};
+use crate::ports::{Claims, Lanes, Queue, Requeue, StoreError, causes};
 
 /// How many leads go out at once: one batch of the queue. The scheduler sends on the rest as the budget allows.
 const FIRST: usize = 10;
@@ -42,7 +42,7 @@ pub async fn release_waiting(
     ledger.mark_lane(customer, now).await?;
     if let Err(error) = send_first(ledger, queue, customer, now).await {
         tracing::warn!(
-            customer.id = %customer, error = &error as &dyn std::error::Error,
+            customer.id = %customer, error = %causes(&error),
             "waiting leads are left to the scheduler"
         );
     }

@@ -4,7 +4,7 @@ use crate::app::tell::tell_status;
 use crate::domain::connection::ConnectionStatus;
 use crate::domain::ids::CustomerId;
 use crate::domain::token::StoredTokens;
-use crate::ports::{Advanced, Clock, Connections, Events, Kept, Lanes, StoreError, Vault};
+use crate::ports::{Advanced, Clock, Connections, Events, Kept, Lanes, StoreError, Vault, causes};
 
 /// How often a pair is offered to the vault before that is given up.
 pub(crate) const KEEP_TRIES: u32 = 4;
@@ -23,7 +23,7 @@ pub(crate) async fn keep(
             Err(error) => error,
         };
         tracing::error!(
-            customer.id = %customer, attempt, error = &error as &dyn std::error::Error,
+            customer.id = %customer, attempt, error = %causes(&error),
             "a new token was not stored"
         );
         if attempt == KEEP_TRIES {
@@ -53,7 +53,7 @@ pub(crate) async fn advance(
         tracing::warn!(customer.id = %customer, "a connection that was given up works again");
         if let Err(error) = ledger.mark_lane(customer, now).await {
             tracing::error!(
-                customer.id = %customer, error = &error as &dyn std::error::Error,
+                customer.id = %customer, error = %causes(&error),
                 "leads that wait for the connection are not looked at"
             );
         }

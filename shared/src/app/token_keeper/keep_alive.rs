@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::{AccessError, TokenKeeper};
-use crate::ports::{Clock as _, Connections as _, StoreError, Wiring};
+use crate::ports::{Clock as _, Connections as _, StoreError, Wiring, causes};
 
 /// Connections refreshed in one run. The token endpoint takes one call a second, and deliveries come first; at one
 /// run a minute this is thousands a day, and a connection has four months.
@@ -34,7 +34,7 @@ impl<W: Wiring> TokenKeeper<W> {
                 // Dead, which the keeper has told of, or another stack's.
                 Err(AccessError::Waits(_)) => {}
                 Err(error) => tracing::warn!(
-                    customer.id = %customer, error = &error as &dyn std::error::Error,
+                    customer.id = %customer, error = %causes(&error),
                     "an idle connection was not kept alive"
                 ),
             }

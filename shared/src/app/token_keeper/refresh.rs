@@ -14,7 +14,7 @@ use crate::domain::lead::WaitReason;
 use crate::domain::token::{Grant, StoredTokens};
 use crate::ports::{
     Advanced, Apps as _, Authorization as _, Budget as _, Clock as _, Connections as _, Dice as _,
-    Kept, StoreError, TokenError, Vault as _, Wiring,
+    Kept, StoreError, TokenError, Vault as _, Wiring, causes,
 };
 
 /// How one try at a refresh ended.
@@ -145,7 +145,7 @@ impl<W: Wiring> TokenKeeper<W> {
         let (now, pause) = (self.clock.now(), Pause::For(rest));
         if let Err(error) = self.budget.pause(Meter::Token(app), now, pause).await {
             tracing::warn!(
-                app.id = %app, error = &error as &dyn std::error::Error,
+                app.id = %app, error = %causes(&error),
                 "that the token endpoint is busy was not written"
             );
         }
