@@ -77,10 +77,17 @@ impl Asked<'_> {
         Ok(named.map_or_else(String::new, |(_, value)| value.into_owned()))
     }
 
+    /// The account that a form was shown with, where it names one.
+    pub fn account(&self) -> Result<Option<String>, ConnectError> {
+        let named = self.form()?.find(|(name, _)| name == "account");
+        Ok(named.map(|(_, value)| value.into_owned()))
+    }
+
     /// The lists and terms of a form.
     pub fn choice(&self) -> Result<Choice, ConnectError> {
         let mut choice = Choice {
             ip: caller_ip(self.request),
+            account: self.account()?,
             ..Choice::default()
         };
         for (name, value) in self.form()? {

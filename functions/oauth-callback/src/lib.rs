@@ -113,7 +113,8 @@ async fn act<W: Wiring>(
     match path {
         LISTS => choose(connect, asked, visit).await,
         ACCOUNT => {
-            connect.confirm_account(cookie).await?;
+            let shown = asked.account()?;
+            connect.confirm_account(cookie, shown.as_deref()).await?;
             Ok(see_other(LISTS))
         }
         AGAIN => Ok(depart(&connect.start_again(cookie).await?)),

@@ -31,6 +31,7 @@ pub struct OtherAccount<'a> {
     session: &'a str,
     name: &'a str,
     account: &'a str,
+    account_named: String,
 }
 
 #[derive(Template)]
@@ -49,6 +50,7 @@ pub struct Lists<'a> {
     waiting: Option<Waiting>,
     new_list: &'a str,
     terms: String,
+    account_named: String,
     terms_named: String,
     confirmed: Option<String>,
     ticked: bool,
@@ -87,6 +89,7 @@ impl<'a> OtherAccount<'a> {
             session,
             name: &connected.customer.name,
             account: &connected.connection.account.name,
+            account_named: connected.account_named(),
         }
     }
 }
@@ -144,6 +147,7 @@ impl<'a> Lists<'a> {
             lists: connection.lists_there().map(list).collect(),
             waiting: None,
             new_list: "",
+            account_named: connected.account_named(),
             terms_named: fingerprint(&terms),
             terms,
             confirmed: connected.confirmed().map(|terms| day(terms.accepted_at)),

@@ -138,7 +138,7 @@ impl Walk {
             Landing::OtherAccount if self.means_it => {
                 let shared = &self.reach.line.shared;
                 shared.oracle().means(&self.customer, &self.account);
-                connect.confirm_account(Some(&cookie)).await.ok()?;
+                connect.confirm_account(Some(&cookie), None).await.ok()?;
             }
             Landing::Lists => {}
             _ => return None,

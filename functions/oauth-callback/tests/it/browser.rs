@@ -70,7 +70,9 @@ impl Browser {
             Some(field.split_once('"')?.0)
         };
         let body = ticked(body, value("terms").unwrap_or("none to tick"));
-        let body = format!("session={}&{body}", value("session").unwrap());
+        let account =
+            value("account").map_or_else(String::new, |account| format!("account={account}&"));
+        let body = format!("session={}&{account}{body}", value("session").unwrap());
         self.send(stage, "POST", path, Some(&body)).await
     }
 

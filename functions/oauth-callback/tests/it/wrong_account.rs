@@ -1,6 +1,6 @@
 //! The way back for whoever connected an account that is not the one meant.
 
-use leadfeed_shared::domain::connection::ConnectionStatus;
+use leadfeed_shared::domain::connection::{ConnectionStatus, LimitedReason};
 
 use crate::stage::{ENGINES, LOOMS, Stage};
 
@@ -48,4 +48,35 @@ async fn whoever_thinks_better_of_it_keeps_the_account_that_is_connected() {
 
     assert_eq!(stage.row().await, before);
     assert_eq!(browser.get(&stage, LISTS).await.status, 200);
+}
+
+#[tokio::test]
+async fn who_says_yes_to_an_account_says_so_to_the_one_that_the_page_showed() {
+    let stage = Stage::new().await;
+    stage.complete(ENGINES).await;
+    let (mut owner, _) = stage.connected(LOOMS).await;
+    let asks = owner.get(&stage, "/connect/account").await;
+    assert!(asks.body.contains("Yes, use Jacquard Looms"));
+    stage.memory.crm.open_account("account-3", "Somebody else");
+    stage.memory.crm.add_list("account-3", "Newsletter");
+    let (mut agency, _) = stage.connected("account-3").await;
+
+    owner.press(&stage, &asks, "/connect/account", "").await;
+    let reason = LimitedReason::AccountChanged;
+    assert_eq!(stage.status().await, ConnectionStatus::Limited { reason });
+    let asks = owner.get(&stage, "/connect/account").await;
+    assert!(asks.body.contains("Yes, use Somebody else"));
+
+    agency.post(&stage, "/connect/account", "").await;
+    let lists = agency.get(&stage, LISTS).await;
+    let (mut back, _) = stage.connected(LOOMS).await;
+    back.post(&stage, "/connect/account", "").await;
+    let chosen = "new_list=News&terms=yes";
+    let stale = agency.press(&stage, &lists, LISTS, chosen).await;
+    let shown = agency.press(&stage, &stale, LISTS, chosen).await;
+
+    assert_eq!(stale.status, 422);
+    let words = "Another account was connected since this page was opened: Jacquard Looms";
+    assert!(stale.body.contains(words), "{}", stale.body);
+    assert_eq!(shown.location(), "/connect/done");
 }

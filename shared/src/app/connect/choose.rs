@@ -36,6 +36,8 @@ pub struct Choice {
     pub terms: Option<String>,
     /// From which address.
     pub ip: Option<String>,
+    /// Which account the page showed ([`Connected::account_named`]); a page of before it did names none.
+    pub account: Option<String>,
 }
 
 /// What is not right about a choice.
@@ -51,6 +53,8 @@ pub enum ChoiceFault {
     LongName,
     /// Constant Contact made no list of the name: the account is full, or the user may not make any.
     RefusedList,
+    /// Another account was connected since the page was shown.
+    OtherAccount,
     /// The terms were not confirmed, or other ones were than are asked today.
     TermsNotConfirmed,
 }
@@ -69,6 +73,16 @@ impl Connected {
     #[must_use]
     pub fn terms(&self) -> String {
         terms(&self.customer.brand)
+    }
+
+    /// What pages name the account by, so that whoever answers one means the account that it showed.
+    #[must_use]
+    pub fn account_named(&self) -> String {
+        fingerprint(self.connection.account.id.as_str())
+    }
+
+    fn was_shown(&self, account: Option<&str>) -> bool {
+        account.is_none_or(|named| named == self.account_named())
     }
 
     /// The terms, where what was confirmed is what is asked today: a new brand or new words are confirmed anew by
@@ -100,21 +114,28 @@ impl<W: Wiring> Connect<W> {
         }
     }
 
-    /// Says that the other account is meant.
+    /// Says that the other account is meant. Changes nothing where another one was connected since it was asked about
+    /// `shown`.
     ///
     /// # Errors
     /// Those of [`connected`](Self::connected), and [`ConnectError::Busy`] where the connection is changing.
-    pub async fn confirm_account(&self, cookie: Option<&str>) -> Result<(), ConnectError> {
+    pub async fn confirm_account(
+        &self,
+        cookie: Option<&str>,
+        shown: Option<&str>,
+    ) -> Result<(), ConnectError> {
+        let connected = self.connected(cookie).await?;
+        let is_meant = connected.was_shown(shown);
         let Connection {
             customer,
             generation,
             status,
             ..
-        } = self.connected(cookie).await?.connection;
+        } = connected.connection;
         let changed = ConnectionStatus::Limited {
             reason: LimitedReason::AccountChanged,
         };
-        if status != changed {
+        if !is_meant || status != changed {
             return Ok(());
         }
         let active = ConnectionStatus::Active;
@@ -138,6 +159,9 @@ impl<W: Wiring> Connect<W> {
         let end = self.end_of_step();
         let connected = self.connected(cookie).await?;
         is_active(&connected.connection)?;
+        if !connected.was_shown(choice.account.as_deref()) {
+            return Err(ConnectError::Choice(vec![ChoiceFault::OtherAccount]));
+        }
         let new_list = clean(&choice.new_list);
         let asked = connected.terms();
         let confirms = choice.terms == Some(fingerprint(&asked));

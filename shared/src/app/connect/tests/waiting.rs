@@ -51,7 +51,7 @@ async fn a_lead_goes_to_another_account_than_before_once_somebody_says_that_it_i
 
     assert_eq!(landing.await.unwrap(), Landing::OtherAccount);
     assert_eq!(state_soon(&scene, &lead).await.word(), "waiting");
-    connect.confirm_account(Some(&cookie)).await.unwrap();
+    connect.confirm_account(Some(&cookie), None).await.unwrap();
     assert_eq!(
         state_soon(&scene, &lead).await.word(),
         "waiting",
