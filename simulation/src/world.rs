@@ -320,7 +320,8 @@ impl World {
         self.shared.oracle().all_arrived(|account, email| {
             let email = email.parse().expect("an address");
             let contact = self.memory.crm.contact(account, &email);
-            contact.is_some_and(|contact| !contact.lists.is_empty())
+            // One that its account deleted since is on none.
+            contact.is_some_and(|contact| !contact.lists.is_empty() || contact.deleted_at.is_some())
         });
     }
 

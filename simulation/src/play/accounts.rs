@@ -162,6 +162,7 @@ impl Walk {
             },
             terms: Some(fingerprint(&connected.terms())),
             ip: None,
+            account: Some(connected.account_named()),
         };
         connect.choose(Some(cookie), choice).await.ok()
     }

@@ -167,7 +167,7 @@ async fn a_rehearsal_for_a_person_is_a_page_without_a_button_that_would_send_it(
     let (memory, _) = world().await;
     for (body, status, says) in [
         (ADA, 200, "Nothing was kept"),
-        (r#"{"email":"a"}"#, 422, "agree"),
+        (r#"{"email":"a"}"#, 422, "tick the box"),
     ] {
         let shown = handle(&memory.intake(), browsers(rehearsed(post(body)))).await;
 
