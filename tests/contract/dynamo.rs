@@ -170,14 +170,14 @@ async fn a_lead_that_left_in_a_file_or_was_erased_ends_at_its_time(tables: Table
         item["expires_at"].as_n().unwrap().clone()
     };
 
-    let export = ledger.export(&customer, &lead.id, at(20), at(8_000_000_000));
+    let export = ledger.export(&customer, &lead.id, at(20), at(80_000_000));
     assert!(export.await.unwrap());
-    assert_eq!(ends_at().await, "8000000000");
+    assert_eq!(ends_at().await, at(80_000_000).as_second().to_string());
 
     let blank = lead.without_person();
-    let erase = ledger.erase(&blank, at(60), at(9_000_000_000));
+    let erase = ledger.erase(&blank, at(60), at(90_000_000));
     assert!(erase.await.unwrap());
-    assert_eq!(ends_at().await, "9000000000");
+    assert_eq!(ends_at().await, at(90_000_000).as_second().to_string());
 }
 
 async fn attributes_of_a_later_version_are_left_alone(tables: Tables) {

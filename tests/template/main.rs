@@ -310,12 +310,25 @@ fn functions_behind_the_api_answer_before_it_gives_up() {
 #[test]
 fn the_scheduler_runs_every_minute_one_run_at_a_time_and_the_next_minute_is_the_retry() {
     let scheduler = &functions()["Scheduler"]["Properties"];
-    let every_minute = json!({"Type": "Schedule", "Properties": {"Schedule": "rate(1 minute)"}});
     let once = json!({"MaximumRetryAttempts": 0, "MaximumEventAgeInSeconds": 60});
+    let schedule = json!({"Schedule": "rate(1 minute)", "RetryPolicy": once});
+    let every_minute = json!({"Type": "Schedule", "Properties": schedule});
 
     assert_eq!(scheduler["Events"], json!({"EveryMinute": every_minute}));
     assert_eq!(scheduler["EventInvokeConfig"], once);
     assert!(scheduler["Timeout"].as_u64().unwrap() < 60);
+}
+
+#[test]
+fn a_flood_is_bounded_at_the_gateway_by_a_parameter() {
+    let stages = of_kind("AWS::ApiGatewayV2::Stage");
+    let limit = json!("RequestsPerSecond"); // a reference to it
+    let bounds = json!({"ThrottlingRateLimit": limit, "ThrottlingBurstLimit": limit});
+
+    let [stage] = &stages.values().collect::<Vec<_>>()[..] else {
+        panic!("{stages:?}")
+    };
+    assert_eq!(stage["Properties"]["DefaultRouteSettings"], bounds);
 }
 
 #[test]
