@@ -6,8 +6,8 @@ use std::sync::Mutex;
 
 use jiff::SignedDuration;
 use tempfile::NamedTempFile;
-use tracing::Level;
-use tracing::subscriber::DefaultGuard;
+use tracing::subscriber::{DefaultGuard, NoSubscriber};
+use tracing::{Dispatch, Level};
 
 use super::scene::{ACCOUNT, Scene};
 use crate::domain::crm::{CrmError, Refusal};
@@ -112,6 +112,9 @@ async fn submit(scene: &Scene, address: &str) -> String {
 pub(crate) struct Log {
     file: NamedTempFile,
     _guard: DefaultGuard,
+    /// Of a single one `tracing` asks whichever thread comes first to a line whether anybody listens to it, and keeps the
+    /// answer.
+    _another: Dispatch,
 }
 
 impl Log {
@@ -125,6 +128,7 @@ impl Log {
         Self {
             file,
             _guard: guard,
+            _another: Dispatch::new(NoSubscriber::default()),
         }
     }
 
