@@ -121,7 +121,6 @@ impl DynamoDirectory {
         let change = Change {
             set: "SET next_call_ms = :next_call, #day = :day, spent = :spent, closed_until_ms = :closed",
             when: Some(old.map_or("attribute_not_exists(pk)", |_| unchanged)),
-            names: &["day"],
             values,
         };
         self.table.update(key.clone(), change).await
@@ -140,7 +139,6 @@ impl DynamoDirectory {
         let change = Change {
             set: "SET first_call_at = :now",
             when: Some("attribute_not_exists(first_call_at)"),
-            names: &[],
             values: vec![(":now", value(&now)?)],
         };
         Ok(match self.table.update(keys::app(app), change).await? {

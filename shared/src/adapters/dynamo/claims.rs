@@ -69,7 +69,6 @@ impl Claims for DynamoLedger {
         let change = Change {
             set: "SET #state = :state, due_at = :until, due_shard = :shard ADD attempts :one",
             when: Some(CLAIMABLE),
-            names: &["state", "status"],
             values,
         };
         match self
@@ -128,7 +127,6 @@ impl Claims for DynamoLedger {
         let change = Change {
             set: &set,
             when: Some("#state.#status = :sending AND #state.#owner = :owner"),
-            names: &["state", "status", "owner"],
             values,
         };
         match self
@@ -174,7 +172,6 @@ impl Claims for DynamoLedger {
                   timeline = list_append(if_not_exists(timeline, :none), :line) \
                   REMOVE exported_at, expires_at",
             when: Some(when),
-            names: &["state", "status"],
             values,
         };
         let key = keys::lead(customer, lead);
@@ -203,7 +200,6 @@ impl DynamoLedger {
         let change = Change {
             set: "SET timeline = :short",
             when: Some("size(timeline) = :lines"),
-            names: &[],
             values: vec![(":short", short), (":lines", number(lines))],
         };
         if let Err(error) = self.table.update(keys::lead(customer, lead), change).await {

@@ -57,7 +57,6 @@ impl Connections for DynamoDirectory {
         let change = Change {
             set: "SET #lists = :lists, #terms = :terms, #catalog.#lists = :known, lists_gone = :gone",
             when: Some("#status = :active AND connected_at = :connected"),
-            names: &["lists", "terms", "catalog", "status"],
             values: vec![
                 (":lists", value(&connection.lists)?),
                 (":terms", value(&connection.terms)?),
@@ -86,7 +85,6 @@ impl Connections for DynamoDirectory {
             when: Some(
                 "generation = :generation AND (attribute_not_exists(lease_until) OR lease_until <= :now)",
             ),
-            names: &[],
             values: vec![
                 (":lease", value(lease)?),
                 (":until", millis(lease.until)),
@@ -118,7 +116,6 @@ impl Connections for DynamoDirectory {
             set: "SET #status = :active, generation = :generation, token_expires_at = :expires, #owner = :month \
                   REMOVE #reason, #since, lease, lease_until, cooldown_until",
             when: Some("generation < :generation AND NOT #status IN (:disconnected, :limited)"),
-            names: &["status", "reason", "since", "owner"],
             values: vec![
                 (":active", text("active")),
                 (":disconnected", text("disconnected")),
@@ -182,7 +179,6 @@ impl Connections for DynamoDirectory {
         let change = Change {
             set: "SET cooldown_until = :until REMOVE lease, lease_until",
             when: Some("lease.#owner = :owner"),
-            names: &["owner"],
             values: vec![(":owner", text(owner)), (":until", value(&cooldown_until)?)],
         };
         self.table
@@ -197,7 +193,6 @@ impl Connections for DynamoDirectory {
             when: Some(
                 "attribute_exists(pk) AND (attribute_not_exists(lists_gone) OR NOT contains(lists_gone, :list))",
             ),
-            names: &[],
             values: vec![
                 (":none", AttributeValue::L(Vec::new())),
                 (":one", AttributeValue::L(vec![text(list.as_str())])),
@@ -216,7 +211,6 @@ impl Connections for DynamoDirectory {
         let change = Change {
             set: "SET confirmed_opt_in = :seen",
             when: Some("attribute_exists(pk)"),
-            names: &[],
             values: vec![(":seen", value(&seen)?)],
         };
         let key = keys::connection(customer);
@@ -241,7 +235,6 @@ impl Connections for DynamoDirectory {
         let change = Change {
             set,
             when: Some("connected_at = :connected"),
-            names: if fields.is_some() { &["catalog"] } else { &[] },
             values,
         };
         let key = keys::connection(customer);
@@ -271,7 +264,6 @@ impl Connections for DynamoDirectory {
         let change = Change {
             set: &set,
             when: Some(&when),
-            names: &["status", "reason", "since", "owner"],
             values,
         };
         let done = self

@@ -23,7 +23,6 @@ impl Counters for DynamoLedger {
         let change = Change {
             set: "SET expires_at = :expires ADD #sum :by",
             when: None,
-            names: &["sum"],
             values: vec![(":by", number(by)), (":expires", number(ttl(until)))],
         };
         let counter = keys::counter(customer, counter);

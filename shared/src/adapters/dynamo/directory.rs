@@ -69,7 +69,6 @@ impl DynamoDirectory {
         let change = Change {
             set: "SET per_second = :second, per_day = :day, #owner = :apps",
             when: None,
-            names: &["owner"],
             values: vec![
                 (":second", number(limits.per_second)),
                 (":day", number(limits.per_day)),

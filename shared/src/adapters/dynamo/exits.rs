@@ -1,6 +1,5 @@
 //! What a person asks of a lead: to leave in a file, to be forgotten.
 
-use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::Timestamp;
 
 use super::keys;
@@ -16,16 +15,6 @@ const CAN_EXPORT: &str = "(#state.#status IN (:received, :queued) \
      OR (#state.#status = :refused AND #state.why IN (:cc_refused, :customer_deleted)) \
      OR (#state.#status = :waiting AND #state.why <> :import))";
 
-fn words() -> [(&'static str, AttributeValue); 5] {
-    [
-        (":received", text("received")),
-        (":queued", text("queued")),
-        (":refused", text("refused")),
-        (":waiting", text("waiting")),
-        (":import", text("import")),
-    ]
-}
-
 impl Exits for DynamoLedger {
     /// A request that was repeated because the first answer was lost finds its own mark, and marks again.
     async fn export(
@@ -35,16 +24,22 @@ impl Exits for DynamoLedger {
         at: Timestamp,
         expires_at: Timestamp,
     ) -> Result<bool, StoreError> {
-        let mut values = vec![(":at", value(&at)?), (":expires", seconds(expires_at))];
-        values.extend(words());
-        values.push((":cc_refused", text("cc_refused")));
-        values.push((":customer_deleted", text("customer_deleted")));
+        let values = vec![
+            (":at", value(&at)?),
+            (":expires", seconds(expires_at)),
+            (":received", text("received")),
+            (":queued", text("queued")),
+            (":refused", text("refused")),
+            (":waiting", text("waiting")),
+            (":import", text("import")),
+            (":cc_refused", text("cc_refused")),
+            (":customer_deleted", text("customer_deleted")),
+        ];
         let change = Change {
             set: "SET exported_at = :at, expires_at = :expires REMOVE due_at, due_shard",
             when: Some(&format!(
                 "(attribute_not_exists(exported_at) OR exported_at = :at) AND {CAN_EXPORT}"
             )),
-            names: &["state", "status"],
             values,
         };
         let key = keys::lead(customer, lead);
@@ -68,7 +63,6 @@ impl Exits for DynamoLedger {
             set: "SET #lead = :lead, #state = :state, timeline = :timeline, expires_at = :expires \
                   REMOVE due_at, due_shard, exported_at, person",
             when: Some("attribute_exists(pk) AND #state.#status <> :erased"),
-            names: &["lead", "state", "status"],
             values,
         };
         let key = keys::lead(&blank.customer, &blank.id);

@@ -73,7 +73,6 @@ impl Idempotency for DynamoLedger {
         let change = Change {
             set: "SET ends = :never",
             when: Some("#lead = :lead"),
-            names: &["lead"],
             values: vec![(":never", number(0)), (":lead", text(lead.as_str()))],
         };
         let key = keys::idempotency(customer, key);

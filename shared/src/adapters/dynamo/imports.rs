@@ -118,7 +118,6 @@ impl Imports for DynamoLedger {
                   timeline = list_append(if_not_exists(timeline, :none), :line) \
                   REMOVE due_at, due_shard",
             when: Some(TAKEABLE),
-            names: &["state", "status", "why"],
             values: vec![
                 (":state", value(&state)?),
                 (":by", text(import.as_str())),
@@ -174,7 +173,6 @@ impl Imports for DynamoLedger {
         let change = Change {
             set: &set,
             when: Some(&when),
-            names: &["state", "status", "why"],
             values,
         };
         let key = keys::lead(customer, lead);

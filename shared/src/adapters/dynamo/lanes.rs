@@ -185,7 +185,6 @@ fn earliest(at: Timestamp) -> Change<'static> {
         set: "SET due_shard = :lanes, later_at = if_not_exists(due_at, :at), due_at = :at \
               REMOVE emptied",
         when: Some("attribute_not_exists(due_at) OR due_at > :at"),
-        names: &[],
         values: vec![(":lanes", text(keys::LANES)), (":at", millis(at))],
     }
 }
@@ -195,7 +194,6 @@ fn later(at: Timestamp) -> Change<'static> {
     Change {
         set: "SET later_at = :at",
         when: Some("due_at < :at AND (later_at = due_at OR later_at > :at)"),
-        names: &[],
         values: vec![(":at", millis(at))],
     }
 }
@@ -232,7 +230,6 @@ fn move_mark(seen: i64, later: i64, next: Option<i64>, emptied: bool) -> Change<
     Change {
         set,
         when: Some(when),
-        names: &[],
         values,
     }
 }

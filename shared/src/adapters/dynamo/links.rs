@@ -57,7 +57,6 @@ impl Links for DynamoDirectory {
         let change = Change {
             set: "SET burnt_by = :by",
             when: Some("expires_at > :now AND (attribute_not_exists(burnt_by) OR burnt_by = :by)"),
-            names: &[],
             values: vec![(":by", text(by.as_str())), (":now", number(ttl(now)))],
         };
         let done = self

@@ -36,7 +36,6 @@ impl Subjects for DynamoDirectory {
         let change = Change {
             set: "SET held_by = :customer, held_since = :now",
             when: Some(&when),
-            names: &[],
             values,
         };
         let taken = self.table.update(keys::subject(subject), change).await?;

@@ -32,14 +32,12 @@ pub(super) struct Table {
     name: String,
 }
 
-/// A change of one row.
+/// A change of one row. A name that DynamoDB reserves stands as `#name` in either expression.
 pub(super) struct Change<'a> {
     /// The update expression.
     pub(super) set: &'a str,
     /// The condition expression; none where the change is always right.
     pub(super) when: Option<&'a str>,
-    /// Names both use that DynamoDB reserves, as `#name`.
-    pub(super) names: &'a [&'static str],
     /// Values both use.
     pub(super) values: Values,
 }
@@ -89,7 +87,7 @@ impl Table {
         let request = self.client.put_item().table_name(&self.name);
         let request = request
             .condition_expression(when)
-            .set_expression_attribute_names(reserved(when))
+            .set_expression_attribute_names(reserved([when]))
             .set_expression_attribute_values(values)
             .return_values_on_condition_check_failure(OnFailure::AllOld)
             .set_item(Some(row));
@@ -115,6 +113,7 @@ impl Table {
         let put = |row| Put::builder().table_name(&self.name).set_item(Some(row));
         let row = put(row)
             .condition_expression(when)
+            .set_expression_attribute_names(reserved([when]))
             .set_expression_attribute_values(values)
             .return_values_on_condition_check_failure(OnFailure::AllOld);
         let mut request = self.client.transact_write_items();
@@ -163,11 +162,9 @@ impl Table {
             .set_key(Some(key.into_item()))
             .update_expression(change.set)
             .set_condition_expression(change.when.map(str::to_owned))
+            .set_expression_attribute_names(reserved([change.set, change.when.unwrap_or_default()]))
             .return_values(answer)
             .return_values_on_condition_check_failure(OnFailure::AllOld);
-        for name in change.names {
-            request = request.expression_attribute_names(format!("#{name}"), *name);
-        }
         for (name, value) in change.values {
             request = request.expression_attribute_values(name, value);
         }
@@ -279,9 +276,12 @@ impl Table {
     }
 }
 
-/// The names that stand as `#name` in an expression, if any do.
-fn reserved(expression: &str) -> Option<HashMap<String, String>> {
-    let words = expression.split(|c: char| !(c.is_alphanumeric() || c == '#'));
+/// The names that stand as `#name` in expressions, if any do.
+fn reserved<const N: usize>(expressions: [&str; N]) -> Option<HashMap<String, String>> {
+    let is_sign = |c: char| c.is_alphanumeric() || c == '_' || c == '#';
+    let words = expressions
+        .into_iter()
+        .flat_map(|text| text.split(move |c| !is_sign(c)));
     let names =
         words.filter_map(|word| Some((word.to_owned(), word.strip_prefix('#')?.to_owned())));
     let names: HashMap<_, _> = names.collect();
@@ -356,14 +356,12 @@ mod tests {
     }
 
     #[test]
-    fn names_that_are_reserved_are_found_in_a_condition() {
-        let names = |text: &str| reserved(text).map(|names| names["#lead"].clone());
+    fn names_that_are_reserved_are_found_in_expressions() {
+        let names = reserved(["SET #a.#b_c = :d", "(ends <= :now OR #lead = :gone)"]).unwrap();
 
-        assert_eq!(names("attribute_not_exists(pk) OR ends <= :now"), None);
-        assert_eq!(
-            names("(ends <= :now OR #lead = :gone)"),
-            Some("lead".into())
-        );
+        let known = ["a", "b_c", "lead"].map(|name| (format!("#{name}"), name.to_owned()));
+        assert_eq!(names, known.into());
+        assert_eq!(reserved(["attribute_not_exists(pk) OR ends <= :now"]), None);
     }
 
     #[test]

@@ -40,7 +40,6 @@ impl Turns for DynamoDirectory {
         let change = Change {
             set: "SET free_at = :never",
             when: Some("taken_by = :owner"),
-            names: &[],
             values: vec![(":never", number(0)), (":owner", text(owner))],
         };
         self.table.update(keys::turn(work), change).await?;
