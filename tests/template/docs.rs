@@ -107,3 +107,22 @@ fn every_parameter_is_in_the_guide_with_its_default() {
         assert!(guide.contains(&row), "{row}");
     }
 }
+
+#[test]
+fn every_parameter_is_in_a_group_where_the_console_asks_for_it() {
+    let interface = &template()["Metadata"]["AWS::CloudFormation::Interface"];
+    let groups = interface["ParameterGroups"].as_array().unwrap().iter();
+    let grouped = groups.flat_map(|group| group["Parameters"].as_array().unwrap().clone());
+    let mut grouped: Vec<_> = grouped
+        .map(|name| name.as_str().unwrap().to_owned())
+        .collect();
+    grouped.sort();
+
+    let known: Vec<_> = template()["Parameters"]
+        .as_object()
+        .unwrap()
+        .keys()
+        .cloned()
+        .collect();
+    assert_eq!(grouped, known);
+}
