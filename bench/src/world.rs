@@ -14,7 +14,7 @@ use leadfeed_shared::domain::customer::{BulkImport, Customer};
 use leadfeed_shared::domain::form::{Form, Statement};
 use leadfeed_shared::domain::ids::{AppId, CustomerId, FormId, LeadId, RemoteId};
 use leadfeed_shared::domain::keys::SigningKeys;
-use leadfeed_shared::domain::lead::{Lead, LeadState};
+use leadfeed_shared::domain::lead::{Lead, LeadState, ParsedLead};
 use leadfeed_shared::domain::screening::{Rates, Screening};
 use leadfeed_shared::domain::task::Task;
 use leadfeed_shared::domain::token::{StoredTokens, Tokens};
@@ -231,17 +231,13 @@ impl Maker {
             certificates: BTreeMap::new(),
             brand: Some("Analytical Engines".into()),
         };
-        let text = Lead::sealed_text(&self.customer, &self.form, &id, &contact, &consent, now);
-        Lead {
-            seal: self.keys.seal(&text),
-            id,
-            customer: self.customer.clone(),
-            form: self.form.clone(),
+        let parsed = ParsedLead {
             contact,
             consent,
-            received_at: now,
             notes: Vec::new(),
-        }
+        };
+        let (customer, form) = (self.customer.clone(), self.form.clone());
+        Lead::new(customer, form, id, parsed, now, &self.keys)
     }
 }
 

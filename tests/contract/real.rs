@@ -231,15 +231,7 @@ impl<C: Clock + Clone + 'static> World<C> {
         lead.received_at = self.clock.now();
         // Fresh for as long as the longest run takes.
         lead.consent.given_at = lead.received_at;
-        let text = Lead::sealed_text(
-            &lead.customer,
-            &lead.form,
-            &lead.id,
-            &lead.contact,
-            &lead.consent,
-            lead.received_at,
-        );
-        lead.seal = keys().seal(&text);
+        let lead = lead.sealed(&keys());
         let due = lead.received_at + SignedDuration::from_hours(6);
         let ledger = self.ledger();
         ledger.record(&lead, &LeadState::Queued, due).await.unwrap();

@@ -238,7 +238,7 @@ fn forms_of(forms: &Value, connection: &Value) -> Finding {
         return Finding::good(step);
     }
     let advice = format!(
-        "The account has no custom field for text or a date called {}: such values are left out. Create the field in \
+        "The account has no custom field, other than one with choices, called {}: such values are left out. Create the field in \
          Constant Contact, or correct the form. The account is asked anew once a day, by a lead that fills one in.",
         missing.join(", ")
     );

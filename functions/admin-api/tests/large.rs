@@ -131,9 +131,7 @@ async fn fill(world: &Memory, admin: &Admin<Memory>) {
             lead.contact.custom_fields.extend([engine]);
         }
         lead.received_at = at;
-        let (form, contact, consent) = (&lead.form, &lead.contact, &lead.consent);
-        let text = Lead::sealed_text(&lead.customer, form, &lead.id, contact, consent, at);
-        lead.seal = admin.keys.seal(&text);
+        let lead = lead.sealed(&admin.keys);
         let (customer, id) = (&lead.customer, &lead.id);
         world.ledger.record(&lead, &state(i), at).await.unwrap();
         if i % 8 == 6 {

@@ -73,13 +73,16 @@ impl Asked<'_> {
 
     /// The session that a form was shown to, as its hidden field names it.
     pub fn shown_to(&self) -> Result<String, ConnectError> {
-        let named = self.form()?.find(|(name, _)| name == "session");
-        Ok(named.map_or_else(String::new, |(_, value)| value.into_owned()))
+        Ok(self.named("session")?.unwrap_or_default())
     }
 
     /// The account that a form was shown with, where it names one.
     pub fn account(&self) -> Result<Option<String>, ConnectError> {
-        let named = self.form()?.find(|(name, _)| name == "account");
+        self.named("account")
+    }
+
+    fn named(&self, wanted: &str) -> Result<Option<String>, ConnectError> {
+        let named = self.form()?.find(|(name, _)| name == wanted);
         Ok(named.map(|(_, value)| value.into_owned()))
     }
 

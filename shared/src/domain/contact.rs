@@ -119,7 +119,7 @@ pub enum NoteKind {
     Cut,
     /// Left out, because Constant Contact would refuse it.
     Omitted,
-    /// The address names a role (`admin@`); Constant Contact stores it but does not mail it.
+    /// Constant Contact stores the address but does not mail it: one of a role (`admin@`), of a group or of some sites.
     RoleAddress,
     /// The form was open for more than a day before it was sent.
     StaleForm,

@@ -54,7 +54,7 @@ impl Purpose {
 }
 
 /// A signature over a consent record, in base64url.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Seal(String);
 

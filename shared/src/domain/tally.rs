@@ -60,9 +60,7 @@ impl Tally {
         let day = self.day;
         Self { day, counts }
     }
-}
 
-impl Tally {
     /// How many of the day's leads were surely delivered by themselves: imports give the implicit permission.
     #[must_use]
     pub fn delivered_singly(&self) -> i64 {

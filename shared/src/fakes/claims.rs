@@ -55,15 +55,16 @@ impl Claims for MemoryLedger {
             expires_at,
         } = settlement;
         let settle = |rows: &mut Rows| {
-            if let Some(until) = expires_at {
-                rows.kept_until.insert(key(customer, lead), *until);
-            }
-            rows.change_if(customer, lead, held, |record| {
+            let settled = rows.change_if(customer, lead, held, |record| {
                 enter(record, state.clone(), *at, *due_at);
                 if let Some(short) = shortened(&record.timeline) {
                     record.timeline = short;
                 }
-            })
+            });
+            if settled {
+                rows.keep_until(key(customer, lead), *expires_at);
+            }
+            settled
         };
         self.0.step(settle).await
     }

@@ -118,10 +118,14 @@ impl Imports for MemoryLedger {
                 own == import && taken_by.is_none_or(|taken_by| *since <= taken_by)
             });
             let there = |record: &LeadRecord| taken && record.state == IMPORT;
-            rows.change_if(customer, lead, there, |record| {
+            let left = rows.change_if(customer, lead, there, |record| {
                 let state = settlement.state.clone();
                 enter(record, state, settlement.at, settlement.due_at);
-            })
+            });
+            if left {
+                rows.keep_until(key, settlement.expires_at);
+            }
+            left
         };
         self.0.step(leave).await
     }

@@ -120,12 +120,12 @@ pub(super) fn aside_at(record: &LeadRecord) -> Option<Timestamp> {
     aside.then_some(record.lead.received_at)
 }
 
-pub(super) fn overdue(rows: &Rows, now: Timestamp, limit: usize) -> Vec<(CustomerId, LeadId)> {
+fn overdue(rows: &Rows, now: Timestamp, limit: usize) -> Vec<(CustomerId, LeadId)> {
     let due = rows.stuck.iter().take_while(|(at, _)| *at <= now);
     due.take(limit).map(|(_, key)| key.clone()).collect()
 }
 
-pub(super) fn waiting(
+fn waiting(
     rows: &Rows,
     customer: &CustomerId,
     after: Option<&LanePlace>,
@@ -144,7 +144,7 @@ pub(super) fn waiting(
     waiting
 }
 
-pub(super) fn due(rows: &Rows, now: Timestamp, limit: usize) -> Vec<(CustomerId, Timestamp)> {
+fn due(rows: &Rows, now: Timestamp, limit: usize) -> Vec<(CustomerId, Timestamp)> {
     let marks = rows
         .lanes
         .iter()
@@ -155,7 +155,7 @@ pub(super) fn due(rows: &Rows, now: Timestamp, limit: usize) -> Vec<(CustomerId,
     due
 }
 
-pub(super) fn mark(rows: &mut Rows, customer: &CustomerId, at: Timestamp) {
+fn mark(rows: &mut Rows, customer: &CustomerId, at: Timestamp) {
     let lane = rows.lanes.entry(customer.clone());
     let lane = lane.or_insert(Lane {
         first: at,
@@ -166,12 +166,7 @@ pub(super) fn mark(rows: &mut Rows, customer: &CustomerId, at: Timestamp) {
     lane.last = lane.last.max(at);
 }
 
-pub(super) fn advance(
-    rows: &mut Rows,
-    customer: &CustomerId,
-    seen: Timestamp,
-    next: Option<Timestamp>,
-) {
+fn advance(rows: &mut Rows, customer: &CustomerId, seen: Timestamp, next: Option<Timestamp>) {
     let Some(lane) = rows.lanes.remove(customer) else {
         return;
     };

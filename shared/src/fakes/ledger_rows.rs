@@ -47,6 +47,14 @@ impl Rows {
         self.leads.range(first..=last).map(|(_, record)| record)
     }
 
+    /// How long a lead is kept; `None` without end.
+    pub(super) fn keep_until(&mut self, key: (CustomerId, LeadId), until: Option<Timestamp>) {
+        match until {
+            Some(until) => self.kept_until.insert(key, until),
+            None => self.kept_until.remove(&key),
+        };
+    }
+
     pub(super) fn lead(&self, customer: &CustomerId, lead: &LeadId) -> Option<&LeadRecord> {
         self.leads.get(&key(customer, lead))
     }

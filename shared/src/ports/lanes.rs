@@ -31,7 +31,7 @@ impl Due {
 /// A lead in its lane.
 pub type LanePlace = (LeadId, Due);
 
-/// How long after the last look at a lane somebody looks once more, as a lead may be listed late.
+/// How long after a lane's last mark somebody looks once more, as a lead may be listed late.
 pub const LOOK_AGAIN: SignedDuration = SignedDuration::from_hours(1);
 
 /// What is due: leads that wait in their customer's lane, and those in no lane that somebody has to look at.

@@ -136,9 +136,15 @@ impl Walk {
         let landing = connect.finish(back, Some(&cookie)).await.ok()?;
         match landing {
             Landing::OtherAccount if self.means_it => {
+                let shown = connect.connected(Some(&cookie)).await.ok()?;
+                if shown.connection.account.id != self.account {
+                    return None; // somebody else came in between
+                }
                 let shared = &self.reach.line.shared;
                 shared.oracle().means(&self.customer, &self.account);
-                connect.confirm_account(Some(&cookie), None).await.ok()?;
+                let account = shown.account_named();
+                let confirmed = connect.confirm_account(Some(&cookie), Some(&account));
+                confirmed.await.ok()?;
             }
             Landing::Lists => {}
             _ => return None,

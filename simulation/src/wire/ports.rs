@@ -1,4 +1,4 @@
-//! Every port but Constant Contact, at the end of a line.
+//! Every port but Constant Contact and the queue, at the end of a line.
 
 use std::collections::{BTreeMap, BTreeSet};
 

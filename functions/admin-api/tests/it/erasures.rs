@@ -198,7 +198,7 @@ async fn somebody_signed_up_more_often_than_one_request_can_erase_is_erased_by_t
     while answers.last() != Some(&200) {
         assert!(answers.len() < 20, "each request erases some");
         let erasure = stage.post(ERASURES, json!({"email": "ada@example.com"}));
-        let call = SignedDuration::from_millis(50);
+        let call = SignedDuration::from_millis(100);
         answers.push(stage.slowly(call, erasure).await.status);
     }
 

@@ -4,7 +4,6 @@ use jsonwebtoken::jwk::JwkSet;
 use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header};
 use lambda_http::request::from_str;
 use leadfeed_shared::domain::ids::LeadId;
-use leadfeed_shared::domain::lead::Lead;
 use serde_json::{Value, json};
 
 use crate::stage::{Stage, event};
@@ -127,12 +126,8 @@ async fn a_receipt_names_the_brand_that_the_person_agreed_to_whatever_it_is_call
 async fn claims_of(stage: &Stage, lead: &LeadId, statement: &str) -> Value {
     let keys = stage.memory.keys();
     stage.memory.ledger.tamper(|record| {
-        let lead = &mut record.lead;
-        lead.consent.statement = statement.into();
-        let (contact, consent, at) = (&lead.contact, &lead.consent, lead.received_at);
-        let (customer, form) = (&lead.customer, &lead.form);
-        let text = Lead::sealed_text(customer, form, &lead.id, contact, consent, at);
-        lead.seal = keys.seal(&text);
+        record.lead.consent.statement = statement.into();
+        record.lead = record.lead.clone().sealed(&keys);
     });
     let answer = stage.get(&format!("/v1/leads/{lead}/receipt")).await;
     verified(&answer.text("receipt"), &published(stage).await).unwrap()

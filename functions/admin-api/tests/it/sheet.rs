@@ -132,7 +132,7 @@ async fn a_spreadsheet_says_in_words_what_became_of_each_lead() {
             ["Status", "Reason", "Form", "Permission", "Notes"].map(|cell| row[cell].as_str())
         })
         .collect();
-    let role = "A role address, such as admin@: Constant Contact keeps it but does not mail it; \
+    let role = "An address that is kept but not mailed by Constant Contact, such as admin@; \
                 Not kept, as your form has no such field: =x, fax";
     assert_eq!(
         told,

@@ -283,10 +283,7 @@ fn another(stage: &Stage, like: &Lead, second: i64) -> Lead {
     ));
     lead.contact.email = format!("p{second}@example.com").parse().unwrap();
     lead.received_at = at;
-    let (form, contact, consent) = (&lead.form, &lead.contact, &lead.consent);
-    let text = Lead::sealed_text(&lead.customer, form, &lead.id, contact, consent, at);
-    lead.seal = stage.api.admin.keys.seal(&text);
-    lead
+    lead.sealed(&stage.api.admin.keys)
 }
 
 /// What the page's form sends.

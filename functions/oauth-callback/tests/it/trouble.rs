@@ -6,9 +6,7 @@ use leadfeed_shared::domain::connection::{ConnectionStatus, LimitedReason, Recon
 use leadfeed_shared::domain::crm::CrmError;
 use leadfeed_shared::domain::ids::AppId;
 use leadfeed_shared::fakes::Fault;
-use leadfeed_shared::ports::{
-    Apps as _, Authorization as _, Clock as _, Connections as _, Vault as _,
-};
+use leadfeed_shared::ports::{Clock as _, Connections as _};
 
 use crate::browser::{Browser, ask};
 use crate::stage::{ENGINES, Stage};
@@ -182,25 +180,4 @@ async fn a_program_reads_what_to_do_and_when() {
     stage.memory.faults.next(Fault::FailBefore);
     let page = Browser::default().get(&stage, &link).await;
     assert_eq!(page.headers["retry-after"], "5");
-}
-
-#[tokio::test]
-async fn connecting_again_while_the_api_is_out_of_order_keeps_what_is_connected() {
-    let stage = Stage::new().await;
-    stage.complete(ENGINES).await;
-    let before = stage.row().await.unwrap();
-    let (mut browser, state) = stage.departed().await;
-    (0..3).for_each(|_| stage.memory.crm.answer_next(CrmError::Unavailable));
-
-    let answer = browser.land(&stage, &stage.agreed(ENGINES, &state)).await;
-
-    assert_eq!(answer.status, 502);
-    let row = stage.row().await.unwrap();
-    assert_eq!((row.status, row.lists), (before.status, before.lists));
-    let kept = stage.memory.vault.tokens(&stage.customer).await.unwrap();
-    let (apps, id) = (&stage.memory.apps, AppId::default_app());
-    let app = apps.credentials(&id, false).await.unwrap().unwrap();
-    let token = kept.unwrap().tokens.refresh;
-    stage.memory.clock.advance(SignedDuration::from_secs(2));
-    assert!(stage.memory.crm.refresh(&app, &token).await.is_ok());
 }

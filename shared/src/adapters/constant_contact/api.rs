@@ -45,6 +45,21 @@ impl ConstantContact {
         url
     }
 
+    /// A page of a listing: where the page before said, or the first.
+    pub(super) fn page(
+        &self,
+        path: &str,
+        query: &[(&str, &str)],
+        cursor: Option<&str>,
+    ) -> Result<Url, CrmError> {
+        if let Some(cursor) = cursor {
+            return cursor.parse().map_err(|_| CrmError::Unavailable);
+        }
+        let mut url = self.url(path);
+        url.query_pairs_mut().extend_pairs(query);
+        Ok(url)
+    }
+
     /// The next page, which an answer names by its path. A token is sent to no other origin, whatever it names.
     pub(super) fn next(&self, links: Option<Links>) -> Result<Option<Url>, CrmError> {
         let Some(next) = links.and_then(|links| links.next) else {

@@ -106,14 +106,7 @@ impl BulkImports for ConstantContact {
             #[serde(rename = "_links")]
             links: Option<Links>,
         }
-        let url = match cursor {
-            Some(cursor) => cursor.parse().map_err(|_| CrmError::Unavailable)?,
-            None => {
-                let mut url = self.url("/activities");
-                url.query_pairs_mut().append_pair("limit", "500");
-                url
-            }
-        };
+        let url = self.page("/activities", &[("limit", "500")], cursor)?;
         let listed: Listed = self.get(token, url, PAGE).await?;
         Ok(Page {
             next: self.next(listed.links)?.map(String::from),
@@ -137,16 +130,9 @@ impl BulkImports for ConstantContact {
             #[serde(default)]
             permission_to_send: String,
         }
-        let url = match cursor {
-            Some(cursor) => cursor.parse().map_err(|_| CrmError::Unavailable)?,
-            None => {
-                let after = bound(since);
-                let mut url = self.url("/contacts");
-                let query = [("updated_after", after.as_str()), ("limit", contacts::MOST)];
-                url.query_pairs_mut().extend_pairs(query);
-                url
-            }
-        };
+        let after = bound(since);
+        let query = [("updated_after", after.as_str()), ("limit", contacts::MOST)];
+        let url = self.page("/contacts", &query, cursor)?;
         let page: contacts::Page<Contact> = self.get(token, url, PAGE).await?;
         let next = self.next(page.links)?.map(String::from);
         let emails = page.contacts.into_iter().filter_map(|c| c.email_address);
@@ -163,20 +149,13 @@ impl BulkImports for ConstantContact {
         since: Timestamp,
         cursor: Option<&str>,
     ) -> Result<Page<(String, Timestamp)>, CrmError> {
-        let url = match cursor {
-            Some(cursor) => cursor.parse().map_err(|_| CrmError::Unavailable)?,
-            None => {
-                let after = bound(since);
-                let mut url = self.url("/contacts");
-                let query = [
-                    ("status", "deleted"),
-                    ("optout_after", after.as_str()),
-                    ("limit", contacts::MOST),
-                ];
-                url.query_pairs_mut().extend_pairs(query);
-                url
-            }
-        };
+        let after = bound(since);
+        let query = [
+            ("status", "deleted"),
+            ("optout_after", after.as_str()),
+            ("limit", contacts::MOST),
+        ];
+        let url = self.page("/contacts", &query, cursor)?;
         let page: contacts::Page<contacts::Listed> = self.get(token, url, PAGE).await?;
         let gone = page.contacts.iter().filter_map(contacts::Listed::gone);
         Ok(Page {

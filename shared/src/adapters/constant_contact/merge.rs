@@ -140,14 +140,12 @@ impl Person {
         let addresses = add(&mut self.street_addresses, new, MAX_PLACES, same);
         let field = |field: Field| field.custom_field_id.parse().ok().map(LeftOut::Field);
         let mut left_out: Vec<_> = fields.into_iter().filter_map(field).collect();
-        for (part, none) in [
-            (OptionalField::Phone, phones.is_empty()),
-            (OptionalField::Address, addresses.is_empty()),
-        ] {
-            if !none {
-                left_out.push(LeftOut::Part(part));
-            }
-        }
+        let parts = [
+            (OptionalField::Phone, !phones.is_empty()),
+            (OptionalField::Address, !addresses.is_empty()),
+        ];
+        let parts = parts.into_iter().filter(|(_, has_no_room)| *has_no_room);
+        left_out.extend(parts.map(|(part, _)| LeftOut::Part(part)));
         left_out
     }
 }

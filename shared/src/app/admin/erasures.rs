@@ -43,8 +43,8 @@ const LOOKED_THROUGH_FOR: SignedDuration = SignedDuration::from_secs(8);
 /// as a body holds.
 const AT_ONCE: usize = 25;
 
-/// How long a person's leads are erased at most, behind the dead letters. Whoever asks again goes on where this ended.
-const ERASED_FOR: SignedDuration = SignedDuration::from_secs(8);
+/// How long one request erases a person's leads, from its beginning. Whoever asks again goes on where this ended.
+const ERASED_FOR: SignedDuration = SignedDuration::from_secs(20);
 
 /// How much later than its last look began its letters may come out of hiding.
 const SLACK: SignedDuration = SignedDuration::from_secs(10);
@@ -62,6 +62,7 @@ impl<W: Wiring> Admin<W> {
         customer: &CustomerId,
         asked: Properties,
     ) -> Result<usize, AdminError> {
+        let until = self.clock.now() + ERASED_FOR;
         self.had(customer).await?;
         let email = address(asked)?;
         let theirs = |task: &Task| match task {
@@ -72,10 +73,9 @@ impl<W: Wiring> Admin<W> {
         };
         let mut dead = self.discard_dead(theirs).await?;
         let ids = self.ledger.leads_of(customer, &email, usize::MAX).await?;
-        let until = self.clock.now() + ERASED_FOR;
         let mut erased = 0;
-        for ids in ids.chunks(AT_ONCE) {
-            if self.clock.now() >= until {
+        for (chunk, ids) in ids.chunks(AT_ONCE).enumerate() {
+            if chunk > 0 && self.clock.now() >= until {
                 let cause = "more leads of a person than one request can erase";
                 return Err(StoreError::new(cause).into());
             }

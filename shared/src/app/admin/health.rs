@@ -141,7 +141,7 @@ impl<W: Wiring> Admin<W> {
             .map(|(customer, number)| format!("{customer} ({number})"));
         Ok((aside.len() >= self.quarantine_alarm).then(|| {
             format!(
-                "At least {} leads of the last day were set aside as likely robots, or because a captcha could not be checked: {}. \
+                "At least {} leads of the last day were set aside as likely robots, as more than a day's limit, or because a captcha could not be checked: {}. \
                  Look at some with the status quarantined; a replay of that status releases them.",
                 aside.len(),
                 named(whose)

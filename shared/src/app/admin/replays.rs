@@ -20,7 +20,7 @@ use crate::ports::{
     Tallies as _, Wiring, causes,
 };
 
-/// The status of leads that look like robots'. They are tried only where it is asked for.
+/// The status of leads that are set aside. They are tried only where it is asked for.
 const QUARANTINED: &str = "quarantined";
 
 /// When the scheduler looks after a lead whose message was not sent. By then drains have had most that were.

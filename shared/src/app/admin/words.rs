@@ -107,7 +107,7 @@ pub fn of(label: &str) -> Words {
             Retry,
         ),
         "refused.cc_refused" => words(
-            "Constant Contact refused the contact",
+            "Constant Contact did not take the contact",
             "Its reason, where it gave one, is in the file for a spreadsheet and with the newest sign-ups below. Try again once that is fixed.",
             Retry,
         ),
@@ -231,8 +231,7 @@ fn sentence(kind: NoteKind, fields: &str) -> String {
             format!("Left out, as your account has no custom field with this name: {fields}")
         }
         NoteKind::RoleAddress => {
-            "A role address, such as admin@: Constant Contact keeps it but does not mail it"
-                .to_owned()
+            "An address that is kept but not mailed by Constant Contact, such as admin@".to_owned()
         }
         NoteKind::StaleForm => {
             "The form was open for more than a day before it was sent".to_owned()
@@ -319,7 +318,7 @@ mod tests {
             [
                 "Shortened for Constant Contact: first name, Last_words",
                 "Left out, as Constant Contact would not take it: phone number",
-                "A role address, such as admin@: Constant Contact keeps it but does not mail it",
+                "An address that is kept but not mailed by Constant Contact, such as admin@",
                 "Not kept, as your form has no such field: fax",
                 "The form was open for more than a day before it was sent",
                 "Sent from another site than that of the page it names",

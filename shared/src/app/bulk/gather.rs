@@ -81,8 +81,7 @@ impl<W: Wiring> Bulk<W> {
         trouble: &mut Trouble,
     ) -> Result<Vec<(CustomerId, Connection)>, StoreError> {
         let now = self.keeper.clock.now();
-        let mut sharing: BTreeMap<AppId, usize> = BTreeMap::new();
-        let mut candidates = Vec::new();
+        let mut connections = Vec::new();
         for (customer, _) in self.ledger.due_lanes(now, LANES).await? {
             let connection = self.directory.connection(&customer).await;
             let Some(connection) = trouble.of(&customer, connection).flatten() else {
@@ -91,13 +90,23 @@ impl<W: Wiring> Bulk<W> {
             if connection.lists_for(&[]).is_err() {
                 continue;
             }
-            *sharing.entry(connection.app.clone()).or_default() += 1;
-            if connection.allows_imports(now) {
-                candidates.push((customer, connection));
-            }
+            connections.push((customer, connection));
+        }
+        if !connections.iter().any(|(_, it)| it.allows_imports(now)) {
+            return Ok(vec![]);
+        }
+        let mut sharing: BTreeMap<AppId, usize> = BTreeMap::new();
+        for (customer, connection) in &connections {
+            // A lane that was emptied is marked for a while.
+            let waits = self.ledger.backlog(customer, 1).await;
+            let waits = trouble.of(customer, waits).unwrap_or(0);
+            *sharing.entry(connection.app.clone()).or_default() += waits;
         }
         let mut over = Vec::new();
-        for (id, connection) in candidates {
+        for (id, connection) in connections {
+            if !connection.allows_imports(now) {
+                continue;
+            }
             let sharing = sharing.get(&connection.app).copied().unwrap_or(1);
             let is_over = self.is_over(&id, &connection.app, sharing).await;
             if trouble.of(&id, is_over) == Some(true) {

@@ -2,7 +2,7 @@
 //! permission and the account does not ask for confirmations.
 //!
 //! An import is a row that says what is about to happen before it happens: `gather` names leads in it and takes them
-//! out of their lane, `submit` writes that the call is about to be made, makes it, and finds a call whose answer was
+//! out of their lane, `rows` says what they come to, `submit` writes that the call is about to be made, makes it, and finds a call whose answer was
 //! lost among the account's activities before any other is made, `settle` gives every lead its outcome. Whoever works
 //! on an import first moves its due time, on the condition that nobody else has. Whatever an import cannot show to
 //! have gone in goes its single way, and is not imported again.

@@ -1,5 +1,6 @@
 //! What an import says: a row for each person who wants to be there still.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
@@ -29,21 +30,21 @@ struct Row {
 }
 
 impl Row {
-    fn of(record: &LeadRecord, connection: &Connection) -> Self {
+    fn of(record: LeadRecord, connection: &Connection) -> Self {
         Self {
+            says: row(&record, connection),
             came_at: record.lead.received_at,
-            says: row(record, connection),
             agreed_at: record.lead.consent.given_at,
-            leads: vec![],
+            leads: vec![record.lead.id],
         }
     }
 
-    fn add(&mut self, record: &LeadRecord, connection: &Connection) {
-        let lead = &record.lead;
-        self.agreed_at = self.agreed_at.max(lead.consent.given_at);
-        if self.came_at < lead.received_at {
-            (self.came_at, self.says) = (lead.received_at, row(record, connection));
+    fn add(&mut self, record: LeadRecord, connection: &Connection) {
+        self.agreed_at = self.agreed_at.max(record.lead.consent.given_at);
+        if self.came_at < record.lead.received_at {
+            (self.came_at, self.says) = (record.lead.received_at, row(&record, connection));
         }
+        self.leads.push(record.lead.id);
     }
 }
 
@@ -120,10 +121,12 @@ impl<W: Wiring> Bulk<W> {
             let records = self.ledger.records(&job.customer, &leads).await?;
             let taken = records.into_iter().filter(|record| is_in(job, record));
             for record in self.wanted(job, taken.collect()).await? {
-                let row = rows.entry(record.lead.contact.email.key());
-                let row = row.or_insert_with(|| Row::of(&record, connection));
-                row.add(&record, connection);
-                row.leads.push(record.lead.id);
+                match rows.entry(record.lead.contact.email.key()) {
+                    Entry::Vacant(free) => {
+                        free.insert(Row::of(record, connection));
+                    }
+                    Entry::Occupied(known) => known.into_mut().add(record, connection),
+                }
             }
         }
         Ok(Some(rows))

@@ -6,15 +6,15 @@ mod fields;
 mod slow;
 mod trouble;
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use ulid::Ulid;
 
 use super::Imported;
 use crate::app::release::LISTED_WITHIN;
 use crate::app::scene::{ACCOUNT, Scene};
-use crate::domain::connection::ConfirmedOptIn;
+use crate::domain::connection::{ConfirmedOptIn, Connection};
 use crate::domain::customer::BulkImport;
-use crate::domain::ids::LeadId;
+use crate::domain::ids::{CustomerId, LeadId};
 use crate::domain::import::Stage;
 use crate::domain::lead::{
     DeliveryAction, Lead, LeadState, OptOutCheck, Permission, RefusalReason, WaitReason,
@@ -73,15 +73,7 @@ async fn waiting(scene: &Scene, template: &Lead, number: usize) -> LeadId {
     let millis = u64::try_from(now.as_millisecond()).unwrap();
     lead.id = LeadId::new(Ulid::from_parts(millis, number as u128));
     lead.contact.email = format!("lead{number}@example.com").parse().unwrap();
-    let text = Lead::sealed_text(
-        &lead.customer,
-        &lead.form,
-        &lead.id,
-        &lead.contact,
-        &lead.consent,
-        lead.received_at,
-    );
-    lead.seal = scene.memory.keys().seal(&text);
+    let lead = lead.sealed(&scene.memory.keys());
     let quota = LeadState::Waiting {
         why: WaitReason::Quota,
     };
@@ -198,6 +190,39 @@ async fn nobody_is_imported_who_did_not_agree_or_asks_for_confirmation_or_can_wa
     for scene in [unagreed, few, confirmed, unknown] {
         assert_eq!(run(&scene).await, Imported::default());
         assert_eq!(bulk_calls(&scene), 0);
+    }
+}
+
+/// Whose lane was emptied has nothing to share a day for.
+#[tokio::test]
+async fn a_day_is_shared_among_customers_of_whom_something_waits() {
+    for (others_wait, imports) in [(false, 0), (true, 1)] {
+        let (scene, _) = backlog(80).await;
+        let (directory, ledger) = (&scene.memory.directory, &scene.memory.ledger);
+        let mine = directory.look(&scene.customer).unwrap();
+        let like = template(&scene).await;
+        for number in 0..5 {
+            let customer: CustomerId = format!("c{number}").parse().unwrap();
+            let row = Connection {
+                customer: customer.clone(),
+                ..mine.clone()
+            };
+            directory.put_connection(&row).await.unwrap();
+            if others_wait {
+                let lead = Lead {
+                    customer: customer.clone(),
+                    ..like.clone()
+                };
+                waiting(&scene, &lead, number).await;
+            }
+            let now = scene.memory.clock.now();
+            ledger.mark_lane(&customer, now).await.unwrap();
+        }
+
+        run(&scene).await;
+
+        let begun = ledger.due_imports(Timestamp::MAX, 10).await.unwrap();
+        assert_eq!(begun.len(), imports, "{others_wait}");
     }
 }
 

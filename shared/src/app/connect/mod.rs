@@ -2,7 +2,8 @@
 //!
 //! A link starts one connection attempt. The attempt belongs to the browser that started it (a cookie), comes back
 //! once (a handshake taken out of the store by one of any number of callbacks), and stores tokens before anything
-//! says that they exist. Whatever goes wrong on the way, a connection that worked before goes on working.
+//! says that they exist. Whatever goes wrong on the way, a connection that worked before goes on working,
+//! but for what [`Connect::finish`] names.
 
 mod callback;
 mod choose;

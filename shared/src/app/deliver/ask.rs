@@ -17,7 +17,6 @@ use crate::app::token_keeper::Access;
 use crate::domain::budget::{Meter, Pause, Reservation, quota_back};
 use crate::domain::connection::{ConnectionStatus, LimitedReason};
 use crate::domain::crm::CrmError;
-use crate::domain::lead::WaitReason;
 use crate::ports::{Accounts, Budget, Clock, Connections, Wiring};
 
 /// Times a call is made again within one claim.
@@ -150,15 +149,15 @@ impl<W: Wiring> Drain<W> {
         error: &CrmError,
         access: &Access,
         before: &mut Mended,
-    ) -> Result<bool, Outcome> {
+    ) -> Result<bool, Stopped> {
         let app = turn.app();
         match error {
             CrmError::Unauthorized if !mem::replace(&mut before.token, true) => {
-                self.refresh(turn, access).await
+                Ok(self.refresh(turn, access).await?)
             }
             CrmError::Forbidden if self.lacks_right(turn, access).await => Ok(false),
-            // No person could do anything about it.
-            CrmError::Forbidden => Err(Outcome::waits(WaitReason::Upstream, None)),
+            // As far as anybody can tell nothing that a person could give is missing, and it is this call alone.
+            CrmError::Forbidden => Err(Stopped::By(CrmError::Ours(403))),
             CrmError::Conflict(_) if !mem::replace(&mut before.conflict, true) => {
                 let pause = SignedDuration::from_millis(300 + 4 * i64::from(self.die()));
                 let clock = &self.keeper.clock;
@@ -219,7 +218,10 @@ impl<W: Wiring> Drain<W> {
         if let Some(known) = *known {
             return known;
         }
-        let lacks = if self.wait_for(turn, None, None, 2).await.is_err() {
+        let lacks = if !access.is_for_contacts {
+            self.limit(turn, access, LimitedReason::MissingScope).await;
+            true
+        } else if self.wait_for(turn, None, None, 2).await.is_err() {
             true // most likely; whoever has calls for it finds out
         } else if let Some(reason) = self.lack(turn, access).await {
             self.limit(turn, access, reason).await;
@@ -231,12 +233,11 @@ impl<W: Wiring> Drain<W> {
         lacks
     }
 
-    /// Which of its causes a 403 has; `None` where it is none that is known.
+    /// Which of its causes a 403 has, where it is not the scope; `None` where it is none that is known.
     async fn lack(&self, turn: &Turn<'_>, access: &Access) -> Option<LimitedReason> {
         match self.crm.summary(&access.token).await {
             Err(CrmError::Forbidden) => Some(LimitedReason::AppDeactivated),
             Err(_) => None,
-            Ok(_) if !access.is_for_contacts => Some(LimitedReason::MissingScope),
             Ok(summary) if !may_feed(&summary.privileges) => Some(LimitedReason::MissingPrivilege),
             Ok(_) => {
                 let customer = &turn.ready.customer.id;

@@ -78,8 +78,8 @@ impl<W: Wiring> Drain<W> {
             };
             if !self.leave_out(turn, leads, &mut content, &error).await? {
                 let outcome = self.outcome_of(&error, newest);
-                let outcome = self.unless_held_back(leads, outcome).await;
-                return Err(self.unless_hopeless(leads, &error, outcome).await);
+                let outcome = self.unless_hopeless(leads, &error, outcome).await;
+                return Err(self.unless_held_back(leads, outcome).await);
             }
         }
     }

@@ -1,4 +1,4 @@
-//! When a lead that is told neither yes nor no is given up: not for an outage, however long it lasts.
+//! When a lead that is told neither yes nor no is given up: not in an outage, however long it lasts.
 
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -9,7 +9,7 @@ use super::outcome::Outcome;
 use super::turns::Leads;
 use crate::domain::crm::CrmError;
 use crate::domain::ids::CustomerId;
-use crate::domain::lead::{LeadRecord, LeadState, RefusalReason, WaitReason};
+use crate::domain::lead::{LeadRecord, LeadState, RefusalReason};
 use crate::ports::{Clock as _, Tallies as _, Wiring};
 
 /// Tries in a row that met trouble.
@@ -24,17 +24,10 @@ impl<W: Wiring> Drain<W> {
         error: &CrmError,
         outcome: Outcome,
     ) -> Outcome {
-        let in_trouble = LeadState::Waiting {
-            why: WaitReason::Upstream,
-        };
-        let lost = LeadState::Waiting {
-            why: WaitReason::AnswerLost,
-        };
         let yesterday = day(self.keeper.clock.now() - SignedDuration::from_hours(24));
-        let Some(newest) = leads.last().filter(|_| {
-            (outcome.state == in_trouble || outcome.state == lost)
-                && leads.iter().all(|lead| is_hopeless(lead, yesterday))
-        }) else {
+        let in_trouble = matches!(&outcome.state, LeadState::Waiting { why } if why.is_trouble());
+        let hopeless = in_trouble && leads.iter().all(|lead| is_hopeless(lead, yesterday));
+        let Some(newest) = leads.last().filter(|_| hopeless) else {
             return outcome;
         };
         let customer = &newest.lead.customer;

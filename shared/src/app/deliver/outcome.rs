@@ -49,9 +49,7 @@ impl Outcome {
     pub fn due_of(&self, lead: &LeadRecord, now: Timestamp, dice: u8) -> Option<Timestamp> {
         let (Self { state, due_at }, later) = (self, backoff(lead.troubles() + 1, dice));
         match state {
-            LeadState::Waiting {
-                why: WaitReason::Upstream | WaitReason::AnswerLost,
-            } => (*due_at).max(Some(now + later)),
+            LeadState::Waiting { why } if why.is_trouble() => (*due_at).max(Some(now + later)),
             _ => *due_at,
         }
     }

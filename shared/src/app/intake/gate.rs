@@ -57,11 +57,28 @@ impl Window {
 }
 
 /// One thing that is counted, and how much of it there may be.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 struct Limit {
     counter: String,
     most: u32,
     window: Window,
+}
+
+impl Limit {
+    fn a_minute(counter: impl Into<String>, most: u32) -> Self {
+        Self {
+            counter: counter.into(),
+            most,
+            window: Window::Minute,
+        }
+    }
+
+    fn a_day(counter: impl Into<String>, most: u32) -> Self {
+        Self {
+            window: Window::Day,
+            ..Self::a_minute(counter, most)
+        }
+    }
 }
 
 /// What one process has counted in the windows it is in.
@@ -152,29 +169,22 @@ impl<W: Wiring> Intake<W> {
         now: Timestamp,
     ) -> Result<(), IntakeError> {
         let rates = form.screening.rates;
-        let (signed, of_form) = (format!("{}#signed", form.id), form.id.to_string());
+        let of_form = |counter| Limit::a_minute(counter, rates.per_minute);
         let limits = match (arrival.way, &arrival.origin.ip) {
-            (Way::Webhook, _) => vec![(signed, rates.per_minute)],
-            (Way::Form, None) => vec![(of_form, rates.per_minute)],
+            (Way::Webhook, _) => vec![of_form(format!("{}#signed", form.id))],
+            (Way::Form, None) => vec![of_form(form.id.to_string())],
             (Way::Form, Some(ip)) => {
                 let whose = self.keys.sign(Purpose::Origin, network(ip).as_bytes());
-                let of_origin = format!("{of_form}#{}", hex::encode(&whose[..8]));
-                vec![(of_origin, rates.per_origin), (of_form, rates.per_minute)]
+                let whose = format!("{}#{}", form.id, hex::encode(&whose[..8]));
+                let of_origin = Limit::a_minute(whose, rates.per_origin);
+                vec![of_origin, of_form(form.id.to_string())]
             }
         };
-        let window = Window::Minute;
-        let limits = limits.into_iter().map(|(counter, most)| {
-            let limit = Limit {
-                counter,
-                most,
-                window,
-            };
-            (limit, ())
-        });
+        let limits = limits.into_iter().map(|limit| (limit, ()));
         let Some(()) = self.over(form, limits, now).await else {
             return Ok(());
         };
-        let wait = u32::try_from(window.left(now).as_secs() + 1).unwrap_or_default();
+        let wait = u32::try_from(Window::Minute.left(now).as_secs() + 1).unwrap_or_default();
         Err(IntakeError::TooMany { wait })
     }
 
@@ -190,18 +200,10 @@ impl<W: Wiring> Intake<W> {
         if way == Way::Webhook {
             return None;
         }
-        let (rates, window) = (form.screening.rates, Window::Day);
+        let rates = form.screening.rates;
         let person = PersonId::of(&self.keys, &form.customer, email);
-        let of_person = Limit {
-            counter: format!("{}#{person}", form.id),
-            most: rates.per_address,
-            window,
-        };
-        let of_form = Limit {
-            counter: format!("{}#day", form.id),
-            most: rates.per_day,
-            window,
-        };
+        let of_person = Limit::a_day(format!("{}#{person}", form.id), rates.per_address);
+        let of_form = Limit::a_day(format!("{}#day", form.id), rates.per_day);
         let limits = [
             (of_person, QuarantineReason::RepeatedAddress),
             (of_form, QuarantineReason::DailyLimit),
@@ -277,21 +279,6 @@ mod tests {
         Timestamp::from_millisecond(millisecond).unwrap()
     }
 
-    fn limit(counter: &str, most: u32) -> Limit {
-        Limit {
-            counter: counter.to_owned(),
-            most,
-            window: Window::Minute,
-        }
-    }
-
-    fn a_day(counter: &str, most: u32) -> Limit {
-        Limit {
-            window: Window::Day,
-            ..limit(counter, most)
-        }
-    }
-
     /// How many pass before the first lot is added.
     fn passed(gate: &Gate, limit: &Limit) -> usize {
         let steps = (0..).map(|_| gate.step(limit, at(0)));
@@ -300,7 +287,7 @@ mod tests {
 
     #[test]
     fn a_few_submissions_cost_no_write_and_more_are_added_in_lots() {
-        let (gate, limit) = (Gate::default(), limit("f", 600));
+        let (gate, limit) = (Gate::default(), Limit::a_minute("f", 600));
 
         let steps: Vec<_> = (0..12).map(|_| gate.step(&limit, at(0))).collect();
 
@@ -313,7 +300,11 @@ mod tests {
 
     #[test]
     fn what_is_known_to_be_over_is_refused_without_asking_until_the_next_minute() {
-        let (gate, f, g) = (Gate::default(), limit("f", 600), limit("g", 600));
+        let (gate, f, g) = (
+            Gate::default(),
+            Limit::a_minute("f", 600),
+            Limit::a_minute("g", 600),
+        );
         gate.learn(&f, 600, at(0));
 
         assert_eq!(gate.step(&f, at(59_999)), Step::Refuse);
@@ -325,8 +316,8 @@ mod tests {
     fn a_small_limit_is_asked_for_every_time() {
         let gate = Gate::default();
 
-        assert_eq!(gate.step(&limit("f", 3), at(0)), Step::Add(1));
-        assert_eq!(gate.step(&limit("f", 0), at(0)), Step::Refuse);
+        assert_eq!(gate.step(&Limit::a_minute("f", 3), at(0)), Step::Add(1));
+        assert_eq!(gate.step(&Limit::a_minute("f", 0), at(0)), Step::Refuse);
     }
 
     #[test]
@@ -335,13 +326,17 @@ mod tests {
 
         let usual = Rates::default();
 
-        assert_eq!(passed(&gate, &a_day("form", usual.per_day)), 20);
-        assert_eq!(passed(&gate, &a_day("person", usual.per_address)), 1);
+        assert_eq!(passed(&gate, &Limit::a_day("form", usual.per_day)), 20);
+        assert_eq!(passed(&gate, &Limit::a_day("person", usual.per_address)), 1);
     }
 
     #[test]
     fn a_day_is_remembered_beyond_its_minutes_and_not_beyond_itself() {
-        let (gate, limit, midnight) = (Gate::default(), a_day("f", 600), Window::Day.millis());
+        let (gate, limit, midnight) = (
+            Gate::default(),
+            Limit::a_day("f", 600),
+            Window::Day.millis(),
+        );
         gate.learn(&limit, 600, at(0));
 
         assert_eq!(gate.step(&limit, at(midnight - 1)), Step::Refuse);
@@ -352,7 +347,7 @@ mod tests {
     fn no_more_counters_are_remembered_than_there_is_room_for() {
         let gate = Gate::default();
         for number in 0..=MOST_TALLIES {
-            gate.step(&limit(&number.to_string(), 600), at(0));
+            gate.step(&Limit::a_minute(number.to_string(), 600), at(0));
         }
 
         assert_eq!(gate.minute.lock().unwrap().of.len(), 1);

@@ -6,9 +6,7 @@ use super::identity::id_after;
 use super::look_back::again;
 use super::{Accepted, Intake, IntakeError, RECEIVED_CHECK};
 use crate::app::release::CHECK_AFTER;
-use crate::domain::form::Form;
-use crate::domain::ids::LeadId;
-use crate::domain::lead::{Lead, LeadRecord, LeadState, ParsedLead, QuarantineReason};
+use crate::domain::lead::{Lead, LeadRecord, LeadState, QuarantineReason};
 use crate::domain::task::Task;
 use crate::ports::{Claims as _, Ledger as _, Queue as _, Recorded, Requeue, Wiring, causes};
 
@@ -34,38 +32,15 @@ impl<W: Wiring> Intake<W> {
             };
             match written {
                 Written::Kept(accepted) => return Ok(accepted),
-                Written::UsedUp(erased) => lead = self.renamed(*erased),
+                Written::UsedUp(late) => lead = self.renamed(*late),
             }
-        }
-    }
-
-    pub(super) fn seal(&self, form: &Form, id: LeadId, parsed: ParsedLead, now: Timestamp) -> Lead {
-        let ParsedLead {
-            contact,
-            consent,
-            notes,
-        } = parsed;
-        let sealed = Lead::sealed_text(&form.customer, &form.id, &id, &contact, &consent, now);
-        let seal = self.keys.seal(&sealed);
-        Lead {
-            id,
-            customer: form.customer.clone(),
-            form: form.id.clone(),
-            contact,
-            consent,
-            received_at: now,
-            seal,
-            notes,
         }
     }
 
     /// The same under the id that an equal submission would come to as well.
     fn renamed(&self, lead: Lead) -> Lead {
         let id = id_after(&lead.id, lead.id.made_at(), &self.keys);
-        let (contact, consent, at) = (&lead.contact, &lead.consent, lead.received_at);
-        let text = Lead::sealed_text(&lead.customer, &lead.form, &id, contact, consent, at);
-        let seal = self.keys.seal(&text);
-        Lead { id, seal, ..lead }
+        Lead { id, ..lead }.sealed(&self.keys)
     }
 
     /// The queue would deliver it, so the ledger alone has it.

@@ -21,7 +21,7 @@ use crate::domain::form::Form;
 use crate::domain::idempotency::IdempotencyKey;
 use crate::domain::ids::{FormId, LeadId};
 use crate::domain::keys::SigningKeys;
-use crate::domain::lead::{LeadState, ParsedLead, Rejection};
+use crate::domain::lead::{Lead, LeadState, ParsedLead, Rejection};
 use crate::domain::screening::stamp;
 use crate::domain::submission::Submission;
 use crate::ports::{Clock, Forms, Wiring, causes};
@@ -117,7 +117,7 @@ pub struct Accepted {
 pub struct Rehearsed {
     /// The lead, its contact as Constant Contact would get it.
     pub lead: ParsedLead,
-    /// The state it would be kept in.
+    /// The state it would be kept in, if the day has room for it.
     pub state: LeadState,
 }
 
@@ -184,8 +184,8 @@ impl<W: Wiring> Intake<W> {
         form.open.then_some(form).ok_or(IntakeError::ClosedForm)
     }
 
-    /// Takes a submission in. Success means that the lead is in the queue, in the ledger, or in both; one that looks
-    /// like a robot's is in the ledger alone, and its sender is told the same.
+    /// Takes a submission in. Success means that the lead is in the queue, in the ledger, or in both; one that is
+    /// set aside is in the ledger alone, and its sender is told the same.
     ///
     /// # Errors
     /// [`IntakeError::TooMany`]; [`IntakeError::Rejected`] with the fields at fault; [`IntakeError::KeyReused`] and
@@ -215,12 +215,13 @@ impl<W: Wiring> Intake<W> {
                 };
             }
         };
-        let lead = self.seal(form, new.id, parsed, now);
+        let (customer, id) = (form.customer.clone(), form.id.clone());
+        let lead = Lead::new(customer, id, new.id, parsed, now, &self.keys);
         self.keep(lead, aside).await
     }
 
     /// What would become of a submission, of which nothing is kept. An answer to a captcha is good once, so it is taken
-    /// for good and its provider is not asked; nor is the key looked up. It takes the room of a submission in its minute:
+    /// for good and its provider is not asked; nor is the key looked up, nor a day's limit. It takes the room of a submission in its minute:
     /// else a robot could try out for nothing what is taken for one.
     ///
     /// # Errors

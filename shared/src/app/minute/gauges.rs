@@ -12,8 +12,11 @@ use crate::ports::{
     Apps, Budget, Clock, Connections, Gauge, Imports, Lanes, Ledger, Metric, StoreError, Wiring,
 };
 
-/// Lanes looked into; the longest due come first.
+/// Lanes looked into that hold a lead; the longest due come first.
 const LANES: u16 = 25;
+
+/// Lanes looked for: one that was emptied is marked for a while.
+const MARKED_LANES: u16 = 200;
 
 /// Leads of a lane, or of the ways to the drain, that are looked at.
 const LEADS: u16 = 25;
@@ -102,8 +105,13 @@ pub(crate) async fn oldest_under_way(
     ledger: &(impl Ledger + Lanes + Imports),
 ) -> Result<Option<Timestamp>, StoreError> {
     let mut leads = ledger.overdue(Timestamp::MAX, LEADS).await?;
-    for (customer, _) in ledger.due_lanes(Timestamp::MAX, LANES).await? {
+    let mut looked_into = 0;
+    for (customer, _) in ledger.due_lanes(Timestamp::MAX, MARKED_LANES).await? {
+        if looked_into == LANES {
+            break;
+        }
         let waiting = ledger.waiting(&customer, None, LEADS).await?;
+        looked_into += u16::from(!waiting.is_empty());
         let timed = waiting.into_iter().filter(|(_, due)| due.time().is_some());
         leads.extend(timed.map(|(lead, _)| (customer.clone(), lead)));
     }
@@ -199,6 +207,27 @@ mod tests {
         scene.memory.release().await.unwrap();
         scene.drain().await;
         assert!(gauge(&scene, "OldestUndelivered").await < 1.0);
+    }
+
+    #[tokio::test]
+    async fn lanes_that_were_emptied_hide_no_lead() {
+        let scene = Scene::connected().await;
+        spend(&scene, 10_000);
+        scene.submit(ADA).await;
+        scene.drain().await;
+        let (ledger, now) = (&scene.memory.ledger, scene.memory.clock.now());
+        for number in 0..40 {
+            let customer = format!("c{number}").parse().unwrap();
+            ledger.mark_lane(&customer, now).await.unwrap();
+            ledger.advance_lane(&customer, now, None).await.unwrap();
+        }
+        let lanes = ledger.due_lanes(Timestamp::MAX, 100).await.unwrap();
+        assert_eq!(lanes.last().unwrap().0, scene.customer, "behind all others");
+
+        scene.memory.clock.advance(SignedDuration::from_mins(10));
+
+        let age = gauge(&scene, "OldestUndelivered").await;
+        assert!((600.0..=640.0).contains(&age), "{age}");
     }
 
     /// Ids of leads with a key begin with the hour.

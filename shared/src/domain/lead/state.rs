@@ -47,7 +47,7 @@ pub enum LeadState {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         detail: Option<String>,
     },
-    /// It looked like a robot's; a person decides.
+    /// It looked like a robot's, or is more than a day's limit; a person decides.
     Quarantined {
         /// The reason.
         why: QuarantineReason,
@@ -144,6 +144,12 @@ impl WaitReason {
             Self::NotConnected | Self::Reconnect | Self::Rights | Self::NoList
         )
     }
+
+    /// Whether Constant Contact said neither yes nor no.
+    #[must_use]
+    pub fn is_trouble(self) -> bool {
+        matches!(self, Self::Upstream | Self::AnswerLost)
+    }
 }
 
 /// Why a lead will not go out.
@@ -154,7 +160,7 @@ pub enum RefusalReason {
     OptedOutAfterConsent,
     /// Constant Contact does not take the address.
     InvalidAddress,
-    /// Constant Contact refuses the lead for good.
+    /// Constant Contact refuses the lead for good, or has said neither yes nor no to it for days on which it took others.
     CcRefused,
     /// The address is on the customer's suppression list.
     Suppressed,

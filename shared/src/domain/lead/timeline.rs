@@ -49,11 +49,10 @@ impl LeadRecord {
     fn troubled(&self) -> impl Iterator<Item = &TimelineEntry> {
         let lines = self.timeline.iter().rev();
         let tries = lines.filter_map(|line| match line.state {
-            LeadState::Waiting { why } => match why {
-                WaitReason::Upstream | WaitReason::AnswerLost => Some((line, true)),
-                WaitReason::Quota => None,
-                _ => Some((line, false)),
-            },
+            LeadState::Waiting {
+                why: WaitReason::Quota,
+            } => None,
+            LeadState::Waiting { why } => Some((line, why.is_trouble())),
             LeadState::Received | LeadState::Queued | LeadState::Sending { .. } => None,
             _ => Some((line, false)),
         });

@@ -263,8 +263,5 @@ fn another(scene: &Scene, like: &Lead, seconds: i64) -> Lead {
     lead.id = LeadId::new(Ulid::from_parts(millisecond, 0));
     lead.contact.email = format!("p{seconds}@example.com").parse().unwrap();
     lead.received_at = at;
-    let (form, contact, consent) = (&lead.form, &lead.contact, &lead.consent);
-    let text = Lead::sealed_text(&lead.customer, form, &lead.id, contact, consent, at);
-    lead.seal = scene.memory.admin().keys.seal(&text);
-    lead
+    lead.sealed(&scene.memory.keys())
 }

@@ -28,21 +28,7 @@ fn lead(scene: &Scene, template: &Lead, customer: &CustomerId, number: usize) ->
     lead.contact.email = format!("{customer}{number}@example.com").parse().unwrap();
     lead.received_at = now;
     lead.consent.given_at = now;
-    sealed(scene, lead)
-}
-
-/// The lead with a seal of its own.
-pub(super) fn sealed(scene: &Scene, mut lead: Lead) -> Lead {
-    let text = Lead::sealed_text(
-        &lead.customer,
-        &lead.form,
-        &lead.id,
-        &lead.contact,
-        &lead.consent,
-        lead.received_at,
-    );
-    lead.seal = scene.memory.keys().seal(&text);
-    lead
+    lead.sealed(&scene.memory.keys())
 }
 
 pub(super) async fn template(scene: &Scene) -> Lead {

@@ -2,7 +2,7 @@
 
 use jiff::SignedDuration;
 
-use crate::app::scene::Scene;
+use crate::app::scene::{ACCOUNT, Scene};
 use crate::domain::crm::{CrmError, Refusal};
 use crate::domain::ids::LeadId;
 use crate::domain::lead::{LeadState, RefusalReason, WaitReason};
@@ -44,6 +44,7 @@ async fn a_lead_that_is_never_taken_is_refused_once_others_of_a_whole_day_were()
     let words = Refusal::of("", "no such contact");
     for (error, detail) in [
         (CrmError::Ours(403), None),
+        (CrmError::Forbidden, None),
         (CrmError::Unavailable, None),
         (CrmError::NotFound(words.clone()), Some(words.words())),
     ] {
@@ -95,4 +96,34 @@ async fn a_lead_that_was_seldom_tried_is_not_refused() {
     try_for(&scene, 1, &error, false).await;
 
     assert_eq!(scene.state(&lead).await, upstream());
+}
+
+#[tokio::test]
+async fn an_address_that_is_held_back_after_much_trouble_gets_its_second_try() {
+    let scene = Scene::connected().await;
+    let error = CrmError::Ours(403);
+    let lead = tried(&scene, &error).await;
+    try_for(&scene, 35, &error, true).await;
+    let address = "ada@example.com".parse().unwrap();
+    scene.memory.crm.hold_back(ACCOUNT, &address, true);
+    let hours_later = async |hours| {
+        scene
+            .memory
+            .clock
+            .advance(SignedDuration::from_hours(hours));
+        scene.memory.release().await.unwrap();
+        scene.drain().await;
+        scene.state(&lead).await
+    };
+
+    for _ in 0..8 {
+        assert_eq!(hours_later(1).await, upstream());
+    }
+    let last = hours_later(50).await;
+
+    let invalid = RefusalReason::InvalidAddress;
+    assert!(
+        matches!(&last, LeadState::Refused { why, .. } if *why == invalid),
+        "{last:?}"
+    );
 }

@@ -5,7 +5,6 @@ use std::collections::BTreeSet;
 use jiff::{SignedDuration, Timestamp};
 use ulid::Ulid;
 
-use super::days::sealed;
 use crate::app::scene::{ACCOUNT, Scene, messages};
 use crate::domain::crm::{CrmError, Refusal};
 use crate::domain::ids::LeadId;
@@ -115,7 +114,7 @@ async fn a_newer_lead_is_known_for_one_though_its_key_was_claimed_a_day_before()
     newer.id = LeadId::new(Ulid::from_parts(millis, 1));
     (newer.received_at, newer.consent.given_at) = (now, now);
     newer.contact.first_name = "Ada".into();
-    let lead = Box::new(sealed(&scene, newer));
+    let lead = Box::new(newer.sealed(&scene.memory.keys()));
     scene
         .drain_these(messages(&[Task::Accepted { lead }]))
         .await;

@@ -2,7 +2,6 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::days::sealed;
 use super::{invalid, waits};
 use crate::app::admin::Properties;
 use crate::app::scene::{ACCOUNT, Scene, messages};
@@ -252,7 +251,7 @@ async fn a_lead_with_a_broken_seal_is_kept_as_long_as_its_customer_keeps_leads()
     let scene = of_thirty_days().await;
     let template = scene.sign_up("ada@example.com").await;
     let record = scene.memory.ledger.lead(&scene.customer, &template).await;
-    let mut lead = sealed(&scene, record.unwrap().unwrap().lead);
+    let mut lead = record.unwrap().unwrap().lead.sealed(&scene.memory.keys());
     lead.id = "lead_01ARZ3NDEKTSV4RRFFQ69G5FAV".parse().unwrap();
     let id = lead.id.clone();
     let lead = Box::new(lead);

@@ -6,12 +6,10 @@ use jiff::SignedDuration;
 
 use crate::app::intake::{Accepted, Arrival, Intake, Way};
 use crate::app::scene::Scene;
-use crate::domain::consent::Origin;
 use crate::domain::form::Form;
 use crate::domain::screening::Rates;
-use crate::domain::submission::Submission;
 use crate::domain::tally::label;
-use crate::fakes::{Fault, Memory};
+use crate::fakes::{Fault, Memory, samples};
 
 const ADA: &str = "ada@example.com";
 
@@ -26,10 +24,8 @@ fn rates(per_day: u32, per_address: u32) -> Rates {
 async fn come(intake: &Intake<Memory>, form: &Form, way: Way, fields: &[(&str, &str)]) -> Accepted {
     let fields = fields.iter().copied().chain([("consent", "yes")]);
     let arrival = Arrival {
-        fields: Submission::from_pairs(fields).unwrap(),
-        origin: Origin::default(),
         way,
-        key: None,
+        ..samples::arrival(fields)
     };
     intake.take(form, arrival).await.unwrap()
 }
@@ -141,12 +137,7 @@ async fn only_what_would_go_out_counts_against_a_day() {
     let intake = scene.memory.intake();
     let robot = [("email", ADA), ("contact_website", "x")];
     come(&intake, &scene.form, Way::Form, &robot).await;
-    let rehearsed = Arrival {
-        fields: Submission::from_pairs([("email", ADA), ("consent", "yes")]).unwrap(),
-        origin: Origin::default(),
-        way: Way::Form,
-        key: None,
-    };
+    let rehearsed = samples::arrival([("email", ADA), ("consent", "yes")]);
     intake.rehearse(&scene.form, &rehearsed).await.unwrap();
 
     ada(&intake, &scene.form, ADA, 1).await;
