@@ -56,6 +56,13 @@ pub fn can_replay(record: &LeadRecord, again: bool) -> bool {
     }
 }
 
+/// Whether an import may take a lead: it waits for anything but another import or a lost answer, and went out in no file.
+#[must_use]
+pub fn can_import(record: &LeadRecord) -> bool {
+    let waits = matches!(record.state, LeadState::Waiting { .. });
+    waits && !record.state.may_be_there() && record.exported_at.is_none()
+}
+
 /// What is told of a lead whose person was erased.
 #[must_use]
 pub fn timeline_of_nobody(lead: &Lead, at: Timestamp) -> Vec<TimelineEntry> {

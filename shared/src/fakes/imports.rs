@@ -2,6 +2,7 @@ use jiff::Timestamp;
 
 use super::ledger::MemoryLedger;
 use super::ledger_rows::{Rows, enter, key};
+use crate::domain::asked::can_import;
 use crate::domain::ids::{CustomerId, ImportId, LeadId};
 use crate::domain::import::ImportJob;
 use crate::domain::lead::{LeadRecord, LeadState, WaitReason};
@@ -92,7 +93,7 @@ impl Imports for MemoryLedger {
             if let Some((other, since)) = rows.taken.get(&key) {
                 return other == import && *since == at;
             }
-            let taken = rows.change_if(customer, lead, may_be_taken, |record| {
+            let taken = rows.change_if(customer, lead, can_import, |record| {
                 enter(record, IMPORT, at, None);
                 record.imported_by = Some(import.clone());
             });
@@ -128,15 +129,5 @@ impl Imports for MemoryLedger {
             left
         };
         self.0.step(leave).await
-    }
-}
-
-fn may_be_taken(record: &LeadRecord) -> bool {
-    match record.state {
-        LeadState::Waiting { why } => {
-            !matches!(why, WaitReason::Import | WaitReason::AnswerLost)
-                && record.exported_at.is_none()
-        }
-        _ => false,
     }
 }

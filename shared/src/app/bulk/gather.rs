@@ -11,12 +11,13 @@ use super::rows::row;
 use super::settle::AT_ONCE;
 use super::{Bulk, Imported};
 use crate::app::trouble::Trouble;
+use crate::domain::asked::can_import;
 use crate::domain::connection::Connection;
 use crate::domain::customer::BulkImport;
 use crate::domain::form::Form;
 use crate::domain::ids::{AppId, CustomerId, FormId, ImportId, LeadId, RemoteId};
 use crate::domain::import::{ImportJob, MAX_ROWS, MIN_ROWS, Stage, imports_take};
-use crate::domain::lead::{LeadRecord, LeadState, WaitReason};
+use crate::domain::lead::LeadRecord;
 use crate::ports::{
     Apps as _, Clock as _, Connections as _, Customers as _, Dice as _, Forms as _, Imports as _,
     LanePlace, Lanes as _, Ledger as _, StoreError, Wiring,
@@ -234,18 +235,12 @@ impl<W: Wiring> Bulk<W> {
     /// Whether a lead may go by import: it waits, nothing is known of an earlier call for it, an import takes its address
     /// and its phone number, and its consent is as it was sealed and not too old.
     fn may_go(&self, record: &LeadRecord) -> bool {
-        let waits = match record.state {
-            LeadState::Waiting { why } => {
-                !matches!(why, WaitReason::Import | WaitReason::AnswerLost)
-            }
-            _ => false,
-        };
         let lead = &record.lead;
-        waits
-            && record.exported_at.is_none()
+        let mut lines = record.timeline.iter();
+        can_import(record)
             && lead.contact.email.fits_sign_up()
             && imports_take(&lead.contact.for_remote().0.phone_number)
-            && !record.timeline.iter().any(|line| was_called(&line.state))
+            && !lines.any(|line| line.state.may_be_there())
             && lead.is_sealed(&self.keys)
             && !lead.consent.is_too_old(self.keeper.clock.now())
     }
@@ -334,14 +329,5 @@ impl<W: Wiring> Bulk<W> {
         random.copy_from_slice(&roll[..16]);
         let millis = u64::try_from(now.as_millisecond()).unwrap_or(0);
         ImportId::new(Ulid::from_parts(millis, u128::from_be_bytes(random)))
-    }
-}
-
-/// Whether the state tells of an import or of a call that may have arrived.
-fn was_called(state: &LeadState) -> bool {
-    match state {
-        LeadState::Waiting { why } => matches!(why, WaitReason::Import | WaitReason::AnswerLost),
-        LeadState::Delivered { .. } => true,
-        _ => false,
     }
 }

@@ -46,7 +46,7 @@ impl<W: Wiring> Drain<W> {
         if newer.iter().any(|other| is_being_sent(other, now)) {
             return Err(self.not_now());
         }
-        newer.retain(may_be_there);
+        newer.retain(|other| other.state.may_be_there());
         Ok(newer)
     }
 
@@ -97,15 +97,6 @@ fn is_late(lead: &LeadRecord, now: Timestamp) -> bool {
 
 fn is_being_sent(lead: &LeadRecord, now: Timestamp) -> bool {
     matches!(&lead.state, LeadState::Sending { until, .. } if *until > now)
-}
-
-/// Whether a lead is in the account, or will be unless it is already.
-fn may_be_there(lead: &LeadRecord) -> bool {
-    match &lead.state {
-        LeadState::Delivered { .. } => true,
-        LeadState::Waiting { why } => matches!(why, WaitReason::AnswerLost | WaitReason::Import),
-        _ => false,
-    }
 }
 
 /// Whether Constant Contact took the lead's address at this moment or later, or may have, or met it more than once.

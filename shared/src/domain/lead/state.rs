@@ -229,6 +229,16 @@ impl LeadState {
             | Self::Erased => false,
         }
     }
+
+    /// Whether a lead in this state is in the account, or will be unless it is already.
+    #[must_use]
+    pub fn may_be_there(&self) -> bool {
+        match self {
+            Self::Delivered { .. } => true,
+            Self::Waiting { why } => matches!(why, WaitReason::AnswerLost | WaitReason::Import),
+            _ => false,
+        }
+    }
 }
 
 #[cfg(test)]
