@@ -148,9 +148,7 @@ async fn connected(memory: &Memory, way: Way) -> Result<(Maker, Remote)> {
 async fn ours(memory: &Memory, way: Way, leads: u32) -> Result<()> {
     let (maker, _) = connected(memory, way).await?;
     let now = memory.clock.now();
-    let quota = LeadState::Waiting {
-        why: WaitReason::Quota,
-    };
+    let quota = LeadState::waits(WaitReason::Quota);
     for number in 0..leads {
         memory
             .ledger

@@ -52,13 +52,13 @@ fn newest() -> Vec<(i64, &'static str, Vec<LeadState>)> {
         why: RefusalReason::InvalidAddress,
         detail: Some("The address is not one that mail can be sent to.".into()),
     };
-    let late = vec![waits(WaitReason::Upstream), created.clone()];
+    let late = vec![LeadState::waits(WaitReason::Upstream), created.clone()];
     vec![
         (1_602, "grace.hopper@navy.example", vec![created.clone()]),
         (
             1_489,
             "m.somerville@heavens.example",
-            vec![waits(WaitReason::Quota)],
+            vec![LeadState::waits(WaitReason::Quota)],
         ),
         (1_455, "nobody@nowhere.example", vec![refused]),
         (171, "charles@difference.example", late),
@@ -79,10 +79,6 @@ fn delivered(action: DeliveryAction) -> LeadState {
         opt_out_check: OptOutCheck::NotNeeded,
         notes: vec![],
     }
-}
-
-fn waits(why: WaitReason) -> LeadState {
-    LeadState::Waiting { why }
 }
 
 /// Writes it down for a customer whose form this is.
@@ -117,19 +113,16 @@ pub async fn write(
 
 /// Who waits for calls still does when somebody looks: the scheduler comes by every minute.
 fn due_at(state: &LeadState, now: Timestamp) -> Option<Timestamp> {
-    let waits = *state == waits(WaitReason::Quota);
+    let waits = *state == LeadState::waits(WaitReason::Quota);
     waits.then(|| now + SignedDuration::from_hours(12))
 }
 
 fn month(now: Timestamp) -> Moves {
     let today = now.to_zoned(TimeZone::UTC).date();
-    let refused = LeadState::Refused {
-        why: RefusalReason::InvalidAddress,
-        detail: None,
-    };
+    let refused = LeadState::refused(RefusalReason::InvalidAddress);
     let labels = [
         delivered(DeliveryAction::Created),
-        waits(WaitReason::Quota),
+        LeadState::waits(WaitReason::Quota),
         refused,
     ];
     let labels = labels.map(|state| label(&state));

@@ -95,16 +95,11 @@ async fn sample(admin: &Admin<Memory>) -> Lead {
 
 /// What became of a lead; every eighth went out in a file besides.
 fn state(i: u32) -> LeadState {
-    let refused = |why| LeadState::Refused { why, detail: None };
     match i % 8 {
-        1 => LeadState::Waiting {
-            why: WaitReason::NotConnected,
-        },
-        2 => LeadState::Waiting {
-            why: WaitReason::Quota,
-        },
-        3 => refused(RefusalReason::CcRefused),
-        4 => refused(RefusalReason::InvalidAddress),
+        1 => LeadState::waits(WaitReason::NotConnected),
+        2 => LeadState::waits(WaitReason::Quota),
+        3 => LeadState::refused(RefusalReason::CcRefused),
+        4 => LeadState::refused(RefusalReason::InvalidAddress),
         5 | 6 => LeadState::Queued,
         _ => LeadState::Delivered {
             contact: None,
@@ -249,7 +244,7 @@ fn told(record: &LeadRecord, sheet: bool) -> BTreeMap<String, String> {
 /// Whether a lead's person can be uploaded. A spreadsheet tells of the others, too.
 fn is_good(record: &LeadRecord) -> bool {
     let why = RefusalReason::InvalidAddress;
-    record.state != LeadState::Refused { why, detail: None }
+    record.state != LeadState::refused(why)
 }
 
 /// The customer's page, and the port calls it took.

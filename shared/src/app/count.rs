@@ -13,9 +13,7 @@ use crate::domain::lead::{LeadRecord, LeadState, WaitReason};
 use crate::domain::tally::{Moves, counted_as, label};
 use crate::ports::{Tallies, causes};
 
-const IMPORT: LeadState = LeadState::Waiting {
-    why: WaitReason::Import,
-};
+const IMPORT: LeadState = LeadState::waits(WaitReason::Import);
 
 /// Times the counters are written; there is nothing to write after the first that works.
 const TRIES: u32 = 2;

@@ -153,14 +153,12 @@ mod tests {
     #[test]
     fn a_lead_counts_as_its_last_outcome_however_often_it_was_queued_since() {
         let at = Timestamp::UNIX_EPOCH;
-        let (why, detail) = (RefusalReason::CcRefused, None);
+        let why = RefusalReason::CcRefused;
         let states = [
             LeadState::Queued,
-            LeadState::Waiting {
-                why: WaitReason::NoList,
-            },
+            LeadState::waits(WaitReason::NoList),
             LeadState::Queued,
-            LeadState::Refused { why, detail },
+            LeadState::refused(why),
         ];
         let line = |state: &LeadState| TimelineEntry {
             at,

@@ -8,9 +8,7 @@ use crate::domain::import::ImportJob;
 use crate::domain::lead::{LeadRecord, LeadState, WaitReason};
 use crate::ports::{Imports, Settlement, StoreError};
 
-pub(super) const IMPORT: LeadState = LeadState::Waiting {
-    why: WaitReason::Import,
-};
+pub(super) const IMPORT: LeadState = LeadState::waits(WaitReason::Import);
 
 impl Imports for MemoryLedger {
     async fn save_import(

@@ -205,9 +205,7 @@ impl Oracle {
                 .leads
                 .iter()
                 .filter(|(id, seen)| {
-                    let import = LeadState::Waiting {
-                        why: WaitReason::Import,
-                    };
+                    let import = LeadState::waits(WaitReason::Import);
                     // Another lead of the same person may be in another import.
                     let theirs = self.taken.get(*id);
                     let theirs = theirs.is_some_and(|import| side.submitting.contains(import));

@@ -87,7 +87,7 @@ fn delivered_by(permission: Permission) -> Settlement {
 
 pub fn waiting(why: WaitReason, due: Option<i64>) -> Settlement {
     Settlement {
-        state: LeadState::Waiting { why },
+        state: LeadState::waits(why),
         due_at: due.map(at),
         at: at(9),
         expires_at: None,

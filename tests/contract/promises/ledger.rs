@@ -166,7 +166,7 @@ async fn a_timeline_without_end_keeps_its_beginning_and_its_end<L: Leads>(ledger
     assert!(timeline.len() <= MAX_LINES, "{}", timeline.len());
     let states = [timeline.first(), timeline.last()].map(|line| &line.unwrap().state);
     let why = quota;
-    assert_eq!(states, [&LeadState::Queued, &LeadState::Waiting { why }]);
+    assert_eq!(states, [&LeadState::Queued, &LeadState::waits(why)]);
 }
 
 async fn a_lead_names_its_customer<L: Leads>(ledger: L) {

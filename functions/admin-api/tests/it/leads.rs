@@ -68,23 +68,9 @@ async fn a_lead_says_why_it_waits_or_was_refused_and_never_who_holds_it() {
     let stage = Stage::with_customers().await;
     let form = stage.form().await;
     let waiting = accept(&stage, &form, "waits@example.com").await;
-    settle(
-        &stage,
-        &waiting,
-        LeadState::Waiting {
-            why: WaitReason::Quota,
-        },
-    )
-    .await;
+    settle(&stage, &waiting, LeadState::waits(WaitReason::Quota)).await;
     let person = accept(&stage, &form, "person@example.com").await;
-    settle(
-        &stage,
-        &person,
-        LeadState::Waiting {
-            why: WaitReason::NoList,
-        },
-    )
-    .await;
+    settle(&stage, &person, LeadState::waits(WaitReason::NoList)).await;
     let refused = accept(&stage, &form, "refused@example.com").await;
     let (why, detail) = (RefusalReason::CcRefused, Some("not today".into()));
     settle(&stage, &refused, LeadState::Refused { why, detail }).await;
@@ -225,14 +211,7 @@ async fn leads_of_a_deleted_customer_are_handed_to_the_drain_to_be_refused() {
     let stage = Stage::with_customers().await;
     let form = stage.form().await;
     let lead = accept(&stage, &form, "ada@example.com").await;
-    settle(
-        &stage,
-        &lead,
-        LeadState::Waiting {
-            why: WaitReason::NotConnected,
-        },
-    )
-    .await;
+    settle(&stage, &lead, LeadState::waits(WaitReason::NotConnected)).await;
 
     stage.delete("/v1/customers/engines").await;
 
@@ -289,8 +268,8 @@ async fn a_refused_lead_is_found_behind_many_delivered_ones_in_one_answer() {
     let form = stage.form().await;
     let ada = accept(&stage, &form, "ada@example.com").await;
     let like = stage.lead(&ada);
-    let (why, detail) = (RefusalReason::CcRefused, None);
-    settle(&stage, &ada, LeadState::Refused { why, detail }).await;
+    let refused = LeadState::refused(RefusalReason::CcRefused);
+    settle(&stage, &ada, refused).await;
     let delivered = delivered();
     stage.end_like(&like, 1..301, &delivered).await;
 

@@ -77,8 +77,7 @@ async fn the_page_shows_what_a_retry_would_do_before_it_does_it() {
 }
 
 fn refused() -> LeadState {
-    let (why, detail) = (RefusalReason::CcRefused, None);
-    LeadState::Refused { why, detail }
+    LeadState::refused(RefusalReason::CcRefused)
 }
 
 /// A customer whose 16 refused leads lie behind 3,000 that were delivered since.
@@ -155,12 +154,7 @@ async fn a_search_that_takes_too_long_goes_on_where_it_ended() {
 async fn more_than_one_answer_takes_are_tried_again_page_by_page() {
     for (label, state) in [
         ("refused.cc_refused", refused()),
-        (
-            "waiting.quota",
-            LeadState::Waiting {
-                why: WaitReason::Quota,
-            },
-        ),
+        ("waiting.quota", LeadState::waits(WaitReason::Quota)),
     ] {
         let stage = Stage::with_customers().await;
         let form = stage.form().await;
@@ -240,9 +234,7 @@ async fn a_replay_of_no_lead_named_tries_none_and_of_one_named_twice_tries_it_on
 
 #[tokio::test]
 async fn leads_of_a_time_are_tried_again_from_its_first_moment_on_and_before_its_last() {
-    let quota = LeadState::Waiting {
-        why: WaitReason::Quota,
-    };
+    let quota = LeadState::waits(WaitReason::Quota);
     for (status, label, state) in [
         ("refused", "refused.cc_refused", refused()),
         ("waiting", "waiting.quota", quota),

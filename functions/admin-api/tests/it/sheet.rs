@@ -66,7 +66,7 @@ async fn a_spreadsheet_tells_of_all_but_those_who_left_and_an_upload_of_those_wh
     let why = WaitReason::NotConnected;
     let robot = QuarantineReason::TooFast;
     let ends = [
-        ("waits", LeadState::Waiting { why }),
+        ("waits", LeadState::waits(why)),
         ("delivered", imported()),
         ("refused", refused(R::CcRefused, None)),
         ("invalid", refused(R::InvalidAddress, None)),

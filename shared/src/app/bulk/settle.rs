@@ -333,9 +333,7 @@ impl<W: Wiring> Bulk<W> {
 /// The single way.
 fn back(at: Timestamp) -> Settlement {
     Settlement {
-        state: LeadState::Waiting {
-            why: WaitReason::Quota,
-        },
+        state: LeadState::waits(WaitReason::Quota),
         due_at: Some(at),
         at,
         expires_at: None,

@@ -227,8 +227,6 @@ impl<W: Wiring> Bulk<W> {
 
 /// Whether this import has the lead. One that it names may be another's, which was faster.
 pub(super) fn is_in(job: &ImportJob, record: &LeadRecord) -> bool {
-    let import = LeadState::Waiting {
-        why: WaitReason::Import,
-    };
+    let import = LeadState::waits(WaitReason::Import);
     record.state == import && record.imported_by.as_ref() == Some(&job.id)
 }

@@ -74,9 +74,7 @@ async fn waiting(scene: &Scene, template: &Lead, number: usize) -> LeadId {
     lead.id = LeadId::new(Ulid::from_parts(millis, number as u128));
     lead.contact.email = format!("lead{number}@example.com").parse().unwrap();
     let lead = lead.sealed(&scene.memory.keys());
-    let quota = LeadState::Waiting {
-        why: WaitReason::Quota,
-    };
+    let quota = LeadState::waits(WaitReason::Quota);
     scene
         .memory
         .ledger
@@ -126,9 +124,7 @@ fn imported() -> LeadState {
 }
 
 fn back() -> LeadState {
-    LeadState::Waiting {
-        why: WaitReason::Quota,
-    }
+    LeadState::waits(WaitReason::Quota)
 }
 
 fn bulk_calls(scene: &Scene) -> usize {
@@ -245,10 +241,7 @@ async fn who_has_left_is_not_brought_back_and_rows_with_trouble_go_their_single_
     scene.memory.clock.advance(LISTED_WITHIN);
     scene.memory.release().await.unwrap();
     scene.drain().await;
-    let refused = LeadState::Refused {
-        why: RefusalReason::OptedOutAfterConsent,
-        detail: None,
-    };
+    let refused = LeadState::refused(RefusalReason::OptedOutAfterConsent);
     assert_eq!(scene.state(&leads[7]).await, refused);
     let contact = scene.memory.crm.contact(ACCOUNT, &email).unwrap();
     assert_eq!(contact.permission, RemotePermission::Unsubscribed);
@@ -282,9 +275,7 @@ async fn nobody_is_imported_whose_consent_has_become_too_old() {
     run_next(&scene).await;
 
     assert_eq!(scene.memory.crm.imports(ACCOUNT), [299]);
-    let quota = LeadState::Waiting {
-        why: WaitReason::Quota,
-    };
+    let quota = LeadState::waits(WaitReason::Quota);
     assert_eq!(scene.state(&old).await, quota, "its drain refuses it");
 }
 

@@ -130,5 +130,5 @@ impl<W: Wiring> Drain<W> {
 }
 
 fn refused(why: RefusalReason) -> Outcome {
-    Outcome::settled(LeadState::Refused { why, detail: None })
+    Outcome::settled(LeadState::refused(why))
 }

@@ -30,7 +30,7 @@ impl Outcome {
     #[must_use]
     pub fn waits(why: WaitReason, due_at: Option<Timestamp>) -> Self {
         Self {
-            state: LeadState::Waiting { why },
+            state: LeadState::waits(why),
             due_at,
         }
     }

@@ -106,9 +106,7 @@ fn was_called_since(lead: &LeadRecord, since: Timestamp) -> bool {
         LeadState::Waiting { why } => *why == WaitReason::AnswerLost,
         _ => false,
     };
-    let upstream = LeadState::Waiting {
-        why: WaitReason::Upstream,
-    };
+    let upstream = LeadState::waits(WaitReason::Upstream);
     let lines = lead.timeline.iter().filter(|line| line.at > since);
     let troubles = lines.clone().filter(|line| line.state == upstream);
     troubles.count() > 1 || lines.map(|line| &line.state).any(taken)

@@ -32,7 +32,7 @@ fn word(state: &LeadState) -> &'static str {
 }
 
 fn waits(why: WaitReason) -> LeadState {
-    LeadState::Waiting { why }
+    LeadState::waits(why)
 }
 
 fn invalid(message: &str) -> CrmError {
@@ -125,9 +125,7 @@ async fn a_lead_waits_while_nobody_is_connected_and_goes_out_afterwards() {
 
     assert_eq!(
         scene.state(&lead.lead).await,
-        LeadState::Waiting {
-            why: WaitReason::NotConnected
-        }
+        waits(WaitReason::NotConnected)
     );
     scene.connect().await;
     scene
@@ -281,10 +279,7 @@ async fn an_older_consent_gives_way_to_a_newer_opt_out() {
     let state = scene.state(&lead.lead).await;
     assert_eq!(
         state,
-        LeadState::Refused {
-            why: RefusalReason::OptedOutAfterConsent,
-            detail: None
-        }
+        LeadState::refused(RefusalReason::OptedOutAfterConsent)
     );
 }
 
@@ -319,13 +314,7 @@ async fn a_deleted_customers_leads_are_not_sent() {
     scene.drain().await;
 
     let state = scene.state(&lead.lead).await;
-    assert_eq!(
-        state,
-        LeadState::Refused {
-            why: RefusalReason::CustomerDeleted,
-            detail: None
-        }
-    );
+    assert_eq!(state, LeadState::refused(RefusalReason::CustomerDeleted));
     assert_eq!(scene.memory.crm.count(Call::SignUp), 0);
 }
 
@@ -345,12 +334,6 @@ async fn a_changed_consent_record_is_not_sent() {
         .await;
 
     let state = scene.state(&id).await;
-    assert_eq!(
-        state,
-        LeadState::Refused {
-            why: RefusalReason::SealBroken,
-            detail: None
-        }
-    );
+    assert_eq!(state, LeadState::refused(RefusalReason::SealBroken));
     assert_eq!(scene.memory.crm.count(Call::SignUp), 0);
 }

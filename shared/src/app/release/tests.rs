@@ -19,7 +19,7 @@ async fn settle(scene: &Scene, lead: &LeadId, why: WaitReason, due_at: Option<Ti
     let claim = ledger.claim(&scene.customer, lead, "a drain", until, at);
     claim.await.unwrap();
     let settlement = Settlement {
-        state: LeadState::Waiting { why },
+        state: LeadState::waits(why),
         due_at,
         at,
         expires_at: None,
@@ -157,7 +157,7 @@ async fn a_lead_that_a_drain_has_had_before_its_release_was_written_keeps_its_ne
 
         assert_eq!(sent.unwrap(), 1);
         let record = memory.ledger.look(&scene.customer, &lead).unwrap();
-        assert_eq!(record.state, LeadState::Waiting { why });
+        assert_eq!(record.state, LeadState::waits(why));
         assert_eq!(record.due_at, due.then_some(later));
     }
 }

@@ -201,6 +201,18 @@ impl LeadState {
         "erased",
     ];
 
+    /// It waits for this.
+    #[must_use]
+    pub const fn waits(why: WaitReason) -> Self {
+        Self::Waiting { why }
+    }
+
+    /// It is refused for this, without a word of Constant Contact's.
+    #[must_use]
+    pub const fn refused(why: RefusalReason) -> Self {
+        Self::Refused { why, detail: None }
+    }
+
     /// The stable word of this state.
     #[must_use]
     pub fn word(&self) -> &'static str {

@@ -71,10 +71,6 @@ mod tests {
         TimelineEntry { at, state }
     }
 
-    fn waits(why: WaitReason) -> LeadState {
-        LeadState::Waiting { why }
-    }
-
     #[test]
     fn a_timeline_of_any_length_keeps_its_beginning_and_its_end() {
         let lines = |count| -> Vec<_> {
@@ -101,12 +97,15 @@ mod tests {
             let since = record.troubled_since().map(Timestamp::as_second);
             (record.troubles(), since)
         };
-        let (queued, quota) = (LeadState::Queued, waits(WaitReason::Quota));
-        let (upstream, lost) = (waits(WaitReason::Upstream), waits(WaitReason::AnswerLost));
+        let (queued, quota) = (LeadState::Queued, LeadState::waits(WaitReason::Quota));
+        let (upstream, lost) = (
+            LeadState::waits(WaitReason::Upstream),
+            LeadState::waits(WaitReason::AnswerLost),
+        );
 
         let none = (0, None);
         assert_eq!(of(&[queued.clone(), quota.clone(), quota.clone()]), none);
-        let reconnect = waits(WaitReason::Reconnect);
+        let reconnect = LeadState::waits(WaitReason::Reconnect);
         let parted = [upstream.clone(), reconnect, queued.clone()];
         assert_eq!(of(&parted), none);
         let mut again = parted.to_vec();

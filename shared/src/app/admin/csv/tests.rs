@@ -142,10 +142,7 @@ async fn who_is_found_to_have_left_is_in_no_file_by_an_older_lead_but_by_one_sin
         scene.memory.ledger.tamper(|record| match &record.lead.id {
             id if *id == leads[0] => record.state = delivered(),
             id if *id == leads[1] => {
-                record.state = LeadState::Refused {
-                    why: RefusalReason::OptedOutAfterConsent,
-                    detail: None,
-                };
+                record.state = LeadState::refused(RefusalReason::OptedOutAfterConsent);
             }
             id if id == last => record.state = state.clone(),
             _ => {}

@@ -44,7 +44,7 @@ async fn whom_the_account_deleted_is_imported_only_where_they_have_agreed_since(
     scene.memory.release().await.unwrap();
     scene.drain().await;
     let why = RefusalReason::OptedOutAfterConsent;
-    let refused = LeadState::Refused { why, detail: None };
+    let refused = LeadState::refused(why);
     assert_eq!(scene.state(&leads[7]).await, refused);
     assert!(crm.contact(ACCOUNT, &gone).unwrap().deleted_at.is_some());
 }

@@ -38,9 +38,7 @@ async fn an_import_that_never_ends_gives_its_leads_back_before_the_account_forge
     crm.slow_imports(ACCOUNT, day * 30);
     let began = scene.memory.clock.now();
     run(&scene).await;
-    let held = LeadState::Waiting {
-        why: WaitReason::Import,
-    };
+    let held = LeadState::waits(WaitReason::Import);
     while scene.memory.clock.now() < began + day * 9 {
         assert!(all_are(&scene, &leads, &held).await);
         scene.memory.clock.advance(SignedDuration::from_hours(3));
@@ -122,9 +120,7 @@ async fn an_import_whose_lists_nobody_can_look_for_now_is_looked_at_again() {
     while scene.memory.crm.count(Call::Activity) == 0 {
         make_one_call(&scene).await;
     }
-    let held = LeadState::Waiting {
-        why: WaitReason::Import,
-    };
+    let held = LeadState::waits(WaitReason::Import);
     assert!(all_are(&scene, &leads, &held).await);
     scene.memory.crm.answer_next(CrmError::Unavailable);
 

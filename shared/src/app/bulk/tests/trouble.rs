@@ -229,9 +229,7 @@ async fn leads_of_an_import_with_trouble_do_not_wait_in_it_for_an_account_that_l
         }
     }
 
-    let reconnect = LeadState::Waiting {
-        why: WaitReason::Reconnect,
-    };
+    let reconnect = LeadState::waits(WaitReason::Reconnect);
     let states = states(&scene, &leads).await;
     let count = |state: &LeadState| states.iter().filter(|other| *other == state).count();
     assert_eq!((count(&imported()), count(&reconnect)), (500, 700));

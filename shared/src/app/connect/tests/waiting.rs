@@ -21,10 +21,6 @@ async fn state_soon(scene: &Scene, lead: &LeadId) -> LeadState {
     scene.state(lead).await
 }
 
-fn waits(why: WaitReason) -> LeadState {
-    LeadState::Waiting { why }
-}
-
 async fn choose(connect: &Connect<Memory>, cookie: &str, list: &RemoteId) {
     let choice = Choice {
         lists: vec![list.clone()],
@@ -43,7 +39,7 @@ async fn a_lead_goes_to_another_account_than_before_once_somebody_says_that_it_i
     let lead = scene.sign_up("ada@example.com").await;
     assert_eq!(
         state_soon(&scene, &lead).await,
-        waits(WaitReason::Reconnect)
+        LeadState::waits(WaitReason::Reconnect)
     );
     let (cookie, state) = depart(&scene).await;
 
@@ -69,7 +65,7 @@ async fn a_lead_goes_out_once_a_user_connects_who_may_write_contacts() {
     let scene = Scene::unconnected().await;
     let (connect, crm) = (scene.memory.connect(), &scene.memory.crm);
     let lead = scene.sign_up("ada@example.com").await;
-    let unconnected = waits(WaitReason::NotConnected);
+    let unconnected = LeadState::waits(WaitReason::NotConnected);
     assert_eq!(state_soon(&scene, &lead).await, unconnected);
 
     crm.set_privileges(ACCOUNT, &["contacts:lists:read"]);

@@ -8,7 +8,7 @@ use crate::app::silence_tests::Log;
 use crate::domain::connection::{Connection, ConnectionStatus, LimitedReason, ReconnectReason};
 use crate::domain::crm::CrmError;
 use crate::domain::ids::LeadId;
-use crate::domain::lead::{LeadState, WaitReason};
+use crate::domain::lead::WaitReason;
 use crate::fakes::{Call, Fault};
 use crate::ports::{Connections as _, Event};
 
@@ -120,7 +120,7 @@ async fn a_forbidden_call_names_its_cause_and_ends_the_calls() {
         scene.drain().await;
 
         let why = WaitReason::Rights;
-        assert_eq!(scene.state(&lead.lead).await, LeadState::Waiting { why });
+        assert_eq!(scene.state(&lead.lead).await, waits(why));
         let connection = scene.memory.directory.look(&scene.customer).unwrap();
         let limited = ConnectionStatus::Limited { reason };
         assert_eq!(connection.status, limited);

@@ -246,9 +246,7 @@ async fn one_lead_of_a_customer_is_not_behind_fifty_thousand_of_another() {
         another_customer(&scene, "small").await,
     );
     let now = scene.memory.clock.now();
-    let quota = LeadState::Waiting {
-        why: WaitReason::Quota,
-    };
+    let quota = LeadState::waits(WaitReason::Quota);
     for (customer, count) in [(&large, 50_000), (&small, 1)] {
         for number in 0..count {
             let lead = lead(&scene, &template, customer, number);
@@ -297,10 +295,7 @@ async fn whatever_a_deleted_customer_leaves_waiting_is_closed_and_nothing_is_sen
     }
 
     let all = scene.memory.ledger.all();
-    let closed = LeadState::Refused {
-        why: RefusalReason::CustomerDeleted,
-        detail: None,
-    };
+    let closed = LeadState::refused(RefusalReason::CustomerDeleted);
     assert_eq!(
         all.iter().filter(|record| record.state == closed).count(),
         2_500

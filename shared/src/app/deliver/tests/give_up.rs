@@ -33,9 +33,7 @@ async fn tried(scene: &Scene, error: &CrmError) -> LeadId {
 }
 
 fn upstream() -> LeadState {
-    LeadState::Waiting {
-        why: WaitReason::Upstream,
-    }
+    LeadState::waits(WaitReason::Upstream)
 }
 
 /// From noon on.

@@ -169,9 +169,7 @@ async fn a_refusal_that_blames_a_list_which_is_there_is_no_end_of_the_list() {
 
     scene.drain().await;
 
-    let upstream = LeadState::Waiting {
-        why: WaitReason::Upstream,
-    };
+    let upstream = waits(WaitReason::Upstream);
     assert_eq!(scene.state(&lead).await, upstream);
     assert!(learned(&scene).await.lists_gone.is_empty());
 }

@@ -20,9 +20,7 @@ async fn lost(scene: &Scene, fields: &[(&str, &str)]) -> LeadId {
 }
 
 fn unknown() -> LeadState {
-    LeadState::Waiting {
-        why: WaitReason::AnswerLost,
-    }
+    LeadState::waits(WaitReason::AnswerLost)
 }
 
 async fn taken_up_again(scene: &Scene) {
@@ -131,10 +129,7 @@ async fn a_person_who_was_subscribed_by_the_lost_call_and_left_stays_away() {
 
     taken_up_again(&scene).await;
 
-    let refused = LeadState::Refused {
-        why: RefusalReason::OptedOutAfterConsent,
-        detail: None,
-    };
+    let refused = LeadState::refused(RefusalReason::OptedOutAfterConsent);
     assert_eq!(scene.state(&lead).await, refused);
     assert_eq!(scene.memory.crm.count(Call::SignUp), 1);
 }

@@ -29,10 +29,7 @@ async fn check(scene: &Scene, lead: &LeadId) -> OptOutCheck {
 }
 
 fn refused() -> LeadState {
-    LeadState::Refused {
-        why: RefusalReason::OptedOutAfterConsent,
-        detail: None,
-    }
+    LeadState::refused(RefusalReason::OptedOutAfterConsent)
 }
 
 #[tokio::test]

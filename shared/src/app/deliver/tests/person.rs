@@ -37,9 +37,7 @@ async fn released_after(scene: &Scene, pause: SignedDuration) {
 }
 
 fn upstream() -> LeadState {
-    LeadState::Waiting {
-        why: WaitReason::Upstream,
-    }
+    LeadState::waits(WaitReason::Upstream)
 }
 
 #[tokio::test]

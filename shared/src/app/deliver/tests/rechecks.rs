@@ -87,14 +87,14 @@ fn a_lead_whose_customer_is_deleted_between_its_claim_and_its_call_is_not_sent()
         directory.delete_customer(&scene.customer).await.unwrap();
     };
     let why = RefusalReason::CustomerDeleted;
-    meanwhile(delete, LeadState::Refused { why, detail: None });
+    meanwhile(delete, LeadState::refused(why));
 }
 
 #[test]
 fn a_lead_whose_person_is_not_to_be_mailed_any_more_when_its_moment_comes_is_refused() {
     let why = RefusalReason::Suppressed;
-    meanwhile(suppress, LeadState::Refused { why, detail: None });
-    after_a_throttle(suppress, LeadState::Refused { why, detail: None });
+    meanwhile(suppress, LeadState::refused(why));
+    after_a_throttle(suppress, LeadState::refused(why));
 }
 
 async fn suppress(scene: Scene, _: LeadId) {
@@ -108,13 +108,13 @@ async fn suppress(scene: Scene, _: LeadId) {
 #[test]
 fn a_lead_whose_customer_disconnects_between_its_claim_and_its_call_waits() {
     let why = WaitReason::NotConnected;
-    meanwhile(disconnect, LeadState::Waiting { why });
+    meanwhile(disconnect, LeadState::waits(why));
 }
 
 #[test]
 fn a_lead_whose_customer_disconnects_before_its_call_is_made_again_waits() {
     let why = WaitReason::NotConnected;
-    after_a_throttle(disconnect, LeadState::Waiting { why });
+    after_a_throttle(disconnect, LeadState::waits(why));
 }
 
 async fn disconnect(scene: Scene, _: LeadId) {
@@ -162,7 +162,7 @@ async fn a_panic_over_one_lead_costs_the_others_nothing_and_is_taken_for_a_lost_
         }
     }
     let why = WaitReason::AnswerLost;
-    assert_eq!(lost, [LeadState::Waiting { why }]);
+    assert_eq!(lost, [LeadState::waits(why)]);
     scene.memory.clock.advance(SignedDuration::from_mins(1));
     scene.memory.release().await.unwrap();
     scene.drain().await;

@@ -54,10 +54,7 @@ async fn ten_thousand_dead_letters(clock: VirtualClock) {
     let Task::Accepted { lead } = &tasks[5_000] else {
         panic!("no lead")
     };
-    let left = LeadState::Refused {
-        why: RefusalReason::OptedOutAfterConsent,
-        detail: None,
-    };
+    let left = LeadState::refused(RefusalReason::OptedOutAfterConsent);
     assert_eq!(scene.state(&lead.id).await, left);
     let mut count = count(&scene);
     assert_eq!(count.remove("queued"), Some(1), "the template");

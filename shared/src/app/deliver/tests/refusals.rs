@@ -207,10 +207,7 @@ async fn a_suppressed_lead_is_kept_as_long_as_its_customer_keeps_leads() {
 
     scene.drain().await;
 
-    let suppressed = LeadState::Refused {
-        why: RefusalReason::Suppressed,
-        detail: None,
-    };
+    let suppressed = LeadState::refused(RefusalReason::Suppressed);
     assert_eq!(scene.state(&lead).await, suppressed);
     assert_eq!(scene.memory.crm.calls(), []);
     assert!(is_kept_for_thirty_days(&scene, &lead));
@@ -290,7 +287,7 @@ async fn a_lead_that_has_waited_until_its_consent_is_too_old_is_refused_and_a_yo
     scene.drain_these(messages(&released)).await;
 
     let why = RefusalReason::ConsentTooOld;
-    let refused = LeadState::Refused { why, detail: None };
+    let refused = LeadState::refused(why);
     assert_eq!(scene.state(&leads[0]).await, refused);
     assert_eq!(scene.state(&leads[1]).await.word(), "delivered");
     assert_eq!(scene.memory.crm.count(Call::SignUp), 1);

@@ -13,9 +13,7 @@ use crate::domain::lead::{LeadState, WaitReason};
 use crate::fakes::{Call, VirtualClock};
 use crate::ports::{Clock as _, Lanes as _};
 
-const UPSTREAM: LeadState = LeadState::Waiting {
-    why: WaitReason::Upstream,
-};
+const UPSTREAM: LeadState = LeadState::waits(WaitReason::Upstream);
 
 async fn taken_up_again(scene: &Scene) {
     scene.memory.clock.advance(SignedDuration::from_mins(1));
