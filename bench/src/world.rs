@@ -9,7 +9,7 @@ use leadfeed_shared::adapters::{DynamoDirectory, DynamoLedger, SecretsApps, Secr
 use leadfeed_shared::domain::budget::Limits;
 use leadfeed_shared::domain::connection::{Account, Catalog, Connection, ContactList};
 use leadfeed_shared::domain::consent::Consent;
-use leadfeed_shared::domain::contact::{Contact, StreetAddress};
+use leadfeed_shared::domain::contact::Contact;
 use leadfeed_shared::domain::customer::{BulkImport, Customer};
 use leadfeed_shared::domain::form::{Form, Statement};
 use leadfeed_shared::domain::ids::{AppId, CustomerId, FormId, LeadId, RemoteId};
@@ -208,17 +208,11 @@ impl Maker {
             u64::try_from(now.as_millisecond()).unwrap_or_default(),
             u128::from(number),
         ));
+        let email = format!("lead{number}@example.com").parse();
         let contact = Contact {
-            email: format!("lead{number}@example.com")
-                .parse()
-                .expect("an address"),
             first_name: "Ada".into(),
             last_name: "Lovelace".into(),
-            job_title: String::new(),
-            company_name: String::new(),
-            phone_number: String::new(),
-            street_address: StreetAddress::default(),
-            custom_fields: BTreeMap::new(),
+            ..Contact::of(email.expect("an address"))
         };
         let consent = Consent {
             statement: STATEMENT.into(),

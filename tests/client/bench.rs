@@ -214,16 +214,8 @@ pub fn sign_up(address: &str, list: RemoteId) -> SignUp {
 
 /// A sign-up of which nothing is filled in but the address.
 pub fn bare(address: &str, list: RemoteId) -> SignUp {
-    let mut bare = sign_up(address, list);
-    bare.contact = Contact {
-        email: bare.contact.email,
-        first_name: String::new(),
-        last_name: String::new(),
-        job_title: String::new(),
-        company_name: String::new(),
-        phone_number: String::new(),
-        street_address: StreetAddress::default(),
-        custom_fields: BTreeMap::new(),
-    };
-    bare
+    SignUp {
+        contact: Contact::of(email(address)),
+        ..sign_up(address, list)
+    }
 }

@@ -13,11 +13,11 @@ use leadfeed_shared::ports::{Activity, BulkImports, Contacts, Progress};
 
 use crate::bench::{Bench, bare, email};
 
-fn row(bench: &Bench, address: &str) -> ImportRow {
+fn row(address: &str) -> ImportRow {
     let contact = Contact {
         first_name: "Ada".into(),
         phone_number: "555 0100".into(),
-        ..bare(address, bench.list()).contact
+        ..Contact::of(email(address))
     };
     ImportRow::new(contact, |_| None)
 }
@@ -36,11 +36,11 @@ async fn an_import_runs_to_its_end_and_its_contacts_are_implicit() {
         text.map(|field| (field.label.clone(), field.name.clone()))
             .unwrap()
     });
-    let mut contact = bare("ada@example.com", bench.list()).contact;
+    let mut contact = Contact::of(email("ada@example.com"));
     contact.custom_fields = BTreeMap::from([(field.0.clone(), "difference".into())]);
     let rows = [
         ImportRow::new(contact, |label| (label == field.0).then(|| field.1.clone())),
-        row(&bench, "bob@example.com"),
+        row("bob@example.com"),
     ];
     let since = Timestamp::now() - SignedDuration::from_secs(1);
 
@@ -78,10 +78,7 @@ async fn who_has_left_is_counted_as_trouble_and_not_among_those_who_changed() {
     bench.api.sign_up(&bench.token, &here).await.unwrap();
     bench.leave("ada@example.com");
     let since = Timestamp::now();
-    let rows = [
-        row(&bench, "ada@example.com"),
-        row(&bench, "bob@example.com"),
-    ];
+    let rows = [row("ada@example.com"), row("bob@example.com")];
 
     let asked = bench
         .api
@@ -128,7 +125,7 @@ async fn whom_the_account_deleted_is_told_as_an_import_would_bring_them_back() {
     assert!(*at >= since && *at <= Timestamp::now());
     let later = Timestamp::now() + SignedDuration::from_hours(24);
     assert_eq!(deleted(later).await, []);
-    let rows = [row(&bench, "eve@example.com")];
+    let rows = [row("eve@example.com")];
     let asked = bench.api.import(&bench.token, &rows, &[bench.list()]).await;
     ended(&bench, &asked.unwrap()).await;
     assert_eq!(deleted(since).await, []);
@@ -174,7 +171,7 @@ async fn an_import_that_failed_was_cancelled_or_took_too_long_has_failed() {
     ];
     bench.account(|account| account.import_endings.extend(endings));
     for ending in endings {
-        let rows = [row(&bench, "ada@example.com")];
+        let rows = [row("ada@example.com")];
         let lists = [bench.list()];
         let asked = bench.api.import(&bench.token, &rows, &lists).await;
 
@@ -193,7 +190,7 @@ async fn a_body_that_would_be_cut_is_not_sent() {
     let mut rows = Vec::new();
     let mut bytes = 0;
     while bytes < 4_000_000 {
-        let row = row(&bench, &format!("lead{}@example.com", rows.len()));
+        let row = row(&format!("lead{}@example.com", rows.len()));
         bytes += row.bytes();
         rows.push(row);
     }
@@ -210,7 +207,7 @@ async fn an_activity_nobody_knows_is_none_and_pages_of_changes_are_followed() {
     let bench = Bench::start().await;
     let since = Timestamp::now() - SignedDuration::from_secs(1);
     let rows: Vec<_> = (0..501)
-        .map(|i| row(&bench, &format!("lead{i}@example.com")))
+        .map(|i| row(&format!("lead{i}@example.com")))
         .collect();
     let never = "5e7b1a1c-0000-11ee-8c99-0242ac120002".parse().unwrap();
     assert_eq!(bench.api.activity(&bench.token, &never).await, Ok(None));
@@ -238,7 +235,7 @@ async fn an_activity_nobody_knows_is_none_and_pages_of_changes_are_followed() {
 #[tokio::test]
 async fn more_activities_than_a_page_holds_are_listed_page_by_page() {
     let bench = Bench::start().await;
-    let (rows, lists) = ([row(&bench, "ada@example.com")], [bench.list()]);
+    let (rows, lists) = ([row("ada@example.com")], [bench.list()]);
     for _ in 0..501 {
         let asked = bench.api.import(&bench.token, &rows, &lists).await;
         asked.unwrap();

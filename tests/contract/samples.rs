@@ -184,10 +184,8 @@ pub fn lead_of(customer: &CustomerId, id: LeadId, second: u32) -> Lead {
 
 fn contact() -> Contact {
     Contact {
-        email: "ada+news@example.com".parse().unwrap(),
         first_name: "Ada".into(),
         last_name: "Łovelace".into(),
-        job_title: String::new(),
         company_name: "Engines".into(),
         phone_number: "call me".into(),
         street_address: StreetAddress {
@@ -195,6 +193,7 @@ fn contact() -> Contact {
             ..StreetAddress::default()
         },
         custom_fields: BTreeMap::from([("Favourite engine".into(), "difference".into())]),
+        ..Contact::of("ada+news@example.com".parse().unwrap())
     }
 }
 

@@ -154,16 +154,7 @@ pub fn lead(
         id: LeadId::new(ulid::Ulid::from_parts(millisecond, number)),
         customer: customer.clone(),
         form: form.clone(),
-        contact: Contact {
-            email: email.parse().unwrap(),
-            first_name: String::new(),
-            last_name: String::new(),
-            job_title: String::new(),
-            company_name: String::new(),
-            phone_number: String::new(),
-            street_address: Default::default(),
-            custom_fields: Default::default(),
-        },
+        contact: Contact::of(email.parse().unwrap()),
         consent: Consent {
             statement: "Yes.".into(),
             version: Some(1),

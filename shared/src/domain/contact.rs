@@ -57,6 +57,21 @@ pub struct StreetAddress {
 }
 
 impl Contact {
+    /// A person of whom nothing is known but the address.
+    #[must_use]
+    pub fn of(email: EmailAddress) -> Self {
+        Self {
+            email,
+            first_name: String::new(),
+            last_name: String::new(),
+            job_title: String::new(),
+            company_name: String::new(),
+            phone_number: String::new(),
+            street_address: StreetAddress::default(),
+            custom_fields: BTreeMap::new(),
+        }
+    }
+
     /// What a person says who said `older` before: this, and what only the older one says. A postal address is one thing:
     /// half of the new one and half of the old would be a third.
     #[must_use]

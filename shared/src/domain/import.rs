@@ -226,17 +226,13 @@ mod tests {
 
     fn contact() -> Contact {
         Contact {
-            email: "ada@example.com".parse().unwrap(),
             first_name: "Ada \"A\"".into(),
-            last_name: String::new(),
-            job_title: String::new(),
-            company_name: String::new(),
             phone_number: "555 0100".into(),
-            street_address: Default::default(),
             custom_fields: BTreeMap::from([
                 ("Favourite engine".into(), "difference".into()),
                 ("Unknown".into(), "x".into()),
             ]),
+            ..Contact::of("ada@example.com".parse().unwrap())
         }
     }
 

@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use super::Lead;
 use crate::domain::consent::Consent;
-use crate::domain::contact::{Contact, StreetAddress};
+use crate::domain::contact::Contact;
 
 /// Stands where an address was; the domain cannot exist (RFC 2606).
 const NOBODY: &str = "erased@erased.invalid";
@@ -15,16 +15,7 @@ impl Lead {
         let consent = &self.consent;
         let own_words = consent.version.map(|_| consent.statement.clone());
         Self {
-            contact: Contact {
-                email: NOBODY.parse().expect("an address"),
-                first_name: String::new(),
-                last_name: String::new(),
-                job_title: String::new(),
-                company_name: String::new(),
-                phone_number: String::new(),
-                street_address: StreetAddress::default(),
-                custom_fields: BTreeMap::new(),
-            },
+            contact: Contact::of(NOBODY.parse().expect("an address")),
             consent: Consent {
                 statement: own_words.unwrap_or_default(),
                 version: consent.version,

@@ -342,19 +342,9 @@ impl RemoteContact {
     }
 
     fn unknown(email: &EmailAddress, id: RemoteId, now: Timestamp) -> Self {
-        let contact = Contact {
-            email: email.clone(),
-            first_name: String::new(),
-            last_name: String::new(),
-            job_title: String::new(),
-            company_name: String::new(),
-            phone_number: String::new(),
-            street_address: Default::default(),
-            custom_fields: BTreeMap::new(),
-        };
         Self {
             id,
-            contact,
+            contact: Contact::of(email.clone()),
             custom_fields: BTreeMap::new(),
             lists: BTreeSet::new(),
             permission: RemotePermission::Explicit,
