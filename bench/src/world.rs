@@ -24,7 +24,6 @@ use leadfeed_shared::ports::{
     Vault as _,
 };
 use serde_json::{Value, json};
-use ulid::Ulid;
 
 use crate::aws::{DIRECTORY, LEDGER};
 
@@ -204,10 +203,7 @@ impl Maker {
 
     /// A lead that was taken in at `now`, of a person of its own.
     pub fn lead(&self, number: u32, now: Timestamp) -> Lead {
-        let id = LeadId::new(Ulid::from_parts(
-            u64::try_from(now.as_millisecond()).unwrap_or_default(),
-            u128::from(number),
-        ));
+        let id = LeadId::at(now, number.into());
         let email = format!("lead{number}@example.com").parse();
         let contact = Contact {
             first_name: "Ada".into(),

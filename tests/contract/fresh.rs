@@ -1,11 +1,11 @@
 //! Ids that no other test has.
 
 use leadfeed_shared::domain::ids::{AppId, CustomerId, FormId, LeadId, LinkId};
-use ulid::Ulid;
+
+use crate::samples::at;
 
 pub fn text() -> String {
-    let random = u128::from_be_bytes(rand::random());
-    Ulid::from_parts(0, random).to_string().to_lowercase()
+    format!("{:032x}", rand::random::<u128>())
 }
 
 pub fn customer() -> CustomerId {
@@ -17,20 +17,15 @@ pub fn app() -> AppId {
 }
 
 /// A form's id, of which a later `second` sorts later.
-pub fn form(second: u64) -> FormId {
-    FormId::new(ulid(second))
+pub fn form(second: i64) -> FormId {
+    FormId::at(at(second), rand::random())
 }
 
 /// A lead's id, of which a later `second` sorts later.
-pub fn lead(second: u64) -> LeadId {
-    LeadId::new(ulid(second))
+pub fn lead(second: i64) -> LeadId {
+    LeadId::at(at(second), rand::random())
 }
 
 pub fn link() -> LinkId {
-    LinkId::new(ulid(0))
-}
-
-fn ulid(second: u64) -> Ulid {
-    let random = u128::from_be_bytes(rand::random());
-    Ulid::from_parts(1_795_392_000_000 + second * 1_000, random)
+    LinkId::at(at(0), rand::random())
 }

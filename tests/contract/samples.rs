@@ -51,7 +51,7 @@ pub fn customer(id: CustomerId) -> Customer {
     }
 }
 
-pub fn form(customer: &CustomerId, second: u64) -> Form {
+pub fn form(customer: &CustomerId, second: i64) -> Form {
     Form {
         id: fresh::form(second),
         customer: customer.clone(),

@@ -149,9 +149,8 @@ pub fn lead(
     at: Timestamp,
     number: u128,
 ) -> Lead {
-    let millisecond = u64::try_from(at.as_millisecond()).unwrap();
     Lead {
-        id: LeadId::new(ulid::Ulid::from_parts(millisecond, number)),
+        id: LeadId::at(at, number),
         customer: customer.clone(),
         form: form.clone(),
         contact: Contact::of(email.parse().unwrap()),

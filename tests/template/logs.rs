@@ -24,7 +24,6 @@ use leadfeed_shared::ports::{
 };
 use leadfeed_tests::history;
 use serde_json::{Value, json};
-use ulid::Ulid;
 
 use crate::{functions, of_kind, template};
 
@@ -203,7 +202,7 @@ async fn import(memory: &Memory) {
     connect(memory).await;
     let (customer, now) = (samples::form().customer, memory.clock.now());
     for (number, error) in (1..).zip([CrmError::Ours(415), CrmError::Forbidden]) {
-        let id = ImportId::new(Ulid::from_parts(0, number));
+        let id = ImportId::new(number);
         let running = ImportJob {
             stage: Stage::Running {
                 activity: REMOTE.parse().unwrap(),

@@ -15,12 +15,11 @@ use leadfeed_shared::app::admin::{Admin, Operators, Properties};
 use leadfeed_shared::domain::consent::Origin;
 use leadfeed_shared::domain::ids::{CustomerId, LeadId};
 use leadfeed_shared::domain::lead::{
-    DeliveryAction, Lead, LeadRecord, LeadState, OptOutCheck, ParsedLead, Permission,
-    RefusalReason, WaitReason,
+    Lead, LeadRecord, LeadState, ParsedLead, RefusalReason, WaitReason,
 };
 use leadfeed_shared::domain::submission::Submission;
 use leadfeed_shared::domain::tally::{Moves, Tally, counted_as};
-use leadfeed_shared::fakes::{Faults, Memory, MemoryTokens};
+use leadfeed_shared::fakes::{Faults, Memory, MemoryTokens, samples};
 use leadfeed_shared::ports::{Clock as _, Exits as _, Ledger as _, Tallies as _};
 use serde_json::{Value, json};
 
@@ -82,7 +81,7 @@ async fn sample(admin: &Admin<Memory>) -> Lead {
     let now = admin.clock.now();
     let parsed = ParsedLead::parse(&form, fields, &Origin::default(), now).unwrap();
     Lead {
-        id: LeadId::new(ulid::Ulid::nil()),
+        id: LeadId::new(0),
         customer: engines,
         form: form.id,
         contact: parsed.contact,
@@ -101,13 +100,7 @@ fn state(i: u32) -> LeadState {
         3 => LeadState::refused(RefusalReason::CcRefused),
         4 => LeadState::refused(RefusalReason::InvalidAddress),
         5 | 6 => LeadState::Queued,
-        _ => LeadState::Delivered {
-            contact: None,
-            action: DeliveryAction::Created,
-            permission: Permission::Explicit,
-            opt_out_check: OptOutCheck::NotNeeded,
-            notes: vec![],
-        },
+        _ => samples::delivered(),
     }
 }
 
@@ -117,16 +110,11 @@ async fn fill(world: &Memory, admin: &Admin<Memory>) {
     let mut moves = Moves::default();
     for i in 0..LEADS {
         let at = like.received_at + SignedDuration::from_secs(APART * i64::from(i));
-        let millis = u64::try_from(at.as_millisecond()).unwrap();
-        let mut lead = like.clone();
-        lead.id = LeadId::new(ulid::Ulid::from_parts(millis, u128::from(i)));
-        lead.contact.email = format!("p{i}@example.com").parse().unwrap();
+        let mut lead = samples::another(&like, i.into(), at, &admin.keys);
         if i.is_multiple_of(2) {
             let engine = ("Engine".to_owned(), format!("-{i}"));
             lead.contact.custom_fields.extend([engine]);
         }
-        lead.received_at = at;
-        let lead = lead.sealed(&admin.keys);
         let (customer, id) = (&lead.customer, &lead.id);
         world.ledger.record(&lead, &state(i), at).await.unwrap();
         if i % 8 == 6 {

@@ -69,6 +69,27 @@ macro_rules! text_id {
     };
 }
 
+macro_rules! ulid_id {
+    ($(#[$doc:meta])* $name:ident, $kind:literal, $prefix:literal) => {
+        text_id!($(#[$doc])* $name, $kind, |text| is_prefixed_ulid($prefix, text));
+
+        impl $name {
+            /// The id of a ULID's bits.
+            #[must_use]
+            pub fn new(bits: u128) -> Self {
+                Self(format!(concat!($prefix, "{}"), Ulid::from(bits)))
+            }
+
+            /// The id of a moment's millisecond and of the lower 80 bits of a number.
+            #[must_use]
+            pub fn at(moment: Timestamp, number: u128) -> Self {
+                let millis = u64::try_from(moment.as_millisecond()).unwrap_or_default();
+                Self::new(Ulid::from_parts(millis, number).into())
+            }
+        }
+    };
+}
+
 text_id!(
     /// The operator's own name for a customer: `[a-z0-9][a-z0-9_-]{0,62}`.
     CustomerId, "customer id", is_slug
@@ -77,21 +98,21 @@ text_id!(
     /// The name of a Constant Contact application; the one every customer uses by default is `default`.
     AppId, "app id", is_slug
 );
-text_id!(
+ulid_id!(
     /// A lead form: `frm_` and a ULID. Public: it stands in the page's HTML.
-    FormId, "form id", |text| is_prefixed_ulid("frm_", text)
+    FormId, "form id", "frm_"
 );
-text_id!(
+ulid_id!(
     /// A lead: `lead_` and a ULID, so that ids sort by the time of the submission.
-    LeadId, "lead id", |text| is_prefixed_ulid("lead_", text)
+    LeadId, "lead id", "lead_"
 );
-text_id!(
+ulid_id!(
     /// A single-use link: `lnk_` and a ULID.
-    LinkId, "link id", |text| is_prefixed_ulid("lnk_", text)
+    LinkId, "link id", "lnk_"
 );
-text_id!(
+ulid_id!(
     /// A bulk import of ours: `imp_` and a ULID.
-    ImportId, "import id", |text| is_prefixed_ulid("imp_", text)
+    ImportId, "import id", "imp_"
 );
 text_id!(
     /// A resource of the remote account (list, contact, custom field, activity): a UUID by its own rule.
@@ -106,33 +127,17 @@ impl AppId {
     }
 }
 
-impl FormId {
-    /// A new id from a ULID.
-    #[must_use]
-    pub fn new(ulid: Ulid) -> Self {
-        Self(format!("frm_{ulid}"))
-    }
-}
-
 impl LeadId {
-    /// A new id from a ULID.
-    #[must_use]
-    pub fn new(ulid: Ulid) -> Self {
-        Self(format!("lead_{ulid}"))
-    }
-
     /// The least and the greatest id of a UTC day.
     #[must_use]
     pub fn of_day(day: Date) -> (Self, Self) {
         let midnight = |day: Date| {
             let zoned = day.to_zoned(TimeZone::UTC).unwrap_or_default();
-            u64::try_from(zoned.timestamp().as_millisecond()).unwrap_or_default()
+            zoned.timestamp()
         };
         let next = midnight(day.tomorrow().unwrap_or(Date::MAX));
-        (
-            Self::new(Ulid::from_parts(midnight(day), 0)),
-            Self::new(Ulid::from_parts(next.saturating_sub(1), u128::MAX)),
-        )
+        let last = next - SignedDuration::from_millis(1);
+        (Self::at(midnight(day), 0), Self::at(last, u128::MAX))
     }
 
     /// The UTC day the id was made on, which is the day its lead came in.
@@ -150,34 +155,23 @@ impl LeadId {
     /// submission had a key.
     #[must_use]
     pub fn made_at(&self) -> Timestamp {
-        let ulid = Ulid::from_string(&self.0["lead_".len()..]).unwrap_or_default();
-        let millis = i64::try_from(ulid.timestamp_ms()).unwrap_or_default();
-        Timestamp::from_millisecond(millis).unwrap_or_default()
+        moment_of(&self.0["lead_".len()..])
     }
 }
 
 impl ImportId {
-    /// A new id from a ULID.
-    #[must_use]
-    pub fn new(ulid: Ulid) -> Self {
-        Self(format!("imp_{ulid}"))
-    }
-
     /// When the id was made.
     #[must_use]
     pub fn made_at(&self) -> Timestamp {
-        let ulid = Ulid::from_string(&self.0["imp_".len()..]).unwrap_or_default();
-        let millis = i64::try_from(ulid.timestamp_ms()).unwrap_or_default();
-        Timestamp::from_millisecond(millis).unwrap_or_default()
+        moment_of(&self.0["imp_".len()..])
     }
 }
 
-impl LinkId {
-    /// A new id from a ULID.
-    #[must_use]
-    pub fn new(ulid: Ulid) -> Self {
-        Self(format!("lnk_{ulid}"))
-    }
+/// The moment that a ULID was made of.
+fn moment_of(ulid: &str) -> Timestamp {
+    let ulid = Ulid::from_string(ulid).unwrap_or_default();
+    let millis = i64::try_from(ulid.timestamp_ms()).unwrap_or_default();
+    Timestamp::from_millisecond(millis).unwrap_or_default()
 }
 
 fn is_slug(text: &str) -> bool {
@@ -218,7 +212,8 @@ mod tests {
 
     #[test]
     fn a_prefixed_id_reads_back_as_it_was_made_and_nothing_else_is_one() {
-        let id = LeadId::new(Ulid::from_parts(1_700_000_000_000, 7));
+        let moment = Timestamp::from_second(1_700_000_000).unwrap();
+        let id = LeadId::at(moment, 7);
 
         assert_eq!(id.as_str().parse::<LeadId>(), Ok(id.clone()));
         assert!(id.as_str().to_lowercase().parse::<LeadId>().is_err());

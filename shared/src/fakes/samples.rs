@@ -11,8 +11,9 @@ use crate::domain::connection::{
 use crate::domain::consent::Origin;
 use crate::domain::customer::{BulkImport, Customer, DEFAULT_RETENTION_DAYS};
 use crate::domain::form::{Form, statement};
-use crate::domain::ids::AppId;
-use crate::domain::lead::{DeliveryAction, LeadState, OptOutCheck, Permission};
+use crate::domain::ids::{AppId, LeadId};
+use crate::domain::keys::SigningKeys;
+use crate::domain::lead::{DeliveryAction, Lead, LeadState, OptOutCheck, Permission};
 use crate::domain::screening::Screening;
 use crate::domain::submission::Submission;
 use crate::domain::task::Task;
@@ -101,6 +102,21 @@ pub fn connection(now: Timestamp) -> Connection {
             ..Learned::default()
         },
     }
+}
+
+/// A lead like this one, which another person sent at another moment.
+///
+/// # Panics
+/// Never: its address is well formed.
+#[must_use]
+pub fn another(like: &Lead, number: u128, at: Timestamp, keys: &SigningKeys) -> Lead {
+    let mut lead = like.clone();
+    lead.id = LeadId::at(at, number);
+    lead.contact.email = format!("lead{number}@example.com")
+        .parse()
+        .expect("an address");
+    lead.received_at = at;
+    lead.sealed(keys)
 }
 
 /// What a form sends, without a key and from nowhere in particular.

@@ -15,4 +15,9 @@ pub trait Clock: Send + Sync {
 pub trait Dice: Send + Sync {
     /// Sixteen random bytes.
     fn roll(&self) -> [u8; 16];
+
+    /// A roll as one number.
+    fn number(&self) -> u128 {
+        u128::from_be_bytes(self.roll())
+    }
 }

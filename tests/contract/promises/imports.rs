@@ -4,7 +4,6 @@ use leadfeed_shared::domain::ids::{CustomerId, ImportId};
 use leadfeed_shared::domain::import::{Ending, ImportJob, Stage};
 use leadfeed_shared::domain::lead::{Lead, LeadState, WaitReason};
 use leadfeed_shared::ports::{Claim, Due, Requeue, Settlement};
-use ulid::Ulid;
 
 use super::Leads;
 use super::claims::{delivered, record, settled, waiting};
@@ -27,10 +26,7 @@ promises! { Leads:
 }
 
 fn id() -> ImportId {
-    ImportId::new(Ulid::from_parts(
-        1_795_392_000_000,
-        u128::from_be_bytes(rand::random()),
-    ))
+    ImportId::at(at(0), rand::random())
 }
 
 fn job(customer: &CustomerId) -> ImportJob {

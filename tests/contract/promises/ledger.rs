@@ -134,8 +134,7 @@ async fn a_filter_leaves_out_other_states_and_earlier_leads<L: Leads>(ledger: L)
 
 async fn a_lead_is_found_by_when_it_came_though_its_id_is_older<L: Leads>(ledger: L) {
     let (customer, second) = (fresh::customer(), 200_000);
-    let older = u64::try_from(LeadId::OLDER_AT_MOST.as_secs()).unwrap();
-    let id = fresh::lead(u64::from(second) - older);
+    let id = fresh::lead(i64::from(second) - LeadId::OLDER_AT_MOST.as_secs());
     let lead = lead_of(&customer, id, second);
     let received = &LeadState::Received;
     let due = at(i64::from(second));

@@ -9,7 +9,6 @@ use leadfeed_shared::fakes::Fault;
 use leadfeed_shared::fakes::samples::delivered;
 use leadfeed_shared::ports::{Clock as _, Ledger as _, Queue as _, Tallies as _, Turns as _};
 use serde_json::json;
-use ulid::Ulid;
 
 use crate::stage::Stage;
 
@@ -129,7 +128,7 @@ async fn an_erased_person_is_gone_from_the_dead_letters_though_the_ledger_never_
     let dead = &stage.memory.dead_letters;
     dead.send(&stage.memory.queue.receive(26)).await.unwrap();
     let mut unrecorded = stage.lead(&ada);
-    unrecorded.id = LeadId::new(Ulid::from_parts(0, 1));
+    unrecorded.id = LeadId::new(1);
     let lead = Box::new(unrecorded);
     dead.send(&[Task::Accepted { lead }]).await.unwrap();
 

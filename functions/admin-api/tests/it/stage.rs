@@ -190,9 +190,8 @@ impl Stage {
         let ledger = &self.memory.ledger;
         for second in seconds {
             let at = like.received_at + SignedDuration::from_secs(second);
-            let millisecond = u64::try_from(at.as_millisecond()).unwrap();
             let mut lead = like.clone();
-            lead.id = LeadId::new(ulid::Ulid::from_parts(millisecond, 0));
+            lead.id = LeadId::at(at, 0);
             lead.received_at = at;
             let customer = &lead.customer;
             ledger.record(&lead, &LeadState::Queued, at).await.unwrap();

@@ -4,12 +4,11 @@ use std::collections::BTreeSet;
 
 use jiff::SignedDuration;
 use lambda_http::http::header::{CONTENT_DISPOSITION, LINK};
-use leadfeed_shared::domain::ids::LeadId;
 use leadfeed_shared::domain::lead::{Lead, LeadState};
 use leadfeed_shared::domain::tally::Counts;
+use leadfeed_shared::fakes::samples;
 use leadfeed_shared::ports::{Lanes as _, Ledger as _, Tallies as _};
 use serde_json::json;
-use ulid::Ulid;
 
 use crate::csv::{CSV, rows, sign_up_with};
 use crate::stage::{Answer, Stage};
@@ -276,14 +275,12 @@ async fn parts_that_take_longer_to_mark_than_to_look_at_have_everybody_once_and_
 /// A lead like this one of another person, so many seconds later.
 fn another(stage: &Stage, like: &Lead, second: i64) -> Lead {
     let at = like.received_at + SignedDuration::from_secs(second);
-    let mut lead = like.clone();
-    lead.id = LeadId::new(Ulid::from_parts(
-        u64::try_from(at.as_millisecond()).unwrap(),
-        0,
-    ));
-    lead.contact.email = format!("p{second}@example.com").parse().unwrap();
-    lead.received_at = at;
-    lead.sealed(&stage.api.admin.keys)
+    samples::another(
+        like,
+        second.unsigned_abs().into(),
+        at,
+        &stage.api.admin.keys,
+    )
 }
 
 /// What the page's form sends.

@@ -18,7 +18,6 @@ use leadfeed_shared::ports::{
     Forms as _, Lanes as _, Links as _, StoreError, TokenError, Wiring,
 };
 use secrecy::SecretString;
-use ulid::Ulid;
 
 use crate::browser::{Answer, Browser};
 
@@ -190,7 +189,7 @@ impl Stage {
     }
 
     async fn link_of(&self, customer: &CustomerId) -> String {
-        let id = LinkId::new(Ulid::from_bytes(self.memory.dice.roll()));
+        let id = LinkId::new(self.memory.dice.number());
         let end = self.memory.clock.now() + SignedDuration::from_hours(1);
         self.memory
             .directory

@@ -1,7 +1,6 @@
 use aws_sdk_dynamodb::Client;
 use jiff::Timestamp;
 use jiff::civil::Date;
-use ulid::Ulid;
 
 use super::keys;
 use super::lead_row::{LeadRow, record};
@@ -225,8 +224,5 @@ impl DynamoLedger {
 /// No lead received at or after `since` has an id below this one. Ids carry a time up to a day earlier.
 fn oldest_id(since: Option<Timestamp>) -> LeadId {
     let since = since.and_then(|since| since.checked_sub(LeadId::OLDER_AT_MOST).ok());
-    let millis = since.map_or(0, |since| {
-        u64::try_from(since.as_millisecond()).unwrap_or(0)
-    });
-    LeadId::new(Ulid::from_parts(millis, 0))
+    LeadId::at(since.unwrap_or_default(), 0)
 }

@@ -16,7 +16,7 @@ use crate::domain::form::{Form, Statement, StatementError, names_brand, statemen
 use crate::domain::ids::{CustomerId, FormId};
 use crate::domain::screening::Screening;
 use crate::ports::{
-    CaptchaSecrets as _, Clock as _, Customers as _, Forms as _, StoreError, Wiring,
+    CaptchaSecrets as _, Clock as _, Customers as _, Dice as _, Forms as _, StoreError, Wiring,
 };
 
 /// Versions of a statement that one form can have: all of them stay in its row.
@@ -46,7 +46,7 @@ impl<W: Wiring> Admin<W> {
         let name = settings.required("name", text(100));
         let statement = settings.required("consent_statement", statement_of(&customer, 1, now));
         let mut form = Form {
-            id: FormId::new(self.ulid()),
+            id: FormId::at(now, self.dice.number()),
             customer: customer.id.clone(),
             name: name.unwrap_or_default(),
             statements: statement.into_iter().collect(),

@@ -3,7 +3,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::{Admin, AdminError};
 use crate::domain::ids::{CustomerId, LinkId};
 use crate::domain::link::{Link, LinkKind};
-use crate::ports::{Clock as _, Links as _, Wiring};
+use crate::ports::{Clock as _, Dice as _, Links as _, Wiring};
 
 /// How long a customer has to follow a connect link: a mail may lie over a weekend.
 const CONNECT_FOR: SignedDuration = SignedDuration::from_hours(7 * 24);
@@ -68,11 +68,12 @@ impl<W: Wiring> Admin<W> {
         good_for: SignedDuration,
     ) -> Result<(Link, MadeLink), AdminError> {
         self.customer(customer).await?;
-        let end = self.clock.now().as_second() + good_for.as_secs();
+        let now = self.clock.now();
+        let end = now.as_second() + good_for.as_secs();
         let link = Link {
             kind,
             customer: customer.clone(),
-            id: LinkId::new(self.ulid()),
+            id: LinkId::at(now, self.dice.number()),
             expires_at: end,
         };
         let page = match kind {

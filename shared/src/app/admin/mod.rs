@@ -37,12 +37,10 @@ pub use people::Held;
 pub use properties::{Invalid, NotAnObject, Properties};
 pub use replays::Replayed;
 
-use ulid::Ulid;
-
 use crate::domain::ids::{CustomerId, LeadId};
 use crate::domain::keys::SigningKeys;
 use crate::domain::tally::Moves;
-use crate::ports::{Clock as _, Dice as _, StoreError, Tallies as _, Wiring};
+use crate::ports::{Clock as _, StoreError, Tallies as _, Wiring};
 
 /// The operator's use cases.
 pub struct Admin<W: Wiring> {
@@ -122,10 +120,5 @@ impl<W: Wiring> Admin<W> {
         self.directory
             .tally(customer, &days, self.clock.now())
             .await
-    }
-
-    fn ulid(&self) -> Ulid {
-        let millisecond = u64::try_from(self.clock.now().as_millisecond()).unwrap_or_default();
-        Ulid::from_parts(millisecond, u128::from_be_bytes(self.dice.roll()))
     }
 }

@@ -5,7 +5,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::future::try_join_all;
 use jiff::{SignedDuration, Timestamp};
-use ulid::Ulid;
 
 use super::rows::row;
 use super::settle::AT_ONCE;
@@ -259,8 +258,8 @@ impl<W: Wiring> Bulk<W> {
             let job = match jobs.remove(&lists) {
                 Some(job) => job,
                 None => {
-                    let job =
-                        ImportJob::new(self.new_id(now), customer.clone(), lists.clone(), now);
+                    let id = ImportId::at(now, self.keeper.dice.number());
+                    let job = ImportJob::new(id, customer.clone(), lists.clone(), now);
                     if !self.ledger.save_import(&job, None).await? {
                         return Ok(taken);
                     }
@@ -321,13 +320,5 @@ impl<W: Wiring> Bulk<W> {
             return self.give_up(job).await;
         }
         self.enter(job, Stage::Ready, SignedDuration::ZERO).await
-    }
-
-    fn new_id(&self, now: Timestamp) -> ImportId {
-        let roll = self.keeper.dice.roll();
-        let mut random = [0; 16];
-        random.copy_from_slice(&roll[..16]);
-        let millis = u64::try_from(now.as_millisecond()).unwrap_or(0);
-        ImportId::new(Ulid::from_parts(millis, u128::from_be_bytes(random)))
     }
 }

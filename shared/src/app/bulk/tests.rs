@@ -7,7 +7,6 @@ mod slow;
 mod trouble;
 
 use jiff::{SignedDuration, Timestamp};
-use ulid::Ulid;
 
 use super::Imported;
 use crate::app::release::LISTED_WITHIN;
@@ -20,7 +19,7 @@ use crate::domain::lead::{
     DeliveryAction, Lead, LeadState, OptOutCheck, Permission, RefusalReason, WaitReason,
 };
 use crate::domain::suppression::PersonId;
-use crate::fakes::{Call, Fault, RemotePermission};
+use crate::fakes::{Call, Fault, RemotePermission, samples};
 use crate::ports::{
     Apps as _, Clock as _, Connections as _, Customers as _, Imports as _, Lanes as _, Ledger as _,
     Suppressions as _,
@@ -69,11 +68,7 @@ async fn template(scene: &Scene) -> Lead {
 /// A lead that waits for the budget.
 async fn waiting(scene: &Scene, template: &Lead, number: usize) -> LeadId {
     let now = scene.memory.clock.now();
-    let mut lead = template.clone();
-    let millis = u64::try_from(now.as_millisecond()).unwrap();
-    lead.id = LeadId::new(Ulid::from_parts(millis, number as u128));
-    lead.contact.email = format!("lead{number}@example.com").parse().unwrap();
-    let lead = lead.sealed(&scene.memory.keys());
+    let lead = samples::another(template, number as u128, now, &scene.memory.keys());
     let quota = LeadState::waits(WaitReason::Quota);
     scene
         .memory

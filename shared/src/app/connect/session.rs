@@ -1,5 +1,4 @@
 use jiff::{SignedDuration, Timestamp};
-use ulid::Ulid;
 
 use super::{Connect, ConnectError};
 use crate::domain::connection::Connection;
@@ -28,14 +27,14 @@ pub struct Session {
 impl Session {
     pub(super) fn begin(
         customer: &CustomerId,
-        id: [u8; 16],
+        id: LinkId,
         keys: &SigningKeys,
         now: Timestamp,
     ) -> Self {
         let link = Link {
             kind: LinkKind::Session,
             customer: customer.clone(),
-            id: LinkId::new(Ulid::from_bytes(id)),
+            id,
             expires_at: (now + SESSION_FOR).as_second(),
         };
         let token = link.sign(keys);
@@ -114,7 +113,10 @@ impl<W: Wiring> Connect<W> {
         self.session(cookie)
             .filter(|session| session.customer() == customer)
             .filter(|session| session.ends_at() >= now + LEAST_LEFT)
-            .unwrap_or_else(|| Session::begin(customer, self.dice.roll(), &self.keys, now))
+            .unwrap_or_else(|| {
+                let id = LinkId::new(self.dice.number());
+                Session::begin(customer, id, &self.keys, now)
+            })
     }
 
     /// Whether the session's browser has burnt a link.

@@ -43,7 +43,7 @@ async fn depart(scene: &Scene) -> (String, String) {
 async fn depart_as(scene: &Scene, customer: &CustomerId) -> (String, String) {
     let memory = &scene.memory;
     let end = memory.clock.now() + super::SESSION_FOR;
-    let id = LinkId::new(ulid::Ulid::from_bytes(memory.dice.roll()));
+    let id = LinkId::new(memory.dice.number());
     memory.directory.mint(customer, &id, end).await.unwrap();
     let link = Link {
         kind: LinkKind::Connect,

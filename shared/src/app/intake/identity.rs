@@ -1,7 +1,6 @@
 //! What makes two submissions one lead.
 
 use jiff::{SignedDuration, Timestamp};
-use ulid::Ulid;
 
 use super::Arrival;
 use crate::domain::form::Form;
@@ -49,8 +48,7 @@ impl Identity {
             Self::Key { key, .. } => (KEY_SLOT, key),
             Self::Content(content) => (SLOT, content),
         };
-        let start = i128::from(at.as_millisecond()) - since_start(slot, at);
-        id_from(u64::try_from(start).unwrap_or_default(), digest)
+        id_from(at - since_start(slot, at), digest)
     }
 }
 
@@ -58,30 +56,25 @@ impl Identity {
 pub(super) fn id_after(erased: &LeadId, at: Timestamp, keys: &SigningKeys) -> LeadId {
     let text = serde_json::to_vec(&("after", erased)).expect("texts are plain data");
     let digest = keys.sign(Purpose::LeadId, &text);
-    id_from(
-        u64::try_from(at.as_millisecond()).unwrap_or_default(),
-        &digest,
-    )
+    id_from(at, &digest)
 }
 
-fn id_from(millisecond: u64, digest: &[u8; 32]) -> LeadId {
+fn id_from(at: Timestamp, digest: &[u8; 32]) -> LeadId {
     let random = digest[..10]
         .iter()
         .fold(0_u128, |sum, byte| sum << 8 | u128::from(*byte));
-    LeadId::new(Ulid::from_parts(millisecond, random))
+    LeadId::at(at, random)
 }
 
 /// When the turn from one slot to the next is over, for a submission without a key that comes in it.
 pub(super) fn turn(at: Timestamp) -> Option<Timestamp> {
-    let into_turn = since_start(SLOT, at + REACH);
-    let left = 2 * REACH.as_millis() - into_turn;
-    let left = i64::try_from(left).ok().filter(|left| *left > 0)?;
-    Some(at + SignedDuration::from_millis(left))
+    let left = REACH * 2 - since_start(SLOT, at + REACH);
+    left.is_positive().then(|| at + left)
 }
 
-/// Milliseconds since the slot of `at` began.
-fn since_start(slot: SignedDuration, at: Timestamp) -> i128 {
-    i128::from(at.as_millisecond()).rem_euclid(slot.as_millis())
+/// The whole milliseconds since the slot of `at` began.
+fn since_start(slot: SignedDuration, at: Timestamp) -> SignedDuration {
+    SignedDuration::from_millis(at.as_millisecond().rem_euclid(slot.as_secs() * 1_000))
 }
 
 /// The text by which two submissions are equal: the form and every field of its sender, whatever their order.

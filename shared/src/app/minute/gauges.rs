@@ -154,7 +154,6 @@ fn is_held_back(record: &LeadRecord) -> bool {
 #[cfg(test)]
 mod tests {
     use jiff::{SignedDuration, Timestamp};
-    use ulid::Ulid;
 
     use crate::app::scene::{ACCOUNT, Scene};
     use crate::domain::budget::BudgetState;
@@ -283,9 +282,7 @@ mod tests {
     async fn an_import_that_does_not_end_shows_by_its_age() {
         let scene = Scene::connected().await;
         let now = scene.memory.clock.now();
-        let millis = u64::try_from(now.as_millisecond()).unwrap();
-        let id = ImportId::new(Ulid::from_parts(millis, 1));
-        let job = ImportJob::new(id, scene.customer.clone(), vec![], now);
+        let job = ImportJob::new(ImportId::at(now, 1), scene.customer.clone(), vec![], now);
         let ledger = &scene.memory.ledger;
         assert!(ledger.save_import(&job, None).await.unwrap());
 

@@ -1,5 +1,4 @@
 use jiff::{SignedDuration, Timestamp};
-use ulid::Ulid;
 
 use super::{LISTED_WITHIN, put_back};
 use crate::app::scene::{ACCOUNT, Scene};
@@ -36,9 +35,8 @@ async fn listless(scene: &Scene, form: &Form, count: u128) -> Vec<LeadId> {
     let now = scene.memory.clock.now();
     let mut leads = vec![];
     for number in 0..count {
-        let millis = u64::try_from(now.as_millisecond()).unwrap();
         let lead = Lead {
-            id: LeadId::new(Ulid::from_parts(millis, number)),
+            id: LeadId::at(now, number),
             form: form.id.clone(),
             ..template.lead.clone()
         };

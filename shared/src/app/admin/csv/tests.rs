@@ -1,13 +1,12 @@
 use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
-use ulid::Ulid;
 
 use crate::app::admin::Properties;
 use crate::app::scene::Scene;
 use crate::domain::ids::LeadId;
 use crate::domain::lead::{Lead, LeadState, RefusalReason};
-use crate::fakes::samples::delivered;
+use crate::fakes::samples::{self, delivered};
 use crate::ports::{Clock as _, Ledger as _};
 
 /// More than are marked at once.
@@ -255,10 +254,10 @@ async fn whose_consent_has_become_too_old_is_in_no_upload_unless_it_was_delivere
 /// A lead like this one of another person, so many seconds before.
 fn another(scene: &Scene, like: &Lead, seconds: i64) -> Lead {
     let at = like.received_at - SignedDuration::from_secs(seconds);
-    let millisecond = u64::try_from(at.as_millisecond()).unwrap();
-    let mut lead = like.clone();
-    lead.id = LeadId::new(Ulid::from_parts(millisecond, 0));
-    lead.contact.email = format!("p{seconds}@example.com").parse().unwrap();
-    lead.received_at = at;
-    lead.sealed(&scene.memory.keys())
+    samples::another(
+        like,
+        seconds.unsigned_abs().into(),
+        at,
+        &scene.memory.keys(),
+    )
 }

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
-use ulid::Ulid;
 
 use crate::app::release::CHECK_AFTER;
 use crate::app::scene::{NOON, Scene, messages};
@@ -22,8 +21,7 @@ use crate::ports::{
 fn lead(scene: &Scene, template: &Lead, customer: &CustomerId, number: usize) -> Lead {
     let mut lead = template.clone();
     let now = scene.memory.clock.now();
-    let millis = u64::try_from(now.as_millisecond()).unwrap();
-    lead.id = LeadId::new(Ulid::from_parts(millis, number as u128));
+    lead.id = LeadId::at(now, number as u128);
     lead.customer = customer.clone();
     lead.contact.email = format!("{customer}{number}@example.com").parse().unwrap();
     lead.received_at = now;

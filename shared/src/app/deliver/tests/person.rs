@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
-use ulid::Ulid;
 
 use crate::app::scene::{ACCOUNT, Scene, messages};
 use crate::domain::crm::{CrmError, Refusal};
@@ -108,8 +107,7 @@ async fn a_newer_lead_is_known_for_one_though_its_key_was_claimed_a_day_before()
     let mut newer = record.unwrap().unwrap().lead;
     let now = scene.memory.clock.now();
     let claimed = now - SignedDuration::from_mins(24 * 60 + 30);
-    let millis = u64::try_from(claimed.as_millisecond()).unwrap();
-    newer.id = LeadId::new(Ulid::from_parts(millis, 1));
+    newer.id = LeadId::at(claimed, 1);
     (newer.received_at, newer.consent.given_at) = (now, now);
     newer.contact.first_name = "Ada".into();
     let lead = Box::new(newer.sealed(&scene.memory.keys()));
@@ -192,7 +190,7 @@ async fn of_an_address_with_more_leads_than_anybody_has_not_all_are_looked_for()
         let known = scene.memory.ledger.all().pop().unwrap().lead;
         for number in 0..robots {
             let mut lead = known.clone();
-            lead.id = LeadId::new(Ulid::from_parts(0, number));
+            lead.id = LeadId::new(number);
             let aside =
                 scene
                     .memory
