@@ -3,9 +3,10 @@
 use jiff::{SignedDuration, Timestamp};
 
 use leadfeed_shared::domain::budget::Limits;
+use leadfeed_shared::fakes::Fault;
 
 use crate::dice::Dice;
-use crate::wire::{Service, Strike, Weather};
+use crate::wire::{Service, Weather};
 
 /// One run before it begins.
 #[derive(Debug, Clone)]
@@ -351,12 +352,12 @@ fn outage(dice: &mut Dice) -> Event {
 
 /// What happens to an invocation: mostly nothing.
 #[must_use]
-pub fn strike(luck: &mut Dice) -> Option<(u64, Strike)> {
+pub fn strike(luck: &mut Dice) -> Option<(u64, Fault)> {
     let strike = luck.pick(&[
-        Strike::Refused,
-        Strike::AnswerLost,
-        Strike::KilledBefore,
-        Strike::KilledAfter,
+        Fault::FailBefore,
+        Fault::FailAfter,
+        Fault::CrashBefore,
+        Fault::CrashAfter,
     ]);
     let call = luck.weighted(&[(3, 6), (2, 16), (1, 40)]);
     let call = luck.below(call) + 1;

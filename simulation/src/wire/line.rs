@@ -4,10 +4,10 @@ use std::future::{Future, pending};
 use std::sync::Arc;
 
 use jiff::SignedDuration;
-use leadfeed_shared::fakes::Failure;
+use leadfeed_shared::fakes::{Failure, Fault};
 use leadfeed_shared::ports::Clock as _;
 
-use super::{Process, ROUTINE, Service, Shared, Strike, Weather};
+use super::{Process, ROUTINE, Service, Shared, Weather};
 
 /// One process's end of every wire.
 #[derive(Clone)]
@@ -28,24 +28,24 @@ impl Line {
     ) -> Result<R, E> {
         let (strike, takes) = self.meet(service, op);
         match strike {
-            Some(Strike::Refused) => {
+            Some(Fault::FailBefore) => {
                 self.pause(takes).await;
                 return Err(E::before());
             }
-            Some(Strike::KilledBefore) => self.die().await,
+            Some(Fault::CrashBefore) => self.die().await,
             _ => {}
         }
         let done = effect.await;
         self.pause(takes).await;
         match strike {
-            Some(Strike::AnswerLost) => done.and_then(|_| Err(E::after())),
-            Some(Strike::KilledAfter) => self.die().await,
+            Some(Fault::FailAfter) => done.and_then(|_| Err(E::after())),
+            Some(Fault::CrashAfter) => self.die().await,
             _ => done,
         }
     }
 
     /// What is to happen to the next call, and how long it takes.
-    fn meet(&self, service: Service, op: &'static str) -> (Option<Strike>, SignedDuration) {
+    fn meet(&self, service: Service, op: &'static str) -> (Option<Fault>, SignedDuration) {
         *self.shared.all_counts().entry((service, op)).or_default() += 1;
         if !self.shared.takes_time {
             return (None, SignedDuration::ZERO);
@@ -55,15 +55,15 @@ impl Line {
         life.calls += 1;
         let planned = life.strike.filter(|(call, _)| *call == life.calls);
         let strike = planned.map(|(_, strike)| strike).or_else(|| match weather {
-            Some(Weather::Down) => Some(Strike::Refused),
-            Some(Weather::Shaky) if life.dice.chance(25) => Some(Strike::AnswerLost),
-            Some(Weather::Shaky) if life.dice.chance(33) => Some(Strike::Refused),
+            Some(Weather::Down) => Some(Fault::FailBefore),
+            Some(Weather::Shaky) if life.dice.chance(25) => Some(Fault::FailAfter),
+            Some(Weather::Shaky) if life.dice.chance(33) => Some(Fault::FailBefore),
             _ => None,
         });
         let remote = matches!(service, Service::Api | Service::Tokens);
         let takes = match (weather, strike) {
             (Some(Weather::Slow), _) => life.dice.between(500, 4_000),
-            (_, Some(Strike::AnswerLost)) if remote => life.dice.between(1_000, 10_000),
+            (_, Some(Fault::FailAfter)) if remote => life.dice.between(1_000, 10_000),
             _ if remote => life.dice.between(60, 500),
             _ => life.dice.between(1, 8),
         };

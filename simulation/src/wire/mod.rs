@@ -16,7 +16,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use jiff::{SignedDuration, Timestamp};
 use leadfeed_shared::domain::ids::{CustomerId, LeadId};
 use leadfeed_shared::fakes::{
-    FakeCrm, Memory, MemoryApps, MemoryBudget, MemoryCaptcha, MemoryDirectory, MemoryEvents,
+    FakeCrm, Fault, Memory, MemoryApps, MemoryBudget, MemoryCaptcha, MemoryDirectory, MemoryEvents,
     MemoryLedger, MemoryQueue, MemoryVault, SeededDice, VirtualClock,
 };
 use leadfeed_shared::ports::{Clock as _, Wiring};
@@ -62,19 +62,6 @@ impl Service {
     ];
 }
 
-/// What happens to one call.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Strike {
-    /// It fails without an effect.
-    Refused,
-    /// It has its effect, and its answer is lost.
-    AnswerLost,
-    /// The process is killed before it.
-    KilledBefore,
-    /// The process is killed once the effect is there.
-    KilledAfter,
-}
-
 /// What the scheduler looks at every minute, which fills no log.
 const ROUTINE: [&str; 9] = [
     "due_imports",
@@ -111,7 +98,7 @@ pub struct Process {
 struct Life {
     dice: Dice,
     /// At its call of this number.
-    strike: Option<(u64, Strike)>,
+    strike: Option<(u64, Fault)>,
     calls: u64,
     struck: bool,
     dead: bool,
@@ -132,7 +119,7 @@ impl Process {
     }
 
     /// Begins an invocation, to which something may happen.
-    pub fn begin(&self, strike: Option<(u64, Strike)>) {
+    pub fn begin(&self, strike: Option<(u64, Fault)>) {
         let mut life = self.life();
         (life.calls, life.strike, life.struck) = (0, strike, false);
     }
