@@ -3,9 +3,8 @@ use secrecy::SecretString;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
-use url::Url;
 
-use super::api::{ConstantContact, Links, PAGE};
+use super::api::ConstantContact;
 use crate::domain::connection::{Account, Catalog, ContactList, CustomField, FieldKind};
 use crate::domain::crm::CrmError;
 use crate::domain::ids::RemoteId;
@@ -13,15 +12,6 @@ use crate::ports::{AccountSummary, Accounts};
 
 /// More pages than an account can fill, at 1,000 lists and 100 fields: an answer that leads in circles ends here.
 const MAX_PAGES: usize = 50;
-
-/// Lists or fields, whichever the page is of.
-#[derive(Deserialize)]
-struct Page {
-    #[serde(alias = "lists", alias = "custom_fields")]
-    items: Vec<Value>,
-    #[serde(rename = "_links")]
-    links: Option<Links>,
-}
 
 #[derive(Deserialize)]
 struct Summary {
@@ -93,34 +83,31 @@ impl From<Field> for CustomField {
 }
 
 impl ConstantContact {
-    /// Everything on all pages from `first` on. An item that cannot be read is left out.
+    /// Everything on all pages. An item that cannot be read is left out.
     async fn all<T: DeserializeOwned>(
         &self,
         token: &SecretString,
-        first: Url,
+        path: &str,
+        limit: &str,
     ) -> Result<Vec<T>, CrmError> {
-        let mut items = Vec::new();
-        let mut next = Some(first);
+        let (query, mut items, mut next) = ([("limit", limit)], Vec::new(), None);
         for _ in 0..MAX_PAGES {
-            let Some(url) = next else { return Ok(items) };
-            let page: Page = self.get(token, url, PAGE).await?;
+            let page = self.list::<Value>(token, path, &query, next.as_deref());
+            let page = page.await?;
             let read = page.items.into_iter().map(serde_json::from_value);
             items.extend(read.filter_map(Result::ok));
-            next = self.next(page.links)?;
+            next = page.next;
+            if next.is_none() {
+                return Ok(items);
+            }
         }
         Err(CrmError::Unavailable)
     }
 
-    fn first_page(&self, path: &str, limit: &str) -> Url {
-        let mut url = self.url(path);
-        url.query_pairs_mut().append_pair("limit", limit);
-        url
-    }
-
     async fn read_summary(&self, token: &SecretString) -> Result<AccountSummary, CrmError> {
         let privileges = self.url("/account/user/privileges");
-        let privileges: Vec<Privilege> = self.get(token, privileges, PAGE).await?;
-        let account = self.get::<Summary>(token, self.url("/account/summary"), PAGE);
+        let privileges: Vec<Privilege> = self.get(token, privileges).await?;
+        let account = self.get::<Summary>(token, self.url("/account/summary"));
         let account = match account.await {
             Ok(summary) => Some(Account::from(summary)),
             Err(CrmError::Forbidden) => None,
@@ -133,8 +120,7 @@ impl ConstantContact {
     }
 
     async fn read_catalog(&self, token: &SecretString) -> Result<Catalog, CrmError> {
-        let lists = self.first_page("/contact_lists", "500");
-        let lists: Vec<List> = self.all(token, lists).await?;
+        let lists: Vec<List> = self.all(token, "/contact_lists", "500").await?;
         Ok(Catalog {
             lists: lists.into_iter().map(Into::into).collect(),
             custom_fields: self.read_fields(token).await?,
@@ -142,8 +128,8 @@ impl ConstantContact {
     }
 
     async fn read_fields(&self, token: &SecretString) -> Result<Vec<CustomField>, CrmError> {
-        let fields = self.first_page("/contact_custom_fields", "100");
-        let fields: Vec<Field> = self.all(token, fields).await?;
+        let fields = self.all(token, "/contact_custom_fields", "100");
+        let fields: Vec<Field> = fields.await?;
         let fields = fields.into_iter().filter(Field::takes_values);
         Ok(fields.map(Into::into).collect())
     }
@@ -171,7 +157,7 @@ impl Accounts for ConstantContact {
             deleted_at: Option<String>,
         }
         let url = self.url(&format!("/contact_lists/{list}"));
-        match self.get::<Lived>(token, url, PAGE).await {
+        match self.get::<Lived>(token, url).await {
             Ok(list) => Ok(list.deleted_at.is_none()),
             Err(CrmError::NotFound(_) | CrmError::Invalid(_)) => Ok(false),
             Err(error) => Err(error),

@@ -7,11 +7,12 @@ use url::Url;
 
 use crate::adapters::http::{Answer, Http, Lost};
 use crate::domain::crm::CrmError;
+use crate::ports::Page;
 
 /// Bytes of an ordinary answer.
 const ANSWER: usize = 256 * 1024;
 /// Bytes of a page: 500 contacts, lists or fields.
-pub(super) const PAGE: usize = 2 * 1024 * 1024;
+const PAGE: usize = 2 * 1024 * 1024;
 
 /// The API of Constant Contact, version 3.
 #[derive(Debug, Clone)]
@@ -20,14 +21,28 @@ pub struct ConstantContact {
     base: Url,
 }
 
-/// Where the next page is.
-#[derive(Debug, Default, Deserialize)]
-pub(super) struct Links {
-    pub(super) next: Option<Next>,
+/// One page, whatever it is of.
+#[derive(Deserialize)]
+struct Listing<T> {
+    #[serde(
+        alias = "activities",
+        alias = "contacts",
+        alias = "custom_fields",
+        alias = "lists"
+    )]
+    items: Vec<T>,
+    #[serde(rename = "_links")]
+    links: Option<Links>,
 }
 
-#[derive(Debug, Deserialize)]
-pub(super) struct Next {
+/// Where the next page is.
+#[derive(Deserialize)]
+struct Links {
+    next: Option<Next>,
+}
+
+#[derive(Deserialize)]
+struct Next {
     href: String,
 }
 
@@ -46,22 +61,28 @@ impl ConstantContact {
     }
 
     /// A page of a listing: where the page before said, or the first.
-    pub(super) fn page(
+    pub(super) async fn list<T: DeserializeOwned>(
         &self,
+        token: &SecretString,
         path: &str,
         query: &[(&str, &str)],
         cursor: Option<&str>,
-    ) -> Result<Url, CrmError> {
-        if let Some(cursor) = cursor {
-            return cursor.parse().map_err(|_| CrmError::Unavailable);
-        }
-        let mut url = self.url(path);
-        url.query_pairs_mut().extend_pairs(query);
-        Ok(url)
+    ) -> Result<Page<T>, CrmError> {
+        let url = match cursor {
+            Some(cursor) => cursor.parse().map_err(|_| CrmError::Unavailable)?,
+            None => {
+                let mut url = self.url(path);
+                url.query_pairs_mut().extend_pairs(query);
+                url
+            }
+        };
+        let Listing { items, links } = self.get(token, url).await?;
+        let next = self.next(links)?.map(String::from);
+        Ok(Page { items, next })
     }
 
     /// The next page, which an answer names by its path. A token is sent to no other origin, whatever it names.
-    pub(super) fn next(&self, links: Option<Links>) -> Result<Option<Url>, CrmError> {
+    fn next(&self, links: Option<Links>) -> Result<Option<Url>, CrmError> {
         let Some(next) = links.and_then(|links| links.next) else {
             return Ok(None);
         };
@@ -75,10 +96,9 @@ impl ConstantContact {
         &self,
         token: &SecretString,
         url: Url,
-        limit: usize,
     ) -> Result<T, CrmError> {
         let request = self.request(Method::GET, token, url);
-        let answer = self.call(request, limit).await;
+        let answer = self.call(request, PAGE).await;
         let answer = answer.map_err(|_| CrmError::Unavailable)?.accepted()?;
         answer.json().ok_or(CrmError::Unavailable)
     }

@@ -5,7 +5,7 @@ use reqwest::Method;
 use secrecy::SecretString;
 use serde::Deserialize;
 
-use super::api::{ConstantContact, Links, PAGE};
+use super::api::ConstantContact;
 use super::merge::{EXPLICIT, IMPLICIT, PENDING, Person, named_in};
 use super::sign_up::Form;
 use crate::adapters::http::Answer;
@@ -17,13 +17,6 @@ use crate::ports::{Contacts, Found, Made, OptOuts, SignUp, SignedUp};
 
 /// The most contacts one call lists.
 pub(super) const MOST: &str = "500";
-
-#[derive(Deserialize)]
-pub(super) struct Page<C> {
-    pub(super) contacts: Vec<C>,
-    #[serde(rename = "_links")]
-    pub(super) links: Option<Links>,
-}
 
 #[derive(Deserialize)]
 pub(super) struct Listed {
@@ -124,18 +117,6 @@ fn signed_up(answer: &Answer) -> SignedUp {
     }
 }
 
-impl ConstantContact {
-    async fn listed(
-        &self,
-        token: &SecretString,
-        query: &[(&str, &str)],
-    ) -> Result<Page<Listed>, CrmError> {
-        let mut url = self.url("/contacts");
-        url.query_pairs_mut().extend_pairs(query);
-        self.get(token, url, PAGE).await
-    }
-}
-
 /// The key of an address that the account has, which may be one that nobody could sign up with.
 pub(super) fn key(address: &str) -> String {
     let known = address.parse().map(|known: EmailAddress| known.key());
@@ -187,7 +168,7 @@ impl Contacts for ConstantContact {
         let mut read = url.clone();
         read.query_pairs_mut()
             .append_pair("include", Person::INCLUDE);
-        let known: Person = self.get(token, read, PAGE).await?;
+        let known: Person = self.get(token, read).await?;
         let (person, left_out) = known.replacing(sign_up)?;
         let answer = self.write(Method::PUT, token, url, &person).await?;
         Ok(SignedUp {
@@ -206,12 +187,14 @@ impl Contacts for ConstantContact {
             ("status", "all"),
             ("include", "list_memberships"),
         ];
-        let page = self.listed(token, &query).await?;
+        let page = self
+            .list::<Listed>(token, "/contacts", &query, None)
+            .await?;
         let same = |listed: &Listed| {
             let own = listed.email_address.as_ref();
             own.is_some_and(|own| key(&own.address) == email.key())
         };
-        let own = page.contacts.into_iter().find(same);
+        let own = page.items.into_iter().find(same);
         match own.map(Listed::found) {
             Some(None) => Err(CrmError::Unavailable),
             found => Ok(found.flatten()),
@@ -225,11 +208,13 @@ impl Contacts for ConstantContact {
     ) -> Result<Option<OptOuts>, CrmError> {
         let after = bound(since);
         let query = [("status", "all"), ("optout_after", &after), ("limit", MOST)];
-        let page = self.listed(token, &query).await?;
-        if self.next(page.links)?.is_some() {
+        let page = self
+            .list::<Listed>(token, "/contacts", &query, None)
+            .await?;
+        if page.next.is_some() {
             return Ok(None);
         }
-        let gone = page.contacts.iter().filter_map(Listed::gone);
+        let gone = page.items.iter().filter_map(Listed::gone);
         Ok(Some(gone.filter(|(_, at)| *at >= since).collect()))
     }
 }

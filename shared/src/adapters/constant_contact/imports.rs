@@ -4,7 +4,7 @@ use secrecy::SecretString;
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 
-use super::api::{ConstantContact, Links, PAGE};
+use super::api::ConstantContact;
 use super::contacts::{self, bound, key};
 use crate::domain::crm::CrmError;
 use crate::domain::ids::RemoteId;
@@ -88,7 +88,7 @@ impl BulkImports for ConstantContact {
         activity: &RemoteId,
     ) -> Result<Option<Activity>, CrmError> {
         let url = self.url(&format!("/activities/{activity}"));
-        match self.get::<Shown>(token, url, PAGE).await {
+        match self.get::<Shown>(token, url).await {
             Ok(shown) => Ok(Some(shown.into())),
             Err(CrmError::NotFound(_)) => Ok(None),
             Err(error) => Err(error),
@@ -100,18 +100,10 @@ impl BulkImports for ConstantContact {
         token: &SecretString,
         cursor: Option<&str>,
     ) -> Result<Page<Activity>, CrmError> {
-        #[derive(Deserialize)]
-        struct Listed {
-            activities: Vec<Shown>,
-            #[serde(rename = "_links")]
-            links: Option<Links>,
-        }
-        let url = self.page("/activities", &[("limit", "500")], cursor)?;
-        let listed: Listed = self.get(token, url, PAGE).await?;
-        Ok(Page {
-            next: self.next(listed.links)?.map(String::from),
-            items: listed.activities.into_iter().map(Into::into).collect(),
-        })
+        let page = self.list::<Shown>(token, "/activities", &[("limit", "500")], cursor);
+        let Page { items, next } = page.await?;
+        let items = items.into_iter().map(Into::into).collect();
+        Ok(Page { items, next })
     }
 
     async fn changed_since(
@@ -132,10 +124,9 @@ impl BulkImports for ConstantContact {
         }
         let after = bound(since);
         let query = [("updated_after", after.as_str()), ("limit", contacts::MOST)];
-        let url = self.page("/contacts", &query, cursor)?;
-        let page: contacts::Page<Contact> = self.get(token, url, PAGE).await?;
-        let next = self.next(page.links)?.map(String::from);
-        let emails = page.contacts.into_iter().filter_map(|c| c.email_address);
+        let page = self.list::<Contact>(token, "/contacts", &query, cursor);
+        let Page { items, next } = page.await?;
+        let emails = items.into_iter().filter_map(|c| c.email_address);
         let here = emails.filter(|email| email.permission_to_send != "unsubscribed");
         Ok(Page {
             items: here.map(|email| key(&email.address)).collect(),
@@ -155,13 +146,11 @@ impl BulkImports for ConstantContact {
             ("optout_after", after.as_str()),
             ("limit", contacts::MOST),
         ];
-        let url = self.page("/contacts", &query, cursor)?;
-        let page: contacts::Page<contacts::Listed> = self.get(token, url, PAGE).await?;
-        let gone = page.contacts.iter().filter_map(contacts::Listed::gone);
-        Ok(Page {
-            items: gone.filter(|(_, at)| *at >= since).collect(),
-            next: self.next(page.links)?.map(String::from),
-        })
+        let page = self.list::<contacts::Listed>(token, "/contacts", &query, cursor);
+        let Page { items, next } = page.await?;
+        let gone = items.iter().filter_map(contacts::Listed::gone);
+        let items = gone.filter(|(_, at)| *at >= since).collect();
+        Ok(Page { items, next })
     }
 }
 
