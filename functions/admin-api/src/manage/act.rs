@@ -31,20 +31,21 @@ pub async fn act<W: Wiring>(
             Ok(bearer.back("disconnected", 0))
         }
         "retry" => {
-            let (label, cursor) = (field(request, "label")?, field(request, "cursor")?);
-            let replayed = admin
-                .replay(customer, wish(&label, &cursor, false)?)
-                .await?;
+            let fields = fields(request)?;
+            let (label, cursor) = (field(&fields, "label"), field(&fields, "cursor"));
+            let replayed = admin.replay(customer, wish(label, cursor, false)?).await?;
             let tried = replayed.count();
             Ok(match replayed.next.as_deref() {
-                Some(next) => bearer.further(&label, next, tried),
+                Some(next) => bearer.further(label, next, tried),
                 None => bearer.back("retried", tried),
             })
         }
         "erase" => erase(admin, bearer, request).await,
         "suppress" => suppress(admin, bearer, request).await,
         "leads.csv" => {
-            let part = file::part(admin, customer, fields(request)?).await?;
+            let fields = fields(request)?;
+            let fields = fields.iter().map(|(name, value)| (&**name, &**value));
+            let part = file::part(admin, customer, Properties::from_query(fields)).await?;
             Ok(file::answer(part, None))
         }
         _ => Err(Problem::not_found("page").into()),
@@ -58,16 +59,17 @@ async fn erase<W: Wiring>(
     bearer: &Bearer<'_>,
     request: &Request,
 ) -> Result<Response<Body>, Refused> {
-    let email = field(request, "email")?;
-    let asked = person(&email);
-    if field(request, "sure")? == "yes" {
+    let fields = fields(request)?;
+    let email = field(&fields, "email");
+    let asked = person(email);
+    if field(&fields, "sure") == "yes" {
         admin.customer(&bearer.customer).await?; // the link of one that was removed is worth nothing
         let erased = admin.erase_person(&bearer.customer, asked).await?;
         return Ok(bearer.back("erased", i64::try_from(erased).unwrap_or_default()));
     }
     let template = Erase {
         base: bearer.base,
-        email: &email,
+        email,
         count: admin.count_person(&bearer.customer, asked).await?,
     };
     Ok(bearer.page(&template))
@@ -79,15 +81,16 @@ async fn suppress<W: Wiring>(
     bearer: &Bearer<'_>,
     request: &Request,
 ) -> Result<Response<Body>, Refused> {
-    let email = field(request, "email")?;
-    let asked = person(&email);
-    if field(request, "sure")? == "yes" {
+    let fields = fields(request)?;
+    let email = field(&fields, "email");
+    let asked = person(email);
+    if field(&fields, "sure") == "yes" {
         admin.suppress(&bearer.customer, asked).await?;
         return Ok(bearer.back("suppressed", 1));
     }
     let template = Suppress {
         base: bearer.base,
-        email: &email,
+        email,
         count: admin.count_person(&bearer.customer, asked).await?,
     };
     Ok(bearer.page(&template))
@@ -234,28 +237,17 @@ fn encoded<'p>(pairs: impl IntoIterator<Item = (&'p str, &'p str)>) -> String {
 }
 
 /// What a form says.
-fn fields(request: &Request) -> Result<Properties, Refused> {
+fn fields(request: &Request) -> Result<Vec<(String, String)>, Refused> {
     let body: &[u8] = request.body().as_ref();
     if body.len() > LONGEST_BODY {
         return Err(request::too_large().into());
     }
-    let pairs: Vec<_> = parse(body).into_owned().collect();
-    let pairs = pairs
-        .iter()
-        .map(|(name, value)| (name.as_str(), value.as_str()));
-    Ok(Properties::from_query(pairs))
+    Ok(parse(body).into_owned().collect())
 }
 
-fn field(request: &Request, name: &str) -> Result<String, Refused> {
-    let body: &[u8] = request.body().as_ref();
-    if body.len() > LONGEST_BODY {
-        return Err(request::too_large().into());
-    }
-    let mut pairs = parse(body);
-    let found = pairs.find(|(known, _)| known == name);
-    Ok(found
-        .map(|(_, value)| value.into_owned())
-        .unwrap_or_default())
+fn field<'f>(fields: &'f [(String, String)], name: &str) -> &'f str {
+    let found = fields.iter().find(|(known, _)| known == name);
+    found.map_or("", |(_, value)| value)
 }
 
 fn word(value: &impl serde::Serialize) -> String {
