@@ -48,8 +48,8 @@ impl Connections for DynamoDirectory {
             item.insert("owner".into(), text(owner));
         }
         let not_newer = "attribute_not_exists(generation) OR generation <= :generation";
-        let values = Item::from([(":generation".into(), number(connection.generation))]);
-        let done = self.table.put_if(item, not_newer, Some(values)).await?;
+        let values = vec![(":generation", number(connection.generation))];
+        let done = self.table.put_if(item, not_newer, values).await?;
         Ok(done.is_done())
     }
 

@@ -97,7 +97,7 @@ impl Customers for DynamoDirectory {
         let mut item = row(keys::customer(&customer.id), customer)?;
         item.insert("owner".into(), text(keys::CUSTOMERS));
         let free = format!("attribute_not_exists({REMOVED})");
-        let put = self.table.put_if(item, &free, None).await?;
+        let put = self.table.put_if(item, &free, vec![]).await?;
         Ok(put.is_done())
     }
 
@@ -153,8 +153,8 @@ impl Forms for DynamoDirectory {
             _ => "revision = :behind",
         };
         let behind = number(form.revision.saturating_sub(1));
-        let values = Item::from([(":behind".to_owned(), behind)]);
-        let put = self.table.put_if(form_row(form)?, when, Some(values));
+        let values = vec![(":behind", behind)];
+        let put = self.table.put_if(form_row(form)?, when, values);
         Ok(put.await?.is_done())
     }
 

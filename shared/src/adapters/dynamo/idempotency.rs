@@ -3,7 +3,7 @@ use serde::{Deserialize, Serialize};
 
 use super::keys;
 use super::ledger::DynamoLedger;
-use super::table::{Change, Done, Item, millis, number, read, row, text, ttl};
+use super::table::{Change, Done, millis, number, read, row, text, ttl};
 use crate::domain::ids::{CustomerId, LeadId};
 use crate::ports::{Idempotency, KeyClaim, KeyClaimed, StoreError};
 
@@ -40,12 +40,12 @@ impl Idempotency for DynamoLedger {
         };
         let row = row(keys::idempotency(customer, key), &content)?;
         let mut free = "attribute_not_exists(pk) OR ends <= :now".to_owned();
-        let mut values = Item::from([(":now".to_owned(), millis(now))]);
+        let mut values = vec![(":now", millis(now))];
         if let Some(gone) = gone {
             free += " OR #lead = :gone";
-            values.insert(":gone".to_owned(), text(gone.as_str()));
+            values.push((":gone", text(gone.as_str())));
         }
-        match self.table.put_if(row, &free, Some(values)).await? {
+        match self.table.put_if(row, &free, values).await? {
             Done::Yes(_) => Ok(KeyClaimed::Fresh),
             Done::No(item) => {
                 let row: KeyRow = read(item.unwrap_or_default())?;

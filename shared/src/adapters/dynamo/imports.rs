@@ -46,10 +46,10 @@ impl Imports for DynamoLedger {
         if job.stage == Stage::Closed {
             item.insert("expires_at".into(), number(expires_at(job, KEPT_FOR)));
         }
-        let before = Item::from([(":before".into(), number(job.revision - 1))]);
+        let before = number(job.revision - 1);
         let (when, values) = match job.revision {
-            1 => ("attribute_not_exists(pk)", None),
-            _ => ("revision = :before", Some(before)),
+            1 => ("attribute_not_exists(pk)", vec![]),
+            _ => ("revision = :before", vec![(":before", before)]),
         };
         let done = match chunk {
             Some(leads) => {

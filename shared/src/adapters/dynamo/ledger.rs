@@ -212,7 +212,7 @@ impl DynamoLedger {
         row.extend(expires_at.map(|end| ("expires_at".to_owned(), seconds(end))));
         match self
             .table
-            .put_if(row, "attribute_not_exists(pk)", None)
+            .put_if(row, "attribute_not_exists(pk)", vec![])
             .await?
         {
             Done::Yes(_) => Ok(Recorded::New),

@@ -29,7 +29,7 @@ impl Suppressions for DynamoDirectory {
         item.insert("owner".into(), text(keys::suppressed_of(customer)));
         match self
             .table
-            .put_if(item, "attribute_not_exists(pk)", None)
+            .put_if(item, "attribute_not_exists(pk)", vec![])
             .await?
         {
             Done::Yes(_) => Ok(new),

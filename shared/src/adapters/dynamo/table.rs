@@ -82,13 +82,13 @@ impl Table {
         &self,
         row: Item,
         when: &str,
-        values: Option<Item>,
+        values: Values,
     ) -> Result<Done, StoreError> {
         let request = self.client.put_item().table_name(&self.name);
         let request = request
             .condition_expression(when)
             .set_expression_attribute_names(reserved([when]))
-            .set_expression_attribute_values(values)
+            .set_expression_attribute_values(named(values))
             .return_values_on_condition_check_failure(OnFailure::AllOld)
             .set_item(Some(row));
         match request.send().await {
@@ -108,13 +108,13 @@ impl Table {
         other: Item,
         row: Item,
         when: &str,
-        values: Option<Item>,
+        values: Values,
     ) -> Result<Done, StoreError> {
         let put = |row| Put::builder().table_name(&self.name).set_item(Some(row));
         let row = put(row)
             .condition_expression(when)
             .set_expression_attribute_names(reserved([when]))
-            .set_expression_attribute_values(values)
+            .set_expression_attribute_values(named(values))
             .return_values_on_condition_check_failure(OnFailure::AllOld);
         let mut request = self.client.transact_write_items();
         for put in [row, put(other)] {
@@ -155,7 +155,7 @@ impl Table {
         change: Change<'_>,
         answer: ReturnValue,
     ) -> Result<Done, StoreError> {
-        let mut request = self
+        let request = self
             .client
             .update_item()
             .table_name(&self.name)
@@ -163,11 +163,9 @@ impl Table {
             .update_expression(change.set)
             .set_condition_expression(change.when.map(str::to_owned))
             .set_expression_attribute_names(reserved([change.set, change.when.unwrap_or_default()]))
+            .set_expression_attribute_values(named(change.values))
             .return_values(answer)
             .return_values_on_condition_check_failure(OnFailure::AllOld);
-        for (name, value) in change.values {
-            request = request.expression_attribute_values(name, value);
-        }
         match request.send().await {
             Ok(answer) => Ok(Done::Yes(answer.attributes.unwrap_or_default())),
             Err(error) => match error.as_service_error() {
@@ -286,6 +284,15 @@ fn reserved<const N: usize>(expressions: [&str; N]) -> Option<HashMap<String, St
         words.filter_map(|word| Some((word.to_owned(), word.strip_prefix('#')?.to_owned())));
     let names: HashMap<_, _> = names.collect();
     (!names.is_empty()).then_some(names)
+}
+
+/// The values that stand in expressions, if any do.
+fn named(values: Values) -> Option<Item> {
+    let values = values.into_iter();
+    let named: Item = values
+        .map(|(name, value)| (name.to_owned(), value))
+        .collect();
+    (!named.is_empty()).then_some(named)
 }
 
 /// A row under its key.

@@ -75,11 +75,8 @@ impl Tallies for DynamoDirectory {
         for (label, count) in &tally.counts {
             row.insert(format!("{COUNTER}{label}"), number(count));
         }
-        let seen = Item::from([(":seen".to_owned(), number(revision))]);
-        let done = self
-            .table
-            .put_if(row, "revision = :seen", Some(seen))
-            .await?;
+        let seen = vec![(":seen", number(revision))];
+        let done = self.table.put_if(row, "revision = :seen", seen).await?;
         Ok(done.is_done())
     }
 }

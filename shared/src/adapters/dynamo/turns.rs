@@ -3,7 +3,7 @@ use serde::Serialize;
 
 use super::directory::DynamoDirectory;
 use super::keys;
-use super::table::{Change, Item, millis, number, row, text};
+use super::table::{Change, millis, number, row, text};
 use crate::ports::{StoreError, Turns};
 
 /// Whose turn it is.
@@ -28,11 +28,8 @@ impl Turns for DynamoDirectory {
         };
         let row = row(keys::turn(work), &content)?;
         let free = "attribute_not_exists(pk) OR taken_by = :owner OR free_at <= :now";
-        let values = Item::from([
-            (":owner".to_owned(), text(owner)),
-            (":now".to_owned(), millis(now)),
-        ]);
-        let done = self.table.put_if(row, free, Some(values)).await?;
+        let values = vec![(":owner", text(owner)), (":now", millis(now))];
+        let done = self.table.put_if(row, free, values).await?;
         Ok(done.is_done())
     }
 
