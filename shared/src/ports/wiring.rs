@@ -5,8 +5,8 @@ use super::{
     Turns, Vault,
 };
 
-/// One choice of adapter for every port. A program has exactly one of these: the AWS one in production, the one in
-/// memory in simulations. A use case holds the few it needs.
+/// One choice of adapter for every port. A function has exactly one of these, that of AWS; tests and the simulation have
+/// their own. A use case holds the few it needs.
 pub trait Wiring: 'static {
     /// Customers, forms, connections, handshakes, links, counters, people nobody may mail, turns,
     /// users by whom customers are connected.
