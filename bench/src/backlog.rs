@@ -125,13 +125,8 @@ async fn connected(memory: &Memory, way: Way) -> Result<(Maker, Remote)> {
         tokens: memory.crm.connect(ACCOUNT, "client"),
         limits: Limits::default(),
     };
-    let budget = BudgetState {
-        next_call_ms: now.as_millisecond(),
-        day: now.as_second() / 86_400,
-        spent: 0,
-        closed_until_ms: 0,
-    };
-    memory.budget.set(&AppId::default_app(), budget);
+    let unspent = BudgetState::unspent(now);
+    memory.budget.set(&AppId::default_app(), unspent);
     memory.directory.put_customer(&maker.customer(now)).await?;
     memory.directory.put_form(&maker.form(now)).await?;
     let connection = maker.connection(&remote, now);

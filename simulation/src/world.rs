@@ -185,13 +185,7 @@ impl World {
         apps.set(app, client, "client-secret");
         apps.set_limits(app, self.limits);
         self.memory.crm.register(client, "client-secret");
-        let unspent = BudgetState {
-            next_call_ms: 0,
-            day: now.as_second().div_euclid(86_400),
-            spent: 0,
-            closed_until_ms: 0,
-        };
-        self.memory.budget.set(app, unspent);
+        self.memory.budget.set(app, BudgetState::unspent(now));
     }
 
     /// The time.

@@ -10,7 +10,6 @@ use crate::domain::form::{Form, statement};
 use crate::domain::ids::{AppId, CustomerId, LeadId, RemoteId};
 use crate::domain::lead::LeadState;
 use crate::domain::token::StoredTokens;
-pub(crate) use crate::fakes::samples::messages;
 use crate::fakes::{Memory, VirtualClock, samples};
 use crate::ports::{
     Clock as _, Connections as _, Customers as _, Forms as _, Ledger as _, Vault as _,
@@ -51,15 +50,8 @@ impl Scene {
         let memory = Memory::with_clock(clock, 0);
         memory.crm.open_account(ACCOUNT, "Analytical Engines");
         let list = memory.crm.add_list(ACCOUNT, "News");
-        memory.budget.set(
-            &AppId::default_app(),
-            BudgetState {
-                next_call_ms: 0,
-                day: now.as_second() / 86_400,
-                spent: 0,
-                closed_until_ms: 0,
-            },
-        );
+        let unspent = BudgetState::unspent(now);
+        memory.budget.set(&AppId::default_app(), unspent);
         let customer = samples::customer(now);
         memory.directory.put_customer(&customer).await.unwrap();
         let customer = customer.id;
@@ -128,8 +120,7 @@ impl Scene {
         let now = self.memory.clock.now();
         let busy = BudgetState {
             next_call_ms: (now + ahead).as_millisecond(),
-            spent: 0,
-            ..BudgetState::assumed(Default::default(), now)
+            ..BudgetState::unspent(now)
         };
         self.memory.budget.set(&AppId::default_app(), busy);
     }

@@ -135,6 +135,17 @@ impl Reservation {
 }
 
 impl BudgetState {
+    /// The state of a day of which nothing is spent yet.
+    #[must_use]
+    pub fn unspent(now: Timestamp) -> Self {
+        Self {
+            next_call_ms: 0,
+            day: day_of(now),
+            spent: 0,
+            closed_until_ms: 0,
+        }
+    }
+
     /// The state to assume where none is stored: that the day so far was used evenly. A lost row must not give
     /// the day's calls out twice.
     #[must_use]
@@ -143,9 +154,8 @@ impl BudgetState {
         let spent = i128::from(limits.per_day) * day_ms / i128::from(DAY_MS);
         Self {
             next_call_ms: now.as_millisecond(),
-            day: day_of(now),
             spent: u32::try_from(spent).unwrap_or(limits.per_day),
-            closed_until_ms: 0,
+            ..Self::unspent(now)
         }
     }
 

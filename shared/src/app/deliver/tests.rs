@@ -24,12 +24,8 @@ use crate::app::silence_tests::Log;
 use crate::domain::crm::{CrmError, Refusal};
 use crate::domain::lead::{LeadState, RefusalReason, WaitReason};
 use crate::domain::task::Task;
-use crate::fakes::{Call, Fault};
+use crate::fakes::{Call, Fault, samples};
 use crate::ports::{Clock as _, Customers as _, Lanes as _};
-
-fn word(state: &LeadState) -> &'static str {
-    state.word()
-}
 
 fn waits(why: WaitReason) -> LeadState {
     LeadState::waits(why)
@@ -49,7 +45,7 @@ async fn a_lead_arrives_once_with_one_call_and_explicit_permission() {
     let again = scene.drain().await;
 
     assert!(again.is_empty());
-    assert_eq!(word(&scene.state(&lead.lead).await), "delivered");
+    assert_eq!(scene.state(&lead.lead).await.word(), "delivered");
     assert_eq!(scene.memory.crm.contacts(ACCOUNT).len(), 1);
     assert_eq!(scene.memory.crm.calls().len(), 1);
 }
@@ -81,7 +77,7 @@ async fn two_leads_of_one_address_go_out_as_one_call_that_says_both() {
 
     assert_eq!(scene.memory.crm.count(Call::SignUp), 1);
     for lead in [&first.lead, &second.lead] {
-        assert_eq!(word(&scene.state(lead).await), "delivered");
+        assert_eq!(scene.state(lead).await.word(), "delivered");
     }
     let contact = scene.memory.crm.contacts(ACCOUNT).pop().unwrap().contact;
     assert_eq!(
@@ -113,7 +109,7 @@ async fn one_poisoned_message_costs_the_others_nothing() {
     let again = scene.drain_these(messages).await;
 
     assert_eq!(again, ["poison", "empty"]);
-    assert_eq!(word(&scene.state(&lead.lead).await), "delivered");
+    assert_eq!(scene.state(&lead.lead).await.word(), "delivered");
 }
 
 #[tokio::test]
@@ -136,7 +132,7 @@ async fn a_lead_waits_while_nobody_is_connected_and_goes_out_afterwards() {
         .unwrap();
     assert_eq!(scene.memory.release().await.unwrap().waited, 1);
     scene.drain().await;
-    assert_eq!(word(&scene.state(&lead.lead).await), "delivered");
+    assert_eq!(scene.state(&lead.lead).await.word(), "delivered");
 }
 
 #[tokio::test]
@@ -151,7 +147,7 @@ async fn a_lead_that_only_its_message_has_is_recorded_and_delivered() {
 
     scene.drain().await;
 
-    assert_eq!(word(&scene.state(&lead.lead).await), "delivered");
+    assert_eq!(scene.state(&lead.lead).await.word(), "delivered");
     let again = submit().await.unwrap();
     assert_eq!((&again.lead, again.status), (&lead.lead, lead.status));
 }
@@ -166,7 +162,7 @@ async fn a_throttled_call_is_made_again_in_place() {
     let again = scene.drain().await;
 
     assert!(again.is_empty());
-    assert_eq!(word(&scene.state(&lead.lead).await), "delivered");
+    assert_eq!(scene.state(&lead.lead).await.word(), "delivered");
     assert_eq!(scene.memory.crm.count(Call::SignUp), 2);
     let waited = scene.memory.clock.now().duration_since(before);
     let (least, most) = (SignedDuration::from_secs(1), SignedDuration::from_secs(3));
@@ -185,12 +181,12 @@ async fn an_api_that_asks_for_a_long_rest_is_left_alone_for_that_long() {
     scene.submit(&[("email", "bob@example.com")]).await;
     scene.drain().await;
 
-    assert_eq!(word(&scene.state(&lead.lead).await), "waiting");
+    assert_eq!(scene.state(&lead.lead).await.word(), "waiting");
     assert_eq!(scene.memory.crm.calls().len(), 1);
     scene.memory.clock.advance_to(asked + rest + rest);
     assert_eq!(scene.memory.release().await.unwrap().waited, 2);
     scene.drain().await;
-    assert_eq!(word(&scene.state(&lead.lead).await), "delivered");
+    assert_eq!(scene.state(&lead.lead).await.word(), "delivered");
 }
 
 #[tokio::test]
@@ -254,7 +250,7 @@ async fn what_cannot_go_out_is_refused_or_waits_by_its_cause() {
 
         let again = scene.drain().await;
 
-        assert_eq!(word(&scene.state(&lead.lead).await), expected, "{error}");
+        assert_eq!(scene.state(&lead.lead).await.word(), expected, "{error}");
         assert!(again.is_empty());
     }
 }
@@ -297,7 +293,7 @@ async fn a_person_who_left_and_signs_up_afresh_is_delivered() {
         .await;
     scene.drain().await;
 
-    assert_eq!(word(&scene.state(&lead.lead).await), "delivered");
+    assert_eq!(scene.state(&lead.lead).await.word(), "delivered");
 }
 
 #[tokio::test]
@@ -330,7 +326,7 @@ async fn a_changed_consent_record_is_not_sent() {
     let id = lead.id.clone();
 
     scene
-        .drain_these(crate::app::scene::messages(&[Task::Accepted { lead }]))
+        .drain_these(samples::messages(&[Task::Accepted { lead }]))
         .await;
 
     let state = scene.state(&id).await;

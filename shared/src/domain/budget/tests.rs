@@ -14,12 +14,7 @@ fn after(ms: i64) -> Timestamp {
 }
 
 fn fresh() -> BudgetState {
-    BudgetState {
-        next_call_ms: 0,
-        day: day_of(noon()),
-        spent: 0,
-        closed_until_ms: 0,
-    }
+    BudgetState::unspent(noon())
 }
 
 fn reserve(state: &mut BudgetState, want: u32, now: Timestamp) -> Reservation {

@@ -2,13 +2,12 @@
 
 use jiff::SignedDuration;
 
-use super::trouble::{busy, run_in_vain};
+use super::trouble::run_in_vain;
 use super::{all_are, back, backlog, imported, run, run_next, see, template, waiting};
 use crate::app::scene::{ACCOUNT, Scene};
 use crate::domain::crm::CrmError;
 use crate::domain::lead::LeadState;
 use crate::fakes::Call;
-use crate::ports::Clock as _;
 
 const QUARTER: SignedDuration = SignedDuration::from_mins(15);
 
@@ -131,7 +130,7 @@ async fn leads_of_an_import_are_not_read_while_there_is_no_moment_for_its_call()
         let before = scene.memory.faults.steps();
         run_in_vain(&scene, 1).await;
         steps.push(scene.memory.faults.steps() - before);
-        busy(&scene, scene.memory.clock.now());
+        scene.call_for(SignedDuration::ZERO);
         run_next(&scene).await;
         assert_eq!(scene.memory.crm.imports(ACCOUNT), [count]);
     }

@@ -5,7 +5,7 @@ use std::pin::pin;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::trouble::{busy, run_in_vain, troubled};
+use super::trouble::{run_in_vain, troubled};
 use super::{Imported, all_are, back, backlog, imported, run_next, see};
 use crate::app::scene::{ACCOUNT, Scene};
 use crate::domain::crm::CrmError;
@@ -43,7 +43,7 @@ async fn run_slowly(scene: &Scene, time: SignedDuration) -> SignedDuration {
 async fn gathered() -> (Scene, Vec<LeadId>) {
     let (scene, leads) = backlog(7_000).await;
     run_in_vain(&scene, 1).await;
-    busy(&scene, scene.memory.clock.now());
+    scene.call_for(SignedDuration::ZERO);
     (scene, leads)
 }
 
@@ -121,7 +121,7 @@ async fn a_long_lane_that_no_import_may_take_is_released_though_there_is_no_time
     while scene.state(&leads[0]).await != back() {
         run_next(&scene).await;
     }
-    busy(&scene, scene.memory.clock.now());
+    scene.call_for(SignedDuration::ZERO);
 
     let done = run_at(&scene, SLOW, SignedDuration::from_secs(35)).await;
     let released = scene.memory.minute().release(&done.gathering).await;

@@ -1,37 +1,25 @@
 //! Imports beside busy drains, whose agreement is taken back, that look alike, or that have trouble.
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 
 use super::{
     agree, all_are, back, backlog, imported, run, run_next, see, states, template, waiting,
 };
 use crate::app::release::LISTED_WITHIN;
 use crate::app::scene::{ACCOUNT, Scene};
-use crate::domain::budget::BudgetState;
 use crate::domain::connection::{ConnectionStatus, CustomField, FieldKind, ReconnectReason};
 use crate::domain::crm::{CrmError, Refusal};
 use crate::domain::customer::{BulkImport, kept_for};
-use crate::domain::ids::{AppId, CustomerId, LeadId};
+use crate::domain::ids::{CustomerId, LeadId};
 use crate::domain::import::{ImportJob, Stage};
 use crate::domain::lead::{LeadState, WaitReason};
 use crate::fakes::{Call, Fault};
 use crate::ports::{Clock as _, Connections as _, Customers as _, Imports as _, Lanes as _};
 
-/// Has drains hold every moment up to `until`.
-pub(super) fn busy(scene: &Scene, until: Timestamp) {
-    let state = BudgetState {
-        next_call_ms: until.as_millisecond(),
-        spent: 0,
-        ..BudgetState::assumed(Default::default(), scene.memory.clock.now())
-    };
-    scene.memory.budget.set(&AppId::default_app(), state);
-}
-
 /// Runs while there is no moment.
 pub(super) async fn run_in_vain(scene: &Scene, times: usize) {
     for _ in 0..times {
-        let now = scene.memory.clock.now();
-        busy(scene, now + SignedDuration::from_mins(2));
+        scene.call_for(SignedDuration::from_mins(2));
         run_next(scene).await;
     }
 }
@@ -64,7 +52,7 @@ async fn an_import_that_finds_no_moment_waits_for_one_and_is_not_given_up() {
 
     run_in_vain(&scene, 20).await;
     assert_eq!(scene.memory.crm.count(Call::Import), 0);
-    busy(&scene, scene.memory.clock.now());
+    scene.call_for(SignedDuration::ZERO);
     for _ in 0..4 {
         run_next(&scene).await;
     }
@@ -84,7 +72,7 @@ async fn nobody_is_imported_whose_agreement_or_account_has_changed_since_they_we
             see(&scene, true).await;
         }
         for _ in 0..3 {
-            busy(&scene, scene.memory.clock.now());
+            scene.call_for(SignedDuration::ZERO);
             run_next(&scene).await;
         }
 
@@ -104,7 +92,7 @@ async fn nobody_is_imported_whose_consent_was_changed_since_they_were_gathered()
         }
     });
     for _ in 0..3 {
-        busy(&scene, scene.memory.clock.now());
+        scene.call_for(SignedDuration::ZERO);
         run_next(&scene).await;
     }
 
@@ -140,7 +128,7 @@ async fn what_no_import_may_take_is_released_however_much_it_is() {
     }
     assert!(all_are(&scene, &leads, &back()).await);
 
-    busy(&scene, scene.memory.clock.now());
+    scene.call_for(SignedDuration::ZERO);
     let done = run_next(&scene).await;
     let released = scene.memory.minute().release(&done.gathering).await;
 

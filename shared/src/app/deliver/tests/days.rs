@@ -5,12 +5,13 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::app::release::CHECK_AFTER;
-use crate::app::scene::{NOON, Scene, messages};
+use crate::app::scene::{NOON, Scene};
 use crate::domain::budget::Limits;
 use crate::domain::customer::Customer;
 use crate::domain::ids::{AppId, CustomerId, LeadId};
 use crate::domain::lead::{Lead, LeadState, RefusalReason, WaitReason};
 use crate::domain::task::Task;
+use crate::fakes::samples::messages;
 use crate::fakes::{Call, RemoteLimits, VirtualClock};
 use crate::ports::{
     Apps as _, Clock as _, Connections as _, Customers as _, Lanes as _, Ledger as _, Queue as _,

@@ -4,12 +4,13 @@ use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::app::scene::{ACCOUNT, Scene, messages};
+use crate::app::scene::{ACCOUNT, Scene};
 use crate::domain::crm::{CrmError, Refusal};
 use crate::domain::ids::LeadId;
 use crate::domain::lead::{LeadState, QuarantineReason, RefusalReason, WaitReason};
 use crate::domain::task::Task;
 use crate::fakes::Call;
+use crate::fakes::samples::messages;
 use crate::ports::{Claims as _, Clock as _, Forms as _, Ledger as _};
 
 const ADA: &str = "ada@example.com";

@@ -3,12 +3,13 @@
 use futures_util::future::join;
 use jiff::SignedDuration;
 
-use crate::app::scene::{ACCOUNT, NOON, Scene, messages};
+use crate::app::scene::{ACCOUNT, NOON, Scene};
 use crate::domain::connection::ConnectionStatus;
 use crate::domain::crm::CrmError;
 use crate::domain::ids::LeadId;
 use crate::domain::lead::{DeliveryAction, LeadState, RefusalReason, WaitReason};
 use crate::domain::suppression::PersonId;
+use crate::fakes::samples::messages;
 use crate::fakes::{Call, Fault, VirtualClock};
 use crate::ports::{Clock as _, Connections as _, Customers as _, Suppressions as _};
 

@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{invalid, waits};
 use crate::app::admin::Properties;
-use crate::app::scene::{ACCOUNT, Scene, messages};
+use crate::app::scene::{ACCOUNT, Scene};
 use crate::domain::connection::{CustomField, FieldKind};
 use crate::domain::crm::{CrmError, Refusal};
 use crate::domain::ids::LeadId;
@@ -12,6 +12,7 @@ use crate::domain::lead::{LeadState, RefusalReason, WaitReason};
 use crate::domain::suppression::PersonId;
 use crate::domain::task::Task;
 use crate::fakes::Call;
+use crate::fakes::samples::messages;
 use crate::ports::{
     Clock as _, Connections as _, Customers as _, Event, Ledger as _, Suppressions as _,
 };
