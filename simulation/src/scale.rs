@@ -78,7 +78,7 @@ pub fn growth(customers: u32, leads: u32) -> Growth {
     let per_second = leads / 43_200 + 4;
     let per_day = leads.saturating_mul(2).max(10_000);
     let mut world = quiet_world(customers, per_second, per_day, 20);
-    let intake = world.reach("webhook").intake();
+    let intake = world.reach("webhook").ports().intake();
     let (mut sent, mut delivered) = (0, 0);
     for minute in 1..=MINUTES {
         let due = u64::from(leads) * u64::from(minute) / u64::from(MINUTES);
@@ -142,11 +142,11 @@ pub fn day_quota(leads: &[u32], per_day: u32, drains: usize) -> DayQuota {
     let customers = u32::try_from(leads.len()).unwrap_or(u32::MAX);
     let mut world = quiet_world(customers, 4, per_day, drains);
     world.advance(world.begun() + SignedDuration::from_hours(12));
-    let reach = world.reach("webhook");
+    let ports = world.reach("webhook").ports();
     for (customer, count) in leads.iter().enumerate() {
         for number in 0..*count {
             // Each by a process of its own, so that none finds the form too busy.
-            submit(&world, &reach.intake(), customer, number);
+            submit(&world, &ports.intake(), customer, number);
         }
     }
     let noon = world.now();

@@ -1,14 +1,11 @@
 use jiff::SignedDuration;
-use leadfeed_shared::app::deliver::Drain;
 use leadfeed_shared::app::deliver::batch::Message;
-use leadfeed_shared::app::intake::Intake;
-use leadfeed_shared::app::minute::Minute;
 use leadfeed_shared::domain::connection::{Account, ConfirmedOptIn, Connection, Learned};
 use leadfeed_shared::domain::customer::Customer;
 use leadfeed_shared::domain::form::Form;
 use leadfeed_shared::domain::ids::{AppId, CustomerId};
 use leadfeed_shared::domain::token::StoredTokens;
-use leadfeed_shared::fakes::{self, Call, Memory, STACK};
+use leadfeed_shared::fakes::{self, Call, Memory, Ports, STACK};
 use leadfeed_shared::ports::{
     Clock as _, Connections as _, Customers as _, Forms as _, Vault as _,
 };
@@ -74,16 +71,8 @@ impl InMemory {
 impl Stage for InMemory {
     type Wiring = Memory;
 
-    fn intake(&self) -> Intake<Memory> {
-        self.memory.intake()
-    }
-
-    fn minute(&self) -> Minute<Memory> {
-        self.memory.minute()
-    }
-
-    fn drain(&self) -> Drain<Memory> {
-        self.memory.drain()
+    fn ports(&self) -> Ports<Memory> {
+        self.memory.ports()
     }
 
     async fn form(&self) -> Form {
