@@ -7,9 +7,7 @@ use leadfeed_shared::app::intake::Intake;
 use leadfeed_shared::domain::budget::Limits;
 use leadfeed_shared::domain::connection::{Account, Connection};
 use leadfeed_shared::domain::lead::LeadState;
-use leadfeed_shared::domain::token::StoredTokens;
 use leadfeed_shared::fakes::{at_once, samples};
-use leadfeed_shared::ports::{Connections as _, Vault as _};
 
 use crate::log::Log;
 use crate::oracle::Person;
@@ -201,26 +199,19 @@ fn quiet_world(customers: u32, per_second: u32, per_day: u32, drains: usize) -> 
 
 /// Connects a customer as the pages do, at no cost.
 fn connect(world: &World, customer: usize) {
-    let (side, now) = (&world.sides[customer], world.now());
+    let side = &world.sides[customer];
     let account = side.account(0);
-    let tokens = world.memory.crm.connect(&account, &side.client);
-    world.shared.oracle().connected(&account, &tokens);
     let row = Connection {
         customer: side.id.clone(),
         account: Account {
-            id: account,
+            id: account.clone(),
             name: "Engines".to_owned(),
         },
         lists: vec![side.list.clone()],
-        token_expires_at: tokens.expires_at,
-        ..samples::connection(now)
+        ..samples::connection(world.now())
     };
-    let pair = StoredTokens {
-        generation: 1,
-        tokens,
-    };
-    at_once(world.memory.vault.keep(&side.id, &pair)).expect("memory");
-    at_once(world.memory.directory.put_connection(&row)).expect("memory");
+    let tokens = at_once(world.memory.put_connected(row, &side.client));
+    world.shared.oracle().connected(&account, &tokens);
 }
 
 /// Somebody fills in a customer's form.

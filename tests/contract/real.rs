@@ -14,17 +14,16 @@ use leadfeed_shared::adapters::{
 };
 use leadfeed_shared::app::deliver::batch::Message;
 use leadfeed_shared::domain::budget::Limits;
-use leadfeed_shared::domain::connection::{ConfirmedOptIn, Connection, Learned};
+use leadfeed_shared::domain::connection::Connection;
 use leadfeed_shared::domain::customer::Customer;
 use leadfeed_shared::domain::ids::CustomerId;
 use leadfeed_shared::domain::keys::SigningKeys;
 use leadfeed_shared::domain::lead::{Lead, LeadState};
 use leadfeed_shared::domain::task::Task;
-use leadfeed_shared::domain::token::{StoredTokens, Tokens};
-use leadfeed_shared::fakes::{Faults, MemoryCaptcha, MemoryEvents, Ports, VirtualClock};
+use leadfeed_shared::domain::token::Tokens;
+use leadfeed_shared::fakes::{self, Faults, MemoryCaptcha, MemoryEvents, Ports, VirtualClock};
 use leadfeed_shared::ports::{
-    AppCredentials, Apps as _, Clock, Connections as _, Customers as _, Ledger as _, Vault as _,
-    Wiring,
+    AppCredentials, Apps as _, Clock, Customers as _, Ledger as _, Wiring,
 };
 
 use crate::dynamo::Tables;
@@ -162,34 +161,17 @@ impl<C: Clock + Clone + 'static> World<C> {
             ..samples::customer(id.clone())
         };
         ports.directory.put_customer(&customer).await.unwrap();
-        let stored = StoredTokens {
-            generation: 1,
-            tokens: self.tokens(expires_at),
-        };
-        ports.vault.keep(&id, &stored).await.unwrap();
         let list = self
             .sandbox
             .with(|lab| lab.world.accounts[0].lists[0].id.to_string());
-        let seen = ConfirmedOptIn {
-            on: false,
-            seen_at: self.clock.now(),
-        };
         let connection = Connection {
+            customer: id.clone(),
             app,
-            generation: 1,
+            stack: ports.stack.clone(),
             lists: vec![list.parse().unwrap()],
-            token_expires_at: expires_at,
-            lease: None,
-            cooldown_until: None,
-            learned: Learned {
-                lists_gone: vec![],
-                confirmed_opt_in: Some(seen),
-                fields_read_at: None,
-            },
-            ..samples::connection(&id)
+            ..fakes::samples::connection(self.clock.now())
         };
-        let put = ports.directory.put_connection(&connection).await;
-        assert!(put.unwrap());
+        ports.store(connection, self.tokens(expires_at)).await;
         id
     }
 

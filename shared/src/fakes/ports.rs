@@ -6,8 +6,10 @@ use crate::app::deliver::{Drain, News, Served};
 use crate::app::intake::{Gate, Intake};
 use crate::app::minute::Minute;
 use crate::app::token_keeper::{Seen, TokenKeeper};
+use crate::domain::connection::Connection;
 use crate::domain::keys::SigningKeys;
-use crate::ports::Wiring;
+use crate::domain::token::{StoredTokens, Tokens};
+use crate::ports::{Connections as _, Kept, Vault as _, Wiring};
 
 /// Every port of a stack, and the use cases over them. Each use case is as a new process has it: what a warm one
 /// remembers, it shares with no other.
@@ -47,6 +49,25 @@ pub struct Ports<W: Wiring> {
 }
 
 impl<W: Wiring> Ports<W> {
+    /// Stores tokens, and the row that makes them count until they end.
+    ///
+    /// # Panics
+    /// Where a store fails, or has newer ones.
+    pub async fn store(&self, connection: Connection, tokens: Tokens) {
+        let row = Connection {
+            token_expires_at: tokens.expires_at,
+            ..connection
+        };
+        let pair = StoredTokens {
+            generation: row.generation,
+            tokens,
+        };
+        let kept = self.vault.keep(&row.customer, &pair).await;
+        assert_eq!(kept.expect("a vault"), Kept::Stored);
+        let put = self.directory.put_connection(&row).await;
+        assert!(put.expect("a directory"));
+    }
+
     /// Accepts leads.
     #[must_use]
     pub fn intake(&self) -> Intake<W> {

@@ -15,7 +15,9 @@ use crate::app::intake::Intake;
 use crate::app::minute::Minute;
 use crate::app::release::Released;
 use crate::app::token_keeper::TokenKeeper;
+use crate::domain::connection::Connection;
 use crate::domain::keys::SigningKeys;
+use crate::domain::token::Tokens;
 use crate::ports::{StoreError, Wiring};
 
 /// The name of the stack that a world in memory is.
@@ -70,6 +72,13 @@ impl Memory {
             stack: STACK.to_owned(),
             public_url: "https://leads.example".to_owned(),
         }
+    }
+
+    /// Has a customer connected by this row, and tells the tokens, which the account's owner was granted just now.
+    pub async fn put_connected(&self, connection: Connection, client_id: &str) -> Tokens {
+        let tokens = self.crm.connect(&connection.account.id, client_id);
+        self.ports().store(connection, tokens.clone()).await;
+        tokens
     }
 
     /// Accepts leads.
