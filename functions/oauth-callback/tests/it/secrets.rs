@@ -116,7 +116,7 @@ async fn no_failure_shows_a_secret_on_a_page_in_a_log_or_in_an_event() {
     for edit in [marked as fn(_) -> _, useless] {
         let stage = marked_stage().await;
         let code = stage.memory.crm.authorize(ENGINES, "client");
-        let arrange = |stage: &Stage| *stage.oauth.edit.lock().unwrap() = Some(edit);
+        let arrange = |stage: &Stage| stage.memory.crm.edit_grants(edit);
         seen += &come_back(&stage, arrange, &format!("code={code}")).await;
     }
     for path in [
