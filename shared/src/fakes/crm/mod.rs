@@ -299,7 +299,7 @@ impl FakeCrm {
         self.world.with(|world| world.edit = Some(edit));
     }
 
-    /// Of each code that was taken, whether a verifier came with it.
+    /// Of each code that came, whether a verifier came with it.
     #[must_use]
     pub fn verifiers(&self) -> Vec<bool> {
         self.world.with(|world| world.verifiers.clone())
