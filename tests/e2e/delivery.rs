@@ -1,6 +1,6 @@
 use cc_sandbox::contract::Permission;
 use jiff::SignedDuration;
-use reqwest::{Method, StatusCode};
+use reqwest::StatusCode;
 use serde_json::{Value, json};
 
 use crate::queue::{self, drain_is};
