@@ -4,7 +4,7 @@ use leadfeed_shared::domain::crm::CrmError;
 use leadfeed_shared::domain::ids::AppId;
 use leadfeed_shared::domain::token::Grant;
 use leadfeed_shared::fakes::Call;
-use leadfeed_shared::ports::{TokenError, Vault as _};
+use leadfeed_shared::ports::TokenError;
 
 use crate::browser::Browser;
 use crate::stage::{ENGINES, LOOMS, Stage};
@@ -136,15 +136,7 @@ async fn a_dead_code_stores_nothing() {
 
     assert_eq!(answer.status, 400);
     assert!(stage.row().await.is_none());
-    assert!(
-        stage
-            .memory
-            .vault
-            .tokens(&stage.customer)
-            .await
-            .unwrap()
-            .is_none()
-    );
+    assert!(!stage.has_tokens().await);
 }
 
 #[tokio::test]
@@ -200,15 +192,7 @@ async fn a_grant_that_is_not_enough_names_what_is_missing() {
         assert_eq!(answer.status, 400);
         assert!(answer.body.contains(word), "{}", answer.body);
         assert!(stage.row().await.is_none());
-        assert!(
-            stage
-                .memory
-                .vault
-                .tokens(&stage.customer)
-                .await
-                .unwrap()
-                .is_none()
-        );
+        assert!(!stage.has_tokens().await);
     }
 }
 

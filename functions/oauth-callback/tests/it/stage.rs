@@ -8,6 +8,7 @@ use leadfeed_shared::domain::link::{Link, LinkKind};
 use leadfeed_shared::fakes::{Call, Memory, VirtualClock, samples};
 use leadfeed_shared::ports::{
     Clock as _, Connections as _, Customers as _, Dice as _, Forms as _, Lanes as _, Links as _,
+    Vault as _,
 };
 use ulid::Ulid;
 
@@ -155,6 +156,12 @@ impl Stage {
             .connection(&self.customer)
             .await
             .unwrap()
+    }
+
+    /// Whether any are stored.
+    pub async fn has_tokens(&self) -> bool {
+        let stored = self.memory.vault.tokens(&self.customer).await;
+        stored.unwrap().is_some()
     }
 
     pub async fn status(&self) -> ConnectionStatus {
