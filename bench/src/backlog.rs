@@ -9,20 +9,19 @@ use anyhow::{Context, Result};
 use futures::future::join_all;
 use jiff::{SignedDuration, Timestamp};
 use leadfeed_local::progress::Progress;
-use leadfeed_shared::domain::budget::{BudgetState, Limits};
+use leadfeed_shared::domain::budget::BudgetState;
 use leadfeed_shared::domain::crm::CrmError;
 use leadfeed_shared::domain::customer::BulkImport;
-use leadfeed_shared::domain::ids::AppId;
+use leadfeed_shared::domain::ids::{AppId, RemoteId};
 use leadfeed_shared::domain::lead::{LeadState, WaitReason};
-use leadfeed_shared::domain::token::StoredTokens;
 use leadfeed_shared::fakes::{Call, Memory, RemoteLimits, STACK, VirtualClock};
 use leadfeed_shared::ports::{
-    Clock as _, Connections as _, Contacts as _, Customers as _, Dice as _, Forms as _, Lanes as _,
-    Ledger as _, SignUp, Tallies as _, Vault as _,
+    Clock as _, Contacts as _, Customers as _, Dice as _, Forms as _, Lanes as _, Ledger as _,
+    SignUp, Tallies as _,
 };
 
 use crate::Effort;
-use crate::world::{ACCOUNT, Maker, Remote};
+use crate::world::{ACCOUNT, Maker};
 
 /// Drains at once, as by default.
 const DRAINS: usize = 2;
@@ -107,7 +106,7 @@ fn sent_in_vain(memory: &Memory, way: Way, leads: u32) -> usize {
 }
 
 /// The customer, connected, at the beginning of a UTC day.
-async fn connected(memory: &Memory, way: Way) -> Result<(Maker, Remote)> {
+async fn connected(memory: &Memory, way: Way) -> Result<(Maker, RemoteId)> {
     let now = memory.clock.now();
     let bulk = match way {
         Way::SpillOver => BulkImport::WhenOverBudget,
@@ -120,23 +119,14 @@ async fn connected(memory: &Memory, way: Way) -> Result<(Maker, Remote)> {
         per_day: Some(10_000),
         tokens_per_second: Some(1),
     });
-    let remote = Remote {
-        list: memory.crm.add_list(ACCOUNT, "Newsletter"),
-        tokens: memory.crm.connect(ACCOUNT, "client"),
-        limits: Limits::default(),
-    };
+    let list = memory.crm.add_list(ACCOUNT, "Newsletter");
     let unspent = BudgetState::unspent(now);
     memory.budget.set(&AppId::default_app(), unspent);
     memory.directory.put_customer(&maker.customer(now)).await?;
     memory.directory.put_form(&maker.form(now)).await?;
-    let connection = maker.connection(&remote, now);
-    memory.directory.put_connection(&connection).await?;
-    let tokens = StoredTokens {
-        generation: 1,
-        tokens: remote.tokens.clone(),
-    };
-    memory.vault.keep(&maker.customer, &tokens).await?;
-    Ok((maker, remote))
+    let connection = maker.connection(&list, now);
+    memory.put_connected(connection, "client").await;
+    Ok((maker, list))
 }
 
 /// The scheduler each minute and the drains, until every lead is delivered.
@@ -196,7 +186,7 @@ async fn drain(memory: &Memory, done: &Cell<bool>) {
 
 /// Says how many calls were refused for a limit.
 async fn naive(memory: &Memory, leads: u32) -> Result<usize> {
-    let (maker, remote) = connected(memory, Way::Naive).await?;
+    let (maker, list) = connected(memory, Way::Naive).await?;
     let (next, refused) = (Cell::new(0), Cell::new(0));
     let worker = async || -> Result<()> {
         while next.get() < leads {
@@ -204,7 +194,7 @@ async fn naive(memory: &Memory, leads: u32) -> Result<usize> {
             let sign_up = SignUp {
                 contact: maker.lead(number, memory.clock.now()).contact,
                 custom_fields: Vec::new(),
-                lists: vec![remote.list.clone()],
+                lists: vec![list.clone()],
             };
             let in_vain = insist(memory, &sign_up).await?;
             refused.set(refused.get() + in_vain);

@@ -79,7 +79,10 @@ impl World {
         let now = Timestamp::now();
         directory.put_customer(&maker.customer(now)).await?;
         directory.put_form(&maker.form(now)).await?;
-        let connection = maker.connection(&remote, now);
+        let connection = Connection {
+            token_expires_at: remote.tokens.expires_at,
+            ..maker.connection(&remote.list, now)
+        };
         directory.put_connection(&connection).await?;
         let vault = SecretsVault::new(secrets, PREFIX.into());
         let stored = StoredTokens {
@@ -179,9 +182,9 @@ impl Maker {
         }
     }
 
-    pub fn connection(&self, remote: &Remote, now: Timestamp) -> Connection {
-        let list = ContactList {
-            id: remote.list.clone(),
+    pub fn connection(&self, list: &RemoteId, now: Timestamp) -> Connection {
+        let known = ContactList {
+            id: list.clone(),
             name: "Newsletter".into(),
         };
         Connection {
@@ -191,12 +194,11 @@ impl Maker {
                 id: ACCOUNT.into(),
                 name: "Analytical Engines".into(),
             },
-            lists: vec![remote.list.clone()],
+            lists: vec![list.clone()],
             catalog: Catalog {
-                lists: vec![list],
+                lists: vec![known],
                 custom_fields: Vec::new(),
             },
-            token_expires_at: remote.tokens.expires_at,
             ..samples::connection(now)
         }
     }

@@ -9,7 +9,6 @@ pub mod dice;
 pub mod log;
 pub mod oracle;
 mod play;
-mod reach;
 pub mod run;
 pub mod scale;
 pub mod schedule;

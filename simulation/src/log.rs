@@ -6,7 +6,6 @@ use std::sync::{Mutex, PoisonError};
 
 use jiff::Timestamp;
 use tracing::level_filters::LevelFilter;
-use tracing_subscriber::fmt::MakeWriter;
 
 /// Lines, if anybody wants them.
 #[derive(Debug, Default)]
@@ -63,14 +62,6 @@ impl io::Write for Collected {
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
-    }
-}
-
-impl<'a> MakeWriter<'a> for Collected {
-    type Writer = Self;
-
-    fn make_writer(&'a self) -> Self {
-        Self
     }
 }
 

@@ -7,9 +7,7 @@ use leadfeed_shared::app::intake::Intake;
 use leadfeed_shared::domain::budget::Limits;
 use leadfeed_shared::domain::connection::{Account, Connection};
 use leadfeed_shared::domain::lead::LeadState;
-use leadfeed_shared::domain::token::StoredTokens;
 use leadfeed_shared::fakes::{at_once, samples};
-use leadfeed_shared::ports::{Connections as _, Vault as _};
 
 use crate::log::Log;
 use crate::oracle::Person;
@@ -78,7 +76,7 @@ pub fn growth(customers: u32, leads: u32) -> Growth {
     let per_second = leads / 43_200 + 4;
     let per_day = leads.saturating_mul(2).max(10_000);
     let mut world = quiet_world(customers, per_second, per_day, 20);
-    let intake = world.reach("webhook").intake();
+    let intake = world.reach("webhook").ports().intake();
     let (mut sent, mut delivered) = (0, 0);
     for minute in 1..=MINUTES {
         let due = u64::from(leads) * u64::from(minute) / u64::from(MINUTES);
@@ -142,11 +140,11 @@ pub fn day_quota(leads: &[u32], per_day: u32, drains: usize) -> DayQuota {
     let customers = u32::try_from(leads.len()).unwrap_or(u32::MAX);
     let mut world = quiet_world(customers, 4, per_day, drains);
     world.advance(world.begun() + SignedDuration::from_hours(12));
-    let reach = world.reach("webhook");
+    let ports = world.reach("webhook").ports();
     for (customer, count) in leads.iter().enumerate() {
         for number in 0..*count {
             // Each by a process of its own, so that none finds the form too busy.
-            submit(&world, &reach.intake(), customer, number);
+            submit(&world, &ports.intake(), customer, number);
         }
     }
     let noon = world.now();
@@ -201,26 +199,19 @@ fn quiet_world(customers: u32, per_second: u32, per_day: u32, drains: usize) -> 
 
 /// Connects a customer as the pages do, at no cost.
 fn connect(world: &World, customer: usize) {
-    let (side, now) = (&world.sides[customer], world.now());
+    let side = &world.sides[customer];
     let account = side.account(0);
-    let tokens = world.memory.crm.connect(&account, &side.client);
-    world.shared.oracle().connected(&account, &tokens);
     let row = Connection {
         customer: side.id.clone(),
         account: Account {
-            id: account,
+            id: account.clone(),
             name: "Engines".to_owned(),
         },
         lists: vec![side.list.clone()],
-        token_expires_at: tokens.expires_at,
-        ..samples::connection(now)
+        ..samples::connection(world.now())
     };
-    let pair = StoredTokens {
-        generation: 1,
-        tokens,
-    };
-    at_once(world.memory.vault.keep(&side.id, &pair)).expect("memory");
-    at_once(world.memory.directory.put_connection(&row)).expect("memory");
+    let tokens = at_once(world.memory.put_connected(row, &side.client));
+    world.shared.oracle().connected(&account, &tokens);
 }
 
 /// Somebody fills in a customer's form.

@@ -1,10 +1,11 @@
 //! The customer's own page.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use fantoccini::key::Key;
 use jiff::Timestamp;
-use leadfeed_tests::{history, tables};
+use leadfeed_tests::scene::PATIENCE;
+use leadfeed_tests::{eventually, history, tables};
 use serde_json::{Value, json};
 
 use crate::pictures::{Screen, put_away, put_on, take};
@@ -168,15 +169,11 @@ pub async fn a_file_is_downloaded_and_what_is_in_it_waits_no_more() {
 
 /// The file that comes to lie there.
 async fn downloaded(folder: &std::path::Path) -> String {
-    let deadline = Instant::now() + Duration::from_secs(20);
-    loop {
-        let mut files = std::fs::read_dir(folder)
-            .unwrap()
-            .map(|entry| entry.unwrap().path());
-        if let Some(file) = files.find(|file| file.extension().is_some_and(|kind| kind == "csv")) {
-            return std::fs::read_to_string(file).unwrap();
-        }
-        assert!(Instant::now() < deadline, "nothing was downloaded");
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
+    let look = async || {
+        let files = std::fs::read_dir(folder).unwrap();
+        let mut files = files.map(|entry| entry.unwrap().path());
+        files.find(|file| file.extension().is_some_and(|kind| kind == "csv"))
+    };
+    let file = eventually(PATIENCE, look).await;
+    std::fs::read_to_string(file.expect("something was downloaded")).unwrap()
 }

@@ -1,76 +1,13 @@
-//! A customer with a form, and what became of them.
-
-use std::time::{Duration, Instant};
+//! A customer on the pages, and what became of a visitor.
 
 use cc_sandbox::world::Contact;
-use leadfeed_local::operator::{Operator, text};
-use leadfeed_tests::{stack, user_of};
-use reqwest::Method;
-use serde_json::{Value, json};
+use leadfeed_tests::eventually;
+use leadfeed_tests::scene::{self, PATIENCE};
+pub use leadfeed_tests::scene::{NAME, Scene};
 
 use crate::window::Window;
 
 pub const CREATOR: &str = "creator@harbor-bakery.example";
-/// The name that every customer here goes by.
-pub const NAME: &str = "Analytical Engines";
-
-const PATIENCE: Duration = Duration::from_secs(60);
-
-pub struct Scene {
-    pub operator: Operator,
-    pub customer: &'static str,
-    /// By whom they connect.
-    pub user: String,
-    pub form: Value,
-}
-
-impl Scene {
-    /// A customer of this id, with an open form and no connection.
-    pub async fn of(customer: &'static str) -> Self {
-        let operator = Operator::of(stack()).unwrap();
-        operator.add_customer(customer, NAME).await.unwrap();
-        let form = json!({"name": "Newsletter", "consent_statement": "Yes, Analytical Engines may mail me its news."});
-        let form = operator.add_form(customer, &form).await.unwrap();
-        Self {
-            operator,
-            customer,
-            user: user_of(customer),
-            form,
-        }
-    }
-
-    /// The same, connected.
-    pub async fn connected(customer: &'static str) -> Self {
-        let scene = Self::of(customer).await;
-        let link = scene.link().await;
-        let connected = leadfeed_local::customer::connect(&link, Some(&scene.user));
-        connected.await.unwrap();
-        scene
-    }
-
-    pub async fn link(&self) -> String {
-        self.operator.connect_link(self.customer).await.unwrap()
-    }
-
-    /// The address of the customer's own page.
-    pub async fn page(&self) -> String {
-        let path = format!("/v1/customers/{}/manage-links", self.customer);
-        let link = self
-            .operator
-            .done(Method::POST, &path, Some(&json!({})))
-            .await;
-        text(&link.unwrap(), "url").unwrap()
-    }
-
-    pub fn hosted_form(&self) -> String {
-        text(&self.form, "hosted_url").unwrap()
-    }
-
-    pub async fn connection(&self) -> Value {
-        let path = format!("/v1/customers/{}/connection", self.customer);
-        self.operator.done(Method::GET, &path, None).await.unwrap()
-    }
-}
 
 /// Signs in on the consent page and allows the access.
 pub async fn allow(window: &Window, user: &str) {
@@ -97,25 +34,6 @@ pub async fn connect(window: &Window, user: &str) {
 
 /// Waits for the contact of this address.
 pub async fn contact(email: &str) -> Contact {
-    let deadline = Instant::now() + PATIENCE;
-    loop {
-        let found = stack().sandbox().running().with(|lab| {
-            let mut contacts = lab
-                .world
-                .accounts
-                .iter()
-                .flat_map(|account| account.contacts());
-            contacts
-                .find(|contact| contact.email.as_deref() == Some(email))
-                .cloned()
-        });
-        if let Some(contact) = found {
-            return contact;
-        }
-        assert!(
-            Instant::now() < deadline,
-            "{email} did not arrive within {PATIENCE:?}"
-        );
-        tokio::time::sleep(Duration::from_millis(200)).await;
-    }
+    let there = eventually(PATIENCE, async || scene::contact(email)).await;
+    there.unwrap_or_else(|| panic!("{email} did not arrive within {PATIENCE:?}"))
 }

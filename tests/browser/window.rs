@@ -1,6 +1,6 @@
 //! A browser's window as a person uses it: by what stands on the page.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use fantoccini::actions::{
     InputSource as _, KeyAction, KeyActions, MOUSE_BUTTON_LEFT, MouseActions, PointerAction,
@@ -10,6 +10,7 @@ use fantoccini::error::CmdError;
 use fantoccini::key::Key;
 use fantoccini::wd::WebDriverCompatibleCommand;
 use fantoccini::{Client, Locator};
+use leadfeed_tests::eventually;
 use reqwest::Method;
 use serde_json::{Value, json};
 use url::{ParseError, Url};
@@ -81,18 +82,16 @@ impl Window {
     }
 
     async fn wait_until(&self, css: &str, wanted: &str, holds: impl Fn(&str) -> bool) {
-        let deadline = Instant::now() + PATIENCE;
-        loop {
-            let shown = self.text_of(css).await; // fails while one page makes way for another
-            if shown.as_ref().is_ok_and(|shown| holds(shown)) {
-                return;
-            }
-            assert!(
-                Instant::now() < deadline,
-                "not {wanted:?} but {shown:?} within {PATIENCE:?}"
-            );
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
+        let mut shown = None;
+        let look = async || {
+            let text = self.text_of(css).await; // fails while one page makes way for another
+            let shown = shown.insert(text);
+            shown.as_ref().is_ok_and(|text| holds(text)).then_some(())
+        };
+        assert!(
+            eventually(PATIENCE, look).await.is_some(),
+            "not {wanted:?} but {shown:?} within {PATIENCE:?}"
+        );
     }
 
     async fn text_of(&self, css: &str) -> Result<String, CmdError> {

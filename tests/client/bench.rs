@@ -84,9 +84,9 @@ impl Bench {
     /// Takes a list away.
     pub fn delete_list(&self, list: &RemoteId) {
         self.sandbox.with(|lab| {
-            let (world, scene) = lab.at(jiff::Timestamp::now());
+            let (world, context) = lab.at(jiff::Timestamp::now());
             let id = list.as_str().parse().unwrap();
-            world.accounts[0].delete_list(id, &scene).unwrap();
+            world.accounts[0].delete_list(id, &context).unwrap();
         });
     }
 

@@ -14,7 +14,7 @@ use crate::wire::{Wire, answer};
 
 fn left(bench: &Bench, address: &str, at: Timestamp) {
     bench.sandbox.with(|lab| {
-        let (world, mut scene) = lab.at(at);
+        let (world, mut context) = lab.at(at);
         let seed = SeedContact {
             email: address.into(),
             permission: contract::Permission::Unsubscribed,
@@ -23,7 +23,7 @@ fn left(bench: &Bench, address: &str, at: Timestamp) {
             opt_out_source: Some(Source::Contact),
             opt_out_date: Some(at),
         };
-        world.accounts[0].seed_contact(seed, &mut scene).unwrap();
+        world.accounts[0].seed_contact(seed, &mut context).unwrap();
     });
 }
 

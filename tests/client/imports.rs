@@ -137,7 +137,7 @@ async fn pages_of_deleted_contacts_are_followed() {
     let bench = Bench::start().await;
     let since = Timestamp::now() - SignedDuration::from_secs(1);
     bench.sandbox.with(|lab| {
-        let (world, mut scene) = lab.at(Timestamp::now());
+        let (world, mut context) = lab.at(Timestamp::now());
         for n in 0..501 {
             let seed = SeedContact {
                 email: format!("gone{n}@example.com"),
@@ -147,7 +147,7 @@ async fn pages_of_deleted_contacts_are_followed() {
                 opt_out_source: None,
                 opt_out_date: None,
             };
-            world.accounts[0].seed_contact(seed, &mut scene).unwrap();
+            world.accounts[0].seed_contact(seed, &mut context).unwrap();
         }
     });
 

@@ -149,7 +149,7 @@ async fn a_deleted_long_address_comes_back_and_a_pending_one_stays_pending() {
         let now = bench.sandbox.clock().now();
         let address = &LONG.replace("1815", if deleted { "1852" } else { "1843" });
         bench.sandbox.with(|lab| {
-            let (world, mut scene) = lab.at(now);
+            let (world, mut context) = lab.at(now);
             let seed = SeedContact {
                 email: address.clone(),
                 permission,
@@ -158,7 +158,7 @@ async fn a_deleted_long_address_comes_back_and_a_pending_one_stays_pending() {
                 opt_out_source: None::<Source>,
                 opt_out_date: None,
             };
-            world.accounts[0].seed_contact(seed, &mut scene).unwrap();
+            world.accounts[0].seed_contact(seed, &mut context).unwrap();
         });
 
         let lead = bare(address, bench.list());

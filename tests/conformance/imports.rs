@@ -312,7 +312,7 @@ async fn an_import_adds_nobody_to_a_list_deleted_meanwhile(site: Site) {
     let activity = import(&api, json!([{ "email": address }])).await;
     let now = site.sandbox().clock().now();
     site.sandbox().with(|lab| {
-        let (world, scene) = lab.at(now);
+        let (world, context) = lab.at(now);
         let id = list.parse().expect("an id");
         let account = world
             .accounts
@@ -320,7 +320,7 @@ async fn an_import_adds_nobody_to_a_list_deleted_meanwhile(site: Site) {
             .find(|known| known.list(id).is_some());
         account
             .expect("it")
-            .delete_list(id, &scene)
+            .delete_list(id, &context)
             .expect("a list");
     });
     ended(&site, &api, &activity).await;

@@ -237,7 +237,7 @@ fn seed(site: &Site, owner: &str, address: &str, permission: Permission) {
     let now = site.sandbox().clock().now();
     let id = site.account_of(owner, |account| account.encoded_id.clone());
     site.sandbox().with(|lab| {
-        let (world, mut scene) = lab.at(now);
+        let (world, mut context) = lab.at(now);
         let seed = SeedContact {
             email: address.to_owned(),
             permission,
@@ -247,7 +247,7 @@ fn seed(site: &Site, owner: &str, address: &str, permission: Permission) {
             opt_out_date: None,
         };
         let account = world.account_mut(&id).expect("the account");
-        account.seed_contact(seed, &mut scene).expect("a seed");
+        account.seed_contact(seed, &mut context).expect("a seed");
     });
 }
 

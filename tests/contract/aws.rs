@@ -9,7 +9,7 @@ use libtest_mimic::Trial;
 use tokio::runtime::Handle;
 
 use crate::dynamo::Tables;
-use crate::promise::{Ports, every_promise};
+use crate::promise::{Promised, every_promise};
 use crate::real::Real;
 use crate::{bus, captcha, fresh, keeper, kills, rate, strict};
 
@@ -26,7 +26,7 @@ pub async fn trials(aws: &Aws, runtime: &Handle) -> anyhow::Result<(Vec<Trial>, 
     let prefix = format!("leadfeed/{stack}");
     let tables = both_tables(aws, &dynamodb, &stack).await?;
     let directory = tables.directory();
-    let ports = Ports::<Real<SystemClock>> {
+    let ports = Promised::<Real<SystemClock>> {
         ledger: tables.ledger(),
         queue: SqsQueue::new(sqs.clone(), queue(&sqs, &stack).await?),
         vault: SecretsVault::new(secrets.clone(), prefix.clone()),

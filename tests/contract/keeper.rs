@@ -73,7 +73,7 @@ pub fn trials(aws: &SdkConfig, tables: &Tables, runtime: &Handle) -> Vec<Trial> 
 
 impl Bench {
     async fn start(aws: SdkConfig, tables: Tables) -> Self {
-        let (world, steps) = World::wired(aws, tables).await;
+        let (world, steps) = World::wired(aws, tables, String::new()).await;
         Self { world, steps }
     }
 
@@ -82,7 +82,7 @@ impl Bench {
         let clock = &self.world.clock;
         let customer = self.world.customer(self.a_minute_ago()).await;
         let before = self.refreshes();
-        let keepers: Vec<_> = (0..100).map(|_| self.world.keeper()).collect();
+        let keepers: Vec<_> = (0..100).map(|_| self.world.ports().keeper()).collect();
         // Slower than the machine's, so that nobody's patience ends where that is busy.
         let ticking = async {
             loop {
@@ -129,7 +129,7 @@ impl Bench {
         self.steps.restart(None);
         let customer = self.world.customer(self.a_minute_ago()).await;
         let (lead, message) = self.world.queued(&customer, rand::random::<u32>()).await;
-        let first = self.world.keeper();
+        let first = self.world.ports().keeper();
         self.steps.restart(cut);
         let done = self
             .steps
@@ -152,7 +152,12 @@ impl Bench {
         self.world.sandbox.advance(minutes);
         let deliver = async |message| {
             let deadline = self.world.clock.now() + SignedDuration::from_secs(58);
-            let again = self.world.drain().drain(vec![message], deadline).await;
+            let again = self
+                .world
+                .ports()
+                .drain()
+                .drain(vec![message], deadline)
+                .await;
             assert_eq!(again, Vec::<String>::new());
             let record = self.world.ledger().lead(&customer, &lead.id).await;
             record.unwrap().unwrap().state
@@ -175,8 +180,8 @@ impl Bench {
 
     /// What the callback does for a customer whose connection was lost, and the scheduler for its lead.
     async fn connect_again(&self, customer: &CustomerId, lead: &LeadId) {
-        let keeper = self.world.keeper();
-        let lost = keeper.directory.connection(customer).await;
+        let ports = self.world.ports();
+        let lost = ports.directory.connection(customer).await;
         let lost = lost.unwrap().unwrap();
         let now = self.world.clock.now();
         let (generation, expires_at) = (lost.generation + 1, now + SignedDuration::from_hours(24));
@@ -184,7 +189,7 @@ impl Bench {
             generation,
             tokens: self.world.tokens(expires_at),
         };
-        let kept = keeper.vault.keep(customer, &pair).await;
+        let kept = ports.vault.keep(customer, &pair).await;
         assert_eq!(kept.unwrap(), Kept::Stored);
         let connection = Connection {
             status: ConnectionStatus::Active,
@@ -192,13 +197,14 @@ impl Bench {
             token_expires_at: expires_at,
             ..lost
         };
-        let put = keeper.directory.put_connection(&connection).await;
+        let put = ports.directory.put_connection(&connection).await;
         assert!(put.unwrap());
         let check = now + SignedDuration::from_hours(6);
-        let ledger = self.world.ledger();
-        let waiting = ledger.waiting(customer, None, 10).await.unwrap();
+        let waiting = ports.ledger.waiting(customer, None, 10).await.unwrap();
         let (_, seen) = waiting.into_iter().find(|(id, _)| id == lead).unwrap();
-        let requeued = ledger.requeue(customer, lead, Requeue::Waits(seen), now, check);
+        let requeued = ports
+            .ledger
+            .requeue(customer, lead, Requeue::Waits(seen), now, check);
         assert!(requeued.await.unwrap());
     }
 

@@ -3,13 +3,13 @@ use libtest_mimic::Trial;
 use tokio::runtime::Handle;
 
 use crate::kills;
-use crate::promise::{Ports, every_promise};
+use crate::promise::{Promised, every_promise};
 use crate::samples::at;
 
 /// The fakes.
 pub fn trials(runtime: &Handle) -> Vec<Trial> {
     let memory = Memory::new(at(0));
-    let ports = Ports::<Memory> {
+    let ports = Promised::<Memory> {
         directory: memory.directory,
         ledger: memory.ledger,
         queue: memory.queue,

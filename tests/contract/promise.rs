@@ -26,8 +26,8 @@ macro_rules! promises {
     };
 }
 
-/// The ports of one keeper.
-pub struct Ports<W: Wiring> {
+/// The ports of one keeper that promise something.
+pub struct Promised<W: Wiring> {
     pub directory: W::Directory,
     pub ledger: W::Ledger,
     pub queue: W::Queue,
@@ -39,17 +39,9 @@ pub struct Ports<W: Wiring> {
 /// Every promise as a test of `keeper`.
 pub fn every_promise<W: Wiring>(
     keeper: &'static str,
-    ports: &Ports<W>,
+    ports: &Promised<W>,
     runtime: &Handle,
-) -> Vec<Trial>
-where
-    W::Directory: Clone,
-    W::Ledger: Clone,
-    W::Queue: Clone,
-    W::Vault: Clone,
-    W::Apps: Clone,
-    W::Budget: Clone,
-{
+) -> Vec<Trial> {
     let on = Keeper { keeper, runtime };
     let mut trials = Vec::new();
     trials.extend(on.keeps("customers", promises::customers::all(), &ports.directory));

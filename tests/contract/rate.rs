@@ -59,7 +59,7 @@ async fn run(aws: SdkConfig, tables: Tables) {
     let customer = bench.world.customer(expires_at).await;
     let queue = bench.fill(&customer, count).await;
     let drains = given("LEADFEED_TEST_DRAINS", 3);
-    let drains: Vec<_> = (0..drains).map(|_| bench.world.drain()).collect();
+    let drains: Vec<_> = (0..drains).map(|_| bench.world.ports().drain()).collect();
     bench.dynamodb.restart(None);
     let began = Timestamp::now();
 
@@ -127,6 +127,7 @@ impl Bench {
             dynamodb: aws.to_builder().endpoint_url(counting).build(),
             secrets: aws,
             tables,
+            queue: String::new(),
             prefix: format!("leadfeed/{}", fresh::text()),
             constant_contact: sandbox.url().to_owned(),
             sandbox,

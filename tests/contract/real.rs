@@ -12,23 +12,18 @@ use leadfeed_shared::adapters::{
     ConstantContact, Deadlines, DynamoDirectory, DynamoLedger, Http, OsDice, SecretsApps,
     SecretsVault, SqsQueue, TokenEndpoint,
 };
-use leadfeed_shared::app::bulk::Bulk;
-use leadfeed_shared::app::count::Counter;
 use leadfeed_shared::app::deliver::batch::Message;
-use leadfeed_shared::app::deliver::{Drain, News, Served};
-use leadfeed_shared::app::token_keeper::{Seen, TokenKeeper};
 use leadfeed_shared::domain::budget::Limits;
-use leadfeed_shared::domain::connection::{ConfirmedOptIn, Connection, Learned};
+use leadfeed_shared::domain::connection::Connection;
 use leadfeed_shared::domain::customer::Customer;
 use leadfeed_shared::domain::ids::CustomerId;
 use leadfeed_shared::domain::keys::SigningKeys;
 use leadfeed_shared::domain::lead::{Lead, LeadState};
 use leadfeed_shared::domain::task::Task;
-use leadfeed_shared::domain::token::{StoredTokens, Tokens};
-use leadfeed_shared::fakes::{Faults, MemoryCaptcha, MemoryEvents, VirtualClock};
+use leadfeed_shared::domain::token::Tokens;
+use leadfeed_shared::fakes::{self, Faults, MemoryCaptcha, MemoryEvents, Ports, VirtualClock};
 use leadfeed_shared::ports::{
-    AppCredentials, Apps as _, Clock, Connections as _, Customers as _, Ledger as _, Vault as _,
-    Wiring,
+    AppCredentials, Apps as _, Clock, Customers as _, Ledger as _, Wiring,
 };
 
 use crate::dynamo::Tables;
@@ -60,6 +55,8 @@ pub struct World<C> {
     pub dynamodb: SdkConfig,
     pub secrets: SdkConfig,
     pub tables: Tables,
+    /// The queue's address, where one is used.
+    pub queue: String,
     pub prefix: String,
     pub sandbox: RunningSandbox,
     /// Where the sandbox is called.
@@ -70,7 +67,7 @@ pub struct World<C> {
 
 impl World<VirtualClock> {
     /// One without limits, in which each request of a use case is a step.
-    pub async fn wired(aws: SdkConfig, tables: Tables) -> (Self, Arc<Steps>) {
+    pub async fn wired(aws: SdkConfig, tables: Tables, queue: String) -> (Self, Arc<Steps>) {
         let settings = Settings {
             limits: false,
             ..Settings::default()
@@ -89,6 +86,7 @@ impl World<VirtualClock> {
             dynamodb: aws.clone(),
             secrets: aws,
             tables,
+            queue,
             prefix: format!("leadfeed/{}", fresh::text()),
             constant_contact: wire::to(sandbox.url(), &steps).await.unwrap(),
             sandbox,
@@ -100,49 +98,32 @@ impl World<VirtualClock> {
 }
 
 impl<C: Clock + Clone + 'static> World<C> {
-    /// What keeps tokens in one function, which shares nothing with the others.
-    pub fn keeper(&self) -> TokenKeeper<Real<C>> {
+    /// The ports as one function has them, which shares nothing with the others.
+    pub fn ports(&self) -> Ports<Real<C>> {
         let secrets = aws_sdk_secretsmanager::Client::new(&self.secrets);
-        let (directory, auth) = (self.directory(), self.url("/oauth2/default/v1"));
-        let clock = self.clock.clone();
-        TokenKeeper {
+        let sqs = aws_sdk_sqs::Client::new(&self.dynamodb);
+        let queue = SqsQueue::new(sqs, self.queue.clone());
+        let (directory, http) = (self.directory(), Http::new(Deadlines::default()).unwrap());
+        let (auth, callback) = (self.url("/oauth2/default/v1"), CALLBACK.to_owned());
+        let oauth = TokenEndpoint::new(http.clone(), &auth, callback, self.clock.clone());
+        let nothing = Faults::default();
+        Ports {
             directory: directory.clone(),
+            ledger: self.ledger(),
+            queue: queue.clone(),
+            dead_letters: queue,
             vault: SecretsVault::new(secrets.clone(), self.prefix.clone()),
             apps: SecretsApps::new(secrets, self.prefix.clone(), directory.clone()),
-            oauth: TokenEndpoint::new(http(), &auth, CALLBACK.into(), clock.clone()).unwrap(),
             budget: directory,
-            events: MemoryEvents::new(&Faults::default()),
-            ledger: self.ledger(),
-            clock,
+            oauth: oauth.unwrap(),
+            crm: ConstantContact::new(http, self.url("/v3")),
+            captcha: MemoryCaptcha::new(&nothing),
+            events: MemoryEvents::new(&nothing),
+            clock: self.clock.clone(),
             dice: OsDice,
+            keys: keys(),
             stack: "here".into(),
-            seen: Seen::default(),
-        }
-    }
-
-    /// A drain as one function has it.
-    pub fn drain(&self) -> Drain<Real<C>> {
-        Drain {
-            ledger: self.ledger(),
-            directory: self.directory(),
-            keeper: self.keeper(),
-            crm: ConstantContact::new(http(), self.url("/v3")),
-            keys: keys(),
-            counter: Counter::default(),
-            news: News::default(),
-            served: Served::default(),
-        }
-    }
-
-    /// What imports leads in one function.
-    pub fn bulk(&self) -> Bulk<Real<C>> {
-        Bulk {
-            ledger: self.ledger(),
-            directory: self.directory(),
-            keeper: self.keeper(),
-            crm: ConstantContact::new(http(), self.url("/v3")),
-            keys: keys(),
-            counter: Counter::default(),
+            public_url: "https://feed.example".into(),
         }
     }
 
@@ -165,12 +146,12 @@ impl<C: Clock + Clone + 'static> World<C> {
     /// A customer connected to the first account by an application of its own, whose token ends at this time.
     pub async fn customer(&self, expires_at: Timestamp) -> CustomerId {
         let (id, app) = (fresh::customer(), fresh::app());
-        let keeper = self.keeper();
+        let ports = self.ports();
         let credentials = AppCredentials {
             client_id: "client".into(),
             client_secret: "secret".into(),
         };
-        keeper
+        ports
             .apps
             .put(&app, &credentials, self.limits)
             .await
@@ -179,35 +160,18 @@ impl<C: Clock + Clone + 'static> World<C> {
             app: app.clone(),
             ..samples::customer(id.clone())
         };
-        keeper.directory.put_customer(&customer).await.unwrap();
-        let stored = StoredTokens {
-            generation: 1,
-            tokens: self.tokens(expires_at),
-        };
-        keeper.vault.keep(&id, &stored).await.unwrap();
+        ports.directory.put_customer(&customer).await.unwrap();
         let list = self
             .sandbox
             .with(|lab| lab.world.accounts[0].lists[0].id.to_string());
-        let seen = ConfirmedOptIn {
-            on: false,
-            seen_at: self.clock.now(),
-        };
         let connection = Connection {
+            customer: id.clone(),
             app,
-            generation: 1,
+            stack: ports.stack.clone(),
             lists: vec![list.parse().unwrap()],
-            token_expires_at: expires_at,
-            lease: None,
-            cooldown_until: None,
-            learned: Learned {
-                lists_gone: vec![],
-                confirmed_opt_in: Some(seen),
-                fields_read_at: None,
-            },
-            ..samples::connection(&id)
+            ..fakes::samples::connection(self.clock.now())
         };
-        let put = keeper.directory.put_connection(&connection).await;
-        assert!(put.unwrap());
+        ports.store(connection, self.tokens(expires_at)).await;
         id
     }
 
@@ -246,10 +210,6 @@ impl<C: Clock + Clone + 'static> World<C> {
     }
 }
 
-pub fn keys() -> SigningKeys {
+fn keys() -> SigningKeys {
     SigningKeys::new("root".into())
-}
-
-fn http() -> Http {
-    Http::new(Deadlines::default()).unwrap()
 }

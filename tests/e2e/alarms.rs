@@ -7,11 +7,12 @@
 pub mod cloudwatch;
 
 use std::collections::BTreeSet;
-use std::time::Duration;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use cc_sandbox::faults::{Action, Fault};
 use jiff::{SignedDuration, Timestamp};
+use leadfeed_tests::eventually;
+use leadfeed_tests::scene::PATIENCE;
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -154,14 +155,12 @@ async fn a_vault_does_not_answer(watch: &CloudWatch) -> Result<()> {
 
 /// The drain's log comes once it is done with its whole batch.
 async fn the_log_rings(watch: &CloudWatch, alarm: &str) -> Result<()> {
-    for _ in 0..50 {
+    let look = async || {
         watch.read_filters("queue-drain").await?;
-        if watch.rings(alarm).await? {
-            return Ok(());
-        }
-        tokio::time::sleep(Duration::from_millis(200)).await;
-    }
-    bail!("{alarm} does not ring for what is in the drain's log")
+        anyhow::Ok(watch.rings(alarm).await?.then_some(()))
+    };
+    let rings = eventually(PATIENCE, async || look().await.transpose()).await;
+    rings.with_context(|| format!("{alarm} does not ring for what is in the drain's log"))?
 }
 
 async fn what_the_scheduler_measures(watch: &CloudWatch) -> Result<()> {

@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use leadfeed_tests::eventually;
+use leadfeed_tests::scene::PATIENCE;
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -37,27 +39,21 @@ async fn configure(variables: &Value) -> Result<Value> {
 
 /// The address of the canary that arrives, which bears a tag.
 async fn until_one_is_there() -> String {
-    for _ in 0..900 {
-        if let Some(address) = contacts_like("canary+").pop() {
-            return address;
-        }
-        tokio::time::sleep(Duration::from_millis(200)).await;
-    }
-    panic!("no canary arrived within three minutes");
+    let look = async || contacts_like("canary+").pop();
+    let there = eventually(Duration::from_mins(3), look).await;
+    there.expect("one arrives within three minutes")
 }
 
 /// How late it was at each run of the scheduler, until one has seen it in the ledger: there it is delivered a moment
 /// after it is with Constant Contact.
 async fn late_until_it_is_seen(watch: &CloudWatch) -> Vec<f64> {
-    for _ in 0..100 {
+    let look = async || {
         the_stack().invoke("Scheduler", &json!({})).await.unwrap();
         let late = watch.values("scheduler", "CanaryLate").await.unwrap();
-        if late.last() == Some(&0.0) {
-            return late;
-        }
-        tokio::time::sleep(Duration::from_millis(200)).await;
-    }
-    panic!("the canary was not seen where it had arrived");
+        (late.last() == Some(&0.0)).then_some(late)
+    };
+    let late = eventually(PATIENCE, look).await;
+    late.expect("the canary is seen where it has arrived")
 }
 
 #[tokio::test]

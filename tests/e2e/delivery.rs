@@ -1,6 +1,6 @@
 use cc_sandbox::contract::Permission;
 use jiff::SignedDuration;
-use reqwest::{Method, StatusCode};
+use reqwest::StatusCode;
 use serde_json::{Value, json};
 
 use crate::queue::{self, drain_is};
@@ -36,8 +36,7 @@ async fn a_json_lead_is_on_the_list_the_customer_chose() {
     let lead = scene.submit("json-post@example.com").await;
     let lead = scene.until(&lead, "delivered").await;
 
-    let path = format!("/v1/customers/{}/connection", scene.customer);
-    let connection = scene.operator.done(Method::GET, &path, None).await.unwrap();
+    let connection = scene.connection().await;
     let lists: Vec<String> = contact("json-post@example.com")
         .unwrap()
         .lists

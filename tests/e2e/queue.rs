@@ -1,8 +1,8 @@
 //! The lead queue, as the account's root sees it.
 
-use std::time::Duration;
-
 use anyhow::{Context as _, Result, bail};
+use leadfeed_tests::eventually;
+use leadfeed_tests::scene::PATIENCE;
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -28,13 +28,8 @@ pub async fn drain_is(on: bool) -> Result<()> {
 /// Waits until the drain has done with what the mapping had fetched already.
 async fn until_none_is_hidden() -> Result<()> {
     let url = the_stack().deployment().output("LeadQueueUrl")?;
-    for _ in 0..100 {
-        if let [_, 0] = counts(url).await? {
-            return Ok(());
-        }
-        tokio::time::sleep(Duration::from_millis(200)).await;
-    }
-    bail!("the drain is still at work")
+    let none = until(url, |[_, hidden]| hidden == 0).await;
+    none.context("the drain is still at work").map(drop)
 }
 
 /// The body of the next message, taken off the queue once it is there.
@@ -84,13 +79,8 @@ pub async fn send_to(url: &str, body: &str, customer: &str) -> Result<()> {
 /// Waits until the drain has taken everything.
 pub async fn until_empty() -> Result<()> {
     let url = the_stack().deployment().output("LeadQueueUrl")?;
-    for _ in 0..100 {
-        if count(url).await? == 0 {
-            return Ok(());
-        }
-        tokio::time::sleep(Duration::from_millis(200)).await;
-    }
-    bail!("the queue was not drained")
+    let empty = until(url, |[there, hidden]| there + hidden == 0).await;
+    empty.context("the queue was not drained").map(drop)
 }
 
 /// How many messages a queue has, hidden ones too.
@@ -127,14 +117,20 @@ pub async fn hides_for(seconds: u32) -> Result<()> {
 
 /// Waits until a queue has so many messages; answers how many it says.
 pub async fn until_there_are(url: &str, count: u32) -> Result<f64> {
-    for _ in 0..100 {
-        let [there, _] = counts(url).await?;
-        if there >= count {
-            return Ok(f64::from(there));
-        }
-        tokio::time::sleep(Duration::from_millis(200)).await;
-    }
-    bail!("there are not {count} messages")
+    let enough = until(url, |[there, _]| there >= count).await;
+    let [there, _] = enough.with_context(|| format!("there are not {count} messages"))?;
+    Ok(f64::from(there))
+}
+
+/// Waits until it holds of the messages that a queue has to give, and of those it hides.
+async fn until(url: &str, holds: impl Fn([u32; 2]) -> bool) -> Result<[u32; 2]> {
+    let look = async || {
+        let counts = counts(url).await;
+        counts
+            .map(|counts| holds(counts).then_some(counts))
+            .transpose()
+    };
+    eventually(PATIENCE, look).await.context("not in time")?
 }
 
 async fn call(action: &str, url: &str, mut body: Value) -> Result<Value> {

@@ -1,31 +1,17 @@
-//! A customer with a form, and what a test asks of them.
+//! What the tests may do to the stack that they share, and what became of it.
 
 use std::panic::{AssertUnwindSafe, resume_unwind};
-use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use cc_sandbox::journal::Filter;
-use cc_sandbox::world::Contact;
 use futures::FutureExt as _;
 use leadfeed_local::Stack;
-use leadfeed_local::customer::connect;
-use leadfeed_local::operator::{Operator, text};
-use leadfeed_tests::{stack, user_of};
-use reqwest::{Client, Response, StatusCode};
-use serde_json::{Value, json};
+pub use leadfeed_tests::scene::{Scene, contact};
+use leadfeed_tests::stack;
 use tokio::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 /// Held for writing by a test that takes something away from the whole stack.
 static WHOLE_STACK: RwLock<()> = RwLock::const_new(());
-
-const PATIENCE: Duration = Duration::from_secs(60);
-
-pub struct Scene {
-    pub operator: Operator,
-    pub customer: String,
-    pub form: Value,
-    pub client: Client,
-}
 
 /// Nobody takes anything away while this is held.
 pub async fn shared() -> RwLockReadGuard<'static, ()> {
@@ -49,108 +35,6 @@ pub async fn finally<T, R>(
     let ended = AssertUnwindSafe(body).catch_unwind().await;
     give_back.await.unwrap();
     ended.unwrap_or_else(|panic| resume_unwind(panic))
-}
-
-impl Scene {
-    /// A customer of this name, with an open form and no connection.
-    pub async fn of(customer: &str) -> Self {
-        let operator = Operator::of(stack()).unwrap();
-        operator
-            .add_customer(customer, "Analytical Engines")
-            .await
-            .unwrap();
-        let form = json!({"name": "Newsletter", "consent_statement": "Yes, Analytical Engines may mail me."});
-        let form = operator.add_form(customer, &form).await.unwrap();
-        let client = Client::builder()
-            .no_proxy()
-            .redirect(reqwest::redirect::Policy::none())
-            .build()
-            .unwrap();
-        Self {
-            operator,
-            customer: customer.to_owned(),
-            form,
-            client,
-        }
-    }
-
-    /// The same, connected.
-    pub async fn connected(customer: &str) -> Self {
-        let scene = Self::of(customer).await;
-        scene.connect().await;
-        scene
-    }
-
-    pub async fn connect(&self) {
-        let link = self.operator.connect_link(&self.customer).await.unwrap();
-        let user = user_of(&self.customer);
-        connect(&link, Some(&user)).await.unwrap();
-    }
-
-    pub async fn post_json(&self, lead: &Value) -> (StatusCode, Value) {
-        let url = text(&self.form, "submit_url").unwrap();
-        parts(self.client.post(url).json(lead).send().await.unwrap()).await
-    }
-
-    pub async fn post_form(&self, fields: &[(&str, &str)]) -> (StatusCode, Value) {
-        let url = text(&self.form, "submit_url").unwrap();
-        let request = self
-            .client
-            .post(url)
-            .header("accept", "application/json")
-            .form(fields);
-        parts(request.send().await.unwrap()).await
-    }
-
-    /// Posts a lead that has to be taken in; answers its id.
-    pub async fn submit(&self, email: &str) -> String {
-        let (status, body) = self
-            .post_json(&json!({"email": email, "consent": {"given": true}}))
-            .await;
-        assert_eq!(status, StatusCode::ACCEPTED, "{body}");
-        text(&body, "lead_id").unwrap()
-    }
-
-    /// Waits until the lead is in this state; answers it as the admin API shows it.
-    pub async fn until(&self, lead: &str, status: &str) -> Value {
-        let deadline = Instant::now() + PATIENCE;
-        loop {
-            let shown = self.operator.lead(lead).await.unwrap();
-            if shown["status"] == status {
-                let sandbox = stack().sandbox().running();
-                assert_eq!(sandbox.broken_contracts(), [""; 0]);
-                return shown;
-            }
-            assert!(
-                Instant::now() < deadline,
-                "not {status} within {PATIENCE:?}: {shown:#}"
-            );
-            tokio::time::sleep(Duration::from_millis(200)).await;
-        }
-    }
-}
-
-async fn parts(answer: Response) -> (StatusCode, Value) {
-    let status = answer.status();
-    let text = answer.text().await.unwrap();
-    (
-        status,
-        serde_json::from_str(&text).unwrap_or(Value::String(text)),
-    )
-}
-
-/// The contact of this address in the sandbox, if there is one.
-pub fn contact(email: &str) -> Option<Contact> {
-    stack().sandbox().running().with(|lab| {
-        let mut contacts = lab
-            .world
-            .accounts
-            .iter()
-            .flat_map(|account| account.contacts());
-        contacts
-            .find(|contact| contact.email.as_deref() == Some(email))
-            .cloned()
-    })
 }
 
 /// Addresses of contacts that begin like this.

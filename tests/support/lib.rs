@@ -3,8 +3,10 @@
 #![expect(clippy::unwrap_used, reason = "what fails here fails the test")]
 
 pub mod history;
+pub mod scene;
 
 use std::sync::LazyLock;
+use std::time::{Duration, Instant};
 
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
@@ -39,6 +41,22 @@ pub fn user_of(customer: &str) -> String {
     let login = format!("{customer}@harbor-bakery.example");
     stack().sandbox().running().add_manager(&login);
     login
+}
+
+/// Asks until there is an answer, soon again at first; `None` where there is none after so long.
+pub async fn eventually<T>(
+    patience: Duration,
+    mut ask: impl AsyncFnMut() -> Option<T>,
+) -> Option<T> {
+    let (end, mut pause) = (Instant::now() + patience, Duration::from_millis(25));
+    loop {
+        let answer = ask().await;
+        if answer.is_some() || Instant::now() >= end {
+            return answer;
+        }
+        tokio::time::sleep(pause).await;
+        pause = Duration::from_millis(200).min(2 * pause);
+    }
 }
 
 /// The tables of the stack, as the account's root.

@@ -17,11 +17,8 @@ use leadfeed_shared::domain::ids::{CustomerId, ImportId, LeadId};
 use leadfeed_shared::domain::import::{ImportJob, Stage};
 use leadfeed_shared::domain::lead::LeadState;
 use leadfeed_shared::domain::task::Task;
-use leadfeed_shared::domain::token::StoredTokens;
 use leadfeed_shared::fakes::{Fault, Memory, samples};
-use leadfeed_shared::ports::{
-    Clock as _, Connections as _, Forms as _, Imports as _, Ledger as _, Vault as _,
-};
+use leadfeed_shared::ports::{Clock as _, Forms as _, Imports as _, Ledger as _};
 use leadfeed_tests::history;
 use serde_json::{Value, json};
 
@@ -269,21 +266,13 @@ async fn put_customer(memory: &Memory) {
 /// The customer, connected.
 async fn connect(memory: &Memory) {
     put_customer(memory).await;
-    let (customer, now) = (samples::form().customer, memory.clock.now());
     memory.crm.open_account(ACCOUNT, "Engines");
-    let stored = StoredTokens {
-        generation: 1,
-        tokens: memory.crm.connect(ACCOUNT, "client"),
-    };
     let connection = Connection {
         lists: vec![REMOTE.parse().unwrap()],
-        token_expires_at: stored.tokens.expires_at,
         learned: Learned::default(),
-        ..samples::connection(now)
+        ..samples::connection(memory.clock.now())
     };
-    memory.vault.keep(&customer, &stored).await.unwrap();
-    let put = memory.directory.put_connection(&connection).await;
-    assert!(put.unwrap());
+    memory.put_connected(connection, "client").await;
 }
 
 /// The lines that a process logs as the functions do on Lambda, where the template asks for JSON.

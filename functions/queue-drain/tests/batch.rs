@@ -8,11 +8,8 @@ use aws_lambda_events::sqs::SqsEvent;
 use jiff::{SignedDuration, Timestamp};
 use lambda_runtime::{Context, LambdaEvent};
 use leadfeed_shared::domain::connection::Connection;
-use leadfeed_shared::domain::token::StoredTokens;
 use leadfeed_shared::fakes::{Call, Memory, samples};
-use leadfeed_shared::ports::{
-    Clock as _, Connections as _, Customers as _, Forms as _, Vault as _,
-};
+use leadfeed_shared::ports::{Clock as _, Customers as _, Forms as _};
 use queue_drain::handle;
 use serde_json::{Value, json};
 
@@ -41,17 +38,11 @@ async fn with_a_lead() -> (Memory, String) {
     let connection = samples::connection(now);
     let account = &connection.account.id;
     memory.crm.open_account(account, "Engines");
-    let stored = StoredTokens {
-        generation: 1,
-        tokens: memory.crm.connect(account, "client"),
-    };
-    memory.vault.keep(&form.customer, &stored).await.unwrap();
     let connection = Connection {
         lists: vec![memory.crm.add_list(account, "News")],
-        token_expires_at: stored.tokens.expires_at,
         ..connection
     };
-    assert!(directory.put_connection(&connection).await.unwrap());
+    memory.put_connected(connection, "client").await;
     let arrival = samples::arrival([("email", "ada@example.com"), ("consent", "yes")]);
     memory.intake().take(&form, arrival).await.unwrap();
     let mut batch: Value = serde_json::from_str(BATCH).unwrap();

@@ -4,6 +4,7 @@
 
 pub mod aws;
 pub mod browser;
+mod cache;
 pub mod customer;
 pub mod demo;
 mod differences;
@@ -12,7 +13,6 @@ mod guard;
 pub mod leads;
 mod ministack;
 mod npm;
-mod once;
 pub mod operator;
 mod place;
 pub mod progress;

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
+use crate::cache;
 use crate::guard;
-use crate::once;
 use crate::place::Place;
 use crate::progress::Progress;
 
@@ -30,6 +30,6 @@ pub async fn packages(place: &Place, progress: &Progress, folder: &str) -> Resul
         step.done();
         Ok(())
     };
-    let folder = once::folder(place, ("npm", name), &lock, &[], install).await?;
+    let folder = cache::folder(place, ("npm", name), &lock, &[], install).await?;
     Ok(folder.join("node_modules"))
 }

@@ -5,8 +5,8 @@ use std::process::Command;
 
 use anyhow::Result;
 
+use crate::cache;
 use crate::guard::{self, python};
-use crate::once;
 use crate::place::Place;
 use crate::progress::Progress;
 
@@ -22,7 +22,7 @@ impl Venv {
         let list = place.root("local").join(format!("{name}.txt"));
         let version = Command::new(python()?).arg("--version").output()?.stdout;
         let install = async |folder: &Path| install(progress, name, &list, folder).await;
-        let folder = once::folder(place, ("venv", name), &list, &version, install).await?;
+        let folder = cache::folder(place, ("venv", name), &list, &version, install).await?;
         Ok(Self { folder })
     }
 

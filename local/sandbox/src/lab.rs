@@ -11,7 +11,7 @@ use crate::faults::Faults;
 use crate::journal::{Entry, Journal};
 use crate::settings::Settings;
 use crate::signer::{Signer, SigningFailed};
-use crate::world::{Scene, Tokens, World};
+use crate::world::{Context, Tokens, World};
 
 /// The sandbox's state, open to tests as it is.
 #[derive(Debug)]
@@ -27,13 +27,13 @@ pub struct Lab {
 
 impl Lab {
     /// The world, and what a call into it needs.
-    pub fn at(&mut self, now: Timestamp) -> (&mut World, Scene<'_>) {
-        let scene = Scene {
+    pub fn at(&mut self, now: Timestamp) -> (&mut World, Context<'_>) {
+        let context = Context {
             now,
             dice: &mut self.dice,
             settings: &self.settings,
         };
-        (&mut self.world, scene)
+        (&mut self.world, context)
     }
 }
 
@@ -62,12 +62,12 @@ impl Shared {
     }
 
     /// Runs `act` on the world as it is now, background activities included.
-    pub fn now<R>(&self, act: impl FnOnce(&mut World, &mut Scene<'_>) -> R) -> R {
+    pub fn now<R>(&self, act: impl FnOnce(&mut World, &mut Context<'_>) -> R) -> R {
         let now = self.clock.now();
         let mut lab = self.lab();
-        let (world, mut scene) = lab.at(now);
-        world.settle(now, scene.dice);
-        act(world, &mut scene)
+        let (world, mut context) = lab.at(now);
+        world.settle(now, context.dice);
+        act(world, &mut context)
     }
 
     /// The access token as its client gets it, which is good from now on.

@@ -131,7 +131,7 @@ impl RunningSandbox {
     /// Makes a user with this login a manager of the first account, unless there is one.
     pub fn add_manager(&self, login: &str) {
         self.shared
-            .now(|world, scene| world.accounts[0].add_manager(login, scene.dice));
+            .now(|world, context| world.accounts[0].add_manager(login, context.dice));
     }
 
     /// What was called so far with a body that breaks the contract: unknown, incomplete or too long in some part.

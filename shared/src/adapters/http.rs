@@ -199,7 +199,7 @@ mod tests {
     use std::thread;
 
     use super::*;
-    use crate::app::silence_tests::Log;
+    use crate::app::log::Log;
 
     fn route(url: &str) -> String {
         let (method, url) = (Method::GET, url.parse().unwrap());

@@ -13,13 +13,16 @@ pub mod connect;
 pub mod count;
 pub mod deliver;
 pub mod intake;
+#[cfg(test)]
+#[path = "../../../tests/support/log.rs"]
+pub(crate) mod log;
 pub mod minute;
 mod moment;
 pub mod release;
 #[cfg(test)]
 mod scene;
 #[cfg(test)]
-pub(crate) mod silence_tests;
+mod silence_tests;
 mod tell;
 pub mod token_keeper;
 mod trouble;

@@ -9,11 +9,8 @@ use crate::domain::connection::Connection;
 use crate::domain::form::{Form, statement};
 use crate::domain::ids::{AppId, CustomerId, LeadId, RemoteId};
 use crate::domain::lead::LeadState;
-use crate::domain::token::StoredTokens;
 use crate::fakes::{Memory, VirtualClock, samples};
-use crate::ports::{
-    Clock as _, Connections as _, Customers as _, Forms as _, Ledger as _, Vault as _,
-};
+use crate::ports::{Clock as _, Customers as _, Forms as _, Ledger as _};
 
 pub(crate) const ACCOUNT: &str = "account-1";
 pub(crate) const NOON: &str = "2026-11-23T12:00:00Z";
@@ -68,28 +65,11 @@ impl Scene {
     /// Connects the account, as the pages do.
     pub async fn connect(&self) {
         let now = self.memory.clock.now();
-        let tokens = self.memory.crm.connect(ACCOUNT, "client");
         let connection = Connection {
             lists: vec![self.list.clone()],
-            token_expires_at: tokens.expires_at,
             ..samples::connection(now)
         };
-        self.memory
-            .vault
-            .keep(
-                &self.customer,
-                &StoredTokens {
-                    generation: 1,
-                    tokens,
-                },
-            )
-            .await
-            .unwrap();
-        self.memory
-            .directory
-            .put_connection(&connection)
-            .await
-            .unwrap();
+        self.memory.put_connected(connection, "client").await;
     }
 
     /// A visitor signs up.

@@ -1,14 +1,10 @@
 //! Whatever goes wrong: no secret and no personal data reaches a log, an error or an event.
 
 use std::fmt::Write as _;
-use std::fs;
-use std::sync::Mutex;
 
 use jiff::SignedDuration;
-use tempfile::NamedTempFile;
-use tracing::subscriber::{DefaultGuard, NoSubscriber};
-use tracing::{Dispatch, Level};
 
+use super::log::Log;
 use super::scene::{ACCOUNT, Scene};
 use crate::domain::crm::{CrmError, Refusal};
 use crate::fakes::Fault;
@@ -106,35 +102,6 @@ async fn submit(scene: &Scene, address: &str) -> String {
     };
     let intake = scene.memory.intake();
     format!("{:?}", intake.take(&scene.form, arrival).await)
-}
-
-/// Everything that is logged while it lives.
-pub(crate) struct Log {
-    file: NamedTempFile,
-    _guard: DefaultGuard,
-    /// Of a single one `tracing` asks whichever thread comes first to a line whether anybody listens to it, and keeps the
-    /// answer.
-    _another: Dispatch,
-}
-
-impl Log {
-    pub(crate) fn begin() -> Self {
-        let file = NamedTempFile::new().unwrap();
-        let subscriber = tracing_subscriber::fmt()
-            .with_max_level(Level::TRACE)
-            .with_writer(Mutex::new(file.reopen().unwrap()))
-            .finish();
-        let guard = tracing::subscriber::set_default(subscriber);
-        Self {
-            file,
-            _guard: guard,
-            _another: Dispatch::new(NoSubscriber::default()),
-        }
-    }
-
-    pub(crate) fn text(&self) -> String {
-        fs::read_to_string(self.file.path()).unwrap()
-    }
 }
 
 fn assert_silent(text: &str) {

@@ -6,13 +6,15 @@ use crate::domain::budget::Limits;
 use crate::domain::ids::AppId;
 use crate::ports::{AppCredentials, Apps, StoreError};
 
-/// Constant Contact applications.
+/// Constant Contact applications. Whoever has read an id and secret is told the same until asking anew, as a warm function
+/// is.
 #[derive(Debug, Clone)]
 pub struct MemoryApps(Cell<Rows>);
 
 #[derive(Debug, Default)]
 struct Rows {
     credentials: HashMap<AppId, AppCredentials>,
+    remembered: HashMap<AppId, AppCredentials>,
     limits: HashMap<AppId, Limits>,
 }
 
@@ -49,9 +51,16 @@ impl Apps for MemoryApps {
     async fn credentials(
         &self,
         app: &AppId,
-        _anew: bool,
+        anew: bool,
     ) -> Result<Option<AppCredentials>, StoreError> {
-        self.0.step(|rows| rows.credentials.get(app).cloned()).await
+        let read = |rows: &mut Rows| {
+            let remembered = rows.remembered.get(app).filter(|_| !anew);
+            let read = remembered.or_else(|| rows.credentials.get(app)).cloned();
+            rows.remembered
+                .extend(read.clone().map(|read| (app.clone(), read)));
+            read
+        };
+        self.0.step(read).await
     }
 
     async fn limits(&self, app: &AppId) -> Result<Limits, StoreError> {
@@ -68,6 +77,7 @@ impl Apps for MemoryApps {
         let put = |rows: &mut Rows| {
             rows.limits.insert(app.clone(), limits);
             rows.credentials.insert(app.clone(), credentials.clone());
+            rows.remembered.remove(app);
         };
         self.0.step(put).await
     }

@@ -4,19 +4,20 @@ use std::collections::BTreeSet;
 
 use super::{
     FakeCrm, Memory, MemoryApps, MemoryBudget, MemoryCaptcha, MemoryDirectory, MemoryEvents,
-    MemoryLedger, MemoryQueue, MemoryVault, SeededDice, VirtualClock, samples,
+    MemoryLedger, MemoryQueue, MemoryVault, Ports, SeededDice, VirtualClock, samples,
 };
 use crate::app::admin::Admin;
 use crate::app::bulk::Bulk;
-use crate::app::connect::{Connect, Site};
-use crate::app::count::Counter;
+use crate::app::connect::Connect;
+use crate::app::deliver::Drain;
 use crate::app::deliver::batch::Message;
-use crate::app::deliver::{Drain, News, Served};
-use crate::app::intake::{Gate, Intake};
+use crate::app::intake::Intake;
 use crate::app::minute::Minute;
 use crate::app::release::Released;
-use crate::app::token_keeper::{Seen, TokenKeeper};
+use crate::app::token_keeper::TokenKeeper;
+use crate::domain::connection::Connection;
 use crate::domain::keys::SigningKeys;
+use crate::domain::token::Tokens;
 use crate::ports::{StoreError, Wiring};
 
 /// The name of the stack that a world in memory is.
@@ -50,109 +51,70 @@ impl Memory {
         samples::messages(&self.queue.receive(10))
     }
 
-    /// Accepts leads.
+    /// Every port.
     #[must_use]
-    pub fn intake(&self) -> Intake<Self> {
-        Intake {
+    pub fn ports(&self) -> Ports<Self> {
+        Ports {
             directory: self.directory.clone(),
             ledger: self.ledger.clone(),
             queue: self.queue.clone(),
+            dead_letters: self.dead_letters.clone(),
+            vault: self.vault.clone(),
+            apps: self.apps.clone(),
+            budget: self.budget.clone(),
+            oauth: self.crm.clone(),
+            crm: self.crm.clone(),
             captcha: self.captcha.clone(),
+            events: self.events.clone(),
             clock: self.clock.clone(),
             dice: self.dice.clone(),
             keys: self.keys(),
-            gate: Gate::default(),
+            stack: STACK.to_owned(),
+            public_url: "https://leads.example".to_owned(),
         }
+    }
+
+    /// Has a customer connected by this row, and tells the tokens, which the account's owner was granted just now.
+    pub async fn put_connected(&self, connection: Connection, client_id: &str) -> Tokens {
+        let tokens = self.crm.connect(&connection.account.id, client_id);
+        self.ports().store(connection, tokens.clone()).await;
+        tokens
+    }
+
+    /// Accepts leads.
+    #[must_use]
+    pub fn intake(&self) -> Intake<Self> {
+        self.ports().intake()
     }
 
     /// Keeps tokens, as one function does: it remembers what it has seen.
     #[must_use]
     pub fn keeper(&self) -> TokenKeeper<Self> {
-        TokenKeeper {
-            directory: self.directory.clone(),
-            vault: self.vault.clone(),
-            apps: self.apps.clone(),
-            oauth: self.crm.clone(),
-            budget: self.budget.clone(),
-            events: self.events.clone(),
-            ledger: self.ledger.clone(),
-            clock: self.clock.clone(),
-            dice: self.dice.clone(),
-            stack: STACK.to_owned(),
-            seen: Seen::default(),
-        }
+        self.ports().keeper()
     }
 
     /// Connects accounts.
-    ///
-    /// # Panics
-    /// Never: the address is one.
     #[must_use]
     pub fn connect(&self) -> Connect<Self> {
-        let auth_url = "https://authz.example/oauth2/default/v1".parse();
-        Connect {
-            directory: self.directory.clone(),
-            vault: self.vault.clone(),
-            apps: self.apps.clone(),
-            oauth: self.crm.clone(),
-            crm: self.crm.clone(),
-            budget: self.budget.clone(),
-            ledger: self.ledger.clone(),
-            queue: self.queue.clone(),
-            events: self.events.clone(),
-            clock: self.clock.clone(),
-            dice: self.dice.clone(),
-            keys: self.keys(),
-            site: Site {
-                service: "Leadfeed".to_owned(),
-                public_url: "https://leads.example".to_owned(),
-                auth_url: auth_url.expect("a URL"),
-                pkce: false,
-                stack: STACK.to_owned(),
-            },
-        }
+        self.ports().connect()
     }
 
     /// Delivers leads.
     #[must_use]
     pub fn drain(&self) -> Drain<Self> {
-        Drain {
-            ledger: self.ledger.clone(),
-            directory: self.directory.clone(),
-            keeper: self.keeper(),
-            crm: self.crm.clone(),
-            keys: self.keys(),
-            counter: Counter::default(),
-            news: News::default(),
-            served: Served::default(),
-        }
+        self.ports().drain()
     }
 
     /// Imports leads.
     #[must_use]
     pub fn bulk(&self) -> Bulk<Self> {
-        Bulk {
-            ledger: self.ledger.clone(),
-            directory: self.directory.clone(),
-            keeper: self.keeper(),
-            crm: self.crm.clone(),
-            keys: self.keys(),
-            counter: Counter::default(),
-        }
+        self.ports().bulk()
     }
 
     /// A minute's work.
     #[must_use]
     pub fn minute(&self) -> Minute<Self> {
-        Minute {
-            bulk: self.bulk(),
-            ledger: self.ledger.clone(),
-            directory: self.directory.clone(),
-            queue: self.queue.clone(),
-            apps: self.apps.clone(),
-            budget: self.budget.clone(),
-            clock: self.clock.clone(),
-        }
+        self.ports().minute()
     }
 
     /// Releases leads as a minute does in which no import gathers any.
@@ -166,21 +128,6 @@ impl Memory {
     /// The operator's use cases.
     #[must_use]
     pub fn admin(&self) -> Admin<Self> {
-        Admin {
-            directory: self.directory.clone(),
-            ledger: self.ledger.clone(),
-            queue: self.queue.clone(),
-            dead_letters: self.dead_letters.clone(),
-            vault: self.vault.clone(),
-            apps: self.apps.clone(),
-            captcha: self.captcha.clone(),
-            budget: self.budget.clone(),
-            events: self.events.clone(),
-            clock: self.clock.clone(),
-            dice: self.dice.clone(),
-            keys: self.keys(),
-            public_url: "https://leads.example".to_owned(),
-            quarantine_alarm: 100,
-        }
+        self.ports().admin()
     }
 }

@@ -18,27 +18,28 @@ pub trait Wiring: 'static {
         + Tallies
         + Suppressions
         + Turns
-        + Subjects;
+        + Subjects
+        + Clone;
     /// Leads, the keys they came with, how many came, and imports.
-    type Ledger: Ledger + Claims + Lanes + Exits + Idempotency + Counters + Imports;
+    type Ledger: Ledger + Claims + Lanes + Exits + Idempotency + Counters + Imports + Clone;
     /// The way to the drain, and where messages end that drains fail on.
-    type Queue: Queue + DeadLetters;
+    type Queue: Queue + DeadLetters + Clone;
     /// Tokens.
-    type Vault: Vault;
+    type Vault: Vault + Clone;
     /// Applications.
-    type Apps: Apps;
+    type Apps: Apps + Clone;
     /// What they may still call.
-    type Budget: Budget;
+    type Budget: Budget + Clone;
     /// The token endpoint.
-    type OAuth: Authorization;
+    type OAuth: Authorization + Clone;
     /// The API.
-    type Crm: Contacts + Accounts + BulkImports;
+    type Crm: Contacts + Accounts + BulkImports + Clone;
     /// The providers of captchas.
-    type Captcha: CaptchaCheck + CaptchaSecrets;
+    type Captcha: CaptchaCheck + CaptchaSecrets + Clone;
     /// The event bus.
-    type Events: Events;
+    type Events: Events + Clone;
     /// The time.
-    type Clock: Clock;
+    type Clock: Clock + Clone;
     /// Randomness.
-    type Dice: Dice;
+    type Dice: Dice + Clone;
 }

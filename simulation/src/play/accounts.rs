@@ -104,10 +104,11 @@ impl World {
 
 impl Walk {
     async fn walk(self) -> Option<()> {
-        let admin = self.reach.admin();
+        let ports = self.reach.ports();
+        let admin = ports.admin();
         let made = admin.connect_link(&self.customer).await.ok()?;
         let token = made.url.rsplit('/').next()?.to_owned();
-        let connect = self.reach.connect();
+        let connect = ports.connect();
         let welcome = connect.show(&token, None).await.ok()?;
         let cookie = welcome.session.cookie().to_owned();
         let departure = connect.start(&token, Some(&cookie)).await.ok()?;

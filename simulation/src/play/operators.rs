@@ -25,7 +25,7 @@ impl World {
     {
         let reach = self.reach("admin");
         let process = reach.line.process.clone();
-        let work = request(reach.admin(), self.shared.clone());
+        let work = request(reach.ports().admin(), self.shared.clone());
         self.start(&process, luck, TIME, Warm::Cold, Box::pin(work));
     }
 

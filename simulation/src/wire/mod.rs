@@ -17,7 +17,7 @@ use jiff::{SignedDuration, Timestamp};
 use leadfeed_shared::domain::ids::{CustomerId, LeadId};
 use leadfeed_shared::fakes::{
     FakeCrm, Fault, Memory, MemoryApps, MemoryBudget, MemoryCaptcha, MemoryDirectory, MemoryEvents,
-    MemoryLedger, MemoryQueue, MemoryVault, SeededDice, VirtualClock,
+    MemoryLedger, MemoryQueue, MemoryVault, Ports, SeededDice, VirtualClock,
 };
 use leadfeed_shared::ports::{Clock as _, Wiring};
 
@@ -282,9 +282,33 @@ pub struct Reach {
 }
 
 impl Reach {
-    pub(crate) fn wire<P: Clone>(&self, port: &P) -> Wire<P> {
+    /// The ports at the end of its line.
+    #[must_use]
+    pub fn ports(&self) -> Ports<Wired> {
+        let memory = self.memory.ports();
+        Ports {
+            directory: self.wire(memory.directory),
+            ledger: self.wire(memory.ledger),
+            queue: self.wire(memory.queue),
+            dead_letters: self.wire(memory.dead_letters),
+            vault: self.wire(memory.vault),
+            apps: self.wire(memory.apps),
+            budget: self.wire(memory.budget),
+            oauth: self.wire(memory.oauth),
+            crm: self.wire(memory.crm),
+            captcha: self.wire(memory.captcha),
+            events: self.wire(memory.events),
+            clock: memory.clock,
+            dice: memory.dice,
+            keys: memory.keys,
+            stack: memory.stack,
+            public_url: memory.public_url,
+        }
+    }
+
+    fn wire<P>(&self, port: P) -> Wire<P> {
         Wire {
-            port: port.clone(),
+            port,
             line: self.line.clone(),
         }
     }

@@ -144,7 +144,7 @@ impl World {
         });
         known.unwrap_or_else(|| {
             let reach = self.reach("drain");
-            (reach.line.process.clone(), Arc::new(reach.drain()))
+            (reach.line.process.clone(), Arc::new(reach.ports().drain()))
         })
     }
 
@@ -156,7 +156,7 @@ impl World {
         });
         known.unwrap_or_else(|| {
             let reach = self.reach("webhook");
-            (reach.line.process.clone(), Arc::new(reach.intake()))
+            (reach.line.process.clone(), Arc::new(reach.ports().intake()))
         })
     }
 
@@ -167,7 +167,7 @@ impl World {
         });
         known.unwrap_or_else(|| {
             let reach = self.reach("scheduler");
-            (reach.line.process.clone(), Arc::new(reach.minute()))
+            (reach.line.process.clone(), Arc::new(reach.ports().minute()))
         })
     }
 

@@ -12,13 +12,11 @@ use std::fmt::Write as _;
 
 use aws_config::SdkConfig;
 use jiff::SignedDuration;
-use leadfeed_shared::app::deliver::Drain;
 use leadfeed_shared::app::deliver::batch::Message;
-use leadfeed_shared::app::intake::{Accepted, Arrival, Intake, IntakeError};
-use leadfeed_shared::app::minute::Minute;
+use leadfeed_shared::app::intake::{Accepted, Arrival, IntakeError};
 use leadfeed_shared::domain::form::Form;
 use leadfeed_shared::domain::lead::LeadState;
-use leadfeed_shared::fakes::{Fault, samples};
+use leadfeed_shared::fakes::{Fault, Ports, samples};
 use leadfeed_shared::ports::{Clock as _, LeadFilter, Ledger as _, Wiring};
 use libtest_mimic::Trial;
 use tokio::runtime::Handle;
@@ -41,9 +39,7 @@ type Told = Option<Result<Accepted, IntakeError>>;
 trait Stage {
     type Wiring: Wiring;
 
-    fn intake(&self) -> Intake<Self::Wiring>;
-    fn minute(&self) -> Minute<Self::Wiring>;
-    fn drain(&self) -> Drain<Self::Wiring>;
+    fn ports(&self) -> Ports<Self::Wiring>;
 
     /// A form of the customer's that nobody has used.
     async fn form(&self) -> Form;
@@ -119,7 +115,7 @@ async fn carried_out<S: Stage>(
     steps: &[&str],
     faults: &Faults,
 ) -> (Told, usize) {
-    let intake = stage.intake();
+    let intake = stage.ports().intake();
     // Equal submissions agree on an id only at the turn of a minute.
     let into = intake.clock.now().as_millisecond().rem_euclid(60_000);
     stage.advance(SignedDuration::from_millis(60_000 - into));
@@ -133,7 +129,8 @@ async fn carried_out<S: Stage>(
     }
     for _ in 0..3 {
         stage.advance(SignedDuration::from_mins(2));
-        stage.minute().release(&BTreeSet::new()).await.unwrap();
+        let minute = stage.ports().minute();
+        minute.release(&BTreeSet::new()).await.unwrap();
         deliver(stage).await;
     }
 
@@ -156,7 +153,7 @@ async fn deliver(stage: &impl Stage) {
         if messages.is_empty() {
             return;
         }
-        let drain = stage.drain();
+        let drain = stage.ports().drain();
         let deadline = drain.keeper.clock.now() + SignedDuration::from_secs(58);
         let again = drain.drain(messages, deadline).await;
         assert_eq!(again, Vec::<String>::new());

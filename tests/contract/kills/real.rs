@@ -3,20 +3,16 @@ use std::sync::Arc;
 use aws_config::SdkConfig;
 use aws_config::retry::RetryConfig;
 use jiff::SignedDuration;
-use leadfeed_shared::adapters::{OsDice, SqsQueue};
-use leadfeed_shared::app::deliver::Drain;
 use leadfeed_shared::app::deliver::batch::Message;
-use leadfeed_shared::app::intake::{Gate, Intake};
-use leadfeed_shared::app::minute::Minute;
 use leadfeed_shared::domain::form::Form;
 use leadfeed_shared::domain::ids::CustomerId;
-use leadfeed_shared::fakes::{self, MemoryCaptcha, VirtualClock};
+use leadfeed_shared::fakes::{self, Ports, VirtualClock};
 use leadfeed_shared::ports::{Clock as _, Forms as _};
 
 use super::{Faults, Stage};
 use crate::dynamo::Tables;
 use crate::fresh;
-use crate::real::{Real, World, keys};
+use crate::real::{Real, World};
 use crate::wire::Steps;
 
 /// The AWS adapters on a wire that fails, and the sandbox behind them.
@@ -24,7 +20,6 @@ pub struct OverAws {
     world: World<VirtualClock>,
     steps: Arc<Steps>,
     sqs: aws_sdk_sqs::Client,
-    queue: String,
     customer: CustomerId,
 }
 
@@ -32,52 +27,22 @@ impl OverAws {
     pub async fn start(aws: SdkConfig, tables: Tables, queue: String) -> Self {
         // A request that is repeated would be another step.
         let once = aws.to_builder().retry_config(RetryConfig::disabled());
-        let (world, steps) = World::wired(once.build(), tables).await;
+        let (world, steps) = World::wired(once.build(), tables, queue).await;
         let expires_at = world.clock.now() + SignedDuration::from_hours(23);
         Self {
             sqs: aws_sdk_sqs::Client::new(&world.dynamodb),
             customer: world.customer(expires_at).await,
             world,
             steps,
-            queue,
         }
-    }
-
-    fn queue(&self) -> SqsQueue {
-        SqsQueue::new(self.sqs.clone(), self.queue.clone())
     }
 }
 
 impl Stage for OverAws {
     type Wiring = Real<VirtualClock>;
 
-    fn intake(&self) -> Intake<Self::Wiring> {
-        Intake {
-            directory: self.world.directory(),
-            ledger: self.world.ledger(),
-            queue: self.queue(),
-            clock: self.world.clock.clone(),
-            dice: OsDice,
-            captcha: MemoryCaptcha::new(&fakes::Faults::default()),
-            keys: keys(),
-            gate: Gate::default(),
-        }
-    }
-
-    fn minute(&self) -> Minute<Self::Wiring> {
-        Minute {
-            bulk: self.world.bulk(),
-            ledger: self.world.ledger(),
-            directory: self.world.directory(),
-            queue: self.queue(),
-            apps: self.world.keeper().apps,
-            budget: self.world.directory(),
-            clock: self.world.clock.clone(),
-        }
-    }
-
-    fn drain(&self) -> Drain<Self::Wiring> {
-        self.world.drain()
+    fn ports(&self) -> Ports<Self::Wiring> {
+        self.world.ports()
     }
 
     async fn form(&self) -> Form {
@@ -99,11 +64,11 @@ impl Stage for OverAws {
     }
 
     async fn received(&self) -> Vec<Message> {
-        let request = self.sqs.receive_message().queue_url(&self.queue);
+        let request = self.sqs.receive_message().queue_url(&self.world.queue);
         let answer = request.max_number_of_messages(10).send().await.unwrap();
         let mut messages = Vec::new();
         for message in answer.messages.unwrap_or_default() {
-            let request = self.sqs.delete_message().queue_url(&self.queue);
+            let request = self.sqs.delete_message().queue_url(&self.world.queue);
             let request = request.set_receipt_handle(message.receipt_handle);
             request.send().await.unwrap();
             messages.push(Message {

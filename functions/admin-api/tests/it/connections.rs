@@ -4,7 +4,7 @@ use leadfeed_shared::domain::connection::{
     FieldKind, LimitedReason, ReconnectReason, Terms,
 };
 use leadfeed_shared::domain::link::{Link, LinkError, LinkKind};
-use leadfeed_shared::domain::token::{StoredTokens, Tokens};
+use leadfeed_shared::domain::token::Tokens;
 use leadfeed_shared::fakes::samples;
 use leadfeed_shared::ports::{Connections as _, Links as _, Vault as _};
 use serde_json::json;
@@ -280,7 +280,6 @@ pub async fn connect(stage: &Stage, status: ConnectionStatus) {
                 kind: Some(FieldKind::Text),
             }],
         },
-        token_expires_at: Timestamp::MAX,
         ..samples::connection(now())
     };
     let tokens = Tokens {
@@ -289,22 +288,5 @@ pub async fn connect(stage: &Stage, status: ConnectionStatus) {
         expires_at: Timestamp::MAX,
         scope: String::new(),
     };
-    let stored = StoredTokens {
-        generation: 1,
-        tokens,
-    };
-    stage
-        .memory
-        .vault
-        .keep(&connection.customer, &stored)
-        .await
-        .unwrap();
-    assert!(
-        stage
-            .memory
-            .directory
-            .put_connection(&connection)
-            .await
-            .unwrap()
-    );
+    stage.memory.ports().store(connection, tokens).await;
 }

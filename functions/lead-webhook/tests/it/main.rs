@@ -33,6 +33,8 @@ mod door;
 mod entries;
 mod fuzz;
 mod keys;
+#[path = "../../../../tests/support/log.rs"]
+mod log;
 mod outages;
 mod rehearsals;
 mod sizes;

@@ -1,15 +1,12 @@
 //! Leads that only ask what would become of them.
 
-use std::io::{Read as _, pipe};
-use std::sync::Mutex;
-
 use lambda_http::Request;
 use lambda_http::http::header::{ACCESS_CONTROL_ALLOW_HEADERS, RETRY_AFTER};
 use lead_webhook::handle;
 use leadfeed_shared::fakes::Memory;
 use leadfeed_shared::ports::Forms as _;
-use tracing_subscriber::filter::LevelFilter;
 
+use crate::log::Log;
 use crate::stage::{FORM, browsers, json, request, text, world};
 use crate::webhooks::signed;
 
@@ -192,15 +189,7 @@ async fn a_script_on_an_allowed_page_may_rehearse() {
 #[tokio::test]
 async fn a_rehearsal_that_is_refused_is_not_counted_as_a_submission() {
     let (memory, _) = world().await;
-    let (mut written, log) = pipe().unwrap();
-    let subscriber = tracing_subscriber::fmt()
-        .with_max_level(LevelFilter::INFO)
-        .with_writer(Mutex::new(log))
-        .finish();
-    let guard = tracing::subscriber::set_default(subscriber);
-    // Of a single one `tracing` asks whichever thread comes first to a line whether anybody listens to it, and keeps the answer.
-    let _another = tracing::Dispatch::new(tracing_subscriber::registry());
-
+    let log = Log::begin();
     let kind = "application/x-www-form-urlencoded";
     let debug = format!("oid={FORM}&debug=1&email=ada%40example.com");
     let debug = request("POST", "/servlet/servlet.WebToLead", kind, &debug);
@@ -209,9 +198,7 @@ async fn a_rehearsal_that_is_refused_is_not_counted_as_a_submission() {
         handle(&memory.intake(), refused).await;
     }
 
-    drop(guard);
-    let mut said = String::new();
-    written.read_to_string(&mut said).unwrap();
+    let said = log.text();
     let counted: Vec<_> = said
         .lines()
         .filter(|line| line.contains("a submission was refused"))

@@ -4,7 +4,7 @@ use leadfeed_shared::domain::crm::CrmError;
 use leadfeed_shared::domain::ids::AppId;
 use leadfeed_shared::domain::token::Grant;
 use leadfeed_shared::fakes::Call;
-use leadfeed_shared::ports::{AppCredentials, TokenError, Vault as _};
+use leadfeed_shared::ports::TokenError;
 
 use crate::browser::Browser;
 use crate::stage::{ENGINES, LOOMS, Stage};
@@ -136,15 +136,7 @@ async fn a_dead_code_stores_nothing() {
 
     assert_eq!(answer.status, 400);
     assert!(stage.row().await.is_none());
-    assert!(
-        stage
-            .memory
-            .vault
-            .tokens(&stage.customer)
-            .await
-            .unwrap()
-            .is_none()
-    );
+    assert!(!stage.has_tokens().await);
 }
 
 #[tokio::test]
@@ -193,22 +185,14 @@ async fn a_grant_that_is_not_enough_names_what_is_missing() {
     ] {
         let stage = Stage::new().await;
         let (mut browser, state) = stage.departed().await;
-        *stage.oauth.edit.lock().unwrap() = Some(edit);
+        stage.memory.crm.edit_grants(edit);
 
         let answer = browser.land(&stage, &stage.agreed(ENGINES, &state)).await;
 
         assert_eq!(answer.status, 400);
         assert!(answer.body.contains(word), "{}", answer.body);
         assert!(stage.row().await.is_none());
-        assert!(
-            stage
-                .memory
-                .vault
-                .tokens(&stage.customer)
-                .await
-                .unwrap()
-                .is_none()
-        );
+        assert!(!stage.has_tokens().await);
     }
 }
 
@@ -366,16 +350,10 @@ async fn a_changed_client_secret_is_read_again_once() {
     let stage = Stage::new().await;
     let (mut browser, state) = stage.departed().await;
     let back = stage.agreed(ENGINES, &state);
-    stage.memory.crm.register("client", "new-secret");
+    let (memory, app) = (&stage.memory, AppId::default_app());
+    memory.crm.register("client", "new-secret");
+    memory.apps.set(&app, "client", "new-secret");
 
-    *stage.connect.apps.remembered.lock().unwrap() = Some(AppCredentials {
-        client_id: "client".into(),
-        client_secret: "client-secret".into(),
-    });
-    stage
-        .memory
-        .apps
-        .set(&AppId::default_app(), "client", "new-secret");
     let answer = browser.get(&stage, &back).await;
 
     assert_eq!(answer.location(), "/connect/lists");

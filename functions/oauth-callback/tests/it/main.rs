@@ -5,6 +5,8 @@
 mod bare_start;
 mod browser;
 mod callback;
+#[path = "../../../../tests/support/log.rs"]
+mod log;
 mod secrets;
 mod stage;
 mod start;

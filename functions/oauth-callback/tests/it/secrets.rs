@@ -1,39 +1,15 @@
-use std::io::{self, Write};
-use std::sync::{Arc, Mutex};
-
 use leadfeed_shared::domain::crm::{CrmError, Refusal};
 use leadfeed_shared::domain::ids::AppId;
 use leadfeed_shared::domain::token::Grant;
 use leadfeed_shared::fakes::Fault;
 use leadfeed_shared::ports::TokenError;
-use tracing_subscriber::fmt::MakeWriter;
 
 use crate::browser::{Answer, Browser};
+use crate::log::Log;
 use crate::stage::{ENGINES, LOOMS, Stage};
 
 /// What must be seen by nobody: the marks of tokens, codes, secrets and refusals.
 const SENTINEL: &str = "SENTINEL";
-
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl<'a> MakeWriter<'a> for Log {
-    type Writer = Self;
-
-    fn make_writer(&'a self) -> Self {
-        self.clone()
-    }
-}
 
 fn marked(grant: Grant) -> Grant {
     Grant {
@@ -73,14 +49,7 @@ async fn come_back(stage: &Stage, arrange: impl FnOnce(&Stage), query: &str) -> 
 
 #[tokio::test]
 async fn no_failure_shows_a_secret_on_a_page_in_a_log_or_in_an_event() {
-    let log = Log::default();
-    let subscriber = tracing_subscriber::fmt()
-        .with_max_level(tracing_subscriber::filter::LevelFilter::TRACE)
-        .with_writer(log.clone())
-        .finish();
-    let _guard = tracing::subscriber::set_default(subscriber);
-    // Of a single one `tracing` asks whichever thread comes first to a line whether anybody listens to it, and keeps the answer.
-    let _another = tracing::Dispatch::new(tracing_subscriber::registry());
+    let log = Log::begin();
     let mut seen = String::new();
 
     for error in [
@@ -116,7 +85,7 @@ async fn no_failure_shows_a_secret_on_a_page_in_a_log_or_in_an_event() {
     for edit in [marked as fn(_) -> _, useless] {
         let stage = marked_stage().await;
         let code = stage.memory.crm.authorize(ENGINES, "client");
-        let arrange = |stage: &Stage| *stage.oauth.edit.lock().unwrap() = Some(edit);
+        let arrange = |stage: &Stage| stage.memory.crm.edit_grants(edit);
         seen += &come_back(&stage, arrange, &format!("code={code}")).await;
     }
     for path in [
@@ -130,7 +99,7 @@ async fn no_failure_shows_a_secret_on_a_page_in_a_log_or_in_an_event() {
         );
     }
 
-    let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    let log = log.text();
     assert!(log.contains("a code was not exchanged"), "the log is on");
     assert!(!seen.contains(SENTINEL));
     assert!(!log.contains(SENTINEL));
@@ -186,14 +155,6 @@ fn code_of(back: &str) -> String {
 
 #[tokio::test]
 async fn every_single_failing_step_of_the_whole_way_is_an_answer_and_says_no_secret() {
-    let log = Log::default();
-    let subscriber = tracing_subscriber::fmt()
-        .with_max_level(tracing_subscriber::filter::LevelFilter::TRACE)
-        .with_writer(log.clone())
-        .finish();
-    let _guard = tracing::subscriber::set_default(subscriber);
-    // Of a single one `tracing` asks whichever thread comes first to a line whether anybody listens to it, and keeps the answer.
-    let _another = tracing::Dispatch::new(tracing_subscriber::registry());
     let ready = async || {
         let stage = marked_stage().await;
         stage.leads_that_wait(1).await;
@@ -208,6 +169,7 @@ async fn every_single_failing_step_of_the_whole_way_is_an_answer_and_says_no_sec
 
     for step in 1..=steps {
         for fault in [Fault::FailBefore, Fault::FailAfter] {
+            let log = Log::begin();
             let (stage, links) = ready().await;
             let faults = &stage.memory.faults;
             faults.at(faults.steps() + step, fault);
@@ -215,7 +177,7 @@ async fn every_single_failing_step_of_the_whole_way_is_an_answer_and_says_no_sec
             let (shown, secrets) = whole_way(&stage, &links).await;
 
             let events = format!("{:?}", stage.memory.events.published());
-            let logged = String::from_utf8(std::mem::take(&mut log.0.lock().unwrap())).unwrap();
+            let logged = log.text();
             for secret in &secrets {
                 for (place, text) in [("page", &shown), ("event", &events), ("log", &logged)] {
                     let said = text.contains(secret.as_str());

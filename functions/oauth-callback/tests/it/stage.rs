@@ -1,124 +1,23 @@
-use std::sync::{Arc, Mutex};
-
 use jiff::{SignedDuration, Timestamp};
 use leadfeed_shared::app::connect::Connect;
-use leadfeed_shared::domain::budget::Limits;
 use leadfeed_shared::domain::connection::{Connection, ConnectionStatus};
 use leadfeed_shared::domain::customer::Customer;
 use leadfeed_shared::domain::form::{Form, statement};
-use leadfeed_shared::domain::ids::{AppId, CustomerId, LeadId, LinkId};
+use leadfeed_shared::domain::ids::{CustomerId, LeadId, LinkId};
 use leadfeed_shared::domain::link::{Link, LinkKind};
-use leadfeed_shared::domain::token::Grant;
-use leadfeed_shared::fakes::{
-    Call, FakeCrm, Memory, MemoryApps, MemoryBudget, MemoryCaptcha, MemoryDirectory, MemoryEvents,
-    MemoryLedger, MemoryQueue, MemoryVault, SeededDice, VirtualClock, samples,
-};
+use leadfeed_shared::fakes::{Call, Memory, VirtualClock, samples};
 use leadfeed_shared::ports::{
-    AppCredentials, Apps, Authorization, Clock as _, Connections as _, Customers as _, Dice as _,
-    Forms as _, Lanes as _, Links as _, StoreError, TokenError, Wiring,
+    Clock as _, Connections as _, Customers as _, Dice as _, Forms as _, Lanes as _, Links as _,
+    Vault as _,
 };
-use secrecy::SecretString;
 
 use crate::browser::{Answer, Browser};
 
 /// A stack with one customer, and a Constant Contact with two accounts.
 pub struct Stage {
     pub memory: Memory,
-    pub connect: Connect<World>,
-    pub oauth: Scripted,
+    pub connect: Connect<Memory>,
     pub customer: CustomerId,
-}
-
-/// Ports in memory, with a token endpoint that grants what the test says.
-pub struct World;
-
-impl Wiring for World {
-    type Directory = MemoryDirectory;
-    type Ledger = MemoryLedger;
-    type Queue = MemoryQueue;
-    type Vault = MemoryVault;
-    type Apps = Warm;
-    type Budget = MemoryBudget;
-    type OAuth = Scripted;
-    type Crm = FakeCrm;
-    type Captcha = MemoryCaptcha;
-    type Events = MemoryEvents;
-    type Clock = VirtualClock;
-    type Dice = SeededDice;
-}
-
-type Edit = fn(Grant) -> Grant;
-
-/// The token endpoint, with grants edited.
-#[derive(Clone)]
-pub struct Scripted {
-    crm: FakeCrm,
-    pub edit: Arc<Mutex<Option<Edit>>>,
-    pub verifiers: Arc<Mutex<Vec<bool>>>,
-}
-
-impl Authorization for Scripted {
-    async fn exchange(
-        &self,
-        app: &AppCredentials,
-        code: &SecretString,
-        verifier: Option<&SecretString>,
-    ) -> Result<Grant, TokenError> {
-        self.verifiers.lock().unwrap().push(verifier.is_some());
-        let grant = self.crm.exchange(app, code, verifier).await?;
-        let edit = *self.edit.lock().unwrap();
-        Ok(edit.map_or_else(|| grant.clone(), |edit| edit(grant.clone())))
-    }
-
-    async fn refresh(
-        &self,
-        app: &AppCredentials,
-        refresh_token: &SecretString,
-    ) -> Result<Grant, TokenError> {
-        self.crm.refresh(app, refresh_token).await
-    }
-}
-
-/// Applications as a warm function has them: remembered until they are asked for anew.
-#[derive(Clone)]
-pub struct Warm {
-    apps: MemoryApps,
-    pub remembered: Arc<Mutex<Option<AppCredentials>>>,
-}
-
-impl Apps for Warm {
-    async fn credentials(
-        &self,
-        app: &AppId,
-        anew: bool,
-    ) -> Result<Option<AppCredentials>, StoreError> {
-        let remembered = self.remembered.lock().unwrap().clone();
-        match remembered {
-            Some(remembered) if !anew => Ok(Some(remembered)),
-            _ => self.apps.credentials(app, anew).await,
-        }
-    }
-
-    async fn limits(&self, app: &AppId) -> Result<Limits, StoreError> {
-        self.apps.limits(app).await
-    }
-
-    async fn put(
-        &self,
-        app: &AppId,
-        credentials: &AppCredentials,
-        limits: Limits,
-    ) -> Result<(), StoreError> {
-        self.apps.put(app, credentials, limits).await
-    }
-
-    async fn all(&self, limit: u16) -> Result<Vec<AppId>, StoreError> {
-        self.apps.all(limit).await
-    }
-
-    async fn is_set(&self, app: &AppId) -> Result<bool, StoreError> {
-        self.apps.is_set(app).await
-    }
 }
 
 /// The account of the customer.
@@ -144,16 +43,9 @@ impl Stage {
         let customer: CustomerId = "engines".parse().unwrap();
         let row = row(&customer, memory.clock.now());
         memory.directory.put_customer(&row).await.unwrap();
-        let oauth = Scripted {
-            crm: memory.crm.clone(),
-            edit: Arc::default(),
-            verifiers: Arc::default(),
-        };
-        let connect = connect(&memory, &oauth);
         Self {
+            connect: memory.connect(),
             memory,
-            connect,
-            oauth,
             customer,
         }
     }
@@ -265,6 +157,12 @@ impl Stage {
             .unwrap()
     }
 
+    /// Whether any are stored.
+    pub async fn has_tokens(&self) -> bool {
+        let stored = self.memory.vault.tokens(&self.customer).await;
+        stored.unwrap().is_some()
+    }
+
     pub async fn status(&self) -> ConnectionStatus {
         self.row().await.unwrap().status
     }
@@ -301,27 +199,6 @@ impl Stage {
 
     pub fn exchanges(&self) -> usize {
         self.memory.crm.count(Call::Exchange)
-    }
-}
-
-fn connect(memory: &Memory, oauth: &Scripted) -> Connect<World> {
-    Connect {
-        directory: memory.directory.clone(),
-        vault: memory.vault.clone(),
-        apps: Warm {
-            apps: memory.apps.clone(),
-            remembered: Arc::default(),
-        },
-        oauth: oauth.clone(),
-        crm: memory.crm.clone(),
-        budget: memory.budget.clone(),
-        ledger: memory.ledger.clone(),
-        queue: memory.queue.clone(),
-        events: memory.events.clone(),
-        clock: memory.clock.clone(),
-        dice: memory.dice.clone(),
-        keys: memory.keys(),
-        site: memory.connect().site,
     }
 }
 

@@ -68,7 +68,7 @@ async fn the_authorization_asks_for_what_it_needs_and_comes_back_to_the_configur
         .get(&stage, &stage.agreed(ENGINES, &query["state"]))
         .await;
     assert_eq!(back.location(), "/connect/lists");
-    assert_eq!(*stage.oauth.verifiers.lock().unwrap(), [true]);
+    assert_eq!(stage.memory.crm.verifiers(), [true]);
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 use leadfeed_shared::domain::connection::{ConnectionStatus, LimitedReason};
 use leadfeed_shared::domain::crm::{CrmError, Refusal};
 use leadfeed_shared::fakes::{Call, Fault};
-use leadfeed_shared::ports::{Event, Vault as _};
+use leadfeed_shared::ports::Event;
 
 use crate::browser::Browser;
 use crate::stage::{ENGINES, Stage};
@@ -293,15 +293,7 @@ async fn disconnecting_asks_nobody_and_forgets_the_tokens() {
     assert_eq!(page.status, 200);
     assert_eq!(stage.memory.crm.calls().len(), calls);
     assert_eq!(stage.status().await, ConnectionStatus::Disconnected);
-    assert!(
-        stage
-            .memory
-            .vault
-            .tokens(&stage.customer)
-            .await
-            .unwrap()
-            .is_none()
-    );
+    assert!(!stage.has_tokens().await);
     let statuses: Vec<_> = stage
         .memory
         .events
@@ -329,15 +321,7 @@ async fn deliveries_stop_even_where_the_tokens_cannot_be_forgotten() {
     assert_eq!(stage.status().await, ConnectionStatus::Disconnected);
     let again = browser.post(&stage, "/connect/disconnect", "").await;
     assert_eq!(again.location(), "/connect/disconnected");
-    assert!(
-        stage
-            .memory
-            .vault
-            .tokens(&stage.customer)
-            .await
-            .unwrap()
-            .is_none()
-    );
+    assert!(!stage.has_tokens().await);
 }
 
 #[tokio::test]

@@ -38,11 +38,11 @@ impl Shared {
     fn in_account<R>(
         &self,
         id: &str,
-        act: impl FnOnce(&mut Account, &mut crate::world::Scene<'_>) -> Result<R, Refused>,
+        act: impl FnOnce(&mut Account, &mut crate::world::Context<'_>) -> Result<R, Refused>,
     ) -> Result<R, Refused> {
-        self.now(|world, scene| {
+        self.now(|world, context| {
             let account = world.account_mut(id).ok_or_else(|| not_found("account"))?;
-            act(account, scene)
+            act(account, context)
         })
     }
 }
@@ -79,9 +79,9 @@ pub async fn delete_list(
     State(shared): State<Shared>,
     Path((id, list)): Path<(String, Uuid)>,
 ) -> Result<StatusCode, Refused> {
-    shared.in_account(&id, |account, scene| {
+    shared.in_account(&id, |account, context| {
         account
-            .delete_list(list, scene)
+            .delete_list(list, context)
             .map_err(|_| not_found("list"))?;
         Ok(StatusCode::NO_CONTENT)
     })
@@ -130,10 +130,10 @@ pub async fn seed_contact(
     seed: Body<SeedContact>,
 ) -> Answer {
     let Json(seed) = seed?;
-    shared.in_account(&id, |account, scene| {
+    shared.in_account(&id, |account, context| {
         let refused =
             |why: crate::world::Refusal| Refused(StatusCode::BAD_REQUEST, why.to_string());
-        let contact = account.seed_contact(seed, scene).map_err(refused)?;
+        let contact = account.seed_contact(seed, context).map_err(refused)?;
         Ok(Json(contact_with_history(contact)))
     })
 }
@@ -151,14 +151,14 @@ pub async fn person_acts(
     State(shared): State<Shared>,
     Path((id, contact, act)): Path<(String, Uuid, Act)>,
 ) -> Answer {
-    shared.in_account(&id, |account, scene| {
+    shared.in_account(&id, |account, context| {
         let contact = account
             .contact_mut(contact)
             .ok_or_else(|| not_found("contact"))?;
         match act {
-            Act::Confirm => contact.confirm(scene.now),
-            Act::Unsubscribe => contact.unsubscribe(Source::Contact, None, scene.now),
-            Act::Delete => contact.delete(scene.now),
+            Act::Confirm => contact.confirm(context.now),
+            Act::Unsubscribe => contact.unsubscribe(Source::Contact, None, context.now),
+            Act::Delete => contact.delete(context.now),
         }
         Ok(Json(contact_with_history(contact)))
     })

@@ -191,13 +191,13 @@ pub async fn mint(State(shared): State<Shared>, mint: Body<Mint>) -> Result<Json
 
 pub fn minted(shared: &Shared, mint: Mint) -> Result<Minted, Refused> {
     let bad = |what: &str| Refused(StatusCode::BAD_REQUEST, format!("{what} is not known"));
-    let tokens = shared.now(|world, scene| {
+    let tokens = shared.now(|world, context| {
         let seat = world.seat(&mint.user).ok_or_else(|| bad("user"))?;
         let scope = ScopeSet::parse(&mint.scope).ok_or_else(|| bad("scope"))?;
         if !world.apps.contains_key(&mint.client_id) {
             return Err(bad("client_id"));
         }
-        Ok(world.grant(&mint.client_id, seat, scope, scene))
+        Ok(world.grant(&mint.client_id, seat, scope, context))
     })?;
     let failed =
         |error: SigningFailed| Refused(StatusCode::INTERNAL_SERVER_ERROR, error.to_string());

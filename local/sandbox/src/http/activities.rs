@@ -14,19 +14,19 @@ use super::params::{Params, invalid};
 use super::{file, views};
 use crate::contract::{AddMemberships, AddTags, IMPORT_CUT, JsonImport};
 use crate::lab::Shared;
-use crate::world::{Account, Activity, ActivityState, Page, Refusal, Scene};
+use crate::world::{Account, Activity, ActivityState, Context, Page, Refusal};
 
 impl Shared {
     /// Starts an activity and answers 201 with it.
     fn start(
         &self,
         caller: Caller,
-        start: impl for<'a> FnOnce(&'a mut Account, &mut Scene<'_>) -> Result<&'a Activity, Refusal>,
+        start: impl for<'a> FnOnce(&'a mut Account, &mut Context<'_>) -> Result<&'a Activity, Refusal>,
     ) -> Answer {
-        let view = self.now(|world, scene| {
+        let view = self.now(|world, context| {
             let account = &mut world.accounts[caller.seat.account];
-            let activity = start(account, scene)?;
-            Ok::<_, Refusal>(views::started(activity, scene.now))
+            let activity = start(account, context)?;
+            Ok::<_, Refusal>(views::started(activity, context.now))
         })?;
         answer::with_status(StatusCode::CREATED, &view)
     }
@@ -40,7 +40,7 @@ pub async fn json_import(
 ) -> Answer {
     require_json(&headers)?;
     let input = JsonImport::parse(&body, IMPORT_CUT).map_err(broken)?;
-    shared.start(caller, |account, scene| account.import(input, scene))
+    shared.start(caller, |account, context| account.import(input, context))
 }
 
 pub async fn file_import(
@@ -50,7 +50,7 @@ pub async fn file_import(
     body: Bytes,
 ) -> Answer {
     let input = file::read(&headers, body, IMPORT_CUT).await?;
-    shared.start(caller, |account, scene| account.import(input, scene))
+    shared.start(caller, |account, context| account.import(input, context))
 }
 
 pub async fn add_tags(
@@ -60,7 +60,7 @@ pub async fn add_tags(
     body: Bytes,
 ) -> Answer {
     let input: AddTags = json_body(&headers, &body)?;
-    shared.start(caller, |account, scene| account.add_tags(&input, scene))
+    shared.start(caller, |account, context| account.add_tags(&input, context))
 }
 
 pub async fn add_memberships(
@@ -70,8 +70,8 @@ pub async fn add_memberships(
     body: Bytes,
 ) -> Answer {
     let input: AddMemberships = json_body(&headers, &body)?;
-    shared.start(caller, |account, scene| {
-        account.add_memberships(&input, scene)
+    shared.start(caller, |account, context| {
+        account.add_memberships(&input, context)
     })
 }
 
@@ -83,10 +83,10 @@ pub async fn get(
 ) -> Answer {
     let id = path_id("activity_id", &id)?;
     Params::of_query(query.as_deref(), &[])?;
-    let view = shared.now(|world, scene| {
+    let view = shared.now(|world, context| {
         let mut activities = world.accounts[caller.seat.account].activities.iter();
         let activity = activities.find(|activity| activity.id == id);
-        activity.map(|activity| views::activity(activity, scene.now))
+        activity.map(|activity| views::activity(activity, context.now))
     });
     answer::ok(&view.ok_or_else(|| Refusal::NotFound("The activity was not found.".into()))?)
 }
@@ -102,8 +102,8 @@ pub async fn list(
     if states.len() > 1 || states.contains(&ActivityState::Initialized) {
         return Err(invalid("state"));
     }
-    let view = shared.now(|world, scene| {
-        let now = scene.now;
+    let view = shared.now(|world, context| {
+        let now = context.now;
         let activities = world.accounts[caller.seat.account].activities.iter().rev();
         let shown = activities.filter(|activity| {
             let wanted = states.is_empty() || states.contains(&activity.state(now));

@@ -103,7 +103,7 @@ pub async fn sign_up(
         .map(|sms| sms.sms_address.as_str());
     let key = input.email_address.as_deref().or(sms).unwrap_or_default();
     let held = Held::take(&shared, account, key)?;
-    let done = shared.now(|world, scene| world.sign_up(account, &input, scene))?;
+    let done = shared.now(|world, context| world.sign_up(account, &input, context))?;
     held.finish().await;
     let status = match done.action {
         Action::Created => StatusCode::CREATED,
@@ -125,8 +125,8 @@ pub async fn create(
         Some(email) => Some(Held::take(&shared, account, email.as_str())?),
         None => None,
     };
-    let view = shared.now(|world, scene| {
-        let contact = world.create_contact(account, &input, scene)?;
+    let view = shared.now(|world, context| {
+        let contact = world.create_contact(account, &input, context)?;
         Ok::<_, Refusal>(views::contact(contact, &EVERYTHING))
     })?;
     if let Some(held) = held {
@@ -146,8 +146,8 @@ pub async fn update(
     let input: UpdatedContact = json_body(&headers, &body)?;
     let account = caller.seat.account;
     let held = Held::take(&shared, account, &hold_key(&shared, account, id))?;
-    let view = shared.now(|world, scene| {
-        let contact = world.update_contact(account, id, &input, scene)?;
+    let view = shared.now(|world, context| {
+        let contact = world.update_contact(account, id, &input, context)?;
         Ok::<_, Refusal>(views::contact(contact, &EVERYTHING))
     })?;
     held.finish().await;
@@ -165,7 +165,7 @@ pub async fn resubscribe(
     let input: Resubscribe = json_body(&headers, &body)?;
     let account = caller.seat.account;
     let held = Held::take(&shared, account, &hold_key(&shared, account, id))?;
-    shared.now(|world, scene| world.resubscribe(account, id, &input, scene))?;
+    shared.now(|world, context| world.resubscribe(account, id, &input, context))?;
     held.finish().await;
     answer::empty()
 }
@@ -176,7 +176,7 @@ pub async fn delete(
     Path(id): Path<String>,
 ) -> Answer {
     let id = path_id("contact_id", &id)?;
-    shared.now(|world, scene| world.delete_contact(caller.seat.account, id, scene))?;
+    shared.now(|world, context| world.delete_contact(caller.seat.account, id, context))?;
     answer::no_content()
 }
 

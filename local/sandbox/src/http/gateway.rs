@@ -224,8 +224,8 @@ impl Lab {
             && let Some(client_id) = &visit.client_id
         {
             let throttle_body = self.settings.readings.token_throttle_body;
-            let (world, scene) = self.at(now);
-            let admitted = world.admit_token_call(client_id, &scene);
+            let (world, context) = self.at(now);
+            let admitted = world.admit_token_call(client_id, &context);
             return match admitted {
                 Ok(()) => Ok(None),
                 Err(refusal) => Err(Box::new(answer::token_refusal(&refusal, throttle_body))),

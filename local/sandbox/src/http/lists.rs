@@ -161,9 +161,9 @@ pub async fn create(
     body: Bytes,
 ) -> Answer {
     let input: ListInput = json_body(&headers, &body)?;
-    let view = shared.now(|world, scene| {
+    let view = shared.now(|world, context| {
         let account = &mut world.accounts[caller.seat.account];
-        account.create_list(&input, scene).map(views::list)
+        account.create_list(&input, context).map(views::list)
     })?;
     answer::with_status(StatusCode::CREATED, &view)
 }
@@ -177,9 +177,9 @@ pub async fn update(
 ) -> Answer {
     let id = path_id("list_id", &id)?;
     let input: ListInput = json_body(&headers, &body)?;
-    let view = shared.now(|world, scene| {
+    let view = shared.now(|world, context| {
         let account = &mut world.accounts[caller.seat.account];
-        account.update_list(id, &input, scene).map(views::list)
+        account.update_list(id, &input, context).map(views::list)
     })?;
     answer::ok(&view)
 }
@@ -190,10 +190,10 @@ pub async fn delete(
     Path(id): Path<String>,
 ) -> Answer {
     let id = path_id("list_id", &id)?;
-    let view = shared.now(|world, scene| {
+    let view = shared.now(|world, context| {
         let account = &mut world.accounts[caller.seat.account];
-        let activity = account.ask_list_delete(id, scene)?;
-        Ok::<_, Refusal>(views::list_delete(activity, scene.now))
+        let activity = account.ask_list_delete(id, context)?;
+        Ok::<_, Refusal>(views::list_delete(activity, context.now))
     })?;
     let mut response = answer::with_status(StatusCode::ACCEPTED, &view)?;
     let status_at = view["_links"]["self"]["href"].as_str().unwrap_or_default();
@@ -225,9 +225,9 @@ pub async fn create_field(
     body: Bytes,
 ) -> Answer {
     let input: NewField = json_body(&headers, &body)?;
-    let view = shared.now(|world, scene| {
+    let view = shared.now(|world, context| {
         let account = &mut world.accounts[caller.seat.account];
-        account.create_field(input, scene).map(views::field)
+        account.create_field(input, context).map(views::field)
     })?;
     answer::with_status(StatusCode::CREATED, &view)
 }
@@ -263,9 +263,9 @@ pub async fn create_tag(
     body: Bytes,
 ) -> Answer {
     let input: NewTag = json_body(&headers, &body)?;
-    let view = shared.now(|world, scene| {
+    let view = shared.now(|world, context| {
         let account = &mut world.accounts[caller.seat.account];
-        let id = account.create_tag(&input, scene)?.id;
+        let id = account.create_tag(&input, context)?.id;
         let tag = account.tags.iter().find(|tag| tag.id == id);
         Ok::<_, Refusal>(tag.map(|tag| views::tag(account, tag, false)))
     })?;

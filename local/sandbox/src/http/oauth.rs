@@ -62,9 +62,9 @@ pub async fn consent(State(shared): State<Shared>, body: Bytes) -> Response {
         Some("deny") => return denied("access_denied", "The resource owner denied the request."),
         _ => return page(StatusCode::BAD_REQUEST, "400 - Choose Allow or Deny"),
     }
-    let allowed = shared.now(|world, scene| {
+    let allowed = shared.now(|world, context| {
         let seat = world.seat(params.get("user")?)?;
-        Some(world.allow(grant, seat, scene))
+        Some(world.allow(grant, seat, context))
     });
     match allowed {
         None => page(StatusCode::BAD_REQUEST, "400 - Choose one of the users"),
@@ -86,7 +86,7 @@ fn check(shared: &Shared, params: &Params) -> Result<Grant, AuthorizeError> {
         code_challenge: params.get("code_challenge"),
         code_challenge_method: params.get("code_challenge_method"),
     };
-    shared.now(|world, scene| world.check_authorize(&request, scene))
+    shared.now(|world, context| world.check_authorize(&request, context))
 }
 
 fn refuse(error: AuthorizeError) -> Response {
@@ -181,7 +181,7 @@ fn exchange(
     params.extend(Params::parse(query.unwrap_or_default().as_bytes()));
     let (client_id, secret) = client_of(headers, &params, settings)?;
     let request = request_of(&params)?;
-    let tokens = shared.now(|world, scene| world.token(&client_id, &secret, request, scene))?;
+    let tokens = shared.now(|world, context| world.token(&client_id, &secret, request, context))?;
     let signed = shared.sign(&tokens);
     let signed = signed.map_err(|_| TokenRefusal::Unavailable)?;
     Ok(token_body(&tokens, &signed, settings))

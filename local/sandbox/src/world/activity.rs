@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::import::ImportPlan;
-use super::{Account, Refusal, Scene};
+use super::{Account, Context, Refusal};
 use crate::dice::Dice;
 use crate::settings::ImportTotal;
 
@@ -117,7 +117,11 @@ impl Activity {
 
 impl Account {
     /// Queues a job and answers with its activity.
-    pub(super) fn start(&mut self, job: Job, scene: &mut Scene<'_>) -> Result<&Activity, Refusal> {
+    pub(super) fn start(
+        &mut self,
+        job: Job,
+        context: &mut Context<'_>,
+    ) -> Result<&Activity, Refusal> {
         let waiting = self
             .activities
             .iter()
@@ -126,18 +130,18 @@ impl Account {
             return Err(Refusal::QueueFull);
         }
         let after = |ms| SignedDuration::from_millis(i64::try_from(ms).unwrap_or(i64::MAX));
-        let starts_at = scene.now + after(scene.settings.import_queued_ms);
+        let starts_at = context.now + after(context.settings.import_queued_ms);
         let ending = match job {
             Job::Import(_) => self.import_endings.pop_front(),
             _ => None,
         };
         self.activities.push(Activity {
-            id: scene.dice.uuid(),
-            created_at: scene.now,
+            id: context.dice.uuid(),
+            created_at: context.now,
             starts_at,
-            ends_at: starts_at + after(scene.settings.import_running_ms),
+            ends_at: starts_at + after(context.settings.import_running_ms),
             ending: ending.unwrap_or(ActivityState::Completed),
-            tally: job.opening_tally(scene.settings.readings.import_total),
+            tally: job.opening_tally(context.settings.readings.import_total),
             errors: Vec::new(),
             job: Some(job),
         });

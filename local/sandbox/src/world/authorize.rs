@@ -1,7 +1,7 @@
 //! Authorisation requests and the codes they end in.
 
 use super::grants::Code;
-use super::{Scene, ScopeSet, Seat, World};
+use super::{Context, ScopeSet, Seat, World};
 use crate::settings::{Pkce, Strict};
 
 /// What the person at the consent page agreed to.
@@ -44,9 +44,9 @@ impl World {
     pub fn check_authorize(
         &self,
         request: &AuthorizeRequest<'_>,
-        scene: &Scene<'_>,
+        context: &Context<'_>,
     ) -> Result<Grant, AuthorizeError> {
-        let readings = &scene.settings.readings;
+        let readings = &context.settings.readings;
         let app = request.client_id.and_then(|id| self.apps.get(id));
         let app = app.ok_or(AuthorizeError::Page("400 - Unknown or invalid client_id"))?;
         let registered = |uri: &&str| app.redirect_uris.iter().any(|known| known == uri);
@@ -103,7 +103,7 @@ impl World {
         &mut self,
         grant: Grant,
         seat: Seat,
-        scene: &mut Scene<'_>,
+        context: &mut Context<'_>,
     ) -> Result<String, AuthorizeError> {
         let login = &self.accounts[seat.account].users[seat.user].login;
         let private_to = self
@@ -115,14 +115,14 @@ impl World {
                 "403 - This application is private and not yet approved for other users",
             ));
         }
-        let code = scene.dice.text(43);
+        let code = context.dice.text(43);
         let entry = Code {
             client_id: grant.client_id,
             redirect_uri: grant.redirect_uri,
             seat,
             scope: grant.scope,
             challenge: grant.challenge,
-            expires_at: scene.now + Code::LIFE,
+            expires_at: context.now + Code::LIFE,
         };
         self.grants.codes.insert(code.clone(), entry);
         Ok(code)

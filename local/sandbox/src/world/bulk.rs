@@ -3,14 +3,14 @@
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::{Account, Activity, Job, Refusal, Scene};
+use super::{Account, Activity, Context, Job, Refusal};
 use crate::contract::{AddMemberships, AddTags, Exclusion, Id, Selection};
 
 impl Account {
     pub fn add_tags(
         &mut self,
         input: &AddTags,
-        scene: &mut Scene<'_>,
+        context: &mut Context<'_>,
     ) -> Result<&Activity, Refusal> {
         let tags: Vec<Uuid> = input.tag_ids.items().iter().map(|id| id.0).collect();
         let known = |id: &Uuid| self.tags.iter().any(|tag| tag.id == *id);
@@ -18,18 +18,18 @@ impl Account {
             return Err(Refusal::NotFound(format!("tag_id {gone} does not exist")));
         }
         let contacts = self.selected(&input.source, input.exclude.as_ref())?;
-        self.start(Job::AddTags { contacts, tags }, scene)
+        self.start(Job::AddTags { contacts, tags }, context)
     }
 
     pub fn add_memberships(
         &mut self,
         input: &AddMemberships,
-        scene: &mut Scene<'_>,
+        context: &mut Context<'_>,
     ) -> Result<&Activity, Refusal> {
-        self.check_lists(input.list_ids.items(), scene)?;
+        self.check_lists(input.list_ids.items(), context)?;
         let lists = input.list_ids.items().iter().map(|id| id.0).collect();
         let contacts = self.selected(&input.source, input.exclude.as_ref())?;
-        self.start(Job::AddLists { contacts, lists }, scene)
+        self.start(Job::AddLists { contacts, lists }, context)
     }
 
     fn selected(

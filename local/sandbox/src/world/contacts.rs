@@ -3,7 +3,7 @@
 use uuid::Uuid;
 
 use super::parts::parts;
-use super::{Account, Contact, Refusal, Scene, World};
+use super::{Account, Contact, Context, Refusal, World};
 use crate::contract::{
     Email, NewContact, Permission, Resubscribe, Source, Text, UpdatedContact, UpdatedEmail,
     birthday,
@@ -28,7 +28,7 @@ impl World {
         &mut self,
         account: usize,
         input: &NewContact,
-        scene: &mut Scene<'_>,
+        context: &mut Context<'_>,
     ) -> Result<&Contact, Refusal> {
         let email = email_of(input)?;
         let named = input.first_name.is_some() || input.last_name.is_some();
@@ -38,20 +38,20 @@ impl World {
             ));
         }
         let birthday = birthday(input.birthday_month, input.birthday_day)?;
-        self.guard_address(email.as_ref(), scene)?;
+        self.guard_address(email.as_ref(), context)?;
         let account = &mut self.accounts[account];
         account.refuse_known(email.as_ref(), None)?;
         let parts = parts!(input);
-        account.check(&parts, scene)?;
+        account.check(&parts, context)?;
         let text = email.as_ref().map(Email::as_str);
-        let mut contact = Contact::new(text, input.create_source, scene.now, scene.dice);
+        let mut contact = Contact::new(text, input.create_source, context.now, context.dice);
         let asked = input
             .email_address
             .as_ref()
             .and_then(|email| email.permission_to_send);
         if email.is_some() {
             let permission = granted(asked, account.confirmed_opt_in)?;
-            contact.permit(permission, input.create_source, scene.now);
+            contact.permit(permission, input.create_source, context.now);
         }
         contact.first_name = input.first_name.clone().map(Text::into_string);
         contact.last_name = input.last_name.clone().map(Text::into_string);
@@ -64,7 +64,7 @@ impl World {
         contact.birthday = birthday;
         let sms = input.sms_channel.as_ref();
         contact.sms_address = sms.map(|sms| sms.full_sms_address.as_str().to_owned());
-        parts.apply(&mut contact, input.create_source, scene);
+        parts.apply(&mut contact, input.create_source, context);
         let at = account.keep(contact);
         Ok(&account.contacts[at])
     }
@@ -75,13 +75,13 @@ impl World {
         account: usize,
         id: Uuid,
         input: &UpdatedContact,
-        scene: &mut Scene<'_>,
+        context: &mut Context<'_>,
     ) -> Result<&Contact, Refusal> {
         let new = input.email_address.as_ref();
         let email = new.map(|new| checked(&new.address)).transpose()?;
         let birthday = birthday(input.birthday_month, input.birthday_day)?;
         let at = self.accounts[account].position(id)?;
-        self.guard_address(email.as_ref(), scene)?;
+        self.guard_address(email.as_ref(), context)?;
         let account = &mut self.accounts[account];
         account.refuse_known(email.as_ref(), Some(at))?;
         if account.contacts[at].deleted_at.is_some() && input.update_source != Source::Account {
@@ -90,9 +90,9 @@ impl World {
             ));
         }
         let parts = parts!(input);
-        account.check(&parts, scene)?;
+        account.check(&parts, context)?;
         if let Some(new) = new {
-            account.change_permission(at, new, input.update_source, scene)?;
+            account.change_permission(at, new, input.update_source, context)?;
         }
         if let Some(email) = &email {
             account.readdress(at, email);
@@ -109,9 +109,9 @@ impl World {
             .map(|day| day.as_str().to_owned());
         contact.birthday = birthday;
         contact.update_source = input.update_source;
-        contact.updated_at = scene.now;
-        parts.apply(contact, input.update_source, scene);
-        contact.note(scene.now, format!("updated by {:?}", input.update_source));
+        contact.updated_at = context.now;
+        parts.apply(contact, input.update_source, context);
+        contact.note(context.now, format!("updated by {:?}", input.update_source));
         Ok(&account.contacts[at])
     }
 
@@ -119,7 +119,7 @@ impl World {
         &mut self,
         account: usize,
         id: Uuid,
-        scene: &Scene<'_>,
+        context: &Context<'_>,
     ) -> Result<(), Refusal> {
         let account = &mut self.accounts[account];
         let at = account.position(id)?;
@@ -127,7 +127,7 @@ impl World {
         if contact.deleted_at.is_some() {
             return Err(Refusal::NotFound("The contact was not found.".into()));
         }
-        contact.delete(scene.now);
+        contact.delete(context.now);
         Ok(())
     }
 
@@ -137,11 +137,11 @@ impl World {
         account: usize,
         id: Uuid,
         input: &Resubscribe,
-        scene: &Scene<'_>,
+        context: &Context<'_>,
     ) -> Result<(), Refusal> {
         let account = &mut self.accounts[account];
         let at = account.position(id)?;
-        account.check_lists(input.list_ids.items(), scene)?;
+        account.check_lists(input.list_ids.items(), context)?;
         let contact = &mut account.contacts[at];
         if contact.deleted_at.is_some() {
             return Err(Refusal::Conflict("The contact is deleted.".into()));
@@ -160,8 +160,8 @@ impl World {
         }
         contact.resubscribe_sent = true;
         contact.join(lists());
-        contact.updated_at = scene.now;
-        contact.note(scene.now, "resubscribe mail sent");
+        contact.updated_at = context.now;
+        contact.note(context.now, "resubscribe mail sent");
         Ok(())
     }
 }
@@ -191,10 +191,10 @@ impl Account {
         at: usize,
         new: &UpdatedEmail,
         source: Source,
-        scene: &Scene<'_>,
+        context: &Context<'_>,
     ) -> Result<(), Refusal> {
         let contact = &mut self.contacts[at];
-        let (now, known) = (scene.now, contact.permission);
+        let (now, known) = (context.now, contact.permission);
         let Some(asked) = new.permission_to_send else {
             return Ok(());
         };
@@ -224,7 +224,7 @@ impl Account {
         }
         let confirms = self.confirmed_opt_in && asked == Permission::Explicit;
         let pending_again =
-            scene.settings.readings.unsubscribed_sign_up == UnsubscribedSignUp::Pending;
+            context.settings.readings.unsubscribed_sign_up == UnsubscribedSignUp::Pending;
         match known {
             Permission::PendingConfirmation if confirms => {}
             Permission::Unsubscribed if confirms && pending_again => {

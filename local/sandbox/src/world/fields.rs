@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::{Account, Refusal, Scene};
+use super::{Account, Context, Refusal};
 use crate::contract::{Anniversary, FieldType, Metadata, NewField};
 
 const MAX_FIELDS: usize = 100;
@@ -114,13 +114,13 @@ impl Account {
     pub fn create_field(
         &mut self,
         input: NewField,
-        scene: &mut Scene<'_>,
+        context: &mut Context<'_>,
     ) -> Result<&CustomField, Refusal> {
         let label = input.label.as_str().trim();
         if label.is_empty() {
             return Err(Refusal::Invalid("label is missing".into()));
         }
-        let mut field = CustomField::new(label, input.kind, scene.dice.uuid(), scene.now);
+        let mut field = CustomField::new(label, input.kind, context.dice.uuid(), context.now);
         if self.field_named(&field.name).is_some() {
             return Err(Refusal::Conflict(
                 "Validation failed: a custom field with this label already exists".into(),

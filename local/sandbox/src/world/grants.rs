@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Scene, ScopeSet, Seat};
+use super::{Context, ScopeSet, Seat};
 use crate::settings::RefreshGrace;
 
 const REFRESH_IDLE: SignedDuration = SignedDuration::from_hours(24 * 180);
@@ -102,12 +102,12 @@ impl Grants {
 }
 
 impl RefreshToken {
-    pub fn is_usable(&self, scene: &Scene<'_>) -> bool {
-        let idle = scene.now.duration_since(self.last_used);
-        let grace = scene.settings.readings.refresh_grace == RefreshGrace::Seconds30
+    pub fn is_usable(&self, context: &Context<'_>) -> bool {
+        let idle = context.now.duration_since(self.last_used);
+        let grace = context.settings.readings.refresh_grace == RefreshGrace::Seconds30
             && self
                 .rotated_at
-                .is_some_and(|at| scene.now.duration_since(at) <= GRACE);
+                .is_some_and(|at| context.now.duration_since(at) <= GRACE);
         (!self.dead || grace) && idle <= REFRESH_IDLE
     }
 }

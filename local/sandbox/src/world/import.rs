@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::contact::{Address, FieldData, Phone};
 use super::room::MAX_FIELDS;
-use super::{Account, Activity, Contact, Job, Refusal, Scene};
+use super::{Account, Activity, Contact, Context, Job, Refusal};
 use crate::contract::{
     AddressKind, Anniversary, ContactRow, Email, JsonImport, Permission, PhoneKind, Source,
     address_kind, birthday,
@@ -36,10 +36,10 @@ impl Account {
     pub fn import(
         &mut self,
         input: JsonImport,
-        scene: &mut Scene<'_>,
+        context: &mut Context<'_>,
     ) -> Result<&Activity, Refusal> {
-        self.check_lists(input.list_ids.items(), scene)?;
-        if scene.settings.readings.unknown_import_field == UnknownImportField::Refuse {
+        self.check_lists(input.list_ids.items(), context)?;
+        if context.settings.readings.unknown_import_field == UnknownImportField::Refuse {
             let mut names = input.rows.iter().flat_map(|row| row.custom_fields.keys());
             if let Some(unknown) = names.find(|name| self.field_named(name).is_none()) {
                 return Err(Refusal::Invalid(format!("cf:{unknown} does not exist")));
@@ -51,7 +51,7 @@ impl Account {
                 rows: input.rows,
                 lists,
             }),
-            scene,
+            context,
         )
     }
 

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::{Account, Activity, Job, List, Refusal, Scene, Tag};
+use super::{Account, Activity, Context, Job, List, Refusal, Tag};
 use crate::contract::{ListInput, NewTag};
 
 const MAX_LISTS: usize = 1000;
@@ -12,7 +12,7 @@ impl Account {
     pub fn create_list(
         &mut self,
         input: &ListInput,
-        scene: &mut Scene<'_>,
+        context: &mut Context<'_>,
     ) -> Result<&List, Refusal> {
         let name = self.free_list_name(input, None)?;
         let alive = self.lists.iter().filter(|list| list.deleted_at.is_none());
@@ -22,15 +22,15 @@ impl Account {
             )));
         }
         self.lists.push(List {
-            id: scene.dice.uuid(),
+            id: context.dice.uuid(),
             name,
             description: input
                 .description
                 .as_ref()
                 .map(|text| text.as_str().to_owned()),
             favorite: input.favorite.unwrap_or(false),
-            created_at: scene.now,
-            updated_at: scene.now,
+            created_at: context.now,
+            updated_at: context.now,
             deleted_at: None,
         });
         Ok(&self.lists[self.lists.len() - 1])
@@ -40,7 +40,7 @@ impl Account {
         &mut self,
         id: Uuid,
         input: &ListInput,
-        scene: &Scene<'_>,
+        context: &Context<'_>,
     ) -> Result<&List, Refusal> {
         self.living_list(id)?;
         let name = self.free_list_name(input, Some(id))?;
@@ -51,7 +51,7 @@ impl Account {
             .as_ref()
             .map(|text| text.as_str().to_owned());
         list.favorite = input.favorite.unwrap_or(false);
-        list.updated_at = scene.now;
+        list.updated_at = context.now;
         Ok(list)
     }
 
@@ -59,16 +59,16 @@ impl Account {
     pub fn ask_list_delete(
         &mut self,
         id: Uuid,
-        scene: &mut Scene<'_>,
+        context: &mut Context<'_>,
     ) -> Result<&Activity, Refusal> {
         self.living_list(id)?;
-        self.start(Job::DeleteList(id), scene)
+        self.start(Job::DeleteList(id), context)
     }
 
     /// Deletes a list at once.
-    pub fn delete_list(&mut self, id: Uuid, scene: &Scene<'_>) -> Result<(), Refusal> {
+    pub fn delete_list(&mut self, id: Uuid, context: &Context<'_>) -> Result<(), Refusal> {
         self.living_list(id)?;
-        self.drop_list(id, scene.now);
+        self.drop_list(id, context.now);
         Ok(())
     }
 
@@ -116,7 +116,11 @@ impl Account {
         Ok(name.to_owned())
     }
 
-    pub fn create_tag(&mut self, input: &NewTag, scene: &mut Scene<'_>) -> Result<&Tag, Refusal> {
+    pub fn create_tag(
+        &mut self,
+        input: &NewTag,
+        context: &mut Context<'_>,
+    ) -> Result<&Tag, Refusal> {
         let name = input.name.as_str();
         if name.is_empty() {
             return Err(Refusal::Invalid("name is missing".into()));
@@ -127,13 +131,13 @@ impl Account {
             ));
         }
         self.tags.push(Tag {
-            id: scene.dice.uuid(),
+            id: context.dice.uuid(),
             name: name.to_owned(),
             source: input
                 .tag_source
                 .as_ref()
                 .map(|text| text.as_str().to_owned()),
-            created_at: scene.now,
+            created_at: context.now,
         });
         Ok(&self.tags[self.tags.len() - 1])
     }

@@ -1,7 +1,7 @@
 //! The world model: accounts, contacts, apps and tokens, and what every call does to them.
 //!
 //! Pure and synchronous. Time, randomness and the readings of unsure facts come in with each
-//! call as a [`Scene`]; nothing here knows of HTTP.
+//! call as a [`Context`]; nothing here knows of HTTP.
 
 mod account;
 mod activity;
@@ -50,7 +50,7 @@ use crate::dice::Dice;
 use crate::settings::Settings;
 
 /// What a call needs besides the world itself.
-pub struct Scene<'a> {
+pub struct Context<'a> {
     pub now: Timestamp,
     pub dice: &'a mut Dice,
     pub settings: &'a Settings,

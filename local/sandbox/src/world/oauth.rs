@@ -8,7 +8,7 @@ use subtle::ConstantTimeEq;
 
 use super::grants::{Access, RefreshToken};
 use super::limits::Admission;
-use super::{Role, Scene, Scope, ScopeSet, Seat, TokenKind, World};
+use super::{Context, Role, Scope, ScopeSet, Seat, TokenKind, World};
 use crate::settings::{OldAccessToken, Reauthorization};
 
 const ACCESS_LIFE: SignedDuration = SignedDuration::from_hours(24);
@@ -77,14 +77,14 @@ impl World {
     pub fn admit_token_call(
         &mut self,
         client_id: &str,
-        scene: &Scene<'_>,
+        context: &Context<'_>,
     ) -> Result<(), TokenRefusal> {
         let app = self
             .apps
             .get_mut(client_id)
-            .filter(|_| scene.settings.limits);
+            .filter(|_| context.settings.limits);
         let Some(app) = app else { return Ok(()) };
-        match app.token_calls.admit(scene.now, 1, u32::MAX, false) {
+        match app.token_calls.admit(context.now, 1, u32::MAX, false) {
             Admission::Accepted => Ok(()),
             Admission::Throttled | Admission::QuotaExceeded => Err(TokenRefusal::Throttled),
         }
@@ -95,7 +95,7 @@ impl World {
         client_id: &str,
         secret: &str,
         request: TokenRequest,
-        scene: &mut Scene<'_>,
+        context: &mut Context<'_>,
     ) -> Result<Tokens, TokenRefusal> {
         let app = self
             .apps
@@ -109,9 +109,9 @@ impl World {
                 code,
                 redirect_uri,
                 verifier,
-            } => self.redeem_code(client_id, &code, redirect_uri.as_deref(), verifier, scene),
+            } => self.redeem_code(client_id, &code, redirect_uri.as_deref(), verifier, context),
             TokenRequest::Refresh { token, scope } => {
-                self.refresh(client_id, &token, scope.as_deref(), scene)
+                self.refresh(client_id, &token, scope.as_deref(), context)
             }
         }
     }
@@ -123,10 +123,10 @@ impl World {
         code: &str,
         redirect_uri: Option<&str>,
         verifier: Option<String>,
-        scene: &mut Scene<'_>,
+        context: &mut Context<'_>,
     ) -> Result<Tokens, TokenRefusal> {
         let code = self.grants.codes.remove(code).ok_or(DEAD_CODE)?;
-        let in_date = scene.now < code.expires_at;
+        let in_date = context.now < code.expires_at;
         if !in_date || code.client_id != client_id || redirect_uri != Some(&code.redirect_uri) {
             return Err(DEAD_CODE);
         }
@@ -135,10 +135,10 @@ impl World {
             (Some(challenge), Some(verifier)) if *challenge == s256(&verifier) => {}
             _ => return Err(WRONG_VERIFIER),
         }
-        if scene.settings.readings.reauthorization == Reauthorization::KillsEarlier {
-            self.grants.kill_refresh(client_id, code.seat, scene.now);
+        if context.settings.readings.reauthorization == Reauthorization::KillsEarlier {
+            self.grants.kill_refresh(client_id, code.seat, context.now);
         }
-        Ok(self.issue(client_id, code.seat, code.scope, None, scene))
+        Ok(self.issue(client_id, code.seat, code.scope, None, context))
     }
 
     fn refresh(
@@ -146,13 +146,13 @@ impl World {
         client_id: &str,
         token: &str,
         narrower: Option<&str>,
-        scene: &mut Scene<'_>,
+        context: &mut Context<'_>,
     ) -> Result<Tokens, TokenRefusal> {
         let known = self.grants.refresh.get_mut(token);
         let known = known
             .filter(|known| known.client_id == client_id)
             .ok_or(DEAD_REFRESH)?;
-        if !known.is_usable(scene) {
+        if !known.is_usable(context) {
             return Err(DEAD_REFRESH);
         }
         let asked = match narrower {
@@ -165,23 +165,23 @@ impl World {
         {
             return Err(TokenRefusal::InvalidScope);
         }
-        known.last_used = scene.now;
+        known.last_used = context.now;
         let (seat, scope) = (known.seat, asked.unwrap_or_else(|| known.scope.clone()));
         let kind = self
             .apps
             .get(client_id)
             .map_or(TokenKind::Rotating, |app| app.token_kind);
-        if scene.settings.readings.access_token_after_refresh == OldAccessToken::Dies {
+        if context.settings.readings.access_token_after_refresh == OldAccessToken::Dies {
             self.grants.kill_access(client_id, seat);
         }
         let kept = match kind {
             TokenKind::LongLived => Some(token.to_owned()),
             TokenKind::Rotating => {
-                self.grants.kill_refresh(client_id, seat, scene.now);
+                self.grants.kill_refresh(client_id, seat, context.now);
                 None
             }
         };
-        Ok(self.issue(client_id, seat, scope, kept, scene))
+        Ok(self.issue(client_id, seat, scope, kept, context))
     }
 
     fn issue(
@@ -190,17 +190,17 @@ impl World {
         seat: Seat,
         scope: ScopeSet,
         kept: Option<String>,
-        scene: &mut Scene<'_>,
+        context: &mut Context<'_>,
     ) -> Tokens {
         let refresh = match kept {
             Some(token) => RefreshAnswer::Unchanged(token),
             None if scope.has(Scope::OfflineAccess) => {
-                let token = scene.dice.text(43);
+                let token = context.dice.text(43);
                 let entry = RefreshToken {
                     client_id: client_id.to_owned(),
                     seat,
                     scope: scope.clone(),
-                    last_used: scene.now,
+                    last_used: context.now,
                     rotated_at: None,
                     dead: false,
                 };
@@ -213,13 +213,13 @@ impl World {
             client_id: client_id.to_owned(),
             seat,
             scope,
-            expires_at: scene.now + ACCESS_LIFE,
+            expires_at: context.now + ACCESS_LIFE,
             dead: false,
         };
         Tokens {
             access,
-            token_id: scene.dice.text(86),
-            issued_at: scene.now,
+            token_id: context.dice.text(86),
+            issued_at: context.now,
             refresh,
         }
     }
@@ -230,9 +230,9 @@ impl World {
         client_id: &str,
         seat: Seat,
         scope: ScopeSet,
-        scene: &mut Scene<'_>,
+        context: &mut Context<'_>,
     ) -> Tokens {
-        self.issue(client_id, seat, scope, None, scene)
+        self.issue(client_id, seat, scope, None, context)
     }
 
     /// The role a token acts with.

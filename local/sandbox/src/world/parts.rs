@@ -1,7 +1,7 @@
 //! The sub-resources of a contact body.
 
 use super::contact::{Address, FieldData, Phone};
-use super::{Account, Contact, Refusal, Scene};
+use super::{Account, Contact, Context, Refusal};
 use crate::contract::{ChoiceId, FieldInput, Id, NoteInput, PhoneInput, Source, StreetAddress};
 
 /// One that is left out stays as it is.
@@ -30,8 +30,8 @@ macro_rules! parts {
 pub(super) use parts;
 
 impl Account {
-    pub(super) fn check(&self, parts: &Parts<'_>, scene: &Scene<'_>) -> Result<(), Refusal> {
-        self.check_lists(parts.lists.unwrap_or_default(), scene)?;
+    pub(super) fn check(&self, parts: &Parts<'_>, context: &Context<'_>) -> Result<(), Refusal> {
+        self.check_lists(parts.lists.unwrap_or_default(), context)?;
         for input in parts.fields.unwrap_or_default() {
             let field = input.custom_field_id.0;
             match (&input.value, &input.choice_ids) {
@@ -59,8 +59,8 @@ fn numbers(choices: &[ChoiceId]) -> Result<Vec<u64>, Refusal> {
 
 impl Parts<'_> {
     /// A collection that is sent takes the place of the one there was.
-    pub(super) fn apply(&self, contact: &mut Contact, source: Source, scene: &mut Scene<'_>) {
-        let now = scene.now;
+    pub(super) fn apply(&self, contact: &mut Contact, source: Source, context: &mut Context<'_>) {
+        let now = context.now;
         if let Some(fields) = self.fields {
             contact.fields.clear();
             for input in fields {
@@ -69,7 +69,7 @@ impl Parts<'_> {
         }
         if let Some(phones) = self.phones {
             let phone = |input: &PhoneInput| Phone {
-                id: scene.dice.uuid(),
+                id: context.dice.uuid(),
                 number: input.phone_number.as_str().to_owned(),
                 kind: input.kind,
                 source,
@@ -78,7 +78,7 @@ impl Parts<'_> {
             contact.phones = phones.iter().map(phone).collect();
         }
         if let Some(addresses) = self.addresses {
-            let address = |input| Address::from_input(input, scene);
+            let address = |input| Address::from_input(input, context);
             contact.addresses = addresses.iter().map(address).collect();
         }
         if let Some(lists) = self.lists {
@@ -90,7 +90,7 @@ impl Parts<'_> {
         }
         if let Some(notes) = self.notes {
             let note =
-                |input: &NoteInput| (scene.dice.uuid(), now, input.content.as_str().to_owned());
+                |input: &NoteInput| (context.dice.uuid(), now, input.content.as_str().to_owned());
             contact.notes = notes.iter().map(note).collect();
         }
     }

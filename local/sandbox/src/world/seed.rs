@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::account::{Account, List, Role, User};
 use super::fields::{Choice, CustomField};
-use super::{Contact, Refusal, Scene};
+use super::{Contact, Context, Refusal};
 use crate::contract::{Email, FieldType, Permission, Source};
 use crate::dice::Dice;
 
@@ -70,12 +70,12 @@ impl Account {
     pub fn seed_contact(
         &mut self,
         seed: SeedContact,
-        scene: &mut Scene<'_>,
+        context: &mut Context<'_>,
     ) -> Result<&Contact, Refusal> {
         let email = Email::parse(&seed.email, 80)?;
-        let now = scene.now;
+        let now = context.now;
         let at = self.by_email.get(&email.key()).copied().unwrap_or_else(|| {
-            let contact = Contact::new(Some(email.as_str()), Source::Account, now, scene.dice);
+            let contact = Contact::new(Some(email.as_str()), Source::Account, now, context.dice);
             self.keep(contact)
         });
         let contact = &mut self.contacts[at];

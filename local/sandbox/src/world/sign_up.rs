@@ -4,7 +4,7 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use super::contact::{Address, FieldData, Phone};
-use super::{Account, Contact, Refusal, Scene, World};
+use super::{Account, Contact, Context, Refusal, World};
 use crate::contract::{Email, Id, Permission, SignUp, Source, StreetAddress, Text, birthday};
 use crate::settings::{ListGone, UnsubscribedSignUp};
 
@@ -26,9 +26,9 @@ impl World {
         &mut self,
         account: usize,
         input: &SignUp,
-        scene: &mut Scene<'_>,
+        context: &mut Context<'_>,
     ) -> Result<SignedUp, Refusal> {
-        let readings = &scene.settings.readings;
+        let readings = &context.settings.readings;
         let max_chars = readings.sign_up_email_length.max_chars();
         let email = input.email_address.as_deref();
         let email = email
@@ -44,20 +44,20 @@ impl World {
                 "custom_fields must have at most {max_fields} items"
             )));
         }
-        self.guard_address(email.as_ref(), scene)?;
+        self.guard_address(email.as_ref(), context)?;
         let account = &mut self.accounts[account];
-        account.check_lists(input.list_memberships.items(), scene)?;
+        account.check_lists(input.list_memberships.items(), context)?;
         for field in sent_fields(input) {
             account.check_value(field.custom_field_id.0, field.value.as_str())?;
         }
-        let (at, action) = account.find_or_create(input, email.as_ref(), scene)?;
+        let (at, action) = account.find_or_create(input, email.as_ref(), context)?;
         let opt_in = account.confirmed_opt_in;
         let contact = &mut account.contacts[at];
-        grant(contact, action, opt_in, scene);
+        grant(contact, action, opt_in, context);
         if let Some(birthday) = birthday {
             contact.birthday = Some(birthday);
         }
-        apply(contact, input, scene);
+        apply(contact, input, context);
         Ok(SignedUp {
             contact_id: contact.id,
             action,
@@ -68,12 +68,12 @@ impl World {
     pub(super) fn guard_address(
         &mut self,
         email: Option<&Email>,
-        scene: &Scene<'_>,
+        context: &Context<'_>,
     ) -> Result<(), Refusal> {
-        let Some(email) = email.filter(|_| scene.settings.address_guard) else {
+        let Some(email) = email.filter(|_| context.settings.address_guard) else {
             return Ok(());
         };
-        if self.guard.allows(&email.key(), scene.now) {
+        if self.guard.allows(&email.key(), context.now) {
             return Ok(());
         }
         Err(Refusal::Invalid(
@@ -84,12 +84,12 @@ impl World {
 
 impl Account {
     /// Refuses lists that do not exist, any more.
-    pub(super) fn check_lists(&self, ids: &[Id], scene: &Scene<'_>) -> Result<(), Refusal> {
+    pub(super) fn check_lists(&self, ids: &[Id], context: &Context<'_>) -> Result<(), Refusal> {
         let Some(gone) = ids.iter().find(|id| !self.has_list(id.0)) else {
             return Ok(());
         };
         let message = format!("list_id {} does not exist", gone.0);
-        Err(match scene.settings.readings.list_gone {
+        Err(match context.settings.readings.list_gone {
             ListGone::BadRequest => Refusal::Invalid(message),
             ListGone::Wordless => Refusal::Invalid(String::new()),
             ListGone::NotFound => Refusal::NotFound(message),
@@ -100,7 +100,7 @@ impl Account {
         &mut self,
         input: &SignUp,
         email: Option<&Email>,
-        scene: &mut Scene<'_>,
+        context: &mut Context<'_>,
     ) -> Result<(usize, Action), Refusal> {
         let sms = input
             .sms_channel
@@ -114,17 +114,17 @@ impl Account {
                 .position(|known| known.sms_address.as_deref() == sms),
         };
         if let Some(at) = known {
-            check_room(&self.contacts[at], input, scene)?;
+            check_room(&self.contacts[at], input, context)?;
             return Ok((at, Action::Updated));
         }
         let text = email.map(Email::as_str);
-        let contact = Contact::new(text, Source::Contact, scene.now, scene.dice);
+        let contact = Contact::new(text, Source::Contact, context.now, context.dice);
         Ok((self.keep(contact), Action::Created))
     }
 }
 
 /// Refuses what would be more than a contact holds.
-fn check_room(contact: &Contact, input: &SignUp, scene: &Scene<'_>) -> Result<(), Refusal> {
+fn check_room(contact: &Contact, input: &SignUp, context: &Context<'_>) -> Result<(), Refusal> {
     let too_many = |what: &str, most: usize| {
         let why = format!("{what}: a contact has at most {most}");
         Err(Refusal::Invalid(why))
@@ -134,7 +134,7 @@ fn check_room(contact: &Contact, input: &SignUp, scene: &Scene<'_>) -> Result<()
         return too_many("list_memberships", 50);
     }
     let fields = sent_fields(input).iter();
-    let most = scene.settings.readings.sign_up_custom_fields.max_items();
+    let most = context.settings.readings.sign_up_custom_fields.max_items();
     if !contact.has_room_for_fields(fields.map(|field| field.custom_field_id.0), most) {
         return too_many("custom_fields", most);
     }
@@ -149,9 +149,10 @@ fn check_room(contact: &Contact, input: &SignUp, scene: &Scene<'_>) -> Result<()
 }
 
 /// New contacts get what the account's confirmed opt-in says; known ones become `explicit`.
-fn grant(contact: &mut Contact, action: Action, confirmed_opt_in: bool, scene: &Scene<'_>) {
+fn grant(contact: &mut Contact, action: Action, confirmed_opt_in: bool, context: &Context<'_>) {
     let unsubscribed = contact.permission == Permission::Unsubscribed;
-    let pending_again = scene.settings.readings.unsubscribed_sign_up == UnsubscribedSignUp::Pending;
+    let pending_again =
+        context.settings.readings.unsubscribed_sign_up == UnsubscribedSignUp::Pending;
     let permission = match action {
         Action::Created if confirmed_opt_in => Permission::PendingConfirmation,
         Action::Created => Permission::Explicit,
@@ -162,12 +163,12 @@ fn grant(contact: &mut Contact, action: Action, confirmed_opt_in: bool, scene: &
         Action::Updated if contact.permission == Permission::Explicit => return,
         Action::Updated => Permission::Explicit,
     };
-    contact.permit(permission, Source::Contact, scene.now);
+    contact.permit(permission, Source::Contact, context.now);
 }
 
 /// Only what was sent changes; lists and custom fields are added to.
-fn apply(contact: &mut Contact, input: &SignUp, scene: &mut Scene<'_>) {
-    let now = scene.now;
+fn apply(contact: &mut Contact, input: &SignUp, context: &mut Context<'_>) {
+    let now = context.now;
     if contact.deleted_at.take().is_some() {
         contact.note(now, "restored by sign-up");
     }
@@ -179,10 +180,10 @@ fn apply(contact: &mut Contact, input: &SignUp, scene: &mut Scene<'_>) {
         contact.anniversary = Some(anniversary.as_str().to_owned());
     }
     if let Some(number) = &input.phone_number {
-        put_phone(contact, number.as_str(), scene);
+        put_phone(contact, number.as_str(), context);
     }
     if let Some(address) = &input.street_address {
-        put_address(contact, address, scene);
+        put_address(contact, address, context);
     }
     if let Some(sms) = &input.sms_channel {
         contact.sms_address = Some(sms.sms_address.as_str().to_owned());
@@ -214,33 +215,33 @@ fn set<const MAX: usize>(property: &mut Option<String>, sent: Option<&Text<MAX>>
 }
 
 /// The form has one phone of no kind: it replaces the earlier one of no kind.
-fn put_phone(contact: &mut Contact, number: &str, scene: &mut Scene<'_>) {
+fn put_phone(contact: &mut Contact, number: &str, context: &mut Context<'_>) {
     contact.phones.retain(|phone| phone.kind.is_some());
     contact.phones.push(Phone {
-        id: scene.dice.uuid(),
+        id: context.dice.uuid(),
         number: number.to_owned(),
         kind: None,
         source: Source::Contact,
-        created_at: scene.now,
+        created_at: context.now,
     });
 }
 
-fn put_address(contact: &mut Contact, sent: &StreetAddress, scene: &mut Scene<'_>) {
+fn put_address(contact: &mut Contact, sent: &StreetAddress, context: &mut Context<'_>) {
     contact.addresses.retain(|known| known.kind != sent.kind);
-    contact.addresses.push(Address::from_input(sent, scene));
+    contact.addresses.push(Address::from_input(sent, context));
 }
 
 impl Address {
-    pub(super) fn from_input(input: &StreetAddress, scene: &mut Scene<'_>) -> Self {
+    pub(super) fn from_input(input: &StreetAddress, context: &mut Context<'_>) -> Self {
         Self {
-            id: scene.dice.uuid(),
+            id: context.dice.uuid(),
             kind: input.kind,
             street: input.street.clone().map(Text::into_string),
             city: input.city.clone().map(Text::into_string),
             state: input.state.clone().map(Text::into_string),
             postal_code: input.postal_code.clone().map(Text::into_string),
             country: input.country.clone().map(Text::into_string),
-            created_at: scene.now,
+            created_at: context.now,
         }
     }
 }

@@ -19,8 +19,8 @@ mod turns;
 use jiff::SignedDuration;
 
 use super::batch::Message;
+use crate::app::log::Log;
 use crate::app::scene::{ACCOUNT, Scene};
-use crate::app::silence_tests::Log;
 use crate::domain::crm::{CrmError, Refusal};
 use crate::domain::lead::{LeadState, RefusalReason, WaitReason};
 use crate::domain::task::Task;

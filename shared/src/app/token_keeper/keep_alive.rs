@@ -46,11 +46,9 @@ impl<W: Wiring> TokenKeeper<W> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::app::scene::{ACCOUNT, Scene};
+    use crate::app::scene::Scene;
     use crate::domain::connection::Connection;
-    use crate::domain::token::StoredTokens;
     use crate::fakes::Call;
-    use crate::ports::{Kept, Vault as _};
 
     #[tokio::test]
     async fn a_connection_nobody_uses_is_refreshed_long_before_its_refresh_token_lapses() {
@@ -76,22 +74,15 @@ mod tests {
     #[tokio::test]
     async fn connections_that_cannot_be_refreshed_do_not_keep_the_others_from_it() {
         let scene = Scene::connected().await;
-        let directory = &scene.memory.directory;
-        let working = directory.connection(&scene.customer).await.unwrap();
+        let working = scene.memory.directory.look(&scene.customer).unwrap();
         for n in 0..3 * PER_RUN {
             // In the order of the keys they come before "engines". Nobody has stored their application.
             let broken = Connection {
                 customer: format!("broken-{n}").parse().unwrap(),
                 app: "unknown".parse().unwrap(),
-                ..working.clone().unwrap()
+                ..working.clone()
             };
-            assert!(directory.put_connection(&broken).await.unwrap());
-            let pair = StoredTokens {
-                generation: 1,
-                tokens: scene.memory.crm.connect(ACCOUNT, "client"),
-            };
-            let kept = scene.memory.vault.keep(&broken.customer, &pair).await;
-            assert_eq!(kept.unwrap(), Kept::Stored);
+            scene.memory.put_connected(broken, "client").await;
         }
         let keeper = scene.memory.keeper();
         let clock = &scene.memory.clock;

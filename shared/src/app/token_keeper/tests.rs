@@ -6,10 +6,10 @@ use jiff::{SignedDuration, Timestamp};
 use super::{Access, AccessError, TokenKeeper};
 use crate::app::scene::{ACCOUNT, NOON, Scene};
 use crate::domain::connection::{Connection, ConnectionStatus, ReconnectReason};
+use crate::domain::ids::CustomerId;
 use crate::domain::lead::WaitReason;
-use crate::domain::token::StoredTokens;
 use crate::fakes::{Call, Fault, Memory, TokenKind, VirtualClock};
-use crate::ports::{Clock as _, Connections as _, Event, Kept, TokenError, Vault as _};
+use crate::ports::{Clock as _, Connections as _, Event, TokenError, Vault as _};
 
 async fn expired() -> Scene {
     let scene = Scene::connected().await;
@@ -248,25 +248,19 @@ async fn a_day_of_passing_trouble_or_of_a_wrong_secret_ends_no_connection() {
 
 #[tokio::test]
 async fn a_throttled_token_endpoint_is_left_alone_for_the_other_connections_too() {
-    let scene = expired().await;
-    let (memory, other) = (&scene.memory, "other".parse().unwrap());
-    let connection = memory.directory.look(&scene.customer).unwrap();
+    let scene = Scene::connected().await;
+    let (memory, other): (_, CustomerId) = (&scene.memory, "other".parse().unwrap());
     let connection = Connection {
-        customer: other,
-        ..connection
+        customer: other.clone(),
+        ..memory.directory.look(&scene.customer).unwrap()
     };
-    let (directory, other) = (&memory.directory, &connection.customer);
-    assert!(directory.put_connection(&connection).await.unwrap());
-    let pair = StoredTokens {
-        generation: 1,
-        tokens: memory.crm.connect(ACCOUNT, "client"),
-    };
-    assert_eq!(memory.vault.keep(other, &pair).await.unwrap(), Kept::Stored);
+    memory.put_connected(connection, "client").await;
+    memory.clock.advance(SignedDuration::from_hours(25));
     memory.crm.token_answer_next(TokenError::THROTTLED);
     let keeper = memory.keeper();
 
     let first = keeper.access(&scene.customer, None, Timestamp::MAX).await;
-    let second = keeper.access(other, None, Timestamp::MAX).await;
+    let second = keeper.access(&other, None, Timestamp::MAX).await;
 
     assert!(matches!(first, Err(AccessError::Busy { .. })));
     assert_eq!(second.unwrap().generation, 2);

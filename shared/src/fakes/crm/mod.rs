@@ -17,7 +17,7 @@ use super::faults::Faults;
 use crate::domain::crm::CrmError;
 use crate::domain::email::EmailAddress;
 use crate::domain::ids::RemoteId;
-use crate::domain::token::Tokens;
+use crate::domain::token::{Grant, Tokens};
 use crate::ports::{Clock as _, TokenError};
 use book::Book;
 pub use book::{RemoteContact, RemotePermission};
@@ -54,6 +54,8 @@ struct World {
     answers_to: HashMap<Call, VecDeque<CrmError>>,
     slow: HashMap<Call, SignedDuration>,
     token_answers: VecDeque<TokenError>,
+    edit: Option<fn(Grant) -> Grant>,
+    verifiers: Vec<bool>,
     guard: Option<Guard>,
     made: u64,
 }
@@ -290,6 +292,17 @@ impl FakeCrm {
     pub fn token_answer_next(&self, error: TokenError) {
         self.world
             .with(|world| world.token_answers.push_back(error));
+    }
+
+    /// Has the answers to codes edited from now on.
+    pub fn edit_grants(&self, edit: fn(Grant) -> Grant) {
+        self.world.with(|world| world.edit = Some(edit));
+    }
+
+    /// Of each code that came, whether a verifier came with it.
+    #[must_use]
+    pub fn verifiers(&self) -> Vec<bool> {
+        self.world.with(|world| world.verifiers.clone())
     }
 
     /// Forgets the answers that were to come.

@@ -194,10 +194,15 @@ impl Authorization for FakeCrm {
         &self,
         app: &AppCredentials,
         code: &SecretString,
-        _verifier: Option<&SecretString>,
+        verifier: Option<&SecretString>,
     ) -> Result<Grant, TokenError> {
         self.token_call(Call::Exchange, app, |world, now| {
-            world.exchange(&app.client_id, code.expose_secret(), now)
+            world.verifiers.push(verifier.is_some());
+            let grant = world.exchange(&app.client_id, code.expose_secret(), now)?;
+            Ok(match world.edit {
+                Some(edit) => edit(grant),
+                None => grant,
+            })
         })
         .await
     }

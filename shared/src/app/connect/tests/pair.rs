@@ -11,7 +11,6 @@ use crate::domain::connection::{Connection, ConnectionStatus};
 use crate::domain::crm::CrmError;
 use crate::domain::customer::Customer;
 use crate::domain::ids::CustomerId;
-use crate::domain::token::StoredTokens;
 use crate::fakes::{Call, samples};
 use crate::ports::{Clock as _, Connections as _, Customers as _, Event, Vault as _};
 
@@ -243,19 +242,11 @@ async fn of_two_customers_connecting_by_one_user_at_any_moment_one_is_connected(
 async fn two_customers_who_were_connected_by_one_user_before_that_was_noted_connect_again() {
     let (scene, _) = scene().await;
     let looms = another_customer(&scene).await;
-    let tokens = scene.memory.crm.connect(ACCOUNT, "client");
-    let first = scene.memory.vault.tokens(&scene.customer).await.unwrap();
-    let pair = StoredTokens {
-        tokens,
-        ..first.unwrap()
-    };
-    scene.memory.vault.keep(&looms, &pair).await.unwrap();
     let other = Connection {
         customer: looms.clone(),
         ..row(&scene).await
     };
-    let put = scene.memory.directory.put_connection(&other).await;
-    assert!(put.unwrap());
+    scene.memory.put_connected(other, "client").await;
 
     for customer in [&scene.customer, &looms, &scene.customer] {
         let again = come_back(&scene, customer, OWNER, ACCOUNT).await;

@@ -3,8 +3,8 @@
 use jiff::SignedDuration;
 
 use super::waits;
+use crate::app::log::Log;
 use crate::app::scene::{ACCOUNT, Scene};
-use crate::app::silence_tests::Log;
 use crate::domain::connection::{Connection, ConnectionStatus, LimitedReason, ReconnectReason};
 use crate::domain::crm::CrmError;
 use crate::domain::ids::LeadId;

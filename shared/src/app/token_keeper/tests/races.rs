@@ -5,8 +5,8 @@ use jiff::{SignedDuration, Timestamp};
 use secrecy::ExposeSecret as _;
 
 use super::{AccessError, access, expired, status, stored, waits};
+use crate::app::log::Log;
 use crate::app::scene::{ACCOUNT, Scene};
-use crate::app::silence_tests::Log;
 use crate::domain::connection::ConnectionStatus;
 use crate::domain::lead::WaitReason;
 use crate::domain::token::StoredTokens;

@@ -1,0 +1,146 @@
+//! A customer with a form, and what a test asks of them.
+
+use std::time::Duration;
+
+use cc_sandbox::world::Contact;
+use leadfeed_local::customer::connect;
+use leadfeed_local::operator::{Operator, text};
+use reqwest::{Client, Method, Response, StatusCode};
+use serde_json::{Value, json};
+
+use crate::{eventually, stack, user_of};
+
+/// The name that every customer here goes by.
+pub const NAME: &str = "Analytical Engines";
+
+/// How long the stack may take with a lead.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+pub struct Scene {
+    pub operator: Operator,
+    pub customer: String,
+    /// By whom they connect.
+    pub user: String,
+    pub form: Value,
+    pub client: Client,
+}
+
+impl Scene {
+    /// A customer of this id, with an open form and no connection.
+    pub async fn of(customer: &str) -> Self {
+        let operator = Operator::of(stack()).unwrap();
+        operator.add_customer(customer, NAME).await.unwrap();
+        let form = json!({"name": "Newsletter", "consent_statement": "Yes, Analytical Engines may mail me its news."});
+        let form = operator.add_form(customer, &form).await.unwrap();
+        let client = Client::builder()
+            .no_proxy()
+            .redirect(reqwest::redirect::Policy::none())
+            .build()
+            .unwrap();
+        Self {
+            operator,
+            customer: customer.to_owned(),
+            user: user_of(customer),
+            form,
+            client,
+        }
+    }
+
+    /// The same, connected.
+    pub async fn connected(customer: &str) -> Self {
+        let scene = Self::of(customer).await;
+        scene.connect().await;
+        scene
+    }
+
+    pub async fn connect(&self) {
+        connect(&self.link().await, Some(&self.user)).await.unwrap();
+    }
+
+    pub async fn link(&self) -> String {
+        self.operator.connect_link(&self.customer).await.unwrap()
+    }
+
+    /// The address of the customer's own page.
+    pub async fn page(&self) -> String {
+        let path = format!("/v1/customers/{}/manage-links", self.customer);
+        let link = self
+            .operator
+            .done(Method::POST, &path, Some(&json!({})))
+            .await;
+        text(&link.unwrap(), "url").unwrap()
+    }
+
+    pub fn hosted_form(&self) -> String {
+        text(&self.form, "hosted_url").unwrap()
+    }
+
+    pub async fn connection(&self) -> Value {
+        let path = format!("/v1/customers/{}/connection", self.customer);
+        self.operator.done(Method::GET, &path, None).await.unwrap()
+    }
+
+    pub async fn post_json(&self, lead: &Value) -> (StatusCode, Value) {
+        let url = text(&self.form, "submit_url").unwrap();
+        parts(self.client.post(url).json(lead).send().await.unwrap()).await
+    }
+
+    pub async fn post_form(&self, fields: &[(&str, &str)]) -> (StatusCode, Value) {
+        let url = text(&self.form, "submit_url").unwrap();
+        let request = self
+            .client
+            .post(url)
+            .header("accept", "application/json")
+            .form(fields);
+        parts(request.send().await.unwrap()).await
+    }
+
+    /// Posts a lead that has to be taken in; answers its id.
+    pub async fn submit(&self, email: &str) -> String {
+        let (status, body) = self
+            .post_json(&json!({"email": email, "consent": {"given": true}}))
+            .await;
+        assert_eq!(status, StatusCode::ACCEPTED, "{body}");
+        text(&body, "lead_id").unwrap()
+    }
+
+    /// Waits until the lead is in this state; answers it as the admin API shows it.
+    pub async fn until(&self, lead: &str, status: &str) -> Value {
+        let mut shown = Value::Null;
+        let look = async || {
+            shown = self.operator.lead(lead).await.unwrap();
+            (shown["status"] == status).then_some(())
+        };
+        let there = eventually(PATIENCE, look).await;
+        assert!(
+            there.is_some(),
+            "not {status} within {PATIENCE:?}: {shown:#}"
+        );
+        let sandbox = stack().sandbox().running();
+        assert_eq!(sandbox.broken_contracts(), [""; 0]);
+        shown
+    }
+}
+
+async fn parts(answer: Response) -> (StatusCode, Value) {
+    let status = answer.status();
+    let text = answer.text().await.unwrap();
+    (
+        status,
+        serde_json::from_str(&text).unwrap_or(Value::String(text)),
+    )
+}
+
+/// The contact of this address in the sandbox, if there is one.
+pub fn contact(email: &str) -> Option<Contact> {
+    stack().sandbox().running().with(|lab| {
+        let mut contacts = lab
+            .world
+            .accounts
+            .iter()
+            .flat_map(|account| account.contacts());
+        contacts
+            .find(|contact| contact.email.as_deref() == Some(email))
+            .cloned()
+    })
+}
