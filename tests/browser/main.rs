@@ -74,6 +74,7 @@ fn scenarios() -> Vec<(&'static str, Scenario)> {
             a_form_without_consent_asks_for_it,
             a_web_to_lead_page_posts_into_the_lists,
             a_scripted_form_is_sent_whether_or_not_anybody_was_in_its_fields,
+            a_form_in_a_frame_is_answered_there,
             a_breach_of_a_policy_would_stand_in_the_console;
     }
 }

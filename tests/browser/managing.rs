@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use fantoccini::key::Key;
 use jiff::Timestamp;
+use leadfeed_shared::ports::Connections as _;
 use leadfeed_tests::scene::PATIENCE;
 use leadfeed_tests::{eventually, history, tables};
 use serde_json::{Value, json};
@@ -48,7 +49,10 @@ pub async fn a_month_is_seen_at_a_glance_on_a_desk_and_on_a_phone() {
     }
     assert!(!text.contains("ada@example.com"), "{text}");
     assert!(is_a_month(window.count(".chart svg g").await));
-    for screen in [Screen::WideDesktop, Screen::LightPhone] {
+    give_its_lists_long_names(&scene).await;
+    window.goto(&scene.page().await).await;
+    window.reads(LONG_NAME).await;
+    for screen in [Screen::WideDesktop, Screen::LightPhone, Screen::NarrowPhone] {
         put_on(&window, screen).await;
         let over = "document.documentElement.scrollWidth - document.documentElement.clientWidth";
         assert_eq!(
@@ -67,6 +71,20 @@ pub async fn a_month_is_seen_at_a_glance_on_a_desk_and_on_a_phone() {
     }
     put_away(&window).await;
     window.close().await;
+}
+
+/// A name without a space, as some give their lists.
+const LONG_NAME: &str = "everybody_who_signed_up_on_our_website_since_we_opened_the_second_bakery";
+
+async fn give_its_lists_long_names(scene: &Scene) {
+    let (directory, _) = tables();
+    let customer = scene.customer.parse().unwrap();
+    let connection = directory.connection(&customer).await.unwrap();
+    let mut connection = connection.unwrap();
+    for list in &mut connection.catalog.lists {
+        LONG_NAME.clone_into(&mut list.name);
+    }
+    assert!(directory.choose(&connection).await.unwrap());
 }
 
 /// The names of numbers that have no room for their longest word, which would be broken to fit.

@@ -22,13 +22,15 @@ pub enum Screen {
     DarkDesktop,
     LightPhone,
     DarkPhone,
+    /// Also a desktop whose text is enlarged to four times its size (WCAG 2.2, 1.4.10).
+    NarrowPhone,
 }
 
 impl Screen {
     pub const PHONES: [Self; 2] = [Self::LightPhone, Self::DarkPhone];
 
     fn is_phone(self) -> bool {
-        matches!(self, Self::LightPhone | Self::DarkPhone)
+        matches!(self, Self::LightPhone | Self::DarkPhone | Self::NarrowPhone)
     }
 }
 
@@ -41,6 +43,7 @@ pub async fn put_on(window: &Window, screen: Screen) {
         Screen::DarkDesktop => ("dark", 1_180),
         Screen::LightPhone => ("light", 390),
         Screen::DarkPhone => ("dark", 390),
+        Screen::NarrowPhone => ("light", 320),
     };
     let mobile = screen.is_phone();
     let media = json!({"features": [

@@ -87,7 +87,7 @@ pub async fn a_form_without_consent_asks_for_it() {
     window.fill("[name=email]", "unasked@example.com").await;
     window.press("Sign up").await;
 
-    window.find(".option[aria-invalid=true]").await;
+    window.find("[name=consent][aria-invalid=true]").await;
     assert_eq!(window.value("[name=email]").await, "unasked@example.com");
     window.close().await;
 }
@@ -124,31 +124,78 @@ pub async fn a_scripted_form_is_sent_whether_or_not_anybody_was_in_its_fields() 
     let scene = Scene::connected("scripted").await;
     let window = Window::open().await;
     let snippet = text(&scene.form, "snippet_fetch").unwrap();
-    let site = site(snippet).await;
+    let site = site(format!("{snippet}{snippet}")).await;
     let form = format!("/v1/forms/{}", text(&scene.form, "form_id").unwrap());
     let change = json!({"allowed_origins": [site]});
     let changed = scene.operator.done(Method::PATCH, &form, Some(&change));
     changed.await.unwrap();
 
     window.goto(&site).await;
-    let filled_in = r#"{
-        const form = document.querySelector("form");
-        form.querySelector("[name=email]").value = "scripted@example.com";
-        form.querySelector("[name=consent]").checked = true;
-        form.requestSubmit();
-    }"#;
-    let filled_in = json!({"expression": filled_in});
-    window.tool("Runtime.evaluate", filled_in).await;
+    let script = async |expression: &str| {
+        let evaluate = json!({"expression": expression});
+        window.tool("Runtime.evaluate", evaluate).await;
+    };
+    script(LEFT_EMPTY).await;
+    let said = "Email address: an email address is needed; please tick the box to sign up";
+    window.reads(said).await;
+    script(FILLED_IN).await;
     window.reads("Thank you.").await;
     contact("scripted@example.com").await;
+    let leads = "/v1/customers/scripted/leads";
+    let leads = scene.operator.done(Method::GET, leads, None).await.unwrap();
+    assert_eq!(leads["leads"].as_array().unwrap().len(), 1, "{leads}");
+    let engines = &leads["leads"][0]["contact"]["custom_fields"]["Engine"];
+    assert_eq!(engines, "difference; analytical");
 
     window.goto(&site).await;
     tokio::time::sleep(LOOK).await;
-    window.fill("[name=email]", "by-hand@example.com").await;
+    let second = |css: &str| format!("form:last-of-type {css}");
+    let email = "by-hand@example.com";
+    window.fill(&second("[name=email]"), email).await;
+    window.click(&second("[name=consent]")).await;
+    window.click(&second("button")).await;
+    window.reads("Thank you.").await;
+    contact(email).await;
+    window.close().await;
+}
+
+/// Sends the first form as it is, which a browser keeps a person from.
+const LEFT_EMPTY: &str = r#"{
+    const form = document.querySelector("form");
+    form.noValidate = true;
+    form.requestSubmit();
+}"#;
+
+/// Sends it with two choices of a field.
+const FILLED_IN: &str = r#"{
+    const form = document.querySelector("form");
+    form.querySelector("[name=email]").value = "scripted@example.com";
+    form.querySelector("[name=consent]").checked = true;
+    for (const engine of ["difference", "analytical"]) {
+        const box = document.createElement("input");
+        Object.assign(box, { type: "checkbox", name: "custom_fields[Engine]", value: engine, checked: true });
+        form.append(box);
+    }
+    form.requestSubmit();
+}"#;
+
+/// As it is where an editor of websites puts what is pasted into a frame.
+pub async fn a_form_in_a_frame_is_answered_there() {
+    let scene = Scene::connected("framed").await;
+    let window = Window::open().await;
+    let snippet = text(&scene.form, "snippet_html").unwrap();
+    let pasted = snippet.replace('&', "&amp;").replace('"', "&quot;");
+    let site = site(format!("<iframe srcdoc=\"{pasted}\"></iframe>")).await;
+
+    window.goto(&site).await;
+    window.enter_frame().await;
+    window.fill("[name=email]", "framed@example.com").await;
     window.click("[name=consent]").await;
     window.press("Sign up").await;
-    window.reads("Thank you.").await;
-    contact("by-hand@example.com").await;
+    contact("framed@example.com").await;
+
+    window.enter_frame().await;
+    window.shows("Thank you").await;
     window.close().await;
 }
 

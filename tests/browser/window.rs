@@ -98,6 +98,12 @@ impl Window {
         self.client.find(Locator::Css(css)).await?.text().await
     }
 
+    /// Goes into the page's frame; from there too, after another page has come into it.
+    pub async fn enter_frame(&self) {
+        self.client.enter_parent_frame().await.unwrap();
+        self.client.enter_frame(0).await.unwrap();
+    }
+
     /// All that can be read on the page.
     pub async fn text(&self) -> String {
         self.find("body").await.text().await.unwrap()

@@ -22,13 +22,14 @@ use leadfeed_shared::domain::form::Form;
 use leadfeed_shared::domain::screening::TIME_FIELD;
 use leadfeed_shared::domain::submission::Submission;
 use leadfeed_shared::ports::{Clock as _, Wiring};
-use leadfeed_shared::web::{Problem, json, problem_of};
+use leadfeed_shared::web::{Problem, in_any_frame, json, problem_of};
 
 use self::answer::Reply;
 use self::pages::Shown;
 pub use self::signed::signature;
 
-/// Answers one request. Never fails: what goes wrong is an answer too.
+/// Answers one request. Never fails: what goes wrong is an answer too. Editors of websites put forms into frames, where
+/// their pages have to be seen as well.
 pub async fn handle<W: Wiring>(intake: &Intake<W>, request: Request) -> Response<Body> {
     let path = request.raw_http_path().to_owned();
     let segments: Vec<&str> = path
@@ -60,7 +61,7 @@ pub async fn handle<W: Wiring>(intake: &Intake<W>, request: Request) -> Response
         ("POST", Some(code)) => tracing::info!(code, "a submission was refused"),
         _ => {}
     }
-    answer
+    in_any_frame(answer)
 }
 
 /// A form post, a script's JSON or a beacon. Whatever the answer is, a script on an allowed page may read it.

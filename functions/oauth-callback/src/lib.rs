@@ -10,13 +10,14 @@ use askama::Template;
 use lambda_http::http::{HeaderValue, StatusCode, header::SET_COOKIE};
 use lambda_http::{Body, Request, Response};
 use leadfeed_shared::app::connect::{
-    Connect, ConnectError, Connected, Departure, Landing, SESSION_FOR, Session,
+    ChoiceFault, Connect, ConnectError, Connected, Departure, Landing, SESSION_FOR, Session,
 };
 use leadfeed_shared::domain::connection::{ConnectionStatus, LimitedReason};
 use leadfeed_shared::ports::{Clock as _, Wiring};
 use leadfeed_shared::web::{Audience, Problem, page, see_other};
 
 use self::asked::{Asked, COOKIE};
+use self::trouble::Failure;
 
 const LISTS: &str = "/connect/lists";
 const ACCOUNT: &str = "/connect/account";
@@ -56,8 +57,8 @@ pub async fn handle<W: Wiring>(connect: &Connect<W>, request: Request) -> Respon
         session: session.as_deref(),
     };
     let answer = match (request.method().as_str(), asked.path()) {
-        ("POST", _) if asked.is_from_elsewhere() => Err(ConnectError::Session),
-        ("GET", "/oauth/callback") => callback(connect, &asked).await,
+        ("POST", _) if asked.is_from_elsewhere() => Err(ConnectError::Session.into()),
+        ("GET", "/oauth/callback") => callback(connect, &asked).await.map_err(Failure::from),
         ("GET" | "HEAD", path) => show(connect, &asked, path, visit).await,
         ("POST", path) => act(connect, &asked, path, visit).await,
         _ => {
@@ -65,8 +66,8 @@ pub async fn handle<W: Wiring>(connect: &Connect<W>, request: Request) -> Respon
             return problem.answer(request.headers(), Some(visit.service));
         }
     };
-    answer.unwrap_or_else(|error| {
-        trouble::answer(&error, request.headers(), visit, connect.clock.now())
+    answer.unwrap_or_else(|failure| {
+        trouble::answer(&failure, request.headers(), visit, connect.clock.now())
     })
 }
 
@@ -75,17 +76,20 @@ async fn show<W: Wiring>(
     asked: &Asked<'_>,
     path: &str,
     visit: Visit<'_>,
-) -> Result<Response<Body>, ConnectError> {
+) -> Result<Response<Body>, Failure> {
     let (cookie, session) = (asked.cookie(), visit.session());
     match path {
-        LISTS => lists(connect, &connect.connected(cookie).await?, visit).await,
+        LISTS => Ok(lists(connect, &connect.connected(cookie).await?, visit).await?),
         ACCOUNT => Ok(account(&connect.connected(cookie).await?, visit)),
         DONE => Ok(done(&connect.connected(cookie).await?, visit)),
         DECLINED => Ok(visit.page(StatusCode::OK, &pages::Declined { session })),
         DISCONNECTED => Ok(visit.page(StatusCode::OK, &pages::Disconnected { session })),
         path => match path.strip_prefix(TROUBLE) {
             Some(name) => Ok(trouble::page_called(name, visit, connect.clock.now())),
-            None => welcome(connect, asked, visit).await,
+            None => {
+                let shown = welcome(connect, asked, visit).await;
+                shown.map_err(Failure::on_link)
+            }
         },
     }
 }
@@ -105,13 +109,13 @@ async fn act<W: Wiring>(
     asked: &Asked<'_>,
     path: &str,
     visit: Visit<'_>,
-) -> Result<Response<Body>, ConnectError> {
+) -> Result<Response<Body>, Failure> {
     let cookie = asked.cookie();
     if matches!(path, LISTS | ACCOUNT | AGAIN | DISCONNECT) {
         connect.is_shown_to(cookie, &asked.shown_to()?)?;
     }
     match path {
-        LISTS => choose(connect, asked, visit).await,
+        LISTS => Ok(choose(connect, asked, visit).await?),
         ACCOUNT => {
             let shown = asked.account()?;
             connect.confirm_account(cookie, shown.as_deref()).await?;
@@ -122,7 +126,10 @@ async fn act<W: Wiring>(
             connect.disconnect(cookie).await?;
             Ok(see_other(DISCONNECTED))
         }
-        _ => Ok(depart(&connect.start(asked.token(), cookie).await?)),
+        _ => {
+            let started = connect.start(asked.token(), cookie).await;
+            Ok(depart(&started.map_err(Failure::on_link)?))
+        }
     }
 }
 
@@ -159,7 +166,12 @@ async fn choose<W: Wiring>(
             let waiting = connect.waiting(&connected).await;
             let template = pages::Lists::after(&connected, visit.session(), &choice, &faults);
             let template = template.with_waiting(waiting);
-            Ok(visit.page(StatusCode::UNPROCESSABLE_ENTITY, &template))
+            let status = if faults.contains(&ChoiceFault::UnansweredList) {
+                StatusCode::BAD_GATEWAY
+            } else {
+                StatusCode::UNPROCESSABLE_ENTITY
+            };
+            Ok(visit.page(status, &template))
         }
         Err(error) => Err(error),
     }

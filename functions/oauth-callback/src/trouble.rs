@@ -33,27 +33,51 @@ struct Trouble<'a> {
     next: Next,
 }
 
+/// Why a request was not done.
+pub struct Failure {
+    error: ConnectError,
+    /// Whether its address is a connect link, which such a failure has not used up.
+    on_link: bool,
+}
+
+impl From<ConnectError> for Failure {
+    fn from(error: ConnectError) -> Self {
+        let on_link = false;
+        Self { error, on_link }
+    }
+}
+
+impl Failure {
+    /// Of a request that went to a connect link.
+    pub fn on_link(error: ConnectError) -> Self {
+        let on_link = true;
+        Self { error, on_link }
+    }
+}
+
 /// What a person can press.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Next {
     /// Nothing here.
     Nothing,
+    /// Open the same link once more.
+    Link,
     /// Sign in at Constant Contact once more.
     Again,
     /// Go on to the lists.
     Lists,
 }
 
-/// The error as the asker reads it.
+/// The failure as the asker reads it.
 pub fn answer(
-    error: &ConnectError,
+    Failure { error, on_link }: &Failure,
     asked: &HeaderMap,
     visit: Visit<'_>,
     now: Timestamp,
 ) -> Response<Body> {
     log(error);
     match audience(asked) {
-        Audience::Browser => page_of(error, visit, now),
+        Audience::Browser => page_of(error, next(error, *on_link), visit, now),
         Audience::Program => {
             let words = Words { error }.render();
             let words = words.unwrap_or_else(|_| error.to_string());
@@ -111,7 +135,8 @@ pub fn page_called(name: &str, visit: Visit<'_>, now: Timestamp) -> Response<Bod
         .chain(resting(name))
         .find(|error| name_of(error) == name)
         .filter(|error| visit.session.is_some() || !kind(error).0.is_server_error());
-    page_of(&error.unwrap_or(E::Incomplete), visit, now)
+    let error = error.unwrap_or(E::Incomplete);
+    page_of(&error, next(&error, false), visit, now)
 }
 
 fn log(error: &ConnectError) {
@@ -124,13 +149,13 @@ fn log(error: &ConnectError) {
 }
 
 /// The error as a page.
-fn page_of(error: &ConnectError, visit: Visit<'_>, now: Timestamp) -> Response<Body> {
+fn page_of(error: &ConnectError, next: Next, visit: Visit<'_>, now: Timestamp) -> Response<Body> {
     let problem = problem(error, error.to_string(), now);
     let trouble = Trouble {
         error,
         session: visit.session(),
         code: problem.code(),
-        next: next(error),
+        next,
     };
     problem.on(visit.page(problem.status(), &trouble))
 }
@@ -183,9 +208,10 @@ fn kind(error: &ConnectError) -> (StatusCode, &'static str) {
     }
 }
 
-fn next(error: &ConnectError) -> Next {
+fn next(error: &ConnectError, on_link: bool) -> Next {
     use ConnectError as E;
     match error {
+        E::NoCookie | E::AppUnknown | E::Busy | E::Store(_) if on_link => Next::Link,
         E::UsedState { .. } | E::NotReady | E::Choice(_) | E::TooLong => Next::Lists,
         E::NotConnected
         | E::WrongIssuer

@@ -99,7 +99,7 @@ impl CaptchaProvider {
             Self::Turnstile => "https://challenges.cloudflare.com",
             Self::Hcaptcha => "https://hcaptcha.com https://*.hcaptcha.com",
             Self::Recaptcha => {
-                "https://www.google.com/recaptcha/ https://www.gstatic.com/recaptcha/"
+                "https://www.google.com/recaptcha/ https://recaptcha.google.com/recaptcha/ https://www.gstatic.com/recaptcha/"
             }
         }
     }

@@ -9,5 +9,5 @@ mod problem;
 pub use event::{run, tamed};
 pub use negotiate::{Audience, audience};
 pub use origin::{caller_ip, is_from_elsewhere};
-pub use page::{day, page, page_with, see_other};
+pub use page::{day, in_any_frame, page, page_with, see_other};
 pub use problem::{Problem, json, problem_of};

@@ -19,13 +19,16 @@ use crate::ports::causes;
 /// The one style of all pages, which `base.html` includes.
 const STYLE: &str = include_str!("../../templates/style.css");
 
+/// Keeps a page out of frames, in which whoever looks at it could be led to press what they do not see.
+const NO_FRAME: &str = "; frame-ancestors 'none'";
+
 /// Nothing from anywhere but the page itself, and of that only our style: no script, no other style, no frame.
 /// Forms are free to lead on, as browsers apply `form-action` to the redirects that follow too.
 static POLICY: LazyLock<HeaderValue> = LazyLock::new(|| {
     // An included template loses its last line break.
     let style = STANDARD.encode(Sha256::digest(STYLE.trim_end()));
     let policy = format!(
-        "default-src 'none'; style-src 'sha256-{style}'; img-src data:; base-uri 'none'; frame-ancestors 'none'"
+        "default-src 'none'; style-src 'sha256-{style}'; img-src data:; base-uri 'none'{NO_FRAME}"
     );
     HeaderValue::try_from(policy).expect("a hash in base64 is plain text")
 });
@@ -73,6 +76,23 @@ pub fn page_with(
     }
 }
 
+/// The same answer, whose page anybody may show in a frame. It is for pages that know nobody: to press what is on them
+/// does nothing in anyone's name.
+///
+/// Nothing is said of frames then: a list of who may would leave out those without an origin, as many editors of websites
+/// make them.
+#[must_use]
+pub fn in_any_frame(mut answer: Response<Body>) -> Response<Body> {
+    let headers = answer.headers_mut();
+    let policy = headers.get(CONTENT_SECURITY_POLICY);
+    let policy = policy.and_then(|policy| policy.to_str().ok());
+    let policy = policy.map(|policy| policy.replace(NO_FRAME, ""));
+    if let Some(Ok(policy)) = policy.map(HeaderValue::try_from) {
+        headers.insert(CONTENT_SECURITY_POLICY, policy);
+    }
+    answer
+}
+
 /// 303 to `location`, which must be one of our own or an allowed address.
 #[must_use]
 pub fn see_other(location: &str) -> Response<Body> {
@@ -86,10 +106,12 @@ pub fn see_other(location: &str) -> Response<Body> {
     }
 }
 
-/// A day as a person reads it.
+/// A day as a person reads it, who may live in another.
 #[must_use]
 pub fn day(at: Timestamp) -> String {
-    at.to_zoned(TimeZone::UTC).strftime("%-d %B %Y").to_string()
+    at.to_zoned(TimeZone::UTC)
+        .strftime("%-d %B %Y (UTC)")
+        .to_string()
 }
 
 fn with_headers(status: StatusCode, html: String) -> Response<Body> {
@@ -142,6 +164,39 @@ mod tests {
             .unwrap();
         assert!(policy.contains(&format!("style-src 'sha256-{hash}'")));
         assert!(!policy.contains("unsafe"));
+        assert!(policy.ends_with("; frame-ancestors 'none'"), "{policy}");
         assert!(!html.contains("<script>") && !html.contains("<b>"));
+    }
+
+    #[test]
+    fn a_policy_that_lets_a_page_into_frames_forbids_all_else_that_it_did() {
+        let sample = || Sample {
+            title: "t",
+            detail: "d",
+            errors: vec![],
+        };
+        let policy = |page: &Response<Body>| page.headers()[CONTENT_SECURITY_POLICY].clone();
+        let captchas = "https://captcha.example";
+
+        for page in [
+            page(None, StatusCode::OK, &sample()),
+            page_with(None, StatusCode::OK, &sample(), captchas),
+        ] {
+            let before = policy(&page);
+            let after = policy(&in_any_frame(page));
+
+            let (before, after) = (before.to_str().unwrap(), after.to_str().unwrap());
+            assert!(!after.contains("frame-ancestors"), "{after}");
+            let rules: Vec<_> = before.split("; ").collect();
+            let kept = rules.iter().filter(|rule| !rule.starts_with("frame-a"));
+            assert!(kept.copied().eq(after.split("; ")), "{after}");
+        }
+    }
+
+    #[test]
+    fn a_day_says_by_which_clock_it_is_one() {
+        let last_second: Timestamp = "2026-11-29T23:59:59Z".parse().unwrap();
+
+        assert_eq!(day(last_second), "29 November 2026 (UTC)");
     }
 }

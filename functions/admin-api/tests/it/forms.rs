@@ -342,7 +342,12 @@ async fn snippets_ask_openly_and_escape_whatever_they_hold() {
             "{snippet}"
         );
         assert!(snippet.contains(r#"name="&#34;town" autocomplete="address-level2" required>"#));
-        assert!(snippet.contains("&#60;b&#62;&#34;Analytical Engines&#34;&#60;/b&#62; &#38; {{friends}} may mail me.</label>"));
+        assert!(snippet.contains("&#60;b&#62;&#34;Analytical Engines&#34;&#60;/b&#62; &#38; {{friends}} may mail me.</span></label>"));
+        assert!(
+            snippet.contains(r#"required> <span dir="auto">"#),
+            "{snippet}"
+        );
+        assert!(!snippet.contains("9999px"), "too wide from right to left");
         assert!(!snippet.contains("checked"));
         assert!(!snippet.contains("<b>"));
     }

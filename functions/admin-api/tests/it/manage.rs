@@ -44,6 +44,7 @@ async fn the_page_tells_what_waits_and_why_and_shows_nobodys_address() {
     assert_eq!(headers[REFERRER_POLICY], "no-referrer");
     let policy = headers[CONTENT_SECURITY_POLICY].to_str().unwrap();
     assert!(policy.starts_with("default-src 'none'"), "{policy}");
+    assert!(policy.contains("frame-ancestors 'none'"), "{policy}");
 }
 
 #[tokio::test]

@@ -76,6 +76,8 @@ async fn a_captchas_secret_is_stored_apart_and_never_shown() {
         made.text("snippet_html")
             .contains(r#"<div class="h-captcha" data-sitekey="site">"#)
     );
+    let without_scripts = "<noscript><p>This form checks that you are not a robot.";
+    assert!(made.text("snippet_html").contains(without_scripts));
     // A used answer never passes again.
     let scripted = made.text("snippet_fetch");
     assert!(scripted.contains("window.hcaptcha?.reset();"), "{scripted}");

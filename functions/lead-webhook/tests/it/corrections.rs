@@ -25,6 +25,19 @@ async fn press_again(memory: &Memory, page: &str, typed: &str) -> Response<Body>
 }
 
 #[tokio::test]
+async fn a_box_that_was_not_ticked_is_marked_itself_and_says_why() {
+    let (memory, _) = world().await;
+
+    let page = text(&post(&memory, &format!("/f/{FORM}"), "email=ada%40example.com").await);
+
+    let at_fault = r#"name="consent" value="yes" required aria-invalid="true" aria-describedby="error-consent">"#;
+    assert!(page.contains(at_fault), "{page}");
+    assert!(page.contains(r#"<label class="option top-aligned at-fault">"#));
+    assert!(page.contains(r#"id="error-consent">please tick the box"#));
+    assert_eq!(page.matches(" aria-invalid=").count(), 1);
+}
+
+#[tokio::test]
 async fn a_source_that_is_refused_is_refused_again() {
     for (source, mapped) in [
         ("consent_source=purchased", None),

@@ -144,10 +144,48 @@ async fn a_form_with_a_captcha_shows_it_and_asks_again_where_it_fails() {
         "{policy}"
     );
     assert!(text(&shown).contains(r#"<div class="cf-turnstile" data-sitekey="site-key">"#));
+    assert!(text(&shown).contains("<noscript><p>This form checks that you are not a robot."));
+    assert!(!text(&shown).contains("error-captcha"));
     assert_eq!(failed.status(), 422);
-    assert!(text(&failed).contains("not a robot"));
+    assert!(text(&failed).contains(r#"aria-describedby="error-captcha">"#));
+    assert!(text(&failed).contains(r#"id="error-captcha">please show that you are not a robot"#));
     assert!(text(&failed).contains(r#"value="ada@example.com""#));
     assert!(memory.ledger.all().is_empty());
+}
+
+/// What each provider's documentation asks for.
+#[tokio::test]
+async fn a_page_may_frame_what_its_captcha_comes_in_and_nothing_else() {
+    let (memory, mut form) = world().await;
+    for (provider, frames) in [
+        (
+            CaptchaProvider::Turnstile,
+            "https://challenges.cloudflare.com",
+        ),
+        (
+            CaptchaProvider::Hcaptcha,
+            "https://hcaptcha.com https://*.hcaptcha.com",
+        ),
+        (
+            CaptchaProvider::Recaptcha,
+            "https://www.google.com/recaptcha/ https://recaptcha.google.com/recaptcha/ \
+             https://www.gstatic.com/recaptcha/",
+        ),
+    ] {
+        form.screening.captcha = Some(Captcha {
+            provider,
+            site_key: "site-key".into(),
+            on_failure: OnFailure::Refuse,
+        });
+        memory.directory.put_form(&form).await.unwrap();
+
+        let shown = get(&memory, &format!("/f/{FORM}")).await;
+
+        let policy = shown.headers()[CONTENT_SECURITY_POLICY].to_str().unwrap();
+        let mut rules = policy.split("; ");
+        let framed = rules.find_map(|rule| rule.strip_prefix("frame-src "));
+        assert_eq!(framed, Some(frames), "{provider:?}");
+    }
 }
 
 #[tokio::test]

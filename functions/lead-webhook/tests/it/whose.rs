@@ -1,6 +1,6 @@
 //! Whose pages a visitor is shown: the brand's that the form's statement names, never the product's.
 
-use lambda_http::http::header::ACCEPT;
+use lambda_http::http::header::{ACCEPT, CONTENT_SECURITY_POLICY};
 use lambda_http::{Body, Response};
 use lead_webhook::handle;
 use leadfeed_shared::domain::form::Form;
@@ -92,6 +92,46 @@ async fn a_page_of_no_form_that_is_known_is_in_nobodys_name() {
         assert_eq!(answer.status(), status, "{path}");
         assert_eq!(title(&page), shown);
         assert!(!page.contains("<header") && !page.contains("Leadfeed"));
+    }
+}
+
+/// An editor of websites may put a form into one, which the answer to it then comes to.
+#[tokio::test]
+async fn no_page_that_answers_a_form_is_kept_out_of_a_frame() {
+    let (memory, mut form) = world().await;
+    form.screening.rates.per_minute = 2;
+    memory.directory.put_form(&form).await.unwrap();
+    let path = format!("/f/{FORM}");
+    let (ada, eve) = (
+        "email=ada%40example.com&consent=yes",
+        "email=eve%40example.com&consent=yes",
+    );
+    let down = || {
+        let read = memory.faults.steps() + 1;
+        memory.faults.at(read, Fault::FailBefore);
+    };
+
+    for (method, path, body, status, is_down) in [
+        ("GET", path.as_str(), "", 200, false),
+        ("GET", &format!("{path}/thanks"), "", 200, false),
+        ("POST", &path, "email=ada", 422, false),
+        ("POST", &path, ada, 303, false),
+        ("POST", &path, eve, 429, false),
+        ("POST", &path, eve, 503, true),
+        ("POST", &path, "", 400, false),
+        ("PUT", &path, "", 405, false),
+        ("GET", "/f/nobodys", "", 404, false),
+    ] {
+        if is_down {
+            down();
+        }
+        let answer = to_a_browser(&memory, method, path, body).await;
+
+        let policy = &answer.headers()[CONTENT_SECURITY_POLICY];
+        let policy = policy.to_str().unwrap();
+        assert_eq!(answer.status(), status, "{method} {path} {body}");
+        assert!(policy.contains("default-src 'none'"), "{policy}");
+        assert!(!policy.contains("frame-ancestors"), "{policy}");
     }
 }
 

@@ -2,7 +2,7 @@ use jiff::SignedDuration;
 use leadfeed_shared::domain::ids::AppId;
 use leadfeed_shared::fakes::{Call, Fault};
 
-use crate::browser::{Browser, ask};
+use crate::browser::{Answer, Browser, ask};
 use crate::stage::{ENGINES, Stage};
 
 #[tokio::test]
@@ -160,8 +160,32 @@ async fn a_link_is_not_burnt_where_the_start_fails_before_that() {
     browser.get(&stage, &link).await;
     stage.memory.faults.next(Fault::FailBefore);
 
-    assert_eq!(browser.post(&stage, &link, "").await.status, 503);
+    let answer = browser.post(&stage, &link, "").await;
+
+    assert_eq!(answer.status, 503);
+    assert!(leads_to_the_link_again(&answer), "{}", answer.body);
     assert_eq!(Browser::default().get(&stage, &link).await.status, 200);
+    assert_eq!(browser.get(&stage, &link).await.status, 200);
+    assert_eq!(browser.post(&stage, &link, "").await.status, 303);
+}
+
+/// Whether all that a page has to press opens its own address once more, which it does not name.
+fn leads_to_the_link_again(page: &Answer) -> bool {
+    let button = r#"<a class="button" href="">Try again</a>"#;
+    page.body.contains(button) && !page.body.contains("<form") && !page.body.contains("/connect/")
+}
+
+#[tokio::test]
+async fn whoever_opens_a_link_while_a_store_is_out_of_order_opens_it_again_by_the_pages_button() {
+    let stage = Stage::new().await;
+    let (mut browser, link) = (Browser::default(), stage.link().await);
+    stage.memory.faults.next(Fault::FailBefore);
+
+    let answer = browser.get(&stage, &link).await;
+
+    assert_eq!(answer.status, 503);
+    assert!(leads_to_the_link_again(&answer), "{}", answer.body);
+    assert_eq!(browser.get(&stage, &link).await.status, 200);
 }
 
 #[tokio::test]
@@ -178,8 +202,11 @@ async fn a_customer_whose_application_nobody_stored_is_told_so_and_keeps_the_lin
 
     assert_eq!(answer.status, 503);
     assert!(answer.body.contains("not set up"));
+    assert!(!answer.body.contains("nothing for you to fix"));
+    assert!(leads_to_the_link_again(&answer), "{}", answer.body);
     row.app = AppId::default_app();
     stage.put(&row).await;
+    assert_eq!(browser.get(&stage, &link).await.status, 200);
     assert_eq!(browser.post(&stage, &link, "").await.status, 303);
 }
 
@@ -214,6 +241,7 @@ async fn a_start_without_the_cookie_of_our_own_page_is_none_and_keeps_the_link()
 
     assert_eq!(answer.status, 403);
     assert!(answer.body.contains("did not keep our cookie"));
+    assert!(leads_to_the_link_again(&answer), "{}", answer.body);
     assert!(!answer.headers.contains_key("set-cookie"));
     let mut person = Browser::default();
     person.get(&stage, &link).await;

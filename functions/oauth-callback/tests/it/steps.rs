@@ -225,7 +225,8 @@ async fn terms_of_another_brand_are_asked_for_anew_and_keep_delivering_meanwhile
     let mut browser = stage.complete(ENGINES).await;
     let before = stage.row().await.unwrap();
     let lists = browser.get(&stage, "/connect/lists").await;
-    assert!(lists.body.contains("You confirmed this on"));
+    let since = "You confirmed this on 23 November 2026 (UTC).";
+    assert!(lists.body.contains(since), "{}", lists.body);
     let mut customer = stage.customer_row().await;
     customer.brand = "Difference Engines".into();
     stage.put(&customer).await;
@@ -338,6 +339,7 @@ async fn no_answer_leaks_where_it_was_read() {
         assert_eq!(answer.headers["cache-control"], "no-store");
         let policy = &answer.headers["content-security-policy"];
         assert!(policy.starts_with("default-src 'none'; style-src 'sha256-"));
+        assert!(policy.contains("frame-ancestors 'none'"), "{policy}");
         assert!(!answer.body.contains("SENTINEL"));
         for foreign in ["http://", "https://", "<script", "<link rel=\"stylesheet\""] {
             assert!(

@@ -159,6 +159,50 @@ async fn a_rest_that_the_api_asks_for_is_named_and_no_made_up_time_is() {
 }
 
 #[tokio::test]
+async fn a_new_list_that_nobody_answered_for_costs_nothing_else_that_was_chosen() {
+    let throttled = |minutes| CrmError::Throttled {
+        rest: SignedDuration::from_mins(minutes),
+    };
+    for failure in [
+        Some(CrmError::Unavailable),
+        Some(throttled(1)),
+        Some(throttled(30)),
+        None,
+    ] {
+        let stage = Stage::new().await;
+        let (mut browser, _) = stage.connected(ENGINES).await;
+        let list = &stage.row().await.unwrap().catalog.lists[0].id;
+        let choice = format!("list={list}&new_list=From+the+web&terms=yes");
+        match &failure {
+            Some(error) => stage.memory.crm.answer_next(error.clone()),
+            // The session, the customer and the connection are read before the tokens.
+            None => {
+                let tokens = stage.memory.faults.steps() + 4;
+                stage.memory.faults.at(tokens, Fault::FailBefore);
+            }
+        }
+
+        let page = browser.post(&stage, "/connect/lists", &choice).await;
+
+        let shown = &page.body;
+        assert_eq!(page.status, 502, "{failure:?}");
+        assert!(shown.contains("could not reach Constant Contact"));
+        assert!(shown.contains("Choose one that is there, or save again later."));
+        assert!(shown.contains("value=\"From the web\" aria-invalid"));
+        let ticked = format!("value=\"{list}\" checked");
+        assert!(shown.contains(&ticked) && shown.matches(" checked").count() == 2);
+        assert!(!shown.contains("was not connected"));
+        assert_eq!(stage.row().await.unwrap().lists, vec![]);
+        stage.memory.clock.advance(SignedDuration::from_mins(31));
+        let saved = browser
+            .press(&stage, &page, "/connect/lists", &choice)
+            .await;
+        assert_eq!(saved.location(), "/connect/done");
+        assert_eq!(stage.row().await.unwrap().lists.len(), 2);
+    }
+}
+
+#[tokio::test]
 async fn a_program_reads_what_to_do_and_when() {
     let stage = Stage::new().await;
     let link = stage.link().await;

@@ -26,7 +26,7 @@ async fn before_they_save_customers_read_how_many_wait_and_since_when() {
     let saved = browser.post(&stage, LISTS, "new_list=News&terms=yes").await;
     let after = page(&stage, &mut browser).await;
 
-    let said = "<strong>3 sign-ups</strong> are waiting, the oldest since 23 November 2026.";
+    let said = "<strong>3 sign-ups</strong> are waiting, the oldest since 23 November 2026 (UTC).";
     assert!(shown.contains(said), "{shown}");
     assert_eq!(faulty.status, 422);
     assert!(faulty.body.contains(said), "{}", faulty.body);
@@ -42,7 +42,8 @@ async fn of_many_the_page_says_how_many_there_are_at_least() {
 
     let shown = page(&stage, &mut browser).await;
 
-    let said = "At least <strong>1000 sign-ups</strong> are waiting, some since 23 November 2026.";
+    let said =
+        "At least <strong>1000 sign-ups</strong> are waiting, some since 23 November 2026 (UTC).";
     assert!(shown.contains(said), "{shown}");
 }
 

@@ -8,9 +8,9 @@ use crate::domain::connection::{
 };
 use crate::domain::contact::clean;
 use crate::domain::customer::Customer;
-use crate::domain::ids::RemoteId;
+use crate::domain::ids::{CustomerId, RemoteId};
 use crate::domain::keys::fingerprint;
-use crate::ports::{Clock as _, Connections as _, Customers as _, Vault as _, Wiring};
+use crate::ports::{Clock as _, Connections as _, Customers as _, Vault as _, Wiring, causes};
 
 /// Characters of a list's name.
 const LIST_NAME: usize = 255;
@@ -53,6 +53,8 @@ pub enum ChoiceFault {
     LongName,
     /// Constant Contact made no list of the name: the account is full, or the user may not make any.
     RefusedList,
+    /// Constant Contact could not be asked for a list of the name, or did not answer. It may be asked again.
+    UnansweredList,
     /// Another account was connected since the page was shown.
     OtherAccount,
     /// The terms were not confirmed, or other ones were than are asked today.
@@ -175,7 +177,10 @@ impl<W: Wiring> Connect<W> {
         } = connected;
         let new_list = match new_list.as_str() {
             "" => None,
-            name => Some(self.list_called(&connection, name, end).await?),
+            name => {
+                let list = self.list_called(&connection, name, end).await;
+                Some(list.map_err(|error| as_fault(&connection.customer, error))?)
+            }
         };
         let now = self.clock.now();
         let terms = confirms.then_some(Terms {
@@ -218,6 +223,21 @@ impl<W: Wiring> Connect<W> {
         let token = stored.ok_or(ConnectError::NotReady)?.tokens.access;
         self.make_list(&connection.app, &token, name, end).await
     }
+}
+
+/// What keeps a new list from being made for now is a fault of the choice that names it: all else that was chosen stands
+/// in the form, which whoever chose it can save again.
+fn as_fault(customer: &CustomerId, error: ConnectError) -> ConnectError {
+    match &error {
+        ConnectError::Store(error) => tracing::error!(
+            customer.id = %customer,
+            error = %causes(error),
+            "a new list could not be asked for"
+        ),
+        ConnectError::Unavailable | ConnectError::Busy | ConnectError::Resting { .. } => {}
+        _ => return error,
+    }
+    ConnectError::Choice(vec![ChoiceFault::UnansweredList])
 }
 
 /// The connection with what was chosen for it.

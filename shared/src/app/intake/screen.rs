@@ -11,6 +11,12 @@ use crate::domain::lead::{FieldError, QuarantineReason, Rejection};
 use crate::domain::screening::{Bearing, TIME_FIELD};
 use crate::ports::{CaptchaCheck as _, Checked, Wiring, causes};
 
+/// Said where a captcha has no answer: its person passed it by, or never saw it.
+const NOT_MADE: &str = "please show that you are not a robot; if you see no check for that, allow scripts on this page and reload it";
+
+/// Said where the answer was wrong, or used before.
+const NOT_PASSED: &str = "please show once more that you are not a robot";
+
 /// What becomes of a submission.
 pub(super) enum Verdict {
     /// It goes out, perhaps with a remark.
@@ -40,7 +46,7 @@ impl<W: Wiring> Intake<W> {
         let ip = arrival.origin.ip.as_deref();
         match self.captcha.check(&form.id, captcha, answer, ip).await {
             Ok(Checked::Passed) => Verdict::Passes(late),
-            Ok(Checked::Failed) => match failed(captcha) {
+            Ok(Checked::Failed) => match failed(captcha, NOT_PASSED) {
                 Verdict::Refused(rejection) => Verdict::Failed(rejection),
                 verdict => verdict,
             },
@@ -78,21 +84,21 @@ impl<W: Wiring> Intake<W> {
         };
         let answer = arrival.fields.get(captcha.provider.field());
         match answer.unwrap_or_default().trim() {
-            "" => Look::Told(failed(captcha)),
+            "" => Look::Told(failed(captcha, NOT_MADE)),
             answer => Look::Asks(captcha, answer, late),
         }
     }
 }
 
 /// What becomes of a submission without a captcha's good answer.
-fn failed(captcha: &Captcha) -> Verdict {
+fn failed(captcha: &Captcha, words: &str) -> Verdict {
     match captcha.on_failure {
         OnFailure::Quarantine => Verdict::Quarantined(QuarantineReason::Captcha),
         OnFailure::Refuse => Verdict::Refused(Rejection {
             errors: vec![FieldError {
                 field: captcha.provider.field().to_owned(),
                 code: "captcha_failed",
-                message: "please show once more that you are not a robot".to_owned(),
+                message: words.to_owned(),
             }],
         }),
     }

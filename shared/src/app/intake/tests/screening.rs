@@ -229,7 +229,9 @@ async fn a_captcha_that_is_missing_wrong_or_used_is_refused_or_set_aside_as_the_
                 .await;
             match (on_failure, told) {
                 (OnFailure::Refuse, Err(IntakeError::Rejected(rejection))) => {
-                    assert_eq!(rejection.errors[0].code, "captcha_failed");
+                    let error = &rejection.errors[0];
+                    assert_eq!(error.code, "captcha_failed");
+                    assert_eq!(error.message.contains("allow scripts"), answer.is_empty());
                     assert!(scene.memory.ledger.all().is_empty());
                 }
                 (OnFailure::Quarantine, Ok(told)) => {
