@@ -1,5 +1,6 @@
 //! The use cases as one process has them.
 
+use jiff::SignedDuration;
 use leadfeed_shared::app::admin::Admin;
 use leadfeed_shared::app::bulk::Bulk;
 use leadfeed_shared::app::connect::{Connect, Site};
@@ -117,6 +118,7 @@ impl Reach {
             dice: self.memory.dice.clone(),
             keys: self.memory.keys(),
             public_url: PUBLIC_URL.to_owned(),
+            oldest_lead_alarm: SignedDuration::from_hours(2),
             quarantine_alarm: 100,
         }
     }

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use jiff::SignedDuration;
+
 use super::{
     FakeCrm, Memory, MemoryApps, MemoryBudget, MemoryCaptcha, MemoryDirectory, MemoryEvents,
     MemoryLedger, MemoryQueue, MemoryVault, SeededDice, VirtualClock, samples,
@@ -180,6 +182,7 @@ impl Memory {
             dice: self.dice.clone(),
             keys: self.keys(),
             public_url: "https://leads.example".to_owned(),
+            oldest_lead_alarm: SignedDuration::from_hours(2),
             quarantine_alarm: 100,
         }
     }
