@@ -4,12 +4,20 @@ use std::fmt;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use reqwest::header::RETRY_AFTER;
 use reqwest::{Method, Response, StatusCode};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Map, Value};
 use url::{Host, Url};
 
 use crate::args::Stack;
+
+/// How often the stack is asked for what it only shows, where it has a hiccup.
+const LOOKS: usize = 3;
+
+/// What lies between two of these, where the stack does not say, and at most.
+const PAUSE: Duration = Duration::from_millis(500);
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
 /// A client of one stack.
 pub struct Client {
@@ -69,7 +77,7 @@ impl Client {
     }
 
     pub async fn get(&self, url: &Url) -> Result<Value> {
-        self.send(Method::GET, url, None).await
+        read(succeeded(self.look(url).await?).await?).await
     }
 
     /// What an application may still call.
@@ -81,7 +89,7 @@ impl Client {
 
     /// A thing that may not be there.
     pub async fn find(&self, url: &Url) -> Result<Option<Value>> {
-        let answer = self.request(Method::GET, url, None).await?;
+        let answer = self.look(url).await?;
         if answer.status() == StatusCode::NOT_FOUND {
             return Ok(None);
         }
@@ -105,7 +113,29 @@ impl Client {
         succeeded(self.request(method, url, body).await?).await
     }
 
+    /// Asks for what changes nothing, and once more after a hiccup, so that it ends nobody's work. A file is not asked
+    /// for in this way: its leads are marked by asking.
+    async fn look(&self, url: &Url) -> Result<Response> {
+        for _ in 1..LOOKS {
+            let answer = self.sent(Method::GET, url, None).await;
+            let Some(pause) = pause_after(&answer) else {
+                return reached(answer);
+            };
+            tokio::time::sleep(pause).await;
+        }
+        self.request(Method::GET, url, None).await
+    }
+
     async fn request(&self, method: Method, url: &Url, body: Option<Value>) -> Result<Response> {
+        reached(self.sent(method, url, body).await)
+    }
+
+    async fn sent(
+        &self,
+        method: Method,
+        url: &Url,
+        body: Option<Value>,
+    ) -> reqwest::Result<Response> {
         let request = self.http.request(method, url.clone());
         let mut request = request
             .bearer_auth(self.token.expose_secret())
@@ -113,8 +143,7 @@ impl Client {
         if let Some(body) = body {
             request = request.json(&body);
         }
-        let answer = request.send().await.map_err(reqwest::Error::without_url);
-        answer.context("cannot reach the stack")
+        request.send().await
     }
 
     /// A page of a listing: the first, or the one at a cursor.
@@ -183,6 +212,30 @@ fn is_name(segment: &str) -> bool {
     !segment.is_empty() && !segment.starts_with('.') && segment.bytes().all(is_plain)
 }
 
+fn reached(answer: reqwest::Result<Response>) -> Result<Response> {
+    let answer = answer.map_err(reqwest::Error::without_url);
+    answer.context("cannot reach the stack")
+}
+
+/// When to ask again, where an answer is a hiccup. Whoever has waited for a whole answer in vain does not wait again.
+fn pause_after(answer: &reqwest::Result<Response>) -> Option<Duration> {
+    match answer {
+        Ok(answer) => {
+            let rest = answer.headers().get(RETRY_AFTER);
+            let rest = rest.and_then(|rest| rest.to_str().ok());
+            (answer.status() == StatusCode::SERVICE_UNAVAILABLE).then(|| pause_of(rest))
+        }
+        Err(error) => (error.is_connect() || !error.is_timeout()).then_some(PAUSE),
+    }
+}
+
+/// As long as the stack says, within reason.
+fn pause_of(retry_after: Option<&str>) -> Duration {
+    let seconds = retry_after.and_then(|seconds| seconds.parse().ok());
+    let pause = seconds.map_or(PAUSE, Duration::from_secs);
+    pause.min(LONGEST_PAUSE)
+}
+
 async fn succeeded(answer: Response) -> Result<Response> {
     if answer.status().is_success() {
         return Ok(answer);
@@ -216,4 +269,19 @@ fn problem(status: StatusCode, text: &str) -> String {
         })
         .collect();
     format!("{detail}{}", faults.concat())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_waits_longer_than_five_seconds_to_ask_again_whatever_the_stack_says() {
+        for (said, seconds) in [("0", 0), ("3", 3), ("5", 5), ("6", 5), ("86400", 5)] {
+            assert_eq!(pause_of(Some(said)), Duration::from_secs(seconds), "{said}");
+        }
+        for said in [None, Some("-1"), Some("soon")] {
+            assert_eq!(pause_of(said), PAUSE, "{said:?}");
+        }
+    }
 }

@@ -29,7 +29,9 @@ pub fn ask(command: &Command, stdin: &mut Stdin<'_>) -> Result<()> {
 fn irreversible(command: &Command) -> Option<(String, &str)> {
     match command {
         Command::Customers(Customers::Remove { id, yes: false }) => Some((
-            format!("Removing the customer {id} with its connection and forms"),
+            format!(
+                "Removing the customer {id} with its connection and forms, and refusing its leads that wait,"
+            ),
             id,
         )),
         Command::Connection(Connection::End {

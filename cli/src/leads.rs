@@ -2,7 +2,7 @@ use std::collections::HashMap;
 use std::io::Write;
 use std::time::Duration;
 
-use anyhow::{Result, bail};
+use anyhow::{Context as _, Result, bail};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
@@ -176,7 +176,8 @@ fn print<W: Write>(lead: &Value, printer: &mut Printer<'_, W>) -> Result<()> {
     ))
 }
 
-/// Replays until all leads meant were looked at; a dry run too.
+/// Replays until all leads meant were looked at, and prints the sum; a dry run too. Where it cannot go on, it prints what
+/// was done until then.
 pub async fn replay<W: Write>(
     client: &Client,
     replay: &Replay,
@@ -190,12 +191,46 @@ pub async fn replay<W: Write>(
     if !replay.leads.is_empty() {
         body["lead_ids"] = json!(replay.leads);
     }
-    loop {
-        let answer = client.send(Method::POST, &url, Some(body.clone())).await?;
-        printer.record(&answer)?;
-        match answer["next_cursor"].as_str() {
-            Some(cursor) => body["cursor"] = json!(cursor),
-            None => return Ok(()),
+    let mut sum = None;
+    let ended = loop {
+        let mut answer = match client.send(Method::POST, &url, Some(body.clone())).await {
+            Ok(answer) => answer,
+            Err(error) => break Err(error),
+        };
+        let members = answer.as_object_mut();
+        let cursor = members.and_then(|members| members.remove("next_cursor"));
+        sum = Some(match sum {
+            Some(before) => added(before, answer),
+            None => answer,
+        });
+        match cursor {
+            Some(cursor) if cursor.is_string() => body["cursor"] = cursor,
+            _ => break Ok(()),
         }
+    };
+    if let Some(sum) = sum {
+        printer.record(&sum)?;
+        return ended.context("not all leads were looked at; the numbers are of those that were");
+    }
+    ended
+}
+
+/// Two answers as one: numbers of the same name are added up, and what is no number is as the later one has it.
+fn added(before: Value, after: Value) -> Value {
+    match (before, after) {
+        (Value::Object(mut before), Value::Object(after)) => {
+            for (name, after) in after {
+                let sum = match before.remove(&name) {
+                    Some(before) => added(before, after),
+                    None => after,
+                };
+                before.insert(name, sum);
+            }
+            Value::Object(before)
+        }
+        (before, after) => match (before.as_u64(), after.as_u64()) {
+            (Some(before), Some(after)) => json!(before + after),
+            _ => after,
+        },
     }
 }

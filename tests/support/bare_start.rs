@@ -9,7 +9,7 @@ use std::time::Duration;
 const PROGRAM: &str = env!(concat!("CARGO_BIN_EXE_", env!("CARGO_PKG_NAME")));
 
 /// All that any function reads, but its secrets.
-const SETTINGS: [(&str, &str); 14] = [
+const SETTINGS: [(&str, &str); 15] = [
     ("AWS_ACCESS_KEY_ID", "nobody"),
     ("AWS_SECRET_ACCESS_KEY", "nothing"),
     ("LEADFEED_DIRECTORY_TABLE", "directory"),
@@ -23,6 +23,7 @@ const SETTINGS: [(&str, &str); 14] = [
     ("LEADFEED_PUBLIC_URL", "https://leads.example"),
     ("LEADFEED_CC_API_URL", "https://api.example/v3"),
     ("LEADFEED_CC_AUTH_URL", "https://authz.example/v1"),
+    ("LEADFEED_OLDEST_LEAD_ALARM", "7200"),
     ("LEADFEED_QUARANTINE_ALARM", "100"),
 ];
 

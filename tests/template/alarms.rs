@@ -10,7 +10,7 @@ use leadfeed_shared::domain::ids::CustomerId;
 use leadfeed_shared::ports::{Event, Gauge};
 use serde_json::{Value, json};
 
-use crate::{assert_lines, functions, of_kind, root, template};
+use crate::{assert_lines, functions, of_kind, resources, root, template};
 
 /// What each alarm watches and when it rings: its [`COLUMNS`], its dimensions, and the condition under which it is there.
 const ALARMS: &str = "
@@ -130,6 +130,20 @@ fn alarms_and_the_dashboard_watch_all_that_is_measured_and_nothing_else() {
 fn no_alarm_waits_for_more_quarantined_leads_than_are_counted() {
     let asked = &template()["Parameters"]["QuarantineAlarmLeads"];
     assert_eq!(asked["MaxValue"], QUARANTINED);
+}
+
+#[test]
+fn health_finds_fault_from_where_the_alarms_ring() {
+    let alarms = of_kind("AWS::CloudWatch::Alarm");
+    let told = &resources()["AdminApi"]["Properties"]["Environment"]["Variables"];
+    for (alarm, variable) in [
+        ("OldestLeadAlarm", "LEADFEED_OLDEST_LEAD_ALARM"),
+        ("QuarantineAlarm", "LEADFEED_QUARANTINE_ALARM"),
+    ] {
+        let threshold = &alarms[alarm]["Properties"]["Threshold"];
+        assert!(threshold.is_string(), "{alarm}");
+        assert_eq!(&told[variable], threshold, "{alarm}");
+    }
 }
 
 #[test]

@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use regex_lite::Regex;
 use serde_json::Value;
 
-use crate::{root, template};
+use crate::{of_kind, resources, root, template, text};
 
 /// Every page of the guides, and the pages at the top.
 fn pages() -> Vec<PathBuf> {
@@ -81,6 +82,86 @@ fn every_link_of_the_guides_leads_somewhere() {
         }
     }
     assert!(seen > 30, "only {seen} links were found");
+}
+
+/// A page of the guides for operators from a heading to the next one of its rank.
+fn section(page: &str, heading: &str) -> String {
+    let page = fs::read_to_string(root().join("docs/operator").join(page)).unwrap();
+    let (_, rest) = page.split_once(&format!("\n{heading}\n")).unwrap();
+    let rank = heading.split(' ').next().unwrap();
+    let (section, _) = rest.split_once(&format!("\n{rank} ")).unwrap_or((rest, ""));
+    section.to_owned()
+}
+
+/// The steps of a wound back ledger mark each lane as the ledger does: with all that it takes away from an empty one.
+#[test]
+fn whoever_winds_the_ledger_back_marks_every_lane() {
+    let source = |file: &str| {
+        let path = root().join("shared/src/adapters/dynamo").join(file);
+        fs::read_to_string(path).unwrap()
+    };
+    let (lanes, keys) = (source("lanes.rs"), source("keys.rs"));
+    let (_, unmarked) = lanes.split_once("_ if emptied => \"REMOVE ").unwrap();
+    let (unmarked, _) = unmarked.split_once('"').unwrap();
+    let marks = section("upgrade.md", "### The ledger");
+    let (_, marks) = marks.split_once("--update-expression '").unwrap();
+    let (change, values) = marks.split_once('\'').unwrap();
+    let (set, removed) = change.split_once(" REMOVE ").unwrap();
+    let set = set.strip_prefix("SET ").unwrap();
+    let set = set.split(", ").map(|set| set.split(" = ").next().unwrap());
+
+    let changed: BTreeSet<_> = set.chain([removed]).collect();
+    assert_eq!(changed, unmarked.split(", ").collect());
+    assert!(keys.contains("const LANES: &str = \"lanes\";"));
+    assert!(values.contains(r#"":s": {"S": "lanes"}"#), "{values}");
+    assert!(keys.contains("Key::new(format!(\"LANE#{customer}\"), \"LANE\")"));
+    let guide = section("upgrade.md", "### The ledger");
+    assert!(guide.contains(r#"'{":l": {"S": "LANE#"}}'"#), "{guide}");
+}
+
+#[test]
+fn whoever_moves_to_a_new_stack_is_told_of_every_kind_of_secret_and_to_switch_it_on() {
+    let guide = section("upgrade.md", "## Move to a new stack");
+    let kinds = Regex::new(r"secret:leadfeed/\$\{AWS::StackName\}/([a-z]+)/\*").unwrap();
+    let text = text();
+    let kinds: BTreeSet<_> = kinds
+        .captures_iter(&text)
+        .map(|kind| kind.get(1).unwrap().as_str())
+        .collect();
+
+    assert_eq!(kinds, ["app", "captcha", "connection"].into());
+    for words in [
+        "`leadfeed app put` for the default application, and with its ID for every other",
+        "leadfeed/NEW/captcha/",
+        "each customer connects again",
+        "leadfeed/NEW/keys/signing",
+        "(`enable-rule`, `--enabled`)",
+    ] {
+        assert!(guide.contains(words), "{words}");
+    }
+}
+
+#[test]
+fn the_runbook_says_of_every_route_what_its_failures_mean_and_where_they_are_logged() {
+    let guide = section("runbook.md", "## HttpErrorsAlarm");
+    for route in of_kind("AWS::ApiGatewayV2::Route").into_values() {
+        let route = route["Properties"]["RouteKey"].as_str().unwrap();
+        assert!(guide.contains(&format!("`{route}`")), "{route}");
+    }
+    let group = resources()["HttpApiLogs"]["Properties"]["LogGroupName"].clone();
+    let group = group
+        .as_str()
+        .unwrap()
+        .replace("${AWS::StackName}", "YOUR-STACK");
+    let tail =
+        format!("aws logs tail {group} --since 1h --filter-pattern '{{ $.status = \"5*\" }}'");
+    assert!(guide.contains(&tail), "{tail}");
+    let log = &resources()["HttpStage"]["Properties"]["AccessLogSettings"]["Format"];
+    assert!(
+        log.as_str()
+            .unwrap()
+            .contains(r#""status":"$context.status""#)
+    );
 }
 
 #[test]

@@ -42,18 +42,25 @@ pub async fn check(
     if app != DEFAULT || default_is_set {
         findings.push(authorization(http, client, customer, app).await);
     }
-    let connection = ask(client, Method::GET, customer, "connection").await;
+    let connection = part(client, customer, "connection").await;
     let connection = connection.unwrap_or_default();
     findings.push(connected(&connection, app));
-    let forms = ask(client, Method::GET, customer, "forms").await;
+    let forms = part(client, customer, "forms").await;
     findings.push(forms_of(&forms.unwrap_or_default(), &connection));
     findings
 }
 
-/// Asks for a part of a customer.
-async fn ask(client: &Client, method: Method, customer: &str, part: &str) -> Result<Value> {
-    let url = client.at(&["customers", customer, part])?;
-    client.send(method, &url, None).await
+/// A part of a customer.
+async fn part(client: &Client, customer: &str, part: &str) -> Result<Value> {
+    client
+        .get(&client.at(&["customers", customer, part])?)
+        .await
+}
+
+/// A link that was never used.
+async fn connect_link(client: &Client, customer: &str) -> Result<Value> {
+    let url = client.at(&["customers", customer, "connect-links"])?;
+    client.send(Method::POST, &url, None).await
 }
 
 /// Goes the first steps of connecting as a browser would, up to Constant Contact's own page. The link made for it is
@@ -69,7 +76,7 @@ async fn authorization(
         let advice = "No connect link could be created: see the log group of admin-api.";
         Finding::of(step, "link_not_made", advice)
     };
-    let Ok(link) = ask(client, Method::POST, customer, "connect-links").await else {
+    let Ok(link) = connect_link(client, customer).await else {
         return unmade();
     };
     let Some(url) = link["url"].as_str() else {
@@ -125,6 +132,8 @@ async fn sign_in_page(http: &reqwest::Client, location: &str) -> Finding {
 /// Why a click on a connect link leads nowhere, by what it was answered.
 async fn not_led_on(answer: Option<Response>, app: &str) -> Finding {
     let step = "authorization";
+    let is_broken = |answer: &Response| answer.status().is_server_error();
+    let is_broken = answer.as_ref().is_some_and(is_broken);
     let problem = match answer {
         Some(answer) => answer.text().await.unwrap_or_default(),
         None => String::new(),
@@ -140,6 +149,10 @@ async fn not_led_on(answer: Option<Response>, app: &str) -> Finding {
         Some("no_calls" | "busy") => {
             let advice = "Nobody can connect for as long as Constant Contact accepts no requests. Try again later.";
             Finding::of(step, "no_calls", advice)
+        }
+        _ if is_broken => {
+            let advice = "The function oauth-callback fails at the first step of connecting: see its log group.";
+            Finding::of(step, "callback_failed", advice)
         }
         _ => {
             let advice = "Connect links do not work. Is PublicUrl the address at which browsers reach the stack?";
@@ -187,7 +200,7 @@ fn connected(connection: &Value, app: &str) -> Finding {
         ),
         (Some("needs_reconnect"), _) => (
             "needs_reconnect",
-            "Constant Contact no longer accepts the tokens. Send the customer a connect link.",
+            "The tokens are worth nothing any more, or are not stored here. Send the customer a connect link.",
         ),
         (Some("limited"), Some("app_deactivated")) => (
             "app_not_approved",

@@ -232,6 +232,31 @@ async fn a_lead_that_waits_is_tried_again_where_it_is_no_dry_run() {
 }
 
 #[tokio::test]
+async fn a_replay_of_more_leads_than_one_answer_tells_of_prints_their_sum_once() {
+    let deployment = Deployment::new().await;
+    let form = form(&deployment).await;
+    for number in 0..501 {
+        sign_up(&deployment, &form, &format!("p{number}@example.com")).await;
+    }
+    let memory = &deployment.memory;
+    loop {
+        let messages = memory.messages();
+        if messages.is_empty() {
+            break;
+        }
+        let deadline = memory.clock.now() + SignedDuration::from_secs(60);
+        memory.drain().drain(messages, deadline).await;
+    }
+
+    let replay = ["replay", "engines", "--status", "waiting", "--dry-run"];
+    let sum = deployment.json(&replay).await;
+
+    let leads = json!({"waiting.not_connected": 501});
+    let whole = json!({"dry_run": true, "leads": leads, "exported": 0, "others": 0, "blocked": "not_connected"});
+    assert_eq!(sum, whole);
+}
+
+#[tokio::test]
 async fn what_the_stack_refuses_is_told_without_fear_for_leads() {
     let deployment = Deployment::new().await;
     let folder = tempfile::tempdir().unwrap();

@@ -1,7 +1,7 @@
 //! The doctor names what is wrong with a deployment, and nothing else.
 
 use axum::Router;
-use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
+use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, HOST, RETRY_AFTER};
 use axum::http::{HeaderMap, StatusCode, Uri};
 use leadfeed_shared::domain::budget::BudgetState;
 use leadfeed_shared::domain::connection::{
@@ -10,7 +10,7 @@ use leadfeed_shared::domain::connection::{
 use leadfeed_shared::domain::ids::AppId;
 use leadfeed_shared::fakes::{MemoryApps, samples};
 use leadfeed_shared::ports::{Clock as _, Connections as _, Forms as _};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::commands::CREATE;
 use crate::deployment::{Authorize, Deployment, TOKEN, leadfeed, served};
@@ -107,9 +107,57 @@ async fn half_out_of_order(readable: &'static [&'static str]) -> String {
             _ => StatusCode::SERVICE_UNAVAILABLE,
         };
         let body = r#"{"checks": [{"name": "app", "ok": false, "detail": "None is stored."}], "status": "not_connected"}"#;
-        (status, [(CONTENT_TYPE, "application/problem+json")], body)
+        let headers = [
+            (CONTENT_TYPE, "application/problem+json"),
+            (RETRY_AFTER, "0"),
+        ];
+        (status, headers, body)
     };
     served(Router::new().fallback(answers)).await
+}
+
+/// What the doctor finds of a customer, where the page behind its connect link is answered by this.
+async fn where_the_page_answers(status: StatusCode, code: &'static str) -> Vec<String> {
+    let answers = move |uri: Uri, headers: HeaderMap| async move {
+        let here = format!("http://{}", headers[HOST].to_str().unwrap());
+        let (status, body) = match uri.path() {
+            "/connect/link" => (status, json!({"code": code})),
+            "/oauth/callback" => (StatusCode::BAD_REQUEST, json!({})),
+            _ if !headers.contains_key(AUTHORIZATION) => (StatusCode::UNAUTHORIZED, json!({})),
+            "/v1/health" => (StatusCode::OK, json!({"checks": []})),
+            "/v1/customers/engines/connect-links" => (
+                StatusCode::OK,
+                json!({"url": format!("{here}/connect/link")}),
+            ),
+            _ => (
+                StatusCode::OK,
+                json!({"status": "not_connected", "forms": []}),
+            ),
+        };
+        let headers = [(CONTENT_TYPE, "application/problem+json")];
+        (status, headers, body.to_string())
+    };
+    let url = served(Router::new().fallback(answers)).await;
+    let mut found = found(&url, TOKEN).await;
+    found.retain(|found| !["not_connected", "no_form"].contains(&found.as_str()));
+    found
+}
+
+#[tokio::test]
+async fn a_connect_page_that_fails_is_not_said_to_be_elsewhere() {
+    for (status, code, finding) in [
+        (
+            StatusCode::SERVICE_UNAVAILABLE,
+            "unavailable",
+            "callback_failed",
+        ),
+        (StatusCode::INTERNAL_SERVER_ERROR, "", "callback_failed"),
+        (StatusCode::SERVICE_UNAVAILABLE, "busy", "no_calls"),
+        (StatusCode::NOT_FOUND, "", "public_url_wrong"),
+    ] {
+        let found = where_the_page_answers(status, code).await;
+        assert_eq!(found, [finding], "{status} {code}");
+    }
 }
 
 #[tokio::test]

@@ -1,9 +1,15 @@
 //! What the tool asks of a stack, and where.
 
+use std::io::{Read as _, Write as _};
+use std::net::TcpListener;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering::SeqCst;
 use std::sync::{Arc, Mutex};
+use std::thread;
 
-use axum::Router;
-use axum::http::{Method, Uri};
+use axum::http::header::RETRY_AFTER;
+use axum::http::{Method, StatusCode, Uri};
+use axum::{Json, Router};
 use serde_json::{Value, json};
 
 use crate::deployment::{TOKEN, leadfeed, served, typing};
@@ -123,6 +129,8 @@ async fn what_cannot_be_undone_is_done_only_once_it_is_confirmed() {
         let (unasked, said, succeeded) = asked(command).await;
         assert_eq!((unasked.len(), succeeded), (0, false));
         assert!(said.contains("--yes"), "{said}");
+        let refuses = said.contains("refusing its leads that wait");
+        assert_eq!(refuses, command == ["customers", "remove", "engines"]);
 
         for (typed, command) in [
             (Some(format!("{name}\n")), command),
@@ -203,4 +211,86 @@ async fn a_lead_that_is_followed_is_printed_again_whenever_it_changed() {
         .map(|line| line.split(' ').next_back().unwrap());
     let lines: Vec<_> = lines.collect();
     assert_eq!(lines, ["upstream", "quota", "upstream"], "{said}");
+}
+
+#[tokio::test]
+async fn a_replay_that_cannot_go_on_says_what_was_done_until_then() {
+    let answers = |Json(wish): Json<Value>| async move {
+        match wish["cursor"].as_str() {
+            None => Ok(Json(
+                json!({"leads": {"waiting.quota": 3}, "next_cursor": "further"}),
+            )),
+            Some(_) => Err(StatusCode::SERVICE_UNAVAILABLE),
+        }
+    };
+    let url = served(Router::new().fallback(answers)).await;
+
+    let (said, succeeded) = leadfeed(&url, TOKEN, &["replay", "engines", "--json"]).await;
+
+    let (printed, error) = said.split_at(said.find("}\n}\n").unwrap() + 4);
+    let printed: Value = serde_json::from_str(printed).unwrap();
+    assert_eq!(printed, json!({"leads": {"waiting.quota": 3}}));
+    assert!(!succeeded && error.contains("503"), "{error}");
+    assert!(error.contains("not all leads were looked at"), "{error}");
+}
+
+/// What a stack is asked by a command that answers the first so often with 503.
+async fn asked_out_of_order(times: usize, arguments: &[&str]) -> (usize, String, bool) {
+    let asked = Arc::new(AtomicUsize::new(0));
+    let seen = asked.clone();
+    let answers = move || async move {
+        let status = match seen.fetch_add(1, SeqCst) {
+            n if n < times => StatusCode::SERVICE_UNAVAILABLE,
+            _ => StatusCode::OK,
+        };
+        (status, [(RETRY_AFTER, "0")], "{}")
+    };
+    let url = served(Router::new().fallback(answers)).await;
+    let (said, succeeded) = leadfeed(&url, TOKEN, arguments).await;
+    (asked.load(SeqCst), said, succeeded)
+}
+
+#[tokio::test]
+async fn what_changes_nothing_is_asked_for_again_after_a_hiccup_and_three_times_in_all() {
+    let follow = ["leads", "follow", "engines", "--every", "0", "--looks", "1"];
+    for command in [&follow[..], &["customers", "show", "engines"]] {
+        for (times, asked, succeeds) in [(1, 2, true), (2, 3, true), (3, 3, false)] {
+            let (looks, said, succeeded) = asked_out_of_order(times, command).await;
+            assert_eq!((looks, succeeded), (asked, succeeds), "{said}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_changes_something_is_asked_for_once_and_so_is_a_file_whose_leads_are_marked() {
+    let folder = tempfile::tempdir().unwrap();
+    let into = folder.path().to_str().unwrap();
+    for command in [
+        &["replay", "engines"][..],
+        &["leads", "erase", "lead_1", "--yes"],
+        &["links", "connect", "engines"],
+        &["csv", "engines", "--into", into],
+    ] {
+        let (asked, said, succeeded) = asked_out_of_order(1, command).await;
+        assert_eq!((asked, succeeded), (1, false), "{said}");
+    }
+}
+
+#[tokio::test]
+async fn a_stack_that_cannot_be_reached_for_a_moment_is_asked_again() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let server = thread::spawn(move || {
+        drop(listener.accept().unwrap()); // hung up on
+        let (mut asked, _) = listener.accept().unwrap();
+        let mut request = [0; 4_096];
+        assert!(asked.read(&mut request).unwrap() > 0);
+        let answer = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\n{}";
+        asked.write_all(answer.as_bytes()).unwrap();
+    });
+
+    let (said, succeeded) = leadfeed(&url, TOKEN, &["customers", "show", "engines"]).await;
+
+    assert!(succeeded, "{said}");
+    server.join().unwrap();
 }

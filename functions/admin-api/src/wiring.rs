@@ -32,6 +32,7 @@ pub async fn api(aws: &Aws) -> Result<Api<Aws, SecretsAdminTokens>, Error> {
             dice: OsDice,
             keys: aws.signing_keys().await?,
             public_url: config::public_url()?,
+            oldest_lead_alarm: config::seconds("LEADFEED_OLDEST_LEAD_ALARM")?,
             quarantine_alarm: config::number("LEADFEED_QUARANTINE_ALARM")?,
         },
     })

@@ -4,6 +4,7 @@
 use std::env;
 use std::str::FromStr;
 
+use jiff::SignedDuration;
 use url::Url;
 
 /// Why a function cannot start.
@@ -60,6 +61,16 @@ pub fn parsed<T: FromStr>(
 /// [`ConfigError`].
 pub fn number(name: &'static str) -> Result<usize, ConfigError> {
     parsed(name, "a whole number")?.ok_or(ConfigError::Missing(name))
+}
+
+/// A time in whole seconds.
+///
+/// # Errors
+/// [`ConfigError`].
+pub fn seconds(name: &'static str) -> Result<SignedDuration, ConfigError> {
+    let seconds: Option<u32> = parsed(name, "a whole number of seconds")?;
+    let seconds = seconds.ok_or(ConfigError::Missing(name))?;
+    Ok(SignedDuration::from_secs(seconds.into()))
 }
 
 /// `LEADFEED_PUBLIC_URL`, where the functions are called, without a closing slash.

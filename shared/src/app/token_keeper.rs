@@ -19,7 +19,7 @@ pub(crate) use self::keep::{KEEP_TRIES, advance, keep};
 use self::refresh::Refreshed;
 pub use self::seen::Seen;
 use crate::app::moment::REFRESH_TAKES;
-use crate::domain::connection::{COOLDOWN, Connection, RefreshDecision};
+use crate::domain::connection::{COOLDOWN, Connection, ReconnectReason, RefreshDecision};
 use crate::domain::ids::CustomerId;
 use crate::domain::lead::WaitReason;
 use crate::ports::{Clock as _, Connections as _, StoreError, Vault as _, Wiring, causes};
@@ -50,7 +50,7 @@ pub struct TokenKeeper<W: Wiring> {
     pub clock: W::Clock,
     /// Names for leases.
     pub dice: W::Dice,
-    /// The stack this is: another stack's connections are not refreshed.
+    /// The stack this is: another stack's connections have to be made again.
     pub stack: String,
     /// Pairs seen before, by customer: good as long as the row says their generation.
     pub seen: Seen,
@@ -106,12 +106,11 @@ impl<W: Wiring> TokenKeeper<W> {
             let still_good =
                 now < connection.token_expires_at && rejected != Some(connection.generation);
             let until = match connection.refresh_decision(&self.stack, rejected, now) {
-                RefreshDecision::Impossible(why) => {
-                    if connection.stack != self.stack {
-                        tracing::error!(customer.id = %customer, "the connection is another stack's, which alone may refresh it");
-                    }
-                    return Err(AccessError::Waits(why));
+                RefreshDecision::Impossible(_) if self.is_of_another_stack(&connection) => {
+                    self.bury(&connection, ReconnectReason::TokenLost).await?;
+                    continue;
                 }
+                RefreshDecision::Impossible(why) => return Err(AccessError::Waits(why)),
                 RefreshDecision::Due => match self.refresh(&connection, end).await {
                     Ok(Refreshed::Access(access)) => return Ok(access),
                     Err(AccessError::Busy { until }) if still_good => until,
@@ -148,6 +147,11 @@ impl<W: Wiring> TokenKeeper<W> {
         let Some(pair) = pair else { return Ok(None) };
         let usable = pair.generation >= connection.generation && rejected != Some(pair.generation);
         Ok(usable.then(|| self.seen.remember(&connection.customer, pair)))
+    }
+
+    /// Whether a connection that nobody has ended or given up came here with another stack's tables: its tokens did not.
+    fn is_of_another_stack(&self, connection: &Connection) -> bool {
+        connection.is_usable().is_ok() && connection.stack != self.stack
     }
 
     /// Whether a refresh that is begun now is not cut off at `end`.

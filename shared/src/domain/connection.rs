@@ -28,7 +28,7 @@ pub struct Connection {
     pub customer: CustomerId,
     /// The application it was made with.
     pub app: AppId,
-    /// The stack that may refresh it: two stacks refreshing one rotating token kill the connection.
+    /// The stack that has its tokens: two stacks refreshing one rotating token kill the connection.
     pub stack: String,
     /// Where it stands.
     #[serde(flatten)]
@@ -160,7 +160,7 @@ pub enum LimitedReason {
 pub enum ReconnectReason {
     /// The token endpoint no longer knows the refresh token.
     InvalidGrant,
-    /// The rotated token could not be stored.
+    /// The newest tokens are not stored here: they never were, were deleted, or are another stack's.
     TokenLost,
 }
 
@@ -235,15 +235,15 @@ impl Connection {
         if let Err(why) = self.is_usable() {
             return RefreshDecision::Impossible(why);
         }
+        if self.stack != stack {
+            return RefreshDecision::Impossible(WaitReason::Reconnect);
+        }
         let lease = self.lease.as_ref().map(|lease| lease.until);
         let is_due = rejected == Some(self.generation)
             || lease.is_some_and(|until| until <= now)
             || now + REFRESH_MARGIN >= self.token_expires_at;
         if !is_due {
             return RefreshDecision::Fresh;
-        }
-        if self.stack != stack {
-            return RefreshDecision::Impossible(WaitReason::Reconnect);
         }
         let busy = lease.filter(|until| *until > now);
         let cooling = self.cooldown_until.filter(|until| *until > now);

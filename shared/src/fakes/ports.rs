@@ -1,3 +1,5 @@
+use jiff::SignedDuration;
+
 use crate::app::admin::Admin;
 use crate::app::bulk::Bulk;
 use crate::app::connect::{Connect, Site};
@@ -190,6 +192,7 @@ impl<W: Wiring> Ports<W> {
             dice: self.dice.clone(),
             keys: self.keys.clone(),
             public_url: self.public_url.clone(),
+            oldest_lead_alarm: SignedDuration::from_hours(2),
             quarantine_alarm: 100,
         }
     }

@@ -6,8 +6,8 @@ use crate::domain::ids::AppId;
 
 /// Constant Contact applications.
 pub trait Apps: Send + Sync {
-    /// An application's id and secret; `None` where nobody has stored them. With `anew`, past any cache: the
-    /// token endpoint has just refused what is remembered.
+    /// An application's id and secret; `None` where nobody has stored them. With `anew`, past any cache: where
+    /// the token endpoint has just refused what is remembered, or a person begins to connect by it.
     fn credentials(
         &self,
         app: &AppId,

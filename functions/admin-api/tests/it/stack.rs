@@ -207,6 +207,38 @@ async fn health_says_of_what_waits_for_the_operator_what_to_do() {
 }
 
 #[tokio::test]
+async fn an_application_that_has_never_called_has_not_used_its_calls_up_late_in_the_day() {
+    let stage = Stage::new();
+    let own: AppId = "own".parse().unwrap();
+    stage.memory.apps.set_limits(&own, Default::default());
+    let clock = &stage.memory.clock;
+    clock.advance_to("2026-11-23T23:40:00Z".parse().unwrap());
+    let assumed = BudgetState::assumed(Default::default(), clock.now());
+    let called = BudgetState {
+        spent: 1,
+        ..assumed
+    };
+    stage.memory.budget.set(&AppId::default_app(), called);
+
+    assert_eq!(troubles(&stage).await, []);
+}
+
+#[tokio::test]
+async fn a_lead_is_late_for_health_as_soon_as_the_alarm_is_asked_to_ring_for_it() {
+    let mut stage = Stage::with_customers().await;
+    let form = stage.form().await;
+    stage.sign_up(&form, "ada@example.com").await;
+    stage.memory.clock.advance(SignedDuration::from_mins(6));
+    assert_eq!(troubles(&stage).await, []);
+
+    stage.api.admin.oldest_lead_alarm = SignedDuration::from_mins(5);
+
+    let (check, words) = trouble(&stage).await;
+    assert_eq!(check, "deliveries");
+    assert!(words.contains("for 6 minutes"), "{words}");
+}
+
+#[tokio::test]
 async fn health_names_who_has_to_connect_again() {
     let stage = Stage::with_customers().await;
     let (reason, since) = (ReconnectReason::InvalidGrant, now());

@@ -346,7 +346,7 @@ async fn a_passing_trouble_of_the_api_is_waited_out() {
 }
 
 #[tokio::test]
-async fn a_changed_client_secret_is_read_again_once() {
+async fn a_code_is_exchanged_by_the_secret_of_the_moment_at_the_first_try() {
     let stage = Stage::new().await;
     let (mut browser, state) = stage.departed().await;
     let back = stage.agreed(ENGINES, &state);
@@ -357,11 +357,11 @@ async fn a_changed_client_secret_is_read_again_once() {
     let answer = browser.get(&stage, &back).await;
 
     assert_eq!(answer.location(), "/connect/lists");
-    assert_eq!(stage.exchanges(), 2);
+    assert_eq!(stage.exchanges(), 1);
 }
 
 #[tokio::test]
-async fn a_wrong_client_secret_is_tried_twice_and_no_more() {
+async fn a_wrong_client_secret_is_tried_once() {
     let stage = Stage::new().await;
     let (mut browser, state) = stage.departed().await;
     let back = stage.agreed(ENGINES, &state);
@@ -369,6 +369,6 @@ async fn a_wrong_client_secret_is_tried_twice_and_no_more() {
 
     let answer = browser.land(&stage, &back).await;
 
-    assert_eq!((answer.status, stage.exchanges()), (503, 2));
+    assert_eq!((answer.status, stage.exchanges()), (503, 1));
     assert!(stage.row().await.is_none());
 }

@@ -1,6 +1,7 @@
 use jiff::SignedDuration;
 use leadfeed_shared::domain::ids::AppId;
 use leadfeed_shared::fakes::{Call, Fault};
+use leadfeed_shared::ports::AppCredentials;
 
 use crate::browser::{Answer, Browser, ask};
 use crate::stage::{ENGINES, Stage};
@@ -150,6 +151,23 @@ async fn a_tampered_expired_or_foreign_link_is_refused_and_reveals_nothing() {
         assert_eq!(answer.body, answers[0].body);
         assert!(!answer.body.contains("Engines"));
     }
+}
+
+#[tokio::test]
+async fn whoever_departs_after_the_application_was_replaced_is_sent_to_the_new_one() {
+    let stage = Stage::new().await;
+    let (mut browser, link) = (Browser::default(), stage.link().await);
+    browser.get(&stage, &link).await;
+    *stage.connect.apps.remembered.lock().unwrap() = Some(AppCredentials {
+        client_id: "client".into(),
+        client_secret: "client-secret".into(),
+    });
+    let (memory, app) = (&stage.memory, AppId::default_app());
+    memory.apps.set(&app, "new-client", "new-secret");
+
+    let answer = browser.post(&stage, &link, "").await;
+
+    assert_eq!(answer.query()["client_id"], "new-client");
 }
 
 #[tokio::test]

@@ -3,9 +3,9 @@ use jiff::Timestamp;
 use super::values::{id, number, secret};
 use super::{Admin, AdminError, Properties};
 use crate::app::moment::standing;
-use crate::domain::budget::{Limits, next_midnight};
+use crate::domain::budget::{BudgetState, Limits, next_midnight};
 use crate::domain::ids::AppId;
-use crate::ports::{AppCredentials, Apps as _, Clock as _, StoreError, Wiring};
+use crate::ports::{AppCredentials, Apps as _, Clock as _, Wiring};
 use secrecy::ExposeSecret as _;
 
 /// What is shown of an application: never its secret.
@@ -33,6 +33,18 @@ pub struct Spending {
 }
 
 impl Spending {
+    /// By what is known of its calls.
+    #[must_use]
+    pub fn of(app: AppId, limits: Limits, state: &BudgetState, now: Timestamp) -> Self {
+        Self {
+            app,
+            limits,
+            spent: state.spent_today(now),
+            closed_until: state.closed_until(now),
+            resets_at: next_midnight(now),
+        }
+    }
+
     /// Calls that leads may still take today.
     #[must_use]
     pub fn left(&self) -> u32 {
@@ -83,18 +95,8 @@ impl<W: Wiring> Admin<W> {
     pub async fn spending(&self, mut query: Properties) -> Result<Spending, AdminError> {
         let app = query.optional("app_id", id);
         let app = query.finish(Some(app.unwrap_or_else(AppId::default_app)))?;
-        Ok(self.spending_of(app).await?)
-    }
-
-    pub(super) async fn spending_of(&self, app: AppId) -> Result<Spending, StoreError> {
         let now = self.clock.now();
         let (limits, state) = standing(&self.apps, &self.budget, &app, now).await?;
-        Ok(Spending {
-            app,
-            limits,
-            spent: state.spent_today(now),
-            closed_until: state.closed_until(now),
-            resets_at: next_midnight(now),
-        })
+        Ok(Spending::of(app, limits, &state, now))
     }
 }

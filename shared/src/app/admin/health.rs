@@ -2,14 +2,14 @@ use std::borrow::Cow;
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
-use jiff::SignedDuration;
-
 use super::Admin;
+use super::apps::Spending;
 use crate::app::minute::gauges;
 use crate::domain::connection::{ConnectionStatus, LimitedReason};
 use crate::domain::ids::{AppId, CustomerId, LeadId};
 use crate::ports::{
-    Apps as _, Clock as _, Connections as _, Customers as _, Dice as _, Ledger as _, Queue as _,
+    Apps as _, Budget as _, Clock as _, Connections as _, Customers as _, Dice as _, Ledger as _,
+    Queue as _,
     StoreError, Wiring, causes,
 };
 
@@ -18,9 +18,6 @@ const LOST: u16 = 1_000;
 
 /// Customers or applications named.
 const NAMED: usize = 10;
-
-/// Age from which a lead that is on its way is late.
-const LATE: SignedDuration = SignedDuration::from_hours(2);
 
 /// How the stack is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -105,17 +102,25 @@ impl<W: Wiring> Admin<W> {
     async fn deliveries_trouble(&self) -> Trouble {
         let oldest = gauges::oldest_under_way(&self.ledger).await?;
         let age = oldest.map(|since| self.clock.now().duration_since(since));
-        Ok(age.filter(|age| *age >= LATE).map(|age| {
-            let hours = age.as_hours();
-            format!("A lead has been on its way, or an import open, for {hours} hours. Where calls are left today, see the logs of drain and scheduler.")
+        Ok(age.filter(|age| *age >= self.oldest_lead_alarm).map(|age| {
+            let age = match age.as_hours() {
+                0 | 1 => format!("{} minutes", age.as_mins()),
+                hours => format!("{hours} hours"),
+            };
+            format!("A lead has been on its way, or an import open, for {age}. Where calls are left today, see the logs of drain and scheduler.")
                 .into()
         }))
     }
 
     async fn budget_trouble(&self) -> Trouble {
-        let mut used_up = Vec::new();
+        let (mut used_up, now) = (Vec::new(), self.clock.now());
         for app in gauges::applications(&self.apps).await? {
-            let spending = self.spending_of(app).await?;
+            // One that has never called has used nothing up, though its day is taken for one that was used evenly.
+            let Some(state) = self.budget.state(&app).await? else {
+                continue;
+            };
+            let limits = self.apps.limits(&app).await?;
+            let spending = Spending::of(app, limits, &state, now);
             used_up.extend(Some(spending).filter(|spending| spending.left() == 0));
         }
         Ok(used_up.first().map(|first| {

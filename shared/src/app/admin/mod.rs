@@ -37,6 +37,8 @@ pub use people::Held;
 pub use properties::{Invalid, NotAnObject, Properties};
 pub use replays::Replayed;
 
+use jiff::SignedDuration;
+
 use crate::domain::ids::{CustomerId, LeadId};
 use crate::domain::keys::SigningKeys;
 use crate::domain::tally::Moves;
@@ -70,6 +72,8 @@ pub struct Admin<W: Wiring> {
     pub keys: SigningKeys,
     /// The address of the stack as browsers see it, without a closing slash.
     pub public_url: String,
+    /// Age from which somebody should look at a lead that is on its way.
+    pub oldest_lead_alarm: SignedDuration,
     /// Quarantined leads of a day from which somebody should look at them, up to 1,000: more than robots leave behind as
     /// a rule.
     pub quarantine_alarm: usize,

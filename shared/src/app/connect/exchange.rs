@@ -10,47 +10,33 @@ use crate::domain::token::Grant;
 use crate::ports::{Apps as _, Authorization as _, Budget as _, Clock as _, TokenError, Wiring};
 
 impl<W: Wiring> Connect<W> {
-    /// Exchanges a code. It is good once, so there is one try; a second follows only where the endpoint did not know
-    /// the application, looks at no code then, and the secret may have been changed since it was last read.
+    /// Exchanges a code. It is good once, so there is one try, by the application's secret as it is now.
     pub(super) async fn exchange(
         &self,
         handshake: &Handshake,
         code: &SecretString,
         end: Timestamp,
     ) -> Result<Grant, ConnectError> {
-        match self.try_exchange(handshake, code, false, end).await? {
-            Err(TokenError::InvalidClient) => self.try_exchange(handshake, code, true, end).await?,
-            answer => answer,
-        }
-        .map_err(|error| {
-            tracing::warn!(customer.id = %handshake.customer, %error, "a code was not exchanged");
-            match error {
-                TokenError::InvalidGrant => ConnectError::CodeRefused,
-                TokenError::InvalidClient => ConnectError::AppUnknown,
-                TokenError::Throttled { rest } => self.busy(self.clock.now() + rest),
-                TokenError::Unavailable | TokenError::AnswerLost => ConnectError::Unavailable,
-            }
-        })
-    }
-
-    async fn try_exchange(
-        &self,
-        handshake: &Handshake,
-        code: &SecretString,
-        anew: bool,
-        end: Timestamp,
-    ) -> Result<Result<Grant, TokenError>, ConnectError> {
-        let app = self.apps.credentials(&handshake.app, anew).await?;
+        let app = self.apps.credentials(&handshake.app, true).await?;
         let app = app.ok_or(ConnectError::AppUnknown)?;
         self.await_turn(&handshake.app, end).await?;
         let verifier = handshake.verifier.as_ref();
-        let answer = self.oauth.exchange(&app, code, verifier).await;
-        if let Err(TokenError::Throttled { rest }) = answer {
-            let (now, pause) = (self.clock.now(), Pause::For(rest));
-            let meter = Meter::Token(&handshake.app);
-            self.budget.pause(meter, now, pause).await?;
-        }
-        Ok(answer)
+        let error = match self.oauth.exchange(&app, code, verifier).await {
+            Ok(grant) => return Ok(grant),
+            Err(error) => error,
+        };
+        tracing::warn!(customer.id = %handshake.customer, %error, "a code was not exchanged");
+        Err(match error {
+            TokenError::InvalidGrant => ConnectError::CodeRefused,
+            TokenError::InvalidClient => ConnectError::AppUnknown,
+            TokenError::Throttled { rest } => {
+                let (now, pause) = (self.clock.now(), Pause::For(rest));
+                let meter = Meter::Token(&handshake.app);
+                self.budget.pause(meter, now, pause).await?;
+                self.busy(self.clock.now() + rest)
+            }
+            TokenError::Unavailable | TokenError::AnswerLost => ConnectError::Unavailable,
+        })
     }
 
     async fn await_turn(&self, app: &AppId, end: Timestamp) -> Result<(), ConnectError> {

@@ -117,7 +117,7 @@ impl<W: Wiring> Connect<W> {
         session: Session,
         sign_in: SignIn,
     ) -> Result<Departure, ConnectError> {
-        let app = self.apps.credentials(&customer.app, false).await?;
+        let app = self.apps.credentials(&customer.app, true).await?;
         let app = app.ok_or(ConnectError::AppUnknown)?;
         self.expect_calls(&customer.app, SOON).await?;
         let expires_at = self.clock.now() + OPEN_FOR;

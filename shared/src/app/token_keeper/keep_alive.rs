@@ -31,7 +31,7 @@ impl<W: Wiring> TokenKeeper<W> {
             self.seen.try_at(&customer, now);
             match self.access(&customer, None, end).await {
                 Ok(_) => kept += 1,
-                // Dead, which the keeper has told of, or another stack's.
+                // Dead, which the keeper has told of.
                 Err(AccessError::Waits(_)) => {}
                 Err(error) => tracing::warn!(
                     customer.id = %customer, error = %causes(&error),

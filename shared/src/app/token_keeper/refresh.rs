@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Access, AccessError, PATIENCE, TokenKeeper, advance, keep};
+use super::{Access, AccessError, LOOK_AGAIN, PATIENCE, TokenKeeper, advance, keep};
 use crate::app::moment::{Next, await_moment};
 use crate::app::tell::tell_status;
 use crate::domain::budget::{CallClass, Meter, Pause};
@@ -88,7 +88,7 @@ impl<W: Wiring> TokenKeeper<W> {
 
     async fn refresh_leased(&self, row: &Connection) -> Result<Refreshed, RefreshError> {
         let Some(old) = self.vault.tokens(&row.customer).await? else {
-            return Err(RefreshError::Dead(ReconnectReason::TokenLost));
+            return self.without_pair(row).await;
         };
         if old.generation > row.generation {
             return self.advance(row, old).await;
@@ -176,6 +176,19 @@ impl<W: Wiring> TokenKeeper<W> {
         }
     }
 
+    /// What to do where no pair is stored. Whoever ends a connection forgets its pair a moment before the row says so,
+    /// and is not to be told that it has to be made again.
+    async fn without_pair(&self, row: &Connection) -> Result<Refreshed, RefreshError> {
+        self.clock.sleep_until(self.clock.now() + LOOK_AGAIN).await;
+        let now = self.directory.connection(&row.customer).await?;
+        let stands =
+            now.is_some_and(|now| now.generation == row.generation && now.is_usable().is_ok());
+        if stands {
+            return Err(RefreshError::Dead(ReconnectReason::TokenLost));
+        }
+        Ok(Refreshed::Again)
+    }
+
     /// What another worker has stored meanwhile.
     async fn newer(&self, row: &Connection) -> Result<Option<Refreshed>, RefreshError> {
         match self.vault.tokens(&row.customer).await? {
@@ -201,8 +214,8 @@ impl<W: Wiring> TokenKeeper<W> {
         }
     }
 
-    /// The one death of a connection: the endpoint does not know the newest refresh token there is.
-    async fn bury(
+    /// The death of a connection: the endpoint does not know the newest refresh token there is, or none is stored here.
+    pub(super) async fn bury(
         &self,
         row: &Connection,
         reason: ReconnectReason,

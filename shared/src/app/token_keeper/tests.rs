@@ -1,3 +1,4 @@
+mod lost;
 mod races;
 
 use futures_util::future::join_all;
@@ -356,20 +357,4 @@ async fn a_long_lived_refresh_token_that_does_not_come_back_is_kept() {
     }
 
     assert_eq!(scene.memory.crm.count(Call::Refresh), 3);
-}
-
-#[tokio::test]
-async fn another_stack_refuses_to_refresh() {
-    let scene = expired().await;
-    let keeper = TokenKeeper {
-        stack: "staging".into(),
-        ..scene.memory.keeper()
-    };
-
-    assert_eq!(
-        waits(keeper.access(&scene.customer, None, Timestamp::MAX).await),
-        WaitReason::Reconnect
-    );
-    assert_eq!(scene.memory.crm.count(Call::Refresh), 0);
-    assert_eq!(status(&scene).await, ConnectionStatus::Active);
 }

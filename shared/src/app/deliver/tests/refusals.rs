@@ -4,10 +4,12 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{invalid, waits};
 use crate::app::admin::Properties;
+use crate::app::deliver::Drain;
 use crate::app::scene::{ACCOUNT, Scene};
 use crate::domain::connection::{CustomField, FieldKind};
 use crate::domain::crm::{CrmError, Refusal};
 use crate::domain::ids::LeadId;
+use crate::domain::keys::SigningKeys;
 use crate::domain::lead::{LeadState, RefusalReason, WaitReason};
 use crate::domain::suppression::PersonId;
 use crate::domain::task::Task;
@@ -259,6 +261,28 @@ async fn a_lead_with_a_broken_seal_is_kept_as_long_as_its_customer_keeps_leads()
 
     assert_eq!(scene.state(&id).await.word(), "refused");
     assert!(is_kept_for_thirty_days(&scene, &id));
+}
+
+#[tokio::test]
+async fn a_lead_that_was_refused_under_another_signing_key_goes_out_by_a_replay_under_its_own() {
+    let scene = Scene::connected().await;
+    let lead = scene.sign_up("ada@example.com").await;
+    let other = Drain {
+        keys: SigningKeys::new("another".to_owned().into()),
+        ..scene.memory.drain()
+    };
+    let deadline = scene.memory.clock.now() + SignedDuration::from_secs(60);
+    other.drain(scene.messages(), deadline).await;
+    let refused = LeadState::refused(RefusalReason::SealBroken);
+    assert_eq!(scene.state(&lead).await, refused);
+
+    let wish = Properties::from_query([("status", "refused"), ("reason", "seal_broken")]);
+    let admin = scene.memory.admin();
+    let replayed = admin.replay(&scene.customer, wish).await.unwrap();
+    scene.drain().await;
+
+    assert_eq!(replayed.count(), 1);
+    assert_eq!(scene.state(&lead).await.word(), "delivered");
 }
 
 #[tokio::test]
