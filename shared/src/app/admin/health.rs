@@ -9,8 +9,7 @@ use crate::domain::connection::{ConnectionStatus, LimitedReason};
 use crate::domain::ids::{AppId, CustomerId, LeadId};
 use crate::ports::{
     Apps as _, Budget as _, Clock as _, Connections as _, Customers as _, Dice as _, Ledger as _,
-    Queue as _,
-    StoreError, Wiring, causes,
+    Queue as _, StoreError, Wiring, causes,
 };
 
 /// Lost connections looked for.
