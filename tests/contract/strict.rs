@@ -67,7 +67,7 @@ fn may_be_behind(action: &str, request: &[u8]) -> bool {
     let request: Value = serde_json::from_slice(request).unwrap();
     let asks = |read: &Value| read["ConsistentRead"] == true;
     match action {
-        "GetItem" => !asks(&request),
+        "GetItem" | "Scan" => !asks(&request),
         "BatchGetItem" => {
             let tables = request["RequestItems"].as_object().unwrap();
             !tables.values().all(asks)
@@ -77,7 +77,6 @@ fn may_be_behind(action: &str, request: &[u8]) -> bool {
             let query = request["KeyConditionExpression"].as_str();
             !asks(&request) && !query.is_some_and(|query| LISTINGS.contains(&query))
         }
-        "Scan" | "TransactGetItems" => true,
         _ => false,
     }
 }
