@@ -146,6 +146,25 @@ async fn a_call_that_never_left_is_told_from_one_whose_answer_was_lost() {
     assert_eq!(read, Err(CrmError::Unavailable));
 }
 
+/// A name too long to be asked for fails as one does that nobody has, and asks no name server.
+#[tokio::test]
+async fn a_host_that_nobody_finds_and_one_that_speaks_no_tls_are_called_without_effect() {
+    let bench = Bench::start().await;
+    let nobody = format!("http://{}.invalid/v3", "x".repeat(64));
+    let plain = bench.sandbox.url().replacen("http:", "https:", 1);
+    let lead = bare("ada@example.com", bench.list());
+    for base in [nobody, format!("{plain}/v3")] {
+        let api = ConstantContact::new(http(), base.parse().unwrap());
+
+        let made = api.sign_up(&bench.token, &lead).await;
+        let read = api.find(&bench.token, &lead.contact.email).await;
+
+        assert_eq!(made, Err(CrmError::Unavailable), "{base}");
+        assert_eq!(read, Err(CrmError::Unavailable), "{base}");
+    }
+    assert_eq!(bench.calls(), [""; 0]);
+}
+
 #[tokio::test]
 async fn every_answer_of_the_api_has_its_meaning() {
     let bench = Bench::start().await;

@@ -15,13 +15,11 @@ use crate::{bus, captcha, fresh, keeper, kills, rate, strict};
 
 /// The AWS adapters, on a MiniStack, and a trial that wants it for itself.
 pub async fn trials(aws: &Aws, runtime: &Handle) -> anyhow::Result<(Vec<Trial>, Trial)> {
-    let config = config(aws.endpoint());
+    let direct = config(aws.endpoint());
+    let config = config(&strict::aws(aws.endpoint()).await?);
     let dynamodb = aws_sdk_dynamodb::Client::new(&config);
     let sqs = aws_sdk_sqs::Client::new(&config);
-    let strict = config
-        .to_builder()
-        .endpoint_url(strict::secrets(aws.endpoint()).await?);
-    let secrets = aws_sdk_secretsmanager::Client::new(&strict.build());
+    let secrets = aws_sdk_secretsmanager::Client::new(&config);
     let stack = fresh::text();
     let prefix = format!("leadfeed/{stack}");
     let tables = both_tables(aws, &dynamodb, &stack).await?;
@@ -45,7 +43,7 @@ pub async fn trials(aws: &Aws, runtime: &Handle) -> anyhow::Result<(Vec<Trial>, 
         queue(&sqs, &apart).await?,
     );
     trials.push(kills::aws(&config, own, own_queue, runtime));
-    Ok((trials, rate::trial(&config, &tables, runtime)))
+    Ok((trials, rate::trial(&direct, &tables, runtime)))
 }
 
 fn config(endpoint: &str) -> SdkConfig {

@@ -218,6 +218,23 @@ mod tests {
     }
 
     #[test]
+    fn a_message_is_in_the_group_of_its_customer() {
+        for customer in ["engines", "looms"] {
+            let task = Task::Released {
+                customer: customer.parse().unwrap(),
+                lead: "lead_01ARZ3NDEKTSV4RRFFQ69G5FAV".parse().unwrap(),
+            };
+            let message = Message {
+                place: 0,
+                task: &task,
+                body: body(&task),
+            };
+
+            assert_eq!(message.entry(None).message_group_id(), Some(customer));
+        }
+    }
+
+    #[test]
     fn a_request_holds_ten_messages_at_most_and_a_long_one_goes_alone() {
         let task = Task::Released {
             customer: "engines".parse().unwrap(),

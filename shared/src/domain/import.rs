@@ -109,6 +109,9 @@ pub struct ImportJob {
     pub leads: usize,
     /// Bytes of their rows.
     pub bytes: usize,
+    /// The oldest consent of theirs, as far as it was written down, which an earlier version did not do.
+    #[serde(default)]
+    pub agreed_since: Option<Timestamp>,
     /// How often its submission was tried.
     pub tries: u32,
     /// The activity that it was found to be, for good: no other import is the same one.
@@ -186,6 +189,7 @@ impl ImportJob {
             chunks: 0,
             leads: 0,
             bytes: 0,
+            agreed_since: None,
             tries: 0,
             activity: None,
             has_list: false,

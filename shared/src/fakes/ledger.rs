@@ -46,6 +46,12 @@ impl MemoryLedger {
         self.0.with(|rows| rows.forget_delivered(before))
     }
 
+    /// Makes a lead one that nobody can read, as a row of a later version may be.
+    pub fn garble(&self, customer: &CustomerId, lead: &LeadId) {
+        self.0
+            .with(|rows| rows.unreadable.insert(key(customer, lead)));
+    }
+
     /// Changes every lead there is, behind everybody's back.
     pub fn tamper(&self, change: impl FnMut(&mut LeadRecord)) {
         self.0.with(|rows| rows.tamper(change));
@@ -87,8 +93,12 @@ impl Ledger for MemoryLedger {
         customer: &CustomerId,
         lead: &LeadId,
     ) -> Result<Option<LeadRecord>, StoreError> {
-        let read = |rows: &mut Rows| rows.lead(customer, lead).cloned();
-        self.0.step(read).await
+        let read =
+            |rows: &mut Rows| match (rows.lead(customer, lead), rows.readable(customer, lead)) {
+                (Some(_), None) => Err(StoreError::new("garbled")),
+                (_, record) => Ok(record.cloned()),
+            };
+        self.0.try_step(read).await
     }
 
     async fn records(
@@ -97,7 +107,8 @@ impl Ledger for MemoryLedger {
         leads: &[LeadId],
     ) -> Result<Vec<LeadRecord>, StoreError> {
         let read = |rows: &mut Rows| {
-            let own = leads.iter().filter_map(|lead| rows.lead(customer, lead));
+            let own = leads.iter();
+            let own = own.filter_map(|lead| rows.readable(customer, lead));
             own.cloned().collect()
         };
         self.0.step(read).await
@@ -127,7 +138,12 @@ impl Ledger for MemoryLedger {
             };
             Page {
                 next: last.filter(|_| more),
-                items: read.into_iter().filter(fits).cloned().collect(),
+                items: read
+                    .into_iter()
+                    .filter(|record| rows.readable(customer, &record.lead.id).is_some())
+                    .filter(fits)
+                    .cloned()
+                    .collect(),
             }
         };
         self.0.step(list).await

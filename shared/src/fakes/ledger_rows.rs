@@ -17,6 +17,8 @@ type Places = BTreeSet<(Timestamp, (CustomerId, LeadId))>;
 #[derive(Debug, Default)]
 pub(super) struct Rows {
     leads: BTreeMap<(CustomerId, LeadId), LeadRecord>,
+    /// Leads that nobody can read.
+    pub(super) unreadable: BTreeSet<(CustomerId, LeadId)>,
     /// Leads that were recorded with an address, by its key.
     by_person: BTreeMap<(CustomerId, String), BTreeSet<LeadId>>,
     /// Until when leads are kept that are done with or set aside.
@@ -57,6 +59,13 @@ impl Rows {
 
     pub(super) fn lead(&self, customer: &CustomerId, lead: &LeadId) -> Option<&LeadRecord> {
         self.leads.get(&key(customer, lead))
+    }
+
+    /// The same, if it can be read.
+    pub(super) fn readable(&self, customer: &CustomerId, lead: &LeadId) -> Option<&LeadRecord> {
+        let key = key(customer, lead);
+        let record = self.leads.get(&key);
+        record.filter(|_| !self.unreadable.contains(&key))
     }
 
     /// Whose a lead is.

@@ -54,14 +54,16 @@ pub trait Ledger: Send + Sync {
         lead: &LeadId,
     ) -> impl Future<Output = Result<Option<LeadRecord>, StoreError>> + Send;
 
-    /// Leads by their ids, in any order and without those that are not there. Read consistently.
+    /// Leads by their ids, in any order and without those that are not there, or that nobody can read, as one of a later
+    /// version may be. Read consistently.
     fn records(
         &self,
         customer: &CustomerId,
         leads: &[LeadId],
     ) -> impl Future<Output = Result<Vec<LeadRecord>, StoreError>> + Send;
 
-    /// A customer's leads, newest first, `limit` at a time (a filtered page may hold fewer and still have a next).
+    /// A customer's leads that can be read, newest first, `limit` at a time (a filtered page may hold fewer and still have a
+    /// next).
     fn leads(
         &self,
         customer: &CustomerId,

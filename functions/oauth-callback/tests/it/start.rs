@@ -1,5 +1,8 @@
+use std::mem::replace;
+
 use jiff::SignedDuration;
 use leadfeed_shared::domain::ids::AppId;
+use leadfeed_shared::domain::keys::SigningKeys;
 use leadfeed_shared::fakes::{Call, Fault};
 use leadfeed_shared::ports::AppCredentials;
 
@@ -120,8 +123,14 @@ async fn a_start_that_fails_or_dies_at_any_step_leaves_its_browser_the_link_and_
 
 #[tokio::test]
 async fn a_tampered_expired_or_foreign_link_is_refused_and_reveals_nothing() {
-    let stage = Stage::new().await;
+    let mut stage = Stage::new().await;
     let good = stage.link().await;
+    let others = stage.of_another_customer(&mut Browser::default()).await;
+    let (claims, _) = others.split_once('.').unwrap();
+    let (_, signature) = good.split_once('.').unwrap();
+    let own = replace(&mut stage.connect.keys, SigningKeys::new("another".into()));
+    let of_another_stack = stage.link().await;
+    stage.connect.keys = own;
     let mut answers = Vec::new();
     for bad in [
         "/connect/".to_owned(),
@@ -129,11 +138,8 @@ async fn a_tampered_expired_or_foreign_link_is_refused_and_reveals_nothing() {
         "/nowhere".to_owned(),
         good.replace("/connect/e", "/connect/f"),
         format!("{good}A"),
-        Stage::new()
-            .await
-            .link()
-            .await
-            .replace("/connect/eyJ", "/connect/eyK"),
+        format!("{claims}.{signature}"),
+        of_another_stack,
     ] {
         let answer = Browser::default().get(&stage, &bad).await;
         assert_eq!(
@@ -149,7 +155,7 @@ async fn a_tampered_expired_or_foreign_link_is_refused_and_reveals_nothing() {
     for answer in &answers {
         assert_eq!(answer.status, 403);
         assert_eq!(answer.body, answers[0].body);
-        assert!(!answer.body.contains("Engines"));
+        assert!(!answer.body.contains("Engines") && !answer.body.contains("Looms"));
     }
 }
 

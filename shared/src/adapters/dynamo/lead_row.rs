@@ -8,7 +8,7 @@ use super::keys;
 use super::table::{Item, read, value};
 use crate::domain::ids::{CustomerId, ImportId, LeadId};
 use crate::domain::lead::{Lead, LeadRecord, LeadState, TimelineEntry};
-use crate::ports::{Due, StoreError};
+use crate::ports::{Due, StoreError, causes};
 
 /// A lead as it is stored.
 #[derive(Serialize, Deserialize)]
@@ -116,6 +116,17 @@ pub(super) fn due(
 
 pub(super) fn record(item: Item) -> Result<Box<LeadRecord>, StoreError> {
     read::<LeadRow>(item).map(|row| Box::new(row.into()))
+}
+
+/// The leads of some rows. One that cannot be read, as a later version may have written it, costs no other.
+pub(super) fn readable(items: Vec<Item>) -> impl Iterator<Item = LeadRecord> {
+    items.into_iter().filter_map(|item| match record(item) {
+        Ok(record) => Some(*record),
+        Err(error) => {
+            tracing::error!(error = %causes(&error), "a lead's row cannot be read and is left out");
+            None
+        }
+    })
 }
 
 /// A line of the timeline, as a list to append.

@@ -3,14 +3,14 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 
 use super::keys;
-use super::lead_row::{LeadRow, record};
+use super::lead_row::{LeadRow, readable, record};
 use super::table::{BATCH, Done, Table, millis, read, row, seconds, text};
 use crate::adapters::sdk_error::failed;
 use crate::domain::email::EmailAddress;
 use crate::domain::ids::{CustomerId, LeadId};
 use crate::domain::lead::{Lead, LeadRecord, LeadState, QuarantineReason, TimelineEntry};
 use crate::domain::tally::{Counts, add, counted};
-use crate::ports::{LeadFilter, Ledger, Page, Recorded, StoreError, causes};
+use crate::ports::{LeadFilter, Ledger, Page, Recorded, StoreError};
 
 /// The Ledger table: leads, and the lanes they wait in.
 #[derive(Debug, Clone)]
@@ -70,9 +70,7 @@ impl Ledger for DynamoLedger {
                 .iter()
                 .map(|lead| keys::lead(customer, lead).into_item())
                 .collect();
-            for item in self.table.batch_get(keys).await? {
-                records.push(read::<LeadRow>(item)?.into());
-            }
+            records.extend(readable(self.table.batch_get(keys).await?));
         }
         Ok(records)
     }
@@ -120,16 +118,8 @@ impl Ledger for DynamoLedger {
         let fits = (!fits.is_empty()).then(|| fits.join(" AND "));
         let answer = request.set_filter_expression(fits).send().await;
         let answer = answer.map_err(failed("Query"))?;
-        let items = answer.items.unwrap_or_default().into_iter();
-        let readable = |item| match record(item) {
-            Ok(record) => Some(*record),
-            Err(error) => {
-                tracing::error!(error = %causes(&error), "a lead's row cannot be read and is missing in a listing");
-                None
-            }
-        };
         Ok(Page {
-            items: items.filter_map(readable).collect(),
+            items: readable(answer.items.unwrap_or_default()).collect(),
             next: answer
                 .last_evaluated_key
                 .as_ref()

@@ -7,9 +7,9 @@ use serde_json::{Map, Value, json};
 
 use super::handshakes::HandshakeRow;
 use super::idempotency::KeyRow;
-use super::lead_row::LeadRow;
+use super::lead_row::{LeadRow, readable};
 use super::links::LinkRow;
-use super::table::read;
+use super::table::{Item, read};
 use crate::domain::connection::Connection;
 use crate::domain::customer::Customer;
 use crate::domain::form::Form;
@@ -27,8 +27,7 @@ fn again<T: Serialize + DeserializeOwned>(row: &Value) -> Result<Value, String> 
     let item = serde_dynamo::to_item(row).unwrap();
     let row: T = read(item).map_err(|error| format!("{error:?}"))?;
     let item: Map<String, Value> =
-        serde_dynamo::from_item(serde_dynamo::to_item::<_, super::table::Item>(&row).unwrap())
-            .unwrap();
+        serde_dynamo::from_item(serde_dynamo::to_item::<_, Item>(&row).unwrap()).unwrap();
     Ok(Value::Object(item))
 }
 
@@ -176,4 +175,20 @@ fn rows_of_a_later_version_are_read_as_far_as_they_are_understood() {
 
         assert_eq!(again(&later), again(&row), "{what}");
     }
+}
+
+#[test]
+fn a_lead_that_waits_for_what_a_later_version_invented_costs_no_other() {
+    let [First { row: good, .. }, ..] = first_rows();
+    let mut odd = good.clone();
+    odd["state"]["why"] = "invented".into();
+    odd["lead"]["id"] = "lead_01ARZ3NDEKTSV4RRFFQ69G5FAW".into();
+    let items = [&odd, &good].map(|row| serde_dynamo::to_item::<_, Item>(row).unwrap());
+
+    let read: Vec<_> = readable(items.into()).collect();
+
+    let [record] = read.as_slice() else {
+        panic!("{read:?}")
+    };
+    assert_eq!(record.lead.id.as_str(), good["lead"]["id"]);
 }

@@ -277,6 +277,8 @@ impl<W: Wiring> Bulk<W> {
                 continue;
             }
             let rest = leads.split_off(fitting);
+            let agreed = leads.iter().map(|(it, _)| it.lead.consent.given_at);
+            next.agreed_since = agreed.chain(next.agreed_since).min();
             let ids: Vec<LeadId> = leads
                 .iter()
                 .map(|(record, _)| record.lead.id.clone())

@@ -2,12 +2,14 @@
 //! permission and the account does not ask for confirmations.
 //!
 //! An import is a row that says what is about to happen before it happens: `gather` names leads in it and takes them
-//! out of their lane, `rows` says what they come to, `submit` writes that the call is about to be made, makes it, and finds a call whose answer was
-//! lost among the account's activities before any other is made, `settle` gives every lead its outcome. Whoever works
-//! on an import first moves its due time, on the condition that nobody else has. Whatever an import cannot show to
-//! have gone in goes its single way, and is not imported again.
+//! out of their lane, `rows` says what they come to, `submit` writes that the call is about to be made, makes it, and finds
+//! a call whose answer was lost among the account's activities before any other is made, `settle` gives every lead its
+//! outcome, `looks` is what the account is asked once for several. Whoever works on an import first moves its due time, on
+//! the condition that nobody else has. Whatever an import cannot show to have gone in goes its single way, and is not
+//! imported again.
 
 mod gather;
+mod looks;
 mod rows;
 mod settle;
 mod submit;
@@ -19,6 +21,7 @@ use std::collections::BTreeSet;
 use jiff::{SignedDuration, Timestamp};
 use secrecy::SecretString;
 
+use self::looks::Looks;
 use crate::app::count::Counter;
 use crate::app::moment::{CALL_TAKES, Next, await_moment, standing};
 use crate::app::tell::tell;
@@ -116,31 +119,50 @@ impl<W: Wiring> Bulk<W> {
     async fn step_all(&self, deadline: Timestamp, done: &mut Imported) -> Result<(), StoreError> {
         let now = self.keeper.clock.now();
         let mut trouble = Trouble::default();
-        for (customer, id) in self.ledger.due_imports(now, JOBS).await? {
-            if self.keeper.clock.now() >= deadline {
-                break;
+        for (customer, ids) in by_customer(self.ledger.due_imports(now, JOBS).await?) {
+            if self.keeper.clock.now() < deadline {
+                trouble.keep(self.step_due(&customer, &ids, deadline, done).await);
             }
-            let stepped = self.step_due(&customer, &id, deadline, done).await;
-            trouble.of(&customer, stepped);
         }
         trouble.end(())
     }
 
-    /// Moves an import on that is due still.
+    /// Moves those of a customer's imports on that are due still.
     async fn step_due(
         &self,
         customer: &CustomerId,
-        id: &ImportId,
+        ids: &[ImportId],
         deadline: Timestamp,
         done: &mut Imported,
     ) -> Result<(), StoreError> {
+        let (mut due, mut trouble) = (Vec::new(), Trouble::default());
+        for id in ids {
+            let job = self.due_import(customer, id).await;
+            due.extend(trouble.of(customer, job).flatten());
+        }
         // A gathering one is left to `gather`, which knows when the lane is empty.
-        match self.due_import(customer, id).await? {
-            Some(job) if job.stage != Stage::Gathering => match self.hold(&job).await? {
-                Some(job) => self.step(job, deadline, done).await,
-                None => Ok(()),
-            },
-            _ => Ok(()),
+        due.retain(|job| job.stage != Stage::Gathering);
+        let mut looks = Looks::of(&due);
+        for job in due {
+            if self.keeper.clock.now() < deadline {
+                let stepped = self.step_if_free(&job, &mut looks, deadline, done).await;
+                trouble.of(customer, stepped);
+            }
+        }
+        trouble.end(())
+    }
+
+    /// Moves an import on that nobody else has moved since it was read.
+    async fn step_if_free(
+        &self,
+        job: &ImportJob,
+        looks: &mut Looks,
+        deadline: Timestamp,
+        done: &mut Imported,
+    ) -> Result<(), StoreError> {
+        match self.hold(job).await? {
+            Some(job) => self.step(job, looks, deadline, done).await,
+            None => Ok(()),
         }
     }
 
@@ -166,12 +188,13 @@ impl<W: Wiring> Bulk<W> {
     async fn step(
         &self,
         job: ImportJob,
+        looks: &mut Looks,
         deadline: Timestamp,
         done: &mut Imported,
     ) -> Result<(), StoreError> {
         match job.stage.clone() {
             Stage::Gathering | Stage::Closed => Ok(()),
-            Stage::Ready => self.submit(job, deadline).await,
+            Stage::Ready => self.submit(job, looks, deadline).await,
             Stage::Submitting { since, rows } => self.find(job, since, rows, deadline).await,
             Stage::Running {
                 activity,
@@ -182,7 +205,7 @@ impl<W: Wiring> Bulk<W> {
                 ending,
                 since,
                 cursor,
-            } => match (self.on_a_list(job, since, deadline).await?, ending) {
+            } => match (self.on_a_list(job, looks, since, deadline).await?, ending) {
                 (None, _) => Ok(()),
                 (Some(job), Ending::Some) => {
                     self.sort_out(job, since, cursor, deadline, done).await
@@ -320,6 +343,18 @@ impl<W: Wiring> Bulk<W> {
         let next = await_moment(&self.keeper.clock, 1, reserve).await?;
         Ok(matches!(next, Next::At(_)))
     }
+}
+
+/// Imports by their customers; whose first one comes first, comes first.
+fn by_customer(due: Vec<(CustomerId, ImportId)>) -> Vec<(CustomerId, Vec<ImportId>)> {
+    let mut imports: Vec<(CustomerId, Vec<ImportId>)> = Vec::new();
+    for (customer, id) in due {
+        match imports.iter_mut().find(|(other, _)| *other == customer) {
+            Some((_, ids)) => ids.push(id),
+            None => imports.push((customer, vec![id])),
+        }
+    }
+    imports
 }
 
 /// The import after its leads could not be read up to `horizon`: a try, if there was time enough for them.

@@ -6,17 +6,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 
 use super::Bulk;
-use super::submit::is_in;
+use super::looks::{Looks, Told};
 use crate::app::moment::CALL_TAKES;
 use crate::domain::connection::{Connection, Said};
-use crate::domain::crm::CrmError;
-use crate::domain::ids::{CustomerId, LeadId};
+use crate::domain::ids::LeadId;
 use crate::domain::import::{ImportJob, ImportRow};
 use crate::domain::lead::LeadRecord;
 use crate::domain::suppression::PersonId;
-use crate::ports::{
-    BulkImports as _, Clock as _, Imports as _, Ledger as _, StoreError, Suppressions as _, Wiring,
-};
+use crate::ports::{Clock as _, Imports as _, StoreError, Suppressions as _, Wiring};
 
 /// A person of an import, by all leads that it has of them.
 struct Row {
@@ -51,12 +48,6 @@ impl Row {
 /// The people of an import by the keys of their addresses.
 type Rows = BTreeMap<String, Row>;
 
-/// When contacts were deleted, by the same.
-type Deleted = BTreeMap<String, Timestamp>;
-
-/// Pages of deleted contacts that are read for an import: one that would need more is not worth its calls.
-const MOST_PAGES: usize = 20;
-
 /// What an import says, if that is known.
 pub(super) enum Content {
     /// These rows, or nothing.
@@ -67,15 +58,6 @@ pub(super) enum Content {
     NotNow,
 }
 
-/// What an account says of whom it deleted.
-enum Told {
-    All(Deleted),
-    /// Nothing now.
-    Later,
-    /// Nothing, or too much.
-    Nothing,
-}
-
 impl<W: Wiring> Bulk<W> {
     /// A row for each address, of its newest lead that is still there. Constant Contact keeps off its lists who has left, and
     /// would bring back a contact that the account has deleted: leads of those go back, to be refused.
@@ -83,6 +65,7 @@ impl<W: Wiring> Bulk<W> {
         &self,
         job: &ImportJob,
         connection: &Connection,
+        looks: &mut Looks,
         deadline: Timestamp,
     ) -> Result<Content, StoreError> {
         let horizon = deadline - CALL_TAKES;
@@ -92,13 +75,16 @@ impl<W: Wiring> Bulk<W> {
         let Some(since) = rows.values().map(|row| row.agreed_at).min() else {
             return Ok(Content::Rows(vec![]));
         };
-        let deleted = match self.deleted_since(&job.customer, since, deadline).await? {
-            Told::All(deleted) => deleted,
+        let told = self.see_deleted(looks, &job.customer, since, deadline);
+        match told.await? {
+            Told::All => {}
             Told::Later => return Ok(Content::NotNow),
             Told::Nothing => return Ok(Content::Rows(vec![])),
+        }
+        let is_gone = |address: &String, row: &mut Row| {
+            let deleted = looks.deleted_at(address);
+            deleted.is_some_and(|at| at > row.agreed_at)
         };
-        let is_gone =
-            |key: &String, row: &mut Row| deleted.get(key).is_some_and(|at| *at > row.agreed_at);
         let gone = rows.extract_if(.., is_gone);
         let gone: Vec<_> = gone.flat_map(|(_, row)| row.leads).collect();
         self.send_back(job, &gone).await?;
@@ -118,9 +104,8 @@ impl<W: Wiring> Bulk<W> {
                 return Ok(None);
             }
             let leads = self.ledger.chunk(&job.id, number).await?;
-            let records = self.ledger.records(&job.customer, &leads).await?;
-            let taken = records.into_iter().filter(|record| is_in(job, record));
-            for record in self.wanted(job, taken.collect()).await? {
+            let taken = self.still_in(job, &leads).await?;
+            for record in self.wanted(job, taken).await? {
                 match rows.entry(record.lead.contact.email.key()) {
                     Entry::Vacant(free) => {
                         free.insert(Row::of(record, connection));
@@ -130,36 +115,6 @@ impl<W: Wiring> Bulk<W> {
             }
         }
         Ok(Some(rows))
-    }
-
-    /// Whom the account has deleted since, page by page.
-    async fn deleted_since(
-        &self,
-        customer: &CustomerId,
-        since: Timestamp,
-        deadline: Timestamp,
-    ) -> Result<Told, StoreError> {
-        let (mut deleted, mut cursor) = (Deleted::new(), None::<String>);
-        for _ in 0..MOST_PAGES {
-            let (crm, from) = (&self.crm, cursor.as_deref());
-            let list = async |token| crm.deleted_since(&token, since, from).await;
-            let page = match self.ask(customer, deadline, list).await? {
-                Some(Ok(page)) => page,
-                Some(Err(
-                    CrmError::Forbidden
-                    | CrmError::Invalid(_)
-                    | CrmError::NotFound(_)
-                    | CrmError::Ours(_),
-                )) => return Ok(Told::Nothing),
-                _ => return Ok(Told::Later),
-            };
-            deleted.extend(page.items);
-            cursor = page.next;
-            if cursor.is_none() {
-                return Ok(Told::All(deleted));
-            }
-        }
-        Ok(Told::Nothing)
     }
 
     /// Of these leads, those whose people the customer wants mailed and whose consent is as it was sealed and not too old, which

@@ -5,11 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures_util::future::try_join_all;
 use jiff::{SignedDuration, Timestamp};
 
+use super::looks::Looks;
 use super::submit::{LISTED_FOR, SKEW, is_in};
 use super::{Bulk, HELD_FOR, Imported, PAUSE, nothing_went_in, unread};
 use crate::app::moment::CALL_TAKES;
 use crate::app::release::LISTED_WITHIN;
-use crate::app::tell::tell_list_gone;
 use crate::domain::connection::{CustomField, Said};
 use crate::domain::contact::Note;
 use crate::domain::crm::CrmError;
@@ -20,8 +20,8 @@ use crate::domain::lead::{
     DeliveryAction, LeadRecord, LeadState, OptOutCheck, Permission, WaitReason,
 };
 use crate::ports::{
-    Accounts as _, BulkImports as _, Clock as _, Connections as _, Customers as _, Imports as _,
-    Lanes as _, Ledger as _, Settlement, StoreError, Wiring,
+    BulkImports as _, Clock as _, Connections as _, Customers as _, Imports as _, Lanes as _,
+    Ledger as _, Settlement, StoreError, Wiring,
 };
 
 /// Leads written at a time.
@@ -56,6 +56,7 @@ impl<W: Wiring> Bulk<W> {
     pub(super) async fn on_a_list(
         &self,
         job: ImportJob,
+        looks: &mut Looks,
         since: Timestamp,
         deadline: Timestamp,
     ) -> Result<Option<ImportJob>, StoreError> {
@@ -63,7 +64,7 @@ impl<W: Wiring> Bulk<W> {
         if job.has_list || job.stage == nothing_went_in(since) {
             return Ok(Some(job));
         }
-        let has_list = match self.has_list(&job, deadline).await? {
+        let has_list = match self.has_list(looks, &job, deadline).await? {
             None if now.duration_since(since) > LISTED_FOR => true,
             None => {
                 self.enter(&job, job.stage.clone(), PAUSE).await?;
@@ -81,29 +82,6 @@ impl<W: Wiring> Bulk<W> {
         let next = ImportJob { has_list, ..next };
         let saved = self.ledger.save_import(&next, None).await?;
         Ok(saved.then_some(next))
-    }
-
-    /// Whether one of an import's lists is there; `None` where nobody could look. Who may not see lists is told of none
-    /// that is gone.
-    async fn has_list(
-        &self,
-        job: &ImportJob,
-        deadline: Timestamp,
-    ) -> Result<Option<bool>, StoreError> {
-        for list in &job.lists {
-            let crm = &self.crm;
-            let look = async |token| crm.has_list(&token, list).await;
-            match self.ask(&job.customer, deadline, look).await? {
-                Some(Ok(true) | Err(CrmError::Forbidden)) => return Ok(Some(true)),
-                Some(Ok(false)) => {
-                    let (directory, events) = (&self.directory, &self.keeper.events);
-                    let now = self.keeper.clock.now();
-                    tell_list_gone(directory, events, &job.customer, list, now).await?;
-                }
-                Some(Err(_)) | None => return Ok(None),
-            }
-        }
-        Ok(Some(false))
     }
 
     /// Gives the leads of an import one outcome, as far as there is time, and closes it once all have one. A lead that
@@ -318,9 +296,26 @@ impl<W: Wiring> Bulk<W> {
         leads: &[LeadId],
         fields: &[CustomField],
     ) -> Result<Vec<Inside>, StoreError> {
-        let records = self.ledger.records(&job.customer, leads).await?;
-        let inside = records.into_iter().filter(|record| is_in(job, record));
+        let inside = self.still_in(job, leads).await?.into_iter();
         Ok(inside.map(|record| Inside::of(record, fields)).collect())
+    }
+
+    /// Of these leads, those that the import has still. One that nobody can read goes its single way, as whoever can read it
+    /// later could not tell whether the call said it.
+    pub(super) async fn still_in(
+        &self,
+        job: &ImportJob,
+        leads: &[LeadId],
+    ) -> Result<Vec<LeadRecord>, StoreError> {
+        let mut records = self.ledger.records(&job.customer, leads).await?;
+        let mut unread: BTreeSet<_> = leads.iter().collect();
+        for record in &records {
+            unread.remove(&record.lead.id);
+        }
+        let unread: Vec<_> = unread.into_iter().cloned().collect();
+        self.send_back(job, &unread).await?;
+        records.retain(|record| is_in(job, record));
+        Ok(records)
     }
 
     /// The account's custom fields, by which the import's rows were made unless they were read anew since.

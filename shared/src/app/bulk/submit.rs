@@ -2,6 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::looks::Looks;
 use super::rows::Content;
 use super::{BUSY, Bulk, HELD_FOR, PAUSE, SUBMITTED_WITHIN, unread};
 use crate::app::moment::CALL_TAKES;
@@ -33,6 +34,7 @@ impl<W: Wiring> Bulk<W> {
     pub(super) async fn submit(
         &self,
         job: ImportJob,
+        looks: &mut Looks,
         deadline: Timestamp,
     ) -> Result<(), StoreError> {
         let connection = self.directory.connection(&job.customer).await?;
@@ -51,7 +53,7 @@ impl<W: Wiring> Bulk<W> {
         {
             return self.enter(&job, Stage::Ready, PAUSE).await;
         }
-        let rows = match self.rows(&job, &connection, deadline).await? {
+        let rows = match self.rows(&job, &connection, looks, deadline).await? {
             Content::Rows(rows) if rows.is_empty() => return self.give_up(&job).await,
             Content::Rows(rows) => rows,
             Content::NotNow => return self.enter(&job, Stage::Ready, PAUSE).await,

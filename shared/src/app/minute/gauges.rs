@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use futures_util::future::try_join_all;
 use jiff::{SignedDuration, Timestamp};
 
 use super::Minute;
@@ -12,11 +13,12 @@ use crate::ports::{
     Apps, Budget, Clock, Connections, Gauge, Imports, Lanes, Ledger, Metric, StoreError, Wiring,
 };
 
-/// Lanes looked into that hold a lead; the longest due come first.
-const LANES: u16 = 25;
+/// Lanes looked into that hold a lead for which time has to pass, and lanes looked into at a time; the longest due come
+/// first.
+const LANES: usize = 25;
 
-/// Lanes looked for: one that was emptied is marked for a while.
-const MARKED_LANES: u16 = 200;
+/// Lanes looked for: one that was emptied, or holds only leads that wait for a person, is marked for a while.
+const MARKED_LANES: u16 = 1_000;
 
 /// Leads of a lane, or of the ways to the drain, that are looked at.
 const LEADS: u16 = 25;
@@ -105,15 +107,17 @@ pub(crate) async fn oldest_under_way(
     ledger: &(impl Ledger + Lanes + Imports),
 ) -> Result<Option<Timestamp>, StoreError> {
     let mut leads = ledger.overdue(Timestamp::MAX, LEADS).await?;
+    let lanes = ledger.due_lanes(Timestamp::MAX, MARKED_LANES).await?;
     let mut looked_into = 0;
-    for (customer, _) in ledger.due_lanes(Timestamp::MAX, MARKED_LANES).await? {
-        if looked_into == LANES {
+    for lanes in lanes.chunks(LANES) {
+        let looks = lanes.iter().map(|(customer, _)| timed(ledger, customer));
+        for timed in try_join_all(looks).await? {
+            looked_into += usize::from(!timed.is_empty());
+            leads.extend(timed);
+        }
+        if looked_into >= LANES {
             break;
         }
-        let waiting = ledger.waiting(&customer, None, LEADS).await?;
-        looked_into += u16::from(!waiting.is_empty());
-        let timed = waiting.into_iter().filter(|(_, due)| due.time().is_some());
-        leads.extend(timed.map(|(lead, _)| (customer.clone(), lead)));
     }
     let imports = ledger.due_imports(Timestamp::MAX, IMPORTS).await?;
     let oldest = imports.iter().map(|(_, import)| import.made_at()).min();
@@ -121,6 +125,16 @@ pub(crate) async fn oldest_under_way(
         .into_iter()
         .chain(oldest_of(ledger, leads).await?)
         .min())
+}
+
+/// The first leads of a lane, but for those that wait for a person.
+async fn timed(
+    ledger: &impl Lanes,
+    customer: &CustomerId,
+) -> Result<Vec<(CustomerId, LeadId)>, StoreError> {
+    let waiting = ledger.waiting(customer, None, LEADS).await?;
+    let timed = waiting.into_iter().filter(|(_, due)| due.time().is_some());
+    Ok(timed.map(|(lead, _)| (customer.clone(), lead)).collect())
 }
 
 /// When the oldest of these leads came in. An id may be older than its lead, so leads are read in the order of
@@ -161,8 +175,10 @@ mod tests {
     use crate::domain::crm::CrmError;
     use crate::domain::ids::{AppId, ImportId};
     use crate::domain::import::{ImportJob, Stage};
+    use crate::domain::lead::{Lead, LeadState, WaitReason};
     use crate::ports::{
-        Claims as _, Clock as _, Connections as _, Imports as _, Lanes as _, Requeue,
+        Claims as _, Clock as _, Connections as _, Imports as _, Lanes as _, Ledger as _, Requeue,
+        Settlement,
     };
 
     const ADA: &[(&str, &str)] = &[("email", "ada@example.com")];
@@ -221,6 +237,44 @@ mod tests {
             ledger.advance_lane(&customer, now, None).await.unwrap();
         }
         let lanes = ledger.due_lanes(Timestamp::MAX, 100).await.unwrap();
+        assert_eq!(lanes.last().unwrap().0, scene.customer, "behind all others");
+
+        scene.memory.clock.advance(SignedDuration::from_mins(10));
+
+        let age = gauge(&scene, "OldestUndelivered").await;
+        assert!((600.0..=640.0).contains(&age), "{age}");
+    }
+
+    #[tokio::test]
+    async fn lanes_whose_leads_all_wait_for_a_person_hide_no_lead() {
+        let scene = Scene::connected().await;
+        spend(&scene, 10_000);
+        scene.submit(ADA).await;
+        scene.drain().await;
+        let (ledger, now) = (&scene.memory.ledger, scene.memory.clock.now());
+        let like = ledger.all().remove(0).lead;
+        let for_a_person = Settlement {
+            state: LeadState::Waiting {
+                why: WaitReason::NotConnected,
+            },
+            due_at: None,
+            at: now,
+            expires_at: None,
+        };
+        for number in 0..600 {
+            let lead = Lead {
+                customer: format!("c{number}").parse().unwrap(),
+                ..like.clone()
+            };
+            let (customer, id) = (&lead.customer, &lead.id);
+            ledger.record(&lead, &LeadState::Queued, now).await.unwrap();
+            let claimed = ledger.claim(customer, id, "drain", now, now).await;
+            claimed.unwrap();
+            let settled = ledger.settle(customer, id, "drain", &for_a_person).await;
+            assert!(settled.unwrap());
+            ledger.mark_lane(customer, now).await.unwrap();
+        }
+        let lanes = ledger.due_lanes(Timestamp::MAX, 1_000).await.unwrap();
         assert_eq!(lanes.last().unwrap().0, scene.customer, "behind all others");
 
         scene.memory.clock.advance(SignedDuration::from_mins(10));

@@ -12,7 +12,7 @@ use crate::fakes::Call;
 use crate::ports::Clock as _;
 
 /// A contact that the account has for a moment.
-async fn made_and_deleted(scene: &Scene, email: &str) -> EmailAddress {
+pub(super) async fn made_and_deleted(scene: &Scene, email: &str) -> EmailAddress {
     let lead = scene.submit(&[("email", email)]).await.lead;
     scene.drain().await;
     assert_eq!(scene.state(&lead).await.word(), "delivered");

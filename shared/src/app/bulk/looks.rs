@@ -1,0 +1,165 @@
+//! What an account is asked once for all imports of its customer that are moved on together: whom it has deleted, and
+//! whether their lists are there. All of these were read before it is asked, so that what it says is of later than they are.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
+use super::Bulk;
+use crate::app::tell::tell_list_gone;
+use crate::domain::crm::CrmError;
+use crate::domain::ids::{CustomerId, RemoteId};
+use crate::domain::import::{ImportJob, Stage};
+use crate::ports::{Accounts as _, BulkImports as _, Clock as _, StoreError, Wiring};
+
+/// Pages of deleted contacts that are read for an import: one that would need more is not worth its calls.
+const MOST_PAGES: usize = 20;
+
+/// When contacts were deleted, by the keys of their addresses.
+type Deleted = BTreeMap<String, Timestamp>;
+
+/// What an account has said so far.
+pub(super) struct Looks {
+    /// The oldest consent of all imports that are to be called, for as long as nobody has asked.
+    oldest: Option<Timestamp>,
+    /// Whom it has deleted, and since when.
+    deleted: Option<(Timestamp, Deleted)>,
+    /// Whether lists are there.
+    lists: BTreeMap<RemoteId, bool>,
+}
+
+/// What an account says of whom it deleted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Told {
+    /// Everybody.
+    All,
+    /// Nothing now.
+    Later,
+    /// Nothing, or too much.
+    Nothing,
+}
+
+impl Looks {
+    /// Nothing yet, to these imports.
+    pub(super) fn of(jobs: &[ImportJob]) -> Self {
+        let ready = jobs.iter().filter(|job| job.stage == Stage::Ready);
+        Self {
+            oldest: ready.filter_map(|job| job.agreed_since).min(),
+            deleted: None,
+            lists: BTreeMap::new(),
+        }
+    }
+
+    /// When a contact was deleted last, as far as it was asked for.
+    pub(super) fn deleted_at(&self, address: &str) -> Option<Timestamp> {
+        let (_, deleted) = self.deleted.as_ref()?;
+        deleted.get(address).copied()
+    }
+}
+
+impl<W: Wiring> Bulk<W> {
+    /// Has `looks` tell whom the account has deleted since then. The first time it is asked for all imports that are to be
+    /// called, unless that is too much.
+    pub(super) async fn see_deleted(
+        &self,
+        looks: &mut Looks,
+        customer: &CustomerId,
+        since: Timestamp,
+        deadline: Timestamp,
+    ) -> Result<Told, StoreError> {
+        if let Some((from, _)) = looks.deleted
+            && from <= since
+        {
+            return Ok(Told::All);
+        }
+        let of_all = looks.oldest.take().filter(|oldest| *oldest < since);
+        for from in of_all.into_iter().chain([since]) {
+            let mut deleted = Deleted::new();
+            let told = self.read_deleted(&mut deleted, customer, from, deadline);
+            match told.await? {
+                Told::All => {
+                    looks.deleted = Some((from, deleted));
+                    return Ok(Told::All);
+                }
+                Told::Later => return Ok(Told::Later),
+                Told::Nothing => {}
+            }
+        }
+        Ok(Told::Nothing)
+    }
+
+    /// Whom the account has deleted since, page by page.
+    async fn read_deleted(
+        &self,
+        deleted: &mut Deleted,
+        customer: &CustomerId,
+        since: Timestamp,
+        deadline: Timestamp,
+    ) -> Result<Told, StoreError> {
+        let mut cursor = None::<String>;
+        for _ in 0..MOST_PAGES {
+            let (crm, from) = (&self.crm, cursor.as_deref());
+            let list = async |token| crm.deleted_since(&token, since, from).await;
+            let page = match self.ask(customer, deadline, list).await? {
+                Some(Ok(page)) => page,
+                Some(Err(
+                    CrmError::Forbidden
+                    | CrmError::Invalid(_)
+                    | CrmError::NotFound(_)
+                    | CrmError::Ours(_),
+                )) => return Ok(Told::Nothing),
+                _ => return Ok(Told::Later),
+            };
+            deleted.extend(page.items);
+            cursor = page.next;
+            if cursor.is_none() {
+                return Ok(Told::All);
+            }
+        }
+        Ok(Told::Nothing)
+    }
+
+    /// Whether one of an import's lists is there; `None` where nobody could look. Who may not see lists is told of none
+    /// that is gone.
+    pub(super) async fn has_list(
+        &self,
+        looks: &mut Looks,
+        job: &ImportJob,
+        deadline: Timestamp,
+    ) -> Result<Option<bool>, StoreError> {
+        for list in &job.lists {
+            let is_there = match looks.lists.get(list) {
+                Some(is_there) => *is_there,
+                None => match self.is_there(&job.customer, list, deadline).await? {
+                    Some(is_there) => is_there,
+                    None => return Ok(None),
+                },
+            };
+            looks.lists.insert(list.clone(), is_there);
+            if is_there {
+                return Ok(Some(true));
+            }
+        }
+        Ok(Some(false))
+    }
+
+    async fn is_there(
+        &self,
+        customer: &CustomerId,
+        list: &RemoteId,
+        deadline: Timestamp,
+    ) -> Result<Option<bool>, StoreError> {
+        let crm = &self.crm;
+        let look = async |token| crm.has_list(&token, list).await;
+        match self.ask(customer, deadline, look).await? {
+            Some(Ok(true) | Err(CrmError::Forbidden)) => Ok(Some(true)),
+            Some(Ok(false)) => {
+                let (directory, events) = (&self.directory, &self.keeper.events);
+                let now = self.keeper.clock.now();
+                tell_list_gone(directory, events, customer, list, now).await?;
+                Ok(Some(false))
+            }
+            Some(Err(_)) | None => Ok(None),
+        }
+    }
+}
