@@ -106,7 +106,7 @@ pub(crate) async fn oldest_under_way(
 ) -> Result<Option<Timestamp>, StoreError> {
     let mut leads = ledger.overdue(Timestamp::MAX, LEADS).await?;
     let mut looked_into = 0;
-    for (customer, _) in ledger.due_lanes(Timestamp::MAX, MARKED_LANES).await? {
+    for (customer, _) in ledger.due_lanes(Timestamp::MAX, None, MARKED_LANES).await? {
         if looked_into == LANES {
             break;
         }
@@ -221,7 +221,7 @@ mod tests {
             ledger.mark_lane(&customer, now).await.unwrap();
             ledger.advance_lane(&customer, now, None).await.unwrap();
         }
-        let lanes = ledger.due_lanes(Timestamp::MAX, 100).await.unwrap();
+        let lanes = ledger.due_lanes(Timestamp::MAX, None, 100).await.unwrap();
         assert_eq!(lanes.last().unwrap().0, scene.customer, "behind all others");
 
         scene.memory.clock.advance(SignedDuration::from_mins(10));
