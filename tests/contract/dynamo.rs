@@ -79,6 +79,11 @@ impl Tables {
             ),
             self.trial(
                 runtime,
+                "every_idle_connection_is_found_however_large_their_rows_are",
+                every_idle_connection_is_found_however_large_their_rows_are,
+            ),
+            self.trial(
+                runtime,
                 "a_new_budget_is_whole_and_a_lost_one_taken_for_an_even_day",
                 a_new_budget_is_whole_and_a_lost_one_taken_for_an_even_day,
             ),
@@ -265,8 +270,15 @@ async fn a_connection_that_cannot_be_read_costs_no_other(tables: Tables) {
     let asked = [&odd, &good].map(|connection| connection.customer.clone());
     let found = directory.connections_of(&asked.into()).await.unwrap();
 
-    let expected = [(odd.customer, None), (good.customer.clone(), Some(good))];
+    let expected = [
+        (odd.customer.clone(), None),
+        (good.customer.clone(), Some(good.clone())),
+    ];
     assert_eq!(found, expected.into());
+    let a_year_later = at(86_400 * 365);
+    let idle = async || directory.idle(a_year_later, 1_000).await.unwrap();
+    let idle = eventually(idle, |idle| idle.contains(&good.customer)).await;
+    assert!(idle.contains(&good.customer) && !idle.contains(&odd.customer));
 }
 
 async fn every_lost_connection_is_found_however_large_their_rows_are(tables: Tables) {
@@ -289,6 +301,27 @@ async fn every_lost_connection_is_found_however_large_their_rows_are(tables: Tab
 
     assert!(found.is_superset(&lost), "{found:?}");
     assert_eq!(directory.lost(3).await.unwrap().len(), 3);
+}
+
+async fn every_idle_connection_is_found_however_large_their_rows_are(tables: Tables) {
+    let (directory, day) = (tables.directory(), 86_400);
+    let mut idle = BTreeSet::new();
+    for _ in 0..5 {
+        let mut connection = connection(&fresh::customer());
+        connection.account.name = "x".repeat(300_000);
+        connection.token_expires_at = at(30 * day);
+        assert!(directory.put_connection(&connection).await.unwrap());
+        idle.insert(connection.customer);
+    }
+
+    let found = async || {
+        let found = directory.idle(at(90 * day), 1_000).await.unwrap();
+        BTreeSet::from_iter(found)
+    };
+    let found = eventually(found, |found| found.is_superset(&idle)).await;
+
+    assert!(found.is_superset(&idle), "{found:?}");
+    assert_eq!(directory.idle(at(90 * day), 3).await.unwrap().len(), 3);
 }
 
 async fn reserve(directory: &DynamoDirectory, app: &AppId, now: Timestamp) -> Vec<Timestamp> {

@@ -131,6 +131,7 @@ pub fn connection(customer: &CustomerId) -> Connection {
         lease: None,
         cooldown_until: Some(at(5)),
         connected_at: at(4),
+        endings: 2,
         learned: Learned {
             lists_gone: vec![remote(2)],
             confirmed_opt_in: Some(ConfirmedOptIn {

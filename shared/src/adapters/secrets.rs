@@ -200,8 +200,9 @@ impl Vault for SecretsVault {
         Ok(Some(pair.into()))
     }
 
-    /// Never puts an older generation over a newer one. Two racing writers of different generations would need
-    /// two leases at once; two of the same are told apart by the version id.
+    /// Puts no older generation over a newer one that it sees. Whoever connects writes without a lease, so one that was
+    /// held up between its look and its write may put an older pair on top all the same; the keeper finds the vault behind
+    /// the row then. Two pairs of one generation are told apart by the version id.
     async fn keep(&self, customer: &CustomerId, tokens: &StoredTokens) -> Result<Kept, StoreError> {
         let name = connection(customer);
         let version = fingerprint(&format!("{name}:{}", tokens.generation));

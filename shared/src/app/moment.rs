@@ -11,9 +11,8 @@ use crate::ports::{Apps, Budget, Clock, StoreError};
 /// What one call may take, its answer included: the deadline of the HTTP client and a little.
 pub(super) const CALL_TAKES: SignedDuration = SignedDuration::from_secs(12);
 
-/// What a refresh may take: the longest wait for its moment, its call and its storing. One that is cut off loses the
-/// connection.
-pub(super) const REFRESH_TAKES: SignedDuration = SignedDuration::from_secs(30);
+/// What the call of a refresh and storing its pair may take. A refresh that is cut off loses the connection.
+pub(super) const RENEWAL_TAKES: SignedDuration = SignedDuration::from_secs(22);
 
 /// A moment that has passed by more than this is left to nobody: a call then would crowd those after it.
 pub(super) const LATE: SignedDuration = SignedDuration::from_millis(20);

@@ -33,7 +33,7 @@ pub const LISTED_WITHIN: SignedDuration = SignedDuration::from_secs(5);
 /// What a run releases has this long to go out: until the run after the next.
 const SPAN: SignedDuration = SignedDuration::from_secs(60);
 
-/// Customers looked at in one run; the others are longer due in the next.
+/// Marks read at a time. Those behind them are read too: their customers may be on another application.
 const LANES: u16 = 2_000;
 
 /// Customers at a time.
@@ -41,6 +41,9 @@ const AT_ONCE: usize = 16;
 
 /// How long a run takes on further customers: the others are due still in the next.
 const RUN_FOR: SignedDuration = SignedDuration::from_secs(15);
+
+/// How much of it looking at them takes, so that there is time to let leads go.
+const LOOK_FOR: SignedDuration = SignedDuration::from_secs(10);
 
 /// Stuck leads taken up in one run.
 const OVERDUE: u16 = 500;
@@ -110,11 +113,12 @@ impl<W: Wiring> Minute<W> {
     /// # Errors
     /// [`StoreError`] where the ledger could not be asked, be it for one customer. What was not released is due still.
     pub async fn release(&self, gathering: &BTreeSet<CustomerId>) -> Result<Released, StoreError> {
-        let until = self.clock.now() + RUN_FOR;
+        let began = self.clock.now();
+        let (looked, until) = (began + LOOK_FOR, began + RUN_FOR);
         let mut trouble = Trouble::default();
         let stuck = self.release_overdue(&mut trouble).await;
         let stuck = trouble.keep(stuck).unwrap_or_default();
-        let (lanes, budgets) = self.due_lanes(gathering, until, &mut trouble).await?;
+        let (lanes, budgets) = self.due_lanes(gathering, looked, &mut trouble).await;
         let waited = self.release_lanes(lanes, budgets, until, &mut trouble);
         let waited = waited.await;
         trouble.end(Released { stuck, waited })
@@ -142,44 +146,54 @@ impl<W: Wiring> Minute<W> {
         Ok(released)
     }
 
+    /// The lanes that are due, page by page: the longest due may all be of one application that has nothing left.
     async fn due_lanes(
         &self,
         gathering: &BTreeSet<CustomerId>,
         until: Timestamp,
         trouble: &mut Trouble,
-    ) -> Result<(Vec<Lane>, Budgets), StoreError> {
-        let due = self.ledger.due_lanes(self.clock.now(), LANES).await?;
-        let due = due.into_iter().filter(|(who, _)| !gathering.contains(who));
-        let due: Vec<_> = due.collect();
+    ) -> (Vec<Lane>, Budgets) {
         let (mut lanes, mut budgets, mut left) = (Vec::new(), Budgets::new(), Budgets::new());
-        for some in due.chunks(AT_ONCE) {
-            if self.clock.now() >= until {
-                break;
-            }
-            let looks = some.iter().map(|(who, seen)| self.lane(who, *seen, &left));
-            let looks: Vec<_> = join_all(looks).await;
-            for ((who, _), lane) in some.iter().zip(looks) {
-                let Some(lane) = trouble.of(who, lane).flatten() else {
-                    continue;
-                };
-                if !left.contains_key(&lane.app) {
-                    let available = self.available(&lane.app).await;
-                    let Some(available) = trouble.of(who, available) else {
+        let (now, mut place) = (self.clock.now(), None);
+        loop {
+            let page = self.ledger.due_lanes(now, place.as_ref(), LANES).await;
+            let Some(mut due) = trouble.keep(page) else {
+                return (lanes, budgets);
+            };
+            let is_last = due.len() < usize::from(LANES);
+            place = due.last().cloned();
+            due.retain(|(who, _)| !gathering.contains(who));
+            for some in due.chunks(AT_ONCE) {
+                if self.clock.now() >= until {
+                    return (lanes, budgets);
+                }
+                let looks = some.iter().map(|(who, seen)| self.lane(who, *seen, &left));
+                let looks: Vec<_> = join_all(looks).await;
+                for ((who, _), lane) in some.iter().zip(looks) {
+                    let Some(lane) = trouble.of(who, lane).flatten() else {
                         continue;
                     };
-                    budgets.insert(lane.app.clone(), available);
-                    left.insert(lane.app.clone(), available);
+                    if !left.contains_key(&lane.app) {
+                        let available = self.available(&lane.app).await;
+                        let Some(available) = trouble.of(who, available) else {
+                            continue;
+                        };
+                        budgets.insert(lane.app.clone(), available);
+                        left.insert(lane.app.clone(), available);
+                    }
+                    if let Some(left) = left.get_mut(&lane.app)
+                        && !lane.closing
+                        && !lane.ready.is_empty()
+                    {
+                        left.take(&lane);
+                    }
+                    lanes.push(lane);
                 }
-                if let Some(left) = left.get_mut(&lane.app)
-                    && !lane.closing
-                    && !lane.ready.is_empty()
-                {
-                    left.take(&lane);
-                }
-                lanes.push(lane);
+            }
+            if is_last {
+                return (lanes, budgets);
             }
         }
-        Ok((lanes, budgets))
     }
 
     /// A customer's lane; `None` where those looked at before share out all that their application has left.

@@ -18,7 +18,7 @@ use secrecy::SecretString;
 pub(crate) use self::keep::{KEEP_TRIES, advance, keep};
 use self::refresh::Refreshed;
 pub use self::seen::Seen;
-use crate::app::moment::REFRESH_TAKES;
+use crate::app::moment::RENEWAL_TAKES;
 use crate::domain::connection::{COOLDOWN, Connection, ReconnectReason, RefreshDecision};
 use crate::domain::ids::CustomerId;
 use crate::domain::lead::WaitReason;
@@ -145,7 +145,9 @@ impl<W: Wiring> TokenKeeper<W> {
             None => self.vault.tokens(&connection.customer).await?,
         };
         let Some(pair) = pair else { return Ok(None) };
-        let usable = pair.generation >= connection.generation && rejected != Some(pair.generation);
+        let usable = pair.generation >= connection.generation
+            && rejected != Some(pair.generation)
+            && (pair.generation == connection.generation || self.stands(connection).await?);
         Ok(usable.then(|| self.seen.remember(&connection.customer, pair)))
     }
 
@@ -154,8 +156,16 @@ impl<W: Wiring> TokenKeeper<W> {
         connection.is_usable().is_ok() && connection.stack != self.stack
     }
 
+    /// Whether a pair that is newer than the row was seen to be is the same account's: it is stored before the row says
+    /// so, and one of another account only once the row is held.
+    async fn stands(&self, connection: &Connection) -> Result<bool, StoreError> {
+        let row = self.directory.connection(&connection.customer).await?;
+        Ok(row
+            .is_some_and(|row| row.is_usable().is_ok() && row.account.id == connection.account.id))
+    }
+
     /// Whether a refresh that is begun now is not cut off at `end`.
     fn has_time(&self, end: Timestamp) -> bool {
-        self.clock.now() + REFRESH_TAKES <= end
+        self.clock.now() + PATIENCE + RENEWAL_TAKES <= end
     }
 }

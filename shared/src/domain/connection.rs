@@ -51,6 +51,9 @@ pub struct Connection {
     pub cooldown_until: Option<Timestamp>,
     /// When the account was connected.
     pub connected_at: Timestamp,
+    /// How often it was ended: what was begun before does not connect it again.
+    #[serde(default)]
+    pub endings: u64,
     /// What deliveries have found out about the account since.
     #[serde(flatten)]
     pub learned: Learned,

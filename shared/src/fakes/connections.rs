@@ -38,7 +38,9 @@ impl Connections for MemoryDirectory {
     async fn put_connection(&self, connection: &Connection) -> Result<bool, StoreError> {
         let put = |rows: &mut Rows| {
             let row = rows.connections.get(&connection.customer);
-            let newer = row.is_some_and(|row| row.generation > connection.generation);
+            let newer = row.is_some_and(|row| {
+                row.generation > connection.generation || row.endings > connection.endings
+            });
             if !newer {
                 rows.connections
                     .insert(connection.customer.clone(), connection.clone());
@@ -121,10 +123,9 @@ impl Connections for MemoryDirectory {
     async fn idle(&self, now: Timestamp, limit: u16) -> Result<Vec<CustomerId>, StoreError> {
         let find = |rows: &mut Rows| {
             let months = idle_months(now);
-            let active = rows
-                .connections
-                .values()
-                .filter(|row| row.status == ConnectionStatus::Active);
+            let active = rows.connections.values().filter(|row| {
+                row.status == ConnectionStatus::Active && !rows.unreadable.contains(&row.customer)
+            });
             let idle = active.filter_map(|row| {
                 let month = month_of(row.token_expires_at);
                 months
@@ -231,7 +232,10 @@ impl Connections for MemoryDirectory {
             let row = row.filter(|row| {
                 row.generation == generation && (row.status != ended || *status == ended)
             });
-            row.map(|row| row.status = status.clone()).is_some()
+            let Some(row) = row else { return false };
+            row.endings += u64::from(*status == ended);
+            row.status = status.clone();
+            true
         };
         self.0.step(set).await
     }

@@ -7,7 +7,7 @@ use super::ledger::MemoryLedger;
 use super::ledger_rows::Rows;
 use crate::domain::ids::{CustomerId, LeadId};
 use crate::domain::lead::{LeadRecord, LeadState};
-use crate::ports::{Due, LOOK_AGAIN, LanePlace, Lanes, StoreError};
+use crate::ports::{Due, LOOK_AGAIN, LaneMark, LanePlace, Lanes, StoreError};
 
 /// When a customer's waiting leads are to be looked at.
 #[derive(Debug, Clone, Copy)]
@@ -60,9 +60,11 @@ impl Lanes for MemoryLedger {
     async fn due_lanes(
         &self,
         now: Timestamp,
+        after: Option<&LaneMark>,
         limit: u16,
-    ) -> Result<Vec<(CustomerId, Timestamp)>, StoreError> {
-        self.0.step(|rows| due(rows, now, usize::from(limit))).await
+    ) -> Result<Vec<LaneMark>, StoreError> {
+        let list = |rows: &mut Rows| due(rows, now, after, usize::from(limit));
+        self.0.step(list).await
     }
 
     async fn mark_lane(&self, customer: &CustomerId, at: Timestamp) -> Result<(), StoreError> {
@@ -144,13 +146,17 @@ fn waiting(
     waiting
 }
 
-fn due(rows: &Rows, now: Timestamp, limit: usize) -> Vec<(CustomerId, Timestamp)> {
+fn due(rows: &Rows, now: Timestamp, after: Option<&LaneMark>, limit: usize) -> Vec<LaneMark> {
     let marks = rows
         .lanes
         .iter()
         .map(|(who, lane)| (who.clone(), lane.first));
     let mut due: Vec<_> = marks.filter(|(_, at)| *at <= now).collect();
+    // Marks of one time are in the order of the customers already.
     due.sort_by_key(|(_, at)| *at);
+    if let Some((who, at)) = after {
+        due.retain(|(own, when)| (when, own) > (at, who));
+    }
     due.truncate(limit);
     due
 }

@@ -93,6 +93,7 @@ pub fn connection(now: Timestamp) -> Connection {
         lease: None,
         cooldown_until: None,
         connected_at: now,
+        endings: 0,
         learned: Learned {
             lists_gone: vec![],
             confirmed_opt_in: Some(ConfirmedOptIn {

@@ -1,16 +1,17 @@
-use std::collections::{BTreeMap, HashMap};
+use std::cmp::Ordering;
+use std::collections::HashMap;
 
 use super::cell::Cell;
 use super::faults::Faults;
 use crate::domain::ids::CustomerId;
-use crate::domain::token::{StoredTokens, Tokens};
+use crate::domain::token::StoredTokens;
 use crate::ports::{Kept, StoreError, Vault};
 
-/// Tokens of connections, by generation.
+/// The newest tokens of connections.
 #[derive(Debug, Clone)]
 pub struct MemoryVault(Cell<Rows>);
 
-type Rows = HashMap<CustomerId, BTreeMap<u64, Tokens>>;
+type Rows = HashMap<CustomerId, StoredTokens>;
 
 impl MemoryVault {
     /// An empty one.
@@ -22,27 +23,20 @@ impl MemoryVault {
 
 impl Vault for MemoryVault {
     async fn tokens(&self, customer: &CustomerId) -> Result<Option<StoredTokens>, StoreError> {
-        let newest = |rows: &mut Rows| {
-            let (generation, tokens) = rows.get(customer)?.last_key_value()?;
-            Some(StoredTokens {
-                generation: *generation,
-                tokens: tokens.clone(),
-            })
-        };
-        self.0.step(newest).await
+        self.0.step(|rows| rows.get(customer).cloned()).await
     }
 
     async fn keep(&self, customer: &CustomerId, tokens: &StoredTokens) -> Result<Kept, StoreError> {
         let keep = |rows: &mut Rows| {
-            let pairs = rows.entry(customer.clone()).or_default();
-            let pair = pairs
-                .entry(tokens.generation)
-                .or_insert_with(|| tokens.tokens.clone());
-            if pair.is_pair_of(&tokens.tokens) {
-                Kept::Stored
-            } else {
-                Kept::Superseded
+            let stored = rows
+                .entry(customer.clone())
+                .or_insert_with(|| tokens.clone());
+            match tokens.generation.cmp(&stored.generation) {
+                Ordering::Greater => stored.clone_from(tokens),
+                Ordering::Equal if stored.tokens.is_pair_of(&tokens.tokens) => {}
+                Ordering::Equal | Ordering::Less => return Kept::Superseded,
             }
+            Kept::Stored
         };
         self.0.step(keep).await
     }

@@ -100,8 +100,8 @@ pub trait Connections: Send + Sync {
         customers: &BTreeSet<CustomerId>,
     ) -> impl Future<Output = Result<BTreeMap<CustomerId, Option<Connection>>, StoreError>> + Send;
 
-    /// Makes or replaces a whole connection, lease included, unless the row is of a newer generation.
-    /// Says whether it did.
+    /// Makes or replaces a whole connection, lease included, unless the row is of a newer generation or was ended more
+    /// often than `connection` knows. Says whether it did.
     fn put_connection(
         &self,
         connection: &Connection,
@@ -136,7 +136,7 @@ pub trait Connections: Send + Sync {
 
     /// Active connections whose newest token ended in a UTC month that lies at least one whole month before
     /// `now`, oldest month first, at most `limit`: nobody has used them for more than a month, and a refresh token
-    /// that is not used for 180 days dies.
+    /// that is not used for 180 days dies. One that cannot be read is missing.
     fn idle(
         &self,
         now: Timestamp,
@@ -184,7 +184,8 @@ pub trait Connections: Send + Sync {
 
     /// Sets the status, if the row's generation is still `generation` and it is not disconnected, which only
     /// [connecting anew](Self::put_connection) ends. Says whether the row stands so. A connection made active is found
-    /// as the others are, when it is [idle](Self::idle).
+    /// as the others are, when it is [idle](Self::idle). One that is disconnected was ended once more, also if it was
+    /// before.
     fn set_status(
         &self,
         customer: &CustomerId,

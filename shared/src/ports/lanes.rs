@@ -31,6 +31,9 @@ impl Due {
 /// A lead in its lane.
 pub type LanePlace = (LeadId, Due);
 
+/// A customer whose lane is to be looked at, and since when.
+pub type LaneMark = (CustomerId, Timestamp);
+
 /// How long after a lane's last mark somebody looks once more, as a lead may be listed late.
 pub const LOOK_AGAIN: SignedDuration = SignedDuration::from_hours(1);
 
@@ -71,12 +74,14 @@ pub trait Lanes: Send + Sync {
         most: usize,
     ) -> impl Future<Output = Result<usize, StoreError>> + Send;
 
-    /// Customers whose lane was marked due at or before `now`, longest due first.
+    /// Customers whose lane was marked due at or before `now`, longest due first. From the longest due on, or behind a
+    /// mark that was given out, wherever that has moved since.
     fn due_lanes(
         &self,
         now: Timestamp,
+        after: Option<&LaneMark>,
         limit: u16,
-    ) -> impl Future<Output = Result<Vec<(CustomerId, Timestamp)>, StoreError>> + Send;
+    ) -> impl Future<Output = Result<Vec<LaneMark>, StoreError>> + Send;
 
     /// Marks that a customer has leads waiting which are due at `at`. The earliest mark stands; a later one is
     /// remembered beside it.

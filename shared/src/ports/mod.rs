@@ -52,7 +52,7 @@ pub use events::{Event, Events, LeadNews};
 pub use exits::Exits;
 pub use idempotency::{Idempotency, KeyClaim, KeyClaimed};
 pub use imports::Imports;
-pub use lanes::{Due, LOOK_AGAIN, LanePlace, Lanes};
+pub use lanes::{Due, LOOK_AGAIN, LaneMark, LanePlace, Lanes};
 pub use ledger::{LeadFilter, Ledger, Recorded};
 pub use metrics::{Gauge, Metric, Metrics, Unit};
 pub use oauth::{AppCredentials, Authorization, TokenError};

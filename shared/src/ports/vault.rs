@@ -9,7 +9,7 @@ use crate::domain::token::StoredTokens;
 pub enum Kept {
     /// They are stored.
     Stored,
-    /// Other tokens of this generation are stored already; these are not.
+    /// Other tokens of this generation or of a newer one are stored already; these are not.
     Superseded,
 }
 
@@ -21,8 +21,8 @@ pub trait Vault: Send + Sync {
         customer: &CustomerId,
     ) -> impl Future<Output = Result<Option<StoredTokens>, StoreError>> + Send;
 
-    /// Stores a pair under its generation. Storing the same pair again is nothing new; a pair can be stored under
-    /// one generation only once.
+    /// Stores a pair under its generation, over an older one. Storing the same pair again is nothing new; a pair can be
+    /// stored under one generation only once.
     fn keep(
         &self,
         customer: &CustomerId,

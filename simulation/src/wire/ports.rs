@@ -26,9 +26,9 @@ use leadfeed_shared::fakes::{
 use leadfeed_shared::ports::{
     Advanced, AppCredentials, Apps, Budget, CaptchaCheck, CaptchaSecrets, Checked, Claim, Claims,
     Connections, Counters, Customers, Event, Events, Exits, Forms, Handshakes, Holder, Idempotency,
-    Imports, Kept, KeyClaim, KeyClaimed, LOOK_AGAIN, LanePlace, Lanes, LeadFilter, Ledger, Links,
-    Page, Recorded, Requeue, Settlement, StoreError, Subjects, Suppressions, Tallies, Turns,
-    Unsettled, Vault,
+    Imports, Kept, KeyClaim, KeyClaimed, LOOK_AGAIN, LaneMark, LanePlace, Lanes, LeadFilter,
+    Ledger, Links, Page, Recorded, Requeue, Settlement, StoreError, Subjects, Suppressions,
+    Tallies, Turns, Unsettled, Vault,
 };
 use secrecy::SecretString;
 
@@ -111,7 +111,7 @@ wired! { Lanes of MemoryLedger, Ledger {
     overdue(now: Timestamp, limit: u16) -> Vec<(CustomerId, LeadId)>;
     quarantined(since: Timestamp, limit: u16) -> Vec<(CustomerId, LeadId)>;
     backlog(customer: &CustomerId, most: usize) -> usize;
-    due_lanes(now: Timestamp, limit: u16) -> Vec<(CustomerId, Timestamp)>;
+    due_lanes(now: Timestamp, after: Option<&LaneMark>, limit: u16) -> Vec<LaneMark>;
 }
     async fn waiting(
         &self,

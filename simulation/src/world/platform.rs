@@ -70,7 +70,7 @@ impl World {
     /// Whether a run of the scheduler would find anything to do; one that would not is left out.
     fn has_work(&self) -> bool {
         let (ledger, directory, now) = (&self.memory.ledger, &self.memory.directory, self.now());
-        let lanes = at_once(ledger.due_lanes(now, 1)).is_ok_and(|lanes| !lanes.is_empty());
+        let lanes = at_once(ledger.due_lanes(now, None, 1)).is_ok_and(|lanes| !lanes.is_empty());
         let stuck = at_once(ledger.overdue(now, 1)).is_ok_and(|leads| !leads.is_empty());
         let imports = at_once(ledger.due_imports(now, 1)).is_ok_and(|jobs| !jobs.is_empty());
         let days = at_once(directory.unsettled(now)).is_ok_and(|days| !days.is_empty());

@@ -15,6 +15,7 @@ promises! { Connections:
     a_connection_reads_back_as_it_was_put,
     connections_of_many_customers_read_back_each_as_it_was_put,
     a_put_does_not_overwrite_a_newer_generation,
+    a_connection_that_was_ended_since_it_was_read_is_not_made,
     active_connections_are_idle_a_whole_month_after_their_last_token,
     a_choice_is_written_where_the_connection_is_active_and_the_one_it_was_made_for,
     a_status_is_set_at_its_generation_only,
@@ -96,6 +97,26 @@ async fn a_put_does_not_overwrite_a_newer_generation<C: Connections>(connections
     assert_eq!(read(&connections, &connection).await, newer);
 }
 
+async fn a_connection_that_was_ended_since_it_was_read_is_not_made<C: Connections>(connections: C) {
+    let connection = put(&connections).await;
+    let ended = ConnectionStatus::Disconnected;
+    let mut newer = Connection {
+        generation: 4,
+        ..connection.clone()
+    };
+
+    for times in 1..=2 {
+        let set = connections.set_status(&connection.customer, 3, &ended);
+        assert!(set.await.unwrap());
+        assert!(!connections.put_connection(&newer).await.unwrap());
+        newer.endings = connection.endings + times;
+        assert_eq!(read(&connections, &connection).await.endings, newer.endings);
+    }
+
+    assert!(connections.put_connection(&newer).await.unwrap());
+    assert_eq!(read(&connections, &connection).await, newer);
+}
+
 async fn active_connections_are_idle_a_whole_month_after_their_last_token<C: Connections>(
     connections: C,
 ) {
@@ -166,6 +187,7 @@ async fn a_choice_is_written_where_the_connection_is_active_and_the_one_it_was_m
     assert!(!connections.choose(&connection).await.unwrap());
     let expected = Connection {
         status: ended,
+        endings: expected.endings + 1,
         ..expected
     };
     assert_eq!(read(&connections, &connection).await, expected);

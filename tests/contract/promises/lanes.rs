@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use leadfeed_shared::domain::ids::CustomerId;
 use leadfeed_shared::domain::lead::{LeadState, QuarantineReason, WaitReason};
-use leadfeed_shared::ports::{Due, LOOK_AGAIN, LanePlace, Requeue};
+use leadfeed_shared::ports::{Due, LOOK_AGAIN, LaneMark, LanePlace, Requeue};
 
 use super::Leads;
 use super::claims::{claim, delivered, record, settle, settled, waiting};
@@ -24,6 +24,7 @@ promises! { Leads:
     a_mark_made_while_an_earlier_one_is_advanced_is_not_lost,
     quarantined_leads_are_found_by_when_they_came_in,
     a_lane_is_listed_page_by_page_and_counted,
+    behind_a_mark_the_later_ones_are_listed_also_when_it_has_moved,
 }
 
 /// How much the global listings may hold of other tests.
@@ -125,7 +126,7 @@ async fn mark<L: Leads>(
     expected: Option<Timestamp>,
 ) -> Option<Timestamp> {
     let seen = async || {
-        let due = ledger.due_lanes(at(86_400), ALL).await.unwrap();
+        let due = ledger.due_lanes(at(86_400), None, ALL).await.unwrap();
         let own = due.into_iter().find(|(owner, _)| owner == customer);
         own.map(|(_, at)| at)
     };
@@ -139,7 +140,7 @@ async fn the_earliest_mark_of_a_lane_stands<L: Leads>(ledger: L) {
     }
 
     assert_eq!(mark(&ledger, &customer, Some(at(20))).await, Some(at(20)));
-    let early = ledger.due_lanes(at(19), ALL).await.unwrap();
+    let early = ledger.due_lanes(at(19), None, ALL).await.unwrap();
     assert!(early.iter().all(|(owner, _)| *owner != customer));
 }
 
@@ -302,4 +303,31 @@ async fn a_lane_is_listed_page_by_page_and_counted<L: Leads>(ledger: L) {
     assert_eq!(paged, all);
     assert_eq!(ledger.backlog(&customer, 3).await.unwrap(), 3);
     assert_eq!(ledger.backlog(&customer, 99).await.unwrap(), 5);
+}
+
+async fn behind_a_mark_the_later_ones_are_listed_also_when_it_has_moved<L: Leads>(ledger: L) {
+    // Earlier than any other promise marks, so that all fit into one listing.
+    let early = at(-86_000);
+    let customers = [(); 4].map(|()| fresh::customer());
+    for (customer, second) in customers.iter().zip([3, 1, 2, 2]) {
+        let marked = ledger.mark_lane(customer, at(second - 90_000)).await;
+        marked.unwrap();
+    }
+    let behind = async |place: Option<&LaneMark>| {
+        let mut marks = ledger.due_lanes(early, place, ALL).await.unwrap();
+        marks.retain(|(customer, _)| customers.contains(customer));
+        marks
+    };
+
+    let all = eventually(|| behind(None), |all| all.len() == 4).await;
+
+    let times: Vec<_> = all.iter().map(|(_, at)| *at).collect();
+    assert_eq!(times, [1, 2, 2, 3].map(|second| at(second - 90_000)));
+    for place in 0..4 {
+        assert_eq!(behind(Some(&all[place])).await, all[place + 1..]);
+    }
+    let (first, seen) = &all[0];
+    let moved = ledger.advance_lane(first, *seen, Some(at(20))).await;
+    moved.unwrap();
+    assert_eq!(behind(Some(&all[0])).await, all[1..]);
 }

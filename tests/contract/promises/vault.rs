@@ -11,6 +11,7 @@ promises! { Vault:
     the_same_pair_is_kept_again_and_another_of_its_generation_is_not,
     exactly_one_of_many_concurrent_pairs_is_kept,
     the_newest_generation_is_read,
+    a_pair_that_is_older_than_the_newest_is_not_kept_though_its_generation_is_free,
     forgotten_tokens_are_gone_and_forgetting_nothing_is_no_error,
 }
 
@@ -82,6 +83,24 @@ async fn the_newest_generation_is_read<V: Vault>(vault: V) {
     let late = vault.keep(&customer, &tokens(2, "late")).await.unwrap();
 
     assert_eq!(late, Kept::Superseded);
+    let read = vault.tokens(&customer).await.unwrap().unwrap();
+    assert_eq!(shown(&read), shown(&tokens(3, "3")));
+}
+
+async fn a_pair_that_is_older_than_the_newest_is_not_kept_though_its_generation_is_free<
+    V: Vault,
+>(
+    vault: V,
+) {
+    let customer = fresh::customer();
+    let keep = async |generation| {
+        let pair = tokens(generation, &generation.to_string());
+        vault.keep(&customer, &pair).await.unwrap()
+    };
+
+    let kept = [keep(1).await, keep(3).await, keep(2).await];
+
+    assert_eq!(kept, [Kept::Stored, Kept::Stored, Kept::Superseded]);
     let read = vault.tokens(&customer).await.unwrap().unwrap();
     assert_eq!(shown(&read), shown(&tokens(3, "3")));
 }

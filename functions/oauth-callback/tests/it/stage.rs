@@ -192,7 +192,7 @@ impl Stage {
     pub async fn lane(&self) -> Vec<(CustomerId, Timestamp)> {
         self.memory
             .ledger
-            .due_lanes(self.memory.clock.now(), 10)
+            .due_lanes(self.memory.clock.now(), None, 10)
             .await
             .unwrap()
     }

@@ -47,8 +47,12 @@ impl Connections for DynamoDirectory {
         if let Some(owner) = owner_of(&connection.status, connection.token_expires_at) {
             item.insert("owner".into(), text(owner));
         }
-        let not_newer = "attribute_not_exists(generation) OR generation <= :generation";
-        let values = vec![(":generation", number(connection.generation))];
+        let not_newer = "attribute_not_exists(generation) OR (generation <= :generation \
+                         AND (attribute_not_exists(endings) OR endings <= :endings))";
+        let values = vec![
+            (":generation", number(connection.generation)),
+            (":endings", number(connection.endings)),
+        ];
         let done = self.table.put_if(item, not_newer, values).await?;
         Ok(done.is_done())
     }
@@ -137,17 +141,18 @@ impl Connections for DynamoDirectory {
     }
 
     async fn idle(&self, now: Timestamp, limit: u16) -> Result<Vec<CustomerId>, StoreError> {
+        let active = |row: Item| {
+            let row = readable(row)?;
+            (row.status == ConnectionStatus::Active).then_some(row.customer)
+        };
         let mut idle = Vec::new();
         for month in idle_months(now) {
-            let owner = keys::connections_of(&month);
-            let (items, _) = self.owned_by(&owner, None, Some(i32::from(limit))).await?;
-            let rows: Vec<Connection> = items.into_iter().map(read).collect::<Result<_, _>>()?;
-            let active = rows
-                .into_iter()
-                .filter(|row| row.status == ConnectionStatus::Active);
-            idle.extend(active.map(|row| row.customer));
+            let (owner, left) = (
+                keys::connections_of(&month),
+                usize::from(limit) - idle.len(),
+            );
+            idle.extend(self.found_under(&owner, left, active).await?);
         }
-        idle.truncate(limit.into());
         Ok(idle)
     }
 
@@ -157,17 +162,7 @@ impl Connections for DynamoDirectory {
             let status: ConnectionStatus = read(row).ok()?;
             status.needs_person().then_some((customer, status))
         };
-        let (mut lost, mut start) = (Vec::new(), None);
-        loop {
-            let page = Some(i32::from(limit));
-            let (rows, next) = self.owned_by(keys::LOST, start, page).await?;
-            lost.extend(rows.into_iter().filter_map(whose));
-            lost.truncate(limit.into());
-            if next.is_none() || lost.len() == usize::from(limit) {
-                return Ok(lost);
-            }
-            start = next;
-        }
+        self.found_under(keys::LOST, limit.into(), whose).await
     }
 
     async fn release(
@@ -254,10 +249,13 @@ impl Connections for DynamoDirectory {
         };
         let expires_at = row.map_or(Timestamp::UNIX_EPOCH, |row| row.token_expires_at);
         let owner = owner_of(status, expires_at);
-        let (set, mut values) = status_expression(status, owner)?;
+        let (mut set, mut values) = status_expression(status, owner)?;
         values.push((":generation", number(generation)));
         let mut when = "generation = :generation".to_owned();
-        if *status != ConnectionStatus::Disconnected {
+        if *status == ConnectionStatus::Disconnected {
+            set.push_str(" ADD endings :one");
+            values.push((":one", number(1)));
+        } else {
             when.push_str(" AND #status <> :disconnected");
             values.push((":disconnected", text("disconnected")));
         }
@@ -271,6 +269,29 @@ impl Connections for DynamoDirectory {
             .update(keys::connection(customer), change)
             .await?;
         Ok(done.is_done())
+    }
+}
+
+impl DynamoDirectory {
+    /// What `find` makes of the connections under an owner, at most so many, on however many pages they are.
+    async fn found_under<T>(
+        &self,
+        owner: &str,
+        most: usize,
+        find: impl Fn(Item) -> Option<T>,
+    ) -> Result<Vec<T>, StoreError> {
+        let (mut found, mut start) = (Vec::new(), None);
+        while found.len() < most {
+            let page = i32::try_from(most).ok();
+            let (rows, next) = self.owned_by(owner, start, page).await?;
+            found.extend(rows.into_iter().filter_map(&find));
+            start = next;
+            if start.is_none() {
+                break;
+            }
+        }
+        found.truncate(most);
+        Ok(found)
     }
 }
 

@@ -13,7 +13,7 @@ use super::ledger::DynamoLedger;
 use super::table::{Change, Done, Item, millis, number, text};
 use crate::adapters::sdk_error::failed;
 use crate::domain::ids::{CustomerId, LeadId};
-use crate::ports::{LOOK_AGAIN, LanePlace, Lanes, StoreError};
+use crate::ports::{LOOK_AGAIN, LaneMark, LanePlace, Lanes, StoreError};
 
 /// Later than anything is due.
 const EVER: i64 = i64::MAX;
@@ -100,10 +100,17 @@ impl Lanes for DynamoLedger {
     async fn due_lanes(
         &self,
         now: Timestamp,
+        after: Option<&LaneMark>,
         limit: u16,
-    ) -> Result<Vec<(CustomerId, Timestamp)>, StoreError> {
+    ) -> Result<Vec<LaneMark>, StoreError> {
+        let start = after.map(|(customer, at)| {
+            let mut start = keys::lane(customer).into_item();
+            start.insert("due_shard".into(), text(keys::LANES));
+            start.insert("due_at".into(), millis(*at));
+            start
+        });
         let rows = self
-            .due(keys::LANES, now.as_millisecond(), limit, None)
+            .due(keys::LANES, now.as_millisecond(), limit, start)
             .await?;
         let lane = |row: &Item| {
             let at = Timestamp::from_millisecond(due_at(row)?).ok()?;

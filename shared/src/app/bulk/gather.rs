@@ -82,7 +82,7 @@ impl<W: Wiring> Bulk<W> {
     ) -> Result<Vec<(CustomerId, Connection)>, StoreError> {
         let now = self.keeper.clock.now();
         let mut connections = Vec::new();
-        for (customer, _) in self.ledger.due_lanes(now, LANES).await? {
+        for (customer, _) in self.ledger.due_lanes(now, None, LANES).await? {
             let connection = self.directory.connection(&customer).await;
             let Some(connection) = trouble.of(&customer, connection).flatten() else {
                 continue;

@@ -140,7 +140,7 @@ async fn what_a_day_cannot_carry_goes_by_import_and_says_what_permission_it_got(
     assert_eq!(scene.memory.crm.imports(ACCOUNT), [300]);
     assert!(bulk_calls(&scene) <= 4);
     let later = scene.memory.clock.now() + LISTED_WITHIN;
-    let marks = scene.memory.ledger.due_lanes(later, 10).await;
+    let marks = scene.memory.ledger.due_lanes(later, None, 10).await;
     assert_eq!(marks.unwrap(), [], "nothing is left to look at");
     let contact = &scene.memory.crm.contacts(ACCOUNT)[0];
     assert_eq!(contact.permission, RemotePermission::Implicit);

@@ -2,12 +2,15 @@ use jiff::Timestamp;
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::verdict::{may_feed, verdict};
-use super::{Connect, ConnectError, PATIENCE, Session, disconnect, state};
+use super::{Connect, ConnectError, PATIENCE, Session, state};
 use crate::app::release::{look_soon, release_waiting};
 use crate::domain::connection::{Connection, ConnectionStatus, Learned, LimitedReason};
 use crate::domain::handshake::Handshake;
+use crate::domain::ids::CustomerId;
 use crate::domain::token::Tokens;
-use crate::ports::{Clock as _, Connections as _, Customers as _, Handshakes as _, Wiring};
+use crate::ports::{
+    Clock as _, Connections as _, Customers as _, Handshakes as _, StoreError, Wiring,
+};
 
 /// Constant Contact's issuer. It names itself in no answer so far; where one names an issuer, it has to be this one
 /// (RFC 9207).
@@ -129,6 +132,7 @@ impl<W: Wiring> Connect<W> {
         }
         let token_expires_at = tokens.expires_at;
         let generation = self.keep(customer, old.as_ref(), kept, tokens).await?;
+        let endings = old.as_ref().map_or(0, |old| old.endings);
         let same = old.filter(|old| old.account.id == account.id);
         let (mut lists, terms, known) = same
             .map(|old| (old.lists, old.terms, old.catalog))
@@ -149,17 +153,18 @@ impl<W: Wiring> Connect<W> {
             lease: None,
             cooldown_until: None,
             connected_at: self.clock.now(),
+            endings,
             learned: Learned::default(),
         };
         if connection.status == ConnectionStatus::Active && connection.terms.is_some() {
             look_soon(&self.ledger, customer, self.clock.now()).await?;
         }
         if !self.directory.put_connection(&connection).await? {
+            self.make_way(customer, generation).await?;
             return Err(ConnectError::Busy);
         }
         if self.directory.customer(customer).await?.is_none() {
-            let (rows, now) = (&self.directory, self.clock.now());
-            disconnect(rows, &self.vault, &self.events, customer, now).await?;
+            self.end(customer).await?;
             return Err(ConnectError::UnknownState); // it was removed meanwhile, and nobody else would come
         }
         tracing::info!(customer.id = %customer, status = ?connection.status, "an account was connected");
@@ -170,6 +175,19 @@ impl<W: Wiring> Connect<W> {
             release_waiting(&self.ledger, &self.queue, customer, self.clock.now()).await?;
         }
         Ok(landing)
+    }
+
+    /// Ends what a connection that was not made left of itself, unless a newer one has taken its place: it was ended
+    /// meanwhile, and nobody else would forget the tokens.
+    async fn make_way(&self, customer: &CustomerId, generation: u64) -> Result<(), StoreError> {
+        let row = self.directory.connection(customer).await?;
+        let is_newer = |row: Connection| {
+            row.generation > generation && row.status != ConnectionStatus::Disconnected
+        };
+        if row.is_some_and(is_newer) {
+            return Ok(());
+        }
+        self.end(customer).await
     }
 
     /// Stops deliveries to the old account before tokens of another are stored: a row that is behind its tokens

@@ -1,7 +1,7 @@
 use jiff::Timestamp;
 
 use super::remote::is_called;
-use super::{Connect, ConnectError, disconnect};
+use super::{Connect, ConnectError};
 use crate::app::release::{look_soon, release_waiting};
 use crate::domain::connection::{
     Connection, ConnectionStatus, ContactList, LimitedReason, MOST_LISTS, Terms,
@@ -204,9 +204,7 @@ impl<W: Wiring> Connect<W> {
     /// Those of [`connected`](Self::connected).
     pub async fn disconnect(&self, cookie: Option<&str>) -> Result<(), ConnectError> {
         let customer = self.connected(cookie).await?.customer.id;
-        let now = self.clock.now();
-        disconnect(&self.directory, &self.vault, &self.events, &customer, now).await?;
-        Ok(())
+        Ok(self.end(&customer).await?)
     }
 
     async fn list_called(

@@ -11,7 +11,8 @@ const TRIES: u32 = 3;
 /// Ends a connection: forgets its tokens and stops deliveries.
 ///
 /// Asks nobody else, so it works while Constant Contact does not, and where the tokens cannot be forgotten
-/// deliveries are stopped all the same. Can be repeated.
+/// deliveries are stopped all the same. Can be repeated. A connection that is being made meanwhile is not made, also
+/// where there was an ended one before it.
 ///
 /// # Errors
 /// [`StoreError`] where either was not done.
@@ -26,7 +27,7 @@ pub async fn disconnect(
         let row = connections.connection(customer).await;
         // After that look, so that a pair stored later than this has made the row another, or finds it ended.
         let forgotten = vault.forget(customer).await;
-        let Some(row) = row?.filter(|row| row.status != ConnectionStatus::Disconnected) else {
+        let Some(row) = row? else {
             return forgotten;
         };
         let status = ConnectionStatus::Disconnected;
@@ -34,8 +35,10 @@ pub async fn disconnect(
             .set_status(customer, row.generation, &status)
             .await?
         {
-            tracing::info!(customer.id = %customer, "an account was disconnected");
-            tell_status(events, customer, &status, now).await;
+            if row.status != status {
+                tracing::info!(customer.id = %customer, "an account was disconnected");
+                tell_status(events, customer, &status, now).await;
+            }
             return forgotten;
         }
     }

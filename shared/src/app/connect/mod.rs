@@ -35,7 +35,7 @@ use crate::app::tell::tell_status;
 use crate::domain::connection::ConnectionStatus;
 use crate::domain::ids::CustomerId;
 use crate::domain::keys::SigningKeys;
-use crate::ports::{Clock as _, Wiring};
+use crate::ports::{Clock as _, StoreError, Wiring};
 
 /// How long a person waits for calls to be free.
 const PATIENCE: SignedDuration = SignedDuration::from_secs(8);
@@ -109,6 +109,12 @@ impl<W: Wiring> Connect<W> {
             return Err(ConnectError::Unavailable); // the calls before took the time
         }
         Ok(latest.min(now + PATIENCE))
+    }
+
+    /// Ends a connection, and whatever of one is being made.
+    async fn end(&self, customer: &CustomerId) -> Result<(), StoreError> {
+        let now = self.clock.now();
+        disconnect(&self.directory, &self.vault, &self.events, customer, now).await
     }
 
     /// Tells whoever listens.

@@ -162,7 +162,7 @@ impl<W: Wiring> Connect<W> {
         let row = rows.connection(customer).await?;
         let stands = row.is_some_and(|row| row.status != ConnectionStatus::Disconnected);
         if !stands {
-            self.vault.forget(customer).await?;
+            self.end(customer).await?;
         }
         Ok(stands)
     }

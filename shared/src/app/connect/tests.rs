@@ -1,5 +1,6 @@
 //! What a crash at any step leaves behind. The ways to go wrong that a person sees are proven at the function's door.
 
+mod meanwhile;
 mod pair;
 mod waiting;
 

@@ -22,7 +22,8 @@ pub struct Message {
 pub struct Asked {
     /// Which.
     pub lead: LeadId,
-    /// The lead itself, where a message carried it.
+    /// The lead itself, where a message carried it; of equal ones the newest, as the person may have been erased before it
+    /// came.
     pub carried: Option<Box<Lead>>,
     /// The messages that ask for it.
     pub messages: Vec<String>,
@@ -51,7 +52,8 @@ pub fn sort(messages: Vec<Message>) -> (BTreeMap<CustomerId, Vec<Asked>>, Vec<St
         match asked.iter_mut().find(|known| known.lead == lead) {
             Some(known) => {
                 known.messages.push(message.id);
-                known.carried = known.carried.take().or(carried);
+                let both = known.carried.take().into_iter().chain(carried);
+                known.carried = both.max_by_key(|lead| lead.received_at);
             }
             None => asked.push(Asked {
                 lead,

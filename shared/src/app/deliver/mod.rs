@@ -10,6 +10,7 @@
 mod ask;
 pub mod batch;
 mod call;
+mod claim;
 mod gates;
 mod give_up;
 mod learn;

@@ -1,30 +1,22 @@
-//! Claiming what a batch asks for, and finding what it needs to go out.
+//! Finding what the leads of a batch need to go out.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::AtomicBool;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use super::batch::{self, Asked, SameAddress};
 use super::outcome::Outcome;
 use super::{Drain, refused};
-use crate::app::moment::CALL_TAKES;
 use crate::app::token_keeper::{Access, AccessError};
 use crate::domain::connection::{Connection, CustomField, RefreshDecision};
 use crate::domain::customer::Customer;
 use crate::domain::form::Form;
 use crate::domain::ids::{CustomerId, FormId, RemoteId};
-use crate::domain::lead::{LeadRecord, LeadState, Permission, RefusalReason, WaitReason};
+use crate::domain::lead::{LeadRecord, Permission, RefusalReason, WaitReason};
 use crate::domain::suppression::PersonId;
-use crate::ports::{
-    Claim, Claims, Clock, Connections, Customers, Forms, Ledger, StoreError, Suppressions, Wiring,
-    causes,
-};
-
-/// How long leads are claimed. What a slow ledger leaves of a batch is brought again, so that there is time for the
-/// calls of the rest.
-const CLAIM_FOR: SignedDuration = SignedDuration::from_secs(20);
+use crate::ports::{Clock, Connections, Customers, Forms, Suppressions, Wiring};
 
 /// A customer's leads of one batch, claimed, with all they need to go out but a token.
 pub(super) struct Claimed {
@@ -196,33 +188,6 @@ impl<W: Wiring> Drain<W> {
         }
     }
 
-    /// Claims leads of a customer for as long as there is time for it. Gives the messages of the others, to be brought
-    /// again.
-    async fn claim_all(
-        &self,
-        customer: &CustomerId,
-        asked: Vec<Asked>,
-        owner: &str,
-        deadline: Timestamp,
-    ) -> (Vec<LeadRecord>, Vec<String>) {
-        let at = self.keeper.clock.now();
-        let (mut claimed, mut again) = (Vec::new(), Vec::new());
-        for asked in asked {
-            if self.keeper.clock.now() >= at + CLAIM_FOR {
-                again.extend(asked.messages);
-                continue;
-            }
-            match self.claim(customer, &asked, owner, deadline).await {
-                Ok(record) => claimed.extend(record),
-                Err(error) => {
-                    tracing::error!(lead.id = %asked.lead, error = %causes(&error), "a lead was not claimed");
-                    again.extend(asked.messages);
-                }
-            }
-        }
-        (claimed, again)
-    }
-
     /// Settles what is never to go out, whatever the connection. Gives the others.
     async fn wanted(
         &self,
@@ -315,37 +280,6 @@ impl<W: Wiring> Drain<W> {
 
     fn person(&self, customer: &CustomerId, record: &LeadRecord) -> PersonId {
         PersonId::of(&self.keys, customer, &record.lead.contact.email)
-    }
-
-    /// Claims one lead. A lead that only its message has is recorded first.
-    async fn claim(
-        &self,
-        customer: &CustomerId,
-        asked: &Asked,
-        owner: &str,
-        deadline: Timestamp,
-    ) -> Result<Option<LeadRecord>, StoreError> {
-        let now = self.keeper.clock.now();
-        let until = deadline + CALL_TAKES;
-        let mut claim = self
-            .ledger
-            .claim(customer, &asked.lead, owner, until, now)
-            .await?;
-        if let (Claim::Missing, Some(lead)) = (&claim, &asked.carried) {
-            self.ledger.record(lead, &LeadState::Queued, until).await?;
-            claim = self
-                .ledger
-                .claim(customer, &asked.lead, owner, until, now)
-                .await?;
-        }
-        match claim {
-            Claim::Taken(record) => Ok(Some(*record)),
-            Claim::Settled => {
-                self.counter.doubt(customer, &asked.lead);
-                Ok(None)
-            }
-            Claim::Held | Claim::Missing => Ok(None),
-        }
     }
 
     /// What a customer's leads need to go out, or what becomes of them all without it.

@@ -6,6 +6,7 @@ use super::Arrival;
 use crate::domain::form::Form;
 use crate::domain::ids::{KEY_SLOT, LeadId};
 use crate::domain::keys::{Purpose, SigningKeys};
+use crate::domain::lead::Lead;
 use crate::domain::submission::Submission;
 
 /// Equal submissions without a key that come within one slot of time are one lead.
@@ -49,6 +50,19 @@ impl Identity {
             Self::Content(content) => (SLOT, content),
         };
         id_from(at - since_start(slot, at), digest)
+    }
+}
+
+/// The same lead in the place of one of its id whose person was erased before it came: under the id that an equal
+/// submission would come to as well. A broken seal stays broken.
+pub(in crate::app) fn renamed(lead: Lead, keys: &SigningKeys) -> Lead {
+    let is_sealed = lead.is_sealed(keys);
+    let id = id_after(&lead.id, lead.id.made_at(), keys);
+    let renamed = Lead { id, ..lead };
+    if is_sealed {
+        renamed.sealed(keys)
+    } else {
+        renamed
     }
 }
 

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::identity::id_after;
+use super::identity::renamed;
 use super::look_back::again;
 use super::{Accepted, Intake, IntakeError, RECEIVED_CHECK};
 use crate::app::release::CHECK_AFTER;
@@ -32,15 +32,9 @@ impl<W: Wiring> Intake<W> {
             };
             match written {
                 Written::Kept(accepted) => return Ok(accepted),
-                Written::UsedUp(late) => lead = self.renamed(*late),
+                Written::UsedUp(late) => lead = renamed(*late, &self.keys),
             }
         }
-    }
-
-    /// The same under the id that an equal submission would come to as well.
-    fn renamed(&self, lead: Lead) -> Lead {
-        let id = id_after(&lead.id, lead.id.made_at(), &self.keys);
-        Lead { id, ..lead }.sealed(&self.keys)
     }
 
     /// The queue would deliver it, so the ledger alone has it.
@@ -92,7 +86,7 @@ impl<W: Wiring> Intake<W> {
         match self.ledger.record(&lead, &state, due_at).await {
             Ok(Recorded::New) => Ok(new(*lead)),
             Ok(Recorded::Already(record)) if record.was_erased_before(lead.received_at) => {
-                Ok(Written::UsedUp(lead)) // whose message a drain will drop
+                Ok(Written::UsedUp(lead)) // whose message a drain takes for the same
             }
             Ok(Recorded::Already(record)) => {
                 self.bring_back(&record, lead.received_at).await;

@@ -13,6 +13,7 @@ use jiff::SignedDuration;
 
 pub use self::gate::Gate;
 use self::identity::Identity;
+pub(in crate::app) use self::identity::renamed;
 pub use self::look_back::AT_WORK;
 use self::look_back::{New, Seen, again};
 use self::screen::{Look, Verdict};

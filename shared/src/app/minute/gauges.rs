@@ -107,7 +107,7 @@ pub(crate) async fn oldest_under_way(
     ledger: &(impl Ledger + Lanes + Imports),
 ) -> Result<Option<Timestamp>, StoreError> {
     let mut leads = ledger.overdue(Timestamp::MAX, LEADS).await?;
-    let lanes = ledger.due_lanes(Timestamp::MAX, MARKED_LANES).await?;
+    let lanes = ledger.due_lanes(Timestamp::MAX, None, MARKED_LANES).await?;
     let mut looked_into = 0;
     for lanes in lanes.chunks(LANES) {
         let looks = lanes.iter().map(|(customer, _)| timed(ledger, customer));
@@ -236,7 +236,7 @@ mod tests {
             ledger.mark_lane(&customer, now).await.unwrap();
             ledger.advance_lane(&customer, now, None).await.unwrap();
         }
-        let lanes = ledger.due_lanes(Timestamp::MAX, 100).await.unwrap();
+        let lanes = ledger.due_lanes(Timestamp::MAX, None, 100).await.unwrap();
         assert_eq!(lanes.last().unwrap().0, scene.customer, "behind all others");
 
         scene.memory.clock.advance(SignedDuration::from_mins(10));
@@ -274,7 +274,7 @@ mod tests {
             assert!(settled.unwrap());
             ledger.mark_lane(customer, now).await.unwrap();
         }
-        let lanes = ledger.due_lanes(Timestamp::MAX, 1_000).await.unwrap();
+        let lanes = ledger.due_lanes(Timestamp::MAX, None, 1_000).await.unwrap();
         assert_eq!(lanes.last().unwrap().0, scene.customer, "behind all others");
 
         scene.memory.clock.advance(SignedDuration::from_mins(10));

@@ -2,20 +2,31 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{LISTED_WITHIN, put_back};
 use crate::app::scene::{ACCOUNT, Scene};
+use crate::domain::connection::Connection;
 use crate::domain::crm::CrmError;
 use crate::domain::form::Form;
-use crate::domain::ids::{CustomerId, LeadId};
+use crate::domain::ids::{AppId, CustomerId, LeadId};
 use crate::domain::lead::{Lead, LeadState, WaitReason};
 use crate::ports::{
     Claims as _, Clock as _, Connections as _, Forms as _, Lanes as _, Ledger as _, Requeue,
     Settlement,
 };
 
-/// Has a drain take a lead and settle it.
+/// Has a drain take a lead of the scene's customer and settle it.
 async fn settle(scene: &Scene, lead: &LeadId, why: WaitReason, due_at: Option<Timestamp>) {
+    settle_of(scene, &scene.customer, lead, why, due_at).await;
+}
+
+async fn settle_of(
+    scene: &Scene,
+    customer: &CustomerId,
+    lead: &LeadId,
+    why: WaitReason,
+    due_at: Option<Timestamp>,
+) {
     let (ledger, at) = (&scene.memory.ledger, scene.memory.clock.now());
     let until = at + SignedDuration::from_mins(1);
-    let claim = ledger.claim(&scene.customer, lead, "a drain", until, at);
+    let claim = ledger.claim(customer, lead, "a drain", until, at);
     claim.await.unwrap();
     let settlement = Settlement {
         state: LeadState::waits(why),
@@ -23,7 +34,7 @@ async fn settle(scene: &Scene, lead: &LeadId, why: WaitReason, due_at: Option<Ti
         at,
         expires_at: None,
     };
-    let settled = ledger.settle(&scene.customer, lead, "a drain", &settlement);
+    let settled = ledger.settle(customer, lead, "a drain", &settlement);
     assert!(settled.await.unwrap());
 }
 
@@ -92,7 +103,7 @@ async fn where_the_connections_list_is_gone_only_leads_of_forms_with_lists_of_th
     assert_eq!(words(&scene, &theirs).await, ["queued"]);
     assert_eq!(words(&scene, &others).await, ["waiting"]);
     let soon = clock.now() + SignedDuration::from_mins(59);
-    let marks = ledger.due_lanes(soon, 9).await.unwrap();
+    let marks = ledger.due_lanes(soon, None, 9).await.unwrap();
     assert_eq!(marks, [], "nobody looks at them in vain every minute");
 }
 
@@ -223,7 +234,66 @@ async fn a_wait_that_is_over_at_once_is_looked_at_once_the_lead_is_listed() {
 
     assert_eq!(scene.state(&lead).await.word(), "waiting");
     let now = scene.memory.clock.now();
-    let lanes = async |at| scene.memory.ledger.due_lanes(at, 9).await.unwrap().len();
+    let lanes = async |at| {
+        scene
+            .memory
+            .ledger
+            .due_lanes(at, None, 9)
+            .await
+            .unwrap()
+            .len()
+    };
     assert_eq!(lanes(now).await, 0);
     assert_eq!(lanes(now + LISTED_WITHIN).await, 1);
+}
+
+/// Another customer, connected by an application, of whom a lead waits that is due.
+async fn waits(scene: &Scene, customer: String, app: &AppId, lead: &Lead) {
+    let (memory, now) = (&scene.memory, scene.memory.clock.now());
+    let connection = Connection {
+        customer: customer.parse().unwrap(),
+        app: app.clone(),
+        ..memory.directory.look(&scene.customer).unwrap()
+    };
+    let put = memory.directory.put_connection(&connection).await;
+    assert!(put.unwrap());
+    let lead = Lead {
+        customer: connection.customer,
+        ..lead.clone()
+    };
+    let (ledger, customer) = (&memory.ledger, &lead.customer);
+    let recorded = ledger.record(&lead, &LeadState::Queued, now).await;
+    recorded.unwrap();
+    settle_of(scene, customer, &lead.id, WaitReason::Quota, Some(now)).await;
+    ledger.mark_lane(customer, now).await.unwrap();
+}
+
+#[tokio::test]
+async fn customers_of_a_spent_application_keep_nobody_on_another_from_being_looked_at() {
+    let scene = Scene::connected().await;
+    let lead = scene.sign_up("ada@example.com").await;
+    let lead = scene
+        .memory
+        .ledger
+        .look(&scene.customer, &lead)
+        .unwrap()
+        .lead;
+    let own = "own".parse().unwrap();
+    for number in 0..2_001 {
+        waits(
+            &scene,
+            format!("many-{number}"),
+            &AppId::default_app(),
+            &lead,
+        )
+        .await;
+    }
+    scene.memory.clock.advance(SignedDuration::from_secs(1));
+    waits(&scene, "one".into(), &own, &lead).await;
+    scene.call_for(SignedDuration::from_hours(1));
+
+    assert_eq!(scene.memory.release().await.unwrap().waited, 1);
+
+    let one = scene.memory.ledger.look(&"one".parse().unwrap(), &lead.id);
+    assert_eq!(one.unwrap().state, LeadState::Queued);
 }

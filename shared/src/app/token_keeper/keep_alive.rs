@@ -9,8 +9,9 @@ use crate::ports::{Clock as _, Connections as _, StoreError, Wiring, causes};
 /// run a minute this is thousands a day, and a connection has four months.
 const PER_RUN: usize = 5;
 
-/// How long one that could not be refreshed lets the others go first.
-const AGAIN_AFTER: SignedDuration = SignedDuration::from_hours(1);
+/// How long one that could not be refreshed lets the others go first: as long as thousands of them take, so that however
+/// many fail, none that works is hidden behind them.
+const AGAIN_AFTER: SignedDuration = SignedDuration::from_hours(24);
 
 impl<W: Wiring> TokenKeeper<W> {
     /// Refreshes a few connections that were idle for more than a month, and begins with none that might be cut off
@@ -75,7 +76,8 @@ mod tests {
     async fn connections_that_cannot_be_refreshed_do_not_keep_the_others_from_it() {
         let scene = Scene::connected().await;
         let working = scene.memory.directory.look(&scene.customer).unwrap();
-        for n in 0..3 * PER_RUN {
+        // More than can be tried within an hour.
+        for n in 0..61 * PER_RUN {
             // In the order of the keys they come before "engines". Nobody has stored their application.
             let broken = Connection {
                 customer: format!("broken-{n}").parse().unwrap(),
@@ -89,12 +91,32 @@ mod tests {
         clock.advance(SignedDuration::from_hours(24 * 70));
 
         let mut kept = 0;
-        for _ in 0..5 {
+        for _ in 0..62 {
             kept += keeper.keep_alive(Timestamp::MAX).await.unwrap();
             clock.advance(SignedDuration::from_mins(1));
         }
 
         assert_eq!(kept, 1);
+    }
+
+    #[tokio::test]
+    async fn one_that_cannot_be_read_does_not_keep_the_others_from_it() {
+        let scene = Scene::connected().await;
+        let directory = &scene.memory.directory;
+        let odd = Connection {
+            customer: "broken".parse().unwrap(),
+            ..directory.look(&scene.customer).unwrap()
+        };
+        assert!(directory.put_connection(&odd).await.unwrap());
+        directory.garble(&odd.customer);
+        let clock = &scene.memory.clock;
+        clock.advance(SignedDuration::from_hours(24 * 70));
+
+        let idle = directory.idle(clock.now(), 9).await.unwrap();
+        let kept = scene.memory.keeper().keep_alive(Timestamp::MAX).await;
+
+        assert_eq!(idle, [scene.customer]);
+        assert_eq!(kept.unwrap(), 1);
     }
 
     #[tokio::test]

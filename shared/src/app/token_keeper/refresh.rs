@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::{Access, AccessError, LOOK_AGAIN, PATIENCE, TokenKeeper, advance, keep};
-use crate::app::moment::{Next, await_moment};
+use crate::app::moment::{Next, RENEWAL_TAKES, await_moment};
 use crate::app::tell::tell_status;
 use crate::domain::budget::{CallClass, Meter, Pause};
 use crate::domain::connection::{
@@ -64,7 +64,7 @@ impl<W: Wiring> TokenKeeper<W> {
         else {
             return Ok(Refreshed::Again);
         };
-        match self.refresh_leased(&row).await {
+        match self.refresh_leased(&row, end).await {
             Ok(refreshed) => Ok(refreshed),
             Err(RefreshError::Dead(reason)) => self.bury(&row, reason).await,
             Err(RefreshError::Unkept) => Err(AccessError::Busy { until: lease.until }),
@@ -86,7 +86,11 @@ impl<W: Wiring> TokenKeeper<W> {
         }
     }
 
-    async fn refresh_leased(&self, row: &Connection) -> Result<Refreshed, RefreshError> {
+    async fn refresh_leased(
+        &self,
+        row: &Connection,
+        end: Timestamp,
+    ) -> Result<Refreshed, RefreshError> {
         let Some(old) = self.vault.tokens(&row.customer).await? else {
             return self.without_pair(row).await;
         };
@@ -94,10 +98,14 @@ impl<W: Wiring> TokenKeeper<W> {
             return self.advance(row, old).await;
         }
         if old.generation < row.generation {
-            // The newest pair is stored and not to be seen yet; the refresh token of an older one is used up.
+            // The refresh token of an older pair is used up. The newest was stored and may not be to be seen yet, but is
+            // lost where its token has ended meanwhile.
+            if row.token_expires_at <= self.clock.now() {
+                return Err(RefreshError::Dead(ReconnectReason::TokenLost));
+            }
             return Err(StoreError::new("the vault is behind the row").into());
         }
-        let grant = match self.call(row, &old).await {
+        let grant = match self.call(row, &old, end).await {
             Ok(grant) => grant,
             Err(RefreshError::Dead(reason)) => {
                 return self.newer(row).await?.ok_or(RefreshError::Dead(reason));
@@ -112,7 +120,12 @@ impl<W: Wiring> TokenKeeper<W> {
     }
 
     /// Asks the token endpoint, once more with credentials read anew where it does not know the old ones.
-    async fn call(&self, row: &Connection, old: &StoredTokens) -> Result<Grant, RefreshError> {
+    async fn call(
+        &self,
+        row: &Connection,
+        old: &StoredTokens,
+        end: Timestamp,
+    ) -> Result<Grant, RefreshError> {
         let mut anew = false;
         loop {
             let until = self.clock.now() + COOLDOWN;
@@ -120,7 +133,7 @@ impl<W: Wiring> TokenKeeper<W> {
                 let lack = format!("the secret of the application {} is not set", row.app);
                 return Err(StoreError::new(lack).into());
             };
-            self.await_turn(&row.app).await?;
+            self.await_turn(&row.app, end).await?;
             match self.oauth.refresh(&app, &old.tokens.refresh).await {
                 Ok(grant) => return Ok(grant),
                 Err(TokenError::InvalidGrant) => {
@@ -151,18 +164,26 @@ impl<W: Wiring> TokenKeeper<W> {
         }
     }
 
-    /// Waits for a moment of the token endpoint.
-    async fn await_turn(&self, app: &AppId) -> Result<(), RefreshError> {
+    /// Waits for a moment of the token endpoint at which a refresh is not cut off at `end`: what came before may have
+    /// taken the time.
+    async fn await_turn(&self, app: &AppId, end: Timestamp) -> Result<(), RefreshError> {
         let (clock, budget) = (&self.clock, &self.budget);
+        let latest = end - RENEWAL_TAKES;
+        let later = || RefreshError::Passing {
+            until: clock.now() + COOLDOWN,
+        };
+        if latest < clock.now() {
+            return Err(later());
+        }
         let (meter, class) = (Meter::Token(app), CallClass::Interactive);
-        let reserve = |want, from| budget.reserve(meter, class, want, from, clock.now() + PATIENCE);
+        let reserve = |want, from| {
+            let horizon = latest.min(clock.now() + PATIENCE);
+            budget.reserve(meter, class, want, from, horizon)
+        };
         match await_moment(clock, 1, reserve).await? {
             Next::At(_) => Ok(()),
             Next::NotBefore(until) => Err(RefreshError::Passing { until }),
-            Next::Missed => {
-                let until = clock.now() + COOLDOWN;
-                Err(RefreshError::Passing { until })
-            }
+            Next::Missed => Err(later()),
         }
     }
 

@@ -22,6 +22,7 @@ pub(crate) fn connection() -> Connection {
         lease: None,
         cooldown_until: None,
         connected_at: Timestamp::UNIX_EPOCH,
+        endings: 0,
         learned: Learned::default(),
     }
 }

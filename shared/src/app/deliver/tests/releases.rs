@@ -26,7 +26,7 @@ async fn a_thousand_customers_who_have_to_act_keep_nobody_from_being_released() 
     assert_eq!(scene.state(&lead).await.word(), "delivered");
     assert!(
         ledger
-            .due_lanes(clock.now(), 2_000)
+            .due_lanes(clock.now(), None, 2_000)
             .await
             .unwrap()
             .is_empty()

@@ -88,7 +88,7 @@ async fn what_a_slow_ledger_does_not_give_in_time_comes_again_and_the_rest_goes_
 
 /// How many lanes are to be looked at by then.
 async fn marks(scene: &Scene, by: Timestamp) -> usize {
-    let lanes = scene.memory.ledger.due_lanes(by, 10).await;
+    let lanes = scene.memory.ledger.due_lanes(by, None, 10).await;
     lanes.unwrap().len()
 }
 

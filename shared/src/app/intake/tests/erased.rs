@@ -5,13 +5,14 @@ use jiff::SignedDuration;
 
 use crate::app::admin::Properties;
 use crate::app::intake::{Accepted, IntakeError, MOST_STEPS};
-use crate::app::scene::{Scene, arrival};
+use crate::app::scene::{Scene, arrival, messages};
 use crate::domain::captcha::{Captcha, CaptchaProvider, OnFailure};
 use crate::domain::ids::LeadId;
-use crate::domain::lead::LeadState;
+use crate::domain::lead::{LeadState, RefusalReason};
 use crate::domain::screening::Rates;
+use crate::domain::task::Task;
 use crate::fakes::{Call, Fault};
-use crate::ports::Forms as _;
+use crate::ports::{Clock as _, Forms as _};
 
 const ADA: &[(&str, &str)] = &[("email", "ada@example.com")];
 
@@ -106,6 +107,69 @@ async fn the_same_without_a_key_is_another_lead_within_its_minute_and_a_double_c
 
     assert_eq!(again.lead, anew.lead);
     scene.goes_out(&anew, &erased).await;
+}
+
+/// Recording is the last step of what comes without a key.
+#[tokio::test]
+async fn what_came_after_the_erasure_and_only_its_message_has_goes_out() {
+    for (drained, reversed) in [(true, false), (false, false), (false, true)] {
+        let scene = Scene::connected().await;
+        let faults = &scene.memory.faults;
+        let before = faults.steps();
+        let erased = scene.submit(ADA).await.lead;
+        let steps = faults.steps() - before;
+        if drained {
+            scene.drain().await;
+        }
+        scene.erase_ada().await;
+        scene.memory.clock.advance(SignedDuration::from_secs(1));
+        faults.at(faults.steps() + steps, Fault::FailBefore);
+
+        let told = scene.submit(ADA).await;
+
+        assert_eq!((told.status, &told.lead), ("queued", &erased));
+        assert_eq!(scene.memory.ledger.all().len(), 1);
+        let mut messages = scene.messages();
+        if reversed {
+            messages.reverse();
+        }
+        for _ in 0..2 {
+            scene.drain_these(messages.clone()).await;
+            let mut others = scene.memory.ledger.all();
+            others.retain(|record| record.lead.id != erased);
+            let words: Vec<_> = others.iter().map(|record| record.state.word()).collect();
+            assert_eq!(words, ["delivered"]);
+            assert_eq!(scene.state(&erased).await, LeadState::Erased);
+            let sign_ups = scene.memory.crm.count(Call::SignUp);
+            assert_eq!(sign_ups, 1 + usize::from(drained));
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_seal_that_was_broken_on_the_way_is_not_made_anew_under_another_id() {
+    let scene = Scene::connected().await;
+    let erased = scene.submit(ADA).await.lead;
+    let mut lead = scene
+        .memory
+        .ledger
+        .look(&scene.customer, &erased)
+        .unwrap()
+        .lead;
+    scene.drain().await;
+    scene.erase_ada().await;
+    lead.received_at = scene.memory.clock.now();
+    let task = Task::Accepted {
+        lead: Box::new(lead),
+    };
+
+    scene.drain_these(messages(&[task])).await;
+
+    let why = RefusalReason::SealBroken;
+    let refused = LeadState::Refused { why, detail: None };
+    let all = scene.memory.ledger.all();
+    assert!(all.iter().any(|record| record.state == refused), "{all:?}");
+    assert_eq!(scene.memory.crm.count(Call::SignUp), 1);
 }
 
 #[tokio::test]

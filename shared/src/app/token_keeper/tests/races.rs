@@ -1,5 +1,8 @@
 //! Whoever comes late, or stores late, loses no connection.
 
+use std::pin::pin;
+
+use futures_util::future::join;
 use futures_util::poll;
 use jiff::{SignedDuration, Timestamp};
 use secrecy::ExposeSecret as _;
@@ -7,11 +10,11 @@ use secrecy::ExposeSecret as _;
 use super::{AccessError, access, expired, status, stored, waits};
 use crate::app::log::Log;
 use crate::app::scene::{ACCOUNT, Scene};
-use crate::domain::connection::ConnectionStatus;
+use crate::domain::connection::{ConnectionStatus, ReconnectReason};
 use crate::domain::lead::WaitReason;
 use crate::domain::token::StoredTokens;
 use crate::fakes::{Call, Fault, TokenKind};
-use crate::ports::{Connections as _, Event, Vault as _};
+use crate::ports::{Clock as _, Connections as _, Event, Vault as _};
 
 /// The step of a refresh that stores the new pair: the last but one, before the row is advanced.
 async fn storing(scene: &Scene) -> u64 {
@@ -168,17 +171,26 @@ async fn two_refreshes_that_were_both_granted_end_with_one_pair() {
     assert_eq!(status(&scene).await, ConnectionStatus::Active);
 }
 
+/// A row that counts one pair more than the vault has.
+async fn behind() -> Scene {
+    let scene = Scene::connected().await;
+    let directory = &scene.memory.directory;
+    let mut row = directory.look(&scene.customer).unwrap();
+    row.generation = 2;
+    assert!(directory.put_connection(&row).await.unwrap());
+    scene
+}
+
 #[tokio::test]
 async fn a_pair_that_is_older_than_its_row_is_not_refreshed_with_and_ends_no_connection() {
-    let scene = expired().await;
-    let memory = &scene.memory;
-    let mut row = memory.directory.look(&scene.customer).unwrap();
-    row.generation = 2;
-    assert!(memory.directory.put_connection(&row).await.unwrap());
+    let scene = behind().await;
+    let (memory, keeper) = (&scene.memory, scene.memory.keeper());
 
-    let behind = access(&scene).await;
+    let refused = keeper
+        .access(&scene.customer, Some(2), Timestamp::MAX)
+        .await;
 
-    assert!(matches!(behind, Err(AccessError::Store(_))));
+    assert!(matches!(refused, Err(AccessError::Store(_))));
     assert_eq!(memory.crm.count(Call::Refresh), 0);
     assert_eq!(status(&scene).await, ConnectionStatus::Active);
     let newest = StoredTokens {
@@ -186,6 +198,54 @@ async fn a_pair_that_is_older_than_its_row_is_not_refreshed_with_and_ends_no_con
         tokens: memory.crm.connect(ACCOUNT, "client"),
     };
     memory.vault.keep(&scene.customer, &newest).await.unwrap();
-    memory.clock.advance(SignedDuration::from_secs(31));
+    memory.clock.advance(SignedDuration::from_hours(25));
     assert_eq!(access(&scene).await.unwrap().generation, 3);
+}
+
+#[tokio::test]
+async fn a_newest_pair_that_is_not_there_once_its_token_has_ended_is_lost() {
+    let scene = behind().await;
+    scene.memory.clock.advance(SignedDuration::from_hours(25));
+
+    assert_eq!(waits(access(&scene).await), WaitReason::Reconnect);
+
+    assert_eq!(scene.memory.crm.count(Call::Refresh), 0);
+    let since = scene.memory.clock.now();
+    let reason = ReconnectReason::TokenLost;
+    let lost = ConnectionStatus::NeedsReconnect { reason, since };
+    assert_eq!(status(&scene).await, lost);
+}
+
+#[tokio::test]
+async fn a_slow_store_leaves_a_refresh_that_might_be_cut_off_to_a_later_one() {
+    let scene = expired().await;
+    let (memory, keeper) = (&scene.memory, scene.memory.keeper());
+    let end = memory.clock.now() + SignedDuration::from_secs(30);
+    let mut access = pin!(keeper.access(&scene.customer, None, end));
+    let is_leased = || {
+        memory
+            .directory
+            .look(&scene.customer)
+            .unwrap()
+            .lease
+            .is_some()
+    };
+    while !is_leased() {
+        assert!(poll!(access.as_mut()).is_pending());
+    }
+    // The pair and the application's secret take eight seconds each.
+    let slowly = async {
+        for _ in 0..2 {
+            memory.clock.advance(SignedDuration::from_secs(8));
+            tokio::task::yield_now().await;
+        }
+    };
+
+    let (busy, ()) = join(access, slowly).await;
+
+    assert!(matches!(busy, Err(AccessError::Busy { .. })), "{busy:?}");
+    assert_eq!(memory.crm.count(Call::Refresh), 0);
+    memory.clock.advance(SignedDuration::from_secs(31));
+    let later = keeper.access(&scene.customer, None, Timestamp::MAX).await;
+    assert_eq!(later.unwrap().generation, 2);
 }

@@ -1,0 +1,99 @@
+//! Claiming what a batch asks for.
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::Drain;
+use super::batch::Asked;
+use crate::app::intake::renamed;
+use crate::app::moment::CALL_TAKES;
+use crate::domain::ids::{CustomerId, LeadId};
+use crate::domain::lead::{Lead, LeadRecord, LeadState};
+use crate::ports::{Claim, Claims, Clock, Ledger, StoreError, Wiring, causes};
+
+/// How long leads are claimed. What a slow ledger leaves of a batch is brought again, so that there is time for the
+/// calls of the rest.
+const CLAIM_FOR: SignedDuration = SignedDuration::from_secs(20);
+
+impl<W: Wiring> Drain<W> {
+    /// Claims leads of a customer for as long as there is time for it. Gives the messages of the others, to be brought
+    /// again.
+    pub(super) async fn claim_all(
+        &self,
+        customer: &CustomerId,
+        asked: Vec<Asked>,
+        owner: &str,
+        deadline: Timestamp,
+    ) -> (Vec<LeadRecord>, Vec<String>) {
+        let at = self.keeper.clock.now();
+        let (mut claimed, mut again) = (Vec::new(), Vec::new());
+        for asked in asked {
+            if self.keeper.clock.now() >= at + CLAIM_FOR {
+                again.extend(asked.messages);
+                continue;
+            }
+            match self.claim(customer, &asked, owner, deadline).await {
+                Ok(record) => claimed.extend(record),
+                Err(error) => {
+                    tracing::error!(lead.id = %asked.lead, error = %causes(&error), "a lead was not claimed");
+                    again.extend(asked.messages);
+                }
+            }
+        }
+        (claimed, again)
+    }
+
+    /// Claims one lead. One that came after its person was erased is claimed under another id.
+    async fn claim(
+        &self,
+        customer: &CustomerId,
+        asked: &Asked,
+        owner: &str,
+        deadline: Timestamp,
+    ) -> Result<Option<LeadRecord>, StoreError> {
+        let (mut id, mut carried) = (asked.lead.clone(), asked.carried.as_deref().cloned());
+        loop {
+            let until = deadline + CALL_TAKES;
+            let claim = self.claim_as(customer, &id, carried.as_ref(), owner, until);
+            match claim.await? {
+                Claim::Taken(record) => return Ok(Some(*record)),
+                Claim::Held | Claim::Missing => return Ok(None),
+                Claim::Settled => {}
+            }
+            carried = match carried {
+                Some(lead) => self.came_after_erasure(lead).await?,
+                None => None,
+            };
+            let Some(lead) = &carried else {
+                self.counter.doubt(customer, &id);
+                return Ok(None);
+            };
+            id = lead.id.clone();
+        }
+    }
+
+    /// Claims a lead by its id. One that only its message has is recorded first.
+    async fn claim_as(
+        &self,
+        customer: &CustomerId,
+        id: &LeadId,
+        carried: Option<&Lead>,
+        owner: &str,
+        until: Timestamp,
+    ) -> Result<Claim, StoreError> {
+        let now = self.keeper.clock.now();
+        let claim = self.ledger.claim(customer, id, owner, until, now).await?;
+        let (Claim::Missing, Some(lead)) = (&claim, carried) else {
+            return Ok(claim);
+        };
+        self.ledger.record(lead, &LeadState::Queued, until).await?;
+        self.ledger.claim(customer, id, owner, until, now).await
+    }
+
+    /// A settled lead under the id that it is recorded by, where its own is used up by one whose person was erased before
+    /// it came: only its message may have it.
+    async fn came_after_erasure(&self, lead: Lead) -> Result<Option<Lead>, StoreError> {
+        let record = self.ledger.lead(&lead.customer, &lead.id).await?;
+        let is_another = record.is_some_and(|record| record.was_erased_before(lead.received_at));
+        Ok(is_another.then(|| renamed(lead, &self.keys)))
+    }
+}
