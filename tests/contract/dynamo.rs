@@ -243,8 +243,8 @@ async fn a_row_that_cannot_be_read_is_left_out_and_costs_no_other(tables: Tables
     let read = ledger.records(&customer, &both).await.unwrap();
 
     for found in [listed, read] {
-        let found: Vec<_> = found.into_iter().map(|record| record.lead.id).collect();
-        assert_eq!(found, [good.id.clone()]);
+        let found: Vec<_> = found.iter().map(|record| &record.lead.id).collect();
+        assert_eq!(found, [&good.id]);
     }
     assert!(ledger.lead(&customer, &odd.id).await.is_err());
 }

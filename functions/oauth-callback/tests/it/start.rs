@@ -4,7 +4,7 @@ use jiff::SignedDuration;
 use leadfeed_shared::domain::ids::AppId;
 use leadfeed_shared::domain::keys::SigningKeys;
 use leadfeed_shared::fakes::{Call, Fault};
-use leadfeed_shared::ports::AppCredentials;
+use leadfeed_shared::ports::Apps as _;
 
 use crate::browser::{Answer, Browser, ask};
 use crate::stage::{ENGINES, Stage};
@@ -164,12 +164,9 @@ async fn whoever_departs_after_the_application_was_replaced_is_sent_to_the_new_o
     let stage = Stage::new().await;
     let (mut browser, link) = (Browser::default(), stage.link().await);
     browser.get(&stage, &link).await;
-    *stage.connect.apps.remembered.lock().unwrap() = Some(AppCredentials {
-        client_id: "client".into(),
-        client_secret: "client-secret".into(),
-    });
-    let (memory, app) = (&stage.memory, AppId::default_app());
-    memory.apps.set(&app, "new-client", "new-secret");
+    let (apps, app) = (&stage.memory.apps, AppId::default_app());
+    apps.credentials(&app, false).await.unwrap(); // which a warm function remembers
+    apps.set(&app, "new-client", "new-secret");
 
     let answer = browser.post(&stage, &link, "").await;
 

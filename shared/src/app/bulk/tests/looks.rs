@@ -6,7 +6,7 @@ use std::ops::Range;
 use jiff::SignedDuration;
 
 use super::deleted::made_and_deleted;
-use super::trouble::{busy, run_in_vain};
+use super::trouble::run_in_vain;
 use super::{all_are, back, backlog, imported, run, run_next, template, waiting};
 use crate::app::scene::{ACCOUNT, Scene};
 use crate::domain::crm::CrmError;
@@ -147,7 +147,7 @@ async fn a_lead_that_nobody_can_read_leaves_its_import_and_keeps_no_other_there(
             run(&scene).await;
         } else {
             run_in_vain(&scene, 1).await;
-            busy(&scene, scene.memory.clock.now());
+            scene.call_for(SignedDuration::ZERO);
         }
         scene.memory.ledger.garble(&scene.customer, &leads[7]);
 

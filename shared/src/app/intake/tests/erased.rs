@@ -5,13 +5,13 @@ use jiff::SignedDuration;
 
 use crate::app::admin::Properties;
 use crate::app::intake::{Accepted, IntakeError, MOST_STEPS};
-use crate::app::scene::{Scene, arrival, messages};
+use crate::app::scene::{Scene, arrival};
 use crate::domain::captcha::{Captcha, CaptchaProvider, OnFailure};
 use crate::domain::ids::LeadId;
 use crate::domain::lead::{LeadState, RefusalReason};
 use crate::domain::screening::Rates;
 use crate::domain::task::Task;
-use crate::fakes::{Call, Fault};
+use crate::fakes::{Call, Fault, samples};
 use crate::ports::{Clock as _, Forms as _};
 
 const ADA: &[(&str, &str)] = &[("email", "ada@example.com")];
@@ -163,7 +163,7 @@ async fn a_seal_that_was_broken_on_the_way_is_not_made_anew_under_another_id() {
         lead: Box::new(lead),
     };
 
-    scene.drain_these(messages(&[task])).await;
+    scene.drain_these(samples::messages(&[task])).await;
 
     let why = RefusalReason::SealBroken;
     let refused = LeadState::Refused { why, detail: None };
