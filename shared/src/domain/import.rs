@@ -109,7 +109,7 @@ pub struct ImportJob {
     pub leads: usize,
     /// Bytes of their rows.
     pub bytes: usize,
-    /// The oldest consent of theirs, as far as it was written down, which an earlier version did not do.
+    /// The oldest consent of theirs. One without, of an earlier version, sends its leads their single ways.
     #[serde(default)]
     pub agreed_since: Option<Timestamp>,
     /// How often its submission was tried.

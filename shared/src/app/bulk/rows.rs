@@ -52,15 +52,16 @@ type Rows = BTreeMap<String, Row>;
 pub(super) enum Content {
     /// These rows, or nothing.
     Rows(Vec<ImportRow>),
-    /// There was no time to read its leads.
-    Unread,
+    /// There was no time to read its leads, from this moment on.
+    Unread(Timestamp),
     /// The account does not say now whom it has deleted.
     NotNow,
 }
 
 impl<W: Wiring> Bulk<W> {
     /// A row for each address, of its newest lead that is still there. Constant Contact keeps off its lists who has left, and
-    /// would bring back a contact that the account has deleted: leads of those go back, to be refused.
+    /// would bring back a contact that the account has deleted: leads of those go back, to be refused. Leads are read last,
+    /// so that nobody is called for who was erased while the account was asked.
     pub(super) async fn rows(
         &self,
         job: &ImportJob,
@@ -68,11 +69,7 @@ impl<W: Wiring> Bulk<W> {
         looks: &mut Looks,
         deadline: Timestamp,
     ) -> Result<Content, StoreError> {
-        let horizon = deadline - CALL_TAKES;
-        let Some(mut rows) = self.read_rows(job, connection, horizon).await? else {
-            return Ok(Content::Unread);
-        };
-        let Some(since) = rows.values().map(|row| row.agreed_at).min() else {
+        let Some(since) = job.agreed_since else {
             return Ok(Content::Rows(vec![]));
         };
         let told = self.see_deleted(looks, &job.customer, since, deadline);
@@ -81,6 +78,11 @@ impl<W: Wiring> Bulk<W> {
             Told::Later => return Ok(Content::NotNow),
             Told::Nothing => return Ok(Content::Rows(vec![])),
         }
+        let began = self.keeper.clock.now();
+        let horizon = deadline - CALL_TAKES;
+        let Some(mut rows) = self.read_rows(job, connection, horizon).await? else {
+            return Ok(Content::Unread(began));
+        };
         let is_gone = |address: &String, row: &mut Row| {
             let deleted = looks.deleted_at(address);
             deleted.is_some_and(|at| at > row.agreed_at)

@@ -31,7 +31,10 @@ const PER_DAY: u32 = 100;
 
 /// A customer that agreed to imports, on a small budget, with so many leads that wait for it.
 async fn backlog(count: usize) -> (Scene, Vec<LeadId>) {
-    let scene = Scene::connected().await;
+    backlog_of(Scene::connected().await, count).await
+}
+
+async fn backlog_of(scene: Scene, count: usize) -> (Scene, Vec<LeadId>) {
     agree(&scene, BulkImport::WhenOverBudget).await;
     let memory = &scene.memory;
     let app = crate::domain::ids::AppId::default_app();

@@ -1,14 +1,15 @@
 //! Imports beside contacts that the account has deleted, which they would bring back.
 
+use futures_util::future::join;
 use jiff::SignedDuration;
 
-use super::{all_are, back, backlog, imported, run, run_next, template, waiting};
+use super::{all_are, back, backlog, backlog_of, imported, run, run_next, template, waiting};
 use crate::app::release::LISTED_WITHIN;
-use crate::app::scene::{ACCOUNT, Scene};
+use crate::app::scene::{ACCOUNT, NOON, Scene};
 use crate::domain::crm::{CrmError, Refusal};
 use crate::domain::email::EmailAddress;
 use crate::domain::lead::{LeadState, RefusalReason};
-use crate::fakes::Call;
+use crate::fakes::{Call, VirtualClock};
 use crate::ports::Clock as _;
 
 /// A contact that the account has for a moment.
@@ -64,6 +65,27 @@ async fn an_import_waits_for_an_account_that_does_not_say_now_whom_it_has_delete
     }
 
     assert!(all_are(&scene, &leads, &imported()).await);
+}
+
+#[test]
+fn nobody_is_imported_who_is_erased_while_the_account_says_whom_it_has_deleted() {
+    let clock = VirtualClock::standing(NOON.parse().unwrap());
+    clock.drive(async {
+        let scene = Scene::connected_at(clock.clone()).await;
+        let (scene, leads) = backlog_of(scene, 200).await;
+        let crm = &scene.memory.crm;
+        crm.slow_down(Call::Deleted, SignedDuration::from_secs(9));
+        let erase = async {
+            let soon = clock.now() + SignedDuration::from_secs(4);
+            clock.sleep_until(soon).await;
+            assert_eq!(crm.count(Call::Deleted), 1);
+            scene.memory.admin().erase_lead(&leads[7]).await.unwrap();
+        };
+
+        join(run(&scene), erase).await;
+
+        assert_eq!(crm.imports(ACCOUNT), [199]);
+    });
 }
 
 #[tokio::test]
