@@ -54,7 +54,7 @@ pub fn every_promise<W: Wiring>(
     trials.extend(on.keeps("leases", promises::leases::all(), &ports.directory));
     trials.extend(on.keeps("handshakes", promises::handshakes::all(), &ports.directory));
     trials.extend(on.keeps("links", promises::links::all(), &ports.directory));
-    trials.extend(on.keeps("turns", promises::turns::all(), &ports.directory));
+    trials.extend(on.keeps("locks", promises::locks::all(), &ports.directory));
     trials.extend(on.keeps("subjects", promises::subjects::all(), &ports.directory));
     trials.extend(on.keeps("tallies", promises::tallies::all(), &ports.directory));
     trials.extend(on.keeps(

@@ -1,6 +1,6 @@
 use lambda_http::Error;
 use leadfeed_shared::adapters::{Aws, OsDice, SystemClock};
-use leadfeed_shared::app::intake::{Gate, Intake};
+use leadfeed_shared::app::intake::{Intake, RateLimiter};
 
 /// Taking leads in on AWS, as the environment says; with connections open already to what every lead asks.
 ///
@@ -17,6 +17,6 @@ pub async fn intake(aws: &Aws) -> Result<Intake<Aws>, Error> {
         clock: SystemClock,
         dice: OsDice,
         keys: keys?,
-        gate: Gate::default(),
+        limiter: RateLimiter::default(),
     })
 }

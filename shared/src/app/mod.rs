@@ -18,7 +18,7 @@ pub mod intake;
 pub(crate) mod log;
 pub mod minute;
 mod moment;
-pub mod release;
+pub mod requeue;
 #[cfg(test)]
 mod scene;
 #[cfg(test)]

@@ -33,7 +33,7 @@ pub(super) struct Rows {
     pub(super) suppressions: BTreeMap<(CustomerId, PersonId), Suppression>,
     pub(super) tallies: BTreeMap<(CustomerId, Date), TallyRow>,
     /// Who has the turn at a piece of work, and until when.
-    pub(super) turns: HashMap<String, (String, Timestamp)>,
+    pub(super) locks: HashMap<String, (String, Timestamp)>,
     pub(super) subjects: HashMap<Subject, Holder>,
 }
 

@@ -25,6 +25,7 @@ mod lanes;
 mod ledger;
 mod ledger_rows;
 mod links;
+mod locks;
 mod metrics;
 mod ports;
 mod queue;
@@ -32,7 +33,6 @@ pub mod samples;
 mod subjects;
 mod suppressions;
 mod tallies;
-mod turns;
 mod vault;
 mod wiring;
 

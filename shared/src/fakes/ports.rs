@@ -5,7 +5,7 @@ use crate::app::bulk::Bulk;
 use crate::app::connect::{Connect, Site};
 use crate::app::count::Counter;
 use crate::app::deliver::{Drain, News, Served};
-use crate::app::intake::{Gate, Intake};
+use crate::app::intake::{Intake, RateLimiter};
 use crate::app::minute::Minute;
 use crate::app::token_keeper::{Seen, TokenKeeper};
 use crate::domain::connection::Connection;
@@ -81,7 +81,7 @@ impl<W: Wiring> Ports<W> {
             clock: self.clock.clone(),
             dice: self.dice.clone(),
             keys: self.keys.clone(),
-            gate: Gate::default(),
+            limiter: RateLimiter::default(),
         }
     }
 

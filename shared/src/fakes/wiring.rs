@@ -13,7 +13,7 @@ use crate::app::deliver::Drain;
 use crate::app::deliver::batch::Message;
 use crate::app::intake::Intake;
 use crate::app::minute::Minute;
-use crate::app::release::Released;
+use crate::app::minute::Released;
 use crate::app::token_keeper::TokenKeeper;
 use crate::domain::connection::Connection;
 use crate::domain::keys::SigningKeys;

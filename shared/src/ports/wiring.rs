@@ -1,14 +1,14 @@
 use super::{
     Accounts, Apps, Authorization, Budget, BulkImports, CaptchaCheck, CaptchaSecrets, Claims,
     Clock, Connections, Contacts, Counters, Customers, DeadLetters, Dice, Events, Exits, Forms,
-    Handshakes, Idempotency, Imports, Lanes, Ledger, Links, Queue, Subjects, Suppressions, Tallies,
-    Turns, Vault,
+    Handshakes, Idempotency, Imports, Lanes, Ledger, Links, Locks, Queue, Subjects, Suppressions,
+    Tallies, Vault,
 };
 
 /// One choice of adapter for every port. A function has exactly one of these, that of AWS; tests and the simulation have
 /// their own. A use case holds the few it needs.
 pub trait Wiring: 'static {
-    /// Customers, forms, connections, handshakes, links, counters, people nobody may mail, turns,
+    /// Customers, forms, connections, handshakes, links, counters, people nobody may mail, locks,
     /// users by whom customers are connected.
     type Directory: Customers
         + Forms
@@ -17,7 +17,7 @@ pub trait Wiring: 'static {
         + Links
         + Tallies
         + Suppressions
-        + Turns
+        + Locks
         + Subjects
         + Clone;
     /// Leads, the keys they came with, how many came, and imports.

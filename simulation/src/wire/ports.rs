@@ -27,8 +27,8 @@ use leadfeed_shared::ports::{
     Advanced, AppCredentials, Apps, Budget, CaptchaCheck, CaptchaSecrets, Checked, Claim, Claims,
     Connections, Counters, Customers, Event, Events, Exits, Forms, Handshakes, Holder, Idempotency,
     Imports, Kept, KeyClaim, KeyClaimed, LOOK_AGAIN, LaneMark, LanePlace, Lanes, LeadFilter,
-    Ledger, Links, Page, Recorded, Requeue, Settlement, StoreError, Subjects, Suppressions,
-    Tallies, Turns, Unsettled, Vault,
+    Ledger, Links, Locks, Page, Recorded, Requeue, Settlement, StoreError, Subjects, Suppressions,
+    Tallies, Unsettled, Vault,
 };
 use secrecy::SecretString;
 
@@ -292,9 +292,9 @@ wired! { Links of MemoryDirectory, Directory {
     burn(customer: &CustomerId, link: &LinkId, by: &LinkId, now: Timestamp) -> bool;
 } }
 
-wired! { Turns of MemoryDirectory, Directory {
-    take_turn(work: &str, owner: &str, until: Timestamp, now: Timestamp) -> bool;
-    end_turn(work: &str, owner: &str) -> ();
+wired! { Locks of MemoryDirectory, Directory {
+    lock(work: &str, owner: &str, until: Timestamp, now: Timestamp) -> bool;
+    unlock(work: &str, owner: &str) -> ();
 } }
 
 wired! { Subjects of MemoryDirectory, Directory {

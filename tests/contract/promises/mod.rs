@@ -13,12 +13,12 @@ pub mod lanes;
 pub mod leases;
 pub mod ledger;
 pub mod links;
+pub mod locks;
 pub mod queue;
 pub mod requeues;
 pub mod subjects;
 pub mod suppressions;
 pub mod tallies;
-pub mod turns;
 pub mod vault;
 
 use leadfeed_shared::ports::{Claims, Exits, Imports, Lanes, Ledger};

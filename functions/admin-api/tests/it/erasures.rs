@@ -7,7 +7,7 @@ use leadfeed_shared::domain::tally::Counts;
 use leadfeed_shared::domain::task::Task;
 use leadfeed_shared::fakes::Fault;
 use leadfeed_shared::fakes::samples::delivered;
-use leadfeed_shared::ports::{Clock as _, Ledger as _, Queue as _, Tallies as _, Turns as _};
+use leadfeed_shared::ports::{Clock as _, Ledger as _, Locks as _, Queue as _, Tallies as _};
 use serde_json::json;
 
 use crate::stage::Stage;
@@ -213,7 +213,7 @@ async fn an_erasure_waits_for_another_that_looks_through_the_dead_letters() {
     stage.sign_up(&form, "ada@example.com").await;
     let (directory, now) = (&stage.memory.directory, stage.memory.clock.now());
     let until = now + SignedDuration::from_secs(4);
-    let taken = directory.take_turn("dead-letters", "another", until, now);
+    let taken = directory.lock("dead-letters", "another", until, now);
     assert!(taken.await.unwrap());
 
     let erased = stage

@@ -95,7 +95,7 @@ pub(super) fn subject(subject: &Subject) -> Key {
     Key::new(format!("SUBJECT#{}", subject.as_str()), "SUBJECT")
 }
 
-pub(super) fn turn(work: &str) -> Key {
+pub(super) fn lock(work: &str) -> Key {
     Key::new(format!("TURN#{work}"), "TURN")
 }
 

@@ -19,11 +19,11 @@ mod lanes;
 mod lead_row;
 mod ledger;
 mod links;
+mod locks;
 mod subjects;
 mod suppressions;
 mod table;
 mod tallies;
-mod turns;
 #[cfg(test)]
 mod versions;
 

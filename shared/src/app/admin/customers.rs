@@ -5,7 +5,7 @@ use super::properties::Fault;
 use super::values::{host, id, list, number, one_of, page_url, text};
 use super::{Admin, AdminError, Properties, cursor};
 use crate::app::connect::disconnect;
-use crate::app::release::put_back;
+use crate::app::requeue::put_back;
 use crate::domain::customer::{BulkImport, Customer, DEFAULT_RETENTION_DAYS, MIN_RETENTION_DAYS};
 use crate::domain::form::names_brand;
 use crate::domain::ids::{AppId, CustomerId};

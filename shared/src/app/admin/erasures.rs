@@ -18,7 +18,7 @@ use crate::domain::tally::{Moves, counted_as, label};
 use crate::domain::task::Task;
 use crate::ports::{
     Clock as _, Customers as _, DeadLetters as _, Dice as _, Exits as _, LOOKED_AT_FOR,
-    Ledger as _, StoreError, Tallies as _, Turns as _, Wiring,
+    Ledger as _, Locks as _, StoreError, Tallies as _, Wiring,
 };
 
 /// How long the mark of an erased lead is kept at least. It says no more than that there was one, and a message of the
@@ -26,10 +26,10 @@ use crate::ports::{
 const MARKED_FOR: SignedDuration = SignedDuration::from_hours(24 * 60);
 
 /// What one erasure at a time does: another would not see the letters that this one is looking at. Whoever is killed over
-/// it leaves the turn, for as long as its letters may be hidden.
+/// it leaves the lock, for as long as its letters may be hidden.
 const LOOKING: &str = "dead-letters";
 
-/// How long the turn is waited for. An erasure takes a second or two as a rule.
+/// How long the lock is waited for. An erasure takes a second or two as a rule.
 const PATIENCE: SignedDuration = SignedDuration::from_secs(5);
 
 /// How long between asking for it and asking again.
@@ -132,7 +132,7 @@ impl<W: Wiring> Admin<W> {
             let letters = self.dead_letters.look().await?;
             if letters.is_empty() {
                 self.dead_letters.put_back(&others).await?;
-                self.directory.end_turn(LOOKING, &owner).await?;
+                self.directory.unlock(LOOKING, &owner).await?;
                 return Ok(discarded);
             }
             for letter in letters {
@@ -150,14 +150,14 @@ impl<W: Wiring> Admin<W> {
         ))
     }
 
-    /// Waits for the turn at the dead letters; tells since when it is the owner's.
+    /// Waits for the lock on the dead letters; tells since when it is the owner's.
     async fn turn_to_look(&self, owner: &str) -> Result<Timestamp, StoreError> {
         let patient_until = self.clock.now() + PATIENCE;
         loop {
             let now = self.clock.now();
             let until = now + LOOKED_THROUGH_FOR + LOOKED_AT_FOR + SLACK;
-            let turn = self.directory.take_turn(LOOKING, owner, until, now);
-            if turn.await? {
+            let lock = self.directory.lock(LOOKING, owner, until, now);
+            if lock.await? {
                 return Ok(now);
             }
             if now >= patient_until {

@@ -9,7 +9,7 @@ use super::properties::Fault;
 use super::screening::{self, SecretChange};
 use super::values::{flag, host, id, list, origin, page_url, secure_url, string, text};
 use super::{Admin, AdminError, Properties};
-use crate::app::release::{look_soon, release_waiting};
+use crate::app::requeue::{look_soon, release_waiting};
 use crate::domain::connection::MOST_LISTS;
 use crate::domain::customer::Customer;
 use crate::domain::form::{Form, Statement, StatementError, names_brand, statement};

@@ -9,7 +9,7 @@ use super::looks::Looks;
 use super::submit::{LISTED_FOR, SKEW, is_in};
 use super::{Bulk, HELD_FOR, Imported, PAUSE, nothing_went_in, unread};
 use crate::app::moment::CALL_TAKES;
-use crate::app::release::LISTED_WITHIN;
+use crate::app::requeue::LISTED_WITHIN;
 use crate::domain::connection::{CustomField, Said};
 use crate::domain::contact::Note;
 use crate::domain::crm::CrmError;

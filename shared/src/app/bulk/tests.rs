@@ -10,7 +10,7 @@ mod trouble;
 use jiff::{SignedDuration, Timestamp};
 
 use super::Imported;
-use crate::app::release::LISTED_WITHIN;
+use crate::app::requeue::LISTED_WITHIN;
 use crate::app::scene::{ACCOUNT, Scene};
 use crate::domain::connection::{ConfirmedOptIn, Connection};
 use crate::domain::customer::BulkImport;

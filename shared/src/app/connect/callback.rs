@@ -3,7 +3,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 
 use super::verdict::{may_feed, verdict};
 use super::{Connect, ConnectError, PATIENCE, Session, state};
-use crate::app::release::{look_soon, release_waiting};
+use crate::app::requeue::{look_soon, release_waiting};
 use crate::domain::connection::{Connection, ConnectionStatus, Learned, LimitedReason};
 use crate::domain::handshake::Handshake;
 use crate::domain::ids::CustomerId;

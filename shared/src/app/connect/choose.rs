@@ -2,7 +2,7 @@ use jiff::Timestamp;
 
 use super::remote::is_called;
 use super::{Connect, ConnectError};
-use crate::app::release::{look_soon, release_waiting};
+use crate::app::requeue::{look_soon, release_waiting};
 use crate::domain::connection::{
     Connection, ConnectionStatus, ContactList, LimitedReason, MOST_LISTS, Terms,
 };

@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::Drain;
 use super::outcome::Outcome;
-use crate::app::release::LISTED_WITHIN;
+use crate::app::requeue::LISTED_WITHIN;
 use crate::domain::customer::{Customer, kept_for};
 use crate::domain::ids::CustomerId;
 use crate::domain::lead::{LeadRecord, LeadState};

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use super::identity::renamed;
 use super::look_back::again;
 use super::{Accepted, Intake, IntakeError, RECEIVED_CHECK};
-use crate::app::release::CHECK_AFTER;
+use crate::app::requeue::CHECK_AFTER;
 use crate::domain::lead::{Lead, LeadRecord, LeadState, QuarantineReason};
 use crate::domain::task::Task;
 use crate::ports::{Claims as _, Ledger as _, Queue as _, Recorded, Requeue, Wiring, causes};

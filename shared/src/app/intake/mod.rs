@@ -1,9 +1,9 @@
 //! Accepting a lead: what was answered with success is kept, whichever of queue and ledger fails.
 
-mod gate;
 mod identity;
 mod keep;
 mod look_back;
+mod rates;
 mod retention;
 mod screen;
 #[cfg(test)]
@@ -11,11 +11,11 @@ mod tests;
 
 use jiff::SignedDuration;
 
-pub use self::gate::Gate;
 use self::identity::Identity;
 pub(in crate::app) use self::identity::renamed;
 pub use self::look_back::AT_WORK;
 use self::look_back::{New, Seen, again};
+pub use self::rates::RateLimiter;
 use self::screen::{Look, Verdict};
 use crate::domain::consent::Origin;
 use crate::domain::form::Form;
@@ -55,7 +55,7 @@ pub struct Intake<W: Wiring> {
     /// What consents are sealed with.
     pub keys: SigningKeys,
     /// What this process has let through.
-    pub gate: Gate,
+    pub limiter: RateLimiter,
 }
 
 /// A submission as it came in.

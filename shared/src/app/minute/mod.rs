@@ -1,14 +1,16 @@
 //! What is done every minute, in the order of the work.
 //!
-//! Leads are imported by [`bulk`](super::bulk) and released in [`release`](super::release), and the token keeper keeps
-//! connections alive. Counting anew and measuring lie here.
+//! Leads are imported by [`bulk`](super::bulk), and the token keeper keeps connections alive. Releasing leads, counting anew
+//! and measuring lie here.
 
 pub mod gauges;
 mod recount;
+mod release;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
+pub use self::release::Released;
 use crate::app::bulk::{Bulk, Imported};
 use crate::app::trouble::Trouble;
 use crate::ports::{StoreError, Wiring};

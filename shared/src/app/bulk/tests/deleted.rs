@@ -4,7 +4,7 @@ use futures_util::future::join;
 use jiff::SignedDuration;
 
 use super::{all_are, back, backlog, backlog_of, imported, run, run_next, template, waiting};
-use crate::app::release::LISTED_WITHIN;
+use crate::app::requeue::LISTED_WITHIN;
 use crate::app::scene::{ACCOUNT, NOON, Scene};
 use crate::domain::crm::{CrmError, Refusal};
 use crate::domain::email::EmailAddress;

@@ -5,7 +5,7 @@ use jiff::SignedDuration;
 use super::{
     agree, all_are, back, backlog, imported, run, run_next, see, states, template, waiting,
 };
-use crate::app::release::LISTED_WITHIN;
+use crate::app::requeue::LISTED_WITHIN;
 use crate::app::scene::{ACCOUNT, Scene};
 use crate::domain::connection::{ConnectionStatus, CustomField, FieldKind, ReconnectReason};
 use crate::domain::crm::{CrmError, Refusal};

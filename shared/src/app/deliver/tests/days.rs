@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::app::release::CHECK_AFTER;
+use crate::app::requeue::CHECK_AFTER;
 use crate::app::scene::{NOON, Scene};
 use crate::domain::budget::Limits;
 use crate::domain::customer::Customer;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::SignedDuration;
 
 use super::days::{accept, delivered, drain_all, template};
-use crate::app::release::CHECK_AFTER;
+use crate::app::requeue::CHECK_AFTER;
 use crate::app::scene::{ACCOUNT, NOON, Scene};
 use crate::domain::budget::next_midnight;
 use crate::domain::lead::{LeadState, RefusalReason, WaitReason};

@@ -6,7 +6,7 @@ use futures_util::future::join;
 use futures_util::poll;
 use jiff::{SignedDuration, Timestamp};
 
-use crate::app::release::LISTED_WITHIN;
+use crate::app::requeue::LISTED_WITHIN;
 use crate::app::scene::{ACCOUNT, NOON, Scene};
 use crate::domain::crm::CrmError;
 use crate::domain::lead::{LeadState, WaitReason};

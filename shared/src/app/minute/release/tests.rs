@@ -1,6 +1,6 @@
 use jiff::{SignedDuration, Timestamp};
 
-use super::{LISTED_WITHIN, put_back};
+use crate::app::requeue::{LISTED_WITHIN, put_back};
 use crate::app::scene::{ACCOUNT, Scene};
 use crate::domain::connection::Connection;
 use crate::domain::crm::CrmError;

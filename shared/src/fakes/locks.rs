@@ -1,20 +1,20 @@
 use jiff::Timestamp;
 
 use super::directory::{MemoryDirectory, Rows};
-use crate::ports::{StoreError, Turns};
+use crate::ports::{Locks, StoreError};
 
-impl Turns for MemoryDirectory {
-    async fn take_turn(
+impl Locks for MemoryDirectory {
+    async fn lock(
         &self,
         work: &str,
         owner: &str,
         until: Timestamp,
         now: Timestamp,
     ) -> Result<bool, StoreError> {
-        let take = |rows: &mut Rows| match rows.turns.get(work) {
+        let take = |rows: &mut Rows| match rows.locks.get(work) {
             Some((other, end)) if other != owner && *end > now => false,
             _ => {
-                rows.turns
+                rows.locks
                     .insert(work.to_owned(), (owner.to_owned(), until));
                 true
             }
@@ -22,14 +22,14 @@ impl Turns for MemoryDirectory {
         self.0.step(take).await
     }
 
-    async fn end_turn(&self, work: &str, owner: &str) -> Result<(), StoreError> {
+    async fn unlock(&self, work: &str, owner: &str) -> Result<(), StoreError> {
         let end = |rows: &mut Rows| {
             if rows
-                .turns
+                .locks
                 .get(work)
                 .is_some_and(|(holder, _)| holder == owner)
             {
-                rows.turns.remove(work);
+                rows.locks.remove(work);
             }
         };
         self.0.step(end).await

@@ -5,10 +5,10 @@ use jiff::Timestamp;
 use super::StoreError;
 
 /// Work that two must not do at once.
-pub trait Turns: Send + Sync {
-    /// Takes the turn at a piece of work until `until`, unless it is another owner's at `now`. Exactly one owner of any
+pub trait Locks: Send + Sync {
+    /// Takes the lock on a piece of work until `until`, unless it is another owner's at `now`. Exactly one owner of any
     /// number of concurrent ones is told that it has it, however often it asks.
-    fn take_turn(
+    fn lock(
         &self,
         work: &str,
         owner: &str,
@@ -16,8 +16,8 @@ pub trait Turns: Send + Sync {
         now: Timestamp,
     ) -> impl Future<Output = Result<bool, StoreError>> + Send;
 
-    /// Ends an owner's turn before its time. That it has none is no error.
-    fn end_turn(
+    /// Gives an owner's lock back before its time. That it has none is no error.
+    fn unlock(
         &self,
         work: &str,
         owner: &str,

@@ -1,34 +1,23 @@
-//! Putting leads back into the queue: what was stuck, what has waited long enough, and no more than the budget
-//! can carry.
+//! What goes back into the queue by itself: what was stuck, what has waited long enough, and no more than the budget can
+//! carry.
 
-mod by_person;
 mod look;
 #[cfg(test)]
 mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use futures_util::future::{join_all, try_join_all};
+use futures_util::future::join_all;
 use jiff::{SignedDuration, Timestamp};
 
-pub use self::by_person::{look_soon, release_waiting};
 use self::look::Freed;
-use super::minute::Minute;
-use super::moment::standing;
-use super::trouble::Trouble;
+use super::Minute;
+use crate::app::moment::standing;
+use crate::app::requeue::{Leaving, put_back};
+use crate::app::trouble::Trouble;
 use crate::domain::budget::CallClass;
-use crate::domain::ids::{AppId, CustomerId, LeadId};
-use crate::domain::task::Task;
-use crate::ports::{
-    Claims, Clock, Connections, Customers, Lanes, Queue, Requeue, StoreError, Wiring, causes,
-};
-
-/// When the scheduler looks after a lead that the queue has: long after a drain should have.
-pub const CHECK_AFTER: SignedDuration = SignedDuration::from_hours(6);
-
-/// How long a lead that was written may be missing among those that wait, as a rule. One whose mark is used up sooner is
-/// left to the look at its lane an hour later.
-pub const LISTED_WITHIN: SignedDuration = SignedDuration::from_secs(5);
+use crate::domain::ids::{AppId, CustomerId};
+use crate::ports::{Clock, Connections, Customers, Lanes, Requeue, StoreError, Wiring};
 
 /// What a run releases has this long to go out: until the run after the next.
 const SPAN: SignedDuration = SignedDuration::from_secs(60);
@@ -50,9 +39,6 @@ const OVERDUE: u16 = 500;
 
 /// Fewer deliveries than these are not begun for who had many: old leads share one list of opt-outs.
 const LUMP: u32 = 10;
-
-/// Leads written at a time.
-const WRITTEN: usize = 32;
 
 /// What was released.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -98,13 +84,10 @@ struct Lane {
     /// Whether the customer was deleted: its leads are refused, which takes no call.
     closing: bool,
     /// Leads that may go now, in order.
-    ready: Vec<Seen>,
+    ready: Vec<Leaving>,
     /// When the first of the others may.
     next: Option<Timestamp>,
 }
-
-/// A lead to be put back, and from where, as it was seen.
-pub type Seen = (LeadId, Requeue);
 
 impl<W: Wiring> Minute<W> {
     /// Releases what is due now, but for the lanes of customers whose leads are being gathered for a bulk import. What
@@ -126,7 +109,7 @@ impl<W: Wiring> Minute<W> {
 
     async fn release_overdue(&self, trouble: &mut Trouble) -> Result<usize, StoreError> {
         let now = self.clock.now();
-        let mut by_customer: BTreeMap<CustomerId, Vec<Seen>> = BTreeMap::new();
+        let mut by_customer: BTreeMap<CustomerId, Vec<Leaving>> = BTreeMap::new();
         for (customer, lead) in self.ledger.overdue(now, OVERDUE).await? {
             by_customer
                 .entry(customer)
@@ -295,46 +278,4 @@ impl<W: Wiring> Minute<W> {
             few: limits.few(),
         })
     }
-}
-
-/// Puts leads of one customer back into the queue and tells how many.
-///
-/// It sends before it writes: a lead sent twice is delivered once, one written as queued and never sent would be stuck.
-/// One that a drain has had meanwhile is left as it is: its message is used up.
-///
-/// # Errors
-/// [`StoreError`]: leads not told of may have been sent; they still wait.
-pub async fn put_back(
-    ledger: &impl Claims,
-    queue: &impl Queue,
-    customer: &CustomerId,
-    leads: &[Seen],
-    now: Timestamp,
-) -> Result<usize, StoreError> {
-    if leads.is_empty() {
-        return Ok(0);
-    }
-    let released = |(lead, _): &Seen| Task::Released {
-        customer: customer.clone(),
-        lead: lead.clone(),
-    };
-    let tasks: Vec<_> = leads.iter().map(released).collect();
-    let failed = match queue.send(&tasks).await {
-        Ok(()) => vec![],
-        Err(error) => {
-            tracing::warn!(customer.id = %customer, error = %causes(&error), "leads were not put back into the queue");
-            error.failed
-        }
-    };
-    let sent = leads.iter().enumerate();
-    let sent = sent.filter(|(place, _)| !failed.contains(place));
-    let sent: Vec<_> = sent.map(|(_, lead)| lead).collect();
-    for some in sent.chunks(WRITTEN) {
-        let check = now + CHECK_AFTER;
-        let writes = some
-            .iter()
-            .map(|(lead, from)| ledger.requeue(customer, lead, *from, now, check));
-        try_join_all(writes).await?;
-    }
-    Ok(sent.len())
 }

@@ -19,7 +19,7 @@ use crate::domain::suppression::PersonId;
 use crate::ports::{Counters as _, Wiring, causes};
 
 /// Counters that a process remembers of one window. It begins anew with one more: what it forgets lets a few more through.
-const MOST_TALLIES: usize = 10_000;
+const MOST_COUNTS: usize = 10_000;
 
 /// Over which time something is counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,19 +83,19 @@ impl Limit {
 
 /// What one process has counted in the windows it is in.
 #[derive(Debug, Default)]
-pub struct Gate {
-    minute: Mutex<Tallies>,
-    day: Mutex<Tallies>,
+pub struct RateLimiter {
+    minute: Mutex<Counts>,
+    day: Mutex<Counts>,
 }
 
 #[derive(Debug, Default)]
-struct Tallies {
+struct Counts {
     window: i64,
-    of: HashMap<String, Tally>,
+    of: HashMap<String, Count>,
 }
 
 #[derive(Debug, Clone, Copy, Default)]
-struct Tally {
+struct Count {
     /// The shared sum as last heard.
     shared: u64,
     /// Let through since.
@@ -111,17 +111,17 @@ enum Step {
     Refuse,
 }
 
-impl Gate {
+impl RateLimiter {
     /// Counts one more.
     fn step(&self, limit: &Limit, now: Timestamp) -> Step {
-        let mut tallies = self.tallies(limit.window, now);
-        let tally = tallies.of(&limit.counter);
-        if tally.shared + u64::from(tally.own) >= u64::from(limit.most) {
+        let mut counts = self.counts(limit.window, now);
+        let count = counts.of(&limit.counter);
+        if count.shared + u64::from(count.own) >= u64::from(limit.most) {
             return Step::Refuse;
         }
-        tally.own += 1;
-        if tally.own > limit.window.slack().min(limit.most / 20) {
-            Step::Add(std::mem::take(&mut tally.own))
+        count.own += 1;
+        if count.own > limit.window.slack().min(limit.most / 20) {
+            Step::Add(std::mem::take(&mut count.own))
         } else {
             Step::Pass
         }
@@ -129,30 +129,30 @@ impl Gate {
 
     /// Remembers the shared sum.
     fn learn(&self, limit: &Limit, sum: u64, now: Timestamp) {
-        let mut tallies = self.tallies(limit.window, now);
-        tallies.of(&limit.counter).shared = sum;
+        let mut counts = self.counts(limit.window, now);
+        counts.of(&limit.counter).shared = sum;
     }
 
-    fn tallies(&self, window: Window, now: Timestamp) -> MutexGuard<'_, Tallies> {
-        let tallies = match window {
+    fn counts(&self, window: Window, now: Timestamp) -> MutexGuard<'_, Counts> {
+        let counts = match window {
             Window::Minute => &self.minute,
             Window::Day => &self.day,
         };
-        let mut tallies = tallies.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut counts = counts.lock().unwrap_or_else(PoisonError::into_inner);
         let number = window.number(now);
-        if tallies.window != number {
-            *tallies = Tallies {
+        if counts.window != number {
+            *counts = Counts {
                 window: number,
                 of: HashMap::new(),
             };
         }
-        tallies
+        counts
     }
 }
 
-impl Tallies {
-    fn of(&mut self, counter: &str) -> &mut Tally {
-        if self.of.len() >= MOST_TALLIES && !self.of.contains_key(counter) {
+impl Counts {
+    fn of(&mut self, counter: &str) -> &mut Count {
+        if self.of.len() >= MOST_COUNTS && !self.of.contains_key(counter) {
             self.of.clear();
         }
         self.of.entry(counter.to_owned()).or_default()
@@ -221,7 +221,7 @@ impl<W: Wiring> Intake<W> {
     ) -> Option<T> {
         let (mut known, mut lots) = (None, Vec::new());
         for (limit, what) in limits {
-            match self.gate.step(&limit, now) {
+            match self.limiter.step(&limit, now) {
                 Step::Pass => {}
                 Step::Add(more) => lots.push((limit, more, what)),
                 Step::Refuse => {
@@ -244,7 +244,7 @@ impl<W: Wiring> Intake<W> {
         let until = now + limit.window.left(now) + SignedDuration::from_mins(1);
         match self.ledger.add(&form.customer, &counter, more, until).await {
             Ok(sum) => {
-                self.gate.learn(limit, sum, now);
+                self.limiter.learn(limit, sum, now);
                 sum > u64::from(limit.most)
             }
             Err(error) => {
@@ -280,16 +280,16 @@ mod tests {
     }
 
     /// How many pass before the first lot is added.
-    fn passed(gate: &Gate, limit: &Limit) -> usize {
-        let steps = (0..).map(|_| gate.step(limit, at(0)));
+    fn passed(limiter: &RateLimiter, limit: &Limit) -> usize {
+        let steps = (0..).map(|_| limiter.step(limit, at(0)));
         steps.take_while(|step| *step == Step::Pass).count()
     }
 
     #[test]
     fn a_few_submissions_cost_no_write_and_more_are_added_in_lots() {
-        let (gate, limit) = (Gate::default(), Limit::a_minute("f", 600));
+        let (limiter, limit) = (RateLimiter::default(), Limit::a_minute("f", 600));
 
-        let steps: Vec<_> = (0..12).map(|_| gate.step(&limit, at(0))).collect();
+        let steps: Vec<_> = (0..12).map(|_| limiter.step(&limit, at(0))).collect();
 
         assert_eq!(
             steps.iter().filter(|step| **step == Step::Add(6)).count(),
@@ -300,57 +300,60 @@ mod tests {
 
     #[test]
     fn what_is_known_to_be_over_is_refused_without_asking_until_the_next_minute() {
-        let (gate, f, g) = (
-            Gate::default(),
+        let (limiter, f, g) = (
+            RateLimiter::default(),
             Limit::a_minute("f", 600),
             Limit::a_minute("g", 600),
         );
-        gate.learn(&f, 600, at(0));
+        limiter.learn(&f, 600, at(0));
 
-        assert_eq!(gate.step(&f, at(59_999)), Step::Refuse);
-        assert_eq!(gate.step(&g, at(59_999)), Step::Pass);
-        assert_eq!(gate.step(&f, at(60_000)), Step::Pass);
+        assert_eq!(limiter.step(&f, at(59_999)), Step::Refuse);
+        assert_eq!(limiter.step(&g, at(59_999)), Step::Pass);
+        assert_eq!(limiter.step(&f, at(60_000)), Step::Pass);
     }
 
     #[test]
     fn a_small_limit_is_asked_for_every_time() {
-        let gate = Gate::default();
+        let limiter = RateLimiter::default();
 
-        assert_eq!(gate.step(&Limit::a_minute("f", 3), at(0)), Step::Add(1));
-        assert_eq!(gate.step(&Limit::a_minute("f", 0), at(0)), Step::Refuse);
+        assert_eq!(limiter.step(&Limit::a_minute("f", 3), at(0)), Step::Add(1));
+        assert_eq!(limiter.step(&Limit::a_minute("f", 0), at(0)), Step::Refuse);
     }
 
     #[test]
     fn a_day_is_counted_in_larger_lots_and_a_person_for_the_first_time_in_none() {
-        let gate = Gate::default();
+        let limiter = RateLimiter::default();
 
         let usual = Rates::default();
 
-        assert_eq!(passed(&gate, &Limit::a_day("form", usual.per_day)), 20);
-        assert_eq!(passed(&gate, &Limit::a_day("person", usual.per_address)), 1);
+        assert_eq!(passed(&limiter, &Limit::a_day("form", usual.per_day)), 20);
+        assert_eq!(
+            passed(&limiter, &Limit::a_day("person", usual.per_address)),
+            1
+        );
     }
 
     #[test]
     fn a_day_is_remembered_beyond_its_minutes_and_not_beyond_itself() {
-        let (gate, limit, midnight) = (
-            Gate::default(),
+        let (limiter, limit, midnight) = (
+            RateLimiter::default(),
             Limit::a_day("f", 600),
             Window::Day.millis(),
         );
-        gate.learn(&limit, 600, at(0));
+        limiter.learn(&limit, 600, at(0));
 
-        assert_eq!(gate.step(&limit, at(midnight - 1)), Step::Refuse);
-        assert_eq!(gate.step(&limit, at(midnight)), Step::Pass);
+        assert_eq!(limiter.step(&limit, at(midnight - 1)), Step::Refuse);
+        assert_eq!(limiter.step(&limit, at(midnight)), Step::Pass);
     }
 
     #[test]
     fn no_more_counters_are_remembered_than_there_is_room_for() {
-        let gate = Gate::default();
-        for number in 0..=MOST_TALLIES {
-            gate.step(&Limit::a_minute(number.to_string(), 600), at(0));
+        let limiter = RateLimiter::default();
+        for number in 0..=MOST_COUNTS {
+            limiter.step(&Limit::a_minute(number.to_string(), 600), at(0));
         }
 
-        assert_eq!(gate.minute.lock().unwrap().of.len(), 1);
+        assert_eq!(limiter.minute.lock().unwrap().of.len(), 1);
     }
 
     #[test]

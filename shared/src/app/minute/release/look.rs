@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
-use super::Seen;
 use crate::app::minute::Minute;
+use crate::app::requeue::Leaving;
 use crate::domain::connection::Connection;
 use crate::domain::ids::{CustomerId, FormId, LeadId};
 use crate::ports::{Clock, Due, Forms, LanePlace, Lanes, Ledger, Requeue, StoreError, Wiring};
@@ -52,7 +52,7 @@ impl<W: Wiring> Minute<W> {
         customer: &CustomerId,
         freed: &Freed,
         by: Timestamp,
-    ) -> Result<(Vec<Seen>, Option<Timestamp>), StoreError> {
+    ) -> Result<(Vec<Leaving>, Option<Timestamp>), StoreError> {
         let (mut ready, mut place) = (Vec::new(), None);
         for _ in 0..freed.pages() {
             let page = self.ledger.waiting(customer, place.as_ref(), LANE).await?;
@@ -78,7 +78,7 @@ impl<W: Wiring> Minute<W> {
         freed: &Freed,
         by: Timestamp,
         page: Vec<LanePlace>,
-    ) -> Result<Vec<Seen>, StoreError> {
+    ) -> Result<Vec<Leaving>, StoreError> {
         let theirs = match freed {
             Freed::All => None,
             Freed::OfForms(forms) => Some(self.of_forms(customer, &page, forms).await?),

@@ -1,0 +1,122 @@
+//! Leads that go back into the queue, and those that do because a person has put right what they waited for.
+
+use futures_util::future::try_join_all;
+use jiff::{SignedDuration, Timestamp};
+
+use crate::domain::ids::{CustomerId, LeadId};
+use crate::domain::task::Task;
+use crate::ports::{Claims, Lanes, Queue, Requeue, StoreError, causes};
+
+/// When the scheduler looks after a lead that the queue has: long after a drain should have.
+pub const CHECK_AFTER: SignedDuration = SignedDuration::from_hours(6);
+
+/// How long a lead that was written may be missing among those that wait, as a rule. One whose mark is used up sooner is
+/// left to the look at its lane an hour later.
+pub const LISTED_WITHIN: SignedDuration = SignedDuration::from_secs(5);
+
+/// Leads written at a time.
+const WRITTEN: usize = 32;
+
+/// How many leads go out at once: one batch of the queue. The scheduler sends on the rest as the budget allows.
+const FIRST: usize = 10;
+
+/// How many that wait are looked at; those that have a time of their own come before those that wait for a person.
+const LOOKED_AT: u16 = 100;
+
+/// When the scheduler looks whether a change that was about to be made has freed leads.
+const CHANGE_CHECK: SignedDuration = SignedDuration::from_mins(2);
+
+/// A lead to be put back, and from where, as it was seen.
+pub type Leaving = (LeadId, Requeue);
+
+/// Has the scheduler look soon, before a change is made that frees leads: who dies between the change and
+/// [`release_waiting`] would leave them to nobody.
+///
+/// # Errors
+/// [`StoreError`]; the change must not be made then.
+pub async fn look_soon(
+    ledger: &impl Lanes,
+    customer: &CustomerId,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    ledger.mark_lane(customer, now + CHANGE_CHECK).await
+}
+
+/// Lets the leads go that wait for something a person has just put right: marks the customer's lane for the
+/// scheduler and sends the first few on without it.
+///
+/// # Errors
+/// [`StoreError`] where not even the mark was made; nobody would look at the leads then.
+pub async fn release_waiting(
+    ledger: &(impl Lanes + Claims),
+    queue: &impl Queue,
+    customer: &CustomerId,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    ledger.mark_lane(customer, now).await?;
+    if let Err(error) = send_first(ledger, queue, customer, now).await {
+        tracing::warn!(
+            customer.id = %customer, error = %causes(&error),
+            "waiting leads are left to the scheduler"
+        );
+    }
+    Ok(())
+}
+
+async fn send_first(
+    ledger: &(impl Lanes + Claims),
+    queue: &impl Queue,
+    customer: &CustomerId,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let waiting = ledger.waiting(customer, None, LOOKED_AT).await?.into_iter();
+    let for_a_person = waiting.filter(|(_, due)| due.time().is_none());
+    let first = for_a_person.take(FIRST);
+    let leads: Vec<_> = first
+        .map(|(lead, due)| (lead, Requeue::Waits(due)))
+        .collect();
+    put_back(ledger, queue, customer, &leads, now).await?;
+    Ok(())
+}
+
+/// Puts leads of one customer back into the queue and tells how many.
+///
+/// It sends before it writes: a lead sent twice is delivered once, one written as queued and never sent would be stuck.
+/// One that a drain has had meanwhile is left as it is: its message is used up.
+///
+/// # Errors
+/// [`StoreError`]: leads not told of may have been sent; they still wait.
+pub async fn put_back(
+    ledger: &impl Claims,
+    queue: &impl Queue,
+    customer: &CustomerId,
+    leads: &[Leaving],
+    now: Timestamp,
+) -> Result<usize, StoreError> {
+    if leads.is_empty() {
+        return Ok(0);
+    }
+    let released = |(lead, _): &Leaving| Task::Released {
+        customer: customer.clone(),
+        lead: lead.clone(),
+    };
+    let tasks: Vec<_> = leads.iter().map(released).collect();
+    let failed = match queue.send(&tasks).await {
+        Ok(()) => vec![],
+        Err(error) => {
+            tracing::warn!(customer.id = %customer, error = %causes(&error), "leads were not put back into the queue");
+            error.failed
+        }
+    };
+    let sent = leads.iter().enumerate();
+    let sent = sent.filter(|(place, _)| !failed.contains(place));
+    let sent: Vec<_> = sent.map(|(_, lead)| lead).collect();
+    for some in sent.chunks(WRITTEN) {
+        let check = now + CHECK_AFTER;
+        let writes = some
+            .iter()
+            .map(|(lead, from)| ledger.requeue(customer, lead, *from, now, check));
+        try_join_all(writes).await?;
+    }
+    Ok(sent.len())
+}
