@@ -52,8 +52,8 @@ type Rows = BTreeMap<String, Row>;
 pub(super) enum Content {
     /// These rows, or nothing.
     Rows(Vec<ImportRow>),
-    /// There was no time to read its leads, from this moment on.
-    Unread(Timestamp),
+    /// There was no time to read its leads.
+    Unread,
     /// The account does not say now whom it has deleted.
     NotNow,
 }
@@ -78,10 +78,9 @@ impl<W: Wiring> Bulk<W> {
             Told::Later => return Ok(Content::NotNow),
             Told::Nothing => return Ok(Content::Rows(vec![])),
         }
-        let began = self.keeper.clock.now();
         let horizon = deadline - CALL_TAKES;
         let Some(mut rows) = self.read_rows(job, connection, horizon).await? else {
-            return Ok(Content::Unread(began));
+            return Ok(Content::Unread);
         };
         let is_gone = |address: &String, row: &mut Row| {
             let deleted = looks.deleted_at(address);

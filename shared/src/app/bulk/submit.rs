@@ -57,8 +57,8 @@ impl<W: Wiring> Bulk<W> {
             Content::Rows(rows) if rows.is_empty() => return self.give_up(&job).await,
             Content::Rows(rows) => rows,
             Content::NotNow => return self.enter(&job, Stage::Ready, PAUSE).await,
-            Content::Unread(began) => {
-                let job = unread(job, began, deadline - CALL_TAKES);
+            Content::Unread => {
+                let job = unread(job, now, deadline - CALL_TAKES);
                 return self.enter(&job, Stage::Ready, PAUSE).await;
             }
         };

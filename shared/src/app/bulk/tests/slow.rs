@@ -16,8 +16,11 @@ use crate::ports::{Clock as _, Imports as _};
 /// What a run takes beyond its time to write down where it is and to look whether there is more.
 const MORE: SignedDuration = SignedDuration::from_secs(15);
 
-/// What a request takes where all is slow.
-const SLOW: SignedDuration = SignedDuration::from_millis(1_500);
+/// What a request takes where there is time to ask the account and none to read an import's leads.
+const SLOW: SignedDuration = SignedDuration::from_secs(1);
+
+/// What one takes where there is no time for either.
+const SLOWER: SignedDuration = SignedDuration::from_millis(1_500);
 
 /// A run a minute later that has `time`, while every request takes as long as `pace` says.
 async fn run_at(scene: &Scene, pace: SignedDuration, time: SignedDuration) -> Imported {
@@ -33,9 +36,9 @@ async fn run_at(scene: &Scene, pace: SignedDuration, time: SignedDuration) -> Im
 }
 
 /// A slow run; tells how long it took.
-async fn run_slowly(scene: &Scene, time: SignedDuration) -> SignedDuration {
+async fn run_slowly(scene: &Scene, pace: SignedDuration, time: SignedDuration) -> SignedDuration {
     let before = scene.memory.clock.now() + SignedDuration::from_mins(1);
-    run_at(scene, SLOW, time).await;
+    run_at(scene, pace, time).await;
     scene.memory.clock.now().duration_since(before)
 }
 
@@ -53,7 +56,7 @@ async fn an_import_that_can_never_be_read_in_time_ends_no_run_late_and_goes_sing
     let time = SignedDuration::from_secs(35);
 
     for _ in 0..5 {
-        assert!(run_slowly(&scene, time).await < time + MORE);
+        assert!(run_slowly(&scene, SLOW, time).await < time + MORE);
     }
     run_next(&scene).await;
 
@@ -66,7 +69,7 @@ async fn an_import_that_was_begun_late_in_a_run_is_as_good_as_untried() {
     let (scene, leads) = gathered().await;
 
     for _ in 0..10 {
-        run_slowly(&scene, SignedDuration::from_secs(25)).await;
+        run_slowly(&scene, SLOW, SignedDuration::from_secs(25)).await;
     }
     for _ in 0..3 {
         run_next(&scene).await;
@@ -84,7 +87,7 @@ async fn leads_of_an_import_with_trouble_that_can_never_be_read_in_time_go_singl
     let time = SignedDuration::from_secs(35);
 
     for _ in 0..12 {
-        run_slowly(&scene, time).await;
+        run_slowly(&scene, SLOWER, time).await;
     }
     for _ in 0..2 {
         run_next(&scene).await;
