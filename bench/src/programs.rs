@@ -173,6 +173,7 @@ fn environment(url: &str) -> Vec<(&'static str, String)> {
         ("LEADFEED_LEDGER_TABLE", LEDGER),
         ("LEADFEED_QUEUE_URL", &queue),
         ("LEADFEED_DEAD_LETTERS_URL", &dead_letters),
+        ("LEADFEED_OLDEST_LEAD_ALARM", "7200"),
         ("LEADFEED_QUARANTINE_ALARM", "100"),
         ("LEADFEED_SECRET_PREFIX", "leadfeed/bench"),
         ("LEADFEED_PUBLIC_URL", "https://leads.engines.example"),
