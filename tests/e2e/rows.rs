@@ -67,10 +67,10 @@ pub async fn leads_aside(count: u128, customer: &str, form: &str) -> Result<Vec<
     Ok(leads)
 }
 
-/// Ends the turn of an erasure that failed while it looked through the dead letters, which others wait a minute for.
-pub async fn end_turn_at_dead_letters() -> Result<()> {
+/// Takes the lock from an erasure that failed while it looked through the dead letters, for which others wait a minute.
+pub async fn unlock_dead_letters() -> Result<()> {
     let table = the_stack().deployment().output("DirectoryTable")?;
-    let key = json!({"pk": {"S": "TURN#dead-letters"}, "sk": {"S": "TURN"}});
+    let key = json!({"pk": {"S": "LOCK#dead-letters"}, "sk": {"S": "LOCK"}});
     dynamodb("DeleteItem", &json!({"TableName": table, "Key": key}))
         .await
         .map(drop)

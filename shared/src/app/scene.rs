@@ -10,7 +10,7 @@ use crate::domain::form::{Form, statement};
 use crate::domain::ids::{AppId, CustomerId, LeadId, RemoteId};
 use crate::domain::lead::LeadState;
 use crate::fakes::{Memory, VirtualClock, samples};
-use crate::ports::{Clock as _, Customers as _, Forms as _, Ledger as _};
+use crate::ports::{Clock as _, Customers as _, Forms as _, Lanes as _, Ledger as _};
 
 pub(crate) const ACCOUNT: &str = "account-1";
 pub(crate) const NOON: &str = "2026-11-23T12:00:00Z";
@@ -103,6 +103,19 @@ impl Scene {
             ..BudgetState::unspent(now)
         };
         self.memory.budget.set(&AppId::default_app(), busy);
+    }
+
+    /// Has the scheduler look at the customer's leads that wait.
+    pub async fn mark_lane(&self) {
+        let now = self.memory.clock.now();
+        let marked = self.memory.ledger.mark_lane(&self.customer, now);
+        marked.await.unwrap();
+    }
+
+    /// How many lanes there are to look at.
+    pub async fn due_lanes(&self, at: Timestamp) -> usize {
+        let due = self.memory.ledger.due_lanes(at, None, 9).await;
+        due.unwrap().len()
     }
 
     /// What the queue holds, as messages.

@@ -106,11 +106,11 @@ impl<W: Wiring> TokenKeeper<W> {
             let still_good =
                 now < connection.token_expires_at && rejected != Some(connection.generation);
             let until = match connection.refresh_decision(&self.stack, rejected, now) {
-                RefreshDecision::Impossible(_) if self.is_of_another_stack(&connection) => {
+                RefreshDecision::Impossible(why) => return Err(AccessError::Waits(why)),
+                RefreshDecision::Elsewhere => {
                     self.bury(&connection, ReconnectReason::TokenLost).await?;
                     continue;
                 }
-                RefreshDecision::Impossible(why) => return Err(AccessError::Waits(why)),
                 RefreshDecision::Due => match self.refresh(&connection, end).await {
                     Ok(Refreshed::Access(access)) => return Ok(access),
                     Err(AccessError::Busy { until }) if still_good => until,
@@ -149,11 +149,6 @@ impl<W: Wiring> TokenKeeper<W> {
             && rejected != Some(pair.generation)
             && (pair.generation == connection.generation || self.stands(connection).await?);
         Ok(usable.then(|| self.seen.remember(&connection.customer, pair)))
-    }
-
-    /// Whether a connection that nobody has ended or given up came here with another stack's tables: its tokens did not.
-    fn is_of_another_stack(&self, connection: &Connection) -> bool {
-        connection.is_usable().is_ok() && connection.stack != self.stack
     }
 
     /// Whether a pair that is newer than the row was seen to be is the same account's: it is stored before the row says

@@ -209,6 +209,8 @@ pub enum RefreshDecision {
     NotBefore(Timestamp),
     /// It cannot be had at all.
     Impossible(WaitReason),
+    /// Another stack has it: the row came here with that stack's tables.
+    Elsewhere,
 }
 
 impl Connection {
@@ -239,7 +241,7 @@ impl Connection {
             return RefreshDecision::Impossible(why);
         }
         if self.stack != stack {
-            return RefreshDecision::Impossible(WaitReason::Reconnect);
+            return RefreshDecision::Elsewhere;
         }
         let lease = self.lease.as_ref().map(|lease| lease.until);
         let is_due = rejected == Some(self.generation)

@@ -91,7 +91,7 @@ async fn unnoticed_in(function: Function, walker: &Walker) -> Result<Vec<String>
 async fn leave_nothing(walker: &Walker) -> Result<()> {
     walker.clean_up().await?;
     purge().await?;
-    rows::end_turn_at_dead_letters().await
+    rows::unlock_dead_letters().await
 }
 
 fn sids(document: &Value) -> Vec<String> {

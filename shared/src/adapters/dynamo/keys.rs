@@ -96,7 +96,7 @@ pub(super) fn subject(subject: &Subject) -> Key {
 }
 
 pub(super) fn lock(work: &str) -> Key {
-    Key::new(format!("TURN#{work}"), "TURN")
+    Key::new(format!("LOCK#{work}"), "LOCK")
 }
 
 /// Owner of all applications in the index `by_owner`.

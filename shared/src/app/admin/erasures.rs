@@ -126,7 +126,7 @@ impl<W: Wiring> Admin<W> {
         theirs: impl Fn(&Task) -> bool,
     ) -> Result<BTreeSet<LeadId>, StoreError> {
         let owner = hex::encode(self.dice.roll());
-        let looks_until = self.turn_to_look(&owner).await? + LOOKED_THROUGH_FOR;
+        let looks_until = self.lock_to_look(&owner).await? + LOOKED_THROUGH_FOR;
         let (mut discarded, mut others) = (BTreeSet::new(), Vec::new());
         while self.clock.now() < looks_until {
             let letters = self.dead_letters.look().await?;
@@ -151,7 +151,7 @@ impl<W: Wiring> Admin<W> {
     }
 
     /// Waits for the lock on the dead letters; tells since when it is the owner's.
-    async fn turn_to_look(&self, owner: &str) -> Result<Timestamp, StoreError> {
+    async fn lock_to_look(&self, owner: &str) -> Result<Timestamp, StoreError> {
         let patient_until = self.clock.now() + PATIENCE;
         loop {
             let now = self.clock.now();

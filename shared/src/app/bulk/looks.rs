@@ -1,5 +1,5 @@
 //! What an account is asked once for all imports of its customer that are moved on together: whom it has deleted, and
-//! whether their lists are there. All of these were read before it is asked, so that what it says is of later than they are.
+//! whether their lists are there. The imports were read before it is asked, so that what it says is of later than they are.
 
 use std::collections::BTreeMap;
 
@@ -130,12 +130,14 @@ impl<W: Wiring> Bulk<W> {
         for list in &job.lists {
             let is_there = match looks.lists.get(list) {
                 Some(is_there) => *is_there,
-                None => match self.is_there(&job.customer, list, deadline).await? {
-                    Some(is_there) => is_there,
-                    None => return Ok(None),
-                },
+                None => {
+                    let Some(is_there) = self.is_there(&job.customer, list, deadline).await? else {
+                        return Ok(None);
+                    };
+                    looks.lists.insert(list.clone(), is_there);
+                    is_there
+                }
             };
-            looks.lists.insert(list.clone(), is_there);
             if is_there {
                 return Ok(Some(true));
             }

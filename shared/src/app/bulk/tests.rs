@@ -49,8 +49,7 @@ async fn backlog_of(scene: Scene, count: usize) -> (Scene, Vec<LeadId>) {
     for i in 0..count {
         leads.push(waiting(&scene, &template, i).await);
     }
-    let now = memory.clock.now();
-    memory.ledger.mark_lane(&scene.customer, now).await.unwrap();
+    scene.mark_lane().await;
     (scene, leads)
 }
 

@@ -26,12 +26,14 @@ impl<W: Wiring> Drain<W> {
     ) -> (Vec<LeadRecord>, Vec<String>) {
         let at = self.keeper.clock.now();
         let (mut claimed, mut again) = (Vec::new(), Vec::new());
+        let until = deadline + CALL_TAKES;
         for asked in asked {
             if self.keeper.clock.now() >= at + CLAIM_FOR {
                 again.extend(asked.messages);
                 continue;
             }
-            match self.claim(customer, &asked, owner, deadline).await {
+            let claim = self.claim(customer, &asked.lead, asked.carried, owner, until);
+            match claim.await {
                 Ok(record) => claimed.extend(record),
                 Err(error) => {
                     tracing::error!(lead.id = %asked.lead, error = %causes(&error), "a lead was not claimed");
@@ -46,28 +48,28 @@ impl<W: Wiring> Drain<W> {
     async fn claim(
         &self,
         customer: &CustomerId,
-        asked: &Asked,
+        lead: &LeadId,
+        mut carried: Option<Box<Lead>>,
         owner: &str,
-        deadline: Timestamp,
+        until: Timestamp,
     ) -> Result<Option<LeadRecord>, StoreError> {
-        let (mut id, mut carried) = (asked.lead.clone(), asked.carried.as_deref().cloned());
         loop {
-            let until = deadline + CALL_TAKES;
-            let claim = self.claim_as(customer, &id, carried.as_ref(), owner, until);
+            let id = carried.as_ref().map_or(lead, |carried| &carried.id);
+            let claim = self.claim_as(customer, id, carried.as_deref(), owner, until);
             match claim.await? {
                 Claim::Taken(record) => return Ok(Some(*record)),
                 Claim::Held | Claim::Missing => return Ok(None),
                 Claim::Settled => {}
             }
-            carried = match carried {
+            let renamed = match &carried {
                 Some(lead) => self.came_after_erasure(lead).await?,
                 None => None,
             };
-            let Some(lead) = &carried else {
-                self.counter.doubt(customer, &id);
+            if renamed.is_none() {
+                self.counter.doubt(customer, id);
                 return Ok(None);
-            };
-            id = lead.id.clone();
+            }
+            carried = renamed.map(Box::new);
         }
     }
 
@@ -91,9 +93,9 @@ impl<W: Wiring> Drain<W> {
 
     /// A settled lead under the id that it is recorded by, where its own is used up by one whose person was erased before
     /// it came: only its message may have it.
-    async fn came_after_erasure(&self, lead: Lead) -> Result<Option<Lead>, StoreError> {
+    async fn came_after_erasure(&self, lead: &Lead) -> Result<Option<Lead>, StoreError> {
         let record = self.ledger.lead(&lead.customer, &lead.id).await?;
         let is_another = record.is_some_and(|record| record.was_erased_before(lead.received_at));
-        Ok(is_another.then(|| renamed(lead, &self.keys)))
+        Ok(is_another.then(|| renamed(lead.clone(), &self.keys)))
     }
 }

@@ -1,6 +1,6 @@
 //! Draining the queue: every lead arrives once, within the budget, and nobody is re-subscribed.
 //!
-//! [`batch`] says what a batch asks for, `take` claims it and finds what it needs to go out, `turns` gives every call
+//! [`batch`] says what a batch asks for, `claim` claims it, `take` finds what it needs to go out, `turns` gives every call
 //! its turn, `gates` hand out moments on the budget's clock, `served` knows who has had many, `opt_outs` holds older
 //! consents against who has left, `person` looks for newer leads of the same one, `sign_up` says what a call says,
 //! `call` makes the one that counts, `recheck` looks once more before one that had to wait, `ask` makes any call again

@@ -25,7 +25,7 @@ use crate::domain::crm::{CrmError, Refusal};
 use crate::domain::lead::{LeadState, RefusalReason, WaitReason};
 use crate::domain::task::Task;
 use crate::fakes::{Call, Fault, samples};
-use crate::ports::{Clock as _, Customers as _, Lanes as _};
+use crate::ports::{Clock as _, Customers as _};
 
 fn waits(why: WaitReason) -> LeadState {
     LeadState::waits(why)
@@ -124,12 +124,7 @@ async fn a_lead_waits_while_nobody_is_connected_and_goes_out_afterwards() {
         waits(WaitReason::NotConnected)
     );
     scene.connect().await;
-    scene
-        .memory
-        .ledger
-        .mark_lane(&scene.customer, scene.memory.clock.now())
-        .await
-        .unwrap();
+    scene.mark_lane().await;
     assert_eq!(scene.memory.release().await.unwrap().waited, 1);
     scene.drain().await;
     assert_eq!(scene.state(&lead.lead).await.word(), "delivered");

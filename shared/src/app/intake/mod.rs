@@ -222,8 +222,8 @@ impl<W: Wiring> Intake<W> {
     }
 
     /// What would become of a submission, of which nothing is kept. An answer to a captcha is good once, so it is taken
-    /// for good and its provider is not asked; nor is the key looked up, nor a day's limit. It takes the room of a submission in its minute:
-    /// else a robot could try out for nothing what is taken for one.
+    /// for good and its provider is not asked; nor is the key looked up, nor a day's limit. It takes the room of a
+    /// submission in its minute: else a robot could try out for nothing what is taken for one.
     ///
     /// # Errors
     /// [`IntakeError::TooMany`], [`IntakeError::Rejected`].

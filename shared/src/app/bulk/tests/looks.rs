@@ -14,7 +14,7 @@ use crate::domain::form::Form;
 use crate::domain::ids::LeadId;
 use crate::domain::lead::Lead;
 use crate::fakes::Call;
-use crate::ports::{Clock as _, Forms as _, Lanes as _};
+use crate::ports::{Clock as _, Forms as _};
 
 /// Leads that wait, like this one.
 async fn more(scene: &Scene, like: &Lead, numbers: Range<usize>) -> Vec<LeadId> {
@@ -22,13 +22,7 @@ async fn more(scene: &Scene, like: &Lead, numbers: Range<usize>) -> Vec<LeadId> 
     for number in numbers {
         leads.push(waiting(scene, like, number).await);
     }
-    let now = scene.memory.clock.now();
-    scene
-        .memory
-        .ledger
-        .mark_lane(&scene.customer, now)
-        .await
-        .unwrap();
+    scene.mark_lane().await;
     leads
 }
 

@@ -325,24 +325,15 @@ async fn leads_that_an_import_gives_back_are_looked_at_once_they_are_listed() {
     let done = run_next(&scene).await;
     let released = scene.memory.minute().release(&done.gathering).await;
     assert_eq!(released.unwrap().waited, 0);
-    let lanes = async |at| {
-        scene
-            .memory
-            .ledger
-            .due_lanes(at, None, 9)
-            .await
-            .unwrap()
-            .len()
-    };
-    assert_eq!(lanes(scene.memory.clock.now()).await, 0);
+    assert_eq!(scene.due_lanes(scene.memory.clock.now()).await, 0);
 
     while scene.state(&leads[0]).await != back() {
         run_next(&scene).await;
     }
 
     let now = scene.memory.clock.now();
-    assert_eq!(lanes(now).await, 0);
-    assert_eq!(lanes(now + LISTED_WITHIN).await, 1);
+    assert_eq!(scene.due_lanes(now).await, 0);
+    assert_eq!(scene.due_lanes(now + LISTED_WITHIN).await, 1);
 }
 
 #[tokio::test]

@@ -53,13 +53,7 @@ async fn all_leads_of_a_form_are_released_that_gets_a_list_of_its_own_after_the_
 
     scene.form.lists = vec![scene.memory.crm.add_list(ACCOUNT, "Events")];
     directory.put_form(&scene.form).await.unwrap();
-    let now = scene.memory.clock.now();
-    scene
-        .memory
-        .ledger
-        .mark_lane(&scene.customer, now)
-        .await
-        .unwrap();
+    scene.mark_lane().await;
     assert_eq!(scene.memory.release().await.unwrap().waited, 12);
     scene.drain().await;
     scene.drain().await;

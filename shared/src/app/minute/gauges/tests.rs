@@ -55,39 +55,46 @@ async fn the_age_of_a_lead_without_budget_grows_and_its_delivery_ends_it() {
     assert!(gauge(&scene, "OldestUndelivered").await < 1.0);
 }
 
-#[tokio::test]
-async fn lanes_that_were_emptied_hide_no_lead() {
+/// A customer of whom a lead waits until there are calls again.
+async fn waiting_for_budget() -> Scene {
     let scene = Scene::connected().await;
     spend(&scene, 10_000);
     scene.submit(ADA).await;
     scene.drain().await;
+    scene
+}
+
+async fn is_seen_behind_all_others(scene: &Scene) {
+    let lanes = scene.memory.ledger.due_lanes(Timestamp::MAX, None, 1_000);
+    let lanes = lanes.await.unwrap();
+    assert_eq!(lanes.last().unwrap().0, scene.customer);
+
+    scene.memory.clock.advance(SignedDuration::from_mins(10));
+
+    let age = gauge(scene, "OldestUndelivered").await;
+    assert!((600.0..=640.0).contains(&age), "{age}");
+}
+
+#[tokio::test]
+async fn lanes_that_were_emptied_hide_no_lead() {
+    let scene = waiting_for_budget().await;
     let (ledger, now) = (&scene.memory.ledger, scene.memory.clock.now());
     for number in 0..40 {
         let customer = format!("c{number}").parse().unwrap();
         ledger.mark_lane(&customer, now).await.unwrap();
         ledger.advance_lane(&customer, now, None).await.unwrap();
     }
-    let lanes = ledger.due_lanes(Timestamp::MAX, None, 100).await.unwrap();
-    assert_eq!(lanes.last().unwrap().0, scene.customer, "behind all others");
 
-    scene.memory.clock.advance(SignedDuration::from_mins(10));
-
-    let age = gauge(&scene, "OldestUndelivered").await;
-    assert!((600.0..=640.0).contains(&age), "{age}");
+    is_seen_behind_all_others(&scene).await;
 }
 
 #[tokio::test]
 async fn lanes_whose_leads_all_wait_for_a_person_hide_no_lead() {
-    let scene = Scene::connected().await;
-    spend(&scene, 10_000);
-    scene.submit(ADA).await;
-    scene.drain().await;
+    let scene = waiting_for_budget().await;
     let (ledger, now) = (&scene.memory.ledger, scene.memory.clock.now());
     let like = ledger.all().remove(0).lead;
     let for_a_person = Settlement {
-        state: LeadState::Waiting {
-            why: WaitReason::NotConnected,
-        },
+        state: LeadState::waits(WaitReason::NotConnected),
         due_at: None,
         at: now,
         expires_at: None,
@@ -105,13 +112,8 @@ async fn lanes_whose_leads_all_wait_for_a_person_hide_no_lead() {
         assert!(settled.unwrap());
         ledger.mark_lane(customer, now).await.unwrap();
     }
-    let lanes = ledger.due_lanes(Timestamp::MAX, None, 1_000).await.unwrap();
-    assert_eq!(lanes.last().unwrap().0, scene.customer, "behind all others");
 
-    scene.memory.clock.advance(SignedDuration::from_mins(10));
-
-    let age = gauge(&scene, "OldestUndelivered").await;
-    assert!((600.0..=640.0).contains(&age), "{age}");
+    is_seen_behind_all_others(&scene).await;
 }
 
 /// Ids of leads with a key begin with the hour.

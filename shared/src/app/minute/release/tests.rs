@@ -93,10 +93,7 @@ async fn where_the_connections_list_is_gone_only_leads_of_forms_with_lists_of_th
     let others = listless(&scene, &second, 30).await;
     let theirs = listless(&scene, &first, 3).await;
     let (ledger, clock) = (&scene.memory.ledger, &scene.memory.clock);
-    ledger
-        .mark_lane(&scene.customer, clock.now())
-        .await
-        .unwrap();
+    scene.mark_lane().await;
 
     assert_eq!(scene.memory.release().await.unwrap().waited, 3);
 
@@ -113,11 +110,7 @@ async fn a_lead_that_may_go_is_found_behind_a_thousand_that_may_not() {
     let (first, second) = two_forms(&scene).await;
     listless(&scene, &second, 1_001).await;
     let theirs = listless(&scene, &first, 1).await;
-    let (ledger, clock) = (&scene.memory.ledger, &scene.memory.clock);
-    ledger
-        .mark_lane(&scene.customer, clock.now())
-        .await
-        .unwrap();
+    scene.mark_lane().await;
 
     assert_eq!(scene.memory.release().await.unwrap().waited, 1);
 
@@ -234,17 +227,8 @@ async fn a_wait_that_is_over_at_once_is_looked_at_once_the_lead_is_listed() {
 
     assert_eq!(scene.state(&lead).await.word(), "waiting");
     let now = scene.memory.clock.now();
-    let lanes = async |at| {
-        scene
-            .memory
-            .ledger
-            .due_lanes(at, None, 9)
-            .await
-            .unwrap()
-            .len()
-    };
-    assert_eq!(lanes(now).await, 0);
-    assert_eq!(lanes(now + LISTED_WITHIN).await, 1);
+    assert_eq!(scene.due_lanes(now).await, 0);
+    assert_eq!(scene.due_lanes(now + LISTED_WITHIN).await, 1);
 }
 
 /// Another customer, connected by an application, of whom a lead waits that is due.
