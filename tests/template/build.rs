@@ -1,6 +1,8 @@
 //! What a function is built with: something that any of Lambda's processors runs, and at once.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::process::Command;
 
 use crate::root;
 
@@ -41,4 +43,47 @@ fn a_start_does_not_gather_randomness_of_its_own() {
     let line = r#"AWS_LC_SYS_NO_JITTER_ENTROPY = "1""#;
 
     assert!(settings().lines().any(|own| own == line));
+}
+
+/// Each package that a function's build compiles, with the features it is asked for: those for the function, and those
+/// for what runs while it is built.
+fn compiled(function: &str) -> BTreeMap<String, BTreeSet<String>> {
+    let tree = Command::new(env!("CARGO"))
+        .current_dir(root())
+        .args(["tree", "--locked", "--edges", "normal,build"])
+        .args(["--prefix", "none", "--no-dedupe", "--format", "{p}|{f}"])
+        .args(["--package", function])
+        .output()
+        .unwrap();
+    assert!(tree.status.success(), "{tree:?}");
+    let mut compiled: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for line in String::from_utf8(tree.stdout).unwrap().lines() {
+        let (package, features) = line.split_once('|').unwrap();
+        let asked = compiled.entry(package.to_owned()).or_default();
+        asked.insert(features.to_owned());
+    }
+    compiled
+}
+
+#[test]
+fn what_functions_share_is_compiled_once_for_all_of_them() {
+    let mut all: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for function in fs::read_dir(root().join("functions")).unwrap() {
+        let function = function.unwrap().file_name().into_string().unwrap();
+        let compiled = compiled(&function);
+        assert!(
+            compiled
+                .keys()
+                .any(|package| package.starts_with("aws-sdk-"))
+        );
+        for (package, features) in compiled {
+            let known = all
+                .entry(package.clone())
+                .or_insert_with(|| features.clone());
+            assert_eq!(
+                *known, features,
+                "{package} of {function}: see shared/Cargo.toml"
+            );
+        }
+    }
 }
