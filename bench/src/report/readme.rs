@@ -61,7 +61,7 @@ pub fn table(measured: &Measured, made: &Made) -> Result<String> {
         "\nA warm lead takes {:.2} ms of processor time: {}. A lead costs {:.2} calls of Constant Contact, {:.1} % of the\n\
          allowed rate is used and {throttled} calls are throttled; a million leads cost about {dollars:.0} dollars of AWS,\n\
          and each connected customer {SECRET:.2} dollars a month for the secret of its tokens.\n\
-         Of {}; [bench/report.md](bench/report.md) has the rest.",
+         Measured {}; [bench/report.md](bench/report.md) has the rest.",
         ours * 1e3,
         others.collect::<Vec<_>>().join(", "),
         calls as f64 / leads as f64,
