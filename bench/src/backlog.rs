@@ -16,8 +16,8 @@ use leadfeed_shared::domain::ids::{AppId, RemoteId};
 use leadfeed_shared::domain::lead::{LeadState, WaitReason};
 use leadfeed_shared::fakes::{Call, Memory, RemoteLimits, STACK, VirtualClock};
 use leadfeed_shared::ports::{
-    Clock as _, Contacts as _, Customers as _, Dice as _, Forms as _, Lanes as _, Ledger as _,
-    SignUp, Tallies as _,
+    Clock as _, Contacts as _, Customers as _, Forms as _, Lanes as _, Ledger as _,
+    SecureRandom as _, SignUp, Tallies as _,
 };
 
 use crate::Effort;
@@ -150,7 +150,7 @@ async fn ours(memory: &Memory, way: Way, leads: u32) -> Result<()> {
 }
 
 async fn schedule(memory: &Memory, maker: &Maker, leads: u32, done: &Cell<bool>) -> Result<()> {
-    let work = memory.minute();
+    let work = memory.scheduler();
     let (clock, minute) = (&memory.clock, SignedDuration::from_mins(1));
     loop {
         let now = clock.now();
@@ -216,7 +216,7 @@ async fn insist(memory: &Memory, sign_up: &SignUp) -> Result<usize> {
             Ok(_) => return Ok(in_vain),
             Err(CrmError::Unauthorized) => token = memory.crm.connect(ACCOUNT, "client").access,
             Err(_) => {
-                let part = i64::from(memory.dice.roll()[0]) + 1;
+                let part = i64::from(memory.random.bytes()[0]) + 1;
                 let jitter = SignedDuration::from_millis(pause.as_millis() as i64 * part / 256);
                 clock.sleep_until(clock.now() + jitter).await;
                 pause = (pause * 2).min(LONGEST_PAUSE);

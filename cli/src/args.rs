@@ -260,8 +260,8 @@ pub struct Replay {
     /// Only leads received before this time
     #[arg(long)]
     pub until: Option<String>,
-    /// Only this lead, whatever its status, reason and time; repeatable. One set aside still needs the status
-    /// `quarantined`, one that went out in a file `--exported`
+    /// Only this lead, whatever its status, reason and time; repeatable. A quarantined lead also needs
+    /// `--status quarantined`; one that went out in a file needs `--exported`
     #[arg(long = "lead", value_name = "LEAD")]
     pub leads: Vec<String>,
     /// Include leads that went out in a file

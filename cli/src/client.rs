@@ -13,7 +13,7 @@ use url::{Host, Url};
 use crate::args::Stack;
 
 /// How often the stack is asked for what it only shows, where it has a hiccup.
-const LOOKS: usize = 3;
+const READ_TRIES: usize = 3;
 
 /// What lies between two of these, where the stack does not say, and at most.
 const PAUSE: Duration = Duration::from_millis(500);
@@ -28,19 +28,19 @@ pub struct Client {
 
 /// An answer that is no success.
 #[derive(Debug)]
-pub struct Refused {
+pub struct ApiError {
     pub status: StatusCode,
     /// The problem in the API's own words.
     words: String,
 }
 
-impl fmt::Display for Refused {
+impl fmt::Display for ApiError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.words)
     }
 }
 
-impl std::error::Error for Refused {}
+impl std::error::Error for ApiError {}
 
 /// A client that follows no redirects and waits for nobody for ever.
 pub fn http() -> Result<reqwest::Client> {
@@ -77,7 +77,7 @@ impl Client {
     }
 
     pub async fn get(&self, url: &Url) -> Result<Value> {
-        read(succeeded(self.look(url).await?).await?).await
+        read(succeeded(self.get_with_retries(url).await?).await?).await
     }
 
     /// What an application may still call.
@@ -89,7 +89,7 @@ impl Client {
 
     /// A thing that may not be there.
     pub async fn find(&self, url: &Url) -> Result<Option<Value>> {
-        let answer = self.look(url).await?;
+        let answer = self.get_with_retries(url).await?;
         if answer.status() == StatusCode::NOT_FOUND {
             return Ok(None);
         }
@@ -107,7 +107,7 @@ impl Client {
         read(succeeded(answer).await?).await
     }
 
-    /// A call that has to succeed, its body unread. Fails with [`Refused`] where the answer is another.
+    /// A call that has to succeed, its body unread. Fails with [`ApiError`] where the answer is another.
     pub async fn ask(&self, method: Method, url: &Url, body: Option<Value>) -> Result<Response> {
         let body = body.map(crate::without_nulls);
         succeeded(self.request(method, url, body).await?).await
@@ -115,8 +115,8 @@ impl Client {
 
     /// Asks for what changes nothing, and once more after a hiccup, so that it ends nobody's work. A file is not asked
     /// for in this way: its leads are marked by asking.
-    async fn look(&self, url: &Url) -> Result<Response> {
-        for _ in 1..LOOKS {
+    async fn get_with_retries(&self, url: &Url) -> Result<Response> {
+        for _ in 1..READ_TRIES {
             let answer = self.sent(Method::GET, url, None).await;
             let Some(pause) = pause_after(&answer) else {
                 return reached(answer);
@@ -243,7 +243,7 @@ async fn succeeded(answer: Response) -> Result<Response> {
     let status = answer.status();
     let text = answer.text().await.unwrap_or_default();
     let words = problem(status, &text);
-    Err(Refused { status, words }.into())
+    Err(ApiError { status, words }.into())
 }
 
 async fn read(answer: Response) -> Result<Value> {

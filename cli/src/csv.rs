@@ -11,7 +11,7 @@ use tempfile::NamedTempFile;
 use url::Url;
 
 use crate::args::{Csv, Selection, word};
-use crate::client::{Client, Refused};
+use crate::client::{ApiError, Client};
 use crate::show::Printer;
 
 /// Files of one name in one folder.
@@ -115,7 +115,7 @@ fn keep(mut file: NamedTempFile, into: &Path, name: &str) -> Result<PathBuf> {
 
 /// Says how leads are had again that the stack may have marked and that are in no file.
 fn explained(error: Error, wanted: &Csv) -> Error {
-    let refused = error.downcast_ref::<Refused>();
+    let refused = error.downcast_ref::<ApiError>();
     let is_refused = refused.is_some_and(|refused| refused.status.is_client_error());
     let marks = matches!(wanted.status, Selection::Undelivered) && !wanted.dry_run;
     if is_refused || !marks {

@@ -7,7 +7,7 @@ use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use crate::args::{Follow, Leads, Receipts, Replay, word};
-use crate::client::{Client, Refused};
+use crate::client::{ApiError, Client};
 use crate::show::{Column, Printer};
 
 const LEADS: &[Column] = &[
@@ -106,7 +106,7 @@ async fn receipts<W: Write>(
             });
             match client.get(&client.at(&["leads", id, "receipt"])?).await {
                 Ok(answer) => line["receipt"] = answer["receipt"].clone(),
-                Err(error) => match error.downcast_ref::<Refused>() {
+                Err(error) => match error.downcast_ref::<ApiError>() {
                     Some(gone) if gone.status == StatusCode::GONE => continue, // erased
                     Some(refused) if is_of_the_lead(refused.status) => {
                         line["error"] = json!(refused.to_string());

@@ -190,7 +190,7 @@ async fn forms<W: Write>(
             };
             if form["signed_only"] == true {
                 bail!(
-                    "this form takes signed webhooks only, so there is nothing to paste into a page"
+                    "this form accepts only signed webhooks, so there is nothing to paste into a page"
                 );
             }
             printer.text(form[snippet].as_str().unwrap_or_default(), &form)

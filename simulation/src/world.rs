@@ -8,7 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use leadfeed_shared::app::admin::Properties;
 use leadfeed_shared::app::deliver::Drain;
 use leadfeed_shared::app::intake::Intake;
-use leadfeed_shared::app::minute::Minute;
+use leadfeed_shared::app::scheduler::Scheduler;
 use leadfeed_shared::domain::budget::{BudgetState, Limits};
 use leadfeed_shared::domain::form::Form;
 use leadfeed_shared::domain::ids::{AppId, CustomerId, RemoteId};
@@ -53,7 +53,7 @@ impl Side {
 pub enum Warm {
     Webhook(Arc<Process>, Arc<Intake<Wired>>),
     Drain(Arc<Process>, Arc<Drain<Wired>>),
-    Scheduler(Arc<Process>, Arc<Minute<Wired>>),
+    Scheduler(Arc<Process>, Arc<Scheduler<Wired>>),
     /// One that is not used again.
     Cold,
 }

@@ -85,7 +85,7 @@ pub async fn a_user_without_the_right_reads_who_has_to_connect() {
     window.goto(&scene.link().await).await;
     window.press("Continue to Constant Contact").await;
     allow(&window, CREATOR).await;
-    window.shows("Your user may not add contacts").await;
+    window.shows("This user cannot add contacts").await;
     let text = window.text().await;
     assert!(
         text.contains("account owner or an account manager"),

@@ -136,7 +136,7 @@ pub async fn a_scripted_form_is_sent_whether_or_not_anybody_was_in_its_fields() 
         window.tool("Runtime.evaluate", evaluate).await;
     };
     script(LEFT_EMPTY).await;
-    let said = "Email address: an email address is needed; please tick the box to sign up";
+    let said = "Email address: an email address is required; please tick the box to sign up";
     window.reads(said).await;
     script(FILLED_IN).await;
     window.reads("Thank you.").await;

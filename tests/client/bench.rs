@@ -8,7 +8,7 @@ use cc_sandbox::faults::{Action, Fault};
 use cc_sandbox::settings::Settings;
 use cc_sandbox::world::{Account, App};
 use cc_sandbox::{Config, RunningSandbox, Sandbox};
-use leadfeed_shared::adapters::{ConstantContact, Deadlines, Http};
+use leadfeed_shared::adapters::{ConstantContact, Http, HttpTimeouts};
 use leadfeed_shared::domain::contact::{Contact, StreetAddress};
 use leadfeed_shared::domain::email::EmailAddress;
 use leadfeed_shared::domain::ids::RemoteId;
@@ -172,7 +172,7 @@ pub fn hasty() -> Http {
 
 fn waiting(total: Duration) -> Http {
     let connect = total;
-    Http::new(Deadlines { connect, total }).unwrap()
+    Http::new(HttpTimeouts { connect, total }).unwrap()
 }
 
 pub fn url(sandbox: &RunningSandbox, path: &str) -> Url {

@@ -296,8 +296,8 @@ async fn a_token_endpoint_says_how_long_it_asks_to_be_left_alone() {
         };
         desk.bench.strike(TOKEN, false, busy);
 
-        let rest = SignedDuration::from_secs(seconds);
-        let throttled = TokenError::Throttled { rest };
+        let retry_after = SignedDuration::from_secs(seconds);
+        let throttled = TokenError::Throttled { retry_after };
         assert_eq!(desk.refresh(&token).await, Err(throttled), "{asked}");
     }
     assert_eq!(desk.refresh(&token).await, Ok(()));

@@ -253,9 +253,9 @@ async fn a_throttled_call_says_how_long_the_api_asks_to_be_left_alone() {
     let lead = bare("ada@example.com", LIST.parse().unwrap());
 
     for seconds in [30, 3_600, 1] {
-        let rest = SignedDuration::from_secs(seconds);
+        let retry_after = SignedDuration::from_secs(seconds);
         let refused = api.sign_up(&"access".into(), &lead).await;
-        assert_eq!(refused, Err(CrmError::Throttled { rest }));
+        assert_eq!(refused, Err(CrmError::Throttled { retry_after }));
     }
 }
 

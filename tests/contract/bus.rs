@@ -5,7 +5,7 @@ use aws_sdk_eventbridge::types::Target;
 use leadfeed_shared::adapters::EventBridge;
 use leadfeed_shared::domain::connection::{ConnectionStatus, ReconnectReason};
 use leadfeed_shared::domain::lead::RefusalReason;
-use leadfeed_shared::ports::{Event, Events, LeadNews};
+use leadfeed_shared::ports::{Event, Events, LeadEvent};
 use libtest_mimic::Trial;
 use serde_json::{Value, json};
 use tokio::runtime::Handle;
@@ -61,7 +61,7 @@ async fn a_rule_sees_source_stack_kind_and_detail(config: &SdkConfig) {
     let lead = |second| Event::Lead {
         customer_id: customer.clone(),
         lead_id: fresh::lead(second),
-        news: LeadNews::Refused(RefusalReason::Suppressed),
+        event: LeadEvent::Refused(RefusalReason::Suppressed),
         at: at(3),
     };
     let events: Vec<_> = (0..10).map(lead).chain([event]).collect();

@@ -9,7 +9,7 @@ use cc_sandbox::world::App;
 use cc_sandbox::{Config, RunningSandbox, Sandbox};
 use jiff::{SignedDuration, Timestamp};
 use leadfeed_shared::adapters::{
-    ConstantContact, Deadlines, DynamoDirectory, DynamoLedger, Http, OsDice, SecretsApps,
+    ConstantContact, DynamoDirectory, DynamoLedger, Http, HttpTimeouts, OsRandom, SecretsApps,
     SecretsVault, SqsQueue, TokenEndpoint,
 };
 use leadfeed_shared::app::deliver::batch::Message;
@@ -47,7 +47,7 @@ impl<C: Clock + Clone + 'static> Wiring for Real<C> {
     type Captcha = MemoryCaptcha;
     type Events = MemoryEvents;
     type Clock = C;
-    type Dice = OsDice;
+    type SecureRandom = OsRandom;
 }
 
 /// A stack, and the Constant Contact that it calls.
@@ -103,7 +103,10 @@ impl<C: Clock + Clone + 'static> World<C> {
         let secrets = aws_sdk_secretsmanager::Client::new(&self.secrets);
         let sqs = aws_sdk_sqs::Client::new(&self.dynamodb);
         let queue = SqsQueue::new(sqs, self.queue.clone());
-        let (directory, http) = (self.directory(), Http::new(Deadlines::default()).unwrap());
+        let (directory, http) = (
+            self.directory(),
+            Http::new(HttpTimeouts::default()).unwrap(),
+        );
         let (auth, callback) = (self.url("/oauth2/default/v1"), CALLBACK.to_owned());
         let oauth = TokenEndpoint::new(http.clone(), &auth, callback, self.clock.clone());
         let nothing = Faults::default();
@@ -120,7 +123,7 @@ impl<C: Clock + Clone + 'static> World<C> {
             captcha: MemoryCaptcha::new(&nothing),
             events: MemoryEvents::new(&nothing),
             clock: self.clock.clone(),
-            dice: OsDice,
+            random: OsRandom,
             keys: keys(),
             stack: "here".into(),
             public_url: "https://feed.example".into(),

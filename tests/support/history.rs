@@ -8,7 +8,7 @@ use leadfeed_shared::domain::keys::SigningKeys;
 use leadfeed_shared::domain::lead::{
     DeliveryAction, Lead, LeadState, OptOutCheck, Permission, RefusalReason, WaitReason,
 };
-use leadfeed_shared::domain::tally::{Moves, label};
+use leadfeed_shared::domain::tally::{TallyChanges, label};
 use leadfeed_shared::ports::{Claim, Claims, Ledger, Settlement, Tallies};
 
 /// Sign-ups of each day of a month, oldest first: delivered, waiting, refused.
@@ -117,7 +117,7 @@ fn due_at(state: &LeadState, now: Timestamp) -> Option<Timestamp> {
     waits.then(|| now + SignedDuration::from_hours(12))
 }
 
-fn month(now: Timestamp) -> Moves {
+fn month(now: Timestamp) -> TallyChanges {
     let today = now.to_zoned(TimeZone::UTC).date();
     let refused = LeadState::refused(RefusalReason::InvalidAddress);
     let labels = [
@@ -126,16 +126,16 @@ fn month(now: Timestamp) -> Moves {
         refused,
     ];
     let labels = labels.map(|state| label(&state));
-    let mut moves = Moves::default();
+    let mut changes = TallyChanges::default();
     for (back, (delivered, waiting, refused)) in (0_i32..).zip(DAYS.iter().rev()) {
         let day = today - back.days();
         for (label, count) in labels.iter().zip([delivered, waiting, refused]) {
             for _ in 0..*count {
-                moves.count(day, None, label.clone());
+                changes.count(day, None, label.clone());
             }
         }
     }
-    moves
+    changes
 }
 
 /// A lead of this address that came in then.

@@ -93,7 +93,7 @@ fn section(page: &str, heading: &str) -> String {
     section.to_owned()
 }
 
-/// The steps of a wound back ledger mark each lane as the ledger does: with all that it takes away from an empty one.
+/// The steps of a restored ledger mark each lane as the ledger does: with all that it takes away from an empty one.
 #[test]
 fn whoever_winds_the_ledger_back_marks_every_lane() {
     let source = |file: &str| {

@@ -18,8 +18,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use jiff::SignedDuration;
-use leadfeed_shared::adapters::{Patience, SiteVerify};
-use leadfeed_shared::app::intake::{AT_WORK, MOST_STEPS};
+use leadfeed_shared::adapters::{AwsTimeouts, SiteVerify};
+use leadfeed_shared::app::intake::{IN_FLIGHT_FOR, MOST_STEPS};
 use regex_lite::Regex;
 use serde_json::{Value, json};
 
@@ -335,10 +335,10 @@ fn a_flood_is_bounded_at_the_gateway_by_a_parameter() {
 fn a_lead_has_its_answer_in_time_however_slow_all_that_it_asks_is() {
     let timeout = functions()["LeadWebhook"]["Properties"]["Timeout"].as_u64();
     let timeout = Duration::from_secs(timeout.unwrap());
-    let asked = Patience::SHORT.operation * MOST_STEPS + SiteVerify::PATIENCE;
+    let asked = AwsTimeouts::SHORT.operation * MOST_STEPS + SiteVerify::PATIENCE;
 
     assert!(asked < timeout, "{asked:?}");
-    assert!(AT_WORK > SignedDuration::try_from(timeout).unwrap());
+    assert!(IN_FLIGHT_FOR > SignedDuration::try_from(timeout).unwrap());
 }
 
 #[test]

@@ -44,9 +44,9 @@ pub struct Receipts {
 
 #[derive(Debug, Args)]
 pub struct Counts {
-    /// Count this customer by day; all customers if omitted, but for those that were removed
+    /// Count this customer by day; all customers except removed ones if omitted
     pub customer: Option<String>,
-    /// First day on which leads came in (UTC), such as 2026-11-01; if omitted, 30 days are counted. At most 92 can be
+    /// First day on which leads came in (UTC), such as 2026-11-01; 30 days are counted if omitted, at most 92
     #[arg(long)]
     pub since: Option<String>,
     /// Last day, included; today (UTC) if omitted

@@ -200,7 +200,7 @@ fn connected(connection: &Value, app: &str) -> Finding {
         ),
         (Some("needs_reconnect"), _) => (
             "needs_reconnect",
-            "The tokens are worth nothing any more, or are not stored here. Send the customer a connect link.",
+            "The tokens are no longer valid, or are not stored here. Send the customer a connect link.",
         ),
         (Some("limited"), Some("app_deactivated")) => (
             "app_not_approved",
@@ -208,11 +208,11 @@ fn connected(connection: &Value, app: &str) -> Finding {
         ),
         (Some("limited"), Some("missing_privilege")) => (
             "user_may_not_write",
-            "The user who connected may not add contacts. The owner or a manager has to connect.",
+            "The user who connected cannot add contacts. The owner or a manager has to connect.",
         ),
         (Some("limited"), Some("account_changed")) => (
             "account_changed",
-            "A different account was connected than before. The customer has to confirm that it is meant.",
+            "A different account is connected than before. The customer has to confirm that this is intended.",
         ),
         (Some("limited"), _) => (
             "scope_missing",
@@ -251,8 +251,8 @@ fn forms_of(forms: &Value, connection: &Value) -> Finding {
         return Finding::good(step);
     }
     let advice = format!(
-        "The account has no custom field, other than one with choices, called {}: such values are left out. Create the field in \
-         Constant Contact, or correct the form. The account is asked anew once a day, by a lead that fills one in.",
+        "The account has no custom field called {}, or only one with choices: such values are left out. Create the field in \
+         Constant Contact, or correct the form. The account is checked again at most once a day, when a lead fills one in.",
         missing.join(", ")
     );
     Finding::of(step, "custom_field_unknown", advice)

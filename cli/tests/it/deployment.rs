@@ -14,7 +14,7 @@ use clap::Parser as _;
 use jiff::Timestamp;
 use lambda_http::request::from_str;
 use leadfeed_cli::{Options, Stdin, run};
-use leadfeed_shared::app::admin::Operators;
+use leadfeed_shared::app::admin::AdminAuth;
 use leadfeed_shared::app::connect::Connect;
 use leadfeed_shared::fakes::{Faults, Memory, MemoryTokens, samples};
 use leadfeed_shared::ports::{Clock as _, Customers as _};
@@ -55,14 +55,14 @@ impl Deployment {
         memory.directory.put_customer(&engines).await.unwrap();
         let (listener, url) = listener().await;
         let tokens = MemoryTokens::new(&Faults::default(), &[TOKEN]);
-        let operators = Operators::read(tokens, memory.clock.now()).await.unwrap();
+        let auth = AdminAuth::read(tokens, memory.clock.now()).await.unwrap();
         let (mut admin, mut connect) = (memory.admin(), memory.connect());
         admin.public_url.clone_from(&url);
         connect.site.public_url.clone_from(&url);
         connect.site.auth_url = format!("{url}/authz").parse().unwrap();
         let functions = Functions {
             api: Api {
-                operators,
+                auth,
                 admin,
                 service: "Leadfeed".to_owned(),
             },

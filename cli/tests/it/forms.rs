@@ -19,7 +19,7 @@ async fn a_form_for_signed_leads_alone_is_made_by_a_word_and_has_nothing_to_past
     );
     assert!(usual["hosted_url"].is_string() && only["hosted_url"].is_null());
     assert!(
-        !succeeded && said.contains("signed webhooks only"),
+        !succeeded && said.contains("only signed webhooks"),
         "{said}"
     );
 }

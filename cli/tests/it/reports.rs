@@ -3,7 +3,7 @@
 use jiff::civil::date;
 use jiff::{SignedDuration, Timestamp};
 use leadfeed_cli::Stdin;
-use leadfeed_shared::domain::tally::Moves;
+use leadfeed_shared::domain::tally::TallyChanges;
 use leadfeed_shared::ports::Tallies as _;
 use serde_json::{Value, json};
 
@@ -20,13 +20,13 @@ async fn with_looms() -> Deployment {
 
 /// Counts so many leads of a customer as this on a day of November.
 async fn count(deployment: &Deployment, customer: &str, day: i8, label: &str, number: usize) {
-    let mut moves = Moves::default();
+    let mut changes = TallyChanges::default();
     for _ in 0..number {
-        moves.count(date(2026, 11, day), None, Some(label.to_owned()));
+        changes.count(date(2026, 11, day), None, Some(label.to_owned()));
     }
     let customer = customer.parse().unwrap();
     let directory = &deployment.memory.directory;
-    let told = directory.tally(&customer, &moves, Timestamp::UNIX_EPOCH);
+    let told = directory.tally(&customer, &changes, Timestamp::UNIX_EPOCH);
     told.await.unwrap();
 }
 

@@ -21,7 +21,7 @@ impl From<Problem> for Refused {
 
 impl From<Invalid> for Refused {
     fn from(invalid: Invalid) -> Self {
-        let detail = "Nothing was changed. Each property at fault is listed.";
+        let detail = "Nothing was changed. Each invalid property is listed.";
         let problem = Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", detail);
         Self(problem.with_errors(invalid.errors))
     }
@@ -45,12 +45,12 @@ impl From<AdminError> for Refused {
             AdminError::FormChanging => Self(Problem::new(
                 StatusCode::CONFLICT,
                 "form_changing",
-                "Others kept changing the form, so this change was not made. Please ask again.",
+                "The form was being changed by others, so this change was not made. Please try again.",
             )),
             AdminError::Erased => Self(Problem::new(
                 StatusCode::GONE,
                 "lead_erased",
-                "The person was forgotten, and what proves their consent with them.",
+                "The person was erased, and so was the proof of their consent.",
             )),
             AdminError::SealBroken => Self(Problem::new(
                 StatusCode::CONFLICT,

@@ -11,7 +11,7 @@ mod view;
 
 use lambda_http::http::StatusCode;
 use lambda_http::{Body, Request, Response};
-use leadfeed_shared::app::admin::{Admin, Operators};
+use leadfeed_shared::app::admin::{Admin, AdminAuth};
 use leadfeed_shared::domain::ids::CustomerId;
 use leadfeed_shared::ports::{AdminTokens, Clock as _, Wiring};
 use leadfeed_shared::web::{Problem, json};
@@ -24,7 +24,7 @@ use routes::{Matched, Operation, find};
 /// The API: who may ask, and what is done for them.
 pub struct Api<W: Wiring, T> {
     /// Who may ask.
-    pub operators: Operators<T>,
+    pub auth: AdminAuth<T>,
     /// What is done.
     pub admin: Admin<W>,
     /// The name that the service goes by with its customers.
@@ -51,7 +51,7 @@ pub async fn handle<W: Wiring, T: AdminTokens>(
         Matched::Nothing => return Problem::not_found("resource").into_response(),
     };
     let now = api.admin.clock.now();
-    if !request::is_operators(&request, &api.operators, now).await {
+    if !request::is_authorized(&request, &api.auth, now).await {
         return answer::unauthorized();
     }
     match perform(&api.admin, operation, id, &request).await {

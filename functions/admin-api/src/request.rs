@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use lambda_http::http::StatusCode;
 use lambda_http::http::header::{AUTHORIZATION, CONTENT_TYPE};
 use lambda_http::{Request, RequestExt as _};
-use leadfeed_shared::app::admin::{Operators, Properties};
+use leadfeed_shared::app::admin::{AdminAuth, Properties};
 use leadfeed_shared::ports::AdminTokens;
 use leadfeed_shared::web::Problem;
 
@@ -33,7 +33,7 @@ pub fn body(request: &Request) -> Result<Properties, Problem> {
 
 /// 413.
 pub fn too_large() -> Problem {
-    let detail = "The body is larger than is taken here.";
+    let detail = "The body is too large.";
     Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", detail)
 }
 
@@ -43,15 +43,15 @@ pub fn query(request: &Request) -> Properties {
     Properties::from_query(pairs.iter())
 }
 
-/// Whether the operator asks.
-pub async fn is_operators<T: AdminTokens>(
+/// Whether the request comes from the operator.
+pub async fn is_authorized<T: AdminTokens>(
     request: &Request,
-    operators: &Operators<T>,
+    auth: &AdminAuth<T>,
     now: Timestamp,
 ) -> bool {
     let header = request.headers().get(AUTHORIZATION);
     match header.and_then(|value| value.to_str().ok()) {
-        Some(text) => operators.admit(text, now).await,
+        Some(text) => auth.is_authorized(text, now).await,
         None => false,
     }
 }

@@ -1,15 +1,15 @@
 use admin_api::Api;
 use lambda_http::Error;
-use leadfeed_shared::adapters::{Aws, OsDice, SecretsAdminTokens, SystemClock, config};
-use leadfeed_shared::app::admin::{Admin, NoToken, Operators};
+use leadfeed_shared::adapters::{Aws, OsRandom, SecretsAdminTokens, SystemClock, config};
+use leadfeed_shared::app::admin::{Admin, AdminAuth, AdminAuthError};
 use leadfeed_shared::ports::Clock as _;
 
 /// Who may ask. Where nobody may, whoever reads how the start ended is told what to fill.
-async fn operators(aws: &Aws) -> Result<Operators<SecretsAdminTokens>, Error> {
-    let operators = Operators::read(aws.admin_tokens()?, SystemClock.now()).await;
-    operators.map_err(|error| match error {
-        NoToken::Empty => "the secret keys/admin holds no token".into(),
-        unread @ NoToken::Unread(_) => unread.into(),
+async fn auth(aws: &Aws) -> Result<AdminAuth<SecretsAdminTokens>, Error> {
+    let auth = AdminAuth::read(aws.admin_tokens()?, SystemClock.now()).await;
+    auth.map_err(|error| match error {
+        AdminAuthError::Empty => "the secret keys/admin holds no token".into(),
+        unread @ AdminAuthError::Unread(_) => unread.into(),
     })
 }
 
@@ -17,7 +17,7 @@ async fn operators(aws: &Aws) -> Result<Operators<SecretsAdminTokens>, Error> {
 pub async fn api(aws: &Aws) -> Result<Api<Aws, SecretsAdminTokens>, Error> {
     Ok(Api {
         service: config::required("LEADFEED_SERVICE_NAME")?,
-        operators: operators(aws).await?,
+        auth: auth(aws).await?,
         admin: Admin {
             directory: aws.directory()?,
             ledger: aws.ledger()?,
@@ -29,11 +29,11 @@ pub async fn api(aws: &Aws) -> Result<Api<Aws, SecretsAdminTokens>, Error> {
             budget: aws.directory()?,
             events: aws.events()?,
             clock: SystemClock,
-            dice: OsDice,
+            random: OsRandom,
             keys: aws.signing_keys().await?,
             public_url: config::public_url()?,
             oldest_lead_alarm: config::seconds("LEADFEED_OLDEST_LEAD_ALARM")?,
-            quarantine_alarm: config::number("LEADFEED_QUARANTINE_ALARM")?,
+            quarantine_alarm: config::number("LEADFEED_QUARANTINE_ALARM")? as usize,
         },
     })
 }

@@ -11,14 +11,14 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp, ToSpan as _};
 use leadfeed_shared::app::admin::words;
-use leadfeed_shared::app::admin::{Admin, Operators, Properties};
+use leadfeed_shared::app::admin::{Admin, AdminAuth, Properties};
 use leadfeed_shared::domain::consent::Origin;
 use leadfeed_shared::domain::ids::{CustomerId, LeadId};
 use leadfeed_shared::domain::lead::{
     Lead, LeadRecord, LeadState, ParsedLead, RefusalReason, WaitReason,
 };
 use leadfeed_shared::domain::submission::Submission;
-use leadfeed_shared::domain::tally::{Moves, Tally, counted_as};
+use leadfeed_shared::domain::tally::{Tally, TallyChanges, counted_as};
 use leadfeed_shared::fakes::{Faults, Memory, MemoryTokens, samples};
 use leadfeed_shared::ports::{Clock as _, Exits as _, Ledger as _, Tallies as _};
 use serde_json::{Value, json};
@@ -107,7 +107,7 @@ fn state(i: u32) -> LeadState {
 /// Signs so many people up, settles and counts them.
 async fn fill(world: &Memory, admin: &Admin<Memory>) {
     let like = sample(admin).await;
-    let mut moves = Moves::default();
+    let mut changes = TallyChanges::default();
     for i in 0..LEADS {
         let at = like.received_at + SignedDuration::from_secs(APART * i64::from(i));
         let mut lead = samples::another(&like, i.into(), at, &admin.keys);
@@ -121,12 +121,12 @@ async fn fill(world: &Memory, admin: &Admin<Memory>) {
             assert!(world.ledger.export(customer, id, at, at).await.unwrap());
         }
         let record = world.ledger.look(customer, id).unwrap();
-        moves.count(id.day(), None, counted_as(&record));
+        changes.count(id.day(), None, counted_as(&record));
         world.clock.advance_to(at);
     }
     let now = world.clock.now();
     let customer = engines();
-    let counted = world.directory.tally(&customer, &moves, now);
+    let counted = world.directory.tally(&customer, &changes, now);
     counted.await.unwrap();
 }
 
@@ -238,7 +238,7 @@ fn is_good(record: &LeadRecord) -> bool {
 /// The customer's page, and the port calls it took.
 async fn page(world: &Memory) -> (String, u64) {
     let tokens = MemoryTokens::new(&Faults::default(), &["token"]);
-    let operators = Operators::read(tokens, world.clock.now()).await.unwrap();
+    let auth = AdminAuth::read(tokens, world.clock.now()).await.unwrap();
     let admin = world.admin();
     let link = admin.manage_link(&engines()).await.unwrap();
     let path = link.url.strip_prefix("https://leads.example").unwrap();
@@ -250,7 +250,7 @@ async fn page(world: &Memory) -> (String, u64) {
     let request = lambda_http::request::from_str(&event.to_string()).unwrap();
     let before = world.faults.steps();
     let api = Api {
-        operators,
+        auth,
         admin,
         service: "Leadfeed".to_owned(),
     };

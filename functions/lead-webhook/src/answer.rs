@@ -2,7 +2,7 @@
 
 use lambda_http::http::StatusCode;
 use lambda_http::{Body, Request, Response};
-use leadfeed_shared::app::intake::{Accepted, IntakeError, Rehearsed, Way};
+use leadfeed_shared::app::intake::{Accepted, Channel, IntakeError, Rehearsed};
 use leadfeed_shared::domain::form::Form;
 use leadfeed_shared::domain::screening::TIME_FIELD;
 use leadfeed_shared::domain::submission::Submission;
@@ -98,7 +98,7 @@ fn kept(code: StatusCode, lead: &Accepted, status: &str) -> Response<Body> {
 
 /// Lets only a form pass that takes leads from whoever sends them.
 pub fn open(form: &Form) -> Result<(), Problem> {
-    Way::Form.opens(form).map_err(problem)
+    Channel::Form.accepted_by(form).map_err(problem)
 }
 
 /// The problem an intake error is.
@@ -111,7 +111,7 @@ pub fn problem(error: IntakeError) -> Problem {
         IntakeError::SignatureRequired => Problem::new(
             StatusCode::FORBIDDEN,
             "signature_required",
-            "Only the server of this form's owner can send it, signed, to the form's webhook address.",
+            "This form accepts only signed webhooks: its owner's server has to post to the form's webhook address.",
         ),
         IntakeError::Rejected(rejection) => rejection.into(),
         IntakeError::TooMany { wait } => Problem::new(
@@ -128,7 +128,7 @@ pub fn problem(error: IntakeError) -> Problem {
         IntakeError::InFlight { wait } => Problem::new(
             StatusCode::CONFLICT,
             "idempotency_key_in_flight",
-            "A submission with this key is being taken in. Please ask again in a moment.",
+            "A submission with this key is still being processed. Please try again in a moment.",
         )
         .retry_after(wait),
         IntakeError::Unavailable => Problem::unavailable(),

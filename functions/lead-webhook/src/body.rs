@@ -187,7 +187,7 @@ fn unreadable(error: &SubmissionError) -> Problem {
     Problem::new(
         StatusCode::BAD_REQUEST,
         code,
-        format!("This cannot be taken as a lead: {error}."),
+        format!("This cannot be read as a lead: {error}."),
     )
 }
 

@@ -26,6 +26,6 @@ fn malformed(error: &MalformedKey) -> Problem {
     Problem::new(
         StatusCode::BAD_REQUEST,
         "idempotency_key_malformed",
-        format!("The Idempotency-Key cannot be taken: {error}."),
+        format!("The Idempotency-Key is not valid: {error}."),
     )
 }

@@ -17,7 +17,7 @@ use std::collections::BTreeMap;
 
 use lambda_http::http::StatusCode;
 use lambda_http::{Body, Request, RequestExt as _, Response};
-use leadfeed_shared::app::intake::{Arrival, Intake, Way};
+use leadfeed_shared::app::intake::{Arrival, Channel, Intake};
 use leadfeed_shared::domain::form::Form;
 use leadfeed_shared::domain::screening::TIME_FIELD;
 use leadfeed_shared::domain::submission::Submission;
@@ -107,7 +107,7 @@ fn arrival(request: &Request, fields: Submission) -> Result<Arrival, Problem> {
     Ok(Arrival {
         fields,
         origin: origin::of(request),
-        way: Way::Form,
+        channel: Channel::Form,
         key: key::of(request)?,
     })
 }
@@ -190,7 +190,7 @@ async fn webhook<W: Wiring>(
     let arrival = Arrival {
         origin: origin::told(&fields),
         fields,
-        way: Way::Webhook,
+        channel: Channel::Webhook,
         key: Some(key),
     };
     if rehearsal::is_asked(request) {

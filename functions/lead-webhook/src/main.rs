@@ -5,13 +5,13 @@ mod wiring;
 
 use lambda_http::{Error, lambda_runtime, service_fn};
 use lead_webhook::handle;
-use leadfeed_shared::adapters::{Aws, Patience};
+use leadfeed_shared::adapters::{Aws, AwsTimeouts};
 use leadfeed_shared::web::run;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     lambda_runtime::tracing::init_default_subscriber();
-    let intake = wiring::intake(&Aws::with(Patience::SHORT)?).await?;
+    let intake = wiring::intake(&Aws::with(AwsTimeouts::SHORT)?).await?;
     run(service_fn(async |request| {
         Ok::<_, Error>(handle(&intake, request).await)
     }))

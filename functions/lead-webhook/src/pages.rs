@@ -167,7 +167,7 @@ fn notice(problem: &Problem, is_marked: impl Fn(&str) -> bool) -> String {
     } else {
         CORRECT
     };
-    format!("It was not taken because: {}. {then}", others.join("; "))
+    format!("We could not accept it: {}. {then}", others.join("; "))
 }
 
 /// What would be done with a lead.

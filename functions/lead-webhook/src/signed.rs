@@ -59,7 +59,7 @@ pub fn verify(
     }
     let id = header(request.headers(), ID).unwrap_or_default();
     id.parse().map_err(|error: MalformedKey| {
-        let detail = format!("The webhook-id cannot be taken: {error}.");
+        let detail = format!("The webhook-id is not valid: {error}.");
         Problem::new(StatusCode::BAD_REQUEST, "webhook_id_malformed", detail)
     })
 }

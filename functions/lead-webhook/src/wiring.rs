@@ -1,5 +1,5 @@
 use lambda_http::Error;
-use leadfeed_shared::adapters::{Aws, OsDice, SystemClock};
+use leadfeed_shared::adapters::{Aws, OsRandom, SystemClock};
 use leadfeed_shared::app::intake::{Intake, RateLimiter};
 
 /// Taking leads in on AWS, as the environment says; with connections open already to what every lead asks.
@@ -15,7 +15,7 @@ pub async fn intake(aws: &Aws) -> Result<Intake<Aws>, Error> {
         queue,
         captcha: aws.captcha()?,
         clock: SystemClock,
-        dice: OsDice,
+        random: OsRandom,
         keys: keys?,
         limiter: RateLimiter::default(),
     })

@@ -2,22 +2,22 @@
 //!
 //! Decodes what came, calls [`Connect`], encodes the answer: a page, or a 303 to an address that says nothing.
 
-mod asked;
+mod error_page;
 mod pages;
-mod trouble;
+mod request;
 
 use askama::Template;
 use lambda_http::http::{HeaderValue, StatusCode, header::SET_COOKIE};
 use lambda_http::{Body, Request, Response};
 use leadfeed_shared::app::connect::{
-    ChoiceFault, Connect, ConnectError, Connected, Departure, Landing, SESSION_FOR, Session,
+    AuthorizationRedirect, CallbackOutcome, Connect, ConnectError, Connected, SESSION_FOR, Session,
 };
 use leadfeed_shared::domain::connection::{ConnectionStatus, LimitedReason};
 use leadfeed_shared::ports::{Clock as _, Wiring};
 use leadfeed_shared::web::{Audience, Problem, page, see_other};
 
-use self::asked::{Asked, COOKIE};
-use self::trouble::Failure;
+use self::error_page::Failure;
+use self::request::{BrowserRequest, COOKIE};
 
 const LISTS: &str = "/connect/lists";
 const ACCOUNT: &str = "/connect/account";
@@ -49,35 +49,35 @@ impl Visit<'_> {
 
 /// Answers one request. Never fails: what goes wrong is an answer too.
 pub async fn handle<W: Wiring>(connect: &Connect<W>, request: Request) -> Response<Body> {
-    let asked = Asked::from(&request);
-    let session = connect.session(asked.cookie());
+    let browser = BrowserRequest::from(&request);
+    let session = connect.session(browser.cookie());
     let session = session.map(|session| session.fingerprint());
     let visit = Visit {
         service: &connect.site.service,
         session: session.as_deref(),
     };
-    let answer = match (request.method().as_str(), asked.path()) {
-        ("POST", _) if asked.is_from_elsewhere() => Err(ConnectError::Session.into()),
-        ("GET", "/oauth/callback") => callback(connect, &asked).await.map_err(Failure::from),
-        ("GET" | "HEAD", path) => show(connect, &asked, path, visit).await,
-        ("POST", path) => act(connect, &asked, path, visit).await,
+    let answer = match (request.method().as_str(), browser.path()) {
+        ("POST", _) if browser.is_from_elsewhere() => Err(ConnectError::Session.into()),
+        ("GET", "/oauth/callback") => callback(connect, &browser).await.map_err(Failure::from),
+        ("GET" | "HEAD", path) => show(connect, &browser, path, visit).await,
+        ("POST", path) => act(connect, &browser, path, visit).await,
         _ => {
             let problem = Problem::method_not_allowed("GET, HEAD, POST");
             return problem.answer(request.headers(), Some(visit.service));
         }
     };
     answer.unwrap_or_else(|failure| {
-        trouble::answer(&failure, request.headers(), visit, connect.clock.now())
+        error_page::answer(&failure, request.headers(), visit, connect.clock.now())
     })
 }
 
 async fn show<W: Wiring>(
     connect: &Connect<W>,
-    asked: &Asked<'_>,
+    browser: &BrowserRequest<'_>,
     path: &str,
     visit: Visit<'_>,
 ) -> Result<Response<Body>, Failure> {
-    let (cookie, session) = (asked.cookie(), visit.session());
+    let (cookie, session) = (browser.cookie(), visit.session());
     match path {
         LISTS => Ok(lists(connect, &connect.connected(cookie).await?, visit).await?),
         ACCOUNT => Ok(account(&connect.connected(cookie).await?, visit)),
@@ -85,9 +85,9 @@ async fn show<W: Wiring>(
         DECLINED => Ok(visit.page(StatusCode::OK, &pages::Declined { session })),
         DISCONNECTED => Ok(visit.page(StatusCode::OK, &pages::Disconnected { session })),
         path => match path.strip_prefix(TROUBLE) {
-            Some(name) => Ok(trouble::page_called(name, visit, connect.clock.now())),
+            Some(name) => Ok(error_page::page_called(name, visit, connect.clock.now())),
             None => {
-                let shown = welcome(connect, asked, visit).await;
+                let shown = welcome(connect, browser, visit).await;
                 shown.map_err(Failure::on_link)
             }
         },
@@ -96,39 +96,39 @@ async fn show<W: Wiring>(
 
 async fn welcome<W: Wiring>(
     connect: &Connect<W>,
-    asked: &Asked<'_>,
+    browser: &BrowserRequest<'_>,
     visit: Visit<'_>,
 ) -> Result<Response<Body>, ConnectError> {
-    let welcome = connect.show(asked.token(), asked.cookie()).await?;
+    let welcome = connect.show(browser.token(), browser.cookie()).await?;
     let page = visit.page(StatusCode::OK, &pages::Welcome::of(&welcome));
     Ok(with_session(page, &welcome.session))
 }
 
 async fn act<W: Wiring>(
     connect: &Connect<W>,
-    asked: &Asked<'_>,
+    browser: &BrowserRequest<'_>,
     path: &str,
     visit: Visit<'_>,
 ) -> Result<Response<Body>, Failure> {
-    let cookie = asked.cookie();
+    let cookie = browser.cookie();
     if matches!(path, LISTS | ACCOUNT | AGAIN | DISCONNECT) {
-        connect.is_shown_to(cookie, &asked.shown_to()?)?;
+        connect.is_shown_to(cookie, &browser.shown_to()?)?;
     }
     match path {
-        LISTS => Ok(choose(connect, asked, visit).await?),
+        LISTS => Ok(choose(connect, browser, visit).await?),
         ACCOUNT => {
-            let shown = asked.account()?;
+            let shown = browser.account()?;
             connect.confirm_account(cookie, shown.as_deref()).await?;
             Ok(see_other(LISTS))
         }
-        AGAIN => Ok(depart(&connect.start_again(cookie).await?)),
+        AGAIN => Ok(redirect(&connect.start_again(cookie).await?)),
         DISCONNECT => {
             connect.disconnect(cookie).await?;
             Ok(see_other(DISCONNECTED))
         }
         _ => {
-            let started = connect.start(asked.token(), cookie).await;
-            Ok(depart(&started.map_err(Failure::on_link)?))
+            let started = connect.start(browser.token(), cookie).await;
+            Ok(redirect(&started.map_err(Failure::on_link)?))
         }
     }
 }
@@ -136,42 +136,41 @@ async fn act<W: Wiring>(
 /// Whatever comes of it, a browser goes on to another address: this one names a code, which is to stay in no history.
 async fn callback<W: Wiring>(
     connect: &Connect<W>,
-    asked: &Asked<'_>,
+    browser: &BrowserRequest<'_>,
 ) -> Result<Response<Body>, ConnectError> {
-    let landing = match connect.finish(asked.back(), asked.cookie()).await {
-        Ok(landing) => landing,
-        Err(error) if asked.audience() == Audience::Browser => {
-            return Ok(see_other(&format!("{TROUBLE}{}", trouble::name(&error))));
+    let outcome = match connect
+        .finish(browser.callback_params(), browser.cookie())
+        .await
+    {
+        Ok(outcome) => outcome,
+        Err(error) if browser.audience() == Audience::Browser => {
+            return Ok(see_other(&format!("{TROUBLE}{}", error_page::name(&error))));
         }
         Err(error) => return Err(error),
     };
-    Ok(see_other(match landing {
-        Landing::Declined => DECLINED,
-        Landing::Lists => LISTS,
-        Landing::OtherAccount => ACCOUNT,
+    Ok(see_other(match outcome {
+        CallbackOutcome::Declined => DECLINED,
+        CallbackOutcome::Lists => LISTS,
+        CallbackOutcome::OtherAccount => ACCOUNT,
     }))
 }
 
 async fn choose<W: Wiring>(
     connect: &Connect<W>,
-    asked: &Asked<'_>,
+    browser: &BrowserRequest<'_>,
     visit: Visit<'_>,
 ) -> Result<Response<Body>, ConnectError> {
-    let choice = asked.choice()?;
-    match connect.choose(asked.cookie(), choice.clone()).await {
+    let choice = browser.choice()?;
+    match connect.choose(browser.cookie(), choice.clone()).await {
         Ok(()) => Ok(see_other(DONE)),
         Err(ConnectError::NotReady) => Ok(see_other(LISTS)),
-        Err(ConnectError::Choice(faults)) => {
-            let connected = connect.connected(asked.cookie()).await?;
+        Err(error @ (ConnectError::Choice(_) | ConnectError::NoNewList(_))) => {
+            let connected = connect.connected(browser.cookie()).await?;
             let waiting = connect.waiting(&connected).await;
-            let template = pages::Lists::after(&connected, visit.session(), &choice, &faults);
+            let template = pages::Lists::after(&connected, visit.session(), &choice, &error);
             let template = template.with_waiting(waiting);
-            let status = if faults.contains(&ChoiceFault::UnansweredList) {
-                StatusCode::BAD_GATEWAY
-            } else {
-                StatusCode::UNPROCESSABLE_ENTITY
-            };
-            Ok(visit.page(status, &template))
+            let now = connect.clock.now();
+            Ok(error_page::on(&error, visit, &template, now))
         }
         Err(error) => Err(error),
     }
@@ -221,8 +220,8 @@ fn done(connected: &Connected, visit: Visit<'_>) -> Response<Body> {
     }
 }
 
-fn depart(departure: &Departure) -> Response<Body> {
-    with_session(see_other(departure.location.as_str()), &departure.session)
+fn redirect(to: &AuthorizationRedirect) -> Response<Body> {
+    with_session(see_other(to.location.as_str()), &to.session)
 }
 
 /// The cookie is for this host alone, never for scripts, and comes along from the authorization server's redirect.

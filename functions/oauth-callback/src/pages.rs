@@ -1,7 +1,7 @@
 //! The pages. Showing one costs no call of the API. Their forms name the session they are shown to.
 
 use askama::Template;
-use leadfeed_shared::app::connect::{self, Choice, ChoiceFault, Connected, Waiting};
+use leadfeed_shared::app::connect::{self, Choice, ChoiceFault, ConnectError, Connected, Waiting};
 use leadfeed_shared::domain::connection::ConnectionStatus;
 use leadfeed_shared::domain::keys::fingerprint;
 use leadfeed_shared::web::day;
@@ -55,6 +55,8 @@ pub struct Lists<'a> {
     confirmed: Option<String>,
     ticked: bool,
     faults: &'a [ChoiceFault],
+    /// Why the new list was not made, though nothing is wrong with it.
+    no_new_list: Option<&'a ConnectError>,
 }
 
 /// One list to choose.
@@ -121,12 +123,18 @@ impl<'a> Lists<'a> {
         connected: &'a Connected,
         session: &'a str,
         choice: &'a Choice,
-        faults: &'a [ChoiceFault],
+        error: &'a ConnectError,
     ) -> Self {
+        let (faults, no_new_list) = match error {
+            ConnectError::Choice(faults) => (faults.as_slice(), None),
+            ConnectError::NoNewList(cause) => (&[][..], Some(&**cause)),
+            _ => (&[][..], None),
+        };
         Self {
             new_list: &choice.new_list,
             ticked: choice.terms.is_some() && !faults.contains(&ChoiceFault::TermsNotConfirmed),
             faults,
+            no_new_list,
             ..Self::with(connected, session, |id| {
                 choice.lists.iter().any(|list| list.as_str() == id)
             })
@@ -153,6 +161,7 @@ impl<'a> Lists<'a> {
             confirmed: connected.confirmed().map(|terms| day(terms.accepted_at)),
             ticked: false,
             faults: &[],
+            no_new_list: None,
         }
     }
 

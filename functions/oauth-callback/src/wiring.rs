@@ -1,5 +1,5 @@
 use lambda_http::Error;
-use leadfeed_shared::adapters::{Aws, OsDice, SystemClock, config};
+use leadfeed_shared::adapters::{Aws, OsRandom, SystemClock, config};
 use leadfeed_shared::app::connect::{Connect, Site};
 
 /// Connecting on AWS, as the environment says.
@@ -18,7 +18,7 @@ pub async fn connect(aws: &Aws) -> Result<Connect<Aws>, Error> {
         queue: aws.queue()?,
         events: aws.events()?,
         clock: SystemClock,
-        dice: OsDice,
+        random: OsRandom,
         keys: aws.signing_keys().await?,
         site: Site {
             service: config::required("LEADFEED_SERVICE_NAME")?,

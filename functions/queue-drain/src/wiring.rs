@@ -1,7 +1,7 @@
 use lambda_runtime::Error;
 use leadfeed_shared::adapters::Aws;
-use leadfeed_shared::app::count::Counter;
-use leadfeed_shared::app::deliver::{Drain, News, Served};
+use leadfeed_shared::app::deliver::{CallsToday, Drain, PendingEvents};
+use leadfeed_shared::app::tally_buffer::TallyBuffer;
 
 /// A drain of the function's own queue, with its tables and secrets.
 pub async fn drain(aws: &Aws) -> Result<Drain<Aws>, Error> {
@@ -11,8 +11,8 @@ pub async fn drain(aws: &Aws) -> Result<Drain<Aws>, Error> {
         keeper: aws.token_keeper()?,
         crm: aws.crm()?,
         keys: aws.signing_keys().await?,
-        counter: Counter::default(),
-        news: News::default(),
-        served: Served::default(),
+        tallies: TallyBuffer::default(),
+        events: PendingEvents::default(),
+        calls_today: CallsToday::default(),
     })
 }

@@ -3,14 +3,14 @@
 use jiff::Timestamp;
 use lambda_runtime::{Error, LambdaEvent};
 use leadfeed_shared::app::canary::Canary;
-use leadfeed_shared::app::minute::Minute;
-use leadfeed_shared::ports::{Clock as _, Door, Metrics, StoreError, Wiring};
+use leadfeed_shared::app::scheduler::Scheduler;
+use leadfeed_shared::ports::{Clock as _, FormEndpoint, Metrics, StoreError, Wiring};
 use serde_json::Value;
 
 /// What a run is made of.
 pub struct Run<W: Wiring, M, D> {
     /// Imports, releases, keeps alive, counts anew, measures.
-    pub minute: Minute<W>,
+    pub scheduler: Scheduler<W>,
     /// Sends a lead the whole way, where the operator wants one.
     pub canary: Option<Canary<W, D>>,
     /// Where what was measured is watched.
@@ -21,12 +21,12 @@ pub struct Run<W: Wiring, M, D> {
 ///
 /// # Errors
 /// Where the ledger or the directory cannot be asked.
-pub async fn handle<W: Wiring, M: Metrics, D: Door>(
+pub async fn handle<W: Wiring, M: Metrics, D: FormEndpoint>(
     run: &Run<W, M, D>,
     event: LambdaEvent<Value>,
 ) -> Result<Value, Error> {
     let end = Timestamp::from_millisecond(i64::try_from(event.context.deadline)?)?;
-    let ran = run.minute.run(end).await;
+    let ran = run.scheduler.run(end).await;
     let measured = measure(run).await;
     let ran = ran?;
     measured?;
@@ -43,13 +43,15 @@ pub async fn handle<W: Wiring, M: Metrics, D: Door>(
 
 /// Records what alarms watch, whatever became of the rest of the run, and first what is there without the canary's call:
 /// the function may end before that is answered.
-async fn measure<W: Wiring, M: Metrics, D: Door>(run: &Run<W, M, D>) -> Result<(), StoreError> {
-    let (minute, metrics) = (&run.minute, &run.metrics);
-    let gauges = minute.measure().await?;
-    metrics.record(minute.clock.now(), &gauges);
+async fn measure<W: Wiring, M: Metrics, D: FormEndpoint>(
+    run: &Run<W, M, D>,
+) -> Result<(), StoreError> {
+    let (scheduler, metrics) = (&run.scheduler, &run.metrics);
+    let gauges = scheduler.measure().await?;
+    metrics.record(scheduler.clock.now(), &gauges);
     if let Some(canary) = &run.canary {
         let late = canary.run().await?;
-        metrics.record(minute.clock.now(), &[late]);
+        metrics.record(scheduler.clock.now(), &[late]);
     }
     Ok(())
 }

@@ -10,6 +10,6 @@ use scheduler::handle;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     tracing::init_default_subscriber();
-    let minute = wiring::minute(&Aws::from_env()?).await?;
-    run(service_fn(async |event| handle(&minute, event).await)).await
+    let scheduler = wiring::scheduler(&Aws::from_env()?).await?;
+    run(service_fn(async |event| handle(&scheduler, event).await)).await
 }

@@ -1,24 +1,24 @@
 use lambda_runtime::Error;
-use leadfeed_shared::adapters::{Aws, EmbeddedMetrics, FrontDoor, SystemClock};
+use leadfeed_shared::adapters::{Aws, EmbeddedMetrics, HttpFormEndpoint, SystemClock};
 use leadfeed_shared::app::bulk::Bulk;
-use leadfeed_shared::app::count::Counter;
-use leadfeed_shared::app::minute::Minute;
+use leadfeed_shared::app::scheduler::Scheduler;
+use leadfeed_shared::app::tally_buffer::TallyBuffer;
 use scheduler::Run;
 
 /// A run on the function's own tables, queue and secrets.
 ///
 /// # Errors
 /// What the environment lacks, and a signing key that cannot be read.
-pub async fn minute(aws: &Aws) -> Result<Run<Aws, EmbeddedMetrics, FrontDoor>, Error> {
+pub async fn scheduler(aws: &Aws) -> Result<Run<Aws, EmbeddedMetrics, HttpFormEndpoint>, Error> {
     Ok(Run {
-        minute: Minute {
+        scheduler: Scheduler {
             bulk: Bulk {
                 ledger: aws.ledger()?,
                 directory: aws.directory()?,
                 keeper: aws.token_keeper()?,
                 crm: aws.crm()?,
                 keys: aws.signing_keys().await?,
-                counter: Counter::default(),
+                tallies: TallyBuffer::default(),
             },
             ledger: aws.ledger()?,
             directory: aws.directory()?,

@@ -12,7 +12,7 @@ use leadfeed_shared::app::canary::{Addresses, Canary};
 use leadfeed_shared::domain::email::EmailAddress;
 use leadfeed_shared::domain::ids::FormId;
 use leadfeed_shared::fakes::{Fault, Memory, MemoryMetrics, samples};
-use leadfeed_shared::ports::{Clock as _, Customers as _, Door, Forms as _, StoreError};
+use leadfeed_shared::ports::{Clock as _, Customers as _, FormEndpoint, Forms as _, StoreError};
 use scheduler::{Run, handle};
 use serde_json::{Value, json};
 
@@ -25,7 +25,7 @@ struct Doorman {
     seen: OnceLock<Option<f64>>,
 }
 
-impl Door for Doorman {
+impl FormEndpoint for Doorman {
     async fn post(&self, _: &FormId, _: &EmailAddress, _: &str) -> Result<(), StoreError> {
         let seen = self.metrics.last("OldestUndelivered");
         self.seen.set(seen).unwrap();
@@ -35,7 +35,7 @@ impl Door for Doorman {
 
 fn run(memory: &Memory) -> Run<Memory, MemoryMetrics, Doorman> {
     Run {
-        minute: memory.minute(),
+        scheduler: memory.scheduler(),
         canary: None,
         metrics: MemoryMetrics::default(),
     }
@@ -46,7 +46,7 @@ async fn run_with_canary(memory: &Memory) -> Run<Memory, MemoryMetrics, Doorman>
     let form = samples::form();
     memory.directory.put_form(&form).await.unwrap();
     let run = run(memory);
-    let door = Doorman {
+    let endpoint = Doorman {
         metrics: run.metrics.clone(),
         ..Doorman::default()
     };
@@ -54,7 +54,7 @@ async fn run_with_canary(memory: &Memory) -> Run<Memory, MemoryMetrics, Doorman>
     let canary = Canary {
         ledger: memory.ledger.clone(),
         directory: memory.directory.clone(),
-        door,
+        endpoint,
         clock: memory.clock.clone(),
         form: form.id,
         addresses: Addresses::of(&mailbox).unwrap(),
@@ -137,8 +137,8 @@ async fn what_alarms_watch_is_recorded_before_the_canary_is_sent_which_may_take_
 
     handle(&run, event(&memory)).await.unwrap();
 
-    let door = &run.canary.as_ref().unwrap().door;
-    assert_eq!(door.seen.get(), Some(&Some(0.0)));
+    let endpoint = &run.canary.as_ref().unwrap().endpoint;
+    assert_eq!(endpoint.seen.get(), Some(&Some(0.0)));
     assert_eq!(run.metrics.last("CanaryLate"), Some(86_400.0));
 }
 

@@ -11,7 +11,7 @@ use secrecy::SecretString;
 use super::config::{self, ConfigError};
 use super::dynamo::{DynamoDirectory, DynamoLedger};
 use super::events::EventBridge;
-use super::http::{Deadlines, Http};
+use super::http::{Http, HttpTimeouts};
 use super::sdk_http;
 use super::secrets::{Secrets, SecretsAdminTokens, SecretsApps, SecretsVault};
 use super::sqs::SqsQueue;
@@ -20,7 +20,7 @@ use crate::ports::StoreError;
 
 /// How long one operation of AWS may take, and each attempt at it.
 #[derive(Debug, Clone, Copy)]
-pub struct Patience {
+pub struct AwsTimeouts {
     /// An attempt.
     pub attempt: Duration,
     /// All of them.
@@ -29,7 +29,7 @@ pub struct Patience {
     pub pause: Duration,
 }
 
-impl Patience {
+impl AwsTimeouts {
     /// Three attempts where none of them hangs, else what there is time for: for functions that do not answer a person
     /// lead by lead, and for what any function reads at its start.
     pub const LONG: Self = Self {
@@ -70,15 +70,15 @@ impl Aws {
     /// # Errors
     /// [`ConfigError`] without a region.
     pub fn from_env() -> Result<Self, ConfigError> {
-        Self::with(Patience::LONG)
+        Self::with(AwsTimeouts::LONG)
     }
 
     /// The same, with a patience of the function's own.
     ///
     /// # Errors
     /// As [`from_env`](Self::from_env).
-    pub fn with(patience: Patience) -> Result<Self, ConfigError> {
-        let http = Http::new(Deadlines::default()).map_err(|_| ConfigError::Tls)?;
+    pub fn with(patience: AwsTimeouts) -> Result<Self, ConfigError> {
+        let http = Http::new(HttpTimeouts::default()).map_err(|_| ConfigError::Tls)?;
         let region = Region::new(config::required("AWS_REGION")?);
         let credentials = EnvironmentVariableCredentialsProvider::new();
         let mut builder = SdkConfig::builder()
@@ -219,8 +219,8 @@ impl Aws {
     /// together fit into the 10 s that Lambda gives a start.
     fn secrets_at_start(&self) -> aws_sdk_secretsmanager::Client {
         let config = aws_sdk_secretsmanager::config::Builder::from(&self.config)
-            .timeout_config(timeouts(Patience::LONG))
-            .retry_config(retries(Patience::LONG));
+            .timeout_config(timeouts(AwsTimeouts::LONG))
+            .retry_config(retries(AwsTimeouts::LONG));
         aws_sdk_secretsmanager::Client::from_conf(config.build())
     }
 }
@@ -229,12 +229,12 @@ fn secret_prefix() -> Result<String, ConfigError> {
     config::required("LEADFEED_SECRET_PREFIX")
 }
 
-fn retries(patience: Patience) -> RetryConfig {
+fn retries(patience: AwsTimeouts) -> RetryConfig {
     let retries = RetryConfig::standard().with_max_attempts(3);
     retries.with_initial_backoff(patience.pause)
 }
 
-fn timeouts(patience: Patience) -> TimeoutConfig {
+fn timeouts(patience: AwsTimeouts) -> TimeoutConfig {
     TimeoutConfig::builder()
         .connect_timeout(Duration::from_millis(1_500))
         .operation_attempt_timeout(patience.attempt)
@@ -250,10 +250,10 @@ mod tests {
     fn aws() -> Aws {
         let config = SdkConfig::builder()
             .behavior_version(BehaviorVersion::v2026_01_12())
-            .retry_config(retries(Patience::SHORT))
-            .timeout_config(timeouts(Patience::SHORT));
+            .retry_config(retries(AwsTimeouts::SHORT))
+            .timeout_config(timeouts(AwsTimeouts::SHORT));
         Aws {
-            http: Http::new(Deadlines::default()).unwrap(),
+            http: Http::new(HttpTimeouts::default()).unwrap(),
             config: config.build(),
             dynamodb: OnceLock::new(),
             secrets: OnceLock::new(),
@@ -270,10 +270,10 @@ mod tests {
                 timeouts.operation_timeout(),
             )
         };
-        let of = |patience: Patience| (Some(patience.attempt), Some(patience.operation));
+        let of = |patience: AwsTimeouts| (Some(patience.attempt), Some(patience.operation));
 
-        assert_eq!(patience(aws.secrets_at_start()), of(Patience::LONG));
-        assert_eq!(patience(aws.secrets()), of(Patience::SHORT));
+        assert_eq!(patience(aws.secrets_at_start()), of(AwsTimeouts::LONG));
+        assert_eq!(patience(aws.secrets()), of(AwsTimeouts::SHORT));
     }
 
     #[test]
@@ -288,9 +288,9 @@ mod tests {
 
     #[test]
     fn an_attempt_after_one_that_hung_has_nearly_as_long() {
-        let Patience {
+        let AwsTimeouts {
             attempt, operation, ..
-        } = Patience::SHORT;
+        } = AwsTimeouts::SHORT;
         let client = aws().dynamodb();
 
         let pause = client.config().retry_config().unwrap().initial_backoff();

@@ -10,7 +10,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 use url::Url;
 
-use super::http::{Deadlines, Http};
+use super::http::{Http, HttpTimeouts};
 use super::secrets::Secrets;
 use crate::domain::captcha::Captcha;
 use crate::domain::ids::FormId;
@@ -23,7 +23,7 @@ const LIMIT: usize = 16 * 1024;
 const MISMATCHES: [&str; 2] = ["sitekey-secret-mismatch", "invalid-keys"];
 
 /// A person waits for the answer: short enough that the lead can still be kept after it.
-const DEADLINES: Deadlines = Deadlines {
+const DEADLINES: HttpTimeouts = HttpTimeouts {
     connect: Duration::from_millis(1_500),
     total: Duration::from_secs(4),
 };

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::ports::{Clock, Dice};
+use crate::ports::{Clock, SecureRandom};
 
 /// The machine's clock, in whole milliseconds, which is what the tables keep.
 #[derive(Debug, Clone, Copy, Default)]
@@ -22,10 +22,10 @@ impl Clock for SystemClock {
 
 /// A cryptographic generator that the operating system seeds.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct OsDice;
+pub struct OsRandom;
 
-impl Dice for OsDice {
-    fn roll(&self) -> [u8; 16] {
+impl SecureRandom for OsRandom {
+    fn bytes(&self) -> [u8; 16] {
         rand::random()
     }
 }
@@ -49,7 +49,7 @@ mod tests {
     }
 
     #[test]
-    fn no_two_rolls_are_alike() {
-        assert_ne!(OsDice.roll(), OsDice.roll());
+    fn no_two_draws_are_alike() {
+        assert_ne!(OsRandom.bytes(), OsRandom.bytes());
     }
 }

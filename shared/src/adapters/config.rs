@@ -55,22 +55,20 @@ pub fn parsed<T: FromStr>(
     optional(name).map(read).transpose()
 }
 
-/// A whole number.
+/// A number, rounded up: CloudFormation accepts a parameter with a fraction.
 ///
 /// # Errors
 /// [`ConfigError`].
-pub fn number(name: &'static str) -> Result<usize, ConfigError> {
-    parsed(name, "a whole number")?.ok_or(ConfigError::Missing(name))
+pub fn number(name: &'static str) -> Result<u32, ConfigError> {
+    read_number(name, &required(name)?)
 }
 
-/// A time in whole seconds.
+/// A time in seconds.
 ///
 /// # Errors
 /// [`ConfigError`].
 pub fn seconds(name: &'static str) -> Result<SignedDuration, ConfigError> {
-    let seconds: Option<u32> = parsed(name, "a whole number of seconds")?;
-    let seconds = seconds.ok_or(ConfigError::Missing(name))?;
-    Ok(SignedDuration::from_secs(seconds.into()))
+    Ok(SignedDuration::from_secs(number(name)?.into()))
 }
 
 /// `LEADFEED_PUBLIC_URL`, where the functions are called, without a closing slash.
@@ -96,6 +94,15 @@ pub fn base_url(name: &'static str) -> Result<Url, ConfigError> {
 /// [`ConfigError`].
 pub fn switch(name: &'static str) -> Result<bool, ConfigError> {
     read_switch(name, &required(name)?)
+}
+
+fn read_number(name: &'static str, value: &str) -> Result<u32, ConfigError> {
+    let number = value.parse().map(f64::ceil).ok();
+    let number = number.filter(|number| (0.0..=f64::from(u32::MAX)).contains(number));
+    let expected = "a number that is not negative";
+    number
+        .map(|number| number as u32)
+        .ok_or(ConfigError::Malformed { name, expected })
 }
 
 fn read_base_url(name: &'static str, value: &str) -> Result<Url, ConfigError> {
@@ -148,6 +155,18 @@ mod tests {
             assert!(!error.to_string().contains("SENTINEL"), "{error}");
         }
         assert!(read_switch("LEADFEED_PKCE", "true").is_err());
+    }
+
+    #[test]
+    fn a_number_is_what_cloudformation_accepts_as_one() {
+        let read = |value| read_number("LEADFEED_OLDEST_LEAD_ALARM", value);
+
+        for (value, number) in [("7200", 7_200), ("7200.5", 7_201), ("1e3", 1_000), ("0", 0)] {
+            assert_eq!(read(value), Ok(number), "{value}");
+        }
+        for bad in ["", "-1", "many", "NaN", "inf", "5000000000"] {
+            assert!(read(bad).is_err(), "{bad}");
+        }
     }
 
     #[test]

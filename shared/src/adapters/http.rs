@@ -12,14 +12,14 @@ use url::Url;
 
 /// How long a call may take.
 #[derive(Debug, Clone, Copy)]
-pub struct Deadlines {
+pub struct HttpTimeouts {
     /// To connect.
     pub connect: Duration,
     /// From beginning to end.
     pub total: Duration,
 }
 
-impl Default for Deadlines {
+impl Default for HttpTimeouts {
     fn default() -> Self {
         Self {
             connect: Duration::from_secs(3),
@@ -67,7 +67,7 @@ impl Http {
     ///
     /// # Errors
     /// Where TLS cannot be had.
-    pub fn new(deadlines: Deadlines) -> Result<Self, reqwest::Error> {
+    pub fn new(deadlines: HttpTimeouts) -> Result<Self, reqwest::Error> {
         let client = Client::builder()
             .tls_backend_preconfigured(tls())
             .user_agent(concat!("leadfeed/", env!("CARGO_PKG_VERSION")))
@@ -256,7 +256,7 @@ mod tests {
     async fn an_answer_that_is_no_success_is_logged_with_its_requests_id_and_nothing_of_a_person() {
         let statuses = [201, 403, 409, 503];
         let url = server(&statuses);
-        let http = Http::new(Deadlines::default()).unwrap();
+        let http = Http::new(HttpTimeouts::default()).unwrap();
         let log = Log::begin();
 
         for status in statuses {

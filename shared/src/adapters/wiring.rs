@@ -2,11 +2,11 @@
 
 use super::config::{self, ConfigError};
 use super::{
-    Aws, ConstantContact, DynamoDirectory, DynamoLedger, EventBridge, FrontDoor, OsDice,
+    Aws, ConstantContact, DynamoDirectory, DynamoLedger, EventBridge, HttpFormEndpoint, OsRandom,
     SecretsApps, SecretsVault, SiteVerify, SqsQueue, SystemClock, TokenEndpoint,
 };
 use crate::app::canary::{Addresses, Canary};
-use crate::app::token_keeper::{Seen, TokenKeeper};
+use crate::app::token_keeper::{TokenCache, TokenKeeper};
 use crate::domain::email::EmailAddress;
 use crate::ports::Wiring;
 
@@ -22,7 +22,7 @@ impl Wiring for Aws {
     type Captcha = SiteVerify;
     type Events = EventBridge;
     type Clock = SystemClock;
-    type Dice = OsDice;
+    type SecureRandom = OsRandom;
 }
 
 impl Aws {
@@ -66,9 +66,9 @@ impl Aws {
             events: self.events()?,
             ledger: self.ledger()?,
             clock: SystemClock,
-            dice: OsDice,
+            random: OsRandom,
             stack: config::required("LEADFEED_STACK")?,
-            seen: Seen::default(),
+            cache: TokenCache::default(),
         })
     }
 
@@ -77,7 +77,7 @@ impl Aws {
     ///
     /// # Errors
     /// [`ConfigError`], also where only the form is named.
-    pub fn canary(&self) -> Result<Option<Canary<Self, FrontDoor>>, ConfigError> {
+    pub fn canary(&self) -> Result<Option<Canary<Self, HttpFormEndpoint>>, ConfigError> {
         let Some(form) = config::parsed("LEADFEED_CANARY_FORM", "the id of a form")? else {
             return Ok(None);
         };
@@ -91,7 +91,7 @@ impl Aws {
         Ok(Some(Canary {
             ledger: self.ledger()?,
             directory: self.directory()?,
-            door: FrontDoor::new(self.http.clone(), config::public_url()?),
+            endpoint: HttpFormEndpoint::new(self.http.clone(), config::public_url()?),
             clock: SystemClock,
             form,
             addresses,

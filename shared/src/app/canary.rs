@@ -9,7 +9,7 @@ use crate::domain::email::{EmailAddress, EmailError};
 use crate::domain::ids::FormId;
 use crate::domain::lead::{LeadRecord, LeadState};
 use crate::ports::{
-    Clock, Door, Forms, Gauge, LeadFilter, Ledger, Metric, StoreError, Wiring, causes,
+    Clock, FormEndpoint, Forms, Gauge, LeadFilter, Ledger, Metric, StoreError, Wiring, causes,
 };
 
 /// One is sent in each quarter of an hour: about a hundredth of a day's calls.
@@ -52,7 +52,7 @@ pub struct Canary<W: Wiring, D> {
     /// The form they come by.
     pub directory: W::Directory,
     /// The way in.
-    pub door: D,
+    pub endpoint: D,
     /// The time.
     pub clock: W::Clock,
     /// The form's id.
@@ -61,7 +61,7 @@ pub struct Canary<W: Wiring, D> {
     pub addresses: Addresses,
 }
 
-impl<W: Wiring, D: Door> Canary<W, D> {
+impl<W: Wiring, D: FormEndpoint> Canary<W, D> {
     /// Sends the canary of this quarter of an hour unless it is there, and measures how late the last one is: `0` while
     /// each arrives within its quarter.
     ///
@@ -87,7 +87,7 @@ impl<W: Wiring, D: Door> Canary<W, D> {
         if !canaries.iter().any(|record| slot_of_lead(record) == slot) {
             let key = format!("canary-{}", slot.as_second());
             let address = self.addresses.at(slot);
-            if let Err(error) = self.door.post(&self.form, address, &key).await {
+            if let Err(error) = self.endpoint.post(&self.form, address, &key).await {
                 tracing::warn!(
                     error = %causes(&error),
                     "the canary was not let in"
@@ -140,10 +140,10 @@ mod tests {
         posted: AtomicUsize,
     }
 
-    impl Door for Doorway<'_> {
+    impl FormEndpoint for Doorway<'_> {
         async fn post(&self, _: &FormId, email: &EmailAddress, _: &str) -> Result<(), StoreError> {
             if !self.open {
-                return Err(StoreError::new("the door answered 502"));
+                return Err(StoreError::new("the form endpoint answered 502"));
             }
             self.posted.fetch_add(1, Ordering::Relaxed);
             self.scene.submit(&[("email", email.as_str())]).await;
@@ -155,7 +155,7 @@ mod tests {
         Canary {
             ledger: scene.memory.ledger.clone(),
             directory: scene.memory.directory.clone(),
-            door: Doorway {
+            endpoint: Doorway {
                 scene,
                 open: true,
                 posted: AtomicUsize::new(0),
@@ -172,7 +172,7 @@ mod tests {
         minutes: usize,
         drained: bool,
     ) -> Vec<f64> {
-        let scene = canary.door.scene;
+        let scene = canary.endpoint.scene;
         let mut late = Vec::new();
         for _ in 0..minutes {
             late.push(canary.run().await.unwrap().value);
@@ -193,7 +193,7 @@ mod tests {
 
         let late = minutes(&canary, 60, true).await;
 
-        assert_eq!(canary.door.posted.load(Ordering::Relaxed), 4);
+        assert_eq!(canary.endpoint.posted.load(Ordering::Relaxed), 4);
         assert_eq!(late[0], NEVER, "none has arrived yet");
         assert_eq!(late[1..], [0.0; 59]);
     }
@@ -217,10 +217,10 @@ mod tests {
         let scene = Scene::connected().await;
         let mut canary = canary(&scene);
         minutes(&canary, 15, true).await;
-        canary.door.open = false;
+        canary.endpoint.open = false;
 
         assert_eq!(minutes(&canary, 7, true).await[6], 360.0);
-        canary.door.open = true;
+        canary.endpoint.open = true;
         assert_eq!(minutes(&canary, 2, true).await, [420.0, 0.0]);
     }
 
@@ -261,6 +261,6 @@ mod tests {
         scene.drain().await;
 
         assert_eq!(minutes(&canary, 1, false).await, [NEVER]);
-        assert_eq!(canary.door.posted.load(Ordering::Relaxed), 1);
+        assert_eq!(canary.endpoint.posted.load(Ordering::Relaxed), 1);
     }
 }

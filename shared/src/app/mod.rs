@@ -1,7 +1,7 @@
 //! The use cases: the order of effects, over the ports alone.
 //!
 //! Each function has one: [`Intake`](intake::Intake) takes leads in, [`Drain`](deliver::Drain) delivers them,
-//! [`Minute`](minute::Minute) is the scheduler's, [`Connect`](connect::Connect) connects accounts, and
+//! [`Scheduler`](scheduler::Scheduler) does what is due every minute, [`Connect`](connect::Connect) connects accounts, and
 //! [`Admin`](admin::Admin) serves operators and customers. Beside them are [`TokenKeeper`](token_keeper::TokenKeeper),
 //! which whoever calls for a customer holds, [`Bulk`](bulk::Bulk), which the minute begins with, and
 //! [`Canary`](canary::Canary), which the scheduler may send.
@@ -10,19 +10,19 @@ pub mod admin;
 pub mod bulk;
 pub mod canary;
 pub mod connect;
-pub mod count;
 pub mod deliver;
+mod first_error;
 pub mod intake;
 #[cfg(test)]
 #[path = "../../../tests/support/log.rs"]
 pub(crate) mod log;
-pub mod minute;
 mod moment;
+mod publish;
 pub mod requeue;
 #[cfg(test)]
 mod scene;
+pub mod scheduler;
 #[cfg(test)]
 mod silence_tests;
-mod tell;
+pub mod tally_buffer;
 pub mod token_keeper;
-mod trouble;

@@ -32,7 +32,7 @@ pub(super) enum Next {
 }
 
 /// What an application may call and has called by `now`. Takes nothing of it.
-pub(super) async fn standing(
+pub(super) async fn budget_state(
     apps: &impl Apps,
     budget: &impl Budget,
     app: &AppId,

@@ -27,14 +27,14 @@ const LOOKED_AT: u16 = 100;
 const CHANGE_CHECK: SignedDuration = SignedDuration::from_mins(2);
 
 /// A lead to be put back, and from where, as it was seen.
-pub type Leaving = (LeadId, Requeue);
+pub type ToRequeue = (LeadId, Requeue);
 
 /// Has the scheduler look soon, before a change is made that frees leads: who dies between the change and
 /// [`release_waiting`] would leave them to nobody.
 ///
 /// # Errors
 /// [`StoreError`]; the change must not be made then.
-pub async fn look_soon(
+pub async fn mark_lane_soon(
     ledger: &impl Lanes,
     customer: &CustomerId,
     now: Timestamp,
@@ -75,7 +75,7 @@ async fn send_first(
     let leads: Vec<_> = first
         .map(|(lead, due)| (lead, Requeue::Waits(due)))
         .collect();
-    put_back(ledger, queue, customer, &leads, now).await?;
+    requeue_all(ledger, queue, customer, &leads, now).await?;
     Ok(())
 }
 
@@ -86,17 +86,17 @@ async fn send_first(
 ///
 /// # Errors
 /// [`StoreError`]: leads not told of may have been sent; they still wait.
-pub async fn put_back(
+pub async fn requeue_all(
     ledger: &impl Claims,
     queue: &impl Queue,
     customer: &CustomerId,
-    leads: &[Leaving],
+    leads: &[ToRequeue],
     now: Timestamp,
 ) -> Result<usize, StoreError> {
     if leads.is_empty() {
         return Ok(0);
     }
-    let released = |(lead, _): &Leaving| Task::Released {
+    let released = |(lead, _): &ToRequeue| Task::Released {
         customer: customer.clone(),
         lead: lead.clone(),
     };

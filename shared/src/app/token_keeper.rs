@@ -5,19 +5,19 @@
 //! anyone uses it, and only then advances the row. Whatever step a worker dies at, the next one finds either a
 //! stored pair that is newer than the row, or a lapsed lease and one try with the old token.
 
+mod cache;
 mod keep;
 mod keep_alive;
 mod refresh;
-mod seen;
 #[cfg(test)]
 mod tests;
 
 use jiff::{SignedDuration, Timestamp};
 use secrecy::SecretString;
 
+pub use self::cache::TokenCache;
 pub(crate) use self::keep::{KEEP_TRIES, advance, keep};
 use self::refresh::Refreshed;
-pub use self::seen::Seen;
 use crate::app::moment::RENEWAL_TAKES;
 use crate::domain::connection::{COOLDOWN, Connection, ReconnectReason, RefreshDecision};
 use crate::domain::ids::CustomerId;
@@ -49,11 +49,11 @@ pub struct TokenKeeper<W: Wiring> {
     /// The time.
     pub clock: W::Clock,
     /// Names for leases.
-    pub dice: W::Dice,
+    pub random: W::SecureRandom,
     /// The stack this is: another stack's connections have to be made again.
     pub stack: String,
     /// Pairs seen before, by customer: good as long as the row says their generation.
-    pub seen: Seen,
+    pub cache: TokenCache,
 }
 
 /// A token to call with.
@@ -108,7 +108,8 @@ impl<W: Wiring> TokenKeeper<W> {
             let until = match connection.refresh_decision(&self.stack, rejected, now) {
                 RefreshDecision::Impossible(why) => return Err(AccessError::Waits(why)),
                 RefreshDecision::Elsewhere => {
-                    self.bury(&connection, ReconnectReason::TokenLost).await?;
+                    self.mark_needs_reconnect(&connection, ReconnectReason::TokenLost)
+                        .await?;
                     continue;
                 }
                 RefreshDecision::Due => match self.refresh(&connection, end).await {
@@ -140,7 +141,7 @@ impl<W: Wiring> TokenKeeper<W> {
         connection: &Connection,
         rejected: Option<u64>,
     ) -> Result<Option<Access>, StoreError> {
-        let pair = match self.seen.get(&connection.customer, connection.generation) {
+        let pair = match self.cache.get(&connection.customer, connection.generation) {
             Some(pair) => Some(pair),
             None => self.vault.tokens(&connection.customer).await?,
         };
@@ -148,7 +149,7 @@ impl<W: Wiring> TokenKeeper<W> {
         let usable = pair.generation >= connection.generation
             && rejected != Some(pair.generation)
             && (pair.generation == connection.generation || self.stands(connection).await?);
-        Ok(usable.then(|| self.seen.remember(&connection.customer, pair)))
+        Ok(usable.then(|| self.cache.remember(&connection.customer, pair)))
     }
 
     /// Whether a pair that is newer than the row was seen to be is the same account's: it is stored before the row says

@@ -247,15 +247,15 @@ impl BudgetState {
     #[must_use]
     pub fn paused(&self, now: Timestamp, pause: Pause) -> Self {
         match pause {
-            Pause::For(rest) => self.throttled(now, rest),
+            Pause::For(retry_after) => self.throttled(now, retry_after),
             Pause::Day => self.quota_exceeded(now),
         }
     }
 
     /// After a `throttled` answer: nobody calls for as long as it says.
     #[must_use]
-    pub fn throttled(&self, now: Timestamp, rest: SignedDuration) -> Self {
-        let again = now.saturating_add(rest).unwrap_or(now);
+    pub fn throttled(&self, now: Timestamp, retry_after: SignedDuration) -> Self {
+        let again = now.saturating_add(retry_after).unwrap_or(now);
         Self {
             next_call_ms: self.next_call_ms.max(again.as_millisecond()),
             ..self.clone()
@@ -314,14 +314,14 @@ pub enum Pause {
 
 /// How long the token endpoint is left alone at least after a 429, as its calls are a second apart anyway: less than a
 /// caller waits for its turn.
-pub const TOKEN_REST: SignedDuration = SignedDuration::from_secs(5);
+pub const TOKEN_RETRY_AFTER: SignedDuration = SignedDuration::from_secs(5);
 
 impl Pause {
     /// When a pause that begins now is over.
     #[must_use]
     pub fn end(self, now: Timestamp) -> Timestamp {
         match self {
-            Self::For(rest) => now.saturating_add(rest).unwrap_or(now),
+            Self::For(retry_after) => now.saturating_add(retry_after).unwrap_or(now),
             Self::Day => quota_back(now),
         }
     }

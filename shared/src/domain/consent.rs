@@ -78,7 +78,7 @@ pub enum ConsentError {
     )]
     SourceNotPermitted,
     /// The submission names a statement that the form never had, and does not bring its text.
-    #[error("this form has had no such statement; its text has to come along")]
+    #[error("this form never had a statement with this digest; send its text too")]
     StatementUnknown,
     /// The statement that came along is longer than 4,000 characters.
     #[error("the statement the person agreed to is longer than 4,000 characters")]

@@ -9,12 +9,12 @@ use super::budget::Pause;
 use super::email::EmailAddress;
 
 /// The longest rest that is believed: whoever asks for more is asked again after it.
-const LONGEST_REST: SignedDuration = SignedDuration::from_hours(1);
+const MAX_RETRY_AFTER: SignedDuration = SignedDuration::from_hours(1);
 
 /// How much is believed of a rest that is asked for, which is no shorter than one nobody asks for.
 #[must_use]
-pub fn believed(asked: SignedDuration, unasked: SignedDuration) -> SignedDuration {
-    asked.clamp(unasked, LONGEST_REST)
+pub fn clamp_retry_after(asked: SignedDuration, unasked: SignedDuration) -> SignedDuration {
+    asked.clamp(unasked, MAX_RETRY_AFTER)
 }
 
 /// An answer of the API that is not success, sorted by what the caller does next.
@@ -39,7 +39,7 @@ pub enum CrmError {
     #[error("throttled")]
     Throttled {
         /// How long nobody calls.
-        rest: SignedDuration,
+        retry_after: SignedDuration,
     },
     /// 429 `quota_exceeded`: this UTC day is.
     #[error("the day's quota is spent")]
@@ -59,14 +59,14 @@ pub enum CrmError {
 impl CrmError {
     /// 429 `throttled` without a word of how long.
     pub const THROTTLED: Self = Self::Throttled {
-        rest: SignedDuration::from_secs(1),
+        retry_after: SignedDuration::from_secs(1),
     };
 
     /// For how long nobody is to call after it.
     #[must_use]
     pub fn pause(&self) -> Option<Pause> {
         match self {
-            Self::Throttled { rest } => Some(Pause::For(*rest)),
+            Self::Throttled { retry_after } => Some(Pause::For(*retry_after)),
             Self::QuotaExceeded => Some(Pause::Day),
             _ => None,
         }
@@ -74,10 +74,10 @@ impl CrmError {
 
     /// The same, where the API asked to be left alone so long.
     #[must_use]
-    pub fn resting(self, asked: SignedDuration) -> Self {
+    pub fn with_retry_after(self, asked: SignedDuration) -> Self {
         match self {
-            Self::Throttled { rest } => Self::Throttled {
-                rest: believed(asked, rest),
+            Self::Throttled { retry_after } => Self::Throttled {
+                retry_after: clamp_retry_after(asked, retry_after),
             },
             other => other,
         }
@@ -138,11 +138,11 @@ mod tests {
     #[test]
     fn a_rest_that_is_asked_for_is_kept_from_a_second_to_an_hour() {
         for (asked, kept) in [(-5, 1), (0, 1), (7, 7), (9_999, 3_600), (i64::MAX, 3_600)] {
-            let rest = SignedDuration::from_secs(kept);
-            let resting = CrmError::THROTTLED.resting(SignedDuration::from_secs(asked));
-            assert_eq!(resting, CrmError::Throttled { rest }, "{asked}");
+            let retry_after = SignedDuration::from_secs(kept);
+            let resting = CrmError::THROTTLED.with_retry_after(SignedDuration::from_secs(asked));
+            assert_eq!(resting, CrmError::Throttled { retry_after }, "{asked}");
         }
-        let other = CrmError::QuotaExceeded.resting(SignedDuration::from_secs(7));
+        let other = CrmError::QuotaExceeded.with_retry_after(SignedDuration::from_secs(7));
         assert_eq!(other, CrmError::QuotaExceeded);
     }
 

@@ -19,7 +19,7 @@ pub const MAX_SIGN_UP_CHARS: usize = 50;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum EmailError {
     /// Nothing was given.
-    #[error("an email address is needed")]
+    #[error("an email address is required")]
     Missing,
     /// Longer than [`MAX_CHARS`].
     #[error("the email address is longer than 80 characters")]

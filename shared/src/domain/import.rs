@@ -17,7 +17,7 @@ pub const MAX_BYTES: usize = 3_900_000;
 /// A group of leads smaller than this is not worth the weaker permission.
 pub const MIN_ROWS: usize = 50;
 
-/// How often a submission is tried before its leads go their single ways.
+/// How often a submission is tried before its leads are sent singly.
 pub const MAX_TRIES: u32 = 5;
 
 /// A contact in the flat vocabulary of imports. Only what is filled in is sent, as an empty value would erase.
@@ -109,7 +109,7 @@ pub struct ImportJob {
     pub leads: usize,
     /// Bytes of their rows.
     pub bytes: usize,
-    /// The oldest consent of theirs. One without, of an earlier version, sends its leads their single ways.
+    /// The oldest consent of theirs. One without, of an earlier version, has its leads sent singly.
     #[serde(default)]
     pub agreed_since: Option<Timestamp>,
     /// How often its submission was tried.
@@ -216,7 +216,7 @@ impl ImportJob {
     }
 }
 
-/// When an activity that runs since `since` is looked at again: ever more seldom.
+/// When an activity that runs since `since` is looked at again: at growing intervals.
 #[must_use]
 pub fn next_look(since: Timestamp, now: Timestamp) -> Timestamp {
     let age = now.duration_since(since);

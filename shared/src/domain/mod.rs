@@ -1,6 +1,5 @@
 //! Types and rules that hold without a network: no clock, no randomness, no I/O.
 
-pub mod asked;
 pub mod budget;
 pub mod captcha;
 pub mod catalog;

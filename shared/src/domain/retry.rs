@@ -7,14 +7,14 @@ const BASE: SignedDuration = SignedDuration::from_secs(30);
 /// The longest wait.
 const CAP: SignedDuration = SignedDuration::from_hours(6);
 
-/// The wait after the given attempt (from 1): doubling, capped, with the upper half left to the dice (0 to 255),
+/// The wait after the given attempt (from 1): doubling, capped, with the upper half left to `jitter` (0 to 255),
 /// so that leads which failed together do not come back together.
 #[must_use]
-pub fn backoff(attempt: u32, dice: u8) -> SignedDuration {
+pub fn backoff(attempt: u32, jitter: u8) -> SignedDuration {
     let doubled = BASE.saturating_mul(2_i32.saturating_pow(attempt.saturating_sub(1).min(16)));
     let wait = doubled.min(CAP);
     let half = wait / 2;
-    half + half * i32::from(dice) / 255
+    half + half * i32::from(jitter) / 255
 }
 
 #[cfg(test)]

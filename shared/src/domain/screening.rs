@@ -68,37 +68,37 @@ impl Default for Rates {
 
 /// What the hidden fields of a submission say of its sender.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Bearing {
+pub enum HiddenFields {
     /// Nothing against it.
-    Plain,
+    Clean,
     /// The form was open for more than a day.
-    Late,
+    Stale,
     /// A robot's.
-    Robotic(QuarantineReason),
+    Bot(QuarantineReason),
 }
 
 impl Screening {
     /// What the hidden fields say. A form without the time is as good as one with it: pages that are not ours to make
     /// do not carry it.
     #[must_use]
-    pub fn bearing(
+    pub fn check_hidden_fields(
         &self,
         fields: &Submission,
         form: &FormId,
         keys: &SigningKeys,
         now: Timestamp,
-    ) -> Bearing {
+    ) -> HiddenFields {
         let filled = |name: &str| fields.get(name).filter(|value| !value.trim().is_empty());
         if self.honeypot.as_deref().and_then(filled).is_some() {
-            return Bearing::Robotic(QuarantineReason::Honeypot);
+            return HiddenFields::Bot(QuarantineReason::Honeypot);
         }
         let Some(stamp) = filled(TIME_FIELD) else {
-            return Bearing::Plain;
+            return HiddenFields::Clean;
         };
         match shown_at(stamp, form, keys).map(|at| now.duration_since(at)) {
-            Some(open) if open > OLDEST => Bearing::Late,
-            Some(open) if open >= FASTEST => Bearing::Plain,
-            _ => Bearing::Robotic(QuarantineReason::TooFast),
+            Some(open) if open > OLDEST => HiddenFields::Stale,
+            Some(open) if open >= FASTEST => HiddenFields::Clean,
+            _ => HiddenFields::Bot(QuarantineReason::TooFast),
         }
     }
 
@@ -130,7 +130,7 @@ mod tests {
     use super::*;
     use crate::domain::form::tests::form;
 
-    fn bearing(fields: &[(&str, &str)], seconds_later: i64) -> Bearing {
+    fn check_hidden_fields(fields: &[(&str, &str)], seconds_later: i64) -> HiddenFields {
         let keys = SigningKeys::new("root".into());
         let shown: Timestamp = "2026-11-23T12:00:00Z".parse().unwrap();
         let id = form().id;
@@ -140,7 +140,7 @@ mod tests {
             .map(|(name, value)| (*name, value.replace("GENUINE", &genuine)));
         let fields = Submission::from_pairs(fields).unwrap();
         let now = shown + SignedDuration::from_secs(seconds_later);
-        Screening::default().bearing(&fields, &id, &keys, now)
+        Screening::default().check_hidden_fields(&fields, &id, &keys, now)
     }
 
     #[test]
@@ -157,22 +157,31 @@ mod tests {
 
     #[test]
     fn a_filled_honeypot_is_a_robots() {
-        let robotic = Bearing::Robotic(QuarantineReason::Honeypot);
+        let robotic = HiddenFields::Bot(QuarantineReason::Honeypot);
 
-        assert_eq!(bearing(&[("contact_website", "x")], 60), robotic);
-        assert_eq!(bearing(&[("contact_website", " ")], 60), Bearing::Plain);
-        assert_eq!(bearing(&[("email", "x")], 60), Bearing::Plain);
+        assert_eq!(
+            check_hidden_fields(&[("contact_website", "x")], 60),
+            robotic
+        );
+        assert_eq!(
+            check_hidden_fields(&[("contact_website", " ")], 60),
+            HiddenFields::Clean
+        );
+        assert_eq!(
+            check_hidden_fields(&[("email", "x")], 60),
+            HiddenFields::Clean
+        );
     }
 
     #[test]
     fn a_form_filled_in_within_two_seconds_is_a_robots_and_one_open_for_a_day_is_late() {
-        let after = |seconds| bearing(&[(TIME_FIELD, "GENUINE")], seconds);
-        let robotic = Bearing::Robotic(QuarantineReason::TooFast);
+        let after = |seconds| check_hidden_fields(&[(TIME_FIELD, "GENUINE")], seconds);
+        let robotic = HiddenFields::Bot(QuarantineReason::TooFast);
 
         assert_eq!(after(1), robotic);
-        assert_eq!(after(2), Bearing::Plain);
-        assert_eq!(after(24 * 3_600), Bearing::Plain);
-        assert_eq!(after(24 * 3_600 + 1), Bearing::Late);
+        assert_eq!(after(2), HiddenFields::Clean);
+        assert_eq!(after(24 * 3_600), HiddenFields::Clean);
+        assert_eq!(after(24 * 3_600 + 1), HiddenFields::Stale);
         assert_eq!(after(-60), robotic);
     }
 
@@ -185,8 +194,12 @@ mod tests {
             "99999999999999999999.00",
             "1.GENUINE",
         ] {
-            let robotic = Bearing::Robotic(QuarantineReason::TooFast);
-            assert_eq!(bearing(&[(TIME_FIELD, made_up)], 60), robotic, "{made_up}");
+            let robotic = HiddenFields::Bot(QuarantineReason::TooFast);
+            assert_eq!(
+                check_hidden_fields(&[(TIME_FIELD, made_up)], 60),
+                robotic,
+                "{made_up}"
+            );
         }
     }
 }

@@ -73,7 +73,7 @@ impl Tally {
 /// way.
 #[must_use]
 pub fn label(state: &LeadState) -> Option<String> {
-    let word = state.word();
+    let word = state.as_str();
     match state {
         LeadState::Received | LeadState::Queued | LeadState::Sending { .. } => None,
         LeadState::Erased => Some(word.to_owned()),
@@ -115,9 +115,9 @@ fn reasoned(word: &str, why: &impl Serialize) -> String {
 
 /// Changes of the counters of several days, summed up before they are written.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Moves(BTreeMap<Date, Counts>);
+pub struct TallyChanges(BTreeMap<Date, Counts>);
 
-impl Moves {
+impl TallyChanges {
     /// A lead that counted as `from` counts as `to` now.
     pub fn count(&mut self, day: Date, from: Option<String>, to: Option<String>) {
         self.doubt(day);
@@ -181,7 +181,7 @@ mod tests {
     #[test]
     fn who_was_asked_to_confirm_is_delivered_once_and_one_of_those_who_were_asked() {
         let day: Date = "2026-11-23".parse().unwrap();
-        let mut moves = Moves::default();
+        let mut changes = TallyChanges::default();
         let waits = || Some("waiting.import".to_owned());
         for permission in [
             Permission::Explicit,
@@ -196,7 +196,7 @@ mod tests {
                 opt_out_check: OptOutCheck::NotNeeded,
                 notes: vec![],
             };
-            moves.count(day, waits(), label(&state));
+            changes.count(day, waits(), label(&state));
             let line = TimelineEntry {
                 at: Timestamp::UNIX_EPOCH,
                 state,
@@ -204,7 +204,7 @@ mod tests {
             assert_eq!(counted(slice::from_ref(&line), true), label(&line.state));
         }
         let imported = Some("delivered.implicit".to_owned());
-        moves.count(day, imported, label(&LeadState::Erased));
+        changes.count(day, imported, label(&LeadState::Erased));
 
         let expected = [
             ("delivered", 3),
@@ -214,7 +214,7 @@ mod tests {
             ("waiting.import", -4),
         ];
         let expected = Counts::from(expected.map(|(label, count)| (label.to_owned(), count)));
-        assert_eq!(moves.days().next(), Some((day, &expected)));
+        assert_eq!(changes.days().next(), Some((day, &expected)));
     }
 
     #[test]
@@ -250,18 +250,18 @@ mod tests {
     fn moves_of_a_day_are_summed_and_a_doubted_day_is_one_without_any() {
         let day = |text: &str| text.parse::<Date>().unwrap();
         let label = |text: &str| Some(text.to_owned());
-        let mut moves = Moves::default();
+        let mut changes = TallyChanges::default();
 
-        moves.count(day("2026-11-23"), None, label("delivered"));
-        moves.count(
+        changes.count(day("2026-11-23"), None, label("delivered"));
+        changes.count(
             day("2026-11-23"),
             label("waiting.quota"),
             label("delivered"),
         );
-        moves.count(day("2026-11-22"), label("delivered"), label("delivered"));
-        moves.doubt(day("2026-11-21"));
+        changes.count(day("2026-11-22"), label("delivered"), label("delivered"));
+        changes.doubt(day("2026-11-21"));
 
-        let days: Vec<_> = moves.days().collect();
+        let days: Vec<_> = changes.days().collect();
         assert_eq!(days.len(), 3);
         assert!(days[0].1.is_empty() && days[1].1.is_empty());
         let counts = Counts::from([("delivered".into(), 2), ("waiting.quota".into(), -1)]);

@@ -3,8 +3,8 @@ use jiff::Timestamp;
 use super::lanes;
 use super::ledger::MemoryLedger;
 use super::ledger_rows::{Rows, enter, key};
-use crate::domain::asked;
 use crate::domain::ids::{CustomerId, LeadId};
+use crate::domain::lead::actions;
 use crate::domain::lead::{LeadRecord, LeadState, TimelineEntry, shortened};
 use crate::ports::{Claim, Claims, Requeue, Settlement, StoreError};
 
@@ -81,7 +81,7 @@ impl Claims for MemoryLedger {
             Requeue::Waits(seen) => lanes::due_of(record) == Some(seen),
             Requeue::Stuck => record.exported_at.is_none() && lanes::is_stuck(record, at),
             Requeue::Aside => matches!(record.state, LeadState::Quarantined { .. }),
-            Requeue::Asked { again } => asked::can_replay(record, again),
+            Requeue::OnRequest { again } => actions::can_replay(record, again),
         };
         let line = TimelineEntry {
             at,

@@ -190,10 +190,12 @@ impl Connections for MemoryDirectory {
     async fn opt_in_seen(
         &self,
         customer: &CustomerId,
+        connected_at: Timestamp,
         seen: ConfirmedOptIn,
     ) -> Result<(), StoreError> {
         let learn = |rows: &mut Rows| {
-            if let Some(row) = rows.connections.get_mut(customer) {
+            let row = rows.connections.get_mut(customer);
+            if let Some(row) = row.filter(|row| row.connected_at == connected_at) {
                 row.learned.confirmed_opt_in = Some(seen);
             }
         };

@@ -3,9 +3,9 @@ use jiff::Timestamp;
 use super::ledger::MemoryLedger;
 use super::ledger_rows::Rows;
 use crate::domain::ids::CustomerId;
-use crate::ports::{Counters, StoreError};
+use crate::ports::{RateCounters, StoreError};
 
-impl Counters for MemoryLedger {
+impl RateCounters for MemoryLedger {
     async fn add(
         &self,
         customer: &CustomerId,

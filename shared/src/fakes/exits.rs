@@ -2,8 +2,8 @@ use jiff::Timestamp;
 
 use super::ledger::MemoryLedger;
 use super::ledger_rows::{Rows, key};
-use crate::domain::asked;
 use crate::domain::ids::{CustomerId, LeadId};
+use crate::domain::lead::actions;
 use crate::domain::lead::{Lead, LeadRecord, LeadState};
 use crate::ports::{Exits, StoreError};
 
@@ -16,7 +16,7 @@ impl Exits for MemoryLedger {
         expires_at: Timestamp,
     ) -> Result<bool, StoreError> {
         let fits = |record: &LeadRecord| {
-            record.exported_at.is_none_or(|known| known == at) && asked::can_export(&record.state)
+            record.exported_at.is_none_or(|known| known == at) && actions::can_export(&record.state)
         };
         let export = |rows: &mut Rows| {
             let marked = rows.change_if(customer, lead, fits, |record| {
@@ -41,7 +41,7 @@ impl Exits for MemoryLedger {
             let erased = rows.change_if(&blank.customer, &blank.id, there, |record| {
                 record.lead = blank.clone();
                 record.exported_at = None;
-                record.timeline = asked::timeline_of_nobody(blank, at);
+                record.timeline = actions::erased_timeline(blank, at);
                 (record.state, record.due_at) = (LeadState::Erased, None);
             });
             if erased {

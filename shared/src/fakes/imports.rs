@@ -2,9 +2,9 @@ use jiff::Timestamp;
 
 use super::ledger::MemoryLedger;
 use super::ledger_rows::{Rows, enter, key};
-use crate::domain::asked::can_import;
 use crate::domain::ids::{CustomerId, ImportId, LeadId};
 use crate::domain::import::ImportJob;
+use crate::domain::lead::actions::can_import;
 use crate::domain::lead::{LeadRecord, LeadState, WaitReason};
 use crate::ports::{Imports, Settlement, StoreError};
 

@@ -131,7 +131,7 @@ impl Ledger for MemoryLedger {
             let last = read.last().map(|record| record.lead.id.to_string());
             let fits = |record: &&LeadRecord| {
                 let status = filter.status.as_deref();
-                status.is_none_or(|word| record.state.word() == word)
+                status.is_none_or(|word| record.state.as_str() == word)
                     && filter
                         .since
                         .is_none_or(|since| record.lead.received_at >= since)

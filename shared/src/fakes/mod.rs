@@ -13,7 +13,6 @@ mod clock;
 mod connections;
 mod counters;
 mod crm;
-mod dice;
 mod directory;
 mod events;
 mod exits;
@@ -29,6 +28,7 @@ mod locks;
 mod metrics;
 mod ports;
 mod queue;
+mod random;
 pub mod samples;
 mod subjects;
 mod suppressions;
@@ -42,7 +42,6 @@ pub use budget::MemoryBudget;
 pub use captcha::MemoryCaptcha;
 pub use clock::VirtualClock;
 pub use crm::{Call, FakeCrm, RemoteContact, RemoteLimits, RemotePermission, TokenKind};
-pub use dice::SeededDice;
 pub use directory::MemoryDirectory;
 pub use events::MemoryEvents;
 pub use faults::{Failure, Fault, Faults, at_once};
@@ -50,6 +49,7 @@ pub use ledger::MemoryLedger;
 pub use metrics::MemoryMetrics;
 pub use ports::Ports;
 pub use queue::MemoryQueue;
+pub use random::SeededRandom;
 pub use vault::MemoryVault;
 pub use wiring::STACK;
 
@@ -65,7 +65,7 @@ pub struct Memory {
     /// The time.
     pub clock: VirtualClock,
     /// Randomness.
-    pub dice: SeededDice,
+    pub random: SeededRandom,
     /// Which steps fail.
     pub faults: Faults,
     /// Customers, forms, connections, handshakes, links.
@@ -109,7 +109,7 @@ impl Memory {
             queue: MemoryQueue::new(&faults, clock.clone()),
             dead_letters: MemoryQueue::new(&faults, clock.clone()),
             clock,
-            dice: SeededDice::new(seed),
+            random: SeededRandom::new(seed),
             directory: MemoryDirectory::new(&faults),
             ledger: MemoryLedger::new(&faults),
             vault: MemoryVault::new(&faults),

@@ -3,11 +3,11 @@ use jiff::SignedDuration;
 use crate::app::admin::Admin;
 use crate::app::bulk::Bulk;
 use crate::app::connect::{Connect, Site};
-use crate::app::count::Counter;
-use crate::app::deliver::{Drain, News, Served};
+use crate::app::deliver::{CallsToday, Drain, PendingEvents};
 use crate::app::intake::{Intake, RateLimiter};
-use crate::app::minute::Minute;
-use crate::app::token_keeper::{Seen, TokenKeeper};
+use crate::app::scheduler::Scheduler;
+use crate::app::tally_buffer::TallyBuffer;
+use crate::app::token_keeper::{TokenCache, TokenKeeper};
 use crate::domain::connection::Connection;
 use crate::domain::keys::SigningKeys;
 use crate::domain::token::{StoredTokens, Tokens};
@@ -41,7 +41,7 @@ pub struct Ports<W: Wiring> {
     /// The time.
     pub clock: W::Clock,
     /// Randomness.
-    pub dice: W::Dice,
+    pub random: W::SecureRandom,
     /// What consents, links and sessions are signed with.
     pub keys: SigningKeys,
     /// The name of the stack.
@@ -79,7 +79,7 @@ impl<W: Wiring> Ports<W> {
             queue: self.queue.clone(),
             captcha: self.captcha.clone(),
             clock: self.clock.clone(),
-            dice: self.dice.clone(),
+            random: self.random.clone(),
             keys: self.keys.clone(),
             limiter: RateLimiter::default(),
         }
@@ -97,9 +97,9 @@ impl<W: Wiring> Ports<W> {
             events: self.events.clone(),
             ledger: self.ledger.clone(),
             clock: self.clock.clone(),
-            dice: self.dice.clone(),
+            random: self.random.clone(),
             stack: self.stack.clone(),
-            seen: Seen::default(),
+            cache: TokenCache::default(),
         }
     }
 
@@ -121,7 +121,7 @@ impl<W: Wiring> Ports<W> {
             queue: self.queue.clone(),
             events: self.events.clone(),
             clock: self.clock.clone(),
-            dice: self.dice.clone(),
+            random: self.random.clone(),
             keys: self.keys.clone(),
             site: Site {
                 service: "Leadfeed".to_owned(),
@@ -142,9 +142,9 @@ impl<W: Wiring> Ports<W> {
             keeper: self.keeper(),
             crm: self.crm.clone(),
             keys: self.keys.clone(),
-            counter: Counter::default(),
-            news: News::default(),
-            served: Served::default(),
+            tallies: TallyBuffer::default(),
+            events: PendingEvents::default(),
+            calls_today: CallsToday::default(),
         }
     }
 
@@ -157,14 +157,14 @@ impl<W: Wiring> Ports<W> {
             keeper: self.keeper(),
             crm: self.crm.clone(),
             keys: self.keys.clone(),
-            counter: Counter::default(),
+            tallies: TallyBuffer::default(),
         }
     }
 
     /// A minute's work.
     #[must_use]
-    pub fn minute(&self) -> Minute<W> {
-        Minute {
+    pub fn scheduler(&self) -> Scheduler<W> {
+        Scheduler {
             bulk: self.bulk(),
             ledger: self.ledger.clone(),
             directory: self.directory.clone(),
@@ -189,7 +189,7 @@ impl<W: Wiring> Ports<W> {
             budget: self.budget.clone(),
             events: self.events.clone(),
             clock: self.clock.clone(),
-            dice: self.dice.clone(),
+            random: self.random.clone(),
             keys: self.keys.clone(),
             public_url: self.public_url.clone(),
             oldest_lead_alarm: SignedDuration::from_hours(2),

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use super::STACK;
 use crate::app::deliver::batch::Message;
-use crate::app::intake::{Arrival, Way};
+use crate::app::intake::{Arrival, Channel};
 use crate::domain::connection::{
     Account, Catalog, ConfirmedOptIn, Connection, ConnectionStatus, Learned, Terms,
 };
@@ -133,7 +133,7 @@ where
     Arrival {
         fields: Submission::from_pairs(fields).expect("fields of a form"),
         origin: Origin::default(),
-        way: Way::Form,
+        channel: Channel::Form,
         key: None,
     }
 }

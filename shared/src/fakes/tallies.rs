@@ -3,7 +3,7 @@ use jiff::civil::Date;
 
 use super::directory::{MemoryDirectory, Rows};
 use crate::domain::ids::CustomerId;
-use crate::domain::tally::{Counts, Moves, Tally};
+use crate::domain::tally::{Counts, Tally, TallyChanges};
 use crate::ports::{StoreError, Tallies, Unsettled};
 
 #[derive(Debug, Default)]
@@ -17,10 +17,10 @@ impl Tallies for MemoryDirectory {
     async fn tally(
         &self,
         customer: &CustomerId,
-        moves: &Moves,
+        changes: &TallyChanges,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        for (day, counts) in moves.days() {
+        for (day, counts) in changes.days() {
             let add = |rows: &mut Rows| {
                 let row = rows.tallies.entry((customer.clone(), day)).or_default();
                 for (label, change) in counts {

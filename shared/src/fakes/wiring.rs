@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{
     FakeCrm, Memory, MemoryApps, MemoryBudget, MemoryCaptcha, MemoryDirectory, MemoryEvents,
-    MemoryLedger, MemoryQueue, MemoryVault, Ports, SeededDice, VirtualClock, samples,
+    MemoryLedger, MemoryQueue, MemoryVault, Ports, SeededRandom, VirtualClock, samples,
 };
 use crate::app::admin::Admin;
 use crate::app::bulk::Bulk;
@@ -12,8 +12,8 @@ use crate::app::connect::Connect;
 use crate::app::deliver::Drain;
 use crate::app::deliver::batch::Message;
 use crate::app::intake::Intake;
-use crate::app::minute::Minute;
-use crate::app::minute::Released;
+use crate::app::scheduler::Released;
+use crate::app::scheduler::Scheduler;
 use crate::app::token_keeper::TokenKeeper;
 use crate::domain::connection::Connection;
 use crate::domain::keys::SigningKeys;
@@ -35,7 +35,7 @@ impl Wiring for Memory {
     type Captcha = MemoryCaptcha;
     type Events = MemoryEvents;
     type Clock = VirtualClock;
-    type Dice = SeededDice;
+    type SecureRandom = SeededRandom;
 }
 
 impl Memory {
@@ -67,7 +67,7 @@ impl Memory {
             captcha: self.captcha.clone(),
             events: self.events.clone(),
             clock: self.clock.clone(),
-            dice: self.dice.clone(),
+            random: self.random.clone(),
             keys: self.keys(),
             stack: STACK.to_owned(),
             public_url: "https://leads.example".to_owned(),
@@ -113,16 +113,16 @@ impl Memory {
 
     /// A minute's work.
     #[must_use]
-    pub fn minute(&self) -> Minute<Self> {
-        self.ports().minute()
+    pub fn scheduler(&self) -> Scheduler<Self> {
+        self.ports().scheduler()
     }
 
     /// Releases leads as a minute does in which no import gathers any.
     ///
     /// # Errors
-    /// Those of [`Minute::release`].
+    /// Those of [`Scheduler::release`].
     pub async fn release(&self) -> Result<Released, StoreError> {
-        self.minute().release(&BTreeSet::new()).await
+        self.scheduler().release(&BTreeSet::new()).await
     }
 
     /// The operator's use cases.

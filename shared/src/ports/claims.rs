@@ -42,7 +42,7 @@ pub enum Requeue {
     /// It is quarantined.
     Aside,
     /// It waits, was never queued or was refused, and a person asks for it.
-    Asked {
+    OnRequest {
         /// Also if it went out in a file.
         again: bool,
     },

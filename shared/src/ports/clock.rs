@@ -12,12 +12,12 @@ pub trait Clock: Send + Sync {
 }
 
 /// Randomness nobody can guess.
-pub trait Dice: Send + Sync {
+pub trait SecureRandom: Send + Sync {
     /// Sixteen random bytes.
-    fn roll(&self) -> [u8; 16];
+    fn bytes(&self) -> [u8; 16];
 
-    /// A roll as one number.
+    /// Sixteen random bytes as one number.
     fn number(&self) -> u128 {
-        u128::from_be_bytes(self.roll())
+        u128::from_be_bytes(self.bytes())
     }
 }

@@ -6,7 +6,7 @@ use super::StoreError;
 use crate::domain::ids::CustomerId;
 
 /// Sums that several functions add to.
-pub trait Counters: Send + Sync {
+pub trait RateCounters: Send + Sync {
     /// Adds to a customer's counter and gives its sum, in one step. A counter begins at nothing and is forgotten
     /// some time after `until`.
     fn add(

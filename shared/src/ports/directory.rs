@@ -165,10 +165,12 @@ pub trait Connections: Send + Sync {
         list: &RemoteId,
     ) -> impl Future<Output = Result<bool, StoreError>> + Send;
 
-    /// Remembers how the account makes new contacts, over what was remembered.
+    /// Remembers how the account makes new contacts, over what was remembered, if the row was `connected_at` this time:
+    /// another account may make them otherwise.
     fn opt_in_seen(
         &self,
         customer: &CustomerId,
+        connected_at: Timestamp,
         seen: ConfirmedOptIn,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 

@@ -33,7 +33,7 @@ pub enum Event {
         /// When.
         at: Timestamp,
     },
-    /// A lead that goes out by itself ended, or began to wait for a person (`leadfeed.lead`).
+    /// A lead that is sent singly was delivered or refused, or began to wait for a person (`leadfeed.lead`).
     Lead {
         /// Whose.
         customer_id: CustomerId,
@@ -41,11 +41,11 @@ pub enum Event {
         lead_id: LeadId,
         /// How it ended, or what it waits for.
         #[serde(flatten)]
-        news: LeadNews,
+        event: LeadEvent,
         /// When.
         at: Timestamp,
     },
-    /// A bulk import has ended: each of its leads is delivered or goes its single way (`leadfeed.import`).
+    /// A bulk import has ended: each of its leads is delivered or sent singly (`leadfeed.import`).
     Import {
         /// Whose.
         customer_id: CustomerId,
@@ -75,7 +75,7 @@ impl Event {
 /// What there is to tell of a lead.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(tag = "status", content = "reason", rename_all = "snake_case")]
-pub enum LeadNews {
+pub enum LeadEvent {
     /// It was delivered.
     Delivered,
     /// It will not go out.
@@ -84,7 +84,7 @@ pub enum LeadNews {
     Waiting(WaitReason),
 }
 
-impl LeadNews {
+impl LeadEvent {
     /// What a state is news of; none where the lead goes on by itself.
     #[must_use]
     pub fn of(state: &LeadState) -> Option<Self> {

@@ -8,7 +8,7 @@ use crate::domain::lead::Lead;
 
 /// How a lead leaves because a person asks for it: in a file, or for good. Every method is one atomic step on one lead.
 pub trait Exits: Send + Sync {
-    /// Marks a lead whose state allows it ([`can_export`](crate::domain::asked::can_export)) as gone out in a file at
+    /// Marks a lead whose state allows it ([`can_export`](crate::domain::lead::actions::can_export)) as gone out in a file at
     /// `at`, once, and takes it out of what is due: it is neither claimed nor requeued any more. Says whether it did,
     /// and says so again of the same `at`. The row is kept until `expires_at`.
     fn export(

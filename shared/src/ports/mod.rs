@@ -17,9 +17,9 @@ mod counters;
 mod crm;
 mod dead_letters;
 mod directory;
-mod door;
 mod events;
 mod exits;
+mod form_endpoint;
 mod idempotency;
 mod imports;
 mod lanes;
@@ -39,17 +39,17 @@ pub use apps::Apps;
 pub use budget::Budget;
 pub use captcha::{CaptchaCheck, CaptchaSecrets, Checked};
 pub use claims::{Claim, Claims, Requeue, Settlement};
-pub use clock::{Clock, Dice};
-pub use counters::Counters;
+pub use clock::{Clock, SecureRandom};
+pub use counters::RateCounters;
 pub use crm::{
     AccountSummary, Accounts, Activity, BulkImports, Contacts, Found, LeftOut, Made, OptOuts,
     Progress, SignUp, SignedUp,
 };
 pub use dead_letters::{DeadLetter, DeadLetters, LOOKED_AT_FOR};
 pub use directory::{Advanced, Connections, Customers, Forms, Handshakes, Links, Page};
-pub use door::Door;
-pub use events::{Event, Events, LeadNews};
+pub use events::{Event, Events, LeadEvent};
 pub use exits::Exits;
+pub use form_endpoint::FormEndpoint;
 pub use idempotency::{Idempotency, KeyClaim, KeyClaimed};
 pub use imports::Imports;
 pub use lanes::{Due, LOOK_AGAIN, LaneMark, LanePlace, Lanes};

@@ -3,7 +3,7 @@ use std::future::Future;
 use jiff::SignedDuration;
 use secrecy::SecretString;
 
-use crate::domain::budget::TOKEN_REST;
+use crate::domain::budget::TOKEN_RETRY_AFTER;
 use crate::domain::token::Grant;
 
 /// Client id and secret of a Constant Contact application.
@@ -28,7 +28,7 @@ pub enum TokenError {
     #[error("the token endpoint is busy")]
     Throttled {
         /// How long nobody calls.
-        rest: SignedDuration,
+        retry_after: SignedDuration,
     },
     /// Any other answer, or none before the request left.
     #[error("the token endpoint is not available")]
@@ -40,7 +40,9 @@ pub enum TokenError {
 
 impl TokenError {
     /// 429 without a word of how long.
-    pub const THROTTLED: Self = Self::Throttled { rest: TOKEN_REST };
+    pub const THROTTLED: Self = Self::Throttled {
+        retry_after: TOKEN_RETRY_AFTER,
+    };
 }
 
 /// The token endpoint.

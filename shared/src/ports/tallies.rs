@@ -5,7 +5,7 @@ use jiff::civil::Date;
 
 use super::StoreError;
 use crate::domain::ids::CustomerId;
-use crate::domain::tally::{Moves, Tally};
+use crate::domain::tally::{Tally, TallyChanges};
 
 /// A day whose counters have changed since its leads were last counted one by one.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,7 +27,7 @@ pub trait Tallies: Send + Sync {
     fn tally(
         &self,
         customer: &CustomerId,
-        moves: &Moves,
+        changes: &TallyChanges,
         now: Timestamp,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 

@@ -1,8 +1,8 @@
 use super::{
     Accounts, Apps, Authorization, Budget, BulkImports, CaptchaCheck, CaptchaSecrets, Claims,
-    Clock, Connections, Contacts, Counters, Customers, DeadLetters, Dice, Events, Exits, Forms,
-    Handshakes, Idempotency, Imports, Lanes, Ledger, Links, Locks, Queue, Subjects, Suppressions,
-    Tallies, Vault,
+    Clock, Connections, Contacts, Customers, DeadLetters, Events, Exits, Forms, Handshakes,
+    Idempotency, Imports, Lanes, Ledger, Links, Locks, Queue, RateCounters, SecureRandom, Subjects,
+    Suppressions, Tallies, Vault,
 };
 
 /// One choice of adapter for every port. A function has exactly one of these, that of AWS; tests and the simulation have
@@ -21,7 +21,7 @@ pub trait Wiring: 'static {
         + Subjects
         + Clone;
     /// Leads, the keys they came with, how many came, and imports.
-    type Ledger: Ledger + Claims + Lanes + Exits + Idempotency + Counters + Imports + Clone;
+    type Ledger: Ledger + Claims + Lanes + Exits + Idempotency + RateCounters + Imports + Clone;
     /// The way to the drain, and where messages end that drains fail on.
     type Queue: Queue + DeadLetters + Clone;
     /// Tokens.
@@ -41,5 +41,5 @@ pub trait Wiring: 'static {
     /// The time.
     type Clock: Clock + Clone;
     /// Randomness.
-    type Dice: Dice + Clone;
+    type SecureRandom: SecureRandom + Clone;
 }

@@ -194,7 +194,7 @@ struct ProblemPage<'a> {
 impl From<Rejection> for Problem {
     /// 422. A single fault lends the problem its code.
     fn from(rejection: Rejection) -> Self {
-        let detail = "The lead was not taken. Each field at fault is listed.";
+        let detail = "The lead was not accepted. Each invalid field is listed.";
         Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_lead", detail)
             .with_errors(rejection.errors)
     }

@@ -71,10 +71,10 @@ impl Oracle {
             Some(old) => old.state == record.state || may_become(old, &record.state, now),
         };
         if !may {
-            let before = old.map_or("nothing", |old| old.state.word());
+            let before = old.map_or("nothing", |old| old.state.as_str());
             let how = format!(
                 "{id} went from {before} to {} by {}",
-                record.state.word(),
+                record.state.as_str(),
                 process.name
             );
             self.object(Promise::NothingLost, how);

@@ -4,9 +4,9 @@
 //! that and against the limits, `tokens` knows every pair that was ever issued, `leads` follows each lead through the
 //! ledger, and `end` says what may be left once time has passed.
 
+mod duplicates;
 mod end;
 mod leads;
-mod likes;
 mod people;
 mod remote;
 mod tokens;
@@ -88,7 +88,7 @@ pub struct Oracle {
     /// What a key stands for, and since when; nothing where that is not sure.
     keys: BTreeMap<(CustomerId, String), Option<(LeadId, Timestamp)>>,
     /// Submissions without a key, by what they say.
-    likes: BTreeMap<(CustomerId, String), likes::Likes>,
+    duplicates: BTreeMap<(CustomerId, String), duplicates::Duplicates>,
     leads: BTreeMap<LeadId, Seen>,
     /// Every lead that was ever seen to be of somebody.
     leads_of: BTreeMap<Person, BTreeSet<LeadId>>,
@@ -133,7 +133,7 @@ impl Oracle {
             people: BTreeMap::new(),
             customers: BTreeMap::new(),
             keys: BTreeMap::new(),
-            likes: BTreeMap::new(),
+            duplicates: BTreeMap::new(),
             leads: BTreeMap::new(),
             leads_of: BTreeMap::new(),
             unrecorded: BTreeSet::new(),

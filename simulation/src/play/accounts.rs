@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use jiff::SignedDuration;
-use leadfeed_shared::app::connect::{Choice, Connect, Landing, Return};
+use leadfeed_shared::app::connect::{CallbackOutcome, CallbackParams, Choice, Connect};
 use leadfeed_shared::domain::budget::BudgetState;
 use leadfeed_shared::domain::keys::fingerprint;
 use leadfeed_shared::fakes::FakeCrm;
@@ -111,9 +111,9 @@ impl Walk {
         let connect = ports.connect();
         let welcome = connect.show(&token, None).await.ok()?;
         let cookie = welcome.session.cookie().to_owned();
-        let departure = connect.start(&token, Some(&cookie)).await.ok()?;
-        let cookie = departure.session.cookie().to_owned();
-        let query: HashMap<_, _> = departure.location.query_pairs().into_owned().collect();
+        let redirect = connect.start(&token, Some(&cookie)).await.ok()?;
+        let cookie = redirect.session.cookie().to_owned();
+        let query: HashMap<_, _> = redirect.location.query_pairs().into_owned().collect();
         let crm = &self.reach.memory.crm;
         let code = crm.authorize(&self.account, &self.client);
         self.reach
@@ -121,10 +121,10 @@ impl Walk {
             .shared
             .oracle()
             .authorized(&self.account, &code);
-        let back = Return {
+        let back = CallbackParams {
             state: Some(SecretString::from(query.get("state")?.as_str())),
             code: Some(code.into()),
-            ..Return::default()
+            ..CallbackParams::default()
         };
         if self.reach.memory.directory.look(&self.customer).is_none() {
             // The first account is meant without asking.
@@ -136,7 +136,7 @@ impl Walk {
         }
         let landing = connect.finish(back, Some(&cookie)).await.ok()?;
         match landing {
-            Landing::OtherAccount if self.means_it => {
+            CallbackOutcome::OtherAccount if self.means_it => {
                 let shown = connect.connected(Some(&cookie)).await.ok()?;
                 if shown.connection.account.id != self.account {
                     return None; // somebody else came in between
@@ -147,7 +147,7 @@ impl Walk {
                 let confirmed = connect.confirm_account(Some(&cookie), Some(&account));
                 confirmed.await.ok()?;
             }
-            Landing::Lists => {}
+            CallbackOutcome::Lists => {}
             _ => return None,
         }
         if self.chooses {

@@ -17,7 +17,7 @@ use jiff::{SignedDuration, Timestamp};
 use leadfeed_shared::domain::ids::{CustomerId, LeadId};
 use leadfeed_shared::fakes::{
     FakeCrm, Fault, Memory, MemoryApps, MemoryBudget, MemoryCaptcha, MemoryDirectory, MemoryEvents,
-    MemoryLedger, MemoryQueue, MemoryVault, Ports, SeededDice, VirtualClock,
+    MemoryLedger, MemoryQueue, MemoryVault, Ports, SeededRandom, VirtualClock,
 };
 use leadfeed_shared::ports::{Clock as _, Wiring};
 
@@ -269,7 +269,7 @@ impl Wiring for Wired {
     type Captcha = Wire<MemoryCaptcha>;
     type Events = Wire<MemoryEvents>;
     type Clock = VirtualClock;
-    type Dice = SeededDice;
+    type SecureRandom = SeededRandom;
 }
 
 /// A world in memory as one process reaches it.
@@ -299,7 +299,7 @@ impl Reach {
             captcha: self.wire(memory.captcha),
             events: self.wire(memory.events),
             clock: memory.clock,
-            dice: memory.dice,
+            random: memory.random,
             keys: memory.keys,
             stack: memory.stack,
             public_url: memory.public_url,

@@ -17,7 +17,7 @@ use leadfeed_shared::domain::ids::{AppId, CustomerId, FormId, ImportId, LeadId, 
 use leadfeed_shared::domain::import::{ImportJob, Stage};
 use leadfeed_shared::domain::lead::{Lead, LeadRecord, LeadState, QuarantineReason};
 use leadfeed_shared::domain::suppression::{PersonId, Suppression};
-use leadfeed_shared::domain::tally::{Counts, Moves, Tally};
+use leadfeed_shared::domain::tally::{Counts, Tally, TallyChanges};
 use leadfeed_shared::domain::token::{StoredTokens, Subject};
 use leadfeed_shared::fakes::{
     MemoryApps, MemoryBudget, MemoryCaptcha, MemoryDirectory, MemoryEvents, MemoryLedger,
@@ -25,9 +25,9 @@ use leadfeed_shared::fakes::{
 };
 use leadfeed_shared::ports::{
     Advanced, AppCredentials, Apps, Budget, CaptchaCheck, CaptchaSecrets, Checked, Claim, Claims,
-    Connections, Counters, Customers, Event, Events, Exits, Forms, Handshakes, Holder, Idempotency,
-    Imports, Kept, KeyClaim, KeyClaimed, LOOK_AGAIN, LaneMark, LanePlace, Lanes, LeadFilter,
-    Ledger, Links, Locks, Page, Recorded, Requeue, Settlement, StoreError, Subjects, Suppressions,
+    Connections, Customers, Event, Events, Exits, Forms, Handshakes, Holder, Idempotency, Imports,
+    Kept, KeyClaim, KeyClaimed, LOOK_AGAIN, LaneMark, LanePlace, Lanes, LeadFilter, Ledger, Links,
+    Locks, Page, RateCounters, Recorded, Requeue, Settlement, StoreError, Subjects, Suppressions,
     Tallies, Unsettled, Vault,
 };
 use secrecy::SecretString;
@@ -178,7 +178,7 @@ wired! { Idempotency of MemoryLedger, Ledger {
     }
 }
 
-wired! { Counters of MemoryLedger, Ledger {
+wired! { RateCounters of MemoryLedger, Ledger {
     add(customer: &CustomerId, counter: &str, by: u32, until: Timestamp) -> u64;
 } }
 
@@ -251,7 +251,7 @@ wired! { Connections of MemoryDirectory, Directory {
     lost(limit: u16) -> Vec<(CustomerId, ConnectionStatus)>;
     release(customer: &CustomerId, owner: &str, cooldown_until: Timestamp) -> ();
     list_gone(customer: &CustomerId, list: &RemoteId) -> bool;
-    opt_in_seen(customer: &CustomerId, seen: ConfirmedOptIn) -> ();
+    opt_in_seen(customer: &CustomerId, connected_at: Timestamp, seen: ConfirmedOptIn) -> ();
     fields_read(
         customer: &CustomerId, connected_at: Timestamp, fields: Option<&[CustomField]>, at: Timestamp
     ) -> ();
@@ -302,7 +302,7 @@ wired! { Subjects of MemoryDirectory, Directory {
 } }
 
 wired! { Tallies of MemoryDirectory, Directory {
-    tally(customer: &CustomerId, moves: &Moves, now: Timestamp) -> ();
+    tally(customer: &CustomerId, changes: &TallyChanges, now: Timestamp) -> ();
     tallies(customer: &CustomerId) -> Vec<Tally>;
     tally_of(customer: &CustomerId, day: Date) -> Option<Tally>;
     unsettled(quiet_since: Timestamp) -> Vec<Unsettled>;

@@ -6,7 +6,7 @@ use std::sync::{Arc, PoisonError};
 use jiff::{SignedDuration, Timestamp};
 use leadfeed_shared::app::deliver::{Drain, MARGIN};
 use leadfeed_shared::app::intake::Intake;
-use leadfeed_shared::app::minute::Minute;
+use leadfeed_shared::app::scheduler::Scheduler;
 use leadfeed_shared::fakes::at_once;
 use leadfeed_shared::ports::{Imports as _, Lanes as _, Tallies as _};
 
@@ -160,14 +160,17 @@ impl World {
         })
     }
 
-    fn warm_scheduler(&mut self) -> (Arc<Process>, Arc<Minute<Wired>>) {
+    fn warm_scheduler(&mut self) -> (Arc<Process>, Arc<Scheduler<Wired>>) {
         let known = self.reuse(|warm| match warm {
-            Warm::Scheduler(process, minute) => Some((process.clone(), minute.clone())),
+            Warm::Scheduler(process, scheduler) => Some((process.clone(), scheduler.clone())),
             _ => None,
         });
         known.unwrap_or_else(|| {
             let reach = self.reach("scheduler");
-            (reach.line.process.clone(), Arc::new(reach.ports().minute()))
+            (
+                reach.line.process.clone(),
+                Arc::new(reach.ports().scheduler()),
+            )
         })
     }
 
@@ -181,13 +184,13 @@ impl World {
 
     /// One run of the scheduler.
     pub fn run_scheduler(&mut self, luck: u64) {
-        let (process, minute) = self.warm_scheduler();
-        let warm = Warm::Scheduler(process.clone(), minute.clone());
+        let (process, scheduler) = self.warm_scheduler();
+        let warm = Warm::Scheduler(process.clone(), scheduler.clone());
         let end = self.now() + SCHEDULER_TIME;
         let (shared, struck_by) = (self.shared.clone(), process.clone());
         let work = async move {
-            let ran = minute.run(end).await;
-            let measured = minute.measure().await;
+            let ran = scheduler.run(end).await;
+            let measured = scheduler.measure().await;
             if ran.is_err() || measured.is_err() {
                 shared.oracle().failed_by_us(struck_by.was_struck());
             }

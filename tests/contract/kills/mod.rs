@@ -129,8 +129,8 @@ async fn carried_out<S: Stage>(
     }
     for _ in 0..3 {
         stage.advance(SignedDuration::from_mins(2));
-        let minute = stage.ports().minute();
-        minute.release(&BTreeSet::new()).await.unwrap();
+        let scheduler = stage.ports().scheduler();
+        scheduler.release(&BTreeSet::new()).await.unwrap();
         deliver(stage).await;
     }
 

@@ -1,6 +1,6 @@
 use jiff::{SignedDuration, Timestamp};
 use leadfeed_shared::domain::budget::{
-    CallClass, Limits, Meter, Pause, Reservation, TOKEN_REST, next_midnight,
+    CallClass, Limits, Meter, Pause, Reservation, TOKEN_RETRY_AFTER, next_midnight,
 };
 use leadfeed_shared::domain::ids::AppId;
 use leadfeed_shared::ports::Budget;
@@ -140,7 +140,7 @@ async fn a_throttled_token_endpoint_rests_for_everybody<B: Budget>(budget: B) {
     let turn = reserve_token_call(&budget, &app, 0).await;
     assert_eq!(turn, Reservation::Granted(vec![at(0)]));
 
-    let paused = budget.pause(Meter::Token(&app), at(1), Pause::For(TOKEN_REST));
+    let paused = budget.pause(Meter::Token(&app), at(1), Pause::For(TOKEN_RETRY_AFTER));
     paused.await.unwrap();
 
     let next = reserve_token_call(&budget, &app, 2).await;

@@ -21,7 +21,7 @@ promises! { Connections:
     a_status_is_set_at_its_generation_only,
     a_disconnected_connection_stays_so_whatever_status_comes_late,
     that_a_list_is_gone_is_news_to_one_of_many,
-    what_was_seen_last_of_the_opt_in_stands,
+    what_was_seen_last_of_the_opt_in_stands_where_it_is_of_the_account_that_is_connected,
     custom_fields_are_written_where_they_are_of_the_account_that_is_connected,
     whose_connection_needs_a_person_is_found_until_they_have_acted,
     a_limited_connection_made_active_is_found_when_it_is_idle,
@@ -261,23 +261,30 @@ where
     assert!(!nobody.unwrap());
 }
 
-async fn what_was_seen_last_of_the_opt_in_stands<C: Connections>(connections: C) {
+async fn what_was_seen_last_of_the_opt_in_stands_where_it_is_of_the_account_that_is_connected<
+    C: Connections,
+>(
+    connections: C,
+) {
     let connection = put(&connections).await;
-    let seen = ConfirmedOptIn {
-        on: false,
+    let (customer, since) = (&connection.customer, connection.connected_at);
+    let seen = |on| ConfirmedOptIn {
+        on,
         seen_at: at(70),
     };
 
-    connections
-        .opt_in_seen(&connection.customer, seen)
-        .await
-        .unwrap();
+    let noted = connections.opt_in_seen(customer, since, seen(false));
+    noted.await.unwrap();
 
     let learned = read(&connections, &connection).await.learned;
-    assert_eq!(learned.confirmed_opt_in, Some(seen));
+    assert_eq!(learned.confirmed_opt_in, Some(seen(false)));
     assert_eq!(learned.lists_gone, connection.learned.lists_gone);
     let nobody = fresh::customer();
-    connections.opt_in_seen(&nobody, seen).await.unwrap();
+    for (customer, connected_at) in [(customer, at(91)), (&nobody, since)] {
+        let of_another = connections.opt_in_seen(customer, connected_at, seen(true));
+        of_another.await.unwrap();
+    }
+    assert_eq!(read(&connections, &connection).await.learned, learned);
     assert_eq!(connections.connection(&nobody).await.unwrap(), None);
 }
 

@@ -1,19 +1,19 @@
 //! A sum is everybody's.
 
-use leadfeed_shared::ports::Counters;
+use leadfeed_shared::ports::RateCounters;
 
 use crate::promise::at_once;
 use crate::samples::at;
 use crate::{fresh, promises};
 
-promises! { Counters:
+promises! { RateCounters:
     everything_added_is_in_the_sum_and_each_is_told_another,
     a_counter_is_its_customers_own,
 }
 
 async fn everything_added_is_in_the_sum_and_each_is_told_another<C>(counters: C)
 where
-    C: Counters + Clone + 'static,
+    C: RateCounters + Clone + 'static,
 {
     let (customer, name) = (fresh::customer(), fresh::text());
 
@@ -28,7 +28,7 @@ where
     assert_eq!(told, sums);
 }
 
-async fn a_counter_is_its_customers_own<C: Counters>(counters: C) {
+async fn a_counter_is_its_customers_own<C: RateCounters>(counters: C) {
     let name = fresh::text();
     for _ in 0..2 {
         let sum = counters.add(&fresh::customer(), &name, 1, at(60)).await;

@@ -218,7 +218,7 @@ async fn a_taken_lead_is_in_no_lane_and_neither_claimed_nor_requeued<L: Leads>(l
         Requeue::Stuck,
         Requeue::Waits(before),
         Requeue::Waits(for_person),
-        Requeue::Asked { again: true },
+        Requeue::OnRequest { again: true },
     ] {
         let requeued = ledger.requeue(&customer, &lead.id, from, late, late);
         assert!(!requeued.await.unwrap(), "{from:?}");

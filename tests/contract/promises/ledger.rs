@@ -70,7 +70,7 @@ async fn the_timeline_tells_what_became_of_a_lead<L: Leads>(ledger: L) {
     let words: Vec<_> = read
         .timeline
         .iter()
-        .map(|line| (line.state.word(), line.at))
+        .map(|line| (line.state.as_str(), line.at))
         .collect();
     let told = [
         ("queued", at(0)),

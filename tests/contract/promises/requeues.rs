@@ -129,7 +129,7 @@ async fn a_quarantined_lead_is_released_once_and_no_other<L: Leads>(ledger: L) {
     };
     let aside = Requeue::Aside;
 
-    for from in [Requeue::Stuck, Requeue::Asked { again: true }] {
+    for from in [Requeue::Stuck, Requeue::OnRequest { again: true }] {
         assert!(!requeue(&robots.id, from, 99).await, "{from:?}");
     }
     assert!(requeue(&robots.id, aside, 100).await);
@@ -150,7 +150,7 @@ async fn a_lead_is_replayed_if_it_waits_or_was_refused_and_after_a_file_only_if_
 ) {
     let customer = fresh::customer();
     let replay = async |id: &LeadId, again, second| {
-        let from = Requeue::Asked { again };
+        let from = Requeue::OnRequest { again };
         let replay = ledger.requeue(&customer, id, from, at(second), at(90));
         replay.await.unwrap()
     };
@@ -196,7 +196,7 @@ async fn a_requeue_whose_answer_was_lost_is_done_by_the_same_request_again<L: Le
         ),
         (
             settled(&ledger, &customer, &refused()).await,
-            Requeue::Asked { again: false },
+            Requeue::OnRequest { again: false },
         ),
         (aside, Requeue::Aside),
     ] {

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use jiff::civil::{Date, date};
 use leadfeed_shared::domain::ids::CustomerId;
-use leadfeed_shared::domain::tally::{Counts, Moves, Tally};
+use leadfeed_shared::domain::tally::{Counts, Tally, TallyChanges};
 use leadfeed_shared::ports::{Tallies, Unsettled};
 
 use crate::promise::{at_once, eventually};
@@ -58,11 +58,11 @@ async fn unsettled<T: Tallies>(
 
 async fn changes_add_up_by_day<T: Tallies>(tallies: T) {
     let customer = fresh::customer();
-    let mut first = Moves::default();
+    let mut first = TallyChanges::default();
     first.count(MONDAY, None, label("waiting.quota"));
     first.count(MONDAY, None, label("delivered"));
     first.count(SUNDAY, None, label("waiting.no_list"));
-    let mut second = Moves::default();
+    let mut second = TallyChanges::default();
     second.count(MONDAY, label("waiting.quota"), label("delivered"));
 
     tallies.tally(&customer, &first, at(1)).await.unwrap();
@@ -78,9 +78,9 @@ async fn changes_add_up_by_day<T: Tallies>(tallies: T) {
 
 async fn a_day_is_read_by_itself<T: Tallies>(tallies: T) {
     let customer = fresh::customer();
-    let mut moves = Moves::default();
-    moves.count(MONDAY, None, label("delivered.implicit"));
-    tallies.tally(&customer, &moves, at(1)).await.unwrap();
+    let mut changes = TallyChanges::default();
+    changes.count(MONDAY, None, label("delivered.implicit"));
+    tallies.tally(&customer, &changes, at(1)).await.unwrap();
 
     let monday = tallies.tally_of(&customer, MONDAY).await.unwrap();
 
@@ -96,9 +96,9 @@ async fn changes_at_once_are_all_there<T: Tallies + Clone + 'static>(tallies: T)
     at_once(10, |_| {
         let (tallies, customer) = (tallies.clone(), customer.clone());
         async move {
-            let mut moves = Moves::default();
-            moves.count(MONDAY, None, label("delivered"));
-            tallies.tally(&customer, &moves, at(1)).await.unwrap();
+            let mut changes = TallyChanges::default();
+            changes.count(MONDAY, None, label("delivered"));
+            tallies.tally(&customer, &changes, at(1)).await.unwrap();
         }
     })
     .await;
@@ -109,10 +109,10 @@ async fn changes_at_once_are_all_there<T: Tallies + Clone + 'static>(tallies: T)
 
 async fn a_changed_or_doubted_day_is_unsettled_until_it_was_counted<T: Tallies>(tallies: T) {
     let customer = fresh::customer();
-    let mut moves = Moves::default();
-    moves.count(MONDAY, None, label("delivered"));
-    moves.doubt(SUNDAY);
-    tallies.tally(&customer, &moves, at(7)).await.unwrap();
+    let mut changes = TallyChanges::default();
+    changes.count(MONDAY, None, label("delivered"));
+    changes.doubt(SUNDAY);
+    tallies.tally(&customer, &changes, at(7)).await.unwrap();
 
     let days = unsettled(&tallies, &customer, at(7), |days| days.len() == 2).await;
     assert_eq!(days.len(), 2);
@@ -142,9 +142,9 @@ async fn a_changed_or_doubted_day_is_unsettled_until_it_was_counted<T: Tallies>(
 
 async fn a_count_that_others_have_overtaken_replaces_nothing<T: Tallies>(tallies: T) {
     let customer = fresh::customer();
-    let mut moves = Moves::default();
-    moves.count(MONDAY, None, label("delivered"));
-    tallies.tally(&customer, &moves, at(1)).await.unwrap();
+    let mut changes = TallyChanges::default();
+    changes.count(MONDAY, None, label("delivered"));
+    tallies.tally(&customer, &changes, at(1)).await.unwrap();
     let days = unsettled(&tallies, &customer, at(1), |days| days.len() == 1).await;
     let none = Tally {
         day: MONDAY,
@@ -152,7 +152,7 @@ async fn a_count_that_others_have_overtaken_replaces_nothing<T: Tallies>(tallies
     };
     let seen = days[0].revision;
 
-    tallies.tally(&customer, &moves, at(2)).await.unwrap();
+    tallies.tally(&customer, &changes, at(2)).await.unwrap();
     let settled = tallies.settle_tally(&customer, &none, seen).await.unwrap();
 
     assert!(!settled);

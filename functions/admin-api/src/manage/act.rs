@@ -9,7 +9,7 @@ use leadfeed_shared::web::{Problem, see_other};
 use serde_json::{Map, Value};
 use url::form_urlencoded::{Serializer, parse};
 
-use super::Bearer;
+use super::LinkHolder;
 use crate::answer::Refused;
 use crate::{file, request};
 
@@ -19,16 +19,16 @@ const LONGEST_BODY: usize = 4 * 1024;
 /// Does what a form asks for, then leads back to the page.
 pub async fn act<W: Wiring>(
     admin: &Admin<W>,
-    bearer: &Bearer<'_>,
+    holder: &LinkHolder<'_>,
     action: &str,
     request: &Request,
 ) -> Result<Response<Body>, Refused> {
-    let customer = &bearer.customer;
+    let customer = &holder.customer;
     match action {
         "connect" => Ok(see_other(&admin.connect_at_once(customer).await?.url)),
         "disconnect" => {
             admin.disconnect(customer).await?;
-            Ok(bearer.back("disconnected", 0))
+            Ok(holder.back("disconnected", 0))
         }
         "retry" => {
             let fields = fields(request)?;
@@ -36,12 +36,12 @@ pub async fn act<W: Wiring>(
             let replayed = admin.replay(customer, wish(label, cursor, false)?).await?;
             let tried = replayed.count();
             Ok(match replayed.next.as_deref() {
-                Some(next) => bearer.further(label, next, tried),
-                None => bearer.back("retried", tried),
+                Some(next) => holder.further(label, next, tried),
+                None => holder.back("retried", tried),
             })
         }
-        "erase" => erase(admin, bearer, request).await,
-        "suppress" => suppress(admin, bearer, request).await,
+        "erase" => erase(admin, holder, request).await,
+        "suppress" => suppress(admin, holder, request).await,
         "leads.csv" => {
             let fields = fields(request)?;
             let fields = fields.iter().map(|(name, value)| (&**name, &**value));
@@ -56,44 +56,44 @@ pub async fn act<W: Wiring>(
 /// answer to a post.
 async fn erase<W: Wiring>(
     admin: &Admin<W>,
-    bearer: &Bearer<'_>,
+    holder: &LinkHolder<'_>,
     request: &Request,
 ) -> Result<Response<Body>, Refused> {
     let fields = fields(request)?;
     let email = field(&fields, "email");
     let asked = person(email);
     if field(&fields, "sure") == "yes" {
-        admin.customer(&bearer.customer).await?; // the link of one that was removed is worth nothing
-        let erased = admin.erase_person(&bearer.customer, asked).await?;
-        return Ok(bearer.back("erased", i64::try_from(erased).unwrap_or_default()));
+        admin.customer(&holder.customer).await?; // the link of one that was removed is worth nothing
+        let erased = admin.erase_person(&holder.customer, asked).await?;
+        return Ok(holder.back("erased", i64::try_from(erased).unwrap_or_default()));
     }
     let template = Erase {
-        base: bearer.base,
+        base: holder.base,
         email,
-        count: admin.count_person(&bearer.customer, asked).await?,
+        count: admin.count_person(&holder.customer, asked).await?,
     };
-    Ok(bearer.page(&template))
+    Ok(holder.page(&template))
 }
 
 /// Puts an address on the do-not-contact list once its bearer has seen what that means. It is in no URL either.
 async fn suppress<W: Wiring>(
     admin: &Admin<W>,
-    bearer: &Bearer<'_>,
+    holder: &LinkHolder<'_>,
     request: &Request,
 ) -> Result<Response<Body>, Refused> {
     let fields = fields(request)?;
     let email = field(&fields, "email");
     let asked = person(email);
     if field(&fields, "sure") == "yes" {
-        admin.suppress(&bearer.customer, asked).await?;
-        return Ok(bearer.back("suppressed", 1));
+        admin.suppress(&holder.customer, asked).await?;
+        return Ok(holder.back("suppressed", 1));
     }
     let template = Suppress {
-        base: bearer.base,
+        base: holder.base,
         email,
-        count: admin.count_person(&bearer.customer, asked).await?,
+        count: admin.count_person(&holder.customer, asked).await?,
     };
-    Ok(bearer.page(&template))
+    Ok(holder.page(&template))
 }
 
 fn person(email: &str) -> Properties {
@@ -103,31 +103,31 @@ fn person(email: &str) -> Properties {
 /// Shows what a button of the page would do.
 pub async fn ask<W: Wiring>(
     admin: &Admin<W>,
-    bearer: &Bearer<'_>,
+    holder: &LinkHolder<'_>,
     action: &str,
     request: &Request,
 ) -> Result<Response<Body>, Refused> {
     match action {
-        "retry" => preview_retry(admin, bearer, request).await,
-        "file" => preview_file(admin, bearer, request).await,
+        "retry" => preview_retry(admin, holder, request).await,
+        "file" => preview_file(admin, holder, request).await,
         _ => Err(Problem::not_found("page").into()),
     }
 }
 
 async fn preview_retry<W: Wiring>(
     admin: &Admin<W>,
-    bearer: &Bearer<'_>,
+    holder: &LinkHolder<'_>,
     request: &Request,
 ) -> Result<Response<Body>, Refused> {
     let query = request.query_string_parameters();
     let label = query.first("label").unwrap_or_default();
     let cursor = query.first("cursor").unwrap_or_default();
     let asked = wish(label, cursor, true)?;
-    let replayed = admin.replay(&bearer.customer, asked).await?;
+    let replayed = admin.replay(&holder.customer, asked).await?;
     let next = replayed.next.as_deref();
     let blocked = replayed.blocked.as_ref();
     let template = Retry {
-        base: bearer.base,
+        base: holder.base,
         label,
         cursor,
         tried: query.first("tried").and_then(|tried| tried.parse().ok()),
@@ -136,32 +136,32 @@ async fn preview_retry<W: Wiring>(
         further: next.map(|next| encoded([("label", label), ("cursor", next)])),
         blocked: blocked.map(|why| words::of(&format!("waiting.{}", word(why)))),
     };
-    Ok(bearer.page(&template))
+    Ok(holder.page(&template))
 }
 
 async fn preview_file<W: Wiring>(
     admin: &Admin<W>,
-    bearer: &Bearer<'_>,
+    holder: &LinkHolder<'_>,
     request: &Request,
 ) -> Result<Response<Body>, Refused> {
     let query = request.query_string_parameters();
     let mut asked: Vec<_> = query.iter().filter(|(name, _)| *name != "look").collect();
     asked.push(("look", "true"));
     let look = Properties::from_query(asked);
-    let part = file::look(admin, &bearer.customer, look).await?;
+    let part = file::look(admin, &holder.customer, look).await?;
     let status = query.first("status").unwrap_or("undelivered");
     let dialect = query.first("dialect").unwrap_or("upload");
     let form = query.first("form");
     let next = part.next.as_deref();
     let template = FilePage {
-        base: bearer.base,
+        base: holder.base,
         status,
         dialect,
         form,
         next: next.map(|next| following(status, dialect, form, next)),
         part: &part,
     };
-    Ok(bearer.page(&template))
+    Ok(holder.page(&template))
 }
 
 #[derive(Template)]
@@ -256,7 +256,7 @@ fn word(value: &impl serde::Serialize) -> String {
     word.unwrap_or_default().to_owned()
 }
 
-impl Bearer<'_> {
+impl LinkHolder<'_> {
     /// To the page, which says what was done.
     fn back(&self, done: &str, count: i64) -> Response<Body> {
         see_other(&format!("{}?done={done}&count={count}", self.base))

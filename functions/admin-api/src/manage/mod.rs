@@ -24,14 +24,14 @@ pub fn is_for(path: &str) -> bool {
 }
 
 /// A bearer of a manage link, and where its page is.
-struct Bearer<'a> {
+struct LinkHolder<'a> {
     customer: CustomerId,
     base: &'a str,
     /// The name that the service goes by.
     service: &'a str,
 }
 
-impl Bearer<'_> {
+impl LinkHolder<'_> {
     fn page(&self, template: &impl Template) -> Response<Body> {
         page(Some(self.service), StatusCode::OK, template)
     }
@@ -46,20 +46,20 @@ pub async fn handle<W: Wiring>(
     let path = request.uri().path();
     let rest = path.strip_prefix("/manage/").unwrap_or_default();
     let (token, action) = rest.split_once('/').unwrap_or((rest, ""));
-    let customer = match admin.bearer(token) {
+    let customer = match admin.verify_manage_link(token) {
         Ok(customer) => customer,
         Err(error) => return unusable(error).answer(request.headers(), Some(service)),
     };
-    let bearer = Bearer {
+    let holder = LinkHolder {
         customer,
         base: &path[..path.len() - rest.len() + token.len()],
         service,
     };
     let answer = match (request.method().as_str(), action) {
-        ("GET" | "HEAD", "") => show(admin, &bearer, request).await,
+        ("GET" | "HEAD", "") => show(admin, &holder, request).await,
         ("POST", _) if is_from_elsewhere(request.headers()) => Err(elsewhere().into()),
-        ("POST", action) => act::act(admin, &bearer, action, request).await,
-        ("GET" | "HEAD", action) => act::ask(admin, &bearer, action, request).await,
+        ("POST", action) => act::act(admin, &holder, action, request).await,
+        ("GET" | "HEAD", action) => act::ask(admin, &holder, action, request).await,
         _ => return Problem::method_not_allowed("GET, HEAD, POST").into_response(),
     };
     answer.unwrap_or_else(|Refused(problem)| problem.answer(request.headers(), Some(service)))
@@ -67,16 +67,16 @@ pub async fn handle<W: Wiring>(
 
 async fn show<W: Wiring>(
     admin: &Admin<W>,
-    bearer: &Bearer<'_>,
+    holder: &LinkHolder<'_>,
     request: &Request,
 ) -> Result<Response<Body>, Refused> {
-    let overview = match admin.overview(&bearer.customer).await {
+    let overview = match admin.overview(&holder.customer).await {
         Err(AdminError::NotFound(_)) => return Err(unusable(LinkError::Forged).into()),
         overview => overview?,
     };
     let notice = Notice::of(request);
-    let page = Page::of(&overview, bearer.base, notice, admin)?;
-    Ok(bearer.page(&page))
+    let page = Page::of(&overview, holder.base, notice, admin)?;
+    Ok(holder.page(&page))
 }
 
 /// Says the same of a link that was made up and of one whose customer is gone.

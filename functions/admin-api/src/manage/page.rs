@@ -205,11 +205,11 @@ struct FormCard<'a> {
     id: &'a FormId,
     name: &'a str,
     open: bool,
-    public: Option<PublicDoors>,
+    public: Option<PublicUrls>,
 }
 
 /// What stands with a form that anybody may fill in.
-struct PublicDoors {
+struct PublicUrls {
     address: String,
     snippet: String,
 }
@@ -219,7 +219,7 @@ fn form_card<'a, W: Wiring>(form: &'a Form, admin: &Admin<W>) -> Result<FormCard
         let address = format!("{}/f/{}", admin.public_url, form.id);
         let inputs = Inputs::of(form, address.clone());
         let snippet = HtmlSnippet { inputs: &inputs }.render();
-        snippet.map(|snippet| PublicDoors { address, snippet })
+        snippet.map(|snippet| PublicUrls { address, snippet })
     });
     Ok(FormCard {
         id: &form.id,

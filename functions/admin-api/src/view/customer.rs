@@ -1,5 +1,5 @@
 use jiff::Timestamp;
-use leadfeed_shared::app::admin::{MadeLink, Standing};
+use leadfeed_shared::app::admin::{ConnectionSummary, MadeLink};
 use leadfeed_shared::domain::connection::{
     Connection, ConnectionStatus, LimitedReason, ReconnectReason,
 };
@@ -42,11 +42,11 @@ pub fn customer(customer: &Customer) -> CustomerView<'_> {
 struct ListedView<'a> {
     #[serde(flatten)]
     customer: CustomerView<'a>,
-    connection: StandingView,
+    connection: SummaryView,
 }
 
 #[derive(Serialize)]
-struct StandingView {
+struct SummaryView {
     #[serde(flatten)]
     status: StatusView,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -70,27 +70,27 @@ pub struct CustomersView<'a> {
     next_cursor: Option<&'a str>,
 }
 
-pub fn customers(page: &Page<(Customer, Standing)>) -> CustomersView<'_> {
+pub fn customers(page: &Page<(Customer, ConnectionSummary)>) -> CustomersView<'_> {
     CustomersView {
         customers: page.items.iter().map(listed).collect(),
         next_cursor: page.next.as_deref(),
     }
 }
 
-fn listed((customer, standing): &(Customer, Standing)) -> ListedView<'_> {
+fn listed((customer, summary): &(Customer, ConnectionSummary)) -> ListedView<'_> {
     ListedView {
         customer: self::customer(customer),
-        connection: self::standing(standing),
+        connection: self::summary(summary),
     }
 }
 
-fn standing(standing: &Standing) -> StandingView {
-    let (status, blocked) = match standing {
-        Standing::NotConnected => (named("not_connected"), Some(WaitReason::NotConnected)),
-        Standing::Unreadable => (named("unreadable"), None),
-        Standing::Connected { status, blocked } => (self::status(status), *blocked),
+fn summary(summary: &ConnectionSummary) -> SummaryView {
+    let (status, blocked) = match summary {
+        ConnectionSummary::NotConnected => (named("not_connected"), Some(WaitReason::NotConnected)),
+        ConnectionSummary::Unreadable => (named("unreadable"), None),
+        ConnectionSummary::Connected { status, blocked } => (self::status(status), *blocked),
     };
-    StandingView { status, blocked }
+    SummaryView { status, blocked }
 }
 
 pub fn status(status: &ConnectionStatus) -> StatusView {

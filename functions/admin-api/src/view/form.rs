@@ -69,18 +69,18 @@ struct FieldsView<'a> {
 
 /// A form together with the ways in: the only view that holds a secret.
 #[derive(Serialize)]
-pub struct FormWithDoors<'a> {
+pub struct FormWithUrls<'a> {
     #[serde(flatten)]
     form: FormView<'a>,
     #[serde(flatten)]
-    public: Option<PublicDoors>,
+    public: Option<PublicUrls>,
     webhook_url: String,
     webhook_secret: String,
 }
 
 /// The ways in for whoever comes, of a form that asks for no signature.
 #[derive(Serialize)]
-struct PublicDoors {
+struct PublicUrls {
     submit_url: String,
     hosted_url: String,
     snippet_html: String,
@@ -101,9 +101,9 @@ pub fn forms(forms: &[Form]) -> FormsView<'_> {
 pub fn form_with_doors<'a, W: Wiring>(
     shown: &'a Form,
     admin: &Admin<W>,
-) -> Result<FormWithDoors<'a>, Problem> {
+) -> Result<FormWithUrls<'a>, Problem> {
     let address = |entrance: &str| format!("{}/{entrance}/{}", admin.public_url, shown.id);
-    let public = (!shown.signed_only).then(|| public_doors(shown, address("f")));
+    let public = (!shown.signed_only).then(|| public_urls(shown, address("f")));
     let unrendered = |error: askama::Error| {
         tracing::error!(
             error = %causes(&error),
@@ -111,7 +111,7 @@ pub fn form_with_doors<'a, W: Wiring>(
         );
         Problem::unavailable()
     };
-    Ok(FormWithDoors {
+    Ok(FormWithUrls {
         form: form(shown),
         public: public.transpose().map_err(unrendered)?,
         webhook_url: address("hooks"),
@@ -119,9 +119,9 @@ pub fn form_with_doors<'a, W: Wiring>(
     })
 }
 
-fn public_doors(form: &Form, address: String) -> Result<PublicDoors, askama::Error> {
+fn public_urls(form: &Form, address: String) -> Result<PublicUrls, askama::Error> {
     let inputs = Inputs::of(form, address.clone());
-    Ok(PublicDoors {
+    Ok(PublicUrls {
         snippet_html: HtmlSnippet { inputs: &inputs }.render()?,
         snippet_fetch: FetchSnippet { inputs: &inputs }.render()?,
         hosted_url: address.clone(),

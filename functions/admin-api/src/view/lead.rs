@@ -150,7 +150,7 @@ pub fn lead(record: &LeadRecord) -> LeadView<'_> {
 
 fn state(state: &LeadState) -> StateView<'_> {
     let view = StateView {
-        status: state.word(),
+        status: state.as_str(),
         ..StateView::default()
     };
     match state {
@@ -167,7 +167,7 @@ fn state(state: &LeadState) -> StateView<'_> {
             contact_id: contact.as_ref(),
             action: Some(*action),
             permission: Some(*permission),
-            opt_out_check: Some(opt_out_check.word()),
+            opt_out_check: Some(opt_out_check.as_str()),
             left_at: match opt_out_check {
                 OptOutCheck::CameBack { left_at } => Some(*left_at),
                 _ => None,

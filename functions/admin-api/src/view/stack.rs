@@ -85,7 +85,7 @@ fn lost((customer, status): &(CustomerId, ConnectionStatus)) -> LostView<'_> {
 fn check(check: &Check) -> CheckView<'_> {
     CheckView {
         name: check.name,
-        ok: check.trouble.is_none(),
-        detail: check.trouble.as_deref(),
+        ok: check.finding.is_none(),
+        detail: check.finding.as_deref(),
     }
 }

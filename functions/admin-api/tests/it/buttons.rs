@@ -4,7 +4,7 @@ use jiff::SignedDuration;
 use jiff::tz::TimeZone;
 use lambda_http::http::header::LOCATION;
 use leadfeed_shared::domain::connection::{ConnectionStatus, LimitedReason, ReconnectReason};
-use leadfeed_shared::domain::tally::Moves;
+use leadfeed_shared::domain::tally::TallyChanges;
 use leadfeed_shared::ports::{Clock as _, Tallies as _};
 
 use crate::connections::connect;
@@ -112,11 +112,11 @@ async fn every_link_shows_what_it_says() {
     stage.memory.clock.advance(SignedDuration::from_mins(1));
     let form = stage.form().await;
     stage.sign_up(&form, "bob@example.com").await;
-    let (now, mut moves) = (stage.memory.clock.now(), Moves::default());
+    let (now, mut changes) = (stage.memory.clock.now(), TallyChanges::default());
     let today = now.to_zoned(TimeZone::UTC).date();
-    moves.count(today, None, Some("waiting.quota".to_owned()));
+    changes.count(today, None, Some("waiting.quota".to_owned()));
     let customer = "engines".parse().unwrap();
-    let tallied = stage.memory.directory.tally(&customer, &moves, now);
+    let tallied = stage.memory.directory.tally(&customer, &changes, now);
     tallied.await.unwrap();
     let file = |status: &str, dialect: &str| {
         let dialect = format!(r#"<input type="hidden" name="dialect" value="{dialect}">"#);

@@ -175,7 +175,9 @@ async fn a_connection_shows_lists_that_are_gone_and_that_its_account_asks_for_co
         on: true,
         seen_at: now(),
     };
-    directory.opt_in_seen(&customer, seen).await.unwrap();
+    let connected = directory.connection(&customer).await.unwrap().unwrap();
+    let noted = directory.opt_in_seen(&customer, connected.connected_at, seen);
+    noted.await.unwrap();
 
     let answer = stage.get("/v1/customers/engines/connection").await;
 

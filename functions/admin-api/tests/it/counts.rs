@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use jiff::civil::{Date, date};
-use leadfeed_shared::domain::tally::{Counts, Moves};
+use leadfeed_shared::domain::tally::{Counts, TallyChanges};
 use leadfeed_shared::ports::Tallies as _;
 use serde_json::{Value, json};
 
@@ -12,13 +12,13 @@ const COUNTS: &str = "/v1/customers/engines/counts";
 
 /// So many leads of `engines` came in on a day and count as this.
 async fn count(stage: &Stage, day: Date, label: &str, number: usize) {
-    let mut moves = Moves::default();
+    let mut changes = TallyChanges::default();
     for _ in 0..number {
-        moves.count(day, None, Some(label.to_owned()));
+        changes.count(day, None, Some(label.to_owned()));
     }
     let engines = "engines".parse().unwrap();
     let directory = &stage.memory.directory;
-    let told = directory.tally(&engines, &moves, Timestamp::UNIX_EPOCH);
+    let told = directory.tally(&engines, &changes, Timestamp::UNIX_EPOCH);
     told.await.unwrap();
 }
 
@@ -137,7 +137,7 @@ async fn a_removed_customer_can_be_billed_still() {
 #[tokio::test]
 async fn a_day_that_is_only_in_doubt_is_none_on_which_leads_came_in() {
     let stage = Stage::with_customers().await;
-    let mut doubted = Moves::default();
+    let mut doubted = TallyChanges::default();
     doubted.doubt(date(2026, 11, 23));
     let engines = "engines".parse().unwrap();
     let directory = &stage.memory.directory;

@@ -10,7 +10,7 @@ use leadfeed_shared::domain::lead::{
     DeliveryAction, LeadState, OptOutCheck, Permission, RefusalReason,
 };
 use leadfeed_shared::domain::link::{Link, LinkKind};
-use leadfeed_shared::domain::tally::{Moves, label};
+use leadfeed_shared::domain::tally::{TallyChanges, label};
 use leadfeed_shared::ports::{Clock as _, Connections as _, Tallies as _};
 
 use crate::connections::connect;
@@ -88,13 +88,13 @@ async fn the_page_tells_who_of_the_delivered_was_asked_to_confirm_and_who_came_b
     let customer = "engines".parse().unwrap();
     let path = stage.manage_path().await;
     let page = async |permissions: &[Permission]| {
-        let (now, mut moves) = (stage.memory.clock.now(), Moves::default());
+        let (now, mut changes) = (stage.memory.clock.now(), TallyChanges::default());
         for permission in permissions {
             let day = now.to_zoned(jiff::tz::TimeZone::UTC).date();
-            moves.count(day, None, label(&delivered(*permission)));
+            changes.count(day, None, label(&delivered(*permission)));
         }
         let directory = &stage.memory.directory;
-        directory.tally(&customer, &moves, now).await.unwrap();
+        directory.tally(&customer, &changes, now).await.unwrap();
         stage.page("GET", &path, "").await.2
     };
     let (asked, imported) = ("asked by Constant Contact", "by bulk import");
@@ -129,7 +129,7 @@ async fn a_leads_details_say_its_permission_and_what_was_left_out_and_show_no_ad
     for said in [
         "Permission at Constant Contact: Pending when delivered: Constant Contact asked them",
         "Not kept, as your form has no such field: fax.",
-        "Left out, as Constant Contact would not take it: Engine of a•••@e•••.com.",
+        "Left out, as Constant Contact would not accept it: Engine of a•••@e•••.com.",
     ] {
         assert!(html.contains(said), "{said}: {html}");
     }
@@ -230,7 +230,7 @@ async fn the_page_says_of_every_connection_what_is_in_its_way_and_nothing_else()
     let not_allowed = "Constant Contact does not let this service add contacts.";
     let cases = [
         (ConnectionStatus::Active, "Connected."),
-        (powerless, "Your user may not add contacts."),
+        (powerless, "This user cannot add contacts."),
         (
             limited(LimitedReason::AccountChanged),
             "A different account is connected.",

@@ -150,11 +150,11 @@ async fn a_spreadsheet_says_in_words_what_became_of_each_lead() {
                 "",
                 "Newsletter",
                 "Implied: a bulk import records no other",
-                "Left out, as Constant Contact would not take it: Engine"
+                "Left out, as Constant Contact would not accept it: Engine"
             ],
             [
                 "Not delivered",
-                "Constant Contact does not take the address. It says: address;'=1 is not valid",
+                "Constant Contact does not accept the address. It says: address;'=1 is not valid",
                 "Newsletter",
                 "",
                 ""

@@ -1,4 +1,4 @@
-//! Forms that take signed webhooks alone.
+//! Forms that accept only signed webhooks.
 
 use serde_json::json;
 

@@ -143,7 +143,7 @@ async fn the_budget_tells_what_is_left_today() {
 }
 
 /// What health says is wrong, by check.
-async fn troubles(stage: &Stage) -> Vec<(String, String)> {
+async fn transient_failures(stage: &Stage) -> Vec<(String, String)> {
     let health = stage.get("/v1/health").await;
     assert_eq!(health.status, 200);
     let checks = health.body["checks"].as_array().unwrap().iter();
@@ -158,15 +158,15 @@ async fn troubles(stage: &Stage) -> Vec<(String, String)> {
 }
 
 async fn trouble(stage: &Stage) -> (String, String) {
-    let mut troubles = troubles(stage).await;
-    assert_eq!(troubles.len(), 1, "{troubles:?}");
-    troubles.remove(0)
+    let mut transient_failures = transient_failures(stage).await;
+    assert_eq!(transient_failures.len(), 1, "{transient_failures:?}");
+    transient_failures.remove(0)
 }
 
 #[tokio::test]
 async fn a_stack_without_an_application_says_how_to_store_one() {
     let mut stage = Stage::new();
-    assert_eq!(troubles(&stage).await, []);
+    assert_eq!(transient_failures(&stage).await, []);
     stage.api.admin.apps = MemoryApps::default();
 
     let (check, words) = trouble(&stage).await;
@@ -196,7 +196,11 @@ async fn health_says_of_what_waits_for_the_operator_what_to_do() {
     assert_eq!(check, "deliveries");
     assert!(words.contains("for 3 hours"), "{words}");
     stage.drain().await;
-    assert_eq!(troubles(&stage).await, [], "it waits for its customer now");
+    assert_eq!(
+        transient_failures(&stage).await,
+        [],
+        "it waits for its customer now"
+    );
 
     let now = stage.memory.clock.now();
     let spent = BudgetState::assumed(Default::default(), now).quota_exceeded(now);
@@ -220,7 +224,7 @@ async fn an_application_that_has_never_called_has_not_used_its_calls_up_late_in_
     };
     stage.memory.budget.set(&AppId::default_app(), called);
 
-    assert_eq!(troubles(&stage).await, []);
+    assert_eq!(transient_failures(&stage).await, []);
 }
 
 #[tokio::test]
@@ -229,7 +233,7 @@ async fn a_lead_is_late_for_health_as_soon_as_the_alarm_is_asked_to_ring_for_it(
     let form = stage.form().await;
     stage.sign_up(&form, "ada@example.com").await;
     stage.memory.clock.advance(SignedDuration::from_mins(6));
-    assert_eq!(troubles(&stage).await, []);
+    assert_eq!(transient_failures(&stage).await, []);
 
     stage.api.admin.oldest_lead_alarm = SignedDuration::from_mins(5);
 
@@ -288,7 +292,7 @@ async fn health_says_what_is_in_the_way_of_a_limited_connection() {
     for (reason, told) in [
         (
             LimitedReason::MissingPrivilege,
-            "the user who connected may not add contacts; the account owner or a manager must connect",
+            "the user who connected cannot add contacts; the account owner or a manager must connect",
         ),
         (
             LimitedReason::AccountChanged,
@@ -317,7 +321,7 @@ async fn health_names_an_application_of_ones_own_whose_calls_are_used_up() {
     let stage = Stage::new();
     let own: AppId = "own".parse().unwrap();
     stage.memory.apps.set_limits(&own, Default::default());
-    assert_eq!(troubles(&stage).await, []);
+    assert_eq!(transient_failures(&stage).await, []);
     let spent = BudgetState::assumed(Default::default(), now()).quota_exceeded(now());
     stage.memory.budget.set(&own, spent);
 

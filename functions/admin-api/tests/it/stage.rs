@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use lambda_http::http::HeaderMap;
 use lambda_http::request::from_str;
 use lambda_http::{Body, Request, Response};
-use leadfeed_shared::app::admin::Operators;
+use leadfeed_shared::app::admin::AdminAuth;
 use leadfeed_shared::app::intake::Arrival;
 use leadfeed_shared::domain::consent::Origin;
 use leadfeed_shared::domain::ids::LeadId;
@@ -42,12 +42,12 @@ impl Stage {
     pub fn new() -> Self {
         let memory = Memory::new(now());
         let tokens = MemoryTokens::new(&Faults::default(), &[TOKEN, "next-token"]);
-        let operators = at_once(Operators::read(tokens, now())).unwrap();
+        let auth = at_once(AdminAuth::read(tokens, now())).unwrap();
         let admin = memory.admin();
         Self {
             memory,
             api: Api {
-                operators,
+                auth,
                 admin,
                 service: "Leadfeed".to_owned(),
             },

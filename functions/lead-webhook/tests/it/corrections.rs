@@ -147,7 +147,7 @@ async fn a_fault_that_the_page_does_not_show_is_said_above_it() {
 
     let page = text(&answer);
     assert_eq!(answer.status(), 422);
-    assert!(page.contains("It was not taken because:"), "{page}");
+    assert!(page.contains("We could not accept it:"), "{page}");
     assert!(!page.contains("marked below"), "{page}");
 }
 

@@ -32,7 +32,7 @@ async fn a_filled_honeypot_is_answered_like_a_success() {
 
     assert_eq!(answer.status(), 303);
     assert_eq!(answer.headers()[LOCATION], "https://engines.example/thanks");
-    assert_eq!(memory.ledger.all()[0].state.word(), "quarantined");
+    assert_eq!(memory.ledger.all()[0].state.as_str(), "quarantined");
     assert!(memory.queue.sent().is_empty());
 }
 
@@ -49,7 +49,7 @@ async fn the_hosted_form_carries_its_time_its_own_address_and_a_field_nobody_see
     assert_eq!(hidden(&page, "consent_page_url"), own);
     assert!(page.contains(r#"<div class="unseen" aria-hidden="true">"#));
     assert_eq!(at_once.status(), 303);
-    assert_eq!(memory.ledger.all()[0].state.word(), "quarantined");
+    assert_eq!(memory.ledger.all()[0].state.as_str(), "quarantined");
 }
 
 #[tokio::test]
@@ -85,7 +85,7 @@ async fn a_form_that_carried_no_time_is_corrected_as_fast_as_its_person_can() {
 
     assert_eq!(wanting.status(), 422);
     assert_eq!(corrected.status(), 303);
-    assert_eq!(memory.ledger.all()[0].state.word(), "queued");
+    assert_eq!(memory.ledger.all()[0].state.as_str(), "queued");
 }
 
 #[tokio::test]

@@ -5,13 +5,13 @@
 mod bare_start;
 mod browser;
 mod callback;
+mod error_pages;
 #[path = "../../../../tests/support/log.rs"]
 mod log;
 mod secrets;
 mod stage;
 mod start;
 mod steps;
-mod trouble;
 mod two_customers;
 mod waiting;
 mod wrong_account;

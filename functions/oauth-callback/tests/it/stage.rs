@@ -7,8 +7,8 @@ use leadfeed_shared::domain::ids::{CustomerId, LeadId, LinkId};
 use leadfeed_shared::domain::link::{Link, LinkKind};
 use leadfeed_shared::fakes::{Call, Memory, VirtualClock, samples};
 use leadfeed_shared::ports::{
-    Clock as _, Connections as _, Customers as _, Dice as _, Forms as _, Lanes as _, Links as _,
-    Vault as _,
+    Clock as _, Connections as _, Customers as _, Forms as _, Lanes as _, Links as _,
+    SecureRandom as _, Vault as _,
 };
 
 use crate::browser::{Answer, Browser};
@@ -81,7 +81,7 @@ impl Stage {
     }
 
     async fn link_of(&self, customer: &CustomerId) -> String {
-        let id = LinkId::new(self.memory.dice.number());
+        let id = LinkId::new(self.memory.random.number());
         let end = self.memory.clock.now() + SignedDuration::from_hours(1);
         self.memory
             .directory

@@ -145,7 +145,7 @@ impl Answer {
         }
         let error = CrmError::classify(self.status, self.body.as_deref().unwrap_or_default());
         Err(match self.retry_after {
-            Some(asked) => error.resting(asked),
+            Some(asked) => error.with_retry_after(asked),
             None => error,
         })
     }

@@ -16,8 +16,8 @@ use secrecy::{ExposeSecret as _, SecretString};
 use url::Url;
 
 use crate::adapters::http::{Http, Lost};
-use crate::domain::budget::TOKEN_REST;
-use crate::domain::crm::believed;
+use crate::domain::budget::TOKEN_RETRY_AFTER;
+use crate::domain::crm::clamp_retry_after;
 use crate::domain::token::{Grant, expiry};
 use crate::ports::{AppCredentials, Authorization, Clock, TokenError};
 
@@ -105,9 +105,10 @@ impl Carrier<'_> {
             Lost::After => TokenError::AnswerLost,
         })?;
         self.seen.store(answer.status, Ordering::Relaxed);
-        let rest = believed(answer.retry_after.unwrap_or_default(), TOKEN_REST);
+        let retry_after =
+            clamp_retry_after(answer.retry_after.unwrap_or_default(), TOKEN_RETRY_AFTER);
         let body = match (answer.status, answer.body) {
-            (429, _) => return Err(TokenError::Throttled { rest }),
+            (429, _) => return Err(TokenError::Throttled { retry_after }),
             (500.., _) => return Err(TokenError::Unavailable),
             (200, None) => return Err(TokenError::AnswerLost),
             (_, body) => body.unwrap_or_default(),

@@ -23,7 +23,7 @@ const WAITS_AS_SEEN: &str = "#state.#status = :waiting AND due_at = :seen";
 const STUCK: &str = "attribute_not_exists(exported_at) AND (#state.#status = :received \
      OR (#state.#status IN (:queued, :sending) AND due_at <= :now))";
 
-/// What [`can_replay`](crate::domain::asked::can_replay) says, for DynamoDB.
+/// What [`can_replay`](crate::domain::lead::actions::can_replay) says, for DynamoDB.
 const ASKED: &str = "attribute_not_exists(exported_at) AND (#state.#status IN (:received, :refused) \
      OR (#state.#status = :waiting AND #state.why <> :import))";
 
@@ -227,8 +227,8 @@ fn is_from(from: Requeue, at: Timestamp) -> (&'static str, Values) {
             let words = vec![(":quarantined", text("quarantined"))];
             ("#state.#status = :quarantined", words)
         }
-        Requeue::Asked { again: false } => (ASKED, asked),
-        Requeue::Asked { again: true } => {
+        Requeue::OnRequest { again: false } => (ASKED, asked),
+        Requeue::OnRequest { again: true } => {
             asked.push((":queued", text("queued")));
             (ASKED_AGAIN, asked)
         }

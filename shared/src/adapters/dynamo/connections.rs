@@ -201,12 +201,16 @@ impl Connections for DynamoDirectory {
     async fn opt_in_seen(
         &self,
         customer: &CustomerId,
+        connected_at: Timestamp,
         seen: ConfirmedOptIn,
     ) -> Result<(), StoreError> {
         let change = Change {
             set: "SET confirmed_opt_in = :seen",
-            when: Some("attribute_exists(pk)"),
-            values: vec![(":seen", value(&seen)?)],
+            when: Some("connected_at = :connected"),
+            values: vec![
+                (":seen", value(&seen)?),
+                (":connected", value(&connected_at)?),
+            ],
         };
         let key = keys::connection(customer);
         self.table.update(key, change).await.map(|_| ())

@@ -5,14 +5,14 @@ use super::keys;
 use super::ledger::DynamoLedger;
 use super::table::{Change, Done, number, read, ttl};
 use crate::domain::ids::CustomerId;
-use crate::ports::{Counters, StoreError};
+use crate::ports::{RateCounters, StoreError};
 
 #[derive(Deserialize)]
 struct CounterRow {
     sum: u64,
 }
 
-impl Counters for DynamoLedger {
+impl RateCounters for DynamoLedger {
     async fn add(
         &self,
         customer: &CustomerId,

@@ -5,12 +5,12 @@ use jiff::Timestamp;
 use super::keys;
 use super::ledger::DynamoLedger;
 use super::table::{Change, seconds, text, value};
-use crate::domain::asked::timeline_of_nobody;
 use crate::domain::ids::{CustomerId, LeadId};
+use crate::domain::lead::actions::erased_timeline;
 use crate::domain::lead::{Lead, LeadState};
 use crate::ports::{Exits, StoreError};
 
-/// What [`can_export`](crate::domain::asked::can_export) says, for DynamoDB.
+/// What [`can_export`](crate::domain::lead::actions::can_export) says, for DynamoDB.
 const CAN_EXPORT: &str = "(#state.#status IN (:received, :queued) \
      OR (#state.#status = :refused AND #state.why IN (:cc_refused, :customer_deleted)) \
      OR (#state.#status = :waiting AND #state.why <> :import))";
@@ -55,7 +55,7 @@ impl Exits for DynamoLedger {
         let values = vec![
             (":lead", value(blank)?),
             (":state", value(&LeadState::Erased)?),
-            (":timeline", value(&timeline_of_nobody(blank, at))?),
+            (":timeline", value(&erased_timeline(blank, at))?),
             (":expires", seconds(expires_at)),
             (":erased", text("erased")),
         ];

@@ -22,7 +22,7 @@ use crate::ports::{Imports, Settlement, StoreError};
 /// How long a closed import is kept: longer than Constant Contact lists its activity.
 const KEPT_FOR: SignedDuration = SignedDuration::from_hours(24 * 14);
 
-/// What [`can_import`](crate::domain::asked::can_import) says, of a lead that no import had before.
+/// What [`can_import`](crate::domain::lead::actions::can_import) says, of a lead that no import had before.
 const TAKEABLE: &str = "attribute_not_exists(imported_by) AND attribute_not_exists(exported_at) \
      AND #state.#status = :waiting AND NOT #state.#why IN (:import, :answer_lost)";
 

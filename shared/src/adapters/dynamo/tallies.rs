@@ -8,7 +8,7 @@ use super::directory::DynamoDirectory;
 use super::keys;
 use super::table::{Item, millis, number, text};
 use crate::domain::ids::CustomerId;
-use crate::domain::tally::{Moves, Tally};
+use crate::domain::tally::{Tally, TallyChanges};
 use crate::ports::{StoreError, Tallies, Unsettled};
 
 /// What sets a counter's name apart from other attributes.
@@ -18,10 +18,10 @@ impl Tallies for DynamoDirectory {
     async fn tally(
         &self,
         customer: &CustomerId,
-        moves: &Moves,
+        changes: &TallyChanges,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        for (day, counts) in moves.days() {
+        for (day, counts) in changes.days() {
             let counters = counts
                 .iter()
                 .map(|(label, change)| (format!("{COUNTER}{label}"), *change));

@@ -2,7 +2,7 @@ use jiff::Timestamp;
 
 use super::values::{id, number, secret};
 use super::{Admin, AdminError, Properties};
-use crate::app::moment::standing;
+use crate::app::moment::budget_state;
 use crate::domain::budget::{BudgetState, Limits, next_midnight};
 use crate::domain::ids::AppId;
 use crate::ports::{AppCredentials, Apps as _, Clock as _, Wiring};
@@ -96,7 +96,7 @@ impl<W: Wiring> Admin<W> {
         let app = query.optional("app_id", id);
         let app = query.finish(Some(app.unwrap_or_else(AppId::default_app)))?;
         let now = self.clock.now();
-        let (limits, state) = standing(&self.apps, &self.budget, &app, now).await?;
+        let (limits, state) = budget_state(&self.apps, &self.budget, &app, now).await?;
         Ok(Spending::of(app, limits, &state, now))
     }
 }

@@ -7,7 +7,7 @@ use crate::ports::{Clock as _, Connections as _, Wiring};
 
 /// How a customer is connected, as far as a listing tells.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Standing {
+pub enum ConnectionSummary {
     /// It has never connected.
     NotConnected,
     /// It has.
@@ -21,7 +21,7 @@ pub enum Standing {
     Unreadable,
 }
 
-impl Standing {
+impl ConnectionSummary {
     /// By what was found of a connection, if anything.
     pub(super) fn of(found: Option<Option<Connection>>) -> Self {
         match found {

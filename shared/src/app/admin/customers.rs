@@ -1,11 +1,11 @@
 use jiff::{SignedDuration, Timestamp};
 
-use super::connection::Standing;
+use super::connection::ConnectionSummary;
 use super::properties::Fault;
 use super::values::{host, id, list, number, one_of, page_url, text};
 use super::{Admin, AdminError, Properties, cursor};
 use crate::app::connect::disconnect;
-use crate::app::requeue::put_back;
+use crate::app::requeue::requeue_all;
 use crate::domain::customer::{BulkImport, Customer, DEFAULT_RETENTION_DAYS, MIN_RETENTION_DAYS};
 use crate::domain::form::names_brand;
 use crate::domain::ids::{AppId, CustomerId};
@@ -92,18 +92,18 @@ impl<W: Wiring> Admin<W> {
     pub async fn customers(
         &self,
         mut query: Properties,
-    ) -> Result<Page<(Customer, Standing)>, AdminError> {
+    ) -> Result<Page<(Customer, ConnectionSummary)>, AdminError> {
         let (from, limit) = self.place(LISTING, &mut query);
         query.finish(Some(()))?;
         let page = self.directory.customers(from.as_deref(), limit).await?;
         let ids = page.items.iter().map(|customer| customer.id.clone());
         let mut connections = self.directory.connections_of(&ids.collect()).await?;
-        let standing = |customer: Customer| {
-            let standing = Standing::of(connections.remove(&customer.id));
-            (customer, standing)
+        let summary = |customer: Customer| {
+            let summary = ConnectionSummary::of(connections.remove(&customer.id));
+            (customer, summary)
         };
         let page = Page {
-            items: page.items.into_iter().map(standing).collect(),
+            items: page.items.into_iter().map(summary).collect(),
             next: page.next,
         };
         Ok(self.sign(LISTING, page))
@@ -169,7 +169,7 @@ impl<W: Wiring> Admin<W> {
             if leads.is_empty() {
                 break;
             }
-            put_back(&self.ledger, &self.queue, id, &leads, self.clock.now()).await?;
+            requeue_all(&self.ledger, &self.queue, id, &leads, self.clock.now()).await?;
         }
         Ok(())
     }

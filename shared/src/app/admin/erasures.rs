@@ -14,11 +14,11 @@ use crate::domain::customer::kept_for;
 use crate::domain::email::EmailAddress;
 use crate::domain::ids::{CustomerId, LeadId};
 use crate::domain::lead::{LeadRecord, LeadState};
-use crate::domain::tally::{Moves, counted_as, label};
+use crate::domain::tally::{TallyChanges, counted_as, label};
 use crate::domain::task::Task;
 use crate::ports::{
-    Clock as _, Customers as _, DeadLetters as _, Dice as _, Exits as _, LOOKED_AT_FOR,
-    Ledger as _, Locks as _, StoreError, Tallies as _, Wiring,
+    Clock as _, Customers as _, DeadLetters as _, Exits as _, LOOKED_AT_FOR, Ledger as _,
+    Locks as _, SecureRandom as _, StoreError, Tallies as _, Wiring,
 };
 
 /// How long the mark of an erased lead is kept at least. It says no more than that there was one, and a message of the
@@ -125,7 +125,7 @@ impl<W: Wiring> Admin<W> {
         &self,
         theirs: impl Fn(&Task) -> bool,
     ) -> Result<BTreeSet<LeadId>, StoreError> {
-        let owner = hex::encode(self.dice.roll());
+        let owner = hex::encode(self.random.bytes());
         let looks_until = self.lock_to_look(&owner).await? + LOOKED_THROUGH_FOR;
         let (mut discarded, mut others) = (BTreeSet::new(), Vec::new());
         while self.clock.now() < looks_until {
@@ -177,10 +177,10 @@ impl<W: Wiring> Admin<W> {
         let marked_for = kept_for(settings.as_ref()).max(MARKED_FOR);
         let ids = records.iter().map(|record| &record.lead.id);
         self.doubt(customer, ids).await?;
-        let mut moves = Moves::default();
-        let erased = self.erase_each(records, marked_for, &mut moves).await;
+        let mut changes = TallyChanges::default();
+        let erased = self.erase_each(records, marked_for, &mut changes).await;
         let now = self.clock.now();
-        self.directory.tally(customer, &moves, now).await?;
+        self.directory.tally(customer, &changes, now).await?;
         erased
     }
 
@@ -189,7 +189,7 @@ impl<W: Wiring> Admin<W> {
         &self,
         records: &[LeadRecord],
         marked_for: SignedDuration,
-        moves: &mut Moves,
+        changes: &mut TallyChanges,
     ) -> Result<usize, StoreError> {
         let now = self.clock.now();
         let expires_at = now + marked_for;
@@ -202,7 +202,7 @@ impl<W: Wiring> Admin<W> {
             match done {
                 Ok(true) => {
                     let to = label(&LeadState::Erased);
-                    moves.count(record.lead.id.day(), counted_as(record), to);
+                    changes.count(record.lead.id.day(), counted_as(record), to);
                     erased += 1;
                 }
                 Ok(false) => {}

@@ -9,14 +9,15 @@ use super::properties::Fault;
 use super::screening::{self, SecretChange};
 use super::values::{flag, host, id, list, origin, page_url, secure_url, string, text};
 use super::{Admin, AdminError, Properties};
-use crate::app::requeue::{look_soon, release_waiting};
+use crate::app::requeue::{mark_lane_soon, release_waiting};
 use crate::domain::connection::MOST_LISTS;
 use crate::domain::customer::Customer;
 use crate::domain::form::{Form, Statement, StatementError, names_brand, statement};
 use crate::domain::ids::{CustomerId, FormId};
 use crate::domain::screening::Screening;
 use crate::ports::{
-    CaptchaSecrets as _, Clock as _, Customers as _, Dice as _, Forms as _, StoreError, Wiring,
+    CaptchaSecrets as _, Clock as _, Customers as _, Forms as _, SecureRandom as _, StoreError,
+    Wiring,
 };
 
 /// Versions of a statement that one form can have: all of them stay in its row.
@@ -46,7 +47,7 @@ impl<W: Wiring> Admin<W> {
         let name = settings.required("name", text(100));
         let statement = settings.required("consent_statement", statement_of(&customer, 1, now));
         let mut form = Form {
-            id: FormId::at(now, self.dice.number()),
+            id: FormId::at(now, self.random.number()),
             customer: customer.id.clone(),
             name: name.unwrap_or_default(),
             statements: statement.into_iter().collect(),
@@ -134,7 +135,7 @@ impl<W: Wiring> Admin<W> {
         let mut form = change.finish(Some(form))?;
         let now = self.clock.now();
         if form.lists != lists {
-            look_soon(&self.ledger, &customer.id, now).await?;
+            mark_lane_soon(&self.ledger, &customer.id, now).await?;
         }
         self.store_secret(&form, &secret).await?;
         if !self.replace(&mut form).await? {

@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 
 use super::Admin;
 use super::apps::Spending;
-use crate::app::minute::gauges;
+use crate::app::scheduler::gauges;
 use crate::domain::connection::{ConnectionStatus, LimitedReason};
 use crate::domain::ids::{AppId, CustomerId, LeadId};
 use crate::ports::{
-    Apps as _, Budget as _, Clock as _, Connections as _, Customers as _, Dice as _, Ledger as _,
-    Queue as _, StoreError, Wiring, causes,
+    Apps as _, Budget as _, Clock as _, Connections as _, Customers as _, Ledger as _, Queue as _,
+    SecureRandom as _, StoreError, Wiring, causes,
 };
 
 /// Lost connections looked for.
@@ -33,14 +33,14 @@ pub struct Check {
     /// A stable word for it.
     pub name: &'static str,
     /// What is wrong and what to do, in words.
-    pub trouble: Option<Cow<'static, str>>,
+    pub finding: Option<Cow<'static, str>>,
 }
 
 impl Health {
     /// Whether there is nothing to do.
     #[must_use]
     pub fn is_good(&self) -> bool {
-        self.checks.iter().all(|check| check.trouble.is_none())
+        self.checks.iter().all(|check| check.finding.is_none())
     }
 }
 
@@ -48,30 +48,30 @@ impl<W: Wiring> Admin<W> {
     /// Looks whether everything that leads need is there, and whether anything waits for the operator. Reads no secret.
     pub async fn health(&self) -> Health {
         let directory = self.directory.customers(None, 1).await.map(|_| None);
-        let nobody = LeadId::at(self.clock.now(), self.dice.number());
+        let nobody = LeadId::at(self.clock.now(), self.random.number());
         let ledger = self.ledger.owner_of(&nobody).await;
         let queue = self.queue.depth().await.map(|_| None);
         let (lost, connections) = match self.directory.lost(LOST).await {
             Ok(lost) => {
-                let trouble = lost_trouble(&lost);
-                (lost, Ok(trouble))
+                let finding = check_lost(&lost);
+                (lost, Ok(finding))
             }
             Err(error) => (Vec::new(), Err(error)),
         };
         let checks = [
-            ("app", self.app_trouble().await),
+            ("app", self.check_app().await),
             ("directory", directory),
             ("ledger", ledger.map(|_| None)),
             ("queue", queue),
-            ("dead_letters", self.dead_letters_trouble().await),
+            ("dead_letters", self.check_dead_letters().await),
             ("connections", connections),
-            ("deliveries", self.deliveries_trouble().await),
-            ("budget", self.budget_trouble().await),
-            ("quarantine", self.quarantine_trouble().await),
+            ("deliveries", self.check_deliveries().await),
+            ("budget", self.check_budget().await),
+            ("quarantine", self.check_quarantine().await),
         ];
         let check = |(name, looked)| Check {
             name,
-            trouble: told(name, looked),
+            finding: told(name, looked),
         };
         Health {
             checks: checks.into_iter().map(check).collect(),
@@ -79,7 +79,7 @@ impl<W: Wiring> Admin<W> {
         }
     }
 
-    async fn app_trouble(&self) -> Trouble {
+    async fn check_app(&self) -> Finding {
         let is_set = self.apps.is_set(&AppId::default_app()).await?;
         Ok((!is_set).then_some(Cow::Borrowed(
             "No client id and secret of a Constant Contact application are stored: nobody can connect. \
@@ -87,18 +87,18 @@ impl<W: Wiring> Admin<W> {
         )))
     }
 
-    async fn dead_letters_trouble(&self) -> Trouble {
+    async fn check_dead_letters(&self) -> Finding {
         let dead = self.dead_letters.depth().await?;
         Ok((dead > 0).then(|| {
             format!(
-                "{dead} messages that five drains failed on are in the dead-letter queue. See the drain's log for \
+                "{dead} messages are in the dead-letter queue after five failed tries. See the drain's log for \
                  the cause, then redrive them."
             )
             .into()
         }))
     }
 
-    async fn deliveries_trouble(&self) -> Trouble {
+    async fn check_deliveries(&self) -> Finding {
         let oldest = gauges::oldest_under_way(&self.ledger).await?;
         let age = oldest.map(|since| self.clock.now().duration_since(since));
         Ok(age.filter(|age| *age >= self.oldest_lead_alarm).map(|age| {
@@ -106,12 +106,12 @@ impl<W: Wiring> Admin<W> {
                 0 | 1 => format!("{} minutes", age.as_mins()),
                 hours => format!("{hours} hours"),
             };
-            format!("A lead has been on its way, or an import open, for {age}. Where calls are left today, see the logs of drain and scheduler.")
+            format!("A lead has been undelivered, or an import open, for {age}. If calls are left today, see the logs of queue-drain and scheduler.")
                 .into()
         }))
     }
 
-    async fn budget_trouble(&self) -> Trouble {
+    async fn check_budget(&self) -> Finding {
         let (mut used_up, now) = (Vec::new(), self.clock.now());
         for app in gauges::applications(&self.apps).await? {
             // One that has never called has used nothing up, though its day is taken for one that was used evenly.
@@ -133,7 +133,7 @@ impl<W: Wiring> Admin<W> {
         }))
     }
 
-    async fn quarantine_trouble(&self) -> Trouble {
+    async fn check_quarantine(&self) -> Finding {
         let aside = gauges::quarantined(&self.ledger, self.clock.now()).await?;
         let mut of: BTreeMap<&CustomerId, usize> = BTreeMap::new();
         for (customer, _) in &aside {
@@ -156,7 +156,7 @@ impl<W: Wiring> Admin<W> {
     }
 }
 
-fn lost_trouble(lost: &[(CustomerId, ConnectionStatus)]) -> Option<Cow<'static, str>> {
+fn check_lost(lost: &[(CustomerId, ConnectionStatus)]) -> Option<Cow<'static, str>> {
     let whose = |(customer, status): &(CustomerId, ConnectionStatus)| {
         format!("{customer} ({})", in_the_way(status))
     };
@@ -182,7 +182,7 @@ fn in_the_way(status: &ConnectionStatus) -> &'static str {
     match status {
         ConnectionStatus::Limited { reason } => match reason {
             LimitedReason::MissingPrivilege => {
-                "the user who connected may not add contacts; the account owner or a manager must connect"
+                "the user who connected cannot add contacts; the account owner or a manager must connect"
             }
             LimitedReason::AccountChanged => "must confirm the new account",
             LimitedReason::AppDeactivated => "the application is switched off or not approved",
@@ -195,9 +195,9 @@ fn in_the_way(status: &ConnectionStatus) -> &'static str {
 }
 
 /// What is wrong, if anything; or that it could not be checked.
-type Trouble = Result<Option<Cow<'static, str>>, StoreError>;
+type Finding = Result<Option<Cow<'static, str>>, StoreError>;
 
-fn told(check: &'static str, looked: Trouble) -> Option<Cow<'static, str>> {
+fn told(check: &'static str, looked: Finding) -> Option<Cow<'static, str>> {
     looked.unwrap_or_else(|error| {
         tracing::warn!(
             check,

@@ -3,7 +3,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::{Admin, AdminError};
 use crate::domain::ids::{CustomerId, LinkId};
 use crate::domain::link::{Link, LinkKind};
-use crate::ports::{Clock as _, Dice as _, Links as _, Wiring};
+use crate::ports::{Clock as _, Links as _, SecureRandom as _, Wiring};
 
 /// How long a customer has to follow a connect link: a mail may lie over a weekend.
 const CONNECT_FOR: SignedDuration = SignedDuration::from_hours(7 * 24);
@@ -73,7 +73,7 @@ impl<W: Wiring> Admin<W> {
         let link = Link {
             kind,
             customer: customer.clone(),
-            id: LinkId::at(now, self.dice.number()),
+            id: LinkId::at(now, self.random.number()),
             expires_at: end,
         };
         let page = match kind {

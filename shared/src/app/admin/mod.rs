@@ -2,6 +2,7 @@
 //! the whole. Reaches no token and calls nobody.
 
 mod apps;
+mod auth;
 mod connection;
 mod counts;
 mod csv;
@@ -13,7 +14,6 @@ mod forms;
 mod health;
 mod leads;
 mod links;
-mod operators;
 mod overview;
 mod people;
 mod properties;
@@ -25,13 +25,13 @@ mod values;
 pub mod words;
 
 pub use apps::{AppSettings, Spending};
-pub use connection::Standing;
+pub use auth::{AdminAuth, AdminAuthError};
+pub use connection::ConnectionSummary;
 pub use counts::Counted;
 pub use csv::Exported;
 pub use customers::Saved;
 pub use health::{Check, Health};
 pub use links::MadeLink;
-pub use operators::{NoToken, Operators};
 pub use overview::Overview;
 pub use people::Held;
 pub use properties::{Invalid, NotAnObject, Properties};
@@ -41,7 +41,7 @@ use jiff::SignedDuration;
 
 use crate::domain::ids::{CustomerId, LeadId};
 use crate::domain::keys::SigningKeys;
-use crate::domain::tally::Moves;
+use crate::domain::tally::TallyChanges;
 use crate::ports::{Clock as _, StoreError, Tallies as _, Wiring};
 
 /// The operator's use cases.
@@ -67,7 +67,7 @@ pub struct Admin<W: Wiring> {
     /// The time.
     pub clock: W::Clock,
     /// Randomness for ids.
-    pub dice: W::Dice,
+    pub random: W::SecureRandom,
     /// What links and cursors are signed with.
     pub keys: SigningKeys,
     /// The address of the stack as browsers see it, without a closing slash.
@@ -94,13 +94,13 @@ pub enum AdminError {
     /// The customer has as many forms as it can have.
     #[error("the customer has too many forms")]
     TooManyForms,
-    /// Others kept changing the form, so that this change was not made.
+    /// The form was being changed by others, so that this change was not made.
     #[error("the form kept changing")]
     FormChanging,
     /// The lead is not set aside.
     #[error("the lead is not in quarantine")]
     NotQuarantined,
-    /// The person was forgotten, and the proof of their consent with them.
+    /// The person was erased, and so was the proof of their consent.
     #[error("the lead was erased")]
     Erased,
     /// The consent record was changed after it was sealed.
@@ -119,7 +119,7 @@ impl<W: Wiring> Admin<W> {
         customer: &CustomerId,
         leads: impl Iterator<Item = &'a LeadId>,
     ) -> Result<(), StoreError> {
-        let mut days = Moves::default();
+        let mut days = TallyChanges::default();
         leads.for_each(|lead| days.doubt(lead.day()));
         self.directory
             .tally(customer, &days, self.clock.now())

@@ -36,7 +36,7 @@ impl<W: Wiring> Admin<W> {
     ///
     /// # Errors
     /// [`LinkError`].
-    pub fn bearer(&self, token: &str) -> Result<CustomerId, LinkError> {
+    pub fn verify_manage_link(&self, token: &str) -> Result<CustomerId, LinkError> {
         let link = Link::verify(token, LinkKind::Manage, &self.keys, self.clock.now())?;
         Ok(link.customer)
     }

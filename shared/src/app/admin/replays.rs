@@ -10,10 +10,10 @@ use serde_json::Value;
 use super::connection::blocked;
 use super::values::{flag, id, list, moment, one_of, text};
 use super::{Admin, AdminError, Properties, cursor};
-use crate::domain::asked::can_replay;
 use crate::domain::ids::{CustomerId, LeadId};
+use crate::domain::lead::actions::can_replay;
 use crate::domain::lead::{LeadRecord, LeadState, WaitReason};
-use crate::domain::tally::{Counts, EXPORTED, Moves, counted, counted_as};
+use crate::domain::tally::{Counts, EXPORTED, TallyChanges, counted, counted_as};
 use crate::domain::task::Task;
 use crate::ports::{
     Claims as _, Clock as _, Connections as _, LeadFilter, Queue as _, Requeue, StoreError,
@@ -83,7 +83,7 @@ impl<W: Wiring> Admin<W> {
         let found = self.find(customer, &wish).await?;
         let mut leads = Counts::new();
         for record in &found.chosen {
-            let label = counted_as(record).unwrap_or_else(|| record.state.word().to_owned());
+            let label = counted_as(record).unwrap_or_else(|| record.state.as_str().to_owned());
             *leads.entry(label).or_default() += 1;
         }
         if !wish.dry_run {
@@ -149,12 +149,12 @@ impl<W: Wiring> Admin<W> {
         let mut queued = Vec::new();
         let written = self.write_queued(records, wish, now, &mut queued).await;
         self.send_queued(customer, &queued).await;
-        let mut moves = Moves::default();
+        let mut changes = TallyChanges::default();
         for record in queued.iter().filter(|record| record.exported_at.is_some()) {
             let to = counted(&record.timeline, false);
-            moves.count(record.lead.id.day(), counted_as(record), to);
+            changes.count(record.lead.id.day(), counted_as(record), to);
         }
-        self.directory.tally(customer, &moves, now).await?;
+        self.directory.tally(customer, &changes, now).await?;
         written
     }
 
@@ -171,7 +171,7 @@ impl<W: Wiring> Admin<W> {
         let from = if wish.is_for_quarantined() {
             Requeue::Aside
         } else {
-            Requeue::Asked { again }
+            Requeue::OnRequest { again }
         };
         for record in records {
             let (customer, lead) = (&record.lead.customer, &record.lead.id);
@@ -222,7 +222,7 @@ impl Wish {
         let reason = label.split_once('.').map(|(_, reason)| reason);
         let received_at = record.lead.received_at;
         let status = self.filter.status.as_deref();
-        status.is_none_or(|word| record.state.word() == word)
+        status.is_none_or(|word| record.state.as_str() == word)
             && (self.reason.is_none() || self.reason.as_deref() == reason)
             && (self.status.as_deref() != Some(EXPORTED) || record.exported_at.is_some())
             && self.filter.since.is_none_or(|since| received_at >= since)

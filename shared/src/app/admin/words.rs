@@ -67,7 +67,7 @@ pub fn of(label: &str) -> Words {
             Connect,
         ),
         "waiting.rights" => words(
-            "The user who connected may not add contacts",
+            "The user who connected cannot add contacts",
             "Connect again as the account’s owner or as an account manager.",
             Connect,
         ),
@@ -102,12 +102,12 @@ pub fn of(label: &str) -> Words {
             Nothing,
         ),
         "refused.invalid_address" => words(
-            "Constant Contact does not take the address",
+            "Constant Contact does not accept the address",
             "It is most likely mistyped. Constant Contact also blocks an address for two days if it signs up many times in one day; try again after that.",
             Retry,
         ),
         "refused.cc_refused" => words(
-            "Constant Contact did not take the contact",
+            "Constant Contact did not accept the contact",
             "Its reason, where it gave one, is in the file for a spreadsheet and with the newest sign-ups below. Try again once that is fixed.",
             Retry,
         ),
@@ -128,7 +128,7 @@ pub fn of(label: &str) -> Words {
             Retry,
         ),
         "quarantined.captcha" => words(
-            "The check for robots was not passed, or could not be made",
+            "The robot check was not passed, or could not be run",
             "Set aside and not sent. Please tell whoever runs this service if one of them is a real person.",
             Ask,
         ),
@@ -158,7 +158,7 @@ pub fn of(label: &str) -> Words {
 /// A state on a timeline.
 #[must_use]
 pub fn of_state(state: &LeadState) -> &'static str {
-    match (label(state), state.word()) {
+    match (label(state), state.as_str()) {
         (Some(label), _) => of(&label).what,
         (None, "received") => "Received",
         (None, "queued") => "On the way",
@@ -225,7 +225,7 @@ pub fn notes<'n>(notes: impl IntoIterator<Item = &'n Note>) -> Vec<String> {
 fn sentence(kind: NoteKind, fields: &str) -> String {
     match kind {
         NoteKind::Cut => format!("Shortened for Constant Contact: {fields}"),
-        NoteKind::Omitted => format!("Left out, as Constant Contact would not take it: {fields}"),
+        NoteKind::Omitted => format!("Left out, as Constant Contact would not accept it: {fields}"),
         NoteKind::Unknown => format!("Not kept, as your form has no such field: {fields}"),
         NoteKind::NoSuchField => {
             format!("Left out, as your account has no custom field with this name: {fields}")
@@ -317,7 +317,7 @@ mod tests {
             notes(&said),
             [
                 "Shortened for Constant Contact: first name, Last_words",
-                "Left out, as Constant Contact would not take it: phone number",
+                "Left out, as Constant Contact would not accept it: phone number",
                 "An address that is kept but not mailed by Constant Contact, such as admin@",
                 "Not kept, as your form has no such field: fax",
                 "The form was open for more than a day before it was sent",

@@ -3,23 +3,23 @@
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
-use futures_util::future::try_join_all;
+use futures_util::future::{join_all, try_join_all};
 use jiff::{SignedDuration, Timestamp};
 
 use super::rows::row;
 use super::settle::AT_ONCE;
 use super::{Bulk, Imported};
-use crate::app::trouble::Trouble;
-use crate::domain::asked::can_import;
+use crate::app::first_error::FirstError;
 use crate::domain::connection::Connection;
 use crate::domain::customer::BulkImport;
 use crate::domain::form::Form;
 use crate::domain::ids::{AppId, CustomerId, FormId, ImportId, LeadId, RemoteId};
 use crate::domain::import::{ImportJob, MAX_ROWS, MIN_ROWS, Stage, imports_take};
 use crate::domain::lead::LeadRecord;
+use crate::domain::lead::actions::can_import;
 use crate::ports::{
-    Apps as _, Clock as _, Connections as _, Customers as _, Dice as _, Forms as _, Imports as _,
-    LanePlace, Lanes as _, Ledger as _, StoreError, Wiring,
+    Apps as _, Clock as _, Connections as _, Customers as _, Forms as _, Imports as _, LanePlace,
+    Lanes as _, Ledger as _, SecureRandom as _, StoreError, Wiring,
 };
 
 /// Customers looked at in one run.
@@ -48,11 +48,11 @@ impl<W: Wiring> Bulk<W> {
         deadline: Timestamp,
         done: &mut Imported,
     ) -> Result<(), StoreError> {
-        let (mut over, mut trouble) = (BTreeSet::new(), Trouble::default());
-        for (customer, connection) in self.over_budget(&mut trouble).await? {
+        let (mut over, mut errors) = (BTreeSet::new(), FirstError::default());
+        for (customer, connection) in self.over_budget(&mut errors).await? {
             if self.keeper.clock.now() < deadline {
                 let gathered = self.gather_lane(&customer, &connection, deadline, done);
-                trouble.of(&customer, gathered.await);
+                errors.log(&customer, gathered.await);
             }
             over.insert(customer);
         }
@@ -60,10 +60,10 @@ impl<W: Wiring> Bulk<W> {
         for (customer, id) in self.ledger.due_imports(now, LANES).await? {
             if !over.contains(&customer) {
                 let ended = self.end_gathering(&customer, &id).await;
-                trouble.of(&customer, ended);
+                errors.log(&customer, ended);
             }
         }
-        trouble.end(())
+        errors.end(())
     }
 
     /// Ends an import that takes leads still, whose customer is no longer over the budget.
@@ -78,29 +78,34 @@ impl<W: Wiring> Bulk<W> {
     /// their application can carry, shared by all who wait.
     async fn over_budget(
         &self,
-        trouble: &mut Trouble,
+        errors: &mut FirstError,
     ) -> Result<Vec<(CustomerId, Connection)>, StoreError> {
         let now = self.keeper.clock.now();
         let mut connections = Vec::new();
-        for (customer, _) in self.ledger.due_lanes(now, None, LANES).await? {
-            let connection = self.directory.connection(&customer).await;
-            let Some(connection) = trouble.of(&customer, connection).flatten() else {
-                continue;
-            };
-            if connection.lists_for(&[]).is_err() {
-                continue;
+        for some in self
+            .ledger
+            .due_lanes(now, None, LANES)
+            .await?
+            .chunks(AT_ONCE)
+        {
+            let rows = some.iter().map(|(id, _)| self.directory.connection(id));
+            for ((id, _), row) in some.iter().zip(join_all(rows).await) {
+                let row = errors.log(id, row).flatten();
+                let usable = row.filter(|row| row.lists_for(&[]).is_ok());
+                connections.extend(usable.map(|row| (id.clone(), row)));
             }
-            connections.push((customer, connection));
         }
         if !connections.iter().any(|(_, it)| it.allows_imports(now)) {
             return Ok(vec![]);
         }
         let mut sharing: BTreeMap<AppId, usize> = BTreeMap::new();
-        for (customer, connection) in &connections {
+        for some in connections.chunks(AT_ONCE) {
             // A lane that was emptied is marked for a while.
-            let waits = self.ledger.backlog(customer, 1).await;
-            let waits = trouble.of(customer, waits).unwrap_or(0);
-            *sharing.entry(connection.app.clone()).or_default() += waits;
+            let waits = some.iter().map(|(id, _)| self.ledger.backlog(id, 1));
+            for ((id, connection), waits) in some.iter().zip(join_all(waits).await) {
+                let waits = errors.log(id, waits).unwrap_or(0);
+                *sharing.entry(connection.app.clone()).or_default() += waits;
+            }
         }
         let mut over = Vec::new();
         for (id, connection) in connections {
@@ -109,7 +114,7 @@ impl<W: Wiring> Bulk<W> {
             }
             let sharing = sharing.get(&connection.app).copied().unwrap_or(1);
             let is_over = self.is_over(&id, &connection.app, sharing).await;
-            if trouble.of(&id, is_over) == Some(true) {
+            if errors.log(&id, is_over) == Some(true) {
                 over.push((id, connection));
             }
         }
@@ -258,7 +263,7 @@ impl<W: Wiring> Bulk<W> {
             let job = match jobs.remove(&lists) {
                 Some(job) => job,
                 None => {
-                    let id = ImportId::at(now, self.keeper.dice.number());
+                    let id = ImportId::at(now, self.keeper.random.number());
                     let job = ImportJob::new(id, customer.clone(), lists.clone(), now);
                     if !self.ledger.save_import(&job, None).await? {
                         return Ok(taken);
@@ -278,7 +283,10 @@ impl<W: Wiring> Bulk<W> {
             }
             let rest = leads.split_off(fitting);
             let agreed = leads.iter().map(|(it, _)| it.lead.consent.given_at);
-            next.agreed_since = agreed.chain(next.agreed_since).min();
+            next.agreed_since = match (job.chunks, job.agreed_since) {
+                (1.., None) => None, // an earlier version named the others, and nobody knows of when they are
+                (_, known) => agreed.chain(known).min(),
+            };
             let ids: Vec<LeadId> = leads
                 .iter()
                 .map(|(record, _)| record.lead.id.clone())
@@ -308,7 +316,7 @@ impl<W: Wiring> Bulk<W> {
             });
             for ((record, _), did) in leads.iter().zip(try_join_all(writes).await?) {
                 if did {
-                    self.counter.entered_import(record);
+                    self.tallies.entered_import(record);
                     taken += 1;
                 }
             }

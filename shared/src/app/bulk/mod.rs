@@ -4,12 +4,12 @@
 //! An import is a row that says what is about to happen before it happens: `gather` names leads in it and takes them
 //! out of their lane, `rows` says what they come to, `submit` writes that the call is about to be made, makes it, and finds
 //! a call whose answer was lost among the account's activities before any other is made, `settle` gives every lead its
-//! outcome, `looks` is what the account is asked once for several. Whoever works on an import first moves its due time, on
-//! the condition that nobody else has. Whatever an import cannot show to have gone in goes its single way, and is not
+//! outcome, `account_facts` is what the account is asked once for several. Whoever works on an import first moves its due time, on
+//! the condition that nobody else has. Whatever an import cannot show to have gone in is sent singly, and is not
 //! imported again.
 
+mod account_facts;
 mod gather;
-mod looks;
 mod rows;
 mod settle;
 mod submit;
@@ -21,12 +21,12 @@ use std::collections::BTreeSet;
 use jiff::{SignedDuration, Timestamp};
 use secrecy::SecretString;
 
-use self::looks::Looks;
-use crate::app::count::Counter;
-use crate::app::moment::{CALL_TAKES, Next, await_moment, standing};
-use crate::app::tell::tell;
+use self::account_facts::AccountFacts;
+use crate::app::first_error::FirstError;
+use crate::app::moment::{CALL_TAKES, Next, await_moment, budget_state};
+use crate::app::publish::publish;
+use crate::app::tally_buffer::TallyBuffer;
 use crate::app::token_keeper::{Access, AccessError, TokenKeeper};
-use crate::app::trouble::Trouble;
 use crate::domain::budget::{CallClass, Limits, Meter, Reservation};
 use crate::domain::crm::CrmError;
 use crate::domain::ids::{AppId, CustomerId, ImportId};
@@ -48,7 +48,7 @@ const PAUSE: SignedDuration = SignedDuration::from_mins(1);
 /// How long an import waits for an account that has too much to do.
 const BUSY: SignedDuration = SignedDuration::from_mins(15);
 
-/// Leads of an import that was not to be had for so long go their single ways.
+/// Leads of an import that could not be started for so long are sent singly.
 const SUBMITTED_WITHIN: SignedDuration = SignedDuration::from_hours(24 * 3);
 
 /// Time in which an import of any size can be read, unless the store is in trouble.
@@ -70,7 +70,7 @@ pub struct Bulk<W: Wiring> {
     /// What consents were sealed with.
     pub keys: SigningKeys,
     /// What is to be counted.
-    pub counter: Counter,
+    pub tallies: TallyBuffer,
 }
 
 /// What one run did.
@@ -80,7 +80,7 @@ pub struct Imported {
     pub taken: usize,
     /// Leads that went in.
     pub delivered: usize,
-    /// Leads that go their single ways.
+    /// Leads that are sent singly.
     pub back: usize,
     /// Customers whose leads are being gathered: their lanes are not for release now.
     pub gathering: BTreeSet<CustomerId>,
@@ -107,24 +107,24 @@ impl<W: Wiring> Bulk<W> {
         done: &mut Imported,
         deadline: Timestamp,
     ) -> Result<(), StoreError> {
-        let mut trouble = Trouble::default();
-        trouble.keep(self.step_all(deadline, done).await);
-        trouble.keep(self.gather(deadline, done).await);
-        trouble.keep(self.step_all(deadline, done).await);
+        let mut errors = FirstError::default();
+        errors.keep(self.step_all(deadline, done).await);
+        errors.keep(self.gather(deadline, done).await);
+        errors.keep(self.step_all(deadline, done).await);
         let now = self.keeper.clock.now();
-        self.counter.write(&self.directory, now).await;
-        trouble.end(())
+        self.tallies.write(&self.directory, now).await;
+        errors.end(())
     }
 
     async fn step_all(&self, deadline: Timestamp, done: &mut Imported) -> Result<(), StoreError> {
         let now = self.keeper.clock.now();
-        let mut trouble = Trouble::default();
+        let mut errors = FirstError::default();
         for (customer, ids) in by_customer(self.ledger.due_imports(now, JOBS).await?) {
             if self.keeper.clock.now() < deadline {
-                trouble.keep(self.step_due(&customer, &ids, deadline, done).await);
+                errors.keep(self.step_due(&customer, &ids, deadline, done).await);
             }
         }
-        trouble.end(())
+        errors.end(())
     }
 
     /// Moves those of a customer's imports on that are due still.
@@ -135,33 +135,33 @@ impl<W: Wiring> Bulk<W> {
         deadline: Timestamp,
         done: &mut Imported,
     ) -> Result<(), StoreError> {
-        let (mut due, mut trouble) = (Vec::new(), Trouble::default());
+        let (mut due, mut errors) = (Vec::new(), FirstError::default());
         for id in ids {
             let job = self.due_import(customer, id).await;
-            due.extend(trouble.of(customer, job).flatten());
+            due.extend(errors.log(customer, job).flatten());
         }
         // A gathering one is left to `gather`, which knows when the lane is empty.
         due.retain(|job| job.stage != Stage::Gathering);
-        let mut looks = Looks::of(&due);
+        let mut facts = AccountFacts::of(&due);
         for job in due {
             if self.keeper.clock.now() < deadline {
-                let stepped = self.step_if_free(&job, &mut looks, deadline, done).await;
-                trouble.of(customer, stepped);
+                let stepped = self.step_if_free(&job, &mut facts, deadline, done).await;
+                errors.log(customer, stepped);
             }
         }
-        trouble.end(())
+        errors.end(())
     }
 
     /// Moves an import on that nobody else has moved since it was read.
     async fn step_if_free(
         &self,
         job: &ImportJob,
-        looks: &mut Looks,
+        facts: &mut AccountFacts,
         deadline: Timestamp,
         done: &mut Imported,
     ) -> Result<(), StoreError> {
         match self.hold(job).await? {
-            Some(job) => self.step(job, looks, deadline, done).await,
+            Some(job) => self.step(job, facts, deadline, done).await,
             None => Ok(()),
         }
     }
@@ -188,13 +188,13 @@ impl<W: Wiring> Bulk<W> {
     async fn step(
         &self,
         job: ImportJob,
-        looks: &mut Looks,
+        facts: &mut AccountFacts,
         deadline: Timestamp,
         done: &mut Imported,
     ) -> Result<(), StoreError> {
         match job.stage.clone() {
             Stage::Gathering | Stage::Closed => Ok(()),
-            Stage::Ready => self.submit(job, looks, deadline).await,
+            Stage::Ready => self.submit(job, facts, deadline).await,
             Stage::Submitting { since, rows } => self.find(job, since, rows, deadline).await,
             Stage::Running {
                 activity,
@@ -205,7 +205,7 @@ impl<W: Wiring> Bulk<W> {
                 ending,
                 since,
                 cursor,
-            } => match (self.on_a_list(job, looks, since, deadline).await?, ending) {
+            } => match (self.on_a_list(job, facts, since, deadline).await?, ending) {
                 (None, _) => Ok(()),
                 (Some(job), Ending::Some) => {
                     self.sort_out(job, since, cursor, deadline, done).await
@@ -238,10 +238,10 @@ impl<W: Wiring> Bulk<W> {
             leads: job.leads,
             at,
         };
-        tell(&self.keeper.events, &[event]).await;
+        publish(&self.keeper.events, &[event]).await;
     }
 
-    /// Has all leads of an import go their single ways.
+    /// Has all leads of an import sent singly.
     async fn give_up(&self, job: &ImportJob) -> Result<(), StoreError> {
         let stage = nothing_went_in(self.keeper.clock.now());
         self.enter(job, stage, SignedDuration::ZERO).await
@@ -310,7 +310,7 @@ impl<W: Wiring> Bulk<W> {
         }
         let (keeper, app) = (&self.keeper, &connection.app);
         let now = keeper.clock.now();
-        let (limits, state) = standing(&keeper.apps, &keeper.budget, app, now).await?;
+        let (limits, state) = budget_state(&keeper.apps, &keeper.budget, app, now).await?;
         let (_, moment) = state.reserve(limits, CALLS, 1, now, deadline - CALL_TAKES);
         Ok(matches!(moment, Reservation::Granted(_)))
     }
@@ -364,7 +364,7 @@ fn unread(job: ImportJob, began: Timestamp, horizon: Timestamp) -> ImportJob {
     ImportJob { tries, ..job }
 }
 
-/// All leads of an import that are still in it go their single ways.
+/// All leads of an import that are still in it are sent singly.
 fn nothing_went_in(since: Timestamp) -> Stage {
     Stage::Settling {
         ending: Ending::None,

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 
 use super::Bulk;
-use super::looks::{Looks, Told};
+use super::account_facts::{AccountFacts, DeletedContacts};
 use crate::app::moment::CALL_TAKES;
 use crate::domain::connection::{Connection, Said};
 use crate::domain::ids::LeadId;
@@ -52,8 +52,8 @@ type Rows = BTreeMap<String, Row>;
 pub(super) enum Content {
     /// These rows, or nothing.
     Rows(Vec<ImportRow>),
-    /// There was no time to read its leads.
-    Unread,
+    /// There was no time to read its leads, from this instant on.
+    Unread(Timestamp),
     /// The account does not say now whom it has deleted.
     NotNow,
 }
@@ -66,24 +66,24 @@ impl<W: Wiring> Bulk<W> {
         &self,
         job: &ImportJob,
         connection: &Connection,
-        looks: &mut Looks,
+        facts: &mut AccountFacts,
         deadline: Timestamp,
     ) -> Result<Content, StoreError> {
         let Some(since) = job.agreed_since else {
             return Ok(Content::Rows(vec![]));
         };
-        let told = self.see_deleted(looks, &job.customer, since, deadline);
+        let told = self.see_deleted(facts, &job.customer, since, deadline);
         match told.await? {
-            Told::All => {}
-            Told::Later => return Ok(Content::NotNow),
-            Told::Nothing => return Ok(Content::Rows(vec![])),
+            DeletedContacts::Read => {}
+            DeletedContacts::NotNow => return Ok(Content::NotNow),
+            DeletedContacts::Unavailable => return Ok(Content::Rows(vec![])),
         }
-        let horizon = deadline - CALL_TAKES;
+        let (began, horizon) = (self.keeper.clock.now(), deadline - CALL_TAKES);
         let Some(mut rows) = self.read_rows(job, connection, horizon).await? else {
-            return Ok(Content::Unread);
+            return Ok(Content::Unread(began));
         };
         let is_gone = |address: &String, row: &mut Row| {
-            let deleted = looks.deleted_at(address);
+            let deleted = facts.deleted_at(address);
             deleted.is_some_and(|at| at > row.agreed_at)
         };
         let gone = rows.extract_if(.., is_gone);

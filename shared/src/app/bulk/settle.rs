@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures_util::future::try_join_all;
 use jiff::{SignedDuration, Timestamp};
 
-use super::looks::Looks;
+use super::account_facts::AccountFacts;
 use super::submit::{LISTED_FOR, SKEW, is_in};
 use super::{Bulk, HELD_FOR, Imported, PAUSE, nothing_went_in, unread};
 use crate::app::moment::CALL_TAKES;
@@ -56,7 +56,7 @@ impl<W: Wiring> Bulk<W> {
     pub(super) async fn on_a_list(
         &self,
         job: ImportJob,
-        looks: &mut Looks,
+        facts: &mut AccountFacts,
         since: Timestamp,
         deadline: Timestamp,
     ) -> Result<Option<ImportJob>, StoreError> {
@@ -64,7 +64,7 @@ impl<W: Wiring> Bulk<W> {
         if job.has_list || job.stage == nothing_went_in(since) {
             return Ok(Some(job));
         }
-        let has_list = match self.has_list(looks, &job, deadline).await? {
+        let has_list = match self.has_list(facts, &job, deadline).await? {
             None if now.duration_since(since) > LISTED_FOR => true,
             None => {
                 self.enter(&job, job.stage.clone(), PAUSE).await?;
@@ -103,7 +103,7 @@ impl<W: Wiring> Bulk<W> {
             }
             let leads = self.ledger.chunk(&job.id, number).await?;
             for lead in &leads {
-                self.counter.doubt(&job.customer, lead);
+                self.tallies.doubt(&job.customer, lead);
             }
             let mut rest = self.inside(&job, &leads, &fields).await?;
             if ending == Ending::All {
@@ -116,7 +116,7 @@ impl<W: Wiring> Bulk<W> {
             done.back += self.send_back(&job, &rest).await?;
         }
         let now = self.keeper.clock.now();
-        self.counter.write(&self.directory, now).await;
+        self.tallies.write(&self.directory, now).await;
         self.enter(&job, Stage::Closed, SignedDuration::ZERO).await
     }
 
@@ -207,7 +207,7 @@ impl<W: Wiring> Bulk<W> {
         Ok(went)
     }
 
-    /// Leads that go their single way; tells how many. They are looked at once they are listed.
+    /// Leads that are sent singly; tells how many. They are looked at once they are listed.
     pub(super) async fn send_back(
         &self,
         job: &ImportJob,
@@ -238,7 +238,7 @@ impl<W: Wiring> Bulk<W> {
             });
             for (lead, did) in leads.iter().zip(try_join_all(writes).await?) {
                 if did {
-                    self.counter
+                    self.tallies
                         .left_import(&job.customer, lead, &settlement.state);
                     were_there.push(lead.clone());
                 }
@@ -300,7 +300,7 @@ impl<W: Wiring> Bulk<W> {
         Ok(inside.map(|record| Inside::of(record, fields)).collect())
     }
 
-    /// Of these leads, those that the import has still. One that nobody can read goes its single way, as whoever can read it
+    /// Of these leads, those that the import has still. One that nobody can read is sent singly, as whoever can read it
     /// later could not tell whether the call said it.
     pub(super) async fn still_in(
         &self,
@@ -325,7 +325,7 @@ impl<W: Wiring> Bulk<W> {
     }
 }
 
-/// The single way.
+/// Back among the leads that are sent singly.
 fn back(at: Timestamp) -> Settlement {
     Settlement {
         state: LeadState::waits(WaitReason::Quota),

@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::looks::Looks;
+use super::account_facts::AccountFacts;
 use super::rows::Content;
 use super::{BUSY, Bulk, HELD_FOR, PAUSE, SUBMITTED_WITHIN, unread};
 use crate::app::moment::CALL_TAKES;
@@ -22,11 +22,11 @@ pub(super) const LISTED_FOR: SignedDuration = SignedDuration::from_hours(24 * 9)
 pub(super) const SKEW: SignedDuration = SignedDuration::from_secs(5);
 
 /// What an account says to an import.
-enum Asked {
+enum ImportReply {
     /// It is this activity.
     Taken(Activity),
     /// The account has too much to do, and wants to be left alone for so long.
-    Busy { rest: SignedDuration },
+    Busy { retry_after: SignedDuration },
 }
 
 impl<W: Wiring> Bulk<W> {
@@ -34,7 +34,7 @@ impl<W: Wiring> Bulk<W> {
     pub(super) async fn submit(
         &self,
         job: ImportJob,
-        looks: &mut Looks,
+        facts: &mut AccountFacts,
         deadline: Timestamp,
     ) -> Result<(), StoreError> {
         let connection = self.directory.connection(&job.customer).await?;
@@ -53,12 +53,12 @@ impl<W: Wiring> Bulk<W> {
         {
             return self.enter(&job, Stage::Ready, PAUSE).await;
         }
-        let rows = match self.rows(&job, &connection, looks, deadline).await? {
+        let rows = match self.rows(&job, &connection, facts, deadline).await? {
             Content::Rows(rows) if rows.is_empty() => return self.give_up(&job).await,
             Content::Rows(rows) => rows,
             Content::NotNow => return self.enter(&job, Stage::Ready, PAUSE).await,
-            Content::Unread => {
-                let job = unread(job, now, deadline - CALL_TAKES);
+            Content::Unread(began) => {
+                let job = unread(job, began, deadline - CALL_TAKES);
                 return self.enter(&job, Stage::Ready, PAUSE).await;
             }
         };
@@ -79,11 +79,11 @@ impl<W: Wiring> Bulk<W> {
         let (crm, lists, rows) = (&self.crm, &intent.lists, &rows);
         // A throttle may be of the account's own queue of activities, in which no other customer's call waits.
         let call = async |token| match crm.import(&token, rows, lists).await {
-            Err(CrmError::Throttled { rest }) => Ok(Asked::Busy { rest }),
-            answer => answer.map(Asked::Taken),
+            Err(CrmError::Throttled { retry_after }) => Ok(ImportReply::Busy { retry_after }),
+            answer => answer.map(ImportReply::Taken),
         };
         match self.ask(&intent.customer, deadline, call).await? {
-            Some(Ok(Asked::Taken(activity))) => {
+            Some(Ok(ImportReply::Taken(activity))) => {
                 self.enter_running(&intent, activity.id, since, rows.len(), PAUSE)
                     .await
             }
@@ -92,9 +92,10 @@ impl<W: Wiring> Bulk<W> {
                 let untried = ImportJob { tries, ..intent };
                 self.enter(&untried, Stage::Ready, PAUSE).await
             }
-            Some(Ok(Asked::Busy { rest })) => {
+            Some(Ok(ImportReply::Busy { retry_after })) => {
                 let untried = ImportJob { tries, ..intent };
-                self.enter(&untried, Stage::Ready, BUSY.max(rest)).await
+                self.enter(&untried, Stage::Ready, BUSY.max(retry_after))
+                    .await
             }
             // It may have had its effect: found out once it would be listed.
             Some(Err(CrmError::AnswerLost | CrmError::Unavailable | CrmError::Conflict(_))) => {

@@ -1,9 +1,9 @@
+mod account_facts;
 mod busy;
 mod counts;
 mod deleted;
 mod endings;
 mod fields;
-mod looks;
 mod slow;
 mod trouble;
 
@@ -103,12 +103,18 @@ async fn all_are(scene: &Scene, leads: &[LeadId], state: &LeadState) -> bool {
     states(scene, leads).await.iter().all(|own| own == state)
 }
 
+async fn note(scene: &Scene, seen: ConfirmedOptIn) {
+    let (directory, customer) = (&scene.memory.directory, &scene.customer);
+    let since = directory.connection(customer).await.unwrap().unwrap();
+    let noted = directory.opt_in_seen(customer, since.connected_at, seen);
+    noted.await.unwrap();
+}
+
 /// A contact just made shows whether the account asks for confirmations.
 async fn see(scene: &Scene, on: bool) {
     let seen_at = scene.memory.clock.now();
     let seen = ConfirmedOptIn { on, seen_at };
-    let directory = &scene.memory.directory;
-    directory.opt_in_seen(&scene.customer, seen).await.unwrap();
+    note(scene, seen).await;
 }
 
 fn imported() -> LeadState {
@@ -177,8 +183,7 @@ async fn nobody_is_imported_who_did_not_agree_or_asks_for_confirmation_or_can_wa
     for (scene, on, hours) in [(&confirmed, true, 0), (&unknown, false, 25)] {
         let seen_at = scene.memory.clock.now() - SignedDuration::from_hours(hours);
         let seen = ConfirmedOptIn { on, seen_at };
-        let directory = &scene.memory.directory;
-        directory.opt_in_seen(&scene.customer, seen).await.unwrap();
+        note(scene, seen).await;
     }
 
     for scene in [unagreed, few, confirmed, unknown] {

@@ -3,10 +3,12 @@ use secrecy::{ExposeSecret as _, SecretString};
 
 use super::verdict::{may_feed, verdict};
 use super::{Connect, ConnectError, PATIENCE, Session, state};
-use crate::app::requeue::{look_soon, release_waiting};
-use crate::domain::connection::{Connection, ConnectionStatus, Learned, LimitedReason};
+use crate::app::requeue::{mark_lane_soon, release_waiting};
+use crate::domain::connection::{
+    Account, Catalog, Connection, ConnectionStatus, Learned, LimitedReason, Terms,
+};
 use crate::domain::handshake::Handshake;
-use crate::domain::ids::CustomerId;
+use crate::domain::ids::{AppId, CustomerId, RemoteId};
 use crate::domain::token::Tokens;
 use crate::ports::{
     Clock as _, Connections as _, Customers as _, Handshakes as _, StoreError, Wiring,
@@ -16,9 +18,9 @@ use crate::ports::{
 /// (RFC 9207).
 const ISSUER: &str = "https://identity.constantcontact.com/oauth2/aus1lm3ry9mF7x2Ja0h8";
 
-/// With what a browser comes back from the authorization server.
+/// The query parameters with which the authorization server sends a browser back (RFC 6749, 4.1.2).
 #[derive(Default)]
-pub struct Return {
+pub struct CallbackParams {
     /// `state`.
     pub state: Option<SecretString>,
     /// `code`.
@@ -29,15 +31,32 @@ pub struct Return {
     pub error: Option<String>,
 }
 
-/// Where a browser goes after its return.
+/// How an authorization ended, and so where the browser goes next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Landing {
+pub enum CallbackOutcome {
     /// The person said no; whatever was connected still is.
     Declined,
     /// Connected: on to the lists, or to what stands in the way of choosing any.
     Lists,
     /// Connected to another account than before: is that meant?
     OtherAccount,
+}
+
+/// A pair that was just granted.
+struct Granted {
+    tokens: Tokens,
+    /// The generation under which it is in the place of the pair before, if it is.
+    kept: Option<u64>,
+    /// How often the connection was ended before the code was exchanged: an end after that stands.
+    endings: u64,
+}
+
+/// What the account behind a pair shows.
+struct Seen {
+    account: Account,
+    may_feed: bool,
+    /// Its lists and fields, where its user may see them.
+    catalog: Option<Catalog>,
 }
 
 impl<W: Wiring> Connect<W> {
@@ -49,12 +68,12 @@ impl<W: Wiring> Connect<W> {
     /// them, but for a code whose answer was lost or granted too little: that may have ended the pair before.
     pub async fn finish(
         &self,
-        back: Return,
+        params: CallbackParams,
         cookie: Option<&str>,
-    ) -> Result<Landing, ConnectError> {
+    ) -> Result<CallbackOutcome, ConnectError> {
         let (now, end) = (self.clock.now(), self.end_of_step());
         let session = self.session(cookie);
-        let state = back.state.ok_or(ConnectError::Incomplete)?;
+        let state = params.state.ok_or(ConnectError::Incomplete)?;
         let state = state.expose_secret();
         if !state::is_good(state, &self.keys, now) {
             return Err(ConnectError::UnknownState);
@@ -69,24 +88,31 @@ impl<W: Wiring> Connect<W> {
         if customer.is_none() {
             return Err(ConnectError::UnknownState); // it was removed on the way: nobody would forget its tokens
         }
-        if back.issuer.is_some_and(|issuer| issuer != ISSUER) {
+        if params.issuer.is_some_and(|issuer| issuer != ISSUER) {
             return Err(ConnectError::WrongIssuer);
         }
-        match back.error.as_deref() {
+        match params.error.as_deref() {
             None => {}
-            Some("access_denied") => return Ok(Landing::Declined),
+            Some("access_denied") => return Ok(CallbackOutcome::Declined),
             Some("server_error" | "temporarily_unavailable") => {
                 return Err(ConnectError::Unavailable);
             }
             Some(_) => return Err(ConnectError::AppRefused),
         }
-        let code = back.code.ok_or(ConnectError::Incomplete)?;
+        let code = params.code.ok_or(ConnectError::Incomplete)?;
         self.expect_calls(&handshake.app, PATIENCE).await?;
-        let before = self.in_use(&handshake.customer).await?;
+        let row = self.directory.connection(&handshake.customer).await?;
+        let endings = row.as_ref().map_or(0, |row| row.endings);
+        let before = self.in_use(row).await?;
         let grant = self.exchange(&handshake, &code, end).await?;
         let tokens = grant.into_tokens()?;
         let kept = self.put_in_place(&handshake, before, &tokens).await?;
-        self.connect(&handshake, tokens, kept, end).await
+        let granted = Granted {
+            tokens,
+            kept,
+            endings,
+        };
+        self.connect(&handshake, granted, end).await
     }
 
     /// What to say of a state of ours that somebody was faster with: to the browser that started, that it was.
@@ -102,49 +128,39 @@ impl<W: Wiring> Connect<W> {
         Ok(ConnectError::UsedState { connected })
     }
 
-    /// Looks at the account behind the tokens, and connects the customer to it if that is any use. The tokens may be
-    /// `kept` under a generation already.
+    /// Connects the customer to the account behind the tokens, if that is any use. The row is written last: before it
+    /// counts, the account before it is held, the tokens are stored, and what waits is marked.
     async fn connect(
         &self,
         handshake: &Handshake,
-        tokens: Tokens,
-        kept: Option<u64>,
+        granted: Granted,
         end: Timestamp,
-    ) -> Result<Landing, ConnectError> {
+    ) -> Result<CallbackOutcome, ConnectError> {
         let customer = &handshake.customer;
-        let summary = self.summary(&handshake.app, &tokens.access, end).await?;
+        let Granted {
+            tokens,
+            kept,
+            endings,
+        } = granted;
+        let seen = self.look(&handshake.app, &tokens, end).await?;
         let old = self.directory.connection(customer).await?;
-        let may_feed = may_feed(&summary.privileges);
-        let account = match summary.account {
-            Some(account) => account,
-            None if may_feed => return Err(ConnectError::AppForbidden),
-            None => return Err(ConnectError::MissingPrivilege),
-        };
-        let status = verdict(old.as_ref(), &account, may_feed)?;
-        let asked = if may_feed {
-            Some(self.catalog(&handshake.app, &tokens.access, end).await?)
-        } else {
-            None // a user who may not ask for it changes nothing about what was known and chosen
-        };
-        let landing = landing(&status);
-        if let (Landing::OtherAccount, Some(old)) = (landing, &old) {
+        if old.as_ref().is_some_and(|old| old.endings > endings) {
+            return Err(ConnectError::Busy); // it was ended since this began, and stays so
+        }
+        let status = verdict(old.as_ref(), &seen.account, seen.may_feed)?;
+        let outcome = outcome(&status);
+        if let (CallbackOutcome::OtherAccount, Some(old)) = (outcome, &old) {
             self.hold(old, &status).await?;
         }
         let token_expires_at = tokens.expires_at;
         let generation = self.keep(customer, old.as_ref(), kept, tokens).await?;
-        let endings = old.as_ref().map_or(0, |old| old.endings);
-        let same = old.filter(|old| old.account.id == account.id);
-        let (mut lists, terms, known) = same
-            .map(|old| (old.lists, old.terms, old.catalog))
-            .unwrap_or_default();
-        let catalog = asked.unwrap_or(known);
-        lists.retain(|list| catalog.lists.iter().any(|known| known.id == *list));
+        let (lists, terms, catalog) = still_chosen(old, &seen.account, seen.catalog);
         let connection = Connection {
             customer: customer.clone(),
             app: handshake.app.clone(),
             stack: self.site.stack.clone(),
             status,
-            account,
+            account: seen.account,
             lists,
             terms,
             catalog,
@@ -156,8 +172,9 @@ impl<W: Wiring> Connect<W> {
             endings,
             learned: Learned::default(),
         };
-        if connection.status == ConnectionStatus::Active && connection.terms.is_some() {
-            look_soon(&self.ledger, customer, self.clock.now()).await?;
+        let delivers = connection.status == ConnectionStatus::Active && connection.terms.is_some();
+        if delivers {
+            mark_lane_soon(&self.ledger, customer, self.clock.now()).await?;
         }
         if !self.directory.put_connection(&connection).await? {
             self.make_way(customer, generation).await?;
@@ -168,13 +185,39 @@ impl<W: Wiring> Connect<W> {
             return Err(ConnectError::UnknownState); // it was removed meanwhile, and nobody else would come
         }
         tracing::info!(customer.id = %customer, status = ?connection.status, "an account was connected");
-        if landing != Landing::OtherAccount {
-            self.tell(customer, &connection.status).await;
+        if outcome != CallbackOutcome::OtherAccount {
+            self.publish_status(customer, &connection.status).await;
         }
-        if connection.status == ConnectionStatus::Active && connection.terms.is_some() {
+        if delivers {
             release_waiting(&self.ledger, &self.queue, customer, self.clock.now()).await?;
         }
-        Ok(landing)
+        Ok(outcome)
+    }
+
+    /// Looks at the account behind the tokens.
+    async fn look(
+        &self,
+        app: &AppId,
+        tokens: &Tokens,
+        end: Timestamp,
+    ) -> Result<Seen, ConnectError> {
+        let summary = self.summary(app, &tokens.access, end).await?;
+        let may_feed = may_feed(&summary.privileges);
+        let account = match summary.account {
+            Some(account) => account,
+            None if may_feed => return Err(ConnectError::AppForbidden),
+            None => return Err(ConnectError::MissingPrivilege),
+        };
+        let catalog = if may_feed {
+            Some(self.catalog(app, &tokens.access, end).await?)
+        } else {
+            None // a user who may not ask for it changes nothing about what was known and chosen
+        };
+        Ok(Seen {
+            account,
+            may_feed,
+            catalog,
+        })
     }
 
     /// Ends what a connection that was not made left of itself, unless a newer one has taken its place: it was ended
@@ -201,16 +244,32 @@ impl<W: Wiring> Connect<W> {
         if !held {
             return Err(ConnectError::Busy);
         }
-        self.tell(&old.customer, status).await;
+        self.publish_status(&old.customer, status).await;
         Ok(())
     }
 }
 
-fn landing(status: &ConnectionStatus) -> Landing {
+/// What was chosen before and holds still: for the same account only, and of its lists those that are there. The `catalog`
+/// is the one that was known where none was seen.
+fn still_chosen(
+    old: Option<Connection>,
+    account: &Account,
+    catalog: Option<Catalog>,
+) -> (Vec<RemoteId>, Option<Terms>, Catalog) {
+    let same = old.filter(|old| old.account.id == account.id);
+    let (mut lists, terms, known) = same
+        .map(|old| (old.lists, old.terms, old.catalog))
+        .unwrap_or_default();
+    let catalog = catalog.unwrap_or(known);
+    lists.retain(|list| catalog.lists.iter().any(|known| known.id == *list));
+    (lists, terms, catalog)
+}
+
+fn outcome(status: &ConnectionStatus) -> CallbackOutcome {
     match status {
         ConnectionStatus::Limited {
             reason: LimitedReason::AccountChanged,
-        } => Landing::OtherAccount,
-        _ => Landing::Lists,
+        } => CallbackOutcome::OtherAccount,
+        _ => CallbackOutcome::Lists,
     }
 }

@@ -2,15 +2,15 @@ use jiff::Timestamp;
 
 use super::remote::is_called;
 use super::{Connect, ConnectError};
-use crate::app::requeue::{look_soon, release_waiting};
+use crate::app::requeue::{mark_lane_soon, release_waiting};
 use crate::domain::connection::{
     Connection, ConnectionStatus, ContactList, LimitedReason, MOST_LISTS, Terms,
 };
 use crate::domain::contact::clean;
 use crate::domain::customer::Customer;
-use crate::domain::ids::{CustomerId, RemoteId};
+use crate::domain::ids::RemoteId;
 use crate::domain::keys::fingerprint;
-use crate::ports::{Clock as _, Connections as _, Customers as _, Vault as _, Wiring, causes};
+use crate::ports::{Clock as _, Connections as _, Customers as _, Vault as _, Wiring};
 
 /// Characters of a list's name.
 const LIST_NAME: usize = 255;
@@ -53,8 +53,6 @@ pub enum ChoiceFault {
     LongName,
     /// Constant Contact made no list of the name: the account is full, or the user may not make any.
     RefusedList,
-    /// Constant Contact could not be asked for a list of the name, or did not answer. It may be asked again.
-    UnansweredList,
     /// Another account was connected since the page was shown.
     OtherAccount,
     /// The terms were not confirmed, or other ones were than are asked today.
@@ -148,14 +146,15 @@ impl<W: Wiring> Connect<W> {
         {
             return Err(ConnectError::Busy);
         }
-        self.tell(&customer, &active).await;
+        self.publish_status(&customer, &active).await;
         Ok(())
     }
 
     /// Writes down lists and terms, and lets the leads go that waited for them.
     ///
     /// # Errors
-    /// [`ConnectError::Choice`] with everything that is not right, [`ConnectError::NotReady`] where there is no
+    /// [`ConnectError::Choice`] with everything that is not right, [`ConnectError::NoNewList`] where a new one cannot be
+    /// made for now, [`ConnectError::NotReady`] where there is no
     /// active connection to choose for, and others.
     pub async fn choose(&self, cookie: Option<&str>, choice: Choice) -> Result<(), ConnectError> {
         let end = self.end_of_step();
@@ -179,7 +178,7 @@ impl<W: Wiring> Connect<W> {
             "" => None,
             name => {
                 let list = self.list_called(&connection, name, end).await;
-                Some(list.map_err(|error| as_fault(&connection.customer, error))?)
+                Some(list.map_err(of_new_list)?)
             }
         };
         let now = self.clock.now();
@@ -189,11 +188,12 @@ impl<W: Wiring> Connect<W> {
             text: asked,
         });
         let chosen = chosen(connection, choice.lists, new_list, terms);
-        look_soon(&self.ledger, &customer.id, now).await?;
+        mark_lane_soon(&self.ledger, &customer.id, now).await?;
         if !self.directory.choose(&chosen).await? {
             return Err(ConnectError::NotReady);
         }
-        self.tell(&customer.id, &ConnectionStatus::Active).await;
+        self.publish_status(&customer.id, &ConnectionStatus::Active)
+            .await;
         release_waiting(&self.ledger, &self.queue, &customer.id, now).await?;
         Ok(())
     }
@@ -223,19 +223,15 @@ impl<W: Wiring> Connect<W> {
     }
 }
 
-/// What keeps a new list from being made for now is a fault of the choice that names it: all else that was chosen stands
-/// in the form, which whoever chose it can save again.
-fn as_fault(customer: &CustomerId, error: ConnectError) -> ConnectError {
-    match &error {
-        ConnectError::Store(error) => tracing::error!(
-            customer.id = %customer,
-            error = %causes(error),
-            "a new list could not be asked for"
-        ),
-        ConnectError::Unavailable | ConnectError::Busy | ConnectError::Resting { .. } => {}
-        _ => return error,
+/// What keeps a new list from being made for now says nothing against the rest of the choice, which can be saved again.
+fn of_new_list(error: ConnectError) -> ConnectError {
+    match error {
+        ConnectError::Store(_)
+        | ConnectError::Unavailable
+        | ConnectError::Busy
+        | ConnectError::NoCalls { .. } => ConnectError::NoNewList(Box::new(error)),
+        other => other,
     }
-    ConnectError::Choice(vec![ChoiceFault::UnansweredList])
 }
 
 /// The connection with what was chosen for it.

@@ -1,6 +1,6 @@
 use jiff::Timestamp;
 
-use crate::app::tell::tell_status;
+use crate::app::publish::publish_status;
 use crate::domain::connection::ConnectionStatus;
 use crate::domain::ids::CustomerId;
 use crate::ports::{Connections, Events, StoreError, Vault};
@@ -37,7 +37,7 @@ pub async fn disconnect(
         {
             if row.status != status {
                 tracing::info!(customer.id = %customer, "an account was disconnected");
-                tell_status(events, customer, &status, now).await;
+                publish_status(events, customer, &status, now).await;
             }
             return forgotten;
         }

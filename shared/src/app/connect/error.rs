@@ -68,9 +68,9 @@ pub enum ConnectError {
     /// It would have to wait too long: calls are spent, or somebody else is at it.
     #[error("busy")]
     Busy,
-    /// The same, for so long that nobody waits for it: the day's calls are spent, or the API asked for a rest.
+    /// The same, for so long that nobody waits for it: the day's calls are spent, or the API asked to wait.
     #[error("no calls before {until}")]
-    Resting {
+    NoCalls {
         /// When there are calls again.
         until: Timestamp,
     },
@@ -80,6 +80,9 @@ pub enum ConnectError {
     /// The lists and terms are not as they should be.
     #[error("the choice is not complete")]
     Choice(Vec<ChoiceFault>),
+    /// The new list of a choice could not be made for now; the choice can be saved again.
+    #[error("the new list was not made")]
+    NoNewList(#[source] Box<ConnectError>),
     /// The form is longer than any that this stack shows.
     #[error("the form is too long")]
     TooLong,

@@ -29,11 +29,11 @@ impl<W: Wiring> Connect<W> {
         Err(match error {
             TokenError::InvalidGrant => ConnectError::CodeRefused,
             TokenError::InvalidClient => ConnectError::AppUnknown,
-            TokenError::Throttled { rest } => {
-                let (now, pause) = (self.clock.now(), Pause::For(rest));
+            TokenError::Throttled { retry_after } => {
+                let (now, pause) = (self.clock.now(), Pause::For(retry_after));
                 let meter = Meter::Token(&handshake.app);
                 self.budget.pause(meter, now, pause).await?;
-                self.busy(self.clock.now() + rest)
+                self.busy(self.clock.now() + retry_after)
             }
             TokenError::Unavailable | TokenError::AnswerLost => ConnectError::Unavailable,
         })

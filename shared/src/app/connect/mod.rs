@@ -18,12 +18,12 @@ mod state;
 mod verdict;
 mod waiting;
 
-pub use callback::{Landing, Return};
+pub use callback::{CallbackOutcome, CallbackParams};
 pub use choose::{Choice, ChoiceFault, Connected, terms};
 pub use disconnect::disconnect;
 pub use error::ConnectError;
 pub use session::{SESSION_FOR, Session};
-pub use start::{Departure, Welcome};
+pub use start::{AuthorizationRedirect, Welcome};
 pub(in crate::app) use verdict::may_feed;
 pub use waiting::Waiting;
 
@@ -31,7 +31,7 @@ use jiff::{SignedDuration, Timestamp};
 use url::Url;
 
 use crate::app::moment::CALL_TAKES;
-use crate::app::tell::tell_status;
+use crate::app::publish::publish_status;
 use crate::domain::connection::ConnectionStatus;
 use crate::domain::ids::CustomerId;
 use crate::domain::keys::SigningKeys;
@@ -66,7 +66,7 @@ pub struct Connect<W: Wiring> {
     /// The time.
     pub clock: W::Clock,
     /// States, verifiers and session ids.
-    pub dice: W::Dice,
+    pub random: W::SecureRandom,
     /// What links and sessions are signed with.
     pub keys: SigningKeys,
     /// Where we are and whom we ask.
@@ -118,8 +118,8 @@ impl<W: Wiring> Connect<W> {
     }
 
     /// Tells whoever listens.
-    async fn tell(&self, customer: &CustomerId, status: &ConnectionStatus) {
-        tell_status(&self.events, customer, status, self.clock.now()).await;
+    async fn publish_status(&self, customer: &CustomerId, status: &ConnectionStatus) {
+        publish_status(&self.events, customer, status, self.clock.now()).await;
     }
 }
 

@@ -47,9 +47,11 @@ fn newest(row: Option<&Connection>, pair: Option<&StoredTokens>) -> u64 {
 }
 
 impl<W: Wiring> Connect<W> {
-    /// What a customer is connected by.
-    pub(super) async fn in_use(&self, customer: &CustomerId) -> Result<Option<InUse>, StoreError> {
-        let row = self.directory.connection(customer).await?;
+    /// What a customer is connected by, whose row this is.
+    pub(super) async fn in_use(
+        &self,
+        row: Option<Connection>,
+    ) -> Result<Option<InUse>, StoreError> {
         let Some(row) = row.filter(|row| {
             matches!(
                 row.status,
@@ -58,7 +60,7 @@ impl<W: Wiring> Connect<W> {
         }) else {
             return Ok(None);
         };
-        let pair = self.vault.tokens(customer).await?;
+        let pair = self.vault.tokens(&row.customer).await?;
         Ok(pair.map(|pair| InUse { row, pair }))
     }
 
@@ -106,7 +108,8 @@ impl<W: Wiring> Connect<W> {
         let Some(holder) = rows.take_subject(subject, customer, now, None).await? else {
             return Ok(None);
         };
-        let other = self.in_use(&holder.customer).await?;
+        let row = rows.connection(&holder.customer).await?;
+        let other = self.in_use(row).await?;
         if let Some(other) = other.filter(|other| other.is_of(subject)) {
             return Ok(Some(other));
         }

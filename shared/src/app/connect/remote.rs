@@ -6,7 +6,7 @@ use jiff::{RoundMode, SignedDuration, Timestamp, TimestampRound, Unit};
 use secrecy::SecretString;
 
 use super::{ChoiceFault, Connect, ConnectError};
-use crate::app::moment::{Next, await_moment, standing};
+use crate::app::moment::{Next, await_moment, budget_state};
 use crate::domain::budget::{CallClass, Meter, Reservation, quota_back};
 use crate::domain::connection::{Catalog, ContactList};
 use crate::domain::crm::CrmError;
@@ -31,7 +31,7 @@ impl<W: Wiring> Connect<W> {
         within: SignedDuration,
     ) -> Result<(), ConnectError> {
         let now = self.clock.now();
-        let (limits, state) = standing(&self.apps, &self.budget, app, now).await?;
+        let (limits, state) = budget_state(&self.apps, &self.budget, app, now).await?;
         let class = CallClass::Interactive;
         match state.reserve(limits, class, FIRST_CALLS, now, now + within) {
             (_, Reservation::Granted(moments)) if moments.len() == FIRST_CALLS as usize => Ok(()),
@@ -154,7 +154,7 @@ impl<W: Wiring> Connect<W> {
         }
         let minute = TimestampRound::new().smallest(Unit::Minute);
         let until = at.round(minute.mode(RoundMode::Ceil)).unwrap_or(at);
-        ConnectError::Resting { until }
+        ConnectError::NoCalls { until }
     }
 }
 

@@ -6,7 +6,7 @@ use crate::domain::handshake::Handshake;
 use crate::domain::ids::{CustomerId, LinkId};
 use crate::domain::keys::{SigningKeys, fingerprint};
 use crate::domain::link::{Link, LinkKind};
-use crate::ports::{Clock as _, Dice as _, Links as _, Wiring};
+use crate::ports::{Clock as _, Links as _, SecureRandom as _, Wiring};
 
 /// How long a session lasts.
 pub const SESSION_FOR: SignedDuration = SignedDuration::from_hours(2);
@@ -114,7 +114,7 @@ impl<W: Wiring> Connect<W> {
             .filter(|session| session.customer() == customer)
             .filter(|session| session.ends_at() >= now + LEAST_LEFT)
             .unwrap_or_else(|| {
-                let id = LinkId::new(self.dice.number());
+                let id = LinkId::new(self.random.number());
                 Session::begin(customer, id, &self.keys, now)
             })
     }

@@ -11,8 +11,8 @@ use crate::domain::handshake::{Handshake, OPEN_FOR};
 use crate::domain::link::{Link, LinkKind};
 use crate::domain::token::SCOPES;
 use crate::ports::{
-    Apps as _, Clock as _, Connections as _, Customers as _, Dice as _, Handshakes as _,
-    Links as _, Wiring,
+    Apps as _, Clock as _, Connections as _, Customers as _, Handshakes as _, Links as _,
+    SecureRandom as _, Wiring,
 };
 
 /// What the page behind a connect link shows.
@@ -25,11 +25,11 @@ pub struct Welcome {
     pub session: Session,
 }
 
-/// A browser about to leave for the authorization server.
-pub struct Departure {
+/// Sends a browser to the authorization server.
+pub struct AuthorizationRedirect {
     /// Where to.
     pub location: Url,
-    /// By what it is known when it comes back.
+    /// By which it is known when it comes back.
     pub session: Session,
 }
 
@@ -71,36 +71,39 @@ impl<W: Wiring> Connect<W> {
     ///
     /// # Errors
     /// [`ConnectError::Link`], [`ConnectError::NoCookie`], [`ConnectError::AppUnknown`], [`ConnectError::Busy`],
-    /// [`ConnectError::Resting`] and [`ConnectError::Store`].
+    /// [`ConnectError::NoCalls`] and [`ConnectError::Store`].
     pub async fn start(
         &self,
         token: &str,
         cookie: Option<&str>,
-    ) -> Result<Departure, ConnectError> {
+    ) -> Result<AuthorizationRedirect, ConnectError> {
         let (link, customer) = self.open(token).await?;
         self.session(cookie).ok_or(ConnectError::NoCookie)?;
         let session = self.session_for(&customer.id, cookie);
-        let departure = self.depart(&customer, session, SignIn::AsUsual).await?;
-        let (session, now) = (&departure.session, self.clock.now());
+        let redirect = self.authorize(&customer, session, SignIn::AsUsual).await?;
+        let (session, now) = (&redirect.session, self.clock.now());
         let (customer, by) = (&customer.id, session.id());
         if self.directory.burn(customer, &link.id, by, now).await? {
             self.directory.mint(customer, by, session.ends_at()).await?;
         } else if !self.has_started(session).await? {
             return Err(ConnectError::Link);
         }
-        Ok(departure)
+        Ok(redirect)
     }
 
     /// Sends a browser that has burnt a link to the authorization server once more, to sign in anew.
     ///
     /// # Errors
-    /// [`ConnectError::Session`], [`ConnectError::AppUnknown`], [`ConnectError::Busy`], [`ConnectError::Resting`] and
+    /// [`ConnectError::Session`], [`ConnectError::AppUnknown`], [`ConnectError::Busy`], [`ConnectError::NoCalls`] and
     /// [`ConnectError::Store`].
-    pub async fn start_again(&self, cookie: Option<&str>) -> Result<Departure, ConnectError> {
+    pub async fn start_again(
+        &self,
+        cookie: Option<&str>,
+    ) -> Result<AuthorizationRedirect, ConnectError> {
         let session = self.started(cookie).await?;
         let customer = self.directory.customer(session.customer()).await?;
         let customer = customer.ok_or(ConnectError::Session)?;
-        self.depart(&customer, session, SignIn::Anew).await
+        self.authorize(&customer, session, SignIn::Anew).await
     }
 
     async fn open(&self, token: &str) -> Result<(Link, Customer), ConnectError> {
@@ -111,20 +114,20 @@ impl<W: Wiring> Connect<W> {
     }
 
     /// Opens a handshake. One that nobody is sent to lapses.
-    async fn depart(
+    async fn authorize(
         &self,
         customer: &Customer,
         session: Session,
         sign_in: SignIn,
-    ) -> Result<Departure, ConnectError> {
+    ) -> Result<AuthorizationRedirect, ConnectError> {
         let app = self.apps.credentials(&customer.app, true).await?;
         let app = app.ok_or(ConnectError::AppUnknown)?;
         self.expect_calls(&customer.app, SOON).await?;
         let expires_at = self.clock.now() + OPEN_FOR;
-        let state = state::new(self.dice.roll(), expires_at, &self.keys);
+        let state = state::new(self.random.bytes(), expires_at, &self.keys);
         let verifier = self.site.pkce.then(|| {
-            let rolled = [self.dice.roll(), self.dice.roll()].concat();
-            SecretString::from(URL_SAFE_NO_PAD.encode(rolled))
+            let verifier = [self.random.bytes(), self.random.bytes()].concat();
+            SecretString::from(URL_SAFE_NO_PAD.encode(verifier))
         });
         let location = self.authorize_url(&app.client_id, &state, verifier.as_ref(), sign_in);
         let handshake = Handshake {
@@ -135,7 +138,7 @@ impl<W: Wiring> Connect<W> {
             expires_at,
         };
         self.directory.open(&state, &handshake).await?;
-        Ok(Departure { location, session })
+        Ok(AuthorizationRedirect { location, session })
     }
 
     fn authorize_url(

@@ -12,7 +12,7 @@ use std::task::Poll;
 use jiff::{SignedDuration, Timestamp};
 use secrecy::SecretString;
 
-use super::{Choice, Connect, ConnectError, Landing, Return};
+use super::{CallbackOutcome, CallbackParams, Choice, Connect, ConnectError};
 use crate::app::scene::{ACCOUNT, Scene};
 use crate::domain::budget::{CallClass, Meter, Reservation};
 use crate::domain::connection::{Connection, ConnectionStatus};
@@ -22,8 +22,8 @@ use crate::domain::keys::fingerprint;
 use crate::domain::link::{Link, LinkKind};
 use crate::fakes::{Call, Fault, Memory};
 use crate::ports::{
-    Budget as _, Clock as _, Connections as _, Dice as _, Forms as _, Links as _, TokenError,
-    Vault as _,
+    Budget as _, Clock as _, Connections as _, Forms as _, Links as _, SecureRandom as _,
+    TokenError, Vault as _,
 };
 
 const OTHER: &str = "account-2";
@@ -37,14 +37,14 @@ async fn scene() -> (Scene, RemoteId) {
 }
 
 /// A browser that has followed a new link: its cookie, and the state it left with.
-async fn depart(scene: &Scene) -> (String, String) {
-    depart_as(scene, &scene.customer).await
+async fn authorize(scene: &Scene) -> (String, String) {
+    authorize_as(scene, &scene.customer).await
 }
 
-async fn depart_as(scene: &Scene, customer: &CustomerId) -> (String, String) {
+async fn authorize_as(scene: &Scene, customer: &CustomerId) -> (String, String) {
     let memory = &scene.memory;
     let end = memory.clock.now() + super::SESSION_FOR;
-    let id = LinkId::new(memory.dice.number());
+    let id = LinkId::new(memory.random.number());
     memory.directory.mint(customer, &id, end).await.unwrap();
     let link = Link {
         kind: LinkKind::Connect,
@@ -55,12 +55,9 @@ async fn depart_as(scene: &Scene, customer: &CustomerId) -> (String, String) {
     let (connect, link) = (memory.connect(), link.sign(&memory.keys()));
     let shown = connect.show(&link, None).await.unwrap();
     let cookie = shown.session.cookie();
-    let departure = connect.start(&link, Some(cookie)).await.unwrap();
-    let query: HashMap<_, _> = departure.location.query_pairs().into_owned().collect();
-    (
-        departure.session.cookie().to_owned(),
-        query["state"].clone(),
-    )
+    let redirect = connect.start(&link, Some(cookie)).await.unwrap();
+    let query: HashMap<_, _> = redirect.location.query_pairs().into_owned().collect();
+    (redirect.session.cookie().to_owned(), query["state"].clone())
 }
 
 /// The tick beside the terms that a browser sees.
@@ -69,11 +66,11 @@ async fn tick(connect: &Connect<Memory>, cookie: &str) -> Option<String> {
     Some(fingerprint(&connected.terms()))
 }
 
-fn back(scene: &Scene, account: &str, state: &str) -> Return {
-    Return {
+fn back(scene: &Scene, account: &str, state: &str) -> CallbackParams {
+    CallbackParams {
         state: Some(SecretString::from(state)),
         code: Some(scene.memory.crm.authorize(account, "client").into()),
-        ..Return::default()
+        ..CallbackParams::default()
     }
 }
 
@@ -89,7 +86,7 @@ async fn a_function_killed_at_any_step_of_a_reconnect_leaves_a_connection_that_w
         step += 1;
         for fault in [Fault::CrashBefore, Fault::CrashAfter] {
             let (scene, _) = scene().await;
-            let (cookie, state) = depart(&scene).await;
+            let (cookie, state) = authorize(&scene).await;
             let back = back(&scene, ACCOUNT, &state);
             let (connect, faults) = (scene.memory.connect(), &scene.memory.faults);
             faults.at(faults.steps() + step, fault);
@@ -97,7 +94,7 @@ async fn a_function_killed_at_any_step_of_a_reconnect_leaves_a_connection_that_w
             let work = connect.finish(back, Some(&cookie));
             let whole = faults.until_crash(work).await;
             if let Some(landing) = whole {
-                assert_eq!(landing.unwrap(), Landing::Lists);
+                assert_eq!(landing.unwrap(), CallbackOutcome::Lists);
                 assert!(step > 10, "only {step} steps");
                 // Only where Constant Contact has ended the pair before, and the vault has nothing yet.
                 assert_eq!(lost.len(), 2, "{lost:?} of {step} steps");
@@ -120,7 +117,7 @@ async fn a_function_killed_at_any_step_of_a_reconnect_leaves_a_connection_that_w
 async fn deliver(scene: &Scene) -> &'static str {
     let lead = scene.sign_up("ada@example.com").await;
     scene.drain().await;
-    scene.state(&lead).await.word()
+    scene.state(&lead).await.as_str()
 }
 
 #[tokio::test]
@@ -132,7 +129,7 @@ async fn a_function_killed_at_any_step_sends_no_lead_to_an_account_nobody_confir
             let (mut scene, others) = scene().await;
             scene.form.lists = vec![others];
             scene.memory.directory.put_form(&scene.form).await.unwrap();
-            let (cookie, state) = depart(&scene).await;
+            let (cookie, state) = authorize(&scene).await;
             let back = back(&scene, OTHER, &state);
             let (connect, faults) = (scene.memory.connect(), &scene.memory.faults);
             faults.at(faults.steps() + step, fault);
@@ -141,7 +138,7 @@ async fn a_function_killed_at_any_step_sends_no_lead_to_an_account_nobody_confir
             // The form names the other account's list, so that nothing but the connection is in the way.
             let whole = faults.until_crash(work).await;
             if let Some(landing) = whole {
-                assert_eq!(landing.unwrap(), Landing::OtherAccount);
+                assert_eq!(landing.unwrap(), CallbackOutcome::OtherAccount);
                 assert!(step > 10, "only {step} steps");
                 return;
             }
@@ -156,7 +153,7 @@ async fn a_function_killed_at_any_step_sends_no_lead_to_an_account_nobody_confir
 #[tokio::test]
 async fn nothing_is_connected_to_a_customer_who_was_removed_on_the_way() {
     let (scene, _) = scene().await;
-    let (cookie, state) = depart(&scene).await;
+    let (cookie, state) = authorize(&scene).await;
     let back = back(&scene, ACCOUNT, &state);
     let admin = scene.memory.admin();
     admin.delete_customer(&scene.customer).await.unwrap();
@@ -211,7 +208,7 @@ async fn a_customer_who_is_removed_at_any_moment_of_connecting_leaves_no_tokens_
     let (mut both, mut gone) = (0, 0);
     for (connected, removed) in (0..30).flat_map(|one| (0..20).map(move |other| (one, other))) {
         let scene = Scene::unconnected().await;
-        let (cookie, state) = depart(&scene).await;
+        let (cookie, state) = authorize(&scene).await;
         let back = back(&scene, ACCOUNT, &state);
         let (connect, admin) = (scene.memory.connect(), scene.memory.admin());
         let finish = connect.finish(back, Some(&cookie));
@@ -221,7 +218,7 @@ async fn a_customer_who_is_removed_at_any_moment_of_connecting_leaves_no_tokens_
 
         over.unwrap();
         match finished {
-            Ok(landing) => both += i32::from(landing == Landing::Lists),
+            Ok(landing) => both += i32::from(landing == CallbackOutcome::Lists),
             Err(ConnectError::UnknownState) => gone += 1,
             Err(error) => panic!("{error}"),
         }
@@ -234,7 +231,7 @@ async fn a_customer_who_is_removed_at_any_moment_of_connecting_leaves_no_tokens_
 async fn tokens_that_a_killed_callback_left_without_a_row_are_gone_with_the_customer() {
     for steps in 0..30 {
         let scene = Scene::unconnected().await;
-        let (cookie, state) = depart(&scene).await;
+        let (cookie, state) = authorize(&scene).await;
         let back = back(&scene, ACCOUNT, &state);
         let connect = scene.memory.connect();
         take(pin!(connect.finish(back, Some(&cookie))), steps).await;
@@ -249,7 +246,7 @@ async fn tokens_that_a_killed_callback_left_without_a_row_are_gone_with_the_cust
 #[tokio::test]
 async fn a_token_endpoint_that_took_no_code_for_want_of_room_is_left_alone_by_all() {
     let (scene, _) = scene().await;
-    let (cookie, state) = depart(&scene).await;
+    let (cookie, state) = authorize(&scene).await;
     let back = back(&scene, ACCOUNT, &state);
     scene.memory.crm.token_answer_next(TokenError::THROTTLED);
 
@@ -276,7 +273,7 @@ async fn whatever_hangs_at_the_other_end_a_person_is_answered_before_the_gateway
         if lost {
             (0..3).for_each(|_| crm.answer_next(CrmError::AnswerLost));
         }
-        let (cookie, state) = depart(&scene).await;
+        let (cookie, state) = authorize(&scene).await;
         let (connect, clock) = (scene.memory.connect(), &scene.memory.clock);
         let began = clock.now();
 
@@ -294,7 +291,7 @@ async fn a_choice_at_any_moment_of_a_disconnect_leaves_it_disconnected() {
     let (mut done, mut late) = (0, 0);
     for (chosen, ended) in (0..25).flat_map(|one| (0..12).map(move |other| (one, other))) {
         let (scene, _) = scene().await;
-        let (cookie, state) = depart(&scene).await;
+        let (cookie, state) = authorize(&scene).await;
         let connect = scene.memory.connect();
         let back = back(&scene, ACCOUNT, &state);
         connect.finish(back, Some(&cookie)).await.unwrap();
@@ -322,7 +319,7 @@ async fn a_choice_at_any_moment_of_a_disconnect_leaves_it_disconnected() {
 #[tokio::test]
 async fn a_choice_never_overwrites_newer_tokens() {
     let (scene, _) = scene().await;
-    let (cookie, state) = depart(&scene).await;
+    let (cookie, state) = authorize(&scene).await;
     let connect = scene.memory.connect();
     let back = back(&scene, ACCOUNT, &state);
     connect.finish(back, Some(&cookie)).await.unwrap();

@@ -12,7 +12,7 @@ use super::recheck::Looked;
 use super::turns::Turn;
 use crate::app::connect::may_feed;
 use crate::app::moment::{CALL_TAKES, LATE, Next, next_moment};
-use crate::app::tell::tell_status;
+use crate::app::publish::publish_status;
 use crate::app::token_keeper::Access;
 use crate::domain::budget::{Meter, Pause, Reservation, quota_back};
 use crate::domain::connection::{ConnectionStatus, LimitedReason};
@@ -31,26 +31,26 @@ struct Mended {
 }
 
 /// Why there is no answer.
-pub(super) enum Stopped {
+pub(super) enum CallError {
     /// An error that was not mended.
-    By(CrmError),
+    Failed(CrmError),
     /// The lead has to wait, whatever was asked.
-    Until(Outcome),
+    Deferred(Outcome),
 }
 
-impl Stopped {
-    /// The same of a call that only looks: whether it arrived does not matter to any lead.
-    pub(super) fn looking(self) -> Self {
+impl CallError {
+    /// The same of a call that only reads: whether it arrived does not matter to any lead.
+    pub(super) fn as_read(self) -> Self {
         match self {
-            Self::By(CrmError::AnswerLost) => Self::By(CrmError::Unavailable),
+            Self::Failed(CrmError::AnswerLost) => Self::Failed(CrmError::Unavailable),
             other => other,
         }
     }
 }
 
-impl From<Outcome> for Stopped {
+impl From<Outcome> for CallError {
     fn from(outcome: Outcome) -> Self {
-        Self::Until(outcome)
+        Self::Deferred(outcome)
     }
 }
 
@@ -62,7 +62,7 @@ impl<W: Wiring> Drain<W> {
         turn: &Turn<'_>,
         moment: Option<Timestamp>,
         call: impl Fn(SecretString) -> F,
-    ) -> Result<T, Stopped>
+    ) -> Result<T, CallError>
     where
         F: Future<Output = Result<T, CrmError>>,
     {
@@ -78,7 +78,7 @@ impl<W: Wiring> Drain<W> {
         mut moment: Option<Timestamp>,
         calls: u32,
         call: impl Fn(SecretString) -> F,
-    ) -> Result<T, Stopped>
+    ) -> Result<T, CallError>
     where
         F: Future<Output = Result<T, CrmError>>,
     {
@@ -93,7 +93,7 @@ impl<W: Wiring> Drain<W> {
             };
             let mended = self.mend(turn, &error, &access, &mut before).await?;
             if !mended || retries == RETRIES {
-                return Err(Stopped::By(error));
+                return Err(CallError::Failed(error));
             }
             retries += 1;
         }
@@ -124,7 +124,7 @@ impl<W: Wiring> Drain<W> {
         clock.sleep_until(moment).await;
         if turn.closed.load(Ordering::Relaxed) {
             let back = quota_back(clock.now());
-            return Err(Outcome::waits_for_day(back, self.die()));
+            return Err(Outcome::waits_for_day(back, self.jitter()));
         }
         Ok(())
     }
@@ -149,7 +149,7 @@ impl<W: Wiring> Drain<W> {
         error: &CrmError,
         access: &Access,
         before: &mut Mended,
-    ) -> Result<bool, Stopped> {
+    ) -> Result<bool, CallError> {
         let app = turn.app();
         match error {
             CrmError::Unauthorized if !mem::replace(&mut before.token, true) => {
@@ -157,16 +157,16 @@ impl<W: Wiring> Drain<W> {
             }
             CrmError::Forbidden if self.lacks_right(turn, access).await => Ok(false),
             // As far as anybody can tell nothing that a person could give is missing, and it is this call alone.
-            CrmError::Forbidden => Err(Stopped::By(CrmError::Ours(403))),
+            CrmError::Forbidden => Err(CallError::Failed(CrmError::Ours(403))),
             CrmError::Conflict(_) if !mem::replace(&mut before.conflict, true) => {
-                let pause = SignedDuration::from_millis(300 + 4 * i64::from(self.die()));
+                let pause = SignedDuration::from_millis(300 + 4 * i64::from(self.jitter()));
                 let clock = &self.keeper.clock;
                 clock.sleep_until(clock.now() + pause).await;
                 Ok(true)
             }
-            CrmError::Throttled { rest } => {
+            CrmError::Throttled { retry_after } => {
                 tracing::warn!(app.id = %app, "the API throttled a call");
-                self.pause(turn, Pause::For(*rest)).await;
+                self.pause(turn, Pause::For(*retry_after)).await;
                 Ok(true)
             }
             CrmError::QuotaExceeded => {
@@ -257,7 +257,7 @@ impl<W: Wiring> Drain<W> {
         {
             Ok(true) => {
                 tracing::warn!(customer.id = %customer, reason = ?reason, "a connection may not write contacts");
-                tell_status(&self.keeper.events, customer, &status, now).await;
+                publish_status(&self.keeper.events, customer, &status, now).await;
             }
             Ok(false) => {}
             Err(error) => self.warn_on_fail("noting that rights are missing", customer, Err(error)),

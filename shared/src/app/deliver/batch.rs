@@ -19,7 +19,7 @@ pub struct Message {
 
 /// One lead that the batch asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Asked {
+pub struct LeadRequest {
     /// Which.
     pub lead: LeadId,
     /// The lead itself, where a message carried it; of equal ones the newest, as the person may have been erased before it
@@ -31,8 +31,8 @@ pub struct Asked {
 
 /// Sorts a batch by customer, a lead once, and names the messages that nobody can read.
 #[must_use]
-pub fn sort(messages: Vec<Message>) -> (BTreeMap<CustomerId, Vec<Asked>>, Vec<String>) {
-    let mut sorted: BTreeMap<CustomerId, Vec<Asked>> = BTreeMap::new();
+pub fn sort(messages: Vec<Message>) -> (BTreeMap<CustomerId, Vec<LeadRequest>>, Vec<String>) {
+    let mut sorted: BTreeMap<CustomerId, Vec<LeadRequest>> = BTreeMap::new();
     let mut unreadable = Vec::new();
     for message in messages {
         let Some(task) = message
@@ -55,7 +55,7 @@ pub fn sort(messages: Vec<Message>) -> (BTreeMap<CustomerId, Vec<Asked>>, Vec<St
                 let both = known.carried.take().into_iter().chain(carried);
                 known.carried = both.max_by_key(|lead| lead.received_at);
             }
-            None => asked.push(Asked {
+            None => asked.push(LeadRequest {
                 lead,
                 carried,
                 messages: vec![message.id],

@@ -5,8 +5,8 @@ use std::panic::AssertUnwindSafe;
 use futures_util::FutureExt as _;
 use jiff::Timestamp;
 
-use super::ask::Stopped;
-use super::opt_outs::{Check, Gone};
+use super::ask::CallError;
+use super::opt_outs::{CheckKind, ListedOptOuts};
 use super::outcome::Outcome;
 use super::recheck::Looked;
 use super::sign_up::{Content, content};
@@ -23,9 +23,9 @@ impl<W: Wiring> Drain<W> {
         &self,
         turn: &Turn<'_>,
         leads: Leads<'_>,
-        check: Check,
+        check: CheckKind,
         moment: Option<Timestamp>,
-        gone: &Gone,
+        gone: &ListedOptOuts,
     ) -> Outcome {
         let call = self.call(turn, leads, check, moment, gone);
         match AssertUnwindSafe(call).catch_unwind().await {
@@ -42,9 +42,9 @@ impl<W: Wiring> Drain<W> {
         &self,
         turn: &Turn<'_>,
         leads: Leads<'_>,
-        check: Check,
+        check: CheckKind,
         mut moment: Option<Timestamp>,
-        gone: &Gone,
+        gone: &ListedOptOuts,
     ) -> Result<Outcome, Outcome> {
         let newest = leads.last();
         let newest = newest.ok_or_else(|| refused(RefusalReason::CcRefused))?;
@@ -73,8 +73,8 @@ impl<W: Wiring> Drain<W> {
                         notes: content.notes,
                     }));
                 }
-                Err(Stopped::Until(outcome)) => return Err(outcome),
-                Err(Stopped::By(error)) => error,
+                Err(CallError::Deferred(outcome)) => return Err(outcome),
+                Err(CallError::Failed(error)) => error,
             };
             if !self.leave_out(turn, leads, &mut content, &error).await? {
                 let outcome = self.outcome_of(&error, newest);
@@ -92,7 +92,7 @@ impl<W: Wiring> Drain<W> {
         looked: &mut Looked<'_>,
         moment: Option<Timestamp>,
         content: &SignUp,
-    ) -> Result<SignedUp, Stopped> {
+    ) -> Result<SignedUp, CallError> {
         let crm = &self.crm;
         if content.contact.email.fits_sign_up() {
             let sign_up = async |token| crm.sign_up(&token, content).await;

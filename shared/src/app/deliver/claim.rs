@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::Drain;
-use super::batch::Asked;
+use super::batch::LeadRequest;
 use crate::app::intake::renamed;
 use crate::app::moment::CALL_TAKES;
 use crate::domain::ids::{CustomerId, LeadId};
@@ -20,7 +20,7 @@ impl<W: Wiring> Drain<W> {
     pub(super) async fn claim_all(
         &self,
         customer: &CustomerId,
-        asked: Vec<Asked>,
+        asked: Vec<LeadRequest>,
         owner: &str,
         deadline: Timestamp,
     ) -> (Vec<LeadRecord>, Vec<String>) {
@@ -66,7 +66,7 @@ impl<W: Wiring> Drain<W> {
                 None => None,
             };
             if renamed.is_none() {
-                self.counter.doubt(customer, id);
+                self.tallies.doubt(customer, id);
                 return Ok(None);
             }
             carried = renamed.map(Box::new);

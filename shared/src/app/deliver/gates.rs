@@ -67,7 +67,7 @@ impl<W: Wiring> Drain<W> {
             };
             let (last, now) = (lot.last().copied(), self.keeper.clock.now());
             for (moment, gate) in lot.into_iter().zip(iter::from_fn(|| gates.pop_front())) {
-                self.served.add(gate.customer, 1, now);
+                self.calls_today.add(gate.customer, 1, now);
                 gate.open(Ok(moment));
             }
             if let Some(last) = last
@@ -87,7 +87,7 @@ impl<W: Wiring> Drain<W> {
             let horizon = latest.min(now + AHEAD);
             let reserved = self.reserve(turn, want, now, horizon).await;
             let customer = &turn.ready.customer.id;
-            let later = |error| self.put_off("reserving calls", customer, &error);
+            let later = |error| self.defer("reserving calls", customer, &error);
             match reserved.map_err(later)? {
                 Reservation::NotBefore {
                     at,

@@ -25,7 +25,7 @@ impl<W: Wiring> Drain<W> {
         outcome: Outcome,
     ) -> Outcome {
         let yesterday = day(self.keeper.clock.now() - SignedDuration::from_hours(24));
-        let in_trouble = matches!(&outcome.state, LeadState::Waiting { why } if why.is_trouble());
+        let in_trouble = matches!(&outcome.state, LeadState::Waiting { why } if why.is_transient());
         let hopeless = in_trouble && leads.iter().all(|lead| is_hopeless(lead, yesterday));
         let Some(newest) = leads.last().filter(|_| hopeless) else {
             return outcome;
@@ -59,8 +59,8 @@ impl<W: Wiring> Drain<W> {
 
 /// Whether a lead was tried often, and in vain from before a day on.
 fn is_hopeless(lead: &LeadRecord, of: Date) -> bool {
-    let since = lead.troubled_since().map(day);
-    lead.troubles() >= TRIES && since.is_some_and(|since| since < of)
+    let since = lead.failing_since().map(day);
+    lead.transient_failures() >= TRIES && since.is_some_and(|since| since < of)
 }
 
 fn day(at: Timestamp) -> Date {

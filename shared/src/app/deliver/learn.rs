@@ -6,11 +6,11 @@ use std::sync::atomic::Ordering;
 use jiff::Timestamp;
 
 use super::Drain;
-use super::ask::Stopped;
+use super::ask::CallError;
 use super::outcome::Outcome;
 use super::sign_up::lists_of_all;
 use super::turns::{Leads, Turn};
-use crate::app::tell::tell_list_gone;
+use crate::app::publish::mark_list_gone;
 use crate::domain::connection::ConfirmedOptIn;
 use crate::domain::crm::CrmError;
 use crate::domain::customer::BulkImport;
@@ -39,10 +39,10 @@ impl<W: Wiring> Drain<W> {
                 continue;
             }
             let look = async |token| self.crm.has_list(&token, list).await;
-            let is_there = match self.ask(turn, None, look).await.map_err(Stopped::looking) {
+            let is_there = match self.ask(turn, None, look).await.map_err(CallError::as_read) {
                 Ok(is_there) => is_there,
-                Err(Stopped::By(error)) => return Err(self.outcome_of(&error, newest)),
-                Err(Stopped::Until(outcome)) => return Err(outcome),
+                Err(CallError::Failed(error)) => return Err(self.outcome_of(&error, newest)),
+                Err(CallError::Deferred(outcome)) => return Err(outcome),
             };
             turn.ready.note_list(list, is_there);
             if !is_there {
@@ -64,7 +64,7 @@ impl<W: Wiring> Drain<W> {
 
     async fn tell_gone(&self, turn: &Turn<'_>, list: &RemoteId) {
         let (customer, now) = (&turn.ready.customer.id, self.keeper.clock.now());
-        let told = tell_list_gone(&self.directory, &self.keeper.events, customer, list, now).await;
+        let told = mark_list_gone(&self.directory, &self.keeper.events, customer, list, now).await;
         self.warn_on_fail("noting that a list is gone", customer, told);
     }
 
@@ -103,12 +103,12 @@ impl<W: Wiring> Drain<W> {
             Ok(told) => told,
             // No lead goes out either, and the next one that does may ask.
             Err(
-                Stopped::Until(_)
-                | Stopped::By(
+                CallError::Deferred(_)
+                | CallError::Failed(
                     CrmError::QuotaExceeded | CrmError::Throttled { .. } | CrmError::Unauthorized,
                 ),
             ) => return,
-            Err(Stopped::By(_)) => None,
+            Err(CallError::Failed(_)) => None,
         };
         let (customer, since) = (&connection.customer, connection.connected_at);
         let noted = self
@@ -159,8 +159,8 @@ impl<W: Wiring> Drain<W> {
             on: permission == Permission::PendingConfirmation,
             seen_at: self.keeper.clock.now(),
         };
-        let customer = &turn.ready.customer.id;
-        let noted = self.directory.opt_in_seen(customer, seen).await;
+        let (customer, since) = (&turn.ready.customer.id, turn.ready.connection.connected_at);
+        let noted = self.directory.opt_in_seen(customer, since, seen).await;
         self.warn_on_fail("noting how contacts are made", customer, noted);
         Some(seen)
     }

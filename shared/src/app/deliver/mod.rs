@@ -1,16 +1,18 @@
 //! Draining the queue: every lead arrives once, within the budget, and nobody is re-subscribed.
 //!
 //! [`batch`] says what a batch asks for, `claim` claims it, `take` finds what it needs to go out, `turns` gives every call
-//! its turn, `gates` hand out moments on the budget's clock, `served` knows who has had many, `opt_outs` holds older
+//! its turn, `gates` hand out moments on the budget's clock, `calls_today` knows who has had many, `opt_outs` holds older
 //! consents against who has left, `person` looks for newer leads of the same one, `sign_up` says what a call says,
 //! `call` makes the one that counts, `recheck` looks once more before one that had to wait, `ask` makes any call again
 //! that can be mended on the spot, `learn` finds out about the account what no answer says, [`outcome`] says what
-//! anything else means for the lead, `give_up` what it means in the end, `settle` writes it down and `tell` tells of it.
+//! anything else means for the lead, `give_up` what it means in the end, `settle` writes it down and `events` publishes it.
 
 mod ask;
 pub mod batch;
 mod call;
+mod calls_today;
 mod claim;
+mod events;
 mod gates;
 mod give_up;
 mod learn;
@@ -18,11 +20,9 @@ mod opt_outs;
 pub mod outcome;
 mod person;
 mod recheck;
-mod served;
 mod settle;
 mod sign_up;
 mod take;
-mod tell;
 #[cfg(test)]
 mod tests;
 mod turns;
@@ -30,19 +30,19 @@ mod turns;
 use futures_util::future::{join, join_all};
 use jiff::{SignedDuration, Timestamp};
 
-pub use self::served::Served;
-pub use self::tell::News;
+pub use self::calls_today::CallsToday;
+pub use self::events::PendingEvents;
 
 use self::batch::Message;
 use self::outcome::Outcome;
 use self::take::Claimed;
-use crate::app::count::Counter;
+use crate::app::tally_buffer::TallyBuffer;
 use crate::app::token_keeper::TokenKeeper;
 use crate::domain::connection::COOLDOWN;
 use crate::domain::ids::CustomerId;
 use crate::domain::keys::SigningKeys;
 use crate::domain::lead::{LeadState, RefusalReason, WaitReason};
-use crate::ports::{Clock as _, Dice as _, StoreError, Wiring, causes};
+use crate::ports::{Clock as _, SecureRandom as _, StoreError, Wiring, causes};
 
 /// What a function keeps back of its time, to tell the queue what to bring again.
 pub const MARGIN: SignedDuration = SignedDuration::from_secs(2);
@@ -60,11 +60,11 @@ pub struct Drain<W: Wiring> {
     /// What consents were sealed with.
     pub keys: SigningKeys,
     /// What is to be counted.
-    pub counter: Counter,
+    pub tallies: TallyBuffer,
     /// What is to be told.
-    pub news: News,
+    pub events: PendingEvents,
     /// Who has had many of the day's calls.
-    pub served: Served,
+    pub calls_today: CallsToday,
 }
 
 impl<W: Wiring> Drain<W> {
@@ -72,7 +72,7 @@ impl<W: Wiring> Drain<W> {
     /// that could not be read, and those of leads the stores did not let us take or settle. Everything else has
     /// its state in the ledger.
     pub async fn drain(&self, messages: Vec<Message>, deadline: Timestamp) -> Vec<String> {
-        let owner = hex::encode(self.keeper.dice.roll());
+        let owner = hex::encode(self.keeper.random.bytes());
         let (customers, mut again) = batch::sort(messages);
         if !again.is_empty() {
             tracing::error!(
@@ -99,8 +99,8 @@ impl<W: Wiring> Drain<W> {
             .map(|claimed| self.admit_and_deliver(vec![claimed], &owner, deadline));
         let together = self.admit_and_deliver(with, &owner, deadline);
         join(together, join_all(alone)).await;
-        let count = self.counter.write(&self.directory, self.keeper.clock.now());
-        join(count, self.tell()).await;
+        let count = self.tallies.write(&self.directory, self.keeper.clock.now());
+        join(count, self.publish_events()).await;
         again
     }
 
@@ -117,7 +117,7 @@ impl<W: Wiring> Drain<W> {
     }
 
     /// The same because a store failed, with a line that says of what the leads were in want.
-    fn put_off(&self, what: &'static str, customer: &CustomerId, error: &StoreError) -> Outcome {
+    fn defer(&self, what: &'static str, customer: &CustomerId, error: &StoreError) -> Outcome {
         tracing::error!(
             what, customer.id = %customer, error = %causes(error),
             "leads are put off, as a store failed"
@@ -125,8 +125,8 @@ impl<W: Wiring> Drain<W> {
         self.not_now()
     }
 
-    fn die(&self) -> u8 {
-        self.keeper.dice.roll()[0]
+    fn jitter(&self) -> u8 {
+        self.keeper.random.bytes()[0]
     }
 }
 

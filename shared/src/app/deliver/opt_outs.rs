@@ -5,7 +5,7 @@
 
 use jiff::Timestamp;
 
-use super::ask::Stopped;
+use super::ask::CallError;
 use super::outcome::Outcome;
 use super::sign_up::Content;
 use super::turns::{Leads, Turn};
@@ -18,7 +18,7 @@ use crate::ports::{Clock, Contacts, Found, OptOuts, SignUp, Wiring};
 
 /// What has to be known of a person before they are signed up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Check {
+pub(super) enum CheckKind {
     /// Nothing: they have just agreed.
     Nothing,
     /// Whether they are on the customer's list of those who left.
@@ -29,7 +29,7 @@ pub(super) enum Check {
     Arrival,
 }
 
-impl Check {
+impl CheckKind {
     /// Of the leads of one address. Only where all of them have left may a look at the account show that they have
     /// arrived; and one that may have arrived makes the freshest consent beside it worth a look.
     pub(super) fn of(leads: &[LeadRecord], at: Timestamp) -> Self {
@@ -48,22 +48,27 @@ pub(super) struct Plan {
     /// From when on opt-outs are listed, if they are.
     pub(super) list_since: Option<Timestamp>,
     /// What each address asks, in the order of the groups.
-    pub(super) groups: Vec<Check>,
+    pub(super) groups: Vec<CheckKind>,
 }
 
 impl Plan {
     /// One list is cheaper than two look-ups.
     pub(super) fn of(groups: &[Vec<LeadRecord>], now: Timestamp) -> Self {
-        let mut checks: Vec<_> = groups.iter().map(|leads| Check::of(leads, now)).collect();
+        let mut checks: Vec<_> = groups
+            .iter()
+            .map(|leads| CheckKind::of(leads, now))
+            .collect();
         let old = groups.iter().zip(&checks);
-        let old = old.filter(|(_, check)| **check == Check::LookUp);
+        let old = old.filter(|(_, check)| **check == CheckKind::LookUp);
         let given: Vec<_> = old
             .filter_map(|(leads, _)| Some(freshest(leads)?.lead.consent.given_at))
             .collect();
         let list_since = given.iter().min().copied().filter(|_| given.len() > 1);
         if list_since.is_some() {
-            let listed = checks.iter_mut().filter(|check| **check == Check::LookUp);
-            listed.for_each(|check| *check = Check::List);
+            let listed = checks
+                .iter_mut()
+                .filter(|check| **check == CheckKind::LookUp);
+            listed.for_each(|check| *check = CheckKind::List);
         }
         Self {
             list_since,
@@ -73,11 +78,11 @@ impl Plan {
 }
 
 /// What the list of opt-outs said.
-pub(super) enum Gone {
+pub(super) enum ListedOptOuts {
     /// Who has left since the oldest of the consents.
-    Listed(OptOuts),
+    Known(OptOuts),
     /// It is longer than a page, is not given out, or was not asked for.
-    AskEach,
+    LookUpEach,
 }
 
 impl<W: Wiring> Drain<W> {
@@ -88,23 +93,23 @@ impl<W: Wiring> Drain<W> {
         turn: &Turn<'_>,
         moment: Timestamp,
         since: Timestamp,
-    ) -> Result<Gone, Outcome> {
+    ) -> Result<ListedOptOuts, Outcome> {
         let crm = &self.crm;
         let list = async |token| crm.opt_outs_since(&token, since).await;
         let listed = self.ask(turn, Some(moment), list).await;
-        match listed.map_err(Stopped::looking) {
-            Ok(Some(gone)) => Ok(Gone::Listed(gone)),
-            Ok(None) => Ok(Gone::AskEach),
-            Err(Stopped::By(error)) => {
+        match listed.map_err(CallError::as_read) {
+            Ok(Some(gone)) => Ok(ListedOptOuts::Known(gone)),
+            Ok(None) => Ok(ListedOptOuts::LookUpEach),
+            Err(CallError::Failed(error)) => {
                 let customer = &turn.ready.customer.id;
                 tracing::warn!(customer.id = %customer, error = %error, "who has left was not listed");
                 if let CrmError::Invalid(_) = error {
-                    return Ok(Gone::AskEach); // it is the list that is refused, and none of the leads
+                    return Ok(ListedOptOuts::LookUpEach); // it is the list that is refused, and none of the leads
                 }
                 let now = self.keeper.clock.now();
-                Err(Outcome::of_error(&error, &[], now, self.die()))
+                Err(Outcome::of_error(&error, &[], now, self.jitter()))
             }
-            Err(Stopped::Until(outcome)) => Err(outcome),
+            Err(CallError::Deferred(outcome)) => Err(outcome),
         }
     }
 
@@ -113,9 +118,9 @@ impl<W: Wiring> Drain<W> {
         &self,
         turn: &Turn<'_>,
         leads: Leads<'_>,
-        check: Check,
+        check: CheckKind,
         moment: &mut Option<Timestamp>,
-        gone: &Gone,
+        gone: &ListedOptOuts,
         content: &Content,
     ) -> Result<OptOutCheck, Outcome> {
         let Some(newest) = freshest(leads) else {
@@ -123,25 +128,29 @@ impl<W: Wiring> Drain<W> {
         };
         let email = &newest.lead.contact.email;
         match (check, gone) {
-            (Check::Nothing, _) => return Ok(OptOutCheck::NotNeeded),
-            (Check::List, Gone::Listed(gone)) => return verdict(newest, gone.get(&email.key())),
-            (Check::List, Gone::AskEach) | (Check::LookUp | Check::Arrival, _) => {}
+            (CheckKind::Nothing, _) => return Ok(OptOutCheck::NotNeeded),
+            (CheckKind::List, ListedOptOuts::Known(gone)) => {
+                return verdict(newest, gone.get(&email.key()));
+            }
+            (CheckKind::List, ListedOptOuts::LookUpEach)
+            | (CheckKind::LookUp | CheckKind::Arrival, _) => {}
         }
         let crm = &self.crm;
         let find = async |token| crm.find(&token, email).await;
         let found = self.ask(turn, moment.take(), find).await;
-        let found = match found.map_err(Stopped::looking) {
+        let found = match found.map_err(CallError::as_read) {
             Ok(found) => found,
-            Err(Stopped::By(error)) => {
+            Err(CallError::Failed(error)) => {
                 let outcome = self.outcome_of(&error, newest);
                 return Err(self.unless_hopeless(leads, &error, outcome).await);
             }
-            Err(Stopped::Until(outcome)) => return Err(outcome),
+            Err(CallError::Deferred(outcome)) => return Err(outcome),
         };
         let left = found.as_ref().and_then(|found| found.opted_out_at);
         let verdict = verdict(newest, left.as_ref())?;
         match found {
-            Some(found) if check == Check::Arrival => match arrived_with(&found, &content.said) {
+            Some(found) if check == CheckKind::Arrival => match arrived_with(&found, &content.said)
+            {
                 Some(permission) => Err(Outcome::settled(LeadState::Delivered {
                     contact: Some(found.contact),
                     action: DeliveryAction::Found,
@@ -161,7 +170,7 @@ impl<W: Wiring> Drain<W> {
             error.blames(&newest.lead.contact.email),
             self.keeper.clock.now(),
         );
-        Outcome::of_error(error, &blames, now, self.die())
+        Outcome::of_error(error, &blames, now, self.jitter())
     }
 }
 

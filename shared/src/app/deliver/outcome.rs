@@ -39,17 +39,18 @@ impl Outcome {
     /// side's day may begin a little later. Leads that wait for the next free moment need no such spreading, since no
     /// more of them are released than there are moments.
     #[must_use]
-    pub fn waits_for_day(at: Timestamp, dice: u8) -> Self {
-        let pause = SignedDuration::from_millis(235 * i64::from(dice));
+    pub fn waits_for_day(at: Timestamp, jitter: u8) -> Self {
+        let pause = SignedDuration::from_millis(235 * i64::from(jitter));
         Self::waits(WaitReason::Quota, Some(at + pause))
     }
 
-    /// When a lead that ends so is to be taken up again: one that meets trouble again and again, ever more seldom.
+    /// When a lead that ends so is to be taken up again: one that meets trouble again and again, at growing intervals.
     #[must_use]
-    pub fn due_of(&self, lead: &LeadRecord, now: Timestamp, dice: u8) -> Option<Timestamp> {
-        let (Self { state, due_at }, later) = (self, backoff(lead.troubles() + 1, dice));
+    pub fn due_of(&self, lead: &LeadRecord, now: Timestamp, jitter: u8) -> Option<Timestamp> {
+        let (Self { state, due_at }, later) =
+            (self, backoff(lead.transient_failures() + 1, jitter));
         match state {
-            LeadState::Waiting { why } if why.is_trouble() => (*due_at).max(Some(now + later)),
+            LeadState::Waiting { why } if why.is_transient() => (*due_at).max(Some(now + later)),
             _ => *due_at,
         }
     }
@@ -57,7 +58,7 @@ impl Outcome {
     /// What an error that was not mended on the spot means for the lead, and what it blames. That a list is gone is
     /// known by now, and is not the reason.
     #[must_use]
-    pub fn of_error(error: &CrmError, blames: &[Blame], now: Timestamp, dice: u8) -> Self {
+    pub fn of_error(error: &CrmError, blames: &[Blame], now: Timestamp, jitter: u8) -> Self {
         match error {
             CrmError::Invalid(words) => {
                 let why = if blames.contains(&Blame::Address) {
@@ -71,9 +72,9 @@ impl Outcome {
                 })
             }
             CrmError::Forbidden => Self::waits(WaitReason::Rights, None),
-            CrmError::QuotaExceeded => Self::waits_for_day(quota_back(now), dice),
-            CrmError::Throttled { rest } => {
-                let later = backoff(1, dice).max(*rest);
+            CrmError::QuotaExceeded => Self::waits_for_day(quota_back(now), jitter),
+            CrmError::Throttled { retry_after } => {
+                let later = backoff(1, jitter).max(*retry_after);
                 Self::waits(WaitReason::Quota, Some(now + later))
             }
             CrmError::AnswerLost => Self::waits(WaitReason::AnswerLost, None),

@@ -77,7 +77,7 @@ impl<W: Wiring> Drain<W> {
             return Ok(vec![]);
         };
         let (customer, email) = (&own.lead.customer, &own.lead.contact.email);
-        let later = |error| self.put_off("looking for leads of the same person", customer, &error);
+        let later = |error| self.defer("looking for leads of the same person", customer, &error);
         let found = self.ledger.leads_of(customer, email, MOST_FOUND).await;
         let mut ids = found.map_err(later)?;
         ids.retain(|id| id.made_at() + LeadId::OLDER_AT_MOST >= since);
@@ -108,6 +108,6 @@ fn was_called_since(lead: &LeadRecord, since: Timestamp) -> bool {
     };
     let upstream = LeadState::waits(WaitReason::Upstream);
     let lines = lead.timeline.iter().filter(|line| line.at > since);
-    let troubles = lines.clone().filter(|line| line.state == upstream);
-    troubles.count() > 1 || lines.map(|line| &line.state).any(taken)
+    let transient_failures = lines.clone().filter(|line| line.state == upstream);
+    transient_failures.count() > 1 || lines.map(|line| &line.state).any(taken)
 }

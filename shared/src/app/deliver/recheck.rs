@@ -49,7 +49,7 @@ impl<W: Wiring> Drain<W> {
             let (customer, id) = (&lead.lead.customer, &lead.lead.id);
             let known = self.ledger.lead(customer, id).await;
             let known = known
-                .map_err(|error| self.put_off("looking at a lead once more", customer, &error))?;
+                .map_err(|error| self.defer("looking at a lead once more", customer, &error))?;
             let ours = known.is_some_and(|known| match &known.state {
                 LeadState::Sending { owner, .. } => owner == turn.owner,
                 _ => false,
@@ -68,9 +68,15 @@ impl<W: Wiring> Drain<W> {
 
     async fn is_connected(&self, turn: &Turn<'_>) -> Result<(), Outcome> {
         let customer = &turn.ready.customer.id;
-        let later = |error| self.put_off("looking at the connection once more", customer, &error);
+        let later = |error| self.defer("looking at the connection once more", customer, &error);
         let connection = self.directory.connection(customer).await.map_err(later)?;
-        let usable = connection.map_or(Err(WaitReason::NotConnected), |known| known.is_usable());
+        let usable = match &connection {
+            Some(known) if known.account.id != turn.ready.connection.account.id => {
+                return Err(self.not_now()); // what was read of the account before is not true of this one
+            }
+            Some(known) => known.is_usable(),
+            None => Err(WaitReason::NotConnected),
+        };
         let Err(why) = usable else { return Ok(()) };
         match self.directory.customer(customer).await.map_err(later)? {
             Some(_) => Err(Outcome::waits(why, None)),

@@ -32,7 +32,7 @@ impl<W: Wiring> Drain<W> {
         };
         let id = &lead.customer;
         let now = self.keeper.clock.now();
-        let due = |record| outcome.due_of(record, now, self.die());
+        let due = |record| outcome.due_of(record, now, self.jitter());
         let due: Vec<_> = leads.iter().map(due).collect();
         let look_at = look_at(outcome, &due, now);
         if let Some(at) = look_at
@@ -79,8 +79,9 @@ impl<W: Wiring> Drain<W> {
                 .await
             {
                 Ok(true) => {
-                    self.counter.settled(record, &settlement.state);
-                    self.news.settled(record, &settlement.state, settlement.at);
+                    self.tallies.settled(record, &settlement.state);
+                    self.events
+                        .settled(record, &settlement.state, settlement.at);
                     return;
                 }
                 Ok(false) => {
@@ -94,7 +95,7 @@ impl<W: Wiring> Drain<W> {
         }
         // It may have been written by a try whose answer was lost.
         let lead = &record.lead;
-        self.counter.doubt(&lead.customer, &lead.id);
+        self.tallies.doubt(&lead.customer, &lead.id);
     }
 
     /// The person may have acted between our look at the connection and the lead's wait: then nobody else would

@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use jiff::Timestamp;
 
-use super::batch::{self, Asked, SameAddress};
+use super::batch::{self, LeadRequest, SameAddress};
 use super::outcome::Outcome;
 use super::{Drain, refused};
 use crate::app::token_keeper::{Access, AccessError};
@@ -68,7 +68,7 @@ impl Claimed {
     }
 
     /// Leaves each address as many leads as may go out as one call; gives the others.
-    fn put_off(&mut self) -> Vec<LeadRecord> {
+    fn take_excess(&mut self) -> Vec<LeadRecord> {
         let (connection, forms) = (&self.connection, &self.forms);
         let lists = |lead: &LeadRecord| lists_of(connection, &[], forms, lead).unwrap_or_default();
         let groups = self.groups.iter_mut();
@@ -157,7 +157,7 @@ impl<W: Wiring> Drain<W> {
     pub(super) async fn prepare(
         &self,
         id: CustomerId,
-        asked: Vec<Asked>,
+        asked: Vec<LeadRequest>,
         owner: &str,
         deadline: Timestamp,
     ) -> (Option<Claimed>, Vec<String>) {
@@ -169,7 +169,7 @@ impl<W: Wiring> Drain<W> {
         let customer = match self.directory.customer(&id).await {
             Ok(customer) => customer,
             Err(error) => {
-                let outcome = self.put_off("reading the customer", &id, &error);
+                let outcome = self.defer("reading the customer", &id, &error);
                 self.settle(None, &claimed, owner, &outcome).await;
                 return (None, again);
             }
@@ -228,7 +228,7 @@ impl<W: Wiring> Drain<W> {
         let no_list = Outcome::waits(WaitReason::NoList, None);
         for (leads, outcome) in [
             (equipped.without_list(), no_list),
-            (equipped.put_off(), self.not_now()),
+            (equipped.take_excess(), self.not_now()),
         ] {
             let customer = &equipped.customer;
             self.settle(Some(customer), &leads, owner, &outcome).await;
@@ -259,7 +259,7 @@ impl<W: Wiring> Drain<W> {
         match error {
             AccessError::Waits(why) => Outcome::waits(*why, None),
             AccessError::Busy { until } => Outcome::waits(WaitReason::Upstream, Some(*until)),
-            AccessError::Store(error) => self.put_off("reading the token", customer, error),
+            AccessError::Store(error) => self.defer("reading the token", customer, error),
         }
     }
 
@@ -275,7 +275,7 @@ impl<W: Wiring> Drain<W> {
             return Ok(people);
         }
         let listed = self.directory.suppressed(customer, &people).await;
-        listed.map_err(|error| self.put_off("reading who is never mailed", customer, &error))
+        listed.map_err(|error| self.defer("reading who is never mailed", customer, &error))
     }
 
     fn person(&self, customer: &CustomerId, record: &LeadRecord) -> PersonId {
@@ -290,7 +290,7 @@ impl<W: Wiring> Drain<W> {
         claimed: &mut Vec<LeadRecord>,
         at: Timestamp,
     ) -> Result<Claimed, Outcome> {
-        let later = |error| self.put_off("reading the connection or a form", id, &error);
+        let later = |error| self.defer("reading the connection or a form", id, &error);
         let customer = customer.ok_or_else(|| refused(RefusalReason::CustomerDeleted))?;
         let connection = self.directory.connection(id).await.map_err(later)?;
         let connection = connection.ok_or(Outcome::waits(WaitReason::NotConnected, None))?;

@@ -45,7 +45,7 @@ async fn a_lead_arrives_once_with_one_call_and_explicit_permission() {
     let again = scene.drain().await;
 
     assert!(again.is_empty());
-    assert_eq!(scene.state(&lead.lead).await.word(), "delivered");
+    assert_eq!(scene.state(&lead.lead).await.as_str(), "delivered");
     assert_eq!(scene.memory.crm.contacts(ACCOUNT).len(), 1);
     assert_eq!(scene.memory.crm.calls().len(), 1);
 }
@@ -77,7 +77,7 @@ async fn two_leads_of_one_address_go_out_as_one_call_that_says_both() {
 
     assert_eq!(scene.memory.crm.count(Call::SignUp), 1);
     for lead in [&first.lead, &second.lead] {
-        assert_eq!(scene.state(lead).await.word(), "delivered");
+        assert_eq!(scene.state(lead).await.as_str(), "delivered");
     }
     let contact = scene.memory.crm.contacts(ACCOUNT).pop().unwrap().contact;
     assert_eq!(
@@ -109,7 +109,7 @@ async fn one_poisoned_message_costs_the_others_nothing() {
     let again = scene.drain_these(messages).await;
 
     assert_eq!(again, ["poison", "empty"]);
-    assert_eq!(scene.state(&lead.lead).await.word(), "delivered");
+    assert_eq!(scene.state(&lead.lead).await.as_str(), "delivered");
 }
 
 #[tokio::test]
@@ -127,7 +127,7 @@ async fn a_lead_waits_while_nobody_is_connected_and_goes_out_afterwards() {
     scene.mark_lane().await;
     assert_eq!(scene.memory.release().await.unwrap().waited, 1);
     scene.drain().await;
-    assert_eq!(scene.state(&lead.lead).await.word(), "delivered");
+    assert_eq!(scene.state(&lead.lead).await.as_str(), "delivered");
 }
 
 #[tokio::test]
@@ -142,7 +142,7 @@ async fn a_lead_that_only_its_message_has_is_recorded_and_delivered() {
 
     scene.drain().await;
 
-    assert_eq!(scene.state(&lead.lead).await.word(), "delivered");
+    assert_eq!(scene.state(&lead.lead).await.as_str(), "delivered");
     let again = submit().await.unwrap();
     assert_eq!((&again.lead, again.status), (&lead.lead, lead.status));
 }
@@ -157,7 +157,7 @@ async fn a_throttled_call_is_made_again_in_place() {
     let again = scene.drain().await;
 
     assert!(again.is_empty());
-    assert_eq!(scene.state(&lead.lead).await.word(), "delivered");
+    assert_eq!(scene.state(&lead.lead).await.as_str(), "delivered");
     assert_eq!(scene.memory.crm.count(Call::SignUp), 2);
     let waited = scene.memory.clock.now().duration_since(before);
     let (least, most) = (SignedDuration::from_secs(1), SignedDuration::from_secs(3));
@@ -167,21 +167,27 @@ async fn a_throttled_call_is_made_again_in_place() {
 #[tokio::test]
 async fn an_api_that_asks_for_a_long_rest_is_left_alone_for_that_long() {
     let scene = Scene::connected().await;
-    let rest = SignedDuration::from_mins(10);
+    let retry_after = SignedDuration::from_mins(10);
     let lead = scene.submit(&[("email", "ada@example.com")]).await;
-    scene.memory.crm.answer_next(CrmError::Throttled { rest });
+    scene
+        .memory
+        .crm
+        .answer_next(CrmError::Throttled { retry_after });
     let asked = scene.memory.clock.now();
 
     scene.drain().await;
     scene.submit(&[("email", "bob@example.com")]).await;
     scene.drain().await;
 
-    assert_eq!(scene.state(&lead.lead).await.word(), "waiting");
+    assert_eq!(scene.state(&lead.lead).await.as_str(), "waiting");
     assert_eq!(scene.memory.crm.calls().len(), 1);
-    scene.memory.clock.advance_to(asked + rest + rest);
+    scene
+        .memory
+        .clock
+        .advance_to(asked + retry_after + retry_after);
     assert_eq!(scene.memory.release().await.unwrap().waited, 2);
     scene.drain().await;
-    assert_eq!(scene.state(&lead.lead).await.word(), "delivered");
+    assert_eq!(scene.state(&lead.lead).await.as_str(), "delivered");
 }
 
 #[tokio::test]
@@ -245,7 +251,7 @@ async fn what_cannot_go_out_is_refused_or_waits_by_its_cause() {
 
         let again = scene.drain().await;
 
-        assert_eq!(scene.state(&lead.lead).await.word(), expected, "{error}");
+        assert_eq!(scene.state(&lead.lead).await.as_str(), expected, "{error}");
         assert!(again.is_empty());
     }
 }
@@ -288,7 +294,7 @@ async fn a_person_who_left_and_signs_up_afresh_is_delivered() {
         .await;
     scene.drain().await;
 
-    assert_eq!(scene.state(&lead.lead).await.word(), "delivered");
+    assert_eq!(scene.state(&lead.lead).await.as_str(), "delivered");
 }
 
 #[tokio::test]

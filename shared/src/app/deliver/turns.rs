@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::Drain;
 use super::gates::{Gate, Waiting, in_turn};
-use super::opt_outs::{Check, Gone, Plan};
+use super::opt_outs::{CheckKind, ListedOptOuts, Plan};
 use super::outcome::Outcome;
 use super::take::Ready;
 use crate::domain::budget::{CallClass, Limits, Meter, Reservation};
@@ -96,14 +96,14 @@ impl<W: Wiring> Drain<W> {
             Err(error) => {
                 let settled = customers.into_iter().map(async |ready| {
                     let customer = &ready.customer.id;
-                    let outcome = self.put_off("reading the limits of calls", customer, &error);
+                    let outcome = self.defer("reading the limits of calls", customer, &error);
                     self.settle_groups(ready, owner, &outcome).await;
                 });
                 join_all(settled).await;
                 return;
             }
         };
-        let class = |ready: &&Ready| self.served.class(&ready.customer.id, limits, now);
+        let class = |ready: &&Ready| self.calls_today.class(&ready.customer.id, limits, now);
         let (few, many): (Vec<_>, Vec<_>) = customers
             .into_iter()
             .partition(|ready| class(ready) == CallClass::Delivery);
@@ -156,11 +156,14 @@ impl<W: Wiring> Drain<W> {
                 Ok(moment) => self.list_opt_outs(&turn, moment, since).await,
                 Err(outcome) => Err(outcome),
             },
-            _ => Ok(Gone::AskEach),
+            _ => Ok(ListedOptOuts::LookUpEach),
         };
         let (gone, behind) = match listed {
             Ok(gone) => (gone, behind),
-            Err(outcome) => (Gone::AskEach, turn_away(behind, &plan.groups, &outcome)),
+            Err(outcome) => (
+                ListedOptOuts::LookUpEach,
+                turn_away(behind, &plan.groups, &outcome),
+            ),
         };
         let (turn, gone) = (&turn, &gone);
         let customer = Some(&turn.ready.customer);
@@ -182,9 +185,9 @@ impl<W: Wiring> Drain<W> {
         &self,
         turn: &Turn<'_>,
         leads: Leads<'_>,
-        check: Check,
+        check: CheckKind,
         moment: Timestamp,
-        gone: &Gone,
+        gone: &ListedOptOuts,
     ) {
         let customer = Some(&turn.ready.customer);
         let outcome = self.deliver(turn, leads, check, Some(moment), gone).await;
@@ -198,7 +201,7 @@ impl<W: Wiring> Drain<W> {
         let later = self.not_now();
         self.settle(customer, others, turn.owner, &later).await;
         let newest = slice::from_ref(newest);
-        let check = Check::of(newest, self.keeper.clock.now());
+        let check = CheckKind::of(newest, self.keeper.clock.now());
         let outcome = self.deliver(turn, newest, check, None, gone).await;
         self.settle(customer, newest, turn.owner, &outcome).await;
     }
@@ -214,11 +217,12 @@ impl<W: Wiring> Drain<W> {
     ) -> Result<Vec<Timestamp>, Outcome> {
         let reserved = self.reserve(turn, want, from, turn.deadline - take).await;
         let customer = &turn.ready.customer.id;
-        let later = |error| self.put_off("reserving another call", customer, &error);
+        let later = |error| self.defer("reserving another call", customer, &error);
         let moments = self.granted(reserved.map_err(later)?)?;
         let given = moments.len();
         let given = u32::try_from(given).unwrap_or(u32::MAX);
-        self.served.add(customer, given, self.keeper.clock.now());
+        self.calls_today
+            .add(customer, given, self.keeper.clock.now());
         Ok(moments)
     }
 
@@ -244,7 +248,7 @@ impl<W: Wiring> Drain<W> {
                 at,
                 day_spent: false,
             } => Err(Outcome::waits(WaitReason::Quota, Some(at))),
-            Reservation::NotBefore { at, .. } => Err(Outcome::waits_for_day(at, self.die())),
+            Reservation::NotBefore { at, .. } => Err(Outcome::waits_for_day(at, self.jitter())),
         }
     }
 }
@@ -252,14 +256,14 @@ impl<W: Wiring> Drain<W> {
 /// Lets those go without a moment who cannot be held against the list. Gives the gates of the others.
 fn turn_away<'a>(
     gates: VecDeque<Gate<'a>>,
-    checks: &[Check],
+    checks: &[CheckKind],
     outcome: &Outcome,
 ) -> VecDeque<Gate<'a>> {
     let mut others = VecDeque::new();
     for (gate, check) in gates.into_iter().zip(checks) {
         match check {
-            Check::List => gate.open(Err(outcome.clone())),
-            Check::Nothing | Check::LookUp | Check::Arrival => others.push_back(gate),
+            CheckKind::List => gate.open(Err(outcome.clone())),
+            CheckKind::Nothing | CheckKind::LookUp | CheckKind::Arrival => others.push_back(gate),
         }
     }
     others

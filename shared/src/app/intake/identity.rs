@@ -36,7 +36,7 @@ impl Identity {
         let Some(key) = &arrival.key else {
             return Self::Content(content);
         };
-        let text = serde_json::to_vec(&("key", &form.id, arrival.way.word(), key.as_str()));
+        let text = serde_json::to_vec(&("key", &form.id, arrival.channel.as_str(), key.as_str()));
         Self::Key {
             key: digest(&text.expect("texts are plain data")),
             content,

@@ -2,8 +2,8 @@
 
 use jiff::Timestamp;
 
+use super::duplicates::accepted_before;
 use super::identity::renamed;
-use super::look_back::again;
 use super::{Accepted, Intake, IntakeError, RECEIVED_CHECK};
 use crate::app::requeue::CHECK_AFTER;
 use crate::domain::lead::{Lead, LeadRecord, LeadState, QuarantineReason};
@@ -50,7 +50,7 @@ impl<W: Wiring> Intake<W> {
             Ok(Recorded::Already(record)) if record.was_erased_before(lead.received_at) => {
                 Ok(Written::UsedUp(Box::new(lead)))
             }
-            Ok(Recorded::Already(record)) => Ok(Written::Kept(again(&record))),
+            Ok(Recorded::Already(record)) => Ok(Written::Kept(accepted_before(&record))),
             Err(error) => {
                 tracing::error!(lead.id = %lead.id, error = %causes(&error), "a lead was not set aside");
                 Err(IntakeError::Unavailable)
@@ -94,7 +94,7 @@ impl<W: Wiring> Intake<W> {
                 Ok(if is_ours {
                     new(*lead)
                 } else {
-                    Written::Kept(again(&record))
+                    Written::Kept(accepted_before(&record))
                 })
             }
             Err(error) => {
@@ -128,7 +128,7 @@ impl<W: Wiring> Intake<W> {
 /// The word an answer has for the state a lead was first kept in. A robot learns nothing from it.
 pub(super) fn told(state: &LeadState) -> &'static str {
     match state {
-        LeadState::Quarantined { .. } => LeadState::Queued.word(),
-        state => state.word(),
+        LeadState::Quarantined { .. } => LeadState::Queued.as_str(),
+        state => state.as_str(),
     }
 }

@@ -1,8 +1,8 @@
 //! Accepting a lead: what was answered with success is kept, whichever of queue and ledger fails.
 
+mod duplicates;
 mod identity;
 mod keep;
-mod look_back;
 mod rates;
 mod retention;
 mod screen;
@@ -11,12 +11,12 @@ mod tests;
 
 use jiff::SignedDuration;
 
+pub use self::duplicates::IN_FLIGHT_FOR;
+use self::duplicates::{Lookup, NewLead, accepted_before};
 use self::identity::Identity;
 pub(in crate::app) use self::identity::renamed;
-pub use self::look_back::AT_WORK;
-use self::look_back::{New, Seen, again};
 pub use self::rates::RateLimiter;
-use self::screen::{Look, Verdict};
+use self::screen::{Precheck, Verdict};
 use crate::domain::consent::Origin;
 use crate::domain::form::Form;
 use crate::domain::idempotency::IdempotencyKey;
@@ -49,7 +49,7 @@ pub struct Intake<W: Wiring> {
     /// The time.
     pub clock: W::Clock,
     /// Randomness.
-    pub dice: W::Dice,
+    pub random: W::SecureRandom,
     /// Who tells people from robots.
     pub captcha: W::Captcha,
     /// What consents are sealed with.
@@ -65,35 +65,35 @@ pub struct Arrival {
     pub fields: Submission,
     /// Where it came from.
     pub origin: Origin,
-    /// By which way.
-    pub way: Way,
+    /// How it came.
+    pub channel: Channel,
     /// What its sender calls it, so that the same one can be sent again.
     pub key: Option<IdempotencyKey>,
 }
 
-/// The ways in.
+/// How submissions come in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Way {
+pub enum Channel {
     /// A form in a browser, whose sender is nobody we know.
     Form,
     /// A server that signs what it sends.
     Webhook,
 }
 
-impl Way {
-    /// Keeps the keys of one way in apart from those of the other.
-    fn word(self) -> &'static str {
+impl Channel {
+    /// Keeps the keys of one channel apart from those of the other.
+    fn as_str(self) -> &'static str {
         match self {
             Self::Form => "form",
             Self::Webhook => "webhook",
         }
     }
 
-    /// Lets only a form pass that takes leads by this way.
+    /// Whether a form accepts leads of this channel.
     ///
     /// # Errors
     /// [`IntakeError::ClosedForm`], [`IntakeError::SignatureRequired`].
-    pub fn opens(self, form: &Form) -> Result<(), IntakeError> {
+    pub fn accepted_by(self, form: &Form) -> Result<(), IntakeError> {
         match self {
             _ if !form.open => Err(IntakeError::ClosedForm),
             Self::Form if form.signed_only => Err(IntakeError::SignatureRequired),
@@ -146,8 +146,8 @@ pub enum IntakeError {
     /// Another submission came with this key.
     #[error("the key was used for another submission")]
     KeyReused,
-    /// A submission with this key is being taken in at this moment.
-    #[error("a submission with this key is being taken in")]
+    /// A submission with this key is still being processed.
+    #[error("a submission with this key is still being processed")]
     InFlight {
         /// In so many seconds it will be done, or has failed.
         wait: u32,
@@ -197,21 +197,21 @@ impl<W: Wiring> Intake<W> {
         let identity = Identity::of(&arrival, form, &self.keys);
         let fields = arrival.fields.clone();
         let mut parsed = ParsedLead::parse(form, fields, &arrival.origin, now)?;
-        let new = match self.look_back(form, &identity, now).await? {
-            Seen::Before(accepted) => return Ok(accepted),
-            Seen::Never(new) => new,
+        let new = match self.find_duplicate(form, &identity, now).await? {
+            Lookup::Duplicate(accepted) => return Ok(accepted),
+            Lookup::New(new) => new,
         };
         let aside = match self.screen(form, &arrival, now).await {
             Verdict::Passes(note) => {
                 parsed.notes.extend(note);
                 let email = &parsed.contact.email;
-                self.over_today(form, arrival.way, email, now).await
+                self.over_today(form, arrival.channel, email, now).await
             }
             Verdict::Quarantined(why) => Some(why),
             Verdict::Refused(rejection) => return self.refuse(form, &new, rejection).await,
             Verdict::Failed(rejection) => {
-                return match self.twin(form, &new, now).await {
-                    Some(record) => Ok(again(&record)),
+                return match self.equal_lead(form, &new, now).await {
+                    Some(record) => Ok(accepted_before(&record)),
                     None => self.refuse(form, &new, rejection).await,
                 };
             }
@@ -232,12 +232,12 @@ impl<W: Wiring> Intake<W> {
         self.admit(form, arrival, now).await?;
         let fields = arrival.fields.clone();
         let mut lead = ParsedLead::parse(form, fields, &arrival.origin, now)?;
-        let state = match self.look(form, arrival, now) {
-            Look::Told(Verdict::Refused(rejection) | Verdict::Failed(rejection)) => {
+        let state = match self.precheck(form, arrival, now) {
+            Precheck::Decided(Verdict::Refused(rejection) | Verdict::Failed(rejection)) => {
                 return Err(rejection.into());
             }
-            Look::Told(Verdict::Quarantined(why)) => LeadState::Quarantined { why },
-            Look::Told(Verdict::Passes(note)) | Look::Asks(_, _, note) => {
+            Precheck::Decided(Verdict::Quarantined(why)) => LeadState::Quarantined { why },
+            Precheck::Decided(Verdict::Passes(note)) | Precheck::NeedsCaptcha(_, _, note) => {
                 lead.notes.extend(note);
                 LeadState::Queued
             }
@@ -255,10 +255,10 @@ impl<W: Wiring> Intake<W> {
     async fn refuse(
         &self,
         form: &Form,
-        new: &New,
+        new: &NewLead,
         rejection: Rejection,
     ) -> Result<Accepted, IntakeError> {
-        self.give_back(form, new).await;
+        self.release_key(form, new).await;
         Err(rejection.into())
     }
 }

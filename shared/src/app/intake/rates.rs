@@ -10,13 +10,13 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use futures_util::future::join_all;
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Arrival, Intake, IntakeError, Way};
+use super::{Arrival, Channel, Intake, IntakeError};
 use crate::domain::email::EmailAddress;
 use crate::domain::form::Form;
 use crate::domain::keys::Purpose;
 use crate::domain::lead::QuarantineReason;
 use crate::domain::suppression::PersonId;
-use crate::ports::{Counters as _, Wiring, causes};
+use crate::ports::{RateCounters as _, Wiring, causes};
 
 /// Counters that a process remembers of one window. It begins anew with one more: what it forgets lets a few more through.
 const MOST_COUNTS: usize = 10_000;
@@ -170,10 +170,10 @@ impl<W: Wiring> Intake<W> {
     ) -> Result<(), IntakeError> {
         let rates = form.screening.rates;
         let of_form = |counter| Limit::a_minute(counter, rates.per_minute);
-        let limits = match (arrival.way, &arrival.origin.ip) {
-            (Way::Webhook, _) => vec![of_form(format!("{}#signed", form.id))],
-            (Way::Form, None) => vec![of_form(form.id.to_string())],
-            (Way::Form, Some(ip)) => {
+        let limits = match (arrival.channel, &arrival.origin.ip) {
+            (Channel::Webhook, _) => vec![of_form(format!("{}#signed", form.id))],
+            (Channel::Form, None) => vec![of_form(form.id.to_string())],
+            (Channel::Form, Some(ip)) => {
                 let whose = self.keys.sign(Purpose::Origin, network(ip).as_bytes());
                 let whose = format!("{}#{}", form.id, hex::encode(&whose[..8]));
                 let of_origin = Limit::a_minute(whose, rates.per_origin);
@@ -193,11 +193,11 @@ impl<W: Wiring> Intake<W> {
     pub(super) async fn over_today(
         &self,
         form: &Form,
-        way: Way,
+        channel: Channel,
         email: &EmailAddress,
         now: Timestamp,
     ) -> Option<QuarantineReason> {
-        if way == Way::Webhook {
+        if channel == Channel::Webhook {
             return None;
         }
         let rates = form.screening.rates;

@@ -3,12 +3,12 @@
 
 use jiff::Timestamp;
 
-use super::{Arrival, Intake, Way};
+use super::{Arrival, Channel, Intake};
 use crate::domain::captcha::{Captcha, OnFailure};
 use crate::domain::contact::{Note, NoteKind};
 use crate::domain::form::Form;
 use crate::domain::lead::{FieldError, QuarantineReason, Rejection};
-use crate::domain::screening::{Bearing, TIME_FIELD};
+use crate::domain::screening::{HiddenFields, TIME_FIELD};
 use crate::ports::{CaptchaCheck as _, Checked, Wiring, causes};
 
 /// Said where a captcha has no answer: its person passed it by, or never saw it.
@@ -30,18 +30,18 @@ pub(super) enum Verdict {
 }
 
 /// What a look at a submission says, before anybody is asked.
-pub(super) enum Look<'a> {
+pub(super) enum Precheck<'a> {
     /// All there is to know.
-    Told(Verdict),
+    Decided(Verdict),
     /// The captcha's provider has to say whether this answer is good; if so it passes, perhaps with a remark.
-    Asks(&'a Captcha, &'a str, Option<Note>),
+    NeedsCaptcha(&'a Captcha, &'a str, Option<Note>),
 }
 
 impl<W: Wiring> Intake<W> {
     pub(super) async fn screen(&self, form: &Form, arrival: &Arrival, now: Timestamp) -> Verdict {
-        let (captcha, answer, late) = match self.look(form, arrival, now) {
-            Look::Told(verdict) => return verdict,
-            Look::Asks(captcha, answer, late) => (captcha, answer, late),
+        let (captcha, answer, late) = match self.precheck(form, arrival, now) {
+            Precheck::Decided(verdict) => return verdict,
+            Precheck::NeedsCaptcha(captcha, answer, late) => (captcha, answer, late),
         };
         let ip = arrival.origin.ip.as_deref();
         match self.captcha.check(&form.id, captcha, answer, ip).await {
@@ -61,31 +61,31 @@ impl<W: Wiring> Intake<W> {
         }
     }
 
-    pub(super) fn look<'a>(
+    pub(super) fn precheck<'a>(
         &self,
         form: &'a Form,
         arrival: &'a Arrival,
         now: Timestamp,
-    ) -> Look<'a> {
-        if arrival.way == Way::Webhook {
-            return Look::Told(Verdict::Passes(None));
+    ) -> Precheck<'a> {
+        if arrival.channel == Channel::Webhook {
+            return Precheck::Decided(Verdict::Passes(None));
         }
         let rules = &form.screening;
-        let late = match rules.bearing(&arrival.fields, &form.id, &self.keys, now) {
-            Bearing::Robotic(why) => return Look::Told(Verdict::Quarantined(why)),
-            Bearing::Late => Some(Note {
+        let late = match rules.check_hidden_fields(&arrival.fields, &form.id, &self.keys, now) {
+            HiddenFields::Bot(why) => return Precheck::Decided(Verdict::Quarantined(why)),
+            HiddenFields::Stale => Some(Note {
                 field: TIME_FIELD.to_owned(),
                 what: NoteKind::StaleForm,
             }),
-            Bearing::Plain => None,
+            HiddenFields::Clean => None,
         };
         let Some(captcha) = &rules.captcha else {
-            return Look::Told(Verdict::Passes(late));
+            return Precheck::Decided(Verdict::Passes(late));
         };
         let answer = arrival.fields.get(captcha.provider.field());
         match answer.unwrap_or_default().trim() {
-            "" => Look::Told(failed(captcha, NOT_MADE)),
-            answer => Look::Asks(captcha, answer, late),
+            "" => Precheck::Decided(failed(captcha, NOT_MADE)),
+            answer => Precheck::NeedsCaptcha(captcha, answer, late),
         }
     }
 }

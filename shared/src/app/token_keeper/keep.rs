@@ -1,6 +1,6 @@
 use jiff::{SignedDuration, Timestamp};
 
-use crate::app::tell::tell_status;
+use crate::app::publish::publish_status;
 use crate::domain::connection::ConnectionStatus;
 use crate::domain::ids::CustomerId;
 use crate::domain::token::StoredTokens;
@@ -57,7 +57,7 @@ pub(crate) async fn advance(
                 "leads that wait for the connection are not looked at"
             );
         }
-        tell_status(events, customer, &ConnectionStatus::Active, now).await;
+        publish_status(events, customer, &ConnectionStatus::Active, now).await;
     }
     Ok(advanced)
 }

@@ -21,7 +21,7 @@ impl<W: Wiring> TokenKeeper<W> {
     /// [`StoreError`] where idle connections could not be found.
     pub async fn keep_alive(&self, end: Timestamp) -> Result<usize, StoreError> {
         let (mut kept, now) = (0, self.clock.now());
-        let tried = self.seen.tried_since(now - AGAIN_AFTER);
+        let tried = self.cache.tried_since(now - AGAIN_AFTER);
         let limit = u16::try_from(PER_RUN + tried.len()).unwrap_or(u16::MAX);
         let idle = self.directory.idle(now, limit).await?;
         let others = idle.into_iter().filter(|idle| !tried.contains(idle));
@@ -29,7 +29,7 @@ impl<W: Wiring> TokenKeeper<W> {
             if !self.has_time(end) {
                 break;
             }
-            self.seen.try_at(&customer, now);
+            self.cache.try_at(&customer, now);
             match self.access(&customer, None, end).await {
                 Ok(_) => kept += 1,
                 // Dead, which the keeper has told of.

@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{Access, AccessError, LOOK_AGAIN, PATIENCE, TokenKeeper, advance, keep};
 use crate::app::moment::{Next, RENEWAL_TAKES, await_moment};
-use crate::app::tell::tell_status;
+use crate::app::publish::publish_status;
 use crate::domain::budget::{CallClass, Meter, Pause};
 use crate::domain::connection::{
     COOLDOWN, Connection, ConnectionStatus, LEASE_FOR, Lease, ReconnectReason,
@@ -13,8 +13,8 @@ use crate::domain::ids::AppId;
 use crate::domain::lead::WaitReason;
 use crate::domain::token::{Grant, StoredTokens};
 use crate::ports::{
-    Advanced, Apps as _, Authorization as _, Budget as _, Clock as _, Connections as _, Dice as _,
-    Kept, StoreError, TokenError, Vault as _, Wiring, causes,
+    Advanced, Apps as _, Authorization as _, Budget as _, Clock as _, Connections as _, Kept,
+    SecureRandom as _, StoreError, TokenError, Vault as _, Wiring, causes,
 };
 
 /// How one try at a refresh ended.
@@ -51,7 +51,7 @@ impl<W: Wiring> TokenKeeper<W> {
             let until = now + COOLDOWN;
             return Err(AccessError::Busy { until });
         }
-        let owner = hex::encode(self.dice.roll());
+        let owner = hex::encode(self.random.bytes());
         let lease = Lease {
             owner: owner.clone(),
             until: now + LEASE_FOR,
@@ -66,7 +66,7 @@ impl<W: Wiring> TokenKeeper<W> {
         };
         match self.refresh_leased(&row, end).await {
             Ok(refreshed) => Ok(refreshed),
-            Err(RefreshError::Dead(reason)) => self.bury(&row, reason).await,
+            Err(RefreshError::Dead(reason)) => self.mark_needs_reconnect(&row, reason).await,
             Err(RefreshError::Unkept) => Err(AccessError::Busy { until: lease.until }),
             // The lapsed lease said that the old token may be used up. Who could not find out leaves that mark.
             Err(RefreshError::Passing { .. }) if connection.lease.is_some() => {
@@ -143,9 +143,9 @@ impl<W: Wiring> TokenKeeper<W> {
                 Err(error) => {
                     tracing::warn!(customer.id = %row.customer, error = %error, "a token was not refreshed");
                     let mut until = until;
-                    if let TokenError::Throttled { rest } = error {
-                        self.tell_throttled(&row.app, rest).await;
-                        until = until.max(self.clock.now() + rest);
+                    if let TokenError::Throttled { retry_after } = error {
+                        self.tell_throttled(&row.app, retry_after).await;
+                        until = until.max(self.clock.now() + retry_after);
                     }
                     return Err(RefreshError::Passing { until });
                 }
@@ -154,8 +154,8 @@ impl<W: Wiring> TokenKeeper<W> {
     }
 
     /// Has everybody leave the token endpoint alone for a while, which is full for all connections of the application.
-    async fn tell_throttled(&self, app: &AppId, rest: SignedDuration) {
-        let (now, pause) = (self.clock.now(), Pause::For(rest));
+    async fn tell_throttled(&self, app: &AppId, retry_after: SignedDuration) {
+        let (now, pause) = (self.clock.now(), Pause::For(retry_after));
         if let Err(error) = self.budget.pause(Meter::Token(app), now, pause).await {
             tracing::warn!(
                 app.id = %app, error = %causes(&error),
@@ -230,13 +230,13 @@ impl<W: Wiring> TokenKeeper<W> {
         match advance(rows, ledger, events, &row.customer, &pair, now).await? {
             Advanced::No => Ok(Refreshed::Again),
             Advanced::Active | Advanced::Revived => {
-                Ok(Refreshed::Access(self.seen.remember(&row.customer, pair)))
+                Ok(Refreshed::Access(self.cache.remember(&row.customer, pair)))
             }
         }
     }
 
     /// The death of a connection: the endpoint does not know the newest refresh token there is, or none is stored here.
-    pub(super) async fn bury(
+    pub(super) async fn mark_needs_reconnect(
         &self,
         row: &Connection,
         reason: ReconnectReason,
@@ -251,7 +251,7 @@ impl<W: Wiring> TokenKeeper<W> {
             return Ok(Refreshed::Again);
         }
         tracing::warn!(customer.id = %customer, reason = ?reason, "a connection has to be made again");
-        tell_status(&self.events, customer, &status, now).await;
+        publish_status(&self.events, customer, &status, now).await;
         Err(AccessError::Waits(WaitReason::Reconnect))
     }
 }

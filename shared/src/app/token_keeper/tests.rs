@@ -213,9 +213,9 @@ async fn passing_trouble_is_a_cooldown_and_never_a_death() {
 async fn a_rest_that_the_token_endpoint_asks_for_is_kept() {
     let scene = expired().await;
     let (crm, clock) = (&scene.memory.crm, &scene.memory.clock);
-    let rest = SignedDuration::from_mins(10);
-    crm.token_answer_next(TokenError::Throttled { rest });
-    let over = clock.now() + rest;
+    let retry_after = SignedDuration::from_mins(10);
+    crm.token_answer_next(TokenError::Throttled { retry_after });
+    let over = clock.now() + retry_after;
 
     for after in [0, 9] {
         clock.advance(SignedDuration::from_mins(after));
@@ -332,7 +332,7 @@ async fn a_clock_that_is_five_minutes_wrong_costs_one_refresh_and_no_refused_cal
             let email = format!("lead-{n}@example.com");
             let lead = scene.submit(&[("email", &email)]).await.lead;
             scene.drain().await;
-            assert_eq!(scene.state(&lead).await.word(), "delivered", "{minutes}");
+            assert_eq!(scene.state(&lead).await.as_str(), "delivered", "{minutes}");
             clock.advance(SignedDuration::from_mins(1));
         }
 

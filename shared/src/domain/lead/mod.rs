@@ -1,5 +1,6 @@
 //! A lead and its life: the state machine of the ledger.
 
+pub mod actions;
 mod erased;
 mod parse;
 mod remote;
@@ -201,7 +202,7 @@ pub(crate) mod tests {
         let mut record = record();
         let at = |second| Timestamp::from_second(second).unwrap();
         assert!(!record.was_erased_before(at(8)));
-        record.timeline = crate::domain::asked::timeline_of_nobody(&record.lead, at(7));
+        record.timeline = actions::erased_timeline(&record.lead, at(7));
 
         assert!(!record.was_erased_before(at(7)));
         assert!(record.was_erased_before(at(8)));

@@ -83,7 +83,7 @@ impl ParsedLead {
             errors.push(FieldError {
                 field: form.name_of(name).to_owned(),
                 code: "required",
-                message: "this field is needed".into(),
+                message: "this field is required".into(),
             });
         }
 

@@ -91,7 +91,7 @@ pub enum OptOutCheck {
 impl OptOutCheck {
     /// The stable word.
     #[must_use]
-    pub fn word(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::NotNeeded => "not_needed",
             Self::Clear => "clear",
@@ -147,7 +147,7 @@ impl WaitReason {
 
     /// Whether Constant Contact said neither yes nor no.
     #[must_use]
-    pub fn is_trouble(self) -> bool {
+    pub fn is_transient(self) -> bool {
         matches!(self, Self::Upstream | Self::AnswerLost)
     }
 }
@@ -158,7 +158,7 @@ impl WaitReason {
 pub enum RefusalReason {
     /// The person opted out, or the account deleted the contact, after this consent was given.
     OptedOutAfterConsent,
-    /// Constant Contact does not take the address.
+    /// Constant Contact does not accept the address.
     InvalidAddress,
     /// Constant Contact refuses the lead for good, or has said neither yes nor no to it for days on which it took others.
     CcRefused,
@@ -215,7 +215,7 @@ impl LeadState {
 
     /// The stable word of this state.
     #[must_use]
-    pub fn word(&self) -> &'static str {
+    pub fn as_str(&self) -> &'static str {
         match self {
             Self::Received => "received",
             Self::Queued => "queued",

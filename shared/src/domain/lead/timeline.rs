@@ -34,13 +34,13 @@ pub fn shortened(timeline: &[TimelineEntry]) -> Option<Vec<TimelineEntry>> {
 impl LeadRecord {
     /// How often in a row the lead has met trouble by now.
     #[must_use]
-    pub fn troubles(&self) -> u32 {
+    pub fn transient_failures(&self) -> u32 {
         u32::try_from(self.troubled().count()).unwrap_or(u32::MAX)
     }
 
     /// Since when it has met nothing but trouble.
     #[must_use]
-    pub fn troubled_since(&self) -> Option<Timestamp> {
+    pub fn failing_since(&self) -> Option<Timestamp> {
         self.troubled().last().map(|line| line.at)
     }
 
@@ -52,7 +52,7 @@ impl LeadRecord {
             LeadState::Waiting {
                 why: WaitReason::Quota,
             } => None,
-            LeadState::Waiting { why } => Some((line, why.is_trouble())),
+            LeadState::Waiting { why } => Some((line, why.is_transient())),
             LeadState::Received | LeadState::Queued | LeadState::Sending { .. } => None,
             _ => Some((line, false)),
         });
@@ -94,8 +94,8 @@ mod tests {
             let lines = (0..).zip(states);
             let lines = lines.map(|(second, state)| line(second, state.clone()));
             record.timeline = lines.collect();
-            let since = record.troubled_since().map(Timestamp::as_second);
-            (record.troubles(), since)
+            let since = record.failing_since().map(Timestamp::as_second);
+            (record.transient_failures(), since)
         };
         let (queued, quota) = (LeadState::Queued, LeadState::waits(WaitReason::Quota));
         let (upstream, lost) = (

@@ -2,7 +2,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::bulk::Asked;
+use super::bulk::QueuedImport;
 use super::contract::hold_sign_up;
 use crate::domain::connection::{Account, Catalog, ContactList, CustomField, FieldKind};
 use crate::domain::contact::Contact;
@@ -30,7 +30,7 @@ pub(super) struct Book {
     contacts: BTreeMap<String, RemoteContact>,
     /// Addresses that are called invalid for now, by their keys.
     pub(super) held_back: BTreeSet<String>,
-    pub(super) imports: Vec<Asked>,
+    pub(super) imports: Vec<QueuedImport>,
     pub(super) imports_fail: usize,
     pub(super) imports_take: Option<SignedDuration>,
     pub(super) imports_cut: Option<usize>,

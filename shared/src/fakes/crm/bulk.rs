@@ -24,7 +24,7 @@ const PAGE: usize = 500;
 
 /// An import that was asked for.
 #[derive(Debug)]
-pub(super) struct Asked {
+pub(super) struct QueuedImport {
     activity: Activity,
     ends_at: Timestamp,
     rows: Vec<EmailAddress>,
@@ -61,7 +61,7 @@ impl FakeCrm {
                     rows: 1,
                     progress: Progress::Completed { troubled: 0 },
                 };
-                world.book(account).imports.push(Asked {
+                world.book(account).imports.push(QueuedImport {
                     activity,
                     ends_at: now,
                     rows: Vec::new(),
@@ -119,7 +119,7 @@ impl Book {
             progress: Progress::Pending,
             ..activity.clone()
         };
-        self.imports.push(Asked {
+        self.imports.push(QueuedImport {
             activity,
             ends_at: now + self.imports_take.unwrap_or(TAKES),
             rows,

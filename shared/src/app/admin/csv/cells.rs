@@ -26,7 +26,7 @@ impl Dialect {
     pub(super) const ALL: [Self; 2] = [Self::Upload, Self::Spreadsheet];
 
     /// Its word.
-    pub(super) fn word(self) -> &'static str {
+    pub(super) fn as_str(self) -> &'static str {
         match self {
             Self::Upload => "upload",
             Self::Spreadsheet => "spreadsheet",

@@ -14,7 +14,7 @@ use crate::domain::customer::kept_for;
 use crate::domain::ids::{CustomerId, FormId, LeadId};
 use crate::domain::lead::LeadRecord;
 use crate::domain::suppression::PersonId;
-use crate::domain::tally::{EXPORTED, Moves, counted_as};
+use crate::domain::tally::{EXPORTED, TallyChanges, counted_as};
 use crate::ports::{
     Clock as _, Exits as _, Forms as _, LeadFilter, Ledger as _, Page, StoreError,
     Suppressions as _, Tallies as _, Wiring,
@@ -87,7 +87,7 @@ struct Filling<'a> {
     /// How many more leads there is time for.
     time_for: usize,
     /// What the marks change.
-    moves: Moves,
+    changes: TallyChanges,
     /// Who was found to have opted out, and when the newest lead came in that was refused for it.
     opted_out: HashMap<String, Timestamp>,
 }
@@ -136,12 +136,14 @@ impl<W: Wiring> Admin<W> {
             } else {
                 usize::MAX
             },
-            moves: Moves::default(),
+            changes: TallyChanges::default(),
             opted_out: HashMap::new(),
         };
         let (next, last) = self.gather(&mut filling, &wanted, until).await?;
         let now = self.clock.now();
-        self.directory.tally(customer, &filling.moves, now).await?;
+        self.directory
+            .tally(customer, &filling.changes, now)
+            .await?;
         let listing = listing(customer, &wanted);
         let (place, form) = (wanted.place, wanted.form);
         let cursor = |place: &Place| cursor::give_out(&self.keys, &listing, &place.to_string());
@@ -151,7 +153,7 @@ impl<W: Wiring> Admin<W> {
             name: format!(
                 "{customer}{}-{}-{}-part-{}.csv",
                 of_form.unwrap_or_default(),
-                wanted.selection.word(),
+                wanted.selection.as_str(),
                 place.at.strftime("%Y-%m-%d"),
                 place.number
             ),
@@ -211,10 +213,10 @@ impl<W: Wiring> Admin<W> {
     }
 
     fn wanted(&self, customer: &CustomerId, mut query: Properties) -> Result<Wanted, AdminError> {
-        let known = Selection::ALL.map(|selection| (selection.word(), selection));
+        let known = Selection::ALL.map(|selection| (selection.as_str(), selection));
         let selection = query.optional("status", one_of(known));
         let selection = selection.unwrap_or(Selection::Undelivered);
-        let known = Dialect::ALL.map(|dialect| (dialect.word(), dialect));
+        let known = Dialect::ALL.map(|dialect| (dialect.as_str(), dialect));
         let dialect = query.optional("dialect", one_of(known));
         let form = query.optional("form", id);
         let look = query.optional("look", flag_text);
@@ -299,7 +301,7 @@ impl<W: Wiring> Admin<W> {
             if done? {
                 let day = record.lead.id.day();
                 let to = Some(EXPORTED.to_owned());
-                filling.moves.count(day, counted_as(record), to);
+                filling.changes.count(day, counted_as(record), to);
                 marked.push(record);
             }
         }
@@ -338,7 +340,7 @@ fn before(page: &[LeadRecord], first: &LeadRecord) -> Option<String> {
 
 /// What cursors are signed for.
 fn listing(customer: &CustomerId, wanted: &Wanted) -> String {
-    let (selection, dialect) = (wanted.selection.word(), wanted.dialect.word());
+    let (selection, dialect) = (wanted.selection.as_str(), wanted.dialect.as_str());
     let form = wanted.form.as_ref().map(|form| format!(":{form}"));
     format!(
         "csv:{customer}:{selection}:{dialect}{}",

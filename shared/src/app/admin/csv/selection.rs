@@ -1,7 +1,7 @@
 use jiff::Timestamp;
 
 use super::cells::{Dialect, is_formula};
-use crate::domain::asked::{can_export, can_tell};
+use crate::domain::lead::actions::{can_disclose, can_export};
 use crate::domain::lead::{LeadRecord, LeadState, RefusalReason, WaitReason};
 
 /// Which leads go into a file. Nobody's whom the customer does not want mailed, and no older ones of a person in whose way
@@ -30,7 +30,7 @@ impl Selection {
     ];
 
     /// Its word.
-    pub(super) fn word(self) -> &'static str {
+    pub(super) fn as_str(self) -> &'static str {
         match self {
             Self::Undelivered => "undelivered",
             Self::Exported => "exported",
@@ -53,7 +53,7 @@ impl Selection {
             Self::Undelivered => pending && !exported,
             Self::Exported => pending && record.exported_at.is_some(),
             Self::Delivered => delivered,
-            Self::All if dialect == Dialect::Spreadsheet => can_tell(&record.state),
+            Self::All if dialect == Dialect::Spreadsheet => can_disclose(&record.state),
             Self::All => pending || delivered || is_under_way(&record.state),
         }
     }

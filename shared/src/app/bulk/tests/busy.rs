@@ -101,8 +101,8 @@ async fn an_import_that_is_held_for_more_than_a_day_goes_in_once_a_single_lead_s
 #[tokio::test]
 async fn an_account_that_asks_for_no_import_for_long_delays_no_single_lead() {
     let (scene, leads) = backlog(200).await;
-    let rest = SignedDuration::from_mins(30);
-    let throttled = CrmError::Throttled { rest };
+    let retry_after = SignedDuration::from_mins(30);
+    let throttled = CrmError::Throttled { retry_after };
     scene.memory.crm.answer_next_to(Call::Import, throttled);
 
     run(&scene).await;

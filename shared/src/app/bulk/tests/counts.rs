@@ -26,7 +26,12 @@ async fn settle(scene: &Scene) {
 
 async fn recount(scene: &Scene) {
     scene.memory.clock.advance(SignedDuration::from_mins(15));
-    scene.memory.minute().recount(Timestamp::MAX).await.unwrap();
+    scene
+        .memory
+        .scheduler()
+        .recount(Timestamp::MAX)
+        .await
+        .unwrap();
 }
 
 async fn is_closed(scene: &Scene) -> bool {

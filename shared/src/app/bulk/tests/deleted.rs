@@ -8,15 +8,17 @@ use crate::app::requeue::LISTED_WITHIN;
 use crate::app::scene::{ACCOUNT, NOON, Scene};
 use crate::domain::crm::{CrmError, Refusal};
 use crate::domain::email::EmailAddress;
+use crate::domain::ids::ImportId;
+use crate::domain::import::{ImportJob, Stage};
 use crate::domain::lead::{LeadState, RefusalReason};
 use crate::fakes::{Call, VirtualClock};
-use crate::ports::Clock as _;
+use crate::ports::{Clock as _, Imports as _};
 
 /// A contact that the account has for a moment.
 pub(super) async fn made_and_deleted(scene: &Scene, email: &str) -> EmailAddress {
     let lead = scene.submit(&[("email", email)]).await.lead;
     scene.drain().await;
-    assert_eq!(scene.state(&lead).await.word(), "delivered");
+    assert_eq!(scene.state(&lead).await.as_str(), "delivered");
     scene.memory.clock.advance(SignedDuration::from_secs(1));
     let email = email.parse().unwrap();
     scene.memory.crm.delete_contact(ACCOUNT, &email);
@@ -48,6 +50,34 @@ async fn whom_the_account_deleted_is_imported_only_where_they_have_agreed_since(
     let refused = LeadState::refused(why);
     assert_eq!(scene.state(&leads[7]).await, refused);
     assert!(crm.contact(ACCOUNT, &gone).unwrap().deleted_at.is_some());
+}
+
+#[tokio::test]
+async fn an_import_that_an_earlier_version_began_sends_its_leads_their_single_ways() {
+    let (scene, leads) = backlog(1_200).await;
+    let ledger = &scene.memory.ledger;
+    let job = ImportJob::new(
+        ImportId::at(scene.memory.clock.now(), 1),
+        scene.customer.clone(),
+        vec![scene.list.clone()],
+        scene.memory.clock.now(),
+    );
+    assert!(ledger.save_import(&job, None).await.unwrap());
+    let mut begun = job.next(Stage::Gathering, Some(scene.memory.clock.now()));
+    (begun.chunks, begun.leads) = (1, 100);
+    let named = &leads[..100];
+    assert!(ledger.save_import(&begun, Some(named)).await.unwrap());
+    for lead in named {
+        let taken = ledger.take(&scene.customer, lead, &job.id, scene.memory.clock.now());
+        assert!(taken.await.unwrap());
+    }
+
+    for _ in 0..4 {
+        run_next(&scene).await;
+    }
+
+    assert_eq!(scene.memory.crm.count(Call::Import), 0);
+    assert!(all_are(&scene, named, &back()).await);
 }
 
 #[tokio::test]

@@ -16,30 +16,44 @@ use crate::ports::{Clock as _, Imports as _};
 /// What a run takes beyond its time to write down where it is and to look whether there is more.
 const MORE: SignedDuration = SignedDuration::from_secs(15);
 
-/// What a request takes where there is time to ask the account and none to read an import's leads.
-const SLOW: SignedDuration = SignedDuration::from_secs(1);
+/// What a request takes of a store that is well.
+const WELL: SignedDuration = SignedDuration::from_millis(100);
 
-/// What one takes where there is no time for either.
-const SLOWER: SignedDuration = SignedDuration::from_millis(1_500);
+/// What one takes where there is time for no import's leads.
+const SLOW: SignedDuration = SignedDuration::from_millis(1_500);
 
 /// A run a minute later that has `time`, while every request takes as long as `pace` says.
-async fn run_at(scene: &Scene, pace: SignedDuration, time: SignedDuration) -> Imported {
+async fn run_at(
+    scene: &Scene,
+    pace: impl Fn() -> SignedDuration,
+    time: SignedDuration,
+) -> Imported {
     let clock = &scene.memory.clock;
     clock.advance(SignedDuration::from_mins(1));
     let bulk = scene.memory.bulk();
     let mut run = pin!(bulk.run(clock.now() + time));
     let done = poll_fn(|context| {
-        clock.advance(pace);
+        clock.advance(pace());
         run.as_mut().poll(context)
     });
     done.await.unwrap()
 }
 
-/// A slow run; tells how long it took.
-async fn run_slowly(scene: &Scene, pace: SignedDuration, time: SignedDuration) -> SignedDuration {
-    let before = scene.memory.clock.now() + SignedDuration::from_mins(1);
+/// A run in which leads are read slowly, once the account has said whom it deleted; tells how long it took.
+async fn run_reading_slowly(scene: &Scene, time: SignedDuration) -> SignedDuration {
+    let crm = &scene.memory.crm;
+    let (asked, before) = (crm.count(Call::Deleted), scene.memory.clock.now());
+    let pace = || {
+        if crm.count(Call::Deleted) > asked {
+            SLOW
+        } else {
+            WELL
+        }
+    };
     run_at(scene, pace, time).await;
-    scene.memory.clock.now().duration_since(before)
+    assert!(crm.count(Call::Deleted) > asked);
+    let minute = SignedDuration::from_mins(1);
+    scene.memory.clock.now().duration_since(before) - minute
 }
 
 /// Has an import of seven chunks gathered and not submitted.
@@ -56,7 +70,7 @@ async fn an_import_that_can_never_be_read_in_time_ends_no_run_late_and_goes_sing
     let time = SignedDuration::from_secs(35);
 
     for _ in 0..5 {
-        assert!(run_slowly(&scene, SLOW, time).await < time + MORE);
+        assert!(run_reading_slowly(&scene, time).await < time + MORE);
     }
     run_next(&scene).await;
 
@@ -69,8 +83,23 @@ async fn an_import_that_was_begun_late_in_a_run_is_as_good_as_untried() {
     let (scene, leads) = gathered().await;
 
     for _ in 0..10 {
-        run_slowly(&scene, SLOW, SignedDuration::from_secs(25)).await;
+        run_reading_slowly(&scene, SignedDuration::from_secs(25)).await;
     }
+    for _ in 0..3 {
+        run_next(&scene).await;
+    }
+
+    assert_eq!(scene.memory.crm.imports(ACCOUNT), [7_000]);
+    assert!(all_are(&scene, &leads, &imported()).await);
+}
+
+#[tokio::test]
+async fn an_import_whose_account_took_all_the_time_is_as_good_as_untried() {
+    let (scene, leads) = gathered().await;
+    for _ in 0..10 {
+        run_at(&scene, || SLOW / 2, SignedDuration::from_secs(35)).await;
+    }
+    assert_eq!(scene.memory.crm.count(Call::Import), 0);
     for _ in 0..3 {
         run_next(&scene).await;
     }
@@ -87,7 +116,7 @@ async fn leads_of_an_import_with_trouble_that_can_never_be_read_in_time_go_singl
     let time = SignedDuration::from_secs(35);
 
     for _ in 0..12 {
-        run_slowly(&scene, SLOWER, time).await;
+        run_at(&scene, || SLOW, time).await;
     }
     for _ in 0..2 {
         run_next(&scene).await;
@@ -126,8 +155,8 @@ async fn a_long_lane_that_no_import_may_take_is_released_though_there_is_no_time
     }
     scene.call_for(SignedDuration::ZERO);
 
-    let done = run_at(&scene, SLOW, SignedDuration::from_secs(35)).await;
-    let released = scene.memory.minute().release(&done.gathering).await;
+    let done = run_at(&scene, || SLOW, SignedDuration::from_secs(35)).await;
+    let released = scene.memory.scheduler().release(&done.gathering).await;
 
     assert!(released.unwrap().waited > 0);
 }
@@ -140,7 +169,7 @@ async fn a_token_that_has_ended_is_refreshed_before_the_leads_of_a_large_import_
     let pace = SignedDuration::from_millis(300);
     let time = SignedDuration::from_secs(35);
 
-    run_at(&scene, pace, time).await;
+    run_at(&scene, || pace, time).await;
 
     assert_eq!(scene.memory.crm.count(Call::Refresh), 1);
     assert_eq!(scene.memory.crm.imports(ACCOUNT), [leads.len()]);
@@ -152,7 +181,7 @@ async fn a_minute_with_twenty_seconds_left_begins_no_import_and_releases_leads()
         let (scene, _) = backlog(200).await;
         let end = scene.memory.clock.now() + SignedDuration::from_secs(seconds);
 
-        let ran = scene.memory.minute().run(end).await.unwrap();
+        let ran = scene.memory.scheduler().run(end).await.unwrap();
 
         let begun = scene.memory.ledger.due_imports(Timestamp::MAX, 10).await;
         assert_eq!(begun.unwrap().len(), imports, "{seconds}");

@@ -130,7 +130,7 @@ async fn what_no_import_may_take_is_released_however_much_it_is() {
 
     scene.call_for(SignedDuration::ZERO);
     let done = run_next(&scene).await;
-    let released = scene.memory.minute().release(&done.gathering).await;
+    let released = scene.memory.scheduler().release(&done.gathering).await;
 
     assert!(released.unwrap().waited > 0);
 }
@@ -323,7 +323,7 @@ async fn leads_that_an_import_gives_back_are_looked_at_once_they_are_listed() {
     let (scene, leads) = backlog(200).await;
     scene.memory.crm.fail_imports(ACCOUNT, 1);
     let done = run_next(&scene).await;
-    let released = scene.memory.minute().release(&done.gathering).await;
+    let released = scene.memory.scheduler().release(&done.gathering).await;
     assert_eq!(released.unwrap().waited, 0);
     assert_eq!(scene.due_lanes(scene.memory.clock.now()).await, 0);
 

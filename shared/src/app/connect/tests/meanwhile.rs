@@ -1,9 +1,12 @@
 //! What others do while an account is being connected.
 
-use super::{OTHER, back, depart, race, scene};
-use crate::app::connect::{ConnectError, Landing};
+use std::pin::pin;
+
+use super::{OTHER, authorize, back, race, scene, take};
+use crate::app::connect::{CallbackOutcome, ConnectError};
 use crate::app::scene::{ACCOUNT, Scene};
 use crate::domain::connection::ConnectionStatus;
+use crate::fakes::Call;
 use crate::ports::{Forms as _, Vault as _};
 
 /// Whether there are tokens, which there are to be where and only where the connection is active.
@@ -24,7 +27,7 @@ async fn what_is_ended_at_any_moment_of_connecting_again_is_connected_whole_or_n
             if ended_before {
                 admin.disconnect(&scene.customer).await.unwrap();
             }
-            let (cookie, state) = depart(&scene).await;
+            let (cookie, state) = authorize(&scene).await;
             let back = back(&scene, ACCOUNT, &state);
 
             let (finished, done) = race(
@@ -35,7 +38,10 @@ async fn what_is_ended_at_any_moment_of_connecting_again_is_connected_whole_or_n
 
             done.unwrap();
             assert!(
-                matches!(finished, Ok(Landing::Lists) | Err(ConnectError::Busy)),
+                matches!(
+                    finished,
+                    Ok(CallbackOutcome::Lists) | Err(ConnectError::Busy)
+                ),
                 "{case:?} {finished:?}"
             );
             match is_connected(&scene).await {
@@ -49,6 +55,28 @@ async fn what_is_ended_at_any_moment_of_connecting_again_is_connected_whole_or_n
 }
 
 #[tokio::test]
+async fn what_is_ended_once_its_new_code_was_exchanged_stays_ended() {
+    for exchanged in [1, 2] {
+        let (scene, _) = scene().await;
+        let (cookie, state) = authorize(&scene).await;
+        let back = back(&scene, ACCOUNT, &state);
+        let (connect, crm) = (scene.memory.connect(), &scene.memory.crm);
+        let mut work = pin!(connect.finish(back, Some(&cookie)));
+        // Until the answer is there, or the account was asked as well.
+        while crm.count(Call::Exchange) + crm.count(Call::Summary) < exchanged {
+            assert!(take(work.as_mut(), 1).await.is_none());
+        }
+
+        let admin = scene.memory.admin();
+        admin.disconnect(&scene.customer).await.unwrap();
+        let finished = work.await;
+
+        assert!(matches!(finished, Err(ConnectError::Busy)), "{finished:?}");
+        assert_eq!(is_connected(&scene).await, (false, false), "{exchanged}");
+    }
+}
+
+#[tokio::test]
 async fn a_drain_at_any_moment_of_connecting_sends_no_lead_to_an_account_nobody_confirmed() {
     for (drained, connected) in (0..20).flat_map(|one| (0..30).map(move |other| (one, other))) {
         let (mut scene, others) = scene().await;
@@ -56,7 +84,7 @@ async fn a_drain_at_any_moment_of_connecting_sends_no_lead_to_an_account_nobody_
         scene.form.lists = vec![others];
         scene.memory.directory.put_form(&scene.form).await.unwrap();
         scene.sign_up("ada@example.com").await;
-        let (cookie, state) = depart(&scene).await;
+        let (cookie, state) = authorize(&scene).await;
         let back = back(&scene, OTHER, &state);
         let connect = scene.memory.connect();
 
@@ -67,7 +95,7 @@ async fn a_drain_at_any_moment_of_connecting_sends_no_lead_to_an_account_nobody_
         .await;
 
         assert!(again.is_empty());
-        assert_eq!(landing.unwrap(), Landing::OtherAccount);
+        assert_eq!(landing.unwrap(), CallbackOutcome::OtherAccount);
         assert_eq!(
             scene.memory.crm.contacts(OTHER),
             [],

@@ -4,8 +4,10 @@ use std::pin::pin;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{OTHER, back, deliver, depart, depart_as, nothing_is_left_of, race, row, scene, take};
-use crate::app::connect::{ConnectError, Landing, Return};
+use super::{
+    OTHER, authorize, authorize_as, back, deliver, nothing_is_left_of, race, row, scene, take,
+};
+use crate::app::connect::{CallbackOutcome, CallbackParams, ConnectError};
 use crate::app::scene::{ACCOUNT, Scene};
 use crate::domain::connection::{Connection, ConnectionStatus};
 use crate::domain::crm::CrmError;
@@ -25,10 +27,10 @@ async fn come_back(
     customer: &CustomerId,
     login: &str,
     account: &str,
-) -> Result<Landing, ConnectError> {
-    let (cookie, state) = depart_as(scene, customer).await;
+) -> Result<CallbackOutcome, ConnectError> {
+    let (cookie, state) = authorize_as(scene, customer).await;
     let code = scene.memory.crm.authorize_as(login, account, "client");
-    let back = Return {
+    let back = CallbackParams {
         code: Some(code.into()),
         ..back(scene, account, &state)
     };
@@ -115,7 +117,7 @@ async fn a_refresh_at_any_moment_of_connecting_again_costs_no_connection() {
     {
         let (scene, _) = scene().await;
         let (memory, case) = (&scene.memory, (again, refreshed, hidden));
-        let (cookie, state) = depart(&scene).await;
+        let (cookie, state) = authorize(&scene).await;
         let (connect, keeper) = (memory.connect(), memory.keeper());
         let back = back(&scene, ACCOUNT, &state);
         if hidden {
@@ -141,7 +143,7 @@ async fn a_refresh_at_any_moment_of_connecting_again_costs_no_connection() {
 async fn what_was_ended_at_any_moment_of_connecting_again_in_vain_leaves_no_tokens() {
     for (again, ended) in (0..20).flat_map(|one| (0..20).map(move |other| (one, other))) {
         let (scene, _) = scene().await;
-        let (cookie, state) = depart(&scene).await;
+        let (cookie, state) = authorize(&scene).await;
         let back = back(&scene, ACCOUNT, &state);
         let (connect, admin) = (scene.memory.connect(), scene.memory.admin());
         hide_the_account(&scene);
@@ -163,7 +165,7 @@ async fn a_user_who_connects_a_customer_connects_no_other_and_the_first_goes_on(
     let (scene, _) = scene().await;
     let looms = another_customer(&scene).await;
     let whole = come_back(&scene, &scene.customer, OWNER, ACCOUNT).await;
-    assert_eq!(whole.unwrap(), Landing::Lists);
+    assert_eq!(whole.unwrap(), CallbackOutcome::Lists);
     let before = row(&scene).await;
 
     let taken = come_back(&scene, &looms, OWNER, ACCOUNT).await;
@@ -176,7 +178,7 @@ async fn a_user_who_connects_a_customer_connects_no_other_and_the_first_goes_on(
     scene.memory.clock.advance(TOMORROW);
     assert_eq!(deliver(&scene).await, "delivered");
     let another = come_back(&scene, &looms, "ada@account-1", ACCOUNT).await;
-    assert_eq!(another.unwrap(), Landing::Lists);
+    assert_eq!(another.unwrap(), CallbackOutcome::Lists);
     scene.memory.clock.advance(TOMORROW);
     assert_eq!(deliver(&scene).await, "delivered");
 }
@@ -188,7 +190,7 @@ async fn a_user_is_free_for_another_customer_once_the_first_is_no_longer_connect
         let (looms, admin) = (another_customer(&scene).await, scene.memory.admin());
         let first = &scene.customer;
         let whole = come_back(&scene, first, OWNER, ACCOUNT).await;
-        assert_eq!(whole.unwrap(), Landing::Lists);
+        assert_eq!(whole.unwrap(), CallbackOutcome::Lists);
         match way {
             "disconnected" => admin.disconnect(first).await.unwrap(),
             "removed" => admin.delete_customer(first).await.unwrap(),
@@ -199,14 +201,14 @@ async fn a_user_is_free_for_another_customer_once_the_first_is_no_longer_connect
             }
             _ => {
                 let other = come_back(&scene, first, "ada@account-1", ACCOUNT).await;
-                assert_eq!(other.unwrap(), Landing::Lists);
+                assert_eq!(other.unwrap(), CallbackOutcome::Lists);
             }
         }
         scene.memory.clock.advance(SignedDuration::from_mins(1));
 
         let second = come_back(&scene, &looms, OWNER, ACCOUNT).await;
 
-        assert_eq!(second.unwrap(), Landing::Lists, "{way}");
+        assert_eq!(second.unwrap(), CallbackOutcome::Lists, "{way}");
         if way != "removed" {
             let back = come_back(&scene, first, OWNER, ACCOUNT).await;
             assert!(matches!(back, Err(ConnectError::UserTaken)), "{way}");
@@ -250,7 +252,7 @@ async fn two_customers_who_were_connected_by_one_user_before_that_was_noted_conn
 
     for customer in [&scene.customer, &looms, &scene.customer] {
         let again = come_back(&scene, customer, OWNER, ACCOUNT).await;
-        assert_eq!(again.unwrap(), Landing::Lists);
+        assert_eq!(again.unwrap(), CallbackOutcome::Lists);
     }
 
     scene.memory.clock.advance(TOMORROW);
@@ -262,7 +264,7 @@ async fn a_connection_that_a_refresh_gave_up_while_it_was_made_again_revives_and
     let (scene, _) = scene().await;
     let memory = &scene.memory;
     memory.clock.advance(TOMORROW);
-    let (cookie, state) = depart(&scene).await;
+    let (cookie, state) = authorize(&scene).await;
     let back = back(&scene, ACCOUNT, &state);
     let connect = memory.connect();
     hide_the_account(&scene);

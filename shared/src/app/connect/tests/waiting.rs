@@ -2,8 +2,8 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{OTHER, back, depart, row, scene, tick};
-use crate::app::connect::{Choice, Connect, ConnectError, Landing};
+use super::{OTHER, authorize, back, row, scene, tick};
+use crate::app::connect::{CallbackOutcome, Choice, Connect, ConnectError};
 use crate::app::scene::{ACCOUNT, Scene};
 use crate::domain::connection::{ConnectionStatus, LimitedReason};
 use crate::domain::ids::{LeadId, RemoteId};
@@ -41,21 +41,21 @@ async fn a_lead_goes_to_another_account_than_before_once_somebody_says_that_it_i
         state_soon(&scene, &lead).await,
         LeadState::waits(WaitReason::Reconnect)
     );
-    let (cookie, state) = depart(&scene).await;
+    let (cookie, state) = authorize(&scene).await;
 
     let landing = connect.finish(back(&scene, OTHER, &state), Some(&cookie));
 
-    assert_eq!(landing.await.unwrap(), Landing::OtherAccount);
-    assert_eq!(state_soon(&scene, &lead).await.word(), "waiting");
+    assert_eq!(landing.await.unwrap(), CallbackOutcome::OtherAccount);
+    assert_eq!(state_soon(&scene, &lead).await.as_str(), "waiting");
     connect.confirm_account(Some(&cookie), None).await.unwrap();
     assert_eq!(
-        state_soon(&scene, &lead).await.word(),
+        state_soon(&scene, &lead).await.as_str(),
         "waiting",
         "on no list"
     );
     assert_eq!(crm.count(Call::SignUp), 0);
     choose(&connect, &cookie, &list).await;
-    assert_eq!(state_soon(&scene, &lead).await.word(), "delivered");
+    assert_eq!(state_soon(&scene, &lead).await.as_str(), "delivered");
     assert_eq!(crm.contacts(OTHER).len(), 1);
     assert_eq!(crm.contacts(ACCOUNT), []);
 }
@@ -69,33 +69,33 @@ async fn a_lead_goes_out_once_a_user_connects_who_may_write_contacts() {
     assert_eq!(state_soon(&scene, &lead).await, unconnected);
 
     crm.set_privileges(ACCOUNT, &["contacts:lists:read"]);
-    let (cookie, state) = depart(&scene).await;
+    let (cookie, state) = authorize(&scene).await;
     let powerless = connect.finish(back(&scene, ACCOUNT, &state), Some(&cookie));
-    assert_eq!(powerless.await.unwrap(), Landing::Lists);
+    assert_eq!(powerless.await.unwrap(), CallbackOutcome::Lists);
     let reason = LimitedReason::MissingPrivilege;
     let limited = ConnectionStatus::Limited { reason };
     assert_eq!(row(&scene).await.status, limited);
-    assert_eq!(state_soon(&scene, &lead).await.word(), "waiting");
+    assert_eq!(state_soon(&scene, &lead).await.as_str(), "waiting");
     assert_eq!(crm.count(Call::SignUp), 0);
 
     let rights = ["contacts:read", "contacts:write", "contacts:lists:read"];
     crm.set_privileges(ACCOUNT, &rights);
-    let (cookie, state) = depart(&scene).await;
+    let (cookie, state) = authorize(&scene).await;
     let able = connect.finish(back(&scene, ACCOUNT, &state), Some(&cookie));
-    assert_eq!(able.await.unwrap(), Landing::Lists);
+    assert_eq!(able.await.unwrap(), CallbackOutcome::Lists);
     choose(&connect, &cookie, &scene.list).await;
-    assert_eq!(state_soon(&scene, &lead).await.word(), "delivered");
+    assert_eq!(state_soon(&scene, &lead).await.as_str(), "delivered");
     assert_eq!(crm.count(Call::SignUp), 1);
 }
 
 #[tokio::test]
 async fn whoever_connects_while_the_token_endpoint_asks_for_a_rest_reads_until_when() {
     let (scene, _) = scene().await;
-    let (cookie, state) = depart(&scene).await;
-    let rest = SignedDuration::from_mins(10);
-    let throttled = TokenError::Throttled { rest };
+    let (cookie, state) = authorize(&scene).await;
+    let retry_after = SignedDuration::from_mins(10);
+    let throttled = TokenError::Throttled { retry_after };
     scene.memory.crm.token_answer_next(throttled);
-    let over = scene.memory.clock.now() + rest;
+    let over = scene.memory.clock.now() + retry_after;
 
     let connect = scene.memory.connect();
     let ended = connect.finish(back(&scene, ACCOUNT, &state), Some(&cookie));
@@ -104,7 +104,7 @@ async fn whoever_connects_while_the_token_endpoint_asks_for_a_rest_reads_until_w
     let until =
         |at: Timestamp| at >= over && at.duration_since(over) < SignedDuration::from_mins(2);
     assert!(
-        matches!(ended, Err(ConnectError::Resting { until: at }) if until(at)),
+        matches!(ended, Err(ConnectError::NoCalls { until: at }) if until(at)),
         "{ended:?}"
     );
 }
@@ -113,7 +113,7 @@ async fn whoever_connects_while_the_token_endpoint_asks_for_a_rest_reads_until_w
 async fn a_code_that_is_no_good_leaves_the_connection_as_it_was() {
     let (scene, _) = scene().await;
     let before = row(&scene).await;
-    let (cookie, state) = depart(&scene).await;
+    let (cookie, state) = authorize(&scene).await;
     let refused = TokenError::InvalidGrant;
     scene.memory.crm.token_answer_next(refused);
 
@@ -127,5 +127,5 @@ async fn a_code_that_is_no_good_leaves_the_connection_as_it_was() {
     assert_eq!(access.unwrap().generation, before.generation);
     let lead = scene.sign_up("ada@example.com").await;
     scene.drain().await;
-    assert_eq!(scene.state(&lead).await.word(), "delivered");
+    assert_eq!(scene.state(&lead).await.as_str(), "delivered");
 }

@@ -23,7 +23,7 @@ async fn an_expired_token_is_refreshed_on_the_way() {
 
     scene.drain().await;
 
-    assert_eq!(scene.state(&lead.lead).await.word(), "delivered");
+    assert_eq!(scene.state(&lead.lead).await.as_str(), "delivered");
     assert_eq!(scene.memory.crm.count(Call::Refresh), 1);
 }
 
@@ -35,7 +35,7 @@ async fn a_rejected_token_is_refreshed_once_and_the_call_made_again() {
 
     scene.drain().await;
 
-    assert_eq!(scene.state(&lead.lead).await.word(), "delivered");
+    assert_eq!(scene.state(&lead.lead).await.as_str(), "delivered");
     assert_eq!(
         (
             scene.memory.crm.count(Call::Refresh),
@@ -231,7 +231,7 @@ async fn goes_out_later(scene: &Scene, lead: &LeadId) {
     scene.memory.clock.advance(SignedDuration::from_mins(1));
     assert_eq!(scene.memory.release().await.unwrap().waited, 1);
     scene.drain().await;
-    assert_eq!(scene.state(lead).await.word(), "delivered");
+    assert_eq!(scene.state(lead).await.as_str(), "delivered");
 }
 
 #[tokio::test]

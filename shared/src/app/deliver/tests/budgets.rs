@@ -26,7 +26,7 @@ async fn a_quota_refused_just_after_midnight_does_not_cost_the_new_day() {
     clock.advance_to("2026-11-24T00:02:30Z".parse().unwrap());
     assert_eq!(scene.memory.release().await.unwrap().waited, 1);
     scene.drain().await;
-    assert_eq!(scene.state(&lead).await.word(), "delivered");
+    assert_eq!(scene.state(&lead).await.as_str(), "delivered");
 }
 
 #[tokio::test]
@@ -97,7 +97,7 @@ async fn long_addresses(clock: VirtualClock) {
     scene.drain().await;
 
     for lead in &leads {
-        assert_eq!(scene.state(lead).await.word(), "delivered");
+        assert_eq!(scene.state(lead).await.as_str(), "delivered");
     }
     let calls = [Call::SignUp, Call::Make, Call::Read, Call::Replace];
     let counts = calls.map(|call| crm.count(call));
@@ -105,9 +105,14 @@ async fn long_addresses(clock: VirtualClock) {
 }
 
 /// When the lead is tried after each of so many troubles, in seconds after it.
-async fn pauses(scene: &Scene, lead: &LeadId, troubles: usize, error: &CrmError) -> Vec<i64> {
+async fn pauses(
+    scene: &Scene,
+    lead: &LeadId,
+    transient_failures: usize,
+    error: &CrmError,
+) -> Vec<i64> {
     let (clock, mut pauses) = (&scene.memory.clock, Vec::new());
-    for _ in 0..troubles {
+    for _ in 0..transient_failures {
         scene.memory.crm.answer_next(error.clone());
         scene.drain().await;
         let now = clock.now();
@@ -136,7 +141,7 @@ async fn trouble_met_again_and_again_is_tried_ever_more_seldom_and_the_lead_stay
     let record = scene.memory.ledger.lead(&scene.customer, &lead).await;
     assert!(record.unwrap().unwrap().timeline.len() <= 102);
     scene.drain().await;
-    assert_eq!(scene.state(&lead).await.word(), "delivered");
+    assert_eq!(scene.state(&lead).await.as_str(), "delivered");
 }
 
 #[tokio::test]
@@ -173,7 +178,7 @@ async fn a_token_that_is_not_to_be_had_is_asked_for_ever_more_seldom() {
 
     assert!(tries <= 15, "{tries} tries in a day");
     scene.drain().await;
-    assert_eq!(scene.state(&lead).await.word(), "delivered");
+    assert_eq!(scene.state(&lead).await.as_str(), "delivered");
 }
 
 #[tokio::test]
@@ -197,13 +202,13 @@ async fn leads_of_one_address_on_more_lists_than_a_call_may_name_go_out_as_two_c
     }
 
     scene.drain().await;
-    assert_eq!(scene.state(&leads[0]).await.word(), "delivered");
-    assert_eq!(scene.state(&leads[1]).await.word(), "waiting");
+    assert_eq!(scene.state(&leads[0]).await.as_str(), "delivered");
+    assert_eq!(scene.state(&leads[1]).await.as_str(), "waiting");
     scene.memory.clock.advance(SignedDuration::from_mins(1));
     scene.memory.release().await.unwrap();
     scene.drain().await;
 
-    assert_eq!(scene.state(&leads[1]).await.word(), "delivered");
+    assert_eq!(scene.state(&leads[1]).await.as_str(), "delivered");
     let contact = scene.memory.crm.contacts(ACCOUNT).pop().unwrap();
     assert_eq!(contact.lists.len(), 2 * count);
 }
@@ -226,7 +231,7 @@ async fn a_call_that_changed_a_contact_beside_another_is_made_once_more_after_a_
         };
         assert!(second.duration_since(first) >= SignedDuration::from_millis(300));
         match conflicts {
-            1 => assert_eq!(scene.state(&lead).await.word(), "delivered"),
+            1 => assert_eq!(scene.state(&lead).await.as_str(), "delivered"),
             _ => assert_eq!(scene.state(&lead).await, waits(WaitReason::Upstream)),
         }
     }
@@ -247,5 +252,5 @@ async fn a_drain_without_time_for_a_call_makes_none_and_hands_nothing_back() {
     scene.memory.clock.advance(SignedDuration::from_mins(1));
     assert_eq!(scene.memory.release().await.unwrap().waited, 1);
     scene.drain().await;
-    assert_eq!(scene.state(&lead).await.word(), "delivered");
+    assert_eq!(scene.state(&lead).await.as_str(), "delivered");
 }

@@ -267,7 +267,7 @@ async fn one_lead_of_a_customer_is_not_behind_fifty_thousand_of_another() {
     let mut theirs = scene.memory.ledger.all();
     theirs.retain(|record| record.lead.customer == small);
     let line = theirs[0].timeline.last().unwrap();
-    assert_eq!(line.state.word(), "delivered");
+    assert_eq!(line.state.as_str(), "delivered");
     let took = line.at.duration_since(theirs[0].lead.received_at);
     assert!(took < SignedDuration::from_mins(1), "{took}");
 }

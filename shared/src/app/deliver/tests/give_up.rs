@@ -76,7 +76,7 @@ async fn leads_of_an_outage_wait_however_long_it_lasts_and_go_out_after_it() {
     scene.memory.clock.advance(SignedDuration::from_hours(6));
     scene.memory.release().await.unwrap();
     scene.drain().await;
-    assert_eq!(scene.state(&lead).await.word(), "delivered");
+    assert_eq!(scene.state(&lead).await.as_str(), "delivered");
 }
 
 #[tokio::test]

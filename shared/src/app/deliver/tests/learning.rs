@@ -67,7 +67,7 @@ async fn a_form_whose_own_list_is_gone_falls_back_on_the_connections() {
 
     scene.drain().await;
 
-    assert_eq!(scene.state(&lead).await.word(), "delivered");
+    assert_eq!(scene.state(&lead).await.as_str(), "delivered");
     let contact = scene.memory.crm.contacts(ACCOUNT).pop().unwrap();
     assert_eq!(
         contact.lists.into_iter().collect::<Vec<_>>(),
@@ -137,7 +137,7 @@ async fn a_lead_whose_list_turns_out_to_be_gone_holds_no_other_of_its_address_ba
     scene.drain().await;
 
     assert_eq!(scene.state(&without).await, waits(WaitReason::NoList));
-    assert_eq!(scene.state(&with).await.word(), "delivered");
+    assert_eq!(scene.state(&with).await.as_str(), "delivered");
 }
 
 #[tokio::test]
@@ -157,7 +157,7 @@ async fn a_lead_that_has_no_list_to_join_holds_no_other_of_its_address_back() {
     scene.drain().await;
 
     assert_eq!(scene.state(&without).await, waits(WaitReason::NoList));
-    assert_eq!(scene.state(&with).await.word(), "delivered");
+    assert_eq!(scene.state(&with).await.as_str(), "delivered");
 }
 
 #[tokio::test]

@@ -84,7 +84,7 @@ async fn a_call_that_did_not_arrive_is_made_again_though_another_has_changed_the
 
     scene.drain().await;
 
-    assert_eq!(scene.state(&lead).await.word(), "delivered");
+    assert_eq!(scene.state(&lead).await.as_str(), "delivered");
     let contact = scene.memory.crm.contact(ACCOUNT, &ADA.parse().unwrap());
     assert_eq!(contact.unwrap().contact.first_name, "Ada");
 }

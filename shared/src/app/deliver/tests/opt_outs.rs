@@ -179,7 +179,7 @@ async fn a_token_refused_at_the_look_up_is_refreshed_for_the_whole_batch() {
     scene.drain().await;
 
     for lead in &leads {
-        assert_eq!(scene.state(lead).await.word(), "delivered");
+        assert_eq!(scene.state(lead).await.as_str(), "delivered");
     }
     let crm = &scene.memory.crm;
     let counts = [Call::Refresh, Call::OptOuts, Call::SignUp].map(|call| crm.count(call));
@@ -196,8 +196,8 @@ async fn without_a_list_the_old_wait_and_the_fresh_go_out() {
 
     scene.drain().await;
 
-    assert_eq!(scene.state(&old).await.word(), "waiting");
-    assert_eq!(scene.state(&fresh).await.word(), "delivered");
+    assert_eq!(scene.state(&old).await.as_str(), "waiting");
+    assert_eq!(scene.state(&fresh).await.as_str(), "delivered");
 }
 
 #[tokio::test]
@@ -215,7 +215,7 @@ async fn a_lead_whose_drain_died_over_its_call_is_looked_up_however_fresh() {
         if done.is_some() {
             break;
         }
-        let settled = scene.state(&lead).await.word() == "delivered";
+        let settled = scene.state(&lead).await.as_str() == "delivered";
         if settled || scene.memory.crm.count(Call::SignUp) == 0 {
             continue;
         }

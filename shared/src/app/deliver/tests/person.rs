@@ -56,7 +56,7 @@ async fn a_late_lead_adds_what_a_newer_one_did_not_say_and_overwrites_nothing() 
 
     released_after(&scene, SignedDuration::from_mins(1)).await;
 
-    assert_eq!(scene.state(&older).await.word(), "delivered");
+    assert_eq!(scene.state(&older).await.as_str(), "delivered");
     let contact = scene.memory.crm.contacts(ACCOUNT).pop().unwrap();
     assert_eq!(contact.contact.first_name, "Ada");
     assert_eq!(contact.contact.company_name, "Engines");
@@ -118,7 +118,7 @@ async fn a_newer_lead_is_known_for_one_though_its_key_was_claimed_a_day_before()
 
     released_after(&scene, SignedDuration::from_mins(1)).await;
 
-    assert_eq!(scene.state(&older).await.word(), "delivered");
+    assert_eq!(scene.state(&older).await.as_str(), "delivered");
     let contact = scene.memory.crm.contacts(ACCOUNT).pop().unwrap();
     assert_eq!(contact.contact.first_name, "Ada");
     assert_eq!(scene.memory.crm.count(Call::SignUp), 3);
@@ -177,7 +177,7 @@ async fn an_address_that_met_conflicts_and_is_called_invalid_then_is_tried_once_
         crm.hold_back(ACCOUNT, &ADA.parse().unwrap(), !lets_go);
         released_after(&scene, SignedDuration::from_hours(50)).await;
         let expected = if lets_go { "delivered" } else { "refused" };
-        assert_eq!(scene.state(&lead).await.word(), expected);
+        assert_eq!(scene.state(&lead).await.as_str(), expected);
     }
 }
 

@@ -21,9 +21,12 @@ fn meanwhile(act: impl AsyncFn(Scene, LeadId), state: LeadState) {
 
 /// A lead whose call is to be made again twenty seconds later, and what somebody does meanwhile.
 fn after_a_throttle(act: impl AsyncFn(Scene, LeadId), state: LeadState) {
-    let rest = SignedDuration::from_secs(20);
+    let retry_after = SignedDuration::from_secs(20);
     let throttle = |scene: &Scene| {
-        scene.memory.crm.answer_next(CrmError::Throttled { rest });
+        scene
+            .memory
+            .crm
+            .answer_next(CrmError::Throttled { retry_after });
     };
     while_waiting(throttle, act, state, 1);
 }
@@ -121,6 +124,22 @@ fn a_lead_whose_customer_disconnects_before_its_call_is_made_again_waits() {
 async fn disconnect(scene: Scene, _: LeadId) {
     let admin = scene.memory.admin();
     admin.disconnect(&scene.customer).await.unwrap();
+}
+
+#[test]
+fn a_lead_does_not_go_to_the_account_before_where_another_was_confirmed_meanwhile() {
+    let later = LeadState::waits(WaitReason::Upstream);
+    meanwhile(connect_another, later.clone());
+    after_a_throttle(connect_another, later);
+}
+
+async fn connect_another(scene: Scene, _: LeadId) {
+    let directory = &scene.memory.directory;
+    let row = directory.connection(&scene.customer).await.unwrap();
+    let mut row = row.unwrap();
+    row.account.id = "account-2".into();
+    row.generation += 1;
+    assert!(directory.put_connection(&row).await.unwrap());
 }
 
 #[tokio::test]

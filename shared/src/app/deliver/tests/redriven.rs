@@ -90,7 +90,7 @@ fn count(scene: &Scene) -> BTreeMap<&'static str, usize> {
             LeadState::Waiting {
                 why: WaitReason::Quota,
             } => "quota",
-            state => state.word(),
+            state => state.as_str(),
         };
         *count.entry(word).or_default() += 1;
     }
@@ -109,5 +109,5 @@ async fn a_message_the_queue_lost_is_sent_again_long_before_its_retention_ends()
     assert_eq!(scene.memory.release().await.unwrap().stuck, 1);
     scene.drain().await;
 
-    assert_eq!(scene.state(&lead).await.word(), "delivered");
+    assert_eq!(scene.state(&lead).await.as_str(), "delivered");
 }

@@ -132,7 +132,7 @@ async fn a_list_and_a_part_that_one_answer_complains_of_are_left_out_together() 
 
     scene.drain().await;
 
-    assert_eq!(scene.state(&lead).await.word(), "delivered");
+    assert_eq!(scene.state(&lead).await.as_str(), "delivered");
     assert_eq!(crm.count(Call::SignUp), 2);
 }
 
@@ -156,7 +156,7 @@ async fn lists_are_looked_for_once_however_many_leads_are_refused_without_words(
     scene.drain().await;
 
     for lead in &leads {
-        assert_eq!(scene.state(lead).await.word(), "delivered");
+        assert_eq!(scene.state(lead).await.as_str(), "delivered");
     }
     assert_eq!(crm.count(Call::List), 20);
 }
@@ -259,7 +259,7 @@ async fn a_lead_with_a_broken_seal_is_kept_as_long_as_its_customer_keeps_leads()
     let tasks = messages(&[Task::Accepted { lead }]);
     scene.drain_these(tasks).await;
 
-    assert_eq!(scene.state(&id).await.word(), "refused");
+    assert_eq!(scene.state(&id).await.as_str(), "refused");
     assert!(is_kept_for_thirty_days(&scene, &id));
 }
 
@@ -282,7 +282,7 @@ async fn a_lead_that_was_refused_under_another_signing_key_goes_out_by_a_replay_
     scene.drain().await;
 
     assert_eq!(replayed.count(), 1);
-    assert_eq!(scene.state(&lead).await.word(), "delivered");
+    assert_eq!(scene.state(&lead).await.as_str(), "delivered");
 }
 
 #[tokio::test]
@@ -314,6 +314,6 @@ async fn a_lead_that_has_waited_until_its_consent_is_too_old_is_refused_and_a_yo
     let why = RefusalReason::ConsentTooOld;
     let refused = LeadState::refused(why);
     assert_eq!(scene.state(&leads[0]).await, refused);
-    assert_eq!(scene.state(&leads[1]).await.word(), "delivered");
+    assert_eq!(scene.state(&leads[1]).await.as_str(), "delivered");
     assert_eq!(scene.memory.crm.count(Call::SignUp), 1);
 }

@@ -23,7 +23,7 @@ async fn a_thousand_customers_who_have_to_act_keep_nobody_from_being_released() 
     assert_eq!(scene.memory.release().await.unwrap().waited, 1);
     scene.drain().await;
 
-    assert_eq!(scene.state(&lead).await.word(), "delivered");
+    assert_eq!(scene.state(&lead).await.as_str(), "delivered");
     assert!(
         ledger
             .due_lanes(clock.now(), None, 2_000)
@@ -59,6 +59,6 @@ async fn all_leads_of_a_form_are_released_that_gets_a_list_of_its_own_after_the_
     scene.drain().await;
 
     for lead in &leads {
-        assert_eq!(scene.state(lead).await.word(), "delivered");
+        assert_eq!(scene.state(lead).await.as_str(), "delivered");
     }
 }

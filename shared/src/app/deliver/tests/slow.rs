@@ -37,7 +37,7 @@ fn a_token_refused_late_in_a_drain_is_refreshed_by_another_that_cannot_be_cut_of
         let counts = || [Call::SignUp, Call::Refresh].map(|call| crm.count(call));
         assert_eq!(counts(), [1, 0]);
         taken_up_again(&scene).await;
-        assert_eq!(scene.state(&lead).await.word(), "delivered");
+        assert_eq!(scene.state(&lead).await.as_str(), "delivered");
         assert_eq!(counts(), [3, 1]);
     });
 }
@@ -57,7 +57,7 @@ async fn a_token_that_has_ended_is_not_refreshed_where_there_is_no_time_for_it()
     assert_eq!(scene.state(&lead).await, UPSTREAM);
     assert_eq!(scene.memory.crm.count(Call::Refresh), 0);
     taken_up_again(&scene).await;
-    assert_eq!(scene.state(&lead).await.word(), "delivered");
+    assert_eq!(scene.state(&lead).await.as_str(), "delivered");
 }
 
 #[tokio::test]
@@ -82,7 +82,7 @@ async fn what_a_slow_ledger_does_not_give_in_time_comes_again_and_the_rest_goes_
     assert_eq!((again.len(), sign_ups()), (7, 3));
     scene.drain_these(messages).await;
     let all = scene.memory.ledger.all();
-    assert!(all.iter().all(|lead| lead.state.word() == "delivered"));
+    assert!(all.iter().all(|lead| lead.state.as_str() == "delivered"));
     assert_eq!(sign_ups(), 10);
 }
 

@@ -58,7 +58,7 @@ fn two_stacks_with_half_of_the_limits_each_stay_within_the_whole_of_them() {
     for scene in [one, other] {
         let mut states = BTreeMap::<_, usize>::new();
         for record in scene.memory.ledger.all() {
-            *states.entry(record.state.word()).or_default() += 1;
+            *states.entry(record.state.as_str()).or_default() += 1;
         }
         let all = 5_500 + 1; // the template went out with them
         assert_eq!(states["delivered"] + states["waiting"], all, "{states:?}");

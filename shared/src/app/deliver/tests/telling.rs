@@ -84,5 +84,5 @@ async fn a_bus_out_of_order_keeps_no_lead() {
     let again = scene.drain().await;
 
     assert!(again.is_empty() && told(&scene).is_empty());
-    assert_eq!(scene.state(&lead).await.word(), "delivered");
+    assert_eq!(scene.state(&lead).await.as_str(), "delivered");
 }

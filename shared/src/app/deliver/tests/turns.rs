@@ -61,7 +61,7 @@ async fn five_drains(clock: VirtualClock) {
     assert!(matches!(connects, Next::At(_)), "{connects:?}");
     assert!(again.iter().all(Vec::is_empty));
     let all = scene.memory.ledger.all();
-    assert!(all.iter().all(|lead| lead.state.word() == "delivered"));
+    assert!(all.iter().all(|lead| lead.state.as_str() == "delivered"));
     let calls = crm.calls();
     let sign_up = |(_, call): &(Timestamp, Call)| *call == Call::SignUp;
     assert!(calls.len() == 50 && calls.iter().all(sign_up), "none twice");
@@ -89,14 +89,14 @@ async fn a_value_that_is_refused_costs_only_the_lead_that_brings_it() {
 
         scene.drain().await;
 
-        assert_eq!(scene.state(&older).await.word(), "waiting");
+        assert_eq!(scene.state(&older).await.as_str(), "waiting");
         clock.advance(SignedDuration::from_mins(1));
         assert_eq!(scene.memory.release().await.unwrap().waited, 1);
         if !newest_brings_it {
             refuse();
         }
         scene.drain().await;
-        let words = [&older, &newest].map(async |lead| scene.state(lead).await.word());
+        let words = [&older, &newest].map(async |lead| scene.state(lead).await.as_str());
         let expected = if newest_brings_it {
             ["delivered", "refused"]
         } else {
@@ -183,7 +183,7 @@ async fn leads_that_wait_because_a_list_failed_take_no_moments() {
     assert_eq!(counts, [1, 1]);
     assert_eq!(given_out(&scene).await.0 - before, 2);
     let all = scene.memory.ledger.all();
-    let waiting = all.iter().filter(|lead| lead.state.word() == "waiting");
+    let waiting = all.iter().filter(|lead| lead.state.as_str() == "waiting");
     assert_eq!(waiting.count(), 5);
 }
 

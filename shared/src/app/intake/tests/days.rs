@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::SignedDuration;
 
-use crate::app::intake::{Accepted, Arrival, Intake, Way};
+use crate::app::intake::{Accepted, Arrival, Channel, Intake};
 use crate::app::scene::Scene;
 use crate::domain::form::Form;
 use crate::domain::screening::Rates;
@@ -21,10 +21,15 @@ fn rates(per_day: u32, per_address: u32) -> Rates {
     }
 }
 
-async fn come(intake: &Intake<Memory>, form: &Form, way: Way, fields: &[(&str, &str)]) -> Accepted {
+async fn come(
+    intake: &Intake<Memory>,
+    form: &Form,
+    channel: Channel,
+    fields: &[(&str, &str)],
+) -> Accepted {
     let fields = fields.iter().copied().chain([("consent", "yes")]);
     let arrival = Arrival {
-        way,
+        channel,
         ..samples::arrival(fields)
     };
     intake.take(form, arrival).await.unwrap()
@@ -33,14 +38,14 @@ async fn come(intake: &Intake<Memory>, form: &Form, way: Way, fields: &[(&str, &
 /// Somebody by their number.
 async fn person(intake: &Intake<Memory>, form: &Form, number: usize) {
     let email = format!("p{number}@example.com");
-    come(intake, form, Way::Form, &[("email", &email)]).await;
+    come(intake, form, Channel::Form, &[("email", &email)]).await;
 }
 
 /// One person, who says another name each time.
 async fn ada(intake: &Intake<Memory>, form: &Form, email: &str, number: usize) {
     let name = format!("Ada {number}");
     let fields = [("email", email), ("first_name", &name)];
-    come(intake, form, Way::Form, &fields).await;
+    come(intake, form, Channel::Form, &fields).await;
 }
 
 /// What the leads count as, those on their way as nothing.
@@ -124,7 +129,7 @@ async fn what_a_server_signs_is_held_to_no_limit_of_a_day() {
 
     for name in ["Ada", "Augusta", "Aad"] {
         let fields = [("email", ADA), ("first_name", name)];
-        come(&intake, &scene.form, Way::Webhook, &fields).await;
+        come(&intake, &scene.form, Channel::Webhook, &fields).await;
     }
 
     assert_eq!(states(&scene), told([("", 3)]));
@@ -136,7 +141,7 @@ async fn only_what_would_go_out_counts_against_a_day() {
     scene.form.screening.rates = rates(1, 1);
     let intake = scene.memory.intake();
     let robot = [("email", ADA), ("contact_website", "x")];
-    come(&intake, &scene.form, Way::Form, &robot).await;
+    come(&intake, &scene.form, Channel::Form, &robot).await;
     let rehearsed = samples::arrival([("email", ADA), ("consent", "yes")]);
     intake.rehearse(&scene.form, &rehearsed).await.unwrap();
 

@@ -42,7 +42,7 @@ impl Scene {
         while !self.memory.queue.sent().is_empty() {
             self.drain().await;
         }
-        assert_eq!(self.state(&told.lead).await.word(), "delivered");
+        assert_eq!(self.state(&told.lead).await.as_str(), "delivered");
         assert_eq!(self.state(erased).await, LeadState::Erased);
         assert_eq!(self.memory.crm.count(Call::SignUp), before + 1);
         assert_eq!(self.memory.ledger.all().len(), 2);
@@ -137,7 +137,7 @@ async fn what_came_after_the_erasure_and_only_its_message_has_goes_out() {
             scene.drain_these(messages.clone()).await;
             let mut others = scene.memory.ledger.all();
             others.retain(|record| record.lead.id != erased);
-            let words: Vec<_> = others.iter().map(|record| record.state.word()).collect();
+            let words: Vec<_> = others.iter().map(|record| record.state.as_str()).collect();
             assert_eq!(words, ["delivered"]);
             assert_eq!(scene.state(&erased).await, LeadState::Erased);
             let sign_ups = scene.memory.crm.count(Call::SignUp);
@@ -182,7 +182,7 @@ async fn what_looks_like_a_robots_is_set_aside_as_another_lead() {
     let anew = scene.submit(&robot).await.lead;
 
     assert_ne!(anew, erased);
-    assert_eq!(scene.state(&anew).await.word(), "quarantined");
+    assert_eq!(scene.state(&anew).await.as_str(), "quarantined");
     assert_eq!(scene.state(&erased).await, LeadState::Erased);
 }
 
@@ -265,6 +265,6 @@ async fn a_key_to_be_claimed_again_takes_no_more_steps_than_there_is_time_for() 
     let aside = scene.answer("better").await.unwrap().lead;
 
     let steps = scene.memory.faults.steps() - before;
-    assert_eq!(scene.state(&aside).await.word(), "quarantined");
+    assert_eq!(scene.state(&aside).await.as_str(), "quarantined");
     assert_eq!(steps - 2, u64::from(MOST_STEPS));
 }

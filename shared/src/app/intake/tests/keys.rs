@@ -1,7 +1,7 @@
 use futures_util::future::join_all;
 use jiff::SignedDuration;
 
-use crate::app::intake::{AT_WORK, Accepted, IntakeError, MOST_STEPS};
+use crate::app::intake::{Accepted, IN_FLIGHT_FOR, IntakeError, MOST_STEPS};
 use crate::app::scene::{Scene, arrival};
 use crate::domain::captcha::{Captcha, CaptchaProvider, OnFailure};
 use crate::domain::screening::Rates;
@@ -100,7 +100,7 @@ async fn a_caller_killed_anywhere_leaves_a_key_that_the_next_one_completes() {
                 scene.drain().await;
             }
             assert_eq!(scene.memory.ledger.all().len(), 1, "{step} {fault:?}");
-            assert_eq!(scene.state(&next.lead).await.word(), "delivered");
+            assert_eq!(scene.state(&next.lead).await.as_str(), "delivered");
             assert_eq!(scene.memory.crm.count(Call::SignUp), 1, "{step} {fault:?}");
         }
     }
@@ -134,7 +134,7 @@ async fn the_longest_way_in_has_no_more_steps_than_it_is_given_time_for() {
     let faults = &scene.memory.faults;
     faults.at(faults.steps() + 5, Fault::CrashAfter);
     assert!(faults.until_crash(come()).await.is_none());
-    scene.memory.clock.advance(AT_WORK);
+    scene.memory.clock.advance(IN_FLIGHT_FOR);
     let before = faults.steps();
 
     let accepted = come().await.unwrap();
@@ -165,6 +165,6 @@ async fn a_table_out_of_reach_neither_refuses_nor_doubles_a_lead_with_a_key() {
 
     assert_eq!((&later.lead, later.repeated), (&recovered.lead, true));
     assert_eq!(scene.memory.ledger.all().len(), 1);
-    assert_eq!(scene.state(&recovered.lead).await.word(), "delivered");
+    assert_eq!(scene.state(&recovered.lead).await.as_str(), "delivered");
     assert_eq!(scene.memory.crm.count(Call::SignUp), 1);
 }

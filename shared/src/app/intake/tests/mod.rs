@@ -73,7 +73,7 @@ async fn the_same_again_is_one_lead_although_the_first_is_sent_and_not_yet_recor
     scene.drain().await;
 
     assert_eq!(scene.memory.ledger.all().len(), 1);
-    assert_eq!(scene.state(&second.lead).await.word(), "delivered");
+    assert_eq!(scene.state(&second.lead).await.as_str(), "delivered");
     assert_eq!(scene.memory.crm.count(Call::SignUp), 1);
 }
 
@@ -99,7 +99,7 @@ async fn either_of_queue_and_ledger_alone_keeps_a_lead_that_was_answered_with_su
         scene.drain().await;
         scene.drain().await;
         assert_eq!(
-            scene.state(&lead).await.word(),
+            scene.state(&lead).await.as_str(),
             "delivered",
             "{step} {fault:?}"
         );

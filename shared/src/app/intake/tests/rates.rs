@@ -2,7 +2,7 @@ use std::ops::Range;
 
 use jiff::SignedDuration;
 
-use crate::app::intake::{Arrival, Intake, IntakeError, Way};
+use crate::app::intake::{Arrival, Channel, Intake, IntakeError};
 use crate::app::scene::{Scene, arrival};
 use crate::domain::consent::Origin;
 use crate::domain::form::Form;
@@ -90,7 +90,7 @@ async fn what_comes_unsigned_does_not_close_the_signed_door_of_its_form() {
     let (flood, _) = burst(std::slice::from_ref(&intake), &scene.form, 0..5, None).await;
     let signs = async |key: &str| {
         let arrival = Arrival {
-            way: Way::Webhook,
+            channel: Channel::Webhook,
             ..arrival(key, &[("email", "ada@example.com")])
         };
         intake.take(&scene.form, arrival).await

@@ -1,7 +1,7 @@
 use jiff::SignedDuration;
 
 use crate::app::admin::Properties;
-use crate::app::intake::{Accepted, Arrival, IntakeError, Way};
+use crate::app::intake::{Accepted, Arrival, Channel, IntakeError};
 use crate::app::scene::Scene;
 use crate::domain::captcha::{Captcha, CaptchaProvider, OnFailure};
 use crate::domain::contact::NoteKind;
@@ -17,10 +17,10 @@ const CONSENT: (&str, &str) = ("consent", "yes");
 const ANSWER: &str = "cf-turnstile-response";
 
 impl Scene {
-    async fn come(&self, way: Way, more: &[(&str, &str)]) -> Result<Accepted, IntakeError> {
+    async fn come(&self, channel: Channel, more: &[(&str, &str)]) -> Result<Accepted, IntakeError> {
         let fields = [EMAIL, CONSENT].into_iter().chain(more.iter().copied());
         let arrival = Arrival {
-            way,
+            channel,
             ..samples::arrival(fields)
         };
         self.memory.intake().take(&self.form, arrival).await
@@ -46,14 +46,14 @@ fn aside(why: QuarantineReason) -> LeadState {
 async fn a_robot_is_told_the_same_as_a_person_and_its_lead_is_set_aside() {
     let scene = Scene::connected().await;
 
-    let person = scene.come(Way::Form, &[]).await.unwrap();
+    let person = scene.come(Channel::Form, &[]).await.unwrap();
     scene.memory.clock.advance(SignedDuration::from_mins(2));
     let robot = scene
-        .come(Way::Form, &[("contact_website", "x")])
+        .come(Channel::Form, &[("contact_website", "x")])
         .await
         .unwrap();
     let again = scene
-        .come(Way::Form, &[("contact_website", "x")])
+        .come(Channel::Form, &[("contact_website", "x")])
         .await
         .unwrap();
 
@@ -79,7 +79,7 @@ async fn a_lead_set_aside_goes_with_its_customers_retention_unless_it_is_release
     let (now, day) = (scene.memory.clock.now(), SignedDuration::from_hours(24));
     let until = |lead: &LeadId| scene.memory.ledger.kept_until(&scene.customer, lead);
 
-    let robot = scene.come(Way::Form, &[("contact_website", "x")]).await;
+    let robot = scene.come(Channel::Form, &[("contact_website", "x")]).await;
     let robot = robot.unwrap().lead;
     assert_eq!(until(&robot), Some(now + day * 30));
     scene.memory.admin().release_lead(&robot).await.unwrap();
@@ -89,7 +89,7 @@ async fn a_lead_set_aside_goes_with_its_customers_retention_unless_it_is_release
     // The first step agrees on an id, the second reads the customer.
     let customer_unread = scene.memory.faults.steps() + 2;
     scene.memory.faults.at(customer_unread, Fault::FailBefore);
-    let other = scene.come(Way::Form, &[("contact_website", "y")]).await;
+    let other = scene.come(Channel::Form, &[("contact_website", "y")]).await;
     let days = i32::from(DEFAULT_RETENTION_DAYS);
     let later = now + SignedDuration::from_mins(2) + day * days;
     assert_eq!(until(&other.unwrap().lead), Some(later));
@@ -99,7 +99,7 @@ async fn a_lead_set_aside_goes_with_its_customers_retention_unless_it_is_release
 async fn a_quarantined_lead_stays_until_it_is_released_and_then_goes_out_once() {
     let scene = Scene::connected().await;
     let lead = scene
-        .come(Way::Form, &[("contact_website", "x")])
+        .come(Channel::Form, &[("contact_website", "x")])
         .await
         .unwrap()
         .lead;
@@ -116,14 +116,14 @@ async fn a_quarantined_lead_stays_until_it_is_released_and_then_goes_out_once() 
 
     assert_eq!(released.state, LeadState::Queued);
     assert!(twice.is_err());
-    assert_eq!(scene.state(&lead).await.word(), "delivered");
+    assert_eq!(scene.state(&lead).await.as_str(), "delivered");
     assert_eq!(scene.memory.crm.count(Call::SignUp), 1);
 }
 
 #[tokio::test]
 async fn a_release_whose_answer_was_lost_is_no_refusal_when_it_is_asked_for_once_more() {
     let scene = Scene::connected().await;
-    let robot = scene.come(Way::Form, &[("contact_website", "x")]).await;
+    let robot = scene.come(Channel::Form, &[("contact_website", "x")]).await;
     let (admin, lead) = (scene.memory.admin(), robot.unwrap().lead);
     // It finds the lead's owner, reads it, releases it.
     let released = scene.memory.faults.steps() + 3;
@@ -134,14 +134,14 @@ async fn a_release_whose_answer_was_lost_is_no_refusal_when_it_is_asked_for_once
     scene.drain().await;
 
     assert_eq!(told.state, LeadState::Queued);
-    assert_eq!(scene.state(&lead).await.word(), "delivered");
+    assert_eq!(scene.state(&lead).await.as_str(), "delivered");
 }
 
 #[tokio::test]
 async fn a_release_that_the_queue_did_not_take_is_sent_by_the_scheduler() {
     let scene = Scene::connected().await;
     let lead = scene
-        .come(Way::Form, &[("contact_website", "x")])
+        .come(Channel::Form, &[("contact_website", "x")])
         .await
         .unwrap()
         .lead;
@@ -157,7 +157,7 @@ async fn a_release_that_the_queue_did_not_take_is_sent_by_the_scheduler() {
     scene.memory.release().await.unwrap();
     scene.drain().await;
 
-    assert_eq!(scene.state(&lead).await.word(), "delivered");
+    assert_eq!(scene.state(&lead).await.as_str(), "delivered");
 }
 
 #[tokio::test]
@@ -165,7 +165,9 @@ async fn a_ledger_that_fails_amid_a_release_of_many_does_not_keep_those_it_has_r
     let scene = Scene::connected().await;
     let mut leads = Vec::new();
     for value in ["x", "y"] {
-        let robot = scene.come(Way::Form, &[("contact_website", value)]).await;
+        let robot = scene
+            .come(Channel::Form, &[("contact_website", value)])
+            .await;
         leads.push(robot.unwrap().lead);
         scene.memory.clock.advance(SignedDuration::from_mins(2));
     }
@@ -180,7 +182,7 @@ async fn a_ledger_that_fails_amid_a_release_of_many_does_not_keep_those_it_has_r
     scene.drain().await;
 
     assert!(told.is_err());
-    assert_eq!(scene.state(&leads[0]).await.word(), "delivered");
+    assert_eq!(scene.state(&leads[0]).await.as_str(), "delivered");
     assert_eq!(
         scene.state(&leads[1]).await,
         aside(QuarantineReason::Honeypot)
@@ -193,9 +195,9 @@ async fn a_form_sent_at_once_is_set_aside_and_one_left_open_for_a_day_has_a_note
     let stamp = scene.memory.intake().stamp(&scene.form);
     let fields = [(TIME_FIELD, stamp.as_str())];
 
-    let robot = scene.come(Way::Form, &fields).await.unwrap();
+    let robot = scene.come(Channel::Form, &fields).await.unwrap();
     scene.memory.clock.advance(SignedDuration::from_hours(25));
-    let late = scene.come(Way::Form, &fields).await.unwrap();
+    let late = scene.come(Channel::Form, &fields).await.unwrap();
 
     assert_eq!(
         scene.state(&robot.lead).await,
@@ -211,7 +213,7 @@ async fn a_server_that_signs_is_no_robot() {
     let scene = Scene::with_captcha(OnFailure::Refuse).await;
 
     let lead = scene
-        .come(Way::Webhook, &[("contact_website", "x")])
+        .come(Channel::Webhook, &[("contact_website", "x")])
         .await
         .unwrap()
         .lead;
@@ -225,7 +227,7 @@ async fn a_captcha_that_is_missing_wrong_or_used_is_refused_or_set_aside_as_the_
         let scene = Scene::with_captcha(on_failure).await;
         for answer in ["", "wrong"] {
             let told = scene
-                .come(Way::Form, &[(ANSWER, answer), ("city", answer)])
+                .come(Channel::Form, &[(ANSWER, answer), ("city", answer)])
                 .await;
             match (on_failure, told) {
                 (OnFailure::Refuse, Err(IntakeError::Rejected(rejection))) => {
@@ -245,7 +247,10 @@ async fn a_captcha_that_is_missing_wrong_or_used_is_refused_or_set_aside_as_the_
         }
 
         scene.memory.captcha.solve("good");
-        let passed = scene.come(Way::Form, &[(ANSWER, "good")]).await.unwrap();
+        let passed = scene
+            .come(Channel::Form, &[(ANSWER, "good")])
+            .await
+            .unwrap();
         assert_eq!(scene.state(&passed.lead).await, LeadState::Queued);
     }
 }
@@ -280,8 +285,14 @@ async fn a_double_click_on_a_form_with_a_captcha_is_one_lead() {
     let scene = Scene::with_captcha(OnFailure::Refuse).await;
     scene.memory.captcha.solve("good");
 
-    let first = scene.come(Way::Form, &[(ANSWER, "good")]).await.unwrap();
-    let second = scene.come(Way::Form, &[(ANSWER, "good")]).await.unwrap();
+    let first = scene
+        .come(Channel::Form, &[(ANSWER, "good")])
+        .await
+        .unwrap();
+    let second = scene
+        .come(Channel::Form, &[(ANSWER, "good")])
+        .await
+        .unwrap();
 
     assert_eq!(first.lead, second.lead);
 }
@@ -290,7 +301,7 @@ async fn a_double_click_on_a_form_with_a_captcha_is_one_lead() {
 async fn a_double_click_at_one_instant_is_not_told_that_it_failed() {
     let scene = Scene::with_captcha(OnFailure::Refuse).await;
     scene.memory.captcha.solve("good");
-    let click = || scene.come(Way::Form, &[(ANSWER, "good")]);
+    let click = || scene.come(Channel::Form, &[(ANSWER, "good")]);
 
     let (first, second) = tokio::join!(click(), click());
 
@@ -302,10 +313,16 @@ async fn a_double_click_whose_used_captcha_was_recorded_first_is_not_left_aside(
     // A drain that comes before the release finds the lead set aside and drops its message.
     for drain_was_faster in [false, true] {
         let scene = Scene::with_captcha(OnFailure::Quarantine).await;
-        let second = scene.come(Way::Form, &[(ANSWER, "used")]).await.unwrap();
+        let second = scene
+            .come(Channel::Form, &[(ANSWER, "used")])
+            .await
+            .unwrap();
 
         scene.memory.captcha.solve("good");
-        let first = scene.come(Way::Form, &[(ANSWER, "good")]).await.unwrap();
+        let first = scene
+            .come(Channel::Form, &[(ANSWER, "good")])
+            .await
+            .unwrap();
         if drain_was_faster {
             assert_eq!(scene.memory.queue.receive(10).len(), 1);
         }
@@ -314,7 +331,7 @@ async fn a_double_click_whose_used_captcha_was_recorded_first_is_not_left_aside(
         scene.memory.clock.advance(SignedDuration::from_mins(2));
         scene.memory.release().await.unwrap();
         scene.drain().await;
-        assert_eq!(scene.state(&first.lead).await.word(), "delivered");
+        assert_eq!(scene.state(&first.lead).await.as_str(), "delivered");
         assert_eq!(scene.memory.crm.count(Call::SignUp), 1);
     }
 }
@@ -329,7 +346,7 @@ async fn a_provider_out_of_order_loses_nobody() {
         .at(scene.memory.faults.steps() + 2, Fault::FailBefore);
 
     let lead = scene
-        .come(Way::Form, &[(ANSWER, "good")])
+        .come(Channel::Form, &[(ANSWER, "good")])
         .await
         .unwrap()
         .lead;
@@ -337,7 +354,7 @@ async fn a_provider_out_of_order_loses_nobody() {
     assert_eq!(scene.state(&lead).await, aside(QuarantineReason::Captcha));
     scene.memory.admin().release_lead(&lead).await.unwrap();
     scene.drain().await;
-    assert_eq!(scene.state(&lead).await.word(), "delivered");
+    assert_eq!(scene.state(&lead).await.as_str(), "delivered");
 }
 
 #[tokio::test]
@@ -349,7 +366,7 @@ async fn a_robots_lead_that_cannot_be_kept_is_not_accepted() {
         .faults
         .at(scene.memory.faults.steps() + 3, Fault::FailBefore);
 
-    let told = scene.come(Way::Form, &[("contact_website", "x")]).await;
+    let told = scene.come(Channel::Form, &[("contact_website", "x")]).await;
 
     assert!(matches!(told, Err(IntakeError::Unavailable)), "{told:?}");
 }

@@ -72,7 +72,7 @@ async fn a_frozen_worker_that_wakes_with_the_newest_pair_wins() {
     );
     let lead = scene.submit(&[("email", "ada@example.com")]).await.lead;
     scene.drain().await;
-    assert_eq!(scene.state(&lead).await.word(), "waiting");
+    assert_eq!(scene.state(&lead).await.as_str(), "waiting");
     assert_eq!(frozen.await.unwrap().generation, 2);
 
     assert_eq!(status(&scene).await, ConnectionStatus::Active);
@@ -89,7 +89,7 @@ async fn a_frozen_worker_that_wakes_with_the_newest_pair_wins() {
     );
     assert_eq!(scene.memory.release().await.unwrap().waited, 1);
     scene.drain().await;
-    assert_eq!(scene.state(&lead).await.word(), "delivered");
+    assert_eq!(scene.state(&lead).await.as_str(), "delivered");
     assert_eq!(
         quick
             .access(&scene.customer, None, Timestamp::MAX)

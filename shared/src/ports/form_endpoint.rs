@@ -5,7 +5,7 @@ use crate::domain::email::EmailAddress;
 use crate::domain::ids::FormId;
 
 /// The public door that visitors come to, from outside.
-pub trait Door: Send + Sync {
+pub trait FormEndpoint: Send + Sync {
     /// Posts the lead of this address, who agreed, under a key: one lead however often it is posted.
     fn post(
         &self,

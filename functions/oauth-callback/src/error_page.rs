@@ -14,7 +14,7 @@ use crate::Visit;
 /// The same words for a program.
 #[derive(Template)]
 #[template(
-    source = r#"{% import "trouble_words.html" as words %}{% call words::text(error) %}{% endcall %}"#,
+    source = r#"{% import "error_texts.html" as words %}{% call words::text(error) %}{% endcall %}"#,
     ext = "txt"
 )]
 struct Words<'a> {
@@ -25,8 +25,8 @@ struct Words<'a> {
 const RETRY_AFTER: u32 = 5;
 
 #[derive(Template)]
-#[template(path = "trouble.html")]
-struct Trouble<'a> {
+#[template(path = "error.html")]
+struct ErrorPage<'a> {
     error: &'a ConnectError,
     session: &'a str,
     code: &'static str,
@@ -71,12 +71,12 @@ enum Next {
 /// The failure as the asker reads it.
 pub fn answer(
     Failure { error, on_link }: &Failure,
-    asked: &HeaderMap,
+    headers: &HeaderMap,
     visit: Visit<'_>,
     now: Timestamp,
 ) -> Response<Body> {
     log(error);
-    match audience(asked) {
+    match audience(headers) {
         Audience::Browser => page_of(error, next(error, *on_link), visit, now),
         Audience::Program => {
             let words = Words { error }.render();
@@ -95,16 +95,16 @@ pub fn name(error: &ConnectError) -> String {
 fn name_of(error: &ConnectError) -> String {
     let code = kind(error).1;
     match error {
-        ConnectError::Resting { until } => format!("{code}/{}", until.as_second()),
+        ConnectError::NoCalls { until } => format!("{code}/{}", until.as_second()),
         _ => code.to_owned(),
     }
 }
 
 /// The error of such a name that says how long there are no calls.
-fn resting(name: &str) -> Option<ConnectError> {
+fn no_calls(name: &str) -> Option<ConnectError> {
     let (_, second) = name.split_once('/')?;
     let until = Timestamp::from_second(second.parse().ok()?).ok()?;
-    Some(ConnectError::Resting { until })
+    Some(ConnectError::NoCalls { until })
 }
 
 /// The page of the error of this name. Any other name means that nobody was sent here, and so does
@@ -132,7 +132,7 @@ pub fn page_called(name: &str, visit: Visit<'_>, now: Timestamp) -> Response<Bod
     let error = others
         .into_iter()
         .chain(missing)
-        .chain(resting(name))
+        .chain(no_calls(name))
         .find(|error| name_of(error) == name)
         .filter(|error| visit.session.is_some() || !kind(error).0.is_server_error());
     let error = error.unwrap_or(E::Incomplete);
@@ -140,32 +140,50 @@ pub fn page_called(name: &str, visit: Visit<'_>, now: Timestamp) -> Response<Bod
 }
 
 fn log(error: &ConnectError) {
-    if let ConnectError::Store(error) = error {
-        tracing::error!(
+    match error {
+        ConnectError::NoNewList(cause) => log(cause),
+        ConnectError::Store(error) => tracing::error!(
             error = %causes(error),
             "a step of connecting was not done"
-        );
+        ),
+        _ => {}
     }
+}
+
+/// A page that says of itself what was not done, with the status and the headers of the error.
+pub fn on(
+    error: &ConnectError,
+    visit: Visit<'_>,
+    template: &impl Template,
+    now: Timestamp,
+) -> Response<Body> {
+    log(error);
+    let problem = problem(error, error.to_string(), now);
+    problem.on(visit.page(problem.status(), template))
 }
 
 /// The error as a page.
 fn page_of(error: &ConnectError, next: Next, visit: Visit<'_>, now: Timestamp) -> Response<Body> {
     let problem = problem(error, error.to_string(), now);
-    let trouble = Trouble {
+    let page = ErrorPage {
         error,
         session: visit.session(),
         code: problem.code(),
         next,
     };
-    problem.on(visit.page(problem.status(), &trouble))
+    problem.on(visit.page(problem.status(), &page))
 }
 
 fn problem(error: &ConnectError, detail: String, now: Timestamp) -> Problem {
     let (status, code) = kind(error);
     let problem = Problem::new(status, code, detail);
-    match error {
+    let cause = match error {
+        ConnectError::NoNewList(cause) => cause,
+        error => error,
+    };
+    match cause {
         ConnectError::Busy | ConnectError::Store(_) => problem.retry_after(RETRY_AFTER),
-        ConnectError::Resting { until } => {
+        ConnectError::NoCalls { until } => {
             let wait = u32::try_from(until.duration_since(now).as_secs());
             problem.retry_after(wait.unwrap_or(RETRY_AFTER))
         }
@@ -200,9 +218,10 @@ fn kind(error: &ConnectError) -> (StatusCode, &'static str) {
         E::UserTaken => (StatusCode::CONFLICT, "user_taken"),
         E::Unavailable => (StatusCode::BAD_GATEWAY, "constant_contact_unavailable"),
         E::Busy => (StatusCode::SERVICE_UNAVAILABLE, "busy"),
-        E::Resting { .. } => (StatusCode::SERVICE_UNAVAILABLE, "no_calls"),
+        E::NoCalls { .. } => (StatusCode::SERVICE_UNAVAILABLE, "no_calls"),
         E::NotReady => (StatusCode::CONFLICT, "not_ready"),
         E::Choice(_) => (StatusCode::UNPROCESSABLE_ENTITY, "choice_invalid"),
+        E::NoNewList(cause) => kind(cause),
         E::TooLong => (StatusCode::PAYLOAD_TOO_LARGE, "too_large"),
         E::Store(_) => (StatusCode::SERVICE_UNAVAILABLE, "unavailable"),
     }
@@ -212,7 +231,9 @@ fn next(error: &ConnectError, on_link: bool) -> Next {
     use ConnectError as E;
     match error {
         E::NoCookie | E::AppUnknown | E::Busy | E::Store(_) if on_link => Next::Link,
-        E::UsedState { .. } | E::NotReady | E::Choice(_) | E::TooLong => Next::Lists,
+        E::UsedState { .. } | E::NotReady | E::Choice(_) | E::NoNewList(_) | E::TooLong => {
+            Next::Lists
+        }
         E::NotConnected
         | E::WrongIssuer
         | E::AppUnknown

@@ -12,7 +12,7 @@ const DOUBLE_CLICK: SignedDuration = SignedDuration::from_secs(15);
 
 /// What became of equal submissions; of those whose lead was erased since nothing is known.
 #[derive(Debug, Default)]
-pub(super) struct Likes {
+pub(super) struct Duplicates {
     sent: usize,
     /// Those that were answered and to which nothing happened: when they came in, and as which lead.
     calm: Vec<(Timestamp, LeadId)>,
@@ -22,7 +22,7 @@ impl Oracle {
     /// Somebody sends something without a key.
     pub fn sends(&mut self, customer: &CustomerId, content: &str) {
         let name = (customer.clone(), content.to_owned());
-        self.likes.entry(name).or_default().sent += 1;
+        self.duplicates.entry(name).or_default().sent += 1;
     }
 
     /// Only where nothing happened to any of them is it sure when each lead first came.
@@ -30,11 +30,14 @@ impl Oracle {
         let Name::Content(content) = answer.name else {
             return;
         };
-        let likes = self.likes.entry((answer.customer, content)).or_default();
+        let duplicates = self
+            .duplicates
+            .entry((answer.customer, content))
+            .or_default();
         if !answer.shaken {
-            likes.calm.push((answer.came_at, answer.lead));
+            duplicates.calm.push((answer.came_at, answer.lead));
         }
-        if likes.calm.len() < likes.sent {
+        if duplicates.calm.len() < duplicates.sent {
             return;
         }
         let mut first = BTreeMap::<&LeadId, Timestamp>::new();
@@ -43,7 +46,7 @@ impl Oracle {
                 .get(lead)
                 .is_none_or(|seen| seen.erased_at.is_none())
         };
-        let there = likes.calm.iter().filter(|(_, lead)| is_there(lead));
+        let there = duplicates.calm.iter().filter(|(_, lead)| is_there(lead));
         for (at, lead) in there {
             let known = first.entry(lead).or_insert(*at);
             *known = (*known).min(*at);

@@ -11,10 +11,10 @@ use futures_util::future::join_all;
 use jiff::{SignedDuration, Timestamp};
 
 use self::look::Freed;
-use super::Minute;
-use crate::app::moment::standing;
-use crate::app::requeue::{Leaving, put_back};
-use crate::app::trouble::Trouble;
+use super::Scheduler;
+use crate::app::first_error::FirstError;
+use crate::app::moment::budget_state;
+use crate::app::requeue::{ToRequeue, requeue_all};
 use crate::domain::budget::CallClass;
 use crate::domain::ids::{AppId, CustomerId};
 use crate::ports::{Clock, Connections, Customers, Lanes, Requeue, StoreError, Wiring};
@@ -84,12 +84,12 @@ struct Lane {
     /// Whether the customer was deleted: its leads are refused, which takes no call.
     closing: bool,
     /// Leads that may go now, in order.
-    ready: Vec<Leaving>,
+    ready: Vec<ToRequeue>,
     /// When the first of the others may.
     next: Option<Timestamp>,
 }
 
-impl<W: Wiring> Minute<W> {
+impl<W: Wiring> Scheduler<W> {
     /// Releases what is due now, but for the lanes of customers whose leads are being gathered for a bulk import. What
     /// cannot be read of one customer keeps no other's leads.
     ///
@@ -98,18 +98,18 @@ impl<W: Wiring> Minute<W> {
     pub async fn release(&self, gathering: &BTreeSet<CustomerId>) -> Result<Released, StoreError> {
         let began = self.clock.now();
         let (looked, until) = (began + LOOK_FOR, began + RUN_FOR);
-        let mut trouble = Trouble::default();
-        let stuck = self.release_overdue(&mut trouble).await;
-        let stuck = trouble.keep(stuck).unwrap_or_default();
-        let (lanes, budgets) = self.due_lanes(gathering, looked, &mut trouble).await;
-        let waited = self.release_lanes(lanes, budgets, until, &mut trouble);
+        let mut errors = FirstError::default();
+        let stuck = self.release_overdue(&mut errors).await;
+        let stuck = errors.keep(stuck).unwrap_or_default();
+        let (lanes, budgets) = self.due_lanes(gathering, looked, &mut errors).await;
+        let waited = self.release_lanes(lanes, budgets, until, &mut errors);
         let waited = waited.await;
-        trouble.end(Released { stuck, waited })
+        errors.end(Released { stuck, waited })
     }
 
-    async fn release_overdue(&self, trouble: &mut Trouble) -> Result<usize, StoreError> {
+    async fn release_overdue(&self, errors: &mut FirstError) -> Result<usize, StoreError> {
         let now = self.clock.now();
-        let mut by_customer: BTreeMap<CustomerId, Vec<Leaving>> = BTreeMap::new();
+        let mut by_customer: BTreeMap<CustomerId, Vec<ToRequeue>> = BTreeMap::new();
         for (customer, lead) in self.ledger.overdue(now, OVERDUE).await? {
             by_customer
                 .entry(customer)
@@ -121,9 +121,9 @@ impl<W: Wiring> Minute<W> {
         for some in by_customer.chunks(AT_ONCE) {
             let sent = some
                 .iter()
-                .map(|(who, leads)| put_back(&self.ledger, &self.queue, who, leads, now));
+                .map(|(who, leads)| requeue_all(&self.ledger, &self.queue, who, leads, now));
             for ((who, _), sent) in some.iter().zip(join_all(sent).await) {
-                released += trouble.of(who, sent).unwrap_or_default();
+                released += errors.log(who, sent).unwrap_or_default();
             }
         }
         Ok(released)
@@ -134,13 +134,13 @@ impl<W: Wiring> Minute<W> {
         &self,
         gathering: &BTreeSet<CustomerId>,
         until: Timestamp,
-        trouble: &mut Trouble,
+        errors: &mut FirstError,
     ) -> (Vec<Lane>, Budgets) {
         let (mut lanes, mut budgets, mut left) = (Vec::new(), Budgets::new(), Budgets::new());
         let (now, mut place) = (self.clock.now(), None);
         loop {
             let page = self.ledger.due_lanes(now, place.as_ref(), LANES).await;
-            let Some(mut due) = trouble.keep(page) else {
+            let Some(mut due) = errors.keep(page) else {
                 return (lanes, budgets);
             };
             let is_last = due.len() < usize::from(LANES);
@@ -153,12 +153,12 @@ impl<W: Wiring> Minute<W> {
                 let looks = some.iter().map(|(who, seen)| self.lane(who, *seen, &left));
                 let looks: Vec<_> = join_all(looks).await;
                 for ((who, _), lane) in some.iter().zip(looks) {
-                    let Some(lane) = trouble.of(who, lane).flatten() else {
+                    let Some(lane) = errors.log(who, lane).flatten() else {
                         continue;
                     };
                     if !left.contains_key(&lane.app) {
                         let available = self.available(&lane.app).await;
-                        let Some(available) = trouble.of(who, available) else {
+                        let Some(available) = errors.log(who, available) else {
                             continue;
                         };
                         budgets.insert(lane.app.clone(), available);
@@ -219,7 +219,7 @@ impl<W: Wiring> Minute<W> {
         lanes: Vec<Lane>,
         mut left: Budgets,
         until: Timestamp,
-        trouble: &mut Trouble,
+        errors: &mut FirstError,
     ) -> usize {
         let free = |lane: &Lane| if lane.closing { lane.ready.len() } else { 0 };
         let mut taken: Vec<_> = lanes.iter().map(free).collect();
@@ -241,18 +241,20 @@ impl<W: Wiring> Minute<W> {
             if self.clock.now() >= until {
                 break;
             }
-            let gone = some.iter().map(|(lane, taken)| self.let_go(lane, *taken));
+            let gone = some
+                .iter()
+                .map(|(lane, taken)| self.release_lane(lane, *taken));
             for ((lane, _), gone) in some.iter().zip(join_all(gone).await) {
-                released += trouble.of(&lane.customer, gone).unwrap_or_default();
+                released += errors.log(&lane.customer, gone).unwrap_or_default();
             }
         }
         released
     }
 
     /// Sends the first of a lane's leads, and marks when the next of them are to be looked at.
-    async fn let_go(&self, lane: &Lane, taken: usize) -> Result<usize, StoreError> {
+    async fn release_lane(&self, lane: &Lane, taken: usize) -> Result<usize, StoreError> {
         let (now, leads) = (self.clock.now(), &lane.ready[..taken]);
-        let gone = put_back(&self.ledger, &self.queue, &lane.customer, leads, now);
+        let gone = requeue_all(&self.ledger, &self.queue, &lane.customer, leads, now);
         let gone = gone.await?;
         let next = if gone < lane.ready.len() {
             Some(now)
@@ -268,7 +270,7 @@ impl<W: Wiring> Minute<W> {
     /// Deliveries an application can carry within a run.
     async fn available(&self, app: &AppId) -> Result<Allowance, StoreError> {
         let now = self.clock.now();
-        let (limits, state) = standing(&self.apps, &self.budget, app, now).await?;
+        let (limits, state) = budget_state(&self.apps, &self.budget, app, now).await?;
         let of = |class| state.available(limits, class, now, SPAN);
         Ok(Allowance {
             all: of(CallClass::Delivery),

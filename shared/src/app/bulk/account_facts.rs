@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use super::Bulk;
-use crate::app::tell::tell_list_gone;
+use crate::app::publish::mark_list_gone;
 use crate::domain::crm::CrmError;
 use crate::domain::ids::{CustomerId, RemoteId};
 use crate::domain::import::{ImportJob, Stage};
@@ -18,8 +18,8 @@ const MOST_PAGES: usize = 20;
 /// When contacts were deleted, by the keys of their addresses.
 type Deleted = BTreeMap<String, Timestamp>;
 
-/// What an account has said so far.
-pub(super) struct Looks {
+/// What is known of an account for one run.
+pub(super) struct AccountFacts {
     /// The oldest consent of all imports that are to be called, for as long as nobody has asked.
     oldest: Option<Timestamp>,
     /// Whom it has deleted, and since when.
@@ -28,18 +28,18 @@ pub(super) struct Looks {
     lists: BTreeMap<RemoteId, bool>,
 }
 
-/// What an account says of whom it deleted.
+/// Whether the contacts that an account has deleted could be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Told {
-    /// Everybody.
-    All,
-    /// Nothing now.
-    Later,
-    /// Nothing, or too much.
-    Nothing,
+pub(super) enum DeletedContacts {
+    /// All since then.
+    Read,
+    /// Not now; later, perhaps.
+    NotNow,
+    /// The account does not say, or says too much.
+    Unavailable,
 }
 
-impl Looks {
+impl AccountFacts {
     /// Nothing yet, to these imports.
     pub(super) fn of(jobs: &[ImportJob]) -> Self {
         let ready = jobs.iter().filter(|job| job.stage == Stage::Ready);
@@ -58,34 +58,34 @@ impl Looks {
 }
 
 impl<W: Wiring> Bulk<W> {
-    /// Has `looks` tell whom the account has deleted since then. The first time it is asked for all imports that are to be
+    /// Has `facts` tell whom the account has deleted since then. The first time it is asked for all imports that are to be
     /// called, unless that is too much.
     pub(super) async fn see_deleted(
         &self,
-        looks: &mut Looks,
+        facts: &mut AccountFacts,
         customer: &CustomerId,
         since: Timestamp,
         deadline: Timestamp,
-    ) -> Result<Told, StoreError> {
-        if let Some((from, _)) = looks.deleted
+    ) -> Result<DeletedContacts, StoreError> {
+        if let Some((from, _)) = facts.deleted
             && from <= since
         {
-            return Ok(Told::All);
+            return Ok(DeletedContacts::Read);
         }
-        let of_all = looks.oldest.take().filter(|oldest| *oldest < since);
+        let of_all = facts.oldest.take().filter(|oldest| *oldest < since);
         for from in of_all.into_iter().chain([since]) {
             let mut deleted = Deleted::new();
             let told = self.read_deleted(&mut deleted, customer, from, deadline);
             match told.await? {
-                Told::All => {
-                    looks.deleted = Some((from, deleted));
-                    return Ok(Told::All);
+                DeletedContacts::Read => {
+                    facts.deleted = Some((from, deleted));
+                    return Ok(DeletedContacts::Read);
                 }
-                Told::Later => return Ok(Told::Later),
-                Told::Nothing => {}
+                DeletedContacts::NotNow => return Ok(DeletedContacts::NotNow),
+                DeletedContacts::Unavailable => {}
             }
         }
-        Ok(Told::Nothing)
+        Ok(DeletedContacts::Unavailable)
     }
 
     /// Whom the account has deleted since, page by page.
@@ -95,7 +95,7 @@ impl<W: Wiring> Bulk<W> {
         customer: &CustomerId,
         since: Timestamp,
         deadline: Timestamp,
-    ) -> Result<Told, StoreError> {
+    ) -> Result<DeletedContacts, StoreError> {
         let mut cursor = None::<String>;
         for _ in 0..MOST_PAGES {
             let (crm, from) = (&self.crm, cursor.as_deref());
@@ -107,34 +107,34 @@ impl<W: Wiring> Bulk<W> {
                     | CrmError::Invalid(_)
                     | CrmError::NotFound(_)
                     | CrmError::Ours(_),
-                )) => return Ok(Told::Nothing),
-                _ => return Ok(Told::Later),
+                )) => return Ok(DeletedContacts::Unavailable),
+                _ => return Ok(DeletedContacts::NotNow),
             };
             deleted.extend(page.items);
             cursor = page.next;
             if cursor.is_none() {
-                return Ok(Told::All);
+                return Ok(DeletedContacts::Read);
             }
         }
-        Ok(Told::Nothing)
+        Ok(DeletedContacts::Unavailable)
     }
 
     /// Whether one of an import's lists is there; `None` where nobody could look. Who may not see lists is told of none
     /// that is gone.
     pub(super) async fn has_list(
         &self,
-        looks: &mut Looks,
+        facts: &mut AccountFacts,
         job: &ImportJob,
         deadline: Timestamp,
     ) -> Result<Option<bool>, StoreError> {
         for list in &job.lists {
-            let is_there = match looks.lists.get(list) {
+            let is_there = match facts.lists.get(list) {
                 Some(is_there) => *is_there,
                 None => {
                     let Some(is_there) = self.is_there(&job.customer, list, deadline).await? else {
                         return Ok(None);
                     };
-                    looks.lists.insert(list.clone(), is_there);
+                    facts.lists.insert(list.clone(), is_there);
                     is_there
                 }
             };
@@ -158,7 +158,7 @@ impl<W: Wiring> Bulk<W> {
             Some(Ok(false)) => {
                 let (directory, events) = (&self.directory, &self.keeper.events);
                 let now = self.keeper.clock.now();
-                tell_list_gone(directory, events, customer, list, now).await?;
+                mark_list_gone(directory, events, customer, list, now).await?;
                 Ok(Some(false))
             }
             Some(Err(_)) | None => Ok(None),

@@ -1,23 +1,23 @@
-//! Telling whoever listens what became of leads, one request for ten of a batch.
+//! Publishing what became of leads, one request for ten of a batch.
 
 use std::sync::{Mutex, PoisonError};
 
 use jiff::Timestamp;
 
 use super::Drain;
-use crate::app::tell::tell;
+use crate::app::publish::publish;
 use crate::domain::lead::{LeadRecord, LeadState};
 use crate::domain::tally::{counted_as, label};
-use crate::ports::{Event, LeadNews, Wiring};
+use crate::ports::{Event, LeadEvent, Wiring};
 
-/// What is to be told after a batch.
+/// The events of a batch, published at its end.
 #[derive(Debug, Default)]
-pub struct News(Mutex<Vec<Event>>);
+pub struct PendingEvents(Mutex<Vec<Event>>);
 
-impl News {
+impl PendingEvents {
     /// A lead was settled; the same wait again is no news.
     pub(super) fn settled(&self, record: &LeadRecord, state: &LeadState, at: Timestamp) {
-        let Some(news) = LeadNews::of(state) else {
+        let Some(event) = LeadEvent::of(state) else {
             return;
         };
         if counted_as(record) == label(state) {
@@ -26,7 +26,7 @@ impl News {
         let event = Event::Lead {
             customer_id: record.lead.customer.clone(),
             lead_id: record.lead.id.clone(),
-            news,
+            event,
             at,
         };
         let mut events = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -39,7 +39,7 @@ impl News {
 }
 
 impl<W: Wiring> Drain<W> {
-    pub(super) async fn tell(&self) {
-        tell(&self.keeper.events, &self.news.take()).await;
+    pub(super) async fn publish_events(&self) {
+        publish(&self.keeper.events, &self.events.take()).await;
     }
 }

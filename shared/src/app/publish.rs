@@ -1,4 +1,4 @@
-//! Telling whoever listens. A lost event changes nothing else.
+//! Publishing events. A lost event changes nothing else.
 
 use jiff::Timestamp;
 
@@ -7,13 +7,13 @@ use crate::domain::ids::{CustomerId, RemoteId};
 use crate::ports::{Connections, Event, Events, StoreError, causes};
 
 /// Publishes events, if there are any.
-pub(super) async fn tell(events: &impl Events, news: &[Event]) {
-    let Some(first) = news.first() else {
+pub(super) async fn publish(events: &impl Events, all: &[Event]) {
+    let Some(first) = all.first() else {
         return;
     };
-    if let Err(error) = events.publish(news).await {
+    if let Err(error) = events.publish(all).await {
         tracing::warn!(
-            events = news.len(),
+            events = all.len(),
             kind = first.kind(),
             error = %causes(&error),
             "events were not published"
@@ -21,8 +21,8 @@ pub(super) async fn tell(events: &impl Events, news: &[Event]) {
     }
 }
 
-/// The same of where a connection stands from now on.
-pub(super) async fn tell_status(
+/// Publishes the status that a connection has from now on.
+pub(super) async fn publish_status(
     events: &impl Events,
     customer: &CustomerId,
     status: &ConnectionStatus,
@@ -33,11 +33,11 @@ pub(super) async fn tell_status(
         status: status.clone(),
         at,
     };
-    tell(events, &[event]).await;
+    publish(events, &[event]).await;
 }
 
-/// Writes down that a list is gone, and tells of it once.
-pub(super) async fn tell_list_gone(
+/// Writes down that a list is gone, and publishes that once.
+pub(super) async fn mark_list_gone(
     directory: &impl Connections,
     events: &impl Events,
     customer: &CustomerId,
@@ -52,7 +52,7 @@ pub(super) async fn tell_list_gone(
             status: "list_missing",
             at,
         };
-        tell(events, &[event]).await;
+        publish(events, &[event]).await;
     }
     Ok(())
 }

@@ -5,19 +5,19 @@ use serde_json::json;
 use super::http::Http;
 use crate::domain::email::EmailAddress;
 use crate::domain::ids::FormId;
-use crate::ports::{Door, StoreError};
+use crate::ports::{FormEndpoint, StoreError};
 
 /// The longest answer read, in bytes.
 const LIMIT: usize = 16 * 1024;
 
 /// The door at an address.
 #[derive(Debug, Clone)]
-pub struct FrontDoor {
+pub struct HttpFormEndpoint {
     http: Http,
     base: String,
 }
 
-impl FrontDoor {
+impl HttpFormEndpoint {
     /// The forms under a base URL without a closing slash.
     #[must_use]
     pub fn new(http: Http, base: String) -> Self {
@@ -25,7 +25,7 @@ impl FrontDoor {
     }
 }
 
-impl Door for FrontDoor {
+impl FormEndpoint for HttpFormEndpoint {
     async fn post(&self, form: &FormId, email: &EmailAddress, key: &str) -> Result<(), StoreError> {
         let request = self
             .http
@@ -38,10 +38,12 @@ impl Door for FrontDoor {
             .build()
             .map_err(|error| StoreError::new(error.without_url()))?;
         let answer = self.http.call(request, LIMIT).await;
-        let answer = answer.map_err(|_| StoreError::new("the door did not answer"))?;
+        let answer = answer.map_err(|_| StoreError::new("the form endpoint did not answer"))?;
         match answer.status {
             202 => Ok(()),
-            status => Err(StoreError::new(format!("the door answered {status}"))),
+            status => Err(StoreError::new(format!(
+                "the form endpoint answered {status}"
+            ))),
         }
     }
 }

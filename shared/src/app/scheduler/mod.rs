@@ -12,7 +12,7 @@ use serde::Serialize;
 
 pub use self::release::Released;
 use crate::app::bulk::{Bulk, Imported};
-use crate::app::trouble::Trouble;
+use crate::app::first_error::FirstError;
 use crate::ports::{StoreError, Wiring};
 
 /// Left of a run's time when it begins no further count.
@@ -23,7 +23,7 @@ const MARGIN: SignedDuration = SignedDuration::from_secs(20);
 const RELEASE: SignedDuration = SignedDuration::from_secs(20);
 
 /// A minute's work.
-pub struct Minute<W: Wiring> {
+pub struct Scheduler<W: Wiring> {
     /// Imports leads; its keeper keeps connections alive, too.
     pub bulk: Bulk<W>,
     /// Leads and their lanes.
@@ -42,7 +42,7 @@ pub struct Minute<W: Wiring> {
 
 /// What one run did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub struct Ran {
+pub struct RunSummary {
     /// Leads that went in by an import.
     pub imported: usize,
     /// Leads that were recorded or queued, and then nothing happened.
@@ -55,21 +55,21 @@ pub struct Ran {
     pub recounted: usize,
 }
 
-impl<W: Wiring> Minute<W> {
+impl<W: Wiring> Scheduler<W> {
     /// One run, which may be cut off at `end`. What it does not reach is due still in the next; trouble in one part does
     /// not keep the others.
     ///
     /// # Errors
     /// [`StoreError`], the first one, once all parts were tried.
-    pub async fn run(&self, end: Timestamp) -> Result<Ran, StoreError> {
-        let (mut trouble, mut imports) = (Trouble::default(), Imported::default());
+    pub async fn run(&self, end: Timestamp) -> Result<RunSummary, StoreError> {
+        let (mut errors, mut imports) = (FirstError::default(), Imported::default());
         let imported = self.bulk.run_into(&mut imports, end - RELEASE).await;
-        trouble.keep(imported);
+        errors.keep(imported);
         let released = self.release(&imports.gathering).await;
-        let released = trouble.keep(released).unwrap_or_default();
-        let kept_alive = trouble.keep(self.bulk.keeper.keep_alive(end).await);
-        let recounted = trouble.keep(self.recount(end - MARGIN).await);
-        trouble.end(Ran {
+        let released = errors.keep(released).unwrap_or_default();
+        let kept_alive = errors.keep(self.bulk.keeper.keep_alive(end).await);
+        let recounted = errors.keep(self.recount(end - MARGIN).await);
+        errors.end(RunSummary {
             imported: imports.delivered,
             stuck: released.stuck,
             waited: released.waited,

@@ -15,7 +15,7 @@ use crate::ports::{
 const ADA: &[(&str, &str)] = &[("email", "ada@example.com")];
 
 async fn gauge(scene: &Scene, name: &str) -> f64 {
-    let metrics = scene.memory.minute().measure().await.unwrap();
+    let metrics = scene.memory.scheduler().measure().await.unwrap();
     metrics
         .iter()
         .find(|metric| metric.gauge.name() == name)

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use futures_util::future::try_join_all;
 use jiff::{SignedDuration, Timestamp};
 
-use super::Minute;
+use super::Scheduler;
 use crate::domain::budget::BudgetState;
 use crate::domain::ids::{AppId, CustomerId, LeadId};
 use crate::domain::lead::LeadRecord;
@@ -47,7 +47,7 @@ const QUARANTINED_SINCE: SignedDuration = SignedDuration::from_hours(24);
 /// The longest wait for the budget or after trouble: until midnight, and a little more.
 const LONGEST_PAUSE: SignedDuration = SignedDuration::from_hours(25);
 
-impl<W: Wiring> Minute<W> {
+impl<W: Wiring> Scheduler<W> {
     /// Looks at everything once, as numbers.
     ///
     /// # Errors

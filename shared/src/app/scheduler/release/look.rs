@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
-use crate::app::minute::Minute;
-use crate::app::requeue::Leaving;
+use crate::app::requeue::ToRequeue;
+use crate::app::scheduler::Scheduler;
 use crate::domain::connection::Connection;
 use crate::domain::ids::{CustomerId, FormId, LeadId};
 use crate::ports::{Clock, Due, Forms, LanePlace, Lanes, Ledger, Requeue, StoreError, Wiring};
@@ -34,7 +34,7 @@ impl Freed {
     }
 }
 
-impl<W: Wiring> Minute<W> {
+impl<W: Wiring> Scheduler<W> {
     /// Which leads may go that waited for a person: those for which there is a list to join, be it their form's only.
     pub(super) async fn freed(&self, connection: &Connection) -> Result<Freed, StoreError> {
         if connection.lists_for(&[]).is_ok() {
@@ -52,7 +52,7 @@ impl<W: Wiring> Minute<W> {
         customer: &CustomerId,
         freed: &Freed,
         by: Timestamp,
-    ) -> Result<(Vec<Leaving>, Option<Timestamp>), StoreError> {
+    ) -> Result<(Vec<ToRequeue>, Option<Timestamp>), StoreError> {
         let (mut ready, mut place) = (Vec::new(), None);
         for _ in 0..freed.pages() {
             let page = self.ledger.waiting(customer, place.as_ref(), LANE).await?;
@@ -78,7 +78,7 @@ impl<W: Wiring> Minute<W> {
         freed: &Freed,
         by: Timestamp,
         page: Vec<LanePlace>,
-    ) -> Result<Vec<Leaving>, StoreError> {
+    ) -> Result<Vec<ToRequeue>, StoreError> {
         let theirs = match freed {
             Freed::All => None,
             Freed::OfForms(forms) => Some(self.of_forms(customer, &page, forms).await?),

@@ -1,8 +1,8 @@
-//! What a person may ask of a lead, whatever its way was until then.
+//! Which states of a lead allow what a person, a file or an import asks for.
 
 use jiff::Timestamp;
 
-use super::lead::{Lead, LeadRecord, LeadState, RefusalReason, TimelineEntry, WaitReason};
+use super::{Lead, LeadRecord, LeadState, RefusalReason, TimelineEntry, WaitReason};
 
 /// Whether a lead in this state can leave in a file: nobody holds it, it is not done with, and it was not refused for
 /// what an upload would pass over.
@@ -21,7 +21,7 @@ pub fn can_export(state: &LeadState) -> bool {
 ///
 /// Not of somebody who is gone, who has left or was never to be mailed, nor of one whose proof of consent was changed.
 #[must_use]
-pub fn can_tell(state: &LeadState) -> bool {
+pub fn can_disclose(state: &LeadState) -> bool {
     match state {
         LeadState::Erased => false,
         LeadState::Refused { why, .. } => !matches!(
@@ -65,7 +65,7 @@ pub fn can_import(record: &LeadRecord) -> bool {
 
 /// What is told of a lead whose person was erased.
 #[must_use]
-pub fn timeline_of_nobody(lead: &Lead, at: Timestamp) -> Vec<TimelineEntry> {
+pub fn erased_timeline(lead: &Lead, at: Timestamp) -> Vec<TimelineEntry> {
     let line = |at, state| TimelineEntry { at, state };
     vec![
         line(lead.received_at, LeadState::Received),

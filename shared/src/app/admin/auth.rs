@@ -17,7 +17,7 @@ const KNOWN_FOR: SignedDuration = SignedDuration::from_mins(5);
 
 /// The admin tokens that are good now. The secret's value before the current one is good too, and each value may
 /// hold several, so that an operator changes over without a gap.
-pub struct Operators<T> {
+pub struct AdminAuth<T> {
     store: T,
     known: Mutex<Known>,
 }
@@ -30,7 +30,7 @@ struct Known {
 
 /// Why nobody could ever be let in.
 #[derive(Debug, thiserror::Error)]
-pub enum NoToken {
+pub enum AdminAuthError {
     /// The secret holds no token.
     #[error("the admin secret holds no token")]
     Empty,
@@ -39,15 +39,15 @@ pub enum NoToken {
     Unread(#[from] StoreError),
 }
 
-impl<T: AdminTokens> Operators<T> {
+impl<T: AdminTokens> AdminAuth<T> {
     /// Reads the secret.
     ///
     /// # Errors
-    /// [`NoToken`].
-    pub async fn read(store: T, now: Timestamp) -> Result<Self, NoToken> {
+    /// [`AdminAuthError`].
+    pub async fn read(store: T, now: Timestamp) -> Result<Self, AdminAuthError> {
         let digests = digests(&store.secrets().await?);
         if digests.is_empty() {
-            return Err(NoToken::Empty);
+            return Err(AdminAuthError::Empty);
         }
         let known = Mutex::new(Known {
             digests,
@@ -59,7 +59,7 @@ impl<T: AdminTokens> Operators<T> {
     /// Whether an `Authorization` header (RFC 6750) bears one of the tokens. An unknown one may be new: the secret is
     /// read again for it, at most once a minute. A known one may be gone: the secret is read again for it every five
     /// minutes. Where it cannot be read, what was read before stands.
-    pub async fn admit(&self, authorization: &str, now: Timestamp) -> bool {
+    pub async fn is_authorized(&self, authorization: &str, now: Timestamp) -> bool {
         let good_for = if self.knows(authorization) {
             KNOWN_FOR
         } else {
@@ -136,8 +136,8 @@ mod tests {
 
     async fn admits(secret: &str, authorization: &str) -> bool {
         let store = MemoryTokens::new(&Faults::default(), &[secret]);
-        let operators = Operators::read(store, at(0)).await.unwrap();
-        operators.admit(authorization, at(0)).await
+        let auth = AdminAuth::read(store, at(0)).await.unwrap();
+        auth.is_authorized(authorization, at(0)).await
     }
 
     #[tokio::test]
@@ -163,7 +163,7 @@ mod tests {
     async fn a_secret_without_a_token_lets_nobody_in() {
         for secret in ["", " \n ", "[]", r#"[""]"#] {
             let store = MemoryTokens::new(&Faults::default(), &[secret]);
-            assert!(Operators::read(store, at(0)).await.is_err(), "{secret}");
+            assert!(AdminAuth::read(store, at(0)).await.is_err(), "{secret}");
         }
     }
 
@@ -171,36 +171,36 @@ mod tests {
     async fn a_new_token_is_good_within_a_minute_beside_the_one_before() {
         let faults = Faults::default();
         let store = MemoryTokens::new(&faults, &["old"]);
-        let operators = Operators::read(store.clone(), at(0)).await.unwrap();
+        let auth = AdminAuth::read(store.clone(), at(0)).await.unwrap();
         store.set(&["new", "old"]);
 
-        assert!(!operators.admit("Bearer new", at(59)).await);
-        assert!(operators.admit("Bearer new", at(60)).await);
-        assert!(operators.admit("Bearer old", at(60)).await);
+        assert!(!auth.is_authorized("Bearer new", at(59)).await);
+        assert!(auth.is_authorized("Bearer new", at(60)).await);
+        assert!(auth.is_authorized("Bearer old", at(60)).await);
 
         store.set(&["newest", "new"]);
         assert!(
-            operators.admit("Bearer old", at(90)).await,
+            auth.is_authorized("Bearer old", at(90)).await,
             "until it is read"
         );
-        assert!(operators.admit("Bearer newest", at(120)).await);
-        assert!(!operators.admit("Bearer old", at(121)).await);
+        assert!(auth.is_authorized("Bearer newest", at(120)).await);
+        assert!(!auth.is_authorized("Bearer old", at(121)).await);
     }
 
     #[tokio::test]
     async fn a_token_that_is_gone_is_shut_out_within_five_minutes_although_nobody_brings_another() {
         let faults = Faults::default();
         let store = MemoryTokens::new(&faults, &["leaked"]);
-        let operators = Operators::read(store.clone(), at(0)).await.unwrap();
+        let auth = AdminAuth::read(store.clone(), at(0)).await.unwrap();
         store.set(&["new", "new"]);
 
-        assert!(operators.admit("Bearer leaked", at(299)).await);
-        assert!(!operators.admit("Bearer leaked", at(300)).await);
-        assert!(operators.admit("Bearer new", at(300)).await);
+        assert!(auth.is_authorized("Bearer leaked", at(299)).await);
+        assert!(!auth.is_authorized("Bearer leaked", at(300)).await);
+        assert!(auth.is_authorized("Bearer new", at(300)).await);
 
         faults.next(Fault::FailBefore);
         assert!(
-            operators.admit("Bearer new", at(600)).await,
+            auth.is_authorized("Bearer new", at(600)).await,
             "what cannot be read again stands"
         );
     }
@@ -209,15 +209,15 @@ mod tests {
     async fn who_guesses_tokens_reads_the_secret_once_a_minute_and_shuts_nobody_out() {
         let faults = Faults::default();
         let store = MemoryTokens::new(&faults, &["old"]);
-        let operators = Operators::read(store, at(0)).await.unwrap();
+        let auth = AdminAuth::read(store, at(0)).await.unwrap();
 
         for second in 0..600 {
-            operators.admit("Bearer guess", at(second)).await;
+            auth.is_authorized("Bearer guess", at(second)).await;
         }
         assert_eq!(faults.steps(), 10);
 
         faults.next(Fault::FailBefore);
-        assert!(!operators.admit("Bearer guess", at(1_000)).await);
-        assert!(operators.admit("Bearer old", at(1_000)).await);
+        assert!(!auth.is_authorized("Bearer guess", at(1_000)).await);
+        assert!(auth.is_authorized("Bearer old", at(1_000)).await);
     }
 }

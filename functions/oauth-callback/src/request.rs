@@ -1,8 +1,8 @@
-//! What a browser asked.
+//! The request of a browser, and what it holds for the steps of connecting.
 
 use lambda_http::Request;
 use lambda_http::http::header;
-use leadfeed_shared::app::connect::{Choice, ConnectError, Return};
+use leadfeed_shared::app::connect::{CallbackParams, Choice, ConnectError};
 use leadfeed_shared::web::{Audience, audience, caller_ip, is_from_elsewhere};
 use secrecy::SecretString;
 use url::form_urlencoded::{Parse, parse};
@@ -14,19 +14,19 @@ pub const COOKIE: &str = "__Host-leadfeed-session";
 const LONGEST_BODY: usize = 256 * 1024;
 
 /// A request of a browser.
-pub struct Asked<'a> {
+pub struct BrowserRequest<'a> {
     request: &'a Request,
     path: &'a str,
 }
 
-impl<'a> From<&'a Request> for Asked<'a> {
+impl<'a> From<&'a Request> for BrowserRequest<'a> {
     fn from(request: &'a Request) -> Self {
         let path = request.uri().path();
         Self { request, path }
     }
 }
 
-impl Asked<'_> {
+impl BrowserRequest<'_> {
     pub fn path(&self) -> &str {
         self.path
     }
@@ -57,18 +57,18 @@ impl Asked<'_> {
     }
 
     /// What the authorization server's redirect says. Where it says something twice, the first counts.
-    pub fn back(&self) -> Return {
-        let mut back = Return::default();
+    pub fn callback_params(&self) -> CallbackParams {
+        let mut params = CallbackParams::default();
         for (name, value) in parse(self.request.uri().query().unwrap_or_default().as_bytes()) {
             match name.as_ref() {
-                "state" => set(&mut back.state, SecretString::from(value.as_ref())),
-                "code" => set(&mut back.code, SecretString::from(value.as_ref())),
-                "iss" => set(&mut back.issuer, value.into_owned()),
-                "error" => set(&mut back.error, value.into_owned()),
+                "state" => set(&mut params.state, SecretString::from(value.as_ref())),
+                "code" => set(&mut params.code, SecretString::from(value.as_ref())),
+                "iss" => set(&mut params.issuer, value.into_owned()),
+                "error" => set(&mut params.error, value.into_owned()),
                 _ => {}
             }
         }
-        back
+        params
     }
 
     /// The session that a form was shown to, as its hidden field names it.

@@ -9,12 +9,12 @@ use crate::domain::token::StoredTokens;
 
 /// What a warm function remembers: token pairs, and idle connections that it has looked after lately.
 #[derive(Default)]
-pub struct Seen {
+pub struct TokenCache {
     pairs: Mutex<HashMap<CustomerId, StoredTokens>>,
     tried: Mutex<HashMap<CustomerId, Timestamp>>,
 }
 
-impl Seen {
+impl TokenCache {
     pub(super) fn get(&self, customer: &CustomerId, generation: u64) -> Option<StoredTokens> {
         locked(&self.pairs)
             .get(customer)

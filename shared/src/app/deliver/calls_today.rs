@@ -15,22 +15,22 @@ use crate::domain::ids::CustomerId;
 
 /// Calls of a UTC day by customer.
 #[derive(Debug, Default)]
-pub struct Served(Mutex<(Date, HashMap<CustomerId, u32>)>);
+pub struct CallsToday(Mutex<(Date, HashMap<CustomerId, u32>)>);
 
-impl Served {
+impl CallsToday {
     /// As whose the customer's next calls count.
     pub(super) fn class(&self, customer: &CustomerId, limits: Limits, now: Timestamp) -> CallClass {
-        let served = self.of_day(now, |served| served.get(customer).copied());
-        match served {
-            Some(served) if served >= limits.few() => CallClass::Frequent,
+        let calls_today = self.of_day(now, |calls_today| calls_today.get(customer).copied());
+        match calls_today {
+            Some(calls_today) if calls_today >= limits.few() => CallClass::Frequent,
             _ => CallClass::Delivery,
         }
     }
 
     pub(super) fn add(&self, customer: &CustomerId, calls: u32, now: Timestamp) {
-        self.of_day(now, |served| {
-            let served = served.entry(customer.clone()).or_default();
-            *served = served.saturating_add(calls);
+        self.of_day(now, |calls_today| {
+            let calls_today = calls_today.entry(customer.clone()).or_default();
+            *calls_today = calls_today.saturating_add(calls);
         });
     }
 
@@ -40,11 +40,11 @@ impl Served {
         work: impl FnOnce(&mut HashMap<CustomerId, u32>) -> T,
     ) -> T {
         let today = now.to_zoned(TimeZone::UTC).date();
-        let mut served = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if served.0 != today {
-            *served = (today, HashMap::new());
+        let mut calls_today = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if calls_today.0 != today {
+            *calls_today = (today, HashMap::new());
         }
-        work(&mut served.1)
+        work(&mut calls_today.1)
     }
 }
 
@@ -56,19 +56,25 @@ mod tests {
 
     #[test]
     fn a_customer_is_frequent_from_a_hundredth_of_the_days_calls_until_midnight() {
-        let (served, limits) = (Served::default(), Limits::default());
+        let (calls_today, limits) = (CallsToday::default(), Limits::default());
         let (engines, looms) = ("engines".parse().unwrap(), "looms".parse().unwrap());
         let noon: Timestamp = "2026-11-23T12:00:00Z".parse().unwrap();
 
-        served.add(&engines, 99, noon);
-        assert_eq!(served.class(&engines, limits, noon), CallClass::Delivery);
-        served.add(&engines, 1, noon);
+        calls_today.add(&engines, 99, noon);
+        assert_eq!(
+            calls_today.class(&engines, limits, noon),
+            CallClass::Delivery
+        );
+        calls_today.add(&engines, 1, noon);
 
-        assert_eq!(served.class(&engines, limits, noon), CallClass::Frequent);
-        assert_eq!(served.class(&looms, limits, noon), CallClass::Delivery);
+        assert_eq!(
+            calls_today.class(&engines, limits, noon),
+            CallClass::Frequent
+        );
+        assert_eq!(calls_today.class(&looms, limits, noon), CallClass::Delivery);
         let tomorrow = noon + SignedDuration::from_hours(12);
         assert_eq!(
-            served.class(&engines, limits, tomorrow),
+            calls_today.class(&engines, limits, tomorrow),
             CallClass::Delivery
         );
     }

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 
 use crate::domain::ids::{CustomerId, LeadId};
 use crate::domain::lead::{LeadRecord, LeadState, WaitReason};
-use crate::domain::tally::{Moves, counted_as, label};
+use crate::domain::tally::{TallyChanges, counted_as, label};
 use crate::ports::{Tallies, causes};
 
 const IMPORT: LeadState = LeadState::waits(WaitReason::Import);
@@ -20,22 +20,25 @@ const TRIES: u32 = 2;
 
 /// What moved since the counters were last written.
 #[derive(Debug, Default)]
-pub struct Counter(Mutex<BTreeMap<CustomerId, Moves>>);
+pub struct TallyBuffer(Mutex<BTreeMap<CustomerId, TallyChanges>>);
 
-impl Counter {
+impl TallyBuffer {
     /// A lead entered a state.
     pub(crate) fn settled(&self, record: &LeadRecord, state: &LeadState) {
         let lead = &record.lead;
         let (from, to) = (counted_as(record), label(state));
-        let mut moves = self.moves();
-        let moves = moves.entry(lead.customer.clone()).or_default();
-        moves.count(lead.id.day(), from, to);
+        let mut changes = self.changes();
+        let changes = changes.entry(lead.customer.clone()).or_default();
+        changes.count(lead.id.day(), from, to);
     }
 
     /// A lead's day may be counted wrong.
     pub(crate) fn doubt(&self, customer: &CustomerId, lead: &LeadId) {
-        let mut moves = self.moves();
-        moves.entry(customer.clone()).or_default().doubt(lead.day());
+        let mut changes = self.changes();
+        changes
+            .entry(customer.clone())
+            .or_default()
+            .doubt(lead.day());
     }
 
     /// A lead was taken into a bulk import.
@@ -45,31 +48,31 @@ impl Counter {
 
     /// A lead left a bulk import.
     pub(crate) fn left_import(&self, customer: &CustomerId, lead: &LeadId, state: &LeadState) {
-        let mut moves = self.moves();
-        let moves = moves.entry(customer.clone()).or_default();
-        moves.count(lead.day(), label(&IMPORT), label(state));
+        let mut changes = self.changes();
+        let changes = changes.entry(customer.clone()).or_default();
+        changes.count(lead.day(), label(&IMPORT), label(state));
     }
 
     /// Writes what moved. Whether that of a failed write was written all the same nobody knows, so of it only the doubt is
     /// kept, for the next.
     pub(crate) async fn write(&self, to: &impl Tallies, now: Timestamp) {
         for _ in 0..TRIES {
-            let moved = std::mem::take(&mut *self.moves());
-            for (customer, moves) in moved {
-                if let Err(error) = to.tally(&customer, &moves, now).await {
+            let moved = std::mem::take(&mut *self.changes());
+            for (customer, changes) in moved {
+                if let Err(error) = to.tally(&customer, &changes, now).await {
                     tracing::warn!(
                         customer.id = %customer, error = %causes(&error),
                         "what moved was not counted"
                     );
-                    let mut later = self.moves();
+                    let mut later = self.changes();
                     let later = later.entry(customer).or_default();
-                    moves.days().for_each(|(day, _)| later.doubt(day));
+                    changes.days().for_each(|(day, _)| later.doubt(day));
                 }
             }
         }
     }
 
-    fn moves(&self) -> MutexGuard<'_, BTreeMap<CustomerId, Moves>> {
+    fn changes(&self) -> MutexGuard<'_, BTreeMap<CustomerId, TallyChanges>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -118,8 +118,8 @@ async fn where_the_days_calls_are_spent_no_code_is_exchanged_and_no_link_is_used
 #[tokio::test]
 async fn a_code_is_not_exchanged_where_the_calls_behind_it_would_come_too_late() {
     let limits = Limits::default();
-    let rest = SignedDuration::from_secs(30);
-    let resting = |state: BudgetState, now| state.throttled(now, rest);
+    let retry_after = SignedDuration::from_secs(30);
+    let resting = |state: BudgetState, now| state.throttled(now, retry_after);
     let ending = |state: BudgetState, _| BudgetState {
         spent: limits.per_day - 2,
         ..state
@@ -145,8 +145,11 @@ async fn a_code_is_not_exchanged_where_the_calls_behind_it_would_come_too_late()
 async fn a_rest_that_the_api_asks_for_is_named_and_no_made_up_time_is() {
     let stage = Stage::new().await;
     let (mut browser, state) = stage.departed().await;
-    let rest = SignedDuration::from_mins(30);
-    stage.memory.crm.answer_next(CrmError::Throttled { rest });
+    let retry_after = SignedDuration::from_mins(30);
+    stage
+        .memory
+        .crm
+        .answer_next(CrmError::Throttled { retry_after });
 
     let page = browser.land(&stage, &stage.agreed(ENGINES, &state)).await;
 
@@ -161,13 +164,22 @@ async fn a_rest_that_the_api_asks_for_is_named_and_no_made_up_time_is() {
 #[tokio::test]
 async fn a_new_list_that_nobody_answered_for_costs_nothing_else_that_was_chosen() {
     let throttled = |minutes| CrmError::Throttled {
-        rest: SignedDuration::from_mins(minutes),
+        retry_after: SignedDuration::from_mins(minutes),
     };
-    for failure in [
-        Some(CrmError::Unavailable),
-        Some(throttled(1)),
-        Some(throttled(30)),
-        None,
+    let until = "The new list cannot be created before 28 November 2026, 12:31 (UTC)";
+    for (failure, status, why) in [
+        (
+            Some(CrmError::Unavailable),
+            502,
+            "We could not reach Constant Contact",
+        ),
+        (
+            Some(throttled(1)),
+            503,
+            "The new list cannot be created right now",
+        ),
+        (Some(throttled(30)), 503, until),
+        (None, 503, "The new list cannot be created right now"),
     ] {
         let stage = Stage::new().await;
         let (mut browser, _) = stage.connected(ENGINES).await;
@@ -185,8 +197,10 @@ async fn a_new_list_that_nobody_answered_for_costs_nothing_else_that_was_chosen(
         let page = browser.post(&stage, "/connect/lists", &choice).await;
 
         let shown = &page.body;
-        assert_eq!(page.status, 502, "{failure:?}");
-        assert!(shown.contains("could not reach Constant Contact"));
+        assert_eq!(page.status, status, "{failure:?}");
+        assert!(shown.contains(why), "{shown}");
+        let asks_to_wait = page.headers.contains_key("retry-after");
+        assert_eq!(asks_to_wait, status == 503, "{failure:?}");
         assert!(shown.contains("Choose one that is there, or save again later."));
         assert!(shown.contains("value=\"From the web\" aria-invalid"));
         let ticked = format!("value=\"{list}\" checked");

@@ -1,4 +1,4 @@
-//! Whether a submission has been here.
+//! Duplicates: whether a submission came before, by the key it names or by its content.
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -9,25 +9,26 @@ use crate::domain::form::Form;
 use crate::domain::ids::{CustomerId, KEY_LIVES, KEY_SLOT, LeadId};
 use crate::domain::lead::LeadRecord;
 use crate::ports::{
-    Clock as _, Dice as _, Idempotency as _, KeyClaim, KeyClaimed, Ledger as _, Wiring, causes,
+    Clock as _, Idempotency as _, KeyClaim, KeyClaimed, Ledger as _, SecureRandom as _, Wiring,
+    causes,
 };
 
 /// Longer than a request can be at work: the function's time and a little.
-pub const AT_WORK: SignedDuration = SignedDuration::from_secs(30);
+pub const IN_FLIGHT_FOR: SignedDuration = SignedDuration::from_secs(30);
 
 /// So long after its captcha was checked a lead is surely recorded, which it is once the queue has it.
 const RECORDED_WITHIN: SignedDuration = SignedDuration::from_millis(500);
 
-/// What is known of a submission.
-pub(super) enum Seen {
-    /// It has been here; what it was told then.
-    Before(Accepted),
-    /// Not that anybody knew.
-    Never(New),
+/// Whether a submission came before.
+pub(super) enum Lookup {
+    /// It came before; what was answered then.
+    Duplicate(Accepted),
+    /// As far as anybody knows, it did not.
+    New(NewLead),
 }
 
 /// A submission that is new.
-pub(super) struct New {
+pub(super) struct NewLead {
     /// The id it is to have.
     pub(super) id: LeadId,
     /// The key that it has claimed, by its digest.
@@ -35,23 +36,23 @@ pub(super) struct New {
 }
 
 impl<W: Wiring> Intake<W> {
-    /// Looks whether a submission has been here, and fixes the id of its lead.
-    pub(super) async fn look_back(
+    /// Whether a submission came before; where it did not, this fixes the id of its lead.
+    pub(super) async fn find_duplicate(
         &self,
         form: &Form,
         identity: &Identity,
         now: Timestamp,
-    ) -> Result<Seen, IntakeError> {
+    ) -> Result<Lookup, IntakeError> {
         match identity {
             Identity::Key { key, content } => {
                 let (key, content) = (hex::encode(key), hex::encode(content));
-                self.look_for_key(form, identity, key, content, now).await
+                self.claim_key_of(form, identity, key, content, now).await
             }
             Identity::Content(content) => {
                 let own = identity.lead_id(now);
-                let id = self.agreed(&form.customer, own, hex::encode(content), now);
+                let id = self.agreed_id(&form.customer, own, hex::encode(content), now);
                 let (id, claimed) = (id.await, None);
-                Ok(Seen::Never(New { id, claimed }))
+                Ok(Lookup::New(NewLead { id, claimed }))
             }
         }
     }
@@ -61,14 +62,14 @@ impl<W: Wiring> Intake<W> {
     /// The claim only fixes the lead's id: that of the lead that came in the slot before without a claim, if one did.
     /// Whoever dies after it leaves a key that means no lead yet; the next request with the key goes on with that id,
     /// so there are never two leads. A ledger out of reach is no reason to refuse: the id follows from the key anyway.
-    async fn look_for_key(
+    async fn claim_key_of(
         &self,
         form: &Form,
         identity: &Identity,
         key: String,
         content: String,
         now: Timestamp,
-    ) -> Result<Seen, IntakeError> {
+    ) -> Result<Lookup, IntakeError> {
         let customer = &form.customer;
         let before = identity.lead_id(now - KEY_SLOT);
         let earlier = self.ledger.lead(customer, &before).await.ok().flatten();
@@ -93,8 +94,8 @@ impl<W: Wiring> Intake<W> {
             }
         };
         Ok(match earlier {
-            Some(record) => Seen::Before(again(&record)),
-            None => Seen::Never(New {
+            Some(record) => Lookup::Duplicate(accepted_before(&record)),
+            None => Lookup::New(NewLead {
                 id: claim.lead,
                 claimed,
             }),
@@ -110,18 +111,18 @@ impl<W: Wiring> Intake<W> {
         claim: KeyClaim,
         known: KeyClaim,
         now: Timestamp,
-    ) -> Result<Seen, IntakeError> {
+    ) -> Result<Lookup, IntakeError> {
         match self.ledger.lead(customer, &known.lead).await {
             Ok(Some(record)) if record.was_erased_before(now) => {
                 self.begin_anew(customer, key, claim, &known.lead, now)
                     .await
             }
             _ if known.content != claim.content => Err(IntakeError::KeyReused),
-            Ok(Some(record)) => Ok(Seen::Before(again(&record))),
+            Ok(Some(record)) => Ok(Lookup::Duplicate(accepted_before(&record))),
             _ if now < known.until => Err(IntakeError::InFlight {
                 wait: seconds(known.until.duration_since(now)),
             }),
-            _ => Ok(Seen::Never(New {
+            _ => Ok(Lookup::New(NewLead {
                 id: known.lead,
                 claimed: None,
             })),
@@ -136,7 +137,7 @@ impl<W: Wiring> Intake<W> {
         claim: KeyClaim,
         erased: &LeadId,
         now: Timestamp,
-    ) -> Result<Seen, IntakeError> {
+    ) -> Result<Lookup, IntakeError> {
         let claim = KeyClaim {
             lead: id_after(erased, now, &self.keys),
             ..claim
@@ -144,12 +145,12 @@ impl<W: Wiring> Intake<W> {
         let ledger = &self.ledger;
         let claimed = ledger.claim_key(customer, &key, &claim, Some(erased), now);
         match claimed.await {
-            Ok(KeyClaimed::Fresh) => Ok(Seen::Never(New {
+            Ok(KeyClaimed::Fresh) => Ok(Lookup::New(NewLead {
                 id: claim.lead,
                 claimed: Some(key),
             })),
             Ok(KeyClaimed::Known(_)) => Err(IntakeError::InFlight {
-                wait: seconds(AT_WORK),
+                wait: seconds(IN_FLIGHT_FOR),
             }),
             Err(error) => {
                 tracing::error!(
@@ -162,7 +163,12 @@ impl<W: Wiring> Intake<W> {
     }
 
     /// The lead that an equal submission has just become, recorded or about to be.
-    pub(super) async fn twin(&self, form: &Form, new: &New, now: Timestamp) -> Option<LeadRecord> {
+    pub(super) async fn equal_lead(
+        &self,
+        form: &Form,
+        new: &NewLead,
+        now: Timestamp,
+    ) -> Option<LeadRecord> {
         let look = async || {
             let found = self.ledger.lead(&form.customer, &new.id).await;
             let found = found.ok().flatten();
@@ -177,7 +183,7 @@ impl<W: Wiring> Intake<W> {
     }
 
     /// Gives back what a submission has claimed that is refused after all, so that it can be corrected.
-    pub(super) async fn give_back(&self, form: &Form, new: &New) {
+    pub(super) async fn release_key(&self, form: &Form, new: &NewLead) {
         let Some(key) = &new.claimed else {
             return;
         };
@@ -193,7 +199,7 @@ impl<W: Wiring> Intake<W> {
     /// The id that a submission without a key has. At the turn of a slot equal ones agree on that of the first, for
     /// which what they say is their key: one of them may be kept under the old slot while the other comes in the new.
     /// Where the ledger is out of reach, each goes by its own.
-    async fn agreed(
+    async fn agreed_id(
         &self,
         customer: &CustomerId,
         own: LeadId,
@@ -223,15 +229,15 @@ impl<W: Wiring> Intake<W> {
         KeyClaim {
             lead,
             content,
-            owner: hex::encode(self.dice.roll()),
-            until: now + AT_WORK,
+            owner: hex::encode(self.random.bytes()),
+            until: now + IN_FLIGHT_FOR,
             expires_at: ends,
         }
     }
 }
 
-/// What a submission is told that has been here: the same as the first time.
-pub(super) fn again(record: &LeadRecord) -> Accepted {
+/// The answer to a duplicate: the same as the first time.
+pub(super) fn accepted_before(record: &LeadRecord) -> Accepted {
     let first = record.timeline.first().map(|line| &line.state);
     Accepted {
         lead: record.lead.id.clone(),

@@ -5,11 +5,11 @@ use crate::ports::{StoreError, causes};
 
 /// The first error of work that goes on all the same.
 #[derive(Default)]
-pub(crate) struct Trouble(Option<StoreError>);
+pub(crate) struct FirstError(Option<StoreError>);
 
-impl Trouble {
+impl FirstError {
     /// What came of a customer's part; an error is logged and kept.
-    pub(crate) fn of<T>(
+    pub(crate) fn log<T>(
         &mut self,
         customer: &CustomerId,
         result: Result<T, StoreError>,

@@ -1,6 +1,6 @@
 use jiff::{SignedDuration, Timestamp};
 
-use crate::app::requeue::{LISTED_WITHIN, put_back};
+use crate::app::requeue::{LISTED_WITHIN, requeue_all};
 use crate::app::scene::{ACCOUNT, Scene};
 use crate::domain::connection::Connection;
 use crate::domain::crm::CrmError;
@@ -79,7 +79,7 @@ async fn two_forms(scene: &Scene) -> (Form, Form) {
 async fn words(scene: &Scene, leads: &[LeadId]) -> Vec<&'static str> {
     let mut words = vec![];
     for lead in leads {
-        words.push(scene.state(lead).await.word());
+        words.push(scene.state(lead).await.as_str());
     }
     words.dedup();
     words
@@ -132,7 +132,7 @@ async fn a_connection_that_nobody_can_read_keeps_no_other_customers_leads_from_b
     let told = scene.memory.release().await;
 
     assert!(told.is_err());
-    assert_eq!(scene.state(&lead).await.word(), "queued");
+    assert_eq!(scene.state(&lead).await.as_str(), "queued");
     assert_eq!(scene.memory.queue.sent().len(), 1);
 }
 
@@ -155,7 +155,7 @@ async fn a_lead_that_a_drain_has_had_before_its_release_was_written_keeps_its_ne
         settle(&scene, &lead, why, due.then_some(later)).await;
 
         let (ledger, queue, now) = (&memory.ledger, &memory.queue, memory.clock.now());
-        let sent = put_back(ledger, queue, &scene.customer, &seen, now).await;
+        let sent = requeue_all(ledger, queue, &scene.customer, &seen, now).await;
 
         assert_eq!(sent.unwrap(), 1);
         let record = memory.ledger.look(&scene.customer, &lead).unwrap();
@@ -195,7 +195,7 @@ async fn a_lead_that_the_queue_did_not_take_waits_on_and_is_sent_by_the_next_run
     assert_eq!(memory.release().await.unwrap().waited, 1);
     scene.drain().await;
     for lead in &leads {
-        assert_eq!(scene.state(lead).await.word(), "delivered");
+        assert_eq!(scene.state(lead).await.as_str(), "delivered");
     }
 }
 
@@ -225,7 +225,7 @@ async fn a_wait_that_is_over_at_once_is_looked_at_once_the_lead_is_listed() {
 
     scene.memory.drain().drain(scene.messages(), too_soon).await;
 
-    assert_eq!(scene.state(&lead).await.word(), "waiting");
+    assert_eq!(scene.state(&lead).await.as_str(), "waiting");
     let now = scene.memory.clock.now();
     assert_eq!(scene.due_lanes(now).await, 0);
     assert_eq!(scene.due_lanes(now + LISTED_WITHIN).await, 1);

@@ -3,22 +3,22 @@
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
-use super::Minute;
-use crate::app::trouble::Trouble;
+use super::Scheduler;
+use crate::app::first_error::FirstError;
 use crate::domain::customer::kept_for;
 use crate::ports::{Clock, Customers, Ledger, StoreError, Tallies, Unsettled, Wiring};
 
 /// A day is counted anew once nothing of it has moved for so long: a busy one once it is over.
 const QUIET_FOR: SignedDuration = SignedDuration::from_mins(15);
 
-impl<W: Wiring> Minute<W> {
+impl<W: Wiring> Scheduler<W> {
     /// Counts the leads of unsettled days, longest quiet first, and begins none after `until`. Tells of how many days the
     /// counters now are what the ledger says. A day that cannot be counted keeps no other from it.
     ///
     /// # Errors
     /// [`StoreError`]. A day that was not settled is unsettled still.
     pub async fn recount(&self, until: Timestamp) -> Result<usize, StoreError> {
-        let (mut settled, mut trouble) = (0, Trouble::default());
+        let (mut settled, mut errors) = (0, FirstError::default());
         let quiet_since = self.clock.now() - QUIET_FOR;
         let mut unsettled = self.directory.unsettled(quiet_since).await?;
         unsettled.sort_by_key(|day| day.touched_at);
@@ -26,10 +26,10 @@ impl<W: Wiring> Minute<W> {
             if self.clock.now() >= until {
                 break;
             }
-            let done = trouble.of(&day.customer, self.count_anew(&day).await);
+            let done = errors.log(&day.customer, self.count_anew(&day).await);
             settled += usize::from(done == Some(true));
         }
-        trouble.end(settled)
+        errors.end(settled)
     }
 
     /// Says whether the counters now are what the ledger says.
@@ -53,7 +53,7 @@ mod tests {
     use crate::app::admin::Properties;
     use crate::app::scene::Scene;
     use crate::domain::lead::LeadState;
-    use crate::domain::tally::{Counts, Moves};
+    use crate::domain::tally::{Counts, TallyChanges};
     use crate::fakes::Fault;
     use crate::ports::{Clock as _, Customers as _, Ledger as _, Tallies as _};
 
@@ -64,7 +64,7 @@ mod tests {
 
     async fn recount(scene: &Scene) -> usize {
         let until = scene.memory.clock.now() + SignedDuration::from_secs(30);
-        scene.memory.minute().recount(until).await.unwrap()
+        scene.memory.scheduler().recount(until).await.unwrap()
     }
 
     fn one(label: &str) -> Vec<Counts> {
@@ -145,7 +145,7 @@ mod tests {
         // Unsettled days are found first, then counted.
         faults.at(faults.steps() + 2, Fault::FailBefore);
 
-        let told = scene.memory.minute().recount(Timestamp::MAX).await;
+        let told = scene.memory.scheduler().recount(Timestamp::MAX).await;
 
         assert!(told.is_err());
         assert_eq!(recount(&scene).await, 1, "the other is settled");
@@ -207,7 +207,7 @@ mod tests {
             broke_off += 1;
         }
         let end = memory.clock.now() + SignedDuration::from_secs(30);
-        let struck = memory.minute().recount(end).await;
+        let struck = memory.scheduler().recount(end).await;
         assert!(struck.is_err(), "the fault that no erasure met");
         recount(&scene).await;
 
@@ -222,11 +222,11 @@ mod tests {
         scene.drain().await;
         scene.memory.clock.advance(SignedDuration::from_mins(15));
         let (directory, now) = (&scene.memory.directory, scene.memory.clock.now());
-        let mut moves = Moves::default();
-        moves.doubt(now.to_zoned(TimeZone::UTC).date());
+        let mut changes = TallyChanges::default();
+        changes.doubt(now.to_zoned(TimeZone::UTC).date());
         for number in 0..250 {
             let busy = format!("a{number}").parse().unwrap();
-            directory.tally(&busy, &moves, now).await.unwrap();
+            directory.tally(&busy, &changes, now).await.unwrap();
         }
 
         assert_eq!(recount(&scene).await, 1);
