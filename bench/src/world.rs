@@ -149,23 +149,14 @@ impl Maker {
         Form {
             id: self.form.clone(),
             customer: self.customer.clone(),
-            name: "Newsletter".into(),
             statements: vec![Statement {
                 version: 1,
                 text: STATEMENT.into(),
                 since,
                 brand: Some("Analytical Engines".into()),
             }],
-            consent_field: "consent".into(),
-            lists: Vec::new(),
-            required: Vec::new(),
-            mapped: BTreeMap::new(),
-            constants: BTreeMap::new(),
             allowed_origins: vec!["https://engines.example".into()],
             return_url: Some("https://engines.example/thanks".into()),
-            return_hosts: Vec::new(),
-            privacy_url: None,
-            webhook_generation: 1,
             screening: Screening {
                 rates: Rates {
                     per_minute: 1_000_000,
@@ -175,10 +166,8 @@ impl Maker {
                 },
                 ..Screening::default()
             },
-            open: true,
-            signed_only: false,
             created_at: since,
-            revision: 0,
+            ..samples::form()
         }
     }
 

@@ -13,6 +13,9 @@ pub mod app;
 pub mod domain;
 #[cfg(any(test, feature = "fakes"))]
 pub mod fakes;
+mod lock;
 pub mod ports;
 #[cfg(feature = "web")]
 pub mod web;
+
+pub use self::lock::locked;

@@ -2,9 +2,10 @@
 
 use std::cell::RefCell;
 use std::io;
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
 use jiff::Timestamp;
+use leadfeed_shared::locked;
 use tracing::level_filters::LevelFilter;
 
 /// Lines, if anybody wants them.
@@ -28,20 +29,14 @@ impl Log {
     pub fn note(&self, at: Timestamp, who: &str, words: impl FnOnce() -> String) {
         if let Some(lines) = &self.0 {
             let line = format!("{at:.3} {who:<14} {}", words());
-            lines
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .push(line);
+            locked(lines).push(line);
         }
     }
 
     /// All lines so far.
     #[must_use]
     pub fn lines(&self) -> Vec<String> {
-        let lines = self.0.as_ref().map(|lines| {
-            let lines = lines.lock().unwrap_or_else(PoisonError::into_inner);
-            lines.clone()
-        });
+        let lines = self.0.as_ref().map(|lines| locked(lines).clone());
         lines.unwrap_or_default()
     }
 }

@@ -6,7 +6,6 @@ use jiff::{SignedDuration, Timestamp};
 use leadfeed_shared::app::intake::Intake;
 use leadfeed_shared::domain::budget::Limits;
 use leadfeed_shared::domain::connection::{Account, Connection};
-use leadfeed_shared::domain::lead::LeadState;
 use leadfeed_shared::fakes::{at_once, samples};
 
 use crate::log::Log;
@@ -75,7 +74,7 @@ impl Growth {
 pub fn growth(customers: u32, leads: u32) -> Growth {
     let per_second = leads / 43_200 + 4;
     let per_day = leads.saturating_mul(2).max(10_000);
-    let mut world = quiet_world(customers, per_second, per_day, 20);
+    let mut world = quiet_world(customers, per_second, per_day);
     let intake = world.reach("webhook").ports().intake();
     let (mut sent, mut delivered) = (0, 0);
     for minute in 1..=MINUTES {
@@ -120,61 +119,8 @@ fn finish(world: &mut World, leads: u32, delivered: &mut usize) -> Timestamp {
     world.now()
 }
 
-/// What became of more leads than a day's quota carries.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DayQuota {
-    /// By customer, in the order given: its leads, and when the last of them was delivered.
-    pub done: Vec<(u32, Timestamp)>,
-    /// API calls on the busiest UTC day.
-    pub busiest_day: usize,
-    /// The most often that a message was received.
-    pub most_receives: u32,
-    /// Messages among the dead letters.
-    pub dead: usize,
-}
-
-/// Runs customers whose leads all come in at noon, under the limits of one application (4 calls a second, `per_day` a
-/// UTC day) and with `drains` at a time, until every lead is delivered.
-#[must_use]
-pub fn day_quota(leads: &[u32], per_day: u32, drains: usize) -> DayQuota {
-    let customers = u32::try_from(leads.len()).unwrap_or(u32::MAX);
-    let mut world = quiet_world(customers, 4, per_day, drains);
-    world.advance(world.begun() + SignedDuration::from_hours(12));
-    let ports = world.reach("webhook").ports();
-    for (customer, count) in leads.iter().enumerate() {
-        for number in 0..*count {
-            // Each by a process of its own, so that none finds the form too busy.
-            submit(&world, &ports.intake(), customer, number);
-        }
-    }
-    let noon = world.now();
-    let mut done: Vec<_> = leads.iter().map(|count| (*count, noon)).collect();
-    let mut left = leads.to_vec();
-    for _ in 0..3 * MINUTES {
-        if left.iter().all(|left| *left == 0) {
-            break;
-        }
-        world.stir();
-        world.advance(world.now() + SignedDuration::from_mins(1));
-        for (customer, left) in left.iter_mut().enumerate().filter(|(_, left)| **left > 0) {
-            let under_way = under_way(&world, customer);
-            if under_way == 0 {
-                done[customer].1 = world.now();
-            }
-            *left = under_way;
-        }
-    }
-    let sqs = world.sqs();
-    DayQuota {
-        done,
-        busiest_day: world.shared.oracle().busiest_day(),
-        most_receives: sqs.most_receives,
-        dead: sqs.dead(),
-    }
-}
-
 /// Connected customers, to whom nothing happens.
-fn quiet_world(customers: u32, per_second: u32, per_day: u32, drains: usize) -> World {
+fn quiet_world(customers: u32, per_second: u32, per_day: u32) -> World {
     let setting = Setting {
         begins: "2026-11-23T00:00:00Z".parse().expect("a time"),
         customers: 0,
@@ -184,7 +130,7 @@ fn quiet_world(customers: u32, per_second: u32, per_day: u32, drains: usize) -> 
             per_second,
             per_day,
         },
-        drains,
+        drains: 20,
         long_lived: false,
         takes_time: false,
     };
@@ -228,16 +174,6 @@ fn submit(world: &World, intake: &Intake<Wired>, customer: usize, number: u32) {
         ("consent", "yes".to_owned()),
     ];
     let arrival = samples::arrival(fields);
-    let form = at_once(intake.open_form(side.form.id.as_str())).expect("an open form");
+    let form = at_once(intake.form(side.form.id.as_str())).expect("a form");
     at_once(intake.take(&form, arrival)).expect("a good lead");
-}
-
-/// A customer's leads that are not delivered yet.
-fn under_way(world: &World, customer: usize) -> u32 {
-    let oracle = world.shared.oracle();
-    let id = &world.sides[customer].id;
-    let leads = oracle.leads().filter(|(_, seen)| {
-        seen.customer == *id && !matches!(seen.state, LeadState::Delivered { .. })
-    });
-    u32::try_from(leads.count()).unwrap_or(u32::MAX)
 }

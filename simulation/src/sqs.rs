@@ -29,8 +29,6 @@ pub struct Sqs {
     messages: Vec<Sent>,
     dead: MemoryQueue,
     made: u64,
-    /// The most often that any message was received.
-    pub most_receives: u32,
 }
 
 impl Sqs {
@@ -41,7 +39,6 @@ impl Sqs {
             messages: Vec::new(),
             dead,
             made: 0,
-            most_receives: 0,
         }
     }
 
@@ -93,7 +90,6 @@ impl Sqs {
             let sent = &mut self.messages[place];
             sent.receives += 1;
             sent.visible_at = now + HIDDEN_FOR;
-            self.most_receives = self.most_receives.max(sent.receives);
             if sent.receives <= RECEIVES {
                 batch.push(Message {
                     id: sent.id.to_string(),
@@ -144,10 +140,5 @@ impl Sqs {
     /// Whether all messages are dead, or gone.
     pub fn is_empty(&self) -> bool {
         self.messages.is_empty()
-    }
-
-    /// Dead letters.
-    pub fn dead(&self) -> usize {
-        self.dead.sent().len()
     }
 }

@@ -2,7 +2,7 @@
 
 mod platform;
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use jiff::{SignedDuration, Timestamp};
 use leadfeed_shared::app::admin::Properties;
@@ -14,6 +14,7 @@ use leadfeed_shared::domain::form::Form;
 use leadfeed_shared::domain::ids::{AppId, CustomerId, RemoteId};
 use leadfeed_shared::domain::tally::Counts;
 use leadfeed_shared::fakes::{Memory, RemoteLimits, TokenKind, VirtualClock, at_once};
+use leadfeed_shared::locked;
 use leadfeed_shared::ports::{Clock as _, Customers as _, Ledger as _, Tallies as _};
 
 use crate::dice::Dice;
@@ -208,7 +209,7 @@ impl World {
 
     /// The queue.
     pub fn sqs(&self) -> MutexGuard<'_, Sqs> {
-        self.sqs.lock().unwrap_or_else(PoisonError::into_inner)
+        locked(&self.sqs)
     }
 
     /// Whether a promise was broken.

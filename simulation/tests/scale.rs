@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use leadfeed_simulation::scale::{Growth, day_quota, growth};
+use leadfeed_simulation::scale::{Growth, growth};
 use leadfeed_simulation::wire::Service::{Directory, Ledger};
 
 /// Operations that change nothing.
@@ -83,16 +83,4 @@ fn a_lead_costs_one_call_and_three_writes_of_the_ledger_and_no_more_of_anything_
     });
 
     assert!(many <= few, "{many} > {few}");
-}
-
-#[test]
-fn under_a_days_quota_the_smallest_is_done_first_and_the_rest_after_midnight() {
-    let day = day_quota(&[9_000, 2_900, 100], 10_000, 3);
-
-    let done = |place: usize| day.done[place].1;
-    let midnight = "2026-11-24T00:00:00Z".parse().expect("a time");
-    assert!(done(2) < midnight && midnight < done(1), "{:?}", day.done);
-    assert!(done(1) < done(0), "{:?}", day.done);
-    assert!(day.busiest_day <= 10_000);
-    assert_eq!((day.most_receives, day.dead), (1, 0));
 }

@@ -192,6 +192,6 @@ async fn downloaded(folder: &std::path::Path) -> String {
         let mut files = files.map(|entry| entry.unwrap().path());
         files.find(|file| file.extension().is_some_and(|kind| kind == "csv"))
     };
-    let file = eventually(PATIENCE, look).await;
+    let file = eventually(PATIENCE, look, Option::is_some).await;
     std::fs::read_to_string(file.expect("something was downloaded")).unwrap()
 }

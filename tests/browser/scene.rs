@@ -34,6 +34,6 @@ pub async fn connect(window: &Window, user: &str) {
 
 /// Waits for the contact of this address.
 pub async fn contact(email: &str) -> Contact {
-    let there = eventually(PATIENCE, async || scene::contact(email)).await;
+    let there = eventually(PATIENCE, async || scene::contact(email), Option::is_some).await;
     there.unwrap_or_else(|| panic!("{email} did not arrive within {PATIENCE:?}"))
 }

@@ -7,10 +7,9 @@ use axum::response::Html;
 use axum::routing::get;
 use fantoccini::key::Key;
 use leadfeed_local::operator::text;
-use leadfeed_tests::stack;
+use leadfeed_tests::{serve, stack};
 use reqwest::Method;
 use serde_json::json;
-use tokio::net::TcpListener;
 use url::Url;
 
 use crate::scene::{Scene, contact};
@@ -218,8 +217,6 @@ async fn site(page: String) -> String {
         "/thanks",
         get(async || Html("<h1>We will be in touch</h1>")),
     );
-    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
-    let port = listener.local_addr().unwrap().port();
-    tokio::spawn(async { axum::serve(listener, router).await });
-    format!("http://localhost:{port}/")
+    let address = serve(router).await.unwrap();
+    format!("{}/", address.replace("127.0.0.1", "localhost"))
 }

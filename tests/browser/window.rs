@@ -82,14 +82,11 @@ impl Window {
     }
 
     async fn wait_until(&self, css: &str, wanted: &str, holds: impl Fn(&str) -> bool) {
-        let mut shown = None;
-        let look = async || {
-            let text = self.text_of(css).await; // fails while one page makes way for another
-            let shown = shown.insert(text);
-            shown.as_ref().is_ok_and(|text| holds(text)).then_some(())
-        };
+        let look = || self.text_of(css); // fails while one page makes way for another
+        let fits = |shown: &Result<String, CmdError>| shown.as_ref().is_ok_and(|text| holds(text));
+        let shown = eventually(PATIENCE, look, fits).await;
         assert!(
-            eventually(PATIENCE, look).await.is_some(),
+            fits(&shown),
             "not {wanted:?} but {shown:?} within {PATIENCE:?}"
         );
     }

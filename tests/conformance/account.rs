@@ -2,30 +2,20 @@
 
 use serde_json::Value;
 
-use crate::fact::{Fact, fact};
+use crate::fact::facts;
 use crate::site::{CLUB_OWNER, CREATOR, MANAGER, OWNER, Site, USUAL_SCOPE};
 
-pub fn facts() -> Vec<Fact> {
-    vec![
-        fact!(
-            Token,
-            SWAGGER,
-            the_summary_names_the_account_and_its_organization
-        ),
-        fact!(Token, SWAGGER, extra_fields_come_only_when_asked_for),
-        fact!(Sandbox, SWAGGER, an_account_without_a_logo_shows_none),
-        fact!(Token, SWAGGER, an_unknown_extra_field_is_refused),
-        fact!(
-            Sandbox,
-            SWAGGER,
-            users_of_one_account_see_the_same_account_id
-        ),
-        fact!(Sandbox, SWAGGER, the_summary_needs_account_read),
-        fact!(Token, SWAGGER, privileges_are_an_array_of_ids_and_names),
-        fact!(Sandbox, SWAGGER, privileges_need_no_scope),
-        fact!(Sandbox, PRIVILEGES, owners_and_managers_may_do_everything),
-        fact!(Sandbox, PRIVILEGES, a_campaign_creator_may_only_read_lists),
-    ]
+facts! {
+    Token SWAGGER: the_summary_names_the_account_and_its_organization,
+    Token SWAGGER: extra_fields_come_only_when_asked_for,
+    Sandbox SWAGGER: an_account_without_a_logo_shows_none,
+    Token SWAGGER: an_unknown_extra_field_is_refused,
+    Sandbox SWAGGER: users_of_one_account_see_the_same_account_id,
+    Sandbox SWAGGER: the_summary_needs_account_read,
+    Token SWAGGER: privileges_are_an_array_of_ids_and_names,
+    Sandbox SWAGGER: privileges_need_no_scope,
+    Sandbox PRIVILEGES: owners_and_managers_may_do_everything,
+    Sandbox PRIVILEGES: a_campaign_creator_may_only_read_lists,
 }
 
 const SUMMARY: &str = "/v3/account/summary";

@@ -3,34 +3,28 @@
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 
-use crate::fact::{Fact, fact};
+use crate::fact::facts;
 use crate::site::{Api, SHOP_OWNER, Site, USUAL_SCOPE, address, ids};
 
-pub fn facts() -> Vec<Fact> {
-    vec![
-        fact!(Token, SWAGGER, an_unknown_activity_is_not_found),
-        fact!(Token, BULK, the_collection_lists_activities),
-        fact!(Sandbox, BULK, the_collection_is_filtered_by_state),
-        fact!(Token, SWAGGER, another_state_is_refused),
-        fact!(Sandbox, BULK, the_collection_reaches_ten_days_back),
-        fact!(Token, SWAGGER, an_activity_page_holds_at_most_five_hundred),
-        fact!(Token, SWAGGER, a_tag_has_a_unique_name),
-        fact!(Sandbox, SWAGGER, tags_are_added_by_an_activity),
-        fact!(Token, SWAGGER, unknown_tags_are_refused),
-        fact!(Sandbox, SWAGGER, memberships_are_added_by_an_activity),
-        fact!(Token, SWAGGER, a_source_names_contacts_in_one_way),
-        fact!(
-            Token,
-            SWAGGER,
-            some_are_left_out_only_of_lists_and_of_all_active_contacts
-        ),
-        fact!(Sandbox, SWAGGER, an_answer_has_the_counts_of_its_kind),
-        fact!(Sandbox, SWAGGER, a_contact_has_at_most_fifty_tags),
-        fact!(Sandbox, SWAGGER, a_contact_on_fifty_lists_joins_no_other),
-        fact!(Sandbox, SWAGGER, a_tag_without_a_source_shows_none),
-        fact!(Sandbox, SWAGGER, deleted_contacts_are_not_counted_as_tagged),
-        fact!(Sandbox, SWAGGER, an_activity_query_takes_no_other_parameter),
-    ]
+facts! {
+    Token SWAGGER: an_unknown_activity_is_not_found,
+    Token BULK: the_collection_lists_activities,
+    Sandbox BULK: the_collection_is_filtered_by_state,
+    Token SWAGGER: another_state_is_refused,
+    Sandbox BULK: the_collection_reaches_ten_days_back,
+    Token SWAGGER: an_activity_page_holds_at_most_five_hundred,
+    Token SWAGGER: a_tag_has_a_unique_name,
+    Sandbox SWAGGER: tags_are_added_by_an_activity,
+    Token SWAGGER: unknown_tags_are_refused,
+    Sandbox SWAGGER: memberships_are_added_by_an_activity,
+    Token SWAGGER: a_source_names_contacts_in_one_way,
+    Token SWAGGER: some_are_left_out_only_of_lists_and_of_all_active_contacts,
+    Sandbox SWAGGER: an_answer_has_the_counts_of_its_kind,
+    Sandbox SWAGGER: a_contact_has_at_most_fifty_tags,
+    Sandbox SWAGGER: a_contact_on_fifty_lists_joins_no_other,
+    Sandbox SWAGGER: a_tag_without_a_source_shows_none,
+    Sandbox SWAGGER: deleted_contacts_are_not_counted_as_tagged,
+    Sandbox SWAGGER: an_activity_query_takes_no_other_parameter,
 }
 
 const ACTIVITIES: &str = "/v3/activities";

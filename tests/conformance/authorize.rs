@@ -3,71 +3,33 @@
 use cc_sandbox::settings::{Pkce, Strict};
 use cc_sandbox::world::App;
 
-use crate::fact::{Fact, fact};
+use crate::fact::facts;
 use crate::site::{CLIENT_ID, MANAGER, OWNER, REDIRECT_URI, Site, USUAL_SCOPE};
 
 /// A verifier and its S256 challenge, from RFC 7636, appendix B.
 const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
 const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
 
-pub fn facts() -> Vec<Fact> {
-    vec![
-        fact!(Host, FORUM_SCRIPT, a_script_gets_an_html_page),
-        fact!(Host, FREEFORM_272, an_unknown_client_is_shown_a_400_page),
-        fact!(Host, SERVER_FLOW, a_missing_client_is_shown_a_page),
-        fact!(
-            Host,
-            AUTH_OVERVIEW,
-            an_unregistered_redirect_uri_is_never_redirected_to
-        ),
-        fact!(Host, AUTH_OVERVIEW, a_redirect_uri_must_match_exactly),
-        fact!(
-            Sandbox,
-            AUTH_OVERVIEW,
-            several_redirect_uris_may_be_registered
-        ),
-        fact!(Host, SERVER_FLOW, another_response_type_is_refused),
-        fact!(
-            Sandbox,
-            FORUM_SCRIPT,
-            the_state_comes_back_unchanged_beside_the_code
-        ),
-        fact!(
-            Sandbox,
-            SERVER_FLOW,
-            a_missing_state_is_refused_or_not_as_read
-        ),
-        fact!(Sandbox, SCOPES, an_unknown_scope_is_refused),
-        fact!(
-            Sandbox,
-            NANGO,
-            scopes_are_separated_by_spaces_and_not_by_encoded_pluses
-        ),
-        fact!(
-            Sandbox,
-            PHPFUI,
-            a_denial_comes_back_as_access_denied_with_the_state
-        ),
-        fact!(Host, RELEASE_NOTES, a_fresh_login_may_be_asked_for),
-        fact!(
-            Sandbox,
-            PKCE_FLOW,
-            pkce_with_a_secret_is_refused_by_the_strict_reading
-        ),
-        fact!(
-            Sandbox,
-            PHPFUI,
-            pkce_with_a_secret_works_by_the_other_reading
-        ),
-        fact!(Sandbox, PKCE_FLOW, a_wrong_verifier_gets_no_token),
-        fact!(
-            Sandbox,
-            RELEASE_NOTES,
-            a_private_app_serves_only_the_user_who_made_it
-        ),
-        fact!(Sandbox, AUTH_OVERVIEW, a_repeated_parameter_is_refused),
-        fact!(Host, API_EVANGELIST, there_is_no_discovery_document),
-    ]
+facts! {
+    Host FORUM_SCRIPT: a_script_gets_an_html_page,
+    Host FREEFORM_272: an_unknown_client_is_shown_a_400_page,
+    Host SERVER_FLOW: a_missing_client_is_shown_a_page,
+    Host AUTH_OVERVIEW: an_unregistered_redirect_uri_is_never_redirected_to,
+    Host AUTH_OVERVIEW: a_redirect_uri_must_match_exactly,
+    Sandbox AUTH_OVERVIEW: several_redirect_uris_may_be_registered,
+    Host SERVER_FLOW: another_response_type_is_refused,
+    Sandbox FORUM_SCRIPT: the_state_comes_back_unchanged_beside_the_code,
+    Sandbox SERVER_FLOW: a_missing_state_is_refused_or_not_as_read,
+    Sandbox SCOPES: an_unknown_scope_is_refused,
+    Sandbox NANGO: scopes_are_separated_by_spaces_and_not_by_encoded_pluses,
+    Sandbox PHPFUI: a_denial_comes_back_as_access_denied_with_the_state,
+    Host RELEASE_NOTES: a_fresh_login_may_be_asked_for,
+    Sandbox PKCE_FLOW: pkce_with_a_secret_is_refused_by_the_strict_reading,
+    Sandbox PHPFUI: pkce_with_a_secret_works_by_the_other_reading,
+    Sandbox PKCE_FLOW: a_wrong_verifier_gets_no_token,
+    Sandbox RELEASE_NOTES: a_private_app_serves_only_the_user_who_made_it,
+    Sandbox AUTH_OVERVIEW: a_repeated_parameter_is_refused,
+    Host API_EVANGELIST: there_is_no_discovery_document,
 }
 
 async fn a_script_gets_an_html_page(site: Site) {

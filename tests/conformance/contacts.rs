@@ -2,46 +2,28 @@
 
 use serde_json::{Value, json};
 
-use crate::fact::{Fact, fact};
+use crate::fact::facts;
 use crate::site::{Api, CLUB_OWNER, OWNER, Site, USUAL_SCOPE, address, address_of_length, merged};
 
-pub fn facts() -> Vec<Fact> {
-    vec![
-        fact!(Token, SWAGGER, a_contact_is_created_with_201),
-        fact!(Token, SWAGGER, create_source_is_required_in_these_words),
-        fact!(
-            Token,
-            SWAGGER,
-            a_new_address_takes_nothing_beside_its_permission
-        ),
-        fact!(Token, SWAGGER, null_is_not_a_value_of_a_contact),
-        fact!(Token, SWAGGER, what_a_contact_does_not_have_is_left_out),
-        fact!(Sandbox, SWAGGER, only_who_opted_in_has_an_opt_in_date),
-        fact!(Token, SWAGGER, the_latest_note_comes_first),
-        fact!(Token, SWAGGER, one_of_address_and_names_is_required),
-        fact!(Token, SWAGGER, the_nested_address_has_at_most_80_characters),
-        fact!(
-            Token,
-            FORUM_CONFLICT,
-            a_known_address_is_a_conflict_in_these_words
-        ),
-        fact!(Token, FORUM_CONFLICT, a_deleted_address_is_a_conflict_too),
-        fact!(
-            Token,
-            SWAGGER,
-            three_phones_and_three_addresses_are_the_most
-        ),
-        fact!(Token, SWAGGER, a_contact_takes_no_unknown_property),
-        fact!(Sandbox, SWAGGER, choices_are_set_by_their_ids),
-        fact!(Token, SWAGGER, an_unknown_contact_is_not_found),
-        fact!(Token, FORUM_NEVER_DELETED, a_deleted_contact_is_still_there),
-        fact!(
-            Token,
-            SWAGGER,
-            a_deleted_contact_tells_the_day_and_who_opted_it_out
-        ),
-        fact!(Token, SWAGGER, contacts_are_counted_by_permission),
-    ]
+facts! {
+    Token SWAGGER: a_contact_is_created_with_201,
+    Token SWAGGER: create_source_is_required_in_these_words,
+    Token SWAGGER: a_new_address_takes_nothing_beside_its_permission,
+    Token SWAGGER: null_is_not_a_value_of_a_contact,
+    Token SWAGGER: what_a_contact_does_not_have_is_left_out,
+    Sandbox SWAGGER: only_who_opted_in_has_an_opt_in_date,
+    Token SWAGGER: the_latest_note_comes_first,
+    Token SWAGGER: one_of_address_and_names_is_required,
+    Token SWAGGER: the_nested_address_has_at_most_80_characters,
+    Token FORUM_CONFLICT: a_known_address_is_a_conflict_in_these_words,
+    Token FORUM_CONFLICT: a_deleted_address_is_a_conflict_too,
+    Token SWAGGER: three_phones_and_three_addresses_are_the_most,
+    Token SWAGGER: a_contact_takes_no_unknown_property,
+    Sandbox SWAGGER: choices_are_set_by_their_ids,
+    Token SWAGGER: an_unknown_contact_is_not_found,
+    Token FORUM_NEVER_DELETED: a_deleted_contact_is_still_there,
+    Token SWAGGER: a_deleted_contact_tells_the_day_and_who_opted_it_out,
+    Token SWAGGER: contacts_are_counted_by_permission,
 }
 
 const CONTACTS: &str = "/v3/contacts";

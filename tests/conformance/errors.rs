@@ -4,56 +4,34 @@ use jiff::SignedDuration;
 use reqwest::Method;
 use serde_json::json;
 
-use crate::fact::{Fact, fact};
+use crate::fact::facts;
 use crate::reply::Reply;
 use crate::site::{CLIENT_ID, CREATOR, OWNER, Site, USUAL_SCOPE};
 
-pub fn facts() -> Vec<Fact> {
-    vec![
-        fact!(Token, FREEFORM_272, without_a_token_the_answer_is_this_401),
-        fact!(Token, FREEFORM_272, a_made_up_token_is_unauthorized),
-        fact!(Token, FORUM_401, a_401_carries_the_gateways_headers),
-        fact!(Sandbox, FORUM_LIFETIMES, an_expired_token_is_unauthorized),
-        fact!(Token, OVERVIEW, another_scheme_than_bearer_is_unauthorized),
-        fact!(
-            Token,
-            API_EVANGELIST,
-            paths_outside_v3_are_forbidden_by_the_gateway
-        ),
-        fact!(Token, FORUM_401, every_answer_names_its_request),
-        fact!(Token, OVERVIEW, answers_are_json),
-        fact!(Sandbox, SWAGGER, a_missing_scope_is_forbidden),
-        fact!(Sandbox, PRIVILEGES, a_missing_privilege_is_forbidden),
-        fact!(Sandbox, SWAGGER, a_deactivated_app_is_forbidden),
-        fact!(Sandbox, SWAGGER, the_three_kinds_of_403_look_alike),
-        fact!(
-            Token,
-            API_EVANGELIST,
-            a_403_of_the_gateway_names_no_error_key_as_the_apis_does
-        ),
-        fact!(
-            Sandbox,
-            SWAGGER,
-            privileges_tell_a_deactivated_app_from_the_other_403s
-        ),
-        fact!(Token, GLOSSARY, a_wrong_method_is_405),
-        fact!(Token, FORUM_JSON, text_is_not_json),
-        fact!(Token, FORUM_JSON, a_trailing_comma_is_malformed),
-        fact!(Token, GLOSSARY, a_validation_error_is_an_array),
-        fact!(
-            Token,
-            GLOSSARY,
-            an_id_in_a_wrong_format_is_not_found_in_these_words
-        ),
-        fact!(
-            Token,
-            GLOSSARY,
-            an_answer_in_another_format_is_not_acceptable
-        ),
-        fact!(Sandbox, GLOSSARY, a_head_is_a_wrong_method),
-        fact!(Token, OVERVIEW, a_body_beyond_the_gateways_limit_is_refused),
-        fact!(Token, GLOSSARY, no_malformed_input_is_a_server_error),
-    ]
+facts! {
+    Token FREEFORM_272: without_a_token_the_answer_is_this_401,
+    Token FREEFORM_272: a_made_up_token_is_unauthorized,
+    Token FORUM_401: a_401_carries_the_gateways_headers,
+    Sandbox FORUM_LIFETIMES: an_expired_token_is_unauthorized,
+    Token OVERVIEW: another_scheme_than_bearer_is_unauthorized,
+    Token API_EVANGELIST: paths_outside_v3_are_forbidden_by_the_gateway,
+    Token FORUM_401: every_answer_names_its_request,
+    Token OVERVIEW: answers_are_json,
+    Sandbox SWAGGER: a_missing_scope_is_forbidden,
+    Sandbox PRIVILEGES: a_missing_privilege_is_forbidden,
+    Sandbox SWAGGER: a_deactivated_app_is_forbidden,
+    Sandbox SWAGGER: the_three_kinds_of_403_look_alike,
+    Token API_EVANGELIST: a_403_of_the_gateway_names_no_error_key_as_the_apis_does,
+    Sandbox SWAGGER: privileges_tell_a_deactivated_app_from_the_other_403s,
+    Token GLOSSARY: a_wrong_method_is_405,
+    Token FORUM_JSON: text_is_not_json,
+    Token FORUM_JSON: a_trailing_comma_is_malformed,
+    Token GLOSSARY: a_validation_error_is_an_array,
+    Token GLOSSARY: an_id_in_a_wrong_format_is_not_found_in_these_words,
+    Token GLOSSARY: an_answer_in_another_format_is_not_acceptable,
+    Sandbox GLOSSARY: a_head_is_a_wrong_method,
+    Token OVERVIEW: a_body_beyond_the_gateways_limit_is_refused,
+    Token GLOSSARY: no_malformed_input_is_a_server_error,
 }
 
 const LISTS: &str = "/v3/contact_lists";

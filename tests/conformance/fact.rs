@@ -25,16 +25,18 @@ pub enum Needs {
     Sandbox,
 }
 
-/// Names the function as a fact: `fact!(Token, SWAGGER, an_unknown_address_is_an_empty_page)`.
-macro_rules! fact {
-    ($needs:ident, $source:ident, $check:ident) => {
-        $crate::fact::Fact {
-            name: stringify!($check),
-            source: $crate::sources::$source,
-            needs: $crate::fact::Needs::$needs,
-            check: |site| Box::pin($check(site)),
+/// The facts of a module by the names of their checks, as `pub fn facts()`: what each needs, and where it is published.
+macro_rules! facts {
+    ($($needs:ident $source:ident: $check:ident),+ $(,)?) => {
+        pub fn facts() -> Vec<$crate::fact::Fact> {
+            vec![$($crate::fact::Fact {
+                name: stringify!($check),
+                source: $crate::sources::$source,
+                needs: $crate::fact::Needs::$needs,
+                check: |site| Box::pin($check(site)),
+            }),+]
         }
     };
 }
 
-pub(crate) use fact;
+pub(crate) use facts;

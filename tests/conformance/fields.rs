@@ -2,52 +2,26 @@
 
 use serde_json::{Value, json};
 
-use crate::fact::{Fact, fact};
+use crate::fact::facts;
 use crate::reply::Reply;
 use crate::site::{Api, SHOP_OWNER, Site, USUAL_SCOPE, address};
 
-pub fn facts() -> Vec<Fact> {
-    vec![
-        fact!(
-            Sandbox,
-            SWAGGER,
-            a_page_of_fields_has_ids_labels_names_and_types
-        ),
-        fact!(
-            Sandbox,
-            WORDPRESS,
-            fifty_fields_are_a_page_unless_a_hundred_are_asked_for
-        ),
-        fact!(Token, SWAGGER, a_field_page_holds_at_most_a_hundred),
-        fact!(
-            Token,
-            CUSTOM_FIELDS,
-            a_fields_name_is_its_label_without_blanks
-        ),
-        fact!(Token, SWAGGER, a_label_is_unique),
-        fact!(Token, SWAGGER, a_label_is_at_most_50_characters),
-        fact!(Token, CUSTOM_FIELDS, these_are_the_types_of_fields),
-        fact!(
-            Token,
-            CUSTOM_FIELDS,
-            a_select_field_needs_choices_and_others_take_none
-        ),
-        fact!(Token, SWAGGER, a_choice_names_its_field_and_has_its_times),
-        fact!(
-            Token,
-            SWAGGER,
-            radio_buttons_and_checkboxes_are_at_most_twenty
-        ),
-        fact!(Token, SWAGGER, a_currency_has_three_letters),
-        fact!(
-            Token,
-            SWAGGER,
-            a_number_has_one_to_four_decimal_places_or_is_an_integer
-        ),
-        fact!(Sandbox, SWAGGER, a_number_keeps_to_its_fields_metadata),
-        fact!(Token, SWAGGER, a_field_takes_no_unknown_property),
-        fact!(Sandbox, SWAGGER, an_account_has_at_most_a_hundred_fields),
-    ]
+facts! {
+    Sandbox SWAGGER: a_page_of_fields_has_ids_labels_names_and_types,
+    Sandbox WORDPRESS: fifty_fields_are_a_page_unless_a_hundred_are_asked_for,
+    Token SWAGGER: a_field_page_holds_at_most_a_hundred,
+    Token CUSTOM_FIELDS: a_fields_name_is_its_label_without_blanks,
+    Token SWAGGER: a_label_is_unique,
+    Token SWAGGER: a_label_is_at_most_50_characters,
+    Token CUSTOM_FIELDS: these_are_the_types_of_fields,
+    Token CUSTOM_FIELDS: a_select_field_needs_choices_and_others_take_none,
+    Token SWAGGER: a_choice_names_its_field_and_has_its_times,
+    Token SWAGGER: radio_buttons_and_checkboxes_are_at_most_twenty,
+    Token SWAGGER: a_currency_has_three_letters,
+    Token SWAGGER: a_number_has_one_to_four_decimal_places_or_is_an_integer,
+    Sandbox SWAGGER: a_number_keeps_to_its_fields_metadata,
+    Token SWAGGER: a_field_takes_no_unknown_property,
+    Sandbox SWAGGER: an_account_has_at_most_a_hundred_fields,
 }
 
 const FIELDS: &str = "/v3/contact_custom_fields";

@@ -3,16 +3,14 @@
 use reqwest::Method;
 use serde_json::json;
 
-use crate::fact::{Fact, fact};
+use crate::fact::facts;
 use crate::imports::ended;
 use crate::reply::Reply;
 use crate::site::{Api, Site, address};
 
-pub fn facts() -> Vec<Fact> {
-    vec![
-        fact!(Sandbox, SWAGGER, a_csv_file_is_imported_too),
-        fact!(Sandbox, SWAGGER, an_imported_file_must_be_csv),
-    ]
+facts! {
+    Sandbox SWAGGER: a_csv_file_is_imported_too,
+    Sandbox SWAGGER: an_imported_file_must_be_csv,
 }
 
 const IMPORT: &str = "/v3/activities/contacts_file_import";

@@ -2,28 +2,18 @@
 
 use serde_json::{Value, json};
 
-use crate::fact::{Fact, fact};
+use crate::fact::facts;
 use crate::imports::{IMPORT, ended};
 use crate::site::{Site, address, merged};
 
-pub fn facts() -> Vec<Fact> {
-    vec![
-        fact!(Token, SWAGGER, rows_and_lists_are_both_required),
-        fact!(Token, SWAGGER, an_import_takes_no_tags_and_no_options),
-        fact!(Token, SWAGGER, a_row_has_its_own_vocabulary),
-        fact!(
-            Token,
-            SWAGGER,
-            a_row_has_at_most_25_custom_fields_and_3_phones
-        ),
-        fact!(Token, SWAGGER, a_rows_texts_have_their_lengths),
-        fact!(Sandbox, IMPORT, more_than_40_000_rows_are_refused),
-        fact!(
-            Sandbox,
-            IMPORT,
-            what_lies_beyond_4_mb_is_dropped_without_a_word
-        ),
-    ]
+facts! {
+    Token SWAGGER: rows_and_lists_are_both_required,
+    Token SWAGGER: an_import_takes_no_tags_and_no_options,
+    Token SWAGGER: a_row_has_its_own_vocabulary,
+    Token SWAGGER: a_row_has_at_most_25_custom_fields_and_3_phones,
+    Token SWAGGER: a_rows_texts_have_their_lengths,
+    Sandbox IMPORT: more_than_40_000_rows_are_refused,
+    Sandbox IMPORT: what_lies_beyond_4_mb_is_dropped_without_a_word,
 }
 
 /// The answer to an import of one row, with other properties of the body.

@@ -6,51 +6,29 @@ use cc_sandbox::world::ActivityState;
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 
-use crate::fact::{Fact, fact};
+use crate::fact::facts;
 use crate::site::{Api, CLUB_OWNER, OWNER, Site, USUAL_SCOPE, address};
 
-pub fn facts() -> Vec<Fact> {
-    vec![
-        fact!(Token, SWAGGER, an_import_is_answered_201_with_an_activity),
-        fact!(Sandbox, BULK, an_import_runs_through_its_states),
-        fact!(
-            Sandbox,
-            IMPORT,
-            imported_contacts_are_implicit_by_the_account
-        ),
-        fact!(Sandbox, AUTORESPONDER, an_import_asks_for_no_confirmation),
-        fact!(Sandbox, IMPORT, an_import_changes_only_what_it_sends),
-        fact!(
-            Sandbox,
-            SWAGGER,
-            an_unsubscribed_row_is_counted_and_joins_no_list
-        ),
-        fact!(Sandbox, SYNC, a_person_who_left_one_list_is_put_back_on_it),
-        fact!(Sandbox, BULK, a_bad_address_is_a_correctable_row),
-        fact!(Sandbox, BULK, a_completed_import_may_have_row_errors),
-        fact!(Sandbox, SWAGGER, custom_fields_are_named_and_not_numbered),
-        fact!(Sandbox, SWAGGER, an_unknown_custom_field_has_two_readings),
-        fact!(Sandbox, SWAGGER, the_total_of_an_import_has_two_readings),
-        fact!(Sandbox, SWAGGER, nothing_is_counted_before_an_import_starts),
-        fact!(
-            Sandbox,
-            SWAGGER,
-            an_international_phone_is_a_correctable_row
-        ),
-        fact!(Sandbox, SWAGGER, a_row_too_much_for_its_contact_is_an_error),
-        fact!(
-            Sandbox,
-            SWAGGER,
-            an_import_adds_nobody_to_a_list_deleted_meanwhile
-        ),
-        fact!(Sandbox, SWAGGER, phones_and_addresses_are_flat),
-        fact!(
-            Sandbox,
-            SWAGGER,
-            more_than_a_thousand_waiting_activities_are_429
-        ),
-        fact!(Sandbox, SWAGGER, an_import_may_fail_as_a_whole),
-    ]
+facts! {
+    Token SWAGGER: an_import_is_answered_201_with_an_activity,
+    Sandbox BULK: an_import_runs_through_its_states,
+    Sandbox IMPORT: imported_contacts_are_implicit_by_the_account,
+    Sandbox AUTORESPONDER: an_import_asks_for_no_confirmation,
+    Sandbox IMPORT: an_import_changes_only_what_it_sends,
+    Sandbox SWAGGER: an_unsubscribed_row_is_counted_and_joins_no_list,
+    Sandbox SYNC: a_person_who_left_one_list_is_put_back_on_it,
+    Sandbox BULK: a_bad_address_is_a_correctable_row,
+    Sandbox BULK: a_completed_import_may_have_row_errors,
+    Sandbox SWAGGER: custom_fields_are_named_and_not_numbered,
+    Sandbox SWAGGER: an_unknown_custom_field_has_two_readings,
+    Sandbox SWAGGER: the_total_of_an_import_has_two_readings,
+    Sandbox SWAGGER: nothing_is_counted_before_an_import_starts,
+    Sandbox SWAGGER: an_international_phone_is_a_correctable_row,
+    Sandbox SWAGGER: a_row_too_much_for_its_contact_is_an_error,
+    Sandbox SWAGGER: an_import_adds_nobody_to_a_list_deleted_meanwhile,
+    Sandbox SWAGGER: phones_and_addresses_are_flat,
+    Sandbox SWAGGER: more_than_a_thousand_waiting_activities_are_429,
+    Sandbox SWAGGER: an_import_may_fail_as_a_whole,
 }
 
 pub const IMPORT: &str = "/v3/activities/contacts_json_import";

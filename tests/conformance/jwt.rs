@@ -6,29 +6,19 @@ use jsonwebtoken::jwk::JwkSet;
 use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header};
 use serde_json::Value;
 
-use crate::fact::{Fact, fact};
+use crate::fact::facts;
 use crate::site::{OWNER, Site};
 
-pub fn facts() -> Vec<Fact> {
-    vec![
-        fact!(Token, SERVER_FLOW, an_access_token_is_an_rs256_jwt),
-        fact!(Token, CLOUDCOGS, its_audience_is_the_api),
-        fact!(Token, CLOUDCOGS, its_cid_is_the_client),
-        fact!(Token, CLOUDCOGS, its_platform_user_id_is_not_null),
-        fact!(Token, FORUM_LIFETIMES, it_expires_a_day_after_it_was_issued),
-        fact!(Token, WORDPRESS, its_subject_is_a_user),
-        fact!(
-            Token,
-            API_EVANGELIST,
-            it_is_about_a_thousand_characters_long
-        ),
-        fact!(
-            Token,
-            CLOUDCOGS,
-            its_signature_holds_against_the_issuers_published_keys
-        ),
-        fact!(Sandbox, OKTA_ERRORS, its_scp_lists_the_scopes),
-    ]
+facts! {
+    Token SERVER_FLOW: an_access_token_is_an_rs256_jwt,
+    Token CLOUDCOGS: its_audience_is_the_api,
+    Token CLOUDCOGS: its_cid_is_the_client,
+    Token CLOUDCOGS: its_platform_user_id_is_not_null,
+    Token FORUM_LIFETIMES: it_expires_a_day_after_it_was_issued,
+    Token WORDPRESS: its_subject_is_a_user,
+    Token API_EVANGELIST: it_is_about_a_thousand_characters_long,
+    Token CLOUDCOGS: its_signature_holds_against_the_issuers_published_keys,
+    Sandbox OKTA_ERRORS: its_scp_lists_the_scopes,
 }
 
 async fn claims(site: &Site) -> Value {

@@ -7,45 +7,23 @@ use cc_sandbox::world::App;
 use jiff::SignedDuration;
 use serde_json::json;
 
-use crate::fact::{Fact, fact};
+use crate::fact::facts;
 use crate::site::{Api, CLIENT_ID, CLUB_OWNER, OWNER, REDIRECT_URI, SECRET, Site, USUAL_SCOPE};
 
-pub fn facts() -> Vec<Fact> {
-    vec![
-        fact!(
-            Sandbox,
-            FREEFORM_616,
-            the_fifth_call_in_a_second_is_throttled_in_these_words
-        ),
-        fact!(Sandbox, RATE_LIMITS, no_header_says_when_to_come_back),
-        fact!(Sandbox, RATE_LIMITS, after_a_second_calls_are_taken_again),
-        fact!(Sandbox, FORUM_KEY_LIMIT, all_accounts_share_the_keys_limit),
-        fact!(Sandbox, FORUM_KEY_LIMIT, another_key_has_its_own_limit),
-        fact!(
-            Sandbox,
-            RATE_LIMITS,
-            the_day_has_its_own_limit_in_these_words
-        ),
-        fact!(Sandbox, RATE_LIMITS, the_day_begins_at_midnight_utc),
-        fact!(Sandbox, RATE_LIMITS, ten_thousand_calls_are_a_day),
-        fact!(Sandbox, FORUM_PARTNER, a_partner_key_takes_ten_a_second),
-        fact!(Sandbox, RATE_LIMITS, limits_hold_for_writes_too),
-        fact!(
-            Sandbox,
-            RATE_LIMITS,
-            throttled_calls_use_the_day_or_not_as_read
-        ),
-        fact!(
-            Sandbox,
-            RATE_LIMITS,
-            a_call_without_a_good_token_meets_no_limit
-        ),
-        fact!(
-            Sandbox,
-            RATE_LIMITS,
-            fifty_connections_get_no_more_than_the_limit_in_any_second
-        ),
-    ]
+facts! {
+    Sandbox FREEFORM_616: the_fifth_call_in_a_second_is_throttled_in_these_words,
+    Sandbox RATE_LIMITS: no_header_says_when_to_come_back,
+    Sandbox RATE_LIMITS: after_a_second_calls_are_taken_again,
+    Sandbox FORUM_KEY_LIMIT: all_accounts_share_the_keys_limit,
+    Sandbox FORUM_KEY_LIMIT: another_key_has_its_own_limit,
+    Sandbox RATE_LIMITS: the_day_has_its_own_limit_in_these_words,
+    Sandbox RATE_LIMITS: the_day_begins_at_midnight_utc,
+    Sandbox RATE_LIMITS: ten_thousand_calls_are_a_day,
+    Sandbox FORUM_PARTNER: a_partner_key_takes_ten_a_second,
+    Sandbox RATE_LIMITS: limits_hold_for_writes_too,
+    Sandbox RATE_LIMITS: throttled_calls_use_the_day_or_not_as_read,
+    Sandbox RATE_LIMITS: a_call_without_a_good_token_meets_no_limit,
+    Sandbox RATE_LIMITS: fifty_connections_get_no_more_than_the_limit_in_any_second,
 }
 
 const LISTS: &str = "/v3/contact_lists";

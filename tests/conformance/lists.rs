@@ -3,69 +3,35 @@
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 
-use crate::fact::{Fact, fact};
+use crate::fact::facts;
 use crate::site::{Api, CREATOR, SHOP_OWNER, Site, USUAL_SCOPE, address, encoded, ids};
 
-pub fn facts() -> Vec<Fact> {
-    vec![
-        fact!(Token, SWAGGER, a_page_of_lists_has_ids_and_names),
-        fact!(
-            Sandbox,
-            WORDPRESS,
-            fifty_lists_are_a_page_unless_more_are_asked_for
-        ),
-        fact!(Token, SWAGGER, a_list_page_holds_one_to_five_hundred),
-        fact!(
-            Sandbox,
-            OVERVIEW,
-            the_next_page_is_a_path_with_an_opaque_cursor
-        ),
-        fact!(Sandbox, OVERVIEW, following_the_pages_shows_every_list_once),
-        fact!(Token, OVERVIEW, a_made_up_cursor_is_refused),
-        fact!(Sandbox, SWAGGER, a_cursor_is_padded),
-        fact!(
-            Sandbox,
-            SWAGGER,
-            a_list_query_takes_no_unknown_or_repeated_parameter
-        ),
-        fact!(Sandbox, SWAGGER, the_number_of_lists_comes_when_asked_for),
-        fact!(Sandbox, SWAGGER, memberships_are_counted_all_or_active),
-        fact!(
-            Token,
-            SWAGGER,
-            another_membership_count_is_refused_in_these_words
-        ),
-        fact!(Token, SWAGGER, a_list_is_found_by_its_full_name),
-        fact!(Token, LISTS_POST, a_new_list_has_an_id),
-        fact!(
-            Token,
-            LISTS_POST,
-            a_list_name_is_required_and_at_most_255_characters
-        ),
-        fact!(Token, LISTS_POST, a_list_name_is_unique),
-        fact!(Token, SWAGGER, a_list_takes_no_unknown_property),
-        fact!(Token, SWAGGER, a_list_is_renamed_by_a_put),
-        fact!(Token, SWAGGER, an_unknown_list_takes_no_name),
-        fact!(
-            Sandbox,
-            SWAGGER,
-            a_deleted_list_is_gone_but_can_be_listed_as_deleted
-        ),
-        fact!(Sandbox, SWAGGER, a_list_is_there_until_its_deletion_is_done),
-        fact!(
-            Sandbox,
-            SWAGGER,
-            a_deletion_that_is_not_queued_deletes_nothing
-        ),
-        fact!(Token, SWAGGER, a_list_delete_answers_with_an_activity),
-        fact!(Token, SWAGGER, an_unknown_list_is_not_found),
-        fact!(
-            Sandbox,
-            PRIVILEGES,
-            a_campaign_creator_sees_lists_but_makes_none
-        ),
-        fact!(Sandbox, LISTS_POST, an_account_has_at_most_a_thousand_lists),
-    ]
+facts! {
+    Token SWAGGER: a_page_of_lists_has_ids_and_names,
+    Sandbox WORDPRESS: fifty_lists_are_a_page_unless_more_are_asked_for,
+    Token SWAGGER: a_list_page_holds_one_to_five_hundred,
+    Sandbox OVERVIEW: the_next_page_is_a_path_with_an_opaque_cursor,
+    Sandbox OVERVIEW: following_the_pages_shows_every_list_once,
+    Token OVERVIEW: a_made_up_cursor_is_refused,
+    Sandbox SWAGGER: a_cursor_is_padded,
+    Sandbox SWAGGER: a_list_query_takes_no_unknown_or_repeated_parameter,
+    Sandbox SWAGGER: the_number_of_lists_comes_when_asked_for,
+    Sandbox SWAGGER: memberships_are_counted_all_or_active,
+    Token SWAGGER: another_membership_count_is_refused_in_these_words,
+    Token SWAGGER: a_list_is_found_by_its_full_name,
+    Token LISTS_POST: a_new_list_has_an_id,
+    Token LISTS_POST: a_list_name_is_required_and_at_most_255_characters,
+    Token LISTS_POST: a_list_name_is_unique,
+    Token SWAGGER: a_list_takes_no_unknown_property,
+    Token SWAGGER: a_list_is_renamed_by_a_put,
+    Token SWAGGER: an_unknown_list_takes_no_name,
+    Sandbox SWAGGER: a_deleted_list_is_gone_but_can_be_listed_as_deleted,
+    Sandbox SWAGGER: a_list_is_there_until_its_deletion_is_done,
+    Sandbox SWAGGER: a_deletion_that_is_not_queued_deletes_nothing,
+    Token SWAGGER: a_list_delete_answers_with_an_activity,
+    Token SWAGGER: an_unknown_list_is_not_found,
+    Sandbox PRIVILEGES: a_campaign_creator_sees_lists_but_makes_none,
+    Sandbox LISTS_POST: an_account_has_at_most_a_thousand_lists,
 }
 
 const LISTS: &str = "/v3/contact_lists";

@@ -3,43 +3,29 @@
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 
-use crate::fact::{Fact, fact};
+use crate::fact::facts;
 use crate::site::{Api, OWNER, Site, address, encoded, ids};
 
-pub fn facts() -> Vec<Fact> {
-    vec![
-        fact!(Token, SIGN_UP, an_unknown_address_is_200_and_an_empty_page),
-        fact!(Token, SIGN_UP, a_plus_in_an_address_must_be_encoded),
-        fact!(
-            Token,
-            SWAGGER,
-            deleted_contacts_are_left_out_unless_asked_for
-        ),
-        fact!(Sandbox, FORUM_STATUS, contacts_are_found_by_status),
-        fact!(Token, SWAGGER, another_status_is_refused),
-        fact!(Token, SWAGGER, sub_resources_come_only_when_included),
-        fact!(Token, SWAGGER, another_include_is_refused),
-        fact!(Token, SWAGGER, a_contact_page_holds_one_to_five_hundred),
-        fact!(Sandbox, OVERVIEW, the_pages_keep_their_filters),
-        fact!(Sandbox, SYNC, opt_outs_are_found_by_their_date),
-        fact!(Sandbox, SWAGGER, deletions_are_found_by_the_same_date),
-        fact!(Token, SWAGGER, changed_contacts_are_found_by_their_date),
-        fact!(Token, SWAGGER, a_date_that_is_none_is_refused),
-        fact!(Token, SWAGGER, members_of_a_list_are_found),
-        fact!(Token, SWAGGER, twenty_five_lists_are_the_most_in_a_query),
-        fact!(Token, SWAGGER, the_number_of_contacts_comes_when_asked_for),
-        fact!(
-            Sandbox,
-            SWAGGER,
-            a_query_takes_no_unknown_or_repeated_parameter
-        ),
-        fact!(Token, OVERVIEW, timestamps_are_iso_8601),
-        fact!(
-            Sandbox,
-            SWAGGER,
-            the_times_of_an_address_have_an_offset_and_no_fraction
-        ),
-    ]
+facts! {
+    Token SIGN_UP: an_unknown_address_is_200_and_an_empty_page,
+    Token SIGN_UP: a_plus_in_an_address_must_be_encoded,
+    Token SWAGGER: deleted_contacts_are_left_out_unless_asked_for,
+    Sandbox FORUM_STATUS: contacts_are_found_by_status,
+    Token SWAGGER: another_status_is_refused,
+    Token SWAGGER: sub_resources_come_only_when_included,
+    Token SWAGGER: another_include_is_refused,
+    Token SWAGGER: a_contact_page_holds_one_to_five_hundred,
+    Sandbox OVERVIEW: the_pages_keep_their_filters,
+    Sandbox SYNC: opt_outs_are_found_by_their_date,
+    Sandbox SWAGGER: deletions_are_found_by_the_same_date,
+    Token SWAGGER: changed_contacts_are_found_by_their_date,
+    Token SWAGGER: a_date_that_is_none_is_refused,
+    Token SWAGGER: members_of_a_list_are_found,
+    Token SWAGGER: twenty_five_lists_are_the_most_in_a_query,
+    Token SWAGGER: the_number_of_contacts_comes_when_asked_for,
+    Sandbox SWAGGER: a_query_takes_no_unknown_or_repeated_parameter,
+    Token OVERVIEW: timestamps_are_iso_8601,
+    Sandbox SWAGGER: the_times_of_an_address_have_an_offset_and_no_fraction,
 }
 
 const CONTACTS: &str = "/v3/contacts";

@@ -5,69 +5,27 @@ use cc_sandbox::world::{App, TokenKind};
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 
-use crate::fact::{Fact, fact};
+use crate::fact::facts;
 use crate::reply::Reply;
 use crate::site::{CLIENT_ID, MANAGER, OWNER, REDIRECT_URI, SECRET, Site, USUAL_SCOPE};
 
-pub fn facts() -> Vec<Fact> {
-    vec![
-        fact!(Sandbox, FORUM_REFRESH, a_refresh_gives_new_tokens),
-        fact!(Sandbox, FORUM_REFRESH, a_refresh_token_works_once),
-        fact!(Sandbox, FORUM_REFRESH, a_refresh_kills_every_earlier_token),
-        fact!(
-            Host,
-            PHPFUI_19,
-            a_dead_refresh_token_is_an_invalid_grant_in_these_words
-        ),
-        fact!(
-            Sandbox,
-            FORUM_REFRESH,
-            of_two_refreshes_at_once_exactly_one_wins
-        ),
-        fact!(
-            Sandbox,
-            FORUM_LIFETIMES,
-            a_refresh_token_dies_after_180_idle_days
-        ),
-        fact!(
-            Sandbox,
-            FORUM_LIFETIMES,
-            each_use_keeps_a_long_lived_token_alive
-        ),
-        fact!(
-            Sandbox,
-            PHPFUI_20,
-            a_long_lived_refresh_may_name_no_new_token
-        ),
-        fact!(
-            Sandbox,
-            FORUM_LIFETIMES,
-            a_long_lived_refresh_may_name_the_same_token
-        ),
-        fact!(Sandbox, SERVER_FLOW, a_refresh_token_is_bound_to_its_client),
-        fact!(Sandbox, WORDPRESS, a_redirect_uri_in_a_refresh_is_tolerated),
-        fact!(
-            Sandbox,
-            FORUM_REFRESH,
-            there_is_no_grace_but_by_the_other_reading
-        ),
-        fact!(
-            Sandbox,
-            WORDPRESS,
-            a_new_connection_knocks_out_the_earlier_one
-        ),
-        fact!(
-            Sandbox,
-            WORDPRESS,
-            connections_of_different_users_live_side_by_side
-        ),
-        fact!(
-            Sandbox,
-            FORUM_REFRESH,
-            the_old_access_token_dies_or_lives_on_as_read
-        ),
-        fact!(Sandbox, PHPFUI_19, a_revoked_connection_is_an_invalid_grant),
-    ]
+facts! {
+    Sandbox FORUM_REFRESH: a_refresh_gives_new_tokens,
+    Sandbox FORUM_REFRESH: a_refresh_token_works_once,
+    Sandbox FORUM_REFRESH: a_refresh_kills_every_earlier_token,
+    Host PHPFUI_19: a_dead_refresh_token_is_an_invalid_grant_in_these_words,
+    Sandbox FORUM_REFRESH: of_two_refreshes_at_once_exactly_one_wins,
+    Sandbox FORUM_LIFETIMES: a_refresh_token_dies_after_180_idle_days,
+    Sandbox FORUM_LIFETIMES: each_use_keeps_a_long_lived_token_alive,
+    Sandbox PHPFUI_20: a_long_lived_refresh_may_name_no_new_token,
+    Sandbox FORUM_LIFETIMES: a_long_lived_refresh_may_name_the_same_token,
+    Sandbox SERVER_FLOW: a_refresh_token_is_bound_to_its_client,
+    Sandbox WORDPRESS: a_redirect_uri_in_a_refresh_is_tolerated,
+    Sandbox FORUM_REFRESH: there_is_no_grace_but_by_the_other_reading,
+    Sandbox WORDPRESS: a_new_connection_knocks_out_the_earlier_one,
+    Sandbox WORDPRESS: connections_of_different_users_live_side_by_side,
+    Sandbox FORUM_REFRESH: the_old_access_token_dies_or_lives_on_as_read,
+    Sandbox PHPFUI_19: a_revoked_connection_is_an_invalid_grant,
 }
 
 fn refresh_token(tokens: &Value) -> String {

@@ -3,30 +3,16 @@
 use serde_json::{Value, json};
 
 use crate::contacts::{created, path_of, standing, unsubscribed};
-use crate::fact::{Fact, fact};
+use crate::fact::facts;
 use crate::site::{OWNER, Site, address};
 
-pub fn facts() -> Vec<Fact> {
-    vec![
-        fact!(
-            Sandbox,
-            RESUBSCRIBE,
-            a_resubscribe_mail_leaves_the_contact_unsubscribed
-        ),
-        fact!(Sandbox, RESUBSCRIBE, a_resubscribe_mail_goes_out_once),
-        fact!(
-            Token,
-            RESUBSCRIBE,
-            only_an_unsubscribed_contact_is_asked_back
-        ),
-        fact!(Sandbox, RESUBSCRIBE, a_deleted_contact_is_not_asked_back),
-        fact!(Sandbox, RESUBSCRIBE, a_resubscribe_needs_lists),
-        fact!(
-            Sandbox,
-            RESUBSCRIBE,
-            a_contact_that_confirms_is_explicit_again
-        ),
-    ]
+facts! {
+    Sandbox RESUBSCRIBE: a_resubscribe_mail_leaves_the_contact_unsubscribed,
+    Sandbox RESUBSCRIBE: a_resubscribe_mail_goes_out_once,
+    Token RESUBSCRIBE: only_an_unsubscribed_contact_is_asked_back,
+    Sandbox RESUBSCRIBE: a_deleted_contact_is_not_asked_back,
+    Sandbox RESUBSCRIBE: a_resubscribe_needs_lists,
+    Sandbox RESUBSCRIBE: a_contact_that_confirms_is_explicit_again,
 }
 
 fn resubscribe_path(contact: &Value) -> String {

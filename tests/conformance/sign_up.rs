@@ -6,82 +6,32 @@ use cc_sandbox::world::SeedContact;
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 
-use crate::fact::{Fact, fact};
+use crate::fact::facts;
 use crate::reply::Reply;
 use crate::site::{Api, CLUB_OWNER, OWNER, Site, USUAL_SCOPE, address};
 
-pub fn facts() -> Vec<Fact> {
-    vec![
-        fact!(Token, SIGN_UP, a_new_address_is_201_created),
-        fact!(
-            Token,
-            SIGN_UP,
-            a_known_address_is_200_updated_with_the_same_id
-        ),
-        fact!(Token, SIGN_UP, case_does_not_make_another_address),
-        fact!(Token, SIGN_UP, only_what_is_sent_changes),
-        fact!(Token, SIGN_UP, lists_are_added_and_none_is_taken_away),
-        fact!(
-            Sandbox,
-            SIGN_UP,
-            custom_fields_are_added_and_known_ones_change
-        ),
-        fact!(Token, SIGN_UP, the_one_phone_and_the_one_address_are_kept),
-        fact!(Sandbox, SIGN_UP, a_new_contact_is_explicit_by_its_own_act),
-        fact!(
-            Sandbox,
-            FORUM_PENDING,
-            with_confirmed_opt_in_a_new_contact_is_pending
-        ),
-        fact!(
-            Sandbox,
-            FORUM_PENDING_UPDATE,
-            a_pending_contact_can_be_updated_and_stays_pending
-        ),
-        fact!(
-            Sandbox,
-            SIGN_UP,
-            a_pending_contact_that_confirms_is_explicit
-        ),
-        fact!(Sandbox, SIGN_UP, an_implicit_contact_becomes_explicit),
-        fact!(
-            Sandbox,
-            SIGN_UP,
-            an_unsubscribed_contact_is_subscribed_again_without_a_word
-        ),
-        fact!(
-            Sandbox,
-            SIGN_UP,
-            with_confirmed_opt_in_an_unsubscribed_contact_has_two_readings
-        ),
-        fact!(Token, SWAGGER, a_deleted_contact_is_restored),
-        fact!(
-            Sandbox,
-            FORUM_ABUSE,
-            the_sixth_sign_up_in_a_day_is_an_invalid_address
-        ),
-        fact!(
-            Sandbox,
-            FORUM_ABUSE,
-            a_flagged_address_stays_refused_for_two_days
-        ),
-        fact!(Sandbox, FORUM_ABUSE, attempts_count_over_all_accounts),
-        fact!(
-            Sandbox,
-            FORUM_ABUSE,
-            other_addresses_are_not_touched_by_a_flag
-        ),
-        fact!(
-            Sandbox,
-            SWAGGER,
-            of_two_sign_ups_at_once_for_one_contact_one_is_a_conflict
-        ),
-        fact!(
-            Token,
-            SWAGGER,
-            sign_ups_at_once_for_different_contacts_all_succeed
-        ),
-    ]
+facts! {
+    Token SIGN_UP: a_new_address_is_201_created,
+    Token SIGN_UP: a_known_address_is_200_updated_with_the_same_id,
+    Token SIGN_UP: case_does_not_make_another_address,
+    Token SIGN_UP: only_what_is_sent_changes,
+    Token SIGN_UP: lists_are_added_and_none_is_taken_away,
+    Sandbox SIGN_UP: custom_fields_are_added_and_known_ones_change,
+    Token SIGN_UP: the_one_phone_and_the_one_address_are_kept,
+    Sandbox SIGN_UP: a_new_contact_is_explicit_by_its_own_act,
+    Sandbox FORUM_PENDING: with_confirmed_opt_in_a_new_contact_is_pending,
+    Sandbox FORUM_PENDING_UPDATE: a_pending_contact_can_be_updated_and_stays_pending,
+    Sandbox SIGN_UP: a_pending_contact_that_confirms_is_explicit,
+    Sandbox SIGN_UP: an_implicit_contact_becomes_explicit,
+    Sandbox SIGN_UP: an_unsubscribed_contact_is_subscribed_again_without_a_word,
+    Sandbox SIGN_UP: with_confirmed_opt_in_an_unsubscribed_contact_has_two_readings,
+    Token SWAGGER: a_deleted_contact_is_restored,
+    Sandbox FORUM_ABUSE: the_sixth_sign_up_in_a_day_is_an_invalid_address,
+    Sandbox FORUM_ABUSE: a_flagged_address_stays_refused_for_two_days,
+    Sandbox FORUM_ABUSE: attempts_count_over_all_accounts,
+    Sandbox FORUM_ABUSE: other_addresses_are_not_touched_by_a_flag,
+    Sandbox SWAGGER: of_two_sign_ups_at_once_for_one_contact_one_is_a_conflict,
+    Token SWAGGER: sign_ups_at_once_for_different_contacts_all_succeed,
 }
 
 const SIGN_UP: &str = "/v3/contacts/sign_up_form";

@@ -3,28 +3,18 @@
 use cc_sandbox::settings::SignUpCustomFields;
 use serde_json::{Value, json};
 
-use crate::fact::{Fact, fact};
+use crate::fact::facts;
 use crate::sign_up_limits::{NO_ID, answers};
 use crate::site::{SHOP_OWNER, Site, USUAL_SCOPE, address, ids};
 
-pub fn facts() -> Vec<Fact> {
-    vec![
-        fact!(
-            Sandbox,
-            WORDPRESS,
-            twenty_six_custom_fields_have_two_readings
-        ),
-        fact!(Sandbox, SWAGGER, fifty_one_custom_fields_are_too_many),
-        fact!(
-            Sandbox,
-            SWAGGER,
-            a_custom_field_value_is_at_most_255_characters
-        ),
-        fact!(Token, API_EVANGELIST, an_unknown_custom_field_is_refused),
-        fact!(Sandbox, CUSTOM_FIELDS, a_select_field_cannot_be_set_here),
-        fact!(Sandbox, CUSTOM_FIELDS, a_value_must_suit_the_fields_type),
-        fact!(Sandbox, SWAGGER, a_contact_has_at_most_25_custom_fields),
-    ]
+facts! {
+    Sandbox WORDPRESS: twenty_six_custom_fields_have_two_readings,
+    Sandbox SWAGGER: fifty_one_custom_fields_are_too_many,
+    Sandbox SWAGGER: a_custom_field_value_is_at_most_255_characters,
+    Token API_EVANGELIST: an_unknown_custom_field_is_refused,
+    Sandbox CUSTOM_FIELDS: a_select_field_cannot_be_set_here,
+    Sandbox CUSTOM_FIELDS: a_value_must_suit_the_fields_type,
+    Sandbox SWAGGER: a_contact_has_at_most_25_custom_fields,
 }
 
 /// So many custom fields of the account that has enough of them.

@@ -3,39 +3,37 @@
 use cc_sandbox::settings::SignUpEmailLength;
 use serde_json::{Value, json};
 
-use crate::fact::{Fact, fact};
+use crate::fact::facts;
 use crate::reply::Reply;
 use crate::sign_up_fields::one_field;
 use crate::site::{Site, address, address_of_length, merged};
 
-pub fn facts() -> Vec<Fact> {
-    vec![
-        fact!(Token, SWAGGER, lists_are_required),
-        fact!(Token, SWAGGER, an_address_or_an_sms_channel_is_required),
-        fact!(Token, SWAGGER, an_sms_channel_may_stand_for_the_address),
-        fact!(Token, SWAGGER, an_sms_channel_needs_all_its_properties),
-        fact!(Token, SWAGGER, the_address_is_a_plain_string),
-        fact!(Token, SWAGGER, an_address_of_50_characters_is_taken),
-        fact!(Sandbox, SWAGGER, an_address_of_51_to_80_has_two_readings),
-        fact!(Token, SWAGGER, an_address_of_81_characters_is_refused),
-        fact!(Token, SWAGGER, what_is_no_address_is_refused_by_name),
-        fact!(Token, SIGN_UP, addresses_with_a_plus_are_taken),
-        fact!(Token, SWAGGER, create_source_is_not_taken),
-        fact!(Token, SIGN_UP, permission_to_send_is_not_taken),
-        fact!(Token, SWAGGER, tags_notes_and_phone_lists_are_not_taken),
-        fact!(Token, SWAGGER, names_are_at_most_50_characters),
-        fact!(Token, SWAGGER, a_phone_number_is_at_most_25_characters),
-        fact!(Token, SWAGGER, null_is_not_a_value),
-        fact!(Token, SWAGGER, an_anniversary_has_eight_forms),
-        fact!(Token, SWAGGER, another_anniversary_is_refused),
-        fact!(Token, SWAGGER, a_birthday_has_both_its_parts_or_neither),
-        fact!(Token, SWAGGER, a_birthday_is_a_month_and_a_day),
-        fact!(Token, SWAGGER, a_street_address_needs_a_kind),
-        fact!(Token, SWAGGER, a_street_has_255_characters_and_the_rest_50),
-        fact!(Sandbox, SWAGGER, a_contact_has_at_most_three_phones),
-        fact!(Sandbox, SWAGGER, null_is_not_a_part_of_an_address),
-        fact!(Token, SWAGGER, a_refused_sign_up_leaves_nothing_behind),
-    ]
+facts! {
+    Token SWAGGER: lists_are_required,
+    Token SWAGGER: an_address_or_an_sms_channel_is_required,
+    Token SWAGGER: an_sms_channel_may_stand_for_the_address,
+    Token SWAGGER: an_sms_channel_needs_all_its_properties,
+    Token SWAGGER: the_address_is_a_plain_string,
+    Token SWAGGER: an_address_of_50_characters_is_taken,
+    Sandbox SWAGGER: an_address_of_51_to_80_has_two_readings,
+    Token SWAGGER: an_address_of_81_characters_is_refused,
+    Token SWAGGER: what_is_no_address_is_refused_by_name,
+    Token SIGN_UP: addresses_with_a_plus_are_taken,
+    Token SWAGGER: create_source_is_not_taken,
+    Token SIGN_UP: permission_to_send_is_not_taken,
+    Token SWAGGER: tags_notes_and_phone_lists_are_not_taken,
+    Token SWAGGER: names_are_at_most_50_characters,
+    Token SWAGGER: a_phone_number_is_at_most_25_characters,
+    Token SWAGGER: null_is_not_a_value,
+    Token SWAGGER: an_anniversary_has_eight_forms,
+    Token SWAGGER: another_anniversary_is_refused,
+    Token SWAGGER: a_birthday_has_both_its_parts_or_neither,
+    Token SWAGGER: a_birthday_is_a_month_and_a_day,
+    Token SWAGGER: a_street_address_needs_a_kind,
+    Token SWAGGER: a_street_has_255_characters_and_the_rest_50,
+    Sandbox SWAGGER: a_contact_has_at_most_three_phones,
+    Sandbox SWAGGER: null_is_not_a_part_of_an_address,
+    Token SWAGGER: a_refused_sign_up_leaves_nothing_behind,
 }
 
 const SIGN_UP: &str = "/v3/contacts/sign_up_form";

@@ -4,22 +4,16 @@ use cc_sandbox::settings::ListGone;
 use jiff::SignedDuration;
 use serde_json::json;
 
-use crate::fact::{Fact, fact};
+use crate::fact::facts;
 use crate::sign_up_limits::{NO_ID, answers};
 use crate::site::{Api, SHOP_OWNER, Site, USUAL_SCOPE, address, ids};
 
-pub fn facts() -> Vec<Fact> {
-    vec![
-        fact!(Sandbox, SWAGGER, an_unknown_list_is_400_or_404_as_read),
-        fact!(Sandbox, SWAGGER, a_deleted_list_is_400_or_404_as_read),
-        fact!(Token, OVERVIEW, a_list_id_is_a_uuid),
-        fact!(
-            Sandbox,
-            SWAGGER,
-            fifty_lists_are_taken_and_fifty_one_are_not
-        ),
-        fact!(Sandbox, LISTS_POST, a_contact_is_on_at_most_fifty_lists),
-    ]
+facts! {
+    Sandbox SWAGGER: an_unknown_list_is_400_or_404_as_read,
+    Sandbox SWAGGER: a_deleted_list_is_400_or_404_as_read,
+    Token OVERVIEW: a_list_id_is_a_uuid,
+    Sandbox SWAGGER: fifty_lists_are_taken_and_fifty_one_are_not,
+    Sandbox LISTS_POST: a_contact_is_on_at_most_fifty_lists,
 }
 
 async fn gone(site: &Site, list: &str) {

@@ -5,64 +5,34 @@ use cc_sandbox::world::App;
 use jiff::SignedDuration;
 use serde_json::Value;
 
-use crate::fact::{Fact, fact};
+use crate::fact::facts;
 use crate::reply::Reply;
 use crate::site::{CLIENT_ID, OWNER, REDIRECT_URI, SECRET, Site, USUAL_SCOPE};
 
-pub fn facts() -> Vec<Fact> {
-    vec![
-        fact!(Sandbox, SDK, a_code_is_exchanged_for_a_bearer_token),
-        fact!(Sandbox, FORUM_CODES, a_code_works_once),
-        fact!(Sandbox, FORUM_CODES, a_code_lives_five_minutes),
-        fact!(Sandbox, SERVER_FLOW, a_code_is_bound_to_its_redirect_uri),
-        fact!(Sandbox, SERVER_FLOW, a_code_is_bound_to_its_client),
-        fact!(
-            Host,
-            CLOUDCOGS,
-            a_bad_code_is_an_invalid_grant_that_speaks_of_authorization
-        ),
-        fact!(
-            Host,
-            AUTH_OVERVIEW,
-            a_client_without_basic_authentication_is_invalid
-        ),
-        fact!(Host, AUTH_OVERVIEW, a_wrong_secret_is_an_invalid_client),
-        fact!(Host, AUTH_OVERVIEW, an_unknown_client_is_invalid),
-        fact!(
-            Sandbox,
-            AUTH_OVERVIEW,
-            a_secret_in_the_body_is_refused_or_not_as_read
-        ),
-        fact!(
-            Sandbox,
-            AUTH_OVERVIEW,
-            two_ways_of_client_authentication_are_one_too_many
-        ),
-        fact!(Sandbox, MANAGE_APPS, a_new_secret_kills_the_old_one_at_once),
-        fact!(Host, OKTA_ERRORS, a_missing_accept_header_is_an_okta_error),
-        fact!(Host, OKTA_ERRORS, a_json_body_is_an_okta_error),
-        fact!(
-            Sandbox,
-            SERVER_FLOW,
-            parameters_may_stand_in_the_query_string
-        ),
-        fact!(Sandbox, SDK, errors_are_objects_of_error_and_description),
-        fact!(
-            Sandbox,
-            SCOPES,
-            without_offline_access_there_is_no_refresh_token_and_no_error
-        ),
-        fact!(Sandbox, SDK, the_scope_comes_back_separated_by_spaces),
-        fact!(Sandbox, FORUM_LIFETIMES, an_access_token_lives_24_hours),
-        fact!(Sandbox, SDK, expires_in_may_be_a_point_in_time),
-        fact!(
-            Sandbox,
-            FORUM_TOKEN_LIMIT,
-            the_token_endpoint_takes_one_call_a_second
-        ),
-        fact!(Sandbox, FORUM_TOKEN_LIMIT, the_token_limit_is_for_each_app),
-        fact!(Sandbox, RATE_LIMITS, the_token_limits_body_has_two_readings),
-    ]
+facts! {
+    Sandbox SDK: a_code_is_exchanged_for_a_bearer_token,
+    Sandbox FORUM_CODES: a_code_works_once,
+    Sandbox FORUM_CODES: a_code_lives_five_minutes,
+    Sandbox SERVER_FLOW: a_code_is_bound_to_its_redirect_uri,
+    Sandbox SERVER_FLOW: a_code_is_bound_to_its_client,
+    Host CLOUDCOGS: a_bad_code_is_an_invalid_grant_that_speaks_of_authorization,
+    Host AUTH_OVERVIEW: a_client_without_basic_authentication_is_invalid,
+    Host AUTH_OVERVIEW: a_wrong_secret_is_an_invalid_client,
+    Host AUTH_OVERVIEW: an_unknown_client_is_invalid,
+    Sandbox AUTH_OVERVIEW: a_secret_in_the_body_is_refused_or_not_as_read,
+    Sandbox AUTH_OVERVIEW: two_ways_of_client_authentication_are_one_too_many,
+    Sandbox MANAGE_APPS: a_new_secret_kills_the_old_one_at_once,
+    Host OKTA_ERRORS: a_missing_accept_header_is_an_okta_error,
+    Host OKTA_ERRORS: a_json_body_is_an_okta_error,
+    Sandbox SERVER_FLOW: parameters_may_stand_in_the_query_string,
+    Sandbox SDK: errors_are_objects_of_error_and_description,
+    Sandbox SCOPES: without_offline_access_there_is_no_refresh_token_and_no_error,
+    Sandbox SDK: the_scope_comes_back_separated_by_spaces,
+    Sandbox FORUM_LIFETIMES: an_access_token_lives_24_hours,
+    Sandbox SDK: expires_in_may_be_a_point_in_time,
+    Sandbox FORUM_TOKEN_LIMIT: the_token_endpoint_takes_one_call_a_second,
+    Sandbox FORUM_TOKEN_LIMIT: the_token_limit_is_for_each_app,
+    Sandbox RATE_LIMITS: the_token_limits_body_has_two_readings,
 }
 
 async fn a_code_is_exchanged_for_a_bearer_token(site: Site) {

@@ -4,36 +4,22 @@ use cc_sandbox::settings::UnsubscribedSignUp;
 use serde_json::{Value, json};
 
 use crate::contacts::{assert_conflict, created, path_of, standing, unsubscribed};
-use crate::fact::{Fact, fact};
+use crate::fact::facts;
 use crate::site::{OWNER, Site, address, merged};
 
-pub fn facts() -> Vec<Fact> {
-    vec![
-        fact!(Token, SWAGGER, a_put_needs_an_update_source),
-        fact!(Token, SWAGGER, a_put_makes_null_of_what_it_leaves_out),
-        fact!(Token, SWAGGER, a_put_keeps_the_sub_resources_it_leaves_out),
-        fact!(Token, SWAGGER, a_put_replaces_the_lists_it_sends),
-        fact!(Sandbox, SWAGGER, a_put_replaces_the_custom_fields_it_sends),
-        fact!(Token, SWAGGER, a_put_takes_no_opt_in_source),
-        fact!(Sandbox, SWAGGER, a_put_puts_nobody_on_hold),
-        fact!(Sandbox, SWAGGER, a_put_says_why_a_contact_left),
-        fact!(
-            Sandbox,
-            SWAGGER,
-            with_confirmed_opt_in_a_put_brings_nobody_back_unconfirmed
-        ),
-        fact!(
-            Token,
-            SWAGGER,
-            a_put_restores_a_deleted_contact_only_for_the_account
-        ),
-        fact!(Token, SWAGGER, a_put_cannot_take_anothers_address),
-        fact!(
-            Sandbox,
-            SWAGGER,
-            a_contact_that_opted_out_is_not_opted_in_by_the_account
-        ),
-    ]
+facts! {
+    Token SWAGGER: a_put_needs_an_update_source,
+    Token SWAGGER: a_put_makes_null_of_what_it_leaves_out,
+    Token SWAGGER: a_put_keeps_the_sub_resources_it_leaves_out,
+    Token SWAGGER: a_put_replaces_the_lists_it_sends,
+    Sandbox SWAGGER: a_put_replaces_the_custom_fields_it_sends,
+    Token SWAGGER: a_put_takes_no_opt_in_source,
+    Sandbox SWAGGER: a_put_puts_nobody_on_hold,
+    Sandbox SWAGGER: a_put_says_why_a_contact_left,
+    Sandbox SWAGGER: with_confirmed_opt_in_a_put_brings_nobody_back_unconfirmed,
+    Token SWAGGER: a_put_restores_a_deleted_contact_only_for_the_account,
+    Token SWAGGER: a_put_cannot_take_anothers_address,
+    Sandbox SWAGGER: a_contact_that_opted_out_is_not_opted_in_by_the_account,
 }
 
 fn update(address: &str, more: Value) -> Value {

@@ -1,10 +1,7 @@
-use aws_config::retry::RetryConfig;
-use aws_config::{BehaviorVersion, Region, SdkConfig};
-use aws_credential_types::Credentials;
-use aws_credential_types::provider::SharedCredentialsProvider;
 use leadfeed_local::aws::Aws;
 use leadfeed_local::tables;
 use leadfeed_shared::adapters::{SecretsApps, SecretsVault, SqsQueue, SystemClock};
+use leadfeed_tests::sdk;
 use libtest_mimic::Trial;
 use tokio::runtime::Handle;
 
@@ -15,8 +12,8 @@ use crate::{bus, captcha, fresh, keeper, kills, rate, strict};
 
 /// The AWS adapters, on a MiniStack, and a trial that wants it for itself.
 pub async fn trials(aws: &Aws, runtime: &Handle) -> anyhow::Result<(Vec<Trial>, Trial)> {
-    let direct = config(aws.endpoint());
-    let config = config(&strict::aws(aws.endpoint()).await?);
+    let direct = sdk(aws.endpoint());
+    let config = sdk(&strict::aws(aws.endpoint()).await?);
     let dynamodb = aws_sdk_dynamodb::Client::new(&config);
     let sqs = aws_sdk_sqs::Client::new(&config);
     let secrets = aws_sdk_secretsmanager::Client::new(&config);
@@ -44,17 +41,6 @@ pub async fn trials(aws: &Aws, runtime: &Handle) -> anyhow::Result<(Vec<Trial>, 
     );
     trials.push(kills::aws(&config, own, own_queue, runtime));
     Ok((trials, rate::trial(&direct, &tables, runtime)))
-}
-
-fn config(endpoint: &str) -> SdkConfig {
-    let nobody = Credentials::from_keys("test", "test", None);
-    SdkConfig::builder()
-        .behavior_version(BehaviorVersion::v2026_01_12())
-        .region(Region::new("us-east-1"))
-        .credentials_provider(SharedCredentialsProvider::new(nobody))
-        .retry_config(RetryConfig::standard())
-        .endpoint_url(endpoint)
-        .build()
 }
 
 async fn queue(sqs: &aws_sdk_sqs::Client, stack: &str) -> anyhow::Result<String> {

@@ -10,8 +10,8 @@ use axum::{Form, Router, routing};
 use leadfeed_shared::adapters::SiteVerify;
 use leadfeed_shared::domain::captcha::{Captcha, CaptchaProvider, OnFailure};
 use leadfeed_shared::ports::{CaptchaCheck as _, CaptchaSecrets as _, Checked};
+use leadfeed_tests::serve;
 use libtest_mimic::Trial;
-use tokio::net::TcpListener;
 use tokio::runtime::Handle;
 
 use crate::fresh;
@@ -33,10 +33,11 @@ async fn check(aws: SdkConfig) {
     let asked = Asked::default();
     let secrets = aws_sdk_secretsmanager::Client::new(&aws);
     let prefix = format!("leadfeed/{}", fresh::text());
-    let base = format!("http://{}/", provider(&asked).await)
-        .parse()
-        .unwrap();
-    let captcha = SiteVerify::new(secrets, prefix, Some(base));
+    let provider = Router::new()
+        .route("/", routing::post(verify))
+        .with_state(asked.clone());
+    let base = serve(provider).await.unwrap();
+    let captcha = SiteVerify::new(secrets, prefix, Some(base.parse().unwrap()));
     let form = fresh::form(0);
     let mut shown = Captcha {
         provider: CaptchaProvider::Turnstile,
@@ -86,16 +87,6 @@ async fn check(aws: SdkConfig) {
 }
 
 /// Answers by what it is asked.
-async fn provider(asked: &Asked) -> String {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
-    let address = listener.local_addr().unwrap().to_string();
-    let app = Router::new()
-        .route("/", routing::post(verify))
-        .with_state(asked.clone());
-    tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
-    address
-}
-
 async fn verify(
     State(asked): State<Asked>,
     Form(fields): Form<Fields>,

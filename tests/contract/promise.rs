@@ -1,4 +1,5 @@
 use std::future::Future;
+use std::time::Duration;
 
 use futures::future::{BoxFuture, join_all};
 use leadfeed_shared::ports::Wiring;
@@ -117,13 +118,5 @@ pub async fn eventually<F, T>(ask: impl Fn() -> F, fits: impl Fn(&T) -> bool) ->
 where
     F: Future<Output = T>,
 {
-    let mut answer = ask().await;
-    for _ in 0..50 {
-        if fits(&answer) {
-            break;
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
-        answer = ask().await;
-    }
-    answer
+    leadfeed_tests::eventually(Duration::from_secs(10), ask, fits).await
 }

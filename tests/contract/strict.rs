@@ -11,9 +11,10 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
+use leadfeed_tests::serve;
 use serde_json::{Value, json};
 
-use crate::wire::{self, Behind};
+use crate::wire::Behind;
 
 /// The values of version ids, by secret and id.
 type Versions = HashMap<(String, String), String>;
@@ -36,7 +37,7 @@ pub async fn aws(behind: &str) -> anyhow::Result<String> {
         behind: Behind::at(behind)?,
         versions: Arc::default(),
     };
-    wire::serve(Router::new().fallback(answer).with_state(strict)).await
+    serve(Router::new().fallback(answer).with_state(strict)).await
 }
 
 async fn answer(

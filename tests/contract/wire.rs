@@ -12,7 +12,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use leadfeed_shared::fakes::Fault;
-use tokio::net::TcpListener;
+use leadfeed_tests::serve;
 use tokio::sync::Notify;
 
 /// Steps counted over all wires that share this.
@@ -101,14 +101,6 @@ impl Behind {
         }
         answer
     }
-}
-
-/// Answers at an address of its own from now on.
-pub async fn serve(service: Router) -> anyhow::Result<String> {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
-    let address = listener.local_addr()?;
-    tokio::spawn(async move { axum::serve(listener, service).await });
-    Ok(format!("http://{address}"))
 }
 
 #[derive(Clone)]

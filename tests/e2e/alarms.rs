@@ -159,7 +159,7 @@ async fn the_log_rings(watch: &CloudWatch, alarm: &str) -> Result<()> {
         watch.read_filters("queue-drain").await?;
         anyhow::Ok(watch.rings(alarm).await?.then_some(()))
     };
-    let rings = eventually(PATIENCE, async || look().await.transpose()).await;
+    let rings = eventually(PATIENCE, async || look().await.transpose(), Option::is_some).await;
     rings.with_context(|| format!("{alarm} does not ring for what is in the drain's log"))?
 }
 

@@ -40,7 +40,7 @@ async fn configure(variables: &Value) -> Result<Value> {
 /// The address of the canary that arrives, which bears a tag.
 async fn until_one_is_there() -> String {
     let look = async || contacts_like("canary+").pop();
-    let there = eventually(Duration::from_mins(3), look).await;
+    let there = eventually(Duration::from_mins(3), look, Option::is_some).await;
     there.expect("one arrives within three minutes")
 }
 
@@ -52,7 +52,7 @@ async fn late_until_it_is_seen(watch: &CloudWatch) -> Vec<f64> {
         let late = watch.values("scheduler", "CanaryLate").await.unwrap();
         (late.last() == Some(&0.0)).then_some(late)
     };
-    let late = eventually(PATIENCE, look).await;
+    let late = eventually(PATIENCE, look, Option::is_some).await;
     late.expect("the canary is seen where it has arrived")
 }
 

@@ -130,7 +130,9 @@ async fn until(url: &str, holds: impl Fn([u32; 2]) -> bool) -> Result<[u32; 2]> 
             .map(|counts| holds(counts).then_some(counts))
             .transpose()
     };
-    eventually(PATIENCE, look).await.context("not in time")?
+    eventually(PATIENCE, look, Option::is_some)
+        .await
+        .context("not in time")?
 }
 
 async fn call(action: &str, url: &str, mut body: Value) -> Result<Value> {

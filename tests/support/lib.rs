@@ -8,12 +8,15 @@ pub mod scene;
 use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
+use aws_config::retry::RetryConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
+use axum::Router;
 use leadfeed_local::Stack;
 use leadfeed_local::progress::Progress;
 use leadfeed_shared::adapters::{DynamoDirectory, DynamoLedger};
+use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 
 /// A stack and the runtime that its servers live on, which outlives that of any one test.
@@ -43,15 +46,19 @@ pub fn user_of(customer: &str) -> String {
     login
 }
 
-/// Asks until there is an answer, soon again at first; `None` where there is none after so long.
-pub async fn eventually<T>(
+/// Asks until the answer fits, soon again at first. Gives the last answer, which after so long may not fit.
+pub async fn eventually<F, T>(
     patience: Duration,
-    mut ask: impl AsyncFnMut() -> Option<T>,
-) -> Option<T> {
+    ask: impl Fn() -> F,
+    fits: impl Fn(&T) -> bool,
+) -> T
+where
+    F: Future<Output = T>,
+{
     let (end, mut pause) = (Instant::now() + patience, Duration::from_millis(25));
     loop {
         let answer = ask().await;
-        if answer.is_some() || Instant::now() >= end {
+        if fits(&answer) || Instant::now() >= end {
             return answer;
         }
         tokio::time::sleep(pause).await;
@@ -59,16 +66,29 @@ pub async fn eventually<T>(
     }
 }
 
-/// The tables of the stack, as the account's root.
-pub fn tables() -> (DynamoDirectory, DynamoLedger) {
+/// Answers at an address of its own from now on, which it tells.
+pub async fn serve(service: Router) -> anyhow::Result<String> {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
+    let address = listener.local_addr()?;
+    tokio::spawn(async move { axum::serve(listener, service).await });
+    Ok(format!("http://{address}"))
+}
+
+/// Clients of this endpoint, as the account's root.
+pub fn sdk(endpoint: &str) -> SdkConfig {
     let root = Credentials::from_keys("test", "test", None);
-    let config = SdkConfig::builder()
+    SdkConfig::builder()
         .behavior_version(BehaviorVersion::v2026_01_12())
         .region(Region::new("us-east-1"))
         .credentials_provider(SharedCredentialsProvider::new(root))
-        .endpoint_url(stack().aws().endpoint())
-        .build();
-    let client = aws_sdk_dynamodb::Client::new(&config);
+        .retry_config(RetryConfig::standard())
+        .endpoint_url(endpoint)
+        .build()
+}
+
+/// The tables of the stack.
+pub fn tables() -> (DynamoDirectory, DynamoLedger) {
+    let client = aws_sdk_dynamodb::Client::new(&sdk(stack().aws().endpoint()));
     let name = |output| stack().deployment().output(output).unwrap().to_owned();
     let directory = DynamoDirectory::new(client.clone(), name("DirectoryTable"));
     (directory, DynamoLedger::new(client, name("LedgerTable")))

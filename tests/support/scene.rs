@@ -106,16 +106,10 @@ impl Scene {
 
     /// Waits until the lead is in this state; answers it as the admin API shows it.
     pub async fn until(&self, lead: &str, status: &str) -> Value {
-        let mut shown = Value::Null;
-        let look = async || {
-            shown = self.operator.lead(lead).await.unwrap();
-            (shown["status"] == status).then_some(())
-        };
-        let there = eventually(PATIENCE, look).await;
-        assert!(
-            there.is_some(),
-            "not {status} within {PATIENCE:?}: {shown:#}"
-        );
+        let look = async || self.operator.lead(lead).await.unwrap();
+        let there = |shown: &Value| shown["status"] == status;
+        let shown = eventually(PATIENCE, look, there).await;
+        assert!(there(&shown), "not {status} within {PATIENCE:?}: {shown:#}");
         let sandbox = stack().sandbox().running();
         assert_eq!(sandbox.broken_contracts(), [""; 0]);
         shown

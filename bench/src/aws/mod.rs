@@ -10,13 +10,14 @@ mod units;
 
 use std::collections::{BTreeMap, HashMap};
 use std::ops::AddAssign;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use anyhow::Result;
 use axum::Router;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
+use leadfeed_shared::locked;
 use serde_json::{Map, Value};
 use tokio::net::TcpListener;
 
@@ -93,26 +94,22 @@ impl Aws {
 
     /// Whether what is asked from now on changes anything.
     pub fn set_frozen(&self, frozen: bool) {
-        lock(&self.world).frozen = frozen;
+        locked(&self.world).frozen = frozen;
     }
 
     /// What was asked since the last time this was.
     pub fn take_counts(&self) -> Counts {
-        std::mem::take(&mut lock(&self.world).counts)
+        std::mem::take(&mut locked(&self.world).counts)
     }
 
     /// Sets attributes of a row that is there, as texts.
     pub fn amend(&self, table: &str, pk: &str, sk: &str, texts: &[(&str, &str)]) {
         let key = (table.to_owned(), pk.to_owned(), sk.to_owned());
-        if let Some(row) = lock(&self.world).rows.get_mut(&key) {
+        if let Some(row) = locked(&self.world).rows.get_mut(&key) {
             let texts = texts.iter().copied();
             row.extend(texts.map(|(name, text)| (name.to_owned(), row::text(text))));
         }
     }
-}
-
-fn lock(world: &Shared) -> MutexGuard<'_, World> {
-    world.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 async fn answer(
@@ -126,7 +123,7 @@ async fn answer(
         .and_then(|value| value.to_str().ok())
         .and_then(|target| target.split_once('.'));
     let asked = serde_json::from_str(&body).unwrap_or(Value::Null);
-    let mut world = lock(&world);
+    let mut world = locked(&world);
     let (name, told) = match target {
         Some((service, operation)) => {
             let told = answers::aws(&mut world, operation, &asked);

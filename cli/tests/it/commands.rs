@@ -1,8 +1,5 @@
 use clap::Parser as _;
-use jiff::SignedDuration;
 use leadfeed_cli::Options;
-use leadfeed_shared::fakes::samples;
-use leadfeed_shared::ports::Clock as _;
 use serde_json::{Value, json};
 
 use crate::deployment::Deployment;
@@ -24,16 +21,14 @@ pub async fn form(deployment: &Deployment) -> String {
 }
 
 pub async fn sign_up(deployment: &Deployment, form: &str, email: &str) -> String {
-    let intake = deployment.memory.intake();
-    let form = intake.open_form(form).await.unwrap();
+    let form = deployment.memory.intake().form(form).await.unwrap();
     let fields = [
         ("email", email),
         ("first_name", "Ada\u{1b}[31m"),
         ("phone_number", "call me"),
-        ("consent", "yes"),
     ];
-    let accepted = intake.take(&form, samples::arrival(fields)).await;
-    accepted.unwrap().lead.to_string()
+    let accepted = deployment.memory.sign_up(&form, &fields).await;
+    accepted.lead.to_string()
 }
 
 #[tokio::test]
@@ -213,9 +208,7 @@ async fn a_lead_that_waits_is_tried_again_where_it_is_no_dry_run() {
     let form = form(&deployment).await;
     sign_up(&deployment, &form, "ada@example.com").await;
     let memory = &deployment.memory;
-    let deadline = memory.clock.now() + SignedDuration::from_secs(60);
-    let drained = memory.drain().drain(memory.messages(), deadline).await;
-    assert_eq!(drained, [""; 0]);
+    memory.drain_all().await;
     let replay = ["replay", "engines", "--status", "waiting"];
 
     let dry = deployment
@@ -238,15 +231,7 @@ async fn a_replay_of_more_leads_than_one_answer_tells_of_prints_their_sum_once()
     for number in 0..501 {
         sign_up(&deployment, &form, &format!("p{number}@example.com")).await;
     }
-    let memory = &deployment.memory;
-    loop {
-        let messages = memory.messages();
-        if messages.is_empty() {
-            break;
-        }
-        let deadline = memory.clock.now() + SignedDuration::from_secs(60);
-        memory.drain().drain(messages, deadline).await;
-    }
+    deployment.memory.drain_all().await;
 
     let replay = ["replay", "engines", "--status", "waiting", "--dry-run"];
     let sum = deployment.json(&replay).await;

@@ -3,7 +3,7 @@
 use axum::Router;
 use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, HOST, RETRY_AFTER};
 use axum::http::{HeaderMap, StatusCode, Uri};
-use leadfeed_shared::domain::budget::BudgetState;
+use leadfeed_shared::domain::budget::{BudgetState, Pause};
 use leadfeed_shared::domain::connection::{
     Connection, ConnectionStatus, CustomField, FieldKind, LimitedReason, ReconnectReason,
 };
@@ -220,7 +220,7 @@ async fn a_customers_own_application_is_looked_at() {
     assert_eq!(diagnosis(&deployment).await, [""; 0]);
 
     let now = memory.clock.now();
-    let spent = BudgetState::assumed(Default::default(), now).quota_exceeded(now);
+    let spent = BudgetState::assumed(Default::default(), now).paused(now, Pause::Day);
     memory.budget.set(&own, spent);
 
     assert_eq!(diagnosis(&deployment).await, ["budget_used", "no_calls"]);
@@ -271,7 +271,7 @@ async fn a_used_up_budget_is_named() {
         "people connect by what is kept for them"
     );
 
-    let closed = assumed.quota_exceeded(now);
+    let closed = assumed.paused(now, Pause::Day);
     deployment.memory.budget.set(&AppId::default_app(), closed);
     assert_eq!(diagnosis(&deployment).await, ["budget_used", "no_calls"]);
 }

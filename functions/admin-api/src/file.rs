@@ -12,28 +12,19 @@ use leadfeed_shared::ports::{Clock as _, Wiring};
 use url::form_urlencoded::Serializer;
 
 /// For reading leads: the rest of the function's time is for the last page and for answering.
-const READ_FOR: SignedDuration = SignedDuration::from_secs(14);
+pub const READ_FOR: SignedDuration = SignedDuration::from_secs(14);
 
 /// For a look at a part. The download after it ends where the look did, and takes longer, as it marks.
-const LOOK_FOR: SignedDuration = SignedDuration::from_secs(5);
+pub const LOOK_FOR: SignedDuration = SignedDuration::from_secs(5);
 
 /// A part of a customer's leads.
 pub async fn part<W: Wiring>(
     admin: &Admin<W>,
     customer: &CustomerId,
     query: Properties,
+    within: SignedDuration,
 ) -> Result<Exported, AdminError> {
-    let until = admin.clock.now() + READ_FOR;
-    admin.export(customer, query, until).await
-}
-
-/// What a part would be: `query` says that this is but a look.
-pub async fn look<W: Wiring>(
-    admin: &Admin<W>,
-    customer: &CustomerId,
-    query: Properties,
-) -> Result<Exported, AdminError> {
-    let until = admin.clock.now() + LOOK_FOR;
+    let until = admin.clock.now() + within;
     admin.export(customer, query, until).await
 }
 

@@ -7,6 +7,7 @@ mod manage;
 mod request;
 pub mod routes;
 mod snippet;
+mod sums;
 mod view;
 
 use lambda_http::http::StatusCode;
@@ -116,7 +117,7 @@ async fn perform<W: Wiring>(
         Operation::EraseLead => done(admin.erase_lead(&parsed(id, "lead")?).await?),
         Operation::ExportLeads => {
             let customer = customer()?;
-            let part = file::part(admin, &customer, query(request)).await?;
+            let part = file::part(admin, &customer, query(request), file::READ_FOR).await?;
             let next = format!("/v1/customers/{customer}/leads.csv");
             file::answer(part, Some((&next, request)))
         }

@@ -66,6 +66,11 @@ impl Reply {
         }
     }
 
+    /// What became of a request to a form.
+    pub fn about(&self, form: &Form, answer: Result<Response<Body>, Problem>) -> Response<Body> {
+        answer.unwrap_or_else(|problem| self.problem(Some(form), problem))
+    }
+
     /// Anything else that went wrong; with `form`, where it is known whose.
     pub fn problem(&self, form: Option<&Form>, problem: Problem) -> Response<Body> {
         match self.audience {
@@ -96,9 +101,9 @@ fn kept(code: StatusCode, lead: &Accepted, status: &str) -> Response<Body> {
     json(code, &Kept { lead_id, status })
 }
 
-/// Lets only a form pass that takes leads from whoever sends them.
-pub fn open(form: &Form) -> Result<(), Problem> {
-    Channel::Form.accepted_by(form).map_err(problem)
+/// Lets only a form pass that takes leads of this channel.
+pub fn open(form: &Form, channel: Channel) -> Result<(), Problem> {
+    channel.accepted_by(form).map_err(problem)
 }
 
 /// The problem an intake error is.

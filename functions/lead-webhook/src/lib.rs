@@ -71,19 +71,18 @@ async fn submit<W: Wiring>(
     request: &Request,
     reply: &Reply,
 ) -> Result<Response<Body>, Problem> {
-    let form = intake.form(form).await.map_err(answer::problem)?;
-    let answer = match read_open(&form, request).await {
-        Ok(fields) => accept(intake, &form, fields, request, reply).await,
-        Err(problem) => Err(problem),
+    let form = find(intake, form).await?;
+    let answer = async {
+        answer::open(&form, Channel::Form)?;
+        let fields = body::read(request.headers(), request.body(), None).await?;
+        accept(intake, &form, fields, request, reply).await
     };
-    let answer = answer.unwrap_or_else(|problem| reply.problem(Some(&form), problem));
+    let answer = reply.about(&form, answer.await);
     Ok(cors::allow(answer, &form, request))
 }
 
-/// What was sent to a form that takes leads from whoever sends them.
-async fn read_open(form: &Form, request: &Request) -> Result<Submission, Problem> {
-    answer::open(form)?;
-    body::read(request.headers(), request.body(), None).await
+async fn find<W: Wiring>(intake: &Intake<W>, form: &str) -> Result<Form, Problem> {
+    intake.form(form).await.map_err(answer::problem)
 }
 
 async fn accept<W: Wiring>(
@@ -131,18 +130,18 @@ async fn show<W: Wiring>(
     request: &Request,
     reply: &Reply,
 ) -> Result<Response<Body>, Problem> {
-    let form = intake.form(form).await.map_err(answer::problem)?;
-    if let Err(problem) = answer::open(&form) {
-        return Ok(reply.problem(Some(&form), problem));
-    }
-    let (page_url, stamp) = (origin::page(request), intake.stamp(&form));
-    let shown = Shown {
-        sent: None,
-        problem: None,
-        stamp: Some(&stamp),
-        page_url: page_url.as_deref(),
-    };
-    Ok(pages::form(&form, &shown))
+    let form = find(intake, form).await?;
+    let page = answer::open(&form, Channel::Form).map(|()| {
+        let (page_url, stamp) = (origin::page(request), intake.stamp(&form));
+        let shown = Shown {
+            sent: None,
+            problem: None,
+            stamp: Some(&stamp),
+            page_url: page_url.as_deref(),
+        };
+        pages::form(&form, &shown)
+    });
+    Ok(reply.about(&form, page))
 }
 
 /// The signed time, for a form on a page that is not ours.
@@ -152,15 +151,12 @@ async fn time<W: Wiring>(
     request: &Request,
     reply: &Reply,
 ) -> Result<Response<Body>, Problem> {
-    let form = intake.form(form).await.map_err(answer::problem)?;
-    let answer = match answer::open(&form) {
-        Ok(()) => json(
-            StatusCode::OK,
-            &BTreeMap::from([(TIME_FIELD, intake.stamp(&form))]),
-        ),
-        Err(problem) => reply.problem(Some(&form), problem),
-    };
-    Ok(cors::allow(answer, &form, request))
+    let form = find(intake, form).await?;
+    let time = answer::open(&form, Channel::Form).map(|()| {
+        let time = BTreeMap::from([(TIME_FIELD, intake.stamp(&form))]);
+        json(StatusCode::OK, &time)
+    });
+    Ok(cors::allow(reply.about(&form, time), &form, request))
 }
 
 /// The lead is kept already, so whatever is wrong with its form only leaves out whose thanks these are.
@@ -173,7 +169,7 @@ async fn preflight<W: Wiring>(
     form: &str,
     request: &Request,
 ) -> Result<Response<Body>, Problem> {
-    let form = intake.form(form).await.map_err(answer::problem)?;
+    let form = find(intake, form).await?;
     Ok(cors::preflight(&form, request))
 }
 
@@ -184,7 +180,8 @@ async fn webhook<W: Wiring>(
     request: &Request,
     reply: &Reply,
 ) -> Result<Response<Body>, Problem> {
-    let form = intake.open_form(form).await.map_err(answer::problem)?;
+    let form = find(intake, form).await?;
+    answer::open(&form, Channel::Webhook)?;
     let key = signed::verify(&intake.keys, &form, request, intake.clock.now())?;
     let fields = body::read(request.headers(), request.body(), None).await?;
     let arrival = Arrival {
@@ -211,18 +208,16 @@ async fn web_to_lead<W: Wiring>(
 ) -> Result<Response<Body>, Problem> {
     let query = request.query_string_parameters();
     let fields = body::read(request.headers(), request.body(), query.first("encoding")).await?;
-    let form = intake.form(fields.get("oid").unwrap_or_default()).await;
-    let form = form.map_err(answer::problem)?;
-    if let Err(problem) = answer::open(&form) {
-        return Ok(reply.problem(Some(&form), problem));
+    let form = find(intake, fields.get("oid").unwrap_or_default()).await?;
+    if let Err(problem) = answer::open(&form, Channel::Form) {
+        return Ok(reply.about(&form, Err(problem)));
     }
     let is_rehearsal = web_to_lead::is_rehearsal(&fields);
     let fields = web_to_lead::renamed(&form, fields);
-    if !is_rehearsal {
-        let answer = accept(intake, &form, fields, request, reply).await;
-        return Ok(answer.unwrap_or_else(|problem| reply.problem(Some(&form), problem)));
+    if is_rehearsal {
+        let answer = rehearse(intake, &form, &arrival(request, fields)?, reply).await;
+        return Ok(rehearsal::marked(reply.about(&form, answer)));
     }
-    let answer = rehearse(intake, &form, &arrival(request, fields)?, reply).await;
-    let answer = answer.unwrap_or_else(|problem| reply.problem(Some(&form), problem));
-    Ok(rehearsal::marked(answer))
+    let answer = accept(intake, &form, fields, request, reply).await;
+    Ok(reply.about(&form, answer))
 }

@@ -43,8 +43,8 @@ async fn with_a_lead() -> (Memory, String) {
         ..connection
     };
     memory.put_connected(connection, "client").await;
-    let arrival = samples::arrival([("email", "ada@example.com"), ("consent", "yes")]);
-    memory.intake().take(&form, arrival).await.unwrap();
+    let fields = [("email", "ada@example.com")];
+    memory.sign_up(&form, &fields).await;
     let mut batch: Value = serde_json::from_str(BATCH).unwrap();
     let mut record = batch["Records"][0].take();
     record["body"] = json!(memory.messages()[0].body);

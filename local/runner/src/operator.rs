@@ -17,11 +17,6 @@ pub struct Operator {
 impl Operator {
     /// The one who runs this stack.
     pub fn of(stack: &Stack) -> Result<Self> {
-        Self::with_token(stack, stack.admin_token())
-    }
-
-    /// Somebody who says this token is theirs.
-    pub fn with_token(stack: &Stack, token: &str) -> Result<Self> {
         let client = Client::builder()
             .no_proxy()
             .pool_max_idle_per_host(0)
@@ -29,7 +24,7 @@ impl Operator {
         Ok(Self {
             client,
             url: stack.url().to_owned(),
-            token: token.to_owned(),
+            token: stack.admin_token().to_owned(),
         })
     }
 

@@ -2,7 +2,7 @@
 //! whether it passed.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use aws_sdk_secretsmanager::Client;
@@ -14,6 +14,7 @@ use super::http::{Http, HttpTimeouts};
 use super::secrets::Secrets;
 use crate::domain::captcha::Captcha;
 use crate::domain::ids::FormId;
+use crate::locked;
 use crate::ports::{CaptchaCheck, CaptchaSecrets, Checked, StoreError};
 
 /// The longest answer read, in bytes.
@@ -64,18 +65,15 @@ impl SiteVerify {
     }
 
     async fn secret(&self, of: &(FormId, String)) -> Result<SecretString, StoreError> {
-        if let Some(known) = self.with_known(|known| known.get(of).cloned()) {
+        let known = locked(&self.known).get(of).cloned();
+        if let Some(known) = known {
             return Ok(known);
         }
         let name = name(&of.0);
         let secret = self.secrets.read(&name).await?;
         let secret = secret.ok_or_else(|| StoreError::new(format!("{name} has no value")))?;
-        self.with_known(|known| known.insert(of.clone(), secret.clone()));
+        locked(&self.known).insert(of.clone(), secret.clone());
         Ok(secret)
-    }
-
-    fn with_known<T>(&self, look: impl FnOnce(&mut Known) -> T) -> T {
-        look(&mut self.known.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     fn http(&self) -> Result<Http, StoreError> {
@@ -124,7 +122,7 @@ impl CaptchaCheck for SiteVerify {
         if let Some(checked) = verdict.checked() {
             return Ok(checked);
         }
-        self.with_known(|known| known.remove(&of)); // it may have been changed
+        locked(&self.known).remove(&of); // it may have been changed
         Err(StoreError::new(if verdict.refuses_secret() {
             "the provider does not take our secret"
         } else {

@@ -41,7 +41,8 @@ const REQUEST_ID: &str = "x-amzn-requestid";
 #[derive(Debug, Clone)]
 pub struct Http {
     client: Client,
-    total: Duration,
+    /// How long a call may take from beginning to end.
+    pub(in crate::adapters) total: Duration,
 }
 
 /// What came back. The body is `None` where it broke off or was longer than it may be.
@@ -86,14 +87,6 @@ impl Http {
 
     pub(in crate::adapters) fn client(&self) -> &Client {
         &self.client
-    }
-
-    /// What comes of several calls, or `None` where they take longer together than one may.
-    pub(in crate::adapters) async fn in_the_time_of_one<T>(
-        &self,
-        calls: impl Future<Output = T>,
-    ) -> Option<T> {
-        tokio::time::timeout(self.total, calls).await.ok()
     }
 
     /// Makes a call and reads up to `limit` bytes of its answer.

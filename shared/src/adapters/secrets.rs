@@ -4,7 +4,7 @@
 //! generation. Secrets Manager takes a version id once, so two pairs of one generation cannot both be stored.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use aws_sdk_secretsmanager::Client;
@@ -19,6 +19,7 @@ use crate::domain::budget::Limits;
 use crate::domain::ids::{AppId, CustomerId};
 use crate::domain::keys::fingerprint;
 use crate::domain::token::{StoredTokens, Tokens};
+use crate::locked;
 use crate::ports::{AdminTokens, AppCredentials, Apps, Kept, StoreError, Vault};
 
 /// The secrets of one stack: those whose names begin with its prefix.
@@ -296,10 +297,6 @@ impl SecretsApps {
             known: Arc::default(),
         }
     }
-
-    fn with_known<T>(&self, look: impl FnOnce(&mut HashMap<AppId, AppCredentials>) -> T) -> T {
-        look(&mut self.known.lock().unwrap_or_else(PoisonError::into_inner))
-    }
 }
 
 impl Apps for SecretsApps {
@@ -308,10 +305,8 @@ impl Apps for SecretsApps {
         app: &AppId,
         anew: bool,
     ) -> Result<Option<AppCredentials>, StoreError> {
-        if let Some(known) = self
-            .with_known(|known| known.get(app).cloned())
-            .filter(|_| !anew)
-        {
+        let known = locked(&self.known).get(app).cloned();
+        if let Some(known) = known.filter(|_| !anew) {
             return Ok(Some(known));
         }
         let name = app_secret(app);
@@ -324,7 +319,7 @@ impl Apps for SecretsApps {
             client_id: stored.client_id,
             client_secret: stored.client_secret.into(),
         };
-        self.with_known(|known| known.insert(app.clone(), credentials.clone()));
+        locked(&self.known).insert(app.clone(), credentials.clone());
         Ok(Some(credentials))
     }
 
@@ -346,7 +341,7 @@ impl Apps for SecretsApps {
         });
         let value = value.map_err(StoreError::new)?;
         self.secrets.write(&name, &value).await?;
-        self.with_known(|known| known.remove(app));
+        locked(&self.known).remove(app);
         Ok(())
     }
 

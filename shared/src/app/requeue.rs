@@ -96,10 +96,7 @@ pub async fn requeue_all(
     if leads.is_empty() {
         return Ok(0);
     }
-    let released = |(lead, _): &ToRequeue| Task::Released {
-        customer: customer.clone(),
-        lead: lead.clone(),
-    };
+    let released = |(lead, _): &ToRequeue| Task::released(customer, lead);
     let tasks: Vec<_> = leads.iter().map(released).collect();
     let failed = match queue.send(&tasks).await {
         Ok(()) => vec![],

@@ -74,10 +74,7 @@ impl Scene {
 
     /// A visitor signs up.
     pub async fn submit(&self, fields: &[(&str, &str)]) -> Accepted {
-        let fields = fields.iter().copied().chain([("consent", "yes")]);
-        let taken = self.memory.intake();
-        let taken = taken.take(&self.form, samples::arrival(fields)).await;
-        taken.unwrap()
+        self.memory.sign_up(&self.form, fields).await
     }
 
     /// The same with an address alone; tells the lead.

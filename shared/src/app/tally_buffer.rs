@@ -4,13 +4,14 @@
 //! and so the day is put in doubt and counted anew.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::Mutex;
 
 use jiff::Timestamp;
 
 use crate::domain::ids::{CustomerId, LeadId};
 use crate::domain::lead::{LeadRecord, LeadState, WaitReason};
 use crate::domain::tally::{TallyChanges, counted_as, label};
+use crate::locked;
 use crate::ports::{Tallies, causes};
 
 const IMPORT: LeadState = LeadState::waits(WaitReason::Import);
@@ -27,14 +28,14 @@ impl TallyBuffer {
     pub(crate) fn settled(&self, record: &LeadRecord, state: &LeadState) {
         let lead = &record.lead;
         let (from, to) = (counted_as(record), label(state));
-        let mut changes = self.changes();
+        let mut changes = locked(&self.0);
         let changes = changes.entry(lead.customer.clone()).or_default();
         changes.count(lead.id.day(), from, to);
     }
 
     /// A lead's day may be counted wrong.
     pub(crate) fn doubt(&self, customer: &CustomerId, lead: &LeadId) {
-        let mut changes = self.changes();
+        let mut changes = locked(&self.0);
         changes
             .entry(customer.clone())
             .or_default()
@@ -48,7 +49,7 @@ impl TallyBuffer {
 
     /// A lead left a bulk import.
     pub(crate) fn left_import(&self, customer: &CustomerId, lead: &LeadId, state: &LeadState) {
-        let mut changes = self.changes();
+        let mut changes = locked(&self.0);
         let changes = changes.entry(customer.clone()).or_default();
         changes.count(lead.day(), label(&IMPORT), label(state));
     }
@@ -57,22 +58,18 @@ impl TallyBuffer {
     /// kept, for the next.
     pub(crate) async fn write(&self, to: &impl Tallies, now: Timestamp) {
         for _ in 0..TRIES {
-            let moved = std::mem::take(&mut *self.changes());
+            let moved = std::mem::take(&mut *locked(&self.0));
             for (customer, changes) in moved {
                 if let Err(error) = to.tally(&customer, &changes, now).await {
                     tracing::warn!(
                         customer.id = %customer, error = %causes(&error),
                         "what moved was not counted"
                     );
-                    let mut later = self.changes();
+                    let mut later = locked(&self.0);
                     let later = later.entry(customer).or_default();
                     changes.days().for_each(|(day, _)| later.doubt(day));
                 }
             }
         }
-    }
-
-    fn changes(&self) -> MutexGuard<'_, BTreeMap<CustomerId, TallyChanges>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -243,32 +243,16 @@ impl BudgetState {
         }
     }
 
-    /// After an answer that wants a pause.
+    /// After an answer that wants a pause: nobody calls before its [end](Pause::end).
     #[must_use]
     pub fn paused(&self, now: Timestamp, pause: Pause) -> Self {
+        let until = pause.end(now).as_millisecond();
+        let mut next = self.clone();
         match pause {
-            Pause::For(retry_after) => self.throttled(now, retry_after),
-            Pause::Day => self.quota_exceeded(now),
+            Pause::For(_) => next.next_call_ms = next.next_call_ms.max(until),
+            Pause::Day => next.closed_until_ms = until,
         }
-    }
-
-    /// After a `throttled` answer: nobody calls for as long as it says.
-    #[must_use]
-    pub fn throttled(&self, now: Timestamp, retry_after: SignedDuration) -> Self {
-        let again = now.saturating_add(retry_after).unwrap_or(now);
-        Self {
-            next_call_ms: self.next_call_ms.max(again.as_millisecond()),
-            ..self.clone()
-        }
-    }
-
-    /// After a `quota_exceeded` answer that came at `now`: nobody calls before the quota is [back](quota_back).
-    #[must_use]
-    pub fn quota_exceeded(&self, now: Timestamp) -> Self {
-        Self {
-            closed_until_ms: quota_back(now).as_millisecond(),
-            ..self.clone()
-        }
+        next
     }
 }
 

@@ -27,6 +27,15 @@ pub enum Task {
 }
 
 impl Task {
+    /// Has a lead of the ledger taken up again.
+    #[must_use]
+    pub fn released(customer: &CustomerId, lead: &LeadId) -> Self {
+        Self::Released {
+            customer: customer.clone(),
+            lead: lead.clone(),
+        }
+    }
+
     /// Whose lead it is: the queue's fairness group.
     #[must_use]
     pub fn customer(&self) -> &CustomerId {

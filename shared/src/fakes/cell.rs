@@ -1,6 +1,7 @@
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use super::faults::{Failure, Faults};
+use crate::locked;
 
 /// The state of a fake: all of it behind one mutex.
 #[derive(Debug)]
@@ -46,6 +47,6 @@ impl<T> Cell<T> {
 
     /// A look or a change from outside, which is no port call.
     pub(super) fn with<R>(&self, look: impl FnOnce(&mut T) -> R) -> R {
-        look(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner))
+        look(&mut locked(&self.state))
     }
 }

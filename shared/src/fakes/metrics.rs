@@ -1,7 +1,8 @@
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use jiff::Timestamp;
 
+use crate::locked;
 use crate::ports::{Metric, Metrics};
 
 /// What was recorded.
@@ -12,7 +13,7 @@ impl MemoryMetrics {
     /// The last value recorded under a name.
     #[must_use]
     pub fn last(&self, name: &str) -> Option<f64> {
-        let metrics = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let metrics = locked(&self.0);
         let found = metrics
             .iter()
             .rev()
@@ -23,7 +24,6 @@ impl MemoryMetrics {
 
 impl Metrics for MemoryMetrics {
     fn record(&self, _at: Timestamp, metrics: &[Metric]) {
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        all.extend(metrics);
+        locked(&self.0).extend(metrics);
     }
 }

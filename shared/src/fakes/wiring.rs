@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use jiff::SignedDuration;
+
 use super::{
     FakeCrm, Memory, MemoryApps, MemoryBudget, MemoryCaptcha, MemoryDirectory, MemoryEvents,
     MemoryLedger, MemoryQueue, MemoryVault, Ports, SeededRandom, VirtualClock, samples,
@@ -11,14 +13,15 @@ use crate::app::bulk::Bulk;
 use crate::app::connect::Connect;
 use crate::app::deliver::Drain;
 use crate::app::deliver::batch::Message;
-use crate::app::intake::Intake;
+use crate::app::intake::{Accepted, Intake};
 use crate::app::scheduler::Released;
 use crate::app::scheduler::Scheduler;
 use crate::app::token_keeper::TokenKeeper;
 use crate::domain::connection::Connection;
+use crate::domain::form::Form;
 use crate::domain::keys::SigningKeys;
 use crate::domain::token::Tokens;
-use crate::ports::{StoreError, Wiring};
+use crate::ports::{Clock as _, StoreError, Wiring};
 
 /// The name of the stack that a world in memory is.
 pub const STACK: &str = "memory";
@@ -87,6 +90,16 @@ impl Memory {
         self.ports().intake()
     }
 
+    /// A visitor fills in a form with these fields, and ticks its box.
+    ///
+    /// # Panics
+    /// Where the form does not take that.
+    pub async fn sign_up(&self, form: &Form, fields: &[(&str, &str)]) -> Accepted {
+        let fields = fields.iter().copied().chain([("consent", "yes")]);
+        let taken = self.intake().take(form, samples::arrival(fields)).await;
+        taken.expect("a good lead")
+    }
+
     /// Keeps tokens, as one function does: it remembers what it has seen.
     #[must_use]
     pub fn keeper(&self) -> TokenKeeper<Self> {
@@ -103,6 +116,22 @@ impl Memory {
     #[must_use]
     pub fn drain(&self) -> Drain<Self> {
         self.ports().drain()
+    }
+
+    /// Drains what the queue holds, each message received once.
+    ///
+    /// # Panics
+    /// Where one is handed back.
+    pub async fn drain_all(&self) {
+        loop {
+            let messages = self.messages();
+            if messages.is_empty() {
+                return;
+            }
+            let deadline = self.clock.now() + SignedDuration::from_secs(60);
+            let again = self.drain().drain(messages, deadline).await;
+            assert!(again.is_empty(), "{again:?}");
+        }
     }
 
     /// Imports leads.

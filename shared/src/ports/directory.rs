@@ -19,6 +19,17 @@ pub struct Page<T> {
     pub next: Option<String>,
 }
 
+impl<T> Page<T> {
+    /// A page of nothing, and the last.
+    #[must_use]
+    pub fn none() -> Self {
+        Self {
+            items: Vec::new(),
+            next: None,
+        }
+    }
+}
+
 /// The operator's customers.
 pub trait Customers: Send + Sync {
     /// One customer.

@@ -332,12 +332,6 @@ impl Oracle {
         self.now().as_millisecond().div_euclid(DAY_MS)
     }
 
-    /// How many calls an application made on the busiest of its days.
-    #[must_use]
-    pub fn busiest_day(&self) -> usize {
-        self.calls_of_day.values().max().copied().unwrap_or(0)
-    }
-
     /// Whether a customer was deleted.
     #[must_use]
     pub fn is_deleted(&self, customer: &CustomerId) -> bool {

@@ -1,7 +1,7 @@
 //! People who fill in forms.
 
 use jiff::SignedDuration;
-use leadfeed_shared::app::intake::{Arrival, IntakeError};
+use leadfeed_shared::app::intake::{Arrival, Channel, IntakeError};
 use leadfeed_shared::domain::ids::CustomerId;
 use leadfeed_shared::fakes::samples;
 use leadfeed_shared::ports::Clock as _;
@@ -127,7 +127,8 @@ fn send(world: &mut World, customer: u8, sent: Sent, luck: u64) {
             key: sent.key.as_ref().map(|key| key.parse().expect("a key")),
             ..samples::arrival(sent.fields)
         };
-        let form = intake.open_form(&form).await;
+        let form = intake.form(&form).await;
+        let form = form.and_then(|form| Channel::Form.accepted_by(&form).map(|()| form));
         let came_at = shared.clock.now();
         let answer = match form {
             Ok(form) => intake.take(&form, arrival).await,

@@ -11,7 +11,7 @@ mod queue;
 mod remote;
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 
 use jiff::{SignedDuration, Timestamp};
 use leadfeed_shared::domain::ids::{CustomerId, LeadId};
@@ -19,6 +19,7 @@ use leadfeed_shared::fakes::{
     FakeCrm, Fault, Memory, MemoryApps, MemoryBudget, MemoryCaptcha, MemoryDirectory, MemoryEvents,
     MemoryLedger, MemoryQueue, MemoryVault, Ports, SeededRandom, VirtualClock,
 };
+use leadfeed_shared::locked;
 use leadfeed_shared::ports::{Clock as _, Wiring};
 
 pub use self::guard::Guard;
@@ -142,7 +143,7 @@ impl Process {
     }
 
     fn life(&self) -> MutexGuard<'_, Life> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        locked(&self.state)
     }
 }
 
@@ -186,7 +187,7 @@ impl Shared {
 
     /// Who watches.
     pub fn oracle(&self) -> MutexGuard<'_, Oracle> {
-        self.oracle.lock().unwrap_or_else(PoisonError::into_inner)
+        locked(&self.oracle)
     }
 
     /// What happened.
@@ -235,15 +236,15 @@ impl Shared {
     }
 
     fn all_weather(&self) -> MutexGuard<'_, BTreeMap<Service, (Weather, Timestamp)>> {
-        self.weather.lock().unwrap_or_else(PoisonError::into_inner)
+        locked(&self.weather)
     }
 
     fn late(&self) -> MutexGuard<'_, Option<(SignedDuration, Timestamp)>> {
-        self.late.lock().unwrap_or_else(PoisonError::into_inner)
+        locked(&self.late)
     }
 
     fn all_counts(&self) -> MutexGuard<'_, BTreeMap<(Service, &'static str), u64>> {
-        self.counts.lock().unwrap_or_else(PoisonError::into_inner)
+        locked(&self.counts)
     }
 }
 

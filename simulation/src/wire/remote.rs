@@ -19,6 +19,22 @@ use secrecy::SecretString;
 
 use super::{Guard, Service, Wire};
 
+/// Puts the operations of a port at the end of a line, each with the number of its calls. What follows the list is
+/// written out.
+macro_rules! called {
+    ($port:ident {
+        $($op:ident($($arg:ident: $ty:ty),*) -> $ok:ty, calls $calls:literal;)*
+    } $($own:tt)*) => {
+        impl $port for Wire<FakeCrm> {
+            $(async fn $op(&self, token: &SecretString, $($arg: $ty),*) -> Result<$ok, CrmError> {
+                let effect = $port::$op(&self.port, token, $($arg),*);
+                self.api(stringify!($op), $calls, token, effect).await
+            })*
+            $($own)*
+        }
+    };
+}
+
 impl Wire<FakeCrm> {
     /// So many calls of the API, one right after the other.
     async fn api<R>(
@@ -130,34 +146,18 @@ impl Contacts for Wire<FakeCrm> {
     }
 }
 
-impl Accounts for Wire<FakeCrm> {
-    async fn summary(&self, token: &SecretString) -> Result<AccountSummary, CrmError> {
-        self.api("summary", 2, token, self.port.summary(token))
-            .await
-    }
+called! { Accounts {
+    summary() -> AccountSummary, calls 2;
+    catalog() -> Catalog, calls 2;
+    custom_fields() -> Vec<CustomField>, calls 1;
+    has_list(list: &RemoteId) -> bool, calls 1;
+    create_list(name: &str) -> ContactList, calls 1;
+} }
 
-    async fn catalog(&self, token: &SecretString) -> Result<Catalog, CrmError> {
-        self.api("catalog", 2, token, self.port.catalog(token))
-            .await
-    }
-
-    async fn custom_fields(&self, token: &SecretString) -> Result<Vec<CustomField>, CrmError> {
-        let effect = self.port.custom_fields(token);
-        self.api("custom_fields", 1, token, effect).await
-    }
-
-    async fn has_list(&self, token: &SecretString, list: &RemoteId) -> Result<bool, CrmError> {
-        self.api("has_list", 1, token, self.port.has_list(token, list))
-            .await
-    }
-
-    async fn create_list(&self, token: &SecretString, name: &str) -> Result<ContactList, CrmError> {
-        self.api("create_list", 1, token, self.port.create_list(token, name))
-            .await
-    }
+called! { BulkImports {
+    activities(cursor: Option<&str>) -> Page<Activity>, calls 1;
+    changed_since(since: Timestamp, cursor: Option<&str>) -> Page<String>, calls 1;
 }
-
-impl BulkImports for Wire<FakeCrm> {
     async fn import(
         &self,
         token: &SecretString,
@@ -192,15 +192,6 @@ impl BulkImports for Wire<FakeCrm> {
         self.api("activity", 1, token, effect).await
     }
 
-    async fn activities(
-        &self,
-        token: &SecretString,
-        cursor: Option<&str>,
-    ) -> Result<Page<Activity>, CrmError> {
-        self.api("activities", 1, token, self.port.activities(token, cursor))
-            .await
-    }
-
     async fn deleted_since(
         &self,
         token: &SecretString,
@@ -215,21 +206,6 @@ impl BulkImports for Wire<FakeCrm> {
             Ok(page)
         };
         self.api("deleted_since", 1, token, effect).await
-    }
-
-    async fn changed_since(
-        &self,
-        token: &SecretString,
-        since: Timestamp,
-        cursor: Option<&str>,
-    ) -> Result<Page<String>, CrmError> {
-        self.api(
-            "changed_since",
-            1,
-            token,
-            self.port.changed_since(token, since, cursor),
-        )
-        .await
     }
 }
 

@@ -1,13 +1,14 @@
 //! What Lambda, SQS and EventBridge do by themselves: they bring batches, run the schedule, keep functions warm and end
 //! those that take too long.
 
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use leadfeed_shared::app::deliver::{Drain, MARGIN};
 use leadfeed_shared::app::intake::Intake;
 use leadfeed_shared::app::scheduler::Scheduler;
 use leadfeed_shared::fakes::at_once;
+use leadfeed_shared::locked;
 use leadfeed_shared::ports::{Imports as _, Lanes as _, Tallies as _};
 
 use super::{MINUTE, Warm, World};
@@ -81,7 +82,7 @@ impl World {
     pub fn take_what_was_sent(&mut self) {
         let now = self.now();
         let sent = self.memory.queue.receive(usize::MAX);
-        let mut sqs = self.sqs.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut sqs = locked(&self.sqs);
         if self.calm {
             sqs.take_plainly(sent, now);
         } else {
@@ -115,10 +116,7 @@ impl World {
     /// Has a drain work on what can be received; says whether there was anything.
     fn poll(&mut self) -> bool {
         let now = self.now();
-        let batch = {
-            let mut sqs = self.sqs.lock().unwrap_or_else(PoisonError::into_inner);
-            sqs.receive(&mut self.dice, now)
-        };
+        let batch = locked(&self.sqs).receive(&mut self.dice, now);
         if batch.is_empty() {
             return false;
         }
@@ -130,8 +128,7 @@ impl World {
         let work = async move {
             let ids: Vec<_> = batch.iter().map(|message| message.id.clone()).collect();
             let again = drain.drain(batch, deadline).await;
-            let mut sqs = sqs.lock().unwrap_or_else(PoisonError::into_inner);
-            sqs.delete(&ids, &again);
+            locked(&sqs).delete(&ids, &again);
         };
         self.start(&process, luck, DRAIN_TIME, warm, Box::pin(work));
         true

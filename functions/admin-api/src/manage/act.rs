@@ -40,64 +40,58 @@ pub async fn act<W: Wiring>(
                 None => holder.back("retried", tried),
             })
         }
-        "erase" => erase(admin, holder, request).await,
-        "suppress" => suppress(admin, holder, request).await,
+        "erase" => for_good(admin, holder, ForGood::Erase, request).await,
+        "suppress" => for_good(admin, holder, ForGood::Suppress, request).await,
         "leads.csv" => {
             let fields = fields(request)?;
             let fields = fields.iter().map(|(name, value)| (&**name, &**value));
-            let part = file::part(admin, customer, Properties::from_query(fields)).await?;
+            let query = Properties::from_query(fields);
+            let part = file::part(admin, customer, query, file::READ_FOR).await?;
             Ok(file::answer(part, None))
         }
         _ => Err(Problem::not_found("page").into()),
     }
 }
 
-/// Erases a person once its bearer has seen how many sign-ups that are. The address is in no URL, so the question is the
-/// answer to a post.
-async fn erase<W: Wiring>(
+/// What the bearer of a link cannot take back.
+#[derive(Clone, Copy)]
+enum ForGood {
+    Erase,
+    Suppress,
+}
+
+/// Erases a person, or puts an address on the do-not-contact list, once its bearer has seen what that means. The address
+/// is in no URL, so the question is the answer to a post.
+async fn for_good<W: Wiring>(
     admin: &Admin<W>,
     holder: &LinkHolder<'_>,
+    what: ForGood,
     request: &Request,
 ) -> Result<Response<Body>, Refused> {
     let fields = fields(request)?;
     let email = field(&fields, "email");
-    let asked = person(email);
-    if field(&fields, "sure") == "yes" {
-        admin.customer(&holder.customer).await?; // the link of one that was removed is worth nothing
-        let erased = admin.erase_person(&holder.customer, asked).await?;
-        return Ok(holder.back("erased", i64::try_from(erased).unwrap_or_default()));
+    let person: Properties = Map::from_iter([("email".to_owned(), Value::from(email))]).into();
+    let customer = &holder.customer;
+    if field(&fields, "sure") != "yes" {
+        let template = Sure {
+            what,
+            base: holder.base,
+            email,
+            count: admin.count_person(customer, person).await?,
+        };
+        return Ok(holder.page(&template));
     }
-    let template = Erase {
-        base: holder.base,
-        email,
-        count: admin.count_person(&holder.customer, asked).await?,
-    };
-    Ok(holder.page(&template))
-}
-
-/// Puts an address on the do-not-contact list once its bearer has seen what that means. It is in no URL either.
-async fn suppress<W: Wiring>(
-    admin: &Admin<W>,
-    holder: &LinkHolder<'_>,
-    request: &Request,
-) -> Result<Response<Body>, Refused> {
-    let fields = fields(request)?;
-    let email = field(&fields, "email");
-    let asked = person(email);
-    if field(&fields, "sure") == "yes" {
-        admin.suppress(&holder.customer, asked).await?;
-        return Ok(holder.back("suppressed", 1));
-    }
-    let template = Suppress {
-        base: holder.base,
-        email,
-        count: admin.count_person(&holder.customer, asked).await?,
-    };
-    Ok(holder.page(&template))
-}
-
-fn person(email: &str) -> Properties {
-    Map::from_iter([("email".to_owned(), Value::from(email))]).into()
+    Ok(match what {
+        ForGood::Erase => {
+            admin.customer(customer).await?; // the link of one that was removed is worth nothing
+            let erased = admin.erase_person(customer, person).await?;
+            holder.back("erased", i64::try_from(erased).unwrap_or_default())
+        }
+        ForGood::Suppress => {
+            admin.suppress(customer, person).await?;
+            holder.back("suppressed", 1)
+        }
+    })
 }
 
 /// Shows what a button of the page would do.
@@ -148,7 +142,7 @@ async fn preview_file<W: Wiring>(
     let mut asked: Vec<_> = query.iter().filter(|(name, _)| *name != "look").collect();
     asked.push(("look", "true"));
     let look = Properties::from_query(asked);
-    let part = file::look(admin, &holder.customer, look).await?;
+    let part = file::part(admin, &holder.customer, look, file::LOOK_FOR).await?;
     let status = query.first("status").unwrap_or("undelivered");
     let dialect = query.first("dialect").unwrap_or("upload");
     let form = query.first("form");
@@ -181,16 +175,9 @@ struct Retry<'a> {
 }
 
 #[derive(Template)]
-#[template(path = "erase.html")]
-struct Erase<'a> {
-    base: &'a str,
-    email: &'a str,
-    count: usize,
-}
-
-#[derive(Template)]
-#[template(path = "suppress.html")]
-struct Suppress<'a> {
+#[template(path = "sure.html")]
+struct Sure<'a> {
+    what: ForGood,
     base: &'a str,
     email: &'a str,
     count: usize,

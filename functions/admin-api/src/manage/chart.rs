@@ -4,7 +4,7 @@ use jiff::ToSpan as _;
 use jiff::civil::Date;
 use leadfeed_shared::domain::tally::Tally;
 
-use super::page::Sums;
+use crate::sums::Sums;
 
 const DAYS: i32 = 30;
 

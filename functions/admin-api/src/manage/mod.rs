@@ -14,7 +14,6 @@ use leadfeed_shared::domain::link::LinkError;
 use leadfeed_shared::ports::Wiring;
 use leadfeed_shared::web::{Problem, is_from_elsewhere, page};
 
-pub use self::page::Sums;
 use self::page::{Notice, Page};
 use crate::answer::Refused;
 

@@ -16,6 +16,7 @@ use leadfeed_shared::web::{Problem, day};
 
 use super::chart::Chart;
 use crate::snippet::{HtmlSnippet, Inputs};
+use crate::sums::{Sums, by_label};
 
 #[derive(Template)]
 #[template(path = "manage.html")]
@@ -51,51 +52,6 @@ impl Notice {
             "suppressed" => Some(Self::Suppressed),
             _ => None,
         }
-    }
-}
-
-/// How many leads became what.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Sums {
-    pub delivered: i64,
-    pub waiting: i64,
-    pub refused: i64,
-    pub aside: i64,
-    pub exported: i64,
-    pub erased: i64,
-}
-
-impl Sums {
-    pub fn of<'t>(tallies: impl IntoIterator<Item = &'t Tally>) -> Self {
-        let mut sums = Self::default();
-        for (label, count) in tallies.into_iter().flat_map(|tally| &tally.counts) {
-            let sum = match label.split('.').next() {
-                _ if label == "delivered" => &mut sums.delivered,
-                Some("delivered") => continue, // a part of them
-                Some("waiting") => &mut sums.waiting,
-                Some("refused") => &mut sums.refused,
-                Some("quarantined") => &mut sums.aside,
-                Some("exported") => &mut sums.exported,
-                _ => &mut sums.erased,
-            };
-            *sum += count;
-        }
-        for sum in [
-            &mut sums.delivered,
-            &mut sums.waiting,
-            &mut sums.refused,
-            &mut sums.aside,
-            &mut sums.exported,
-            &mut sums.erased,
-        ] {
-            *sum = (*sum).max(0);
-        }
-        sums
-    }
-
-    /// Those that a bar of the chart shows.
-    pub fn all(&self) -> i64 {
-        self.delivered + self.waiting + self.refused + self.aside + self.exported
     }
 }
 
@@ -180,12 +136,8 @@ impl Reason {
 }
 
 fn reasons(tallies: &[Tally]) -> Vec<Reason> {
-    let mut sums = std::collections::BTreeMap::<&str, i64>::new();
-    for (label, count) in tallies.iter().flat_map(|tally| &tally.counts) {
-        *sums.entry(label).or_default() += count;
-    }
     let told = |label: &str| !matches!(label, "delivered" | "exported" | "erased");
-    let mut reasons: Vec<_> = sums
+    let mut reasons: Vec<_> = by_label(tallies)
         .into_iter()
         .filter(|(label, count)| told(label) && *count > 0)
         .map(|(label, count)| Reason {

@@ -6,7 +6,7 @@ use leadfeed_shared::domain::ids::CustomerId;
 use leadfeed_shared::domain::tally::{Tally, is_delivered};
 use serde::Serialize;
 
-use crate::manage::Sums;
+use crate::sums::{Sums, by_label};
 
 #[derive(Serialize)]
 pub struct CountsView<'a> {
@@ -54,10 +54,7 @@ pub fn counts<'a>(customer: &'a CustomerId, counted: &'a Counted) -> CountsView<
 
 fn sums<'a>(tallies: impl IntoIterator<Item = &'a Tally> + Clone) -> SumsView<'a> {
     let sums = Sums::of(tallies.clone());
-    let mut reasons = BTreeMap::<&str, i64>::new();
-    for (label, count) in tallies.into_iter().flat_map(|tally| &tally.counts) {
-        *reasons.entry(label).or_default() += count;
-    }
+    let mut reasons = by_label(tallies);
     reasons.retain(|label, count| label.contains('.') && !is_delivered(label) && *count > 0);
     SumsView {
         submitted: sums.all() + sums.erased,

@@ -33,7 +33,7 @@ async fn with_one_who_waits() -> (Stage, String) {
     let stage = Stage::with_customers().await;
     let form = stage.form().await;
     stage.sign_up(&form, "ada@example.com").await;
-    stage.drain().await;
+    stage.memory.drain_all().await;
     let path = stage.manage_path().await;
     (stage, path)
 }

@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 use lambda_http::http::header::{CACHE_CONTROL, CONTENT_DISPOSITION};
 use leadfeed_shared::app::admin::Properties;
-use leadfeed_shared::fakes::samples;
 
 use crate::stage::{Answer, Stage};
 
@@ -18,11 +17,8 @@ pub fn rows(file: &[u8]) -> Vec<BTreeMap<String, String>> {
 }
 
 pub async fn sign_up_with(stage: &Stage, form: &str, fields: &[(&str, &str)]) {
-    let intake = stage.memory.intake();
-    let form = intake.open_form(form).await.unwrap();
-    let fields = fields.iter().copied().chain([("consent", "yes")]);
-    let taken = intake.take(&form, samples::arrival(fields)).await;
-    taken.unwrap();
+    let form = stage.memory.intake().form(form).await.unwrap();
+    stage.memory.sign_up(&form, fields).await;
 }
 
 #[tokio::test]
@@ -226,7 +222,7 @@ async fn a_file_made_while_leads_move_has_each_lead_once() {
 
     let file = stage.get(&format!("{CSV}?status=all")).await;
     stage.sign_up(&form, "late@example.com").await;
-    stage.drain().await;
+    stage.memory.drain_all().await;
     let after = stage.get(&format!("{CSV}?status=all")).await;
     let delivered = stage.get(&format!("{CSV}?status=delivered")).await;
 

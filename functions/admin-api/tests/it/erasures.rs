@@ -82,7 +82,7 @@ async fn an_erased_person_is_forgotten_and_not_sent_although_queued() {
     let again = stage
         .post(ERASURES, json!({"email": "ada@example.com"}))
         .await;
-    stage.drain().await;
+    stage.memory.drain_all().await;
 
     assert_eq!(
         (erased.body, again.body),

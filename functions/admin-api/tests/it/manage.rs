@@ -21,7 +21,7 @@ async fn the_page_tells_what_waits_and_why_and_shows_nobodys_address() {
     let stage = Stage::with_customers().await;
     let form = stage.form().await;
     stage.sign_up(&form, "ada@example.com").await;
-    stage.drain().await;
+    stage.memory.drain_all().await;
     let path = stage.manage_path().await;
 
     let (status, headers, html) = stage.page("GET", &path, "").await;

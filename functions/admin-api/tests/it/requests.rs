@@ -18,7 +18,7 @@ async fn a_dry_run_says_what_would_happen_and_does_nothing() {
     let stage = Stage::with_customers().await;
     let form = stage.form().await;
     stage.sign_up(&form, "ada@example.com").await;
-    stage.drain().await;
+    stage.memory.drain_all().await;
 
     let dry = stage.post(REPLAYS, json!({"dry_run": true})).await;
     let nothing = stage.memory.queue.receive(10);
@@ -47,7 +47,7 @@ async fn the_page_shows_what_a_retry_would_do_before_it_does_it() {
     let stage = Stage::with_customers().await;
     let form = stage.form().await;
     stage.sign_up(&form, "ada@example.com").await;
-    stage.drain().await;
+    stage.memory.drain_all().await;
     let path = stage.manage_path().await;
 
     let (_, _, asks) = stage
@@ -207,7 +207,7 @@ async fn a_replay_of_no_lead_named_tries_none_and_of_one_named_twice_tries_it_on
     let stage = Stage::with_customers().await;
     let form = stage.form().await;
     let ada = stage.sign_up(&form, "ada@example.com").await;
-    stage.drain().await;
+    stage.memory.drain_all().await;
     let robot = stage.sign_up(&form, "robot@example.com").await;
     assert_eq!(stage.memory.queue.receive(10).len(), 1);
     stage.memory.ledger.tamper(|record| {
@@ -257,7 +257,7 @@ async fn leads_that_wait_and_went_out_in_a_file_are_tried_again_only_where_that_
     let stage = Stage::with_customers().await;
     let form = stage.form().await;
     stage.sign_up(&form, "ada@example.com").await;
-    stage.drain().await;
+    stage.memory.drain_all().await;
     stage.get(CSV).await;
 
     let others = json!({"status": "waiting"});

@@ -1,6 +1,5 @@
 use jiff::SignedDuration;
 use leadfeed_shared::domain::ids::LeadId;
-use leadfeed_shared::fakes::samples;
 use serde_json::{Value, json};
 
 use crate::stage::Stage;
@@ -158,15 +157,9 @@ async fn what_cannot_be_is_named() {
 
 /// A robot signs up.
 async fn robot(stage: &Stage, form: &str, email: &str) -> LeadId {
-    let intake = stage.memory.intake();
-    let form = intake.open_form(form).await.unwrap();
-    let fields = [
-        ("email", email),
-        ("consent", "yes"),
-        ("contact_website", "x"),
-    ];
-    let accepted = intake.take(&form, samples::arrival(fields)).await;
-    accepted.unwrap().lead
+    let form = stage.memory.intake().form(form).await.unwrap();
+    let fields = [("email", email), ("contact_website", "x")];
+    stage.memory.sign_up(&form, &fields).await.lead
 }
 
 #[tokio::test]

@@ -1,5 +1,5 @@
 use jiff::SignedDuration;
-use leadfeed_shared::domain::budget::BudgetState;
+use leadfeed_shared::domain::budget::{BudgetState, Pause};
 use leadfeed_shared::domain::connection::{ConnectionStatus, LimitedReason, ReconnectReason};
 use leadfeed_shared::domain::ids::{AppId, CustomerId};
 use leadfeed_shared::domain::task::Task;
@@ -109,7 +109,7 @@ async fn the_budget_tells_what_is_left_today() {
     stage
         .memory
         .budget
-        .set(&AppId::default_app(), state(700).quota_exceeded(now()));
+        .set(&AppId::default_app(), state(700).paused(now(), Pause::Day));
     let closed = stage.get("/v1/budget").await;
 
     stage.memory.budget.set(&AppId::default_app(), state(9_800));
@@ -195,7 +195,7 @@ async fn health_says_of_what_waits_for_the_operator_what_to_do() {
     let (check, words) = trouble(&stage).await;
     assert_eq!(check, "deliveries");
     assert!(words.contains("for 3 hours"), "{words}");
-    stage.drain().await;
+    stage.memory.drain_all().await;
     assert_eq!(
         transient_failures(&stage).await,
         [],
@@ -203,7 +203,7 @@ async fn health_says_of_what_waits_for_the_operator_what_to_do() {
     );
 
     let now = stage.memory.clock.now();
-    let spent = BudgetState::assumed(Default::default(), now).quota_exceeded(now);
+    let spent = BudgetState::assumed(Default::default(), now).paused(now, Pause::Day);
     stage.memory.budget.set(&AppId::default_app(), spent);
     let (check, words) = trouble(&stage).await;
     assert_eq!(check, "budget");
@@ -322,7 +322,7 @@ async fn health_names_an_application_of_ones_own_whose_calls_are_used_up() {
     let own: AppId = "own".parse().unwrap();
     stage.memory.apps.set_limits(&own, Default::default());
     assert_eq!(transient_failures(&stage).await, []);
-    let spent = BudgetState::assumed(Default::default(), now()).quota_exceeded(now());
+    let spent = BudgetState::assumed(Default::default(), now()).paused(now(), Pause::Day);
     stage.memory.budget.set(&own, spent);
 
     let (check, words) = trouble(&stage).await;

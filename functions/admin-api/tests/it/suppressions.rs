@@ -13,7 +13,7 @@ async fn a_lead_of_a_suppressed_address_is_kept_and_not_sent() {
     let line = stage.post(LIST, json!({"email": "ADA@example.com"})).await;
     let other = stage.sign_up(&form, "eve@example.com").await;
 
-    stage.drain().await;
+    stage.memory.drain_all().await;
 
     let state = async |lead: &LeadId| {
         let lead = stage.get(&format!("/v1/leads/{lead}")).await;

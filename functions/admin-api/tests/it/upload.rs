@@ -68,7 +68,7 @@ async fn whom_the_customer_does_not_want_mailed_is_in_no_file() {
     let form = stage.form().await;
     let ada = stage.sign_up(&form, "ada@example.com").await;
     stage.sign_up(&form, "bo@example.com").await;
-    stage.drain().await;
+    stage.memory.drain_all().await;
     let person = json!({"email": "Ada@example.com"});
     let list = "/v1/customers/engines/suppressions";
     assert_eq!(stage.post(list, person.clone()).await.status, 200);
@@ -156,7 +156,7 @@ async fn who_went_out_in_a_file_is_not_sent_unless_asked() {
     let stage = Stage::with_customers().await;
     let form = stage.form().await;
     let lead = stage.sign_up(&form, "ada@example.com").await;
-    stage.drain().await;
+    stage.memory.drain_all().await;
 
     let file = stage.get(CSV).await;
     stage.memory.clock.advance(SignedDuration::from_millis(1));

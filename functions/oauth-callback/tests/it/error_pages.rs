@@ -1,7 +1,7 @@
 //! How what went wrong is said, and at which addresses.
 
 use jiff::{SignedDuration, Timestamp};
-use leadfeed_shared::domain::budget::{BudgetState, Limits};
+use leadfeed_shared::domain::budget::{BudgetState, Limits, Pause};
 use leadfeed_shared::domain::connection::{ConnectionStatus, LimitedReason, ReconnectReason};
 use leadfeed_shared::domain::crm::CrmError;
 use leadfeed_shared::domain::ids::AppId;
@@ -97,7 +97,7 @@ async fn where_the_days_calls_are_spent_no_code_is_exchanged_and_no_link_is_used
     let (mut departed, state) = stage.departed().await;
     let (mut late, link) = (Browser::default(), stage.link().await);
     late.get(&stage, &link).await;
-    let spent = BudgetState::assumed(Limits::default(), now).quota_exceeded(now);
+    let spent = BudgetState::assumed(Limits::default(), now).paused(now, Pause::Day);
     stage.memory.budget.set(&app, spent);
 
     let landed = departed.land(&stage, &stage.agreed(ENGINES, &state)).await;
@@ -119,7 +119,7 @@ async fn where_the_days_calls_are_spent_no_code_is_exchanged_and_no_link_is_used
 async fn a_code_is_not_exchanged_where_the_calls_behind_it_would_come_too_late() {
     let limits = Limits::default();
     let retry_after = SignedDuration::from_secs(30);
-    let resting = |state: BudgetState, now| state.throttled(now, retry_after);
+    let resting = |state: BudgetState, now| state.paused(now, Pause::For(retry_after));
     let ending = |state: BudgetState, _| BudgetState {
         spent: limits.per_day - 2,
         ..state

@@ -174,18 +174,11 @@ impl Stage {
         let mut leads = Vec::new();
         for i in 0..count {
             let email = format!("ada{i}@example.com");
-            let arrival = samples::arrival([("email", email.as_str()), ("consent", "yes")]);
-            let accepted = self.memory.intake().take(&form, arrival).await;
-            leads.push(accepted.unwrap().lead);
+            let fields = [("email", email.as_str())];
+            leads.push(self.memory.sign_up(&form, &fields).await.lead);
         }
-        loop {
-            let messages = self.memory.messages();
-            if messages.is_empty() {
-                break leads;
-            }
-            let deadline = self.memory.clock.now() + SignedDuration::from_secs(60);
-            self.memory.drain().drain(messages, deadline).await;
-        }
+        self.memory.drain_all().await;
+        leads
     }
 
     /// Customers the scheduler will look at.

@@ -12,6 +12,8 @@ use nix::sys::signal::Signal;
 use crate::run::Program;
 
 const UP: &str = "Ctrl-C stops everything.";
+/// The functions are built meanwhile.
+const BUILDING: &str = "✓ starting MiniStack";
 const DEPLOYING: &str = "… deploying the stack";
 
 /// 200 rows, of which every twentieth is bad, and what each of those has to be told.
@@ -77,9 +79,12 @@ fn however_it_ends_no_process_and_no_port_is_left() {
     assert_eq!(code, Some(130), "{said}");
     left.assert_gone();
 
-    for (signal, expected) in [(Signal::SIGTERM, Some(143)), (Signal::SIGKILL, None)] {
+    for (words, signal, expected) in [
+        (BUILDING, Signal::SIGTERM, Some(143)),
+        (DEPLOYING, Signal::SIGKILL, None),
+    ] {
         let program = Program::start(&["--once"]);
-        program.until(DEPLOYING);
+        program.until(words);
         let left = program.everything();
         program.signal(signal);
         assert_eq!(program.end().0, expected);

@@ -1,73 +1,43 @@
 //! `/contacts`.
 
-use axum::Extension;
-use axum::body::Bytes;
-use axum::extract::{Path, RawQuery, State};
-use axum::http::{HeaderMap, StatusCode, header};
-use serde::Deserialize;
+use axum::http::StatusCode;
 use serde_json::json;
 use tokio::time::{Duration, sleep};
 use uuid::Uuid;
 
 use super::answer::{self, Answer};
-use super::gateway::Caller;
-use super::paging::Paging;
+use super::call::Call;
 use super::params::Params;
 use super::views::{self, EVERYTHING, Include};
-use crate::contract::{self, Id, NewContact, Resubscribe, SignUp, UpdatedContact};
-use crate::lab::Shared;
+use crate::contract::{Id, NewContact, Resubscribe, SignUp, UpdatedContact};
 use crate::world::{self, Action, ContactQuery, Page, Refusal, Span, StatusFilter};
-
-/// Reads a JSON body of our contract.
-pub fn json_body<'a, T: Deserialize<'a>>(
-    headers: &HeaderMap,
-    body: &'a Bytes,
-) -> Result<T, Refusal> {
-    require_json(headers)?;
-    contract::parse(body).map_err(broken)
-}
-
-pub fn broken(contract::Violation(why): contract::Violation) -> Refusal {
-    Refusal::BrokenContract(why)
-}
-
-pub fn require_json(headers: &HeaderMap) -> Result<(), Refusal> {
-    let content_type = headers.get(header::CONTENT_TYPE);
-    let content_type = content_type.and_then(|value| value.to_str().ok());
-    let media_type = content_type.and_then(|value| value.split(';').next());
-    match media_type {
-        Some(kind) if kind.trim().eq_ignore_ascii_case("application/json") => Ok(()),
-        _ => Err(Refusal::UnsupportedMediaType),
-    }
-}
-
-pub fn path_id(name: &str, text: &str) -> Result<Uuid, Refusal> {
-    let id: Result<Id, _> = text.parse();
-    id.map(|id| id.0)
-        .map_err(|_| Refusal::NotFound(format!("{name} is in an invalid format.")))
-}
 
 /// A contact being written; another write to it is refused until this one is answered.
 struct Held<'a> {
-    shared: &'a Shared,
-    account: usize,
+    call: &'a Call,
     contact: String,
 }
 
 impl<'a> Held<'a> {
-    fn take(shared: &'a Shared, account: usize, contact: &str) -> Result<Self, Refusal> {
+    fn take(call: &'a Call, contact: &str) -> Result<Self, Refusal> {
         let contact = contact.to_ascii_lowercase();
-        shared.lab().world.hold(account, &contact)?;
-        Ok(Self {
-            shared,
-            account,
-            contact,
-        })
+        call.shared.lab().world.hold(call.seat.account, &contact)?;
+        Ok(Self { call, contact })
+    }
+
+    /// A known contact is held by its address, as a sign-up would name it.
+    fn known(call: &'a Call, id: Uuid) -> Result<Self, Refusal> {
+        let email = {
+            let lab = call.shared.lab();
+            let contact = lab.world.accounts[call.seat.account].contact(id);
+            contact.and_then(|contact| contact.email.clone())
+        };
+        Self::take(call, &email.unwrap_or_else(|| id.to_string()))
     }
 
     /// Keeps the hold for as long as a write takes.
     async fn finish(self) {
-        let ms = self.shared.lab().settings.contact_write_ms;
+        let ms = self.call.shared.lab().settings.contact_write_ms;
         if ms > 0 {
             sleep(Duration::from_millis(ms)).await;
         }
@@ -76,34 +46,23 @@ impl<'a> Held<'a> {
 
 impl Drop for Held<'_> {
     fn drop(&mut self) {
-        self.shared.lab().world.release(self.account, &self.contact);
+        let account = self.call.seat.account;
+        self.call.shared.lab().world.release(account, &self.contact);
     }
 }
 
-/// What a known contact is held by: its address, as a sign-up would name it.
-fn hold_key(shared: &Shared, account: usize, id: Uuid) -> String {
-    let lab = shared.lab();
-    let contact = lab.world.accounts[account].contact(id);
-    contact
-        .and_then(|contact| contact.email.clone())
-        .unwrap_or_else(|| id.to_string())
-}
-
-pub async fn sign_up(
-    State(shared): State<Shared>,
-    Extension(caller): Extension<Caller>,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Answer {
-    let input: SignUp = json_body(&headers, &body)?;
-    let account = caller.seat.account;
+pub async fn sign_up(call: Call) -> Answer {
+    let input: SignUp = call.json()?;
+    let account = call.seat.account;
     let sms = input
         .sms_channel
         .as_ref()
         .map(|sms| sms.sms_address.as_str());
     let key = input.email_address.as_deref().or(sms).unwrap_or_default();
-    let held = Held::take(&shared, account, key)?;
-    let done = shared.now(|world, context| world.sign_up(account, &input, context))?;
+    let held = Held::take(&call, key)?;
+    let done = call
+        .shared
+        .now(|world, context| world.sign_up(account, &input, context))?;
     held.finish().await;
     let status = match done.action {
         Action::Created => StatusCode::CREATED,
@@ -112,20 +71,15 @@ pub async fn sign_up(
     answer::with_status(status, &done)
 }
 
-pub async fn create(
-    State(shared): State<Shared>,
-    Extension(caller): Extension<Caller>,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Answer {
-    let input: NewContact = json_body(&headers, &body)?;
-    let account = caller.seat.account;
+pub async fn create(call: Call) -> Answer {
+    let input: NewContact = call.json()?;
+    let account = call.seat.account;
     let email = world::email_of(&input)?;
     let held = match &email {
-        Some(email) => Some(Held::take(&shared, account, email.as_str())?),
+        Some(email) => Some(Held::take(&call, email.as_str())?),
         None => None,
     };
-    let view = shared.now(|world, context| {
+    let view = call.shared.now(|world, context| {
         let contact = world.create_contact(account, &input, context)?;
         Ok::<_, Refusal>(views::contact(contact, &EVERYTHING))
     })?;
@@ -135,18 +89,12 @@ pub async fn create(
     answer::with_status(StatusCode::CREATED, &view)
 }
 
-pub async fn update(
-    State(shared): State<Shared>,
-    Extension(caller): Extension<Caller>,
-    Path(id): Path<String>,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Answer {
-    let id = path_id("contact_id", &id)?;
-    let input: UpdatedContact = json_body(&headers, &body)?;
-    let account = caller.seat.account;
-    let held = Held::take(&shared, account, &hold_key(&shared, account, id))?;
-    let view = shared.now(|world, context| {
+pub async fn update(call: Call) -> Answer {
+    let id = call.id("contact_id")?;
+    let input: UpdatedContact = call.json()?;
+    let account = call.seat.account;
+    let held = Held::known(&call, id)?;
+    let view = call.shared.now(|world, context| {
         let contact = world.update_contact(account, id, &input, context)?;
         Ok::<_, Refusal>(views::contact(contact, &EVERYTHING))
     })?;
@@ -154,42 +102,30 @@ pub async fn update(
     answer::ok(&view)
 }
 
-pub async fn resubscribe(
-    State(shared): State<Shared>,
-    Extension(caller): Extension<Caller>,
-    Path(id): Path<String>,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Answer {
-    let id = path_id("contact_id", &id)?;
-    let input: Resubscribe = json_body(&headers, &body)?;
-    let account = caller.seat.account;
-    let held = Held::take(&shared, account, &hold_key(&shared, account, id))?;
-    shared.now(|world, context| world.resubscribe(account, id, &input, context))?;
+pub async fn resubscribe(call: Call) -> Answer {
+    let id = call.id("contact_id")?;
+    let input: Resubscribe = call.json()?;
+    let account = call.seat.account;
+    let held = Held::known(&call, id)?;
+    call.shared
+        .now(|world, context| world.resubscribe(account, id, &input, context))?;
     held.finish().await;
     answer::empty()
 }
 
-pub async fn delete(
-    State(shared): State<Shared>,
-    Extension(caller): Extension<Caller>,
-    Path(id): Path<String>,
-) -> Answer {
-    let id = path_id("contact_id", &id)?;
-    shared.now(|world, context| world.delete_contact(caller.seat.account, id, context))?;
+pub async fn delete(call: Call) -> Answer {
+    let id = call.id("contact_id")?;
+    let account = call.seat.account;
+    call.shared
+        .now(|world, context| world.delete_contact(account, id, context))?;
     answer::no_content()
 }
 
-pub async fn get(
-    State(shared): State<Shared>,
-    Extension(caller): Extension<Caller>,
-    Path(id): Path<String>,
-    RawQuery(query): RawQuery,
-) -> Answer {
-    let id = path_id("contact_id", &id)?;
-    let include = Params::of_query(query.as_deref(), &["include"])?.words("include")?;
-    let view = shared.now(|world, _| {
-        let contact = world.accounts[caller.seat.account].contact(id);
+pub async fn get(call: Call) -> Answer {
+    let id = call.id("contact_id")?;
+    let include: Vec<Include> = call.params(&["include"])?.words("include")?;
+    let view = call.look(|account, _| {
+        let contact = account.contact(id);
         contact.map(|contact| views::contact(contact, &include))
     });
     answer::ok(&view.ok_or_else(|| Refusal::NotFound("The contact was not found.".into()))?)
@@ -211,17 +147,12 @@ const FILTERS: [&str; 12] = [
     "include_count",
 ];
 
-pub async fn list(
-    State(shared): State<Shared>,
-    Extension(caller): Extension<Caller>,
-    RawQuery(query): RawQuery,
-) -> Answer {
-    let paging = Paging::read(query.as_deref(), "/v3/contacts", 500, &FILTERS)?;
+pub async fn list(call: Call) -> Answer {
+    let paging = call.paging("/v3/contacts", 500, &FILTERS)?;
     let include: Vec<Include> = paging.filters.words("include")?;
     let with_count = paging.filters.flag("include_count")?;
     let query = query_of(&paging.filters)?;
-    let view = shared.now(|world, _| {
-        let account = &world.accounts[caller.seat.account];
+    let view = call.look(|account, _| {
         let page = Page::of(account.matching(&query), paging.start, paging.limit);
         let contacts = page
             .items
@@ -261,15 +192,11 @@ fn query_of(params: &Params) -> Result<ContactQuery, Refusal> {
     })
 }
 
-pub async fn counts(
-    State(shared): State<Shared>,
-    Extension(caller): Extension<Caller>,
-    RawQuery(query): RawQuery,
-) -> Answer {
+pub async fn counts(call: Call) -> Answer {
     use crate::contract::Permission;
-    Params::of_query(query.as_deref(), &[])?;
-    let view = shared.now(|world, _| {
-        let contacts = world.accounts[caller.seat.account].contacts();
+    call.params(&[])?;
+    let view = call.look(|account, _| {
+        let contacts = account.contacts();
         let alive = || {
             contacts
                 .iter()

@@ -1,9 +1,12 @@
 //! The API and the token service over HTTP.
 
 mod access;
+mod account;
 mod activities;
 mod answer;
+mod call;
 mod contacts;
+mod fields;
 mod file;
 mod gateway;
 mod lists;
@@ -29,8 +32,8 @@ use crate::signer::ISSUER;
 pub fn vendor(shared: &Shared) -> Router {
     let keys = format!("{ISSUER}/v1/keys");
     Router::new()
-        .route("/v3/account/summary", get(lists::summary))
-        .route("/v3/account/user/privileges", get(lists::privileges))
+        .route("/v3/account/summary", get(account::summary))
+        .route("/v3/account/user/privileges", get(account::privileges))
         .route("/v3/contacts", get(contacts::list).post(contacts::create))
         .route("/v3/contacts/counts", get(contacts::counts))
         .route("/v3/contacts/sign_up_form", post(contacts::sign_up))
@@ -51,9 +54,12 @@ pub fn vendor(shared: &Shared) -> Router {
         )
         .route(
             "/v3/contact_custom_fields",
-            get(lists::fields).post(lists::create_field),
+            get(fields::fields).post(fields::create_field),
         )
-        .route("/v3/contact_tags", get(lists::tags).post(lists::create_tag))
+        .route(
+            "/v3/contact_tags",
+            get(fields::tags).post(fields::create_tag),
+        )
         .route("/v3/activities", get(activities::list))
         .route(
             "/v3/activities/contacts_json_import",

@@ -133,22 +133,28 @@ impl ConstantContact {
         let fields = fields.into_iter().filter(Field::takes_values);
         Ok(fields.map(Into::into).collect())
     }
+
+    /// What comes of several calls, which together may take no longer than one.
+    async fn in_the_time_of_one<T>(
+        &self,
+        calls: impl Future<Output = Result<T, CrmError>>,
+    ) -> Result<T, CrmError> {
+        let answer = tokio::time::timeout(self.http.total, calls).await;
+        answer.unwrap_or(Err(CrmError::Unavailable))
+    }
 }
 
 impl Accounts for ConstantContact {
     async fn summary(&self, token: &SecretString) -> Result<AccountSummary, CrmError> {
-        let summary = self.http.in_the_time_of_one(self.read_summary(token));
-        summary.await.unwrap_or(Err(CrmError::Unavailable))
+        self.in_the_time_of_one(self.read_summary(token)).await
     }
 
     async fn catalog(&self, token: &SecretString) -> Result<Catalog, CrmError> {
-        let catalog = self.http.in_the_time_of_one(self.read_catalog(token));
-        catalog.await.unwrap_or(Err(CrmError::Unavailable))
+        self.in_the_time_of_one(self.read_catalog(token)).await
     }
 
     async fn custom_fields(&self, token: &SecretString) -> Result<Vec<CustomField>, CrmError> {
-        let fields = self.http.in_the_time_of_one(self.read_fields(token));
-        fields.await.unwrap_or(Err(CrmError::Unavailable))
+        self.in_the_time_of_one(self.read_fields(token)).await
     }
 
     async fn has_list(&self, token: &SecretString, list: &RemoteId) -> Result<bool, CrmError> {

@@ -7,7 +7,7 @@
 //! [assumed](crate::domain::budget::BudgetState::assumed).
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -17,6 +17,7 @@ use super::keys::{self, Key};
 use super::table::{Change, Done, Item, number, read, value};
 use crate::domain::budget::{BudgetState, CallClass, Meter, Pause, Reservation};
 use crate::domain::ids::AppId;
+use crate::locked;
 use crate::ports::{Budget, StoreError};
 
 /// How often a step is computed anew because another process was faster. Drains are few and a step takes
@@ -49,7 +50,8 @@ impl DynamoDirectory {
         change: impl Fn(&BudgetState) -> (BudgetState, T),
     ) -> Result<T, StoreError> {
         let key = key(meter);
-        let mut known = match self.remembered(&key) {
+        let remembered = locked(&self.budgets).get(&key).cloned();
+        let mut known = match remembered {
             Some(state) => Known::Remembered(state),
             None => self.stored(&key).await?,
         };
@@ -72,7 +74,7 @@ impl DynamoDirectory {
             }
             match self.swap(&key, old, &next).await? {
                 Done::Yes(_) => {
-                    self.remember(key, next);
+                    locked(&self.budgets).insert(key, next);
                     return Ok(answer);
                 }
                 Done::No(current) => {
@@ -148,16 +150,6 @@ impl DynamoDirectory {
             },
             Done::No(_) => assumed,
         })
-    }
-
-    fn remembered(&self, key: &Key) -> Option<BudgetState> {
-        let budgets = self.budgets.lock().unwrap_or_else(PoisonError::into_inner);
-        budgets.get(key).cloned()
-    }
-
-    fn remember(&self, key: Key, state: BudgetState) {
-        let mut budgets = self.budgets.lock().unwrap_or_else(PoisonError::into_inner);
-        budgets.insert(key, state);
     }
 }
 

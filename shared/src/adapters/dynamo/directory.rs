@@ -117,10 +117,7 @@ impl Customers for DynamoDirectory {
         limit: u16,
     ) -> Result<Page<Customer>, StoreError> {
         let Some(after) = cursor.map(str::parse::<CustomerId>).transpose().ok() else {
-            return Ok(Page {
-                items: Vec::new(),
-                next: None,
-            }); // nobody gave this cursor out
+            return Ok(Page::none()); // nobody gave this cursor out
         };
         let start = after.map(|id| {
             let mut key = keys::customer(&id).into_item();

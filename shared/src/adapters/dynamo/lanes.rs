@@ -4,6 +4,7 @@
 //! is none), so that whoever takes the first away leaves the second: its lead may have come after they looked. The one
 //! that stays behind the last for a while is `emptied`.
 
+use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, Select};
 use jiff::Timestamp;
 
@@ -45,11 +46,8 @@ impl Lanes for DynamoLedger {
         let mut rows = Vec::new();
         for shard in 0..keys::SHARDS {
             let request = self
-                .table
-                .query()
-                .index_name("due")
+                .in_shard(&keys::aside_shard(shard))
                 .key_condition_expression("due_shard = :shard AND due_at >= :since")
-                .expression_attribute_values(":shard", text(keys::aside_shard(shard)))
                 .expression_attribute_values(":since", millis(since))
                 .limit(i32::from(limit));
             let answer = request.send().await.map_err(failed("Query"))?;
@@ -80,11 +78,8 @@ impl Lanes for DynamoLedger {
         let (mut count, mut start) = (0, None);
         loop {
             let request = self
-                .table
-                .query()
-                .index_name("due")
+                .in_shard(&keys::lane_shard(customer))
                 .key_condition_expression("due_shard = :shard")
-                .expression_attribute_values(":shard", text(keys::lane_shard(customer)))
                 .limit(i32::try_from(most - count).unwrap_or(i32::MAX))
                 .select(Select::Count)
                 .set_exclusive_start_key(start);
@@ -173,16 +168,21 @@ impl DynamoLedger {
         start: Option<Item>,
     ) -> Result<Vec<Item>, StoreError> {
         let request = self
-            .table
-            .query()
-            .index_name("due")
+            .in_shard(shard)
             .key_condition_expression("due_shard = :shard AND due_at <= :by")
-            .expression_attribute_values(":shard", text(shard))
             .expression_attribute_values(":by", number(by))
             .set_exclusive_start_key(start)
             .limit(i32::from(limit));
         let answer = request.send().await.map_err(failed("Query"))?;
         Ok(answer.items.unwrap_or_default())
+    }
+
+    /// What the index has of a shard. The caller says by its condition how much of that.
+    fn in_shard(&self, shard: &str) -> QueryFluentBuilder {
+        self.table
+            .query()
+            .index_name("due")
+            .expression_attribute_values(":shard", text(shard))
     }
 }
 

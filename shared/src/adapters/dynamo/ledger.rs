@@ -82,16 +82,12 @@ impl Ledger for DynamoLedger {
         cursor: Option<&str>,
         limit: u16,
     ) -> Result<Page<LeadRecord>, StoreError> {
-        let nothing = Page {
-            items: Vec::new(),
-            next: None,
-        };
         let oldest = oldest_id(filter.since);
         let Ok(before) = cursor.map(str::parse::<LeadId>).transpose() else {
-            return Ok(nothing); // nobody gave this cursor out
+            return Ok(Page::none()); // nobody gave this cursor out
         };
         if before.as_ref().is_some_and(|before| *before <= oldest) {
-            return Ok(nothing);
+            return Ok(Page::none());
         }
         let mut request = self
             .table

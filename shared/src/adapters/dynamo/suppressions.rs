@@ -70,10 +70,7 @@ impl Suppressions for DynamoDirectory {
     ) -> Result<Page<Suppression>, StoreError> {
         let owner = keys::suppressed_of(customer);
         let Ok(after) = cursor.map(str::parse::<PersonId>).transpose() else {
-            return Ok(Page {
-                items: Vec::new(),
-                next: None,
-            }); // nobody gave this cursor out
+            return Ok(Page::none()); // nobody gave this cursor out
         };
         let start = after.map(|person| {
             let mut key = keys::suppression(customer, &person).into_item();

@@ -1,12 +1,13 @@
 //! Who the operator is: whoever bears one of the admin tokens.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::Mutex;
 
 use jiff::{SignedDuration, Timestamp};
 use secrecy::{ExposeSecret as _, SecretString};
 use sha2::{Digest as _, Sha256};
 use subtle::{Choice, ConstantTimeEq as _};
 
+use crate::locked;
 use crate::ports::{AdminTokens, StoreError, causes};
 
 /// How often, at most, an unknown token has the secret read again.
@@ -76,7 +77,7 @@ impl<T: AdminTokens> AdminAuth<T> {
             Ok(secrets) => {
                 let digests = digests(&secrets);
                 if !digests.is_empty() {
-                    self.known().digests = digests;
+                    locked(&self.known).digests = digests;
                 }
             }
             Err(error) => tracing::error!(
@@ -91,21 +92,18 @@ impl<T: AdminTokens> AdminAuth<T> {
         let (scheme, token) = authorization.split_once(' ').unwrap_or_default();
         let given = digest(token.trim());
         let good = |any, known: &[u8; 32]| any | known.ct_eq(&given);
-        let known = self.known().digests.iter().fold(Choice::from(0), good);
+        let known = locked(&self.known);
+        let known = known.digests.iter().fold(Choice::from(0), good);
         scheme.eq_ignore_ascii_case("bearer") && bool::from(known)
     }
 
     fn is_time_to_read(&self, now: Timestamp, good_for: SignedDuration) -> bool {
-        let mut known = self.known();
+        let mut known = locked(&self.known);
         let due = now.duration_since(known.read_at) >= good_for;
         if due {
             known.read_at = now;
         }
         due
-    }
-
-    fn known(&self) -> MutexGuard<'_, Known> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -105,10 +105,7 @@ impl<W: Wiring> Admin<W> {
         if !requeued.await? {
             return Err(AdminError::NotQuarantined);
         }
-        let task = Task::Released {
-            customer: customer.clone(),
-            lead: id.clone(),
-        };
+        let task = Task::released(customer, id);
         if let Err(error) = self.queue.send(&[task]).await {
             tracing::warn!(lead.id = %id, error = %causes(&error), "a released lead was not sent");
         }

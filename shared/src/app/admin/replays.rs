@@ -184,10 +184,7 @@ impl<W: Wiring> Admin<W> {
     }
 
     async fn send_queued(&self, customer: &CustomerId, queued: &[&LeadRecord]) {
-        let released = |record: &&LeadRecord| Task::Released {
-            customer: customer.clone(),
-            lead: record.lead.id.clone(),
-        };
+        let released = |record: &&LeadRecord| Task::released(customer, &record.lead.id);
         let tasks: Vec<_> = queued.iter().map(released).collect();
         if !tasks.is_empty()
             && let Err(error) = self.queue.send(&tasks).await

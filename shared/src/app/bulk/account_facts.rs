@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-use super::Bulk;
+use super::{Bulk, Run};
 use crate::app::publish::mark_list_gone;
 use crate::domain::crm::CrmError;
 use crate::domain::ids::{CustomerId, RemoteId};
@@ -58,27 +58,26 @@ impl AccountFacts {
 }
 
 impl<W: Wiring> Bulk<W> {
-    /// Has `facts` tell whom the account has deleted since then. The first time it is asked for all imports that are to be
-    /// called, unless that is too much.
+    /// Has the run's facts tell whom the account has deleted since then. The first time it is asked for all imports that
+    /// are to be called, unless that is too much.
     pub(super) async fn see_deleted(
         &self,
-        facts: &mut AccountFacts,
+        run: &mut Run<'_>,
         customer: &CustomerId,
         since: Timestamp,
-        deadline: Timestamp,
     ) -> Result<DeletedContacts, StoreError> {
-        if let Some((from, _)) = facts.deleted
+        if let Some((from, _)) = run.facts.deleted
             && from <= since
         {
             return Ok(DeletedContacts::Read);
         }
-        let of_all = facts.oldest.take().filter(|oldest| *oldest < since);
+        let of_all = run.facts.oldest.take().filter(|oldest| *oldest < since);
         for from in of_all.into_iter().chain([since]) {
             let mut deleted = Deleted::new();
-            let told = self.read_deleted(&mut deleted, customer, from, deadline);
+            let told = self.read_deleted(&mut deleted, customer, from, run.deadline);
             match told.await? {
                 DeletedContacts::Read => {
-                    facts.deleted = Some((from, deleted));
+                    run.facts.deleted = Some((from, deleted));
                     return Ok(DeletedContacts::Read);
                 }
                 DeletedContacts::NotNow => return Ok(DeletedContacts::NotNow),
@@ -123,18 +122,18 @@ impl<W: Wiring> Bulk<W> {
     /// that is gone.
     pub(super) async fn has_list(
         &self,
-        facts: &mut AccountFacts,
+        run: &mut Run<'_>,
         job: &ImportJob,
-        deadline: Timestamp,
     ) -> Result<Option<bool>, StoreError> {
         for list in &job.lists {
-            let is_there = match facts.lists.get(list) {
+            let is_there = match run.facts.lists.get(list) {
                 Some(is_there) => *is_there,
                 None => {
-                    let Some(is_there) = self.is_there(&job.customer, list, deadline).await? else {
+                    let is_there = self.is_there(&job.customer, list, run.deadline).await?;
+                    let Some(is_there) = is_there else {
                         return Ok(None);
                     };
-                    facts.lists.insert(list.clone(), is_there);
+                    run.facts.lists.insert(list.clone(), is_there);
                     is_there
                 }
             };

@@ -86,6 +86,14 @@ pub struct Imported {
     pub gathering: BTreeSet<CustomerId>,
 }
 
+/// One run's work on the imports of a customer.
+struct Run<'r> {
+    deadline: Timestamp,
+    facts: AccountFacts,
+    /// What was done, for whichever customer.
+    done: &'r mut Imported,
+}
+
 impl<W: Wiring> Bulk<W> {
     /// Moves every import that is due one step on, then gathers what the budget cannot carry, and submits that. What
     /// cannot be read of one customer keeps no other's leads.
@@ -142,10 +150,14 @@ impl<W: Wiring> Bulk<W> {
         }
         // A gathering one is left to `gather`, which knows when the lane is empty.
         due.retain(|job| job.stage != Stage::Gathering);
-        let mut facts = AccountFacts::of(&due);
+        let mut run = Run {
+            deadline,
+            facts: AccountFacts::of(&due),
+            done,
+        };
         for job in due {
             if self.keeper.clock.now() < deadline {
-                let stepped = self.step_if_free(&job, &mut facts, deadline, done).await;
+                let stepped = self.step_if_free(&job, &mut run).await;
                 errors.log(customer, stepped);
             }
         }
@@ -153,15 +165,9 @@ impl<W: Wiring> Bulk<W> {
     }
 
     /// Moves an import on that nobody else has moved since it was read.
-    async fn step_if_free(
-        &self,
-        job: &ImportJob,
-        facts: &mut AccountFacts,
-        deadline: Timestamp,
-        done: &mut Imported,
-    ) -> Result<(), StoreError> {
+    async fn step_if_free(&self, job: &ImportJob, run: &mut Run<'_>) -> Result<(), StoreError> {
         match self.hold(job).await? {
-            Some(job) => self.step(job, facts, deadline, done).await,
+            Some(job) => self.step(job, run).await,
             None => Ok(()),
         }
     }
@@ -185,16 +191,11 @@ impl<W: Wiring> Bulk<W> {
         Ok(saved.then_some(held))
     }
 
-    async fn step(
-        &self,
-        job: ImportJob,
-        facts: &mut AccountFacts,
-        deadline: Timestamp,
-        done: &mut Imported,
-    ) -> Result<(), StoreError> {
+    async fn step(&self, job: ImportJob, run: &mut Run<'_>) -> Result<(), StoreError> {
+        let deadline = run.deadline;
         match job.stage.clone() {
             Stage::Gathering | Stage::Closed => Ok(()),
-            Stage::Ready => self.submit(job, facts, deadline).await,
+            Stage::Ready => self.submit(job, run).await,
             Stage::Submitting { since, rows } => self.find(job, since, rows, deadline).await,
             Stage::Running {
                 activity,
@@ -205,12 +206,10 @@ impl<W: Wiring> Bulk<W> {
                 ending,
                 since,
                 cursor,
-            } => match (self.on_a_list(job, facts, since, deadline).await?, ending) {
+            } => match (self.on_a_list(job, since, run).await?, ending) {
                 (None, _) => Ok(()),
-                (Some(job), Ending::Some) => {
-                    self.sort_out(job, since, cursor, deadline, done).await
-                }
-                (Some(job), _) => self.settle(job, ending, since, deadline, done).await,
+                (Some(job), Ending::Some) => self.sort_out(job, since, cursor, run).await,
+                (Some(job), _) => self.settle(job, ending, since, run).await,
             },
         }
     }
@@ -228,6 +227,11 @@ impl<W: Wiring> Bulk<W> {
             self.tell_closed(job, now).await;
         }
         Ok(())
+    }
+
+    /// Leaves the import where it is for a while.
+    async fn stay(&self, job: &ImportJob) -> Result<(), StoreError> {
+        self.enter(job, job.stage.clone(), PAUSE).await
     }
 
     async fn tell_closed(&self, job: &ImportJob, at: Timestamp) {
@@ -366,9 +370,13 @@ fn unread(job: ImportJob, began: Timestamp, horizon: Timestamp) -> ImportJob {
 
 /// All leads of an import that are still in it are sent singly.
 fn nothing_went_in(since: Timestamp) -> Stage {
+    settling(Ending::None, since, None)
+}
+
+fn settling(ending: Ending, since: Timestamp, cursor: Option<String>) -> Stage {
     Stage::Settling {
-        ending: Ending::None,
+        ending,
         since,
-        cursor: None,
+        cursor,
     }
 }

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
-use super::Bulk;
-use super::account_facts::{AccountFacts, DeletedContacts};
+use super::account_facts::DeletedContacts;
+use super::{Bulk, Run};
 use crate::app::moment::CALL_TAKES;
 use crate::domain::connection::{Connection, Said};
 use crate::domain::ids::LeadId;
@@ -66,24 +66,23 @@ impl<W: Wiring> Bulk<W> {
         &self,
         job: &ImportJob,
         connection: &Connection,
-        facts: &mut AccountFacts,
-        deadline: Timestamp,
+        run: &mut Run<'_>,
     ) -> Result<Content, StoreError> {
         let Some(since) = job.agreed_since else {
             return Ok(Content::Rows(vec![]));
         };
-        let told = self.see_deleted(facts, &job.customer, since, deadline);
+        let told = self.see_deleted(run, &job.customer, since);
         match told.await? {
             DeletedContacts::Read => {}
             DeletedContacts::NotNow => return Ok(Content::NotNow),
             DeletedContacts::Unavailable => return Ok(Content::Rows(vec![])),
         }
-        let (began, horizon) = (self.keeper.clock.now(), deadline - CALL_TAKES);
+        let (began, horizon) = (self.keeper.clock.now(), run.deadline - CALL_TAKES);
         let Some(mut rows) = self.read_rows(job, connection, horizon).await? else {
             return Ok(Content::Unread(began));
         };
         let is_gone = |address: &String, row: &mut Row| {
-            let deleted = facts.deleted_at(address);
+            let deleted = run.facts.deleted_at(address);
             deleted.is_some_and(|at| at > row.agreed_at)
         };
         let gone = rows.extract_if(.., is_gone);

@@ -5,9 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures_util::future::try_join_all;
 use jiff::{SignedDuration, Timestamp};
 
-use super::account_facts::AccountFacts;
 use super::submit::{LISTED_FOR, SKEW, is_in};
-use super::{Bulk, HELD_FOR, Imported, PAUSE, nothing_went_in, unread};
+use super::{Bulk, HELD_FOR, PAUSE, Run, nothing_went_in, settling, unread};
 use crate::app::moment::CALL_TAKES;
 use crate::app::requeue::LISTED_WITHIN;
 use crate::domain::connection::{CustomField, Said};
@@ -56,18 +55,17 @@ impl<W: Wiring> Bulk<W> {
     pub(super) async fn on_a_list(
         &self,
         job: ImportJob,
-        facts: &mut AccountFacts,
         since: Timestamp,
-        deadline: Timestamp,
+        run: &mut Run<'_>,
     ) -> Result<Option<ImportJob>, StoreError> {
         let now = self.keeper.clock.now();
         if job.has_list || job.stage == nothing_went_in(since) {
             return Ok(Some(job));
         }
-        let has_list = match self.has_list(facts, &job, deadline).await? {
+        let has_list = match self.has_list(run, &job).await? {
             None if now.duration_since(since) > LISTED_FOR => true,
             None => {
-                self.enter(&job, job.stage.clone(), PAUSE).await?;
+                self.stay(&job).await?;
                 return Ok(None);
             }
             Some(has_list) => has_list,
@@ -92,12 +90,11 @@ impl<W: Wiring> Bulk<W> {
         job: ImportJob,
         ending: Ending,
         since: Timestamp,
-        deadline: Timestamp,
-        done: &mut Imported,
+        run: &mut Run<'_>,
     ) -> Result<(), StoreError> {
         let fields = self.fields(&job).await?;
         for number in 0..job.chunks {
-            if self.keeper.clock.now() >= deadline {
+            if self.keeper.clock.now() >= run.deadline {
                 let again = SignedDuration::ZERO;
                 return self.enter(&job, job.stage.clone(), again).await;
             }
@@ -108,12 +105,12 @@ impl<W: Wiring> Bulk<W> {
             let mut rest = self.inside(&job, &leads, &fields).await?;
             if ending == Ending::All {
                 let here = self.went_in(&job, &rest, since).await?;
-                done.delivered += here.len();
+                run.done.delivered += here.len();
                 rest.retain(|lead| !here.contains(&lead.id));
             }
             // Whoever is still in it did not go in, or was taken after the call.
             let rest: Vec<_> = rest.into_iter().map(|lead| lead.id).collect();
-            done.back += self.send_back(&job, &rest).await?;
+            run.done.back += self.send_back(&job, &rest).await?;
         }
         let now = self.keeper.clock.now();
         self.tallies.write(&self.directory, now).await;
@@ -128,13 +125,12 @@ impl<W: Wiring> Bulk<W> {
         mut job: ImportJob,
         since: Timestamp,
         mut cursor: Option<String>,
-        deadline: Timestamp,
-        done: &mut Imported,
+        run: &mut Run<'_>,
     ) -> Result<(), StoreError> {
-        let (began, horizon) = (self.keeper.clock.now(), deadline - CALL_TAKES);
+        let (began, horizon) = (self.keeper.clock.now(), run.deadline - CALL_TAKES);
         let is_over = began.duration_since(since) > LISTED_FOR;
-        if !is_over && !self.may_ask(&job.customer, deadline).await? {
-            return self.enter(&job, job.stage.clone(), PAUSE).await;
+        if !is_over && !self.may_ask(&job.customer, run.deadline).await? {
+            return self.stay(&job).await;
         }
         let Some(mut inside) = self.by_address(&job, horizon).await? else {
             let job = unread(job, began, horizon);
@@ -147,36 +143,27 @@ impl<W: Wiring> Bulk<W> {
         loop {
             let (crm, from) = (&self.crm, cursor.as_deref());
             let page = async |token| crm.changed_since(&token, since - SKEW, from).await;
-            let page = match self.ask(&job.customer, deadline, page).await? {
+            let page = match self.ask(&job.customer, run.deadline, page).await? {
                 Some(Ok(page)) => page,
                 // The place is no longer known there.
                 Some(Err(CrmError::Invalid(_) | CrmError::NotFound(_))) if cursor.is_some() => {
-                    let ending = Ending::Some;
-                    let stage = Stage::Settling {
-                        ending,
-                        since,
-                        cursor: None,
-                    };
+                    let stage = settling(Ending::Some, since, None);
                     return self.enter(&job, stage, PAUSE).await;
                 }
                 Some(Err(CrmError::Forbidden | CrmError::Invalid(_) | CrmError::NotFound(_))) => {
                     break;
                 }
                 _ if is_over => break,
-                _ => return self.enter(&job, job.stage.clone(), PAUSE).await,
+                _ => return self.stay(&job).await,
             };
             let here = page.items.iter().filter_map(|key| inside.remove(key));
             let here: Vec<_> = here.flatten().collect();
-            done.delivered += self.went_in(&job, &here, since).await?.len();
+            run.done.delivered += self.went_in(&job, &here, since).await?.len();
             if page.next.is_none() {
                 break;
             }
             cursor = page.next;
-            let stage = Stage::Settling {
-                ending: Ending::Some,
-                since,
-                cursor: cursor.clone(),
-            };
+            let stage = settling(Ending::Some, since, cursor.clone());
             let held = job.next(stage, Some(self.keeper.clock.now() + HELD_FOR));
             if !self.ledger.save_import(&held, None).await? {
                 return Ok(());

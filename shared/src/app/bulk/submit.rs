@@ -2,13 +2,12 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::account_facts::AccountFacts;
 use super::rows::Content;
-use super::{BUSY, Bulk, HELD_FOR, PAUSE, SUBMITTED_WITHIN, unread};
+use super::{BUSY, Bulk, HELD_FOR, PAUSE, Run, SUBMITTED_WITHIN, settling, unread};
 use crate::app::moment::CALL_TAKES;
 use crate::domain::crm::CrmError;
 use crate::domain::ids::RemoteId;
-use crate::domain::import::{Ending, ImportJob, MAX_TRIES, Stage, next_look};
+use crate::domain::import::{Ending, ImportJob, ImportRow, MAX_TRIES, Stage, next_look};
 use crate::domain::lead::{LeadRecord, LeadState, WaitReason};
 use crate::ports::{
     Activity, BulkImports as _, Clock as _, Connections as _, Imports as _, Progress, StoreError,
@@ -31,12 +30,7 @@ enum ImportReply {
 
 impl<W: Wiring> Bulk<W> {
     /// Submits an import that has its leads, if customer and account allow it still.
-    pub(super) async fn submit(
-        &self,
-        job: ImportJob,
-        facts: &mut AccountFacts,
-        deadline: Timestamp,
-    ) -> Result<(), StoreError> {
+    pub(super) async fn submit(&self, job: ImportJob, run: &mut Run<'_>) -> Result<(), StoreError> {
         let connection = self.directory.connection(&job.customer).await?;
         let now = self.keeper.clock.now();
         let possible = connection.filter(|connection| connection.may_allow_imports());
@@ -49,21 +43,29 @@ impl<W: Wiring> Bulk<W> {
         // A lead that goes singly meanwhile shows anew whether the account asks for confirmations.
         if !connection.allows_imports(now)
             || self.is_another_unknown(&job).await?
-            || !self.may_ask(&job.customer, deadline).await?
+            || !self.may_ask(&job.customer, run.deadline).await?
         {
-            return self.enter(&job, Stage::Ready, PAUSE).await;
+            return self.stay(&job).await;
         }
-        let rows = match self.rows(&job, &connection, facts, deadline).await? {
-            Content::Rows(rows) if rows.is_empty() => return self.give_up(&job).await,
-            Content::Rows(rows) => rows,
-            Content::NotNow => return self.enter(&job, Stage::Ready, PAUSE).await,
+        match self.rows(&job, &connection, run).await? {
+            Content::Rows(rows) if rows.is_empty() => self.give_up(&job).await,
+            Content::Rows(rows) => self.call(job, &rows, run.deadline).await,
+            Content::NotNow => self.stay(&job).await,
             Content::Unread(began) => {
-                let job = unread(job, began, deadline - CALL_TAKES);
-                return self.enter(&job, Stage::Ready, PAUSE).await;
+                let job = unread(job, began, run.deadline - CALL_TAKES);
+                self.stay(&job).await
             }
-        };
-        let since = self.keeper.clock.now();
-        let tries = job.tries;
+        }
+    }
+
+    /// Makes the call that an import is, once it is written down that it is about to be made.
+    async fn call(
+        &self,
+        job: ImportJob,
+        rows: &[ImportRow],
+        deadline: Timestamp,
+    ) -> Result<(), StoreError> {
+        let (since, tries) = (self.keeper.clock.now(), job.tries);
         let intent = ImportJob {
             tries: tries + 1,
             ..job
@@ -76,7 +78,7 @@ impl<W: Wiring> Bulk<W> {
         if !self.ledger.save_import(&intent, None).await? {
             return Ok(());
         }
-        let (crm, lists, rows) = (&self.crm, &intent.lists, &rows);
+        let (crm, lists) = (&self.crm, &intent.lists);
         // A throttle may be of the account's own queue of activities, in which no other customer's call waits.
         let call = async |token| match crm.import(&token, rows, lists).await {
             Err(CrmError::Throttled { retry_after }) => Ok(ImportReply::Busy { retry_after }),
@@ -166,7 +168,7 @@ impl<W: Wiring> Bulk<W> {
                 _ if self.keeper.clock.now().duration_since(since) > LISTED_FOR => {
                     return self.give_up(&job).await;
                 }
-                _ => return self.enter(&job, job.stage.clone(), PAUSE).await,
+                _ => return self.stay(&job).await,
             };
             ours.extend(page.items.into_iter().filter(is_ours));
             cursor = page.next;
@@ -182,7 +184,7 @@ impl<W: Wiring> Bulk<W> {
                     .await
             }
             None if nowhere => self.enter(&job, Stage::Ready, SignedDuration::ZERO).await,
-            None => self.enter(&job, job.stage.clone(), PAUSE).await,
+            None => self.stay(&job).await,
         }
     }
 
@@ -213,17 +215,12 @@ impl<W: Wiring> Bulk<W> {
             },
             Some(Ok(None) | Err(CrmError::Forbidden)) => Ending::None,
             _ if vanished => Ending::None,
-            _ => return self.enter(&job, job.stage.clone(), PAUSE).await,
+            _ => return self.stay(&job).await,
         };
         if ending != Ending::All {
             tracing::warn!(import.id = %job.id, customer.id = %job.customer, ?ending, "an import had trouble");
         }
-        let cursor = None;
-        let stage = Stage::Settling {
-            ending,
-            since,
-            cursor,
-        };
+        let stage = settling(ending, since, None);
         self.enter(&job, stage, SignedDuration::ZERO).await
     }
 }

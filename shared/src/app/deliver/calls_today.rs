@@ -4,7 +4,7 @@
 //! with a flood of leads is known for one in every process before it has had much.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -12,6 +12,7 @@ use jiff::tz::TimeZone;
 
 use crate::domain::budget::{CallClass, Limits};
 use crate::domain::ids::CustomerId;
+use crate::locked;
 
 /// Calls of a UTC day by customer.
 #[derive(Debug, Default)]
@@ -40,7 +41,7 @@ impl CallsToday {
         work: impl FnOnce(&mut HashMap<CustomerId, u32>) -> T,
     ) -> T {
         let today = now.to_zoned(TimeZone::UTC).date();
-        let mut calls_today = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut calls_today = locked(&self.0);
         if calls_today.0 != today {
             *calls_today = (today, HashMap::new());
         }

@@ -1,6 +1,6 @@
 //! Publishing what became of leads, one request for ten of a batch.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
 use jiff::Timestamp;
 
@@ -8,6 +8,7 @@ use super::Drain;
 use crate::app::publish::publish;
 use crate::domain::lead::{LeadRecord, LeadState};
 use crate::domain::tally::{counted_as, label};
+use crate::locked;
 use crate::ports::{Event, LeadEvent, Wiring};
 
 /// The events of a batch, published at its end.
@@ -29,12 +30,11 @@ impl PendingEvents {
             event,
             at,
         };
-        let mut events = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        events.push(event);
+        locked(&self.0).push(event);
     }
 
     fn take(&self) -> Vec<Event> {
-        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
+        std::mem::take(&mut *locked(&self.0))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::AtomicBool;
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Mutex, OnceLock};
 
 use jiff::Timestamp;
 
@@ -16,6 +16,7 @@ use crate::domain::form::Form;
 use crate::domain::ids::{CustomerId, FormId, RemoteId};
 use crate::domain::lead::{LeadRecord, Permission, RefusalReason, WaitReason};
 use crate::domain::suppression::PersonId;
+use crate::locked;
 use crate::ports::{Clock, Connections, Customers, Forms, Suppressions, Wiring};
 
 /// A customer's leads of one batch, claimed, with all they need to go out but a token.
@@ -97,27 +98,26 @@ impl Claimed {
 impl Ready {
     /// The newest token that this batch knows of.
     pub(super) fn access(&self) -> Access {
-        let access = self.access.lock().unwrap_or_else(PoisonError::into_inner);
-        access.clone()
+        locked(&self.access).clone()
     }
 
     pub(super) fn set_access(&self, access: Access) {
-        *self.access.lock().unwrap_or_else(PoisonError::into_inner) = access;
+        *locked(&self.access) = access;
     }
 
     /// A list is there or gone, for all leads of the batch.
     pub(super) fn note_list(&self, list: &RemoteId, is_there: bool) {
-        self.lists_seen().insert(list.clone(), is_there);
+        locked(&self.lists_seen).insert(list.clone(), is_there);
     }
 
     /// Whether this batch has looked for the list.
     pub(super) fn has_looked_for(&self, list: &RemoteId) -> bool {
-        self.lists_seen().contains_key(list)
+        locked(&self.lists_seen).contains_key(list)
     }
 
     /// The lists that a lead joins, as far as the batch knows by now, or what it waits for.
     pub(super) fn lists_of(&self, lead: &LeadRecord) -> Result<Vec<RemoteId>, WaitReason> {
-        let seen = self.lists_seen();
+        let seen = locked(&self.lists_seen);
         let gone = seen.iter().filter(|(_, is_there)| !**is_there);
         let gone: Vec<_> = gone.map(|(list, _)| list.clone()).collect();
         lists_of(&self.connection, &gone, &self.forms, lead)
@@ -133,11 +133,6 @@ impl Ready {
     pub(super) fn permission_of_new(&self) -> Permission {
         let seen = self.connection.learned.confirmed_opt_in;
         seen.map_or(Permission::Explicit, |seen| seen.permission())
-    }
-
-    fn lists_seen(&self) -> MutexGuard<'_, BTreeMap<RemoteId, bool>> {
-        let seen = self.lists_seen.lock();
-        seen.unwrap_or_else(PoisonError::into_inner)
     }
 }
 

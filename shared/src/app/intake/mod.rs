@@ -176,15 +176,6 @@ impl<W: Wiring> Intake<W> {
         }
     }
 
-    /// The form of this id, if it takes leads.
-    ///
-    /// # Errors
-    /// Those of [`form`](Self::form), and [`IntakeError::ClosedForm`].
-    pub async fn open_form(&self, id: &str) -> Result<Form, IntakeError> {
-        let form = self.form(id).await?;
-        form.open.then_some(form).ok_or(IntakeError::ClosedForm)
-    }
-
     /// Takes a submission in. Success means that the lead is in the queue, in the ledger, or in both; one that is
     /// set aside is in the ledger alone, and its sender is told the same.
     ///

@@ -5,7 +5,7 @@
 //! together let at most `slack` more through, each, than the limit.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 
 use futures_util::future::join_all;
 use jiff::{SignedDuration, Timestamp};
@@ -16,6 +16,7 @@ use crate::domain::form::Form;
 use crate::domain::keys::Purpose;
 use crate::domain::lead::QuarantineReason;
 use crate::domain::suppression::PersonId;
+use crate::locked;
 use crate::ports::{RateCounters as _, Wiring, causes};
 
 /// Counters that a process remembers of one window. It begins anew with one more: what it forgets lets a few more through.
@@ -138,7 +139,7 @@ impl RateLimiter {
             Window::Minute => &self.minute,
             Window::Day => &self.day,
         };
-        let mut counts = counts.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut counts = locked(counts);
         let number = window.number(now);
         if counts.window != number {
             *counts = Counts {

@@ -1,11 +1,12 @@
 use std::collections::{HashMap, HashSet};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::Mutex;
 
 use jiff::Timestamp;
 
 use super::Access;
 use crate::domain::ids::CustomerId;
 use crate::domain::token::StoredTokens;
+use crate::locked;
 
 /// What a warm function remembers: token pairs, and idle connections that it has looked after lately.
 #[derive(Default)]
@@ -42,8 +43,4 @@ impl TokenCache {
     pub(super) fn try_at(&self, customer: &CustomerId, now: Timestamp) {
         locked(&self.tried).insert(customer.clone(), now);
     }
-}
-
-fn locked<T>(memory: &Mutex<T>) -> MutexGuard<'_, T> {
-    memory.lock().unwrap_or_else(PoisonError::into_inner)
 }

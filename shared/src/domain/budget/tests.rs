@@ -120,7 +120,7 @@ fn what_was_spent_and_closed_is_yesterdays_after_midnight() {
         spent: 12,
         ..fresh()
     }
-    .quota_exceeded(noon());
+    .paused(noon(), Pause::Day);
     let midnight = next_midnight(noon());
 
     assert_eq!(state.spent_today(noon()), 12);
@@ -131,8 +131,8 @@ fn what_was_spent_and_closed_is_yesterdays_after_midnight() {
 
 #[test]
 fn a_refused_quota_closes_the_app_until_midnight_and_a_throttle_for_a_second() {
-    let mut closed = fresh().quota_exceeded(noon());
-    let mut throttled = fresh().throttled(noon(), SignedDuration::from_secs(1));
+    let mut closed = fresh().paused(noon(), Pause::Day);
+    let mut throttled = fresh().paused(noon(), Pause::For(SignedDuration::from_secs(1)));
 
     let midnight = "2026-11-24T00:00:00Z".parse().unwrap();
     assert_eq!(
@@ -160,7 +160,10 @@ fn a_quota_refused_just_after_midnight_is_the_old_days_and_does_not_close_the_ne
         (after(60_000), next_midnight(midnight)),
     ] {
         assert_eq!(quota_back(came), back, "{came}");
-        assert_eq!(fresh().quota_exceeded(came).closed_until(came), Some(back));
+        assert_eq!(
+            fresh().paused(came, Pause::Day).closed_until(came),
+            Some(back)
+        );
     }
 }
 

@@ -3,9 +3,9 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::domain::consent::{Consent, ConsentError, Origin};
+use crate::domain::consent::{Consent, Origin};
 use crate::domain::contact::{Contact, Note, NoteKind, StreetAddress, clean};
-use crate::domain::email::EmailError;
+use crate::domain::email::EmailAddress;
 use crate::domain::form::Form;
 use crate::domain::names::{custom_label, is_contact, is_silent};
 use crate::domain::submission::Submission;
@@ -40,6 +40,16 @@ pub struct FieldError {
     pub message: String,
 }
 
+impl FieldError {
+    fn new(field: impl Into<String>, code: &'static str, message: impl ToString) -> Self {
+        Self {
+            field: field.into(),
+            code,
+            message: message.to_string(),
+        }
+    }
+}
+
 impl ParsedLead {
     /// Reads a submission by the rules of its form.
     ///
@@ -54,67 +64,24 @@ impl ParsedLead {
         // Before names are mapped, so that no mapping hides what is said of the consent.
         let consent = Consent::parse(form, &fields, origin, now);
         let fields = fields.renamed(|name| form.mapped.get(name).cloned());
-        let raw = |name: &str| {
-            let constant = form.constants.get(name).map(String::as_str);
-            constant.or(fields.get(name)).unwrap_or_default()
-        };
-        let value = |name: &str| clean(raw(name));
+        let email = raw(form, &fields, "email").parse::<EmailAddress>();
         let mut errors = Vec::new();
-
-        let email = raw("email").parse();
         if let Err(error) = &email {
-            let error: &EmailError = error;
-            errors.push(FieldError {
-                field: form.name_of("email").to_owned(),
-                code: error.code(),
-                message: error.to_string(),
-            });
+            let field = form.name_of("email");
+            errors.push(FieldError::new(field, error.code(), error));
         }
         if let Err(error) = &consent {
-            let error: &ConsentError = error;
-            let field = error.field(form);
-            errors.push(FieldError {
-                field,
-                code: error.code(),
-                message: error.to_string(),
-            });
+            errors.push(FieldError::new(error.field(form), error.code(), error));
         }
-        for name in form.required.iter().filter(|name| value(name).is_empty()) {
-            errors.push(FieldError {
-                field: form.name_of(name).to_owned(),
-                code: "required",
-                message: "this field is required".into(),
-            });
+        let is_missing = |name: &&String| clean(raw(form, &fields, name)).is_empty();
+        for name in form.required.iter().filter(is_missing) {
+            let (field, message) = (form.name_of(name), "this field is required");
+            errors.push(FieldError::new(field, "required", message));
         }
-
         let (Ok(email), Ok(consent), true) = (email, consent, errors.is_empty()) else {
             return Err(Rejection { errors });
         };
-        let mut custom_fields = fields.custom_fields();
-        let constants = form.constants.iter();
-        custom_fields.extend(
-            constants
-                .filter_map(|(name, value)| Some((custom_label(name)?.to_owned(), value.clone()))),
-        );
-        let contact = Contact {
-            email,
-            first_name: value("first_name"),
-            last_name: value("last_name"),
-            job_title: value("job_title"),
-            company_name: value("company_name"),
-            phone_number: value("phone_number"),
-            street_address: StreetAddress {
-                street: value("street"),
-                city: value("city"),
-                state: value("state"),
-                postal_code: value("postal_code"),
-                country: value("country"),
-            },
-            custom_fields: custom_fields
-                .into_iter()
-                .map(|(label, value)| (clean(&label), clean(&value)))
-                .collect(),
-        };
+        let contact = contact(form, &fields, email);
         let mut notes = contact.for_remote().1;
         notes.extend(unknown(form, &fields));
         if consent.is_from_elsewhere() {
@@ -125,6 +92,40 @@ impl ParsedLead {
             consent,
             notes,
         })
+    }
+}
+
+/// What a field says, by the form's constant or else as it came.
+fn raw<'v>(form: &'v Form, fields: &'v Submission, name: &str) -> &'v str {
+    let constant = form.constants.get(name).map(String::as_str);
+    constant.or(fields.get(name)).unwrap_or_default()
+}
+
+fn contact(form: &Form, fields: &Submission, email: EmailAddress) -> Contact {
+    let value = |name: &str| clean(raw(form, fields, name));
+    let mut custom_fields = fields.custom_fields();
+    let constants = form.constants.iter();
+    custom_fields.extend(
+        constants.filter_map(|(name, value)| Some((custom_label(name)?.to_owned(), value.clone()))),
+    );
+    Contact {
+        email,
+        first_name: value("first_name"),
+        last_name: value("last_name"),
+        job_title: value("job_title"),
+        company_name: value("company_name"),
+        phone_number: value("phone_number"),
+        street_address: StreetAddress {
+            street: value("street"),
+            city: value("city"),
+            state: value("state"),
+            postal_code: value("postal_code"),
+            country: value("country"),
+        },
+        custom_fields: custom_fields
+            .into_iter()
+            .map(|(label, value)| (clean(&label), clean(&value)))
+            .collect(),
     }
 }
 

@@ -87,17 +87,6 @@ pub(super) async fn accept(
     tasks
 }
 
-/// Drains what the queue holds, each message received once and none handed back.
-pub(super) async fn drain_all(scene: &Scene) {
-    loop {
-        let messages = messages(&scene.memory.queue.receive(10));
-        if messages.is_empty() {
-            return;
-        }
-        assert_eq!(scene.drain_these(messages).await, Vec::<String>::new());
-    }
-}
-
 pub(super) fn delivered(scene: &Scene) -> BTreeMap<String, usize> {
     let mut count = BTreeMap::new();
     for record in scene.memory.ledger.all() {
@@ -150,7 +139,7 @@ async fn a_day_too_short(clock: VirtualClock) {
         scene.memory.queue.send(&round).await.unwrap();
     }
 
-    drain_all(&scene).await;
+    scene.memory.drain_all().await;
 
     let crm = &scene.memory.crm;
     let today = delivered(&scene);
@@ -172,7 +161,7 @@ async fn a_day_too_short(clock: VirtualClock) {
     scene.memory.clock.advance_to(midnight);
     for _ in 0..60 {
         scene.memory.release().await.unwrap();
-        drain_all(&scene).await;
+        scene.memory.drain_all().await;
         scene.memory.clock.advance(SignedDuration::from_secs(60));
     }
     let whole = [("large", 9_000), ("middle", 2_900), ("small", 100)];
@@ -263,7 +252,7 @@ async fn one_lead_of_a_customer_is_not_behind_fifty_thousand_of_another() {
 
     let first: Vec<_> = scene.memory.queue.sent().into_iter().take(240).collect();
     assert!(first.iter().any(|task| *task.customer() == small));
-    drain_all(&scene).await;
+    scene.memory.drain_all().await;
     let mut theirs = scene.memory.ledger.all();
     theirs.retain(|record| record.lead.customer == small);
     let line = theirs[0].timeline.last().unwrap();
@@ -278,7 +267,7 @@ async fn whatever_a_deleted_customer_leaves_waiting_is_closed_and_nothing_is_sen
     let template = template(&scene).await;
     let tasks = accept(&scene, &template, &scene.customer, 2_500).await;
     scene.memory.queue.send(&tasks).await.unwrap();
-    drain_all(&scene).await;
+    scene.memory.drain_all().await;
 
     scene
         .memory
@@ -286,11 +275,11 @@ async fn whatever_a_deleted_customer_leaves_waiting_is_closed_and_nothing_is_sen
         .delete_customer(&scene.customer)
         .await
         .unwrap();
-    drain_all(&scene).await;
+    scene.memory.drain_all().await;
     for _ in 0..4 {
         scene.memory.clock.advance(SignedDuration::from_secs(60));
         scene.memory.release().await.unwrap();
-        drain_all(&scene).await;
+        scene.memory.drain_all().await;
     }
 
     let all = scene.memory.ledger.all();

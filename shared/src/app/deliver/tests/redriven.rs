@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::SignedDuration;
 
-use super::days::{accept, delivered, drain_all, template};
+use super::days::{accept, delivered, template};
 use crate::app::requeue::CHECK_AFTER;
 use crate::app::scene::{ACCOUNT, NOON, Scene};
 use crate::domain::budget::next_midnight;
@@ -36,13 +36,13 @@ async fn ten_thousand_dead_letters(clock: VirtualClock) {
             .await
             .unwrap();
     }
-    drain_all(&scene).await;
+    scene.memory.drain_all().await;
     let gone = "engines5000@example.com".parse().unwrap();
     scene.memory.clock.advance(SignedDuration::from_hours(72));
     scene.memory.crm.opt_out(ACCOUNT, &gone);
 
     scene.memory.queue.send(&tasks).await.unwrap();
-    drain_all(&scene).await;
+    scene.memory.drain_all().await;
 
     let crm = &scene.memory.crm;
     assert_eq!(crm.count(Call::SignUp), delivered(&scene)["engines"]);
@@ -70,7 +70,7 @@ async fn ten_thousand_dead_letters(clock: VirtualClock) {
     scene.memory.clock.advance_to(after);
     for _ in 0..120 {
         scene.memory.release().await.unwrap();
-        drain_all(&scene).await;
+        scene.memory.drain_all().await;
         scene.memory.clock.advance(SignedDuration::from_mins(1));
     }
     let all = 9_999 + 1; // the template, which the scheduler has sent by now

@@ -304,10 +304,9 @@ async fn a_lead_that_has_waited_until_its_consent_is_too_old_is_refused_and_a_yo
     scene.memory.clock.advance(SignedDuration::from_hours(48));
     scene.connect().await;
 
-    let released = leads.iter().map(|lead| Task::Released {
-        customer: scene.customer.clone(),
-        lead: lead.clone(),
-    });
+    let released = leads
+        .iter()
+        .map(|lead| Task::released(&scene.customer, lead));
     let released: Vec<_> = released.collect();
     scene.drain_these(messages(&released)).await;
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::days::{accept, delivered, drain_all, template};
+use super::days::{accept, delivered, template};
 use super::waits;
 use crate::app::scene::{NOON, Scene};
 use crate::domain::budget::Limits;
@@ -34,12 +34,12 @@ async fn busy_until_eleven(clock: VirtualClock) -> Scene {
     let tasks = accept(&scene, &template, &scene.customer, 5_500).await;
     scene.memory.queue.send(&tasks).await.unwrap();
     for hour in 13..24 {
-        drain_all(&scene).await;
+        scene.memory.drain_all().await;
         let next = format!("2026-11-23T{hour}:00:00Z").parse().unwrap();
         scene.memory.clock.advance_to(next);
         scene.memory.release().await.unwrap();
     }
-    drain_all(&scene).await;
+    scene.memory.drain_all().await;
     scene
 }
 
@@ -79,7 +79,7 @@ async fn a_stack_whose_day_another_has_used_up_rests_until_midnight_and_loses_no
         ..RemoteLimits::default()
     });
 
-    drain_all(&scene).await;
+    scene.memory.drain_all().await;
 
     let in_vain = memory.crm.count(Call::SignUp);
     assert!((1..=4).contains(&in_vain), "{in_vain} were on their way");
@@ -92,7 +92,7 @@ async fn a_stack_whose_day_another_has_used_up_rests_until_midnight_and_loses_no
     clock.advance_to("2026-11-24T00:01:30Z".parse().unwrap());
     memory.crm.set_limits(RemoteLimits::default());
     assert_eq!(memory.release().await.unwrap().waited, 30);
-    drain_all(&scene).await;
+    scene.memory.drain_all().await;
     assert_eq!(delivered(&scene)["engines"], 30);
     assert_eq!(memory.crm.count(Call::SignUp), in_vain + 30);
 }

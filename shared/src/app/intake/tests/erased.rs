@@ -226,7 +226,7 @@ impl Scene {
         let mut arrival = arrival("k", &[ADA[0], ("cf-turnstile-response", answer)]);
         arrival.origin.ip = Some("192.0.2.7".into());
         let intake = self.memory.intake();
-        let form = intake.open_form(self.form.id.as_str()).await?;
+        let form = intake.form(self.form.id.as_str()).await?;
         intake.take(&form, arrival).await
     }
 }

@@ -128,7 +128,7 @@ async fn the_longest_way_in_has_no_more_steps_than_it_is_given_time_for() {
         let mut arrival = arrival("k", &fields);
         arrival.origin.ip = Some("192.0.2.7".into());
         let intake = scene.memory.intake();
-        let form = intake.open_form(scene.form.id.as_str()).await.unwrap();
+        let form = intake.form(scene.form.id.as_str()).await.unwrap();
         intake.take(&form, arrival).await
     };
     let faults = &scene.memory.faults;

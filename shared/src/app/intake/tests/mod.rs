@@ -7,7 +7,7 @@ mod screening;
 use futures_util::future::join;
 use jiff::SignedDuration;
 
-use super::IntakeError;
+use super::{Channel, IntakeError};
 use crate::app::scene::Scene;
 use crate::fakes::{Call, Fault, samples};
 use crate::ports::Forms as _;
@@ -145,16 +145,14 @@ async fn unknown_and_closed_forms_are_told_apart() {
     };
     scene.memory.directory.put_form(&closed).await.unwrap();
 
-    assert!(matches!(
-        intake.open_form(scene.form.id.as_str()).await,
-        Err(IntakeError::ClosedForm)
-    ));
+    let form = intake.form(scene.form.id.as_str()).await.unwrap();
+    for channel in [Channel::Form, Channel::Webhook] {
+        let accepted = channel.accepted_by(&form);
+        assert!(matches!(accepted, Err(IntakeError::ClosedForm)));
+    }
     for unknown in ["", "frm_", "frm_01ARZ3NDEKTSV4RRFFQ69G5FAA", "../etc"] {
         assert!(
-            matches!(
-                intake.open_form(unknown).await,
-                Err(IntakeError::UnknownForm)
-            ),
+            matches!(intake.form(unknown).await, Err(IntakeError::UnknownForm)),
             "{unknown}"
         );
     }

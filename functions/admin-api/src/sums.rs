@@ -1,0 +1,59 @@
+//! What days' counts add up to, for the operator and for the customer's page.
+
+use std::collections::BTreeMap;
+
+use leadfeed_shared::domain::tally::Tally;
+
+/// How many leads became what.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Sums {
+    pub delivered: i64,
+    pub waiting: i64,
+    pub refused: i64,
+    pub aside: i64,
+    pub exported: i64,
+    pub erased: i64,
+}
+
+impl Sums {
+    pub fn of<'t>(tallies: impl IntoIterator<Item = &'t Tally>) -> Self {
+        let mut sums = Self::default();
+        for (label, count) in tallies.into_iter().flat_map(|tally| &tally.counts) {
+            let sum = match label.split('.').next() {
+                _ if label == "delivered" => &mut sums.delivered,
+                Some("delivered") => continue, // a part of them
+                Some("waiting") => &mut sums.waiting,
+                Some("refused") => &mut sums.refused,
+                Some("quarantined") => &mut sums.aside,
+                Some("exported") => &mut sums.exported,
+                _ => &mut sums.erased,
+            };
+            *sum += count;
+        }
+        for sum in [
+            &mut sums.delivered,
+            &mut sums.waiting,
+            &mut sums.refused,
+            &mut sums.aside,
+            &mut sums.exported,
+            &mut sums.erased,
+        ] {
+            *sum = (*sum).max(0);
+        }
+        sums
+    }
+
+    /// Those that a bar of the chart shows.
+    pub fn all(&self) -> i64 {
+        self.delivered + self.waiting + self.refused + self.aside + self.exported
+    }
+}
+
+/// How many leads count as what, in all these days.
+pub fn by_label<'t>(tallies: impl IntoIterator<Item = &'t Tally>) -> BTreeMap<&'t str, i64> {
+    let mut sums = BTreeMap::<&str, i64>::new();
+    for (label, count) in tallies.into_iter().flat_map(|tally| &tally.counts) {
+        *sums.entry(label).or_default() += count;
+    }
+    sums
+}
