@@ -329,7 +329,7 @@ async fn custom_fields_that_open_forms_name_and_the_account_lacks_are_named() {
     let (output, _) = deployment.leadfeed(&arguments).await;
 
     assert_eq!(diagnosis(&deployment).await, ["custom_field_unknown"]);
-    assert!(output.contains("called Loom, Mill:"), "{output}");
+    assert!(output.contains("called Loom, Mill,"), "{output}");
     form.open = false;
     directory.put_form(&form).await.unwrap();
     assert_eq!(diagnosis(&deployment).await, ["forms_closed"]);

@@ -260,7 +260,7 @@ async fn a_form_for_signed_leads_alone_takes_no_others() {
         assert_eq!(told.status(), 403, "{method} {path}");
         assert_eq!(json(&told)["code"], "signature_required");
         assert_eq!(shown.status(), 403, "{method} {path}");
-        assert!(text(&shown).contains("signed, to the form&#39;s webhook address"));
+        assert!(text(&shown).contains("post to the form&#39;s webhook address"));
         assert!(!text(&shown).contains("<form"));
     }
     assert!(memory.ledger.all().is_empty() && memory.queue.sent().is_empty());
