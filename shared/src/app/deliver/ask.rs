@@ -40,7 +40,7 @@ pub(super) enum CallError {
 
 impl CallError {
     /// The same for a call that only reads: whether it arrived matters to no lead.
-    pub(super) fn as_read(self) -> Self {
+    pub(super) fn for_read(self) -> Self {
         match self {
             Self::Failed(CrmError::AnswerLost) => Self::Failed(CrmError::Unavailable),
             other => other,

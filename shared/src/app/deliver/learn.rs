@@ -39,7 +39,11 @@ impl<W: Wiring> Drain<W> {
                 continue;
             }
             let look = async |token| self.crm.has_list(&token, list).await;
-            let is_there = match self.ask(turn, None, look).await.map_err(CallError::as_read) {
+            let is_there = match self
+                .ask(turn, None, look)
+                .await
+                .map_err(CallError::for_read)
+            {
                 Ok(is_there) => is_there,
                 Err(CallError::Failed(error)) => return Err(self.outcome_of(&error, newest)),
                 Err(CallError::Deferred(outcome)) => return Err(outcome),

@@ -97,7 +97,7 @@ impl<W: Wiring> Drain<W> {
         let crm = &self.crm;
         let list = async |token| crm.opt_outs_since(&token, since).await;
         let listed = self.ask(turn, Some(moment), list).await;
-        match listed.map_err(CallError::as_read) {
+        match listed.map_err(CallError::for_read) {
             Ok(Some(gone)) => Ok(ListedOptOuts::Known(gone)),
             Ok(None) => Ok(ListedOptOuts::LookUpEach),
             Err(CallError::Failed(error)) => {
@@ -138,7 +138,7 @@ impl<W: Wiring> Drain<W> {
         let crm = &self.crm;
         let find = async |token| crm.find(&token, email).await;
         let found = self.ask(turn, moment.take(), find).await;
-        let found = match found.map_err(CallError::as_read) {
+        let found = match found.map_err(CallError::for_read) {
             Ok(found) => found,
             Err(CallError::Failed(error)) => {
                 let outcome = self.outcome_of(&error, newest);
