@@ -1,7 +1,7 @@
-//! Many leads at once under the limits of one application, in virtual time: it would take days on a clock.
+//! Simulates a large backlog under one application's limits, in virtual time: in real time it would take days.
 //!
-//! The use cases are those of production on the ports in memory, whose Constant Contact has the limits of the real
-//! one. Stores answer at once; a naive program's call takes as long as a call does.
+//! The production use cases run on the ports in memory, whose Constant Contact has the limits of the real one. Stores
+//! answer at once; a naive program's call takes as long as a real one.
 
 use std::cell::Cell;
 
@@ -23,34 +23,34 @@ use leadfeed_shared::ports::{
 use crate::Effort;
 use crate::world::{ACCOUNT, Maker};
 
-/// Drains at once, as by default.
+/// Concurrent drains, as by default.
 const DRAINS: usize = 2;
 /// Workers of the naive program.
 const WORKERS: usize = 5;
-/// What a call takes the naive program.
+/// How long a call of the naive program takes.
 const CALL_TAKES: SignedDuration = SignedDuration::from_millis(150);
-/// Its longest pause.
+/// The naive program's longest pause.
 const LONGEST_PAUSE: SignedDuration = SignedDuration::from_secs(60);
 
-/// How the leads go.
+/// The way in which the leads are sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Way {
     /// One by one.
     Single,
-    /// What a day cannot carry goes by import.
+    /// What exceeds a day's calls goes by import.
     SpillOver,
-    /// One call a lead and a loop around it, as one would write it.
+    /// One call per lead in a retry loop, as one would first write it.
     Naive,
 }
 
-/// What came of it.
+/// The result.
 #[derive(Debug)]
 pub struct Backlog {
     pub way: Way,
     pub leads: u32,
-    /// That arrived, those that were refused for a limit included.
+    /// Calls that arrived, including those refused for a limit.
     pub calls: usize,
-    /// Of them, refused.
+    /// Those of them that were refused.
     pub refused: usize,
     /// Leads that went by import.
     pub imported: usize,
@@ -93,7 +93,7 @@ fn run(way: Way, leads: u32) -> Result<Backlog> {
     })
 }
 
-/// Sign-ups of ours beyond one for each lead that was not imported.
+/// Our sign-up calls beyond one for each lead that was not imported.
 fn sent_in_vain(memory: &Memory, way: Way, leads: u32) -> usize {
     let imported: usize = memory.crm.imports(ACCOUNT).iter().sum();
     match way {
@@ -105,7 +105,7 @@ fn sent_in_vain(memory: &Memory, way: Way, leads: u32) -> usize {
     }
 }
 
-/// The customer, connected, at the beginning of a UTC day.
+/// The customer, connected, at the start of a UTC day.
 async fn connected(memory: &Memory, way: Way) -> Result<(Maker, RemoteId)> {
     let now = memory.clock.now();
     let bulk = match way {
@@ -129,7 +129,7 @@ async fn connected(memory: &Memory, way: Way) -> Result<(Maker, RemoteId)> {
     Ok((maker, list))
 }
 
-/// The scheduler each minute and the drains, until every lead is delivered.
+/// Runs the scheduler each minute and the drains, until every lead is delivered.
 async fn ours(memory: &Memory, way: Way, leads: u32) -> Result<()> {
     let (maker, _) = connected(memory, way).await?;
     let now = memory.clock.now();
@@ -168,7 +168,7 @@ async fn schedule(memory: &Memory, maker: &Maker, leads: u32, done: &Cell<bool>)
     }
 }
 
-/// Takes batches of the queue as its trigger does.
+/// Receives batches from the queue as its trigger does.
 async fn drain(memory: &Memory, done: &Cell<bool>) {
     let (drain, clock) = (memory.drain(), &memory.clock);
     while !done.get() {
@@ -184,7 +184,7 @@ async fn drain(memory: &Memory, done: &Cell<bool>) {
     }
 }
 
-/// Says how many calls were refused for a limit.
+/// Returns how many calls were refused for a limit.
 async fn naive(memory: &Memory, leads: u32) -> Result<usize> {
     let (maker, list) = connected(memory, Way::Naive).await?;
     let (next, refused) = (Cell::new(0), Cell::new(0));
@@ -206,7 +206,7 @@ async fn naive(memory: &Memory, leads: u32) -> Result<usize> {
     Ok(refused.get())
 }
 
-/// Calls until it is taken, after pauses that double; says how often in vain.
+/// Repeats a call until it is accepted, with doubling pauses; returns how often it failed.
 async fn insist(memory: &Memory, sign_up: &SignUp) -> Result<usize> {
     let (clock, mut pause) = (&memory.clock, SignedDuration::from_secs(1));
     let mut token = memory.crm.connect(ACCOUNT, "client").access;

@@ -1,4 +1,4 @@
-//! Builds what is measured as `sam build` does it.
+//! Builds the measured programs as `sam build` does.
 
 use std::path::Path;
 
@@ -8,7 +8,7 @@ use leadfeed_local::tools::build_for_lambda;
 
 use crate::programs::{OURS, Program};
 
-/// All of ours with the profile of a release, for this machine; the empty handlers where they are asked for.
+/// Builds all of ours with the release profile, for this machine; the empty handlers only if requested.
 pub async fn release(floors: bool, progress: &Progress) -> Result<Vec<Program>> {
     let functions = OURS.iter().filter(|ours| ours.name != ours.floor);
     let mut packages: Vec<_> = functions.map(|ours| ours.name).collect();
@@ -18,7 +18,7 @@ pub async fn release(floors: bool, progress: &Progress) -> Result<Vec<Program>> 
     Ok(at(&build_for_lambda(progress, &packages).await?))
 }
 
-/// Those of ours that a folder holds, each in a folder of its own.
+/// Those of our programs that a folder holds, each in its own subfolder.
 pub fn at(folder: &Path) -> Vec<Program> {
     let all = OURS.map(|ours| Program::ours(ours, folder)).into_iter();
     all.filter(|program| program.command[0].is_file()).collect()

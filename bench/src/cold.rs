@@ -1,4 +1,4 @@
-//! Programs at rest and at their start.
+//! Cold starts: package size, start-up time and memory.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use crate::lambda::Function;
 use crate::programs::Program;
 use crate::stage::Stage;
 
-/// What was measured of one; a sample per start.
+/// What was measured of one program; a sample per start.
 #[derive(Debug)]
 pub struct Cold {
     pub program: Program,
@@ -18,11 +18,11 @@ pub struct Cold {
     pub zipped: u64,
     /// From the start of the process to its first poll.
     pub startups: Vec<Duration>,
-    /// Resident by then.
+    /// Resident memory at that point.
     pub memory: Vec<u64>,
 }
 
-/// Starts each as often as asked, after once that only brings it into the page cache.
+/// Starts each program as often as requested, after one start that only loads it into the page cache.
 pub async fn measure(
     programs: &[Program],
     stage: &Stage,

@@ -1,4 +1,4 @@
-//! What a million leads cost: what was counted, times list prices.
+//! The cost of a million leads: counted requests, times list prices.
 
 use std::time::Duration;
 
@@ -9,10 +9,10 @@ use crate::figures::median;
 use crate::programs::{LEAD_WEBHOOK, QUEUE_DRAIN};
 use crate::warm::{Load, Warm};
 
-/// Where and when the prices were read.
+/// The region and the date of the prices.
 pub const PRICES: &str = "us-east-1, arm64, without free tiers, November 2026";
 
-/// In dollars for a million.
+/// In dollars per million, this and the next.
 const HTTP_API: f64 = 1.00;
 const LAMBDA_REQUEST: f64 = 0.20;
 const LAMBDA_GB_SECOND: f64 = 13.3334;
@@ -20,19 +20,19 @@ const WRITE_UNIT: f64 = 0.625;
 const READ_UNIT: f64 = 0.125;
 /// 0.40, and 0.10 for messages with a group, which makes the queue fair.
 const SQS_REQUEST: f64 = 0.50;
-/// A kilobyte; a gigabyte is 0.50.
+/// Per million kilobytes; a gigabyte is 0.50.
 const LOG_KILOBYTE: f64 = 0.50;
 const EVENT: f64 = 1.00;
 const TRACE: f64 = 5.00;
 const SECRET_REQUEST: f64 = 5.00;
 
-/// Of the template.
+/// As in the template.
 const MEMORY_GB: f64 = 0.125;
 /// Lambda gives a function of 1,769 MB one processor, and others by their memory.
 const PROCESSOR_SHARE: f64 = 128.0 / 1_769.0;
-/// Of a request to DynamoDB or SQS within the region: an assumption.
+/// Of a request to DynamoDB or SQS within the region, in seconds: an assumption.
 const REQUEST_TAKES: f64 = 0.005;
-/// Of what Lambda itself logs of an invocation: an assumption.
+/// What Lambda itself logs per invocation: an assumption.
 const LOGGED_KILOBYTES: f64 = 1.0;
 /// X-Ray's default rule traces the first of each second, and an application's day has fewer leads than seconds.
 const TRACED: f64 = 1.0;
@@ -40,50 +40,50 @@ const TRACED: f64 = 1.0;
 const DRAINS: f64 = 2.0;
 const RATE: f64 = 3.84;
 
-/// In dollars for one a month.
+/// In dollars per month for one, this and the next.
 pub const SECRET: f64 = 0.40;
 const ALARM: f64 = 0.10;
 const METRIC: f64 = 0.30;
 const DASHBOARD: f64 = 3.00;
 
-/// Of the template, without a canary.
+/// In the template, without a canary.
 const ALARMS: f64 = 14.0;
 const METRICS: f64 = 7.0;
-/// Of the keys and the application.
+/// For the keys and the application.
 const SECRETS: f64 = 3.0;
 
 const MINUTES: f64 = 30.0 * 24.0 * 60.0;
-/// What Lambda's five receivers ask the queue in vain, every 20 seconds: an estimate.
+/// How often Lambda's five receivers poll the empty queue, every 20 seconds: an estimate.
 const RECEIVES: f64 = 5.0 * 3.0 * MINUTES;
-/// A scheduler's run with nothing due, in seconds: an assumption; its memory is of the template.
+/// A scheduler's run with nothing due, in seconds: an assumption; its memory is that of the template.
 const RUN_TAKES: f64 = 0.1;
 const RUN_MEMORY_GB: f64 = 1.0;
 
-/// One position of the bill.
+/// One item of the bill.
 #[derive(Debug)]
 pub struct Position {
     pub what: &'static str,
-    /// How the amount comes about.
+    /// How the amount is calculated.
     pub how: String,
-    /// Of one lead.
+    /// Per lead.
     pub amount: f64,
-    /// Of a million.
+    /// Per million.
     pub price: f64,
 }
 
 impl Position {
-    /// Of a million leads, in dollars.
+    /// Dollars for a million leads.
     pub fn dollars(&self) -> f64 {
         self.amount * self.price
     }
 }
 
-/// The whole bill where the drain gets batches of `batch`, and `secrets` are asked for with each lead.
+/// The whole bill if the drain gets batches of `batch`, and `secrets` are read for each lead.
 pub fn bill(warm: &[Warm], batch: u32, secrets: f64) -> Result<Vec<Position>> {
     let intake = row(warm, LEAD_WEBHOOK, Load::FormPost)?;
     let at_turn = row(warm, LEAD_WEBHOOK, Load::FormPostAtTurn)?;
     let drain = row(warm, QUEUE_DRAIN, Load::Batch(batch))?;
-    let of_intake = per_lead(intake).mean(per_lead(at_turn)); // half of every minute is near a turn
+    let of_intake = per_lead(intake).mean(per_lead(at_turn)); // half of each minute is near its turn
     let of_drain = per_lead(drain);
     let share = 1.0 / f64::from(batch);
     let cpu = (median(&intake.cpu) + median(&at_turn.cpu)) / 2;
@@ -171,7 +171,7 @@ pub fn bill(warm: &[Warm], batch: u32, secrets: f64) -> Result<Vec<Position>> {
     Ok(positions.map(position).into())
 }
 
-/// A month of a stack, in dollars.
+/// The monthly cost of a stack, in dollars.
 #[derive(Debug)]
 pub struct Month {
     pub secrets: f64,
@@ -181,8 +181,8 @@ pub struct Month {
 }
 
 impl Month {
-    /// With so many connected customers and so many leads, of which a million cost `million`. A quiet minute of the
-    /// scheduler makes `operations` on the tables.
+    /// For this many connected customers and leads, a million of which cost `million`. A quiet minute of the scheduler
+    /// makes `operations` on the tables.
     pub fn of(customers: u32, leads: u32, million: f64, operations: f64) -> Self {
         let run = LAMBDA_REQUEST + RUN_TAKES * RUN_MEMORY_GB * LAMBDA_GB_SECOND;
         let run = run + operations * READ_UNIT + TRACE + LOGGED_KILOBYTES * LOG_KILOBYTE;
@@ -199,7 +199,7 @@ impl Month {
     }
 }
 
-/// Requests to AWS and units of DynamoDB, of one lead.
+/// The AWS requests and DynamoDB units of one lead.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct PerLead {
     pub requests: f64,

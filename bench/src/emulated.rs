@@ -1,4 +1,4 @@
-//! Programs under Lambda's runtime interface emulator.
+//! Measures programs under Lambda's runtime interface emulator.
 
 use std::fs;
 use std::time::Duration;
@@ -17,11 +17,11 @@ use crate::stage::Stage;
 /// Invocations after each start, the first included.
 pub const INVOCATIONS: u32 = 51;
 
-/// What the emulator reports of one; a sample per start.
+/// The emulator's report on one program; a sample per start.
 #[derive(Debug)]
 pub struct Emulated {
     pub program: Program,
-    /// The first invocation, with the start of the program.
+    /// The first invocation, including the program's start.
     pub first: Vec<Duration>,
     /// The median of the others.
     pub warm: Vec<Duration>,

@@ -1,4 +1,4 @@
-//! The functions under Lambda's runtime interface emulator: what it measures of them itself.
+//! Runs the functions under Lambda's runtime interface emulator and reads the durations it reports.
 
 use std::fs;
 use std::path::Path;
@@ -12,15 +12,15 @@ use tokio::net::TcpStream;
 
 use crate::programs::Program;
 
-/// The emulator listens within this time.
+/// How long the emulator may take to listen.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// What the emulator reports of one run of a program.
+/// The emulator's report on one run of a program.
 #[derive(Debug)]
 pub struct Run {
-    /// Of the first invocation, the start of the program included.
+    /// Duration of the first invocation, including the program's start.
     pub first: Duration,
-    /// Of each of the others.
+    /// Duration of each of the others.
     pub warm: Vec<Duration>,
 }
 
@@ -77,7 +77,7 @@ async fn listens(address: &str) {
     }
 }
 
-/// The durations that the emulator's report lines name, in order.
+/// The durations in the emulator's report lines, in order.
 fn durations(log: &str) -> Result<Vec<Duration>> {
     let reports = log.lines().filter(|line| line.starts_with("REPORT "));
     reports

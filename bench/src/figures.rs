@@ -1,8 +1,8 @@
-//! Medians, percentiles and how figures are written.
+//! Medians, percentiles and number formatting.
 
 use std::time::Duration;
 
-/// The value below which this share of the samples lies, by nearest rank; none of no samples.
+/// The value below which this share of the samples lies, by nearest rank; `None` if there are no samples.
 pub fn quantile<T: Ord + Copy>(samples: &[T], percent: usize) -> Option<T> {
     let mut sorted = samples.to_vec();
     sorted.sort_unstable();
@@ -10,7 +10,7 @@ pub fn quantile<T: Ord + Copy>(samples: &[T], percent: usize) -> Option<T> {
     sorted.get(rank.saturating_sub(1)).copied()
 }
 
-/// The middle sample, the lower of two; zero of no samples.
+/// The middle sample, or the lower of two; zero if there are no samples.
 pub fn median<T: Ord + Copy + Default>(samples: &[T]) -> T {
     quantile(samples, 50).unwrap_or_default()
 }

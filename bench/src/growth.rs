@@ -1,4 +1,4 @@
-//! A day's leads for ever more customers, in virtual time: whether a lead costs more where there are many.
+//! Simulates a day's leads for more and more customers, in virtual time: does the cost of a lead grow?
 
 use anyhow::{Context, Result};
 use leadfeed_local::progress::Progress;
@@ -10,7 +10,7 @@ use crate::Effort;
 /// Both tables.
 pub const TABLES: [Service; 2] = [Service::Directory, Service::Ledger];
 
-/// The day that the bill counts with: many customers, and more than the leads that one application carries.
+/// The day used for the bill: many customers, and more leads than one application can carry.
 pub fn usual(rows: &[Row]) -> Result<&Row> {
     let within = |row: &&Row| row.day.customers <= 1_000 && row.day.leads <= 100_000;
     rows.iter().rfind(within).context("growth was not measured")
@@ -24,7 +24,7 @@ pub struct Row {
 }
 
 impl Row {
-    /// Operations that the leads brought with them. What a scheduler does each minute it does for none as well.
+    /// Operations caused by the leads. What a scheduler does each minute even without leads is not included.
     pub fn per_lead(&self, services: &[Service]) -> f64 {
         let own = self.day.of(services);
         self.day

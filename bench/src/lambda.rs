@@ -1,4 +1,4 @@
-//! A function's process, and the runtime API that it polls.
+//! A function's process, and a stub of the runtime API that it polls.
 
 use std::fs;
 use std::process::{Command, Stdio};
@@ -20,15 +20,15 @@ use tokio::sync::{Mutex, mpsc};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-/// What a function is given for an invocation, as the drain is by the template.
+/// The time limit of an invocation, that of the drain in the template.
 const TIMEOUT: SignedDuration = SignedDuration::from_secs(60);
 
-/// Longer than any function is given.
+/// Longer than any function's time limit.
 const PATIENCE: Duration = Duration::from_secs(70);
 
-/// What a function does at its runtime API.
+/// What a function does at its runtime API, and when.
 enum Moment {
-    /// It asked for work.
+    /// It polled for an event.
     Polled(Instant),
     /// It answered.
     Answered(Instant, Bytes),
@@ -47,7 +47,7 @@ pub struct Function {
     api: JoinHandle<std::io::Result<()>>,
     work: mpsc::UnboundedSender<(Bytes, mpsc::UnboundedSender<Instant>)>,
     moments: mpsc::UnboundedReceiver<Moment>,
-    /// From the start of the process until it first asked for work.
+    /// Time from the process's start to its first poll.
     pub startup: Duration,
 }
 
@@ -58,7 +58,7 @@ impl Drop for Function {
 }
 
 impl Function {
-    /// Starts a program and waits until it asks for work.
+    /// Starts a program and waits for its first poll.
     pub async fn start(command: Command) -> Result<Self> {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
         let address = listener.local_addr()?.to_string();
@@ -104,7 +104,7 @@ impl Function {
         })
     }
 
-    /// Gives the function an event; answers how long it took, once it has asked for more, and what it said.
+    /// Gives the function an event; returns the time until its next poll, and its answer.
     pub async fn invoke(&mut self, event: &Bytes) -> Result<(Duration, Bytes)> {
         let (handed, mut start) = mpsc::unbounded_channel();
         self.work.send((event.clone(), handed))?;
@@ -122,7 +122,7 @@ impl Function {
         }
     }
 
-    /// The most memory that was ever resident, in bytes.
+    /// Peak resident memory, in bytes.
     pub fn peak_memory(&self) -> Result<u64> {
         let status = fs::read_to_string(format!("/proc/{}/status", self.pid()?))?;
         let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
@@ -133,7 +133,7 @@ impl Function {
         Ok(kilobytes * 1024)
     }
 
-    /// Time on a processor so far, of all threads that are alive.
+    /// Processor time so far, of all threads that are alive.
     pub fn cpu(&self) -> Result<Duration> {
         let mut nanos = 0;
         for thread in fs::read_dir(format!("/proc/{}/task", self.pid()?))? {
@@ -156,7 +156,7 @@ impl Function {
         Ok(())
     }
 
-    /// Ends the process.
+    /// Kills the process.
     pub async fn end(mut self) -> Result<()> {
         Ok(self.child.kill().await?)
     }

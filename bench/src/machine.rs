@@ -1,4 +1,4 @@
-//! What it was measured on and with.
+//! Describes the machine and the versions that were measured.
 
 use std::fs;
 use std::path::Path;
@@ -33,7 +33,7 @@ pub fn when() -> String {
     format!("{day}, commit {}", commit.as_deref().unwrap_or("unknown"))
 }
 
-/// Of everything that the figures depend on.
+/// The versions of everything that the figures depend on.
 pub fn versions(programs: &[&Program]) -> Result<String> {
     let rustc = told("rustc", &["--version"]).unwrap_or_default();
     let rustc = rustc.split(" (").next().unwrap_or_default().to_owned();
@@ -77,7 +77,7 @@ fn told(program: &str, arguments: &[&str]) -> Option<String> {
     Some(text.trim().to_owned())
 }
 
-/// As `boto3 1.2.3`, of a list of pinned packages.
+/// As `boto3 1.2.3`, from a list of pinned packages.
 fn pinned(list: &str, name: &str) -> Result<String> {
     let text = fs::read_to_string(root().join(Path::new(list)))?;
     let line = text

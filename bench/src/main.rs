@@ -1,11 +1,11 @@
-//! Measures Leadfeed beside what it could be at best, and beside what a user would write in its place.
+//! Benchmarks Leadfeed against an empty handler, and against what a user would write instead.
 //!
-//! Programs are started in turns, one at a time, on two hosts: a stand-in for the Lambda runtime API, which sees each
-//! poll, and Lambda's own runtime interface emulator. AWS is a stub on the loopback that answers at once. So the
-//! figures are what the programs themselves take, without network and without the sandbox that Lambda makes around
-//! them. Drains meet the strict Constant Contact sandbox on the real clock; what would take days is simulated.
+//! Programs are started in turns, one at a time, on two hosts: a stub of the Lambda runtime API, which sees each poll,
+//! and Lambda's own runtime interface emulator. AWS is a stub on the loopback interface that answers at once. So the
+//! figures are the programs' own, without network and without Lambda's sandbox around them. Drains run against the
+//! strict Constant Contact sandbox in real time; what would take days is simulated.
 //!
-//! Writes `bench/report.md`, its plots and the table of the README; `guard` holds a build against the committed bounds.
+//! Writes `bench/report.md`, its plots and the README's table; `guard` checks a build against the committed limits.
 
 mod aws;
 mod backlog;
@@ -66,22 +66,22 @@ enum Command {
     },
 }
 
-/// How often things are repeated.
+/// How often measurements are repeated.
 #[derive(Debug, Clone, Copy)]
 pub struct Effort {
     /// Starts of each program.
     pub starts: usize,
-    /// Starts of each under the emulator.
+    /// Starts of each program under the emulator.
     pub emulated: usize,
     /// Processes of each program under load.
     pub rounds: usize,
     /// Invocations of each process, one after another.
     pub invocations: u32,
-    /// Leads that drains take to the sandbox.
+    /// Leads that drains send to the sandbox.
     pub leads: u32,
-    /// Leads of the backlogs that are simulated.
+    /// Leads of the simulated backlogs.
     pub backlogs: &'static [u32],
-    /// Customers and leads of the days that are simulated.
+    /// Customers and leads of the simulated days.
     pub growth: &'static [(u32, u32)],
 }
 
@@ -130,7 +130,7 @@ async fn main() -> Result<ExitCode> {
                 .map(|()| ExitCode::SUCCESS),
         }
     };
-    // Whoever stops this stops what it has started.
+    // Stopping this program also stops those it has started.
     tokio::select! {
         done = work => done,
         _ = tokio::signal::ctrl_c() => Ok(ExitCode::from(130)),
@@ -138,7 +138,7 @@ async fn main() -> Result<ExitCode> {
     }
 }
 
-/// Simulates first: a fault there costs no measurement, and what is measured last is measured just before it is written.
+/// Simulates first: a fault there costs no measurement, and measurements are fresh when they are written.
 async fn measure(mut programs: Vec<Program>, quick: bool, progress: &Progress) -> Result<()> {
     let effort = if quick { QUICK } else { WHOLE };
     let (backlogs, growth) = simulate(effort, progress).await?;
@@ -156,7 +156,7 @@ async fn measure(mut programs: Vec<Program>, quick: bool, progress: &Progress) -
     report::write(&measured, quick)
 }
 
-/// On a thread of its own, so that the program can be stopped meanwhile.
+/// Simulates on a thread of its own, so that the program can be stopped meanwhile.
 async fn simulate(effort: Effort, progress: &Progress) -> Result<(Vec<Backlog>, Vec<Row>)> {
     let bars = progress.clone();
     let simulated = tokio::task::spawn_blocking(move || {

@@ -1,4 +1,4 @@
-//! When in a minute a submission is measured: around the turn of one, it costs a write more.
+//! Chooses the part of a minute in which a submission is measured: around the turn of one, it costs one more write.
 
 use std::ops::Range;
 use std::time::Duration;
@@ -8,14 +8,14 @@ use jiff::Timestamp;
 /// A part of a minute.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Part {
-    /// Nothing of the door's depends on the clock.
+    /// Nothing in the intake depends on the clock.
     Calm,
     /// Within 15 s of the turn, where equal submissions without a key agree on an id.
     Turn,
 }
 
 impl Part {
-    /// Seconds at which a measurement may begin that takes 15 s at most.
+    /// Seconds at which a measurement of at most 15 s may begin.
     const fn beginnings(self) -> Range<i64> {
         match self {
             Self::Calm => 15..30,

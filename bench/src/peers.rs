@@ -11,7 +11,7 @@ use leadfeed_local::tools::{node_modules, on_path, python_with, run_guarded};
 use crate::place::{of_bench, root};
 use crate::programs::{EMPTY_HTTP, NODE, PYTHON, Program};
 
-/// What is in the environment and not in an archive: Lambda's image has it.
+/// In the environment but not in an archive, because Lambda's image has it.
 const OF_THE_IMAGE: [&str; 8] = [
     "pip",
     "setuptools",
@@ -23,11 +23,11 @@ const OF_THE_IMAGE: [&str; 8] = [
     "__pycache__",
 ];
 
-/// Node's module format has no `require`, which parts of the SDK ask for.
+/// Node's module format has no `require`, which parts of the SDK use.
 const REQUIRE: &str =
     r#"import{createRequire}from"node:module";const require=createRequire(import.meta.url);"#;
 
-/// Both; Node.js only where it is there.
+/// Installs both; Node.js only if it is available.
 pub async fn install(progress: &Progress) -> Result<Vec<Program>> {
     let mut peers = vec![python(progress).await?];
     match on_path("node") {
@@ -49,7 +49,7 @@ fn peer(name: &'static str, command: Vec<PathBuf>, packed: Vec<PathBuf>) -> Prog
     }
 }
 
-/// Under Lambda's own loop, which is on `PyPI`.
+/// Runs under Lambda's own loop, which is on `PyPI`.
 async fn python(progress: &Progress) -> Result<Program> {
     let python = python_with(progress, "bench").await?;
     let source = of_bench("peers/python");
@@ -67,7 +67,7 @@ async fn python(progress: &Progress) -> Result<Program> {
     let text = |path: PathBuf| path.into_os_string().into_string();
     let text = |path| text(path).ok().context("a path that is not UTF-8");
     program.environment = vec![
-        // Not into the folder of the source.
+        // Keeps the source folder clean.
         (
             "PYTHONPYCACHEPREFIX",
             text(root().join(".local/bench/pycache"))?,
@@ -83,7 +83,7 @@ fn site_packages(python: &Path) -> Result<PathBuf> {
     Ok(PathBuf::from(String::from_utf8(told)?.trim()))
 }
 
-/// Bundled into one file, as SAM does it with esbuild, under a loop of our own.
+/// Bundled into one file with esbuild, as SAM does it, under a loop of our own.
 async fn node_js(progress: &Progress, node: PathBuf) -> Result<Program> {
     let packages = node_modules(progress, "bench/peers/node").await?;
     let folder = root().join(".local/bench/node");

@@ -1,4 +1,4 @@
-//! What is measured: the functions, the empty handlers that are their floor, and the same intake in other languages.
+//! The measured programs: the functions, the empty handlers as their floor, and the same intake in other languages.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -16,14 +16,14 @@ pub const QUEUE_DRAIN: &str = "queue-drain";
 pub const PYTHON: &str = "lead-webhook in Python";
 pub const NODE: &str = "lead-webhook in Node.js";
 
-/// A program of ours, the empty handler beside it (a floor's is itself), and a sample event that it answers with
-/// the stub.
+/// One of our programs, its empty handler (for an empty handler, itself), and a sample event that it answers using the
+/// stub.
 #[derive(Debug, Clone, Copy)]
 pub struct Ours {
     pub name: &'static str,
     pub floor: &'static str,
     pub event: &'static str,
-    /// What the event is, for a reader of the table.
+    /// A description of the event for the table.
     pub says: &'static str,
 }
 
@@ -78,16 +78,16 @@ pub struct Program {
     pub floor: &'static str,
     pub event: &'static str,
     pub says: &'static str,
-    /// Itself and its arguments.
+    /// The program and its arguments.
     pub command: Vec<PathBuf>,
-    /// What it needs beside what Lambda tells it.
+    /// What it needs in addition to Lambda's variables.
     pub environment: Vec<(&'static str, String)>,
-    /// What its archive holds: itself, or what its runtime starts.
+    /// The contents of its archive: the program, or what its runtime starts.
     pub packed: Vec<PathBuf>,
 }
 
 impl Program {
-    /// One of ours, in the folder it was built into.
+    /// One of our programs, in the folder it was built into.
     pub fn ours(of: Ours, folder: &Path) -> Self {
         let program = folder.join(of.name).join("bootstrap");
         let program = std::path::absolute(&program).unwrap_or(program);
@@ -102,7 +102,7 @@ impl Program {
         }
     }
 
-    /// The command, told what Lambda and the template tell a function, and nothing else.
+    /// The command, with only the environment that Lambda and the template give a function.
     pub fn start(&self, aws: &str) -> Command {
         let mut command = Command::new(&self.command[0]);
         command.args(&self.command[1..]);
@@ -116,7 +116,7 @@ impl Program {
         environment
     }
 
-    /// Bytes unzipped, and of the archive that Lambda gets, made by the library that SAM makes it with.
+    /// Bytes unzipped, and of the archive for Lambda, made with the same library as SAM's.
     pub fn sizes(&self) -> Result<(u64, u64)> {
         let folder = tempfile::tempdir()?;
         let zip = folder.path().join("function.zip");
@@ -152,9 +152,9 @@ pub fn event(name: &str) -> PathBuf {
     root().join("events").join(name).with_extension("json")
 }
 
-/// Everything is at one address.
+/// All endpoints are at one address.
 fn environment(url: &str) -> Vec<(&'static str, String)> {
-    let queue = format!("{url}/123456789012/leads"); // where the SDK of JavaScript sends to
+    let queue = format!("{url}/123456789012/leads"); // where the JavaScript SDK sends to
     let dead_letters = format!("{url}/123456789012/dead-letters");
     [
         ("AWS_LAMBDA_FUNCTION_NAME", "bench"),

@@ -1,6 +1,6 @@
-//! Drains at the strict sandbox: several processes of the function on one application's limit, on the real clock.
+//! Drains against the strict sandbox: several processes of the function on one application's limit, in real time.
 //!
-//! DynamoDB and Secrets Manager are MiniStack's, so that the drains really compete; the queue is here.
+//! DynamoDB and Secrets Manager are MiniStack's, so that the drains really compete; the queue is simulated here.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -26,16 +26,16 @@ use crate::programs::{Program, QUEUE_DRAIN};
 use crate::stage::sdk;
 use crate::world::{Remote, World, batch};
 
-/// Drains at once.
+/// Numbers of concurrent drains.
 pub const DRAINS: [usize; 3] = [1, 2, 5];
-/// Leads of one invocation, as the template has it.
+/// Leads per invocation, as in the template.
 const BATCH: usize = 10;
 
 /// One run.
 #[derive(Debug)]
 pub struct Rate {
     pub drains: usize,
-    /// When each call was counted by the sandbox, since the first.
+    /// When the sandbox counted each call, since the first.
     pub calls: Vec<Duration>,
     pub throttled: usize,
     pub delivered: usize,
@@ -43,7 +43,7 @@ pub struct Rate {
 }
 
 impl Rate {
-    /// Of the calls that the limit allows in the time from the first to the last, how many were made.
+    /// The share of the calls allowed by the limit, from the first call to the last, that were made.
     pub fn share(&self) -> f64 {
         let took = self.calls.last().copied().unwrap_or_default();
         let made = self.calls.len().saturating_sub(1) as f64;
@@ -114,7 +114,7 @@ async fn run(drain: &Program, drains: usize, leads: u32, progress: &Progress) ->
     Ok(rate)
 }
 
-/// Gives a function batches until there are none, as the queue's trigger does.
+/// Gives a function batches until none are left, as the queue's trigger does.
 async fn empty(mut function: Function, queue: &Mutex<VecDeque<Task>>) -> Result<()> {
     loop {
         let tasks: Vec<_> = {

@@ -1,4 +1,4 @@
-//! The stub with one customer on it, and the events that its functions are given.
+//! The stub with one customer, and the events for its functions.
 
 use std::fs;
 
@@ -19,13 +19,13 @@ use crate::aws::{Aws, DIRECTORY};
 use crate::programs;
 use crate::world::{FORM, Remote, World, batch};
 
-/// Faster than a drain can be, so that what is measured is the drain.
+/// Faster than any drain, so that the drain is measured and not the limit.
 const UNLIMITED: Limits = Limits {
     per_second: 1_000,
     per_day: 1_000_000_000,
 };
 
-/// The stub, ready.
+/// The prepared stub.
 pub struct Stage {
     pub aws: Aws,
     world: World,
@@ -52,7 +52,7 @@ impl Stage {
         Ok(Self { aws, world })
     }
 
-    /// A batch of fresh leads for the drain. Nothing is kept of what happens to them, so it can be given again.
+    /// A batch of fresh leads for the drain. None of its effects are stored, so it can be given again.
     pub async fn batch(&self, size: u32) -> Result<Bytes> {
         self.aws.set_frozen(false);
         let tasks = self.world.queued(size).await?;
@@ -60,7 +60,7 @@ impl Stage {
         Ok(Bytes::from(batch(&tasks)?.to_string()))
     }
 
-    /// The sample event of a lead as JSON, to the door for servers and signed just now.
+    /// The sample event of a lead as JSON, sent to the webhook endpoint and signed just now.
     pub fn webhook(&self) -> Result<Bytes> {
         let mut event: Value = serde_json::from_slice(&fs::read(programs::event("lead-json"))?)?;
         let path = format!("/hooks/{FORM}");
@@ -79,7 +79,7 @@ impl Stage {
     }
 }
 
-/// Clients of an endpoint on this machine.
+/// The configuration of clients for an endpoint on this machine.
 pub fn sdk(endpoint: &str) -> SdkConfig {
     let nobody = Credentials::from_keys("test", "test", None);
     SdkConfig::builder()

@@ -1,4 +1,4 @@
-//! Programs under an event that comes again and again.
+//! Measures warm programs under a repeated event.
 
 use std::fs;
 use std::time::Duration;
@@ -18,23 +18,23 @@ use crate::programs::{
 };
 use crate::stage::Stage;
 
-/// Invocations before those that count.
+/// Invocations before the measured ones.
 const WARM_UP: u32 = 20;
 
-/// What comes again and again.
+/// The repeated event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Load {
     FormPost,
-    /// At the turn of a minute.
+    /// A form post at the turn of a minute.
     FormPostAtTurn,
     Json,
     Webhook,
-    /// So many leads.
+    /// A batch of this many leads.
     Batch(u32),
 }
 
 impl Load {
-    /// Leads of one invocation.
+    /// Leads per invocation.
     pub fn leads(self) -> u32 {
         match self {
             Self::Batch(size) => size,
@@ -53,7 +53,7 @@ impl Load {
         }
     }
 
-    /// The empty handler beside it.
+    /// The empty handler to compare with.
     pub fn floor(self) -> &'static str {
         match self {
             Self::Batch(_) => EMPTY_EVENT,
@@ -61,7 +61,7 @@ impl Load {
         }
     }
 
-    /// When it is given.
+    /// The part of a minute in which it is measured.
     fn part(self) -> Part {
         match self {
             Self::FormPostAtTurn => Part::Turn,
@@ -69,7 +69,7 @@ impl Load {
         }
     }
 
-    /// A batch of a hundred takes the drain a tenth of a second, so fewer of them are given.
+    /// A batch of a hundred takes the drain a tenth of a second, so fewer of them are measured.
     fn invocations(self, effort: Effort) -> u32 {
         match self {
             Self::Batch(size) if size > 10 => effort.invocations / 10,
@@ -87,7 +87,7 @@ impl Load {
         }
     }
 
-    /// Whether that is what the program should have answered.
+    /// Whether this is the answer that the program should give.
     fn is_answer(self, program: &str, answer: &Value) -> bool {
         let status = &answer["statusCode"];
         match (self, program) {
@@ -144,7 +144,7 @@ pub async fn measure(
     Ok(rows)
 }
 
-/// A row for each of these programs that is there.
+/// A row for each of these programs that exists.
 fn of(programs: &[Program], names: &[&str], load: Load, effort: Effort) -> Vec<Warm> {
     let named = |name: &&str| programs.iter().find(|program| program.name == *name);
     let blank = |program: &Program| Warm {

@@ -1,4 +1,4 @@
-//! One customer, connected, with a form; and leads for it.
+//! One connected customer with a form, and leads for it.
 
 use std::collections::BTreeMap;
 
@@ -27,9 +27,9 @@ use serde_json::{Value, json};
 
 use crate::aws::{DIRECTORY, LEDGER};
 
-/// Where the stack's secrets are.
+/// The prefix of the stack's secrets.
 pub const PREFIX: &str = "leadfeed/bench";
-/// The stack that the functions are told they are.
+/// The stack's name in the functions' environment.
 pub const STACK: &str = "bench";
 /// The form that the sample events post to.
 pub const FORM: &str = "frm_01ARZ3NDEKTSV4RRFFQ69G5FAV";
@@ -38,21 +38,21 @@ const ADMIN_TOKEN: &str = "test-admin-token";
 
 const STATEMENT: &str = "Analytical Engines may send me its newsletter. I can leave at any time.";
 
-/// Everything a delivery needs, written through the adapters.
+/// Everything that a delivery needs, written with the adapters.
 pub struct World {
     aws: SdkConfig,
-    /// What leads are made with.
+    /// Makes leads.
     pub maker: Maker,
 }
 
-/// What the customer's account is at the other end.
+/// The customer's account at Constant Contact.
 pub struct Remote {
     pub tokens: Tokens,
     pub list: RemoteId,
     pub limits: Limits,
 }
 
-/// The account's id at the other end.
+/// The account's id at Constant Contact.
 pub const ACCOUNT: &str = "a07e1i8mqj";
 
 impl World {
@@ -93,7 +93,7 @@ impl World {
         Ok(Self { aws, maker })
     }
 
-    /// Leads of a few minutes ahead, in the ledger, and their messages: fresh however slowly a program is run.
+    /// Leads dated a few minutes ahead, in the ledger, and their messages: fresh even if a program runs slowly.
     pub async fn queued(&self, count: u32) -> Result<Vec<Task>> {
         let dynamodb = aws_sdk_dynamodb::Client::new(&self.aws);
         let ledger = DynamoLedger::new(dynamodb, LEDGER.into());
@@ -111,7 +111,7 @@ impl World {
     }
 }
 
-/// Makes the customer's things.
+/// Makes the customer's records.
 pub struct Maker {
     keys: SigningKeys,
     stack: &'static str,
@@ -144,7 +144,7 @@ impl Maker {
         }
     }
 
-    /// It lets through as many as come.
+    /// The form has no limits.
     pub fn form(&self, since: Timestamp) -> Form {
         Form {
             id: self.form.clone(),
@@ -192,7 +192,7 @@ impl Maker {
         }
     }
 
-    /// A lead that was taken in at `now`, of a person of its own.
+    /// A lead received at `now`, from a person of its own.
     pub fn lead(&self, number: u32, now: Timestamp) -> Lead {
         let id = LeadId::at(now, number.into());
         let email = format!("lead{number}@example.com").parse();
@@ -222,7 +222,7 @@ impl Maker {
     }
 }
 
-/// The event by which a queue brings a batch to the drain.
+/// The event with which a queue gives a batch to the drain.
 pub fn batch(tasks: &[Task]) -> Result<Value> {
     let records = tasks.iter().enumerate().map(|(number, task)| {
         Ok(json!({

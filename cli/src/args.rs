@@ -1,4 +1,4 @@
-//! What can be said on the command line.
+//! The command line's arguments.
 
 mod forms;
 mod reports;
@@ -12,7 +12,7 @@ use secrecy::SecretString;
 pub use forms::Forms;
 pub use reports::{Counts, ListCustomers, People, Receipts};
 
-/// The heading over what every command takes.
+/// The heading of options that every command accepts.
 const GLOBAL: &str = "Global options";
 
 /// Administer a Leadfeed stack: its customers, forms and leads, and its health
@@ -317,7 +317,7 @@ pub enum Dialect {
     Spreadsheet,
 }
 
-/// The API's word for a choice.
+/// The API's name for a choice.
 pub fn word(choice: impl ValueEnum) -> String {
     let value = choice.to_possible_value();
     value.map_or_else(String::new, |value| value.get_name().to_owned())

@@ -1,4 +1,4 @@
-//! The admin API over HTTP.
+//! An HTTP client of the admin API.
 
 use std::fmt;
 use std::time::Duration;
@@ -12,10 +12,10 @@ use url::{Host, Url};
 
 use crate::args::Stack;
 
-/// How often the stack is asked for what it only shows, where it has a hiccup.
+/// How often a read is tried if the stack is briefly unavailable.
 const READ_TRIES: usize = 3;
 
-/// What lies between two of these, where the stack does not say, and at most.
+/// The default and the longest pause between tries.
 const PAUSE: Duration = Duration::from_millis(500);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
@@ -26,7 +26,7 @@ pub struct Client {
     token: SecretString,
 }
 
-/// An answer that is no success.
+/// An unsuccessful answer.
 #[derive(Debug)]
 pub struct ApiError {
     pub status: StatusCode,
@@ -42,7 +42,7 @@ impl fmt::Display for ApiError {
 
 impl std::error::Error for ApiError {}
 
-/// A client that follows no redirects and waits for nobody for ever.
+/// A client that follows no redirects and has timeouts.
 pub fn http() -> Result<reqwest::Client> {
     let builder = reqwest::Client::builder()
         .redirect(reqwest::redirect::Policy::none())
@@ -62,7 +62,7 @@ impl Client {
         })
     }
 
-    /// Where the API has what these segments name. Refuses what would be more than one segment, or none.
+    /// The URL for these path segments. Refuses one that could be read as none or as several.
     pub fn at(&self, segments: &[&str]) -> Result<Url> {
         if let Some(other) = segments.iter().find(|segment| !is_name(segment)) {
             bail!("{other:?} is not a valid ID: use only letters, digits, `-` and `_`");
@@ -80,14 +80,14 @@ impl Client {
         read(succeeded(self.get_with_retries(url).await?).await?).await
     }
 
-    /// What an application may still call.
+    /// The budget of an application.
     pub async fn budget(&self, app: &str) -> Result<Value> {
         let mut url = self.at(&["budget"])?;
         url.query_pairs_mut().append_pair("app_id", app);
         self.get(&url).await
     }
 
-    /// A thing that may not be there.
+    /// A resource that may not exist.
     pub async fn find(&self, url: &Url) -> Result<Option<Value>> {
         let answer = self.get_with_retries(url).await?;
         if answer.status() == StatusCode::NOT_FOUND {
@@ -96,25 +96,25 @@ impl Client {
         read(succeeded(answer).await?).await.map(Some)
     }
 
-    /// A call that has to succeed; its answer.
+    /// A call that has to succeed; returns its answer.
     pub async fn send(&self, method: Method, url: &Url, body: Option<Value>) -> Result<Value> {
         read(self.ask(method, url, body).await?).await
     }
 
-    /// A change, in which a `null` says something.
+    /// A change, in which a `null` is meaningful.
     pub async fn change(&self, url: &Url, change: Value) -> Result<Value> {
         let answer = self.request(Method::PATCH, url, Some(change)).await?;
         read(succeeded(answer).await?).await
     }
 
-    /// A call that has to succeed, its body unread. Fails with [`ApiError`] where the answer is another.
+    /// A call that has to succeed; its body is not read. Any other answer is an [`ApiError`].
     pub async fn ask(&self, method: Method, url: &Url, body: Option<Value>) -> Result<Response> {
         let body = body.map(crate::without_nulls);
         succeeded(self.request(method, url, body).await?).await
     }
 
-    /// Asks for what changes nothing, and once more after a hiccup, so that it ends nobody's work. A file is not asked
-    /// for in this way: its leads are marked by asking.
+    /// Reads something, with retries after short failures, so that these do not end anybody's work. Files are not read
+    /// in this way: requesting one marks its leads.
     async fn get_with_retries(&self, url: &Url) -> Result<Response> {
         for _ in 1..READ_TRIES {
             let answer = self.sent(Method::GET, url, None).await;
@@ -162,7 +162,7 @@ impl Client {
         self.all(&url, "customers", usize::MAX).await
     }
 
-    /// The members of `list` of every page.
+    /// The members of `list` on all pages.
     pub async fn all(&self, url: &Url, list: &str, most: usize) -> Result<Value> {
         let mut all = Vec::new();
         let mut cursor: Option<String> = None;
@@ -178,7 +178,7 @@ impl Client {
     }
 }
 
-/// The address of a stack that may be sent the token.
+/// The address of a stack, if the token may be sent there.
 fn address(url: &str) -> Result<Url> {
     if url.is_empty() {
         bail!("no address: pass --url or set LEADFEED_URL");
@@ -192,7 +192,7 @@ fn address(url: &str) -> Result<Url> {
     Ok(parsed)
 }
 
-/// Whether nobody on the way to an address can read the token that is sent there.
+/// Whether nobody on the way to an address can read a token that is sent there.
 pub fn is_private(url: &Url) -> bool {
     url.scheme() == "https" || is_loopback(url)
 }
@@ -206,7 +206,7 @@ fn is_loopback(url: &Url) -> bool {
     }
 }
 
-/// Whether a segment can name something, and is taken for nothing else however often a path is decoded on its way.
+/// Whether a segment is a name that stays one segment however often a path is decoded on its way.
 fn is_name(segment: &str) -> bool {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
     !segment.is_empty() && !segment.starts_with('.') && segment.bytes().all(is_plain)
@@ -217,7 +217,7 @@ fn reached(answer: reqwest::Result<Response>) -> Result<Response> {
     answer.context("cannot reach the stack")
 }
 
-/// When to ask again, where an answer is a hiccup. Whoever has waited for a whole answer in vain does not wait again.
+/// The pause before a retry, if the failure may be brief. A timeout is not retried.
 fn pause_after(answer: &reqwest::Result<Response>) -> Option<Duration> {
     match answer {
         Ok(answer) => {
@@ -229,7 +229,7 @@ fn pause_after(answer: &reqwest::Result<Response>) -> Option<Duration> {
     }
 }
 
-/// As long as the stack says, within reason.
+/// The pause that the stack requests, up to a limit.
 fn pause_of(retry_after: Option<&str>) -> Duration {
     let seconds = retry_after.and_then(|seconds| seconds.parse().ok());
     let pause = seconds.map_or(PAUSE, Duration::from_secs);

@@ -1,14 +1,14 @@
-//! Whether somebody means what cannot be undone.
+//! Confirmation of commands that cannot be undone.
 
 use anyhow::{Result, bail};
 
 use crate::Stdin;
 use crate::args::{Command, Connection, Customers, Forms, Leads};
 
-/// Asks whether a command is meant that cannot be undone, unless `--yes` said so. Without a terminal nobody can be asked.
+/// Asks for confirmation of a command that cannot be undone, unless `--yes` was given. Without a terminal, it fails.
 ///
 /// # Errors
-/// Where it is not meant, or nobody can say so.
+/// If the answer is not yes, or nobody can be asked.
 pub fn ask(command: &Command, stdin: &mut Stdin<'_>) -> Result<()> {
     let Some((act, name)) = irreversible(command) else {
         return Ok(());
@@ -25,7 +25,7 @@ pub fn ask(command: &Command, stdin: &mut Stdin<'_>) -> Result<()> {
     bail!("not confirmed: nothing was done");
 }
 
-/// What a command does that cannot be undone and was not confirmed, and whom it concerns.
+/// The effect of a command that cannot be undone and was not confirmed, and its target.
 fn irreversible(command: &Command) -> Option<(String, &str)> {
     match command {
         Command::Customers(Customers::Remove { id, yes: false }) => Some((

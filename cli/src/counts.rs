@@ -1,4 +1,4 @@
-//! How many leads became what.
+//! The `counts` command: how many leads there are in each state.
 
 use std::io::Write;
 
@@ -61,7 +61,7 @@ async fn of_one<W: Write>(
     Ok(())
 }
 
-/// Asks for one customer after the other, all of the days of the first.
+/// Reads one customer after the other, all for the days of the first answer.
 async fn of_all<W: Write>(
     client: &Client,
     wanted: &Counts,
@@ -94,7 +94,7 @@ async fn ask(client: &Client, customer: &str, span: [Option<&str>; 2]) -> Result
     client.get(&url).await
 }
 
-/// All rows in one.
+/// Adds all rows up into one.
 fn sum(rows: &[Value]) -> Value {
     let mut all = Map::from_iter([("customer_id".to_owned(), json!("all"))]);
     for (_, at) in NUMBERS {
@@ -105,7 +105,7 @@ fn sum(rows: &[Value]) -> Value {
     Value::Object(all)
 }
 
-/// Prints rows of numbers under what they are of. Neither a day nor an ID needs quotes in CSV.
+/// Prints rows of numbers, with what they count. Neither a day nor an ID needs quotes in CSV.
 fn print<W: Write>(
     of: Column,
     rows: Vec<Value>,

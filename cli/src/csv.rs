@@ -1,4 +1,4 @@
-//! Leads as files.
+//! The `csv` command: downloads leads as files.
 
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
@@ -14,19 +14,19 @@ use crate::args::{Csv, Selection, word};
 use crate::client::{ApiError, Client};
 use crate::show::Printer;
 
-/// Files of one name in one folder.
+/// Maximum files of one name in one folder.
 const MOST_OF_A_NAME: u32 = 1_000;
 
-/// A part that has its file.
+/// A part that was saved.
 struct Saved {
     to: PathBuf,
     rows: String,
-    /// What the next part is asked for by.
+    /// The query of the next part.
     next: Option<String>,
 }
 
-/// Downloads every part, each as it comes. The stack marks leads before it answers: nothing is asked for before
-/// there is a file to put it into.
+/// Downloads the parts one after the other. The stack marks leads before it answers, so each file is created before its
+/// part is requested.
 pub async fn download<W: Write>(
     client: &Client,
     wanted: &Csv,
@@ -50,7 +50,7 @@ pub async fn download<W: Write>(
     }
 }
 
-/// Where the first part is.
+/// The URL of the first part.
 fn first(client: &Client, wanted: &Csv) -> Result<Url> {
     let mut url = client.at(&["customers", &wanted.customer, "leads.csv"])?;
     url.query_pairs_mut()
@@ -63,7 +63,7 @@ fn first(client: &Client, wanted: &Csv) -> Result<Url> {
     Ok(url)
 }
 
-/// Downloads a part into a file, which gets its name once it is whole.
+/// Downloads a part into a file, which gets its name once it is complete.
 async fn save(client: &Client, url: &Url, mut file: NamedTempFile, into: &Path) -> Result<Saved> {
     let mut part = client.ask(Method::GET, url, None).await?;
     let name = header(&part, CONTENT_DISPOSITION.as_str())
@@ -93,7 +93,7 @@ fn header(part: &Response, name: &str) -> Option<String> {
     value.to_str().ok().map(str::to_owned)
 }
 
-/// Gives a file its name, or the name with a number where there is such a file already.
+/// Gives a file its name, or the name with a number if that exists.
 fn keep(mut file: NamedTempFile, into: &Path, name: &str) -> Result<PathBuf> {
     let stem = name.strip_suffix(".csv").unwrap_or(name);
     for number in 1..=MOST_OF_A_NAME {
@@ -113,7 +113,7 @@ fn keep(mut file: NamedTempFile, into: &Path, name: &str) -> Result<PathBuf> {
     bail!("{} has too many files named {name}", into.display())
 }
 
-/// Says how leads are had again that the stack may have marked and that are in no file.
+/// Adds to the error how to get the leads that the stack may have marked, but that are in no file.
 fn explained(error: Error, wanted: &Csv) -> Error {
     let refused = error.downcast_ref::<ApiError>();
     let is_refused = refused.is_some_and(|refused| refused.status.is_client_error());

@@ -1,4 +1,4 @@
-//! Checks a deployment the way a lead goes, and names the first thing that is in its way at each step.
+//! The `doctor` command: checks a deployment in the order of a lead's way, and names the first problem at each step.
 
 mod customer;
 mod stack;
@@ -13,9 +13,9 @@ use crate::args::Stack;
 use crate::client::{Client, http};
 use crate::show::{Column, Printer};
 
-/// What was found at one step.
+/// The result of one step.
 pub struct Finding {
-    /// A stable word for what was found; `ok` where nothing is wrong.
+    /// A stable code for the result; `ok` if nothing is wrong.
     pub code: &'static str,
     /// The step.
     pub step: &'static str,
@@ -51,10 +51,10 @@ impl Finding {
     }
 }
 
-/// Checks the stack, then what a customer needs. A step that cannot be made without another ends the checks.
+/// Checks the stack, then what a customer needs. A step that others depend on ends the checks if it fails.
 ///
 /// # Errors
-/// Where nothing can be printed or no client be made.
+/// If nothing can be printed or no client can be made.
 pub async fn run<W: Write>(
     at: &Stack,
     customer: Option<&str>,

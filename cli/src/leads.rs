@@ -85,7 +85,7 @@ pub async fn run<W: Write>(
     }
 }
 
-/// Prints a line for each lead: its receipt, or why it has none. Of who was erased there is nothing to prove.
+/// Prints a line for each lead: its receipt, or why it has none. Erased leads are skipped: there is nothing to prove.
 async fn receipts<W: Write>(
     client: &Client,
     wanted: &Receipts,
@@ -128,12 +128,12 @@ async fn receipts<W: Write>(
     }
 }
 
-/// Whether an answer says something of the lead alone: its record was changed, or it is gone or too new to be found.
+/// Whether an error is about this lead only: its record was changed, or it is gone or too new to be found.
 fn is_of_the_lead(status: StatusCode) -> bool {
     [StatusCode::CONFLICT, StatusCode::NOT_FOUND].contains(&status)
 }
 
-/// Prints each lead when it comes in and whenever it changed between two looks.
+/// Prints each lead when it comes in and whenever it changed between two polls.
 async fn follow<W: Write>(
     client: &Client,
     wanted: &Follow,
@@ -176,8 +176,8 @@ fn print<W: Write>(lead: &Value, printer: &mut Printer<'_, W>) -> Result<()> {
     ))
 }
 
-/// Replays until all leads meant were looked at, and prints the sum; a dry run too. Where it cannot go on, it prints what
-/// was done until then.
+/// Replays, also as a dry run, until all matching leads were covered, and prints the totals; after an error, those so
+/// far.
 pub async fn replay<W: Write>(
     client: &Client,
     replay: &Replay,
@@ -215,7 +215,7 @@ pub async fn replay<W: Write>(
     ended
 }
 
-/// Two answers as one: numbers of the same name are added up, and what is no number is as the later one has it.
+/// Merges two answers: numbers of the same name are added up, everything else is taken from the later one.
 fn added(before: Value, after: Value) -> Value {
     match (before, after) {
         (Value::Object(mut before), Value::Object(after)) => {

@@ -1,4 +1,4 @@
-//! The operator's tool: what the admin API can do, as commands with tables or JSON.
+//! The operator's command-line tool: what the admin API can do, as commands with tables or JSON.
 
 mod args;
 mod client;
@@ -59,17 +59,17 @@ const LOST: &[Column] = &[
     ("Since", "/since"),
 ];
 
-/// What comes in beside the arguments.
+/// The standard input.
 pub struct Stdin<'i> {
     pub lines: &'i mut dyn BufRead,
-    /// Whether somebody sits there who can be asked.
+    /// Whether it is a terminal, so that somebody can be asked.
     pub is_terminal: bool,
 }
 
-/// Runs one command and prints to `out`. Who sits at a terminal is asked before anything that cannot be undone.
+/// Runs one command and prints to `out`. At a terminal, asks before anything that cannot be undone.
 ///
 /// # Errors
-/// What the API refused, or that it could not be reached.
+/// If the API refused, or could not be reached.
 pub async fn run(options: Options, mut stdin: Stdin<'_>, out: &mut impl Write) -> Result<ExitCode> {
     confirm::ask(&options.command, &mut stdin)?;
     let mut printer = Printer {
@@ -200,7 +200,7 @@ async fn forms<W: Write>(
                 "name": create.name, "consent_statement": create.consent,
                 "list_ids": create.lists, "allowed_origins": create.origins, "return_url": create.return_url,
             });
-            // A stack of before does not know these properties.
+            // An older stack does not know these properties.
             if create.signed_only {
                 body["signed_only"] = true.into();
             }
@@ -272,7 +272,7 @@ async fn links<W: Write>(
     printer.text(link["url"].as_str().unwrap_or_default(), &link)
 }
 
-/// What a file of JSON holds.
+/// Reads a JSON object from a file.
 async fn object(file: &Path) -> Result<Value> {
     let text = tokio::fs::read_to_string(file).await;
     let text = text.with_context(|| format!("{} cannot be read", file.display()))?;

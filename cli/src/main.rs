@@ -1,4 +1,4 @@
-//! `leadfeed`: the operator's tool over the admin API.
+//! `leadfeed`: the operator's command-line tool for the admin API.
 
 use std::io::{IsTerminal as _, stderr, stdin, stdout};
 use std::process::ExitCode;

@@ -1,4 +1,4 @@
-//! What is held about a person.
+//! The `people` commands: what is held about a person.
 
 use std::io::Write;
 
@@ -53,7 +53,7 @@ pub async fn run<W: Write>(
     show(&leads, suppressed == true, printer)
 }
 
-/// The address that was typed or piped in.
+/// Reads the address that was typed or piped in.
 fn typed(stdin: Stdin<'_>) -> Result<String> {
     if stdin.is_terminal {
         eprint!("Address: ");

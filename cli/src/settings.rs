@@ -1,4 +1,4 @@
-//! Settings that the API replaces as a whole: what is not said on the command line stays as it is.
+//! Changes settings that the API replaces as a whole: what the command line does not mention stays as it is.
 
 use std::io::Write;
 
@@ -11,10 +11,10 @@ use crate::args::{PutApp, PutCustomer, word};
 use crate::client::Client;
 use crate::show::Printer;
 
-/// What is shown of a customer and is no setting.
+/// Properties of a customer that are shown but are not settings.
 const SHOWN: [&str; 2] = ["customer_id", "created_at"];
 
-/// Makes a customer, or changes what is said of it.
+/// Creates a customer, or changes the given settings.
 pub async fn put_customer<W: Write>(
     client: &Client,
     put: PutCustomer,
@@ -44,7 +44,7 @@ pub async fn put_customer<W: Write>(
     printer.record(&client.send(Method::PUT, &url, body).await?)
 }
 
-/// Stores an application's id and secret, and its limits where they are said.
+/// Stores an application's id and secret, and its limits if given.
 pub async fn put_app<W: Write>(
     client: &Client,
     app: PutApp,

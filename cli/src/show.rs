@@ -1,4 +1,4 @@
-//! Tables and JSON.
+//! Prints tables and JSON.
 
 use std::io::Write;
 
@@ -6,7 +6,7 @@ use anyhow::Result;
 use comfy_table::{ContentArrangement, Table, presets};
 use serde_json::Value;
 
-/// A heading and where its value is.
+/// A heading and the path of its value.
 pub type Column = (&'static str, &'static str);
 
 pub struct Printer<'o, W> {
@@ -32,7 +32,7 @@ impl<W: Write> Printer<'_, W> {
         Ok(())
     }
 
-    /// One thing, a line for each of its properties.
+    /// One record, with a line for each of its properties.
     pub fn record(&mut self, value: &Value) -> Result<()> {
         if self.json {
             return self.raw(value);
@@ -51,7 +51,7 @@ impl<W: Write> Printer<'_, W> {
         Ok(())
     }
 
-    /// One thing, a line for each of some properties that it has.
+    /// One record, with a line for each of these properties that it has.
     pub fn lines(&mut self, columns: &[Column], row: &Value) -> Result<()> {
         let width = columns.iter().map(|(name, _)| name.len()).max();
         let width = width.unwrap_or_default();
@@ -64,7 +64,7 @@ impl<W: Write> Printer<'_, W> {
         Ok(())
     }
 
-    /// What people want of an answer, or the whole answer as JSON.
+    /// The part of an answer that people need, or the whole answer as JSON.
     pub fn text(&mut self, words: &str, whole: &Value) -> Result<()> {
         if self.json {
             return self.raw(whole);
@@ -78,7 +78,7 @@ impl<W: Write> Printer<'_, W> {
         Ok(())
     }
 
-    /// JSON on one line, for a stream of them.
+    /// JSON on one line, for a stream.
     pub fn line(&mut self, value: &Value) -> Result<()> {
         writeln!(self.out, "{value}")?;
         Ok(())
@@ -90,7 +90,7 @@ impl<W: Write> Printer<'_, W> {
     }
 }
 
-/// A value as a person reads it; no control sign of somebody's name reaches the terminal.
+/// A value as readable text, without control characters, so that none of a name reaches the terminal.
 fn text(value: Option<&Value>) -> String {
     let text = match value {
         None | Some(Value::Null) => String::new(),

@@ -1,10 +1,9 @@
-//! What the Leadfeed functions share, in six rooms.
+//! The library that the Leadfeed functions share, in six modules.
 //!
-//! [`domain`] holds types and rules and knows neither clock nor network. [`ports`] are the promises
-//! the use cases need from the world, [`app`] are the use cases, and `adapters` keep the promises
-//! with DynamoDB, SQS, Secrets Manager and the Constant Contact API; `fakes` keep them in memory, and
-//! `web` is how the HTTP functions answer. Dependencies point inward only: without default features
-//! this crate compiles with no AWS and no HTTP in its tree.
+//! [`domain`] holds types and rules and knows neither clock nor network. [`ports`] are what the use cases need from the
+//! world, as traits; [`app`] are the use cases. `adapters` implement the ports with DynamoDB, SQS, Secrets Manager and
+//! the Constant Contact API, `fakes` in memory; `web` is how the HTTP functions answer. Dependencies point inward only:
+//! without default features this crate compiles with no AWS and no HTTP in its tree.
 #![warn(missing_docs)]
 
 #[cfg(feature = "aws")]

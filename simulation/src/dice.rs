@@ -1,12 +1,12 @@
-//! Chance that a seed repeats, for ever: the generator is spelled out here, so that no update of a crate changes what
-//! a seed means.
+//! Random numbers that a seed repeats for ever: the generator is written out here, so that no update of a crate changes
+//! what a seed means.
 
 /// `SplitMix64`.
 #[derive(Debug, Clone)]
 pub struct Dice(u64);
 
 impl Dice {
-    /// Dice that always roll the same from the same seed.
+    /// Dice that always roll the same numbers for the same seed.
     #[must_use]
     pub fn new(seed: u64) -> Self {
         Self(seed)
@@ -21,7 +21,7 @@ impl Dice {
         mixed ^ (mixed >> 31)
     }
 
-    /// A number below `end`; 0 where that is 0.
+    /// A number below `end`; 0 if `end` is 0.
     pub fn below(&mut self, end: u64) -> u64 {
         self.roll() % end.max(1)
     }
@@ -32,12 +32,12 @@ impl Dice {
         least + i64::try_from(self.below(span)).unwrap_or(0)
     }
 
-    /// Whether something happens that does so `percent` times in a hundred.
+    /// True in `percent` of a hundred cases.
     pub fn chance(&mut self, percent: u64) -> bool {
         self.below(100) < percent
     }
 
-    /// A place in a line of this length.
+    /// An index into a line of this length.
     pub fn place(&mut self, length: usize) -> usize {
         let length = u64::try_from(length).unwrap_or(u64::MAX);
         usize::try_from(self.below(length)).unwrap_or(0)
@@ -46,7 +46,7 @@ impl Dice {
     /// One of these.
     ///
     /// # Panics
-    /// Where there are none.
+    /// If there are none.
     pub fn pick<T: Clone>(&mut self, these: &[T]) -> T {
         these[self.place(these.len())].clone()
     }
@@ -54,7 +54,7 @@ impl Dice {
     /// One of these, each as likely as its weight.
     ///
     /// # Panics
-    /// Where there are none.
+    /// If there are none.
     pub fn weighted<T: Clone>(&mut self, these: &[(u64, T)]) -> T {
         let mut left = self.below(these.iter().map(|(weight, _)| weight).sum());
         for (weight, this) in these {

@@ -1,4 +1,4 @@
-//! What happened in a run, for whoever has to understand a failure.
+//! The log of a run, for understanding a failure.
 
 use std::cell::RefCell;
 use std::io;
@@ -8,18 +8,18 @@ use jiff::Timestamp;
 use leadfeed_shared::locked;
 use tracing::level_filters::LevelFilter;
 
-/// Lines, if anybody wants them.
+/// The lines, if they are wanted.
 #[derive(Debug, Default)]
 pub struct Log(Option<Mutex<Vec<String>>>);
 
 impl Log {
-    /// One that keeps its lines.
+    /// A log that keeps its lines.
     #[must_use]
     pub fn kept() -> Self {
         Self(Some(Mutex::default()))
     }
 
-    /// One that keeps nothing.
+    /// A log that keeps nothing.
     #[must_use]
     pub fn silent() -> Self {
         Self(None)
@@ -42,11 +42,11 @@ impl Log {
 }
 
 thread_local! {
-    /// What the use cases have logged on this thread since somebody looked.
+    /// What the use cases have logged on this thread since the last read.
     static LOGGED: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Where the log lines of the use cases go.
+/// The writer that collects the use cases' log lines.
 struct Collected;
 
 impl io::Write for Collected {
@@ -73,7 +73,7 @@ pub fn collect() -> tracing::subscriber::DefaultGuard {
     tracing::subscriber::set_default(subscriber)
 }
 
-/// What was logged on this thread since the last look.
+/// Takes what was logged on this thread since the last read.
 #[must_use]
 pub fn logged() -> Option<String> {
     LOGGED.with_borrow_mut(|logged| {

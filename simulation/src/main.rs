@@ -7,7 +7,7 @@ use leadfeed_simulation::scale::growth;
 use leadfeed_simulation::seeds::{Found, search};
 use leadfeed_simulation::{Case, Guard, run, shrink};
 
-/// Runs the use cases in a world where everything goes wrong that can.
+/// Simulates the use cases in a world where everything goes wrong that can.
 #[derive(Debug, Parser)]
 struct Args {
     /// The first seed.
@@ -19,13 +19,13 @@ struct Args {
     /// Shows one seed from beginning to end instead.
     #[arg(long, conflicts_with_all = ["from", "seeds"])]
     seed: Option<u64>,
-    /// Takes a guard away.
+    /// Removes a guard.
     #[arg(long, value_enum)]
     without: Option<Guard>,
-    /// Counts what so many customers and leads cost instead, such as `1000 100000`.
+    /// Measures a day with this many customers and leads instead, such as `1000 100000`.
     #[arg(long, num_args = 2, value_names = ["CUSTOMERS", "LEADS"], exclusive = true)]
     growth: Option<Vec<u32>>,
-    /// Leaves a failing schedule as long as it is.
+    /// Does not shorten a failing schedule.
     #[arg(long)]
     whole: bool,
 }

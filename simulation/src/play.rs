@@ -1,4 +1,4 @@
-//! What happens, made to happen.
+//! Carries out the events of a schedule.
 
 mod accounts;
 mod operators;
@@ -15,7 +15,7 @@ use crate::world::World;
 
 pub use self::senders::Sent;
 
-/// What a player remembers of the people it plays.
+/// What the player remembers about the people it plays.
 #[derive(Default)]
 pub struct Player {
     sent: std::collections::BTreeMap<Who, Sent>,
@@ -23,7 +23,7 @@ pub struct Player {
 }
 
 impl Player {
-    /// Makes one thing happen, or begin to.
+    /// Makes one event happen, or begin.
     pub fn play(&mut self, world: &mut World, step: &Step) {
         let (now, mut luck) = (world.now(), Dice::new(step.luck));
         world.stir();
@@ -86,7 +86,7 @@ impl Player {
     }
 }
 
-/// The person at a place.
+/// The person at this index.
 fn person(world: &World, (customer, place): Who) -> Person {
     let customer = &world.sides[usize::from(customer)].id;
     Person {
@@ -95,8 +95,7 @@ fn person(world: &World, (customer, place): Who) -> Person {
     }
 }
 
-/// Nobody leaves while the form they are filling in is under way, or within the time in which they are taken at their
-/// word.
+/// Nobody leaves while their form is being submitted, or while they are still trusted because they have just agreed.
 fn leave(world: &mut World, who: Who) {
     let person = person(world, who);
     let (memory, now): (&Memory, _) = (&world.memory, world.now());
@@ -112,7 +111,7 @@ fn leave(world: &mut World, who: Who) {
     }
 }
 
-/// As above, of a contact that the customer deletes wherever it is one.
+/// The same for a contact that the customer deletes wherever it exists.
 fn remove(world: &mut World, who: Who) {
     let person = person(world, who);
     let (memory, now): (&Memory, _) = (&world.memory, world.now());

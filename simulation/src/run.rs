@@ -1,4 +1,4 @@
-//! One run from its first event to the end of all waiting.
+//! Runs one case from its first event until nothing waits any more.
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -13,7 +13,7 @@ use crate::schedule::{Case, Event};
 use crate::wire::{Guard, Service};
 use crate::world::World;
 
-/// Time that passes between two looks once faults have stopped.
+/// Virtual time between two checks once faults have stopped.
 const PAUSE: SignedDuration = SignedDuration::from_hours(1);
 
 /// A run in which a promise was not kept.
@@ -21,7 +21,7 @@ const PAUSE: SignedDuration = SignedDuration::from_hours(1);
 pub struct Broken {
     /// What was promised, and what happened.
     pub violation: Violation,
-    /// What led there, where somebody wanted to know.
+    /// The log, if requested.
     pub log: Vec<String>,
 }
 
@@ -34,10 +34,10 @@ impl fmt::Display for Broken {
     }
 }
 
-/// Runs a case, perhaps without one of the guards, and keeps a log of it where `told` says so.
+/// Runs a case, perhaps without one of the guards, and keeps a log if `told` is set.
 ///
 /// # Errors
-/// [`Broken`] at the first promise that is not kept.
+/// [`Broken`] at the first promise that is broken.
 pub fn run(case: &Case, without: Option<Guard>, told: bool) -> Result<(), Broken> {
     let _collected = log::collect();
     drop(log::logged());
@@ -79,7 +79,7 @@ fn rest(world: &mut World, case: &Case) {
     if world.is_broken() {
         return;
     }
-    // With a small day's reserve of 2 % nobody could connect.
+    // With the 2 % reserve of a small day nobody could connect.
     world.raise_limits();
     let mut dice = Dice::new(case.seed);
     for customer in 0..case.setting.customers {
@@ -103,8 +103,8 @@ fn rest(world: &mut World, case: &Case) {
     if !world.is_broken() {
         world.shared.oracle().all_kept(|_| false);
         world.check_deliveries();
-        // A drain that died before it counted is found out by its messages, which come again; one that could not
-        // write keeps the doubt until it can.
+        // If a drain died before it counted, its messages come again and reveal that; one that could not write keeps
+        // the day in doubt until it can.
         let lost = |event: &Event| {
             matches!(
                 event,
@@ -122,7 +122,7 @@ fn settle(world: &mut World, case: &Case, rest: Rest) {
     let per_day = usize::try_from(case.setting.limits.per_day).unwrap_or(usize::MAX);
     world.stir();
     for hour in 0.. {
-        // Counted anew each time: the last that were sent are not taken in yet.
+        // Recounted each time: the last that were sent may not be accepted yet.
         let leads = world.shared.oracle().leads().count();
         let days = 3 + 4 * leads / per_day.max(1);
         let unsettled = world.shared.oracle().unsettled(rest).is_some();

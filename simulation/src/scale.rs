@@ -1,4 +1,4 @@
-//! What many customers and leads cost, in virtual time: nothing goes wrong, and every call is counted.
+//! Counts what many customers and leads cost, in virtual time and without faults.
 
 use std::collections::BTreeMap;
 
@@ -17,10 +17,10 @@ use crate::world::World;
 /// Minutes of the day over which leads come in.
 const MINUTES: u32 = 24 * 60;
 
-/// How many people a customer's leads are about.
+/// How many people a customer's leads come from.
 const PEOPLE: u32 = 5_000;
 
-/// A day of so many customers and leads.
+/// The result of a day with this many customers and leads.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Growth {
     /// Customers.
@@ -33,12 +33,12 @@ pub struct Growth {
     pub took: SignedDuration,
     /// API calls that arrived at Constant Contact.
     pub calls: u64,
-    /// Port operations by service and name, the scheduler's included.
+    /// Port operations by service and name, including the scheduler's.
     pub operations: BTreeMap<(Service, &'static str), u64>,
 }
 
 impl Growth {
-    /// Operations of one service, or of several.
+    /// Operations of one or several services.
     #[must_use]
     pub fn of(&self, services: &[Service]) -> u64 {
         let some = self.operations.iter();
@@ -46,7 +46,7 @@ impl Growth {
         some.map(|(_, count)| count).sum()
     }
 
-    /// So many for each lead.
+    /// A count per lead.
     #[must_use]
     pub fn per_lead(&self, count: u64) -> f64 {
         #[expect(clippy::cast_precision_loss, reason = "a figure for people")]
@@ -55,8 +55,8 @@ impl Growth {
     }
 }
 
-/// Runs a day in which `leads` come in evenly for `customers` connected customers, under limits that carry them all,
-/// with a scheduler every minute and up to 20 drains at a time.
+/// Simulates a day in which `leads` come in evenly for `customers` connected customers, under limits that carry them
+/// all, with a scheduler every minute and up to 20 drains at a time.
 ///
 /// Optimised, 10,000 leads take about a second and 100,000 ten. For a table:
 ///
@@ -88,7 +88,7 @@ pub fn growth(customers: u32, leads: u32) -> Growth {
         world.stir();
         world.advance(world.now() + SignedDuration::from_mins(1));
         assert_eq!(world.shared.oracle().violation(), None);
-        // Not before every message of theirs is gone.
+        // Not before all of their messages are gone.
         let old = world.now() - SignedDuration::from_hours(1);
         delivered += world.memory.ledger.forget_delivered(old);
     }
@@ -105,7 +105,7 @@ pub fn growth(customers: u32, leads: u32) -> Growth {
     }
 }
 
-/// Waits for the last delivery; says when it was.
+/// Waits for the last delivery; returns its time.
 fn finish(world: &mut World, leads: u32, delivered: &mut usize) -> Timestamp {
     let goal = usize::try_from(leads).unwrap_or(usize::MAX);
     for _ in 0..MINUTES {
@@ -119,7 +119,7 @@ fn finish(world: &mut World, leads: u32, delivered: &mut usize) -> Timestamp {
     world.now()
 }
 
-/// Connected customers, to whom nothing happens.
+/// Connected customers in a world without faults.
 fn quiet_world(customers: u32, per_second: u32, per_day: u32) -> World {
     let setting = Setting {
         begins: "2026-11-23T00:00:00Z".parse().expect("a time"),

@@ -1,4 +1,4 @@
-//! What happens in a run, and when: drawn from the seed before it begins, so that a failing schedule can be shortened.
+//! The events of a run: drawn from the seed before it begins, so that a failing schedule can be shortened.
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -11,11 +11,11 @@ use crate::wire::{Service, Weather};
 /// One run before it begins.
 #[derive(Debug, Clone)]
 pub struct Case {
-    /// The seed it was drawn from, which also decides who goes first among those who could.
+    /// The seed it was drawn from, which also decides which runnable process goes first.
     pub seed: u64,
     /// The world it happens in.
     pub setting: Setting,
-    /// What happens, in order.
+    /// The events, in order.
     pub steps: Vec<Step>,
 }
 
@@ -30,38 +30,38 @@ pub struct Setting {
     pub bulk: u8,
     /// Whether the last customer has an application of its own.
     pub own_app: bool,
-    /// What an application may call.
+    /// The limits of an application.
     pub limits: Limits,
-    /// Drains at a time.
+    /// Concurrent drains.
     pub drains: usize,
-    /// Whether refresh tokens last instead of rotating.
+    /// Whether refresh tokens are long-lived instead of rotating.
     pub long_lived: bool,
-    /// Whether calls take time, and things may go wrong.
+    /// Whether calls take time, and faults may happen.
     pub takes_time: bool,
 }
 
-/// Something that happens at its time.
+/// A timed event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Step {
-    /// Since the beginning.
+    /// Time since the beginning.
     pub after: SignedDuration,
-    /// What.
+    /// The event.
     pub event: Event,
-    /// Decides what has to be decided about it.
+    /// Seeds the random choices of the event.
     pub luck: u64,
 }
 
-/// Who fills in a form, by the places of the customer and of the person.
+/// Who fills in a form: indexes of the customer and of the person.
 pub type Who = (u8, u8);
 
-/// What can happen.
+/// The kinds of events.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
     /// Somebody fills in a form.
     Submit(Who, How),
-    /// So many people fill in a customer's form, one right after the other.
+    /// This many people fill in a customer's form, one right after the other.
     Flood(u8, u8),
-    /// Somebody sends what they sent before, once more.
+    /// Somebody sends their last submission again.
     Resend(Who),
     /// A person leaves the account's mail.
     Leave(Who),
@@ -75,25 +75,25 @@ pub enum Event {
     Delete(u8),
     /// The operator erases a person.
     Erase(Who),
-    /// The operator puts a person on the list of those not to be mailed, or takes them off.
+    /// The operator puts a person on the do-not-contact list, or takes them off.
     Suppress(Who, bool),
-    /// The operator lets out of quarantine what is in it.
+    /// The operator releases quarantined leads.
     Release(u8),
-    /// A customer has refused and waiting leads tried again.
+    /// A customer replays refused and waiting leads.
     Replay(u8),
-    /// A customer takes the undelivered as a file.
+    /// A customer exports the undelivered leads as a file.
     Export(u8),
     /// A customer looks at its leads.
     Look(u8),
     /// The operator puts the dead letters back.
     Redrive,
-    /// The queue brings again what is being worked on.
+    /// The queue redelivers messages that are being worked on.
     Repeat,
-    /// The queue loses all that the ledger has, too.
+    /// The queue loses all messages whose leads the ledger has, too.
     LoseQueue,
-    /// A second run of the scheduler beside the first.
+    /// A second run of the scheduler, concurrent with the first.
     Run,
-    /// Another writes over a consent in the table.
+    /// A consent is overwritten in the table.
     Tamper(u8),
     /// A list of the account is deleted.
     RemoveList(u8),
@@ -101,42 +101,42 @@ pub enum Event {
     Confirm(u8, bool),
     /// The connected user may no longer write contacts, or may again.
     Rights(u8, bool),
-    /// No access token of the account is good any more.
+    /// The account's access tokens become invalid.
     ExpireAccess(u8),
-    /// The user takes the access back.
+    /// The user revokes the access.
     Revoke(u8),
     /// The account's next imports fail.
     FailImports(u8),
     /// The account forgets its imports.
     ForgetImports(u8),
-    /// The API answers its next calls so.
+    /// The API answers its next calls with this.
     Answer(Answer, u8),
     /// The row of the budget is lost.
     LoseBudget,
-    /// The ledger lists waiting leads so late, for so long.
+    /// The ledger's index lists waiting leads this late, for this long.
     LateIndex(SignedDuration, SignedDuration),
-    /// A service is out of order for so long.
+    /// A service is out of order for this long.
     Outage(Service, Weather, SignedDuration),
 }
 
 /// How a form is filled in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum How {
-    /// As it should be.
+    /// Correctly.
     Plainly,
     /// With a key.
     Keyed,
-    /// With a key, having agreed so many days ago.
+    /// With a key, having agreed this many days ago.
     Belated(u8),
     /// By a robot.
     Robot,
     /// Without the box ticked.
     NoConsent,
-    /// With an address that is none.
+    /// With an invalid address.
     NoAddress,
 }
 
-/// What Constant Contact may say.
+/// Constant Contact's possible answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Answer {
     Throttled,
@@ -153,7 +153,7 @@ pub enum Answer {
 pub const PEOPLE: u8 = 8;
 
 impl Case {
-    /// The run of a seed.
+    /// Draws the run of a seed.
     #[must_use]
     pub fn of(seed: u64) -> Self {
         let mut dice = Dice::new(seed);
@@ -233,7 +233,7 @@ fn gap(setting: &Setting, after: SignedDuration, dice: &mut Dice) -> SignedDurat
     }
 }
 
-/// Somebody sends a form and at once, or a little later, once more: often across the turn of a minute.
+/// Somebody submits a form, and again at once or a little later: often across the turn of a minute.
 fn double_click(
     setting: &Setting,
     after: &mut SignedDuration,
@@ -334,7 +334,7 @@ fn answer(dice: &mut Dice) -> Answer {
     ])
 }
 
-/// Mostly a little later than a mark allows for, sometimes much.
+/// Usually a little later than a mark allows for, sometimes much later.
 fn late_index(dice: &mut Dice) -> Event {
     let most = dice.weighted(&[(3, 20), (2, 120), (1, 1_800)]);
     let by = SignedDuration::from_secs(dice.between(1, most));
@@ -350,7 +350,7 @@ fn outage(dice: &mut Dice) -> Event {
     Event::Outage(service, weather, SignedDuration::from_secs(seconds))
 }
 
-/// What happens to an invocation: mostly nothing.
+/// The fault of an invocation: usually none.
 #[must_use]
 pub fn strike(luck: &mut Dice) -> Option<(u64, Fault)> {
     let strike = luck.pick(&[

@@ -1,4 +1,4 @@
-//! Many seeds, on all processors.
+//! Runs many seeds, on all processors.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -11,16 +11,16 @@ use crate::wire::Guard;
 /// A seed that breaks a promise.
 #[derive(Debug, Clone)]
 pub struct Found {
-    /// Which.
+    /// The seed.
     pub seed: u64,
-    /// How.
+    /// The broken promise.
     pub broken: Broken,
     /// How many seeds were run until then.
     pub after: u64,
 }
 
-/// Runs `count` seeds from `from` on, and gives the lowest one found to break a promise. Says on standard error
-/// how far it is.
+/// Runs `count` seeds from `from` on, and returns the lowest one found to break a promise. Prints its progress to
+/// standard error.
 #[must_use]
 pub fn search(from: u64, count: u64, without: Option<Guard>) -> Option<Found> {
     let next = AtomicU64::new(0);

@@ -1,10 +1,10 @@
-//! Making a failing schedule shorter.
+//! Shortens a failing schedule.
 
 use crate::run::run;
 use crate::schedule::Case;
 use crate::wire::Guard;
 
-/// A case with as few events as break the same promise: halves are left out, then quarters, and so on to single ones.
+/// A case with as few events as still break the same promise: drops halves, then quarters, and so on to single ones.
 #[must_use]
 pub fn shrink(case: &Case, without: Option<Guard>) -> Case {
     let broken = |case: &Case| {

@@ -1,4 +1,4 @@
-//! The queue as Amazon has it: at least once, in no order, for a while, and in the end into the dead letters.
+//! A model of SQS: at-least-once delivery in no order, limited retention, and dead letters.
 
 use jiff::{SignedDuration, Timestamp};
 use leadfeed_shared::app::deliver::batch::Message;
@@ -12,7 +12,7 @@ use crate::dice::Dice;
 const BATCH: usize = 10;
 /// How long a received message is hidden (`VisibilityTimeout`).
 const HIDDEN_FOR: SignedDuration = SignedDuration::from_secs(360);
-/// Receives before a message is dead (`maxReceiveCount`).
+/// Receives before a message becomes a dead letter (`maxReceiveCount`).
 const RECEIVES: u32 = 5;
 
 #[derive(Debug, Clone)]
@@ -32,7 +32,7 @@ pub struct Sqs {
 }
 
 impl Sqs {
-    /// An empty queue, whose dead letters others may look at.
+    /// An empty queue, whose dead letters can be inspected by others.
     #[must_use]
     pub fn new(dead: MemoryQueue) -> Self {
         Self {
@@ -42,7 +42,7 @@ impl Sqs {
         }
     }
 
-    /// Takes what was sent; some of it comes late, and some twice.
+    /// Accepts what was sent; some of it arrives late, and some twice.
     pub fn take(&mut self, tasks: Vec<Task>, dice: &mut Dice, now: Timestamp) {
         for task in tasks {
             let copies = if dice.chance(6) { 2 } else { 1 };
@@ -57,7 +57,7 @@ impl Sqs {
         }
     }
 
-    /// Takes what was sent, as it came.
+    /// Accepts what was sent, unchanged.
     pub fn take_plainly(&mut self, tasks: Vec<Task>, now: Timestamp) {
         for task in tasks {
             self.add(task, now);
@@ -79,7 +79,7 @@ impl Sqs {
         self.messages.iter().map(|sent| sent.visible_at).min()
     }
 
-    /// Receives up to ten of those that can be, in any order.
+    /// Receives up to ten visible messages, in any order.
     pub fn receive(&mut self, dice: &mut Dice, now: Timestamp) -> Vec<Message> {
         let mut there: Vec<_> = (0..self.messages.len())
             .filter(|place| self.messages[*place].visible_at <= now)
@@ -104,7 +104,7 @@ impl Sqs {
         batch
     }
 
-    /// Deletes what a drain is done with: the batch without what it wants again.
+    /// Deletes what a drain has finished: the batch except for what it hands back.
     pub fn delete(&mut self, batch: &[String], again: &[String]) {
         self.messages.retain(|sent| {
             let id = sent.id.to_string();
@@ -112,14 +112,14 @@ impl Sqs {
         });
     }
 
-    /// Brings every message that is hidden, once more.
+    /// Makes every hidden message visible again.
     pub fn repeat(&mut self, now: Timestamp) {
         for sent in &mut self.messages {
             sent.visible_at = sent.visible_at.min(now);
         }
     }
 
-    /// Loses the messages of leads that `kept` says are kept elsewhere.
+    /// Loses the messages of leads that are kept elsewhere, according to `kept`.
     pub fn lose(&mut self, kept: impl Fn(&LeadId) -> bool) {
         self.messages.retain(|sent| !kept(sent.task.lead()));
     }
@@ -137,7 +137,7 @@ impl Sqs {
         self.messages.iter().any(|sent| carried(&sent.task)) || self.dead.sent().iter().any(carried)
     }
 
-    /// Whether all messages are dead, or gone.
+    /// Whether all messages are dead letters, or gone.
     pub fn is_empty(&self) -> bool {
         self.messages.is_empty()
     }

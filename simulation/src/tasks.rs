@@ -1,4 +1,4 @@
-//! Invocations under way, polled one step at a time in an order that chance decides.
+//! A scheduler of concurrent invocations, polled one step at a time in random order.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -27,20 +27,20 @@ struct Task<K> {
     work: Work,
     woken: Arc<Woken>,
     waker: Waker,
-    /// When its time is over.
+    /// When its time limit is reached.
     ends_at: Timestamp,
     kept: K,
 }
 
-/// What a step came to.
+/// The result of a step.
 pub enum Stepped<K> {
-    /// Somebody took a step.
+    /// One took a step.
     On,
-    /// Somebody is done; what was kept for it.
+    /// One is done; with what was kept for it.
     Done(K),
-    /// Somebody was killed.
+    /// One was killed.
     Killed(Arc<Process>),
-    /// Everybody waits.
+    /// All of them wait.
     Nobody,
 }
 
@@ -67,7 +67,7 @@ impl<K> Tasks<K> {
         });
     }
 
-    /// One step of somebody who can take one.
+    /// One step of an invocation that can take one.
     pub fn step(&mut self, dice: &mut Dice) -> Stepped<K> {
         let can = |task: &Task<K>| task.woken.0.load(Ordering::Relaxed);
         let count = self.0.iter().filter(|task| can(task)).count();
@@ -89,7 +89,7 @@ impl<K> Tasks<K> {
         }
     }
 
-    /// Kills whoever's time is over; gives one of them.
+    /// Kills one whose time limit is reached; returns it.
     pub fn end(&mut self, now: Timestamp) -> Option<Arc<Process>> {
         let place = self.0.iter().position(|task| task.ends_at <= now)?;
         let process = self.0.swap_remove(place).process;
@@ -97,7 +97,7 @@ impl<K> Tasks<K> {
         Some(process)
     }
 
-    /// When the first one's time is over.
+    /// When the first time limit is reached.
     pub fn first_end(&self) -> Option<Timestamp> {
         self.0.iter().map(|task| task.ends_at).min()
     }

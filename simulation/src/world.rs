@@ -1,4 +1,4 @@
-//! A world in memory with customers in it, the functions at work on it, and one clock for all.
+//! A world in memory: customers, the functions working for them, and one clock for all.
 
 mod platform;
 
@@ -25,10 +25,10 @@ use crate::sqs::Sqs;
 use crate::tasks::{Stepped, Tasks, Work};
 use crate::wire::{Guard, Line, Process, Reach, Shared, Wired};
 
-/// The scheduler's pace while something goes on.
+/// The scheduler's interval while something happens.
 const MINUTE: SignedDuration = SignedDuration::from_mins(1);
 
-/// A customer as the world knows it.
+/// A customer in the world.
 pub struct Side {
     /// Its id.
     pub id: CustomerId,
@@ -38,7 +38,7 @@ pub struct Side {
     pub client: String,
     /// Its form.
     pub form: Form,
-    /// The list of its first account that it means.
+    /// The list of its first account that it uses.
     pub list: RemoteId,
 }
 
@@ -50,26 +50,26 @@ impl Side {
     }
 }
 
-/// A function that has run before and may run again.
+/// A warm function, which may run again.
 pub enum Warm {
     Webhook(Arc<Process>, Arc<Intake<Wired>>),
     Drain(Arc<Process>, Arc<Drain<Wired>>),
     Scheduler(Arc<Process>, Arc<Scheduler<Wired>>),
-    /// One that is not used again.
+    /// One that will not run again.
     Cold,
 }
 
 /// The world.
 pub struct World {
-    /// What all processes have in common.
+    /// What all processes share.
     pub shared: Arc<Shared>,
-    /// All there is.
+    /// The ports in memory.
     pub memory: Memory,
     /// The customers.
     pub sides: Vec<Side>,
-    /// Whether nothing goes wrong any more.
+    /// Whether faults have stopped.
     pub calm: bool,
-    /// Decides who goes first.
+    /// Decides the order of steps.
     pub dice: Dice,
     sqs: Arc<Mutex<Sqs>>,
     tasks: Tasks<Warm>,
@@ -85,7 +85,7 @@ pub struct World {
 }
 
 impl World {
-    /// The world of a setting, with its customers, whom nobody has connected yet.
+    /// The world of a setting, with its customers, none of them connected yet.
     #[must_use]
     pub fn new(setting: &Setting, seed: u64, without: Option<Guard>, log: Log) -> Self {
         let clock = VirtualClock::standing(setting.begins);
@@ -170,7 +170,7 @@ impl World {
         });
     }
 
-    /// Gives every application the limits that it usually has.
+    /// Gives every application the usual limits.
     pub fn raise_limits(&mut self) {
         self.limits = Limits::default();
         for side in &self.sides {
@@ -180,7 +180,7 @@ impl World {
         self.shared.oracle().set_limits(limits);
     }
 
-    /// Makes an application of whose day nothing is spent.
+    /// Adds an application that has spent nothing of its day.
     fn add_app(&self, app: &AppId, client: &str) {
         let (apps, now) = (&self.memory.apps, self.now());
         apps.set(app, client, "client-secret");
@@ -218,7 +218,7 @@ impl World {
         self.shared.oracle().violation().is_some()
     }
 
-    /// A new process of this kind, with its way to the world.
+    /// A new process of this kind, connected to the world.
     pub fn reach(&mut self, kind: &str) -> Reach {
         self.made += 1;
         let process = Process::new(format!("{kind}-{}", self.made), Dice::new(self.dice.roll()));
@@ -231,7 +231,7 @@ impl World {
         }
     }
 
-    /// Starts an invocation, to which `luck` may have something happen.
+    /// Starts an invocation, which may meet a fault, depending on `luck`.
     pub fn start(
         &mut self,
         process: &Arc<Process>,
@@ -249,13 +249,13 @@ impl World {
         self.tasks.start(process.clone(), ends_at, warm, work);
     }
 
-    /// Something has happened: the scheduler's minutes count again.
+    /// Something has happened: the scheduler runs every minute again.
     pub fn stir(&mut self) {
         self.idle_minutes = 1;
         self.next_run = self.next_run.min(self.now() + MINUTE);
     }
 
-    /// Lets everybody work until a moment.
+    /// Lets everything run until a moment.
     pub fn advance(&mut self, until: Timestamp) {
         while !self.is_broken() {
             match self.tasks.step(&mut self.dice) {
@@ -280,7 +280,7 @@ impl World {
         }
     }
 
-    /// What must hold after every step.
+    /// Checks what must hold after every step.
     fn look(&self) {
         let mut oracle = self.shared.oracle();
         if let Some(words) = log::logged() {
@@ -295,7 +295,7 @@ impl World {
         });
     }
 
-    /// Whether a customer has nothing left to do: its connection can deliver, or the customer is gone.
+    /// Whether nothing is left to do for a customer: its connection can deliver, or the customer is gone.
     #[must_use]
     pub fn is_connected(&self, customer: u8) -> bool {
         let id = &self.sides[usize::from(customer)].id;
@@ -310,17 +310,17 @@ impl World {
         })
     }
 
-    /// Sees that every lead that is delivered is a contact that was put on a list.
+    /// Checks that every delivered lead is a contact that was put on a list.
     pub fn check_deliveries(&self) {
         self.shared.oracle().all_arrived(|account, email| {
             let email = email.parse().expect("an address");
             let contact = self.memory.crm.contact(account, &email);
-            // One that its account deleted since is on none.
+            // A contact that its account has deleted since is on no list.
             contact.is_some_and(|contact| !contact.lists.is_empty() || contact.deleted_at.is_some())
         });
     }
 
-    /// Sees that the counters say what the ledger says.
+    /// Checks that the counters agree with the ledger.
     pub fn check_tallies(&mut self) {
         self.stir();
         self.advance(self.now() + SignedDuration::from_hours(3));
@@ -338,13 +338,13 @@ impl World {
     }
 }
 
-/// Counters that say something. One set aside is counted with the next change of its day.
+/// Counters that are not zero. A quarantined lead is only counted with the next change of its day.
 fn told(counts: Counts) -> Counts {
     let told = |(label, count): &(String, i64)| *count != 0 && !label.starts_with("quarantined");
     counts.into_iter().filter(told).collect()
 }
 
-/// Has Constant Contact enforce limits.
+/// Sets the limits that Constant Contact enforces.
 fn set_remote_limits(memory: &Memory, limits: Limits) -> oracle::Limits {
     let count = |limit: u32| usize::try_from(limit).unwrap_or(usize::MAX);
     let limits = oracle::Limits {
@@ -359,7 +359,7 @@ fn set_remote_limits(memory: &Memory, limits: Limits) -> oracle::Limits {
     limits
 }
 
-/// What an operator sends.
+/// The request body of an operator.
 #[must_use]
 pub fn properties(of: &serde_json::Value) -> Properties {
     Properties::parse(of.to_string().as_bytes()).expect("an object")

@@ -1,4 +1,4 @@
-//! What keeps people out: each page is held against the rules of axe, light and dark, on a desktop and on a phone.
+//! Accessibility: each page is checked against the rules of axe, light and dark, on a desktop and on a phone.
 
 use leadfeed_local::progress::Progress;
 use leadfeed_local::tools::axe;
@@ -25,7 +25,7 @@ impl Inspection {
         }
     }
 
-    /// Holds the page that is shown against the rules.
+    /// Checks the current page against the rules.
     async fn look(&mut self) {
         for screen in [
             Screen::WideDesktop,

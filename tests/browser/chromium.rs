@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 
 const START_WITHIN: Duration = Duration::from_secs(20);
 
-/// Only loopback is reached, and nothing but what a test asks for.
+/// Only loopback is reached, and only what a test requests.
 const FLAGS: [&str; 9] = [
     "--headless=new",
     "--no-sandbox",
@@ -31,7 +31,7 @@ const HOSTS: &str = "MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost";
 
 static DRIVER: LazyLock<Driver> = LazyLock::new(Driver::start);
 
-/// The programs as they are installed here.
+/// The installed programs.
 pub struct Programs {
     chromedriver: PathBuf,
     chromium: PathBuf,
@@ -46,7 +46,7 @@ struct Driver {
 }
 
 impl Programs {
-    /// `None` where one is missing.
+    /// `None` if one is missing.
     pub fn find() -> Option<Self> {
         Some(Self {
             chromedriver: on_path("chromedriver")?,
@@ -60,7 +60,7 @@ impl Programs {
 impl Driver {
     fn start() -> Self {
         let programs = Programs::find().expect("chromium and chromedriver");
-        let folder = tempfile::tempdir().unwrap().keep(); // removed by the guard, who outlives us
+        let folder = tempfile::tempdir().unwrap().keep(); // removed by the guard, which outlives us
         let log = folder.join("chromedriver.log");
         let guarded = Guarded::start(
             &folder,
@@ -81,7 +81,7 @@ impl Driver {
     }
 }
 
-/// The port that chromedriver took, which it says once it listens.
+/// The port that chromedriver chose, which it prints once it listens.
 fn port(log: &Path) -> u16 {
     let deadline = Instant::now() + START_WITHIN;
     loop {
@@ -98,10 +98,10 @@ fn port(log: &Path) -> u16 {
     }
 }
 
-/// A browser that nobody has used before, to which these hosts are ports of this machine.
+/// A browser without any state, in which these hosts are ports of this machine.
 pub async fn fresh(hosts: &[(&str, u16)]) -> Client {
     static COUNT: AtomicUsize = AtomicUsize::new(0);
-    // Starting waits for the driver, so not on a thread that others run on.
+    // Starting the driver blocks, so it does not run on a thread of the runtime.
     let driver = tokio::task::spawn_blocking(|| &*DRIVER).await.unwrap();
     let number = COUNT.fetch_add(1, Ordering::Relaxed);
     let profile = driver.folder.join(format!("profile-{number}"));

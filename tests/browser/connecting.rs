@@ -1,4 +1,4 @@
-//! The customer's way to a connection, and the wrong turns on it.
+//! How a customer connects, and what can go wrong on the way.
 
 use fantoccini::key::Key;
 use serde_json::json;
@@ -122,7 +122,7 @@ pub async fn another_browser_cannot_finish_what_this_one_began() {
     other.close().await;
 }
 
-/// Where the consent page would send the browser, had this user allowed the access.
+/// Where the consent page would redirect the browser if this user allowed the access.
 async fn way_back(consent: &Window, user: &str) -> String {
     let url = consent.url().await;
     let mut fields: Vec<(String, String)> = url.query_pairs().into_owned().collect();

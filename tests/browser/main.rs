@@ -1,4 +1,4 @@
-//! What a customer and a visitor see, in Chromium, on the real stack.
+//! What customers and visitors see, in Chromium, on the real stack.
 #![expect(clippy::unwrap_used, reason = "what fails here fails the test")]
 
 mod accessibility;
@@ -36,7 +36,7 @@ fn main() -> ExitCode {
         .map(|(name, scenario)| trial(name, scenario).with_ignored_flag(!is_possible(name)))
         .collect();
     let mut arguments = Arguments::from_args();
-    arguments.test_threads = Some(1); // two people who connect within a second are asked to wait
+    arguments.test_threads = Some(1); // two people who connect within a second would be asked to wait
     let conclusion = libtest_mimic::run(&arguments, trials);
     if !browser || !npm {
         eprintln!(

@@ -23,7 +23,7 @@ pub async fn with_a_month(customer: &'static str) -> Scene {
     scene
 }
 
-/// Whether days are all that [`with_a_month`] wrote, the oldest of which is out of sight once it is midnight.
+/// Whether these are all days that [`with_a_month`] wrote; the oldest is no longer shown after midnight.
 fn is_a_month(days: usize) -> bool {
     (29..=30).contains(&days)
 }
@@ -73,7 +73,7 @@ pub async fn a_month_is_seen_at_a_glance_on_a_desk_and_on_a_phone() {
     window.close().await;
 }
 
-/// A name without a space, as some give their lists.
+/// A name without a space, as some lists have.
 const LONG_NAME: &str = "everybody_who_signed_up_on_our_website_since_we_opened_the_second_bakery";
 
 async fn give_its_lists_long_names(scene: &Scene) {
@@ -87,7 +87,7 @@ async fn give_its_lists_long_names(scene: &Scene) {
     assert!(directory.choose(&connection).await.unwrap());
 }
 
-/// The names of numbers that have no room for their longest word, which would be broken to fit.
+/// The names of the numbers whose longest word does not fit and would be broken.
 const BROKEN_WORDS: &str = "(() => {
     document.body.style.overflowWrap = 'normal';
     const names = [...document.querySelectorAll('.numbers-row > div, .numbers-row dt')];
@@ -158,7 +158,7 @@ pub async fn a_file_is_downloaded_and_what_is_in_it_waits_no_more() {
     let scene = Scene::of("downloads").await;
     let window = Window::open().await;
     window.goto(&scene.hosted_form()).await;
-    tokio::time::sleep(Duration::from_millis(2_500)).await; // who is faster is taken for a robot
+    tokio::time::sleep(Duration::from_millis(2_500)).await; // a faster person is taken for a robot
     window.fill("[name=email]", "file@example.com").await;
     window.fill("[name=first_name]", "Ada").await;
     window.click("[name=consent]").await;
@@ -185,7 +185,7 @@ pub async fn a_file_is_downloaded_and_what_is_in_it_waits_no_more() {
     window.close().await;
 }
 
-/// The file that comes to lie there.
+/// The content of the file that is downloaded there.
 async fn downloaded(folder: &std::path::Path) -> String {
     let look = async || {
         let files = std::fs::read_dir(folder).unwrap();

@@ -1,4 +1,4 @@
-//! Screens that pages are looked at on, and the pictures in the README and the guides. Pictures are taken anew where
+//! Screens on which pages are viewed, and the pictures in the README and the guides. New pictures are taken if
 //! `LEADFEED_SCREENSHOTS` is set.
 
 use std::path::Path;
@@ -12,7 +12,7 @@ use crate::window::Window;
 
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/screenshots");
 
-/// How much of a page the picture of a phone shows at most, in CSS pixels.
+/// The most of a page that a phone's picture shows, in CSS pixels.
 const PHONE_HEIGHT: f64 = 1_100.0;
 
 #[derive(Debug, Clone, Copy)]
@@ -34,8 +34,8 @@ impl Screen {
     }
 }
 
-/// Looks at the page on this screen, until [`put_away`]: with reduced motion, so that no colour is met on its way from
-/// light to dark.
+/// Shows the page on this screen, until [`put_away`]: with reduced motion, so that no colour is seen halfway from light
+/// to dark.
 pub async fn put_on(window: &Window, screen: Screen) {
     let (scheme, width) = match screen {
         Screen::LightDesktop => ("light", 860),
@@ -65,8 +65,8 @@ pub async fn put_away(window: &Window) {
     window.tool("Emulation.setEmulatedMedia", media).await;
 }
 
-/// Takes a picture of the page, if any are wanted: of the whole page, or of its beginning on a phone, whose pixels are
-/// small.
+/// Takes a picture of the page, if any are wanted: of the whole page, or on a phone, whose pixels are small, of its
+/// beginning.
 pub async fn take(window: &Window, name: &str, screen: Screen) {
     if env::var_os("LEADFEED_SCREENSHOTS").is_none() {
         return;

@@ -1,4 +1,4 @@
-//! A customer on the pages, and what became of a visitor.
+//! A customer on the pages, and the contact of a visitor.
 
 use cc_sandbox::world::Contact;
 use leadfeed_tests::eventually;
@@ -23,7 +23,7 @@ pub async fn choose(window: &Window) {
     window.click("#terms").await;
 }
 
-/// Goes the whole way, from the page of the connect link to the end.
+/// Connects, from the connect link's page to the end.
 pub async fn connect(window: &Window, user: &str) {
     window.press("Continue to Constant Contact").await;
     allow(window, user).await;

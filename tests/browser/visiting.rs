@@ -1,4 +1,4 @@
-//! A visitor's way into the customer's lists.
+//! How a visitor gets onto the customer's lists.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use url::Url;
 use crate::scene::{Scene, contact};
 use crate::window::Window;
 
-/// How long a person looks at a form at least. Whoever is faster is taken for a robot.
+/// The shortest time that a person looks at a form. Anyone faster is taken for a robot.
 const LOOK: Duration = Duration::from_millis(2_500);
 
 pub async fn the_hosted_form_can_be_filled_in_by_keyboard_alone() {
@@ -158,14 +158,14 @@ pub async fn a_scripted_form_is_sent_whether_or_not_anybody_was_in_its_fields() 
     window.close().await;
 }
 
-/// Sends the first form as it is, which a browser keeps a person from.
+/// Submits the first form unchanged, which a browser prevents a person from doing.
 const LEFT_EMPTY: &str = r#"{
     const form = document.querySelector("form");
     form.noValidate = true;
     form.requestSubmit();
 }"#;
 
-/// Sends it with two choices of a field.
+/// Submits it with two choices of a field.
 const FILLED_IN: &str = r#"{
     const form = document.querySelector("form");
     form.querySelector("[name=email]").value = "scripted@example.com";
@@ -178,7 +178,7 @@ const FILLED_IN: &str = r#"{
     form.requestSubmit();
 }"#;
 
-/// As it is where an editor of websites puts what is pasted into a frame.
+/// Website editors put pasted code into such a frame.
 pub async fn a_form_in_a_frame_is_answered_there() {
     let scene = Scene::connected("framed").await;
     let window = Window::open().await;
@@ -211,7 +211,7 @@ pub async fn a_breach_of_a_policy_would_stand_in_the_console() {
     window.close().await;
 }
 
-/// Another site, with this page and one of thanks; answers its address.
+/// Another site, with this page and a thank-you page; returns its address.
 async fn site(page: String) -> String {
     let router = Router::new().route("/", get(async || Html(page))).route(
         "/thanks",

@@ -1,4 +1,4 @@
-//! A browser's window as a person uses it: by what stands on the page.
+//! A browser window as a person uses it: by what is on the page.
 
 use std::time::Duration;
 
@@ -23,7 +23,7 @@ pub struct Window {
     client: Client,
 }
 
-/// A command of chromedriver beside the standard.
+/// A chromedriver command outside the standard.
 #[derive(Debug)]
 struct Extension {
     path: &'static str,
@@ -45,7 +45,7 @@ impl WebDriverCompatibleCommand for Extension {
 }
 
 impl Window {
-    /// That of a browser with neither cookies nor history.
+    /// A window of a browser without cookies or history.
     pub async fn open() -> Self {
         let client = chromium::fresh(&[]).await;
         Self { client }
@@ -75,14 +75,14 @@ impl Window {
             .await;
     }
 
-    /// Waits for the page on which this can be read.
+    /// Waits for a page on which this can be read.
     pub async fn reads(&self, words: &str) {
         self.wait_until("body", words, |text| text.contains(words))
             .await;
     }
 
     async fn wait_until(&self, css: &str, wanted: &str, holds: impl Fn(&str) -> bool) {
-        let look = || self.text_of(css); // fails while one page makes way for another
+        let look = || self.text_of(css); // fails while the next page loads
         let fits = |shown: &Result<String, CmdError>| shown.as_ref().is_ok_and(|text| holds(text));
         let shown = eventually(PATIENCE, look, fits).await;
         assert!(
@@ -95,7 +95,7 @@ impl Window {
         self.client.find(Locator::Css(css)).await?.text().await
     }
 
-    /// Goes into the page's frame; from there too, after another page has come into it.
+    /// Enters the page's frame; also from inside it, after it has loaded another page.
     pub async fn enter_frame(&self) {
         self.client.enter_parent_frame().await.unwrap();
         self.client.enter_frame(0).await.unwrap();
@@ -106,7 +106,7 @@ impl Window {
         self.find("body").await.text().await.unwrap()
     }
 
-    /// Waits for the first element like this: a click comes back before the page that it leads to.
+    /// Waits for the first element that matches: a click returns before the page that it leads to is there.
     pub async fn find(&self, css: &str) -> Element {
         self.wait_for(Locator::Css(css)).await
     }
@@ -117,12 +117,12 @@ impl Window {
         found.unwrap_or_else(|error| panic!("{wanted:?}: {error}"))
     }
 
-    /// How many elements are like this.
+    /// How many elements match.
     pub async fn count(&self, css: &str) -> usize {
         self.client.find_all(Locator::Css(css)).await.unwrap().len()
     }
 
-    /// What stands in a field.
+    /// The value of a field.
     pub async fn value(&self, css: &str) -> String {
         self.find(css).await.prop("value").await.unwrap().unwrap()
     }
@@ -142,7 +142,7 @@ impl Window {
         select.select_by_value(value).await.unwrap();
     }
 
-    /// Presses the button or follows the link that says this.
+    /// Presses the button or follows the link with this text.
     pub async fn press(&self, words: &str) {
         self.saying(words).await.click().await.unwrap();
     }
@@ -197,7 +197,7 @@ impl Window {
         panic!("the tab key does not lead to {name}");
     }
 
-    /// The name of the field that has the focus, or what it says.
+    /// The name of the focused field, or its text.
     pub async fn focus(&self) -> String {
         let element = self.client.active_element().await.unwrap();
         match element.attr("name").await.unwrap() {
@@ -206,7 +206,7 @@ impl Window {
         }
     }
 
-    /// What the browser's console says since it was last asked. That a page came with a 4xx is none of it.
+    /// The browser's console messages since the last call, without those about pages with a 4xx.
     pub async fn complaints(&self) -> Vec<Value> {
         let log = self.extension("se/log", json!({"type": "browser"})).await;
         let mut log: Vec<Value> = serde_json::from_value(log).unwrap();
@@ -228,7 +228,7 @@ impl Window {
             .unwrap()
     }
 
-    /// Closes the browser, whose console has to be silent.
+    /// Closes the browser; its console has to be empty.
     pub async fn close(self) {
         assert_eq!(self.complaints().await, Vec::<Value>::new());
         self.client.close().await.unwrap();

@@ -51,17 +51,17 @@ impl Bench {
         }
     }
 
-    /// The API by a client that gives up soon.
+    /// An API client with a short timeout.
     pub fn hasty(&self) -> ConstantContact {
         ConstantContact::new(hasty(), url(&self.sandbox, "/v3"))
     }
 
-    /// Looks at the first account.
+    /// Reads or changes the first account.
     pub fn account<R>(&self, look: impl FnOnce(&mut Account) -> R) -> R {
         self.sandbox.with(|lab| look(&mut lab.world.accounts[0]))
     }
 
-    /// A person leaves the account's mail.
+    /// A person opts out of the account's mail.
     pub fn leave(&self, address: &str) {
         self.account(|account| {
             let mut contacts = account.contacts().iter();
@@ -81,7 +81,7 @@ impl Bench {
         });
     }
 
-    /// Takes a list away.
+    /// Removes a list.
     pub fn delete_list(&self, list: &RemoteId) {
         self.sandbox.with(|lab| {
             let (world, context) = lab.at(jiff::Timestamp::now());
@@ -111,7 +111,7 @@ impl Bench {
         page["contacts"][0].clone()
     }
 
-    /// Calls the API beside the adapter.
+    /// Calls the API without the adapter.
     pub async fn ask(&self, method: reqwest::Method, url: Url, body: Value) -> Value {
         use secrecy::ExposeSecret as _;
         let request = reqwest::Client::new()
@@ -131,7 +131,7 @@ impl Bench {
         answer.json().await.unwrap()
     }
 
-    /// The next call of a route meets this.
+    /// Applies a fault to the next call of a route.
     pub fn strike(&self, route: &str, after_effect: bool, action: Action) {
         let fault = Fault {
             after_effect,
@@ -152,7 +152,7 @@ impl Bench {
 }
 
 impl Drop for Bench {
-    /// Whatever a test is about, its requests keep to the contract.
+    /// Checks in every test that its requests keep to the contract.
     fn drop(&mut self) {
         if !std::thread::panicking() {
             assert_eq!(self.sandbox.broken_contracts(), [""; 0]);
@@ -160,12 +160,12 @@ impl Drop for Bench {
     }
 }
 
-/// A client that waits for its answer, however busy the machine is.
+/// A client with a long timeout, for busy machines.
 pub fn http() -> Http {
     waiting(Duration::from_secs(30))
 }
 
-/// A client that gives up soon.
+/// A client with a short timeout.
 pub fn hasty() -> Http {
     waiting(Duration::from_secs(3))
 }
@@ -188,7 +188,7 @@ pub fn email(text: &str) -> EmailAddress {
     text.parse().unwrap()
 }
 
-/// A sign-up with every field filled in but the custom ones.
+/// A sign-up with every field filled in except custom ones.
 pub fn sign_up(address: &str, list: RemoteId) -> SignUp {
     SignUp {
         contact: Contact {
@@ -212,7 +212,7 @@ pub fn sign_up(address: &str, list: RemoteId) -> SignUp {
     }
 }
 
-/// A sign-up of which nothing is filled in but the address.
+/// A sign-up with nothing filled in except the address.
 pub fn bare(address: &str, list: RemoteId) -> SignUp {
     SignUp {
         contact: Contact::of(email(address)),

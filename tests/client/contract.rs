@@ -1,4 +1,4 @@
-//! Whatever a lead says, what we ask of Constant Contact for it keeps to our own written contract.
+//! Whatever a lead contains, our requests to Constant Contact keep to our own written contract.
 
 use jiff::Timestamp;
 use leadfeed_shared::domain::consent::Origin;
@@ -29,7 +29,7 @@ const NAMES: [&str; 10] = [
 
 type Fields = Vec<(String, String)>;
 
-/// Around every limit there is, in letters of one byte and of four.
+/// Text of lengths around every limit, in letters of one byte and of four.
 fn text() -> impl Strategy<Value = String> {
     let length = prop::sample::select(vec![0, 1, 24, 25, 26, 49, 50, 51, 254, 255, 256, 600]);
     let letter = prop::sample::select(vec!['a', '7', '+', ' ', 'ä', '🦀', '"', '\\', '<', '\u{0}']);
@@ -79,7 +79,7 @@ async fn whatever_a_lead_says_the_requests_for_it_keep_to_the_contract() {
             contact,
             lists: vec![bench.list()],
         };
-        // Some are refused for what they say; none for how.
+        // Some are refused for their content; none for their form.
         let (api, token) = (&bench.api, &bench.token);
         let done = if sign_up.contact.email.fits_sign_up() {
             api.sign_up(token, &sign_up).await.is_ok()

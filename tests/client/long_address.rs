@@ -1,4 +1,4 @@
-//! Addresses longer than a sign-up takes.
+//! Addresses longer than `sign_up_form` accepts.
 
 use cc_sandbox::contract::{self, FieldType, PhoneKind, Source};
 use cc_sandbox::world::{self, CustomField, FieldData, SeedContact};
@@ -52,7 +52,7 @@ async fn a_long_address_is_asked_to_confirm_where_that_is_asked_for() {
     );
 }
 
-/// What a lead of a known long address takes.
+/// Sends a lead of a known long address.
 async fn add(bench: &Bench, lead: &SignUp) -> SignedUp {
     let explicit = Permission::Explicit;
     let made = bench.api.make(&bench.token, lead, explicit).await.unwrap();
@@ -174,7 +174,7 @@ fn id(n: usize) -> RemoteId {
     format!("00000000-0000-4000-8000-{n:012}").parse().unwrap()
 }
 
-/// A contact of the long address that has a value for the first of the account's fields, more of which there are.
+/// A contact of the long address with values for the first `held` of the account's fields.
 async fn with_fields(bench: &Bench, held: usize, all: usize) {
     let lead = bare(LONG, bench.list());
     let made = bench.api.make(&bench.token, &lead, Permission::Explicit);

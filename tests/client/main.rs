@@ -1,4 +1,4 @@
-//! The Constant Contact adapters, against the sandbox where behaviour counts and against a wire where bytes do.
+//! The Constant Contact adapters, against the sandbox for behaviour and against a scripted server for exact bytes.
 #![expect(
     clippy::unwrap_used,
     reason = "a bench that cannot be set up proves nothing"

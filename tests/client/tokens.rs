@@ -45,12 +45,12 @@ impl Desk {
         self.bench.sandbox.with(|lab| change(&mut lab.settings));
     }
 
-    /// The person allows it; what the callback brings.
+    /// The person allows the access; returns the code that the callback gets.
     async fn code(&self, challenge: Option<&str>) -> SecretString {
         self.code_of(0, challenge).await
     }
 
-    /// The same of another user of the account.
+    /// The same for another user of the account.
     async fn code_of(&self, user: usize, challenge: Option<&str>) -> SecretString {
         let login = self
             .bench

@@ -1,4 +1,4 @@
-//! What goes over the wire, and what becomes of a call when the wire breaks.
+//! What is sent over the wire, and what happens to a call when the connection breaks.
 
 use cc_sandbox::faults::Action;
 use cc_sandbox::world::ForbiddenBecause;
@@ -146,7 +146,7 @@ async fn a_call_that_never_left_is_told_from_one_whose_answer_was_lost() {
     assert_eq!(read, Err(CrmError::Unavailable));
 }
 
-/// A name too long to be asked for fails as one does that nobody has, and asks no name server.
+/// A host name that is too long fails like one that does not exist, without asking a name server.
 #[tokio::test]
 async fn a_host_that_nobody_finds_and_one_that_speaks_no_tls_are_called_without_effect() {
     let bench = Bench::start().await;

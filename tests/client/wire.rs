@@ -1,4 +1,4 @@
-//! A server that answers what it is told to and remembers what it was asked, byte for byte.
+//! A scripted server that remembers its requests, byte for byte.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -20,12 +20,12 @@ struct Asked {
     closed: usize,
 }
 
-/// What comes of a request.
+/// The reply to a request.
 #[derive(Clone)]
 pub enum Reply {
     /// These bytes; the connection stays open.
     Keep(String),
-    /// These bytes; the connection is closed afterwards without a word.
+    /// These bytes; the connection is then closed without notice.
     Close(String),
 }
 
@@ -34,7 +34,7 @@ pub fn answer(status: u16, body: &str) -> Reply {
     Reply::Keep(bytes(status, body))
 }
 
-/// A JSON answer after which the connection is closed, though nothing in it says so.
+/// A JSON answer after which the connection is closed, although the answer does not say so.
 pub fn last(status: u16, body: &str) -> Reply {
     Reply::Close(bytes(status, body))
 }
@@ -81,7 +81,7 @@ impl Wire {
         self.asked.lock().unwrap().connections
     }
 
-    /// Waits until both sides have closed so many connections.
+    /// Waits until both sides have closed this many connections.
     pub async fn has_closed(&self, connections: usize) {
         let closed = async {
             while self.asked.lock().unwrap().closed < connections {
@@ -116,7 +116,7 @@ async fn converse(
     }
 }
 
-/// Every request keeps to the contract, and one that does not is never answered.
+/// Checks that a request keeps to the contract; one that does not is never answered.
 fn hold(request: &str) {
     let (head, body) = request.split_once("\r\n\r\n").unwrap();
     let mut line = head.split([' ', '?']);

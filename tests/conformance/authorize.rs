@@ -34,7 +34,7 @@ facts! {
 
 async fn a_script_gets_an_html_page(site: Site) {
     let page = site.authorize(&site.proper(USUAL_SCOPE, "s")).await;
-    // A live host first sends on to its login page.
+    // A live host first redirects to its login page.
     assert!(matches!(page.status, 200 | 302), "{}", page.status);
     if page.status == 200 {
         assert!(

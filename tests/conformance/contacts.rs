@@ -253,7 +253,7 @@ async fn a_deleted_contact_tells_the_day_and_who_opted_it_out(site: Site) {
     assert!(email["opt_out_source"].is_string() && email["opt_out_date"].is_string());
 }
 
-/// A contact that left by its own act.
+/// A contact that opted out itself.
 pub async fn unsubscribed(site: &Site, api: &Api<'_>, address: &str) -> Value {
     let contact = created(api, address, json!({})).await;
     let now = site.sandbox().clock().now();

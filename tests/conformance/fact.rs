@@ -1,4 +1,4 @@
-//! A fact of the API: a sentence, the place it is published, and a check.
+//! A fact about the API: a sentence, where it is published, and a check.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -14,12 +14,12 @@ pub struct Fact {
     pub check: Check,
 }
 
-/// What a host must offer for the check to run on it.
+/// What a host must offer so that the check can run on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Needs {
     /// The host and a registered client.
     Host,
-    /// A good access token of an account's owner as well.
+    /// A valid access token of an account's owner as well.
     Token,
     /// The sandbox's clock, faults, settings or accounts.
     Sandbox,

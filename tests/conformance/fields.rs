@@ -161,7 +161,7 @@ async fn radio_buttons_and_checkboxes_are_at_most_twenty(site: Site) {
     }
 }
 
-/// Asks for a field with metadata.
+/// Requests a field with metadata.
 async fn with_metadata(api: &Api<'_>, kind: &str, metadata: Value) -> Reply {
     let body = json!({ "label": label(), "type": kind, "metadata": metadata });
     api.post(FIELDS, &body).await

@@ -1,4 +1,4 @@
-//! How much an import may be, and of what.
+//! Limits on the size and the values of an import.
 
 use serde_json::{Value, json};
 
@@ -16,7 +16,7 @@ facts! {
     Sandbox IMPORT: what_lies_beyond_4_mb_is_dropped_without_a_word,
 }
 
-/// The answer to an import of one row, with other properties of the body.
+/// The answer to an import of one row, with other properties in the body.
 async fn answers(site: &Site, row: Value, more: Value, status: u16) {
     let api = site.owner().await;
     let body = json!({ "import_data": [row], "list_ids": [api.list().await] });
@@ -131,7 +131,7 @@ async fn more_than_40_000_rows_are_refused(site: Site) {
 async fn what_lies_beyond_4_mb_is_dropped_without_a_word(site: Site) {
     let api = site.owner().await;
     let rows = many(20_000, 200);
-    // The lists come first: sent last, they would be dropped too.
+    // The lists come first: at the end they would be dropped too.
     let body = format!(
         r#"{{"list_ids":["{}"],"import_data":{rows}}}"#,
         api.list().await

@@ -38,7 +38,7 @@ async fn import(api: &Api<'_>, rows: Value) -> Value {
     api.post(IMPORT, &body).await.expect(201).json()
 }
 
-/// The activity after all the time it needs.
+/// The activity once it has had all the time it needs.
 pub async fn ended(site: &Site, api: &Api<'_>, activity: &Value) -> Value {
     site.sandbox().advance(SignedDuration::from_mins(10));
     let path = activity["_links"]["self"]["href"].as_str().expect("a link");

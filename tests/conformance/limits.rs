@@ -28,7 +28,7 @@ facts! {
 
 const LISTS: &str = "/v3/contact_lists";
 
-/// An owner's API with the limits on; `per_second` and `per_day` as given.
+/// An owner's API with limits on: `per_second` and `per_day`.
 async fn limited(site: &Site, per_second: u32, per_day: u32) -> Api<'_> {
     let api = site.owner().await;
     site.sandbox().with(|lab| {
@@ -194,8 +194,8 @@ async fn a_call_without_a_good_token_meets_no_limit(site: Site) {
     }
 }
 
-/// Every window is checked twice: by the journal's times, and by what a caller can prove, that is
-/// by calls sent after its start and answered before its end.
+/// Every window is checked twice: by the journal's times, and by what a caller can prove, that is by calls sent after
+/// its start and answered before its end.
 async fn fifty_connections_get_no_more_than_the_limit_in_any_second(site: Site) {
     const LIMIT: usize = 4;
     let api = limited(&site, LIMIT as u32, 10_000).await;

@@ -41,7 +41,7 @@ fn main() -> ExitCode {
     let target = Target::from_env();
     let mut arguments = Arguments::from_args();
     if target.is_foreign() {
-        // One after the other: the host's limits are for all of them together.
+        // One after the other: the host's limits apply to all of them together.
         arguments.test_threads = Some(1);
     }
     let facts = modules()

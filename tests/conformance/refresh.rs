@@ -1,4 +1,4 @@
-//! Refresh tokens: rotation, races, long-lived ones and the ends they come to.
+//! Refresh tokens: rotation, races, long-lived ones, and how they become invalid.
 
 use cc_sandbox::settings::{LongLivedRefresh, OldAccessToken, Reauthorization, RefreshGrace};
 use cc_sandbox::world::{App, TokenKind};

@@ -1,10 +1,10 @@
-//! What comes back, and what the checks read from it.
+//! Answers, and what the checks read from them.
 
 use reqwest::header::HeaderMap;
 use serde_json::Value;
 use url::Url;
 
-/// An answer, read to its end.
+/// A complete answer.
 #[derive(Debug)]
 pub struct Reply {
     pub status: u16,
@@ -13,7 +13,7 @@ pub struct Reply {
 }
 
 impl Reply {
-    /// Panics, showing the body, when the status is another.
+    /// Panics, showing the body, if the status is another.
     #[track_caller]
     pub fn expect(self, status: u16) -> Self {
         assert_eq!(self.status, status, "{}", self.text);
@@ -37,7 +37,7 @@ impl Reply {
         serde_json::from_str(&self.text).unwrap_or_else(|_| panic!("not JSON: {}", self.text))
     }
 
-    /// `error_key` of the array or object shape.
+    /// `error_key` in the array or the object shape.
     #[track_caller]
     pub fn error_key(&self) -> String {
         self.error("error_key")
@@ -61,7 +61,7 @@ impl Reply {
         self.headers.get(name).and_then(|value| value.to_str().ok())
     }
 
-    /// The parameters a redirect carries back to the client.
+    /// The parameters that a redirect carries back to the client.
     #[track_caller]
     pub fn redirected(&self) -> Vec<(String, String)> {
         assert_eq!(self.status, 302, "{}", self.text);

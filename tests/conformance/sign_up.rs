@@ -182,7 +182,7 @@ async fn a_pending_contact_that_confirms_is_explicit(site: Site) {
     );
 }
 
-/// A contact that was there before, with some standing.
+/// An existing contact with a given permission.
 fn seed(site: &Site, owner: &str, address: &str, permission: Permission) {
     let now = site.sandbox().clock().now();
     let id = site.account_of(owner, |account| account.encoded_id.clone());

@@ -1,4 +1,4 @@
-//! What `sign_up_form` takes of custom fields.
+//! How `sign_up_form` handles custom fields.
 
 use cc_sandbox::settings::SignUpCustomFields;
 use serde_json::{Value, json};
@@ -17,7 +17,7 @@ facts! {
     Sandbox SWAGGER: a_contact_has_at_most_25_custom_fields,
 }
 
-/// So many custom fields of the account that has enough of them.
+/// Sends this many custom fields of the account that has enough of them.
 async fn custom_fields(site: &Site, count: usize) -> u16 {
     let api = site.sign_in(SHOP_OWNER, USUAL_SCOPE).await;
     let page = api

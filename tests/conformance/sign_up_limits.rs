@@ -1,4 +1,4 @@
-//! What `sign_up_form` takes and refuses.
+//! What `sign_up_form` accepts and refuses.
 
 use cc_sandbox::settings::SignUpEmailLength;
 use serde_json::{Value, json};
@@ -39,7 +39,7 @@ facts! {
 const SIGN_UP: &str = "/v3/contacts/sign_up_form";
 pub const NO_ID: &str = "04fe9a97-a579-43c5-bb1a-58ed29bf0a6a";
 
-/// Signs a fresh address up with `more` and expects `status`.
+/// Signs up a fresh address with `more` and expects `status`.
 pub async fn answers(site: &Site, more: Value, status: u16) -> Reply {
     site.owner()
         .await

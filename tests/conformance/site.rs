@@ -33,7 +33,7 @@ pub struct Site {
 }
 
 impl Site {
-    /// The sandbox behind the host; only facts that need one ask for it.
+    /// The sandbox behind the host, for facts that require one.
     pub fn sandbox(&self) -> &RunningSandbox {
         self.sandbox.as_ref().expect("this fact needs the sandbox")
     }
@@ -62,7 +62,7 @@ impl Site {
             .await
     }
 
-    /// The parameters of a proper authorisation request.
+    /// The parameters of a valid authorisation request.
     pub fn proper<'a>(&'a self, scope: &'a str, state: &'a str) -> Vec<(&'a str, &'a str)> {
         vec![
             ("client_id", &self.client_id),
@@ -136,7 +136,7 @@ impl Site {
         }
     }
 
-    /// The API as the owner of the test account uses it.
+    /// The API with the access token of the test account's owner.
     pub async fn owner(&self) -> Api<'_> {
         match &self.access_token {
             Some(token) => self.with_token(token),
@@ -218,7 +218,7 @@ impl Api<'_> {
             .await
     }
 
-    /// The contact with an address, all sub-resources included.
+    /// The contact with an address, including all sub-resources.
     pub async fn contact(&self, address: &str) -> Value {
         let include =
             "custom_fields,list_memberships,phone_numbers,street_addresses,taggings,notes";
@@ -269,7 +269,7 @@ pub fn encoded(text: &str) -> String {
     url::form_urlencoded::byte_serialize(text.as_bytes()).collect()
 }
 
-/// An address no contact has, on this host or another.
+/// An address that no contact has, on this host or another.
 pub fn address() -> String {
     static COUNT: AtomicU64 = AtomicU64::new(0);
     let since = SystemTime::now()
@@ -279,14 +279,14 @@ pub fn address() -> String {
     format!("fact.{:x}.{count}@example.com", since.as_micros())
 }
 
-/// An address of exactly `len` characters; it grows in its domain, for a local part ends at 64.
+/// An address of exactly `len` characters; its domain is the long part, since a local part has at most 64.
 pub fn address_of_length(len: usize) -> String {
     let short = address();
     let label = "x".repeat(len - short.len() - 1);
     short.replace('@', &format!("@{label}."))
 }
 
-/// Stays below a foreign host's four calls a second.
+/// Keeps below a foreign host's four calls a second.
 async fn pace() {
     static LAST: Mutex<()> = Mutex::const_new(());
     let _turn = LAST.lock().await;

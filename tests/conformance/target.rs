@@ -1,4 +1,4 @@
-//! Where the checks go.
+//! The host that the checks run against.
 
 use cc_sandbox::world::App;
 use cc_sandbox::{Config, Sandbox};
@@ -7,7 +7,7 @@ use reqwest::Client;
 use crate::fact::Needs;
 use crate::site::{CLIENT_ID, REDIRECT_URI, SECRET, Site};
 
-/// A sandbox of the checks' own, or a host named by the environment.
+/// A sandbox for the checks, or a host named by the environment.
 #[derive(Clone)]
 pub enum Target {
     OwnSandbox,
@@ -72,7 +72,7 @@ impl Target {
                     apps: vec![App::new(CLIENT_ID, SECRET, uris)],
                     ..Config::default()
                 };
-                // Facts about limits switch them on.
+                // The facts about limits turn them on.
                 config.settings.limits = false;
                 let sandbox = Sandbox::start(config).await.expect("a sandbox");
                 let url = sandbox.url().to_owned();

@@ -103,7 +103,7 @@ async fn a_put_takes_no_opt_in_source(site: Site) {
     api.put(&path_of(&contact), &put).await.expect(400);
 }
 
-/// A put of the contact's own address with a permission.
+/// The body that gives the contact's own address a permission.
 fn permit(address: &str, permission: &str, source: &str) -> Value {
     json!({
         "email_address": { "address": address, "permission_to_send": permission },

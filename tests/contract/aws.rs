@@ -10,7 +10,7 @@ use crate::promise::{Promised, every_promise};
 use crate::real::Real;
 use crate::{bus, captcha, fresh, keeper, kills, rate, strict};
 
-/// The AWS adapters, on a MiniStack, and a trial that wants it for itself.
+/// Trials of the AWS adapters on a MiniStack, and one that needs it to itself.
 pub async fn trials(aws: &Aws, runtime: &Handle) -> anyhow::Result<(Vec<Trial>, Trial)> {
     let direct = sdk(aws.endpoint());
     let config = sdk(&strict::aws(aws.endpoint()).await?);

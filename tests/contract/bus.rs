@@ -1,4 +1,4 @@
-//! The event bus: what a rule of the operator's gets to see.
+//! The event bus: what an operator's rule receives.
 
 use aws_config::SdkConfig;
 use aws_sdk_eventbridge::types::Target;
@@ -94,7 +94,7 @@ async fn a_rule_sees_source_stack_kind_and_detail(config: &SdkConfig) {
     assert_eq!(connections[0]["detail"], detail);
 }
 
-/// The bodies of so many messages, as they come.
+/// The bodies of this many messages, in the order of arrival.
 async fn received(sqs: &aws_sdk_sqs::Client, queue: &str, count: usize) -> Vec<Value> {
     let seen = Mutex::new(Vec::new());
     let receive = || async {

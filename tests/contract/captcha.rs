@@ -1,4 +1,4 @@
-//! The check of captchas, with the secret in Secrets Manager and a provider of our own.
+//! Captcha verification, with the secret in Secrets Manager and a provider of our own.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -86,7 +86,7 @@ async fn check(aws: SdkConfig) {
     captcha.forget_secret(&form).await.unwrap();
 }
 
-/// Answers by what it is asked.
+/// Answers depending on the request.
 async fn verify(
     State(asked): State<Asked>,
     Form(fields): Form<Fields>,

@@ -1,4 +1,4 @@
-//! What the tables hold, beyond what the ports can see.
+//! What the tables contain, beyond what the ports show.
 
 use std::collections::{BTreeSet, HashMap};
 use std::future::Future;
@@ -31,7 +31,7 @@ pub struct Tables {
 }
 
 impl Tables {
-    /// A directory as another process has it: one that remembers nothing.
+    /// A directory as in another process, without any cache.
     pub fn directory(&self) -> DynamoDirectory {
         DynamoDirectory::new(self.client.clone(), self.directory.clone())
     }
@@ -220,7 +220,7 @@ async fn attributes_of_a_later_version_are_left_alone(tables: Tables) {
     assert!(matches!(read.state, LeadState::Delivered { .. }));
 }
 
-/// As one is that a later version wrote, which waits for what this one has no word for.
+/// As if a later version had written it, which knows a reason for waiting that this one does not.
 async fn a_row_that_cannot_be_read_is_left_out_and_costs_no_other(tables: Tables) {
     let (customer, ledger) = (fresh::customer(), tables.ledger());
     let odd = record(&ledger, &customer, 0).await;

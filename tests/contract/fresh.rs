@@ -1,4 +1,4 @@
-//! Ids that no other test has.
+//! Ids that no other test uses.
 
 use leadfeed_shared::domain::ids::{AppId, CustomerId, FormId, LeadId, LinkId};
 
@@ -16,12 +16,12 @@ pub fn app() -> AppId {
     text().parse().unwrap()
 }
 
-/// A form's id, of which a later `second` sorts later.
+/// A form's id; a later `second` sorts later.
 pub fn form(second: i64) -> FormId {
     FormId::at(at(second), rand::random())
 }
 
-/// A lead's id, of which a later `second` sorts later.
+/// A lead's id; a later `second` sorts later.
 pub fn lead(second: i64) -> LeadId {
     LeadId::at(at(second), rand::random())
 }

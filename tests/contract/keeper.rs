@@ -1,4 +1,4 @@
-//! The token keeper over the AWS adapters and the sandbox: one refresh however many workers, and what is left when a
+//! The token keeper over the AWS adapters and the sandbox: one refresh for any number of workers, and the state after a
 //! worker is killed at any request it makes.
 
 use std::fs;
@@ -22,7 +22,7 @@ use crate::dynamo::Tables;
 use crate::real::World;
 use crate::wire::Steps;
 
-/// What a worker on an expired token asks for, one after the other, and what for.
+/// The requests of a worker with an expired token, in order, with the purpose of each.
 const REQUESTS: [(&str, &str); 10] = [
     ("GetItem", "read the row"),
     ("UpdateItem", "take the lease"),
@@ -36,7 +36,7 @@ const REQUESTS: [(&str, &str); 10] = [
     ("UpdateItem", "advance the row"),
 ];
 
-/// Where the table of what is left stands for people to read.
+/// The document with the table of these states.
 const ARCHITECTURE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../ARCHITECTURE.md");
 
 /// What the next worker finds.
@@ -83,7 +83,7 @@ impl Bench {
         let customer = self.world.customer(self.a_minute_ago()).await;
         let before = self.refreshes();
         let keepers: Vec<_> = (0..100).map(|_| self.world.ports().keeper()).collect();
-        // Slower than the machine's, so that nobody's patience ends where that is busy.
+        // Slower than the machine's clock, so that nothing times out on a busy machine.
         let ticking = async {
             loop {
                 tokio::time::sleep(std::time::Duration::from_millis(50)).await;
@@ -123,8 +123,8 @@ impl Bench {
         assert!(told.contains(&table), "ARCHITECTURE.md tells otherwise");
     }
 
-    /// One worker on an expired token, killed as told, while a lead is in the queue; two minutes later a drain that
-    /// is to deliver it. Where the connection is lost the lead waits, and goes out once somebody has connected again.
+    /// One worker with an expired token, killed as given, while a lead is in the queue; two minutes later a drain that
+    /// should deliver it. If the connection is lost, the lead waits, and goes out once somebody has connected again.
     async fn killed(&mut self, cut: Option<(u64, Fault)>) -> Left {
         self.steps.restart(None);
         let customer = self.world.customer(self.a_minute_ago()).await;

@@ -1,4 +1,4 @@
-//! What the ports promise, checked alike on whatever keeps the promises.
+//! Contract tests: the ports' promises, checked alike on every implementation.
 //!
 //! A promise is a function over a port, listed once at the head of its file in `promises`. A keeper is a module that
 //! opens its ports and calls [`every_promise`]; every promise uses ids of its own, so keepers may share a table.

@@ -6,7 +6,7 @@ use crate::kills;
 use crate::promise::{Promised, every_promise};
 use crate::samples::at;
 
-/// The fakes.
+/// Trials of the fakes.
 pub fn trials(runtime: &Handle) -> Vec<Trial> {
     let memory = Memory::new(at(0));
     let ports = Promised::<Memory> {

@@ -8,7 +8,7 @@ use tokio::runtime::Handle;
 
 use crate::promises;
 
-/// Something that a port promises, and the check that it is kept.
+/// A promise of a port, and the check that it is kept.
 pub struct Promise<P> {
     pub name: &'static str,
     pub check: fn(P) -> BoxFuture<'static, ()>,
@@ -27,7 +27,7 @@ macro_rules! promises {
     };
 }
 
-/// The ports of one keeper that promise something.
+/// The ports of one keeper that make promises.
 pub struct Promised<W: Wiring> {
     pub directory: W::Directory,
     pub ledger: W::Ledger,
@@ -102,7 +102,7 @@ impl Keeper<'_> {
     }
 }
 
-/// What a number of callers are told who all call at once.
+/// The results of this many concurrent calls.
 pub async fn at_once<F, T>(callers: usize, call: impl Fn(usize) -> F) -> Vec<T>
 where
     F: Future<Output = T> + Send + 'static,
@@ -113,7 +113,7 @@ where
     told.into_iter().map(|told| told.unwrap()).collect()
 }
 
-/// Asks until the answer fits: for reads that may be a moment behind. Gives the last answer.
+/// Asks until the answer fits: for reads that may be a moment behind. Returns the last answer.
 pub async fn eventually<F, T>(ask: impl Fn() -> F, fits: impl Fn(&T) -> bool) -> T
 where
     F: Future<Output = T>,

@@ -1,6 +1,6 @@
-//! Several drains on one application with its limits on: DynamoDB on MiniStack, Constant Contact on the sandbox, the
-//! clock on the wall. A few leads show that the drains share one rate. Where `LEADFEED_TEST_RATE` (calls a second) is set,
-//! with `LEADFEED_TEST_LEADS` leads and `LEADFEED_TEST_DRAINS` drains, it measures, and so wants the machine for itself.
+//! Several drains on one application with its limits on: DynamoDB on MiniStack, Constant Contact on the sandbox, in
+//! real time. A few leads show that the drains share one rate. If `LEADFEED_TEST_RATE` (calls a second) is set, with
+//! `LEADFEED_TEST_LEADS` leads and `LEADFEED_TEST_DRAINS` drains, it measures, and so needs the machine to itself.
 
 use std::collections::VecDeque;
 use std::env;
@@ -26,7 +26,7 @@ use crate::fresh;
 use crate::real::{CALLBACK, Real, World};
 use crate::wire::{self, Steps};
 
-/// Leads of one call of a drain, as the queue's trigger has it.
+/// Leads per call of a drain, as from the queue's trigger.
 const BATCH: usize = 10;
 
 struct Bench {
@@ -92,7 +92,7 @@ async fn run(aws: SdkConfig, tables: Tables) {
     }
 }
 
-/// Takes batches until there are none. Whatever a drain hands back comes again.
+/// Takes batches until none are left. Whatever a drain hands back comes again.
 async fn empty(drain: &Drain<Real<SystemClock>>, queue: &Mutex<VecDeque<Message>>) {
     loop {
         let batch: Vec<_> = {
@@ -140,7 +140,7 @@ impl Bench {
         Self { world, dynamodb }
     }
 
-    /// Leads in the ledger, and the messages that the intake has sent.
+    /// Leads in the ledger, and the messages that the intake would have sent.
     async fn fill(&self, customer: &CustomerId, count: u32) -> Mutex<VecDeque<Message>> {
         let mut queue = VecDeque::new();
         for number in 0..count {
@@ -149,7 +149,7 @@ impl Bench {
         Mutex::new(queue)
     }
 
-    /// Calls of the API, and how many of them were throttled.
+    /// The number of API calls, and how many of them were throttled.
     fn calls(&self) -> (usize, usize) {
         self.world.sandbox.with(|lab| {
             let calls = lab.journal.entries().iter();

@@ -1,4 +1,4 @@
-//! The use cases over the AWS adapters, with the sandbox for Constant Contact.
+//! The use cases over the AWS adapters, with the sandbox as Constant Contact.
 
 use std::marker::PhantomData;
 use std::sync::Arc;
@@ -32,7 +32,7 @@ use crate::{fresh, samples};
 
 pub const CALLBACK: &str = "https://feed.example/oauth/callback";
 
-/// Production, but for the clock, which a test may move, and the bus and captchas, which play no part.
+/// The production wiring, except for the clock, which a test may move, and the bus and captchas, which are not used.
 pub struct Real<C>(PhantomData<C>);
 
 impl<C: Clock + Clone + 'static> Wiring for Real<C> {
@@ -55,11 +55,11 @@ pub struct World<C> {
     pub dynamodb: SdkConfig,
     pub secrets: SdkConfig,
     pub tables: Tables,
-    /// The queue's address, where one is used.
+    /// The queue's address, if one is used.
     pub queue: String,
     pub prefix: String,
     pub sandbox: RunningSandbox,
-    /// Where the sandbox is called.
+    /// The sandbox's address.
     pub constant_contact: String,
     pub limits: Limits,
     pub clock: C,
@@ -98,7 +98,7 @@ impl World<VirtualClock> {
 }
 
 impl<C: Clock + Clone + 'static> World<C> {
-    /// The ports as one function has them, which shares nothing with the others.
+    /// The ports as in one function, which shares nothing with others.
     pub fn ports(&self) -> Ports<Real<C>> {
         let secrets = aws_sdk_secretsmanager::Client::new(&self.secrets);
         let sqs = aws_sdk_sqs::Client::new(&self.dynamodb);
@@ -146,7 +146,7 @@ impl<C: Clock + Clone + 'static> World<C> {
         format!("{}{path}", self.constant_contact).parse().unwrap()
     }
 
-    /// A customer connected to the first account by an application of its own, whose token ends at this time.
+    /// A customer connected to the first account, with an application of its own and a token that ends at this time.
     pub async fn customer(&self, expires_at: Timestamp) -> CustomerId {
         let (id, app) = (fresh::customer(), fresh::app());
         let ports = self.ports();
@@ -190,7 +190,7 @@ impl<C: Clock + Clone + 'static> World<C> {
         }
     }
 
-    /// A lead in the ledger, and the message that the intake has sent.
+    /// A lead in the ledger, and the message that the intake would have sent.
     pub async fn queued(&self, customer: &CustomerId, number: u32) -> (Lead, Message) {
         let mut lead = samples::lead(customer, 0);
         lead.contact.email = format!("lead{number}@example.com").parse().unwrap();

@@ -1,4 +1,4 @@
-//! Things with every field filled in, so that a keeper that loses one is found out.
+//! Samples with every field filled in, so that an implementation that loses one is found out.
 
 use std::collections::BTreeMap;
 
@@ -26,7 +26,7 @@ pub fn at(second: i64) -> Timestamp {
     midnight + SignedDuration::from_secs(second)
 }
 
-/// The end of rows that are to stay: the table of a stack may take one away once it has ended.
+/// The expiry of rows that must stay: DynamoDB may remove an expired one.
 pub fn far() -> Timestamp {
     Timestamp::from_second(9_000_000_000).unwrap()
 }

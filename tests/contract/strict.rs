@@ -1,7 +1,7 @@
-//! AWS as strict as it is. MiniStack takes a version id a second time with another value and puts that in the place of the
-//! first; AWS refuses it, and the vault's promise rests on that. MiniStack answers every read of a table with what is there;
-//! AWS may answer one that does not ask for consistency with what was there before, and what the ports promise rests on
-//! that as well.
+//! A proxy that makes MiniStack as strict as AWS. MiniStack lets a version id be used again with another value, which
+//! replaces the first; AWS refuses that, and the vault's promise depends on it. MiniStack answers every read of a table
+//! with the current state; AWS may answer one that does not ask for consistency with an older state, and the ports'
+//! promises depend on that as well.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -19,7 +19,7 @@ use crate::wire::Behind;
 /// The values of version ids, by secret and id.
 type Versions = HashMap<(String, String), String>;
 
-/// Queries of tables that may answer with what was there before: a customer's leads page by page, and its counters.
+/// Queries of tables that may return an older state: a customer's leads page by page, and its counters.
 const LISTINGS: [&str; 2] = [
     "pk = :pk AND sk BETWEEN :oldest AND :newest",
     "pk = :pk AND begins_with(sk, :tally)",
@@ -31,7 +31,7 @@ struct Strict {
     versions: Arc<Mutex<Versions>>,
 }
 
-/// An endpoint that refuses what AWS refuses, or may answer wrongly, and passes on the rest.
+/// A proxy that refuses what AWS refuses, and reads that AWS may answer with old data, and passes on the rest.
 pub async fn aws(behind: &str) -> anyhow::Result<String> {
     let strict = Strict {
         behind: Behind::at(behind)?,
@@ -62,8 +62,7 @@ async fn answer(
     (StatusCode::BAD_REQUEST, refusal.to_string()).into_response()
 }
 
-/// Whether the request reads a table, and neither asks for consistency nor is one that need not. An index is never
-/// consistent.
+/// Whether the request reads a table without consistency, although it needs it. An index is never consistent.
 fn may_be_behind(action: &str, request: &[u8]) -> bool {
     let request: Value = serde_json::from_slice(request).unwrap();
     let asks = |read: &Value| read["ConsistentRead"] == true;
@@ -83,7 +82,7 @@ fn may_be_behind(action: &str, request: &[u8]) -> bool {
 }
 
 impl Strict {
-    /// Whether the request names a version that has another value already.
+    /// Whether the request names a version that already has another value.
     fn is_other_value(&self, request: &[u8]) -> bool {
         let request: Value = serde_json::from_slice(request).unwrap();
         let text = |name: &str| request[name].as_str().unwrap_or_default().to_owned();

@@ -1,5 +1,5 @@
-//! A wire that can be cut. Everything a use case does to the world goes over HTTP; here each request is one step, and
-//! at a chosen step the caller is killed, or told that it failed, before the request goes on or once its effect is there.
+//! A proxy that injects faults. All effects of a use case go over HTTP; here each request is one step, and at a chosen
+//! step the caller is killed, or told that it failed, before the request goes on or after it took effect.
 
 use std::collections::BTreeMap;
 use std::future::{Future, pending};
@@ -25,7 +25,7 @@ pub struct Steps {
 }
 
 impl Steps {
-    /// Starts counting anew, with what goes wrong at steps to come.
+    /// Restarts the count, with faults at coming steps.
     pub fn restart(&self, faults: impl IntoIterator<Item = (u64, Fault)>) {
         self.taken.store(0, Ordering::SeqCst);
         self.names.lock().unwrap().clear();
@@ -36,7 +36,7 @@ impl Steps {
         self.taken.load(Ordering::SeqCst)
     }
 
-    /// What each request since asked for: an action of AWS, or the end of a path.
+    /// What each request since then was for: an action of AWS, or the end of a path.
     pub fn names(&self) -> Vec<String> {
         self.names.lock().unwrap().clone()
     }
@@ -65,7 +65,7 @@ impl Steps {
     }
 }
 
-/// What requests are passed on to.
+/// The service that requests are passed on to.
 #[derive(Clone)]
 pub struct Behind {
     url: String,
@@ -109,7 +109,7 @@ struct Wire {
     steps: Arc<Steps>,
 }
 
-/// An address that passes everything on to `behind`.
+/// The address of a proxy for `behind`.
 pub async fn to(behind: &str, steps: &Arc<Steps>) -> anyhow::Result<String> {
     let wire = Wire {
         behind: Behind::at(behind)?,
@@ -141,7 +141,7 @@ async fn pass(
     }
 }
 
-/// As AWS says that it failed.
+/// A failure in the form that AWS gives it.
 fn failed() -> Response {
     let body = r#"{"__type":"InternalServerError","message":"planned"}"#;
     (StatusCode::INTERNAL_SERVER_ERROR, body).into_response()

@@ -1,8 +1,8 @@
-//! Every alarm of the template, rung by what it watches.
+//! Every alarm of the template, set off by what it watches.
 //!
-//! The local stand-in for `CloudWatch` evaluates alarms but meters only functions: it reads neither embedded metrics nor
-//! metric filters, and looks at neither queues nor the HTTP API. What `CloudWatch` would find there is read here, from the
-//! logs, the queue and the answers of the running stack, and published under the very name that the alarm watches.
+//! The local stand-in for `CloudWatch` evaluates alarms but meters only functions: it reads neither embedded metrics
+//! nor metric filters, and watches neither queues nor the HTTP API. What `CloudWatch` would find there is read here,
+//! from the logs, the queue and the answers of the running stack, and published under the name that the alarm watches.
 
 pub mod cloudwatch;
 
@@ -22,7 +22,7 @@ use crate::permissions::lacking;
 use crate::scene::{Scene, alone, finally, the_stack};
 use crate::{queue, rows};
 
-/// As many as ring by default.
+/// As many as set off the alarm by default.
 const QUARANTINED: u128 = 100;
 
 #[tokio::test]
@@ -53,7 +53,7 @@ async fn every_alarm_rings_for_what_it_watches() {
     assert_eq!(mailed(&mails).await.unwrap(), watch.alarms());
 }
 
-/// Names of the alarms that were mailed when they rang.
+/// The names of the alarms that were mailed.
 async fn mailed(mails: &Mails) -> Result<BTreeSet<String>> {
     let mut names = BTreeSet::new();
     while let Some(message) = mails.next().await? {
@@ -65,7 +65,7 @@ async fn mailed(mails: &Mails) -> Result<BTreeSet<String>> {
     Ok(names)
 }
 
-/// Takes a right that the function cannot do without, for one invocation; events no function can read do it too.
+/// Removes a permission that the function needs, for one invocation; unreadable events have that effect too.
 async fn a_function_fails(function: &str) -> Result<()> {
     if function == "Scheduler" {
         let nothing = json!({});
@@ -78,7 +78,7 @@ async fn a_function_fails(function: &str) -> Result<()> {
     Ok(())
 }
 
-/// A message that nobody can read comes back to the queue until it is given up.
+/// An unreadable message returns to the queue until it becomes a dead letter.
 async fn dead_letters(watch: &CloudWatch) -> Result<()> {
     let url = the_stack().deployment().output("LeadDeadLettersUrl")?;
     let (_, name) = url.rsplit_once('/').context("a queue without a name")?;
@@ -125,7 +125,7 @@ async fn a_seal_is_broken(watch: &CloudWatch) -> Result<()> {
     watch.read_filters("admin-api").await
 }
 
-/// Constant Contact knows nothing of what a request of ours is made of.
+/// Constant Contact does not accept the media type of our request.
 async fn a_request_is_called_wrong(watch: &CloudWatch) -> Result<()> {
     let scene = Scene::connected("alarms-wrong").await;
     let fault = Fault::once("/v3/contacts/sign_up_form", Action::Empty { status: 415 });
@@ -136,7 +136,7 @@ async fn a_request_is_called_wrong(watch: &CloudWatch) -> Result<()> {
     the_log_rings(watch, "WrongCallsAlarm").await
 }
 
-/// Drains may no longer read tokens, which new customers' leads go out with.
+/// Drains may no longer read tokens, which new customers' leads need.
 async fn a_vault_does_not_answer(watch: &CloudWatch) -> Result<()> {
     let scenes = [
         Scene::connected("alarms-vault-1").await,
@@ -153,7 +153,7 @@ async fn a_vault_does_not_answer(watch: &CloudWatch) -> Result<()> {
     the_log_rings(watch, "StoreFailuresAlarm").await
 }
 
-/// The drain's log comes once it is done with its whole batch.
+/// The drain's log only arrives once it is done with its whole batch.
 async fn the_log_rings(watch: &CloudWatch, alarm: &str) -> Result<()> {
     let look = async || {
         watch.read_filters("queue-drain").await?;
@@ -198,7 +198,7 @@ async fn what_the_scheduler_measures(watch: &CloudWatch) -> Result<()> {
     watch.read_embedded("scheduler").await
 }
 
-/// The values of an embedded line, by name.
+/// The values of an embedded metrics line, by name.
 pub fn embedded(line: &Value) -> Option<Vec<(String, f64)>> {
     let described = line["_aws"]["CloudWatchMetrics"][0]["Metrics"].as_array()?;
     let names = described

@@ -1,4 +1,4 @@
-//! The operator's own lead, on its whole way.
+//! The canary: the operator's own lead, from the form to the ledger.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use crate::scene::{Scene, alone, contacts_like, finally, sign_ups, the_stack};
 
 const ADDRESS: &str = "canary@example.com";
 
-/// Tells the scheduler of a canary, or of none; answers what it was told before.
+/// Configures the scheduler's canary, or removes it; returns the previous variables.
 async fn configure(variables: &Value) -> Result<Value> {
     let stack = the_stack();
     let name = stack.deployment().resource("Scheduler")?;
@@ -37,15 +37,15 @@ async fn configure(variables: &Value) -> Result<Value> {
     Ok(before)
 }
 
-/// The address of the canary that arrives, which bears a tag.
+/// The address of the canary's contact, which has a tag.
 async fn until_one_is_there() -> String {
     let look = async || contacts_like("canary+").pop();
     let there = eventually(Duration::from_mins(3), look, Option::is_some).await;
     there.expect("one arrives within three minutes")
 }
 
-/// How late it was at each run of the scheduler, until one has seen it in the ledger: there it is delivered a moment
-/// after it is with Constant Contact.
+/// How late it was at each run of the scheduler, until one sees it in the ledger: there it is delivered a moment after
+/// it is at Constant Contact.
 async fn late_until_it_is_seen(watch: &CloudWatch) -> Vec<f64> {
     let look = async || {
         the_stack().invoke("Scheduler", &json!({})).await.unwrap();

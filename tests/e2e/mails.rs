@@ -1,4 +1,4 @@
-//! What is mailed where the stack has an address. The local topic mails nobody; a queue that subscribes hears the same.
+//! Mail to the stack's address. The local topic sends no mail; a queue that subscribes gets the same.
 
 use std::time::{Duration, Instant};
 
@@ -11,13 +11,13 @@ use crate::queue::take_from;
 use crate::rows;
 use crate::scene::{Scene, alone, the_stack};
 
-/// A queue that hears what the topic of alarms and lost connections is told.
+/// A queue that gets everything from the topic for alarms and lost connections.
 pub struct Mails {
     url: String,
 }
 
 impl Mails {
-    /// Begins to listen, with a queue of this name.
+    /// Subscribes a queue of this name.
     pub async fn listen(name: &str) -> Result<Self> {
         let topic = the_stack().deployment().resource("AlarmMails")?;
         let account = topic.split(':').nth(4).context("no ARN")?;
@@ -40,7 +40,7 @@ impl Mails {
         Ok(Self { url })
     }
 
-    /// The next message; `None` once there is none.
+    /// The next message; `None` if there is none.
     pub async fn next(&self) -> Result<Option<Value>> {
         let Some(notice) = take_from(&self.url).await? else {
             return Ok(None);
@@ -76,7 +76,7 @@ async fn a_lost_connection_is_mailed_and_names_nobody() {
     assert_eq!(detail, told, "and no address, account or token");
 }
 
-/// The first event about a customer's connection. The minute's own run may be at it and tell it later than the test's.
+/// The first event about a customer's connection. The scheduled run may be at it too, and later than the test's.
 async fn mail_about(mails: &Mails, customer: &str) -> Result<Value> {
     let deadline = Instant::now() + Duration::from_secs(30);
     while Instant::now() < deadline {

@@ -1,4 +1,4 @@
-//! A lead's way from a form to Constant Contact, on the real stack.
+//! End-to-end tests: a lead's way from a form to Constant Contact, on the real stack.
 #![expect(clippy::unwrap_used, reason = "what fails here fails the test")]
 
 mod alarms;

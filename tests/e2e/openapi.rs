@@ -1,4 +1,4 @@
-//! Requests that schemathesis makes up from `docs/openapi.yaml`, on the running stack.
+//! Requests that schemathesis generates from `docs/openapi.yaml`, against the running stack.
 
 use std::fs;
 use std::process::Command;
@@ -11,12 +11,12 @@ use crate::scene::{Scene, shared, the_stack};
 
 const DOCUMENT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/openapi.yaml");
 
-/// What is held against each answer. Whether made-up data is refused is no question: the API is stricter than its
-/// document where a word has to name something.
+/// What each answer is checked for. Whether generated data is refused is not checked: the API is stricter than its
+/// document about names that have to exist.
 const CHECKS: &str = "not_a_server_error,status_code_conformance,content_type_conformance,\
                       response_headers_conformance,response_schema_conformance,ignored_auth,unsupported_method";
 
-/// Runs it with the parameters of its configuration that stand in for made-up ones.
+/// Runs it, with these parameters in its configuration instead of generated ones.
 async fn schemathesis(parameters: &str, arguments: &[&str]) {
     let progress = Progress::new();
     let program = program_of(&progress, "schemathesis", "schemathesis");
@@ -65,7 +65,7 @@ async fn no_made_up_request_is_answered_5xx_or_as_the_document_does_not_say() {
         .map(|(name, id)| format!("\"{name}\" = {id}\n"))
         .collect();
 
-    // What is there: every property and parameter at its bounds, one by one.
+    // Existing things: every property and parameter at its bounds, one by one.
     let bounds = [
         "--phases",
         "coverage",
@@ -75,6 +75,6 @@ async fn no_made_up_request_is_answered_5xx_or_as_the_document_does_not_say() {
         "DELETE",
     ];
     schemathesis(&format!("[parameters]\n{ids}"), &bounds).await;
-    // What is not there, or not allowed.
+    // Things that do not exist or are not allowed.
     schemathesis("", &["--phases", "fuzzing", "--max-examples", "2"]).await;
 }

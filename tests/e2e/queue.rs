@@ -1,4 +1,4 @@
-//! The lead queue, as the account's root sees it.
+//! The lead queue, accessed as the account's root.
 
 use anyhow::{Context as _, Result, bail};
 use leadfeed_tests::eventually;
@@ -25,7 +25,7 @@ pub async fn drain_is(on: bool) -> Result<()> {
     }
 }
 
-/// Waits until the drain has done with what the mapping had fetched already.
+/// Waits until the drain has finished what the mapping had received already.
 async fn until_none_is_hidden() -> Result<()> {
     let url = the_stack().deployment().output("LeadQueueUrl")?;
     let none = until(url, |[_, hidden]| hidden == 0).await;
@@ -42,12 +42,12 @@ pub async fn next() -> Result<String> {
     bail!("no message has come")
 }
 
-/// The body of a message, taken off the queue; `None` where there is none.
+/// The body of a message, taken off the queue; `None` if there is none.
 pub async fn take() -> Result<Option<String>> {
     take_from(the_stack().deployment().output("LeadQueueUrl")?).await
 }
 
-/// The same of any queue.
+/// The same for any queue.
 pub async fn take_from(url: &str) -> Result<Option<String>> {
     let wish = json!({"MaxNumberOfMessages": 1, "WaitTimeSeconds": 1});
     let got = call("ReceiveMessage", url, wish).await?;
@@ -83,13 +83,13 @@ pub async fn until_empty() -> Result<()> {
     empty.context("the queue was not drained").map(drop)
 }
 
-/// How many messages a queue has, hidden ones too.
+/// How many messages a queue has, including hidden ones.
 pub async fn count(url: &str) -> Result<u32> {
     let [there, hidden] = counts(url).await?;
     Ok(there + hidden)
 }
 
-/// How many messages a queue has to give, and how many it hides.
+/// How many messages of a queue are visible, and how many hidden.
 async fn counts(url: &str) -> Result<[u32; 2]> {
     let names = [
         "ApproximateNumberOfMessages",
@@ -108,21 +108,21 @@ pub async fn purge(url: &str) -> Result<()> {
     call("PurgeQueue", url, json!({})).await.map(drop)
 }
 
-/// How long the lead queue hides a message that was received, in seconds.
+/// Sets how long the lead queue hides a received message, in seconds.
 pub async fn hides_for(seconds: u32) -> Result<()> {
     let url = the_stack().deployment().output("LeadQueueUrl")?;
     let change = json!({"Attributes": {"VisibilityTimeout": seconds.to_string()}});
     call("SetQueueAttributes", url, change).await.map(drop)
 }
 
-/// Waits until a queue has so many messages; answers how many it says.
+/// Waits until a queue has this many messages; returns how many it reports.
 pub async fn until_there_are(url: &str, count: u32) -> Result<f64> {
     let enough = until(url, |[there, _]| there >= count).await;
     let [there, _] = enough.with_context(|| format!("there are not {count} messages"))?;
     Ok(f64::from(there))
 }
 
-/// Waits until it holds of the messages that a queue has to give, and of those it hides.
+/// Waits until `holds` is true of the numbers of visible and hidden messages.
 async fn until(url: &str, holds: impl Fn([u32; 2]) -> bool) -> Result<[u32; 2]> {
     let look = async || {
         let counts = counts(url).await;

@@ -1,4 +1,4 @@
-//! What only time would do to the tables.
+//! Changes to the tables that only time would make.
 
 use anyhow::{Context, Result, ensure};
 use jiff::{SignedDuration, Timestamp};
@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::scene::the_stack;
 
-/// Brings forward the moment at which the scheduler looks after a lead.
+/// Makes a lead due now for the scheduler.
 pub async fn make_lead_due(lead: &str) -> Result<()> {
     let update = json!({
         "TableName": the_stack().deployment().output("LedgerTable")?,
@@ -24,7 +24,7 @@ pub async fn make_lead_due(lead: &str) -> Result<()> {
     dynamodb("UpdateItem", &update).await.map(drop)
 }
 
-/// Changes what a person agreed to, behind the seal's back.
+/// Changes what a person agreed to, without renewing the seal.
 pub async fn change_consent(lead: &str) -> Result<()> {
     let update = json!({
         "TableName": the_stack().deployment().output("LedgerTable")?,
@@ -36,7 +36,7 @@ pub async fn change_consent(lead: &str) -> Result<()> {
     dynamodb("UpdateItem", &update).await.map(drop)
 }
 
-/// Records a lead that came in then and is on its way since.
+/// Records a lead that came in at this time and has been on its way since.
 pub async fn a_lead_from(at: Timestamp, customer: &str, form: &str) -> Result<LeadId> {
     let lead = history::lead(
         &customer.parse()?,
@@ -51,7 +51,7 @@ pub async fn a_lead_from(at: Timestamp, customer: &str, form: &str) -> Result<Le
     Ok(lead.id)
 }
 
-/// Records so many leads that were set aside just now, as while a captcha is out of order.
+/// Records this many leads that were quarantined just now, as while a captcha is out of order.
 pub async fn leads_aside(count: u128, customer: &str, form: &str) -> Result<Vec<LeadId>> {
     let (customer, form) = (customer.parse()?, form.parse()?);
     let (_, ledger) = leadfeed_tests::tables();
@@ -67,7 +67,7 @@ pub async fn leads_aside(count: u128, customer: &str, form: &str) -> Result<Vec<
     Ok(leads)
 }
 
-/// Takes the lock from an erasure that failed while it looked through the dead letters, for which others wait a minute.
+/// Removes the lock of an erasure that failed during its search of the dead letters; others would wait a minute for it.
 pub async fn unlock_dead_letters() -> Result<()> {
     let table = the_stack().deployment().output("DirectoryTable")?;
     let key = json!({"pk": {"S": "LOCK#dead-letters"}, "sk": {"S": "LOCK"}});
@@ -76,14 +76,14 @@ pub async fn unlock_dead_letters() -> Result<()> {
         .map(drop)
 }
 
-/// Takes a lead's row away.
+/// Removes a lead's row.
 pub async fn remove(lead: &LeadId) -> Result<()> {
     let table = the_stack().deployment().output("LedgerTable")?;
     let key = json!({"TableName": table, "Key": key_of(lead.as_str()).await?});
     dynamodb("DeleteItem", &key).await.map(drop)
 }
 
-/// Has a customer's connection end, as where Constant Contact no longer takes its tokens.
+/// Ends a customer's connection, as when Constant Contact no longer accepts its tokens.
 pub async fn lose_connection(customer: &str) -> Result<()> {
     let (directory, _) = leadfeed_tests::tables();
     let customer = customer.parse()?;
@@ -97,7 +97,7 @@ pub async fn lose_connection(customer: &str) -> Result<()> {
         .map_err(Into::into)
 }
 
-/// Lets a connection look as if nobody had used it for two months.
+/// Makes a connection look as if it had not been used for two months.
 pub async fn make_token_old(customer: &str) -> Result<()> {
     let old = two_months_ago();
     let update = json!({
@@ -114,7 +114,7 @@ pub async fn make_token_old(customer: &str) -> Result<()> {
     dynamodb("UpdateItem", &update).await.map(drop)
 }
 
-/// Whether it looks so still.
+/// Whether it still looks like that.
 pub async fn has_old_token(customer: &str) -> Result<bool> {
     let get = json!({
         "TableName": the_stack().deployment().output("DirectoryTable")?,
@@ -127,7 +127,7 @@ pub async fn has_old_token(customer: &str) -> Result<bool> {
     Ok(expires_at.parse::<Timestamp>()? < Timestamp::now())
 }
 
-/// Leaves a customer's counters of today as a drain does that ended before it could settle them; answers their key.
+/// Leaves a customer's counters of today like a drain that ended before it could settle them; returns their key.
 pub async fn unsettle_counters(customer: &str) -> Result<Value> {
     let today = Timestamp::now().strftime("%Y-%m-%d");
     let key =
@@ -141,7 +141,7 @@ pub async fn unsettle_counters(customer: &str) -> Result<Value> {
     Ok(key)
 }
 
-/// Whether somebody has counted anew since.
+/// Whether somebody has recounted since.
 pub async fn are_settled(counters: &Value) -> Result<bool> {
     let get = json!({
         "TableName": the_stack().deployment().output("DirectoryTable")?,
@@ -152,7 +152,7 @@ pub async fn are_settled(counters: &Value) -> Result<bool> {
     Ok(found["Item"]["owner"].is_null())
 }
 
-/// Puts a refresh token in the vault that Constant Contact does not know.
+/// Stores a refresh token in the vault that Constant Contact does not know.
 pub async fn break_refresh_token(customer: &str) -> Result<()> {
     let id = json!({"SecretId": format!("leadfeed/{STACK}/connection/{customer}")});
     let stored = secrets("GetSecretValue", &id).await?;

@@ -1,4 +1,4 @@
-//! What the tests may do to the stack that they share, and what became of it.
+//! Access to the stack that the tests share, and to the results.
 
 use std::panic::{AssertUnwindSafe, resume_unwind};
 
@@ -10,15 +10,15 @@ pub use leadfeed_tests::scene::{Scene, contact};
 use leadfeed_tests::stack;
 use tokio::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-/// Held for writing by a test that takes something away from the whole stack.
+/// Locked for writing by a test that removes something from the whole stack.
 static WHOLE_STACK: RwLock<()> = RwLock::const_new(());
 
-/// Nobody takes anything away while this is held.
+/// While this is held, nothing is removed.
 pub async fn shared() -> RwLockReadGuard<'static, ()> {
     WHOLE_STACK.read().await
 }
 
-/// Nobody else is on the stack while this is held.
+/// While this is held, no other test uses the stack.
 pub async fn alone() -> RwLockWriteGuard<'static, ()> {
     WHOLE_STACK.write().await
 }
@@ -27,7 +27,7 @@ pub fn the_stack() -> &'static Stack {
     stack()
 }
 
-/// Runs `body`, and gives back what was taken from the stack however it ends, so that who fails alone fails.
+/// Runs `body`, then restores what was removed from the stack, even after a panic, so that no other test fails with it.
 pub async fn finally<T, R>(
     body: impl Future<Output = T>,
     give_back: impl Future<Output = Result<R>>,

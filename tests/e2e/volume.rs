@@ -1,5 +1,5 @@
-//! A number of leads through the deployed stack in one run. Where `LEADFEED_TEST_LEADS` says how many, they are held to no
-//! limit; many take long and want the machine for itself.
+//! Many leads through the deployed stack in one run. If `LEADFEED_TEST_LEADS` says how many, no limit applies to them;
+//! many take long and need the machine to themselves.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
@@ -10,17 +10,17 @@ use serde_json::{Value, json};
 
 use crate::scene::{Scene, alone, the_stack};
 
-/// Leads, unless another number is given. At the limit of the application they take some seconds.
+/// The number of leads by default. At the application's limit they take some seconds.
 const FEW: usize = 30;
 
-/// Posts at once.
+/// Concurrent posts.
 const AT_ONCE: usize = 6;
 
-/// Every so many leads one is sent twice: with its key, as a caller does that has lost the answer, or without one, as a
-/// double click does.
+/// One in this many leads is sent twice: with its key, like a caller that has lost the answer, or without one, like a
+/// double click.
 const REPEATED: usize = 25;
 
-/// How long nothing may move.
+/// How long there may be no progress.
 const PATIENCE: Duration = Duration::from_secs(180);
 
 #[tokio::test(flavor = "multi_thread")]
@@ -60,7 +60,7 @@ async fn every_lead_of_a_long_run_is_accounted_for_and_none_comes_twice() {
     assert_eq!(the_stack().sandbox().running().broken_contracts(), [""; 0]);
 }
 
-/// Holds neither the customer's form nor the application to a limit.
+/// Lifts the limits of the customer's form and of the application.
 async fn open_wide(scene: &Scene) {
     let form = format!("/v1/forms/{}", scene.form["form_id"].as_str().unwrap());
     let rates = json!({"rate_limits": {"per_minute": 60_000, "per_minute_and_origin": 60_000, "per_day": 1_000_000}});
@@ -99,7 +99,7 @@ async fn post(scene: &Scene, number: usize) -> String {
     ids.pop_first().unwrap()
 }
 
-/// Waits for the contacts, for as long as more of them come.
+/// Waits for the contacts, for as long as more of them arrive.
 async fn until_there(scene: &Scene, count: usize) {
     let (mut most, mut moved) = (0, Instant::now());
     loop {
@@ -115,7 +115,7 @@ async fn until_there(scene: &Scene, count: usize) {
     }
 }
 
-/// How many leads of the customer are in each state, as the operator's listing has them.
+/// How many of the customer's leads are in each state, according to the operator's listing.
 async fn states(scene: &Scene) -> BTreeMap<String, usize> {
     let (mut states, mut cursor) = (BTreeMap::new(), None::<String>);
     loop {
@@ -133,7 +133,7 @@ async fn states(scene: &Scene) -> BTreeMap<String, usize> {
     }
 }
 
-/// How often each address of the run was signed up, as the sandbox's contacts remember it.
+/// How often each address of the run was signed up, according to the sandbox's contacts.
 fn sign_ups() -> BTreeMap<String, usize> {
     the_stack().sandbox().running().with(|lab| {
         let accounts = lab.world.accounts.iter();

@@ -1,4 +1,4 @@
-//! How each function starts without what it needs: it ends at once, and says what is missing in one line.
+//! How each function fails to start without what it needs: it ends at once, and says what is missing in one line.
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -8,7 +8,7 @@ use std::time::Duration;
 
 const PROGRAM: &str = env!(concat!("CARGO_BIN_EXE_", env!("CARGO_PKG_NAME")));
 
-/// All that any function reads, but its secrets.
+/// All variables that any function reads, but no secrets.
 const SETTINGS: [(&str, &str); 15] = [
     ("AWS_ACCESS_KEY_ID", "nobody"),
     ("AWS_SECRET_ACCESS_KEY", "nothing"),
@@ -27,7 +27,7 @@ const SETTINGS: [(&str, &str); 15] = [
     ("LEADFEED_QUARANTINE_ALARM", "100"),
 ];
 
-/// What Secrets Manager answers about a secret that is not there.
+/// Secrets Manager's answer for a missing secret.
 const NO_SECRET: &str = "HTTP/1.1 400 Bad Request\r\n\
     content-type: application/x-amz-json-1.1\r\ncontent-length: 38\r\nconnection: close\r\n\r\n\
     {\"__type\":\"ResourceNotFoundException\"}";
@@ -56,7 +56,7 @@ fn a_start_without_its_keys_ends_and_names_what_is_missing() {
     assert!(said.contains("keys/"), "{said}");
 }
 
-/// The one line that a start ends with.
+/// The one line printed by a failed start.
 fn starts(start: &mut Command) -> String {
     let ended = start.env("AWS_REGION", "us-east-1").output().unwrap();
     assert!(!ended.status.success());
@@ -65,7 +65,7 @@ fn starts(start: &mut Command) -> String {
     said
 }
 
-/// Reads what is asked until nothing more comes, and answers it.
+/// Reads a request until nothing more comes, and answers it.
 fn answer(mut asked: TcpStream) {
     asked
         .set_read_timeout(Some(Duration::from_millis(100)))

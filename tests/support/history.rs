@@ -1,4 +1,4 @@
-//! A month in the life of a customer, written into the tables as the functions would have.
+//! A month of a customer's leads, written into the tables as the functions would.
 
 use jiff::{SignedDuration, Timestamp, ToSpan as _, tz::TimeZone};
 use leadfeed_shared::domain::consent::Consent;
@@ -45,7 +45,7 @@ const DAYS: [(u32, u32, u32); 30] = [
     (7, 0, 0),
 ];
 
-/// The newest sign-ups, oldest first: minutes ago, address, and what became of each.
+/// The newest sign-ups, oldest first: minutes ago, address, and the states of each.
 fn newest() -> Vec<(i64, &'static str, Vec<LeadState>)> {
     let created = delivered(DeliveryAction::Created);
     let refused = LeadState::Refused {
@@ -81,7 +81,7 @@ fn delivered(action: DeliveryAction) -> LeadState {
     }
 }
 
-/// Writes it down for a customer whose form this is.
+/// Writes the history for a customer and its form.
 pub async fn write(
     directory: &impl Tallies,
     ledger: &(impl Ledger + Claims),
@@ -111,7 +111,7 @@ pub async fn write(
     }
 }
 
-/// Who waits for calls still does when somebody looks: the scheduler comes by every minute.
+/// Leads that wait for calls must still do so when somebody looks, though the scheduler runs every minute.
 fn due_at(state: &LeadState, now: Timestamp) -> Option<Timestamp> {
     let waits = *state == LeadState::waits(WaitReason::Quota);
     waits.then(|| now + SignedDuration::from_hours(12))
@@ -138,10 +138,10 @@ fn month(now: Timestamp) -> TallyChanges {
     changes
 }
 
-/// A lead of this address that came in then.
+/// A lead of this address that came in at this time.
 ///
 /// # Panics
-/// Where the address is none.
+/// If the address is invalid.
 pub fn lead(
     customer: &CustomerId,
     form: &FormId,

@@ -1,4 +1,4 @@
-//! What the tests share: the local stack, brought up once for all tests of a binary.
+//! Shared test support: the local stack, started once for all tests of a binary.
 
 #![expect(clippy::unwrap_used, reason = "what fails here fails the test")]
 
@@ -19,9 +19,9 @@ use leadfeed_shared::adapters::{DynamoDirectory, DynamoLedger};
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 
-/// A stack and the runtime that its servers live on, which outlives that of any one test.
+/// A stack and the runtime of its servers, which outlives that of any single test.
 static STACK: LazyLock<(Runtime, Stack)> = LazyLock::new(|| {
-    // On a thread of its own: tests call from inside their runtimes, where another cannot be waited for.
+    // On its own thread: tests call this from inside their runtimes, where one cannot block on another.
     let started = std::thread::spawn(|| {
         let runtime = Runtime::new()?;
         let stack = runtime.block_on(Stack::start(&Progress::new()))?;
@@ -38,15 +38,15 @@ pub fn stack() -> &'static Stack {
     &STACK.1
 }
 
-/// A user of the sandbox's first account by whom this customer and no other is connected: one who connects two ends the
-/// tokens of the first.
+/// A user of the sandbox's first account who connects only this customer: a user who connects two ends the first one's
+/// tokens.
 pub fn user_of(customer: &str) -> String {
     let login = format!("{customer}@harbor-bakery.example");
     stack().sandbox().running().add_manager(&login);
     login
 }
 
-/// Asks until the answer fits, soon again at first. Gives the last answer, which after so long may not fit.
+/// Asks until the answer fits, quickly at first. Returns the last answer, which may not fit after all this time.
 pub async fn eventually<F, T>(
     patience: Duration,
     ask: impl Fn() -> F,
@@ -66,7 +66,7 @@ where
     }
 }
 
-/// Answers at an address of its own from now on, which it tells.
+/// Serves at a new address, which is returned.
 pub async fn serve(service: Router) -> anyhow::Result<String> {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
     let address = listener.local_addr()?;
@@ -74,7 +74,7 @@ pub async fn serve(service: Router) -> anyhow::Result<String> {
     Ok(format!("http://{address}"))
 }
 
-/// Clients of this endpoint, as the account's root.
+/// The configuration of clients for this endpoint, as the account's root.
 pub fn sdk(endpoint: &str) -> SdkConfig {
     let root = Credentials::from_keys("test", "test", None);
     SdkConfig::builder()

@@ -1,4 +1,4 @@
-//! What a use case logs, for tests that read it.
+//! Captures what a use case logs, for tests that read it.
 
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex};
@@ -6,12 +6,12 @@ use std::sync::{Arc, Mutex};
 use tracing::subscriber::{DefaultGuard, NoSubscriber};
 use tracing::{Dispatch, Level};
 
-/// Everything that is logged on this thread while it lives.
+/// Everything logged on this thread while this is alive.
 pub(crate) struct Log {
     lines: Lines,
     _guard: DefaultGuard,
-    /// Of a single one `tracing` asks whichever thread comes first to a line whether anybody listens to it, and keeps the
-    /// answer.
+    /// With a single subscriber, `tracing` asks only on the first thread to reach a line whether anybody listens to it,
+    /// and caches the answer.
     _another: Dispatch,
 }
 

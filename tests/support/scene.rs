@@ -1,4 +1,4 @@
-//! A customer with a form, and what a test asks of them.
+//! A customer with a form, and what tests do with them.
 
 use std::time::Duration;
 
@@ -10,16 +10,16 @@ use serde_json::{Value, json};
 
 use crate::{eventually, stack, user_of};
 
-/// The name that every customer here goes by.
+/// The name of every customer here.
 pub const NAME: &str = "Analytical Engines";
 
-/// How long the stack may take with a lead.
+/// How long the stack may take for a lead.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
 pub struct Scene {
     pub operator: Operator,
     pub customer: String,
-    /// By whom they connect.
+    /// The user who connects.
     pub user: String,
     pub form: Value,
     pub client: Client,
@@ -95,7 +95,7 @@ impl Scene {
         parts(request.send().await.unwrap()).await
     }
 
-    /// Posts a lead that has to be taken in; answers its id.
+    /// Posts a lead that has to be accepted; returns its id.
     pub async fn submit(&self, email: &str) -> String {
         let (status, body) = self
             .post_json(&json!({"email": email, "consent": {"given": true}}))
@@ -104,7 +104,7 @@ impl Scene {
         text(&body, "lead_id").unwrap()
     }
 
-    /// Waits until the lead is in this state; answers it as the admin API shows it.
+    /// Waits until the lead is in this state; returns it as the admin API shows it.
     pub async fn until(&self, lead: &str, status: &str) -> Value {
         let look = async || self.operator.lead(lead).await.unwrap();
         let there = |shown: &Value| shown["status"] == status;

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::{assert_lines, functions, of_kind, resources, root, template};
 
-/// What each alarm watches and when it rings: its [`COLUMNS`], its dimensions, and the condition under which it is there.
+/// What each alarm watches and when it goes off: its [`COLUMNS`], its dimensions, and the condition of its resource.
 const ALARMS: &str = "
 AdminApiErrorsAlarm: Sum AWS/Lambda Errors GreaterThanThreshold 0 1 300 notBreaching FunctionName=AdminApi
 BrokenSealsAlarm: Sum Leadfeed/${AWS::StackName} BrokenSeals GreaterThanThreshold 0 1 300 notBreaching
@@ -65,7 +65,7 @@ fn every_alarm_watches_what_is_written_down_here_and_rings_when_it_says_so() {
     assert_lines(ALARMS, alarms.iter().map(line));
 }
 
-/// An alarm as a line of [`ALARMS`]; what has no place in one stands at its end.
+/// An alarm as a line of [`ALARMS`], with everything that has no column at its end.
 fn line((name, alarm): (&String, &Value)) -> String {
     let properties = &alarm["Properties"];
     let mut parts: Vec<_> = COLUMNS.map(|name| properties[name].to_string()).into();
@@ -97,7 +97,7 @@ fn dashboard(canary: bool) -> Value {
     serde_json::from_str(&text.replace("${CanaryWidget}", widget)).unwrap()
 }
 
-/// Namespaces and names of the metrics that a dashboard shows, without those that an expression finds.
+/// Namespaces and names of the metrics that a dashboard shows, except those found by an expression.
 fn shown(dashboard: &Value) -> BTreeSet<(String, String)> {
     let widgets = dashboard["widgets"].as_array().unwrap().iter();
     let metrics = widgets.flat_map(|widget| widget["properties"]["metrics"].as_array().unwrap());
@@ -177,7 +177,7 @@ fn what_a_metric_filter_counts_is_watched_by_an_alarm_and_shown() {
                 continue;
             }
             let (space, metric) = (&metric["MetricNamespace"], &metric["MetricName"]);
-            // This metric has no dimension, and one with any is another metric.
+            // This metric has no dimension; with one it would be a different metric.
             let watches = |alarm: &Value| {
                 let properties = &alarm["Properties"];
                 properties["Namespace"] == *space
@@ -242,7 +242,7 @@ fn every_alarm_and_its_end_is_mailed_where_an_address_is_given() {
     }
 }
 
-/// What the topic's policy says for a service.
+/// What the topic's policy grants to a service.
 fn grants(service: &str) -> Vec<Value> {
     let policy = &of_kind("AWS::SNS::TopicPolicy")["AlarmMailsPolicy"]["Properties"];
     let statements = policy["PolicyDocument"]["Statement"].as_array().unwrap();
@@ -254,7 +254,7 @@ fn grants(service: &str) -> Vec<Value> {
     statements.iter().filter(is_for).cloned().collect()
 }
 
-/// EventBridge publishes to no topic whose policy has a condition for it, by its user guide's resource-based policies.
+/// EventBridge publishes to no topic whose policy has a condition for it (its user guide, resource-based policies).
 #[test]
 fn the_event_bus_may_publish_to_the_topic_without_a_condition_and_alarms_of_this_account_may() {
     for (service, is_bound) in [

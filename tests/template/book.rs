@@ -1,4 +1,4 @@
-//! The guides as a book: `mdbook build docs` makes one without a dead link.
+//! The guides as a book: `mdbook build docs` builds one without a dead link.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -24,7 +24,7 @@ fn pages(folder: &Path) -> Vec<PathBuf> {
     pages
 }
 
-/// Where a link of a page leads: a file, and a place in it.
+/// The target of a link on a page: a file, and an anchor in it.
 fn target<'l>(book: &Path, page: &Path, link: &'l str) -> (PathBuf, &'l str) {
     let (file, place) = link.split_once('#').unwrap_or((link, ""));
     let path = match (file, file.strip_prefix('/')) {

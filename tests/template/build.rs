@@ -1,4 +1,4 @@
-//! What a function is built with: something that any of Lambda's processors runs, and at once.
+//! How functions are compiled: to run on any of Lambda's processors, and to start without delay.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -10,7 +10,7 @@ fn settings() -> String {
     fs::read_to_string(root().join(".cargo/config.toml")).unwrap()
 }
 
-/// Everything that may say how a function is compiled.
+/// All files that may say how a function is compiled.
 fn manifests() -> Vec<(String, String)> {
     let mut files: Vec<_> = ["Cargo.toml", ".cargo/config.toml", "template.yaml"]
         .map(str::to_owned)
@@ -45,8 +45,8 @@ fn a_start_does_not_gather_randomness_of_its_own() {
     assert!(settings().lines().any(|own| own == line));
 }
 
-/// Each package that a function's build compiles, with the features it is asked for: those for the function, and those
-/// for what runs while it is built.
+/// Each package that a function's build compiles, with the features requested for the function, and for build-time
+/// code.
 fn compiled(function: &str) -> BTreeMap<String, BTreeSet<String>> {
     let tree = Command::new(env!("CARGO"))
         .current_dir(root())

@@ -1,4 +1,4 @@
-//! The guides: each page is in the summary, each link leads somewhere, and each parameter is told.
+//! The guides: each page is in the summary, each link leads somewhere, and each parameter is described.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::{of_kind, resources, root, template, text};
 
-/// Every page of the guides, and the pages at the top.
+/// Every page of the guides, and the top-level pages.
 fn pages() -> Vec<PathBuf> {
     let root = root();
     let folders = [
@@ -84,7 +84,7 @@ fn every_link_of_the_guides_leads_somewhere() {
     assert!(seen > 30, "only {seen} links were found");
 }
 
-/// A page of the guides for operators from a heading to the next one of its rank.
+/// A section of a page of the operator's guides, up to the next heading of its level.
 fn section(page: &str, heading: &str) -> String {
     let page = fs::read_to_string(root().join("docs/operator").join(page)).unwrap();
     let (_, rest) = page.split_once(&format!("\n{heading}\n")).unwrap();
@@ -93,7 +93,7 @@ fn section(page: &str, heading: &str) -> String {
     section.to_owned()
 }
 
-/// The steps of a restored ledger mark each lane as the ledger does: with all that it takes away from an empty one.
+/// The steps for a restored ledger mark each lane as the ledger does, with all that it removes from an emptied one.
 #[test]
 fn whoever_winds_the_ledger_back_marks_every_lane() {
     let source = |file: &str| {

@@ -1,4 +1,4 @@
-//! The page of error codes: it has every code that the functions answer with, and no other.
+//! The page of error codes: it has every code that the functions answer with, and no others.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -9,7 +9,7 @@ use regex_lite::Regex;
 
 use crate::root;
 
-/// Where answers and their codes are made.
+/// Where responses and their codes are created.
 const SOURCES: [&str; 6] = [
     "functions/admin-api/src",
     "functions/lead-webhook/src",
@@ -19,7 +19,7 @@ const SOURCES: [&str; 6] = [
     "shared/src/web",
 ];
 
-/// What a file without codes has none of.
+/// A file with codes contains at least one of these.
 const SIGNS: [&str; 4] = [
     "StatusCode::",
     "Fault::new(",
@@ -27,10 +27,10 @@ const SIGNS: [&str; 4] = [
     "fn code(self)",
 ];
 
-/// What hands on a code that is written elsewhere.
+/// Expressions that pass on a code written elsewhere.
 const HANDED_ON: [&str; 3] = ["code", "error.code()", "fault.code"];
 
-/// Codes with a status beside them, and those of single fields and reasons, which stand alone.
+/// Codes with a status, and those of single fields and reasons, which have none.
 #[derive(Default)]
 struct Codes {
     answered: BTreeSet<(u16, String)>,
@@ -38,7 +38,7 @@ struct Codes {
 }
 
 impl Codes {
-    /// Those of the source, as it is written by `rustfmt`.
+    /// The codes in the source, as `rustfmt` formats it.
     fn of_sources() -> Self {
         let mut codes = Self::default();
         for folder in SOURCES {
@@ -90,7 +90,7 @@ impl Codes {
     }
 }
 
-/// The files of a folder that are no tests.
+/// The files in a folder that are not tests.
 fn files(folder: &Path) -> Vec<PathBuf> {
     let mut files = Vec::new();
     for entry in fs::read_dir(folder).unwrap() {
@@ -107,7 +107,7 @@ fn files(folder: &Path) -> Vec<PathBuf> {
     files
 }
 
-/// A code that is written out. Any other has to be one that is handed on, as it would be overlooked.
+/// A code that is a literal. Anything else has to be passed on from elsewhere, or it would be overlooked.
 fn literal(code: &str, file: &Path) -> Option<String> {
     let code = code.trim();
     let known = code
@@ -132,7 +132,7 @@ fn number(name: &str) -> u16 {
     all.next().unwrap_or_else(|| panic!("{name}")).as_u16()
 }
 
-/// Status and code of each row of the page's tables.
+/// Status and code of each row in the page's tables.
 fn on_the_page() -> BTreeSet<(u16, String)> {
     let page = fs::read_to_string(root().join("docs/integrator/errors.md")).unwrap();
     let word = Regex::new(r"`(\w+)`").unwrap();

@@ -1,6 +1,6 @@
-//! Metric filters: each counts what its function logs, as it logs it on Lambda.
+//! Metric filters: each counts what its function logs, in the format that it logs on Lambda.
 //!
-//! The local stand-in for `CloudWatch` takes every pattern in braces for a match, so patterns are held against lines here.
+//! The local stand-in for `CloudWatch` takes every pattern in braces for a match, so patterns are tested on lines here.
 
 use std::collections::BTreeMap;
 use std::env;
@@ -26,26 +26,26 @@ use crate::{functions, of_kind, template};
 
 const SELF: &str = "logs::each_filter_counts_its_own_lines_in_its_functions_log_and_nothing_else";
 
-/// The account, and the id of whatever it holds.
+/// The account, and the id of anything in it.
 const ACCOUNT: &str = "account-1";
 const REMOTE: &str = "5e7b1a1c-0000-11ee-8c99-0242ac120002";
 
-/// Tells the process that the test begins which log it is to write.
+/// Tells the test's child process which log to write.
 const GROUP: &str = "LEADFEED_TEST_WRITES_LOG";
 
 /// How many lines of its function's log each filter counts.
 const COUNTS: [(&str, usize); 8] = [
-    ("BrokenSealsInAdminApi", 2), // no receipt, and in no file
+    ("BrokenSealsInAdminApi", 2), // a missing receipt, and a row missing from a file
     ("BrokenSealsInDrain", 1),
-    ("RefusedSubmissions", 2), // for what it lacks, and for what is out of order here
-    ("StoreFailuresInDrain", 2), // before a token is asked for, and while it is refreshed
-    ("UnkeptTokensInDrain", 4), // every try at the one
+    ("RefusedSubmissions", 2), // one without consent, one while a store fails
+    ("StoreFailuresInDrain", 2), // before a token is requested, and during a refresh
+    ("UnkeptTokensInDrain", 4), // every try for the same one
     ("UnkeptTokensInScheduler", 4),
     ("WrongCallsInDrain", 1),
     ("WrongCallsInScheduler", 1),
 ];
 
-/// As text, or below a level of its own, a function's lines would match no filter, and no alarm would ring for them.
+/// With text logs, or a log level of its own, a function's lines would match no filter, and set off no alarm.
 #[test]
 fn every_function_logs_as_json_which_the_filters_read() {
     let globals = &template()["Globals"]["Function"]["LoggingConfig"];
@@ -106,7 +106,7 @@ fn a_store_that_fails_is_logged_with_what_it_said() {
     assert!(words.starts_with("the store is unavailable: "), "{words}");
 }
 
-/// A filter's pattern, and the log that it reads.
+/// A filter's pattern, and the lines of its log.
 fn read(filter: &Value) -> (Pattern, Vec<Value>) {
     let property = |name: &str| filter["Properties"][name].as_str().unwrap();
     let pattern = property("FilterPattern");
@@ -114,10 +114,10 @@ fn read(filter: &Value) -> (Pattern, Vec<Value>) {
     (known, log_of(property("LogGroupName")))
 }
 
-/// What a function logs where all that its filters count goes wrong, and something else.
+/// Writes the log of a function in which everything that its filters count goes wrong, and something else too.
 async fn write_log(group: &str) {
     lambda_http::tracing::init_default_subscriber();
-    // At noon a budget that nothing is known of has calls left.
+    // At noon, a budget of unknown state has calls left.
     let memory = Memory::new("2026-11-23T12:00:00Z".parse().unwrap());
     match group {
         "LeadWebhookLogs" => refuse(&memory).await,
@@ -139,8 +139,8 @@ async fn refuse(memory: &Memory) {
     );
 }
 
-/// A lead with a broken seal, one whose call the API calls wrong, a message that is none, a lead whose customer cannot
-/// be read, one whose token cannot, and one whose new token is lost.
+/// A lead with a broken seal, one whose call the API calls wrong, an invalid message, a lead whose customer cannot be
+/// read, one whose token cannot, and one whose new token is lost.
 async fn deliver(memory: &Memory) {
     connect(memory).await;
     let (customer, lead) = broken_lead(memory).await;
@@ -171,7 +171,7 @@ async fn deliver(memory: &Memory) {
     }
 }
 
-/// Has so many of the next steps fail.
+/// Makes these next steps fail.
 fn fail(memory: &Memory, steps: Range<u64>) {
     let so_far = memory.faults.steps();
     for step in steps {
@@ -179,7 +179,7 @@ fn fail(memory: &Memory, steps: Range<u64>) {
     }
 }
 
-/// The message of a lead that is taken in.
+/// The message of an accepted lead.
 async fn posted(memory: &Memory, name: &str) -> Message {
     let fields = format!("email={name}%40example.com&consent=yes");
     assert_eq!(post(memory, &fields).await, 202);
@@ -193,8 +193,8 @@ fn message(task: &Task) -> Message {
     }
 }
 
-/// Two imports that are looked at: the API calls the one look wrong and forbids the other. An idle connection loses its
-/// new token.
+/// Polls two imports: the API calls the one request wrong and forbids the other. An idle connection loses its new
+/// token.
 async fn import(memory: &Memory) {
     connect(memory).await;
     let (customer, now) = (samples::form().customer, memory.clock.now());
@@ -219,7 +219,7 @@ async fn import(memory: &Memory) {
     assert_eq!(kept_alive.unwrap(), 0);
 }
 
-/// A lead with a broken seal, whose receipt and row are asked for, and a table that does not answer.
+/// A lead with a broken seal, whose receipt and row are requested, and a table that does not answer.
 async fn show(memory: &Memory) {
     let admin = memory.admin();
     let (customer, lead) = broken_lead(memory).await;
@@ -232,7 +232,7 @@ async fn show(memory: &Memory) {
     assert!(!admin.health().await.is_good());
 }
 
-/// What is answered to a submission of these fields.
+/// The status for a submission of these fields.
 async fn post(memory: &Memory, fields: &str) -> u16 {
     let path = format!("/f/{}", samples::form().id);
     let request = lambda_http::http::Request::post(format!("https://leads.example{path}"))
@@ -244,7 +244,7 @@ async fn post(memory: &Memory, fields: &str) -> u16 {
     answer.status().as_u16()
 }
 
-/// A lead that was sealed by another key.
+/// A lead that was sealed with another key.
 async fn broken_lead(memory: &Memory) -> (CustomerId, LeadId) {
     let (form, now) = (samples::form(), memory.clock.now());
     let lead = history::lead(&form.customer, &form.id, "ada@example.com", now, 1);
@@ -275,7 +275,7 @@ async fn connect(memory: &Memory) {
     memory.put_connected(connection, "client").await;
 }
 
-/// The lines that a process logs as the functions do on Lambda, where the template asks for JSON.
+/// The lines that a process logs in the format of functions on Lambda, where the template requires JSON.
 fn log_of(group: &str) -> Vec<Value> {
     let output = Command::new(env::current_exe().unwrap())
         .args([SELF, "--exact", "--nocapture"])
@@ -287,19 +287,19 @@ fn log_of(group: &str) -> Vec<Value> {
         .unwrap();
     let said = String::from_utf8(output.stdout).unwrap();
     assert!(output.status.success(), "{said}");
-    // The test's name may stand before the first one.
+    // The test's name may precede the first one.
     let lines = said.lines().filter_map(|line| line.get(line.find('{')?..));
     lines
         .filter_map(|line| serde_json::from_str(line).ok())
         .collect()
 }
 
-/// `$.a.b`: where a line has a value.
+/// `$.a.b`: the path of a value in a line.
 #[derive(Debug, Clone)]
 struct Path(Vec<String>);
 
 impl Path {
-    /// `None` for any other kind.
+    /// `None` for anything else.
     fn parse(path: &str) -> Option<Self> {
         let names = path.strip_prefix("$.")?.split('.');
         let names: Vec<_> = names.map(str::to_owned).collect();
@@ -314,7 +314,7 @@ impl Path {
     }
 }
 
-/// `{ $.a.b = "text" }`, without wildcards: the one kind of pattern that the template has.
+/// `{ $.a.b = "text" }`, without wildcards: the only kind of pattern in the template.
 #[derive(Debug, Clone)]
 struct Pattern {
     path: Path,
@@ -322,7 +322,7 @@ struct Pattern {
 }
 
 impl Pattern {
-    /// `None` for any other kind.
+    /// `None` for anything else.
     fn parse(pattern: &str) -> Option<Self> {
         let pair = pattern.strip_prefix("{ ")?.strip_suffix("\" }")?;
         let (path, text) = pair.split_once(" = \"")?;
@@ -340,7 +340,7 @@ impl Pattern {
             .collect()
     }
 
-    /// The same words a level higher.
+    /// The same text one level higher.
     fn elsewhere(&self) -> Self {
         Self {
             path: Path(self.path.0[1..].to_vec()),

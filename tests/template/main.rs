@@ -1,4 +1,4 @@
-//! The rules that `template.yaml` keeps.
+//! Rules for `template.yaml`.
 #![expect(
     clippy::unwrap_used,
     reason = "a template that does not parse fails the test"
@@ -57,7 +57,7 @@ fn functions() -> BTreeMap<String, Value> {
     of_kind("AWS::Serverless::Function")
 }
 
-/// What is found in the template are the lines that a test says, in any order; where they are not, the differences.
+/// Checks that the template has exactly the lines that a test lists, in any order; otherwise prints the differences.
 fn assert_lines(said: &str, found: impl Iterator<Item = String>) {
     let mut said: Vec<_> = said.trim().lines().map(str::to_owned).collect();
     let mut unsaid: Vec<_> = found.collect();
@@ -269,7 +269,7 @@ fn every_sample_event_is_read_by_a_test_of_its_function() {
     }
 }
 
-/// Adds every source below a folder to `all`.
+/// Appends every source below a folder to `all`.
 fn sources(folder: &Path, all: &mut String) {
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
@@ -322,7 +322,7 @@ fn the_scheduler_runs_every_minute_one_run_at_a_time_and_the_next_minute_is_the_
 #[test]
 fn a_flood_is_bounded_at_the_gateway_by_a_parameter() {
     let stages = of_kind("AWS::ApiGatewayV2::Stage");
-    let limit = json!("RequestsPerSecond"); // a reference to it
+    let limit = json!("RequestsPerSecond"); // a reference to the parameter
     let bounds = json!({"ThrottlingRateLimit": limit, "ThrottlingBurstLimit": limit});
 
     let [stage] = &stages.values().collect::<Vec<_>>()[..] else {

@@ -1,4 +1,4 @@
-//! What the functions may do: named actions on named things, and nothing else.
+//! What the functions may do: specific actions on specific resources, and nothing else.
 
 use std::collections::BTreeSet;
 
@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::{assert_lines, functions};
 
-/// All that the functions may do: function and statement, actions, on what. Secrets go by their names in the stack.
+/// All that the functions may do: function and statement, actions, resource. Secrets go by their names in the stack.
 const ALLOWED: &str = "
 AdminApi CountDeadLetters: sqs:GetQueueAttributes on LeadDeadLetters.Arn
 AdminApi Directory: dynamodb:GetItem BatchGetItem PutItem UpdateItem DeleteItem on Directory.Arn
@@ -57,7 +57,7 @@ Scheduler SendLeads: sqs:SendMessage on LeadQueue.Arn
 Scheduler TellTheBus: events:PutEvents on event-bus/default
 ";
 
-/// How the ARNs of secrets and of the event bus begin.
+/// Prefixes of the ARNs of secrets and of the event bus.
 const BEGINNINGS: [&str; 2] = [
     "arn:${AWS::Partition}:secretsmanager:${AWS::Region}:${AWS::AccountId}:secret:leadfeed/${AWS::StackName}/",
     "arn:${AWS::Partition}:events:${AWS::Region}:${AWS::AccountId}:",
@@ -118,7 +118,7 @@ fn every_statement_allows_named_actions_on_one_named_resource() {
                 .any(|action| action.contains('*')),
             "{function}: {statement}"
         );
-        // The only wildcard: secrets under a name of ours, which are made at run time and end in random letters.
+        // The only wildcard: secrets under our prefix, which are created at run time and end in random letters.
         let named = !resource.contains('*')
             || resource.ends_with("/connection/*")
             || resource.ends_with("/app/*")
@@ -134,7 +134,7 @@ fn no_function_takes_a_role_or_a_managed_policy_from_elsewhere() {
         for policy in function["Properties"]["Policies"].as_array().unwrap() {
             assert!(policy["Statement"].is_array(), "{name}: {policy}");
         }
-        // SAM attaches a policy for every queue to the role of a function with an SQS event.
+        // SAM attaches a policy for all queues to the role of a function with an SQS event.
         for event in function["Properties"]["Events"]
             .as_object()
             .into_iter()

@@ -1,4 +1,4 @@
-//! What is answered to each operation.
+//! The stub's answer to each operation.
 
 use axum::http::StatusCode;
 use md5::{Digest as _, Md5};
@@ -8,7 +8,7 @@ use super::row;
 use super::units::Units;
 use super::{Item, Key, World};
 
-/// An answer, and what DynamoDB would bill for it.
+/// An answer, with what DynamoDB would bill for it.
 pub(super) struct Told {
     pub(super) status: StatusCode,
     pub(super) body: Value,
@@ -28,7 +28,7 @@ fn billed(body: Value, units: Units) -> Option<Told> {
     })
 }
 
-/// Nothing for an operation that nobody is measured with.
+/// `None` for an operation that no measured program uses.
 pub(super) fn aws(world: &mut World, operation: &str, asked: &Value) -> Option<Told> {
     match operation {
         "GetItem" => get(world, asked),

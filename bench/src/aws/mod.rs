@@ -1,8 +1,8 @@
-//! An AWS and a Constant Contact that answer at once: what the functions ask for while they are measured, and a
-//! count of it.
+//! A stub of AWS and Constant Contact that answers at once: all that the functions call while they are measured, with a
+//! count of the calls.
 //!
-//! It keeps rows and secrets, and agrees to every condition. While it is frozen a change is answered with the row as it
-//! would be and not kept, so that every invocation of a measurement meets the same world.
+//! It stores rows and secrets, and every condition holds. While it is frozen, a change is answered with the row as it
+//! would be but not stored, so that every invocation of a measurement meets the same world.
 
 mod answers;
 mod row;
@@ -31,12 +31,12 @@ pub const LEDGER: &str = "ledger";
 /// A row as DynamoDB writes it.
 type Item = Map<String, Value>;
 
-/// What was asked of one operation.
+/// The requests of one operation.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Asked {
-    /// How often.
+    /// How many there were.
     pub requests: u64,
-    /// What DynamoDB would bill for it.
+    /// What DynamoDB would bill for them.
     pub units: Units,
 }
 
@@ -74,7 +74,7 @@ type Shared = Arc<Mutex<World>>;
 /// The running stand-in.
 #[derive(Debug)]
 pub struct Aws {
-    /// Where it listens.
+    /// The URL on which it listens.
     pub url: String,
     world: Shared,
 }
@@ -92,17 +92,17 @@ impl Aws {
         Ok(Self { url, world })
     }
 
-    /// Whether what is asked from now on changes anything.
+    /// Whether changes are dropped from now on.
     pub fn set_frozen(&self, frozen: bool) {
         locked(&self.world).frozen = frozen;
     }
 
-    /// What was asked since the last time this was.
+    /// The requests since the last call of this.
     pub fn take_counts(&self) -> Counts {
         std::mem::take(&mut locked(&self.world).counts)
     }
 
-    /// Sets attributes of a row that is there, as texts.
+    /// Sets text attributes of an existing row.
     pub fn amend(&self, table: &str, pk: &str, sk: &str, texts: &[(&str, &str)]) {
         let key = (table.to_owned(), pk.to_owned(), sk.to_owned());
         if let Some(row) = locked(&self.world).rows.get_mut(&key) {

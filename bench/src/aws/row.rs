@@ -1,4 +1,4 @@
-//! Rows: how large they are, and what an update makes of them.
+//! DynamoDB rows: their size, and the effect of an update.
 
 use serde_json::{Value, json};
 
@@ -8,8 +8,8 @@ pub(super) fn text(text: &str) -> Value {
     json!({"S": text})
 }
 
-/// Bytes that DynamoDB counts: names and values in UTF-8, a number by its digits, a list or map with three bytes more
-/// and one for each of its members.
+/// The size in bytes as DynamoDB counts it: names and values in UTF-8, a number by its digits, a list or map with three
+/// bytes more and one for each of its members.
 /// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/CapacityUnitCalculations.html>
 pub(super) fn size(row: &Item) -> u64 {
     row.iter()
@@ -35,7 +35,7 @@ fn size_of(value: &Value) -> u64 {
     }
 }
 
-/// The row after an `UpdateItem`. It knows the expressions that are there: `SET` to a value or to a list with one
+/// The row after an `UpdateItem`. Supports only the expressions in use: `SET` to a value or to a list with one item
 /// appended, `ADD` of a number, `REMOVE`.
 pub(super) fn updated(old: &Item, asked: &Value) -> Item {
     let mut row = old.clone();
@@ -48,7 +48,7 @@ pub(super) fn updated(old: &Item, asked: &Value) -> Item {
     row
 }
 
-/// Each verb with all that stands before the next.
+/// Each verb with everything up to the next.
 fn clauses(expression: &str) -> Vec<(&str, &str)> {
     let verbs = ["SET ", "ADD ", "REMOVE "];
     let found = verbs.iter().flat_map(|verb| expression.match_indices(verb));
@@ -63,7 +63,7 @@ fn clauses(expression: &str) -> Vec<(&str, &str)> {
     begins.iter().zip(ends).map(clause).collect()
 }
 
-/// Cut at commas outside of brackets.
+/// Splits at commas outside of brackets.
 fn pieces(clause: &str) -> impl Iterator<Item = &str> {
     let mut depth = 0;
     clause.split(move |letter: char| {

@@ -1,16 +1,16 @@
-//! What DynamoDB bills, in its units.
+//! DynamoDB's billing units.
 
 use std::ops::AddAssign;
 
 use super::row;
 use super::{Item, LEDGER};
 
-/// Request units of tables on demand.
+/// Request units of on-demand tables.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Units {
-    /// Of up to 1 kB, in the table and in each index that changes.
+    /// Units of up to 1 kB, in the table and in each index that changes.
     pub write: u64,
-    /// Halves of reads of up to 4 kB: a consistent one is two.
+    /// Half units of reads of up to 4 kB: a consistent one counts two.
     pub half_reads: u64,
 }
 
@@ -21,7 +21,7 @@ impl AddAssign for Units {
     }
 }
 
-/// An index of the template: its key, and whether it holds the whole row.
+/// An index in the template: its key, and whether it holds the whole row.
 struct Index {
     keys: &'static [&'static str],
     whole: bool,
@@ -42,7 +42,7 @@ const fn keys_only(keys: &'static [&'static str]) -> Index {
 }
 
 impl Units {
-    /// Of reading one row.
+    /// The units of reading one row.
     pub(super) fn of_read(size: u64, consistent: bool) -> Self {
         let blocks = size.div_ceil(4_096).max(1);
         Self {
@@ -51,7 +51,7 @@ impl Units {
         }
     }
 
-    /// Of making one row out of another: the larger of both, and in each index what leaves it and what enters.
+    /// The units of replacing a row: by the larger of both, and in each index for what leaves and what enters it.
     pub(super) fn of_write(table: &str, old: Option<&Item>, new: Option<&Item>) -> Self {
         let size = |row: Option<&Item>| row.map_or(0, row::size);
         let base = kilobytes(size(old).max(size(new)));

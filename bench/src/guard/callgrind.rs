@@ -1,4 +1,4 @@
-//! Counting instructions of a program and not of the libraries of the machine, which differ from one to the next.
+//! Counts a program's own instructions, without those of the machine's libraries, which differ between machines.
 
 use std::fs;
 use std::path::Path;
@@ -10,7 +10,7 @@ use axum::body::Bytes;
 use crate::lambda::Function;
 use crate::programs::Program;
 
-/// Of a start and so many invocations.
+/// The instructions of a start and this many invocations.
 pub async fn count(
     valgrind: &Path,
     program: &Program,
@@ -37,8 +37,8 @@ pub async fn count(
     Ok(of_object(&told, &own))
 }
 
-/// The instructions that a profile counts in one object. A line of cost after `calls=` is what the called took, and
-/// stands with the called.
+/// The instructions that a profile counts in one object. The cost line after `calls=` is that of the callee, which is
+/// counted there.
 fn of_object(profile: &str, object: &str) -> u64 {
     let (mut own, mut is_called, mut sum) = (false, false, 0);
     for line in profile.lines() {

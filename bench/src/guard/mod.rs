@@ -1,7 +1,7 @@
-//! Holds a build against what is committed: how large its archives may be, and how many instructions it took.
+//! Checks a build against the committed limits: the size of its archives, and how many instructions it takes.
 //!
-//! Instructions are counted by callgrind, which gives nearly the same number wherever the same program runs; a clock
-//! does not. What an invocation takes is the difference between many and twice as many.
+//! Instructions are counted by callgrind, whose counts are nearly the same wherever the same program runs; times are
+//! not. An invocation's count is the difference between many and twice as many.
 
 mod callgrind;
 
@@ -24,9 +24,9 @@ use crate::programs::{self, LEAD_WEBHOOK, Program, QUEUE_DRAIN};
 use crate::stage::Stage;
 use crate::warm::Load;
 
-/// More than the baseline by so many percent is refused.
+/// An increase over the baseline by more than this is refused.
 const ALLOWED_PERCENT: u64 = 5;
-/// Less by so much asks for a new baseline, without refusing.
+/// A decrease by this much suggests a new baseline, without refusing.
 const WORTH_COMMITTING_PERCENT: u64 = 5;
 /// Invocations of the shorter run.
 const FEW: u32 = 40;
@@ -34,20 +34,20 @@ const FEW: u32 = 40;
 /// `bench/guard.json`.
 #[derive(Debug, Serialize, Deserialize)]
 struct Bounds {
-    /// Bytes of each function's archive, at most.
+    /// Maximum bytes of each function's archive.
     zipped: BTreeMap<String, u64>,
     /// By architecture and case.
     instructions: BTreeMap<String, BTreeMap<String, Instructions>>,
 }
 
-/// What callgrind counts of one case, in the program itself.
+/// Callgrind's count for one case, in the program itself.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 struct Instructions {
     start: u64,
     invocation: u64,
 }
 
-/// Counts, compares, and says what it saw; fails where something grew too much.
+/// Counts, compares and reports; fails if something grew too much.
 pub async fn run(programs: &[Program], accept: bool, progress: &Progress) -> Result<ExitCode> {
     let path = of_bench("guard.json");
     let mut bounds: Bounds = serde_json::from_slice(&fs::read(&path)?)?;
@@ -109,7 +109,7 @@ fn check_sizes(bounds: &Bounds, programs: &[Program]) -> Result<Vec<String>> {
 
 type Counted = BTreeMap<String, Instructions>;
 
-/// `None` where there is no valgrind.
+/// `None` if valgrind is not installed.
 async fn count_all(programs: &[Program], progress: &Progress) -> Result<Option<Counted>> {
     let Some(valgrind) = on_path("valgrind") else {
         return Ok(None);
@@ -128,7 +128,7 @@ async fn count_all(programs: &[Program], progress: &Progress) -> Result<Option<C
     Ok(Some(counted))
 }
 
-/// A program and what it is given.
+/// A program and its input.
 struct Case {
     name: String,
     program: Program,
@@ -180,7 +180,7 @@ impl Case {
     }
 }
 
-/// Says how each case stands, and complains of what grew too much or is not in the baseline.
+/// Reports each case; returns complaints about what grew too much or is not in the baseline.
 fn compare(baseline: &Counted, counted: &Counted) -> Vec<String> {
     let mut complaints = Vec::new();
     for (case, now) in counted {
@@ -190,7 +190,7 @@ fn compare(baseline: &Counted, counted: &Counted) -> Vec<String> {
             ));
             continue;
         };
-        // What a start takes is left of a larger sum, and varies by 6 % from run to run: it is told and not held.
+        // A start's count is what is left of a larger sum, and varies by 6 % from run to run: reported, not enforced.
         for (what, now, then, is_held) in [
             ("a start", now.start, then.start, false),
             ("an invocation", now.invocation, then.invocation, true),

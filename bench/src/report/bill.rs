@@ -1,4 +1,4 @@
-//! Requests of a lead, and what they cost.
+//! The report's section on a lead's requests and their cost.
 
 use std::fmt::Write as _;
 
@@ -12,7 +12,7 @@ use crate::growth::{TABLES, usual};
 use crate::programs::{LEAD_WEBHOOK, NODE, PYTHON, QUEUE_DRAIN};
 use crate::warm::Warm;
 
-/// Customers and leads of the months that are reckoned; an application carries some 294,000 leads a month.
+/// Customers and leads of the months calculated; an application carries some 294,000 leads a month.
 const MONTHS: [(u32, u32); 3] = [(10, 10_000), (300, 250_000), (3_000, 250_000)];
 
 pub fn requests(warm: &[Warm]) -> Result<String> {
@@ -43,13 +43,13 @@ pub fn requests(warm: &[Warm]) -> Result<String> {
     Ok(text)
 }
 
-/// The positions of a lead where drains get batches of `batch`.
+/// The bill of a lead if drains get batches of `batch`.
 pub fn positions(measured: &Measured, batch: u32) -> Result<Vec<Position>> {
     let secrets = usual(&measured.growth)?.per_lead(&[Service::Vault]);
     cost::bill(&measured.warm, batch, secrets)
 }
 
-/// What a million of them costs, in dollars.
+/// The cost of a million leads, in dollars.
 pub fn million(measured: &Measured, batch: u32) -> Result<f64> {
     let positions = positions(measured, batch)?;
     Ok(positions.iter().map(Position::dollars).sum())
@@ -82,7 +82,7 @@ pub fn section(measured: &Measured) -> Result<String> {
     Ok(text)
 }
 
-/// What a stack costs in a month, with what it costs without leads.
+/// A stack's monthly cost, including what it costs without leads.
 pub fn months(measured: &Measured) -> Result<String> {
     let million = million(measured, 1)?;
     let quiet = usual(&measured.growth)?.per_minute(&TABLES);

@@ -1,4 +1,4 @@
-//! What was aimed at, and what came of it.
+//! The report's goals and whether they were met.
 
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use crate::figures::{median, megabytes, times};
 use crate::programs::{LEAD_WEBHOOK, NODE, PYTHON};
 use crate::warm::{Load, Warm};
 
-/// One aim.
+/// One goal.
 struct Goal {
     aim: &'static str,
     came: String,
@@ -94,7 +94,7 @@ fn ratio(own: Duration, other: Duration) -> f64 {
     own.as_secs_f64() / other.as_secs_f64()
 }
 
-/// By how much the same intake in other languages is behind.
+/// How far the same intake in other languages is behind.
 fn ahead(measured: &Measured) -> Result<String> {
     let mut text = String::from(
         "How many times what `lead-webhook` takes the same intake in Python and Node.js takes:\n\n\

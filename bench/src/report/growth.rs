@@ -1,4 +1,4 @@
-//! Whether a lead costs more where there are many.
+//! The report's section on growth: whether a lead costs more among many.
 
 use std::fmt::Write as _;
 

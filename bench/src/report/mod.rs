@@ -1,4 +1,4 @@
-//! The report: figures in Markdown, their plots, and the README's share of them.
+//! Writes the report: figures in Markdown, their plots, and the README's table.
 
 mod bill;
 mod goals;
@@ -36,14 +36,14 @@ pub struct Measured {
     pub growth: Vec<Row>,
 }
 
-/// What every figure says of itself.
+/// The provenance printed with every figure.
 pub struct Made {
     machine: String,
     versions: String,
     when: String,
 }
 
-/// Writes `bench/report.md`, its plots and the README's table; a quick one goes to `.local/bench` alone.
+/// Writes `bench/report.md`, its plots and the README's table; a quick run writes only to `.local/bench`.
 pub fn write(measured: &Measured, quick: bool) -> Result<()> {
     let made = Made {
         machine: machine::machine()?,
@@ -121,7 +121,7 @@ fn head(measured: &Measured, made: &Made) -> String {
 const BEGIN: &str = "<!-- measured -->\n";
 const END: &str = "<!-- /measured -->\n";
 
-/// Replaces what stands between the marks.
+/// Replaces the text between the marks.
 fn put_between(file: &Path, table: &str) -> Result<()> {
     let text = fs::read_to_string(file)?;
     let replaced = replaced(&text, table);

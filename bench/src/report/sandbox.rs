@@ -1,4 +1,4 @@
-//! What the drain makes of the limits.
+//! The report's section on how the drain uses the limits.
 
 use crate::backlog::{Backlog, Way};
 use crate::figures::grouped;

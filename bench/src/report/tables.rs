@@ -1,4 +1,4 @@
-//! What was measured of each program.
+//! The report's tables of each program's measurements.
 
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use crate::figures::{median, megabytes, millis, times};
 use crate::programs::Program;
 use crate::warm::Warm;
 
-/// A median, and how many times its floor's that is.
+/// A median, and its ratio to the floor's.
 fn beside(program: &Program, own: Duration, floor: Duration) -> String {
     if program.name == program.floor {
         return millis(own);

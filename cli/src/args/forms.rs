@@ -1,4 +1,4 @@
-//! What can be said of forms.
+//! The arguments of commands on forms.
 
 use std::path::PathBuf;
 

@@ -1,4 +1,4 @@
-//! What is asked about many customers, days or leads at once.
+//! The arguments of reports on many customers, days or leads.
 
 use clap::{Args, Subcommand, ValueEnum};
 

@@ -1,4 +1,4 @@
-//! What one customer's leads need to go out.
+//! Checks that one customer's leads can go out.
 
 use std::collections::BTreeSet;
 
@@ -10,11 +10,11 @@ use serde_json::Value;
 use super::Finding;
 use crate::client::Client;
 
-/// The application of customers who have none of their own, which the checks of the stack are about.
+/// The application of customers without their own, which the checks of the stack cover.
 const DEFAULT: &str = "default";
 
-/// Checks a customer: its application and the way to a connection, then the connection and its forms. Without the
-/// default application, as was found before, that way is not gone.
+/// Checks a customer: its application and the way to a connection, then the connection and its forms. If the default
+/// application was found missing before, the way to a connection is not checked.
 pub async fn check(
     http: &reqwest::Client,
     client: &Client,
@@ -23,7 +23,7 @@ pub async fn check(
 ) -> Vec<Finding> {
     let found = match client.at(&["customers", customer]) {
         Ok(url) => client.find(&url).await,
-        Err(_) => Ok(None), // what is no ID is nobody's
+        Err(_) => Ok(None), // an invalid ID is nobody's
     };
     let shown = match found {
         Ok(Some(shown)) => shown,
@@ -57,14 +57,14 @@ async fn part(client: &Client, customer: &str, part: &str) -> Result<Value> {
         .await
 }
 
-/// A link that was never used.
+/// Creates an unused connect link.
 async fn connect_link(client: &Client, customer: &str) -> Result<Value> {
     let url = client.at(&["customers", customer, "connect-links"])?;
     client.send(Method::POST, &url, None).await
 }
 
-/// Goes the first steps of connecting as a browser would, up to Constant Contact's own page. The link made for it is
-/// used up by that; nothing else changes.
+/// Takes the first steps of connecting as a browser would, up to Constant Contact's own page. This uses up the link
+/// created for it; nothing else changes.
 async fn authorization(
     http: &reqwest::Client,
     client: &Client,
@@ -100,7 +100,7 @@ async fn authorization(
     sign_in_page(http, location).await
 }
 
-/// Whether Constant Contact asks whoever comes by a connect link to sign in.
+/// Whether Constant Contact shows its sign-in page after a connect link.
 async fn sign_in_page(http: &reqwest::Client, location: &str) -> Finding {
     let step = "authorization";
     let Ok(answer) = http.get(location).send().await else {
@@ -129,7 +129,7 @@ async fn sign_in_page(http: &reqwest::Client, location: &str) -> Finding {
     Finding::of(step, "authorization_refused", advice)
 }
 
-/// Why a click on a connect link leads nowhere, by what it was answered.
+/// Why a connect link leads nowhere, judging by the answer.
 async fn not_led_on(answer: Option<Response>, app: &str) -> Finding {
     let step = "authorization";
     let is_broken = |answer: &Response| answer.status().is_server_error();
@@ -161,14 +161,14 @@ async fn not_led_on(answer: Option<Response>, app: &str) -> Finding {
     }
 }
 
-/// What a page's cookies are sent back as.
+/// A page's cookies as a browser sends them back.
 fn cookies(page: &Response) -> String {
     let cookies = page.headers().get_all(SET_COOKIE).iter();
     let pairs = cookies.filter_map(|cookie| cookie.to_str().ok()?.split(';').next());
     pairs.collect::<Vec<_>>().join("; ")
 }
 
-/// Whether leads go out by a connection; `app` is the application that the customer is to connect through.
+/// Whether leads go out through a connection; `app` is the application that the customer is to connect through.
 fn connected(connection: &Value, app: &str) -> Finding {
     let step = "connection";
     let (status, reason) = (connection["status"].as_str(), connection["reason"].as_str());
@@ -226,7 +226,7 @@ fn connected(connection: &Value, app: &str) -> Finding {
     Finding::of(step, code, advice)
 }
 
-/// Whether a form is open, and the account has the custom fields that the open ones name.
+/// Whether a form is open, and whether the account has the custom fields that the open ones name.
 fn forms_of(forms: &Value, connection: &Value) -> Finding {
     let step = "forms";
     let Some(forms) = forms["forms"].as_array() else {
@@ -276,7 +276,7 @@ fn has_field(connection: &Value, label: &str) -> bool {
     known.any(|known| known.eq_ignore_ascii_case(label))
 }
 
-/// Whether every list is gone that the customer chose.
+/// Whether all lists that the customer chose are gone.
 fn are_gone(connection: &Value) -> bool {
     let ids = |lists: &Value| -> BTreeSet<String> {
         let ids = lists.as_array().into_iter().flatten();

@@ -1,4 +1,4 @@
-//! The stack itself.
+//! Checks the stack itself.
 
 use reqwest::StatusCode;
 use secrecy::ExposeSecret as _;
@@ -39,7 +39,7 @@ pub async fn address(http: &reqwest::Client, url: &str) -> Finding {
     Finding::of(step, "not_leadfeed", advice)
 }
 
-/// What the stack says of itself, or why it does not.
+/// The stack's health report, or why there is none.
 pub async fn health(http: &reqwest::Client, stack: &Stack) -> Result<Vec<Finding>, Finding> {
     let url = format!("{}/v1/health", stack.url.trim_end_matches('/'));
     let token = stack
@@ -86,12 +86,12 @@ pub async fn health(http: &reqwest::Client, stack: &Stack) -> Result<Vec<Finding
     Ok(findings)
 }
 
-/// Whether browsers find the pages where links point to.
+/// Whether browsers reach the pages at the address that links use.
 pub async fn public_address(http: &reqwest::Client, url: &str) -> Finding {
     let step = "callback";
     let callback = format!("{}/oauth/callback", url.trim_end_matches('/'));
     match http.get(callback).send().await {
-        // Without a state the callback refuses, which shows that it is there.
+        // The callback refuses a request without a state, which shows that it is there.
         Ok(answer) if answer.status() == StatusCode::BAD_REQUEST => Finding::good(step),
         Ok(answer) if answer.status().is_server_error() => {
             let advice = "The function oauth-callback does not start: see its log group.";

@@ -1,4 +1,4 @@
-//! How use cases end, in HTTP's words.
+//! Maps the results and errors of use cases to HTTP responses.
 
 use std::str::FromStr;
 
@@ -10,7 +10,7 @@ use leadfeed_shared::domain::lead::FieldError;
 use leadfeed_shared::ports::causes;
 use leadfeed_shared::web::Problem;
 
-/// What is answered instead of what was asked for.
+/// The error response given in place of the requested result.
 pub struct Refused(pub Problem);
 
 impl From<Problem> for Refused {
@@ -73,12 +73,12 @@ impl From<AdminError> for Refused {
     }
 }
 
-/// The id of something that is there. A malformed one names nothing.
+/// Parses the id of an existing resource. A malformed one names nothing.
 pub fn parsed<T: FromStr>(id: &str, what: &str) -> Result<T, Refused> {
     id.parse().map_err(|_| Problem::not_found(what).into())
 }
 
-/// The id of something that may come to be.
+/// Parses the id of a resource that may be created.
 pub fn chosen<T: FromStr>(id: &str, property: &str) -> Result<T, Refused> {
     id.parse().map_err(|_| {
         let fault = FieldError {
@@ -93,7 +93,7 @@ pub fn chosen<T: FromStr>(id: &str, property: &str) -> Result<T, Refused> {
     })
 }
 
-/// 201 where something came to be, else 200.
+/// 201 if something was created, else 200.
 pub fn saved<T>(saved: &Saved<T>) -> StatusCode {
     if saved.created {
         StatusCode::CREATED

@@ -1,4 +1,4 @@
-//! A part of a file as an answer.
+//! A CSV part as an HTTP response.
 
 use jiff::SignedDuration;
 use lambda_http::http::header::{
@@ -11,10 +11,10 @@ use leadfeed_shared::domain::ids::CustomerId;
 use leadfeed_shared::ports::{Clock as _, Wiring};
 use url::form_urlencoded::Serializer;
 
-/// For reading leads: the rest of the function's time is for the last page and for answering.
+/// Time for reading leads; the rest of the function's time is for the last page and the response.
 pub const READ_FOR: SignedDuration = SignedDuration::from_secs(14);
 
-/// For a look at a part. The download after it ends where the look did, and takes longer, as it marks.
+/// Time for previewing a part. The download ends where its preview did, and takes longer, as it marks leads.
 pub const LOOK_FOR: SignedDuration = SignedDuration::from_secs(5);
 
 /// A part of a customer's leads.
@@ -28,7 +28,7 @@ pub async fn part<W: Wiring>(
     admin.export(customer, query, until).await
 }
 
-/// The file, and for a program where the next part is (RFC 8288).
+/// The file and, for a program, a link to the next part (RFC 8288).
 pub fn answer(part: Exported, asked: Option<(&str, &Request)>) -> Response<Body> {
     let next = part.next.as_deref();
     let link = asked.zip(next).map(|((path, request), cursor)| {

@@ -1,4 +1,4 @@
-//! Receipts that anyone can verify: JWS (RFC 7515) with Ed25519 (RFC 8037), by a key that `/.well-known/jwks.json` tells.
+//! Receipts that anyone can verify: JWS (RFC 7515) with Ed25519 (RFC 8037); `/.well-known/jwks.json` has the key.
 
 use jiff::Timestamp;
 use jsonwebtoken::jwk::{Jwk, JwkSet, PublicKeyUse, ThumbprintHash};
@@ -9,7 +9,7 @@ use leadfeed_shared::ports::causes;
 use leadfeed_shared::web::Problem;
 use serde::Serialize;
 
-/// What stands before the 32 bytes of a private key in PKCS #8 (RFC 8410).
+/// The bytes before the 32 of a private key in PKCS #8 (RFC 8410).
 const PKCS8: [u8; 16] = [
     0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20,
 ];
@@ -48,7 +48,7 @@ impl Signer {
         encode(&header, &Claims { iss, iat, receipt }, &self.key).map_err(failed)
     }
 
-    /// The public key, as a set.
+    /// The public key, as a JWK set.
     pub fn published(self) -> JwkSet {
         JwkSet {
             keys: vec![self.public],

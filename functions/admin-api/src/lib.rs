@@ -22,17 +22,17 @@ use jws::Signer;
 use request::{body, query};
 use routes::{Matched, Operation, find};
 
-/// The API: who may ask, and what is done for them.
+/// The API: who is authorized, and the use cases.
 pub struct Api<W: Wiring, T> {
-    /// Who may ask.
+    /// Who is authorized.
     pub auth: AdminAuth<T>,
-    /// What is done.
+    /// The use cases.
     pub admin: Admin<W>,
-    /// The name that the service goes by with its customers.
+    /// The service's name, as its customers know it.
     pub service: String,
 }
 
-/// Answers a request. Whatever it holds, the answer is one that `docs/openapi.yaml` describes.
+/// Answers a request. Every possible answer is described in `docs/openapi.yaml`.
 pub async fn handle<W: Wiring, T: AdminTokens>(
     api: &Api<W, T>,
     request: Request,

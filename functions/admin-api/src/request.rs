@@ -1,4 +1,4 @@
-//! What a request says, still unbelieved: its properties.
+//! The properties of a request, not validated yet.
 
 use jiff::Timestamp;
 use lambda_http::http::StatusCode;
@@ -8,7 +8,7 @@ use leadfeed_shared::app::admin::{AdminAuth, Properties};
 use leadfeed_shared::ports::AdminTokens;
 use leadfeed_shared::web::Problem;
 
-/// Bytes of a body. The largest thing an operator sends is a form with a page of constants.
+/// Maximum bytes of a body. The largest one that an operator sends is a form with a page of constants.
 const MAX_BODY: usize = 64 * 1024;
 
 /// The properties of a JSON body.

@@ -1,8 +1,8 @@
-//! Which request is which operation. `docs/openapi.yaml` describes each of them, and a test holds the two together.
+//! The routing table: which request is which operation. A test checks it against `docs/openapi.yaml`.
 
 use lambda_http::http::Method;
 
-/// What can be asked.
+/// The operations of the API.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Operation {
     ListCustomers,
@@ -37,7 +37,7 @@ pub enum Operation {
     GetHealth,
 }
 
-/// Method, path and operation. A path names at most one thing, in braces.
+/// Method, path and operation. A path has at most one parameter, in braces.
 pub const ROUTES: [(Method, &str, Operation); 30] = {
     use Operation::*;
     [
@@ -134,14 +134,14 @@ pub const ROUTES: [(Method, &str, Operation); 30] = {
     ]
 };
 
-/// What a method and a path come to.
+/// The result of routing a method and a path.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Matched<'p> {
-    /// An operation, on the thing of this id (empty where the path names none).
+    /// An operation, with the id in the path (empty if the path has none).
     Operation(Operation, &'p str),
-    /// The path is known with other methods: those.
+    /// The path exists, but only with these methods.
     OtherMethods(String),
-    /// Nothing.
+    /// No such path.
     Nothing,
 }
 
@@ -163,7 +163,7 @@ pub fn find<'p>(method: &Method, path: &'p str) -> Matched<'p> {
     }
 }
 
-/// What `path` has in the place that `template` leaves open, if they agree elsewhere.
+/// The part of `path` where `template` has its parameter, if the rest matches.
 fn named<'p>(template: &str, path: &'p str) -> Option<&'p str> {
     let mut id = "";
     let (mut wanted, mut given) = (template.split('/'), path.split('/'));

@@ -1,5 +1,5 @@
-//! What a form owner pastes into a page. The box is never ticked in advance, and the statement travels with the
-//! lead, so that the record holds what the page showed even after the form has another one.
+//! HTML snippets to paste into a page. The box is never ticked in advance, and the statement is sent with the lead, so
+//! that the record holds what the page showed even after the form's statement has changed.
 
 use askama::Template;
 use leadfeed_shared::domain::captcha::Captcha;
@@ -20,7 +20,7 @@ pub struct FetchSnippet<'a> {
     pub inputs: &'a Inputs<'a>,
 }
 
-/// What both are made of.
+/// The inputs of both snippets.
 pub struct Inputs<'a> {
     submit_url: String,
     form_id: &'a str,
@@ -32,17 +32,17 @@ pub struct Inputs<'a> {
     fields: Vec<Field<'a>>,
 }
 
-/// One of them, by the form's own name.
+/// One input, under the form's own name for it.
 struct Field<'a> {
     name: &'a str,
     input: Input<'a>,
 }
 
-/// Asked for by every snippet.
+/// In every snippet.
 const ALWAYS: [&str; 3] = ["email", "first_name", "last_name"];
 
 impl<'a> Inputs<'a> {
-    /// The address and the names, then whatever else the form requires or has a name of its own for.
+    /// The address and the names, then everything else that the form requires or has a name of its own for.
     pub fn of(form: &'a Form, submit_url: String) -> Self {
         let own = form.required.iter().chain(form.mapped.values());
         let asked = ALWAYS.into_iter().chain(own.map(String::as_str));

@@ -1,10 +1,10 @@
-//! What days' counts add up to, for the operator and for the customer's page.
+//! Totals over several days' counts, for the operator and for the customer's page.
 
 use std::collections::BTreeMap;
 
 use leadfeed_shared::domain::tally::Tally;
 
-/// How many leads became what.
+/// How many leads there are in each state.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Sums {
     pub delivered: i64,
@@ -21,7 +21,7 @@ impl Sums {
         for (label, count) in tallies.into_iter().flat_map(|tally| &tally.counts) {
             let sum = match label.split('.').next() {
                 _ if label == "delivered" => &mut sums.delivered,
-                Some("delivered") => continue, // a part of them
+                Some("delivered") => continue, // part of `delivered`
                 Some("waiting") => &mut sums.waiting,
                 Some("refused") => &mut sums.refused,
                 Some("quarantined") => &mut sums.aside,
@@ -43,13 +43,13 @@ impl Sums {
         sums
     }
 
-    /// Those that a bar of the chart shows.
+    /// The leads that a bar of the chart shows.
     pub fn all(&self) -> i64 {
         self.delivered + self.waiting + self.refused + self.aside + self.exported
     }
 }
 
-/// How many leads count as what, in all these days.
+/// How many leads are counted under each label, over all these days.
 pub fn by_label<'t>(tallies: impl IntoIterator<Item = &'t Tally>) -> BTreeMap<&'t str, i64> {
     let mut sums = BTreeMap::<&str, i64>::new();
     for (label, count) in tallies.into_iter().flat_map(|tally| &tally.counts) {

@@ -4,7 +4,7 @@ use leadfeed_shared::adapters::{Aws, OsRandom, SecretsAdminTokens, SystemClock, 
 use leadfeed_shared::app::admin::{Admin, AdminAuth, AdminAuthError};
 use leadfeed_shared::ports::Clock as _;
 
-/// Who may ask. Where nobody may, whoever reads how the start ended is told what to fill.
+/// Who is authorized. If nobody is, the error tells the operator which secret to fill.
 async fn auth(aws: &Aws) -> Result<AdminAuth<SecretsAdminTokens>, Error> {
     let auth = AdminAuth::read(aws.admin_tokens()?, SystemClock.now()).await;
     auth.map_err(|error| match error {

@@ -1,4 +1,4 @@
-//! Answers, for a browser or for a program.
+//! HTTP responses, for a browser or for a program.
 
 use lambda_http::http::StatusCode;
 use lambda_http::{Body, Request, Response};
@@ -13,7 +13,7 @@ use crate::origin;
 use crate::pages::{self, Shown};
 use crate::rehearsal::Rehearsal;
 
-/// Answers in the way the caller reads.
+/// Answers in the format that the caller reads.
 pub struct Reply {
     audience: Audience,
     referer: Option<String>,
@@ -27,7 +27,7 @@ impl Reply {
         }
     }
 
-    /// The lead is kept: 202, or on to the page the form names.
+    /// The lead is kept: 202, or a redirect to the page that the form names.
     pub fn accepted(&self, form: &Form, lead: &Accepted, wish: Option<&str>) -> Response<Body> {
         match self.audience {
             Audience::Program => accepted(lead),
@@ -57,7 +57,7 @@ impl Reply {
         ))
     }
 
-    /// What would be done with a submission of which nothing is kept.
+    /// What would be done with a submission; nothing of it is kept.
     pub fn rehearsed(&self, form: &Form, told: &Rehearsed, wish: Option<&str>) -> Response<Body> {
         let page = form.return_to(wish).map(String::from);
         match self.audience {
@@ -66,12 +66,12 @@ impl Reply {
         }
     }
 
-    /// What became of a request to a form.
+    /// The answer to a request to a form.
     pub fn about(&self, form: &Form, answer: Result<Response<Body>, Problem>) -> Response<Body> {
         answer.unwrap_or_else(|problem| self.problem(Some(form), problem))
     }
 
-    /// Anything else that went wrong; with `form`, where it is known whose.
+    /// Any other problem; with `form`, if it is known.
     pub fn problem(&self, form: Option<&Form>, problem: Problem) -> Response<Body> {
         match self.audience {
             Audience::Program => problem.into_response(),
@@ -91,7 +91,7 @@ pub fn accepted(lead: &Accepted) -> Response<Body> {
     kept(StatusCode::ACCEPTED, lead, lead.status)
 }
 
-/// 200 for a message that was here before.
+/// 200 for a message that was received before.
 pub fn duplicate(lead: &Accepted) -> Response<Body> {
     kept(StatusCode::OK, lead, "duplicate")
 }
@@ -101,12 +101,12 @@ fn kept(code: StatusCode, lead: &Accepted, status: &str) -> Response<Body> {
     json(code, &Kept { lead_id, status })
 }
 
-/// Lets only a form pass that takes leads of this channel.
+/// Checks that a form accepts leads of this channel.
 pub fn open(form: &Form, channel: Channel) -> Result<(), Problem> {
     channel.accepted_by(form).map_err(problem)
 }
 
-/// The problem an intake error is.
+/// Maps an intake error to a problem.
 pub fn problem(error: IntakeError) -> Problem {
     match error {
         IntakeError::UnknownForm => Problem::not_found("form"),

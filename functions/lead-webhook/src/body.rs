@@ -1,4 +1,4 @@
-//! Reading a body, whatever a form, a script or a server sends it as.
+//! Reads a request's body in any encoding that forms, scripts and servers use.
 
 use futures_util::stream;
 use lambda_http::http::header::{CONTENT_DISPOSITION, CONTENT_ENCODING, CONTENT_TYPE};
@@ -14,10 +14,10 @@ use crate::charset::{Declared, Malformed, Raw, texts};
 /// The largest body, in bytes: a hundred times a long form.
 pub const LIMIT: usize = 64 * 1024;
 
-/// The fields of a submission. `encoding` is the charset that the address declares, if it does.
+/// The fields of a submission. `encoding` is the charset that the URL declares, if any.
 ///
 /// # Errors
-/// 413 over [`LIMIT`], 415 for a type that no form sends, 400 for what cannot be read or says nothing.
+/// 413 over [`LIMIT`], 415 for a type that no form sends, 400 for a body that cannot be read or is empty.
 pub async fn read(
     headers: &HeaderMap,
     body: &[u8],
@@ -117,13 +117,13 @@ async fn multipart(declared: &str, body: &[u8]) -> Result<Vec<Raw>, Problem> {
     Ok(raw)
 }
 
-/// What a part's header says in the charset of its page; the parser tells no more than what is in UTF-8.
+/// A parameter of a part's header in the page's charset; the parser returns only what is UTF-8.
 fn told(part: &Field<'_>, name: &str) -> Option<Vec<u8>> {
     let header = part.headers().get(CONTENT_DISPOSITION)?.as_bytes();
     if std::str::from_utf8(header).is_ok() {
         return None;
     }
-    let letters: String = header.iter().copied().map(char::from).collect(); // one for each byte
+    let letters: String = header.iter().copied().map(char::from).collect(); // one char for each byte
     let value = parameter(&letters, name)?.chars();
     value.map(|letter| u8::try_from(letter).ok()).collect()
 }

@@ -1,31 +1,31 @@
-//! From bytes to text, in the charset that a sender declares.
+//! Decodes bytes to text, in the charset that a sender declares.
 
 use encoding_rs::{Encoding, UTF_8};
 
-/// A named value as it came.
+/// A name and a value, as received.
 pub struct Raw {
     pub name: Vec<u8>,
     pub value: Vec<u8>,
-    /// What the value's own header declares.
+    /// The charset that the value's own header declares.
     pub charset: Option<String>,
 }
 
-/// What declares the charset of a whole body, strongest first.
+/// Declarations of a whole body's charset, strongest first.
 #[derive(Clone, Copy, Default)]
 pub struct Declared<'a> {
-    /// `charset` of the body's type.
+    /// `charset` of the `Content-Type`.
     pub by_type: Option<&'a str>,
-    /// `encoding` in the address, as salesforce.com's forms have it.
+    /// `encoding` in the URL, as in salesforce.com's forms.
     pub by_address: Option<&'a str>,
 }
 
-/// The bytes are not in the charset they should be in, or that charset is none.
+/// The bytes are not in the declared charset, or there is no such charset.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Malformed;
 
-/// The pairs as text: in the charset that the type declares, else the browser (`_charset_`), the form (`encoding`) or
-/// its address; UTF-8 where none does. A label in a field or an address that is no charset declares none: it may be
-/// anybody's word for something else.
+/// Decodes the pairs: in the charset of the `Content-Type`, else of the browser (`_charset_`), the form (`encoding`) or
+/// its URL; UTF-8 if none declares one. An unknown label in a field or a URL is ignored: the field may be meant for
+/// something else.
 pub fn texts(raw: &[Raw], declared: Declared<'_>) -> Result<Vec<(String, String)>, Malformed> {
     let named = |name: &[u8]| {
         let mut pairs = raw.iter().filter(|pair| pair.name == name);
@@ -50,7 +50,7 @@ pub fn texts(raw: &[Raw], declared: Declared<'_>) -> Result<Vec<(String, String)
 }
 
 fn text(bytes: &[u8], encoding: &'static Encoding) -> Result<String, Malformed> {
-    // Browsers send UTF-8 where a page has a charset that cannot be sent.
+    // Browsers send UTF-8 if the page's charset cannot be sent.
     let encoding = encoding.output_encoding();
     let text = encoding
         .decode_without_bom_handling_and_without_replacement(bytes)
@@ -61,7 +61,7 @@ fn text(bytes: &[u8], encoding: &'static Encoding) -> Result<String, Malformed> 
     })
 }
 
-/// The characters that a charset lacks, which browsers send as references: `&#321;` for Ł in a Latin-1 form.
+/// Restores characters that a charset lacks, which browsers send as references: `&#321;` for Ł in a Latin-1 form.
 fn restored(text: &str, encoding: &'static Encoding) -> String {
     let mut parts = text.split("&#");
     let mut whole = parts.next().unwrap_or_default().to_owned();

@@ -1,4 +1,4 @@
-//! Which pages may post by script.
+//! CORS: which pages may post by script.
 
 use lambda_http::http::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
@@ -8,7 +8,7 @@ use lambda_http::http::{HeaderValue, StatusCode};
 use lambda_http::{Body, Request, Response};
 use leadfeed_shared::domain::form::Form;
 
-/// Adds the permission for the asking page's origin, if the form allows it.
+/// Adds the permission for the requesting page's origin, if the form allows it.
 pub fn allow(mut answer: Response<Body>, form: &Form, request: &Request) -> Response<Body> {
     let headers = answer.headers_mut();
     headers.append(VARY, HeaderValue::from_static("origin"));
@@ -20,7 +20,7 @@ pub fn allow(mut answer: Response<Body>, form: &Form, request: &Request) -> Resp
     answer
 }
 
-/// Answers a browser that asks first.
+/// Answers a preflight request.
 pub fn preflight(form: &Form, request: &Request) -> Response<Body> {
     let mut answer = Response::new(Body::Empty);
     *answer.status_mut() = StatusCode::NO_CONTENT;

@@ -8,7 +8,7 @@ use leadfeed_shared::web::Problem;
 /// The key of a request, if it has one.
 ///
 /// # Errors
-/// 400 for one that is malformed, and for two.
+/// 400 if it is malformed or given twice.
 pub fn of(request: &Request) -> Result<Option<IdempotencyKey>, Problem> {
     let mut values = request.headers().get_all("idempotency-key").iter();
     let key = match (values.next(), values.next()) {

@@ -1,6 +1,6 @@
-//! The public door: lead forms, signed webhooks and web-to-lead posts.
+//! The public endpoints: lead forms, signed webhooks and web-to-lead posts.
 //!
-//! Decodes what came, calls [`Intake`], encodes the answer. Touches no token and never calls Constant Contact.
+//! Decodes a request, calls [`Intake`], encodes the answer. Touches no token and never calls Constant Contact.
 
 mod answer;
 mod body;
@@ -28,8 +28,8 @@ use self::answer::Reply;
 use self::pages::Shown;
 pub use self::signed::signature;
 
-/// Answers one request. Never fails: what goes wrong is an answer too. Editors of websites put forms into frames, where
-/// their pages have to be seen as well.
+/// Answers one request. Never fails: errors are answers too. Website editors put forms into frames, so these pages have
+/// to display there as well.
 pub async fn handle<W: Wiring>(intake: &Intake<W>, request: Request) -> Response<Body> {
     let path = request.raw_http_path().to_owned();
     let segments: Vec<&str> = path
@@ -57,14 +57,14 @@ pub async fn handle<W: Wiring>(intake: &Intake<W>, request: Request) -> Response
         ("POST", Some(code)) if rehearsal::is_asked(&request) || rehearsal::is_one(&answer) => {
             tracing::info!(code, "a rehearsal was refused");
         }
-        // Which the template counts by its code.
+        // The template's metric counts these by their code.
         ("POST", Some(code)) => tracing::info!(code, "a submission was refused"),
         _ => {}
     }
     in_any_frame(answer)
 }
 
-/// A form post, a script's JSON or a beacon. Whatever the answer is, a script on an allowed page may read it.
+/// A form post, a script's JSON or a beacon. A script on an allowed page may read every answer.
 async fn submit<W: Wiring>(
     intake: &Intake<W>,
     form: &str,
@@ -111,7 +111,7 @@ fn arrival(request: &Request, fields: Submission) -> Result<Arrival, Problem> {
     })
 }
 
-/// Says what would be done. What is refused is told without the form, whose button would send it.
+/// Says what would be done. A refusal comes without the form, whose button would really send it.
 async fn rehearse<W: Wiring>(
     intake: &Intake<W>,
     form: &Form,
@@ -123,7 +123,7 @@ async fn rehearse<W: Wiring>(
     Ok(reply.rehearsed(form, &told, arrival.fields.get("return_url")))
 }
 
-/// The hosted form. Whatever the query holds is neither stored nor shown: addresses do not belong in URLs.
+/// The hosted form. Nothing in the query is stored or shown: addresses do not belong in URLs.
 async fn show<W: Wiring>(
     intake: &Intake<W>,
     form: &str,
@@ -159,7 +159,7 @@ async fn time<W: Wiring>(
     Ok(cors::allow(reply.about(&form, time), &form, request))
 }
 
-/// The lead is kept already, so whatever is wrong with its form only leaves out whose thanks these are.
+/// The lead is kept already, so a problem with its form only means that the page shows no brand.
 async fn thanks<W: Wiring>(intake: &Intake<W>, form: &str) -> Response<Body> {
     pages::thanks(intake.form(form).await.ok().as_ref())
 }
@@ -173,7 +173,7 @@ async fn preflight<W: Wiring>(
     Ok(cors::preflight(&form, request))
 }
 
-/// A lead from another server, signed by the rules of Standard Webhooks.
+/// A lead from another server, signed according to Standard Webhooks.
 async fn webhook<W: Wiring>(
     intake: &Intake<W>,
     form: &str,
@@ -200,7 +200,7 @@ async fn webhook<W: Wiring>(
     }
 }
 
-/// A form made for salesforce.com, whose host and id were changed. Its address declares the charset.
+/// A form made for salesforce.com, with only its host and id changed. Its URL declares the charset.
 async fn web_to_lead<W: Wiring>(
     intake: &Intake<W>,
     request: &Request,

@@ -1,4 +1,4 @@
-//! The public door: lead forms, signed webhooks and web-to-lead posts.
+//! The public endpoints: lead forms, signed webhooks and web-to-lead posts.
 #![recursion_limit = "256"] // futures of the AWS SDK nest deeply
 
 mod wiring;

@@ -6,7 +6,7 @@ use leadfeed_shared::domain::consent::Origin;
 use leadfeed_shared::domain::submission::Submission;
 use leadfeed_shared::web::caller_ip;
 
-/// Of a browser's request.
+/// The origin of a browser's request.
 pub fn of(request: &Request) -> Origin {
     let header = |name| {
         let value = request.headers().get(name)?;
@@ -20,8 +20,8 @@ pub fn of(request: &Request) -> Origin {
     }
 }
 
-/// Of another server, which has proven who it is: what it says of the person's browser. Its own address and name say
-/// nothing of the person.
+/// The person's browser, as described by another server that has proven its identity. That server's own address and
+/// name say nothing about the person.
 pub fn told(fields: &Submission) -> Origin {
     let ip = fields.get("consent_ip").map(str::trim);
     let ip = ip.filter(|ip| ip.parse::<std::net::IpAddr>().is_ok());
@@ -33,12 +33,12 @@ pub fn told(fields: &Submission) -> Origin {
     }
 }
 
-/// The address of the page that was asked for, as its browser knows it.
+/// The URL of the requested page, as its browser knows it.
 pub fn page(request: &Request) -> Option<String> {
     Some(format!("{}{}", ours(request)?, request.raw_http_path()))
 }
 
-/// Our own site, as a browser that is at one of our pages calls it.
+/// Our own site, as a browser on one of our pages names it.
 fn ours(request: &Request) -> Option<String> {
     let header = |name: &str| request.headers().get(name)?.to_str().ok();
     let scheme = match header("x-forwarded-proto") {

@@ -1,4 +1,4 @@
-//! The hosted form and its thanks.
+//! The hosted form and its thank-you page.
 
 use askama::Template;
 use lambda_http::http::StatusCode;
@@ -50,13 +50,13 @@ struct Field<'a> {
 }
 
 impl Field<'_> {
-    /// Whether it takes several lines, which an `input` would run into one.
+    /// Whether the value has several lines, which an `input` would join into one.
     fn has_lines(&self) -> bool {
         self.value.contains(['\n', '\r'])
     }
 }
 
-/// What every hosted form asks; all but the address may stay empty unless the form says otherwise.
+/// The fields of every hosted form; all but the address are optional unless the form says otherwise.
 const ASKED: [&str; 5] = [
     "email",
     "first_name",
@@ -65,7 +65,7 @@ const ASKED: [&str; 5] = [
     "phone_number",
 ];
 
-/// Of the fields that are not a person's to type, those that a page of ours sends on.
+/// Fields that nobody types by hand, but that our page passes on.
 const SENT_ON: [&str; 10] = [
     "return_url",
     "source",
@@ -79,35 +79,35 @@ const SENT_ON: [&str; 10] = [
     "leadid_tcpa_disclosure",
 ];
 
-/// Stands above a form that has fields to correct.
+/// Shown above a form that has fields to correct.
 const CORRECT: &str = "Please correct what is marked below; what you typed is still there.";
 
-/// Stands above one whose faults lie in nothing that a person can see.
+/// Shown above a form if everything wrong is in hidden fields.
 const HIDDEN: &str = "What you typed is still there; please send it again.";
 
-/// What a form is shown with.
+/// What the form is rendered with.
 pub struct Shown<'a> {
-    /// What was sent before.
+    /// The previous submission.
     pub sent: Option<&'a Submission>,
-    /// Why it was not taken.
+    /// Why it was refused.
     pub problem: Option<&'a Problem>,
-    /// When it was shown first, signed; `None` after a submission that did not say, as nobody has to.
+    /// When the form was first shown, signed; `None` after a submission without it, which is allowed.
     pub stamp: Option<&'a str>,
-    /// The page that the person agrees on.
+    /// The page on which the person consents.
     pub page_url: Option<&'a str>,
 }
 
-/// The form; after a problem with what was typed and what to correct.
+/// The form; after a problem, with what was typed and what to correct.
 pub fn form(form: &Form, shown: &Shown<'_>) -> Response<Body> {
     let Shown { sent, problem, .. } = *shown;
     let errors = problem.map_or(&[][..], Problem::errors);
-    // By our names: so the page shows and sends them.
+    // Under our names, by which the page shows and sends them.
     let typed = sent.cloned();
     let typed = typed.map(|sent| sent.renamed(|name| form.mapped.get(name).cloned()));
     let fields = fields(form, sent, typed.as_ref(), errors);
     let captcha = form.screening.captcha.as_ref();
     let statement = &form.statement().text;
-    // What is agreed to is what this page shows, even where the form says something else by then.
+    // The person agrees to what this page shows, even if the form's statement has changed by then.
     let digest = fingerprint(statement);
     let mut hidden = vec![("consent_statement_sha256", digest.as_str())];
     hidden.extend(shown.stamp.map(|stamp| (TIME_FIELD, stamp)));
@@ -151,7 +151,7 @@ pub fn form(form: &Form, shown: &Shown<'_>) -> Response<Body> {
     }
 }
 
-/// What stands above the form: the faults that it does not mark below.
+/// The message above the form: the faults that are not marked below.
 fn notice(problem: &Problem, is_marked: impl Fn(&str) -> bool) -> String {
     let errors = problem.errors();
     let others = errors.iter().filter(|error| !is_marked(&error.field));
@@ -176,13 +176,13 @@ pub fn rehearsal(form: &Form, rehearsal: &Rehearsal<'_>) -> Response<Body> {
     page(form.brand(), StatusCode::OK, &RehearsalPage { text })
 }
 
-/// What a browser sees where the form names no page of its own; in nobody's name where the form is not known.
+/// The thank-you page if the form names no page of its own; without a brand if the form is not known.
 pub fn thanks(form: Option<&Form>) -> Response<Body> {
     page(form.and_then(Form::brand), StatusCode::OK, &ThanksPage)
 }
 
-/// What is asked for: the usual, what the form requires, and whatever else was typed before. What this page sends on
-/// unseen is not asked for once more.
+/// The fields shown: the usual ones, those that the form requires, and any others filled in before. Fields that this
+/// page passes on hidden are not shown again.
 fn fields<'a>(
     form: &'a Form,
     sent: Option<&'a Submission>,
@@ -218,7 +218,7 @@ fn error_of<'a>(errors: &'a [FieldError], field: &str) -> Option<&'a str> {
     error.map(|error| error.message.as_str())
 }
 
-/// What was typed into a field. Several choices of a custom field are shown as the lead would have them.
+/// What was typed into a field. Several choices of a custom field are joined as they would be in the lead.
 fn value(typed: &Submission, name: &str) -> String {
     let choices = custom_label(name).and_then(|label| typed.custom_fields().remove(&clean(label)));
     choices.unwrap_or_else(|| typed.get(name).unwrap_or_default().to_owned())

@@ -1,4 +1,4 @@
-//! What whoever tries a form out is told, by a header or with web-to-lead's `debug`.
+//! Rehearsals: tells a tester what would be done, on request by a header or by web-to-lead's `debug`.
 
 use lambda_http::{Body, Request, Response};
 use leadfeed_shared::app::intake::Rehearsed;
@@ -7,16 +7,16 @@ use leadfeed_shared::domain::contact::{Contact, Note};
 use leadfeed_shared::domain::lead::LeadState;
 use serde::Serialize;
 
-/// Asks for it, on any way in.
+/// Requests it, on every endpoint.
 const HEADER: &str = "leadfeed-rehearse";
 
-/// Whether a request only asks what would be done. Whoever sends the header means it to, in whichever words.
+/// Whether a request only asks what would be done. Any value but `false` counts.
 pub fn is_asked(request: &Request) -> bool {
     let asked = request.headers().get(HEADER);
     asked.is_some_and(|value| !value.as_bytes().eq_ignore_ascii_case(b"false"))
 }
 
-/// That an answer is to a rehearsal, of which the request says nothing before its body is read.
+/// Marks an answer to a rehearsal that shows only in the request's body.
 #[derive(Clone)]
 struct Mark;
 
@@ -56,7 +56,7 @@ impl<'a> Rehearsal<'a> {
         }
     }
 
-    /// As text to read.
+    /// As human-readable text.
     pub fn text(&self) -> String {
         serde_json::to_string_pretty(self).expect("our answers are plain data")
     }

@@ -1,7 +1,7 @@
 //! Signatures of server-to-server leads: Standard Webhooks 1.0.
 //!
-//! Made here, as the project's own library signs nothing but UTF-8: a form in Latin-1 and a multipart body are signed too.
-//! The tests hold what is made here to that library.
+//! Implemented here because Standard Webhooks' own library signs only UTF-8: a form in Latin-1 and a multipart body are
+//! signed too. The tests compare the signatures with that library's.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -21,15 +21,15 @@ const ID: &str = "webhook-id";
 const TIMESTAMP: &str = "webhook-timestamp";
 const SIGNATURE: &str = "webhook-signature";
 
-/// Seconds by which a message may be older or newer than now.
+/// Seconds by which a message's time may differ from now.
 const TOLERANCE: u64 = 5 * 60;
 
-/// Believes a request whose signature over the raw body is by the form's secret, or by the one before it while
-/// the sender changes over. Says nothing of what was wrong: a caller that has the secret can find out by itself.
-/// Gives the message's id, under which it may be sent again.
+/// Accepts a request whose signature over the raw body is by the form's secret, or by the previous one while the sender
+/// changes over. Does not say what was wrong: a caller that has the secret can find out by itself. Returns the
+/// message's id, under which it may be sent again.
 ///
 /// # Errors
-/// 401; 400 for a message that is signed well and has an id that is none.
+/// 401; 400 for a correctly signed message with an invalid id.
 pub fn verify(
     keys: &SigningKeys,
     form: &Form,
@@ -64,7 +64,7 @@ pub fn verify(
     })
 }
 
-/// The signature of a message by a secret (`whsec_…`), as its sender makes it; `None` where that is no secret.
+/// The signature of a message by a secret (`whsec_…`), as its sender makes it; `None` if the secret is invalid.
 #[must_use]
 pub fn signature(secret: &str, id: &str, at: i64, body: &[u8]) -> Option<String> {
     let key = secret.strip_prefix("whsec_").unwrap_or(secret);
@@ -99,7 +99,7 @@ fn header<'r>(headers: &'r HeaderMap, name: &str) -> Option<&'r str> {
 mod tests {
     use super::*;
 
-    /// What the specification and its libraries state: secret, id, time, body, signature.
+    /// Published by the specification and its libraries: secret, id, time, body, signature.
     const VECTORS: [[&str; 5]; 2] = [
         [
             "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",

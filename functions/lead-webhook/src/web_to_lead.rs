@@ -3,9 +3,9 @@
 use leadfeed_shared::domain::form::Form;
 use leadfeed_shared::domain::submission::Submission;
 
-/// The same submission under our names. `oid` is read before; what has no name of ours stays as it is, and so does what
-/// would stand in for a field that is filled in: it is noted as not kept, unless the form maps it. What the form has a use
-/// of its own for, as a mapping or to tell robots by, keeps its name.
+/// The same submission under our names. `oid` is read before. A field keeps its name if we have none for it, if the
+/// form uses it itself (in a mapping or as a honeypot), or if it would replace one that is filled in; the last is noted
+/// as not kept.
 pub fn renamed(form: &Form, fields: Submission) -> Submission {
     let is_empty = |name| fields.get(name).unwrap_or_default().trim().is_empty();
     let (no_phone, no_state, no_country) =

@@ -2,10 +2,10 @@ use lambda_http::Error;
 use leadfeed_shared::adapters::{Aws, OsRandom, SystemClock};
 use leadfeed_shared::app::intake::{Intake, RateLimiter};
 
-/// Taking leads in on AWS, as the environment says; with connections open already to what every lead asks.
+/// Intake on AWS, configured by the environment, with connections already open to what every lead needs.
 ///
 /// # Errors
-/// What the environment lacks, or that the signing key could not be read.
+/// If a variable is missing or the signing key cannot be read.
 pub async fn intake(aws: &Aws) -> Result<Intake<Aws>, Error> {
     let (directory, queue) = (aws.directory()?, aws.queue()?);
     let (keys, ..) = tokio::join!(aws.signing_keys(), directory.warm_up(), queue.warm_up());

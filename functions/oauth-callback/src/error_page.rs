@@ -1,4 +1,4 @@
-//! What to tell a person when a step was not done; what happened, and what to do now, stands in the template.
+//! Error pages: what to tell a person when a step failed. The template says what happened and what to do now.
 
 use askama::Template;
 use jiff::Timestamp;
@@ -11,7 +11,7 @@ use leadfeed_shared::web::{Audience, Problem, audience};
 
 use crate::Visit;
 
-/// The same words for a program.
+/// The same text for a program.
 #[derive(Template)]
 #[template(
     source = r#"{% import "error_texts.html" as words %}{% call words::text(error) %}{% endcall %}"#,
@@ -21,7 +21,7 @@ struct Words<'a> {
     error: &'a ConnectError,
 }
 
-/// Seconds after which what was busy or out of order may be asked again.
+/// Seconds until a retry after something was busy or out of order.
 const RETRY_AFTER: u32 = 5;
 
 #[derive(Template)]
@@ -33,10 +33,10 @@ struct ErrorPage<'a> {
     next: Next,
 }
 
-/// Why a request was not done.
+/// Why a request failed.
 pub struct Failure {
     error: ConnectError,
-    /// Whether its address is a connect link, which such a failure has not used up.
+    /// Whether the request was for a connect link, which such a failure does not use up.
     on_link: bool,
 }
 
@@ -48,27 +48,27 @@ impl From<ConnectError> for Failure {
 }
 
 impl Failure {
-    /// Of a request that went to a connect link.
+    /// A failure of a request for a connect link.
     pub fn on_link(error: ConnectError) -> Self {
         let on_link = true;
         Self { error, on_link }
     }
 }
 
-/// What a person can press.
+/// The button that the page offers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Next {
-    /// Nothing here.
+    /// None.
     Nothing,
     /// Open the same link once more.
     Link,
     /// Sign in at Constant Contact once more.
     Again,
-    /// Go on to the lists.
+    /// Continue to the lists.
     Lists,
 }
 
-/// The failure as the asker reads it.
+/// The failure in the format that the caller reads.
 pub fn answer(
     Failure { error, on_link }: &Failure,
     headers: &HeaderMap,
@@ -86,7 +86,7 @@ pub fn answer(
     }
 }
 
-/// The name of an error that an authorization ended with, by which [`page_called`] shows it.
+/// The name of the error that ended an authorization; [`page_called`] shows its page.
 pub fn name(error: &ConnectError) -> String {
     log(error);
     name_of(error)
@@ -100,15 +100,15 @@ fn name_of(error: &ConnectError) -> String {
     }
 }
 
-/// The error of such a name that says how long there are no calls.
+/// The error for a name that says until when there are no calls.
 fn no_calls(name: &str) -> Option<ConnectError> {
     let (_, second) = name.split_once('/')?;
     let until = Timestamp::from_second(second.parse().ok()?).ok()?;
     Some(ConnectError::NoCalls { until })
 }
 
-/// The page of the error of this name. Any other name means that nobody was sent here, and so does
-/// an error of ours without a session: 5xx raise an alarm, which nobody is to ring by opening an address.
+/// The page of the error of this name. An unknown name means that nobody was redirected here, and so does an error of
+/// ours without a session: a 5xx raises an alarm, and opening an address must not.
 pub fn page_called(name: &str, visit: Visit<'_>, now: Timestamp) -> Response<Body> {
     use ConnectError as E;
     let missing = SCOPES.map(|scope| E::Grant(GrantError::MissingScope(scope)));
@@ -150,7 +150,7 @@ fn log(error: &ConnectError) {
     }
 }
 
-/// A page that says of itself what was not done, with the status and the headers of the error.
+/// A page that itself says what failed, with the status and the headers of the error.
 pub fn on(
     error: &ConnectError,
     visit: Visit<'_>,

@@ -1,6 +1,6 @@
-//! The customer's way to a connection: the connect link, the authorization server and back, lists and terms.
+//! The steps by which a customer connects: the connect link, the authorization server and back, lists and terms.
 //!
-//! Decodes what came, calls [`Connect`], encodes the answer: a page, or a 303 to an address that says nothing.
+//! Decodes a request, calls [`Connect`], encodes the answer: a page, or a 303 to an address that reveals nothing.
 
 mod error_page;
 mod pages;
@@ -28,12 +28,12 @@ const DECLINED: &str = "/connect/declined";
 const DISCONNECTED: &str = "/connect/disconnected";
 const TROUBLE: &str = "/connect/trouble/";
 
-/// Who is looking, and at whose pages.
+/// Who visits, and whose pages.
 #[derive(Debug, Clone, Copy)]
 struct Visit<'a> {
-    /// The name that the service goes by.
+    /// The service's name.
     service: &'a str,
-    /// What our forms name the browser's session by, where it has one.
+    /// The name of the browser's session in our forms, if it has one.
     session: Option<&'a str>,
 }
 
@@ -47,7 +47,7 @@ impl Visit<'_> {
     }
 }
 
-/// Answers one request. Never fails: what goes wrong is an answer too.
+/// Answers one request. Never fails: errors are answers too.
 pub async fn handle<W: Wiring>(connect: &Connect<W>, request: Request) -> Response<Body> {
     let browser = BrowserRequest::from(&request);
     let session = connect.session(browser.cookie());
@@ -133,7 +133,7 @@ async fn act<W: Wiring>(
     }
 }
 
-/// Whatever comes of it, a browser goes on to another address: this one names a code, which is to stay in no history.
+/// Always redirects the browser to another address: this one contains a code, which must not stay in the history.
 async fn callback<W: Wiring>(
     connect: &Connect<W>,
     browser: &BrowserRequest<'_>,
@@ -176,7 +176,7 @@ async fn choose<W: Wiring>(
     }
 }
 
-/// Lists and terms, or what stands in the way of choosing any.
+/// Lists and terms, or the reason why none can be chosen.
 async fn lists<W: Wiring>(
     connect: &Connect<W>,
     connected: &Connected,
@@ -224,7 +224,7 @@ fn redirect(to: &AuthorizationRedirect) -> Response<Body> {
     with_session(see_other(to.location.as_str()), &to.session)
 }
 
-/// The cookie is for this host alone, never for scripts, and comes along from the authorization server's redirect.
+/// The cookie is for this host only, hidden from scripts, and sent with the authorization server's redirect.
 fn with_session(mut response: Response<Body>, session: &Session) -> Response<Body> {
     let (value, age) = (session.cookie(), SESSION_FOR.as_secs());
     let cookie = format!("{COOKIE}={value}; Path=/; Max-Age={age}; Secure; HttpOnly; SameSite=Lax");

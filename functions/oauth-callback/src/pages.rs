@@ -1,4 +1,4 @@
-//! The pages. Showing one costs no call of the API. Their forms name the session they are shown to.
+//! The pages. Showing one costs no API call. Their forms name the session they are shown to.
 
 use askama::Template;
 use leadfeed_shared::app::connect::{self, Choice, ChoiceFault, ConnectError, Connected, Waiting};
@@ -55,7 +55,7 @@ pub struct Lists<'a> {
     confirmed: Option<String>,
     ticked: bool,
     faults: &'a [ChoiceFault],
-    /// Why the new list was not made, though nothing is wrong with it.
+    /// Why the new list was not created, although nothing is wrong with it.
     no_new_list: Option<&'a ConnectError>,
 }
 
@@ -106,7 +106,7 @@ impl<'a> Powerless<'a> {
 }
 
 impl<'a> Lists<'a> {
-    /// The lists as they are chosen.
+    /// The current choice of lists.
     pub fn of(connected: &'a Connected, session: &'a str) -> Self {
         let chosen = &connected.connection.lists;
         let mut page = Self::with(connected, session, |id| {
@@ -118,7 +118,7 @@ impl<'a> Lists<'a> {
         page
     }
 
-    /// The lists as somebody just chose them, with what is not right about that.
+    /// The lists as somebody just chose them, with what is wrong with that choice.
     pub fn after(
         connected: &'a Connected,
         session: &'a str,
@@ -165,7 +165,7 @@ impl<'a> Lists<'a> {
         }
     }
 
-    /// With what the choice will send out.
+    /// Adds what the choice will send out.
     pub fn with_waiting(self, waiting: Option<Waiting>) -> Self {
         Self { waiting, ..self }
     }
@@ -176,7 +176,7 @@ impl<'a> Lists<'a> {
 }
 
 impl<'a> Done<'a> {
-    /// `None` where something is left to do.
+    /// `None` if something is left to do.
     pub fn of(connected: &'a Connected, session: &'a str) -> Option<Self> {
         let Connected {
             customer,

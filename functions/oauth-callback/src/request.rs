@@ -1,4 +1,4 @@
-//! The request of a browser, and what it holds for the steps of connecting.
+//! A browser's request, and what it holds for the steps of connecting.
 
 use lambda_http::Request;
 use lambda_http::http::header;
@@ -7,13 +7,13 @@ use leadfeed_shared::web::{Audience, audience, caller_ip, is_from_elsewhere};
 use secrecy::SecretString;
 use url::form_urlencoded::{Parse, parse};
 
-/// The one cookie. Its prefix has browsers refuse it from any other host, path or plain connection.
+/// The only cookie. Its prefix makes browsers refuse it from any other host or path and over plain HTTP.
 pub const COOKIE: &str = "__Host-leadfeed-session";
 
 /// The longest form: a few thousand lists ticked.
 const LONGEST_BODY: usize = 256 * 1024;
 
-/// A request of a browser.
+/// A browser's request.
 pub struct BrowserRequest<'a> {
     request: &'a Request,
     path: &'a str,
@@ -47,7 +47,7 @@ impl BrowserRequest<'_> {
             .find_map(|(name, value)| (name == COOKIE).then_some(value))
     }
 
-    /// Whether a page of another origin sent this form, which browsers say of themselves.
+    /// Whether a page of another origin sent this form, according to the browser.
     pub fn is_from_elsewhere(&self) -> bool {
         is_from_elsewhere(self.request.headers())
     }
@@ -56,7 +56,7 @@ impl BrowserRequest<'_> {
         audience(self.request.headers())
     }
 
-    /// What the authorization server's redirect says. Where it says something twice, the first counts.
+    /// The parameters of the authorization server's redirect. If one comes twice, the first counts.
     pub fn callback_params(&self) -> CallbackParams {
         let mut params = CallbackParams::default();
         for (name, value) in parse(self.request.uri().query().unwrap_or_default().as_bytes()) {
@@ -76,7 +76,7 @@ impl BrowserRequest<'_> {
         Ok(self.named("session")?.unwrap_or_default())
     }
 
-    /// The account that a form was shown with, where it names one.
+    /// The account that a form was shown for, if it names one.
     pub fn account(&self) -> Result<Option<String>, ConnectError> {
         self.named("account")
     }

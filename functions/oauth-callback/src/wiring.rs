@@ -2,10 +2,10 @@ use lambda_http::Error;
 use leadfeed_shared::adapters::{Aws, OsRandom, SystemClock, config};
 use leadfeed_shared::app::connect::{Connect, Site};
 
-/// Connecting on AWS, as the environment says.
+/// Connecting on AWS, configured by the environment.
 ///
 /// # Errors
-/// What the environment lacks, or that the signing key could not be read.
+/// If a variable is missing or the signing key cannot be read.
 pub async fn connect(aws: &Aws) -> Result<Connect<Aws>, Error> {
     Ok(Connect {
         directory: aws.directory()?,

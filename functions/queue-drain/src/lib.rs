@@ -1,7 +1,7 @@
-//! Drains the queue into Constant Contact.
+//! Delivers leads from the queue to Constant Contact.
 //!
-//! Takes the raw event, since one message that cannot be read must not cost the others, and reports by name what
-//! the queue has to bring again.
+//! Takes the raw event, so that one unreadable message does not fail the others, and reports by id which ones the queue
+//! has to deliver again.
 
 use aws_lambda_events::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent};
 use jiff::Timestamp;
@@ -13,7 +13,7 @@ use leadfeed_shared::ports::Wiring;
 /// Delivers one batch.
 ///
 /// # Errors
-/// Where a record has no id, so that it could not be reported: the queue brings the whole batch again.
+/// If a record has no id and so cannot be reported: the queue delivers the whole batch again.
 pub async fn handle<W: Wiring>(
     drain: &Drain<W>,
     event: LambdaEvent<SqsEvent>,

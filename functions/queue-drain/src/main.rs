@@ -1,4 +1,4 @@
-//! Drains the queue into Constant Contact.
+//! Delivers leads from the queue to Constant Contact.
 #![recursion_limit = "256"] // futures of the AWS SDK nest deeply
 
 mod wiring;

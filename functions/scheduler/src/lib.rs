@@ -1,4 +1,4 @@
-//! Runs every minute: does the minute's work, and measures what alarms watch.
+//! Runs every minute: does the minute's work, and measures what the alarms watch.
 
 use jiff::Timestamp;
 use lambda_runtime::{Error, LambdaEvent};
@@ -7,20 +7,20 @@ use leadfeed_shared::app::scheduler::Scheduler;
 use leadfeed_shared::ports::{Clock as _, FormEndpoint, Metrics, StoreError, Wiring};
 use serde_json::Value;
 
-/// What a run is made of.
+/// The parts of a run.
 pub struct Run<W: Wiring, M, D> {
-    /// Imports, releases, keeps alive, counts anew, measures.
+    /// Imports, releases, keeps connections alive, recounts, measures.
     pub scheduler: Scheduler<W>,
-    /// Sends a lead the whole way, where the operator wants one.
+    /// Sends a test lead all the way, if the operator wants that.
     pub canary: Option<Canary<W, D>>,
-    /// Where what was measured is watched.
+    /// Where measurements are recorded.
     pub metrics: M,
 }
 
-/// One run. What it does not reach is due still in the next.
+/// One run. What it does not get to is still due in the next.
 ///
 /// # Errors
-/// Where the ledger or the directory cannot be asked.
+/// If the ledger or the directory cannot be read.
 pub async fn handle<W: Wiring, M: Metrics, D: FormEndpoint>(
     run: &Run<W, M, D>,
     event: LambdaEvent<Value>,
@@ -41,8 +41,8 @@ pub async fn handle<W: Wiring, M: Metrics, D: FormEndpoint>(
     Ok(serde_json::to_value(ran)?)
 }
 
-/// Records what alarms watch, whatever became of the rest of the run, and first what is there without the canary's call:
-/// the function may end before that is answered.
+/// Records what the alarms watch, even if the rest of the run failed. The canary's call comes last, because the
+/// function may end before it is answered.
 async fn measure<W: Wiring, M: Metrics, D: FormEndpoint>(
     run: &Run<W, M, D>,
 ) -> Result<(), StoreError> {

@@ -1,4 +1,4 @@
-//! Runs every minute: does the minute's work, and measures what alarms watch.
+//! Runs every minute: does the minute's work, and measures what the alarms watch.
 #![recursion_limit = "256"] // futures of the AWS SDK nest deeply
 
 mod wiring;

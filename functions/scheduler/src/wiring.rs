@@ -8,7 +8,7 @@ use scheduler::Run;
 /// A run on the function's own tables, queue and secrets.
 ///
 /// # Errors
-/// What the environment lacks, and a signing key that cannot be read.
+/// If a variable is missing or a signing key cannot be read.
 pub async fn scheduler(aws: &Aws) -> Result<Run<Aws, EmbeddedMetrics, HttpFormEndpoint>, Error> {
     Ok(Run {
         scheduler: Scheduler {
@@ -28,7 +28,7 @@ pub async fn scheduler(aws: &Aws) -> Result<Run<Aws, EmbeddedMetrics, HttpFormEn
             clock: SystemClock,
         },
         canary: aws.canary().unwrap_or_else(|error| {
-            tracing::error!(%error, "there is no canary"); // which its alarm tells of; the leads of others go on
+            tracing::error!(%error, "there is no canary"); // its alarm reports that; other leads still go out
             None
         }),
         metrics: EmbeddedMetrics::from_env()?,

@@ -1,4 +1,4 @@
-//! Signed calls to the local AWS endpoint: the few that the runner and the tests make beside the functions' own.
+//! Signed calls to the local AWS endpoint: the few that the runner and the tests make themselves.
 
 use std::time::SystemTime;
 
@@ -9,9 +9,9 @@ use aws_sigv4::sign::v4;
 use reqwest::{Client, Method};
 use serde_json::Value;
 
-/// The region that everything local lies in.
+/// The region of everything local.
 pub const REGION: &str = "us-east-1";
-/// The access key and secret of the local account's root. They open nothing else.
+/// The access key and secret of the local account's root. They are good for nothing else.
 pub const ROOT_KEY: &str = "test";
 
 /// The local AWS endpoint, called as the account's root.
@@ -24,7 +24,7 @@ pub struct Aws {
 impl Aws {
     /// An endpoint such as `http://127.0.0.1:4566`.
     pub fn at(endpoint: String) -> Result<Self> {
-        // Without kept connections: callers come from several runtimes, and a connection dies with its own.
+        // Without connection pooling: callers come from several runtimes, and a connection dies with its own.
         let client = Client::builder()
             .no_proxy()
             .pool_max_idle_per_host(0)
@@ -62,7 +62,7 @@ impl Aws {
         parse_json(&answer).with_context(|| format!("{path} answered no JSON"))
     }
 
-    /// A call in the query protocol, such as IAM's; answers XML.
+    /// A call in the query protocol, such as IAM's; returns XML.
     pub async fn query(
         &self,
         service: &str,

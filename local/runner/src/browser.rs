@@ -1,4 +1,4 @@
-//! A browser of few words: cookies, redirects and forms.
+//! A minimal browser: cookies, redirects and forms.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ use url::Url;
 
 const REDIRECTS_AT_MOST: usize = 10;
 
-/// Holds cookies from page to page. On loopback it sends those that ask for a secure connection, as browsers do.
+/// Keeps cookies from page to page. Sends `Secure` ones on loopback too, as browsers do.
 #[derive(Debug)]
 pub struct Browser {
     client: Client,
@@ -23,16 +23,16 @@ pub struct Browser {
 pub struct Page {
     /// The address after all redirects.
     pub url: Url,
-    /// How it was answered.
+    /// The status of the answer.
     pub status: StatusCode,
     /// Its headers.
     pub headers: HeaderMap,
-    /// Its source.
+    /// Its HTML.
     pub html: String,
 }
 
 impl Browser {
-    /// A fresh one.
+    /// A browser without cookies.
     pub fn new() -> Result<Self> {
         let client = Client::builder()
             .no_proxy()
@@ -49,7 +49,7 @@ impl Browser {
         self.visit(Method::GET, Url::parse(url)?, None).await
     }
 
-    /// Fills in the form that leads to `action` (or the only one) and sends it.
+    /// Fills in the form that posts to `action` (or the only one) and submits it.
     pub async fn submit(
         &mut self,
         page: &Page,
@@ -125,7 +125,7 @@ struct Form {
 }
 
 impl Page {
-    /// The values that a choice of this name offers.
+    /// The values of the choice with this name.
     pub fn choices(&self, name: &str) -> Result<Vec<String>> {
         let document = Html::parse_document(&self.html);
         let inputs = selector("input, option, button")?;
@@ -165,7 +165,7 @@ impl Page {
     }
 }
 
-/// The fields of a form nobody has touched.
+/// The initial field values of a form.
 fn sent_untouched(form: ElementRef<'_>) -> Result<Vec<(String, String)>> {
     let mut fields = Vec::new();
     for control in form.select(&selector("input[name], select[name]")?) {

@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 
 use crate::place::Place;
 
-/// The folder of `list`, of this kind and name; `install` fills it where it is new. `with` is what else it depends on.
+/// The folder for `list`, of this kind and name; `install` fills a new one. `with` is what else it depends on.
 pub async fn folder(
     place: &Place,
     (kind, name): (&str, &str),

@@ -1,11 +1,11 @@
-//! The customer: follows a connect link in a browser and agrees.
+//! Plays the customer: follows a connect link in a browser and agrees.
 
 use anyhow::{Result, ensure};
 
 use crate::browser::Browser;
 
-/// Opens the link, allows the access as the first user there is or the one with this login, chooses the account's first
-/// list and confirms the terms.
+/// Opens the link, allows the access as the first user or as the one with this login, chooses the account's first list
+/// and confirms the terms.
 pub async fn connect(link: &str, login: Option<&str>) -> Result<()> {
     let mut browser = Browser::new()?;
     let welcome = browser.open(link).await?;

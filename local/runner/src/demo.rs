@@ -1,4 +1,4 @@
-//! The main job before the user's eyes: a customer connects, leads arrive.
+//! The demo: a customer connects, leads arrive.
 
 use anyhow::Result;
 use reqwest::Method;
@@ -25,7 +25,7 @@ pub struct Demo {
 }
 
 impl Demo {
-    /// Makes the customer and the form, and connects the account as a person would.
+    /// Creates the customer and the form, and connects the account as a person would.
     pub async fn prepare(stack: &Stack, progress: &Progress) -> Result<Self> {
         let operator = Operator::of(stack)?;
         let step = progress.step("making a customer and a form, and connecting an account");
@@ -37,7 +37,7 @@ impl Demo {
         let form = json!({
             "name": "Newsletter",
             "consent_statement": statement,
-            // A whole file of leads comes from this one machine.
+            // All leads of a file come from this one machine.
             "rate_limits": {"per_minute": 60_000, "per_minute_and_origin": 60_000, "per_day": 1_000_000},
         });
         let form = operator.add_form(CUSTOMER, &form).await?;
@@ -53,7 +53,7 @@ impl Demo {
         Ok(Self { operator, form })
     }
 
-    /// Sends these leads, or the built-in ones, and says what became of each. True where each was settled.
+    /// Sends these leads, or the built-in ones, and prints the outcome of each. True if all were settled.
     pub async fn run(
         &self,
         stack: &Stack,
@@ -100,7 +100,7 @@ impl Demo {
         Ok(outcomes.iter().all(Outcome::is_settled))
     }
 
-    /// What a person may do next.
+    /// What a person can try next.
     pub async fn what_to_click(&self, stack: &Stack) -> Result<String> {
         let (url, token) = (stack.url(), stack.admin_token());
         let hosted = text(&self.form, "hosted_url")?;

@@ -1,4 +1,4 @@
-//! Where MiniStack is not as AWS: put right after the deployment, so that the template stays written for AWS.
+//! Where MiniStack differs from AWS: corrected after the deployment, so that the template stays written for AWS.
 
 use anyhow::{Context, Result};
 use reqwest::Method;
@@ -17,7 +17,7 @@ const FUNCTIONS: [&str; 5] = [
     "AdminApi",
 ];
 
-/// Puts them right.
+/// Corrects the differences.
 pub async fn settle(aws: &Aws, deployment: &Deployment) -> Result<()> {
     number_of_drains(aws, deployment).await?;
     for function in FUNCTIONS {
@@ -26,7 +26,7 @@ pub async fn settle(aws: &Aws, deployment: &Deployment) -> Result<()> {
     Ok(())
 }
 
-/// A `CloudFormation` parameter is text, and so MiniStack takes the mapping's concurrency.
+/// `CloudFormation` parameters are text, and MiniStack does not convert the mapping's concurrency to a number.
 async fn number_of_drains(aws: &Aws, deployment: &Deployment) -> Result<()> {
     let path = format!(
         "/2015-03-31/event-source-mappings/{}",
@@ -38,7 +38,7 @@ async fn number_of_drains(aws: &Aws, deployment: &Deployment) -> Result<()> {
         .map(drop)
 }
 
-/// On AWS `sqs:SendMessage` allows batches too; MiniStack asks for an action of their own, which AWS does not know.
+/// On AWS `sqs:SendMessage` allows batches too; MiniStack requires a separate action, which AWS does not have.
 async fn batches_of_messages(aws: &Aws, deployment: &Deployment, function: &str) -> Result<()> {
     let policy = RolePolicy::of(aws, deployment, function).await?;
     let mut document = policy.document().clone();

@@ -1,4 +1,4 @@
-//! A plain address for the HTTP API: MiniStack tells APIs apart by host name, browsers and forms want a simple URL.
+//! A reverse proxy for the HTTP API: MiniStack tells APIs apart by host name, browsers and forms want a simple URL.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -17,7 +17,7 @@ use tokio::task::JoinHandle;
 use crate::aws::Aws;
 
 const BODY_LIMIT: usize = 10 * 1024 * 1024; // as API Gateway
-/// What lies between two hops and is not the message's own.
+/// Headers between two hops, which do not belong to the message.
 const HOP_BY_HOP: [HeaderName; 5] = [
     header::CONNECTION,
     header::TRANSFER_ENCODING,
@@ -26,7 +26,7 @@ const HOP_BY_HOP: [HeaderName; 5] = [
     header::CONTENT_LENGTH,
 ];
 
-/// An address that is held before anything answers there, since the deployment needs to know it.
+/// An address that is reserved before anything answers there, since the deployment needs to know it.
 #[derive(Debug)]
 pub struct Doorstep {
     listener: TcpListener,
@@ -34,7 +34,7 @@ pub struct Doorstep {
 }
 
 impl Doorstep {
-    /// Holds a free port.
+    /// Reserves a free port.
     pub async fn hold() -> Result<Self> {
         let listener = TcpListener::bind(("127.0.0.1", 0))
             .await
@@ -48,7 +48,7 @@ impl Doorstep {
         &self.url
     }
 
-    /// Opens it onto the HTTP API.
+    /// Starts to serve the HTTP API at the address.
     pub fn open(self, house: House) -> Result<FrontDoor> {
         let router = Router::new().fallback(forward).with_state(house);
         let service = router.into_make_service_with_connect_info::<SocketAddr>();
@@ -65,7 +65,7 @@ impl Doorstep {
     }
 }
 
-/// The open door. Dropping it closes it.
+/// The running proxy. Dropping it closes it.
 #[derive(Debug)]
 pub struct FrontDoor {
     url: String,
@@ -85,7 +85,7 @@ impl Drop for FrontDoor {
     }
 }
 
-/// What lies behind the door.
+/// What the proxy passes requests on to.
 #[derive(Debug, Clone)]
 pub struct House {
     aws: Aws,
@@ -143,7 +143,7 @@ impl House {
         Ok(response)
     }
 
-    /// MiniStack answers every `OPTIONS` itself, where API Gateway hands it to the route's function. So it is handed on here.
+    /// MiniStack answers every `OPTIONS` itself, while API Gateway passes it to the route's function, as is done here.
     async fn preflight(
         &self,
         uri: &Uri,

@@ -1,7 +1,7 @@
-//! Programs that end when this one does, however it ends.
+//! Child processes that end when this one does, however it ends.
 //!
 //! Each runs under a small Python script that holds the other end of a pipe: the pipe closes when the guard is dropped,
-//! and the kernel closes it when this process is killed. The script then ends the program and all that it started.
+//! and the kernel closes it when this process is killed. The script then ends the program and everything it started.
 
 use std::ffi::OsStr;
 use std::fs::File;
@@ -15,7 +15,7 @@ use crate::progress::Step;
 
 const SCRIPT: &str = include_str!("guard.py");
 
-/// The newest Python that is there, if it is new enough.
+/// The newest Python installed, if it is new enough.
 pub fn python() -> Result<&'static str> {
     const NAMES: [&str; 6] = [
         "python3",
@@ -46,19 +46,19 @@ fn guarded(scratch: &str, program: impl AsRef<OsStr>) -> Result<Command> {
     use std::os::unix::process::CommandExt;
     let mut command = Command::new(python()?);
     command.args(["-c", SCRIPT, scratch]).arg(program);
-    command.process_group(0); // a Ctrl-C in the terminal reaches us alone; we end the rest in order
+    command.process_group(0); // a Ctrl-C in the terminal reaches only us; we end the others in order
     command.stdin(Stdio::piped());
     Ok(command)
 }
 
-/// A program in the background. Dropping this ends it and waits until it is gone.
+/// A background program. Dropping this ends it and waits until it is gone.
 #[derive(Debug)]
 pub struct Guarded {
     child: Child,
 }
 
 impl Guarded {
-    /// Starts `program`, whose output goes to `log`. The folder `scratch` is removed after its end.
+    /// Starts `program`, with its output in `log`. The folder `scratch` is removed after its end.
     pub fn start(
         scratch: &Path,
         log: File,
@@ -77,7 +77,7 @@ impl Guarded {
         Ok(Self { child })
     }
 
-    /// How it ended, if it has.
+    /// Its exit status, if it has ended.
     pub fn exited(&mut self) -> Result<Option<ExitStatus>> {
         Ok(self.child.try_wait()?)
     }
@@ -92,7 +92,7 @@ impl Drop for Guarded {
     }
 }
 
-/// Runs a command to its end, showing its latest line as the step's message. An abandoned call ends the command.
+/// Runs a command to its end, with its latest line as the step's message. Dropping the call ends the command.
 pub async fn run(step: &Step, program: &Path, arrange: impl FnOnce(&mut Command)) -> Result<()> {
     let mut command = guarded("", program)?;
     arrange(&mut command);
@@ -149,7 +149,7 @@ mod tests {
 
     const PATIENCE: Duration = Duration::from_secs(20);
 
-    /// Waits for what a program says of itself in a file.
+    /// Waits for the process id that a program writes into a file.
     fn told(file: &Path) -> Pid {
         let deadline = Instant::now() + PATIENCE;
         loop {

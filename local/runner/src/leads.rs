@@ -1,16 +1,16 @@
-//! Leads from a file: `.csv` with a header goes out as form posts, `.jsonl` as JSON.
+//! Reads leads from a file: `.csv` with a header becomes form posts, `.jsonl` becomes JSON.
 
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
-/// One row, as it will be sent.
+/// One row, ready to be sent.
 #[derive(Debug, Clone)]
 pub struct Row {
     /// Its line in the file.
     pub line: u64,
-    /// Where it goes in the table of outcomes.
+    /// Its name in the table of outcomes.
     pub email: String,
     /// The request's body.
     pub body: Body,
@@ -47,7 +47,7 @@ pub fn read(path: &Path) -> Result<Vec<Row>> {
     rows.with_context(|| format!("cannot read {}", path.display()))
 }
 
-/// Columns become form fields under the names of the header; empty cells stay out.
+/// Columns become form fields named by the header; empty cells are left out.
 pub fn from_csv(text: &str) -> Result<Vec<Row>> {
     let text = text.trim_start_matches('\u{feff}');
     let mut reader = csv::ReaderBuilder::new()
@@ -79,7 +79,7 @@ pub fn from_csv(text: &str) -> Result<Vec<Row>> {
     Ok(rows)
 }
 
-/// Each line is sent as it stands, also one that is no JSON: the stack is to answer that.
+/// Each line is sent as it is, even if it is not JSON: answering that is the stack's job.
 pub fn from_jsonl(text: &str) -> Vec<Row> {
     let lines = text
         .lines()

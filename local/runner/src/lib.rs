@@ -1,6 +1,6 @@
 //! The local stack: the real template on MiniStack, beside a Constant Contact sandbox.
 //!
-//! It needs Rust and Python 3.10 or newer; the rest it installs into the project's own folder `.local`.
+//! It needs Rust and Python 3.10 or newer; everything else is installed into the project's own folder `.local`.
 
 pub mod aws;
 pub mod browser;

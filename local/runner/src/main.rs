@@ -1,4 +1,4 @@
-//! `cargo run`: the local stack, and the main job before the user's eyes.
+//! `cargo run`: starts the local stack and shows a customer connecting and leads arriving.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -54,7 +54,7 @@ async fn main() -> Result<ExitCode> {
     }))
 }
 
-/// Waits for Ctrl-C or a signal to end; answers the code to end with.
+/// Waits for Ctrl-C or a termination signal; returns the exit code.
 async fn asked_to_stop() -> Result<u8> {
     let mut terminate = signal(SignalKind::terminate())?;
     let code = tokio::select! {

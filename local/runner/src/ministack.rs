@@ -32,7 +32,7 @@ enum Start {
 }
 
 impl MiniStack {
-    /// Starts one with nothing on it.
+    /// Starts an empty one.
     pub async fn bare(progress: &Progress) -> Result<Self> {
         let place = Place::of_the_checkout()?;
         let venv = Venv::ready(&place, progress, "ministack").await?;
@@ -53,7 +53,7 @@ impl MiniStack {
 
     async fn start_once(place: &Place, venv: &Venv) -> Result<Start> {
         let port = free_port()?;
-        let state = TempDir::new_in(place.private("run")?)?.keep(); // removed by the guard, who outlives us
+        let state = TempDir::new_in(place.private("run")?)?.keep(); // removed by the guard, which outlives us
         let log = log_file(place, port)?;
         let python = venv.program("python");
         let process = Guarded::start(&state, File::create(&log)?, &python, |command| {
@@ -65,7 +65,7 @@ impl MiniStack {
         })?;
         let mut ministack = Self { process, log, port };
         let deadline = Instant::now() + START_WITHIN;
-        // Its own log tells, not the port: another program may have taken that first.
+        // Its own log is proof, the port is not: another program may have taken that first.
         while !ministack
             .log()
             .contains(&format!("Running on http://127.0.0.1:{port}"))
@@ -90,7 +90,7 @@ impl MiniStack {
         Ok(Start::Up(ministack))
     }
 
-    /// Its endpoint.
+    /// A client of its endpoint.
     pub fn aws(&self) -> Result<Aws> {
         Aws::at(format!("http://127.0.0.1:{}", self.port))
     }
@@ -114,7 +114,7 @@ fn environment(state: &Path, port: u16) -> Vec<(&'static str, String)> {
         ("AUTH", "true".to_owned()),
         ("BIND_HOST", "127.0.0.1".to_owned()),
         ("GATEWAY_PORT", port.to_string()),
-        // It hands these to the functions, whose credentials it replaces by those of their roles.
+        // It passes these on to the functions, but replaces the credentials with those of their roles.
         ("AWS_ENDPOINT_URL", format!("http://127.0.0.1:{port}")),
         ("AWS_DEFAULT_REGION", REGION.to_owned()),
         ("AWS_ACCESS_KEY_ID", ROOT_KEY.to_owned()),
@@ -122,7 +122,7 @@ fn environment(state: &Path, port: u16) -> Vec<(&'static str, String)> {
     ]
 }
 
-/// A port of the loopback interface that nobody has.
+/// A free port of the loopback interface.
 pub fn free_port() -> Result<u16> {
     let listener = TcpListener::bind(("127.0.0.1", 0)).context("no free port")?;
     Ok(listener.local_addr()?.port())

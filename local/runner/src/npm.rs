@@ -1,4 +1,4 @@
-//! Packages of npm, installed once from a lock file.
+//! npm packages, installed once from a lock file.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,7 +10,7 @@ use crate::guard;
 use crate::place::Place;
 use crate::progress::Progress;
 
-/// The packages that `package-lock.json` in a folder of the checkout names. No script of theirs is run.
+/// Installs the packages in the `package-lock.json` of a folder of the checkout. None of their scripts is run.
 pub async fn packages(place: &Place, progress: &Progress, folder: &str) -> Result<PathBuf> {
     let source = place.root(folder);
     let name = source.file_name().unwrap_or_default();

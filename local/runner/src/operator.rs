@@ -1,4 +1,4 @@
-//! The operator: a client of the admin API.
+//! Plays the operator: a client of the admin API.
 
 use anyhow::{Context, Result, bail};
 use reqwest::{Client, Method, StatusCode};
@@ -15,7 +15,7 @@ pub struct Operator {
 }
 
 impl Operator {
-    /// The one who runs this stack.
+    /// The operator of this stack.
     pub fn of(stack: &Stack) -> Result<Self> {
         let client = Client::builder()
             .no_proxy()
@@ -28,7 +28,7 @@ impl Operator {
         })
     }
 
-    /// Any call, and its answer whatever it says.
+    /// Any call; returns its answer, whether or not it is a success.
     pub async fn call(
         &self,
         method: Method,
@@ -62,7 +62,7 @@ impl Operator {
         Ok(value)
     }
 
-    /// Takes a customer on.
+    /// Creates a customer.
     pub async fn add_customer(&self, id: &str, name: &str) -> Result<()> {
         let body = json!({"name": name, "brand": name});
         self.done(Method::PUT, &format!("/v1/customers/{id}"), Some(&body))
@@ -70,7 +70,7 @@ impl Operator {
             .map(drop)
     }
 
-    /// Makes a form; answers it with its addresses.
+    /// Creates a form; returns it with its addresses.
     pub async fn add_form(&self, customer: &str, form: &Value) -> Result<Value> {
         self.done(
             Method::POST,
@@ -99,7 +99,7 @@ impl Operator {
     }
 }
 
-/// A property that has to be there.
+/// A required property.
 pub fn text(value: &Value, property: &str) -> Result<String> {
     Ok(value[property]
         .as_str()

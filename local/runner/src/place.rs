@@ -1,4 +1,4 @@
-//! Where things lie: the project's folder and the private folder `.local` in it.
+//! Paths: the project's folder and the private folder `.local` in it.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};
@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use tokio::time::sleep;
 
-/// How often whoever waits for a lock looks whether it is free.
+/// How often a waiting process checks whether a lock is free.
 const LOOK_AGAIN: Duration = Duration::from_millis(200);
 
 /// The project's folder.
@@ -31,14 +31,14 @@ impl Place {
         self.root.join(path)
     }
 
-    /// A folder under `.local`, made where it is missing.
+    /// A folder under `.local`, created if missing.
     pub fn private(&self, path: &str) -> Result<PathBuf> {
         let folder = self.root.join(".local").join(path);
         fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
         Ok(folder)
     }
 
-    /// Holds a lock between runs of this program, side by side, until the file is dropped.
+    /// Holds a lock against concurrent runs of this program, until the file is dropped.
     pub async fn lock(&self, name: &str) -> Result<File> {
         let path = self.private("locks")?.join(name);
         let file = OpenOptions::new()
@@ -49,7 +49,7 @@ impl Place {
         loop {
             match file.try_lock() {
                 Ok(()) => return Ok(file),
-                // Not in a thread that waits for it: the runtime's end would wait for that, and Ctrl-C for the runtime.
+                // Polls, since a blocked thread would hold up the runtime's shutdown, and with it Ctrl-C.
                 Err(TryLockError::WouldBlock) => sleep(LOOK_AGAIN).await,
                 Err(TryLockError::Error(error)) => return Err(error).context("cannot take a lock"),
             }

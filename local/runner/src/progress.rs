@@ -1,4 +1,4 @@
-//! Progress on the terminal; plain lines where there is none.
+//! Progress bars on a terminal; plain lines elsewhere.
 
 use std::cell::Cell;
 use std::io::IsTerminal;
@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
-/// How long a step without a terminal is silent at most while there is something to say.
+/// The longest that a step without a terminal stays silent while there is something to report.
 const SIGN_OF_LIFE: Duration = Duration::from_secs(10);
 
-/// Where steps show.
+/// Where steps are shown.
 #[derive(Debug, Clone)]
 pub struct Progress {
     bars: Option<MultiProgress>,
@@ -23,7 +23,7 @@ impl Progress {
         }
     }
 
-    /// A step that begins now and ends when it is told so.
+    /// A step that begins now and ends when told to.
     pub fn step(&self, name: impl Into<String>) -> Step {
         let name = name.into();
         let bar = self.bars.as_ref().map(|bars| {
@@ -57,7 +57,7 @@ impl Progress {
         step
     }
 
-    /// Prints a line of output without tearing a bar.
+    /// Prints a line of output without breaking a bar.
     pub fn print(&self, line: &str) {
         match &self.bars {
             Some(bars) => bars.suspend(|| println!("{line}")),
@@ -76,18 +76,18 @@ fn style(template: &str) -> ProgressStyle {
     ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_spinner())
 }
 
-/// One step under way.
+/// A running step.
 #[derive(Debug)]
 pub struct Step {
     name: String,
     bar: Option<ProgressBar>,
     began: Instant,
-    /// When a line was last printed, where there is no terminal.
+    /// When a line was last printed, if there is no terminal.
     said: Cell<Instant>,
 }
 
 impl Step {
-    /// What is happening right now. Without a terminal only now and then, as a sign of life.
+    /// Reports what is happening now. Without a terminal, only now and then, as a sign of life.
     pub fn say(&self, message: &str) {
         match &self.bar {
             Some(bar) => bar.set_message(message.to_owned()),
@@ -99,14 +99,14 @@ impl Step {
         }
     }
 
-    /// How far a counting step is.
+    /// Reports how far a counting step is.
     pub fn at(&self, position: usize) {
         if let Some(bar) = &self.bar {
             bar.set_position(position as u64);
         }
     }
 
-    /// The step is done.
+    /// Ends the step.
     pub fn done(self) {
         let seconds = self.began.elapsed().as_secs_f32();
         match &self.bar {

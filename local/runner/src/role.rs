@@ -8,7 +8,7 @@ use crate::sam::Deployment;
 
 const VERSION: &str = "2010-05-08";
 
-/// A policy as it stands, and the way to change it.
+/// The current policy, and where to change it.
 #[derive(Debug)]
 pub struct RolePolicy {
     role: String,
@@ -17,7 +17,7 @@ pub struct RolePolicy {
 }
 
 impl RolePolicy {
-    /// That of the function with this logical name, under the names that SAM gives.
+    /// The policy of the function with this logical name, under the names that SAM gives.
     pub async fn of(aws: &Aws, deployment: &Deployment, function: &str) -> Result<Self> {
         let role = deployment.resource(&format!("{function}Role"))?.to_owned();
         let name = format!("{function}RolePolicy0");
@@ -42,12 +42,12 @@ impl RolePolicy {
         })
     }
 
-    /// What it says.
+    /// The policy document.
     pub fn document(&self) -> &Value {
         &self.document
     }
 
-    /// Puts another document in its place.
+    /// Replaces the document.
     pub async fn put(&self, aws: &Aws, document: &Value) -> Result<()> {
         let document = document.to_string();
         let fields = [
@@ -60,7 +60,7 @@ impl RolePolicy {
     }
 }
 
-/// IAM answers documents URL-encoded.
+/// IAM returns documents URL-encoded.
 fn decoded(document: &str) -> String {
     let pair = format!("d={}", document.replace('+', "%2B"));
     let decoded = form_urlencoded::parse(pair.as_bytes())

@@ -14,8 +14,8 @@ use crate::progress::Progress;
 use crate::tools::leave_cargo;
 use crate::venv::Venv;
 
-/// What differs from a build for AWS: a smaller effort of the compiler, since five functions wait for it. Not where
-/// `LEADFEED_BUILD=release` asks for what is deployed.
+/// How this differs from a build for AWS: less optimization, since five functions have to be compiled. With
+/// `LEADFEED_BUILD=release`, it is the same.
 const QUICK_BUILD: [(&str, &str); 3] = [
     ("CARGO_PROFILE_RELEASE_LTO", "off"),
     ("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16"),
@@ -34,7 +34,7 @@ pub struct Sam<'a> {
 }
 
 impl<'a> Sam<'a> {
-    /// The one of `venv`.
+    /// The one in `venv`.
     pub fn of(place: &'a Place, progress: &'a Progress, venv: &'a Venv) -> Self {
         Self {
             place,
@@ -43,7 +43,7 @@ impl<'a> Sam<'a> {
         }
     }
 
-    /// Builds the functions for this machine; answers the built template.
+    /// Builds the functions for this machine; returns the built template.
     pub async fn build(&self, into: &Path) -> Result<PathBuf> {
         let step = self.progress.step("building the functions (sam build)");
         step.say("waiting for another build to end");
@@ -109,7 +109,7 @@ impl<'a> Sam<'a> {
         command.env("AWS_DEFAULT_REGION", REGION);
     }
 
-    /// SAM's own settings, kept here; they say that it has just looked for a newer version, so that it does not.
+    /// SAM's own settings folder, kept here; it says that SAM has just looked for a new version, so that it does not.
     fn app_folder(&self) -> Result<PathBuf> {
         let folder = self.place.private("sam")?;
         let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
@@ -121,7 +121,7 @@ impl<'a> Sam<'a> {
     }
 }
 
-/// Nothing of a real account: the local endpoint, its own keys, and no profile, settings or proxy of the user.
+/// Keeps any real account out: the local endpoint, its own keys, and no profile, settings or proxy of the user.
 fn local_only(command: &mut Command, aws: &Aws) {
     for (name, _) in std::env::vars() {
         if name.starts_with("AWS_") || name.to_ascii_lowercase().ends_with("_proxy") {
@@ -158,7 +158,7 @@ pub struct Deployment {
 }
 
 impl Deployment {
-    /// Asks CloudFormation.
+    /// Reads them from CloudFormation.
     pub async fn describe(aws: &Aws) -> Result<Self> {
         let outputs = cloudformation(aws, "DescribeStacks", ["OutputKey", "OutputValue"]).await?;
         let resources = cloudformation(
@@ -189,7 +189,7 @@ fn find<'a>(pairs: &'a [(String, String)], key: &str) -> Option<&'a str> {
         .map(|(_, value)| value.as_str())
 }
 
-/// The pairs of sibling elements that an answer holds.
+/// The pairs of sibling elements in an answer.
 async fn cloudformation(
     aws: &Aws,
     action: &str,

@@ -1,4 +1,4 @@
-//! The Constant Contact sandbox, with one application that knows the local stack.
+//! The Constant Contact sandbox, with one application registered for the local stack.
 
 use std::fmt;
 
@@ -29,7 +29,7 @@ impl Sandbox {
         })
     }
 
-    /// The page on which a person watches contacts arrive.
+    /// The address of the page that shows contacts arriving.
     pub fn url(&self) -> &str {
         self.running.url()
     }

@@ -1,4 +1,4 @@
-//! Sends rows in at a form and follows each lead to its end.
+//! Posts rows to a form and follows each lead to its end.
 
 use std::time::{Duration, Instant};
 
@@ -14,19 +14,19 @@ use crate::progress::Progress;
 const AT_ONCE: usize = 4;
 const POLL_EVERY: Duration = Duration::from_millis(250);
 const ENDS: [&str; 4] = ["delivered", "refused", "quarantined", "erased"];
-/// How long nothing may move before what is left is reported as it is.
+/// How long nothing may change before the rest is reported as it is.
 const PATIENCE: Duration = Duration::from_secs(90);
 
-/// What became of a row.
+/// The outcome of a row.
 #[derive(Debug, Clone)]
 pub enum Outcome {
-    /// It was taken in, and this is its lead.
+    /// It was accepted as this lead.
     Lead(Value),
-    /// It was turned away with a reason.
+    /// It was refused with a reason.
     TurnedAway {
-        /// The stable word for it.
+        /// The stable code.
         code: String,
-        /// Field and word for each fault.
+        /// Field and code of each fault.
         faults: Vec<String>,
     },
     /// Something broke.
@@ -48,7 +48,7 @@ impl Outcome {
         matches!(self, Self::Lead(lead) if lead["status"] == "delivered")
     }
 
-    /// In a word or two.
+    /// The outcome in a word or two.
     pub fn words(&self) -> String {
         match self {
             Self::Lead(lead) => {
@@ -64,7 +64,7 @@ impl Outcome {
     }
 }
 
-/// Sends all rows to `submit_url` and waits for what becomes of them; the answers are in the order of the rows.
+/// Sends all rows to `submit_url` and waits for their outcomes, returned in the order of the rows.
 pub async fn send(
     operator: &Operator,
     submit_url: &str,
@@ -141,7 +141,7 @@ fn turned_away(problem: &Value) -> Outcome {
     }
 }
 
-/// Asks for the lead until it has come to an end, or nothing has moved for long.
+/// Polls the lead until it has come to an end, or nothing has changed for long.
 async fn follow(operator: &Operator, id: &str, moved: &mut Instant) -> Result<Outcome> {
     let mut seen: Option<Value> = None;
     loop {

@@ -1,4 +1,4 @@
-//! The local stack: all of it up, or nothing left behind.
+//! The local stack: everything started, or nothing left behind.
 
 use anyhow::{Context, Result};
 use reqwest::Method;
@@ -15,10 +15,10 @@ use crate::sam::{Deployment, STACK, Sam};
 use crate::sandbox::Sandbox;
 use crate::venv::Venv;
 
-/// A running stack. Dropping it stops everything; so does the end of this process, however it comes.
+/// A running stack. Dropping it stops everything; so does the end of this process, however it ends.
 #[derive(Debug)]
 pub struct Stack {
-    // In this order they are dropped: first who calls, then who is called.
+    // Dropped in this order: callers before what they call.
     front_door: FrontDoor,
     ministack: MiniStack,
     sandbox: Sandbox,
@@ -53,7 +53,7 @@ impl Stack {
             ("PublicUrl", doorstep.url()),
             ("ConstantContactApiUrl", &sandbox.api_url()),
             ("ConstantContactAuthUrl", &sandbox.auth_url()),
-            ("AlarmMail", "operator@example.com"), // the local topic mails nobody
+            ("AlarmMail", "operator@example.com"), // the local topic sends no mail
         ];
         Sam::of(&place, progress, &venv)
             .deploy(&template, &aws, &parameters)
@@ -77,7 +77,7 @@ impl Stack {
         })
     }
 
-    /// The address of the stack, as browsers and forms use it; no closing slash.
+    /// The address of the stack, as browsers and forms use it, without a trailing slash.
     pub fn url(&self) -> &str {
         self.front_door.url()
     }
@@ -107,7 +107,7 @@ impl Stack {
         &self.ministack
     }
 
-    /// Invokes a function by its logical name and answers its payload.
+    /// Invokes a function by its logical name and returns its payload.
     pub async fn invoke(&self, function: &str, event: &Value) -> Result<Value> {
         let name = self.deployment.resource(function)?;
         self.aws

@@ -1,4 +1,4 @@
-//! The template's tables, where nothing is deployed.
+//! Creates the template's tables without a deployment.
 
 use std::fs;
 
@@ -8,10 +8,10 @@ use serde_json::{Value, json};
 use crate::aws::Aws;
 use crate::place::Place;
 
-/// Makes both under these names.
+/// Creates both under these names.
 pub async fn make(aws: &Aws, directory: &str, ledger: &str) -> Result<()> {
     let template = Place::of_the_checkout()?.root("template.yaml");
-    let options = serde_saphyr::options! { strict_booleans: true }; // the type N is no "no"
+    let options = serde_saphyr::options! { strict_booleans: true }; // the type N is not a "no"
     let template = fs::read_to_string(template)?;
     let template: Value = serde_saphyr::from_str_with_options(&template, options)?;
     for (resource, name) in [("Directory", directory), ("Ledger", ledger)] {

@@ -1,4 +1,4 @@
-//! The pinned tools, to run by hand.
+//! The pinned tools, for use by hand.
 
 use std::ffi::OsString;
 use std::os::unix::process::CommandExt;
@@ -13,7 +13,7 @@ use crate::place::Place;
 use crate::progress::Progress;
 use crate::venv::Venv;
 
-/// Becomes the tool; comes back only where that fails.
+/// Replaces this process with the tool; returns only if that fails.
 pub async fn become_tool(progress: &Progress, name: &str, arguments: &[OsString]) -> Result<()> {
     let place = Place::of_the_checkout()?;
     let list = match name {
@@ -29,39 +29,39 @@ pub async fn become_tool(progress: &Progress, name: &str, arguments: &[OsString]
     Err(command.exec()).with_context(|| format!("cannot run {name}"))
 }
 
-/// The program of the machine with this name.
+/// A program on the search path.
 pub fn on_path(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;
     let mut found = std::env::split_paths(&path).map(|folder| folder.join(name));
     found.find(|program| program.is_file())
 }
 
-/// The Python of the environment of `local/{list}.txt`.
+/// The Python of the environment in `local/{list}.txt`.
 pub async fn python_with(progress: &Progress, list: &str) -> Result<PathBuf> {
     program_of(progress, list, "python").await
 }
 
-/// The program `name` of the environment of `local/{list}.txt`.
+/// The program `name` of the environment in `local/{list}.txt`.
 pub async fn program_of(progress: &Progress, list: &str, name: &str) -> Result<PathBuf> {
     let place = Place::of_the_checkout()?;
     let venv = Venv::ready(&place, progress, list).await?;
     Ok(venv.program(name))
 }
 
-/// The packages that the lock file in a folder of the checkout names, installed.
+/// Installs the packages of the lock file in a folder of the checkout.
 pub async fn node_modules(progress: &Progress, folder: &str) -> Result<PathBuf> {
     npm::packages(&Place::of_the_checkout()?, progress, folder).await
 }
 
-/// The script that checks a page for what keeps people out, to be run in the page.
+/// The script of axe, which checks a page for accessibility, to be run in the page.
 pub async fn axe(progress: &Progress) -> Result<String> {
     let packages = node_modules(progress, "tests/browser/axe").await?;
     let script = packages.join("axe-core/axe.min.js");
     std::fs::read_to_string(&script).with_context(|| format!("cannot read {}", script.display()))
 }
 
-/// Builds packages with the profile of a release, each by itself as `sam build` does; answers the folder that holds
-/// one for each program, with its `bootstrap`.
+/// Builds packages with the release profile, each by itself as `sam build` does; returns a folder with a subfolder for
+/// each program, which holds its `bootstrap`.
 pub async fn build_for_lambda(progress: &Progress, packages: &[&str]) -> Result<PathBuf> {
     let place = Place::of_the_checkout()?;
     let venv = Venv::ready(&place, progress, "sam").await?;
@@ -83,8 +83,8 @@ pub async fn build_for_lambda(progress: &Progress, packages: &[&str]) -> Result<
     Ok(folder)
 }
 
-/// Puts the environment's programs before others, and takes away what cargo tells the program it runs: that is not
-/// meant for another build.
+/// Puts the environment's programs first, and removes the variables that cargo sets for the program it runs: they are
+/// not meant for another build.
 pub(crate) fn leave_cargo(command: &mut Command, venv: &Venv) {
     let path = std::env::var("PATH").unwrap_or_default();
     command.env("PATH", format!("{}:{path}", venv.bin().display()));

@@ -1,4 +1,4 @@
-//! Private Python environments, made once from a pinned list and kept while the list stays the same.
+//! Private Python environments, created once from a pinned list and kept while the list stays the same.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -51,7 +51,7 @@ async fn install(progress: &Progress, name: &str, list: &Path, folder: &Path) ->
                 "pip",
                 "install",
                 "--require-hashes",
-                "--no-deps", // the list names them all
+                "--no-deps", // the list names all of them
                 "--disable-pip-version-check",
                 "--no-input",
                 "-r",

@@ -23,7 +23,7 @@ impl VirtualClock {
         self.offset_us.fetch_add(micros, Ordering::Relaxed);
     }
 
-    /// Makes it `at` now; the clock then runs on from there.
+    /// Sets it to `at`; the clock then runs on from there.
     pub fn set(&self, at: Timestamp) {
         let offset = at.as_microsecond() - Timestamp::now().as_microsecond();
         self.offset_us.store(offset, Ordering::Relaxed);

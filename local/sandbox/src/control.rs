@@ -1,4 +1,4 @@
-//! The control API under `/_sandbox`: what tests may see and do that no client can.
+//! The control API under `/_sandbox`: what tests can see and do but no client can.
 
 mod people;
 mod world;
@@ -131,7 +131,7 @@ async fn remove_fault(
     }
 }
 
-/// Moves the clock: by some time, or to a time.
+/// Moves the clock: by a duration, or to a time.
 #[derive(Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 enum ClockMove {

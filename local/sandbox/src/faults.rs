@@ -1,4 +1,4 @@
-//! Faults on demand: rules that change the answers of the next calls they match.
+//! Injected faults: rules that change the answers of the next calls that they match.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::world::ForbiddenBecause;
 
-/// The rules in force, oldest first; a call takes the first that matches.
+/// The rules in force, oldest first; the first that matches a call applies.
 #[derive(Debug, Default)]
 pub struct Faults {
     rules: Vec<(u64, Fault)>,
@@ -18,20 +18,20 @@ pub struct Faults {
 pub struct Fault {
     #[serde(default)]
     pub on: Match,
-    /// Let so many matching calls pass first.
+    /// Let this many matching calls pass first.
     #[serde(default)]
     pub skip: u32,
-    /// How many calls to change; without it, all until the fault is deleted.
+    /// How many calls to change; if absent, all until the fault is deleted.
     #[serde(default)]
     pub times: Option<u32>,
-    /// Whether the call still has its effect before the fault strikes.
+    /// Whether the call still takes effect before the fault strikes.
     #[serde(default)]
     pub after_effect: bool,
     pub action: Action,
 }
 
 impl Fault {
-    /// The next call of a route.
+    /// For the next call of a route.
     pub fn once(route: &str, action: Action) -> Self {
         let on = Match {
             route: Some(route.to_owned()),
@@ -62,7 +62,7 @@ pub struct Match {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Action {
-    /// This answer instead.
+    /// Another answer.
     Answer {
         status: u16,
         #[serde(default)]
@@ -70,7 +70,7 @@ pub enum Action {
         #[serde(default)]
         body: String,
     },
-    /// The ordinary answer, later.
+    /// The ordinary answer, delayed.
     Delay {
         ms: u64,
     },
@@ -83,7 +83,7 @@ pub enum Action {
         pieces: u32,
         pause_ms: u64,
     },
-    /// A body of so many bytes.
+    /// A body of this many bytes.
     HugeBody {
         bytes: u64,
     },
@@ -91,7 +91,7 @@ pub enum Action {
         status: u16,
         location: String,
     },
-    /// 200 with a JSON body that breaks off.
+    /// 200 with a JSON body that is cut off.
     MalformedJson,
     Html {
         status: u16,
@@ -99,27 +99,27 @@ pub enum Action {
     Empty {
         status: u16,
     },
-    /// 401, however good the token is.
+    /// 401, even if the token is valid.
     Unauthorized,
     Forbidden {
         because: ForbiddenBecause,
     },
-    /// The gateway's own answer, which has no `error_key`: it did not like this one call.
+    /// The gateway's own answer, without an `error_key`: it rejected just this call.
     Gateway {
         status: u16,
         message: String,
     },
-    /// 400 with so many errors, in these words.
+    /// 400 with this many errors, in these words.
     Invalid {
         messages: Vec<String>,
     },
     Throttled,
     QuotaExceeded,
-    /// The token endpoint's answer to a dead refresh token.
+    /// The token endpoint's answer to an invalid refresh token.
     InvalidGrant,
 }
 
-/// A call as far as faults look at it.
+/// The properties of a call that faults match.
 #[derive(Clone, Copy, Debug)]
 pub struct Call<'a> {
     pub method: &'a str,
@@ -158,7 +158,7 @@ impl Faults {
         &self.rules
     }
 
-    /// The fault for this call, if any; a rule that is used up is dropped.
+    /// The fault for this call, if any; a used-up rule is dropped.
     pub fn strike(&mut self, call: &Call<'_>) -> Option<Strike> {
         let at = self
             .rules

@@ -1,4 +1,4 @@
-//! The journal: every call received and what became of it.
+//! The journal: every call received and its outcome.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -9,14 +9,14 @@ pub struct Journal {
     next: u64,
 }
 
-/// One call. `status` is empty while it runs, and stays so when the connection was cut.
+/// One call. `status` is empty while it runs, and stays so if the connection was cut.
 #[derive(Clone, Debug, Serialize)]
 pub struct Entry {
     pub seq: u64,
     /// When the call was counted against the limits, by the sandbox's clock.
     pub at: Timestamp,
     pub method: String,
-    /// The path with its ids left as names, such as `/v3/activities/{activity_id}`.
+    /// The path with placeholders for ids, such as `/v3/activities/{activity_id}`.
     pub route: String,
     pub path: String,
     pub client_id: Option<String>,
@@ -44,7 +44,7 @@ pub struct Filter {
     pub outcome: Option<String>,
     /// Only entries with a higher `seq`.
     pub after: Option<u64>,
-    /// Only the last so many.
+    /// Only the last entries, this many.
     pub last: Option<usize>,
 }
 
@@ -56,7 +56,7 @@ impl Journal {
         self.next
     }
 
-    /// Completes an entry; it may have been cleared in between.
+    /// Completes an entry, which may have been cleared meanwhile.
     pub fn close(&mut self, seq: u64, change: impl FnOnce(&mut Entry)) -> Option<&Entry> {
         let at = self
             .entries
@@ -80,7 +80,7 @@ impl Journal {
         hits
     }
 
-    /// Forgets the past; numbering goes on.
+    /// Forgets all entries; numbering goes on.
     pub fn clear(&mut self) {
         self.entries.clear();
     }

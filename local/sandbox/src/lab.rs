@@ -1,4 +1,4 @@
-//! Everything the sandbox keeps in memory, behind one lock that is never held across an await.
+//! The sandbox's whole state in memory, behind one lock that is never held across an await.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -13,20 +13,20 @@ use crate::settings::Settings;
 use crate::signer::{Signer, SigningFailed};
 use crate::world::{Context, Tokens, World};
 
-/// The sandbox's state, open to tests as it is.
+/// The sandbox's state, fully accessible to tests.
 #[derive(Debug)]
 pub struct Lab {
     pub world: World,
     pub dice: Dice,
     pub settings: Settings,
-    /// What a reset returns to.
+    /// The settings that a reset restores.
     pub initial_settings: Settings,
     pub journal: Journal,
     pub faults: Faults,
 }
 
 impl Lab {
-    /// The world, and what a call into it needs.
+    /// The world, and the context of a call into it.
     pub fn at(&mut self, now: Timestamp) -> (&mut World, Context<'_>) {
         let context = Context {
             now,
@@ -37,7 +37,7 @@ impl Lab {
     }
 }
 
-/// What every handler shares.
+/// The state that all handlers share.
 #[derive(Clone)]
 pub struct Shared {
     lab: Arc<Mutex<Lab>>,
@@ -70,7 +70,7 @@ impl Shared {
         act(world, &mut context)
     }
 
-    /// The access token as its client gets it, which is good from now on.
+    /// The access token in the form its client gets, valid from now on.
     pub fn sign(&self, tokens: &Tokens) -> Result<String, SigningFailed> {
         let mut lab = self.lab();
         let seat = tokens.access.seat;

@@ -1,7 +1,7 @@
-//! A Constant Contact V3 sandbox as strict as the real one.
+//! A sandbox for the Constant Contact V3 API, as strict as the real one.
 //!
-//! [`Sandbox::start`] runs one on a free loopback port; the [`RunningSandbox`] gives its address
-//! and, to tests, its clock and its whole state.
+//! [`Sandbox::start`] runs one on a free loopback port; the [`RunningSandbox`] gives its address and, for tests, its
+//! clock and its whole state.
 
 pub mod clock;
 pub mod contract;
@@ -32,10 +32,10 @@ use settings::Settings;
 use signer::Signer;
 use world::{App, World};
 
-/// How a sandbox starts.
+/// A sandbox's start options.
 #[derive(Debug)]
 pub struct Config {
-    /// 0 takes a free port.
+    /// 0 chooses a free port.
     pub port: u16,
     pub apps: Vec<App>,
     pub settings: Settings,
@@ -91,7 +91,7 @@ impl Sandbox {
     }
 }
 
-/// A sandbox in this process. Dropped, it stops.
+/// A sandbox in this process. Dropping it stops it.
 pub struct RunningSandbox {
     url: String,
     shared: Shared,
@@ -128,13 +128,13 @@ impl RunningSandbox {
         control::minted(&self.shared, control::Mint::usual(client_id, login)).map_err(refused)
     }
 
-    /// Makes a user with this login a manager of the first account, unless there is one.
+    /// Adds a user with this login as a manager of the first account, unless there is one.
     pub fn add_manager(&self, login: &str) {
         self.shared
             .now(|world, context| world.accounts[0].add_manager(login, context.dice));
     }
 
-    /// What was called so far with a body that breaks the contract: unknown, incomplete or too long in some part.
+    /// The calls so far whose body breaks the contract: unknown, incomplete or too long in some part.
     pub fn broken_contracts(&self) -> Vec<String> {
         self.with(|lab| {
             let calls = lab.journal.entries().iter();
@@ -148,7 +148,7 @@ impl RunningSandbox {
     /// Stops and waits until every connection is closed.
     pub async fn shutdown(mut self) {
         if let Some(stop) = self.stop.take() {
-            // An error says that it has stopped already.
+            // An error means that it has stopped already.
             stop.send(()).ok();
         }
         (&mut self.task).await.ok();

@@ -62,7 +62,7 @@ impl Options {
 async fn main() -> anyhow::Result<()> {
     let options = Options::parse();
     let with_parent = options.exit_with_parent;
-    // Listened to before anybody can know that the program runs.
+    // Registered before anybody can know that the program runs.
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let sandbox = Sandbox::start(options.config())
@@ -77,7 +77,7 @@ async fn main() -> anyhow::Result<()> {
         () = stdin_ends(), if with_parent => {}
     }
     sandbox.shutdown().await;
-    // A pending read of stdin would keep the runtime from ending.
+    // A pending read of stdin would keep the runtime from shutting down.
     std::process::exit(0)
 }
 

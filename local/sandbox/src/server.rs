@@ -22,7 +22,7 @@ use crate::http::Cut;
 #[error("the connection is cut on purpose")]
 struct CutConnection;
 
-/// Accepts until told to stop; then every open connection is closed.
+/// Accepts connections until told to stop, then closes all of them.
 pub async fn serve(listener: TcpListener, app: Router, mut stop: oneshot::Receiver<()>) {
     let mut connections = JoinSet::new();
     loop {
@@ -31,7 +31,7 @@ pub async fn serve(listener: TcpListener, app: Router, mut stop: oneshot::Receiv
                 Ok((stream, _)) => {
                     connections.spawn(converse(stream, app.clone()));
                 }
-                // Out of file descriptors, most likely: give the others time to end.
+                // Most likely out of file descriptors: give other connections time to end.
                 Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
             },
             Some(_) = connections.join_next() => {}
@@ -40,7 +40,7 @@ pub async fn serve(listener: TcpListener, app: Router, mut stop: oneshot::Receiv
     }
 }
 
-/// One connection; whatever ends it, only it ends.
+/// Serves one connection; an error ends only that.
 async fn converse(stream: TcpStream, app: Router) -> Option<()> {
     stream.set_nodelay(true).ok()?;
     let service = service_fn(move |request: hyper::Request<Incoming>| {
@@ -60,7 +60,7 @@ async fn converse(stream: TcpStream, app: Router) -> Option<()> {
     connection.await.ok()
 }
 
-/// A listener on the loopback interface; port 0 takes a free one.
+/// A listener on the loopback interface; port 0 chooses a free one.
 pub async fn listen(port: u16) -> io::Result<TcpListener> {
     TcpListener::bind(("127.0.0.1", port)).await
 }

@@ -1,23 +1,23 @@
-//! Every switch of the sandbox.
+//! The sandbox's settings.
 //!
-//! Where public sources leave the real behaviour open or contradict each other, each reading is a
-//! named choice here. The default is the reading that asks more of a client.
+//! Where public sources leave the real behaviour open or contradict each other, each reading is a named choice here.
+//! The default is the reading that demands more of a client.
 
 use serde::{Deserialize, Serialize};
 
-/// The switches, readable and patchable over `/_sandbox/settings`.
+/// The settings, readable and patchable over `/_sandbox/settings`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Settings {
-    /// Off: no 429 at all, on any endpoint.
+    /// Off: no 429 on any endpoint.
     pub limits: bool,
     /// Five sign-ups of one address in 24 hours, then 48 hours of "invalid email address".
     pub address_guard: bool,
     /// How long a write to a contact stays in progress; a second write in that time gets 409.
     pub contact_write_ms: u64,
-    /// Import: from the request to the state `processing`.
+    /// Import: time from the request to the state `processing`.
     pub import_queued_ms: u64,
-    /// Import: from `processing` to `completed`.
+    /// Import: time from `processing` to `completed`.
     pub import_running_ms: u64,
     pub readings: Readings,
 }
@@ -76,7 +76,7 @@ reading! {
     Strict { Yes, No }
 }
 reading! {
-    /// Whether something that only some public clients do is tolerated.
+    /// Whether something that only some public clients do is accepted.
     Tolerance { Refuse, Accept }
 }
 reading! {
@@ -88,7 +88,7 @@ reading! {
     SignUpCustomFields { Max25, Max50 }
 }
 reading! {
-    /// An unknown or deleted list in a write: the description declares both statuses, and the words of neither.
+    /// An unknown or deleted list in a write: the description declares both statuses, but the message of neither.
     ListGone {
         BadRequest,
         NotFound,
@@ -97,7 +97,7 @@ reading! {
     }
 }
 reading! {
-    /// What `sign_up_form` makes of an unsubscribed contact when confirmed opt-in is on.
+    /// What `sign_up_form` does to an unsubscribed contact when confirmed opt-in is on.
     UnsubscribedSignUp {
         /// Pending until the person confirms.
         Pending,
@@ -106,11 +106,11 @@ reading! {
     }
 }
 reading! {
-    /// `items_total_count` of an import: its rows and a header row, as the import's own schema says, or its rows.
+    /// `items_total_count` of an import: its rows and a header row, as the import's own schema says, or only its rows.
     ImportTotal { WithHeader, Rows }
 }
 reading! {
-    /// A `cf:` name that the account does not have.
+    /// A `cf:` name that is not in the account.
     UnknownImportField {
         /// The row is not imported and counts in `error_count`.
         RowError,
@@ -124,18 +124,18 @@ reading! {
     Pkce { Refuse, Accept }
 }
 reading! {
-    /// `expires_in` of a token answer. Every client reads a duration, the SDK says a point in time.
+    /// `expires_in` of a token answer. Every client reads it as a duration, the SDK calls it a point in time.
     ExpiresIn { Duration, Epoch }
 }
 reading! {
-    /// What a refresh of a long-lived token puts in `refresh_token`.
+    /// What a refresh of a long-lived token returns in `refresh_token`.
     LongLivedRefresh { Missing, Empty, Same }
 }
 reading! {
     /// Whether a rotated refresh token may be repeated for a short while.
     RefreshGrace {
         None,
-        /// 30 seconds, a value other services on the same software use.
+        /// 30 seconds, as with other services on the same software.
         Seconds30,
     }
 }
@@ -144,7 +144,7 @@ reading! {
     Reauthorization { KillsEarlier, KeepsEarlier }
 }
 reading! {
-    /// What a refresh or a revocation does to access tokens that are still in date.
+    /// What a refresh or a revocation does to access tokens that have not expired.
     OldAccessToken { Dies, LivesOn }
 }
 reading! {

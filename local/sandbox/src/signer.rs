@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::world::{Tokens, User};
 
-/// The path of the `iss` of access tokens, under which the keys are published.
+/// The path in the `iss` of access tokens, under which the keys are published.
 pub const ISSUER: &str = "/oauth2/aus1lm3ry9mF7x2Ja0h8";
 
 #[derive(Debug, thiserror::Error)]
@@ -26,7 +26,7 @@ pub struct Signer {
 }
 
 impl Signer {
-    /// One key serves every sandbox of a process: making one takes longer than starting a sandbox.
+    /// One key serves every sandbox of a process: generating one takes longer than starting a sandbox.
     pub fn new(sandbox: &str) -> Result<Self, SigningFailed> {
         static KEY: OnceLock<Option<Arc<RsaKeyPair>>> = OnceLock::new();
         let make = || RsaKeyPair::generate(KeySize::Rsa2048).ok().map(Arc::new);
@@ -71,7 +71,7 @@ impl Signer {
         Ok(format!("{message}.{}", URL_SAFE_NO_PAD.encode(signature)))
     }
 
-    /// The key set clients verify tokens with.
+    /// The key set with which clients verify tokens.
     pub fn jwks(&self) -> Value {
         let public = self.key.public_key();
         json!({ "keys": [{

@@ -18,32 +18,32 @@ use super::sqs::SqsQueue;
 use crate::domain::keys::SigningKeys;
 use crate::ports::StoreError;
 
-/// How long one operation of AWS may take, and each attempt at it.
+/// How long one AWS operation may take, and each attempt at it.
 #[derive(Debug, Clone, Copy)]
 pub struct AwsTimeouts {
-    /// An attempt.
+    /// One attempt.
     pub attempt: Duration,
-    /// All of them.
+    /// All attempts together.
     pub operation: Duration,
     /// The longest pause before the second attempt; before the third it is twice as long.
     pub pause: Duration,
 }
 
 impl AwsTimeouts {
-    /// Three attempts where none of them hangs, else what there is time for: for functions that do not answer a person
-    /// lead by lead, and for what any function reads at its start.
+    /// Three attempts if none of them hangs, else as many as there is time for: for functions where no person waits for
+    /// each lead, and for what any function reads at its start.
     pub const LONG: Self = Self {
         attempt: Duration::from_secs(3),
         operation: Duration::from_secs(8),
         pause: Duration::from_secs(1),
     };
 
-    /// Three attempts, or two where the first hangs, for the public door. A connection that died unseen while the function
-    /// was frozen takes a whole attempt, so the pause is short: the second has nearly as long.
+    /// Three attempts, or two if the first hangs, for the public endpoints. A connection that died unnoticed while the
+    /// function was frozen takes a whole attempt, so the pause is short: the second has nearly as long.
     ///
-    /// A lead costs it up to [`MOST_STEPS`](crate::app::intake::MOST_STEPS) operations one after the other, and a
-    /// captcha's provider has 4 s: 10 × 2 s + 4 s = 24 s, where the template gives it 25. So it has its answer ready
-    /// before it is ended, whatever hangs: a store that does not answer costs a lead nothing while another keeps it.
+    /// A lead costs up to [`MOST_STEPS`](crate::app::intake::MOST_STEPS) operations in sequence, and a captcha's
+    /// provider has 4 s: 10 × 2 s + 4 s = 24 s, of the 25 that the template allows. So the function answers before it
+    /// is ended, whatever hangs: a store that does not answer loses no lead while another keeps it.
     pub const SHORT: Self = Self {
         attempt: Duration::from_secs(1),
         operation: Duration::from_secs(2),
@@ -51,11 +51,11 @@ impl AwsTimeouts {
     };
 }
 
-/// Where the adapters come from. Everything is taken from the environment of the function: region and credentials
-/// as Lambda sets them, no profile, no metadata service.
+/// Makes the adapters. All settings come from the function's environment: region and credentials as Lambda sets them,
+/// no profile, no metadata service.
 ///
-/// Each service has one client, made when the first adapter asks for it; all of them and Constant Contact's share one
-/// pool of connections.
+/// Each service has one client, made when the first adapter needs it; they all share one pool of connections with
+/// Constant Contact's.
 #[derive(Debug)]
 pub struct Aws {
     pub(super) http: Http,
@@ -65,15 +65,15 @@ pub struct Aws {
 }
 
 impl Aws {
-    /// From `AWS_REGION`, the credentials' variables and, where it is set, `AWS_ENDPOINT_URL`.
+    /// From `AWS_REGION`, the credentials' variables and, if set, `AWS_ENDPOINT_URL`.
     ///
     /// # Errors
-    /// [`ConfigError`] without a region.
+    /// [`ConfigError`] if there is no region.
     pub fn from_env() -> Result<Self, ConfigError> {
         Self::with(AwsTimeouts::LONG)
     }
 
-    /// The same, with a patience of the function's own.
+    /// The same, with timeouts of the function's own.
     ///
     /// # Errors
     /// As [`from_env`](Self::from_env).
@@ -167,8 +167,8 @@ impl Aws {
         ))
     }
 
-    /// The providers of captchas, with secrets under `LEADFEED_SECRET_PREFIX`. `LEADFEED_CAPTCHA_URL` stands in for
-    /// them all where it is set.
+    /// The captcha providers, with secrets under `LEADFEED_SECRET_PREFIX`. If `LEADFEED_CAPTCHA_URL` is set, it
+    /// replaces them all.
     ///
     /// # Errors
     /// [`ConfigError`].
@@ -185,7 +185,7 @@ impl Aws {
     /// The keys that sign links and receipts.
     ///
     /// # Errors
-    /// [`StoreError`] where the secret is missing or cannot be read.
+    /// [`StoreError`] if the secret is missing or cannot be read.
     pub async fn signing_keys(&self) -> Result<SigningKeys, StoreError> {
         self.key("keys/signing").await.map(SigningKeys::new)
     }
@@ -215,8 +215,8 @@ impl Aws {
         self.secrets.get_or_init(client).clone()
     }
 
-    /// A client that is patient in every function: without what it reads at its start it does not run at all. All attempts
-    /// together fit into the 10 s that Lambda gives a start.
+    /// A client with long timeouts in every function: without what it reads at its start, a function does not run at
+    /// all. All attempts together fit into the 10 s that Lambda allows for a start.
     fn secrets_at_start(&self) -> aws_sdk_secretsmanager::Client {
         let config = aws_sdk_secretsmanager::config::Builder::from(&self.config)
             .timeout_config(timeouts(AwsTimeouts::LONG))
@@ -246,7 +246,7 @@ fn timeouts(patience: AwsTimeouts) -> TimeoutConfig {
 mod tests {
     use super::*;
 
-    /// The door's.
+    /// With the timeouts of the public endpoints.
     fn aws() -> Aws {
         let config = SdkConfig::builder()
             .behavior_version(BehaviorVersion::v2026_01_12())

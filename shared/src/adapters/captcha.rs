@@ -1,4 +1,4 @@
-//! The providers of captchas, asked by their common protocol: a form post of secret and answer, and JSON that says
+//! Captcha verification with the providers' common protocol: a form post of secret and answer, and JSON that says
 //! whether it passed.
 
 use std::collections::HashMap;
@@ -20,16 +20,16 @@ use crate::ports::{CaptchaCheck, CaptchaSecrets, Checked, StoreError};
 /// The longest answer read, in bytes.
 const LIMIT: usize = 16 * 1024;
 
-/// What hCaptcha and Google say where the secret is not the site key's.
+/// The error codes of hCaptcha and Google for a secret that does not belong to the site key.
 const MISMATCHES: [&str; 2] = ["sitekey-secret-mismatch", "invalid-keys"];
 
-/// A person waits for the answer: short enough that the lead can still be kept after it.
+/// A person waits for the answer: short enough that there is still time to keep the lead.
 const DEADLINES: HttpTimeouts = HttpTimeouts {
     connect: Duration::from_millis(1_500),
     total: Duration::from_secs(4),
 };
 
-/// Checks answers at their providers. The HTTP client is made when the first form asks for a check: most have none.
+/// Checks answers with their providers. The HTTP client is made when the first form needs a check: most never do.
 #[derive(Debug, Clone)]
 pub struct SiteVerify {
     secrets: Secrets,
@@ -38,10 +38,10 @@ pub struct SiteVerify {
     known: Arc<Mutex<Known>>,
 }
 
-/// Secrets by form and site key: with another site key goes another secret.
+/// Secrets by form and site key: another site key has another secret.
 type Known = HashMap<(FormId, String), SecretString>;
 
-/// What a provider answers, as far as it is of use.
+/// The parts of a provider's answer that matter.
 #[derive(Deserialize)]
 struct Verdict {
     success: bool,
@@ -50,10 +50,10 @@ struct Verdict {
 }
 
 impl SiteVerify {
-    /// The longest that a provider is waited for.
+    /// The longest wait for a provider.
     pub const PATIENCE: Duration = DEADLINES.total;
 
-    /// With the secrets under a prefix. `base` stands in for all providers where it is given.
+    /// With the secrets under a prefix. `base`, if given, replaces all providers.
     #[must_use]
     pub fn new(client: Client, prefix: String, base: Option<Url>) -> Self {
         Self {
@@ -132,9 +132,9 @@ impl CaptchaCheck for SiteVerify {
 }
 
 impl Verdict {
-    /// What it says of the person; `None` where it says something of us or of the provider.
+    /// What the verdict says about the person; `None` if it is about us or the provider.
     fn checked(&self) -> Option<Checked> {
-        /// Codes that blame the answer. Whatever else a provider says is not the person's fault.
+        /// Codes that blame the answer. For any other code the person is not at fault.
         const ANSWERS: [&str; 7] = [
             "missing-input-response",
             "invalid-input-response",
@@ -152,7 +152,7 @@ impl Verdict {
         }
     }
 
-    /// Whether our secret is what is wrong.
+    /// Whether our secret is the problem.
     fn refuses_secret(&self) -> bool {
         let is_secrets =
             |code: &String| code.ends_with("-input-secret") || MISMATCHES.contains(&code.as_str());
@@ -203,7 +203,7 @@ mod tests {
         assert_eq!(verdict(r#"{"success":false}"#).checked(), None);
     }
 
-    /// One provider's score is a person's likeness, another's a robot's.
+    /// One provider's score means human, another's means robot.
     #[test]
     fn a_score_is_left_to_the_provider() {
         for score in ["0.05", "0.95"] {

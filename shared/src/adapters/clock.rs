@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use crate::ports::{Clock, SecureRandom};
 
-/// The machine's clock, in whole milliseconds, which is what the tables keep.
+/// The machine's clock, in whole milliseconds, as the tables store it.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct SystemClock;
 

@@ -1,5 +1,5 @@
-//! What a function is told by its environment. A missing or malformed variable ends the start, and the error names
-//! the variable but never its value.
+//! Configuration from the function's environment. A missing or malformed variable stops the start; the error names the
+//! variable but never its value.
 
 use std::env;
 use std::str::FromStr;
@@ -10,23 +10,23 @@ use url::Url;
 /// Why a function cannot start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum ConfigError {
-    /// Not set, empty, or no text.
+    /// Not set, empty, or not Unicode.
     #[error("the environment variable {0} is not set")]
     Missing(&'static str),
-    /// Set to something it cannot be.
+    /// Set to an invalid value.
     #[error("the environment variable {name} is not {expected}")]
     Malformed {
-        /// Which.
+        /// The variable.
         name: &'static str,
         /// What it has to be.
         expected: &'static str,
     },
-    /// There is no TLS to be had.
+    /// TLS is not available.
     #[error("an HTTP client could not be made")]
     Tls,
 }
 
-/// The value of a variable that has to be there.
+/// The value of a required variable.
 ///
 /// # Errors
 /// [`ConfigError::Missing`].
@@ -34,13 +34,13 @@ pub fn required(name: &'static str) -> Result<String, ConfigError> {
     optional(name).ok_or(ConfigError::Missing(name))
 }
 
-/// The value of a variable that may be left out.
+/// The value of an optional variable.
 #[must_use]
 pub fn optional(name: &'static str) -> Option<String> {
     env::var(name).ok().filter(|value| !value.is_empty())
 }
 
-/// What a variable is read as, where it is set.
+/// The parsed value of a variable, if it is set.
 ///
 /// # Errors
 /// [`ConfigError::Malformed`].
@@ -63,7 +63,7 @@ pub fn number(name: &'static str) -> Result<u32, ConfigError> {
     read_number(name, &required(name)?)
 }
 
-/// A time in seconds.
+/// A duration in seconds.
 ///
 /// # Errors
 /// [`ConfigError`].
@@ -71,7 +71,7 @@ pub fn seconds(name: &'static str) -> Result<SignedDuration, ConfigError> {
     Ok(SignedDuration::from_secs(number(name)?.into()))
 }
 
-/// `LEADFEED_PUBLIC_URL`, where the functions are called, without a closing slash.
+/// `LEADFEED_PUBLIC_URL`, the functions' public address, without a trailing slash.
 ///
 /// # Errors
 /// [`ConfigError`].
@@ -80,7 +80,7 @@ pub fn public_url() -> Result<String, ConfigError> {
     Ok(url.as_str().trim_end_matches('/').to_owned())
 }
 
-/// A base URL. Its path ends without a slash, unless it is all of the path.
+/// A base URL. Its path has no trailing slash, unless the slash is the whole path.
 ///
 /// # Errors
 /// [`ConfigError`].

@@ -4,10 +4,10 @@ use aws_sdk_eventbridge::types::PutEventsRequestEntry;
 use super::sdk_error::{AwsError, failed};
 use crate::ports::{Event, Events, StoreError};
 
-/// The source every event of ours names.
+/// The source of all our events.
 const SOURCE: &str = "leadfeed";
 
-/// Events that one call of EventBridge's `PutEvents` takes.
+/// Maximum events in one call of EventBridge's `PutEvents`.
 const MOST: usize = 10;
 
 /// An EventBridge bus.
@@ -19,7 +19,7 @@ pub struct EventBridge {
 }
 
 impl EventBridge {
-    /// A bus by its name, to which the events of a stack, by its ARN, go.
+    /// A bus by its name, for the events of the stack with this ARN.
     #[must_use]
     pub fn new(client: Client, bus: String, stack: String) -> Self {
         Self { client, bus, stack }

@@ -1,4 +1,4 @@
-//! The stack's own public door, over the Internet.
+//! A client of the stack's own public form endpoint, over the Internet.
 
 use serde_json::json;
 
@@ -10,7 +10,7 @@ use crate::ports::{FormEndpoint, StoreError};
 /// The longest answer read, in bytes.
 const LIMIT: usize = 16 * 1024;
 
-/// The door at an address.
+/// The endpoint's client.
 #[derive(Debug, Clone)]
 pub struct HttpFormEndpoint {
     http: Http,

@@ -1,4 +1,4 @@
-//! The one HTTP client: to Constant Contact, to the providers of captchas, and under the AWS SDK.
+//! The one HTTP client: for Constant Contact, captcha providers and the AWS SDK.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,9 +13,9 @@ use url::Url;
 /// How long a call may take.
 #[derive(Debug, Clone, Copy)]
 pub struct HttpTimeouts {
-    /// To connect.
+    /// The limit for connecting.
     pub connect: Duration,
-    /// From beginning to end.
+    /// The limit for the whole call.
     pub total: Duration,
 }
 
@@ -28,38 +28,38 @@ impl Default for HttpTimeouts {
     }
 }
 
-/// How long a connection is kept without a call. A frozen function wakes to connections that are long dead.
+/// How long a connection is kept without a call. When a frozen function wakes, its connections are long dead.
 const IDLE: Duration = Duration::from_secs(15);
 
-/// The header by which AWS names a call, and Constant Contact finds it again.
+/// The header with the id by which AWS, and Constant Contact, can find a call.
 const REQUEST_ID: &str = "x-amzn-requestid";
 
-/// One pool of connections. Follows no redirect and no proxy.
+/// One pool of connections. Follows no redirect and uses no proxy.
 ///
-/// A call that finds its kept connection closed before any byte of it was written is made again on a new one; a
-/// call of which a byte has left is made once.
+/// A call whose pooled connection was closed before any byte was written is repeated on a new one; a call of which a
+/// byte was sent is made once.
 #[derive(Debug, Clone)]
 pub struct Http {
     client: Client,
-    /// How long a call may take from beginning to end.
+    /// The limit for the whole call.
     pub(in crate::adapters) total: Duration,
 }
 
-/// What came back. The body is `None` where it broke off or was longer than it may be.
+/// An HTTP answer. The body is `None` if it broke off or was too long.
 pub(in crate::adapters) struct Answer {
     pub(in crate::adapters) status: u16,
     pub(in crate::adapters) content_type: Option<HeaderValue>,
-    /// `Retry-After`, where it is in seconds.
+    /// `Retry-After`, if it is in seconds.
     pub(in crate::adapters) retry_after: Option<SignedDuration>,
     pub(in crate::adapters) body: Option<Vec<u8>>,
 }
 
-/// No answer came back.
+/// No answer was received.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::adapters) enum Lost {
-    /// The request never left.
+    /// The request was never sent.
     Before,
-    /// It did, and may have had its effect.
+    /// It was sent, and may have had its effect.
     After,
 }
 
@@ -67,7 +67,7 @@ impl Http {
     /// A client with no connection yet.
     ///
     /// # Errors
-    /// Where TLS cannot be had.
+    /// If TLS is not available.
     pub fn new(deadlines: HttpTimeouts) -> Result<Self, reqwest::Error> {
         let client = Client::builder()
             .tls_backend_preconfigured(tls())
@@ -127,8 +127,8 @@ struct Called {
 }
 
 impl Called {
-    /// Logs an answer that is no success, with the id of the call where it has one. That something is
-    /// not there, or is there already, is mostly what was to be found out.
+    /// Logs an unsuccessful answer, with the id of the call if it has one. That something does not exist, or exists
+    /// already, is mostly what the call was to find out.
     fn tell(&self, response: &Response) {
         let status = response.status().as_u16();
         if (200..300).contains(&status) {
@@ -157,7 +157,7 @@ impl Called {
     }
 }
 
-/// The roots that browsers trust, as they are in the program: those of the machine would be read and parsed at every
+/// The root certificates that browsers trust, compiled in: those of the machine would be read and parsed at every
 /// start.
 fn tls() -> ClientConfig {
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
@@ -224,7 +224,7 @@ mod tests {
         }
     }
 
-    /// A server whose answers have these statuses, one each.
+    /// A server that answers with these statuses, one each.
     fn server(statuses: &[u16]) -> Url {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
@@ -270,7 +270,7 @@ mod tests {
             (down, "WARN", 503),
         ] {
             let id = format!("req-{status}");
-            let (_, said) = line.split_once(level).unwrap(); // behind the time, whose digits may be a status's
+            let (_, said) = line.split_once(level).unwrap(); // after the time, whose digits may look like a status
             for part in ["GET", "\"/v3/contacts\"", &id] {
                 assert!(said.contains(part), "{part}: {line}");
             }

@@ -1,4 +1,4 @@
-//! Metrics in the embedded format of `CloudWatch`: a line of JSON on the function's output becomes metrics by itself.
+//! Metrics in `CloudWatch`'s embedded format: `CloudWatch` turns a JSON line of the function's output into metrics.
 
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
@@ -8,14 +8,14 @@ use crate::ports::{Metric, Metrics, Unit};
 
 const NAMESPACE: &str = "Leadfeed";
 
-/// Writes metrics of one stack to the standard output.
+/// Writes the metrics of one stack to the standard output.
 #[derive(Debug, Clone)]
 pub struct EmbeddedMetrics {
     stack: String,
 }
 
 impl EmbeddedMetrics {
-    /// Of the stack `LEADFEED_STACK`, by its name.
+    /// For the stack `LEADFEED_STACK`, by its name.
     ///
     /// # Errors
     /// [`ConfigError`].
@@ -23,7 +23,7 @@ impl EmbeddedMetrics {
         Ok(Self::of(&config::required("LEADFEED_STACK")?))
     }
 
-    /// Of a stack by its name or its ARN.
+    /// For a stack by its name or its ARN.
     #[must_use]
     pub fn of(stack: &str) -> Self {
         let name = stack.split('/').nth(1).unwrap_or(stack);

@@ -1,7 +1,7 @@
-//! The ports kept with DynamoDB, SQS, Secrets Manager, EventBridge and the Constant Contact API, and what the
-//! environment configures.
+//! The ports implemented with DynamoDB, SQS, Secrets Manager, EventBridge and the Constant Contact API, and the
+//! configuration from the environment.
 //!
-//! Adapters translate and decide nothing. A port that promises one atomic step is one conditional request here.
+//! Adapters translate and decide nothing. One atomic step of a port is one conditional request here.
 
 mod aws;
 mod captcha;

@@ -1,4 +1,4 @@
-//! Errors of the AWS SDK, without the requests and responses they carry: those hold leads and tokens.
+//! Errors of the AWS SDK, without the requests and responses inside them: those hold leads and tokens.
 
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 
@@ -7,14 +7,14 @@ use crate::ports::StoreError;
 /// What went wrong with a call to AWS.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum AwsError {
-    /// The service said no.
+    /// The service refused.
     #[error("{operation}: {code}: {message}")]
     Refused {
         operation: &'static str,
         code: String,
         message: String,
     },
-    /// There was no answer, or none that can be read.
+    /// There was no readable answer.
     #[error("{operation}: {what}")]
     Failed {
         operation: &'static str,
@@ -45,12 +45,12 @@ impl AwsError {
     }
 }
 
-/// What is stored under this name cannot be read. Says no more, since the reader's own words may quote it.
+/// What is stored under this name cannot be read. Says no more, since the parser's message may quote it.
 #[derive(Debug, thiserror::Error)]
 #[error("what is stored as {0} cannot be read")]
 pub(super) struct Unreadable(pub(super) String);
 
-/// For `map_err`: the store error of a failed call.
+/// For `map_err`: turns the error of a failed call into a store error.
 pub(super) fn failed<E, R>(operation: &'static str) -> impl Fn(SdkError<E, R>) -> StoreError
 where
     E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,

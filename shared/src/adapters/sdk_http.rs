@@ -11,7 +11,7 @@ use reqwest::{Client, Request};
 
 use super::http::Http;
 
-/// For the SDK. Deadlines of an attempt are the SDK's to keep.
+/// The HTTP client for the SDK, which keeps the deadline of each attempt itself.
 pub(super) fn client(http: &Http) -> SharedHttpClient {
     let connector = SharedHttpConnector::new(Connector(http.client().clone()));
     http_client_fn(move |_, _| connector.clone())
@@ -41,7 +41,7 @@ async fn call(client: &Client, request: HttpRequest) -> Result<HttpResponse, Con
     response.map_err(|error| ConnectorError::other(error.into(), None))
 }
 
-/// Without the URL, which for a queue names the account.
+/// Removes the URL, which for a queue contains the account's number.
 fn lost(error: reqwest::Error) -> ConnectorError {
     let (timeout, builder) = (error.is_timeout(), error.is_builder());
     let error = Box::new(error.without_url());

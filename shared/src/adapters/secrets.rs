@@ -1,7 +1,7 @@
 //! Secrets Manager: tokens of connections, ids and secrets of applications, and the stack's own keys.
 //!
-//! A token pair is one version of the connection's secret, and the version's id follows from customer and
-//! generation. Secrets Manager takes a version id once, so two pairs of one generation cannot both be stored.
+//! A token pair is one version of the connection's secret, with a version id derived from customer and generation.
+//! Secrets Manager accepts a version id once, so two pairs of one generation cannot both be stored.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -29,17 +29,17 @@ pub(super) struct Secrets {
     prefix: String,
 }
 
-/// What came of making a secret.
+/// The result of creating a secret.
 enum Created {
     New,
-    /// There is one of this name, or one was deleted a moment ago.
+    /// The name is in use, or was until a moment ago.
     Taken,
 }
 
-/// What came of adding a version to a secret.
+/// The result of adding a version to a secret.
 enum Put {
     Done,
-    /// Another value has this version id.
+    /// This version id has another value.
     VersionTaken,
     /// There is no such secret.
     NoSecret,
@@ -50,12 +50,12 @@ impl Secrets {
         Self { client, prefix }
     }
 
-    /// A secret's newest value. One without a value, or on its way out, is as good as none.
+    /// A secret's newest value. A secret without a value, or scheduled for deletion, counts as none.
     pub(super) async fn read(&self, name: &str) -> Result<Option<SecretString>, StoreError> {
         self.read_stage(name, "AWSCURRENT").await
     }
 
-    /// A secret's value of a stage: the current one, or the one before it.
+    /// A secret's value at a stage: the current one, or the one before it.
     async fn read_stage(
         &self,
         name: &str,
@@ -76,7 +76,7 @@ impl Secrets {
         }
     }
 
-    /// Stores a value over any that was there.
+    /// Stores a value, replacing any other.
     pub(super) async fn write(&self, name: &str, value: &str) -> Result<(), StoreError> {
         if let Put::NoSecret = self.put(name, None, value).await?
             && let Created::Taken = self.create(name, None, value).await?
@@ -86,7 +86,7 @@ impl Secrets {
         Ok(())
     }
 
-    /// Removes a secret at once; that there is none is no error.
+    /// Removes a secret at once; it is no error if there is none.
     pub(super) async fn delete(&self, name: &str) -> Result<(), StoreError> {
         let request = self.client.delete_secret().secret_id(self.id(name));
         match request.force_delete_without_recovery(true).send().await {
@@ -144,7 +144,7 @@ impl Secrets {
     }
 }
 
-/// The secret of the operator's API, with the value before the current one.
+/// The admin tokens of the operator's API: the current value and the one before it.
 #[derive(Debug, Clone)]
 pub struct SecretsAdminTokens(Secrets);
 
@@ -179,7 +179,7 @@ struct StoredPair {
     scope: String,
 }
 
-/// How often a write is begun anew because the secret came or went meanwhile.
+/// How often a write is retried because the secret was created or deleted meanwhile.
 const ATTEMPTS: u32 = 4;
 
 impl SecretsVault {
@@ -201,9 +201,9 @@ impl Vault for SecretsVault {
         Ok(Some(pair.into()))
     }
 
-    /// Puts no older generation over a newer one that it sees. Whoever connects writes without a lease, so one that was
-    /// held up between its look and its write may put an older pair on top all the same; the keeper finds the vault behind
-    /// the row then. Two pairs of one generation are told apart by the version id.
+    /// Never replaces a newer generation that it sees. Connecting writes without a lease, so a write that was held up
+    /// after its read may still put an older pair on top; the keeper then finds the vault behind the row. Two pairs of
+    /// one generation are told apart by the version id.
     async fn keep(&self, customer: &CustomerId, tokens: &StoredTokens) -> Result<Kept, StoreError> {
         let name = connection(customer);
         let version = fingerprint(&format!("{name}:{}", tokens.generation));
@@ -271,8 +271,8 @@ impl From<&StoredTokens> for StoredPair {
     }
 }
 
-/// Applications: ids and secrets here, limits in the directory. An id and secret once read are remembered for
-/// the life of the process.
+/// Applications: ids and secrets here, limits in the directory. An id and secret once read are cached for the life of
+/// the process.
 #[derive(Debug, Clone)]
 pub struct SecretsApps {
     secrets: Secrets,

@@ -14,10 +14,10 @@ use crate::ports::{DeadLetter, DeadLetters, LOOKED_AT_FOR, Queue, QueueError, St
 
 /// Messages in one request.
 const BATCH: usize = 10;
-/// Bytes of one request, well below what SQS takes. A longer message goes alone.
+/// Bytes of one request, well below what SQS accepts. A longer message is sent on its own.
 const BATCH_BYTES: usize = 256 * 1024;
 
-/// A standard queue. The message group is the customer, by which SQS is fair between them.
+/// A standard queue. The message group is the customer, and SQS is fair between groups.
 #[derive(Debug, Clone)]
 pub struct SqsQueue {
     client: Client,
@@ -31,8 +31,8 @@ impl SqsQueue {
         Self { client, url }
     }
 
-    /// Sends nothing, so that a connection is open when the first lead comes: the queue refuses an empty batch, and
-    /// that is all that can go wrong.
+    /// Sends nothing, so that a connection is open before the first lead: the queue refuses an empty batch, which is
+    /// the expected result.
     pub async fn warm_up(&self) {
         let request = self.client.send_message_batch().queue_url(&self.url);
         let nothing = request.set_entries(Some(Vec::new())).send().await;
@@ -42,7 +42,7 @@ impl SqsQueue {
         );
     }
 
-    /// Sends one batch; adds what was not taken to `failed`.
+    /// Sends one batch; adds what was not accepted to `failed`.
     async fn send_batch(&self, batch: &[Message<'_>], failed: &mut QueueError) {
         let trace = trace();
         let entries = batch.iter().map(|message| message.entry(trace.as_ref()));
@@ -66,7 +66,7 @@ impl SqsQueue {
     }
 }
 
-/// A task and its place among those given.
+/// A task and its index among those given.
 struct Message<'a> {
     place: usize,
     task: &'a Task,
@@ -87,15 +87,15 @@ impl Message<'_> {
     }
 }
 
-/// The trace that this invocation belongs to, so that X-Ray shows a lead's way as one: from the door to the delivery.
+/// The trace of this invocation, so that X-Ray shows a lead's way as one trace, from intake to delivery.
 fn trace() -> Option<MessageSystemAttributeValue> {
     let header = config::optional("_X_AMZN_TRACE_ID")?;
     let value = MessageSystemAttributeValue::builder();
     value.data_type("String").string_value(header).build().ok()
 }
 
-/// A task as JSON. The two characters that SQS takes no message with (`SendMessage`: U+FFFE and U+FFFF) are escaped, as
-/// JSON does with control characters anyway.
+/// A task as JSON. The two characters that SQS does not accept in a message (`SendMessage`: U+FFFE and U+FFFF) are
+/// escaped, as JSON does with control characters anyway.
 fn body(task: &Task) -> String {
     let json = serde_json::to_string(task).expect("a task is plain data");
     json.replace('\u{fffe}', "\\ufffe")
@@ -154,7 +154,7 @@ impl Queue for SqsQueue {
 }
 
 impl DeadLetters for SqsQueue {
-    /// Waits a second where there seems to be none: only then does SQS ask all of its servers.
+    /// Long-polls for a second if there seems to be no message: only then does SQS ask all of its servers.
     async fn look(&self) -> Result<Vec<DeadLetter>, StoreError> {
         let request = self.client.receive_message().queue_url(&self.url);
         let request = request.max_number_of_messages(10).wait_time_seconds(1);

@@ -1,4 +1,4 @@
-//! The wiring of production: AWS, Constant Contact and the clock on the wall.
+//! The production wiring: AWS, Constant Contact and the system clock.
 
 use super::config::{self, ConfigError};
 use super::{
@@ -37,8 +37,7 @@ impl Aws {
         ))
     }
 
-    /// The token endpoint under `LEADFEED_CC_AUTH_URL`, for authorizations that come back to
-    /// `LEADFEED_PUBLIC_URL`.
+    /// The token endpoint under `LEADFEED_CC_AUTH_URL`, for authorizations that return to `LEADFEED_PUBLIC_URL`.
     ///
     /// # Errors
     /// [`ConfigError`].
@@ -52,7 +51,7 @@ impl Aws {
         TokenEndpoint::new(self.http.clone(), &base, callback, SystemClock).map_err(|_| malformed)
     }
 
-    /// Everything that keeps tokens, as the stack `LEADFEED_STACK`.
+    /// The token keeper of the stack `LEADFEED_STACK`.
     ///
     /// # Errors
     /// [`ConfigError`].
@@ -72,11 +71,11 @@ impl Aws {
         })
     }
 
-    /// The canary that comes by the form `LEADFEED_CANARY_FORM` with the address `LEADFEED_CANARY_ADDRESS`, if the
-    /// operator wants one.
+    /// The canary, if the operator wants one: it posts to the form `LEADFEED_CANARY_FORM` with the address
+    /// `LEADFEED_CANARY_ADDRESS`.
     ///
     /// # Errors
-    /// [`ConfigError`], also where only the form is named.
+    /// [`ConfigError`], also if only the form is named.
     pub fn canary(&self) -> Result<Option<Canary<Self, HttpFormEndpoint>>, ConfigError> {
         let Some(form) = config::parsed("LEADFEED_CANARY_FORM", "the id of a form")? else {
             return Ok(None);

@@ -1,7 +1,7 @@
-//! A lead of the operator's own that travels the whole way, from the public door into Constant Contact. Where the way is
-//! broken it does not arrive, and an alarm says so before a customer does.
+//! A canary: the operator's own lead, which travels the whole way from the public form into Constant Contact. If the
+//! way is broken it does not arrive, and an alarm says so before a customer does.
 //!
-//! Nothing is remembered between two runs: the ledger says which canaries were sent and which have arrived.
+//! Nothing is stored between two runs: the ledger says which canaries were sent and which have arrived.
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -15,25 +15,25 @@ use crate::ports::{
 /// One is sent in each quarter of an hour: about a hundredth of a day's calls.
 const EVERY: SignedDuration = SignedDuration::from_mins(15);
 
-/// How far back an arrival is looked for; without one in this time, all of it counts as late.
+/// How far back an arrival is looked for; without one, all of this time counts as late.
 const LOOK_BACK: SignedDuration = SignedDuration::from_hours(24);
 
-/// Leads of the customer looked at. It should have no others.
+/// How many of the customer's leads are looked at. It should have no others.
 const LEADS: u16 = 25;
 
-/// Addresses that canaries bear in turn. Constant Contact takes an address for abused that signs up more than five times
-/// within 24 hours, and refuses it for 48; each of these does so three times.
+/// How many addresses canaries use in turn. Constant Contact considers an address abused that signs up more than five
+/// times within 24 hours, and refuses it for 48; each of these does so three times.
 const ADDRESSES: u8 = 32;
 
-/// The addresses of canaries: one mailbox under as many tags. Which one a canary bears follows from its quarter of an
+/// The addresses of canaries: one mailbox with as many tags. Which one a canary uses follows from its quarter of an
 /// hour.
 pub struct Addresses(Vec<EmailAddress>);
 
 impl Addresses {
-    /// Those of a mailbox.
+    /// The addresses from a mailbox.
     ///
     /// # Errors
-    /// [`EmailError`] where the address has no room for a tag.
+    /// [`EmailError`] if the address has no room for a tag.
     pub fn of(mailbox: &EmailAddress) -> Result<Self, EmailError> {
         let tagged = (0..ADDRESSES).map(|tag| mailbox.tagged(&tag.to_string()));
         tagged.collect::<Result<_, _>>().map(Self)
@@ -47,26 +47,26 @@ impl Addresses {
 
 /// Sends canaries and looks for them.
 pub struct Canary<W: Wiring, D> {
-    /// What became of them.
+    /// The leads, to see what became of them.
     pub ledger: W::Ledger,
-    /// The form they come by.
+    /// The form they are posted to.
     pub directory: W::Directory,
-    /// The way in.
+    /// The public form endpoint.
     pub endpoint: D,
     /// The time.
     pub clock: W::Clock,
     /// The form's id.
     pub form: FormId,
-    /// The addresses that they bear.
+    /// The addresses that they use.
     pub addresses: Addresses,
 }
 
 impl<W: Wiring, D: FormEndpoint> Canary<W, D> {
-    /// Sends the canary of this quarter of an hour unless it is there, and measures how late the last one is: `0` while
+    /// Sends the canary of this quarter of an hour unless it exists, and measures how late the last one is: `0` while
     /// each arrives within its quarter.
     ///
     /// # Errors
-    /// [`StoreError`] where the tables cannot be asked. A shut door is none: the next run tries again.
+    /// [`StoreError`] if the tables cannot be read. A failing endpoint is no error: the next run tries again.
     pub async fn run(&self) -> Result<Metric, StoreError> {
         let now = self.clock.now();
         let Some(form) = self.directory.form(&self.form).await? else {
@@ -133,7 +133,7 @@ mod tests {
     use crate::app::scene::{ACCOUNT, Scene};
     use crate::fakes::Memory;
 
-    /// A door onto the scene's intake, which can be shut.
+    /// An endpoint in front of the scene's intake, which can be shut.
     struct Doorway<'a> {
         scene: &'a Scene,
         open: bool,
@@ -166,7 +166,7 @@ mod tests {
         }
     }
 
-    /// So many runs, one a minute, each followed by the drain where that works; the lateness after each.
+    /// This many runs, one a minute, each followed by the drain if that works; returns the lateness after each.
     async fn minutes(
         canary: &Canary<Memory, Doorway<'_>>,
         minutes: usize,

@@ -1,14 +1,14 @@
-//! Going on in spite of one customer's trouble: a row of theirs that nobody can read is not the others' fault.
+//! Going on in spite of one customer's error: if nobody can read a row of theirs, that must not affect the others.
 
 use crate::domain::ids::CustomerId;
 use crate::ports::{StoreError, causes};
 
-/// The first error of work that goes on all the same.
+/// The first error of work that continues in spite of it.
 #[derive(Default)]
 pub(crate) struct FirstError(Option<StoreError>);
 
 impl FirstError {
-    /// What came of a customer's part; an error is logged and kept.
+    /// The result of a customer's part; an error is logged and kept.
     pub(crate) fn log<T>(
         &mut self,
         customer: &CustomerId,
@@ -20,7 +20,7 @@ impl FirstError {
         self.keep(result)
     }
 
-    /// What came of a part that has told of its trouble itself.
+    /// The result of a part that has already logged its error.
     pub(crate) fn keep<T>(&mut self, result: Result<T, StoreError>) -> Option<T> {
         match result {
             Ok(done) => Some(done),

@@ -1,10 +1,10 @@
-//! The use cases: the order of effects, over the ports alone.
+//! The use cases: the order of effects, using only the ports.
 //!
 //! Each function has one: [`Intake`](intake::Intake) takes leads in, [`Drain`](deliver::Drain) delivers them,
-//! [`Scheduler`](scheduler::Scheduler) does what is due every minute, [`Connect`](connect::Connect) connects accounts, and
-//! [`Admin`](admin::Admin) serves operators and customers. Beside them are [`TokenKeeper`](token_keeper::TokenKeeper),
-//! which whoever calls for a customer holds, [`Bulk`](bulk::Bulk), which the minute begins with, and
-//! [`Canary`](canary::Canary), which the scheduler may send.
+//! [`Scheduler`](scheduler::Scheduler) does what is due every minute, [`Connect`](connect::Connect) connects accounts,
+//! and [`Admin`](admin::Admin) serves operators and customers. Beside them are
+//! [`TokenKeeper`](token_keeper::TokenKeeper), used by all that call for a customer, [`Bulk`](bulk::Bulk), with which
+//! each minute begins, and [`Canary`](canary::Canary), which the scheduler may send.
 
 pub mod admin;
 pub mod bulk;

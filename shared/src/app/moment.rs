@@ -1,4 +1,4 @@
-//! Waiting for a moment that the budget gives out.
+//! Waiting for a moment on the budget.
 
 use std::future::Future;
 
@@ -8,30 +8,30 @@ use crate::domain::budget::{BudgetState, Limits, Reservation};
 use crate::domain::ids::AppId;
 use crate::ports::{Apps, Budget, Clock, StoreError};
 
-/// What one call may take, its answer included: the deadline of the HTTP client and a little.
+/// How long one call may take, including its answer: the deadline of the HTTP client and a little.
 pub(super) const CALL_TAKES: SignedDuration = SignedDuration::from_secs(12);
 
-/// What the call of a refresh and storing its pair may take. A refresh that is cut off loses the connection.
+/// How long the call of a refresh and storing its pair may take. A refresh that is cut off loses the connection.
 pub(super) const RENEWAL_TAKES: SignedDuration = SignedDuration::from_secs(22);
 
-/// A moment that has passed by more than this is left to nobody: a call then would crowd those after it.
+/// A moment that passed longer ago than this is not used: a call then would crowd those after it.
 pub(super) const LATE: SignedDuration = SignedDuration::from_millis(20);
 
-/// Times a moment may have passed before the caller gives up.
+/// How often a moment may have passed before the caller gives up.
 const TRIES: u32 = 3;
 
-/// A moment that was looked for.
+/// The result of looking for a moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Next {
-    /// It is this.
+    /// This one.
     At(Timestamp),
-    /// There is none before this.
+    /// There is none before this time.
     NotBefore(Timestamp),
-    /// Each had passed, because the store is slow to give them out, or there were too few.
+    /// Each had passed, because the store gives them out slowly, or there were too few.
     Missed,
 }
 
-/// What an application may call and has called by `now`. Takes nothing of it.
+/// The state of an application's calls at `now`, and its limits. Reserves nothing.
 pub(super) async fn budget_state(
     apps: &impl Apps,
     budget: &impl Budget,
@@ -44,7 +44,8 @@ pub(super) async fn budget_state(
     Ok((limits, state))
 }
 
-/// Waits until `calls` calls may leave, one right after the other. `reserve` asks for so many moments from a time on.
+/// Waits until `calls` calls may leave, one right after the other. `reserve` requests a number of moments from a time
+/// on.
 pub(super) async fn await_moment<E, F>(
     clock: &impl Clock,
     calls: u32,
@@ -63,8 +64,8 @@ where
 /// When `calls` calls may leave, one right after the other.
 ///
 /// Others keep their even spacing around the calls, so several need the moments on both sides: they leave at the middle
-/// one of `2 * calls - 1`. With fewer, at the end of a day, it would be more calls than were given out. Moments that
-/// have passed would meet those of others: more are asked for, which lie as far ahead as the store is slow.
+/// one of `2 * calls - 1`. With fewer, at the end of a day, there would be more calls than were given out. Moments that
+/// have passed would collide with those of others: more are requested, as far ahead as the store is slow.
 pub(super) async fn next_moment<E, F>(
     clock: &impl Clock,
     calls: u32,
@@ -104,7 +105,8 @@ mod tests {
 
     const SPACING: SignedDuration = SignedDuration::from_millis(260);
 
-    /// Waits at a store that takes `slow` to answer and gives out `given` moments; tells the times it was asked for, too.
+    /// Waits with a store that takes `slow` to answer and gives out `given` moments; also returns the times from which
+    /// it was asked.
     async fn wait(calls: u32, slow: SignedDuration, given: u32) -> (Next, Vec<Timestamp>) {
         let clock = VirtualClock::leaping(Timestamp::UNIX_EPOCH);
         let asked = RefCell::new(Vec::new());

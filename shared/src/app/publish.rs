@@ -21,7 +21,7 @@ pub(super) async fn publish(events: &impl Events, all: &[Event]) {
     }
 }
 
-/// Publishes the status that a connection has from now on.
+/// Publishes the status that a connection now has.
 pub(super) async fn publish_status(
     events: &impl Events,
     customer: &CustomerId,
@@ -36,7 +36,7 @@ pub(super) async fn publish_status(
     publish(events, &[event]).await;
 }
 
-/// Writes down that a list is gone, and publishes that once.
+/// Records that a list is gone, and publishes that once.
 pub(super) async fn mark_list_gone(
     directory: &impl Connections,
     events: &impl Events,

@@ -1,4 +1,4 @@
-//! Leads that go back into the queue, and those that do because a person has put right what they waited for.
+//! Putting leads back into the queue, among them those released because a person has fixed what they waited for.
 
 use futures_util::future::try_join_all;
 use jiff::{SignedDuration, Timestamp};
@@ -7,33 +7,33 @@ use crate::domain::ids::{CustomerId, LeadId};
 use crate::domain::task::Task;
 use crate::ports::{Claims, Lanes, Queue, Requeue, StoreError, causes};
 
-/// When the scheduler looks after a lead that the queue has: long after a drain should have.
+/// When the scheduler checks a lead that the queue has: long after a drain should have had it.
 pub const CHECK_AFTER: SignedDuration = SignedDuration::from_hours(6);
 
-/// How long a lead that was written may be missing among those that wait, as a rule. One whose mark is used up sooner is
-/// left to the look at its lane an hour later.
+/// How long a lead that was written may be missing among those that wait, as a rule. If its mark is used up sooner, it
+/// is left to the look at its lane an hour later.
 pub const LISTED_WITHIN: SignedDuration = SignedDuration::from_secs(5);
 
 /// Leads written at a time.
 const WRITTEN: usize = 32;
 
-/// How many leads go out at once: one batch of the queue. The scheduler sends on the rest as the budget allows.
+/// How many leads go out at once: one batch of the queue. The scheduler sends the rest as the budget allows.
 const FIRST: usize = 10;
 
-/// How many that wait are looked at; those that have a time of their own come before those that wait for a person.
+/// How many waiting leads are looked at; those with a due time come before those that wait for a person.
 const LOOKED_AT: u16 = 100;
 
-/// When the scheduler looks whether a change that was about to be made has freed leads.
+/// When the scheduler checks whether a change that was about to be made has freed leads.
 const CHANGE_CHECK: SignedDuration = SignedDuration::from_mins(2);
 
-/// A lead to be put back, and from where, as it was seen.
+/// A lead to be put back, and its state as it was seen.
 pub type ToRequeue = (LeadId, Requeue);
 
-/// Has the scheduler look soon, before a change is made that frees leads: who dies between the change and
-/// [`release_waiting`] would leave them to nobody.
+/// Makes the scheduler look soon, before a change is made that frees leads: if a function died between the change and
+/// [`release_waiting`], nobody would take them up.
 ///
 /// # Errors
-/// [`StoreError`]; the change must not be made then.
+/// [`StoreError`]; then the change must not be made.
 pub async fn mark_lane_soon(
     ledger: &impl Lanes,
     customer: &CustomerId,
@@ -42,11 +42,11 @@ pub async fn mark_lane_soon(
     ledger.mark_lane(customer, now + CHANGE_CHECK).await
 }
 
-/// Lets the leads go that wait for something a person has just put right: marks the customer's lane for the
-/// scheduler and sends the first few on without it.
+/// Releases the leads that wait for something a person has just fixed: marks the customer's lane for the scheduler and
+/// sends the first few without it.
 ///
 /// # Errors
-/// [`StoreError`] where not even the mark was made; nobody would look at the leads then.
+/// [`StoreError`] if not even the mark was made; then nobody would look at the leads.
 pub async fn release_waiting(
     ledger: &(impl Lanes + Claims),
     queue: &impl Queue,
@@ -79,13 +79,13 @@ async fn send_first(
     Ok(())
 }
 
-/// Puts leads of one customer back into the queue and tells how many.
+/// Puts leads of one customer back into the queue and returns how many.
 ///
-/// It sends before it writes: a lead sent twice is delivered once, one written as queued and never sent would be stuck.
-/// One that a drain has had meanwhile is left as it is: its message is used up.
+/// It sends before it writes: a lead sent twice is delivered once, but one written as queued and never sent would be
+/// stuck. One that a drain has had meanwhile is left as it is: its message is used up.
 ///
 /// # Errors
-/// [`StoreError`]: leads not told of may have been sent; they still wait.
+/// [`StoreError`]: leads not counted may have been sent; they still wait.
 pub async fn requeue_all(
     ledger: &impl Claims,
     queue: &impl Queue,

@@ -30,7 +30,7 @@ impl Scene {
         scene
     }
 
-    /// The same under a clock of the test's.
+    /// The same with a clock of the test's.
     pub async fn connected_at(clock: VirtualClock) -> Self {
         let scene = Self::unconnected_at(clock).await;
         scene.connect().await;
@@ -77,12 +77,12 @@ impl Scene {
         self.memory.sign_up(&self.form, fields).await
     }
 
-    /// The same with an address alone; tells the lead.
+    /// The same with only an address; returns the lead.
     pub async fn sign_up(&self, email: &str) -> LeadId {
         self.submit(&[("email", email)]).await.lead
     }
 
-    /// The same by a request with a key.
+    /// The same as a request with a key.
     pub async fn submit_as(
         &self,
         key: &str,
@@ -92,7 +92,7 @@ impl Scene {
         self.memory.intake().take(&self.form, arrival).await
     }
 
-    /// Has others called so much that the next moment for a call lies so far ahead.
+    /// Reserves so many calls for others that the next moment for a call lies this far ahead.
     pub fn call_for(&self, ahead: SignedDuration) {
         let now = self.memory.clock.now();
         let busy = BudgetState {
@@ -102,7 +102,7 @@ impl Scene {
         self.memory.budget.set(&AppId::default_app(), busy);
     }
 
-    /// Has the scheduler look at the customer's leads that wait.
+    /// Makes the scheduler look at the customer's waiting leads.
     pub async fn mark_lane(&self) {
         let now = self.memory.clock.now();
         let marked = self.memory.ledger.mark_lane(&self.customer, now);
@@ -120,7 +120,7 @@ impl Scene {
         self.memory.messages()
     }
 
-    /// One invocation of the drain with up to ten messages; names what it gives back.
+    /// One invocation of the drain with up to ten messages; returns those it gives back.
     pub async fn drain(&self) -> Vec<String> {
         self.drain_these(self.messages()).await
     }

@@ -1,4 +1,4 @@
-//! Whatever goes wrong: no secret and no personal data reaches a log, an error or an event.
+//! Whatever goes wrong, no secret and no personal data reaches a log, an error or an event.
 
 use std::fmt::Write as _;
 
@@ -10,12 +10,12 @@ use crate::domain::crm::{CrmError, Refusal};
 use crate::fakes::Fault;
 use crate::ports::TokenError;
 
-/// Stands in everything that a person typed and that Constant Contact said.
+/// Contained in everything that a person typed and that Constant Contact said.
 const MARK: &str = "Sentinel";
 const ADDRESS: &str = "sentinel@example.com";
 const LONG_ADDRESS: &str = "sentinel.with.an.address.longer.than.fifty.characters@example.com";
 
-/// What happens to a lead from its arrival to its end, after something was arranged.
+/// What happens to a lead from its arrival to its end, after something was set up.
 #[derive(Debug, Clone, Copy)]
 enum Walk {
     Straight,
@@ -45,7 +45,7 @@ impl Walk {
         }
     }
 
-    /// Walks; answers what was said on the way.
+    /// Walks; returns what was logged on the way.
     async fn go(self, scene: &Scene) -> String {
         let memory = &scene.memory;
         let address = match self {

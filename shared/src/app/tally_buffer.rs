@@ -1,7 +1,7 @@
-//! Counting what moved, one write for each customer and day.
+//! Counting changes of state, one write for each customer and day.
 //!
-//! A drain that dies before this write leaves the counters short. Its messages come again, find their leads settled,
-//! and so the day is put in doubt and counted anew.
+//! A drain that dies before this write leaves the counters short. Its messages come again and find their leads settled,
+//! so the day is put in doubt and counted again.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -16,10 +16,10 @@ use crate::ports::{Tallies, causes};
 
 const IMPORT: LeadState = LeadState::waits(WaitReason::Import);
 
-/// Times the counters are written; there is nothing to write after the first that works.
+/// How often writing the counters is tried; after a success there is nothing left to write.
 const TRIES: u32 = 2;
 
-/// What moved since the counters were last written.
+/// The changes since the counters were last written.
 #[derive(Debug, Default)]
 pub struct TallyBuffer(Mutex<BTreeMap<CustomerId, TallyChanges>>);
 
@@ -33,7 +33,7 @@ impl TallyBuffer {
         changes.count(lead.id.day(), from, to);
     }
 
-    /// A lead's day may be counted wrong.
+    /// Puts a lead's day in doubt.
     pub(crate) fn doubt(&self, customer: &CustomerId, lead: &LeadId) {
         let mut changes = locked(&self.0);
         changes
@@ -54,8 +54,8 @@ impl TallyBuffer {
         changes.count(lead.day(), label(&IMPORT), label(state));
     }
 
-    /// Writes what moved. Whether that of a failed write was written all the same nobody knows, so of it only the doubt is
-    /// kept, for the next.
+    /// Writes the changes. Nobody knows whether a failed write took effect, so only the doubt of it is kept, for the
+    /// next write.
     pub(crate) async fn write(&self, to: &impl Tallies, now: Timestamp) {
         for _ in 0..TRIES {
             let moved = std::mem::take(&mut *locked(&self.0));

@@ -1,9 +1,9 @@
 //! Access tokens, refreshed by one worker at a time.
 //!
-//! Rotating refresh tokens are single use, and Constant Contact documents no grace. So a worker takes a lease
-//! (which re-reads the row and records the generation it means to store), refreshes, stores the new pair before
-//! anyone uses it, and only then advances the row. Whatever step a worker dies at, the next one finds either a
-//! stored pair that is newer than the row, or a lapsed lease and one try with the old token.
+//! Rotating refresh tokens are single use, and Constant Contact documents no grace period. So a worker takes a lease
+//! (which re-reads the row and records the generation it is going to store), refreshes, stores the new pair before
+//! anyone uses it, and only then advances the row. Whatever step a worker dies at, the next one finds either a stored
+//! pair that is newer than the row, or a lapsed lease and one try with the old token.
 
 mod cache;
 mod keep;
@@ -24,10 +24,10 @@ use crate::domain::ids::CustomerId;
 use crate::domain::lead::WaitReason;
 use crate::ports::{Clock as _, Connections as _, StoreError, Vault as _, Wiring, causes};
 
-/// How long one caller waits for another's refresh before it gives the work back.
+/// How long one caller waits for another's refresh before it gives up.
 const PATIENCE: SignedDuration = SignedDuration::from_secs(8);
 
-/// How often it looks meanwhile.
+/// How often it checks meanwhile.
 const LOOK_AGAIN: SignedDuration = SignedDuration::from_millis(250);
 
 /// Keeps connections supplied with tokens.
@@ -42,7 +42,7 @@ pub struct TokenKeeper<W: Wiring> {
     pub oauth: W::OAuth,
     /// The token endpoint's limit.
     pub budget: W::Budget,
-    /// Who hears of a connection's end.
+    /// Where the end of a connection is published.
     pub events: W::Events,
     /// Leads that wait for a connection.
     pub ledger: W::Ledger,
@@ -50,9 +50,9 @@ pub struct TokenKeeper<W: Wiring> {
     pub clock: W::Clock,
     /// Names for leases.
     pub random: W::SecureRandom,
-    /// The stack this is: another stack's connections have to be made again.
+    /// The name of this stack: another stack's connections have to be made again.
     pub stack: String,
-    /// Pairs seen before, by customer: good as long as the row says their generation.
+    /// Pairs seen before, by customer: valid as long as the row has their generation.
     pub cache: TokenCache,
 }
 
@@ -61,7 +61,7 @@ pub struct TokenKeeper<W: Wiring> {
 pub struct Access {
     /// Bearer token.
     pub token: SecretString,
-    /// Its generation, to be named when the API refuses it.
+    /// Its generation, to be named if the API refuses it.
     pub generation: u64,
     /// Whether it was granted for contacts.
     pub is_for_contacts: bool,
@@ -73,7 +73,7 @@ pub enum AccessError {
     /// A person has to do something first.
     #[error("the connection cannot be used")]
     Waits(WaitReason),
-    /// Not now: a refresh is under way elsewhere, or has failed for a passing reason.
+    /// Not now: a refresh is under way elsewhere, or has failed for a temporary reason.
     #[error("the token is not to be had before {until}")]
     Busy {
         /// When to ask again.
@@ -85,8 +85,8 @@ pub enum AccessError {
 }
 
 impl<W: Wiring> TokenKeeper<W> {
-    /// A token for a customer's account, refreshed where need be and there is time for it before `end`, when whoever
-    /// asks may be cut off. `rejected` is the generation that the API has just refused.
+    /// A token for a customer's account, refreshed if necessary and if there is time before `end`, when the caller may
+    /// be cut off. `rejected` is the generation that the API has just refused.
     ///
     /// # Errors
     /// [`AccessError`].
@@ -152,7 +152,7 @@ impl<W: Wiring> TokenKeeper<W> {
         Ok(usable.then(|| self.cache.remember(&connection.customer, pair)))
     }
 
-    /// Whether a pair that is newer than the row was seen to be is the same account's: it is stored before the row says
+    /// Whether a pair that is newer than the row appeared to be is the same account's: it is stored before the row says
     /// so, and one of another account only once the row is held.
     async fn stands(&self, connection: &Connection) -> Result<bool, StoreError> {
         let row = self.directory.connection(&connection.customer).await?;
@@ -160,7 +160,7 @@ impl<W: Wiring> TokenKeeper<W> {
             .is_some_and(|row| row.is_usable().is_ok() && row.account.id == connection.account.id))
     }
 
-    /// Whether a refresh that is begun now is not cut off at `end`.
+    /// Whether a refresh that begins now is not cut off at `end`.
     fn has_time(&self, end: Timestamp) -> bool {
         self.clock.now() + PATIENCE + RENEWAL_TAKES <= end
     }

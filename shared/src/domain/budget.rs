@@ -1,7 +1,7 @@
-//! What an application may still call.
+//! The call budget of an application: its rate limit and its daily quota.
 //!
-//! The budget is a clock: every call gets the next free moment on it, so calls of all functions together are spaced
-//! by the interval the limit allows, and a day has a number of them.
+//! The budget is a clock: each call gets the next free moment on it, so that the calls of all functions together keep
+//! the interval that the limit allows; a day has a fixed number of moments.
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -27,32 +27,32 @@ impl Default for Limits {
     }
 }
 
-/// Of the exact spacing, how much more is kept: calls that leave evenly arrive less evenly, and a late one
-/// followed by four punctual ones would be five in a second. Costs 4 % of the rate.
+/// How much wider than the exact interval calls are spaced, in percent: calls that leave evenly arrive less evenly, and
+/// one late and four punctual ones would be five in a second. Costs 4 % of the rate.
 const SLACK_PERCENT: i64 = 4;
 
 /// The part of a day that deliveries leave for connecting accounts and for health checks, in percent.
 const RESERVE_PERCENT: u32 = 2;
 
-/// The part of a day's deliveries that is kept for customers who have had few of them, in percent, as the day begins.
-/// It melts evenly until midnight, so that nothing of it is left over.
+/// The part of a day's deliveries that is kept for customers who have had few, in percent at the start of the day. It
+/// shrinks evenly until midnight, so that none of it is left over.
 const KEPT_PERCENT: u32 = 20;
 
 impl Limits {
-    /// How many of a day's calls are few for one customer: a hundredth.
+    /// How many of a day's calls count as few for one customer: a hundredth.
     #[must_use]
     pub fn few(self) -> u32 {
         self.per_day / 100
     }
 
-    /// Calls of a day that are for leads.
+    /// The calls of a day that may deliver leads.
     #[must_use]
     pub fn deliveries(self) -> u32 {
         self.per_day - self.per_day * RESERVE_PERCENT / 100
     }
 }
 
-/// Whose call it is.
+/// What a call is for, which decides how much of the day it may use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CallClass {
     /// Delivering leads: may not touch the reserve.
@@ -64,7 +64,7 @@ pub enum CallClass {
     Interactive,
 }
 
-/// What is known of an application's calls.
+/// What is known about an application's calls.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BudgetState {
     /// The next free moment, in milliseconds since the UNIX epoch.
@@ -92,7 +92,7 @@ pub enum Reservation {
 }
 
 impl CallClass {
-    /// Calls of its day that this class may have taken by `moment`.
+    /// How much of its day may be spent by `moment` before this class has to stop.
     fn share(self, limits: Limits, moment: Timestamp) -> u32 {
         let deliveries = limits.deliveries();
         match self {
@@ -106,7 +106,7 @@ impl CallClass {
         }
     }
 
-    /// When this class may go on, after it found `spent` calls to be all that it may have by `moment`.
+    /// When this class may go on, once `spent` calls are all that it may have by `moment`.
     fn goes_on(self, limits: Limits, spent: u32, moment: Timestamp) -> Timestamp {
         let midnight = next_midnight(moment);
         let left = i64::from(limits.deliveries().saturating_sub(spent));
@@ -159,8 +159,8 @@ impl BudgetState {
         }
     }
 
-    /// Takes up to `want` moments, none later than `horizon`; gives the state after it. A moment counts for the day it
-    /// lies in, whenever it is asked for.
+    /// Takes up to `want` moments, none later than `horizon`, and returns the new state. A moment counts for the day in
+    /// which it lies, no matter when it is requested.
     #[must_use]
     pub fn reserve(
         &self,
@@ -214,7 +214,7 @@ impl BudgetState {
         }
     }
 
-    /// Until when nothing is given out at all, if that lies ahead.
+    /// Until when no moments at all are given out, if that lies ahead.
     #[must_use]
     pub fn closed_until(&self, now: Timestamp) -> Option<Timestamp> {
         Timestamp::from_millisecond(self.closed_until_ms)
@@ -222,7 +222,7 @@ impl BudgetState {
             .filter(|until| *until > now)
     }
 
-    /// How many deliveries of a class could be called within `span` from now.
+    /// How many calls of a class could leave within `span` from now.
     #[must_use]
     pub fn available(
         &self,
@@ -243,7 +243,7 @@ impl BudgetState {
         }
     }
 
-    /// After an answer that wants a pause: nobody calls before its [end](Pause::end).
+    /// The state after an answer that asks for a pause: no call leaves before its [end](Pause::end).
     #[must_use]
     pub fn paused(&self, now: Timestamp, pause: Pause) -> Self {
         let until = pause.end(now).as_millisecond();
@@ -256,17 +256,17 @@ impl BudgetState {
     }
 }
 
-/// What is called, and how often an application may.
+/// Which endpoint is called, and how often an application may call it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Meter<'a> {
     /// The API, by the application's limits.
     Api(&'a AppId, Limits),
-    /// The token endpoint: once a second, as often as a day has seconds.
+    /// The token endpoint: one call a second, all day.
     Token(&'a AppId),
 }
 
 impl Meter<'_> {
-    /// Whose.
+    /// The application that calls.
     #[must_use]
     pub fn app(&self) -> &AppId {
         match self {
@@ -274,7 +274,7 @@ impl Meter<'_> {
         }
     }
 
-    /// How often.
+    /// How often it may call.
     #[must_use]
     pub fn limits(&self) -> Limits {
         match self {
@@ -287,17 +287,17 @@ impl Meter<'_> {
     }
 }
 
-/// For how long nobody is to call.
+/// How long no call may leave.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Pause {
-    /// So long.
+    /// For this long.
     For(SignedDuration),
     /// Until the quota is [back](quota_back).
     Day,
 }
 
-/// How long the token endpoint is left alone at least after a 429, as its calls are a second apart anyway: less than a
-/// caller waits for its turn.
+/// The shortest pause of the token endpoint after a 429, since its calls are a second apart anyway: less than a caller
+/// waits for its turn.
 pub const TOKEN_RETRY_AFTER: SignedDuration = SignedDuration::from_secs(5);
 
 impl Pause {
@@ -324,7 +324,7 @@ fn interval_ms(limits: Limits) -> i64 {
 }
 
 /// How long after midnight a refused quota may still be the old day's: the call left before, or the other side's day
-/// ends a little later than ours. To take it for the new day's would close that for nothing.
+/// ends a little later. Taking it for the new day's would close that day for nothing.
 const DAYS_OVERLAP: SignedDuration = SignedDuration::from_mins(1);
 
 /// When there are calls again after `quota_exceeded` came at `now`.
@@ -337,7 +337,7 @@ pub fn quota_back(now: Timestamp) -> Timestamp {
     }
 }
 
-/// 00:00 UTC after `now`, when the day's quota begins anew.
+/// 00:00 UTC after `now`, when the next day's quota begins.
 #[must_use]
 pub fn next_midnight(now: Timestamp) -> Timestamp {
     Timestamp::from_millisecond((day_of(now) + 1) * DAY_MS).unwrap_or(now)

@@ -1,15 +1,15 @@
-//! Captchas a form can show, and what is known of their providers.
+//! Captchas that a form can show, and what we know about their providers.
 
 use serde::{Deserialize, Serialize};
 
 /// A captcha that a form shows. Its secret is kept apart.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Captcha {
-    /// Whose it is.
+    /// Its provider.
     pub provider: CaptchaProvider,
-    /// The public key that stands in the page.
+    /// The public key that the page contains.
     pub site_key: String,
-    /// What becomes of a submission that does not pass.
+    /// What happens to a submission that does not pass.
     #[serde(default)]
     pub on_failure: OnFailure,
 }
@@ -26,7 +26,7 @@ pub enum CaptchaProvider {
     Recaptcha,
 }
 
-/// What becomes of a submission that does not pass.
+/// What happens to a submission that does not pass.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum OnFailure {
@@ -45,7 +45,7 @@ impl CaptchaProvider {
         ("recaptcha", Self::Recaptcha),
     ];
 
-    /// The field in which the provider's script puts the answer.
+    /// The field into which the provider's script puts the answer.
     #[must_use]
     pub fn field(self) -> &'static str {
         match self {
@@ -55,7 +55,7 @@ impl CaptchaProvider {
         }
     }
 
-    /// The class of the element that the script makes a captcha of.
+    /// The class of the element that the script turns into a captcha.
     #[must_use]
     pub fn class(self) -> &'static str {
         match self {
@@ -65,7 +65,7 @@ impl CaptchaProvider {
         }
     }
 
-    /// The object of the page by which a script speaks to the captcha.
+    /// The page's object through which a script talks to the captcha.
     #[must_use]
     pub fn object(self) -> &'static str {
         match self {
@@ -75,7 +75,7 @@ impl CaptchaProvider {
         }
     }
 
-    /// Whether a field is one in which some provider's script puts the answer.
+    /// Whether a field is one into which some provider's script puts the answer.
     #[must_use]
     pub fn is_field(name: &str) -> bool {
         let mut providers = Self::WORDS.iter();

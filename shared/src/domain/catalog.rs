@@ -1,4 +1,4 @@
-//! Lists and custom fields of an account, as they were when last asked.
+//! Lists and custom fields of an account, as of the last time we asked.
 
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -34,16 +34,16 @@ pub struct CustomField {
     pub label: String,
     /// Its name, by which imports know it.
     pub name: String,
-    /// What it holds. Nobody has asked yet of a field that an earlier version stored.
+    /// What it holds. `None` for a field that an earlier version stored, until somebody asks.
     #[serde(default)]
     pub kind: Option<FieldKind>,
 }
 
-/// What a custom field holds, as far as values are held against it before they are sent.
+/// What a custom field holds, as far as values are checked against it before they are sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FieldKind {
-    /// Text, or what only Constant Contact can tell from it.
+    /// Text, or anything that only Constant Contact can check.
     Text,
     /// A date.
     Date,
@@ -56,7 +56,7 @@ pub enum FieldKind {
 }
 
 impl CustomField {
-    /// The field of a label, in whatever case a form writes it.
+    /// The field with a label, in whatever case a form writes it.
     #[must_use]
     pub fn of_label<'a>(fields: &'a [Self], label: &str) -> Option<&'a Self> {
         fields
@@ -77,17 +77,17 @@ impl CustomField {
     }
 }
 
-/// What a contact says by custom fields.
+/// What a contact says through custom fields.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Said<'a> {
     /// Fields with the labels and values that fill them.
     pub fields: Vec<(&'a CustomField, &'a str, &'a str)>,
-    /// What is left out, as there is no field for it or the field cannot hold it.
+    /// What is left out, because there is no field for it or the field cannot hold it.
     pub notes: Vec<Note>,
 }
 
 impl<'a> Said<'a> {
-    /// Of a contact that is within the limits of the API, by the fields of its account.
+    /// From a contact that is within the limits of the API, and the fields of its account.
     #[must_use]
     pub fn of(contact: &'a Contact, fields: &'a [CustomField]) -> Self {
         let mut said = Self::default();
@@ -106,7 +106,7 @@ impl<'a> Said<'a> {
         said
     }
 
-    /// Whether there is no field for something, or one that may not be what it is taken for.
+    /// Whether a value has no field, or one of unknown kind.
     #[must_use]
     pub fn is_in_doubt(&self) -> bool {
         let none = |note: &Note| note.what == NoteKind::NoSuchField;
@@ -115,8 +115,8 @@ impl<'a> Said<'a> {
     }
 }
 
-/// Whether a text is a date in one of the forms that the API describes: year, month and day or month, day and year, by
-/// slashes or hyphens.
+/// Whether a text is a date in one of the forms that the API describes: year, month and day, or month, day and year,
+/// separated by slashes or hyphens.
 fn is_date(text: &str) -> bool {
     let by = if text.contains('/') { '/' } else { '-' };
     let parts: Vec<_> = text.split(by).collect();

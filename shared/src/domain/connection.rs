@@ -1,4 +1,4 @@
-//! The OAuth link between a customer and a Constant Contact account.
+//! A connection: the OAuth authorization of one customer's Constant Contact account.
 
 use jiff::{SignedDuration, Timestamp, ToSpan as _, tz::TimeZone};
 use serde::{Deserialize, Serialize};
@@ -9,26 +9,27 @@ use super::ids::{AppId, CustomerId, RemoteId};
 use super::lead::{Permission, WaitReason};
 use super::token::REFRESH_MARGIN;
 
-/// How long a worker may take over a refresh before another may try: several times the deadline of the call.
+/// How long a worker may take for a refresh before another may try: several times the deadline of the call.
 pub const LEASE_FOR: SignedDuration = SignedDuration::from_secs(60);
 
-/// How long a connection is left alone after a refresh failed for a passing reason.
+/// How long a connection is left alone after a refresh failed for a temporary reason.
 pub const COOLDOWN: SignedDuration = SignedDuration::from_secs(30);
 
-/// How long the account's custom fields are believed to be all where a lead says something that none of them takes.
+/// How long the account's known custom fields are taken to be all of them if a lead has a value that none of them
+/// accepts.
 const FIELDS_BELIEVED_FOR: SignedDuration = SignedDuration::from_hours(24);
 
-/// How many lists a contact joins at most, by the limit of Constant Contact's `sign_up_form` and of a contact itself.
+/// The most lists that a contact can join, by the limit of Constant Contact's `sign_up_form` and of a contact itself.
 pub const MOST_LISTS: usize = 50;
 
-/// A connection. That a customer never connected is the absence of one.
+/// A connection. A customer that never connected has none.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Connection {
     /// Whose it is.
     pub customer: CustomerId,
     /// The application it was made with.
     pub app: AppId,
-    /// The stack that has its tokens: two stacks refreshing one rotating token kill the connection.
+    /// The stack that has its tokens: two stacks that refresh one rotating token kill the connection.
     pub stack: String,
     /// Where it stands.
     #[serde(flatten)]
@@ -37,21 +38,21 @@ pub struct Connection {
     pub account: Account,
     /// The lists that leads join unless their form names others.
     pub lists: Vec<RemoteId>,
-    /// What the customer confirmed, without which nothing is delivered.
+    /// What the customer confirmed; nothing is delivered without it.
     pub terms: Option<Terms>,
-    /// Lists and custom fields as they were when last asked.
+    /// Lists and custom fields, as of the last time we asked.
     pub catalog: Catalog,
     /// Counts the token pairs, from 1.
     pub generation: u64,
-    /// When the newest access token ends.
+    /// When the newest access token expires.
     pub token_expires_at: Timestamp,
     /// A refresh under way.
     pub lease: Option<Lease>,
-    /// No refresh before this time: the last one failed for a passing reason.
+    /// No refresh before this time: the last one failed for a temporary reason.
     pub cooldown_until: Option<Timestamp>,
     /// When the account was connected.
     pub connected_at: Timestamp,
-    /// How often it was ended: what was begun before does not connect it again.
+    /// How often it was ended: an authorization begun before the last end does not connect it.
     #[serde(default)]
     pub endings: u64,
     /// What deliveries have found out about the account since.
@@ -62,18 +63,18 @@ pub struct Connection {
 /// What deliveries find out about an account, so that nobody asks twice.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Learned {
-    /// Lists that leads were to join and that are gone.
+    /// Lists that leads were to join, but that are gone.
     #[serde(default)]
     pub lists_gone: Vec<RemoteId>,
-    /// How the account makes new contacts, where that was seen.
+    /// Whether the account asks new contacts to confirm, if that was seen.
     #[serde(default)]
     pub confirmed_opt_in: Option<ConfirmedOptIn>,
-    /// When custom fields were asked for since the account was connected.
+    /// When custom fields were last requested since the account was connected.
     #[serde(default)]
     pub fields_read_at: Option<Timestamp>,
 }
 
-/// Whether an account asks new contacts to confirm by mail. The API tells it of single contacts only.
+/// Whether an account asks new contacts to confirm by mail. The API shows it only on single contacts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ConfirmedOptIn {
     /// Whether it does.
@@ -83,9 +84,9 @@ pub struct ConfirmedOptIn {
 }
 
 impl ConfirmedOptIn {
-    /// How long it is believed where single leads are all that depends on it.
+    /// How long it is believed if only single leads depend on it.
     const BELIEVED_FOR: SignedDuration = SignedDuration::from_hours(24 * 7);
-    /// How long it is believed where a bulk import depends on it, which would pass the confirmation by.
+    /// How long it is believed if a bulk import depends on it, which would bypass the confirmation.
     const IMPORTS_BELIEVE_FOR: SignedDuration = SignedDuration::from_hours(24);
 
     /// The permission of a contact that a sign-up makes.
@@ -98,7 +99,7 @@ impl ConfirmedOptIn {
         }
     }
 
-    /// Whether it was seen lately enough, to import by or else to record single leads by.
+    /// Whether it was seen recently enough: for imports, or otherwise for recording single leads.
     #[must_use]
     pub fn is_current(&self, imports: bool, now: Timestamp) -> bool {
         let believed = if imports {
@@ -116,7 +117,7 @@ impl ConfirmedOptIn {
 pub enum ConnectionStatus {
     /// Leads go out.
     Active,
-    /// Connected, yet nothing can go out.
+    /// Connected, but nothing can go out.
     Limited {
         /// What is in the way.
         reason: LimitedReason,
@@ -133,7 +134,7 @@ pub enum ConnectionStatus {
 }
 
 impl ConnectionStatus {
-    /// Whether nothing goes out until a person acts who may not know of it. Who ended a connection knows.
+    /// Whether nothing goes out until a person acts who may not know about it. Whoever ended a connection knows.
     #[must_use]
     pub fn needs_person(&self) -> bool {
         match self {
@@ -149,7 +150,7 @@ impl ConnectionStatus {
 pub enum LimitedReason {
     /// The user who connected may not write contacts (a campaign creator); the owner or a manager has to connect.
     MissingPrivilege,
-    /// Another account than before; the customer has to say that this is meant.
+    /// It is another account than before; the customer has to confirm that this is intended.
     AccountChanged,
     /// The application is switched off, or not approved for other accounts.
     AppDeactivated,
@@ -176,7 +177,7 @@ pub struct Account {
     pub name: String,
 }
 
-/// The customer's word that the leads are its own.
+/// The customer's statement that the leads are its own.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Terms {
     /// When it was given.
@@ -194,7 +195,7 @@ pub struct Lease {
     pub owner: String,
     /// When the right lapses.
     pub until: Timestamp,
-    /// The generation the worker means to store: says afterwards that a refresh was tried.
+    /// The generation the worker is going to store: shows afterwards that a refresh was tried.
     pub intent: u64,
 }
 
@@ -203,33 +204,33 @@ pub struct Lease {
 pub enum RefreshDecision {
     /// The stored token is good.
     Fresh,
-    /// It has to be refreshed: it ends soon, the API refused it, or a worker died over a refresh.
+    /// It has to be refreshed: it expires soon, the API refused it, or a worker died during a refresh.
     Due,
-    /// Not now: somebody is at it, or the last try failed.
+    /// Not now: another worker is refreshing it, or the last try failed.
     NotBefore(Timestamp),
-    /// It cannot be had at all.
+    /// There can be no token.
     Impossible(WaitReason),
     /// Another stack has it: the row came here with that stack's tables.
     Elsewhere,
 }
 
 impl Connection {
-    /// Whether leads may be imported, as far as the account goes: one that asks new contacts to confirm would have them
-    /// pass by it.
+    /// Whether the account allows leads to be imported: imported contacts would bypass the confirmation that it may ask
+    /// for.
     #[must_use]
     pub fn allows_imports(&self, now: Timestamp) -> bool {
         let seen = self.learned.confirmed_opt_in;
         self.may_allow_imports() && seen.is_some_and(|seen| seen.is_current(true, now))
     }
 
-    /// Whether it is not known that they may not: it may have been seen too long ago.
+    /// The same, however long ago it was seen.
     #[must_use]
     pub fn may_allow_imports(&self) -> bool {
         let seen = self.learned.confirmed_opt_in;
         self.is_usable().is_ok() && seen.is_some_and(|seen| !seen.on)
     }
 
-    /// Decides about the token: `rejected` is the generation the API refused, if it did.
+    /// Decides what to do about the token; `rejected` is the generation that the API refused, if it did.
     #[must_use]
     pub fn refresh_decision(
         &self,
@@ -271,8 +272,8 @@ impl Connection {
         }
     }
 
-    /// The lists a lead of this customer joins, if it can go out at all: those of its form that are there, or else
-    /// the connection's.
+    /// The lists that a lead of this customer joins, if it can go out at all: those of its form that still exist, or
+    /// else the connection's.
     ///
     /// # Errors
     /// What the lead has to wait for.
@@ -280,7 +281,7 @@ impl Connection {
         self.lists_without(&[], form_lists)
     }
 
-    /// The same without lists that are `gone` by a later word than the row's.
+    /// The same without the lists in `gone`, which were found missing since the row was read.
     ///
     /// # Errors
     /// What the lead has to wait for.
@@ -303,13 +304,13 @@ impl Connection {
             .ok_or(WaitReason::NoList)
     }
 
-    /// Whether a contact says something for which the account may have got a custom field since these were read.
+    /// Whether a contact has a value for which the account may have got a custom field since the fields were last read.
     #[must_use]
     pub fn may_have_got_field_for(&self, contact: &Contact, now: Timestamp) -> bool {
         self.has_old_fields(now) && Said::of(contact, &self.catalog.custom_fields).is_in_doubt()
     }
 
-    /// Whether it is a day since the custom fields were read.
+    /// Whether the custom fields were last read a day ago or longer.
     #[must_use]
     pub fn has_old_fields(&self, now: Timestamp) -> bool {
         let read_at = self.learned.fields_read_at.unwrap_or(self.connected_at);
@@ -333,8 +334,8 @@ pub fn month_of(at: Timestamp) -> String {
     at.to_zoned(TimeZone::UTC).strftime("%Y-%m").to_string()
 }
 
-/// Months in which an idle connection was last used, oldest first: from half a year ago, when its refresh token
-/// would die, to the month before the last.
+/// Months in which an idle connection was last used, oldest first: from half a year ago, when its refresh token would
+/// die, to the month before last.
 #[must_use]
 pub fn idle_months(now: Timestamp) -> Vec<String> {
     let today = now.to_zoned(TimeZone::UTC);

@@ -1,4 +1,4 @@
-//! Proof of opt-in. A lead without it does not come to be.
+//! Proof of opt-in, without which no lead is created.
 
 use std::collections::BTreeMap;
 
@@ -11,15 +11,16 @@ use super::form::{Form, Statement, names_brand};
 use super::keys::fingerprint;
 use super::submission::Submission;
 
-/// A consent younger than this is fresh: the person has just acted, so an opt-out is older.
+/// A consent younger than this is fresh: the person has just acted, so any opt-out is older.
 ///
 /// Long enough for a full queue to drain, short enough that nobody subscribes and leaves within it.
 pub const FRESH_FOR: SignedDuration = SignedDuration::from_mins(15);
 
-/// Characters of a statement that a sender supplies. A longer one is refused: cut, it would be another's words.
+/// The most characters of a statement that a sender supplies. A longer one is refused: cut short, it would say
+/// something else.
 const LONGEST_STATEMENT: usize = 4_000;
 
-/// A consent older than this is no ground to begin mailing on, whether a lead comes with it or has waited so long.
+/// A consent older than this is no ground to begin mailing on, whether the lead came with it or has waited that long.
 const OLDEST: SignedDuration = SignedDuration::from_hours(2 * 365 * 24);
 
 /// What the person agreed to, when, where, and from where.
@@ -27,28 +28,28 @@ const OLDEST: SignedDuration = SignedDuration::from_hours(2 * 365 * 24);
 pub struct Consent {
     /// The statement shown.
     pub statement: String,
-    /// Which version of the form's statement that was; `None` where the sender supplied its own text.
+    /// The version of the form's statement; `None` if the sender supplied its own text.
     pub version: Option<u32>,
-    /// When the box was ticked: the sender's word where it is possible, the server's time otherwise.
+    /// When the box was ticked: the sender's time if it is plausible, otherwise the server's.
     pub given_at: Timestamp,
-    /// The page the form stood on.
+    /// The page that contained the form.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub page_url: Option<String>,
     /// The address the submission came from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ip: Option<String>,
-    /// The browser's name for itself.
+    /// The browser's `User-Agent`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user_agent: Option<String>,
-    /// The site whose page sent it, by its browser's word, which no page can change: `null` where the browser does not say.
-    /// None of ours, of a program, or from before it was kept.
+    /// The site whose page sent it, as stated by the browser, which no page can change: `null` if the browser does not
+    /// say. `None` if it was our own page, a program, or before this was recorded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub origin: Option<String>,
     /// Certificates of independent witnesses (`trustedform`, `jornaya`), kept as text and never fetched.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub certificates: BTreeMap<String, String>,
-    /// The form's brand, where the statement names it. Consents of the first versions have none; some later ones have
-    /// one that their statement does not name.
+    /// The form's brand, where the statement names it. Consents of the first versions have none; some later ones have a
+    /// brand that their statement does not name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub brand: Option<String>,
 }
@@ -60,9 +61,9 @@ pub struct Origin {
     pub ip: Option<String>,
     /// `User-Agent`.
     pub user_agent: Option<String>,
-    /// `Origin`, where it is not ours.
+    /// `Origin`, unless it is ours.
     pub site: Option<String>,
-    /// `Referer`, used where the form names no page.
+    /// `Referer`, used if the form names no page.
     pub referer: Option<String>,
 }
 
@@ -72,18 +73,18 @@ pub enum ConsentError {
     /// The opt-in box is absent, empty or not ticked.
     #[error("please tick the box to sign up")]
     Required,
-    /// The submission says of itself that the address was bought, rented, borrowed or agreed to by default.
+    /// The submission itself says that the address was bought, rented, borrowed or agreed to by default.
     #[error(
         "this sign-up says that the address came from a list or that the box was ticked in advance, so it cannot be taken"
     )]
     SourceNotPermitted,
-    /// The submission names a statement that the form never had, and does not bring its text.
+    /// The submission names a statement that the form never had, and does not include its text.
     #[error("this form never had a statement with this digest; send its text too")]
     StatementUnknown,
-    /// The statement that came along is longer than 4,000 characters.
+    /// The supplied statement is longer than 4,000 characters.
     #[error("the statement the person agreed to is longer than 4,000 characters")]
     StatementTooLong,
-    /// When the person agreed cannot be read.
+    /// The time at which the person agreed cannot be read.
     #[error("when the person agreed has to be a time such as 2026-11-23T09:30:00Z")]
     GivenAtMalformed,
     /// The person agreed too long ago.
@@ -117,11 +118,11 @@ impl ConsentError {
 }
 
 impl Consent {
-    /// The consent a submission proves.
+    /// The consent that a submission proves.
     ///
     /// # Errors
-    /// [`ConsentError`] where it proves none. The list of sources follows Constant Contact's permission policy,
-    /// which names purchased, rented, traded, shared, borrowed and appended lists.
+    /// [`ConsentError`] if it proves none. The list of sources follows Constant Contact's permission policy, which
+    /// names purchased, rented, traded, shared, borrowed and appended lists.
     pub fn parse(
         form: &Form,
         fields: &Submission,
@@ -151,14 +152,14 @@ impl Consent {
         })
     }
 
-    /// Whether another site than that of the page it names sent it, as far as both can be read.
+    /// Whether it was sent by another site than that of the page it names, as far as both can be read.
     #[must_use]
     pub fn is_from_elsewhere(&self) -> bool {
         let site = |url: &Option<String>| Some(Url::parse(url.as_deref()?).ok()?.origin());
         matches!((site(&self.origin), site(&self.page_url)), (Some(from), Some(page)) if from != page)
     }
 
-    /// Whether the person has acted so lately that they are taken at their word without asking the account.
+    /// Whether the person acted so recently that their consent is trusted without asking the account.
     #[must_use]
     pub fn is_fresh(&self, now: Timestamp) -> bool {
         now.duration_since(self.given_at) <= FRESH_FOR
@@ -171,8 +172,8 @@ impl Consent {
     }
 }
 
-/// Whether the person agreed. JSON's `consent.given` alone says so where it is there; else a ticked box, of which many
-/// frameworks send a second, hidden one with the value of an unticked one. A ticked opt-out takes it all back.
+/// Whether the person agreed. JSON's `consent.given` alone decides if present; otherwise a ticked box, beside which
+/// many frameworks send a second, hidden one with the value for unticked. A ticked opt-out overrides all.
 fn is_given(form: &Form, fields: &Submission) -> bool {
     let opted_out = ["emailOptOut", "email_opt_out"]
         .iter()
@@ -184,7 +185,7 @@ fn is_given(form: &Form, fields: &Submission) -> bool {
     given && !opted_out
 }
 
-/// Whether nothing that a submission says of itself rules it out.
+/// Whether nothing that a submission says about itself rules it out.
 fn is_permitted(fields: &Submission) -> bool {
     let any = |names: &[&str], says: fn(&str) -> bool| {
         let mut values = names.iter().flat_map(|name| fields.all(name));
@@ -218,8 +219,8 @@ fn is_implicit(value: &str) -> bool {
     )
 }
 
-/// Whether a source is one of those that are never permitted: "rented", "Purchased list 2024", "third-party vendor".
-/// What people did themselves is none of them: "Purchased online", "Shared on a wall"; "Bought a mailing list" is.
+/// Whether a source is never permitted: "rented", "Purchased list 2024", "third-party vendor". What people did
+/// themselves is permitted ("Purchased online", "Shared on a wall"); "Bought a mailing list" is not.
 fn is_banned(source: &str) -> bool {
     const BANNED: [&str; 9] = [
         "purchased",
@@ -248,7 +249,7 @@ fn is_banned(source: &str) -> bool {
         "addresses",
     ];
     let is_own_deed = |object: &[&str]| {
-        // An address is bought by the list; "Purchased online, by email" tells how the buyer came.
+        // Addresses are bought as lists; "Purchased online, by email" says how the buyer came.
         let names_list = |word: &&str| *word != "email" && LISTS.contains(word);
         let begins_so = object.first().is_some_and(|word| OWN_DEED.contains(word));
         begins_so && !object.iter().any(names_list)
@@ -266,8 +267,8 @@ fn is_banned(source: &str) -> bool {
     })
 }
 
-/// The statement the person saw: the text that came along, else the version whose digest did, else today's. A text
-/// that came along with another one's digest is not to be trusted.
+/// The statement that the person saw: the supplied text, else the version with the supplied digest, else today's. A
+/// text with the digest of another one is not to be trusted.
 fn agreed_to(form: &Form, fields: &Submission) -> Result<(String, Option<u32>), ConsentError> {
     let supplied = text(fields.get("consent_statement"), usize::MAX);
     let length = |text: &String| text.chars().count();
@@ -287,8 +288,8 @@ fn agreed_to(form: &Form, fields: &Submission) -> Result<(String, Option<u32>), 
     Ok((text, known.map(|known| known.version)))
 }
 
-/// A time the person can have acted at: the server's where none is given, or one that lies ahead. A time that cannot
-/// be read is refused, as taking it for now would make an old consent fresh.
+/// A plausible time at which the person acted: the server's if none is given or it lies ahead. A time that cannot be
+/// read is refused, since taking it for now would make an old consent fresh.
 fn given_at(value: Option<&str>, now: Timestamp) -> Result<Timestamp, ConsentError> {
     let value = value.unwrap_or_default().trim();
     if value.is_empty() {

@@ -1,4 +1,4 @@
-//! What a lead says of a person, and how much of it Constant Contact stores.
+//! What a lead says about a person, and how much of it Constant Contact stores.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::email::EmailAddress;
 
-/// The person as the form gave them: control characters removed, nothing cut yet. The originals stay in the
+/// The person as the form described them: control characters removed, nothing cut yet. The originals stay in the
 /// ledger; the limits of the remote API are applied on the way out.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Contact {
@@ -30,7 +30,7 @@ pub struct Contact {
     /// One postal address.
     #[serde(default, skip_serializing_if = "StreetAddress::is_empty")]
     pub street_address: StreetAddress,
-    /// Further values by the label of the account's custom field.
+    /// Other values, by the label of the account's custom field.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub custom_fields: BTreeMap<String, String>,
 }
@@ -57,7 +57,7 @@ pub struct StreetAddress {
 }
 
 impl Contact {
-    /// A person of whom nothing is known but the address.
+    /// A person of whom only the address is known.
     #[must_use]
     pub fn of(email: EmailAddress) -> Self {
         Self {
@@ -72,8 +72,8 @@ impl Contact {
         }
     }
 
-    /// What a person says who said `older` before: this, and what only the older one says. A postal address is one thing:
-    /// half of the new one and half of the old would be a third.
+    /// What a person says who said `older` before: this, plus what only the older one says. A postal address is taken
+    /// as a whole: half of the new one and half of the old would make a third.
     #[must_use]
     pub fn over(self, older: Self) -> Self {
         let newer = |new: String, old: String| if new.is_empty() { old } else { new };
@@ -134,15 +134,16 @@ pub enum NoteKind {
     Cut,
     /// Left out, because Constant Contact would refuse it.
     Omitted,
-    /// Constant Contact stores the address but does not mail it: one of a role (`admin@`), of a group or of some sites.
+    /// Constant Contact stores the address but does not mail it: it is of a role (`admin@`), of a group, or at certain
+    /// sites.
     RoleAddress,
     /// The form was open for more than a day before it was sent.
     StaleForm,
-    /// Another site sent it than the one whose page it names.
+    /// It was sent by another site than the one whose page it names.
     OtherSite,
-    /// No field of the form, nor mapped to one: not kept.
+    /// Neither a field of the form nor mapped to one: not kept.
     Unknown,
-    /// The account has no custom field of this label that takes anything but choices: left out.
+    /// The account has no custom field of this label, or only one for choices: left out.
     NoSuchField,
 }
 
@@ -162,12 +163,12 @@ pub fn clean(text: &str) -> String {
     shown.collect::<String>().trim().to_owned()
 }
 
-/// Whether a character turns the direction of what follows, so that a text reads as another.
+/// Whether a character reverses the direction of what follows, so that a text reads as another.
 fn turns(c: char) -> bool {
     matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
-/// Whether nothing is seen of a character: what comes along when a text is copied from a page.
+/// Whether a character is invisible, as some are that get copied along from a page.
 #[must_use]
 pub fn is_unseen(c: char) -> bool {
     let zero_width =

@@ -1,4 +1,4 @@
-//! The error taxonomy of the Constant Contact API: what each answer means for the lead and for whom to blame.
+//! Errors of the Constant Contact API: what each answer means for the lead, and what is to blame.
 
 mod refusal;
 
@@ -8,19 +8,19 @@ pub use self::refusal::{Blame, OptionalField, Refusal};
 use super::budget::Pause;
 use super::email::EmailAddress;
 
-/// The longest rest that is believed: whoever asks for more is asked again after it.
+/// The longest requested pause that is honoured: after it we call again, even if more was requested.
 const MAX_RETRY_AFTER: SignedDuration = SignedDuration::from_hours(1);
 
-/// How much is believed of a rest that is asked for, which is no shorter than one nobody asks for.
+/// How much of a requested pause is honoured: no less than the pause after an answer that requests none.
 #[must_use]
 pub fn clamp_retry_after(asked: SignedDuration, unasked: SignedDuration) -> SignedDuration {
     asked.clamp(unasked, MAX_RETRY_AFTER)
 }
 
-/// An answer of the API that is not success, sorted by what the caller does next.
+/// An answer of the API other than success, sorted by what the caller does next.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CrmError {
-    /// 400: this lead will not be taken as it is.
+    /// 400: this lead is not accepted as it is.
     #[error("refused")]
     Invalid(Refusal),
     /// 401: the token.
@@ -32,37 +32,37 @@ pub enum CrmError {
     /// 404: the list, or whatever else the call named, is gone.
     #[error("not found")]
     NotFound(Refusal),
-    /// 409: two calls changed one contact at a time, or the resource is there already.
+    /// 409: two calls changed one contact at the same time, or the resource already exists.
     #[error("conflict")]
     Conflict(Refusal),
-    /// 429 `throttled`: this second is full, or the API said for how long nobody is to call.
+    /// 429 `throttled`: this second is full, or the API said how long no calls may be made.
     #[error("throttled")]
     Throttled {
-        /// How long nobody calls.
+        /// How long no calls are made.
         retry_after: SignedDuration,
     },
-    /// 429 `quota_exceeded`: this UTC day is.
+    /// 429 `quota_exceeded`: this UTC day is full.
     #[error("the day's quota is spent")]
     QuotaExceeded,
     /// 405, 406, 415, a 403 of the gateway or of a firewall, and whatever else only a mistake of ours can cause.
     #[error("the API answered {0} to a call of ours")]
     Ours(u16),
-    /// A connection that failed before the request left, and of a call that only reads a 5xx or an answer nobody can
-    /// read: nothing has changed.
+    /// A connection that failed before the request left; for a call that only reads, also a 5xx or an unreadable
+    /// answer: nothing has changed.
     #[error("the API is not available")]
     Unavailable,
-    /// The request left and its answer was lost or is a 5xx: it may have had its effect.
+    /// The request left, but its answer was lost or is a 5xx: it may have taken effect.
     #[error("the answer was lost")]
     AnswerLost,
 }
 
 impl CrmError {
-    /// 429 `throttled` without a word of how long.
+    /// 429 `throttled` that does not say how long.
     pub const THROTTLED: Self = Self::Throttled {
         retry_after: SignedDuration::from_secs(1),
     };
 
-    /// For how long nobody is to call after it.
+    /// How long no calls are made after it.
     #[must_use]
     pub fn pause(&self) -> Option<Pause> {
         match self {
@@ -72,7 +72,7 @@ impl CrmError {
         }
     }
 
-    /// The same, where the API asked to be left alone so long.
+    /// The same, if the API asked for a pause of this length.
     #[must_use]
     pub fn with_retry_after(self, asked: SignedDuration) -> Self {
         match self {
@@ -83,7 +83,7 @@ impl CrmError {
         }
     }
 
-    /// Sorts an answer by its status and body. Bodies come as an array or an object of `error_key` and
+    /// Classifies an answer by its status and body. Bodies come as an array or an object of `error_key` and
     /// `error_message`, as the gateway's `message`, as HTML or as nothing at all.
     #[must_use]
     pub fn classify(status: u16, body: &[u8]) -> Self {
@@ -91,7 +91,7 @@ impl CrmError {
         match status {
             400 => Self::Invalid(refusal),
             401 => Self::Unauthorized,
-            // Not in the API's words: the gateway or a firewall before it did not like this one call.
+            // Not worded by the API: the gateway or a firewall before it did not like this one call.
             403 if refusal.key.is_empty() => Self::Ours(403),
             403 => Self::Forbidden,
             404 => Self::NotFound(refusal),
@@ -105,7 +105,7 @@ impl CrmError {
 }
 
 impl CrmError {
-    /// All that the API holds to be at fault with a lead of this address; nothing where it is not the lead.
+    /// Everything that the API finds wrong with a lead of this address; nothing if the lead is not at fault.
     #[must_use]
     pub fn blames(&self, email: &EmailAddress) -> Vec<Blame> {
         match self {

@@ -12,7 +12,7 @@ pub enum BulkImport {
     /// Never; leads wait for the budget instead.
     #[default]
     Never,
-    /// When the budget cannot carry what waits.
+    /// When more waits than the budget can carry.
     WhenOverBudget,
 }
 
@@ -28,10 +28,10 @@ pub struct Customer {
     /// The Constant Contact application its connection uses.
     #[serde(default = "AppId::default_app")]
     pub app: AppId,
-    /// Where a browser goes after a form that was made without a page of its own.
+    /// Where a browser goes after submitting a form that was made without a page of its own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub return_url: Option<String>,
-    /// Hosts a submission may send the browser back to, for forms made without their own.
+    /// Hosts to which a submission may send the browser back, for forms made without their own.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub return_hosts: Vec<String>,
     /// Whether bulk import is agreed to.
@@ -44,11 +44,11 @@ pub struct Customer {
     pub created_at: Timestamp,
 }
 
-/// Two years, which is how long implied consent has to be provable under Canada's anti-spam law.
+/// Two years: how long implied consent has to be provable under Canada's anti-spam law.
 pub const DEFAULT_RETENTION_DAYS: u16 = 730;
 
-/// How long a customer's lead is kept once it is settled or set aside. One whose customer is gone, or cannot be read, is
-/// kept as long as most.
+/// How long a customer's lead is kept once it is settled or set aside. If the customer is gone or cannot be read, it is
+/// kept for the default time.
 #[must_use]
 pub fn kept_for(customer: Option<&Customer>) -> SignedDuration {
     let days = customer.map_or(DEFAULT_RETENTION_DAYS, |customer| customer.retention_days);
@@ -59,11 +59,11 @@ fn default_retention() -> u16 {
     DEFAULT_RETENTION_DAYS
 }
 
-/// The least. A lead's message may come for two weeks, and once it was taken out of the dead letters for two more: a lead
-/// whose row was gone by then would be taken for a new one, and go out again.
+/// The shortest retention. A lead's message may come for two weeks, and for two more once redriven from the dead
+/// letters: a lead whose row was gone by then would be taken for a new one and go out again.
 pub const MIN_RETENTION_DAYS: u16 = 30;
 
-/// What was chosen, or the least where an earlier version took less.
+/// The chosen retention, or the shortest if an earlier version accepted less.
 fn retention<'de, D: Deserializer<'de>>(days: D) -> Result<u16, D::Error> {
     u16::deserialize(days).map(|days| days.max(MIN_RETENTION_DAYS))
 }

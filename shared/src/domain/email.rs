@@ -1,4 +1,4 @@
-//! A mail address that Constant Contact can store.
+//! An email address that Constant Contact can store.
 
 use std::fmt;
 use std::str::FromStr;
@@ -12,7 +12,7 @@ use super::contact::is_unseen;
 /// The longest address Constant Contact stores (`POST /contacts`, and the upload page's "Email Address").
 pub const MAX_CHARS: usize = 80;
 
-/// The longest address `POST /contacts/sign_up_form` takes by its description; longer ones go by `POST /contacts`.
+/// The longest address `POST /contacts/sign_up_form` accepts by its description; longer ones go by `POST /contacts`.
 pub const MAX_SIGN_UP_CHARS: usize = 50;
 
 /// Why a text is not an address. Never carries the text.
@@ -24,7 +24,8 @@ pub enum EmailError {
     /// Longer than [`MAX_CHARS`].
     #[error("the email address is longer than 80 characters")]
     TooLong,
-    /// Not an address by RFC 5321, or a form of one that no mailing list takes (quoted names, IP literals, no dot in the domain).
+    /// Not an address by RFC 5321, or a form of one that no mailing list accepts (quoted names, IP literals, no dot in
+    /// the domain).
     #[error("this does not look like an email address")]
     Malformed,
 }
@@ -41,10 +42,10 @@ impl EmailError {
     }
 }
 
-/// An address as its owner wrote it, an international domain in the ASCII form that mail goes by (RFC 5891). `Debug` and
-/// `Display` show it masked: the full text is had by [`as_str`](Self::as_str) only.
+/// An address as its owner wrote it, with an international domain in the ASCII form used in mail (RFC 5891). `Debug`
+/// and `Display` mask it: only [`as_str`](Self::as_str) gives the full text.
 ///
-/// What is stored was parsed when it came in and is read as it stands, so that no rule of a later version makes a row
+/// What is stored was parsed when it came in and is not parsed again, so that no rule of a later version makes a row
 /// unreadable.
 #[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -57,29 +58,29 @@ impl EmailAddress {
         &self.0
     }
 
-    /// The form under which two spellings are one person: Constant Contact ignores case.
+    /// The form in which two spellings are one person: Constant Contact ignores case.
     #[must_use]
     pub fn key(&self) -> String {
         self.0.to_lowercase()
     }
 
-    /// The same mailbox under a tag, where its provider knows them (RFC 5233): `ada+news@example.com`.
+    /// The same mailbox with a tag, if its provider supports them (RFC 5233): `ada+news@example.com`.
     ///
     /// # Errors
-    /// [`EmailError`] where that is longer than an address may be.
+    /// [`EmailError`] if that is longer than an address may be.
     pub fn tagged(&self, tag: &str) -> Result<Self, EmailError> {
         let (local, domain) = self.0.rsplit_once('@').unwrap_or((&self.0, ""));
         format!("{local}+{tag}@{domain}").parse()
     }
 
-    /// Whether `POST /contacts/sign_up_form` takes an address of this length.
+    /// Whether `POST /contacts/sign_up_form` accepts an address of this length.
     #[must_use]
     pub fn fits_sign_up(&self) -> bool {
         self.0.chars().count() <= MAX_SIGN_UP_CHARS
     }
 
-    /// Whether Constant Contact stores the address but does not mail it: it names a role (`admin@`, `sales@`), a group, or
-    /// one of the sites that pass mail on.
+    /// Whether Constant Contact stores the address but does not mail it: it names a role (`admin@`, `sales@`), a group,
+    /// or one of the sites that pass mail on.
     #[must_use]
     pub fn is_role(&self) -> bool {
         const ROLES: [&str; 25] = [
@@ -124,7 +125,7 @@ impl EmailAddress {
         ROLES.contains(&local) || SITES.iter().any(is_of) || key.contains("spam")
     }
 
-    /// Enough to recognise one's own address by, and no more: `a•••@e•••.com`.
+    /// Enough to recognise one's own address, and no more: `a•••@e•••.com`.
     #[must_use]
     pub fn masked(&self) -> String {
         let (local, domain) = self.0.rsplit_once('@').unwrap_or((&self.0, ""));
@@ -147,7 +148,7 @@ impl FromStr for EmailAddress {
             return Err(EmailError::Malformed);
         }
         let text = format!("{}@{}", address.local_part(), ascii(address.domain())?);
-        mailbox(&text)?; // a domain that was rewritten is another
+        mailbox(&text)?; // a rewritten domain is another one
         if text.chars().count() > MAX_CHARS {
             return Err(EmailError::TooLong);
         }
@@ -164,7 +165,7 @@ fn mailbox(text: &str) -> Result<email_address::EmailAddress, EmailError> {
         .map_err(|_| EmailError::Malformed)
 }
 
-/// A domain as mail goes by it: letters, digits and hyphens (RFC 5321, section 4.1.2). One in ASCII stays as it is.
+/// A domain as used in mail: letters, digits and hyphens (RFC 5321, section 4.1.2). One in ASCII stays as it is.
 fn ascii(domain: &str) -> Result<String, EmailError> {
     let domain = match domain.is_ascii() {
         true => domain.to_owned(),

@@ -1,4 +1,4 @@
-//! A lead form: what it asks, what it promises, where its leads go.
+//! A lead form: what it asks, the consent statement it shows, and where its leads go.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use url::Url;
 use super::ids::{CustomerId, FormId, RemoteId};
 use super::screening::Screening;
 
-/// One version of the text beside the opt-in box. Versions are kept for ever: leads point at them.
+/// One version of the text beside the opt-in box. Versions are kept for ever: leads refer to them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Statement {
     /// Counts from 1.
@@ -18,12 +18,12 @@ pub struct Statement {
     pub text: String,
     /// Since when.
     pub since: Timestamp,
-    /// The brand that it had to name. Absent where it was stored before brands were kept.
+    /// The brand that it had to name. Absent if it was stored before brands were kept.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub brand: Option<String>,
 }
 
-/// Why a statement cannot stand beside an opt-in box.
+/// Why a statement may not be shown beside an opt-in box.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum StatementError {
     /// Nothing to agree to.
@@ -54,27 +54,28 @@ pub struct Form {
     pub lists: Vec<RemoteId>,
     /// Fields that must be filled in besides the address.
     pub required: Vec<String>,
-    /// The form's own names for our fields: theirs to ours.
+    /// The form's own names for our fields: from theirs to ours.
     pub mapped: BTreeMap<String, String>,
-    /// Values every lead of this form carries, such as a campaign; they win over what is submitted.
+    /// Values that every lead of this form carries, such as a campaign; they override what is submitted.
     pub constants: BTreeMap<String, String>,
-    /// Origins that may post by script (CORS).
+    /// Origins whose scripts may post (CORS).
     pub allowed_origins: Vec<String>,
-    /// Where a browser goes after the form.
+    /// Where a browser goes after submitting the form.
     pub return_url: Option<String>,
-    /// Hosts a submission may send the browser back to.
+    /// Hosts to which a submission may send the browser back.
     pub return_hosts: Vec<String>,
     /// The brand's privacy policy, an `https` page that is linked beside the opt-in box.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub privacy_url: Option<String>,
-    /// Counts the rotations of the signed webhook's secret, which is derived from it; the one before stays valid.
+    /// Counts the rotations of the signed webhook's secret, which is derived from this number; the one before stays
+    /// valid.
     pub webhook_generation: u32,
     /// How it tells people from robots.
     #[serde(default)]
     pub screening: Screening,
-    /// Whether it takes leads.
+    /// Whether it accepts leads.
     pub open: bool,
-    /// Whether it takes only those that its owner's server signs, so that who sees its id can sign nobody up.
+    /// Whether it accepts only leads that its owner's server signs, so that nobody who sees its id can sign people up.
     #[serde(default)]
     pub signed_only: bool,
     /// When it was created.
@@ -93,13 +94,13 @@ impl Form {
             .expect("a form is made with a statement")
     }
 
-    /// The brand that the people who sign up hear from, where it is known.
+    /// The brand whose mail people sign up for, if it is known.
     #[must_use]
     pub fn brand(&self) -> Option<&str> {
         self.statement().brand.as_deref()
     }
 
-    /// The form's own name for a field of ours, which is ours where it has none.
+    /// The form's own name for a field of ours, or ours if it has none.
     #[must_use]
     pub fn name_of<'a>(&'a self, ours: &'a str) -> &'a str {
         let mut mapped = self.mapped.iter();
@@ -107,7 +108,7 @@ impl Form {
         own.map_or(ours, |(theirs, _)| theirs.as_str())
     }
 
-    /// Where the browser goes: the wish of the submission if it stays on an allowed host, else the form's own page.
+    /// Where the browser goes: where the submission asks, if that is on an allowed host, else the form's own page.
     #[must_use]
     pub fn return_to(&self, wish: Option<&str>) -> Option<Url> {
         let own = self.return_url.as_deref().and_then(web_url);
@@ -122,7 +123,8 @@ impl Form {
     }
 }
 
-/// A page address a browser can be sent to: absolute `http(s)`, no user part, standard port, 2,000 characters at most.
+/// The address of a page that a browser can be sent to: absolute `http(s)`, no user part, standard port, 2,000
+/// characters at most.
 #[must_use]
 pub fn web_url(text: &str) -> Option<Url> {
     if text.len() > 2_000 || !(text.starts_with("https://") || text.starts_with("http://")) {
@@ -135,7 +137,7 @@ pub fn web_url(text: &str) -> Option<Url> {
 /// The next version of a consent statement.
 ///
 /// # Errors
-/// [`StatementError`], by which the statement must name the brand that will send the mail.
+/// [`StatementError`]; among others, the statement must name the brand that will send the mail.
 pub fn statement(
     text: &str,
     brand: &str,

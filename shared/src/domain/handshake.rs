@@ -8,8 +8,8 @@ use super::ids::{AppId, CustomerId};
 /// How long a person has to sign in and decide.
 pub const OPEN_FOR: SignedDuration = SignedDuration::from_mins(10);
 
-/// What has to be known again when the browser comes back. Stored under the fingerprint of its random
-/// `state` (RFC 6749 section 10.12) and taken out once.
+/// What we need when the browser comes back. Stored under the fingerprint of its random `state` (RFC 6749 section
+/// 10.12) and taken out once.
 #[derive(Debug, Clone)]
 pub struct Handshake {
     /// Who connects.
@@ -18,8 +18,8 @@ pub struct Handshake {
     pub app: AppId,
     /// Fingerprint of the cookie of the browser that started.
     pub browser: String,
-    /// PKCE verifier (RFC 7636), where PKCE is switched on.
+    /// PKCE verifier (RFC 7636), if PKCE is switched on.
     pub verifier: Option<SecretString>,
-    /// When it is too late.
+    /// When it expires.
     pub expires_at: Timestamp,
 }

@@ -1,4 +1,4 @@
-//! The key by which a caller says that a request is one it has sent before.
+//! The key by which a caller marks a request as one that it has sent before.
 
 use std::fmt;
 use std::str::FromStr;
@@ -11,7 +11,7 @@ const MAX_CHARS: usize = 255;
 #[derive(Clone, PartialEq, Eq)]
 pub struct IdempotencyKey(String);
 
-/// Why a text is no key. Never carries the text.
+/// Why a text is not a key. Never carries the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a key is 1 to 255 visible ASCII characters, in quotes or without")]
 pub struct MalformedKey;
@@ -47,7 +47,7 @@ impl fmt::Debug for IdempotencyKey {
     }
 }
 
-/// What stands before the closing quote, which has to be the end.
+/// What precedes the closing quote, which has to be the end.
 fn unquoted(text: &str) -> Option<String> {
     let mut key = String::new();
     let mut chars = text.chars();

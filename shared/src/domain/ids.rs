@@ -1,5 +1,5 @@
-//! Identifiers. Each is a type of its own with one way in, [`FromStr`], so that an id which exists is
-//! an id which is well formed.
+//! Identifiers. Each is a type of its own that only [`FromStr`] makes from text, so that every id that exists is well
+//! formed.
 
 use std::fmt;
 use std::str::FromStr;
@@ -10,10 +10,10 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use ulid::Ulid;
 
-/// How long a key is remembered that a submission came with.
+/// How long the key of a submission is remembered.
 pub const KEY_LIVES: SignedDuration = SignedDuration::from_hours(24);
 
-/// The slot of time by whose start the lead of a key is known, should the table that remembers keys be out of reach.
+/// The slot of time whose start determines the id of a lead with a key, if the table of keys is out of reach.
 pub const KEY_SLOT: SignedDuration = SignedDuration::from_hours(1);
 
 /// Why a text is not an identifier. Never carries the text.
@@ -74,13 +74,13 @@ macro_rules! ulid_id {
         text_id!($(#[$doc])* $name, $kind, |text| is_prefixed_ulid($prefix, text));
 
         impl $name {
-            /// The id of a ULID's bits.
+            /// The id with these ULID bits.
             #[must_use]
             pub fn new(bits: u128) -> Self {
                 Self(format!(concat!($prefix, "{}"), Ulid::from(bits)))
             }
 
-            /// The id of a moment's millisecond and of the lower 80 bits of a number.
+            /// The id with a moment's millisecond and the lower 80 bits of a number.
             #[must_use]
             pub fn at(moment: Timestamp, number: u128) -> Self {
                 let millis = u64::try_from(moment.as_millisecond()).unwrap_or_default();
@@ -120,7 +120,7 @@ text_id!(
 );
 
 impl AppId {
-    /// The application used by every customer that brought none.
+    /// The application of every customer that has none of its own.
     #[must_use]
     pub fn default_app() -> Self {
         Self("default".to_owned())
@@ -128,7 +128,7 @@ impl AppId {
 }
 
 impl LeadId {
-    /// The least and the greatest id of a UTC day.
+    /// The lowest and the highest id of a UTC day.
     #[must_use]
     pub fn of_day(day: Date) -> (Self, Self) {
         let midnight = |day: Date| {
@@ -146,12 +146,12 @@ impl LeadId {
         self.made_at().to_zoned(TimeZone::UTC).date()
     }
 
-    /// How long before its lead came the time in an id may be at most: the slot to which it is rounded down, and as long
-    /// as a key is remembered. Whoever goes on with a key that means no lead yet gives it the id of the first try.
+    /// The most by which the time in an id may precede its lead: a slot, to whose start it is rounded down, and the
+    /// time a key is remembered. A request that resumes a key with no lead yet keeps the first try's id.
     pub const OLDER_AT_MOST: SignedDuration =
         SignedDuration::from_secs(KEY_LIVES.as_secs() + KEY_SLOT.as_secs());
 
-    /// About when its lead came in: the moment the id was made, rounded down to the minute, or to the hour where the
+    /// About when its lead came in: the moment the id was made, rounded down to the minute, or to the hour if the
     /// submission had a key.
     #[must_use]
     pub fn made_at(&self) -> Timestamp {
@@ -167,7 +167,7 @@ impl ImportId {
     }
 }
 
-/// The moment that a ULID was made of.
+/// The moment in a ULID.
 fn moment_of(ulid: &str) -> Timestamp {
     let ulid = Ulid::from_string(ulid).unwrap_or_default();
     let millis = i64::try_from(ulid.timestamp_ms()).unwrap_or_default();

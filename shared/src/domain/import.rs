@@ -1,4 +1,4 @@
-//! Bulk imports: many leads by one call, with weaker permission and no answer per row.
+//! Bulk imports: many leads in one call, with weaker permission and no answer per row.
 
 use std::collections::BTreeMap;
 
@@ -8,10 +8,10 @@ use serde::{Deserialize, Serialize};
 use super::contact::{Contact, is_phone};
 use super::ids::{CustomerId, ImportId, RemoteId};
 
-/// Rows of one import. Constant Contact takes 40,000.
+/// The most rows of one import. Constant Contact accepts 40,000.
 pub const MAX_ROWS: usize = 39_000;
 
-/// Bytes of one import's rows. Constant Contact drops what lies beyond 4 MB, and does not say so.
+/// The most bytes of one import's rows. Constant Contact silently drops what lies beyond 4 MB.
 pub const MAX_BYTES: usize = 3_900_000;
 
 /// A group of leads smaller than this is not worth the weaker permission.
@@ -20,7 +20,7 @@ pub const MIN_ROWS: usize = 50;
 /// How often a submission is tried before its leads are sent singly.
 pub const MAX_TRIES: u32 = 5;
 
-/// A contact in the flat vocabulary of imports. Only what is filled in is sent, as an empty value would erase.
+/// A contact in the flat format of imports. Only filled-in fields are sent, since an empty value would erase.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ImportRow {
     /// The address.
@@ -51,7 +51,8 @@ pub struct ImportRow {
 }
 
 impl ImportRow {
-    /// The row of a contact, already within the limits of the API; `name_of` gives a custom field's name by its label.
+    /// The row of a contact that is already within the limits of the API; `name_of` maps a custom field's label to its
+    /// name.
     #[must_use]
     pub fn new(contact: Contact, name_of: impl Fn(&str) -> Option<String>) -> Self {
         let address = contact.street_address;
@@ -77,14 +78,14 @@ impl ImportRow {
         }
     }
 
-    /// Bytes of the row in a request, the comma after it included.
+    /// Bytes of the row in a request, including the comma after it.
     #[must_use]
     pub fn bytes(&self) -> usize {
         serde_json::to_string(self).map_or(MAX_BYTES, |row| row.len() + 1)
     }
 }
 
-/// Whether imports take a phone number, or there is none: they do not support international ones.
+/// Whether imports accept a phone number, or there is none: they do not support international ones.
 #[must_use]
 pub fn imports_take(phone: &str) -> bool {
     let digits = phone.chars().filter(char::is_ascii_digit).count();
@@ -103,21 +104,21 @@ pub struct ImportJob {
     pub lists: Vec<RemoteId>,
     /// Where it stands.
     pub stage: Stage,
-    /// Chunks of leads that it names.
+    /// How many chunks of leads it names.
     pub chunks: u32,
-    /// Leads that it names: at least as many as it has.
+    /// How many leads it names: at least as many as it has.
     pub leads: usize,
     /// Bytes of their rows.
     pub bytes: usize,
-    /// The oldest consent of theirs. One without, of an earlier version, has its leads sent singly.
+    /// The oldest consent among its leads. Without it, as in imports of an earlier version, the leads are sent singly.
     #[serde(default)]
     pub agreed_since: Option<Timestamp>,
     /// How often its submission was tried.
     pub tries: u32,
-    /// The activity that it was found to be, for good: no other import is the same one.
+    /// The activity that was identified as this import, for good: no other import is the same one.
     #[serde(default)]
     pub activity: Option<RemoteId>,
-    /// Whether one of its lists was seen to be there after its end.
+    /// Whether one of its lists was seen to exist after the import ended.
     #[serde(default)]
     pub has_list: bool,
     /// When somebody has to look at it; `None` once it is closed.
@@ -126,7 +127,7 @@ pub struct ImportJob {
     pub revision: u64,
 }
 
-/// How far an import is.
+/// How far an import has got.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "stage", rename_all = "snake_case")]
 pub enum Stage {
@@ -141,23 +142,23 @@ pub enum Stage {
         /// Rows of the call.
         rows: usize,
     },
-    /// Constant Contact is at it.
+    /// Constant Contact is working on it.
     Running {
         /// The activity there.
         activity: RemoteId,
         /// Before the call.
         since: Timestamp,
-        /// Rows of the call; 0 where an earlier version made it, which did not write them down.
+        /// Rows of the call; 0 if it was made by an earlier version, which did not record them.
         #[serde(default)]
         rows: usize,
     },
-    /// Its leads are given their outcomes.
+    /// Its leads are being given their outcomes.
     Settling {
         /// What is known of them.
         ending: Ending,
         /// Leads taken after this were not in the call.
         since: Timestamp,
-        /// Where the account's changed contacts are read on from, once a page of them was.
+        /// Where reading the account's changed contacts continues, once a page of them was read.
         #[serde(default)]
         cursor: Option<String>,
     },
@@ -209,14 +210,14 @@ impl ImportJob {
         }
     }
 
-    /// Whether a row of so many bytes has room.
+    /// Whether a row of this many bytes fits.
     #[must_use]
     pub fn has_room(&self, bytes: usize) -> bool {
         self.leads < MAX_ROWS && self.bytes + bytes <= MAX_BYTES
     }
 }
 
-/// When an activity that runs since `since` is looked at again: at growing intervals.
+/// When to look again at an activity that has been running since `since`: at growing intervals.
 #[must_use]
 pub fn next_look(since: Timestamp, now: Timestamp) -> Timestamp {
     let age = now.duration_since(since);

@@ -1,4 +1,4 @@
-//! What the pages of a form ask for.
+//! The inputs that the pages of a form show.
 
 use super::form::Form;
 use super::names::{custom_label, is_contact};
@@ -6,11 +6,11 @@ use super::names::{custom_label, is_contact};
 /// A field that a person types into.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Input<'a> {
-    /// Our name of it.
+    /// Our name for it.
     pub name: &'a str,
-    /// What people read beside it.
+    /// The label that people read beside it.
     pub label: String,
-    /// The type of its `input`.
+    /// The `type` of its `input` element.
     pub kind: &'static str,
     /// Its autofill token (HTML Living Standard, 4.10.18.7).
     pub autocomplete: &'static str,
@@ -34,7 +34,8 @@ const KNOWN: [(&str, &str, &str, &str); 11] = [
 ];
 
 impl Form {
-    /// The inputs of these fields of ours, each once and in this order. What the form says by itself is not asked.
+    /// The inputs for these fields of ours, each once and in this order. Fields that the form itself sets are not asked
+    /// for.
     pub fn inputs<'a>(&'a self, names: impl IntoIterator<Item = &'a str>) -> Vec<Input<'a>> {
         let mut inputs: Vec<Input<'_>> = Vec::new();
         for name in names {
@@ -62,7 +63,7 @@ impl Form {
     }
 }
 
-/// The label `favourite_engine` of a custom field reads "Favourite engine".
+/// A custom field labelled `favourite_engine` reads "Favourite engine".
 fn capitalized(text: &str) -> String {
     let mut letters = text.chars();
     let first = letters.next().into_iter().flat_map(char::to_uppercase);

@@ -1,4 +1,4 @@
-//! Keys derived from the stack's one signing secret, and what is made with them.
+//! Keys derived from the stack's one signing secret, and what they are used for.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
@@ -10,8 +10,8 @@ use sha2::{Digest as _, Sha256};
 
 use super::ids::FormId;
 
-/// The stack's signing keys. Each purpose has a key of its own (HKDF, RFC 5869), so that a text signed
-/// for one purpose is worth nothing for another.
+/// The stack's signing keys. Each purpose has a key of its own (HKDF, RFC 5869), so that a signature for one purpose is
+/// worthless for another.
 #[derive(Clone)]
 pub struct SigningKeys {
     root: SecretString,
@@ -26,13 +26,13 @@ pub enum Purpose {
     Link,
     /// The cookie that ties a browser to its page or handshake.
     Session,
-    /// Cursors of the operator's listings, so that nobody makes up a place to read from.
+    /// Cursors of the operator's listings, so that nobody can make up a place to read from.
     Cursor,
     /// Deriving a lead's id from what was submitted, so that a double click is one lead.
     LeadId,
     /// The time at which a form was shown.
     FormTime,
-    /// Naming an address on the Internet without showing it.
+    /// Naming an IP address without showing it.
     Origin,
     /// Naming a person without showing their mail address.
     Person,
@@ -59,7 +59,7 @@ impl Purpose {
 pub struct Seal(String);
 
 impl SigningKeys {
-    /// From the secret the template generated.
+    /// From the secret that the template generated.
     #[must_use]
     pub fn new(root: SecretString) -> Self {
         Self { root }
@@ -95,14 +95,14 @@ impl SigningKeys {
             .is_ok_and(|signature| self.verify(Purpose::Consent, text.as_bytes(), &signature))
     }
 
-    /// The secret of a form's signed webhook, as the Standard Webhooks libraries take it (`whsec_…`).
+    /// The secret of a form's signed webhook, in the form that the Standard Webhooks libraries accept (`whsec_…`).
     #[must_use]
     pub fn webhook_secret(&self, form: &FormId, generation: u32) -> SecretString {
         let key = self.derive(&format!("webhook:{form}:{generation}"));
         format!("whsec_{}", STANDARD.encode(&key[..24])).into()
     }
 
-    /// The private key, of 32 bytes, that receipts are signed with (Ed25519).
+    /// The 32-byte private key that receipts are signed with (Ed25519).
     #[must_use]
     pub fn receipt_seed(&self) -> [u8; 32] {
         self.derive("receipt")

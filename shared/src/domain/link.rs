@@ -1,4 +1,4 @@
-//! Signed, expiring links and cookies: how a customer, who has no account here, is known.
+//! Signed, expiring links and cookies, which identify customers, who have no accounts here.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -16,7 +16,7 @@ pub enum LinkKind {
     Connect,
     /// See and act on the customer's page.
     Manage,
-    /// Go on with the steps after the callback (a cookie, never in a URL).
+    /// Continue with the steps after the callback (a cookie, never in a URL).
     Session,
 }
 
@@ -29,7 +29,7 @@ pub struct Link {
     /// For whom.
     #[serde(rename = "c")]
     pub customer: CustomerId,
-    /// Which one, so that it can be burnt.
+    /// Its id, so that it can be burnt.
     #[serde(rename = "i")]
     pub id: LinkId,
     /// UNIX seconds of its end.
@@ -37,19 +37,19 @@ pub struct Link {
     pub expires_at: i64,
 }
 
-/// Why a link is not honoured. A page says the same to all of them.
+/// Why a link is not honoured. A page says the same for all reasons.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum LinkError {
-    /// Not one of ours, or for another purpose.
+    /// Not ours, or for another purpose.
     #[error("the link is not valid")]
     Forged,
-    /// One of ours whose time is over.
+    /// Ours, but expired.
     #[error("the link has expired")]
     Expired,
 }
 
 impl Link {
-    /// The link's token: what it says and a signature over that, both in base64url.
+    /// The link's token: its content and a signature over it, both in base64url.
     #[must_use]
     pub fn sign(&self, keys: &SigningKeys) -> String {
         let claims =
@@ -58,7 +58,7 @@ impl Link {
         format!("{claims}.{}", URL_SAFE_NO_PAD.encode(signature))
     }
 
-    /// Reads a token, believing nothing in it before its signature is seen to be ours.
+    /// Reads a token, trusting nothing in it before its signature has been verified.
     ///
     /// # Errors
     /// [`LinkError`].

@@ -1,8 +1,8 @@
-//! The names under which a submission can say something, whoever makes the form.
+//! The field names that every submission can use, whichever form it comes from.
 
 use super::contact::is_unseen;
 
-/// What a lead says of a person. Further values go by `custom_fields[Label]`.
+/// What a lead says about a person. Other values go by `custom_fields[Label]`.
 pub const CONTACT: [&str; 11] = [
     "email",
     "first_name",
@@ -17,7 +17,7 @@ pub const CONTACT: [&str; 11] = [
     "country",
 ];
 
-/// How the consent came about.
+/// How the consent was given.
 pub const PROOF: [&str; 24] = [
     "consent.given",
     "consent_statement",
@@ -45,7 +45,7 @@ pub const PROOF: [&str; 24] = [
     "leadid_tcpa_disclosure",
 ];
 
-/// How the form works. A submission of nothing else is empty.
+/// How the form works. A submission with nothing else is empty.
 pub const TECHNICAL: [&str; 13] = [
     "form_time",
     "return_url",
@@ -62,20 +62,20 @@ pub const TECHNICAL: [&str; 13] = [
     "recordType",
 ];
 
-/// The label of a custom field's name.
+/// The label in a custom field's name.
 #[must_use]
 pub fn custom_label(name: &str) -> Option<&str> {
     let label = name.strip_prefix("custom_fields[")?.strip_suffix(']')?;
     Some(label.trim_matches(is_unseen)).filter(|label| !label.is_empty())
 }
 
-/// Whether a name is one of a contact's fields, or of a custom field.
+/// Whether a name is that of a contact's field or of a custom field.
 #[must_use]
 pub fn is_contact(name: &str) -> bool {
     CONTACT.contains(&name) || custom_label(name).is_some()
 }
 
-/// Whether a field is ours to read and no person's to type.
+/// Whether a field is for us to read, not for a person to fill in.
 #[must_use]
 pub fn is_silent(name: &str) -> bool {
     PROOF.contains(&name) || TECHNICAL.contains(&name)

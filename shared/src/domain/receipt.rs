@@ -1,4 +1,4 @@
-//! What a consent record says to whoever asks for proof, in the names of ISO/IEC TS 27560.
+//! A consent receipt: what a consent record tells anybody who asks for proof, in the terms of ISO/IEC TS 27560.
 
 use std::collections::BTreeMap;
 
@@ -11,8 +11,8 @@ use super::ids::{CustomerId, FormId, LeadId};
 use super::keys::Seal;
 use super::lead::Lead;
 
-/// A consent receipt. Whatever the standard has no name for is under `consent_record`. Its `privacy_notice` is left out,
-/// as nothing tells which one was shown.
+/// A consent receipt. What the standard has no name for is under `consent_record`. The standard's `privacy_notice` is
+/// left out, since nothing tells which one was shown.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Receipt {
     schema_version: &'static str,
@@ -84,9 +84,9 @@ struct Record {
 }
 
 impl Receipt {
-    /// Of a lead whose seal is whole. The brand is the one that was sealed, and today's only for a consent that was
-    /// given before brands were kept. It is claimed only where the statement names it; else the customer goes by its
-    /// name, and one that is gone by its id.
+    /// From a lead whose seal is intact. The brand is the one that was sealed; today's is used only for a consent given
+    /// before brands were kept. It is stated only if the statement names it; otherwise the customer appears by its
+    /// name, or by its id if it is gone.
     #[must_use]
     pub fn of(lead: &Lead, customer: Option<&Customer>) -> Self {
         let (consent, person) = (&lead.consent, lead.contact.email.as_str().to_owned());

@@ -1,4 +1,4 @@
-//! When a lead that met a passing trouble is tried again.
+//! When a lead that met temporary trouble is tried again.
 
 use jiff::SignedDuration;
 
@@ -7,8 +7,8 @@ const BASE: SignedDuration = SignedDuration::from_secs(30);
 /// The longest wait.
 const CAP: SignedDuration = SignedDuration::from_hours(6);
 
-/// The wait after the given attempt (from 1): doubling, capped, with the upper half left to `jitter` (0 to 255),
-/// so that leads which failed together do not come back together.
+/// The wait after the given attempt (from 1): doubling, capped, with `jitter` (0 to 255) choosing within the upper
+/// half, so that leads which failed together do not come back together.
 #[must_use]
 pub fn backoff(attempt: u32, jitter: u8) -> SignedDuration {
     let doubled = BASE.saturating_mul(2_i32.saturating_pow(attempt.saturating_sub(1).min(16)));

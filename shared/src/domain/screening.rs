@@ -1,4 +1,4 @@
-//! How a form tells people from robots, and how much it takes at once.
+//! Spam protection of a form: how it tells people from robots, and how much it accepts at once.
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -9,39 +9,40 @@ use super::keys::{Purpose, SigningKeys};
 use super::lead::QuarantineReason;
 use super::submission::Submission;
 
-/// The field that carries when a form was shown, signed.
+/// The field that contains the signed time at which a form was shown.
 pub const TIME_FIELD: &str = "form_time";
 
-/// Nobody fills in a form faster.
+/// Nobody fills in a form faster than this.
 const FASTEST: SignedDuration = SignedDuration::from_secs(2);
 
-/// A form shown longer ago is worth a note.
+/// A form that was shown longer ago than this is worth a note.
 const OLDEST: SignedDuration = SignedDuration::from_hours(24);
 
-/// What a form asks of a submission before it goes out.
+/// The checks that a form makes before a submission goes out.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Screening {
-    /// The name of a field that people do not see and robots fill in. Always stored, as one left out is the usual one.
+    /// The name of a field that people do not see and robots fill in. Always stored, since an absent one means the
+    /// default.
     pub honeypot: Option<String>,
     /// A captcha.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub captcha: Option<Captcha>,
-    /// How much it takes.
+    /// How much it accepts.
     pub rates: Rates,
 }
 
-/// How many submissions a form takes.
+/// How many submissions a form accepts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Rates {
-    /// In a minute, of everybody together.
+    /// In a minute, from everybody together.
     pub per_minute: u32,
-    /// In a minute, of one address on the Internet, which may be a whole office.
+    /// In a minute, from one IP address, which may be a whole office.
     pub per_origin: u32,
     /// Unsigned leads that go out in a day; the others are set aside.
     pub per_day: u32,
-    /// The same of one person's address.
+    /// The same for the address of one person.
     pub per_address: u32,
 }
 
@@ -66,20 +67,20 @@ impl Default for Rates {
     }
 }
 
-/// What the hidden fields of a submission say of its sender.
+/// What the hidden fields of a submission reveal about its sender.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum HiddenFields {
-    /// Nothing against it.
+    /// Nothing suspicious.
     Clean,
     /// The form was open for more than a day.
     Stale,
-    /// A robot's.
+    /// It is a robot's.
     Bot(QuarantineReason),
 }
 
 impl Screening {
-    /// What the hidden fields say. A form without the time is as good as one with it: pages that are not ours to make
-    /// do not carry it.
+    /// What the hidden fields reveal. A form without the time is as good as one with it: pages that we do not make lack
+    /// it.
     #[must_use]
     pub fn check_hidden_fields(
         &self,
@@ -102,7 +103,7 @@ impl Screening {
         }
     }
 
-    /// Whether a field is ours to read and no part of what a person says.
+    /// Whether a field is for us to read and not part of what a person says.
     #[must_use]
     pub fn is_ours(&self, field: &str) -> bool {
         field == TIME_FIELD

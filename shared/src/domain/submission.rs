@@ -1,4 +1,4 @@
-//! What a form sends, before anything in it is believed: a bounded list of named texts.
+//! What a form sends, before any of it is trusted: a bounded list of named texts.
 
 use std::collections::BTreeMap;
 
@@ -9,16 +9,16 @@ use super::names::custom_label;
 
 /// Fields in one submission; a real form has a dozen.
 const MAX_FIELDS: usize = 100;
-/// Characters in a field's name. Only its body bounds a value: a long one costs no lead.
+/// The most characters of a field's name. Only the body's size bounds a value, so that a long one costs no lead.
 const MAX_NAME: usize = 100;
 /// How deep a JSON lead may nest: the lead, its `consent`, nothing below.
 const MAX_DEPTH: usize = 2;
-/// The first number that a program may have rounded before it was sent (2^53, RFC 8259).
+/// From this number on, a program may have rounded a number before sending it (2^53, RFC 8259).
 const ROUNDED: f64 = 9_007_199_254_740_992.0;
-/// What some programs put before a text in UTF-8.
+/// What some programs put before a UTF-8 text.
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
-/// Why a body is no submission at all (400): it could not be read, as opposed to read and found wanting (422).
+/// Why a body is not a submission at all (400): it could not be read, as opposed to read and found wanting (422).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum SubmissionError {
     /// No field at all.
@@ -27,8 +27,8 @@ pub enum SubmissionError {
     /// The JSON does not parse, or its numbers are out of range.
     #[error("the body is not valid JSON")]
     MalformedJson,
-    /// The JSON is not an object, or holds a list, an object or a number that was rounded where text belongs. Only a
-    /// custom field may have a list of texts, for a choice of several.
+    /// The JSON is not an object, or has a list, an object or a rounded number where text belongs. Only a custom field
+    /// may have a list of texts, for a choice of several.
     #[error("the JSON must be an object of texts, as the documentation shows")]
     NotALead,
     /// More than 100 fields, or a name over 100 characters.
@@ -36,7 +36,8 @@ pub enum SubmissionError {
     TooLarge,
 }
 
-/// Named texts in the order they came, names flat: JSON's `consent.given_at` and a form's `consent_given_at` are one.
+/// Named texts in the order they came, with flat names: JSON's `consent.given_at` and a form's `consent_given_at` are
+/// the same.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Submission(Vec<(String, String)>);
 
@@ -66,7 +67,7 @@ impl Submission {
         Ok(Self(fields))
     }
 
-    /// From a JSON lead. Numbers and booleans are read as their text; `null` is as good as absent.
+    /// From a JSON lead. Numbers and booleans are read as their text; `null` counts as absent.
     ///
     /// # Errors
     /// Any [`SubmissionError`].
@@ -79,7 +80,7 @@ impl Submission {
         Self::from_pairs(pairs)
     }
 
-    /// A field's value: the first that is filled in, where it comes more than once.
+    /// A field's value: the first that is filled in, if it comes more than once.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&str> {
         let filled = self.all(name).find(|value| !value.trim().is_empty());
@@ -92,7 +93,8 @@ impl Submission {
         named.map(|(_, value)| value)
     }
 
-    /// The values under `custom_fields[Label]`, by label; several of one label, as a choice of many sends them, in one.
+    /// The values under `custom_fields[Label]`, by label; several of one label, as a multiple choice sends them, are
+    /// joined.
     #[must_use]
     pub fn custom_fields(&self) -> BTreeMap<String, String> {
         let mut fields: BTreeMap<String, String> = BTreeMap::new();
@@ -156,14 +158,14 @@ fn flatten(
     Ok(())
 }
 
-/// A number as its sender wrote it, if that can still be told.
+/// A number as its sender wrote it, if that can still be determined.
 fn digits(number: &Number) -> Option<String> {
     let whole = number.is_u64() || number.is_i64();
     let told = whole || number.as_f64().is_some_and(|value| value.abs() < ROUNDED);
     told.then(|| number.to_string())
 }
 
-/// Groups that mean something have flat names too; a member of any other cannot pass for a field of the lead.
+/// Known groups have flat names too; a member of any other group cannot pass for a field of the lead.
 fn flat_name(group: &str, key: &str) -> String {
     match (group, key) {
         ("", key)

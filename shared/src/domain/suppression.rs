@@ -1,4 +1,4 @@
-//! People that a customer never wants mailed.
+//! People whom a customer never wants mailed.
 
 use std::fmt;
 use std::str::FromStr;
@@ -10,8 +10,8 @@ use super::email::EmailAddress;
 use super::ids::CustomerId;
 use super::keys::{Purpose, SigningKeys};
 
-/// Names a person of a customer by their address, which cannot be read from it: a list of people who do not want mail
-/// is nothing to be stolen.
+/// Identifies a person of a customer by a digest of their address, from which it cannot be read: a list of people who
+/// do not want mail must not be worth stealing.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct PersonId(String);
@@ -25,13 +25,13 @@ pub struct Suppression {
     pub since: Timestamp,
 }
 
-/// Why a text names nobody.
+/// Why a text is not a person id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("malformed person id")]
 pub struct MalformedPerson;
 
 impl PersonId {
-    /// The person with this address; case plays no part.
+    /// The person with this address; case does not matter.
     #[must_use]
     pub fn of(keys: &SigningKeys, customer: &CustomerId, email: &EmailAddress) -> Self {
         let text = format!("{customer} {}", email.key());

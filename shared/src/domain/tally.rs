@@ -1,8 +1,8 @@
-//! Counters of leads by the day they came in, so that a page costs a handful of reads however many there are.
+//! Counters of leads by the day they came in, so that a page costs a handful of reads however many leads there are.
 //!
-//! A lead counts as the last state that a person would call its outcome so far. One that is under way for the first
-//! time counts as nothing yet; one that was put back into the queue still counts as what it was before. One that was
-//! delivered by another permission than the explicit one is counted as delivered, and once more by that permission.
+//! A lead counts as the latest state that a person would call its outcome. A lead that is on its way for the first time
+//! is not counted yet; one that was put back into the queue still counts as what it was before. One that was delivered
+//! with another permission than `explicit` counts as delivered, and also by that permission.
 
 use std::collections::BTreeMap;
 
@@ -14,14 +14,14 @@ use super::lead::{LeadRecord, LeadState, Permission, TimelineEntry};
 
 /// What leads count as, by label, such as `delivered` or `waiting.quota`.
 ///
-/// `delivered.implicit` and `delivered.pending_confirmation` are parts of `delivered`; days of a version that did not tell
-/// them apart lack them.
+/// `delivered.implicit` and `delivered.pending_confirmation` are parts of `delivered`; days counted by a version that
+/// did not tell them apart lack them.
 pub type Counts = BTreeMap<String, i64>;
 
-/// What all delivered leads count as.
+/// The label of all delivered leads.
 const DELIVERED: &str = "delivered";
 
-/// Adds to the counter of a label, and to that which it is a part of.
+/// Adds to the counter of a label, and to the counter that it is a part of.
 pub fn add(counts: &mut Counts, label: String, change: i64) {
     if label != DELIVERED && is_delivered(&label) {
         *counts.entry(DELIVERED.to_owned()).or_default() += change;
@@ -29,7 +29,7 @@ pub fn add(counts: &mut Counts, label: String, change: i64) {
     *counts.entry(label).or_default() += change;
 }
 
-/// Whether what counts so is delivered, by whatever permission.
+/// Whether a label means delivered, with whatever permission.
 #[must_use]
 pub fn is_delivered(label: &str) -> bool {
     label.split('.').next() == Some(DELIVERED)
@@ -40,13 +40,13 @@ pub fn is_delivered(label: &str) -> bool {
 pub struct Tally {
     /// The UTC day on which the leads came in.
     pub day: Date,
-    /// How many are what.
+    /// How many leads count as what.
     pub counts: Counts,
 }
 
 impl Tally {
-    /// The day counted anew on `today`, by what its leads that are `kept` count as. Leads that wait are kept all; settled
-    /// ones may be gone after their time, and are counted on as they were.
+    /// The day counted again on `today`, from what its leads that are still `kept` count as. All waiting leads are
+    /// kept; settled ones may be gone after their retention, so they stay counted as before.
     #[must_use]
     pub fn anew(&self, kept: Counts, kept_for: SignedDuration, today: Date) -> Self {
         let mut counts = kept;
@@ -61,7 +61,7 @@ impl Tally {
         Self { day, counts }
     }
 
-    /// How many of the day's leads were surely delivered by themselves: imports give the implicit permission.
+    /// How many of the day's leads were certainly delivered singly: imports give the implicit permission.
     #[must_use]
     pub fn delivered_singly(&self) -> i64 {
         let of = |label| self.counts.get(label).copied().unwrap_or(0);
@@ -69,7 +69,7 @@ impl Tally {
     }
 }
 
-/// What a state counts as: its word and, where it has one, its reason or its permission. `None` for a lead that is on its
+/// What a state counts as: its word and, if it has one, its reason or its permission. `None` for a lead that is on its
 /// way.
 #[must_use]
 pub fn label(state: &LeadState) -> Option<String> {
@@ -87,7 +87,7 @@ pub fn label(state: &LeadState) -> Option<String> {
     }
 }
 
-/// What a lead counts as that went out in a file, until it is delivered or erased all the same.
+/// What a lead counts as that went out in a file, until it is delivered or erased after all.
 pub const EXPORTED: &str = "exported";
 
 /// What a lead with this timeline counts as.
@@ -113,7 +113,7 @@ fn reasoned(word: &str, why: &impl Serialize) -> String {
     format!("{word}.{}", why.unwrap_or("unknown"))
 }
 
-/// Changes of the counters of several days, summed up before they are written.
+/// Changes to the counters of several days, added up before they are written.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TallyChanges(BTreeMap<Date, Counts>);
 
@@ -130,7 +130,7 @@ impl TallyChanges {
         counts.retain(|_, change| *change != 0);
     }
 
-    /// A day whose counters may be wrong: it is to be counted again, whether or not anything moved.
+    /// Marks a day whose counters may be wrong: it is to be counted again, whether or not anything moved.
     pub fn doubt(&mut self, day: Date) {
         self.0.entry(day).or_default();
     }

@@ -1,4 +1,4 @@
-//! What the queue carries, tagged and versioned: a function of yesterday reads what one of tomorrow sends.
+//! The messages of the queue, tagged and versioned: an older function can read what a newer one sends.
 
 use serde::{Deserialize, Serialize};
 
@@ -9,14 +9,14 @@ use super::lead::Lead;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type")]
 pub enum Task {
-    /// A lead just accepted. It carries the whole lead, so that the queue alone keeps it where the ledger
-    /// could not be written.
+    /// A lead just accepted. It carries the whole lead, so that the queue alone keeps it if the ledger could not be
+    /// written.
     #[serde(rename = "lead.accepted.v1")]
     Accepted {
         /// The lead.
         lead: Box<Lead>,
     },
-    /// A lead the ledger has, to be taken up again.
+    /// A lead that the ledger has, to be taken up again.
     #[serde(rename = "lead.released.v1")]
     Released {
         /// Whose lead.
@@ -27,7 +27,7 @@ pub enum Task {
 }
 
 impl Task {
-    /// Has a lead of the ledger taken up again.
+    /// Makes a message that has a lead of the ledger taken up again.
     #[must_use]
     pub fn released(customer: &CustomerId, lead: &LeadId) -> Self {
         Self::Released {
@@ -59,7 +59,7 @@ impl Task {
 mod tests {
     use super::*;
 
-    /// As the first version sent it; what later versions added is not in it.
+    /// As the first version sent it, without what later versions added.
     const FIRST: &str = r#"{"type":"lead.accepted.v1","lead":{"id":"lead_01ARZ3NDEKTSV4RRFFQ69G5FAV","customer":"engines",
         "form":"frm_01ARZ3NDEKTSV4RRFFQ69G5FAV","contact":{"email":"ada@example.com"},"consent":{"statement":"Yes.",
         "version":1,"given_at":"2026-11-23T09:30:00Z"},"received_at":"2026-11-23T09:30:00Z","seal":"c2VhbA"}}"#;

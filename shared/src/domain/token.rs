@@ -1,4 +1,4 @@
-//! Tokens of a connection, and when they are to be refreshed.
+//! The tokens of a connection, and when they are to be refreshed.
 
 use std::fmt;
 
@@ -11,7 +11,7 @@ use serde::Deserialize;
 use super::ids::AppId;
 use super::keys::fingerprint;
 
-/// How long before its end a token is refreshed. Also what a clock may be wrong by.
+/// How long before it expires a token is refreshed. Also by how much a clock may be wrong.
 pub const REFRESH_MARGIN: SignedDuration = SignedDuration::from_mins(10);
 
 /// What was granted with a code or a refresh token.
@@ -19,16 +19,16 @@ pub const REFRESH_MARGIN: SignedDuration = SignedDuration::from_mins(10);
 pub struct Tokens {
     /// Bearer token of the API.
     pub access: SecretString,
-    /// Gets the next pair; single use where the application has rotating refresh tokens.
+    /// Gets the next pair; single use if the application has rotating refresh tokens.
     pub refresh: SecretString,
-    /// When the access token ends.
+    /// When the access token expires.
     pub expires_at: Timestamp,
     /// The scopes granted, separated by blanks.
     pub scope: String,
 }
 
 impl Tokens {
-    /// Whether contacts are among what they were granted for.
+    /// Whether they were granted for contacts.
     #[must_use]
     pub fn are_for_contacts(&self) -> bool {
         grants(&self.scope, CONTACTS)
@@ -41,11 +41,11 @@ impl Tokens {
             && self.refresh.expose_secret() == other.refresh.expose_secret()
     }
 
-    /// To whom an application was granted them: the `sub` of the access token, which is a JWT. `None` where it cannot be
-    /// read.
+    /// The user who granted them to an application: the `sub` of the access token, which is a JWT. `None` if it cannot
+    /// be read.
     ///
-    /// Its signature is not looked at, as it came from the token endpoint itself. Nothing is decided by it but which pair
-    /// takes the place of which.
+    /// Its signature is not checked, since it came from the token endpoint itself. It decides only which pair replaces
+    /// which.
     #[must_use]
     pub fn subject(&self, app: &AppId) -> Option<Subject> {
         #[derive(Deserialize)]
@@ -60,12 +60,12 @@ impl Tokens {
     }
 }
 
-/// A user of Constant Contact as one application knows them, by a digest: their own name may be an address.
+/// A user of Constant Contact as one application knows them, as a digest: their own name may be an address.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Subject(String);
 
 impl Subject {
-    /// The user whom access tokens of `app` name so.
+    /// The user whom access tokens of `app` call `sub`.
     #[must_use]
     pub fn of(app: &AppId, sub: &str) -> Self {
         Self(fingerprint(&format!("{app}\n{sub}")))
@@ -78,7 +78,7 @@ impl Subject {
     }
 }
 
-/// Tokens as the vault keeps them: counted, so that the newest pair is known whatever order writes arrive in.
+/// Tokens as the vault keeps them: numbered, so that the newest pair is known in whatever order writes arrive.
 #[derive(Clone)]
 pub struct StoredTokens {
     /// Counts the pairs of this connection from 1.
@@ -105,16 +105,16 @@ impl fmt::Debug for StoredTokens {
     }
 }
 
-/// What the token endpoint granted, before it is known to be enough.
+/// What the token endpoint granted, before it is known to be sufficient.
 #[derive(Clone)]
 pub struct Grant {
     /// Bearer token of the API.
     pub access: SecretString,
-    /// Absent where the application has long-lived tokens, or `offline_access` was not granted.
+    /// Absent if the application has long-lived tokens, or `offline_access` was not granted.
     pub refresh: Option<SecretString>,
-    /// When the access token ends.
+    /// When the access token expires.
     pub expires_at: Timestamp,
-    /// The scopes granted; `None` where the answer does not say.
+    /// The scopes granted; `None` if the answer does not say.
     pub scope: Option<String>,
 }
 
@@ -133,7 +133,7 @@ pub enum GrantError {
     /// No refresh token: the connection would end in a day.
     #[error("Constant Contact granted no lasting access (offline_access)")]
     NoRefreshToken,
-    /// A scope we cannot do without.
+    /// A scope that we need was not granted.
     #[error("Constant Contact did not grant {0}")]
     MissingScope(&'static str),
 }
@@ -144,7 +144,7 @@ const CONTACTS: &str = "contact_data";
 /// The scopes asked for: contacts and lists, the account's name, and lasting access.
 pub const SCOPES: [&str; 3] = [CONTACTS, "account_read", "offline_access"];
 
-/// Whether scopes separated by blanks hold this one.
+/// Whether scopes separated by blanks include this one.
 fn grants(scopes: &str, wanted: &str) -> bool {
     scopes.split_whitespace().any(|granted| granted == wanted)
 }
@@ -153,7 +153,7 @@ impl Grant {
     /// The tokens of a new connection.
     ///
     /// # Errors
-    /// [`GrantError`] where the customer would be connected in name only.
+    /// [`GrantError`] if the customer would be connected in name only.
     pub fn into_tokens(self) -> Result<Tokens, GrantError> {
         if let Some(scope) = &self.scope {
             let missing = SCOPES.into_iter().find(|needed| !grants(scope, needed));
@@ -191,10 +191,10 @@ impl Grant {
     }
 }
 
-/// When a token ends by `expires_in`, bounded to a day and a bit.
+/// When a token expires according to `expires_in`, bounded to a day and a bit.
 ///
-/// Constant Contact's own description calls it a UNIX timestamp and every client reads it as a duration: a value
-/// beyond a billion can only be the former.
+/// Constant Contact's own description calls it a UNIX timestamp and every client reads it as a duration: a value beyond
+/// a billion can only be the former.
 #[must_use]
 pub fn expiry(expires_in: i64, now: Timestamp) -> Timestamp {
     const LONGEST: i64 = 25 * 3600;

@@ -9,7 +9,7 @@ use crate::ports::{AdminTokens, StoreError};
 pub struct MemoryTokens(Cell<Vec<String>>);
 
 impl MemoryTokens {
-    /// These values.
+    /// With these values.
     #[must_use]
     pub fn new(faults: &Faults, secrets: &[&str]) -> Self {
         let tokens = Self(Cell::new(faults));
@@ -17,7 +17,7 @@ impl MemoryTokens {
         tokens
     }
 
-    /// Other values from now on.
+    /// Replaces the values.
     pub fn set(&self, secrets: &[&str]) {
         let secrets = secrets.iter().map(|secret| (*secret).to_owned());
         self.0.with(|known| *known = secrets.collect());

@@ -6,8 +6,7 @@ use crate::domain::budget::Limits;
 use crate::domain::ids::AppId;
 use crate::ports::{AppCredentials, Apps, StoreError};
 
-/// Constant Contact applications. Whoever has read an id and secret is told the same until asking anew, as a warm function
-/// is.
+/// Constant Contact applications. Like a warm function, a reader sees the same id and secret until it reads anew.
 #[derive(Debug, Clone)]
 pub struct MemoryApps(Cell<Rows>);
 
@@ -19,7 +18,7 @@ struct Rows {
 }
 
 impl MemoryApps {
-    /// None.
+    /// No applications.
     #[must_use]
     pub fn new(faults: &Faults) -> Self {
         Self(Cell::new(faults))

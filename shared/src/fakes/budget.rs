@@ -8,7 +8,7 @@ use crate::domain::budget::{BudgetState, CallClass, Meter, Pause, Reservation};
 use crate::domain::ids::AppId;
 use crate::ports::{Budget, StoreError};
 
-/// What applications may still call.
+/// The budgets of applications.
 #[derive(Debug, Clone)]
 pub struct MemoryBudget(Cell<Rows>);
 
@@ -19,7 +19,7 @@ struct Rows {
 }
 
 impl MemoryBudget {
-    /// One that remembers nothing.
+    /// One without any state.
     #[must_use]
     pub fn new(faults: &Faults) -> Self {
         Self(Cell::new(faults))

@@ -8,7 +8,7 @@ use crate::domain::captcha::Captcha;
 use crate::domain::ids::FormId;
 use crate::ports::{CaptchaCheck, CaptchaSecrets, Checked, StoreError};
 
-/// A provider to whom the answers given with [`solve`](Self::solve) are good, once each.
+/// A provider that accepts the answers given to [`solve`](Self::solve), once each.
 #[derive(Debug, Clone)]
 pub struct MemoryCaptcha(Cell<Rows>);
 
@@ -19,13 +19,13 @@ struct Rows {
 }
 
 impl MemoryCaptcha {
-    /// One that knows no good answer.
+    /// One that accepts no answer.
     #[must_use]
     pub fn new(faults: &Faults) -> Self {
         Self(Cell::new(faults))
     }
 
-    /// Makes an answer good.
+    /// Makes an answer acceptable.
     pub fn solve(&self, answer: &str) {
         self.0.with(|rows| rows.good.push(answer.to_owned()));
     }

@@ -29,7 +29,7 @@ impl<T: Default> Cell<T> {
 }
 
 impl<T> Cell<T> {
-    /// One port call that cannot fail by itself.
+    /// One port call that cannot fail except by an injected fault.
     pub(super) async fn step<R, E: Failure>(
         &self,
         effect: impl FnOnce(&mut T) -> R,
@@ -45,7 +45,7 @@ impl<T> Cell<T> {
         self.faults.around(|| self.with(effect)).await
     }
 
-    /// A look or a change from outside, which is no port call.
+    /// A read or a change from outside, which is not a port call.
     pub(super) fn with<R>(&self, look: impl FnOnce(&mut T) -> R) -> R {
         look(&mut locked(&self.state))
     }

@@ -10,10 +10,10 @@ use jiff::{SignedDuration, Timestamp};
 use crate::locked;
 use crate::ports::Clock;
 
-/// A time that moves only when somebody moves it.
+/// A clock whose time moves only when told to.
 ///
-/// A *leaping* clock is moved by whoever waits, which suits a test of one use case. On a *standing* one the waiting
-/// are parked, and a simulation that finds everybody parked calls [`advance_to_next`](Self::advance_to_next).
+/// A *leaping* clock jumps to the end of each wait, which suits a test of one use case. On a *standing* one, waiting
+/// tasks are parked, and a simulation that finds all of them parked calls [`advance_to_next`](Self::advance_to_next).
 #[derive(Debug, Clone)]
 pub struct VirtualClock(Arc<Mutex<Time>>);
 
@@ -21,19 +21,19 @@ pub struct VirtualClock(Arc<Mutex<Time>>);
 struct Time {
     now: Timestamp,
     leaps: bool,
-    /// Who waits, by the moment and by the order of asking.
+    /// The waiting tasks, by their moment and the order of asking.
     parked: BTreeMap<(Timestamp, u64), Waker>,
     asked: u64,
 }
 
 impl VirtualClock {
-    /// A clock on which waiting takes no time and moves it.
+    /// A clock on which waiting takes no time and advances it.
     #[must_use]
     pub fn leaping(now: Timestamp) -> Self {
         Self::new(now, true)
     }
 
-    /// A clock on which the waiting are parked.
+    /// A clock on which waiting tasks are parked.
     #[must_use]
     pub fn standing(now: Timestamp) -> Self {
         Self::new(now, false)
@@ -48,36 +48,36 @@ impl VirtualClock {
         })))
     }
 
-    /// Moves the time on and wakes who waited for it.
+    /// Advances the time and wakes those who waited for it.
     pub fn advance(&self, by: SignedDuration) {
         let mut time = self.time();
         let moment = time.now + by;
         time.reach(moment);
     }
 
-    /// Moves the time to `moment`, never back.
+    /// Advances the time to `moment`, never back.
     pub fn advance_to(&self, moment: Timestamp) {
         self.time().reach(moment);
     }
 
-    /// When the first of the waiting wants to wake.
+    /// When the first waiting task wants to wake.
     #[must_use]
     pub fn next_alarm(&self) -> Option<Timestamp> {
         let time = self.time();
         time.parked.keys().next().map(|(moment, _)| *moment)
     }
 
-    /// Moves the time to the next alarm, if anybody waits, and gives it.
+    /// Advances the time to the next alarm, if any, and returns it.
     pub fn advance_to_next(&self) -> Option<Timestamp> {
         let moment = self.next_alarm()?;
         self.advance_to(moment);
         Some(moment)
     }
 
-    /// Runs work to its end and moves a standing time whenever all of the work waits.
+    /// Runs work to its end, advancing a standing clock whenever all of the work waits.
     ///
     /// # Panics
-    /// Where it waits for something else than the time.
+    /// If it waits for something other than the time.
     pub fn drive<T>(&self, work: impl Future<Output = T>) -> T {
         struct Woken(AtomicBool);
         impl Wake for Woken {
@@ -144,7 +144,7 @@ impl Clock for VirtualClock {
     }
 }
 
-/// A place among the parked, given up when its owner is dropped, so that nobody waits for the dead.
+/// A place among the parked, removed when its owner is dropped, so that the clock does not wake dropped tasks.
 struct Place<'a> {
     clock: &'a VirtualClock,
     key: (Timestamp, u64),

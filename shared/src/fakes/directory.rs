@@ -25,31 +25,31 @@ pub(super) struct Rows {
     removed: BTreeSet<CustomerId>,
     forms: BTreeMap<FormId, Form>,
     pub(super) connections: HashMap<CustomerId, Connection>,
-    /// Customers whose connections nobody can read.
+    /// Customers whose connections cannot be read.
     pub(super) unreadable: BTreeSet<CustomerId>,
     pub(super) handshakes: HashMap<String, Handshake>,
-    /// When each ends, and who has burnt it.
+    /// When each link ends, and who has used it up.
     pub(super) links: HashMap<(CustomerId, LinkId), (Timestamp, Option<LinkId>)>,
     pub(super) suppressions: BTreeMap<(CustomerId, PersonId), Suppression>,
     pub(super) tallies: BTreeMap<(CustomerId, Date), TallyRow>,
-    /// Who has the turn at a piece of work, and until when.
+    /// Who holds each lock, and until when.
     pub(super) locks: HashMap<String, (String, Timestamp)>,
     pub(super) subjects: HashMap<Subject, Holder>,
 }
 
 impl MemoryDirectory {
-    /// An empty one.
+    /// An empty directory.
     #[must_use]
     pub fn new(faults: &Faults) -> Self {
         Self(Cell::new(faults))
     }
 
-    /// Makes a customer's connection one that nobody can read, as a row of a later version may be.
+    /// Makes a customer's connection unreadable, as if a later version had written it.
     pub fn garble(&self, customer: &CustomerId) {
         self.0.with(|rows| rows.unreadable.insert(customer.clone()));
     }
 
-    /// A customer's connection. A look from outside, which is no port call.
+    /// A customer's connection, read from outside: not a port call.
     #[must_use]
     pub fn look(&self, customer: &CustomerId) -> Option<Connection> {
         self.0.with(|rows| rows.connections.get(customer).cloned())

@@ -2,18 +2,18 @@ use super::cell::Cell;
 use super::faults::Faults;
 use crate::ports::{Event, Events, StoreError};
 
-/// Events published.
+/// The published events.
 #[derive(Debug, Clone)]
 pub struct MemoryEvents(Cell<Vec<Event>>);
 
 impl MemoryEvents {
-    /// None yet.
+    /// No events yet.
     #[must_use]
     pub fn new(faults: &Faults) -> Self {
         Self(Cell::new(faults))
     }
 
-    /// All of them, oldest first.
+    /// All events, oldest first.
     #[must_use]
     pub fn published(&self) -> Vec<Event> {
         self.0.with(|events| events.clone())

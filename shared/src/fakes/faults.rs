@@ -8,22 +8,22 @@ use crate::domain::crm::CrmError;
 use crate::locked;
 use crate::ports::{StoreError, TokenError};
 
-/// What goes wrong at a step.
+/// The fault injected at a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
     /// The call fails and has no effect.
     FailBefore,
-    /// The call has its effect and fails all the same.
+    /// The call has its effect and fails nevertheless.
     FailAfter,
     /// The caller is killed before the effect.
     CrashBefore,
-    /// The caller is killed once the effect is there.
+    /// The caller is killed after the effect.
     CrashAfter,
-    /// The caller panics once the effect is there.
+    /// The caller panics after the effect.
     Panic,
 }
 
-/// Which steps of the fakes go wrong. Every port call is one step, counted from 1 over all fakes that share this.
+/// Faults to inject. Every port call is one step, counted from 1 over all fakes that share this.
 #[derive(Debug, Clone, Default)]
 pub struct Faults(Arc<Mutex<Plan>>);
 
@@ -34,21 +34,21 @@ struct Plan {
     crashed: bool,
 }
 
-/// An error that can be made up.
+/// An error type that can be injected.
 pub trait Failure {
-    /// The call was never made.
+    /// The call was not made.
     fn before() -> Self;
-    /// The call was made and nobody knows what came of it.
+    /// The call was made and its result is unknown.
     fn after() -> Self;
 }
 
 impl Faults {
-    /// Has `fault` happen at the given step.
+    /// Injects `fault` at the given step.
     pub fn at(&self, step: u64, fault: Fault) {
         self.plan().faults.insert(step, fault);
     }
 
-    /// Has `fault` happen at the next step.
+    /// Injects `fault` at the next step.
     pub fn next(&self, fault: Fault) {
         let mut plan = self.plan();
         let step = plan.steps + 1;
@@ -61,8 +61,8 @@ impl Faults {
         self.plan().steps
     }
 
-    /// Runs a use case until it is done, or gives `None` where a crash killed it. A killed one would otherwise wait
-    /// for ever, as nothing in it runs on.
+    /// Runs a use case until it is done, or returns `None` if a crash killed it. A killed one would otherwise wait for
+    /// ever.
     pub async fn until_crash<T>(&self, work: impl Future<Output = T>) -> Option<T> {
         let mut work = pin!(work);
         poll_fn(|context| match work.as_mut().poll(context) {
@@ -111,7 +111,7 @@ impl Faults {
     }
 }
 
-/// Lets every other task go first, once.
+/// Yields once to every other task.
 async fn give_way() {
     let mut given = false;
     poll_fn(|context| {
@@ -124,7 +124,7 @@ async fn give_way() {
     .await;
 }
 
-/// Runs work on ports in memory, which wait for nobody.
+/// Runs work on ports in memory, which never wait.
 pub fn at_once<T>(work: impl Future<Output = T>) -> T {
     let mut work = pin!(work);
     let mut context = Context::from_waker(Waker::noop());

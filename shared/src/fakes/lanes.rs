@@ -1,4 +1,4 @@
-//! What is due: the ledger's view of leads by time.
+//! What is due: the ledger's leads by time.
 
 use jiff::Timestamp;
 
@@ -14,7 +14,7 @@ use crate::ports::{Due, LOOK_AGAIN, LaneMark, LanePlace, Lanes, StoreError};
 pub(super) struct Lane {
     first: Timestamp,
     last: Timestamp,
-    /// Whether the first one stands only behind the last of all.
+    /// Whether `first` is only the extra look after the last mark.
     emptied: bool,
 }
 
@@ -83,7 +83,7 @@ impl Lanes for MemoryLedger {
     }
 }
 
-/// Whether a lead that no lane holds is at `now` in nobody's hands.
+/// Whether nobody works at `now` on a lead that is in no lane.
 pub(super) fn is_stuck(record: &LeadRecord, now: Timestamp) -> bool {
     let due = record.due_at.is_some_and(|due| due <= now);
     match &record.state {
@@ -97,7 +97,7 @@ pub(super) fn is_stuck(record: &LeadRecord, now: Timestamp) -> bool {
     }
 }
 
-/// When a waiting lead is due. One that an import has taken is the import's.
+/// When a waiting lead is due. A lead taken by an import is not.
 pub(super) fn due_of(record: &LeadRecord) -> Option<Due> {
     let waits = matches!(record.state, LeadState::Waiting { .. })
         && record.state != IMPORT
@@ -107,7 +107,7 @@ pub(super) fn due_of(record: &LeadRecord) -> Option<Due> {
     record.due_at.map(Due::At).or(for_person).filter(|_| waits)
 }
 
-/// When somebody has to look at a lead that no lane holds.
+/// When to look at a lead that is in no lane.
 pub(super) fn stuck_at(record: &LeadRecord) -> Option<Timestamp> {
     let under_way = matches!(
         record.state,
@@ -116,7 +116,7 @@ pub(super) fn stuck_at(record: &LeadRecord) -> Option<Timestamp> {
     record.due_at.filter(|_| under_way)
 }
 
-/// When a lead came in that is set aside.
+/// When a quarantined lead came in.
 pub(super) fn aside_at(record: &LeadRecord) -> Option<Timestamp> {
     let aside = matches!(record.state, LeadState::Quarantined { .. });
     aside.then_some(record.lead.received_at)
@@ -137,7 +137,7 @@ fn waiting(
         .of(customer)
         .filter_map(|record| Some((record.lead.id.clone(), due_of(record)?)))
         .collect();
-    // Leads of one time are in the order of their ids already.
+    // A stable sort: leads of the same time stay in the order of their ids.
     waiting.sort_by_key(|(_, due)| *due);
     if let Some((lead, due)) = after {
         waiting.retain(|(own, when)| (when, own) > (due, lead));
@@ -152,7 +152,7 @@ fn due(rows: &Rows, now: Timestamp, after: Option<&LaneMark>, limit: usize) -> V
         .iter()
         .map(|(who, lane)| (who.clone(), lane.first));
     let mut due: Vec<_> = marks.filter(|(_, at)| *at <= now).collect();
-    // Marks of one time are in the order of the customers already.
+    // A stable sort: marks of the same time stay in the order of the customers.
     due.sort_by_key(|(_, at)| *at);
     if let Some((who, at)) = after {
         due.retain(|(own, when)| (when, own) > (at, who));

@@ -10,49 +10,49 @@ use crate::domain::lead::{Lead, LeadRecord, LeadState, QuarantineReason};
 use crate::domain::tally::{Counts, add, counted_as};
 use crate::ports::{LeadFilter, Ledger, Page, Recorded, StoreError};
 
-/// Leads and what became of them.
+/// Leads and their states.
 #[derive(Debug, Clone)]
 pub struct MemoryLedger(pub(super) Cell<Rows>);
 
 impl MemoryLedger {
-    /// An empty one.
+    /// An empty ledger.
     #[must_use]
     pub fn new(faults: &Faults) -> Self {
         Self(Cell::new(faults))
     }
 
-    /// Every lead there is, in the order of customers and ids.
+    /// All leads, in the order of customers and ids.
     #[must_use]
     pub fn all(&self) -> Vec<LeadRecord> {
         self.0.with(|rows| rows.all().cloned().collect())
     }
 
-    /// One lead. A look from outside, which is no port call.
+    /// One lead, read from outside: not a port call.
     #[must_use]
     pub fn look(&self, customer: &CustomerId, lead: &LeadId) -> Option<LeadRecord> {
         self.0.with(|rows| rows.lead(customer, lead).cloned())
     }
 
-    /// Until when a lead is kept that is done with or set aside. A look from outside.
+    /// Until when a finished or quarantined lead is kept, read from outside.
     #[must_use]
     pub fn kept_until(&self, customer: &CustomerId, lead: &LeadId) -> Option<Timestamp> {
         self.0
             .with(|rows| rows.kept_until.get(&key(customer, lead)).copied())
     }
 
-    /// Removes what was delivered before a moment, as the table does when its time is over; tells how many there were.
+    /// Removes leads delivered before a moment, as the table does when they expire; returns how many there were.
     #[must_use]
     pub fn forget_delivered(&self, before: Timestamp) -> usize {
         self.0.with(|rows| rows.forget_delivered(before))
     }
 
-    /// Makes a lead one that nobody can read, as a row of a later version may be.
+    /// Makes a lead unreadable, as if a later version had written it.
     pub fn garble(&self, customer: &CustomerId, lead: &LeadId) {
         self.0
             .with(|rows| rows.unreadable.insert(key(customer, lead)));
     }
 
-    /// Changes every lead there is, behind everybody's back.
+    /// Changes every lead directly, past the port.
     pub fn tamper(&self, change: impl FnMut(&mut LeadRecord)) {
         self.0.with(|rows| rows.tamper(change));
     }

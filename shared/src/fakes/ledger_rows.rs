@@ -1,4 +1,4 @@
-//! The ledger's rows: what is looked up beside the leads themselves agrees with them.
+//! The ledger's rows, with lookup indexes that are kept consistent with the leads.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,26 +17,26 @@ type Places = BTreeSet<(Timestamp, (CustomerId, LeadId))>;
 #[derive(Debug, Default)]
 pub(super) struct Rows {
     leads: BTreeMap<(CustomerId, LeadId), LeadRecord>,
-    /// Leads that nobody can read.
+    /// Leads that cannot be read.
     pub(super) unreadable: BTreeSet<(CustomerId, LeadId)>,
     /// Leads that were recorded with an address, by its key.
     by_person: BTreeMap<(CustomerId, String), BTreeSet<LeadId>>,
-    /// Until when leads are kept that are done with or set aside.
+    /// Until when finished or quarantined leads are kept.
     pub(super) kept_until: BTreeMap<(CustomerId, LeadId), Timestamp>,
-    /// When each lead that no lane holds is to be looked at.
+    /// When to look at each lead that is in no lane.
     pub(super) stuck: Places,
-    /// When each lead that is set aside came in.
+    /// When each quarantined lead came in.
     pub(super) aside: Places,
     pub(super) lanes: BTreeMap<CustomerId, Lane>,
     pub(super) keys: BTreeMap<(CustomerId, String), KeyClaim>,
     pub(super) counters: BTreeMap<(CustomerId, String), u64>,
     pub(super) imports: BTreeMap<ImportId, (ImportJob, Vec<Vec<LeadId>>)>,
-    /// Leads that were ever in an import, and since when.
+    /// Leads that were ever taken by an import, and since when.
     pub(super) taken: BTreeMap<(CustomerId, LeadId), (ImportId, Timestamp)>,
 }
 
 impl Rows {
-    /// Every lead there is, in the order of customers and ids.
+    /// All leads, in the order of customers and ids.
     pub(super) fn all(&self) -> impl Iterator<Item = &LeadRecord> {
         self.leads.values()
     }
@@ -49,7 +49,7 @@ impl Rows {
         self.leads.range(first..=last).map(|(_, record)| record)
     }
 
-    /// How long a lead is kept; `None` without end.
+    /// How long a lead is kept; `None` means for ever.
     pub(super) fn keep_until(&mut self, key: (CustomerId, LeadId), until: Option<Timestamp>) {
         match until {
             Some(until) => self.kept_until.insert(key, until),
@@ -68,7 +68,7 @@ impl Rows {
         record.filter(|_| !self.unreadable.contains(&key))
     }
 
-    /// Whose a lead is.
+    /// The customer of a lead.
     pub(super) fn owner_of(&self, lead: &LeadId) -> Option<&CustomerId> {
         let mut keys = self.leads.keys();
         let key = keys.find(|(_, id)| id == lead);
@@ -85,7 +85,7 @@ impl Rows {
         own.into_iter().flatten()
     }
 
-    /// Changes a lead that is there; gives what came of it.
+    /// Changes a lead if it exists; returns the result.
     pub(super) fn change<R>(
         &mut self,
         customer: &CustomerId,
@@ -101,7 +101,7 @@ impl Rows {
         Some(changed)
     }
 
-    /// The same, only if `fits`; says whether it did.
+    /// The same, only if `fits`; returns whether it did.
     pub(super) fn change_if(
         &mut self,
         customer: &CustomerId,
@@ -115,7 +115,7 @@ impl Rows {
         changed.unwrap_or(false)
     }
 
-    /// Makes a lead's row, unless it is there.
+    /// Inserts a lead's row, unless there is one.
     pub(super) fn record(
         &mut self,
         lead: &Lead,
@@ -151,7 +151,7 @@ impl Rows {
         self.leads.insert(key, record);
     }
 
-    /// Removes what was delivered before a moment, which has no place by time; tells how many there were.
+    /// Removes leads delivered before a moment, which no index by time holds; returns how many there were.
     pub(super) fn forget_delivered(&mut self, before: Timestamp) -> usize {
         let is_old =
             |record: &LeadRecord| record.timeline.last().is_some_and(|last| last.at < before);
@@ -168,7 +168,7 @@ impl Rows {
         before - self.leads.len()
     }
 
-    /// Changes every lead there is.
+    /// Changes every lead.
     pub(super) fn tamper(&mut self, change: impl FnMut(&mut LeadRecord)) {
         self.leads.values_mut().for_each(change);
         self.stuck.clear();

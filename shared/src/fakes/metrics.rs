@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use crate::locked;
 use crate::ports::{Metric, Metrics};
 
-/// What was recorded.
+/// The recorded metrics.
 #[derive(Debug, Clone, Default)]
 pub struct MemoryMetrics(Arc<Mutex<Vec<Metric>>>);
 

@@ -1,7 +1,7 @@
-//! The ports kept in memory: real implementations of their promises, for tests and simulation.
+//! The ports in memory: real implementations of their promises, for tests and simulation.
 //!
-//! Each is a cheap clone around one mutex, so every port call is one atomic step. A call gives way once before
-//! its step, so whoever polls decides how concurrent use cases interleave; [`Faults`] decides which step fails.
+//! Each is a cheap clone around one mutex, so every port call is one atomic step. A call yields once before its step,
+//! so the executor decides how concurrent use cases interleave; [`Faults`] decides which step fails.
 
 mod admin_tokens;
 mod apps;
@@ -59,7 +59,7 @@ use crate::domain::ids::AppId;
 
 /// A whole world in memory, all of it under one set of [`Faults`] and one clock.
 ///
-/// The default application is known to both ends: to [`MemoryApps`] and to [`FakeCrm`].
+/// Both [`MemoryApps`] and [`FakeCrm`] know the default application.
 #[derive(Debug, Clone)]
 pub struct Memory {
     /// The time.
@@ -74,30 +74,30 @@ pub struct Memory {
     pub ledger: MemoryLedger,
     /// Tasks.
     pub queue: MemoryQueue,
-    /// Where messages end that drains fail on.
+    /// The dead-letter queue, for messages on which drains failed.
     pub dead_letters: MemoryQueue,
     /// Tokens.
     pub vault: MemoryVault,
     /// Applications.
     pub apps: MemoryApps,
-    /// Calls.
+    /// The budgets of calls.
     pub budget: MemoryBudget,
     /// Events.
     pub events: MemoryEvents,
     /// The providers of captchas.
     pub captcha: MemoryCaptcha,
-    /// The other side.
+    /// The fake Constant Contact.
     pub crm: FakeCrm,
 }
 
 impl Memory {
-    /// An empty world at `now`, in which waiting moves the time.
+    /// An empty world at `now`, in which waiting advances the time.
     #[must_use]
     pub fn new(now: Timestamp) -> Self {
         Self::with_clock(VirtualClock::leaping(now), 0)
     }
 
-    /// An empty world with a clock and randomness of the caller's.
+    /// An empty world with the caller's clock and randomness.
     #[must_use]
     pub fn with_clock(clock: VirtualClock, seed: u64) -> Self {
         let faults = Faults::default();

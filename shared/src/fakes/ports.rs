@@ -13,8 +13,8 @@ use crate::domain::keys::SigningKeys;
 use crate::domain::token::{StoredTokens, Tokens};
 use crate::ports::{Connections as _, Kept, Vault as _, Wiring};
 
-/// Every port of a stack, and the use cases over them. Each use case is as a new process has it: what a warm one
-/// remembers, it shares with no other.
+/// Every port of a stack, and the use cases over them. Each use case starts like a new process: it shares no cache with
+/// another.
 pub struct Ports<W: Wiring> {
     /// Customers, forms, connections, handshakes, links.
     pub directory: W::Directory,
@@ -22,13 +22,13 @@ pub struct Ports<W: Wiring> {
     pub ledger: W::Ledger,
     /// Tasks.
     pub queue: W::Queue,
-    /// Where messages end that drains fail on.
+    /// The dead-letter queue, for messages on which drains failed.
     pub dead_letters: W::Queue,
     /// Tokens.
     pub vault: W::Vault,
     /// Applications.
     pub apps: W::Apps,
-    /// Calls.
+    /// The budgets of calls.
     pub budget: W::Budget,
     /// The token endpoint.
     pub oauth: W::OAuth,
@@ -54,7 +54,7 @@ impl<W: Wiring> Ports<W> {
     /// Stores tokens, and the row that makes them count until they end.
     ///
     /// # Panics
-    /// Where a store fails, or has newer ones.
+    /// If a store fails, or has newer ones.
     pub async fn store(&self, connection: Connection, tokens: Tokens) {
         let row = Connection {
             token_expires_at: tokens.expires_at,
@@ -106,7 +106,7 @@ impl<W: Wiring> Ports<W> {
     /// Connects accounts.
     ///
     /// # Panics
-    /// Never: the address is one.
+    /// Never: the address is valid.
     #[must_use]
     pub fn connect(&self) -> Connect<W> {
         let auth_url = "https://authz.example/oauth2/default/v1".parse();
@@ -161,7 +161,7 @@ impl<W: Wiring> Ports<W> {
         }
     }
 
-    /// A minute's work.
+    /// The scheduler.
     #[must_use]
     pub fn scheduler(&self) -> Scheduler<W> {
         Scheduler {

@@ -10,13 +10,13 @@ use crate::ports::{
     Clock as _, DeadLetter, DeadLetters, LOOKED_AT_FOR, Queue, QueueError, StoreError,
 };
 
-/// Tasks sent and not yet received. How often and in what order they arrive is the receiver's game to play.
+/// Tasks sent and not yet received. The receiver decides how often and in what order they arrive.
 #[derive(Debug, Clone)]
 pub struct MemoryQueue(Cell<Line>, VirtualClock);
 
 #[derive(Debug, Default)]
 struct Line {
-    /// By the numbers in which they came.
+    /// By their sequence numbers.
     tasks: VecDeque<(u64, Task)>,
     numbers: u64,
     hidden: BTreeMap<u64, Timestamp>,
@@ -31,20 +31,20 @@ impl Line {
 }
 
 impl MemoryQueue {
-    /// An empty one.
+    /// An empty queue.
     #[must_use]
     pub fn new(faults: &Faults, clock: VirtualClock) -> Self {
         Self(Cell::new(faults), clock)
     }
 
-    /// What has been sent and not received.
+    /// The tasks that were sent and not received.
     #[must_use]
     pub fn sent(&self) -> Vec<Task> {
         self.0
             .with(|line| line.tasks.iter().map(|(_, task)| task.clone()).collect())
     }
 
-    /// Takes up to `most` tasks out, first come first served.
+    /// Takes up to `most` tasks out, first in, first out.
     #[must_use]
     pub fn receive(&self, most: usize) -> Vec<Task> {
         self.0.with(|line| {
@@ -53,7 +53,7 @@ impl MemoryQueue {
         })
     }
 
-    /// Puts a task back in front, as a queue does with what its receiver did not delete.
+    /// Puts a task back in front, as a queue does with a message that its receiver did not delete.
     pub fn give_back(&self, task: Task) {
         self.0.with(|line| {
             let task = line.numbered(task);
@@ -61,7 +61,7 @@ impl MemoryQueue {
         });
     }
 
-    /// Refuses the tasks at these places of the next batch.
+    /// Refuses the tasks at these indexes of the next batch.
     pub fn refuse_next(&self, places: impl IntoIterator<Item = usize>) {
         self.0
             .with(|line| line.refuse = places.into_iter().collect());

@@ -5,7 +5,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::ports::SecureRandom;
 
-/// Randomness that a seed repeats.
+/// Randomness that is reproducible from a seed.
 #[derive(Debug, Clone)]
 pub struct SeededRandom {
     seed: u64,
@@ -13,7 +13,7 @@ pub struct SeededRandom {
 }
 
 impl SeededRandom {
-    /// The same bytes in the same order from the same seed.
+    /// The same seed gives the same bytes in the same order.
     #[must_use]
     pub fn new(seed: u64) -> Self {
         Self {

@@ -1,4 +1,4 @@
-//! What many tests begin with.
+//! Sample customers, forms and leads that many tests begin with.
 
 use jiff::Timestamp;
 
@@ -18,7 +18,7 @@ use crate::domain::screening::Screening;
 use crate::domain::submission::Submission;
 use crate::domain::task::Task;
 
-/// An open form of the customer `engines` that asks for nothing beyond an address and the box.
+/// An open form of the customer `engines` that requires only an address and the ticked box.
 ///
 /// # Panics
 /// Never: its parts are well formed.
@@ -49,7 +49,7 @@ pub fn form() -> Form {
     }
 }
 
-/// The customer `engines`, made at `now`.
+/// The customer `engines`, created at `now`.
 ///
 /// # Panics
 /// Never: its parts are well formed.
@@ -68,8 +68,8 @@ pub fn customer(now: Timestamp) -> Customer {
     }
 }
 
-/// Its connection, made at `now`, to the account `account-1`, which asks for no confirmation. It names no list, and its
-/// token ends at once.
+/// Its connection, made at `now`, to the account `account-1`, which requires no confirmation. It names no list, and its
+/// token expires at once.
 #[must_use]
 pub fn connection(now: Timestamp) -> Connection {
     Connection {
@@ -105,7 +105,7 @@ pub fn connection(now: Timestamp) -> Connection {
     }
 }
 
-/// A lead like this one, which another person sent at another moment.
+/// A lead like this one, from another person at another moment.
 ///
 /// # Panics
 /// Never: its address is well formed.
@@ -120,10 +120,10 @@ pub fn another(like: &Lead, number: u128, at: Timestamp, keys: &SigningKeys) -> 
     lead.sealed(keys)
 }
 
-/// What a form sends, without a key and from nowhere in particular.
+/// What a form sends, without a key and without any origin.
 ///
 /// # Panics
-/// Where no form could send these fields.
+/// If no form could send these fields.
 #[must_use]
 pub fn arrival<N, V>(fields: impl IntoIterator<Item = (N, V)>) -> Arrival
 where
@@ -151,7 +151,7 @@ pub fn messages(tasks: &[Task]) -> Vec<Message> {
     tasks.iter().enumerate().map(message).collect()
 }
 
-/// How a new contact's lead ends.
+/// The outcome of delivering a new contact's lead.
 #[must_use]
 pub fn delivered() -> LeadState {
     LeadState::Delivered {

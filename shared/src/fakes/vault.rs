@@ -14,7 +14,7 @@ pub struct MemoryVault(Cell<Rows>);
 type Rows = HashMap<CustomerId, StoredTokens>;
 
 impl MemoryVault {
-    /// An empty one.
+    /// An empty vault.
     #[must_use]
     pub fn new(faults: &Faults) -> Self {
         Self(Cell::new(faults))

@@ -23,7 +23,7 @@ use crate::domain::keys::SigningKeys;
 use crate::domain::token::Tokens;
 use crate::ports::{Clock as _, StoreError, Wiring};
 
-/// The name of the stack that a world in memory is.
+/// The stack's name in a world in memory.
 pub const STACK: &str = "memory";
 
 impl Wiring for Memory {
@@ -48,7 +48,7 @@ impl Memory {
         SigningKeys::new("the root of a world in memory".into())
     }
 
-    /// Takes up to ten tasks out of the queue, as the drain gets them.
+    /// Takes up to ten tasks out of the queue, in the form that the drain receives.
     #[must_use]
     pub fn messages(&self) -> Vec<Message> {
         samples::messages(&self.queue.receive(10))
@@ -77,7 +77,7 @@ impl Memory {
         }
     }
 
-    /// Has a customer connected by this row, and tells the tokens, which the account's owner was granted just now.
+    /// Connects a customer by this row, and returns tokens just granted to the account's owner.
     pub async fn put_connected(&self, connection: Connection, client_id: &str) -> Tokens {
         let tokens = self.crm.connect(&connection.account.id, client_id);
         self.ports().store(connection, tokens.clone()).await;
@@ -93,14 +93,14 @@ impl Memory {
     /// A visitor fills in a form with these fields, and ticks its box.
     ///
     /// # Panics
-    /// Where the form does not take that.
+    /// If the form does not accept that.
     pub async fn sign_up(&self, form: &Form, fields: &[(&str, &str)]) -> Accepted {
         let fields = fields.iter().copied().chain([("consent", "yes")]);
         let taken = self.intake().take(form, samples::arrival(fields)).await;
         taken.expect("a good lead")
     }
 
-    /// Keeps tokens, as one function does: it remembers what it has seen.
+    /// Keeps tokens, as one function does, with its cache.
     #[must_use]
     pub fn keeper(&self) -> TokenKeeper<Self> {
         self.ports().keeper()
@@ -118,10 +118,10 @@ impl Memory {
         self.ports().drain()
     }
 
-    /// Drains what the queue holds, each message received once.
+    /// Drains the queue, with each message received once.
     ///
     /// # Panics
-    /// Where one is handed back.
+    /// If a message is handed back.
     pub async fn drain_all(&self) {
         loop {
             let messages = self.messages();
@@ -140,13 +140,13 @@ impl Memory {
         self.ports().bulk()
     }
 
-    /// A minute's work.
+    /// The scheduler.
     #[must_use]
     pub fn scheduler(&self) -> Scheduler<Self> {
         self.ports().scheduler()
     }
 
-    /// Releases leads as a minute does in which no import gathers any.
+    /// Releases leads as in a minute in which no import gathers any.
     ///
     /// # Errors
     /// Those of [`Scheduler::release`].

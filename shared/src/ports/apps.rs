@@ -6,8 +6,8 @@ use crate::domain::ids::AppId;
 
 /// Constant Contact applications.
 pub trait Apps: Send + Sync {
-    /// An application's id and secret; `None` where nobody has stored them. With `anew`, past any cache: where
-    /// the token endpoint has just refused what is remembered, or a person begins to connect by it.
+    /// An application's id and secret; `None` if nobody has stored them. With `anew`, past any cache: after the token
+    /// endpoint refused the remembered ones, or when a person begins to connect.
     fn credentials(
         &self,
         app: &AppId,
@@ -17,7 +17,7 @@ pub trait Apps: Send + Sync {
     /// An application's limits.
     fn limits(&self, app: &AppId) -> impl Future<Output = Result<Limits, StoreError>> + Send;
 
-    /// Stores an application's limits, then its id and secret, over any that were there.
+    /// Stores an application's limits, then its id and secret, replacing any stored before.
     fn put(
         &self,
         app: &AppId,
@@ -25,10 +25,10 @@ pub trait Apps: Send + Sync {
         limits: Limits,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
-    /// Applications that were [put](Self::put), at most `limit`, in the order of their ids. One put just now may be
-    /// missing for a moment.
+    /// Applications that were [put](Self::put), at most `limit`, in the order of their ids. One just put may be missing
+    /// for a moment.
     fn all(&self, limit: u16) -> impl Future<Output = Result<Vec<AppId>, StoreError>> + Send;
 
-    /// Whether an id and secret are stored. Looks without reading them: for the operator, who may write only.
+    /// Whether an id and secret are stored. Checks without reading them: for the operator, who may only write.
     fn is_set(&self, app: &AppId) -> impl Future<Output = Result<bool, StoreError>> + Send;
 }

@@ -6,10 +6,9 @@ use super::StoreError;
 use crate::domain::budget::{BudgetState, CallClass, Meter, Pause, Reservation};
 use crate::domain::ids::AppId;
 
-/// What an application may still call, shared by every function that calls.
+/// The call budget of an application, shared by every function that calls.
 ///
-/// Steps on the state are those of [`BudgetState`], each atomic: two
-/// reservations never hold the same moment.
+/// The steps on the state are those of [`BudgetState`], each atomic: no two reservations ever hold the same moment.
 pub trait Budget: Send + Sync {
     /// Takes up to `want` moments, none later than `horizon`.
     fn reserve(
@@ -21,7 +20,7 @@ pub trait Budget: Send + Sync {
         horizon: Timestamp,
     ) -> impl Future<Output = Result<Reservation, StoreError>> + Send;
 
-    /// Whoever was called wants a pause.
+    /// The called endpoint wants a pause.
     fn pause(
         &self,
         meter: Meter<'_>,
@@ -29,7 +28,7 @@ pub trait Budget: Send + Sync {
         pause: Pause,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
-    /// The state of the API's calls as it is stored; `None` before an application's first call. For showing it.
+    /// The stored state of the API's calls; `None` before an application's first call. For display.
     fn state(
         &self,
         app: &AppId,

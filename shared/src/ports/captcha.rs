@@ -6,7 +6,7 @@ use super::StoreError;
 use crate::domain::captcha::Captcha;
 use crate::domain::ids::FormId;
 
-/// What a provider says of a captcha's answer.
+/// What a provider says about a captcha's answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Checked {
     /// A person's.
@@ -17,8 +17,8 @@ pub enum Checked {
 
 /// The providers of captchas.
 pub trait CaptchaCheck: Send + Sync {
-    /// Asks whether an answer to a form's captcha is good. One call, and an answer is good for one; an error is the
-    /// provider's or ours and says nothing of the person. A captcha with another site key has another secret.
+    /// Asks whether an answer to a form's captcha is valid. One call, and an answer is valid for only one; an error is
+    /// the provider's or ours, not the person's. A captcha with another site key has another secret.
     fn check(
         &self,
         form: &FormId,
@@ -30,13 +30,13 @@ pub trait CaptchaCheck: Send + Sync {
 
 /// Where the secrets of captchas are kept.
 pub trait CaptchaSecrets: Send + Sync {
-    /// Stores a form's secret over any that was there.
+    /// Stores a form's secret, replacing any stored before.
     fn keep_secret(
         &self,
         form: &FormId,
         secret: &SecretString,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
-    /// Forgets a form's secret; that there is none is no error.
+    /// Deletes a form's secret; it is no error if there is none.
     fn forget_secret(&self, form: &FormId) -> impl Future<Output = Result<(), StoreError>> + Send;
 }

@@ -7,11 +7,11 @@ pub trait Clock: Send + Sync {
     /// Now.
     fn now(&self) -> Timestamp;
 
-    /// Waits until `moment`; returns at once where it has passed.
+    /// Waits until `moment`; returns at once if it has passed.
     fn sleep_until(&self, moment: Timestamp) -> impl Future<Output = ()> + Send;
 }
 
-/// Randomness nobody can guess.
+/// Randomness that nobody can guess.
 pub trait SecureRandom: Send + Sync {
     /// Sixteen random bytes.
     fn bytes(&self) -> [u8; 16];

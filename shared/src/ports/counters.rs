@@ -7,8 +7,8 @@ use crate::domain::ids::CustomerId;
 
 /// Sums that several functions add to.
 pub trait RateCounters: Send + Sync {
-    /// Adds to a customer's counter and gives its sum, in one step. A counter begins at nothing and is forgotten
-    /// some time after `until`.
+    /// Adds to a customer's counter and returns the sum, in one step. A counter starts at zero and is deleted some time
+    /// after `until`.
     fn add(
         &self,
         customer: &CustomerId,

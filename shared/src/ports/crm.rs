@@ -13,7 +13,7 @@ use crate::domain::ids::RemoteId;
 use crate::domain::import::ImportRow;
 use crate::domain::lead::{DeliveryAction, Permission};
 
-/// A contact to be made or updated, of a person who has agreed.
+/// A contact to be made or updated, for a person who has agreed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SignUp {
     /// The person, within the limits of the API.
@@ -24,32 +24,32 @@ pub struct SignUp {
     pub lists: Vec<RemoteId>,
 }
 
-/// What the API says of it.
+/// What the API answers to it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SignedUp {
-    /// The contact; absent where the answer lacks it.
+    /// The contact; `None` if the answer lacks it.
     pub contact: Option<RemoteId>,
     /// Whether it is new.
     pub action: DeliveryAction,
-    /// What was not said, for want of room in the contact.
+    /// What was left out because the contact has no room for it.
     pub left_out: Vec<LeftOut>,
 }
 
-/// A part of what was to be said.
+/// A part of a sign-up that was left out.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LeftOut {
-    /// The value of a custom field, by the account's id of that.
+    /// The value of a custom field, by the account's id of the field.
     Field(RemoteId),
-    /// A part that there is one of.
+    /// A part that a contact has only one of.
     Part(OptionalField),
 }
 
-/// What came of making a contact.
+/// The result of making a contact.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Made {
     /// It is new.
     New(SignedUp),
-    /// There is one of this address, deleted or not.
+    /// A contact with this address exists, deleted or not.
     Known(RemoteId),
 }
 
@@ -58,13 +58,14 @@ pub enum Made {
 pub struct Found {
     /// The contact.
     pub contact: RemoteId,
-    /// When the person opted out of this account's mail, if they are opted out now, or the account deleted the contact.
+    /// When the person opted out of this account's mail, if they are opted out now, or when the account deleted the
+    /// contact.
     pub opted_out_at: Option<Timestamp>,
-    /// By which permission it is mailed, or will be once the person has confirmed; `None` where it is not mailed.
+    /// With which permission it is mailed, or will be once the person has confirmed; `None` if it is not mailed.
     pub permission: Option<Permission>,
-    /// The lists it is on; none where it was deleted.
+    /// The lists it is on; none if it was deleted.
     pub lists: Vec<RemoteId>,
-    /// Given name; empty where there is none, as the others.
+    /// Given name; this and the following are empty if there is none.
     pub first_name: String,
     /// Family name.
     pub last_name: String,
@@ -74,7 +75,7 @@ pub struct Found {
     pub company_name: String,
 }
 
-/// When people left, or the account deleted them, by the [key](EmailAddress::key) of their address.
+/// When people opted out, or the account deleted them, by the [key](EmailAddress::key) of their address.
 pub type OptOuts = BTreeMap<String, Timestamp>;
 
 /// Contacts of an account.
@@ -87,8 +88,8 @@ pub trait Contacts: Send + Sync {
         sign_up: &SignUp,
     ) -> impl Future<Output = Result<SignedUp, CrmError>> + Send;
 
-    /// Makes a contact of any address, or finds that there is one. One call. Nobody but the caller sees to it that a new
-    /// one is asked to confirm where the account wants that: `permission` may be taken at its word.
+    /// Makes a contact for any address, or finds that there is one. One call. Only the caller ensures that a new one is
+    /// asked to confirm if the account wants that: the account may record `permission` as given.
     fn make(
         &self,
         token: &SecretString,
@@ -96,8 +97,8 @@ pub trait Contacts: Send + Sync {
         permission: Permission,
     ) -> impl Future<Output = Result<Made, CrmError>> + Send;
 
-    /// Adds what a sign-up brings to a contact, which keeps all else that it has. What it has no room for is left out, but
-    /// for a list: such a sign-up is refused. Two calls.
+    /// Adds the data of a sign-up to a contact, which keeps everything else. What it has no room for is left out,
+    /// except a list: such a sign-up is refused. Two calls.
     fn replace(
         &self,
         token: &SecretString,
@@ -112,8 +113,9 @@ pub trait Contacts: Send + Sync {
         email: &EmailAddress,
     ) -> impl Future<Output = Result<Option<Found>, CrmError>> + Send;
 
-    /// Everybody who opted out at or after `since` and still is, or whom the account deleted then, where one call (a page of
-    /// 500) tells it: so many old leads are held against the account's opt-outs at once. `None` where there are more.
+    /// Everybody who opted out at or after `since` and still is, or whom the account deleted since then, if one call (a
+    /// page of 500) lists them all: so many old leads are checked against the opt-outs at once. `None` if there are
+    /// more.
     fn opt_outs_since(
         &self,
         token: &SecretString,
@@ -121,10 +123,10 @@ pub trait Contacts: Send + Sync {
     ) -> impl Future<Output = Result<Option<OptOuts>, CrmError>> + Send;
 }
 
-/// Who the account at the other end is, and what the user who connected may do there.
+/// The account and what the user who connected it may do there.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AccountSummary {
-    /// The account; `None` where this user may not look at it.
+    /// The account; `None` if this user may not see it.
     pub account: Option<Account>,
     /// The user's privileges by name, such as `contacts:write`.
     pub privileges: Vec<String>,
@@ -132,26 +134,26 @@ pub struct AccountSummary {
 
 /// The account itself.
 pub trait Accounts: Send + Sync {
-    /// The user's privileges, which everybody may ask for, and the account. Two calls in the time of one; a 403 to the
-    /// first says that the application is switched off.
+    /// The user's privileges, which every user may request, and the account. Two calls in the time of one; a 403 to the
+    /// first means that the application is switched off.
     fn summary(
         &self,
         token: &SecretString,
     ) -> impl Future<Output = Result<AccountSummary, CrmError>> + Send;
 
-    /// All lists and custom fields. As many calls as there are pages, in the time of one.
+    /// All lists and custom fields. One call per page, in the time of one.
     fn catalog(
         &self,
         token: &SecretString,
     ) -> impl Future<Output = Result<Catalog, CrmError>> + Send;
 
-    /// All custom fields that a sign-up can fill. One call, as a page holds all that an account can have.
+    /// All custom fields that a sign-up can fill. One call, since a page holds as many as an account can have.
     fn custom_fields(
         &self,
         token: &SecretString,
     ) -> impl Future<Output = Result<Vec<CustomField>, CrmError>> + Send;
 
-    /// Whether a list is there. One call.
+    /// Whether a list exists. One call.
     fn has_list(
         &self,
         token: &SecretString,
@@ -166,25 +168,25 @@ pub trait Accounts: Send + Sync {
     ) -> impl Future<Output = Result<ContactList, CrmError>> + Send;
 }
 
-/// A bulk activity as the account has it.
+/// A bulk activity as the account reports it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Activity {
     /// Its id.
     pub id: RemoteId,
-    /// When it was asked for.
+    /// When it was requested.
     pub created_at: Timestamp,
-    /// Contacts in its file; 0 while they are not counted.
+    /// Contacts in its file; 0 until they are counted.
     pub rows: usize,
     /// Where it stands.
     pub progress: Progress,
 }
 
-/// How far an activity is.
+/// How far an activity has got.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Progress {
     /// It waits or runs.
     Pending,
-    /// It is done, but for so many rows with trouble.
+    /// It is done, except for some rows with trouble.
     Completed {
         /// Rows that did not go in.
         troubled: usize,
@@ -217,8 +219,8 @@ pub trait BulkImports: Send + Sync {
         cursor: Option<&str>,
     ) -> impl Future<Output = Result<Page<Activity>, CrmError>> + Send;
 
-    /// Contacts that the account deleted at or after `since`, which an import would bring back: the keys of their addresses,
-    /// and when that was. A page of up to 500. One call.
+    /// Contacts that the account deleted at or after `since`, which an import would bring back: the keys of their
+    /// addresses, and when they were deleted. A page of up to 500. One call.
     fn deleted_since(
         &self,
         token: &SecretString,
@@ -226,7 +228,7 @@ pub trait BulkImports: Send + Sync {
         cursor: Option<&str>,
     ) -> impl Future<Output = Result<Page<(String, Timestamp)>, CrmError>> + Send;
 
-    /// Keys of the addresses of contacts that may be mailed, or have still to confirm, and changed at or after
+    /// Keys of the addresses of contacts that may be mailed or have yet to confirm, and that changed at or after
     /// `since`: a page of up to 500. One call.
     fn changed_since(
         &self,

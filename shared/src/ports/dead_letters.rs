@@ -5,30 +5,30 @@ use jiff::SignedDuration;
 use super::StoreError;
 use crate::domain::task::Task;
 
-/// For how long a dead letter that was looked at is hidden from everybody: so short that an alarm, which looks at five
-/// minutes, sees it all the same.
+/// How long a dead letter that was looked at is hidden from everybody: so short that an alarm, which looks at five
+/// minutes, still sees it.
 pub const LOOKED_AT_FOR: SignedDuration = SignedDuration::from_secs(30);
 
-/// A message that drains failed on.
+/// A message that drains failed to process.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeadLetter {
-    /// What it says, if this version can read it.
+    /// Its content, if this version can read it.
     pub task: Option<Task>,
-    /// By which it is discarded while it is hidden.
+    /// The handle to discard it by while it is hidden.
     pub receipt: String,
 }
 
-/// Where messages end that drains fail on, until a person has them sent again.
+/// The dead-letter queue: messages that drains failed to process, until a person has them sent again.
 pub trait DeadLetters: Send + Sync {
-    /// Looks at a few and leaves them where they are, hidden for [`LOOKED_AT_FOR`]. None, where all there are are hidden.
+    /// Looks at a few and leaves them in place, hidden for [`LOOKED_AT_FOR`]. Returns none if all are hidden.
     fn look(&self) -> impl Future<Output = Result<Vec<DeadLetter>, StoreError>> + Send;
 
-    /// Ends the hiding of some that were looked at.
+    /// Makes some that were looked at visible again.
     fn put_back(
         &self,
         letters: &[DeadLetter],
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
-    /// Takes one away for good that is hidden.
+    /// Deletes a hidden one for good.
     fn discard(&self, letter: &DeadLetter) -> impl Future<Output = Result<(), StoreError>> + Send;
 }

@@ -13,14 +13,14 @@ use crate::domain::ids::{CustomerId, FormId, LinkId, RemoteId};
 /// One page of a listing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Page<T> {
-    /// What it holds, in the order of the keys.
+    /// Its items, in the order of the keys.
     pub items: Vec<T>,
     /// Where the next page begins; opaque.
     pub next: Option<String>,
 }
 
 impl<T> Page<T> {
-    /// A page of nothing, and the last.
+    /// An empty page, the last one.
     #[must_use]
     pub fn none() -> Self {
         Self {
@@ -38,23 +38,24 @@ pub trait Customers: Send + Sync {
         id: &CustomerId,
     ) -> impl Future<Output = Result<Option<Customer>, StoreError>> + Send;
 
-    /// Makes or replaces a customer, unless one of this id was removed: an id is given once. Says whether it did.
+    /// Makes or replaces a customer, unless one with this id was removed: an id is never given again. Says whether it
+    /// did.
     fn put_customer(
         &self,
         customer: &Customer,
     ) -> impl Future<Output = Result<bool, StoreError>> + Send;
 
-    /// Removes a customer for good, and keeps its id from being given again: whatever is left under it stays nobody
-    /// else's. Its connection, forms and leads are the caller's to see to first.
+    /// Removes a customer for good, and keeps its id from being given again: whatever is left under the id stays nobody
+    /// else's. The caller has to remove its connection and forms and see to its leads first.
     fn delete_customer(
         &self,
         id: &CustomerId,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
-    /// Whether the id was ever given to a customer, who may be removed since.
+    /// Whether the id was ever given to a customer, even one that has been removed.
     fn is_given(&self, id: &CustomerId) -> impl Future<Output = Result<bool, StoreError>> + Send;
 
-    /// Customers in the order of their ids, `limit` at a time. A customer just made may be missing for a moment.
+    /// Customers in the order of their ids, `limit` at a time. One just made may be missing for a moment.
     fn customers(
         &self,
         cursor: Option<&str>,
@@ -62,16 +63,16 @@ pub trait Customers: Send + Sync {
     ) -> impl Future<Output = Result<Page<Customer>, StoreError>> + Send;
 }
 
-/// Lead forms. [`form`](Self::form) is the one call without a customer: a form's id is public and is all that a
-/// submission names.
+/// Lead forms. [`form`](Self::form) is the only call without a customer: a form's id is public, and a submission names
+/// nothing else.
 pub trait Forms: Send + Sync {
     /// One form.
     fn form(&self, id: &FormId) -> impl Future<Output = Result<Option<Form>, StoreError>> + Send;
 
-    /// Makes a form, or replaces it whatever it is.
+    /// Makes a form, or replaces it in whatever state it is.
     fn put_form(&self, form: &Form) -> impl Future<Output = Result<(), StoreError>> + Send;
 
-    /// Replaces a form that is there and one revision behind. Of any number of concurrent calls with one revision,
+    /// Replaces a form that exists and is one revision behind. Of any number of concurrent calls with one revision,
     /// exactly one is told that it did.
     fn replace_form(&self, form: &Form) -> impl Future<Output = Result<bool, StoreError>> + Send;
 
@@ -85,14 +86,14 @@ pub trait Forms: Send + Sync {
     ) -> impl Future<Output = Result<Vec<Form>, StoreError>> + Send;
 }
 
-/// What came of advancing a connection to a newer pair of tokens.
+/// The result of advancing a connection to a newer pair of tokens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Advanced {
     /// The row is active at that generation.
     Active,
-    /// The same, and before it had to be made again: leads may have begun to wait for that.
+    /// The same, and it needed a new authorization before: leads may have begun to wait for that.
     Revived,
-    /// It is not: a newer generation is there, or something that is not about tokens stands in the way.
+    /// It is not: there is a newer generation, or the connection is blocked by something other than its tokens.
     No,
 }
 
@@ -104,29 +105,29 @@ pub trait Connections: Send + Sync {
         customer: &CustomerId,
     ) -> impl Future<Output = Result<Option<Connection>, StoreError>> + Send;
 
-    /// The connections of some customers, each read consistently. Who never connected is not among them; one that cannot
-    /// be read is `None`, and costs no other.
+    /// The connections of some customers, each read consistently. Customers that never connected are left out; a
+    /// connection that cannot be read is `None`, without affecting others.
     fn connections_of(
         &self,
         customers: &BTreeSet<CustomerId>,
     ) -> impl Future<Output = Result<BTreeMap<CustomerId, Option<Connection>>, StoreError>> + Send;
 
-    /// Makes or replaces a whole connection, lease included, unless the row is of a newer generation or was ended more
-    /// often than `connection` knows. Says whether it did.
+    /// Makes or replaces a whole connection, lease included, unless the stored row has a newer generation or was ended
+    /// more often than `connection` knows. Says whether it did.
     fn put_connection(
         &self,
         connection: &Connection,
     ) -> impl Future<Output = Result<bool, StoreError>> + Send;
 
-    /// Writes down the lists, terms, known lists and gone lists of `connection`, and nothing else of it, if the row is
+    /// Writes the lists, terms, known lists and gone lists of `connection`, and nothing else of it, if the row is
     /// active and was connected when `connection` was. Says whether it did.
     fn choose(
         &self,
         connection: &Connection,
     ) -> impl Future<Output = Result<bool, StoreError>> + Send;
 
-    /// Grants `lease` if the row's generation is `generation` and no other lease is live at `now`.
-    /// Exactly one of any number of concurrent calls is granted it, and given the connection as it was at that moment.
+    /// Grants `lease` if the row's generation is `generation` and no other lease is live at `now`. Of any number of
+    /// concurrent calls, exactly one is granted it, and gets the connection as it was at that moment.
     fn lease(
         &self,
         customer: &CustomerId,
@@ -135,9 +136,9 @@ pub trait Connections: Send + Sync {
         now: Timestamp,
     ) -> impl Future<Output = Result<Option<Box<Connection>>, StoreError>> + Send;
 
-    /// Advances the row to `generation`, makes it active and removes the lease, if `generation` is newer than
-    /// the row's. A row that is disconnected or limited is left as it is: what stands in its way is not its token.
-    /// Exactly one call is told that it revived a row.
+    /// Advances the row to `generation`, makes it active and removes the lease, if `generation` is newer than the
+    /// row's. A row that is disconnected or limited is left as it is: its token is not what blocks it. Exactly one call
+    /// is told that it revived a row.
     fn advance(
         &self,
         customer: &CustomerId,
@@ -145,23 +146,23 @@ pub trait Connections: Send + Sync {
         token_expires_at: Timestamp,
     ) -> impl Future<Output = Result<Advanced, StoreError>> + Send;
 
-    /// Active connections whose newest token ended in a UTC month that lies at least one whole month before
-    /// `now`, oldest month first, at most `limit`: nobody has used them for more than a month, and a refresh token
-    /// that is not used for 180 days dies. One that cannot be read is missing.
+    /// Active connections whose newest token expired in a UTC month at least one whole month before `now`, oldest month
+    /// first, at most `limit`: nobody has used them for more than a month, and a refresh token not used for 180 days
+    /// dies. One that cannot be read is left out.
     fn idle(
         &self,
         now: Timestamp,
         limit: u16,
     ) -> impl Future<Output = Result<Vec<CustomerId>, StoreError>> + Send;
 
-    /// Customers whose connection delivers nothing until a person acts, and what is in its way: one that has to be made
-    /// again, or is limited. At most `limit`, in the order of their ids. May be a moment behind.
+    /// Customers whose connection delivers nothing until a person acts, and why: it has to be made again, or is
+    /// limited. At most `limit`, in the order of their ids. May be a moment behind.
     fn lost(
         &self,
         limit: u16,
     ) -> impl Future<Output = Result<Vec<(CustomerId, ConnectionStatus)>, StoreError>> + Send;
 
-    /// Gives the lease back, if it is still `owner`'s, with a cooldown for everybody.
+    /// Gives the lease back, if it is still `owner`'s, and sets a cooldown for everybody.
     fn release(
         &self,
         customer: &CustomerId,
@@ -169,15 +170,15 @@ pub trait Connections: Send + Sync {
         cooldown_until: Timestamp,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
-    /// Remembers that a list of the account is gone. Says whether that is news.
+    /// Records that a list of the account is gone. Says whether that is news.
     fn list_gone(
         &self,
         customer: &CustomerId,
         list: &RemoteId,
     ) -> impl Future<Output = Result<bool, StoreError>> + Send;
 
-    /// Remembers how the account makes new contacts, over what was remembered, if the row was `connected_at` this time:
-    /// another account may make them otherwise.
+    /// Records whether the account asks new contacts to confirm, replacing what was known, if the row was last
+    /// connected at `connected_at`: another account may do otherwise.
     fn opt_in_seen(
         &self,
         customer: &CustomerId,
@@ -185,8 +186,8 @@ pub trait Connections: Send + Sync {
         seen: ConfirmedOptIn,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
-    /// Remembers that custom fields were asked for `at`, and which they are where that was told, if the row was
-    /// `connected_at` this time: those of another account are not its own.
+    /// Records that custom fields were read `at`, and which they are if the account said so, if the row was last
+    /// connected at `connected_at`: another account has other fields.
     fn fields_read(
         &self,
         customer: &CustomerId,
@@ -196,9 +197,8 @@ pub trait Connections: Send + Sync {
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
     /// Sets the status, if the row's generation is still `generation` and it is not disconnected, which only
-    /// [connecting anew](Self::put_connection) ends. Says whether the row stands so. A connection made active is found
-    /// as the others are, when it is [idle](Self::idle). One that is disconnected was ended once more, also if it was
-    /// before.
+    /// [connecting anew](Self::put_connection) ends. Says whether the row now has this status. A connection made active
+    /// is found like others when it is [idle](Self::idle). Disconnecting counts as an end each time.
     fn set_status(
         &self,
         customer: &CustomerId,
@@ -209,15 +209,15 @@ pub trait Connections: Send + Sync {
 
 /// Authorizations under way.
 pub trait Handshakes: Send + Sync {
-    /// Remembers a handshake under the fingerprint of its state.
+    /// Stores a handshake under the fingerprint of its state.
     fn open(
         &self,
         state: &str,
         handshake: &Handshake,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
-    /// Takes a handshake out. Exactly one of any number of concurrent calls gets it, and none does at or after
-    /// its expiry, however late the store cleans up.
+    /// Takes a handshake out. Of any number of concurrent calls, exactly one gets it, and none does at or after its
+    /// expiry, however late the store cleans up.
     fn take(
         &self,
         state: &str,
@@ -244,7 +244,7 @@ pub trait Links: Send + Sync {
         now: Timestamp,
     ) -> impl Future<Output = Result<bool, StoreError>> + Send;
 
-    /// Burns the link. Exactly one of all who burn it is told `true`, as often as it asks while the link lasts.
+    /// Burns the link. Of all who burn it, exactly one is told `true`, however often it asks while the link lasts.
     fn burn(
         &self,
         customer: &CustomerId,

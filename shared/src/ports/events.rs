@@ -8,7 +8,7 @@ use crate::domain::connection::ConnectionStatus;
 use crate::domain::ids::{CustomerId, ImportId, LeadId, RemoteId};
 use crate::domain::lead::{LeadState, RefusalReason, WaitReason};
 
-/// Something an operator may want to hear of. Holds no personal data.
+/// Something an operator may want to know. Holds no personal data.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
 pub enum Event {
@@ -45,7 +45,7 @@ pub enum Event {
         /// When.
         at: Timestamp,
     },
-    /// A bulk import has ended: each of its leads is delivered or sent singly (`leadfeed.import`).
+    /// A bulk import has ended: each of its leads is delivered or is sent singly (`leadfeed.import`).
     Import {
         /// Whose.
         customer_id: CustomerId,
@@ -53,7 +53,7 @@ pub enum Event {
         import_id: ImportId,
         /// `closed`.
         status: &'static str,
-        /// Leads that were named for it.
+        /// How many leads were named for it.
         leads: usize,
         /// When.
         at: Timestamp,
@@ -72,7 +72,7 @@ impl Event {
     }
 }
 
-/// What there is to tell of a lead.
+/// What there is to report about a lead.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(tag = "status", content = "reason", rename_all = "snake_case")]
 pub enum LeadEvent {
@@ -85,7 +85,7 @@ pub enum LeadEvent {
 }
 
 impl LeadEvent {
-    /// What a state is news of; none where the lead goes on by itself.
+    /// The event for a state; none if the lead goes on by itself.
     #[must_use]
     pub fn of(state: &LeadState) -> Option<Self> {
         match state {
@@ -99,6 +99,6 @@ impl LeadEvent {
 
 /// The event bus. An event may be lost; nothing in the product depends on one.
 pub trait Events: Send + Sync {
-    /// Publishes events. Where it fails, some of them may be published.
+    /// Publishes events. If it fails, some of them may have been published.
     fn publish(&self, events: &[Event]) -> impl Future<Output = Result<(), StoreError>> + Send;
 }

@@ -4,9 +4,9 @@ use super::StoreError;
 use crate::domain::email::EmailAddress;
 use crate::domain::ids::FormId;
 
-/// The public door that visitors come to, from outside.
+/// The public form endpoint, called from outside as visitors do.
 pub trait FormEndpoint: Send + Sync {
-    /// Posts the lead of this address, who agreed, under a key: one lead however often it is posted.
+    /// Posts a lead with this address and consent, under a key: one lead however often it is posted.
     fn post(
         &self,
         form: &FormId,

@@ -8,31 +8,31 @@ use crate::domain::ids::{CustomerId, LeadId};
 /// What a key stands for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeyClaim {
-    /// The lead that every request with this key is.
+    /// The lead that every request with this key stands for.
     pub lead: LeadId,
-    /// The content it came with first, as a digest.
+    /// The content that first came with it, as a digest.
     pub content: String,
-    /// Who claims it: random, so that a claim made again because its answer was lost is known for what it is.
+    /// Who claims it: random, so that a claim repeated because its answer was lost is recognised.
     pub owner: String,
-    /// Until when the request that came first may still be at work.
+    /// Until when the first request may still be running.
     pub until: Timestamp,
     /// Until when the key is remembered.
     pub expires_at: Timestamp,
 }
 
-/// What came of claiming a key.
+/// The result of claiming a key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum KeyClaimed {
     /// It is new, or this owner's already, and stands for what the caller said.
     Fresh,
-    /// It stands for something already.
+    /// It already stands for something.
     Known(Box<KeyClaim>),
 }
 
 /// Keys by which callers repeat their requests.
 pub trait Idempotency: Send + Sync {
-    /// Claims a customer's key, by its digest, unless it stands for something of another owner's at `now`, other than for
-    /// `gone`. Exactly one owner of any number of concurrent ones is told [`KeyClaimed::Fresh`], however often it asks.
+    /// Claims a customer's key, by its digest, unless at `now` it stands for another owner's lead, other than `gone`.
+    /// Of any number of concurrent owners, exactly one is told [`KeyClaimed::Fresh`], however often it asks.
     fn claim_key(
         &self,
         customer: &CustomerId,
@@ -42,7 +42,7 @@ pub trait Idempotency: Send + Sync {
         now: Timestamp,
     ) -> impl Future<Output = Result<KeyClaimed, StoreError>> + Send;
 
-    /// Frees a key that stands for `lead`, which came to nothing.
+    /// Frees a key that stands for `lead`, if that lead was not kept.
     fn free_key(
         &self,
         customer: &CustomerId,

@@ -6,10 +6,10 @@ use super::{Settlement, StoreError};
 use crate::domain::ids::{CustomerId, ImportId, LeadId};
 use crate::domain::import::ImportJob;
 
-/// Imports, and leads on their way through one. Every write is one atomic step on one import, with its last chunk, or
-/// on one lead.
+/// Imports, and leads on their way through one. Every write is one atomic step, on one import with its last chunk or on
+/// one lead.
 pub trait Imports: Send + Sync {
-    /// Writes an import, if the one stored is the revision before it, or at revision 1 if there is none. Says whether
+    /// Writes an import, if the stored one is at the revision before, or at revision 1 if there is none. Says whether
     /// it did. A chunk is stored with it, as the import's last, or not at all.
     fn save_import(
         &self,
@@ -31,7 +31,7 @@ pub trait Imports: Send + Sync {
         import: &ImportId,
     ) -> impl Future<Output = Result<Option<ImportJob>, StoreError>> + Send;
 
-    /// A customer's imports, closed ones too for as long as they are kept.
+    /// A customer's imports, including closed ones for as long as they are kept.
     fn imports_of(
         &self,
         customer: &CustomerId,
@@ -44,8 +44,8 @@ pub trait Imports: Send + Sync {
         number: u32,
     ) -> impl Future<Output = Result<Vec<LeadId>, StoreError>> + Send;
 
-    /// Takes a lead into an import at `at`, if it waits for anything but another import or a lost answer, and was in no
-    /// import before. Says whether it did, or had done so.
+    /// Takes a lead into an import at `at`, if it waits, but not for another import or after a lost answer, and was in
+    /// no import before. Says whether it did, or had done so.
     fn take(
         &self,
         customer: &CustomerId,
@@ -54,8 +54,8 @@ pub trait Imports: Send + Sync {
         at: Timestamp,
     ) -> impl Future<Output = Result<bool, StoreError>> + Send;
 
-    /// Ends a lead's stay in an import, with its outcome, if it is there; with `taken_by` only if it was taken no
-    /// later. Says whether it did.
+    /// Ends a lead's stay in an import, with its outcome, if it is in it; with `taken_by`, only if it was taken no
+    /// later than that. Says whether it did.
     fn leave(
         &self,
         customer: &CustomerId,

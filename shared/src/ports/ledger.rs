@@ -9,12 +9,12 @@ use crate::domain::ids::{CustomerId, LeadId};
 use crate::domain::lead::{Lead, LeadRecord, LeadState, QuarantineReason};
 use crate::domain::tally::Counts;
 
-/// What came of recording a lead.
+/// The result of recording a lead.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Recorded {
     /// It is new.
     New,
-    /// A lead of this id is there already and was left as it is.
+    /// A lead with this id exists already and was left as it is.
     Already(Box<LeadRecord>),
 }
 
@@ -27,10 +27,10 @@ pub struct LeadFilter {
     pub since: Option<Timestamp>,
 }
 
-/// The durable record of every lead: that it came in, and what has become of it. Every write is one atomic step on one
-/// lead.
+/// The durable record of every lead: that it came in, and what has happened to it. Every write is one atomic step on
+/// one lead.
 pub trait Ledger: Send + Sync {
-    /// Records a lead unless one of its id is there. `due_at` is when somebody has to look whether it is stuck.
+    /// Records a lead unless one with its id exists. `due_at` is when somebody has to check whether it is stuck.
     fn record(
         &self,
         lead: &Lead,
@@ -38,8 +38,8 @@ pub trait Ledger: Send + Sync {
         due_at: Timestamp,
     ) -> impl Future<Output = Result<Recorded, StoreError>> + Send;
 
-    /// Records a lead as quarantined, unless one of its id is there. The row is kept until `expires_at`, if the lead is
-    /// not released before.
+    /// Records a lead as quarantined, unless one with its id exists. The row is kept until `expires_at`, unless the
+    /// lead is released before.
     fn set_aside(
         &self,
         lead: &Lead,
@@ -54,15 +54,15 @@ pub trait Ledger: Send + Sync {
         lead: &LeadId,
     ) -> impl Future<Output = Result<Option<LeadRecord>, StoreError>> + Send;
 
-    /// Leads by their ids, in any order and without those that are not there, or that nobody can read, as one of a later
-    /// version may be. Read consistently.
+    /// Leads by their ids, in any order; those that do not exist, or cannot be read because a later version wrote them,
+    /// are left out. Read consistently.
     fn records(
         &self,
         customer: &CustomerId,
         leads: &[LeadId],
     ) -> impl Future<Output = Result<Vec<LeadRecord>, StoreError>> + Send;
 
-    /// A customer's leads that can be read, newest first, `limit` at a time (a filtered page may hold fewer and still have a
+    /// A customer's readable leads, newest first, `limit` at a time (a filtered page may hold fewer and still have a
     /// next).
     fn leads(
         &self,
@@ -72,8 +72,8 @@ pub trait Ledger: Send + Sync {
         limit: u16,
     ) -> impl Future<Output = Result<Page<LeadRecord>, StoreError>> + Send;
 
-    /// A customer's leads of one address, in any order; no more than `most`, whichever. One just made may be missing for a
-    /// moment.
+    /// A customer's leads with one address, in any order; at most `most` of them, no matter which. One just made may be
+    /// missing for a moment.
     fn leads_of(
         &self,
         customer: &CustomerId,
@@ -81,13 +81,14 @@ pub trait Ledger: Send + Sync {
         most: usize,
     ) -> impl Future<Output = Result<Vec<LeadId>, StoreError>> + Send;
 
-    /// Whose lead an id is. For the operator, who may name a lead alone. One just made may be missing for a moment.
+    /// Whose lead an id is. For the operator, who may name a lead without its customer. One just made may be missing
+    /// for a moment.
     fn owner_of(
         &self,
         lead: &LeadId,
     ) -> impl Future<Output = Result<Option<CustomerId>, StoreError>> + Send;
 
-    /// What a customer's leads of one day count as, all of them read.
+    /// What a customer's leads of one day count as, by reading all of them.
     fn count(
         &self,
         customer: &CustomerId,

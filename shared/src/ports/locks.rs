@@ -4,10 +4,10 @@ use jiff::Timestamp;
 
 use super::StoreError;
 
-/// Work that two must not do at once.
+/// Work that must be done by only one at a time.
 pub trait Locks: Send + Sync {
-    /// Takes the lock on a piece of work until `until`, unless it is another owner's at `now`. Exactly one owner of any
-    /// number of concurrent ones is told that it has it, however often it asks.
+    /// Takes the lock on a piece of work until `until`, unless it is another owner's at `now`. Of any number of
+    /// concurrent owners, exactly one is told that it has it, however often it asks.
     fn lock(
         &self,
         work: &str,
@@ -16,7 +16,7 @@ pub trait Locks: Send + Sync {
         now: Timestamp,
     ) -> impl Future<Output = Result<bool, StoreError>> + Send;
 
-    /// Gives an owner's lock back before its time. That it has none is no error.
+    /// Releases an owner's lock early. It is no error if it has none.
     fn unlock(
         &self,
         work: &str,

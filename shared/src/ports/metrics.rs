@@ -1,6 +1,6 @@
 use jiff::Timestamp;
 
-/// A number that an operator watches. Holds nothing of a person or a customer.
+/// A number that an operator watches. Says nothing about a person or a customer.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Metric {
     /// What is measured.
@@ -9,14 +9,14 @@ pub struct Metric {
     pub value: f64,
 }
 
-/// All that is measured. Alarms and the dashboard know each by its name.
+/// Everything that is measured. Alarms and the dashboard know each by its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Gauge {
     /// How long the oldest lead has been on its way.
     OldestUndelivered,
     /// Connections that deliver nothing until a person acts.
     LostConnections,
-    /// How much of its calls of the day the application has used that used most.
+    /// The share of its day's calls that the application with the highest share has used.
     BudgetUsed,
     /// Leads of the last day that are set aside.
     Quarantined,
@@ -34,7 +34,7 @@ impl Gauge {
         Self::CanaryLate,
     ];
 
-    /// The name that it is watched by.
+    /// The name of its metric.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -46,7 +46,7 @@ impl Gauge {
         }
     }
 
-    /// What it counts in.
+    /// Its unit.
     #[must_use]
     pub fn unit(self) -> Unit {
         match self {
@@ -57,18 +57,18 @@ impl Gauge {
     }
 }
 
-/// What a metric counts in.
+/// The unit of a metric.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unit {
     /// Things.
     Count,
     /// Seconds.
     Seconds,
-    /// Hundredths.
+    /// Percent.
     Percent,
 }
 
-/// Where an operator watches. Recording cannot fail: what it is written to is the log.
+/// Where an operator watches metrics. Recording cannot fail: it writes to the log.
 pub trait Metrics: Send + Sync {
     /// Records metrics of one moment.
     fn record(&self, at: Timestamp, metrics: &[Metric]);

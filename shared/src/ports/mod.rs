@@ -1,8 +1,8 @@
-//! What the use cases need from the world: small promises, each with its words for failure.
+//! Ports: what the use cases need from the world, as small traits, each with its errors.
 //!
-//! The documentation of a port states the atomicity it promises. Adapters and fakes keep the same promise,
-//! and one set of contract tests holds both to it. What is promised of leads lies in files of one name: here, in the
-//! adapter of the tables, in the fakes and among the contract tests.
+//! The documentation of a port states the atomicity it promises. Adapters and fakes keep the same promises, and one set
+//! of contract tests verifies both. What is promised about leads is in files of the same name: here, in the adapter of
+//! the tables, in the fakes and among the contract tests.
 
 use std::error::Error;
 use std::fmt;
@@ -64,21 +64,21 @@ pub use tallies::{Tallies, Unsettled};
 pub use vault::{Kept, Vault};
 pub use wiring::Wiring;
 
-/// The store did not do what it was asked; it may do so later. What was meant to be changed may or may not
-/// have been, so every write is one that can be repeated.
+/// The store did not do what was asked; it may do so later. The intended change may or may not have been made, so every
+/// write can be repeated.
 #[derive(Debug, thiserror::Error)]
 #[error("the store is unavailable")]
 pub struct StoreError(#[source] pub Box<dyn std::error::Error + Send + Sync>);
 
 impl StoreError {
-    /// From whatever the adapter met.
+    /// From any error of an adapter.
     pub fn new(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         Self(source.into())
     }
 }
 
-/// An error with all that caused it, for a log. What the functions log on Lambda is JSON, where the subscriber writes an error
-/// without its causes: of a store nothing but that it is unavailable.
+/// An error with all its causes, for a log. What the functions log on Lambda is JSON, in which the subscriber writes an
+/// error without its causes: of a store, only that it is unavailable.
 pub fn causes(error: &(dyn Error + 'static)) -> impl fmt::Display {
     fmt::from_fn(move |f| {
         write!(f, "{error}")?;

@@ -27,10 +27,10 @@ pub enum TokenError {
     /// 429.
     #[error("the token endpoint is busy")]
     Throttled {
-        /// How long nobody calls.
+        /// How long no calls are made.
         retry_after: SignedDuration,
     },
-    /// Any other answer, or none before the request left.
+    /// Any other answer, or a failure before the request left.
     #[error("the token endpoint is not available")]
     Unavailable,
     /// The request left and its answer was lost: a single-use token may be used up.
@@ -39,7 +39,7 @@ pub enum TokenError {
 }
 
 impl TokenError {
-    /// 429 without a word of how long.
+    /// 429 that does not say how long.
     pub const THROTTLED: Self = Self::Throttled {
         retry_after: TOKEN_RETRY_AFTER,
     };

@@ -6,20 +6,20 @@ use super::StoreError;
 use crate::domain::ids::CustomerId;
 use crate::domain::token::Subject;
 
-/// For whose connection a user's tokens are.
+/// Whose connection a user's tokens are for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Holder {
     /// The customer.
     pub customer: CustomerId,
-    /// When the user last agreed to it.
+    /// When the user last agreed to that.
     pub since: Timestamp,
 }
 
-/// Users of Constant Contact by whom customers are connected.
+/// The Constant Contact users who connected customers.
 pub trait Subjects: Send + Sync {
-    /// Writes down that a user's tokens are for `customer` as of `now`, unless they are for another, who is told then and
-    /// stays. `void` is another that was told before and has no use for them any more: it gives way, if it still stands
-    /// there as it was told. Of any number of concurrent calls for different customers, exactly one does it.
+    /// Records that a user's tokens are for `customer` as of `now`, unless they are for another: then that one stays
+    /// and is returned. `void` is a holder returned before that no longer uses them: it gives way, if it is still
+    /// recorded as it was returned. Of any number of concurrent calls for different customers, exactly one succeeds.
     fn take_subject(
         &self,
         subject: &Subject,

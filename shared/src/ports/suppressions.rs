@@ -7,9 +7,9 @@ use super::{Page, StoreError};
 use crate::domain::ids::CustomerId;
 use crate::domain::suppression::{PersonId, Suppression};
 
-/// People that a customer never wants mailed.
+/// People whom a customer never wants mailed.
 pub trait Suppressions: Send + Sync {
-    /// Puts a person on the list. One who is on it stays as they are.
+    /// Puts a person on the list. An entry that exists stays as it is.
     fn suppress(
         &self,
         customer: &CustomerId,

@@ -14,16 +14,16 @@ pub struct Unsettled {
     pub customer: CustomerId,
     /// Which, and what its counters say.
     pub tally: Tally,
-    /// How often the counters were changed; those counted anew replace no later ones.
+    /// How often the counters were changed; a recount replaces no later ones.
     pub revision: u64,
-    /// When they last were.
+    /// When they were last changed.
     pub touched_at: Timestamp,
 }
 
-/// Counters of each customer's leads by the day they came in. They follow the ledger and are no part of it: a
-/// change may be lost with its writer, and is found again when the day is counted anew.
+/// Counters of each customer's leads by the day they came in. They follow the ledger and are no part of it: a change
+/// may be lost with its writer, and is restored when the day is counted again.
 pub trait Tallies: Send + Sync {
-    /// Adds up the changes and leaves each day named in them unsettled. One write a day; not repeatable.
+    /// Adds the changes and leaves each day named in them unsettled. One write per day; not repeatable.
     fn tally(
         &self,
         customer: &CustomerId,
@@ -50,8 +50,8 @@ pub trait Tallies: Send + Sync {
         quiet_since: Timestamp,
     ) -> impl Future<Output = Result<Vec<Unsettled>, StoreError>> + Send;
 
-    /// Replaces the counters of a day by `tally` and settles it, if nobody has changed them since `revision`.
-    /// Says whether it did.
+    /// Replaces the counters of a day by `tally` and settles it, if nobody has changed them since `revision`. Says
+    /// whether it did.
     fn settle_tally(
         &self,
         customer: &CustomerId,

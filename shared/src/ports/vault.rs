@@ -4,12 +4,12 @@ use super::StoreError;
 use crate::domain::ids::CustomerId;
 use crate::domain::token::StoredTokens;
 
-/// What came of storing tokens.
+/// The result of storing tokens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kept {
     /// They are stored.
     Stored,
-    /// Other tokens of this generation or of a newer one are stored already; these are not.
+    /// Other tokens of this generation or of a newer one are already stored; these are not.
     Superseded,
 }
 
@@ -21,14 +21,14 @@ pub trait Vault: Send + Sync {
         customer: &CustomerId,
     ) -> impl Future<Output = Result<Option<StoredTokens>, StoreError>> + Send;
 
-    /// Stores a pair under its generation, over an older one. Storing the same pair again is nothing new; a pair can be
-    /// stored under one generation only once.
+    /// Stores a pair under its generation, replacing an older one. Storing the same pair again changes nothing; a
+    /// generation never gets a second pair.
     fn keep(
         &self,
         customer: &CustomerId,
         tokens: &StoredTokens,
     ) -> impl Future<Output = Result<Kept, StoreError>> + Send;
 
-    /// Forgets a connection's tokens; that there are none is no error.
+    /// Deletes a connection's tokens; it is no error if there are none.
     fn forget(&self, customer: &CustomerId) -> impl Future<Output = Result<(), StoreError>> + Send;
 }

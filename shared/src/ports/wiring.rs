@@ -5,11 +5,11 @@ use super::{
     Suppressions, Tallies, Vault,
 };
 
-/// One choice of adapter for every port. A function has exactly one of these, that of AWS; tests and the simulation have
-/// their own. A use case holds the few it needs.
+/// One choice of adapter for every port. A function has exactly one, that of AWS; tests and the simulation have their
+/// own. A use case holds the few ports it needs.
 pub trait Wiring: 'static {
-    /// Customers, forms, connections, handshakes, links, counters, people nobody may mail, locks,
-    /// users by whom customers are connected.
+    /// Customers, forms, connections, handshakes, links, counters, suppressed people, locks, users who connected
+    /// customers.
     type Directory: Customers
         + Forms
         + Connections
@@ -22,13 +22,13 @@ pub trait Wiring: 'static {
         + Clone;
     /// Leads, the keys they came with, how many came, and imports.
     type Ledger: Ledger + Claims + Lanes + Exits + Idempotency + RateCounters + Imports + Clone;
-    /// The way to the drain, and where messages end that drains fail on.
+    /// The queue to the drain, and its dead letters.
     type Queue: Queue + DeadLetters + Clone;
     /// Tokens.
     type Vault: Vault + Clone;
     /// Applications.
     type Apps: Apps + Clone;
-    /// What they may still call.
+    /// The applications' call budgets.
     type Budget: Budget + Clone;
     /// The token endpoint.
     type OAuth: Authorization + Clone;

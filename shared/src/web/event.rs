@@ -1,4 +1,4 @@
-//! From an event of the gateway to a request, and back.
+//! Converts the gateway's events to requests, and answers back.
 
 use std::future::{Future, ready};
 use std::pin::Pin;
@@ -18,7 +18,7 @@ const SCHEME: &str = "x-forwarded-proto";
 /// Answers requests until the function ends.
 ///
 /// # Errors
-/// The runtime's.
+/// Those of the runtime.
 pub async fn run<'a, S>(answer: S) -> Result<(), Error>
 where
     S: Service<Request, Response = Response<Body>, Error = Error>,
@@ -27,7 +27,7 @@ where
     lambda_runtime::run(adapted(answer)).await
 }
 
-/// Between what the runtime knows and requests.
+/// Adapts a handler of requests to the runtime's events.
 fn adapted<'a, S>(
     answer: S,
 ) -> impl Service<LambdaEvent<LambdaRequest>, Response = impl Serialize, Error = Error, Future: Send>
@@ -42,8 +42,8 @@ where
     Adapter::from(answer.map_response(AsItIs)).map_request(tame)
 }
 
-/// An answer whose bytes stay as they are: `lambda_http` decodes whatever has a text's type, and so takes the mark off a
-/// file that says how it is encoded.
+/// An answer whose bytes stay as they are: `lambda_http` decodes anything with a text type, and so removes the BOM of a
+/// file.
 struct AsItIs(Response<Body>);
 
 impl IntoResponse for AsItIs {
@@ -52,10 +52,10 @@ impl IntoResponse for AsItIs {
     }
 }
 
-/// An event of which a request can be made.
+/// An event from which a request can be built.
 ///
-/// `lambda_http` makes a URL of its scheme, host, path and query, and panics where they make none: a bare `<` in a query
-/// is enough. Such characters are encoded; a scheme or a host that is none goes.
+/// `lambda_http` builds a URL from its scheme, host, path and query, and panics if that fails: a bare `<` in a query is
+/// enough. Such characters are encoded; an invalid scheme or host is dropped.
 #[must_use]
 pub fn tamed(mut event: LambdaRequest) -> LambdaRequest {
     if let LambdaRequest::ApiGatewayV2(request) = &mut event {
@@ -79,7 +79,7 @@ pub fn tamed(mut event: LambdaRequest) -> LambdaRequest {
     event
 }
 
-/// Whether both parsers that it goes through take it: a brace is a host to the first alone.
+/// Whether both parsers that it goes through accept it: only the first accepts a brace in a host.
 fn is_host(text: &str) -> bool {
     let page = Url::parse(&format!("https://{text}/"));
     page.is_ok_and(|page| Uri::try_from(page.as_str()).is_ok())

@@ -1,6 +1,6 @@
 use lambda_http::http::{HeaderMap, header::ACCEPT};
 
-/// Who reads the answer.
+/// The reader of an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Audience {
     /// A person, in a browser: pages and redirects.
@@ -11,7 +11,7 @@ pub enum Audience {
 
 /// Tells them apart by `Accept` (RFC 9110): browsers ask for `text/html` by name, programs hardly ever do.
 ///
-/// Whoever asks for pages and JSON by name gets what it likes better, and of equals what it names first.
+/// A caller that names both gets the one that it prefers, or of equals the first.
 #[must_use]
 pub fn audience(headers: &HeaderMap) -> Audience {
     let lines = headers.get_all(ACCEPT).iter();
@@ -32,7 +32,7 @@ pub fn audience(headers: &HeaderMap) -> Audience {
     best.0
 }
 
-/// `q` in thousandths; what cannot be read is as good as none.
+/// `q` in thousandths; an unreadable one counts as none.
 fn weight(parameters: &str) -> u32 {
     let given = parameters.split(';').find_map(|parameter| {
         let (name, value) = parameter.split_once('=')?;

@@ -11,8 +11,8 @@ pub fn caller_ip(request: &Request) -> Option<String> {
     }
 }
 
-/// Whether a page of another origin sent a form, which browsers say of themselves (`Sec-Fetch-Site`). A sibling's page is
-/// another's too; a browser that says nothing is an old one.
+/// Whether a page of another origin sent a form, according to the browser (`Sec-Fetch-Site`). A sibling domain's page
+/// is another's too; a browser that does not say is an old one.
 #[must_use]
 pub fn is_from_elsewhere(headers: &HeaderMap) -> bool {
     let site = headers.get("sec-fetch-site");

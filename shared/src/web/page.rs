@@ -16,14 +16,14 @@ use sha2::{Digest as _, Sha256};
 use super::Problem;
 use crate::ports::causes;
 
-/// The one style of all pages, which `base.html` includes.
+/// The one style sheet of all pages, which `base.html` includes.
 const STYLE: &str = include_str!("../../templates/style.css");
 
-/// Keeps a page out of frames, in which whoever looks at it could be led to press what they do not see.
+/// Keeps a page out of frames, in which a visitor could be tricked into pressing what they do not see.
 const NO_FRAME: &str = "; frame-ancestors 'none'";
 
-/// Nothing from anywhere but the page itself, and of that only our style: no script, no other style, no frame.
-/// Forms are free to lead on, as browsers apply `form-action` to the redirects that follow too.
+/// Allows nothing but the page itself with our style sheet: no script, no other style, no frame. `form-action` is not
+/// restricted, as browsers apply it to the redirects that follow too.
 static POLICY: LazyLock<HeaderValue> = LazyLock::new(|| {
     // An included template loses its last line break.
     let style = STANDARD.encode(Sha256::digest(STYLE.trim_end()));
@@ -33,10 +33,10 @@ static POLICY: LazyLock<HeaderValue> = LazyLock::new(|| {
     HeaderValue::try_from(policy).expect("a hash in base64 is plain text")
 });
 
-/// A page for a person, under the name of whoever it is from.
+/// A page for a person, with the sender's name on it.
 ///
-/// That is a brand for the people who sign up with it, the service for its customers, and `None` where nobody is known.
-/// Templates extend `base.html`; styles beside its own are not applied.
+/// That is a brand for the people who sign up with it, the service for its customers, and `None` if neither is known.
+/// Templates extend `base.html`; other styles than its own are blocked.
 #[must_use]
 pub fn page(whose: Option<&str>, status: StatusCode, template: &impl Template) -> Response<Body> {
     let whose = whose.map(str::to_owned);
@@ -53,7 +53,7 @@ pub fn page(whose: Option<&str>, status: StatusCode, template: &impl Template) -
     }
 }
 
-/// The same, for a page that loads scripts, styles and frames from `sources` beside its own.
+/// The same, for a page that also loads scripts, styles and frames from `sources`.
 #[must_use]
 pub fn page_with(
     whose: Option<&str>,
@@ -76,11 +76,11 @@ pub fn page_with(
     }
 }
 
-/// The same answer, whose page anybody may show in a frame. It is for pages that know nobody: to press what is on them
-/// does nothing in anyone's name.
+/// The same answer, but anyone may show the page in a frame. It is for pages that know nobody: pressing a button on
+/// them acts in nobody's name.
 ///
-/// Nothing is said of frames then: a list of who may would leave out those without an origin, as many editors of websites
-/// make them.
+/// The header then says nothing about frames: a list of allowed origins would leave out frames without an origin, which
+/// many website editors make.
 #[must_use]
 pub fn in_any_frame(mut answer: Response<Body>) -> Response<Body> {
     let headers = answer.headers_mut();
@@ -106,7 +106,7 @@ pub fn see_other(location: &str) -> Response<Body> {
     }
 }
 
-/// A day as a person reads it, who may live in another.
+/// A day in words that say it is UTC, as the reader's day may be another.
 #[must_use]
 pub fn day(at: Timestamp) -> String {
     at.to_zoned(TimeZone::UTC)

@@ -18,11 +18,11 @@ pub struct Problem {
     allow: Option<String>,
 }
 
-/// Tells whoever counts answers which problem one is of; it goes over no wire.
+/// Tells a layer that counts answers which problem an answer is; it is not sent.
 #[derive(Debug, Clone, Copy)]
 struct Code(&'static str);
 
-/// The stable word of the problem that an answer is of, if it is of one.
+/// The stable code of the problem that an answer is, if it is one.
 #[must_use]
 pub fn problem_of(answer: &Response<Body>) -> Option<&'static str> {
     answer.extensions().get::<Code>().map(|code| code.0)
@@ -36,7 +36,7 @@ struct Extensions {
 }
 
 impl Problem {
-    /// A problem. `detail` is one of our own sentences and repeats nothing the caller sent.
+    /// A problem. `detail` is one of our own sentences and repeats nothing that the caller sent.
     pub fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
         Self {
             status,
@@ -61,7 +61,7 @@ impl Problem {
         }
     }
 
-    /// 503: what was asked could not be done now and may be asked again.
+    /// 503: the request could not be carried out now and may be repeated.
     #[must_use]
     pub fn unavailable() -> Self {
         let detail = "This could not be done right now. Please try again.";
@@ -71,7 +71,7 @@ impl Problem {
         }
     }
 
-    /// 404: there is no such thing, or none that the caller may know of.
+    /// 404: there is no such thing, or the caller may not know of it.
     #[must_use]
     pub fn not_found(what: &str) -> Self {
         Self::new(
@@ -81,7 +81,7 @@ impl Problem {
         )
     }
 
-    /// The same problem, to be tried again after so many seconds.
+    /// The same problem, with the seconds until a retry.
     #[must_use]
     pub fn retry_after(self, seconds: u32) -> Self {
         Self {
@@ -90,7 +90,7 @@ impl Problem {
         }
     }
 
-    /// The same problem with the fields at fault. A single one lends it its code.
+    /// The same problem with the invalid fields. A single one sets its code.
     #[must_use]
     pub fn with_errors(mut self, errors: Vec<FieldError>) -> Self {
         if let [only] = errors.as_slice() {
@@ -106,32 +106,32 @@ impl Problem {
         self.status
     }
 
-    /// Its stable word.
+    /// Its stable code.
     #[must_use]
     pub fn code(&self) -> &'static str {
         self.extensions.code
     }
 
-    /// Its sentence.
+    /// Its detail.
     #[must_use]
     pub fn detail(&self) -> &str {
         &self.detail
     }
 
-    /// The fields at fault.
+    /// The invalid fields.
     #[must_use]
     pub fn errors(&self) -> &[FieldError] {
         &self.extensions.errors
     }
 
-    /// Gives a page that was made for it this problem's status, and says when to try again.
+    /// Gives a page that was made for it this problem's status and retry time.
     #[must_use]
     pub fn on(&self, mut page: Response<Body>) -> Response<Body> {
         *page.status_mut() = self.status;
         self.marked(page)
     }
 
-    /// As the asker reads it: a page for a browser, problem details for a program.
+    /// In the format that the caller reads: a page for a browser, problem details for a program.
     #[must_use]
     pub fn answer(self, asked: &HeaderMap, whose: Option<&str>) -> Response<Body> {
         match audience(asked) {
@@ -192,7 +192,7 @@ struct ProblemPage<'a> {
 }
 
 impl From<Rejection> for Problem {
-    /// 422. A single fault lends the problem its code.
+    /// 422. A single invalid field sets the problem's code.
     fn from(rejection: Rejection) -> Self {
         let detail = "The lead was not accepted. Each invalid field is listed.";
         Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_lead", detail)
@@ -200,7 +200,7 @@ impl From<Rejection> for Problem {
     }
 }
 
-/// A JSON answer that nobody stores.
+/// A JSON answer that is not cached.
 #[must_use]
 pub fn json(status: StatusCode, body: &impl Serialize) -> Response<Body> {
     let body = serde_json::to_string(body).expect("our answers are plain data");

@@ -1,4 +1,4 @@
-//! Submissions that say the same and have no key.
+//! Checks equal submissions without a key.
 
 use std::collections::BTreeMap;
 
@@ -7,14 +7,14 @@ use leadfeed_shared::domain::ids::{CustomerId, LeadId};
 
 use super::{Answer, Name, Oracle, Promise};
 
-/// What comes so soon after its like is one lead with it.
+/// Equal submissions within this time are one lead.
 const DOUBLE_CLICK: SignedDuration = SignedDuration::from_secs(15);
 
-/// What became of equal submissions; of those whose lead was erased since nothing is known.
+/// The outcome of equal submissions. If a lead was erased since, nothing is known of its submissions.
 #[derive(Debug, Default)]
 pub(super) struct Duplicates {
     sent: usize,
-    /// Those that were answered and to which nothing happened: when they came in, and as which lead.
+    /// Those that were answered and met no fault: when they came in, and as which lead.
     calm: Vec<(Timestamp, LeadId)>,
 }
 
@@ -25,7 +25,7 @@ impl Oracle {
         self.duplicates.entry(name).or_default().sent += 1;
     }
 
-    /// Only where nothing happened to any of them is it sure when each lead first came.
+    /// Only if none of them met a fault is it certain when each lead first came.
     pub(super) fn told_alike(&mut self, answer: Answer) {
         let Name::Content(content) = answer.name else {
             return;

@@ -1,4 +1,4 @@
-//! What may be left once nothing goes wrong any more and time has passed.
+//! Checks what may remain once faults have stopped and time has passed.
 
 use leadfeed_shared::domain::ids::LeadId;
 use leadfeed_shared::domain::lead::LeadState;
@@ -8,14 +8,14 @@ use super::{Oracle, Promise, Seen};
 /// What has happened since faults stopped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rest {
-    /// Time has passed: a lead is done with, or waits for a person.
+    /// Time has passed: every lead is finished, or waits for a person.
     TimePassed,
-    /// A person has put everything right, too: no lead waits.
+    /// A person has also put everything right: no lead waits.
     AllPutRight,
 }
 
 impl Oracle {
-    /// A lead that is where it must not be any more.
+    /// A lead in a state that is no longer allowed.
     #[must_use]
     pub fn unsettled(&self, rest: Rest) -> Option<(&LeadId, &Seen)> {
         self.leads.iter().find(|(_, seen)| {
@@ -24,7 +24,7 @@ impl Oracle {
         })
     }
 
-    /// Sees that every lead has come to its end.
+    /// Checks that every lead has come to its end.
     pub fn all_settled(&mut self, rest: Rest) {
         if let Some((id, seen)) = self.unsettled(rest) {
             let how = format!(
@@ -35,8 +35,8 @@ impl Oracle {
         }
     }
 
-    /// Sees that every delivered lead `is_in` an account of its customer's, and was put on a list there: which account,
-    /// and the key of which address.
+    /// Checks that every delivered lead `is_in` an account of its customer's and was put on a list there. The arguments
+    /// are the account and the address's key.
     pub fn all_arrived(&mut self, is_in: impl Fn(&str, &str) -> bool) {
         let delivered = |seen: &Seen| matches!(seen.state, LeadState::Delivered { .. });
         let is_anywhere = |seen: &Seen| {

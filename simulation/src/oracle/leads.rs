@@ -1,4 +1,4 @@
-//! Every lead's way through the ledger.
+//! Checks each lead's states in the ledger.
 
 use std::sync::Arc;
 
@@ -9,29 +9,29 @@ use leadfeed_shared::domain::lead::{Lead, LeadRecord, LeadState, WaitReason};
 use super::{Oracle, Person, Promise};
 use crate::wire::Process;
 
-/// A lead as the ledger had it when last seen.
+/// A lead as last seen in the ledger.
 #[derive(Debug, Clone)]
 pub struct Seen {
-    /// Whose.
+    /// Its customer.
     pub customer: CustomerId,
     /// The key of its address.
     pub email: String,
     /// Its state.
     pub state: LeadState,
-    /// When it was to be looked at.
+    /// When it was due.
     pub due_at: Option<Timestamp>,
-    /// Whether it went out in a file.
+    /// Whether it was exported in a file.
     pub exported: bool,
-    /// Whether its consent was changed behind everybody's back.
+    /// Whether its consent was changed directly in the table.
     pub tampered: bool,
     /// Whether a person asked for it to be tried again, or released it.
     pub asked_for: bool,
-    /// Since when it is erased.
+    /// When it was erased.
     pub erased_at: Option<Timestamp>,
 }
 
 impl Seen {
-    /// Whose lead of whom it is.
+    /// The customer and person of the lead.
     #[must_use]
     pub fn person(&self) -> Person {
         Person {
@@ -42,7 +42,7 @@ impl Seen {
 }
 
 impl Oracle {
-    /// A claim was given out.
+    /// A claim was granted.
     pub fn claimed(&mut self, process: &Arc<Process>, record: &LeadRecord) {
         let id = &record.lead.id;
         self.holders.insert(id.clone(), process.clone());
@@ -54,12 +54,12 @@ impl Oracle {
         }
     }
 
-    /// Whoever was given a claim was told so.
+    /// The caller received the answer to its claim.
     pub fn heard_of_claim(&mut self, lead: &LeadId) {
         self.unheard.remove(lead);
     }
 
-    /// A lead after something was done to it.
+    /// A lead after an operation.
     pub fn sees(&mut self, process: &Arc<Process>, record: &LeadRecord) {
         let (id, now) = (&record.lead.id, self.now());
         self.unrecorded.remove(id);
@@ -116,20 +116,20 @@ impl Oracle {
         self.leads.iter()
     }
 
-    /// Whether a lead was erased before a moment, and what comes then is another.
+    /// Whether a lead was erased before a moment, so that what comes then is another.
     pub(super) fn was_erased_before(&self, lead: &LeadId, at: Timestamp) -> bool {
         let seen = self.leads.get(lead);
         seen.and_then(|seen| seen.erased_at)
             .is_some_and(|erased| erased < at)
     }
 
-    /// Whether the ledger has a lead.
+    /// Whether the lead is in the ledger.
     #[must_use]
     pub fn has(&self, lead: &LeadId) -> bool {
         self.leads.contains_key(lead)
     }
 
-    /// A lead that may be in no other place is taken from the dead letters, which is right where its person is erased.
+    /// A lead that may be nowhere else is removed from the dead letters, which is right only if its person is erased.
     pub fn discards(&mut self, lead: &Lead) {
         let person = Person {
             customer: lead.customer.clone(),
@@ -140,7 +140,7 @@ impl Oracle {
         }
     }
 
-    /// Sees that every lead that was promised is in the ledger, or in a message.
+    /// Checks that every promised lead is in the ledger, or in a message.
     pub fn all_kept(&mut self, carried: impl Fn(&LeadId) -> bool) {
         let lost = self.unrecorded.iter().find(|lead| !carried(lead));
         if let Some(lost) = lost.cloned() {
@@ -157,7 +157,7 @@ fn is_beginning(state: &LeadState) -> bool {
     )
 }
 
-/// Whether a lead may go from one state to another, by the picture in the documentation.
+/// Whether a lead may go from one state to another, by the diagram in the documentation.
 fn may_become(old: &Seen, new: &LeadState, now: Timestamp) -> bool {
     use LeadState as S;
     let stuck = old.due_at.is_some_and(|due| due <= now);

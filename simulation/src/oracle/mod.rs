@@ -1,8 +1,8 @@
-//! Who watches: a record of its own of what people did, what they were told, and what Constant Contact saw.
+//! The oracle: an independent record of what people did, what they were told, and what Constant Contact saw.
 //!
-//! It asks the code under test nothing. `people` knows who agreed and who left, `remote` holds every call against
-//! that and against the limits, `tokens` knows every pair that was ever issued, `leads` follows each lead through the
-//! ledger, and `end` says what may be left once time has passed.
+//! It never asks the code under test. `people` knows who agreed and who left, `remote` checks every call against that
+//! and against the limits, `tokens` knows every pair that was ever issued, `leads` follows each lead through the
+//! ledger, and `end` says what may remain once time has passed.
 
 mod duplicates;
 mod end;
@@ -32,9 +32,9 @@ use crate::wire::Process;
 pub enum Promise {
     /// 1: What was accepted is never lost and ends in one state.
     NothingLost,
-    /// 2: Without consent, recorded and sealed, nothing reaches Constant Contact.
+    /// 2: Nothing without recorded and sealed consent reaches Constant Contact.
     Consent,
-    /// 3: Nobody who has left since they agreed is subscribed, or whom the customer does not want mailed.
+    /// 3: Nobody is subscribed who has left since they agreed, or whom the customer does not want mailed.
     NobodyBroughtBack,
     /// 4: All calls together stay within the limits.
     Limits,
@@ -44,7 +44,7 @@ pub enum Promise {
     Silence,
     /// 7: A customer's data goes to that customer's account.
     OwnDataOnly,
-    /// 8: Nothing that anybody sends makes a failure of ours.
+    /// 8: No input causes a failure of ours.
     NoFailureByInput,
     /// 9: A delivery happens once.
     Once,
@@ -53,9 +53,9 @@ pub enum Promise {
 /// A promise that was not kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Violation {
-    /// Which.
+    /// The promise.
     pub promise: Promise,
-    /// How.
+    /// How it was broken.
     pub how: String,
 }
 
@@ -65,7 +65,7 @@ impl fmt::Display for Violation {
     }
 }
 
-/// What a drain looked up may be so old when it calls: its whole time, and a little.
+/// How old a drain's lookups may be when it calls: its whole time, and a little.
 pub(crate) const RACE: SignedDuration = SignedDuration::from_secs(75);
 
 /// Limits that Constant Contact enforces on each application.
@@ -77,7 +77,7 @@ pub struct Limits {
     pub per_day: usize,
 }
 
-/// Who watches.
+/// The oracle.
 pub struct Oracle {
     clock: VirtualClock,
     directory: MemoryDirectory,
@@ -85,33 +85,33 @@ pub struct Oracle {
     violation: Option<Violation>,
     people: BTreeMap<Person, people::Known>,
     customers: BTreeMap<CustomerId, people::Side>,
-    /// What a key stands for, and since when; nothing where that is not sure.
+    /// What a key stands for, and since when; `None` if that is uncertain.
     keys: BTreeMap<(CustomerId, String), Option<(LeadId, Timestamp)>>,
-    /// Submissions without a key, by what they say.
+    /// Submissions without a key, by their content.
     duplicates: BTreeMap<(CustomerId, String), duplicates::Duplicates>,
     leads: BTreeMap<LeadId, Seen>,
-    /// Every lead that was ever seen to be of somebody.
+    /// Every lead ever seen of each person.
     leads_of: BTreeMap<Person, BTreeSet<LeadId>>,
-    /// Told to be kept, and not seen in the ledger yet.
+    /// Leads promised to be kept, but not seen in the ledger yet.
     unrecorded: BTreeSet<LeadId>,
     answered: BTreeSet<LeadId>,
-    /// People whom the operator has erased, perhaps again and again.
+    /// People whom the operator has erased, perhaps more than once.
     erased: BTreeSet<Person>,
     holders: BTreeMap<LeadId, Arc<Process>>,
-    /// Those whose holder was not told so (yet), and can do nothing with them.
+    /// Claims whose holder has not received the answer (yet), and can do nothing with them.
     unheard: BTreeSet<LeadId>,
     calling: Vec<(LeadId, Arc<Process>)>,
     imported: BTreeMap<LeadId, CustomerId>,
-    /// When an import was last asked for, by account.
+    /// When an import was last requested, by account.
     imports_at: BTreeMap<String, Timestamp>,
-    /// Which import a lead was taken into last.
+    /// The import that a lead was last taken into.
     taken: BTreeMap<LeadId, ImportId>,
     tokens: BTreeMap<String, Issued>,
     codes: BTreeMap<String, String>,
     refreshing: Vec<(CustomerId, Arc<Process>)>,
-    /// Refreshes that a row told of, and since when.
+    /// Refreshes announced in a row, and since when.
     announced: Vec<(CustomerId, Arc<Process>, Timestamp)>,
-    /// When a pair was last stored that somebody was granted who connected.
+    /// When a pair was last stored that came from a new authorization.
     granted: BTreeMap<CustomerId, Timestamp>,
     calls: BTreeMap<String, VecDeque<Timestamp>>,
     calls_of_day: BTreeMap<(String, i64), usize>,
@@ -122,7 +122,7 @@ pub struct Oracle {
 }
 
 impl Oracle {
-    /// One that has seen nothing.
+    /// An oracle that has seen nothing.
     #[must_use]
     pub fn new(clock: VirtualClock, directory: MemoryDirectory, limits: Limits) -> Self {
         Self {
@@ -157,13 +157,13 @@ impl Oracle {
         }
     }
 
-    /// What was violated, if anything was.
+    /// The violation, if there was any.
     #[must_use]
     pub fn violation(&self) -> Option<Violation> {
         self.violation.clone()
     }
 
-    /// The first violation stands; what comes after may follow from it.
+    /// Only the first violation counts; later ones may follow from it.
     pub(crate) fn object(&mut self, promise: Promise, how: impl Into<String>) {
         let how = how.into();
         self.violation.get_or_insert(Violation { promise, how });
@@ -173,7 +173,7 @@ impl Oracle {
         self.clock.now()
     }
 
-    /// Reads what leaves the product for people who are not the customer.
+    /// Checks text that leaves the product for people other than the customer.
     pub fn hears(&mut self, where_: &str, words: &str) {
         let secrets = ["@", "access-", "refresh-", "code-", "client-secret"];
         if let Some(secret) = secrets.iter().find(|secret| words.contains(*secret)) {
@@ -182,7 +182,7 @@ impl Oracle {
         }
     }
 
-    /// A process is no more: what it was about ends with it.
+    /// A process died: its current work ends with it.
     pub fn dies(&mut self, process: &Arc<Process>) {
         self.calling.retain(|(_, own)| !Arc::ptr_eq(own, process));
         self.refreshing

@@ -10,7 +10,7 @@ use super::{Oracle, Promise, RACE};
 /// A person as one customer knows them: by the key of their address.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Person {
-    /// Whose form they filled in.
+    /// The customer whose form they filled in.
     pub customer: CustomerId,
     /// The address in lower case.
     pub email: String,
@@ -23,7 +23,7 @@ pub(super) struct Known {
     pub agreed_at: Option<Timestamp>,
     /// When they left the account's mail, unless they were brought back since.
     pub left_at: Option<Timestamp>,
-    /// In which accounts their contact was deleted, and when, unless it was brought back since.
+    /// The accounts in which their contact was deleted, and when, unless it was brought back since.
     pub removed_at: BTreeMap<String, Timestamp>,
     /// Since when the customer does not want them mailed.
     pub unwanted_since: Option<Timestamp>,
@@ -35,37 +35,37 @@ pub(super) struct Side {
     pub app: String,
     pub bulk: bool,
     pub deleted_at: Option<Timestamp>,
-    /// Accounts that somebody said are meant.
+    /// Accounts that somebody confirmed.
     pub accounts: BTreeSet<String>,
     /// Since when the account asks new contacts to confirm.
     pub confirms_since: Option<Timestamp>,
-    /// Imports of which a call is about to be made, or was.
+    /// Imports whose call is about to be made, or was made.
     pub submitting: BTreeSet<ImportId>,
     /// Whether imports have failed or vanished, so that rows may come twice.
     pub imports_troubled: bool,
 }
 
-/// What a submission is known by.
+/// How a submission is identified.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Name {
-    /// Its key.
+    /// By its key.
     Key(String),
-    /// What it says.
+    /// By its content.
     Content(String),
 }
 
 /// What a sender was told.
 #[derive(Debug, Clone)]
 pub struct Answer {
-    /// Whose form it was.
+    /// The customer whose form it was.
     pub customer: CustomerId,
     /// The lead they were promised.
     pub lead: LeadId,
-    /// What the submission is known by.
+    /// How the submission is identified.
     pub name: Name,
     /// When it came in.
     pub came_at: Timestamp,
-    /// Whether anything went wrong on the way.
+    /// Whether it met any fault.
     pub shaken: bool,
 }
 
@@ -73,7 +73,7 @@ pub struct Answer {
 const KEY_LIVES: SignedDuration = SignedDuration::from_hours(24);
 
 impl Oracle {
-    /// A customer there is.
+    /// Adds a customer.
     pub fn customer(&mut self, customer: &CustomerId, app: &str, bulk: bool) {
         let side = self.side(customer);
         (side.app, side.bulk) = (app.to_owned(), bulk);
@@ -93,7 +93,7 @@ impl Oracle {
         known.agreed_at = known.agreed_at.max(Some(given_at));
     }
 
-    /// Whether a person has agreed after a moment.
+    /// Whether a person has agreed since a moment.
     pub fn has_just_agreed(&mut self, person: &Person, since: Timestamp) -> bool {
         self.person(person).agreed_at.is_some_and(|at| at > since)
     }
@@ -104,7 +104,7 @@ impl Oracle {
         self.person(person).left_at = Some(now);
     }
 
-    /// A person's contact is deleted in an account, which an import that is under way may undo.
+    /// A person's contact is deleted in an account; an import under way may undo that.
     pub fn is_removed(&mut self, person: &Person, account: &str) {
         let (now, imported) = (self.now(), self.imports_at.get(account));
         if imported.is_some_and(|at| now.duration_since(*at) < RACE) {
@@ -114,7 +114,7 @@ impl Oracle {
         removed.insert(account.to_owned(), now);
     }
 
-    /// The customer does not want a person mailed, or does again.
+    /// The customer does not want a person mailed, or allows it again.
     pub fn wants(&mut self, person: &Person, wanted: bool) {
         let now = self.now();
         let known = self.person(person);
@@ -132,7 +132,7 @@ impl Oracle {
         self.side(customer).deleted_at.get_or_insert(now);
     }
 
-    /// Somebody said that this account is meant.
+    /// Somebody confirmed that this is the right account.
     pub fn means(&mut self, customer: &CustomerId, account: &str) {
         self.side(customer).accounts.insert(account.to_owned());
     }
@@ -164,7 +164,7 @@ impl Oracle {
             Name::Content(_) => return self.told_alike(answer),
         };
         if answer.shaken {
-            // Nobody knows whether it stands for anything now.
+            // It is uncertain now whether it stands for anything.
             self.keys.insert(key, None);
             return;
         }
@@ -191,7 +191,7 @@ impl Oracle {
         }
     }
 
-    /// A sender is told that it is our fault.
+    /// A sender gets a server error.
     pub fn failed_by_us(&mut self, shaken: bool) {
         if !shaken {
             let how = "a submission failed although everything worked";
@@ -199,7 +199,7 @@ impl Oracle {
         }
     }
 
-    /// A customer is shown a lead.
+    /// A lead is shown to a customer.
     pub fn shown(&mut self, to: &CustomerId, whose: &CustomerId) {
         if to != whose {
             let how = format!("{to} was shown a lead of {whose}");

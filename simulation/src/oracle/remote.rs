@@ -1,4 +1,4 @@
-//! Every call of the API, held against what people did and against the limits.
+//! Checks every API call against what people did and against the limits.
 
 use std::sync::Arc;
 
@@ -15,16 +15,16 @@ use secrecy::{ExposeSecret as _, SecretString};
 use super::{Oracle, Person, Promise, RACE};
 use crate::wire::Process;
 
-/// How long it is believed that an account asks for no confirmation, where imports depend on it.
+/// How long imports may rely on the account not asking for confirmations.
 const BELIEVED_FOR: SignedDuration = SignedDuration::from_hours(24);
 
-/// Who is not to be mailed is looked at once more before a call that had to wait.
+/// Before a call that had to wait, suppressions are looked up again: how old that lookup may be.
 const LOOKED: SignedDuration = SignedDuration::from_secs(10);
 
 const DAY_MS: i64 = 86_400_000;
 
 impl Oracle {
-    /// So many calls arrive at once.
+    /// This many calls arrive at once.
     pub fn called(&mut self, process: &Arc<Process>, token: &SecretString, calls: usize) {
         self.total_calls += u64::try_from(calls).unwrap_or_default();
         let now = self.now();
@@ -65,7 +65,7 @@ impl Oracle {
         }
     }
 
-    /// A contact is to be made or updated.
+    /// A sign-up call arrives.
     pub fn signs_up(
         &mut self,
         process: &Arc<Process>,
@@ -103,7 +103,7 @@ impl Oracle {
             .iter()
             .any(|(id, seen)| seen.tampered && !self.unheard.contains(*id));
         let under_way: Vec<LeadId> = under_way.iter().map(|(id, _)| (*id).clone()).collect();
-        // One that was erased under a drain's hands bears no address any more.
+        // A lead that was erased while a drain held it has no address any more.
         if under_way.is_empty() && !self.was_erased_lately(process) {
             let how = format!(
                 "{} calls for {customer} without holding a lead of that address",
@@ -133,7 +133,7 @@ impl Oracle {
         }
     }
 
-    /// The caller hears what came of it.
+    /// The caller gets the answer.
     pub fn sign_up_ends(&mut self, process: &Arc<Process>, email: &EmailAddress) {
         let key = email.key();
         let leads = &self.leads;
@@ -157,7 +157,7 @@ impl Oracle {
         }
     }
 
-    /// Many contacts are to be made or updated.
+    /// An import call arrives.
     pub fn imports(
         &mut self,
         token: &SecretString,
@@ -232,7 +232,7 @@ impl Oracle {
         }
     }
 
-    /// Whether a person may be sent to an account at all, by a look that is no older than that.
+    /// Whether a person may be sent to an account at all, by a lookup no older than `looked`.
     fn may_reach(&mut self, person: &Person, account: &str, looked: SignedDuration) {
         let now = self.now();
         let side = self.side(&person.customer).clone();
@@ -273,7 +273,7 @@ impl Oracle {
         }
     }
 
-    /// A person who has just agreed is taken at their word, and a look may be as old as a drain's time.
+    /// A person who has just agreed is trusted, and a lookup may be as old as a drain's time.
     fn is_not_brought_back(&mut self, person: &Person, account: &str) {
         let now = self.now();
         let known = self.person(person).clone();
@@ -291,7 +291,7 @@ impl Oracle {
         }
     }
 
-    /// The account itself keeps who has left off its lists, and brings back whom it has deleted.
+    /// The account itself keeps people who left off its lists, but brings back those it has deleted.
     fn is_not_imported_back(&mut self, person: &Person, account: &str) {
         let now = self.now();
         let known = self.person(person).clone();
@@ -317,13 +317,13 @@ impl Oracle {
             .any(|(id, seen)| seen.state == LeadState::Erased && own(id))
     }
 
-    /// Constant Contact enforces other limits from now on.
+    /// Changes the limits that Constant Contact enforces.
     pub fn set_limits(&mut self, limits: super::Limits) {
         self.limits = limits;
     }
 
-    /// The rows that count calls are lost. Until the day ends more may be called than is allowed; what refuses it then
-    /// is Constant Contact.
+    /// The rows that count calls are lost. Until the day ends, more calls may be made than allowed; Constant Contact
+    /// then refuses them.
     pub fn budget_was_lost(&mut self) {
         self.uncounted = self.day();
     }

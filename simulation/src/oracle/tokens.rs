@@ -1,4 +1,4 @@
-//! Every token that was ever issued.
+//! Checks every token that was ever issued.
 
 use std::sync::Arc;
 
@@ -10,11 +10,11 @@ use secrecy::{ExposeSecret as _, SecretString};
 use super::{Oracle, Promise};
 use crate::wire::Process;
 
-/// A token of either kind.
+/// An access or refresh token.
 #[derive(Debug, Clone)]
 pub(super) struct Issued {
     pub account: String,
-    /// It came by a refresh and is not stored yet.
+    /// Whether it came from a refresh and is not stored yet.
     pub unstored: bool,
 }
 
@@ -24,18 +24,18 @@ pub fn account_name(customer: &CustomerId, number: u8) -> String {
     format!("account-{number}-{customer}")
 }
 
-/// Whose account it is.
+/// The customer whose account it is.
 pub(super) fn customer_of(account: &str) -> Option<CustomerId> {
     account.splitn(3, '-').nth(2)?.parse().ok()
 }
 
 impl Oracle {
-    /// A person agreed at the consent page, which gave a code.
+    /// A person agreed on the consent page, which gave a code.
     pub fn authorized(&mut self, account: &str, code: &str) {
         self.codes.insert(code.to_owned(), account.to_owned());
     }
 
-    /// An account is connected without a walk through the pages.
+    /// An account is connected without going through the pages.
     pub fn connected(&mut self, account: &str, tokens: &Tokens) {
         if let Some(customer) = customer_of(account) {
             self.means(&customer, account);
@@ -83,7 +83,7 @@ impl Oracle {
         self.refreshing.push((customer, process.clone()));
     }
 
-    /// A row tells of a refresh.
+    /// A row announces a refresh.
     pub fn leased(
         &mut self,
         process: &Arc<Process>,
@@ -99,7 +99,7 @@ impl Oracle {
         }
     }
 
-    /// Whether somebody was granted another pair since a row told of this refresh: what the refresh gives is too old to be
+    /// Whether another pair was granted since this refresh was announced, so that the refresh's pair is too old to be
     /// stored.
     fn is_outrun(&self, process: &Arc<Process>, customer: &CustomerId) -> bool {
         let granted = self.granted.get(customer);
@@ -118,13 +118,13 @@ impl Oracle {
         }
     }
 
-    /// A worker hears from the token endpoint.
+    /// A worker gets the token endpoint's answer.
     pub fn refresh_ends(&mut self, process: &Arc<Process>) {
         self.refreshing
             .retain(|(_, own)| !Arc::ptr_eq(own, process));
     }
 
-    /// A pair is stored, by whoever refreshes or by the pages, where somebody has just connected.
+    /// A pair is stored, by a refresh or by the pages after somebody has connected.
     pub fn kept(&mut self, process: &Process, customer: &CustomerId, pair: &StoredTokens) {
         if process.name.starts_with("pages") {
             self.granted.insert(customer.clone(), self.now());

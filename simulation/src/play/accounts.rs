@@ -1,4 +1,4 @@
-//! Customers and their accounts at Constant Contact.
+//! Events of customers and their accounts at Constant Contact.
 
 use std::collections::HashMap;
 
@@ -14,7 +14,7 @@ use crate::dice::Dice;
 use crate::wire::{Reach, Wired};
 use crate::world::{Warm, World};
 
-/// A walk through the pages, several of them.
+/// Time for going through all the pages.
 const WALK: SignedDuration = SignedDuration::from_mins(3);
 const OWNER: [&str; 4] = [
     "contacts:read",
@@ -23,13 +23,13 @@ const OWNER: [&str; 4] = [
     "contacts:lists:write",
 ];
 
-/// Somebody on their way through the pages.
+/// Somebody going through the pages.
 struct Walk {
     reach: Reach,
     customer: leadfeed_shared::domain::ids::CustomerId,
     account: String,
     client: String,
-    /// Whether they say that another account is meant.
+    /// Whether they confirm another account.
     means_it: bool,
     /// Whether they choose lists, or close the window.
     chooses: bool,
@@ -50,7 +50,7 @@ impl World {
             means_it: self.calm || luck.chance(60),
             chooses: self.calm || luck.chance(90),
         };
-        // What is not done any more is nobody's loss: the person begins again.
+        // An unfinished step is no loss: the person begins again.
         let work = async move {
             walk.walk().await;
         };
@@ -67,7 +67,7 @@ impl World {
         }
     }
 
-    /// Has the accounts ask new contacts to confirm, or not.
+    /// Makes the accounts ask new contacts to confirm, or not.
     pub fn ask_to_confirm(&mut self, customer: u8, on: bool) {
         let id = self.sides[usize::from(customer)].id.clone();
         self.shared.oracle().asks_to_confirm(&id, on);
@@ -76,13 +76,13 @@ impl World {
         });
     }
 
-    /// Gives the connected user its rights, or takes them.
+    /// Gives the connected user its privileges, or removes them.
     pub fn set_rights(&mut self, customer: u8, on: bool) {
         let rights = if on { &OWNER[..] } else { &OWNER[..1] };
         self.of_accounts(customer, |crm, account| crm.set_privileges(account, rights));
     }
 
-    /// Does something to both accounts of a customer.
+    /// Changes both accounts of a customer.
     pub fn of_accounts(&self, customer: u8, change: impl Fn(&FakeCrm, &str)) {
         let side = &self.sides[usize::from(customer)];
         for account in 0..2 {
@@ -90,7 +90,7 @@ impl World {
         }
     }
 
-    /// Loses the row of every budget: what is assumed then may be less than what was spent.
+    /// Deletes the row of every budget: what is assumed then may be less than what was spent.
     pub fn lose_budget(&mut self) {
         let (now, limits) = (self.now(), self.limits());
         for side in &self.sides {
@@ -127,7 +127,7 @@ impl Walk {
             ..CallbackParams::default()
         };
         if self.reach.memory.directory.look(&self.customer).is_none() {
-            // The first account is meant without asking.
+            // The first account needs no confirmation.
             self.reach
                 .line
                 .shared
@@ -139,7 +139,7 @@ impl Walk {
             CallbackOutcome::OtherAccount if self.means_it => {
                 let shown = connect.connected(Some(&cookie)).await.ok()?;
                 if shown.connection.account.id != self.account {
-                    return None; // somebody else came in between
+                    return None; // somebody else connected meanwhile
                 }
                 let shared = &self.reach.line.shared;
                 shared.oracle().means(&self.customer, &self.account);

@@ -1,4 +1,4 @@
-//! The operator and the customer at their pages.
+//! Events of the operator and of customers at their pages.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use crate::oracle::{Person, Promise};
 use crate::wire::{Shared, Wired};
 use crate::world::{Warm, World, properties};
 
-/// The time of the function.
+/// The time limit of the function.
 const TIME: SignedDuration = SignedDuration::from_secs(29);
 
 impl World {
@@ -37,7 +37,7 @@ impl World {
     pub fn disconnect(&mut self, customer: u8, luck: u64) {
         let id = self.id(customer);
         self.request(luck, async move |admin, _| {
-            // That there was none, or that it failed, shows on the page.
+            // If there was none, or this failed, the page shows it.
             drop(admin.disconnect(&id).await);
         });
     }
@@ -62,7 +62,7 @@ impl World {
         });
     }
 
-    /// Puts a person on the list of those not to be mailed, or takes them off.
+    /// Puts a person on the do-not-contact list, or takes them off.
     pub fn suppress(&mut self, person: &Person, on: bool, luck: u64) {
         let person = person.clone();
         if !on {
@@ -78,7 +78,7 @@ impl World {
         });
     }
 
-    /// Lets out of quarantine what is in it.
+    /// Releases quarantined leads.
     pub fn release(&mut self, customer: u8, luck: u64) {
         let id = self.id(customer);
         let mut oracle = self.shared.oracle();
@@ -96,7 +96,7 @@ impl World {
         });
     }
 
-    /// Has leads tried again.
+    /// Replays leads.
     pub fn replay(&mut self, customer: u8, luck: u64) {
         let id = self.id(customer);
         let mut oracle = self.shared.oracle();
@@ -114,7 +114,7 @@ impl World {
         });
     }
 
-    /// Takes the undelivered as a file.
+    /// Exports the undelivered leads as a file.
     pub fn export(&mut self, customer: u8, luck: u64) {
         let id = self.id(customer);
         self.request(luck, async move |admin, shared| {
@@ -144,7 +144,7 @@ impl World {
         });
     }
 
-    /// Changes the consent of a lead that nobody is at work on.
+    /// Changes the consent of a lead that no process works on.
     pub fn tamper(&mut self, customer: u8, luck: &mut Dice) {
         let id = self.id(customer);
         let mut oracle = self.shared.oracle();

@@ -1,4 +1,4 @@
-//! People who fill in forms.
+//! Events of people who fill in forms.
 
 use jiff::SignedDuration;
 use leadfeed_shared::app::intake::{Arrival, Channel, IntakeError};
@@ -12,7 +12,7 @@ use crate::schedule::{How, PEOPLE, Who};
 use crate::wire::Guard;
 use crate::world::{Warm, World};
 
-/// The time of the function.
+/// The time limit of the function.
 const TIME: SignedDuration = SignedDuration::from_secs(25);
 
 /// A submission as somebody sent it.
@@ -21,7 +21,7 @@ pub struct Sent {
     address: String,
     fields: Vec<(String, String)>,
     key: Option<String>,
-    /// Whether there is nothing in it to be refused.
+    /// Whether nothing in it should be refused.
     good: bool,
     /// Whether the person agreed, and how many days ago.
     agreed: Option<u8>,
@@ -52,7 +52,7 @@ impl Player {
             ("first_name".to_owned(), format!("n{number}")),
             ("phone_number".to_owned(), "+1 555 0100".to_owned()),
         ];
-        // Without the guard, what nobody ticked counts as ticked.
+        // Without the guard, an unticked box counts as ticked.
         if how != How::NoConsent || world.shared.lacks(Guard::Consent) {
             fields.push(("consent".to_owned(), "yes".to_owned()));
         }
@@ -90,7 +90,7 @@ impl Player {
     pub(super) fn flood(&mut self, world: &mut World, customer: u8, count: u8, luck: u64) {
         for place in 0..count {
             let luck = luck.wrapping_add(u64::from(place));
-            // Places beyond the customer's people: everybody else.
+            // Indexes beyond the customer's people: everybody else.
             self.submit(world, (customer, PEOPLE + place), How::Plainly, luck);
         }
     }

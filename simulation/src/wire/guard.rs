@@ -2,20 +2,20 @@ use std::fmt;
 
 use clap::ValueEnum;
 
-/// A guard that can be taken away, to see whether the simulation would notice.
+/// A safeguard that can be removed, to see whether the simulation would notice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
 pub enum Guard {
     /// Only one drain has a lead at a time.
     Claim,
     /// Only one worker refreshes a connection's token at a time.
     Lease,
-    /// A worker writes down which pair it means to store before it asks for it.
+    /// A worker writes down which generation it will store before it asks for the pair.
     Intent,
-    /// Older consents are held against who has left, and whom the account has deleted.
+    /// Older consents are checked against opt-outs and deleted contacts.
     OptOutCheck,
-    /// A day has a number of calls.
+    /// A day has a limited number of calls.
     DayLimit,
-    /// A second has a number of calls.
+    /// A second has a limited number of calls.
     SecondLimit,
     /// A submission without a ticked box is no lead.
     Consent,
@@ -25,7 +25,7 @@ pub enum Guard {
     PairStored,
     /// A lead is kept before its sender is answered.
     KeptBeforeAnswer,
-    /// A wait is marked, so that the scheduler looks.
+    /// A lane of waiting leads is marked, so that the scheduler looks.
     Mark,
     /// An emptied lane is looked at once more.
     LookAgain,
@@ -33,9 +33,9 @@ pub enum Guard {
     Key,
     /// Equal submissions agree on one id at the turn of a minute.
     Turn,
-    /// That an import is about to be asked for is written before it is.
+    /// An import is written down before it is requested.
     ImportIntent,
-    /// An import that failed or vanished is not taken for one that went in.
+    /// An import that failed or vanished does not count as successful.
     ImportEnd,
 }
 

@@ -1,4 +1,4 @@
-//! One call on its way.
+//! Carries one call from a process to a service.
 
 use std::future::{Future, pending};
 use std::sync::Arc;
@@ -9,12 +9,12 @@ use leadfeed_shared::ports::Clock as _;
 
 use super::{Process, ROUTINE, Service, Shared, Weather};
 
-/// One process's end of every wire.
+/// One process's connection to all services.
 #[derive(Clone)]
 pub struct Line {
-    /// What it has in common with the others.
+    /// What all processes share.
     pub shared: Arc<Shared>,
-    /// Which one.
+    /// The process.
     pub process: Arc<Process>,
 }
 
@@ -44,7 +44,7 @@ impl Line {
         }
     }
 
-    /// What is to happen to the next call, and how long it takes.
+    /// The fault for the next call, if any, and how long the call takes.
     fn meet(&self, service: Service, op: &'static str) -> (Option<Fault>, SignedDuration) {
         *self.shared.all_counts().entry((service, op)).or_default() += 1;
         if !self.shared.takes_time {
@@ -88,7 +88,7 @@ impl Line {
         pending().await
     }
 
-    /// Writes into the log, if anybody reads it.
+    /// Writes into the log, if it is kept.
     pub(crate) fn note(&self, words: impl FnOnce() -> String) {
         let (log, now) = (&self.shared.log, self.shared.clock.now());
         log.note(now, &self.process.name, words);

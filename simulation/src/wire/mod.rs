@@ -1,8 +1,8 @@
-//! The way from one process to the services it uses: a port in memory, with all that can happen on the way.
+//! Fault injection between a process and its services: wraps a port in memory with all that can happen on the way.
 //!
-//! A call takes time, may be refused, may lose its answer, and may be the last thing its process does; where it
-//! changes something that the oracle watches, the oracle is told in the same instant. Guards that are taken away for
-//! the mutation check are taken away here, so that the use cases need no hooks.
+//! A call takes time, may be refused, may lose its answer, and may be the last thing its process does; if it changes
+//! something that the oracle watches, the oracle is told in the same instant. Guards are removed here for the mutation
+//! check, so that the use cases need no hooks.
 
 mod guard;
 mod line;
@@ -28,7 +28,7 @@ use crate::dice::Dice;
 use crate::log::Log;
 use crate::oracle::Oracle;
 
-/// What processes call.
+/// The services that processes call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Service {
     /// The table of customers, connections and budgets.
@@ -63,7 +63,7 @@ impl Service {
     ];
 }
 
-/// What the scheduler looks at every minute, which fills no log.
+/// The scheduler's reads of every minute, which are not logged.
 const ROUTINE: [&str; 9] = [
     "due_imports",
     "due_lanes",
@@ -87,10 +87,10 @@ pub enum Weather {
     Slow,
 }
 
-/// One function at work: what is to happen to it, and whether it lives.
+/// A running function, with the fault it is to meet, and whether it is alive.
 #[derive(Debug)]
 pub struct Process {
-    /// Names it in the log.
+    /// Its name in the log.
     pub name: String,
     state: Mutex<Life>,
 }
@@ -98,7 +98,7 @@ pub struct Process {
 #[derive(Debug)]
 struct Life {
     dice: Dice,
-    /// At its call of this number.
+    /// The fault to inject at the call with this number.
     strike: Option<(u64, Fault)>,
     calls: u64,
     struck: bool,
@@ -106,7 +106,7 @@ struct Life {
 }
 
 impl Process {
-    /// A process to which nothing happens.
+    /// A process without faults.
     #[must_use]
     pub fn new(name: String, dice: Dice) -> Self {
         let state = Mutex::new(Life {
@@ -119,7 +119,7 @@ impl Process {
         Self { name, state }
     }
 
-    /// Begins an invocation, to which something may happen.
+    /// Begins an invocation, which may meet a fault.
     pub fn begin(&self, strike: Option<(u64, Fault)>) {
         let mut life = self.life();
         (life.calls, life.strike, life.struck) = (0, strike, false);
@@ -131,7 +131,7 @@ impl Process {
         self.life().dead
     }
 
-    /// Whether anything has gone wrong in this invocation that is none of its doing.
+    /// Whether anything has gone wrong in this invocation that is not its own fault.
     #[must_use]
     pub fn was_struck(&self) -> bool {
         self.life().struck
@@ -147,13 +147,13 @@ impl Process {
     }
 }
 
-/// What all processes have in common.
+/// What all processes share.
 pub struct Shared {
     /// The time.
     pub clock: VirtualClock,
     /// Whether calls take time.
     pub takes_time: bool,
-    /// The guard that is taken away.
+    /// The guard that is removed.
     pub without: Option<Guard>,
     oracle: Mutex<Oracle>,
     weather: Mutex<BTreeMap<Service, (Weather, Timestamp)>>,
@@ -164,7 +164,7 @@ pub struct Shared {
 }
 
 impl Shared {
-    /// Fair weather.
+    /// Without any outage.
     #[must_use]
     pub fn new(
         clock: VirtualClock,
@@ -185,12 +185,12 @@ impl Shared {
         }
     }
 
-    /// Who watches.
+    /// The oracle.
     pub fn oracle(&self) -> MutexGuard<'_, Oracle> {
         locked(&self.oracle)
     }
 
-    /// What happened.
+    /// The log.
     pub fn log(&self) -> &Log {
         &self.log
     }
@@ -200,7 +200,7 @@ impl Shared {
         self.all_weather().insert(service, (weather, until));
     }
 
-    /// Has waiting leads listed so late until a moment.
+    /// Delays the listing of waiting leads until a moment.
     pub fn list_late(&self, by: SignedDuration, until: Timestamp) {
         *self.late() = Some((by, until));
     }
@@ -211,7 +211,7 @@ impl Shared {
         *self.late() = None;
     }
 
-    /// Leads are listed by now that have waited since then.
+    /// Only leads that have waited since then are listed by now.
     fn listed_by(&self) -> Timestamp {
         let now = self.clock.now();
         let late = self.late().filter(|(_, until)| *until > now);
@@ -223,7 +223,7 @@ impl Shared {
         self.all_counts().clone()
     }
 
-    /// Whether a guard is taken away.
+    /// Whether a guard is removed.
     #[must_use]
     pub fn lacks(&self, guard: Guard) -> bool {
         self.without == Some(guard)
@@ -248,14 +248,14 @@ impl Shared {
     }
 }
 
-/// A port at the end of a line.
+/// A port with a process's line in front.
 #[derive(Clone)]
 pub struct Wire<P> {
     pub(crate) port: P,
     pub(crate) line: Line,
 }
 
-/// The ports in memory, each at the end of a line.
+/// The wiring of ports in memory, each behind a line.
 pub struct Wired;
 
 impl Wiring for Wired {
@@ -273,17 +273,17 @@ impl Wiring for Wired {
     type SecureRandom = SeededRandom;
 }
 
-/// A world in memory as one process reaches it.
+/// A world in memory as seen by one process.
 #[derive(Clone)]
 pub struct Reach {
     /// The ports.
     pub memory: Memory,
-    /// The way to them.
+    /// The process's line to them.
     pub line: Line,
 }
 
 impl Reach {
-    /// The ports at the end of its line.
+    /// The ports behind its line.
     #[must_use]
     pub fn ports(&self) -> Ports<Wired> {
         let memory = self.memory.ports();
@@ -316,14 +316,14 @@ impl Reach {
 }
 
 impl Wire<MemoryLedger> {
-    /// Whether a lead has stood where it stands since then.
+    /// Whether a lead's state has not changed since then.
     fn has_waited_since(&self, customer: &CustomerId, lead: &LeadId, since: Timestamp) -> bool {
         let record = self.port.look(customer, lead);
         let lines = record.map(|record| record.timeline).unwrap_or_default();
         lines.last().is_none_or(|line| line.at <= since)
     }
 
-    /// Shows the oracle what became of a lead.
+    /// Shows a lead's new state to the oracle.
     fn look(&self, customer: &CustomerId, lead: &LeadId) {
         if let Some(record) = self.port.look(customer, lead) {
             self.line.shared.oracle().sees(&self.line.process, &record);

@@ -1,4 +1,4 @@
-//! Every port but Constant Contact and the queue, at the end of a line.
+//! The ports behind a line, except for Constant Contact and the queue.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -34,8 +34,8 @@ use secrecy::SecretString;
 
 use super::{Guard, Service, Wire};
 
-/// Puts the operations of a port at the end of a line. An operation `of` a lead may change it, and the oracle looks
-/// at the lead in the instant of the effect. What follows the list is written out.
+/// Wraps the operations of a port with a line. An operation `of` a lead may change it, so the oracle looks at the lead
+/// in the instant of the effect. Operations after the list are written out.
 macro_rules! wired {
     ($port:ident of $fake:ty, $service:ident {
         $($op:ident($($arg:ident: $ty:ty),*) -> $ok:ty $(, of $customer:expr, $lead:expr)?;)*

@@ -1,4 +1,4 @@
-//! The queue at the end of a line.
+//! The queue behind a line.
 
 use leadfeed_shared::domain::task::Task;
 use leadfeed_shared::fakes::MemoryQueue;

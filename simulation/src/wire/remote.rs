@@ -1,4 +1,4 @@
-//! Constant Contact at the end of a line. The oracle hears of every call in the instant it arrives there.
+//! Constant Contact behind a line. The oracle sees every call in the instant it arrives.
 
 use std::future::Future;
 
@@ -19,8 +19,8 @@ use secrecy::SecretString;
 
 use super::{Guard, Service, Wire};
 
-/// Puts the operations of a port at the end of a line, each with the number of its calls. What follows the list is
-/// written out.
+/// Wraps the operations of a port with a line, each with its number of calls. Operations after the list are written
+/// out.
 macro_rules! called {
     ($port:ident {
         $($op:ident($($arg:ident: $ty:ty),*) -> $ok:ty, calls $calls:literal;)*
@@ -36,7 +36,7 @@ macro_rules! called {
 }
 
 impl Wire<FakeCrm> {
-    /// So many calls of the API, one right after the other.
+    /// This many calls of the API, one right after the other.
     async fn api<R>(
         &self,
         op: &'static str,
@@ -54,7 +54,7 @@ impl Wire<FakeCrm> {
 }
 
 impl Wire<FakeCrm> {
-    /// Calls that make or change a contact; `done` tells what an answer says of that.
+    /// Calls that create or change a contact; `done` tells the oracle about the answer.
     async fn write<R>(
         &self,
         (op, calls): (&'static str, usize),

@@ -1,5 +1,5 @@
-//! What Lambda, SQS and EventBridge do by themselves: they bring batches, run the schedule, keep functions warm and end
-//! those that take too long.
+//! What Lambda, SQS and EventBridge do: deliver batches, run the schedule, keep functions warm and end those that take
+//! too long.
 
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ use crate::wire::{Process, Wired};
 const DRAIN_TIME: SignedDuration = SignedDuration::from_secs(60);
 const SCHEDULER_TIME: SignedDuration = SignedDuration::from_secs(55);
 
-/// The scheduler's pace once nothing has gone on for long: the minutes between are left out.
+/// The scheduler's interval after a long quiet time: the minutes between are left out.
 const IDLE_MINUTES: i32 = 30;
 
 impl World {
@@ -42,7 +42,7 @@ impl World {
             .note(self.now(), &process.name, || "is killed".to_owned());
     }
 
-    /// Has the platform do what it does by itself; says whether anybody has something to do now.
+    /// Makes the platform do its part; returns whether something can run now.
     pub(super) fn begin_what_is_due(&mut self) -> bool {
         let now = self.now();
         if let Some(process) = self.tasks.end(now) {
@@ -68,7 +68,7 @@ impl World {
         false
     }
 
-    /// Whether a run of the scheduler would find anything to do; one that would not is left out.
+    /// Whether a run of the scheduler would find anything to do; otherwise it is left out.
     fn has_work(&self) -> bool {
         let (ledger, directory, now) = (&self.memory.ledger, &self.memory.directory, self.now());
         let lanes = at_once(ledger.due_lanes(now, None, 1)).is_ok_and(|lanes| !lanes.is_empty());
@@ -78,7 +78,7 @@ impl World {
         lanes || stuck || imports || days || self.idle_minutes <= 2
     }
 
-    /// Messages leave our side of the queue for Amazon's.
+    /// Moves messages from our side of the queue to Amazon's.
     pub fn take_what_was_sent(&mut self) {
         let now = self.now();
         let sent = self.memory.queue.receive(usize::MAX);
@@ -113,7 +113,7 @@ impl World {
         moments.into_iter().flatten().min()
     }
 
-    /// Has a drain work on what can be received; says whether there was anything.
+    /// Lets a drain work on the visible messages; returns whether there were any.
     fn poll(&mut self) -> bool {
         let now = self.now();
         let batch = locked(&self.sqs).receive(&mut self.dice, now);
@@ -145,7 +145,7 @@ impl World {
         })
     }
 
-    /// A process that takes leads in.
+    /// A process of the intake.
     pub fn warm_webhook(&mut self) -> (Arc<Process>, Arc<Intake<Wired>>) {
         let known = self.reuse(|warm| match warm {
             Warm::Webhook(process, intake) => Some((process.clone(), intake.clone())),
@@ -171,7 +171,7 @@ impl World {
         })
     }
 
-    /// Takes a process of a kind out of those that have run before.
+    /// Takes a warm process of a kind.
     fn reuse<T>(&mut self, of_kind: impl Fn(&Warm) -> Option<T>) -> Option<T> {
         let mut pool = self.pool.iter().enumerate();
         let (place, known) = pool.find_map(|(place, warm)| Some((place, of_kind(warm)?)))?;

@@ -1,8 +1,8 @@
-//! Whatever strikes while a lead is taken in, one that was answered with success is delivered exactly once.
+//! Whatever fails during intake, a lead that was answered with success is delivered exactly once.
 //!
 //! Each step fails or kills the function, before its effect or after it; the queue, the table or both are down, and the
-//! function is killed at each step of that too. Then time, the scheduler and the drain do their work. The same on the
-//! ports in memory and over the AWS adapters, where each request is a step; each prints its table.
+//! function is killed at each step of that too. Then time passes, and the scheduler and the drain do their work. This
+//! runs on the ports in memory and over the AWS adapters, where each request is a step; each prints its table.
 
 mod memory;
 mod real;
@@ -25,14 +25,14 @@ use self::memory::InMemory;
 use self::real::OverAws;
 use crate::dynamo::Tables;
 
-/// What each step of a submission does, in their order: without a key, and with one.
+/// What the steps of a submission do, in order: without a key, and with one.
 const PLAIN: [&str; 3] = ["agree on the id", "send", "record"];
 const KEYED: [&str; 4] = ["look back", "claim the key", "send", "record"];
 
-/// What goes wrong, by the step at which it does.
+/// The faults, by the step at which they happen.
 type Faults = BTreeMap<u64, Fault>;
 
-/// What the sender was told; nothing, where the function was killed.
+/// What the sender was told; `None` if the function was killed.
 type Told = Option<Result<Accepted, IntakeError>>;
 
 /// A stack with one connected customer.
@@ -41,10 +41,10 @@ trait Stage {
 
     fn ports(&self) -> Ports<Self::Wiring>;
 
-    /// A form of the customer's that nobody has used.
+    /// An unused form of the customer.
     async fn form(&self) -> Form;
 
-    /// Runs work whose steps fail as planned. Gives nothing where it was killed; and how many steps it took.
+    /// Runs work whose steps fail as planned. Returns its result, `None` if it was killed, and how many steps it took.
     async fn struck<T>(&self, faults: &Faults, work: impl Future<Output = T>) -> (Option<T>, u64);
 
     /// Takes up to ten messages out of the queue.
@@ -52,7 +52,7 @@ trait Stage {
 
     fn advance(&self, by: SignedDuration);
 
-    /// Calls that sign a person up, so far.
+    /// How many calls have signed a person up so far.
     fn sign_ups(&self) -> usize;
 }
 
@@ -66,7 +66,7 @@ pub fn memory(runtime: &Handle) -> Trial {
     trial("memory", runtime, InMemory::start)
 }
 
-/// On tables and a queue of its own: its scheduler takes up whatever it finds.
+/// On its own tables and queue: its scheduler processes whatever it finds.
 pub fn aws(aws: &SdkConfig, tables: Tables, queue: String, runtime: &Handle) -> Trial {
     let aws = aws.clone();
     let start = move || OverAws::start(aws, tables, queue);
@@ -106,8 +106,8 @@ async fn every_plan(stage: &impl Stage) {
     println!("{table}");
 }
 
-/// Takes a lead in while the plan is carried out, and then lets time, the scheduler and the drain do their work. What
-/// the sender was told, and how often the person was signed up.
+/// Submits a lead while the plan's faults happen, then lets time pass and the scheduler and the drain work. Returns
+/// what the sender was told, and how often the person was signed up.
 async fn carried_out<S: Stage>(
     stage: &S,
     key: Option<&str>,
@@ -146,7 +146,7 @@ async fn carried_out<S: Stage>(
     (told, stage.sign_ups() - before)
 }
 
-/// Drains the queue until nothing is in it.
+/// Drains the queue until it is empty.
 async fn deliver(stage: &impl Stage) {
     loop {
         let messages = stage.received().await;
@@ -208,7 +208,7 @@ fn plans(steps: &[&str]) -> Vec<Plan> {
             for fault in [Fault::CrashBefore, Fault::CrashAfter] {
                 let what = format!("{what} down, {name}: {fault:?}");
                 let mut faults = down(Fault::FailBefore);
-                faults.retain(|other, _| *other < step); // nobody is left to meet what would come after
+                faults.retain(|other, _| *other < step); // nothing runs on that could meet a later one
                 faults.insert(step, fault);
                 plans.push(Plan { what, faults });
             }
@@ -226,7 +226,7 @@ fn word(told: &Told) -> &'static str {
     }
 }
 
-/// A killed function tells nothing. Another one refuses a lead only where neither queue nor table took it.
+/// A killed function tells the sender nothing. Any other refuses a lead only if neither queue nor table accepted it.
 fn expected(steps: &[&str], faults: &Faults) -> &'static str {
     let kills = |fault: &Fault| matches!(fault, Fault::CrashBefore | Fault::CrashAfter);
     if faults.values().any(kills) {

@@ -25,7 +25,7 @@ pub struct OverAws {
 
 impl OverAws {
     pub async fn start(aws: SdkConfig, tables: Tables, queue: String) -> Self {
-        // A request that is repeated would be another step.
+        // A retried request would be another step.
         let once = aws.to_builder().retry_config(RetryConfig::disabled());
         let (world, steps) = World::wired(once.build(), tables, queue).await;
         let expires_at = world.clock.now() + SignedDuration::from_hours(23);

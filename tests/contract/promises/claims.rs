@@ -51,7 +51,7 @@ pub async fn settle<L: Leads>(
     settled.await.unwrap()
 }
 
-/// A fresh lead that has been claimed and settled so.
+/// A fresh lead that has been claimed and then settled in this state.
 pub async fn settled<L: Leads>(ledger: &L, customer: &CustomerId, state: &Settlement) -> Lead {
     let lead = record(ledger, customer, 0).await;
     assert!(matches!(

@@ -27,7 +27,7 @@ promises! { Connections:
     a_limited_connection_made_active_is_found_when_it_is_idle,
 }
 
-/// A connection of a fresh customer, in the store.
+/// A stored connection of a fresh customer.
 pub(super) async fn put<C: Connections>(connections: &C) -> Connection {
     let connection = connection(&fresh::customer());
     assert!(connections.put_connection(&connection).await.unwrap());

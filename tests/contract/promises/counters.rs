@@ -1,4 +1,4 @@
-//! A sum is everybody's.
+//! Promises of the shared rate counters.
 
 use leadfeed_shared::ports::RateCounters;
 

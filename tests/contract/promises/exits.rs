@@ -1,4 +1,4 @@
-//! Promises of the ledger about what a person asks of a lead.
+//! Promises of the ledger about exports and erasures.
 
 use leadfeed_shared::domain::ids::LeadId;
 use leadfeed_shared::domain::lead::{LeadState, RefusalReason, WaitReason};

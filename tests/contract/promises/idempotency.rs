@@ -1,4 +1,4 @@
-//! A key means one thing, to whoever asks first.
+//! Promises about idempotency keys: a key stands for what its first caller sent.
 
 use jiff::{SignedDuration, Timestamp};
 use leadfeed_shared::domain::ids::LeadId;

@@ -27,7 +27,7 @@ promises! { Leads:
     behind_a_mark_the_later_ones_are_listed_also_when_it_has_moved,
 }
 
-/// How much the global listings may hold of other tests.
+/// How many entries of other tests the global listings may hold.
 const ALL: u16 = 1_000;
 
 async fn overdue<L: Leads>(ledger: &L, customer: &CustomerId, now: i64) -> usize {
@@ -186,7 +186,7 @@ async fn the_last_mark_of_a_lane_goes_by_way_of_one_more_look<L: Leads>(ledger: 
     }
 }
 
-/// Its lead may be listed later than the look that was due already.
+/// Its lead may be listed only after the look that was due already.
 async fn a_mark_made_before_the_last_look_is_looked_at_once_more_itself<L: Leads>(ledger: L) {
     for (new, order) in [(40, [40, 3_620, 7_220]), (4_000, [3_620, 4_000, 7_600])] {
         let customer = fresh::customer();
@@ -233,7 +233,7 @@ async fn a_later_mark_is_not_lost<L: Leads>(ledger: L) {
     }
 }
 
-/// Where the mark finds the earlier one and it has gone far ahead before the mark is made.
+/// The earlier mark is found, but has advanced far before the new one is made.
 async fn a_mark_made_while_an_earlier_one_is_advanced_is_not_lost<L>(ledger: L)
 where
     L: Leads + Clone + 'static,
@@ -306,7 +306,7 @@ async fn a_lane_is_listed_page_by_page_and_counted<L: Leads>(ledger: L) {
 }
 
 async fn behind_a_mark_the_later_ones_are_listed_also_when_it_has_moved<L: Leads>(ledger: L) {
-    // Earlier than any other promise marks, so that all fit into one listing.
+    // Earlier than any other promise's marks, so that all fit into one listing.
     let early = at(-86_000);
     let customers = [(); 4].map(|()| fresh::customer());
     for (customer, second) in customers.iter().zip([3, 1, 2, 2]) {

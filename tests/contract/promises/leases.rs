@@ -1,4 +1,4 @@
-//! The right to refresh a connection's tokens, and what a refresh leaves behind.
+//! Promises about the lease to refresh a connection's tokens, and what a refresh leaves behind.
 
 use leadfeed_shared::domain::connection::{
     ConnectionStatus, Lease, LimitedReason, ReconnectReason,
@@ -101,7 +101,7 @@ async fn advancing_makes_the_row_newer_and_active_and_ends_the_lease<C: Connecti
     };
     connections.put_connection(&connection).await.unwrap();
 
-    // Only the first call revives it; the same request repeated finds it done.
+    // Only the first call revives it; a repeated request finds that done.
     for expected in [Advanced::Revived, Advanced::Active] {
         let told = connections.advance(&connection.customer, 4, at(90_000));
 

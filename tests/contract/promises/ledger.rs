@@ -1,4 +1,4 @@
-//! Promises of the ledger about what is written down and read back.
+//! Promises of the ledger about what is written and read back.
 
 use leadfeed_shared::domain::ids::LeadId;
 use leadfeed_shared::domain::lead::{

@@ -29,13 +29,13 @@ where
     assert_eq!(told.iter().filter(|burnt| **burnt).count(), 1);
 }
 
-/// Somebody new burns a link.
+/// A new visitor uses up a link.
 async fn burn<L: Links>(links: &L, customer: &CustomerId, link: &LinkId, second: i64) -> bool {
     let burnt = links.burn(customer, link, &fresh::link(), at(second)).await;
     burnt.unwrap()
 }
 
-/// Whether somebody new could burn a link.
+/// Whether a new visitor could use up a link.
 async fn is_live<L: Links>(links: &L, customer: &CustomerId, link: &LinkId, second: i64) -> bool {
     let by = fresh::link();
     let live = links.is_live(customer, link, &by, at(second)).await;

@@ -23,7 +23,7 @@ pub mod vault;
 
 use leadfeed_shared::ports::{Claims, Exits, Imports, Lanes, Ledger};
 
-/// All that a ledger promises about leads: what one port has changed, another shows.
+/// All of a ledger's promises about leads: what is changed through one port shows in another.
 pub trait Leads: Ledger + Claims + Lanes + Exits + Imports {}
 
 impl<L: Ledger + Claims + Lanes + Exits + Imports> Leads for L {}

@@ -1,4 +1,4 @@
-//! Promises of the ledger about leads that are queued again.
+//! Promises of the ledger about leads that are put back into the queue.
 
 use leadfeed_shared::domain::ids::LeadId;
 use leadfeed_shared::domain::lead::{LeadState, QuarantineReason, WaitReason};

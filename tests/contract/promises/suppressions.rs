@@ -1,4 +1,4 @@
-//! Whom a customer never wants mailed.
+//! Promises about people whom a customer never wants mailed.
 
 use std::collections::BTreeSet;
 

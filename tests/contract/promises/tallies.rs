@@ -32,7 +32,7 @@ fn counts(pairs: &[(&str, i64)]) -> Counts {
         .collect()
 }
 
-/// Counters that are not nought, by day.
+/// The counters that are not zero, by day.
 async fn read<T: Tallies>(tallies: &T, customer: &CustomerId) -> Vec<(Date, Counts)> {
     let days = tallies.tallies(customer).await.unwrap().into_iter();
     let counted = |mut tally: Tally| {

@@ -14,12 +14,12 @@ use crate::scene::the_stack;
 pub struct CloudWatch {
     alarms: BTreeMap<String, Value>,
     since: Timestamp,
-    /// How many lines each metric filter has counted since.
+    /// How many lines each metric filter has counted so far.
     counted: Mutex<BTreeMap<String, usize>>,
 }
 
 impl CloudWatch {
-    /// With the alarms that the template has.
+    /// With the template's alarms.
     pub async fn new() -> Result<Self> {
         let described = monitoring("DescribeAlarms", &json!({"MaxRecords": 100})).await?;
         let alarms = described["MetricAlarms"].as_array().context("no alarms")?;
@@ -45,13 +45,13 @@ impl CloudWatch {
         Ok(ringing.map(|(name, _)| name).collect())
     }
 
-    /// Whether this alarm rings.
+    /// Whether this alarm is on.
     pub async fn rings(&self, alarm: &str) -> Result<bool> {
         let name = the_stack().deployment().resource(alarm)?;
         Ok(self.ringing().await?.contains(name))
     }
 
-    /// Publishes a value as AWS does. The alarm has to watch it by its dimension, which the local stand-in passes over.
+    /// Publishes a value as AWS does. The alarm has to watch its dimension, which the local stand-in ignores.
     pub async fn meter(
         &self,
         alarm: &str,
@@ -66,7 +66,7 @@ impl CloudWatch {
         put(&json!(namespace), &json!(name), &dimensions, value).await
     }
 
-    /// Whether the function's own errors were counted where this alarm watches.
+    /// Whether the function's errors were counted under the metric that this alarm watches.
     pub async fn functions_were_metered(&self, alarm: &str) -> Result<()> {
         let watched = self.alarm(alarm)?;
         let statistics = json!({
@@ -85,7 +85,7 @@ impl CloudWatch {
         put(&json!("Test"), &json!("LookAgain"), &json!([]), 0.0).await
     }
 
-    /// Publishes what the function has embedded in its log.
+    /// Publishes the embedded metrics in the function's log.
     pub async fn read_embedded(&self, function: &str) -> Result<()> {
         for line in self.lines(function).await? {
             let namespace = &line["_aws"]["CloudWatchMetrics"][0]["Namespace"];
@@ -97,7 +97,7 @@ impl CloudWatch {
         Ok(())
     }
 
-    /// What the function has recorded under a name, oldest first.
+    /// The values that the function has recorded under a name, oldest first.
     pub async fn values(&self, function: &str, name: &str) -> Result<Vec<f64>> {
         let lines = self.lines(function).await?;
         let values = lines.iter().filter_map(embedded).flatten();
@@ -107,7 +107,7 @@ impl CloudWatch {
             .collect())
     }
 
-    /// Publishes what the metric filters of a function's log group count in it that they have not counted before.
+    /// Publishes how many new lines the metric filters of a function's log group match.
     pub async fn read_filters(&self, function: &str) -> Result<()> {
         let group = json!({"logGroupName": group(function)});
         let filters = logs("DescribeMetricFilters", &group).await?;
@@ -138,7 +138,7 @@ impl CloudWatch {
             .with_context(|| format!("{logical} is not deployed"))
     }
 
-    /// The function's log since the beginning, as far as it is JSON.
+    /// The JSON lines of the function's log since the beginning.
     async fn lines(&self, function: &str) -> Result<Vec<Value>> {
         let messages = self.messages(function).await?;
         let lines = messages.iter();
@@ -158,7 +158,7 @@ impl CloudWatch {
     }
 }
 
-/// What `{ $.fields.message = "…" }` looks for. The local Lambda has functions log as text, where only the words are found.
+/// The text that `{ $.fields.message = "…" }` matches. The local Lambda makes functions log as text, without fields.
 fn words_of(pattern: &str) -> Option<&str> {
     let quoted = pattern.strip_prefix("{ $.fields.message = \"")?;
     quoted.strip_suffix("\" }")

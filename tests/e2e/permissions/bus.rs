@@ -1,4 +1,4 @@
-//! A queue that hears everything the stack tells the event bus.
+//! A queue that gets everything that the stack sends to the event bus.
 
 use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
@@ -11,7 +11,7 @@ pub struct Bus {
 }
 
 impl Bus {
-    /// Begins to listen.
+    /// Subscribes.
     pub async fn listen() -> Result<Self> {
         let name = json!({"QueueName": "heard-on-the-bus"});
         let made = sqs("CreateQueue", &name).await?;
@@ -26,7 +26,7 @@ impl Bus {
         Ok(Self { url })
     }
 
-    /// Takes events off until one tells that this customer's connection is in this state.
+    /// Takes events off until one says that this customer's connection is in this state.
     pub async fn told(&self, customer: &str, status: &str) -> Result<()> {
         while let Some(event) = take_from(&self.url).await? {
             let event: Value = serde_json::from_str(&event)?;
@@ -47,7 +47,7 @@ async fn sqs(action: &str, body: &Value) -> Result<Value> {
     the_stack().aws().json("sqs", &target, body).await
 }
 
-/// Any call of the bus.
+/// Any call to EventBridge.
 pub async fn events(action: &str, body: &Value) -> Result<Value> {
     let target = format!("AWSEvents.{action}");
     the_stack().aws().json("events", &target, body).await

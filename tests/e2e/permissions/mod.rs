@@ -1,4 +1,4 @@
-//! IAM is enforced: a function whose statement is gone can no longer do its work.
+//! IAM is enforced: a function that lacks one of its statements can no longer do its work.
 
 mod bus;
 mod captcha;
@@ -14,8 +14,8 @@ use crate::queue::{self, drain_is};
 use crate::rows;
 use crate::scene::{Scene, alone, finally, the_stack};
 
-/// The local queue hands its messages over by itself, whatever the role says; a test of the template holds this
-/// statement to what AWS asks of a mapping.
+/// The local queue delivers its messages whatever the role allows; a test of the template compares this statement with
+/// what AWS requires of a mapping.
 const NOT_ENFORCED: [(&str, &str); 1] = [("QueueDrain", "ReceiveLeads")];
 
 #[tokio::test]
@@ -45,7 +45,7 @@ async fn a_lead_that_the_queue_did_not_take_is_delivered_by_the_scheduler() {
     scene.until(&lead, "delivered").await;
 }
 
-/// The statements that can be taken away unnoticed, of all functions.
+/// The statements of all functions that can be removed unnoticed.
 async fn all_unnoticed() -> Result<Vec<String>> {
     let walker = Walker::new().await?;
     let mut unnoticed = Vec::new();
@@ -55,7 +55,7 @@ async fn all_unnoticed() -> Result<Vec<String>> {
     Ok(unnoticed)
 }
 
-/// The statements without which a function still walks its walk. With all of them it has to.
+/// The statements without which a function's walk still succeeds. With all of them it has to succeed.
 async fn unnoticed_in(function: Function, walker: &Walker) -> Result<Vec<String>> {
     let name = format!("{function:?}");
     let (aws, deployment) = (the_stack().aws(), the_stack().deployment());
@@ -87,7 +87,7 @@ async fn unnoticed_in(function: Function, walker: &Walker) -> Result<Vec<String>
     Ok(unnoticed)
 }
 
-/// Takes away what a walk leaves behind that the next one would stumble over.
+/// Removes what a walk leaves behind and the next one would meet.
 async fn leave_nothing(walker: &Walker) -> Result<()> {
     walker.clean_up().await?;
     purge().await?;
@@ -120,7 +120,7 @@ fn without(document: &Value, sid: &str) -> Value {
     document
 }
 
-/// What happens without being asked: the drain's mapping and the schedule.
+/// Turns on or off what happens by itself: the drain's mapping and the schedule.
 async fn everything_by_itself_is(on: bool) -> Result<()> {
     drain_is(on).await?;
     let rule = the_stack().deployment().resource("SchedulerEveryMinute")?;
@@ -133,7 +133,7 @@ async fn purge() -> Result<()> {
     queue::purge(the_stack().deployment().output("LeadQueueUrl")?).await
 }
 
-/// Ends the instances of a function that know already what it read at their start. The next ones take captchas to
+/// Ends the instances of a function that have cached what they read at their start. New ones check captchas at
 /// `captcha`.
 async fn start_anew(function: &str, captcha: &str) -> Result<()> {
     let name = the_stack().deployment().resource(function)?;

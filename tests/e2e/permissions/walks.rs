@@ -1,6 +1,6 @@
-//! For each function a walk that needs every statement of its role.
+//! A walk for each function that needs every statement of its role.
 //!
-//! The drain's mapping and the schedule are off meanwhile, so each effect is seen where it is made.
+//! The drain's mapping and the schedule are off meanwhile, so that each effect is seen where it is made.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -73,12 +73,12 @@ impl Walker {
         })
     }
 
-    /// Where captchas are checked.
+    /// Where captchas are verified.
     pub fn captcha(&self) -> &str {
         &self.captcha
     }
 
-    /// Disconnects whom a walk has connected, so that no later one meets them.
+    /// Disconnects the customers that a walk has connected, so that no later one meets them.
     pub async fn clean_up(&self) -> Result<()> {
         let connected = std::mem::take(&mut *self.connected.lock().unwrap());
         for id in connected {
@@ -114,7 +114,7 @@ impl Walker {
 
     async fn leads_are_delivered_as_far_as_tokens_go(&self) -> Result<()> {
         let customer = self.customer().await?;
-        // One that has waited is held against newer leads of the same person.
+        // A lead that has waited is checked against newer leads of the same person.
         let lead = self.waiting_lead(&customer).await?;
         self.connect(&customer).await?;
         rows::make_token_old(&customer.id).await?;
@@ -204,7 +204,7 @@ impl Walker {
         Ok(Customer { id, form })
     }
 
-    /// The same customer with a form that asks for a captcha.
+    /// The same customer with a form that has a captcha.
     async fn guarded_by_captcha(&self, customer: Customer) -> Result<Customer> {
         let captcha = json!({"provider": "turnstile", "site_key": "walk", "secret": "walk"});
         let form = json!({
@@ -230,7 +230,7 @@ impl Walker {
         Ok(customer)
     }
 
-    /// Posts a lead; answers its id and status.
+    /// Posts a lead; returns its id and status.
     async fn post(&self, customer: &Customer) -> Result<(String, String)> {
         let lead = json!({
             "email": format!("{}@example.com", customer.id),
@@ -256,7 +256,7 @@ impl Walker {
         Ok(lead)
     }
 
-    /// Hands the one message in the queue to the drain.
+    /// Passes the only message in the queue to the drain.
     async fn drain(&self) -> Result<()> {
         let body = queue::take().await?.context("the queue is empty")?;
         let event = json!({"Records": [{"messageId": "walk", "body": body}]});
@@ -268,7 +268,7 @@ impl Walker {
         Ok(())
     }
 
-    /// Takes messages off until one is of this lead. Others may be of leads that earlier walks left behind.
+    /// Takes messages off until one is of this lead. Others may be left over from earlier walks.
     async fn take_message_of(&self, lead: &str) -> Result<()> {
         while let Some(body) = queue::take().await? {
             if body.contains(lead) {

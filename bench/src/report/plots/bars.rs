@@ -1,4 +1,4 @@
-//! Lying bars in milliseconds, each with its figure, on a scale of tens.
+//! Horizontal bars in milliseconds, each with its figure, on a logarithmic scale.
 
 use std::path::Path;
 
@@ -7,7 +7,7 @@ use plotters::prelude::*;
 
 use super::{INK, WIDTH, fault};
 
-/// A bar and what it stands for.
+/// A bar and its label.
 pub(super) struct Bar {
     pub(super) label: String,
     pub(super) value: f64,
@@ -42,7 +42,7 @@ pub(super) fn draw(file: &Path, title: &str, note: &str, bars: &[Bar]) -> Result
     root.present().map_err(fault)
 }
 
-/// Where a bar of some value ends.
+/// Maps a value to the end of its bar.
 fn scale(bars: &[Bar]) -> impl Fn(f64) -> i32 {
     let values = bars.iter().map(|bar| bar.value.log10());
     let (least, most) = values.fold(

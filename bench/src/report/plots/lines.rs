@@ -1,4 +1,4 @@
-//! Lines over a number.
+//! Line charts over a number.
 
 use std::path::Path;
 
@@ -16,7 +16,7 @@ pub(super) struct Line {
 pub(super) struct Chart {
     pub(super) title: &'static str,
     pub(super) x: &'static str,
-    /// Along, and up.
+    /// Of the horizontal and the vertical axis.
     pub(super) logarithmic: (bool, bool),
     pub(super) lines: Vec<Line>,
 }

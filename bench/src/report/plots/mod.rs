@@ -1,4 +1,4 @@
-//! Plots in SVG, each with the machine and the day.
+//! The plots, in SVG, each with the machine and the day.
 
 mod bars;
 mod lines;
@@ -69,7 +69,7 @@ fn bar(program: &Program, label: String, value: f64) -> Bar {
     }
 }
 
-/// Calls since the first, and what the limit allows.
+/// Calls since the first, beside what the limit allows.
 fn rates(rates: &[Rate]) -> Chart {
     let line = |rate: &Rate| Line {
         name: match rate.drains {

@@ -1,4 +1,4 @@
-//! What the page's buttons do.
+//! The actions behind the page's buttons.
 
 use askama::Template;
 use lambda_http::{Body, Request, RequestExt as _, Response};
@@ -13,10 +13,10 @@ use super::LinkHolder;
 use crate::answer::Refused;
 use crate::{file, request};
 
-/// A form of this page has a line or two.
+/// A form of this page has only a line or two.
 const LONGEST_BODY: usize = 4 * 1024;
 
-/// Does what a form asks for, then leads back to the page.
+/// Carries out what a form asks for, then redirects to the page.
 pub async fn act<W: Wiring>(
     admin: &Admin<W>,
     holder: &LinkHolder<'_>,
@@ -53,15 +53,15 @@ pub async fn act<W: Wiring>(
     }
 }
 
-/// What the bearer of a link cannot take back.
+/// What the holder of a link cannot undo.
 #[derive(Clone, Copy)]
 enum ForGood {
     Erase,
     Suppress,
 }
 
-/// Erases a person, or puts an address on the do-not-contact list, once its bearer has seen what that means. The address
-/// is in no URL, so the question is the answer to a post.
+/// Erases a person, or puts an address on the do-not-contact list, once the link's holder has seen what that means. No
+/// URL may contain the address, so the confirmation page is the answer to a POST.
 async fn for_good<W: Wiring>(
     admin: &Admin<W>,
     holder: &LinkHolder<'_>,
@@ -83,7 +83,7 @@ async fn for_good<W: Wiring>(
     }
     Ok(match what {
         ForGood::Erase => {
-            admin.customer(customer).await?; // the link of one that was removed is worth nothing
+            admin.customer(customer).await?; // a removed customer's link is worth nothing
             let erased = admin.erase_person(customer, person).await?;
             holder.back("erased", i64::try_from(erased).unwrap_or_default())
         }
@@ -163,13 +163,13 @@ async fn preview_file<W: Wiring>(
 struct Retry<'a> {
     base: &'a str,
     label: &'a str,
-    /// Where looking began.
+    /// Where the search began.
     cursor: &'a str,
-    /// How many were tried again just now, before this place.
+    /// How many leads were retried just now, before this place.
     tried: Option<u32>,
     words: Words,
     replayed: &'a Replayed,
-    /// The query that looks on behind them.
+    /// The query that continues the search after them.
     further: Option<String>,
     blocked: Option<Words>,
 }
@@ -194,7 +194,7 @@ struct FilePage<'a> {
     part: &'a Exported,
 }
 
-/// Leads that count as `label`, tried again from a place on. What is set aside is the operator's to release.
+/// A request to retry the leads counted as `label`, from a cursor on. Only the operator releases quarantined leads.
 fn wish(label: &str, cursor: &str, dry_run: bool) -> Result<Properties, Refused> {
     let (status, reason) = label.split_once('.').unwrap_or((label, ""));
     if status == "quarantined" {
@@ -218,12 +218,12 @@ fn following(status: &str, dialect: &str, form: Option<&str>, cursor: &str) -> S
     encoded(pairs.into_iter().chain(form.map(|form| ("form", form))))
 }
 
-/// Pairs as a query has them.
+/// Pairs, encoded as a query string.
 fn encoded<'p>(pairs: impl IntoIterator<Item = (&'p str, &'p str)>) -> String {
     Serializer::new(String::new()).extend_pairs(pairs).finish()
 }
 
-/// What a form says.
+/// The fields of a posted form.
 fn fields(request: &Request) -> Result<Vec<(String, String)>, Refused> {
     let body: &[u8] = request.body().as_ref();
     if body.len() > LONGEST_BODY {
@@ -244,12 +244,12 @@ fn word(value: &impl serde::Serialize) -> String {
 }
 
 impl LinkHolder<'_> {
-    /// To the page, which says what was done.
+    /// Redirects to the page, which says what was done.
     fn back(&self, done: &str, count: i64) -> Response<Body> {
         see_other(&format!("{}?done={done}&count={count}", self.base))
     }
 
-    /// To what else could be tried again, behind what just was.
+    /// Redirects to the leads that can be retried after those just retried.
     fn further(&self, label: &str, next: &str, tried: i64) -> Response<Body> {
         let tried = tried.to_string();
         let query = encoded([("label", label), ("cursor", next), ("tried", &tried)]);

@@ -1,4 +1,4 @@
-//! The last thirty days as bars. Plain SVG: no script draws it, and the same numbers stand in a table beside it.
+//! The last thirty days as a bar chart. Plain SVG, drawn without script; a table beside it has the same numbers.
 
 use jiff::ToSpan as _;
 use jiff::civil::Date;
@@ -15,9 +15,9 @@ const BAR: f64 = 14.0;
 
 pub struct Chart {
     pub bars: Vec<Bar>,
-    /// The most leads of one day.
+    /// The highest number of leads in one day.
     pub most: i64,
-    /// All leads of the days shown.
+    /// The totals of the days shown.
     pub sums: Sums,
     pub width: f64,
     pub height: f64,
@@ -66,7 +66,7 @@ impl Chart {
             bars: bars.collect(),
             most,
             sums: Sums::of(days_shown),
-            width: STEP * f64::from(DAYS) - (STEP - BAR), // no gap behind the last
+            width: STEP * f64::from(DAYS) - (STEP - BAR), // no gap after the last
             height: HEIGHT,
             first: days.first().copied().map(words).unwrap_or_default(),
             last: days.last().copied().map(words).unwrap_or_default(),
@@ -74,7 +74,7 @@ impl Chart {
     }
 }
 
-/// The bar's parts; one that is there at all is seen.
+/// The bar's segments; a count above zero is always visible.
 fn parts(sums: &Sums, place: usize, most: i64) -> Vec<Part> {
     let mut top = HEIGHT;
     let mut parts = Vec::new();

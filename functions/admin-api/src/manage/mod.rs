@@ -1,5 +1,5 @@
-//! The customer's own page: what arrived, what waits and why, and what can be done about it. A manage link is all
-//! that its bearer needs; nothing of another customer can be named here.
+//! The customer's own page: what arrived, what waits and why, and what can be done about it. A manage link is all that
+//! its holder needs, and gives access to no other customer's data.
 
 mod act;
 mod chart;
@@ -17,16 +17,16 @@ use leadfeed_shared::web::{Problem, is_from_elsewhere, page};
 use self::page::{Notice, Page};
 use crate::answer::Refused;
 
-/// Whether this is the page's business.
+/// Whether this path belongs to the page.
 pub fn is_for(path: &str) -> bool {
     path.starts_with("/manage/")
 }
 
-/// A bearer of a manage link, and where its page is.
+/// The holder of a manage link, and the address of their page.
 struct LinkHolder<'a> {
     customer: CustomerId,
     base: &'a str,
-    /// The name that the service goes by.
+    /// The service's name.
     service: &'a str,
 }
 
@@ -36,7 +36,7 @@ impl LinkHolder<'_> {
     }
 }
 
-/// Answers a request to the page. Never fails: what goes wrong is a page too.
+/// Answers a request to the page. Never fails: errors are pages too.
 pub async fn handle<W: Wiring>(
     admin: &Admin<W>,
     request: &Request,
@@ -78,7 +78,7 @@ async fn show<W: Wiring>(
     Ok(holder.page(&page))
 }
 
-/// Says the same of a link that was made up and of one whose customer is gone.
+/// Gives the same answer for a forged link and for one whose customer was removed.
 fn unusable(error: LinkError) -> Problem {
     match error {
         LinkError::Expired => Problem::new(

@@ -1,4 +1,4 @@
-//! What the page shows, as its template takes it.
+//! What the page shows, prepared for its template.
 
 use askama::Template;
 use jiff::{Timestamp, tz::TimeZone};
@@ -32,7 +32,7 @@ pub struct Page<'a> {
     leads: Vec<LeadLine>,
 }
 
-/// What was just done, from the address the browser was led back to.
+/// What was just done, from the query of the redirect to the page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Notice {
     Disconnected,
@@ -110,7 +110,7 @@ impl<'a> Connected<'a> {
     }
 }
 
-/// Leads that are held back for one reason, or were delivered by another permission than the explicit one.
+/// Leads that are held back for one reason, or were delivered with a permission other than explicit.
 struct Reason {
     label: String,
     count: i64,
@@ -160,7 +160,7 @@ struct FormCard<'a> {
     public: Option<PublicUrls>,
 }
 
-/// What stands with a form that anybody may fill in.
+/// Shown for a form that anybody may fill in.
 struct PublicUrls {
     address: String,
     snippet: String,
@@ -181,7 +181,7 @@ fn form_card<'a, W: Wiring>(form: &'a Form, admin: &Admin<W>) -> Result<FormCard
     })
 }
 
-/// One lead, by enough of its address to recognise it.
+/// One lead, with enough of its address to recognise it.
 struct LeadLine {
     who: String,
     when: String,
@@ -230,7 +230,7 @@ fn line(entry: &TimelineEntry) -> (String, &'static str) {
     (moment(entry.at), words::of_state(&entry.state))
 }
 
-/// Words that are not ours and may quote the address, with no more of it than the page shows elsewhere.
+/// Text that is not ours and may quote the address, showing no more of the address than the rest of the page does.
 fn without_address(words: &str, email: &EmailAddress) -> String {
     let (known, address) = (
         words.to_ascii_lowercase(),

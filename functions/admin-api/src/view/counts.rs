@@ -24,7 +24,7 @@ struct DayView<'a> {
     sums: SumsView<'a>,
 }
 
-/// What the customer's page shows of the same days.
+/// The same totals as on the customer's page.
 #[derive(Serialize)]
 struct SumsView<'a> {
     submitted: i64,

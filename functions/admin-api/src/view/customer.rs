@@ -37,7 +37,7 @@ pub fn customer(customer: &Customer) -> CustomerView<'_> {
     }
 }
 
-/// A customer with how it is connected.
+/// A customer with the state of its connection.
 #[derive(Serialize)]
 struct ListedView<'a> {
     #[serde(flatten)]
@@ -53,7 +53,7 @@ struct SummaryView {
     blocked: Option<WaitReason>,
 }
 
-/// Where a connection stands.
+/// The state of a connection.
 #[derive(Serialize, Default)]
 pub struct StatusView {
     status: &'static str,

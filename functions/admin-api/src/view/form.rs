@@ -67,7 +67,7 @@ struct FieldsView<'a> {
     mapped: &'a BTreeMap<String, String>,
 }
 
-/// A form together with the ways in: the only view that holds a secret.
+/// A form with its URLs and snippets: the only view that holds a secret.
 #[derive(Serialize)]
 pub struct FormWithUrls<'a> {
     #[serde(flatten)]
@@ -78,7 +78,7 @@ pub struct FormWithUrls<'a> {
     webhook_secret: String,
 }
 
-/// The ways in for whoever comes, of a form that asks for no signature.
+/// The public URLs and snippets of a form that requires no signature.
 #[derive(Serialize)]
 struct PublicUrls {
     submit_url: String,

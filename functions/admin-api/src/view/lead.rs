@@ -38,7 +38,7 @@ pub struct LeadView<'a> {
     timeline: Vec<EntryView<'a>>,
 }
 
-/// A state with what it has to say; a claim's owner is nobody's business.
+/// A state with its details; a claim's owner is not shown.
 #[derive(Serialize, Default)]
 struct StateView<'a> {
     status: &'static str,

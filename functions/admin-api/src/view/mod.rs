@@ -1,4 +1,4 @@
-//! What the operator is shown. Types of their own, so that what is stored and what is shown can change apart.
+//! The responses shown to the operator: types of their own, so that they can change independently of what is stored.
 
 mod counts;
 mod customer;

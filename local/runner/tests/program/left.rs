@@ -1,4 +1,4 @@
-//! Processes and ports, as the kernel tells of them.
+//! Processes and ports, according to the kernel.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -9,10 +9,10 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::Signal;
 use nix::unistd::Pid;
 
-/// How long processes may take to end after the program.
+/// How long processes may outlive the program.
 const PATIENCE: Duration = Duration::from_secs(15);
 
-/// A process: ids are given out again, so it is known by its start too.
+/// A process: ids are reused, so its start time identifies it too.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Process {
     id: u32,
@@ -20,14 +20,14 @@ struct Process {
     command: String,
 }
 
-/// An address and port that somebody listens on, as the kernel writes them.
+/// A listening address and port, as the kernel writes them.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Listening {
     address: String,
     port: u16,
 }
 
-/// A program with all that it has started, and where they listen.
+/// A program with everything it has started, and the ports on which they listen.
 #[derive(Debug)]
 pub struct Everything {
     processes: Vec<Process>,
@@ -69,7 +69,7 @@ impl Everything {
         }
     }
 
-    /// Kills the process whose command line says this.
+    /// Kills the process whose command line contains this.
     pub fn kill(&self, word: &str) {
         let found = self.processes.iter().filter(|process| {
             process.command.contains(word) && !process.command.contains("import subprocess")
@@ -106,14 +106,14 @@ impl Everything {
     }
 }
 
-/// All processes that have not ended, each with its parent's id.
+/// All running processes, each with its parent's id.
 fn processes() -> Vec<(Process, u32)> {
     let entries = fs::read_dir("/proc").unwrap().filter_map(Result::ok);
     entries
         .filter_map(|entry| {
             let id: u32 = entry.file_name().to_str()?.parse().ok()?;
             let stat = fs::read_to_string(entry.path().join("stat")).ok()?;
-            // After the name, which may hold anything: state, parent, and as the 20th the start.
+            // After the name, which may contain anything: state, parent, and as the 20th the start.
             let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
             let command = fs::read(entry.path().join("cmdline")).ok()?;
             let process = Process {
@@ -139,7 +139,7 @@ fn sockets_of(id: u32) -> Vec<String> {
         .collect()
 }
 
-/// Those of the sockets that listen.
+/// The listening ones among the sockets.
 fn listening(sockets: &BTreeSet<String>) -> BTreeSet<Listening> {
     const LISTEN: &str = "0A";
     let tables = ["/proc/net/tcp", "/proc/net/tcp6"]

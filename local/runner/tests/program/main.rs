@@ -12,11 +12,11 @@ use nix::sys::signal::Signal;
 use crate::run::Program;
 
 const UP: &str = "Ctrl-C stops everything.";
-/// The functions are built meanwhile.
+/// While this shows, the functions are being built.
 const BUILDING: &str = "✓ starting MiniStack";
 const DEPLOYING: &str = "… deploying the stack";
 
-/// 200 rows, of which every twentieth is bad, and what each of those has to be told.
+/// 200 rows, every twentieth of them bad, and the expected message for each of those.
 fn leads() -> (String, Vec<&'static str>) {
     let bad = [
         ("", "yes", "email_missing"),

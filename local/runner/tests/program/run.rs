@@ -42,7 +42,7 @@ impl Program {
         }
     }
 
-    /// Waits until it has said this.
+    /// Waits until it has printed this.
     pub fn until(&self, words: &str) {
         let deadline = Instant::now() + PATIENCE;
         while !self.said.lock().unwrap().contains(words) {
@@ -56,7 +56,7 @@ impl Program {
         }
     }
 
-    /// Itself and all that it has started, with the ports on which they listen.
+    /// The program and everything it has started, with the ports on which they listen.
     pub fn everything(&self) -> Everything {
         Everything::of(self.child.id())
     }
@@ -65,7 +65,7 @@ impl Program {
         kill(Pid::from_raw(self.child.id().cast_signed()), signal).unwrap();
     }
 
-    /// Waits for its end: its code, `None` where a signal ended it, and all that it said.
+    /// Waits for its end; returns its exit code (`None` if a signal ended it) and its output.
     pub fn end(mut self) -> (Option<i32>, String) {
         let status = self.child.wait().unwrap();
         assert_eq!(status.code().is_none(), status.signal().is_some());

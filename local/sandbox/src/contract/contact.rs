@@ -57,7 +57,7 @@ pub struct NewEmail {
     pub permission_to_send: Option<Permission>,
 }
 
-/// The address of an update; read-only properties may come back in it and are not used.
+/// The address of an update; read-only properties are accepted and ignored.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct UpdatedEmail {

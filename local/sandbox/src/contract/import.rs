@@ -7,13 +7,13 @@ use serde_json::value::RawValue;
 
 use super::{Bounded, Id, Text, Violation, given};
 
-/// Rows the API takes in one request.
+/// Maximum rows in one request.
 const MAX_ROWS: usize = 40_000;
 
-/// Where "4 MB" cuts an import, by the reading that leaves less.
+/// Where "4 MB" cuts an import, by the reading that keeps less.
 pub const IMPORT_CUT: usize = 4_000_000;
 
-/// An import as it remains after the cut: what lay beyond it is gone.
+/// An import after the cut: what lay beyond it is gone.
 #[derive(Debug)]
 pub struct JsonImport {
     pub rows: Vec<ContactRow>,
@@ -39,7 +39,7 @@ enum SmsPermission {
 }
 
 impl JsonImport {
-    /// Reads the rows that lie wholly within the first `cut` bytes of the body.
+    /// Reads the rows that lie completely within the first `cut` bytes of the body.
     pub fn parse(body: &[u8], cut: usize) -> Result<Self, Violation> {
         let text = std::str::from_utf8(body)
             .map_err(|_| Violation("The JSON in the request is malformed.".into()))?;
@@ -71,8 +71,8 @@ impl JsonImport {
 
 /// One contact in the import's own flat vocabulary.
 ///
-/// A bad address, birthday or anniversary is a row's own error, found when the import runs, so
-/// these stay unparsed here.
+/// A bad address, birthday or anniversary is an error of its row, found when the import runs, so these stay unparsed
+/// here.
 #[derive(Debug, Default, Deserialize)]
 #[serde(try_from = "FlatRow")]
 pub struct ContactRow {
@@ -182,7 +182,7 @@ impl ContactRow {
     }
 }
 
-/// The prefix of an address property: `home_` of `home_city`, nothing of `city`.
+/// The prefix of an address property: `home_` of `home_city`, empty for `city`.
 pub fn address_kind(name: &str) -> &'static str {
     let prefixes = ADDRESS_KINDS.iter().skip(1);
     let of_kind = |kind: &&str| match name {
@@ -203,7 +203,7 @@ fn detail(name: &str) -> Option<(&'static str, usize)> {
         .copied()
 }
 
-/// Spelled with a blank, unlike the others.
+/// Spelled with a space, unlike the others.
 const HOME_COUNTRY: &str = "home country";
 
 const ADDRESS_PROPERTIES: [(&str, usize); 24] = [

@@ -44,7 +44,7 @@ pub struct AddMemberships {
     pub list_ids: Bounded<Id, 1, 50>,
 }
 
-/// Which contacts; exactly one way of naming them.
+/// The contacts; exactly one way of naming them.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Selection {
@@ -55,7 +55,7 @@ pub enum Selection {
 }
 
 impl Selection {
-    /// Whether some of those it chooses may be left out.
+    /// Whether some of the chosen contacts may be excluded.
     pub fn takes_exclusion(&self) -> bool {
         matches!(self, Self::AllActiveContacts(_) | Self::ListIds(_))
     }

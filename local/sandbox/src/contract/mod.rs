@@ -1,4 +1,4 @@
-//! Our own written contract: one type per request body.
+//! The API's request bodies as our own written contract: one type per body.
 //!
 //! A body that parses into its type is within every length, count and vocabulary the API
 //! describes; anything else, an unknown property included, is a validation error naming the field.
@@ -22,7 +22,7 @@ pub use text::{Anniversary, Bounded, Email, Id, Text, birthday};
 
 use serde::Deserialize;
 
-/// Why a body is not one of ours: what its answer's `error_message` says.
+/// Why a body breaks the contract: its answer's `error_message`.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct Violation(pub String);
@@ -36,7 +36,7 @@ pub fn parse<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Violation> {
     serde_path_to_error::deserialize(&mut json).map_err(describe)
 }
 
-/// Holds a body against the operation it is sent to; with the stricter reading where there are two.
+/// Checks a body against the operation it is sent to, by the stricter reading if there are two.
 pub fn hold(method: &str, path: &str, body: &[u8]) -> Result<(), Violation> {
     let operation = path.strip_prefix("/v3/").unwrap_or(path);
     match (method, operation) {
@@ -67,7 +67,7 @@ pub fn hold(method: &str, path: &str, body: &[u8]) -> Result<(), Violation> {
     }
 }
 
-/// What lies beyond 4 MB would be dropped, and a row's bad birthday found out much later.
+/// Data beyond 4 MB would be dropped, and a row's bad birthday found only much later.
 fn hold_import(body: &[u8]) -> Result<(), Violation> {
     if body.len() > IMPORT_CUT {
         return Err(Violation("the body exceeds 4 MB".into()));

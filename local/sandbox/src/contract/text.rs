@@ -1,4 +1,4 @@
-//! The small types every body is made of.
+//! The small types that every body is made of.
 
 use std::str::FromStr;
 
@@ -65,7 +65,7 @@ impl<'de, T: Deserialize<'de>, const MIN: usize, const MAX: usize> Deserialize<'
     }
 }
 
-/// An id as the API writes it: a hyphenated UUID and no other spelling.
+/// An id as the API writes it: a hyphenated UUID in no other spelling.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Id(pub Uuid);
 
@@ -89,7 +89,7 @@ impl<'de> Deserialize<'de> for Id {
     }
 }
 
-/// An address the API stores: plain ASCII, one `@`, a dotted domain.
+/// An address that the API stores: plain ASCII, one `@`, a dotted domain.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Email(String);
 
@@ -115,13 +115,13 @@ impl Email {
         &self.0
     }
 
-    /// What addresses are compared by: case does not matter.
+    /// The key by which addresses are compared: case does not matter.
     pub fn key(&self) -> String {
         self.0.to_ascii_lowercase()
     }
 }
 
-/// A date in one of the eight numeric forms the API reads; kept as it was sent.
+/// A date in one of the eight numeric forms that the API reads, kept as sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Anniversary(String);
 
@@ -168,7 +168,7 @@ impl<'de> Deserialize<'de> for Anniversary {
     }
 }
 
-/// A birthday has both its parts or neither.
+/// A birthday has both parts or neither.
 pub fn birthday(month: Option<i64>, day: Option<i64>) -> Result<Option<(u8, u8)>, Violation> {
     let within = |value: i64, max: u8| u8::try_from(value).ok().filter(|v| (1..=max).contains(v));
     match (month, day) {

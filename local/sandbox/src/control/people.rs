@@ -1,4 +1,4 @@
-//! Accounts and what the people in them do.
+//! Accounts, and what the people in them do.
 
 use axum::Json;
 use axum::extract::{Path, Query, State};

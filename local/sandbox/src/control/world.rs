@@ -25,7 +25,7 @@ fn view(app: &App, now: jiff::Timestamp) -> Value {
     })
 }
 
-/// The world as at the start; apps stay registered but have used nothing.
+/// Restores the initial world; apps stay registered but have used nothing.
 pub async fn reset(State(shared): State<Shared>) -> StatusCode {
     let now = shared.clock.now();
     let mut lab = shared.lab();
@@ -112,7 +112,7 @@ pub async fn change_app(
     Ok(Json(view(app, now)))
 }
 
-/// A new secret; the old one is dead at once.
+/// Issues a new secret; the old one is invalid at once.
 pub async fn rotate_secret(State(shared): State<Shared>, Path(client_id): Path<String>) -> Answer {
     let mut lab = shared.lab();
     let secret = lab.dice.text(32);
@@ -130,7 +130,7 @@ pub async fn rotate_secret(State(shared): State<Shared>, Path(client_id): Path<S
 pub struct Revocation {
     client_id: Option<String>,
     account: Option<String>,
-    /// Whether access tokens stay good until they expire.
+    /// Whether access tokens stay valid until they expire.
     #[serde(default)]
     access_tokens_live_on: bool,
 }
@@ -165,7 +165,7 @@ fn usual_scope() -> String {
 }
 
 impl Mint {
-    /// With the scope that everybody asks for.
+    /// With the usual scope.
     pub fn usual(client_id: &str, login: &str) -> Self {
         Self {
             client_id: client_id.to_owned(),
@@ -175,7 +175,7 @@ impl Mint {
     }
 }
 
-/// What a client has once its user has agreed.
+/// What a client gets once its user has agreed.
 #[derive(Debug, Serialize)]
 pub struct Minted {
     pub access_token: String,

@@ -1,4 +1,4 @@
-//! What each operation asks of a token: a scope and a privilege of the user behind it.
+//! What each operation requires of a token: a scope, and a privilege of its user.
 
 use axum::http::Method;
 

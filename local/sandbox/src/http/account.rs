@@ -11,7 +11,7 @@ pub async fn summary(call: Call) -> Answer {
     #[serde(rename_all = "snake_case")]
     enum Extra {
         PhysicalAddress,
-        /// No account has one, and so none is shown.
+        /// No account has one, so none is shown.
         CompanyLogo,
     }
     let extra: Vec<Extra> = call.params(&["extra_fields"])?.words("extra_fields")?;

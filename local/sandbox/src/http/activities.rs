@@ -1,4 +1,4 @@
-//! `/activities`: bulk work that runs after it was asked for.
+//! `/activities`: bulk work that runs after the request.
 
 use axum::http::StatusCode;
 use serde_json::json;

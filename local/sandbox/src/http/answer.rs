@@ -1,4 +1,4 @@
-//! The answers: JSON, and errors in each of the shapes the vendor uses.
+//! Responses: JSON, and errors in each of the shapes that the vendor uses.
 
 use axum::Json;
 use axum::http::{HeaderValue, Method, StatusCode, Uri, header};
@@ -9,11 +9,11 @@ use serde_json::{Value, json};
 use crate::settings::TokenThrottleBody;
 use crate::world::{Refusal, TokenRefusal};
 
-/// What the journal writes as this call's outcome.
+/// The call's outcome for the journal.
 #[derive(Clone, Debug)]
 pub struct Outcome(pub String);
 
-/// A handler's answer or the refusal it ends with.
+/// A handler's answer or refusal.
 pub type Answer = Result<Response, Refusal>;
 
 pub fn ok(body: &impl Serialize) -> Answer {
@@ -143,7 +143,7 @@ pub async fn unknown_path(uri: Uri) -> Response {
     gateway_message(StatusCode::FORBIDDEN, "Forbidden")
 }
 
-/// The token endpoint's refusals: RFC 6749 objects, but for the two the login software makes.
+/// The token endpoint's refusals: RFC 6749 objects, except for the two that the login software makes.
 pub fn token_refusal(refusal: &TokenRefusal, throttle_body: TokenThrottleBody) -> Response {
     let oauth = |status, key: &str, description: &str| {
         error(

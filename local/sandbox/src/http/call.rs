@@ -1,4 +1,4 @@
-//! A call of the API that the gateway has let through, as its handler reads it.
+//! An API call that the gateway has admitted, as its handler reads it.
 
 use axum::body::{Bytes, to_bytes};
 use axum::extract::{FromRequest, Path, Request};
@@ -21,7 +21,7 @@ pub struct Call {
     pub seat: Seat,
     pub headers: HeaderMap,
     pub body: Bytes,
-    /// As the path has it; empty where that has none.
+    /// The id in the path; empty if there is none.
     id: String,
     query: Option<String>,
 }
@@ -48,30 +48,30 @@ impl FromRequest<Shared> for Call {
 }
 
 impl Call {
-    /// Looks at the caller's account as it is now.
+    /// Reads the caller's account as it is now.
     pub fn look<R>(&self, look: impl FnOnce(&Account, Timestamp) -> R) -> R {
         self.act(|account, context| look(account, context.now))
     }
 
-    /// Acts on the caller's account.
+    /// Changes the caller's account.
     pub fn act<R>(&self, act: impl FnOnce(&mut Account, &mut Context<'_>) -> R) -> R {
         self.shared
             .now(|world, context| act(&mut world.accounts[self.seat.account], context))
     }
 
-    /// The id in its path, which goes by this name.
+    /// The id in its path; `name` is used in the error.
     pub fn id(&self, name: &str) -> Result<Uuid, Refusal> {
         let id: Result<Id, _> = self.id.parse();
         id.map(|id| id.0)
             .map_err(|_| Refusal::NotFound(format!("{name} is in an invalid format.")))
     }
 
-    /// Its query, which has these parameters at most.
+    /// Its query, which may have only these parameters.
     pub fn params(&self, names: &[&str]) -> Result<Params, Refusal> {
         Params::of_query(self.query.as_deref(), names)
     }
 
-    /// The same where it asks for a page of at most `max`.
+    /// The same, with a page of at most `max`.
     pub fn paging(
         &self,
         path: &'static str,
@@ -81,12 +81,12 @@ impl Call {
         Paging::read(self.query.as_deref(), path, max, filters)
     }
 
-    /// Its body, which is JSON of our contract.
+    /// Its JSON body, parsed by our contract.
     pub fn json<'a, T: Deserialize<'a>>(&'a self) -> Result<T, Refusal> {
         self.json_by(contract::parse)
     }
 
-    /// The same, read so.
+    /// The same, with another parser.
     pub fn json_by<'a, T>(
         &'a self,
         read: impl FnOnce(&'a [u8]) -> Result<T, Violation>,

@@ -12,7 +12,7 @@ use super::views::{self, EVERYTHING, Include};
 use crate::contract::{Id, NewContact, Resubscribe, SignUp, UpdatedContact};
 use crate::world::{self, Action, ContactQuery, Page, Refusal, Span, StatusFilter};
 
-/// A contact being written; another write to it is refused until this one is answered.
+/// A contact being written; other writes to it are refused until this one is answered.
 struct Held<'a> {
     call: &'a Call,
     contact: String,
@@ -131,7 +131,7 @@ pub async fn get(call: Call) -> Answer {
     answer::ok(&view.ok_or_else(|| Refusal::NotFound("The contact was not found.".into()))?)
 }
 
-/// What a search goes by; the vendor's other parameters are outside this sandbox's world.
+/// The supported filters; the vendor's other parameters are out of scope.
 const FILTERS: [&str; 12] = [
     "status",
     "email",

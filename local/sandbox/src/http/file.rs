@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use crate::contract::{self, Bounded, ContactRow, Id, JsonImport};
 use crate::world::Refusal;
 
-/// Lines of a file, the heading included.
+/// Maximum lines of a file, including the heading.
 const MAX_LINES: usize = 40_000;
 
 pub async fn read(headers: &HeaderMap, body: Bytes, cut: usize) -> Result<JsonImport, Refusal> {
@@ -43,7 +43,7 @@ pub async fn read(headers: &HeaderMap, body: Bytes, cut: usize) -> Result<JsonIm
     Ok(JsonImport { rows, list_ids })
 }
 
-/// Each line becomes a row of the JSON vocabulary; a last line that was cut is dropped.
+/// Turns each line into a row of the JSON import; an incomplete last line is dropped.
 fn rows(file: &[u8], was_cut: bool) -> Result<Vec<ContactRow>, Refusal> {
     let unreadable = |_| Refusal::Invalid("The file is not a readable CSV file.".into());
     let mut reader = csv::ReaderBuilder::new()

@@ -1,4 +1,4 @@
-//! The gateway: who calls, whether the limits and the token allow it, and the journal of it all.
+//! The gateway: identifies the caller, checks limits and token, and journals every call.
 
 use std::time::Instant;
 
@@ -20,9 +20,9 @@ use crate::journal::Entry;
 use crate::lab::{Lab, Shared};
 use crate::world::{Access, Admission, ForbiddenBecause, Refusal, Seat};
 
-/// The gateway takes no larger body.
+/// The gateway accepts no larger body.
 const MAX_BODY: usize = 10 * 1024 * 1024;
-/// Bodies up to this size are looked into for the address they are about.
+/// Bodies up to this size are searched for the address that they are about.
 const MAX_PEEK: usize = 64 * 1024;
 
 /// Marks a response that must not be sent: the connection is closed instead.
@@ -129,7 +129,7 @@ fn accepts_json(headers: &HeaderMap) -> bool {
     json.iter().any(|kind| accept.contains(kind))
 }
 
-/// The address a call is about, for the journal and for faults.
+/// The address that a call is about, for the journal and for faults.
 fn address_of(query: Option<&str>, body: &Bytes) -> Option<String> {
     #[derive(Deserialize)]
     struct Peek {
@@ -148,8 +148,7 @@ fn address_of(query: Option<&str>, body: &Bytes) -> Option<String> {
 type Verdict = Result<Option<Caller>, Box<Response>>;
 
 impl Shared {
-    /// Counts, checks and journals a call under one lock, so that the journal's times are those
-    /// the limits were decided by.
+    /// Counts, checks and journals a call under one lock, so that the limits were decided by the journal's times.
     fn admit(&self, visit: Visit, started: Instant) -> (Verdict, Option<Strike>, Ticket) {
         let mut lab = self.lab();
         let now = self.clock.now();
@@ -214,9 +213,9 @@ impl Lab {
                     .judge_api(visit, needs, access, now)
                     .map(Some)
                     .map_err(|refusal| Box::new(refusal.into_response())),
-                // The router would serve a HEAD as it does a GET.
+                // The router would serve a HEAD like a GET.
                 None if visit.matched => Err(Box::new(answer::wrong_method(&visit.method))),
-                // No such path: the router answers, no token is asked for.
+                // No such path: the router answers without requiring a token.
                 None => Ok(None),
             };
         }
@@ -280,7 +279,7 @@ impl Lab {
     }
 }
 
-/// An open journal entry; dropped unclosed, the caller has gone away.
+/// An open journal entry; if it is dropped unclosed, the caller has gone away.
 struct Ticket {
     shared: Shared,
     seq: u64,
@@ -311,7 +310,7 @@ impl Ticket {
             entry.took_us = took_us;
         });
         if let Some(entry) = entry.filter(|_| self.shared.live.receiver_count() > 0) {
-            // Nobody watching any more is not an error.
+            // It is no error if nobody watches any more.
             self.shared.live.send(entry.clone().into()).ok();
         }
     }

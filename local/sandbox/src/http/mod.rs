@@ -28,7 +28,7 @@ use axum::routing::{get, post, put};
 use crate::lab::Shared;
 use crate::signer::ISSUER;
 
-/// Everything a client of the vendor calls, behind the gateway's limits, faults and journal.
+/// Everything that a client of the vendor calls, behind the gateway's limits, faults and journal.
 pub fn vendor(shared: &Shared) -> Router {
     let keys = format!("{ISSUER}/v1/keys");
     Router::new()

@@ -41,7 +41,7 @@ pub async fn authorize(State(shared): State<Shared>, RawQuery(query): RawQuery) 
     shared.now(|world, _| pages::consent(world, &grant, params.filters()))
 }
 
-/// The person chose: Allow sends a code to the client, Deny an error.
+/// The person's decision: Allow sends a code to the client, Deny an error.
 pub async fn consent(State(shared): State<Shared>, body: Bytes) -> Response {
     let params = Params::parse(&body);
     let grant = match check(&shared, &params) {
@@ -126,7 +126,7 @@ fn send_back(uri: &str, pairs: &[(&str, Option<&str>)]) -> Response {
     }
 }
 
-/// The client a token request names, whether or not it proves to be it.
+/// The client that a token request names, authenticated or not.
 pub fn client_named(headers: &HeaderMap, uri: &Uri, body: &Bytes) -> Option<String> {
     if uri.path() != TOKEN_ROUTE {
         return None;
@@ -135,7 +135,7 @@ pub fn client_named(headers: &HeaderMap, uri: &Uri, body: &Bytes) -> Option<Stri
     named.or_else(|| Params::parse(body).get("client_id").map(str::to_owned))
 }
 
-/// Client id and secret of a Basic header, form-decoded as RFC 6749 asks.
+/// Client id and secret of a Basic header, form-decoded as RFC 6749 requires.
 fn basic(headers: &HeaderMap) -> Option<(String, String)> {
     let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
     let decoded = STANDARD.decode(value.strip_prefix("Basic ")?.trim()).ok()?;
@@ -208,7 +208,7 @@ fn require_form(headers: &HeaderMap) -> Result<(), TokenRefusal> {
     }
 }
 
-/// The client proves itself by Basic; a secret in the body is another reading.
+/// Authenticates the client by Basic; accepting a secret in the body is another reading.
 fn client_of(
     headers: &HeaderMap,
     params: &Params,

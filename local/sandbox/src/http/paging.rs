@@ -1,4 +1,4 @@
-//! Pages: a limit, an opaque cursor and the path of the next page.
+//! Pagination: a limit, an opaque cursor and the path of the next page.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE;
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::params::{Params, invalid};
 use crate::world::Refusal;
 
-/// Which page is asked for, and by which filters.
+/// The requested page, with its filters.
 pub struct Paging {
     pub filters: Params,
     pub start: usize,
@@ -16,7 +16,7 @@ pub struct Paging {
 }
 
 impl Paging {
-    /// Reads a query of these filters; a cursor brings back those and the limit of the first page.
+    /// Reads a query with these filters; a cursor restores them and the limit of the first page.
     pub fn read(
         query: Option<&str>,
         path: &'static str,
@@ -51,7 +51,7 @@ impl Paging {
         })
     }
 
-    /// `_links` of a page: the next one's path, where there is one.
+    /// `_links` of a page: the next one's path, if any.
     pub fn links(&self, next: Option<usize>) -> Value {
         let Some(next) = next else { return json!({}) };
         let filters = self

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::world::Refusal;
 
-/// Decoded name-value pairs in their order.
+/// Decoded name-value pairs in order.
 #[derive(Clone, Debug, Default)]
 pub struct Params(Vec<(String, String)>);
 
@@ -17,7 +17,7 @@ impl Params {
         Self(form_urlencoded::parse(encoded).into_owned().collect())
     }
 
-    /// A query of these parameters, none of them twice.
+    /// A query with only these parameters, none of them twice.
     pub fn of_query(query: Option<&str>, names: &[&str]) -> Result<Self, Refusal> {
         let params = Self::parse(query.unwrap_or_default().as_bytes());
         let mut given = params.0.iter().map(|(name, _)| name.as_str());

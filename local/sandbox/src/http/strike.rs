@@ -1,4 +1,4 @@
-//! Carries out a fault on one call.
+//! Applies a fault to one call.
 
 use std::convert::Infallible;
 use std::io;
@@ -18,9 +18,9 @@ use crate::faults::{Action, Strike};
 use crate::settings::TokenThrottleBody;
 use crate::world::{Refusal, TokenRefusal};
 
-/// Longest pause and largest body a fault may ask for.
+/// The longest pause and the largest body that a fault may request.
 const MAX_PAUSE: Duration = Duration::from_secs(600);
-/// Enough for what was written to leave the process.
+/// Enough for written bytes to leave the process.
 const FLUSH: Duration = Duration::from_millis(30);
 const CHUNK: usize = 64 * 1024;
 
@@ -119,7 +119,7 @@ fn substitute(action: Action) -> Response {
     }
 }
 
-/// A fault with an impossible status is a plain 500.
+/// A fault with an invalid status is a plain 500.
 fn status_of(status: u16) -> StatusCode {
     StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
 }

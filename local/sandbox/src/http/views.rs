@@ -1,4 +1,4 @@
-//! The JSON of each resource.
+//! The JSON representation of each resource.
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -13,7 +13,7 @@ fn iso(at: Timestamp) -> String {
     utc.strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string()
 }
 
-/// ISO-8601 with the vendor's own offset and no fraction, which other times of the same answer have.
+/// ISO-8601 with the vendor's own offset, and without the fraction that other times of the same answer have.
 fn iso_local(at: Timestamp) -> String {
     let eastern = at.to_zoned(TimeZone::fixed(jiff::tz::offset(-5)));
     eastern.strftime("%Y-%m-%dT%H:%M:%S%:z").to_string()
@@ -25,7 +25,7 @@ fn day_of(at: Timestamp) -> String {
     utc.strftime("%Y-%m-%d").to_string()
 }
 
-/// Sub-resources that are shown only where asked for.
+/// Sub-resources that are shown only on request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Include {
@@ -88,7 +88,7 @@ fn email(contact: &Contact) -> Option<Value> {
     })))
 }
 
-/// Without what has no value: the API leaves it out.
+/// Drops properties without a value: the API leaves them out.
 fn filled(mut view: Value) -> Value {
     if let Some(properties) = view.as_object_mut() {
         properties.retain(|_, value| !value.is_null());
@@ -161,7 +161,7 @@ pub fn list(list: &List) -> Value {
     }))
 }
 
-/// Which members a list's count counts.
+/// The members that a list's count includes.
 #[derive(Clone, Copy, Debug, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Members {
@@ -222,7 +222,7 @@ pub fn tag(account: &Account, tag: &Tag, with_count: bool) -> Value {
     }))
 }
 
-/// An activity as it is reported.
+/// An activity in a report.
 pub fn activity(activity: &Activity, now: Timestamp) -> Value {
     let reached = |at: Timestamp| (now >= at).then(|| iso(at));
     filled(json!({
@@ -239,7 +239,7 @@ pub fn activity(activity: &Activity, now: Timestamp) -> Value {
     }))
 }
 
-/// An activity as the request for it is answered: with the counts of its kind.
+/// An activity in the answer to the request for it: with the counts of its kind.
 pub fn started(activity: &Activity, now: Timestamp) -> Value {
     let mut view = self::activity(activity, now);
     let counts = activity.counts();
@@ -249,7 +249,7 @@ pub fn started(activity: &Activity, now: Timestamp) -> Value {
     view
 }
 
-/// The deletion of a list as the request for it is answered: without any counts.
+/// The deletion of a list in the answer to the request for it: without any counts.
 pub fn list_delete(activity: &Activity, now: Timestamp) -> Value {
     json!({
         "activity_id": activity.id,

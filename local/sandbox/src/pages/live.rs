@@ -1,4 +1,4 @@
-//! The journal as it grows, as server-sent events.
+//! The live journal, as server-sent events.
 
 use std::convert::Infallible;
 
@@ -10,7 +10,7 @@ use tokio::sync::broadcast::error::RecvError;
 
 use crate::lab::Shared;
 
-/// Each completed call; one that a slow reader missed is left out.
+/// Sends each completed call; a slow reader may miss some.
 pub async fn journal(
     State(shared): State<Shared>,
 ) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {

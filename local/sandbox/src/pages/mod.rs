@@ -35,14 +35,14 @@ struct Consent<'a> {
     hidden: Vec<(&'a str, &'a str)>,
 }
 
-/// One user to sign in as.
+/// A user to sign in as.
 struct Seat<'a> {
     login: &'a str,
     role: &'static str,
     organization: &'a str,
 }
 
-/// Asks the person to allow or deny what `grant` says; `hidden` goes back with the form.
+/// Asks the person to allow or deny what `grant` says; `hidden` is sent back with the form.
 pub fn consent<'a>(
     world: &'a World,
     grant: &'a Grant,
@@ -68,7 +68,7 @@ pub fn consent<'a>(
     })
 }
 
-/// A count with its thousands apart.
+/// A number with thousands separators.
 fn thousands(count: impl std::fmt::Display) -> String {
     let digits = count.to_string();
     let groups = digits.as_bytes().rchunks(3).rev();
@@ -76,7 +76,7 @@ fn thousands(count: impl std::fmt::Display) -> String {
     groups.join(",")
 }
 
-/// What a person lets an app do by a scope.
+/// What a scope lets an app do, in words.
 fn meaning(scope: &str) -> &'static str {
     match scope {
         "contact_data" => "read and change contacts and lists",
@@ -97,7 +97,7 @@ fn role_name(role: Role) -> &'static str {
 }
 
 fn render(page: &impl Template) -> Response {
-    // A form's redirect leads to the client, so the policy does not name form targets.
+    // A form's redirect leads to the client, so the policy does not restrict form targets.
     const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; \
                           connect-src 'self'; base-uri 'none'; frame-ancestors 'none'";
     let Ok(html) = page.render() else {

@@ -1,4 +1,4 @@
-//! Accounts, contacts, budgets and the journal.
+//! Pages to watch accounts, contacts, budgets and the journal.
 
 use askama::Template;
 use axum::extract::{Path, State};
@@ -14,9 +14,9 @@ use crate::journal::Entry;
 use crate::lab::Shared;
 use crate::world::{Account, App, Contact, World};
 
-/// Journal lines the home page starts with.
+/// Journal lines that the home page shows at first.
 const RECENT: usize = 50;
-/// Contacts an account's page shows, the latest first.
+/// Contacts on an account's page, the latest first.
 const SHOWN: usize = 200;
 
 #[derive(Template)]
@@ -151,7 +151,7 @@ impl Budget {
         f64::from(self.used) / f64::from(self.per_day.max(1))
     }
 
-    /// Thousandths of the day, as far as the gauge goes.
+    /// Thousandths of the day's limit, for the gauge.
     fn per_mille(&self) -> String {
         format!("{:.0}", (self.share() * 1_000.0).min(1_000.0))
     }
@@ -272,7 +272,7 @@ impl ContactRow {
     }
 }
 
-/// Whether a contact may be mailed, in words and by its colour.
+/// A contact's permission in words, and its colour.
 fn permission(contact: &Contact) -> (&'static str, &'static str) {
     if contact.deleted_at.is_some() {
         return ("deleted", "plain");

@@ -24,7 +24,7 @@ pub struct Account {
     pub fields: Vec<CustomField>,
     pub tags: Vec<Tag>,
     pub activities: Vec<Activity>,
-    /// How the next imports end, where not `completed`.
+    /// How the next imports end, if not `completed`.
     pub import_endings: VecDeque<ActivityState>,
     /// Every contact ever; nothing is hard-deleted, so positions are stable.
     pub(super) contacts: Vec<Contact>,

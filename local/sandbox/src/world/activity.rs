@@ -1,4 +1,4 @@
-//! Background activities: asked for now, done later.
+//! Background activities: requested now, done later.
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -9,9 +9,9 @@ use super::{Account, Context, Refusal};
 use crate::dice::Dice;
 use crate::settings::ImportTotal;
 
-/// How long the collection shows an activity.
+/// How long an activity is listed.
 const LISTED: SignedDuration = SignedDuration::from_hours(24 * 10);
-/// Activities an account may have waiting.
+/// The most activities that an account may have waiting.
 const MAX_QUEUED: usize = 1000;
 
 #[derive(Debug)]
@@ -24,7 +24,7 @@ pub struct Activity {
     pub ending: ActivityState,
     pub tally: Tally,
     pub errors: Vec<String>,
-    /// Still to be done; `None` once it has ended.
+    /// The work to do; `None` once it has ended.
     pub(super) job: Option<Job>,
 }
 
@@ -53,7 +53,7 @@ pub enum Job {
     DeleteList(Uuid),
 }
 
-/// What became of the rows.
+/// The outcome of the rows.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Tally {
     pub items_total_count: usize,
@@ -87,7 +87,7 @@ impl Activity {
         u8::try_from(percent).unwrap_or(100)
     }
 
-    /// What became of the rows so far; none is counted before it has started.
+    /// The outcome of the rows so far; none is counted before it has started.
     pub fn counted(&self, now: Timestamp) -> Tally {
         if now < self.starts_at {
             Tally::default()
@@ -96,12 +96,12 @@ impl Activity {
         }
     }
 
-    /// The counts in the answer to the request for it, which is given while it has still to be done.
+    /// The counts in the answer to the request for it, given before the work is done.
     pub fn counts(&self) -> &'static [&'static str] {
         self.job.as_ref().map_or(&[], Job::counts)
     }
 
-    /// When the state it has at `now` began.
+    /// When its state at `now` began.
     pub fn changed_at(&self, now: Timestamp) -> Timestamp {
         match self.state(now) {
             ActivityState::Initialized => self.created_at,

@@ -14,7 +14,7 @@ pub struct App {
     pub calls_per_second: u32,
     pub calls_per_day: u32,
     pub deactivated: bool,
-    /// Until it is approved, an app serves only the user who made it.
+    /// Until it is approved, an app serves only the user who created it.
     pub private_to: Option<String>,
     pub calls: Meter,
     pub token_calls: Meter,

@@ -1,4 +1,4 @@
-//! Authorisation requests and the codes they end in.
+//! Authorisation requests and the codes they result in.
 
 use super::grants::Code;
 use super::{Context, ScopeSet, Seat, World};
@@ -14,7 +14,7 @@ pub struct Grant {
     pub state: Option<String>,
 }
 
-/// The parameters of an authorisation request as they came.
+/// The unchecked parameters of an authorisation request.
 #[derive(Clone, Debug, Default)]
 pub struct AuthorizeRequest<'a> {
     pub client_id: Option<&'a str>,
@@ -26,7 +26,7 @@ pub struct AuthorizeRequest<'a> {
     pub code_challenge_method: Option<&'a str>,
 }
 
-/// Shown to the person, or sent back to the client where its address is known to be right.
+/// Shown to the person, or sent back to the client if its address is known to be right.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AuthorizeError {
     Page(&'static str),
@@ -39,8 +39,8 @@ pub enum AuthorizeError {
 }
 
 impl World {
-    /// Checks an authorisation request: client and redirect URI first, for only then is it known
-    /// where the other errors may go.
+    /// Checks an authorisation request: client and redirect URI first, as only then is it known where other errors may
+    /// be sent.
     pub fn check_authorize(
         &self,
         request: &AuthorizeRequest<'_>,
@@ -98,7 +98,7 @@ impl World {
         })
     }
 
-    /// The person allowed it: returns the code. An unapproved app serves only its maker.
+    /// The person allowed it: returns the code. An unapproved app serves only its creator.
     pub fn allow(
         &mut self,
         grant: Grant,

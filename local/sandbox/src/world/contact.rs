@@ -113,7 +113,7 @@ impl Contact {
         }
     }
 
-    /// Gives `permission`, ending an opt-out.
+    /// Sets `permission`, ending an opt-out.
     pub fn permit(&mut self, permission: Permission, source: Source, now: Timestamp) {
         self.permission = permission;
         self.confirm_status = match permission {
@@ -141,7 +141,7 @@ impl Contact {
         self.note(at, format!("unsubscribed by {source:?}"));
     }
 
-    /// Who ended the mail and when: by an opt-out, or else by a deletion.
+    /// Who ended the mailing and when: by an opt-out, or else by a deletion.
     pub fn opted_out(&self) -> Option<(Source, Timestamp)> {
         let opt_out = self.opt_out_source.zip(self.opt_out_date);
         opt_out.or(self.deleted_at.map(|at| (Source::Account, at)))

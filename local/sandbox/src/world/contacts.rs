@@ -1,4 +1,4 @@
-//! `/contacts`: create, replace, delete and ask an unsubscribed contact to come back.
+//! `/contacts`: create, replace, delete, and ask an unsubscribed contact to come back.
 
 use uuid::Uuid;
 
@@ -10,7 +10,7 @@ use crate::contract::{
 };
 use crate::settings::UnsubscribedSignUp;
 
-/// Address length on every contact body but the sign-up's.
+/// The longest address in any contact body except the sign-up's.
 const EMAIL_CHARS: usize = 80;
 
 /// The address of a new contact, checked.
@@ -69,7 +69,7 @@ impl World {
         Ok(&account.contacts[at])
     }
 
-    /// Replaces every top-level property; what is left out becomes null.
+    /// Replaces every top-level property; omitted ones become null.
     pub fn update_contact(
         &mut self,
         account: usize,
@@ -131,7 +131,7 @@ impl World {
         Ok(())
     }
 
-    /// Sends the one mail that asks an unsubscribed contact to come back.
+    /// Sends the single mail that asks an unsubscribed contact to come back.
     pub fn resubscribe(
         &mut self,
         account: usize,
@@ -172,7 +172,7 @@ impl Account {
         known.ok_or_else(|| Refusal::NotFound("The contact was not found.".into()))
     }
 
-    /// Once an address was a contact, deleted or not, another cannot have it.
+    /// An address that ever was a contact's, deleted or not, cannot be given to another.
     fn refuse_known(&self, email: Option<&Email>, own: Option<usize>) -> Result<(), Refusal> {
         let holder = email.and_then(|email| self.by_email.get(&email.key()));
         match holder {
@@ -184,8 +184,8 @@ impl Account {
         }
     }
 
-    /// A contact that opted out itself comes back only by its own act, and not without the confirmation that the
-    /// account asks for.
+    /// A contact that opted out itself can only come back by its own action, and only with the confirmation that the
+    /// account requires.
     fn change_permission(
         &mut self,
         at: usize,

@@ -1,4 +1,4 @@
-//! Custom fields and the values they take.
+//! Custom fields and the values they accept.
 
 use jiff::Timestamp;
 use uuid::Uuid;
@@ -41,7 +41,7 @@ impl CustomField {
         }
     }
 
-    /// Whether `value` is one this field stores; choices are never given as text.
+    /// Whether this field can store `value`; choices are never given as text.
     fn takes(&self, value: &str) -> bool {
         match self.kind {
             FieldType::String | FieldType::TextArea => true,
@@ -83,7 +83,7 @@ impl Account {
         self.fields.iter().find(|field| field.name == name)
     }
 
-    /// Refuses an unknown field and a value its type does not take.
+    /// Refuses an unknown field and a value that its type does not accept.
     pub(super) fn check_value(&self, field: Uuid, value: &str) -> Result<(), Refusal> {
         let known = self
             .field(field)
@@ -96,7 +96,7 @@ impl Account {
         )))
     }
 
-    /// Refuses unknown choices, several for a single choice, and choices of a field without any.
+    /// Refuses unknown choices, several for a single choice, and choices for a field without any.
     pub(super) fn check_choices(&self, field: Uuid, choices: &[u64]) -> Result<(), Refusal> {
         let known = self
             .field(field)
@@ -152,7 +152,7 @@ impl Account {
     }
 }
 
-/// Radio buttons and checkboxes are fewer than what drops down.
+/// Radio buttons and checkboxes may have fewer choices than dropdowns.
 fn most_choices(metadata: &Metadata) -> usize {
     match metadata.display_type.as_deref() {
         Some("radio" | "checkbox") => 20,

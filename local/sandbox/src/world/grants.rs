@@ -1,4 +1,4 @@
-//! The codes and tokens that exist, and how they die.
+//! The codes and tokens that exist, and how they are ended.
 
 use std::collections::HashMap;
 
@@ -52,7 +52,7 @@ impl Code {
 }
 
 impl Grants {
-    /// Makes a signed access token known.
+    /// Registers a signed access token.
     pub fn register(&mut self, token: String, access: Access) {
         self.access.insert(token, access);
     }
@@ -61,7 +61,7 @@ impl Grants {
         self.access.get(token)
     }
 
-    /// Ends every token, as when a customer revokes the app or support does.
+    /// Ends every token, as when a customer or support revokes the app.
     pub fn revoke(
         &mut self,
         client_id: Option<&str>,

@@ -13,7 +13,7 @@ use crate::contract::{
 use crate::dice::Dice;
 use crate::settings::UnknownImportField;
 
-/// Address length in import rows.
+/// The longest address in an import row.
 const EMAIL_CHARS: usize = 50;
 
 /// An accepted import, waiting to run.
@@ -23,10 +23,10 @@ pub struct ImportPlan {
     pub lists: Vec<Uuid>,
 }
 
-/// What became of one row.
+/// The outcome of one row.
 enum Outcome {
     Imported,
-    /// Imported, but an unsubscribed contact joins no list.
+    /// Imported, but not put on lists, as the contact is unsubscribed.
     KeptOffLists,
     Correctable(String),
     Failed(String),
@@ -157,7 +157,7 @@ impl Account {
     }
 }
 
-/// Why a contact has no room for a row.
+/// Why a contact has no room for a row's data.
 fn crowded(
     contact: &Contact,
     row: &ContactRow,
@@ -189,12 +189,12 @@ fn phones(row: &ContactRow) -> impl Iterator<Item = (PhoneKind, &str)> {
     details.filter_map(|(name, value)| Some((phone_kind(name)?, value.as_str())))
 }
 
-/// Imports take numbers of North America only.
+/// Imports accept only North American numbers.
 fn is_international(number: &str) -> bool {
     number.starts_with('+') && !number.starts_with("+1")
 }
 
-/// Only what the row has changes.
+/// Changes only what the row contains.
 fn apply_row(contact: &mut Contact, row: &ContactRow, now: Timestamp, dice: &mut Dice) {
     let texts = [
         (&mut contact.first_name, &row.first_name),
@@ -230,7 +230,7 @@ fn phone_kind(name: &str) -> Option<PhoneKind> {
     }
 }
 
-/// The kind of the address that an address property is a part of.
+/// The kind of the address that a property is part of.
 fn place(name: &str) -> AddressKind {
     match address_kind(name) {
         "work_" => AddressKind::Work,

@@ -23,7 +23,7 @@ pub enum Admission {
 }
 
 impl Meter {
-    /// Decides on a call at `now`. Of any closed one-second window it accepts at most `per_second`.
+    /// Decides on a call at `now`. In any closed one-second window, at most `per_second` are accepted.
     pub fn admit(
         &mut self,
         now: Timestamp,
@@ -64,7 +64,7 @@ impl Meter {
     }
 }
 
-/// A call after `now` can only stem from a clock that was set back; it no longer counts.
+/// A call after `now` must come from a clock that was set back; it no longer counts.
 fn in_window(at: Timestamp, now: Timestamp) -> bool {
     let age = now.duration_since(at);
     age >= SignedDuration::ZERO && age <= WINDOW

@@ -55,7 +55,7 @@ impl Account {
         Ok(list)
     }
 
-    /// Has a list deleted later, as the API does.
+    /// Requests that a list be deleted later, as the API does.
     pub fn ask_list_delete(
         &mut self,
         id: Uuid,
@@ -72,7 +72,7 @@ impl Account {
         Ok(())
     }
 
-    /// Takes a list and its memberships away, but no contact.
+    /// Removes a list and its memberships, but no contact.
     pub(super) fn drop_list(&mut self, id: Uuid, now: Timestamp) {
         let Ok(list) = self.living_list(id) else {
             return;
@@ -87,7 +87,7 @@ impl Account {
         self.list(id).is_some_and(|list| list.deleted_at.is_none())
     }
 
-    /// Of these lists, those that are there still.
+    /// Those of these lists that still exist.
     pub(super) fn living(&self, lists: Vec<Uuid>) -> Vec<Uuid> {
         let lists = lists.into_iter();
         lists.filter(|id| self.has_list(*id)).collect()

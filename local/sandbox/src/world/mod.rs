@@ -1,7 +1,7 @@
 //! The world model: accounts, contacts, apps and tokens, and what every call does to them.
 //!
-//! Pure and synchronous. Time, randomness and the readings of unsure facts come in with each
-//! call as a [`Context`]; nothing here knows of HTTP.
+//! Pure and synchronous. Time, randomness and the readings of uncertain facts come in with each call as a [`Context`];
+//! nothing here knows of HTTP.
 
 mod account;
 mod activity;
@@ -87,7 +87,7 @@ impl World {
         accounts.find(|account| account.encoded_id == encoded_id)
     }
 
-    /// Where the user with this login sits.
+    /// The user with this login, by position.
     pub fn seat(&self, login: &str) -> Option<Seat> {
         let mut accounts = self.accounts.iter().enumerate();
         accounts.find_map(|(account, known)| {
@@ -110,7 +110,7 @@ impl World {
         self.busy.remove(&(account, contact.to_owned()));
     }
 
-    /// Lets background activities reach the state they have at `now`.
+    /// Advances background activities to their state at `now`.
     pub fn settle(&mut self, now: Timestamp, dice: &mut Dice) {
         for account in &mut self.accounts {
             account.settle(now, dice);

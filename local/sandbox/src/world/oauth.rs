@@ -1,4 +1,4 @@
-//! The token endpoint's rules: what a code or a refresh token is worth.
+//! The token endpoint's rules for codes and refresh tokens.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -13,7 +13,7 @@ use crate::settings::{OldAccessToken, Reauthorization};
 
 const ACCESS_LIFE: SignedDuration = SignedDuration::from_hours(24);
 
-/// A successful token answer, but for the signature on the access token.
+/// A successful token answer, except for the signature of the access token.
 #[derive(Clone, Debug)]
 pub struct Tokens {
     pub access: Access,
@@ -24,14 +24,14 @@ pub struct Tokens {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RefreshAnswer {
-    /// `offline_access` was not asked for.
+    /// `offline_access` was not requested.
     None,
     New(String),
     /// A long-lived token that stays in use.
     Unchanged(String),
 }
 
-/// A token request whose client is known by name but not yet proven.
+/// A token request whose client is named but not yet authenticated.
 #[derive(Clone, Debug)]
 pub enum TokenRequest {
     Code {
@@ -116,7 +116,7 @@ impl World {
         }
     }
 
-    /// A code dies with its first use, right or wrong.
+    /// A code becomes invalid with its first use, successful or not.
     fn redeem_code(
         &mut self,
         client_id: &str,
@@ -224,7 +224,7 @@ impl World {
         }
     }
 
-    /// A token pair without a code, as control and tests ask for it.
+    /// A token pair without a code, for the control API and tests.
     pub fn grant(
         &mut self,
         client_id: &str,

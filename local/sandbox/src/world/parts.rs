@@ -4,7 +4,7 @@ use super::contact::{Address, FieldData, Phone};
 use super::{Account, Contact, Context, Refusal};
 use crate::contract::{ChoiceId, FieldInput, Id, NoteInput, PhoneInput, Source, StreetAddress};
 
-/// One that is left out stays as it is.
+/// An omitted one stays as it is.
 pub(super) struct Parts<'a> {
     pub(super) fields: Option<&'a [FieldInput]>,
     pub(super) phones: Option<&'a [PhoneInput]>,
@@ -58,7 +58,7 @@ fn numbers(choices: &[ChoiceId]) -> Result<Vec<u64>, Refusal> {
 }
 
 impl Parts<'_> {
-    /// A collection that is sent takes the place of the one there was.
+    /// A collection that is sent replaces the present one.
     pub(super) fn apply(&self, contact: &mut Contact, source: Source, context: &mut Context<'_>) {
         let now = context.now;
         if let Some(fields) = self.fields {

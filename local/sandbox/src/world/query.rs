@@ -36,7 +36,7 @@ pub enum StatusFilter {
     Unsubscribed,
 }
 
-/// Some items and the position the next page starts at.
+/// Some items and the position at which the next page starts.
 #[derive(Debug)]
 pub struct Page<T> {
     pub items: Vec<T>,
@@ -55,7 +55,7 @@ impl<T> Page<T> {
 
 impl Account {
     pub fn matching(&self, query: &ContactQuery) -> impl Iterator<Item = &Contact> {
-        // One address is looked up, not searched for.
+        // A single address is looked up, not searched for.
         let one = query.email.as_deref();
         let one = one.map(|email| self.contact_by_email(&email.to_ascii_lowercase()));
         let all = if one.is_some() {

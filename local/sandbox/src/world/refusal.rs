@@ -6,7 +6,7 @@ use crate::contract::Violation;
 pub enum Refusal {
     #[error("{0}")]
     Invalid(String),
-    /// The body is not what the contract says; answered as [`Self::Invalid`], and told apart in the journal.
+    /// The body breaks the contract; answered as [`Self::Invalid`], but distinguished in the journal.
     #[error("{0}")]
     BrokenContract(String),
     #[error("{0}")]
@@ -29,7 +29,7 @@ pub enum Refusal {
     NotAcceptable,
 }
 
-/// The three causes of a 403; the API does not tell them apart, the journal does.
+/// The three causes of a 403; only the journal distinguishes them, the API does not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ForbiddenBecause {

@@ -1,4 +1,4 @@
-//! How much one contact holds, whichever call brings it.
+//! How much one contact can hold, whichever call adds it.
 
 use std::collections::HashSet;
 use std::hash::Hash;
@@ -52,7 +52,7 @@ fn has_room<T: Eq + Hash>(
     new.is_empty() || has.len() + new.len() <= most
 }
 
-/// What is brought takes the place of all of its kind.
+/// The new items replace all of the same kind.
 fn has_place<K: Eq + Hash>(has: impl Iterator<Item = K>, more: &[K], most: usize) -> bool {
     let more: HashSet<&K> = more.iter().collect();
     let kept = has.filter(|kind| !more.contains(kind)).count();

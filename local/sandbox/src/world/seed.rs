@@ -12,8 +12,8 @@ use super::{Contact, Context, Refusal};
 use crate::contract::{Email, FieldType, Permission, Source};
 use crate::dice::Dice;
 
-/// A bakery as ordinary as can be, a club with confirmed opt-in, a shop with more lists and
-/// custom fields than fit on one default page, and an empty account.
+/// An ordinary bakery, a club with confirmed opt-in, a shop with more lists and custom fields than fit on one default
+/// page, and an empty account.
 pub fn accounts(now: Timestamp, dice: &mut Dice) -> Vec<Account> {
     let mut bakery = account("Harbor Bakery", "harbor-bakery", now, dice);
     add_lists(
@@ -46,7 +46,7 @@ pub fn accounts(now: Timestamp, dice: &mut Dice) -> Vec<Account> {
     vec![bakery, club, shop, empty]
 }
 
-/// A contact as if it had been there all along.
+/// A contact that exists from the start.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SeedContact {
@@ -66,7 +66,7 @@ fn explicit() -> Permission {
 }
 
 impl Account {
-    /// Adds a contact, or gives the known one with that address the seed's standing.
+    /// Adds a contact, or gives the existing one with that address the seed's state.
     pub fn seed_contact(
         &mut self,
         seed: SeedContact,

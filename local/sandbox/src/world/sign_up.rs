@@ -83,7 +83,7 @@ impl World {
 }
 
 impl Account {
-    /// Refuses lists that do not exist, any more.
+    /// Refuses lists that never existed or are deleted.
     pub(super) fn check_lists(&self, ids: &[Id], context: &Context<'_>) -> Result<(), Refusal> {
         let Some(gone) = ids.iter().find(|id| !self.has_list(id.0)) else {
             return Ok(());
@@ -123,7 +123,7 @@ impl Account {
     }
 }
 
-/// Refuses what would be more than a contact holds.
+/// Refuses more than a contact can hold.
 fn check_room(contact: &Contact, input: &SignUp, context: &Context<'_>) -> Result<(), Refusal> {
     let too_many = |what: &str, most: usize| {
         let why = format!("{what}: a contact has at most {most}");
@@ -148,7 +148,7 @@ fn check_room(contact: &Contact, input: &SignUp, context: &Context<'_>) -> Resul
     Ok(())
 }
 
-/// New contacts get what the account's confirmed opt-in says; known ones become `explicit`.
+/// A new contact's permission depends on the account's confirmed opt-in; a known one becomes `explicit`.
 fn grant(contact: &mut Contact, action: Action, confirmed_opt_in: bool, context: &Context<'_>) {
     let unsubscribed = contact.permission == Permission::Unsubscribed;
     let pending_again =
@@ -166,7 +166,7 @@ fn grant(contact: &mut Contact, action: Action, confirmed_opt_in: bool, context:
     contact.permit(permission, Source::Contact, context.now);
 }
 
-/// Only what was sent changes; lists and custom fields are added to.
+/// Changes only what was sent; lists and custom fields are added.
 fn apply(contact: &mut Contact, input: &SignUp, context: &mut Context<'_>) {
     let now = context.now;
     if contact.deleted_at.take().is_some() {
@@ -214,7 +214,7 @@ fn set<const MAX: usize>(property: &mut Option<String>, sent: Option<&Text<MAX>>
     }
 }
 
-/// The form has one phone of no kind: it replaces the earlier one of no kind.
+/// The form has one phone without a kind, which replaces the previous one.
 fn put_phone(contact: &mut Contact, number: &str, context: &mut Context<'_>) {
     contact.phones.retain(|phone| phone.kind.is_some());
     contact.phones.push(Phone {

@@ -1,4 +1,4 @@
-//! The control API.
+//! Tests of the control API.
 
 use serde_json::{Value, json};
 

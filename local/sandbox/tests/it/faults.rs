@@ -1,4 +1,4 @@
-//! Each fault, as the client meets it.
+//! Tests of each fault, as a client sees it.
 
 use std::time::{Duration, Instant};
 

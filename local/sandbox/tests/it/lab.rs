@@ -41,7 +41,7 @@ impl Lab {
         lab
     }
 
-    /// A control call; the body of its answer, null when it has none.
+    /// A control call; returns the body of its answer, null if there is none.
     pub async fn control(&self, method: &str, path: &str, body: Value) -> Value {
         let (status, body) = self.try_control(method, path, body).await;
         assert!(

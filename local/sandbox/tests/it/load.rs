@@ -1,4 +1,4 @@
-//! How much the sandbox itself can carry.
+//! A load test of the sandbox itself.
 
 use std::time::Instant;
 
@@ -9,7 +9,7 @@ use crate::lab::{LISTS, Lab};
 const CONNECTIONS: usize = 50;
 const CALLS: usize = 100;
 
-/// Above any limit of the API, even in a debug build on a busy machine; a release build on two free cores carries
+/// Above any limit of the API, even in a debug build on a busy machine; a release build on two free cores handles
 /// thousands.
 const FLOOR_PER_SECOND: f64 = 20.0;
 

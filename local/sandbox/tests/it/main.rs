@@ -1,4 +1,4 @@
-//! The sandbox's own promises: control, faults, the journal, the pages and the program.
+//! Tests of the sandbox's own features: control, faults, the journal, the pages and the program.
 
 #![expect(clippy::unwrap_used, reason = "a step that fails is a test that fails")]
 

@@ -1,4 +1,4 @@
-//! The pages for people.
+//! Tests of the pages for people.
 
 use futures::StreamExt;
 

@@ -1,4 +1,4 @@
-//! The sandbox as a program.
+//! Tests of the sandbox as a program.
 
 use std::io::{BufRead, BufReader};
 use std::process::{Child, ChildStdout, Command, Stdio};

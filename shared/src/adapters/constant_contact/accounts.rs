@@ -10,7 +10,7 @@ use crate::domain::crm::CrmError;
 use crate::domain::ids::RemoteId;
 use crate::ports::{AccountSummary, Accounts};
 
-/// More pages than an account can fill, at 1,000 lists and 100 fields: an answer that leads in circles ends here.
+/// More pages than an account can fill, at 1,000 lists and 100 fields: pages that link in a circle end here.
 const MAX_PAGES: usize = 50;
 
 #[derive(Deserialize)]
@@ -41,7 +41,7 @@ struct Field {
 }
 
 impl Field {
-    /// Whether the field takes a value of its own. The others take choices, which a sign-up cannot carry.
+    /// Whether the field holds a free value. The others have fixed choices, which a sign-up cannot carry.
     fn takes_values(&self) -> bool {
         !matches!(self.kind.as_str(), "single_select" | "multi_select")
     }
@@ -83,7 +83,7 @@ impl From<Field> for CustomField {
 }
 
 impl ConstantContact {
-    /// Everything on all pages. An item that cannot be read is left out.
+    /// All items on all pages. An item that cannot be read is left out.
     async fn all<T: DeserializeOwned>(
         &self,
         token: &SecretString,
@@ -134,7 +134,7 @@ impl ConstantContact {
         Ok(fields.map(Into::into).collect())
     }
 
-    /// What comes of several calls, which together may take no longer than one.
+    /// The result of several calls, which together may take no longer than one.
     async fn in_the_time_of_one<T>(
         &self,
         calls: impl Future<Output = Result<T, CrmError>>,

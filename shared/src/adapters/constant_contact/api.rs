@@ -9,9 +9,9 @@ use crate::adapters::http::{Answer, Http, Lost};
 use crate::domain::crm::CrmError;
 use crate::ports::Page;
 
-/// Bytes of an ordinary answer.
+/// Maximum bytes of an ordinary answer.
 const ANSWER: usize = 256 * 1024;
-/// Bytes of a page: 500 contacts, lists or fields.
+/// Maximum bytes of a page: 500 contacts, lists or fields.
 const PAGE: usize = 2 * 1024 * 1024;
 
 /// The API of Constant Contact, version 3.
@@ -21,7 +21,7 @@ pub struct ConstantContact {
     base: Url,
 }
 
-/// One page, whatever it is of.
+/// One page of any listing.
 #[derive(Deserialize)]
 struct Listing<T> {
     #[serde(
@@ -35,7 +35,7 @@ struct Listing<T> {
     links: Option<Links>,
 }
 
-/// Where the next page is.
+/// The link to the next page.
 #[derive(Deserialize)]
 struct Links {
     next: Option<Next>,
@@ -53,14 +53,14 @@ impl ConstantContact {
         Self { http, base }
     }
 
-    /// A resource, its path beginning with a slash.
+    /// The URL of a resource, whose path begins with a slash.
     pub(super) fn url(&self, path: &str) -> Url {
         let mut url = self.base.clone();
         url.set_path(&format!("{}{path}", self.base.path().trim_end_matches('/')));
         url
     }
 
-    /// A page of a listing: where the page before said, or the first.
+    /// A page of a listing: the one that the previous page links to, or the first.
     pub(super) async fn list<T: DeserializeOwned>(
         &self,
         token: &SecretString,
@@ -81,7 +81,7 @@ impl ConstantContact {
         Ok(Page { items, next })
     }
 
-    /// The next page, which an answer names by its path. A token is sent to no other origin, whatever it names.
+    /// The next page, which an answer names by its path. The token is sent to no other origin, whatever it names.
     fn next(&self, links: Option<Links>) -> Result<Option<Url>, CrmError> {
         let Some(next) = links.and_then(|links| links.next) else {
             return Ok(None);
@@ -91,7 +91,7 @@ impl ConstantContact {
         own.map(Some).ok_or(CrmError::Unavailable)
     }
 
-    /// Reads a resource. That the answer was lost is no worse than that none came: nothing has changed.
+    /// Reads a resource. A lost answer is no worse than none: nothing has changed.
     pub(super) async fn get<T: DeserializeOwned>(
         &self,
         token: &SecretString,
@@ -103,7 +103,7 @@ impl ConstantContact {
         answer.json().ok_or(CrmError::Unavailable)
     }
 
-    /// Changes something; gives the answer, which is a success.
+    /// Changes something; returns the answer if it is a success.
     pub(super) async fn write(
         &self,
         method: Method,
@@ -118,7 +118,7 @@ impl ConstantContact {
             Lost::After => CrmError::AnswerLost,
         })?;
         answer.accepted().map_err(|error| match error {
-            // Whoever answers 5xx may have given up on a call that took its effect behind them.
+            // A gateway that answers 5xx may have given up on a call that still took effect behind it.
             CrmError::Unavailable => CrmError::AnswerLost,
             error => error,
         })
@@ -150,7 +150,7 @@ impl Answer {
         })
     }
 
-    /// The body, where it is what it should be.
+    /// The body, if it is valid JSON for the type.
     pub(super) fn json<T: DeserializeOwned>(&self) -> Option<T> {
         serde_json::from_slice(self.body.as_deref()?).ok()
     }

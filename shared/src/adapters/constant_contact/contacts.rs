@@ -15,7 +15,7 @@ use crate::domain::ids::RemoteId;
 use crate::domain::lead::{DeliveryAction, Permission};
 use crate::ports::{Contacts, Found, Made, OptOuts, SignUp, SignedUp};
 
-/// The most contacts one call lists.
+/// The most contacts that one call lists.
 pub(super) const MOST: &str = "500";
 
 #[derive(Deserialize)]
@@ -80,16 +80,16 @@ impl ListedEmail {
         }
     }
 
-    /// When the person left, if they are gone. Where the answer does not say, as late as can be: nobody is brought
-    /// back for want of a date.
+    /// When the person left, if they have. If the answer does not say, as late as possible: nobody is brought back for
+    /// lack of a date.
     fn opted_out_at(&self) -> Option<Timestamp> {
         let at = self.opt_out_date.or(self.updated_at);
         (self.permission_to_send == "unsubscribed").then(|| at.unwrap_or(Timestamp::MAX))
     }
 }
 
-/// When a contact was deleted that was opted out by that at a certain time. Where an earlier opt-out stands there, or
-/// none, the day is all that is told: as late on it as can be.
+/// When a contact was deleted; the deletion also sets its opt-out time. If the opt-out is missing or earlier, only the
+/// day is known: assume its end.
 fn deleted_by(day: &str, opted_out: Option<Timestamp>) -> Timestamp {
     let Some(Ok(day)) = day.get(..10).map(str::parse::<Date>) else {
         return Timestamp::MAX;
@@ -100,7 +100,7 @@ fn deleted_by(day: &str, opted_out: Option<Timestamp>) -> Timestamp {
     told.unwrap_or(end)
 }
 
-/// The answer to a sign-up: what it says is welcome, and what it leaves out the status tells.
+/// The answer to a sign-up: its body is optional, the status says the rest.
 fn signed_up(answer: &Answer) -> SignedUp {
     #[derive(Deserialize)]
     struct Body {
@@ -117,13 +117,13 @@ fn signed_up(answer: &Answer) -> SignedUp {
     }
 }
 
-/// The key of an address that the account has, which may be one that nobody could sign up with.
+/// The key of an address in the account, which may be one that could not sign up with us.
 pub(super) fn key(address: &str) -> String {
     let known = address.parse().map(|known: EmailAddress| known.key());
     known.unwrap_or_else(|_| address.to_lowercase())
 }
 
-/// What a query names for all that happened since: a second early, because nobody says whether the bound itself is within.
+/// The lower bound of a query for changes since a time: a second early, in case the bound itself is excluded.
 pub(super) fn bound(since: Timestamp) -> String {
     let early = since.saturating_add(SignedDuration::from_secs(-1));
     early.unwrap_or(since).to_string()

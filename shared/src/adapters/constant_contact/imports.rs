@@ -11,7 +11,7 @@ use crate::domain::ids::RemoteId;
 use crate::domain::import::ImportRow;
 use crate::ports::{Activity, BulkImports, Page, Progress};
 
-/// Bytes of a request that Constant Contact reads; it drops the rest without a word.
+/// Bytes of a request that Constant Contact reads; it drops the rest silently.
 const MOST_BYTES: usize = 4_000_000;
 
 #[derive(Serialize)]
@@ -51,7 +51,7 @@ impl From<Shown> for Activity {
         Self {
             id: shown.activity_id,
             created_at: shown.created_at.unwrap_or_default(),
-            rows: counts.person_count, // `items_total_count` may count a header row along
+            rows: counts.person_count, // `items_total_count` may include a header row
             progress: match shown.state.as_str() {
                 "completed" => Progress::Completed { troubled },
                 "cancelled" | "failed" | "timed_out" => Progress::Failed,

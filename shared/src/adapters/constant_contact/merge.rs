@@ -1,8 +1,8 @@
-//! A contact by way of `/contacts`, for addresses longer than `sign_up_form` takes.
+//! Creates or updates a contact through `/contacts`, for addresses too long for `sign_up_form`.
 //!
-//! A replacement empties every property that it leaves out, and makes a collection that it names what it says. So the
-//! contact is read first, and what it has is sent along with what the lead brings; a collection to which the lead adds
-//! nothing is not named, and stays.
+//! A `PUT` empties every property that it leaves out, and replaces a collection that it names. So the contact is read
+//! first, and its values are sent along with the lead's; a collection to which the lead adds nothing is not named, and
+//! stays.
 
 use serde::{Deserialize, Serialize};
 
@@ -13,17 +13,17 @@ use crate::domain::ids::RemoteId;
 use crate::domain::lead::{MAX_CUSTOM_FIELDS, Permission};
 use crate::ports::{LeftOut, SignUp};
 
-/// Asked and agreed.
+/// The person was asked and agreed.
 pub(super) const EXPLICIT: &str = "explicit";
 /// Added by the account.
 pub(super) const IMPLICIT: &str = "implicit";
 /// Asked to confirm.
 pub(super) const PENDING: &str = "pending_confirmation";
 
-/// Phones, and addresses, of one contact.
+/// Maximum phones, and maximum addresses, of one contact.
 const MAX_PLACES: usize = 3;
 
-/// A contact as it is read, new or replaced: the same properties each time.
+/// A contact as read, created or replaced: the properties are the same.
 #[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub(super) struct Person {
@@ -58,7 +58,7 @@ pub(super) struct Person {
     deleted_at: Option<String>,
 }
 
-/// A contact as it is to be written, and what of a sign-up it leaves out.
+/// A contact to be written, and the parts of a sign-up that it leaves out.
 type WithRest = (Person, Vec<LeftOut>);
 
 #[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -69,14 +69,14 @@ struct Email {
 }
 
 impl Person {
-    /// The sub-resources that a read has to ask for.
+    /// The sub-resources that a read has to request.
     pub(super) const INCLUDE: &'static str =
         "custom_fields,list_memberships,phone_numbers,street_addresses";
 
-    /// A new contact, and what it leaves out for want of room.
+    /// A new contact, and what it leaves out for lack of room.
     ///
     /// # Errors
-    /// As a sign-up is refused, where there are more lists than a contact can be on.
+    /// The refusal of a sign-up if there are more lists than a contact can be on.
     pub(super) fn new(sign_up: &SignUp, permission: Permission) -> Result<WithRest, CrmError> {
         let mut person = Self::default();
         person.email_address.address = sign_up.contact.email.as_str().to_owned();
@@ -90,7 +90,7 @@ impl Person {
     /// # Errors
     /// As above.
     pub(super) fn replacing(mut self, sign_up: &SignUp) -> Result<WithRest, CrmError> {
-        // A deleted contact is brought back by nobody but the account.
+        // Only the account can bring back a deleted contact.
         let source = if self.deleted_at.is_some() {
             "Account"
         } else {
@@ -101,7 +101,7 @@ impl Person {
     }
 
     fn take(mut self, sign_up: &SignUp) -> Result<WithRest, CrmError> {
-        // Who was asked to confirm by mail still has to.
+        // A person who was asked by mail to confirm still has to.
         if self.email_address.permission_to_send != PENDING {
             self.email_address.permission_to_send = EXPLICIT.to_owned();
         }
@@ -158,8 +158,8 @@ fn word(permission: Permission) -> &'static str {
     }
 }
 
-/// Puts what is new in the place of the same, or beside the others while there is room. Where that changes nothing, there
-/// is nothing left to be said. Gives what there is no room for.
+/// Replaces items with their new versions, and appends others while there is room; `own` is empty if nothing changed,
+/// so that it is not sent. Returns what there is no room for.
 fn add<T: Clone + PartialEq>(
     own: &mut Vec<T>,
     brought: impl IntoIterator<Item = T>,
@@ -169,7 +169,7 @@ fn add<T: Clone + PartialEq>(
     let before = std::mem::take(own);
     let new = brought.into_iter().filter(|item| !before.contains(item));
     let new: Vec<_> = new.collect();
-    // One that has more than it may be given would be refused whole.
+    // A collection above the limit would be refused as a whole.
     if before.len() > most {
         return new;
     }
@@ -187,7 +187,7 @@ fn add<T: Clone + PartialEq>(
     left_out
 }
 
-/// The contact that a conflict names: the refusal's words end with its id.
+/// The contact that a conflict names: the refusal's message ends with its id.
 pub(super) fn named_in(words: &str) -> Option<RemoteId> {
     let mut parts = words.split(|c: char| !(c.is_ascii_hexdigit() || c == '-'));
     parts.find_map(|part| part.parse().ok())

@@ -1,6 +1,6 @@
 //! The Constant Contact API and its token endpoint, over one HTTP client.
 //!
-//! Nothing of an answer but what the ports name leaves this room: no body, no URL and no token is in an error.
+//! Only what the ports name leaves this module: no body, URL or token is in an error.
 
 mod accounts;
 mod api;

@@ -1,4 +1,4 @@
-//! The body of a sign-up: the described fields and no other, and of those only the filled-in ones.
+//! The body of a sign-up: only documented fields, and of those only the filled-in ones.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,7 +6,7 @@ use crate::domain::contact::StreetAddress;
 use crate::domain::ids::RemoteId;
 use crate::ports::SignUp;
 
-/// What a form knows of where a number or an address belongs: nothing.
+/// The kind of every phone number and address: a form does not know it.
 const KIND: &str = "other";
 
 #[derive(Serialize)]

@@ -21,10 +21,10 @@ use crate::domain::crm::clamp_retry_after;
 use crate::domain::token::{Grant, expiry};
 use crate::ports::{AppCredentials, Authorization, Clock, TokenError};
 
-/// Bytes of a token answer.
+/// Maximum bytes of a token answer.
 const ANSWER: usize = 256 * 1024;
 
-/// How long an access token is taken to last where the answer does not say: less than any source tells of.
+/// The assumed lifetime of an access token if the answer gives none: less than any source states.
 const UNSAID: i64 = 3_600;
 
 /// The token endpoint of Constant Contact.
@@ -36,18 +36,18 @@ pub struct TokenEndpoint<C> {
     clock: C,
 }
 
-/// An application at the token endpoint.
+/// The OAuth client of an application.
 type App = BasicClient<EndpointNotSet, EndpointNotSet, EndpointNotSet, EndpointNotSet, EndpointSet>;
 
 /// An error that may hold the body of an answer, tokens included; it goes no further than [`Carrier::sort`].
 type Raw = RequestTokenError<TokenError, BasicErrorResponse>;
 
 impl<C: Clock> TokenEndpoint<C> {
-    /// The endpoint under `base`, such as `https://authz.constantcontact.com/oauth2/default/v1`. The redirect URL is
-    /// the one that the authorization named.
+    /// The endpoint under `base`, such as `https://authz.constantcontact.com/oauth2/default/v1`. The redirect URL has
+    /// to be the one that the authorization named.
     ///
     /// # Errors
-    /// Where the redirect URL is none.
+    /// If the redirect URL is invalid.
     pub fn new(
         http: Http,
         base: &Url,
@@ -80,7 +80,7 @@ impl<C: Clock> TokenEndpoint<C> {
     }
 }
 
-/// Carries one request of the library over our client, and remembers the status of its answer.
+/// Sends one request of the library with our client, and remembers the status of its answer.
 struct Carrier<'a> {
     http: &'a Http,
     seen: AtomicU16,
@@ -96,7 +96,7 @@ impl<'c> AsyncHttpClient<'c> for Carrier<'_> {
 }
 
 impl Carrier<'_> {
-    /// Statuses that no OAuth error describes end here.
+    /// Handles the statuses that no OAuth error describes.
     async fn carry(&self, request: HttpRequest) -> Result<HttpResponse, TokenError> {
         let request = Request::try_from(request).map_err(|_| TokenError::Unavailable)?;
         let answer = self.http.call(request, ANSWER).await;
@@ -122,7 +122,7 @@ impl Carrier<'_> {
         Ok(response)
     }
 
-    /// What an error means. A grant that cannot be read is a lost one: its single-use token is used up.
+    /// Classifies an error. An unreadable grant is a lost one: its single-use token is used up.
     fn sort(&self, error: Raw) -> TokenError {
         match error {
             RequestTokenError::Request(error) => error,

@@ -1,10 +1,9 @@
-//! Budgets, by optimistic lock: a step is computed from a known state and written on the condition that this state
-//! still stands. A process remembers the state it wrote last, so that a step costs one write and seldom a read; what
-//! is remembered is only a guess for that condition to confirm, and nothing is answered from it alone.
+//! Budgets, with optimistic locking: a step is computed from a known state and written on the condition that this state
+//! is still stored. A process remembers the state it wrote last, so that a step costs one write and seldom a read; what
+//! is remembered is only a guess for that condition to confirm, and no answer relies on it alone.
 //!
-//! Where no state is stored, `first_call_at` in the application's own row tells a new application, of whose day
-//! nothing is spent, from one whose budget was lost, which is taken for
-//! [assumed](crate::domain::budget::BudgetState::assumed).
+//! If no state is stored, `first_call_at` in the application's own row tells a new application, which has spent nothing
+//! of its day, from one whose budget was lost, which is [assumed](crate::domain::budget::BudgetState::assumed).
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -20,8 +19,7 @@ use crate::domain::ids::AppId;
 use crate::locked;
 use crate::ports::{Budget, StoreError};
 
-/// How often a step is computed anew because another process was faster. Drains are few and a step takes
-/// milliseconds.
+/// How often a step is recomputed because another process was faster. Drains are few and a step takes milliseconds.
 const ATTEMPTS: u32 = 12;
 /// The states this process wrote last.
 pub(super) type Remembered = Arc<Mutex<HashMap<Key, BudgetState>>>;
@@ -33,16 +31,16 @@ fn key(meter: Meter<'_>) -> Key {
     }
 }
 
-/// A state to step from.
+/// The known state to step from.
 enum Known {
     Remembered(BudgetState),
     Stored(BudgetState),
-    /// There is none.
+    /// No state is stored.
     Nothing,
 }
 
 impl DynamoDirectory {
-    /// One atomic step: `change` of the state at `now`.
+    /// One atomic step: applies `change` to the state at `now`.
     async fn step<T>(
         &self,
         meter: Meter<'_>,
@@ -97,7 +95,7 @@ impl DynamoDirectory {
         Ok(state.map_or(Known::Nothing, Known::Stored))
     }
 
-    /// Puts `next` in the place of `old`, if that still stands.
+    /// Replaces `old` with `next`, if `old` is still stored.
     async fn swap(
         &self,
         key: &Key,
@@ -128,7 +126,7 @@ impl DynamoDirectory {
         self.table.update(key.clone(), change).await
     }
 
-    /// The state where none is stored: nothing spent at an application's very first call, else assumed.
+    /// The state if none is stored: nothing spent at an application's very first call, else assumed.
     async fn first_state(
         &self,
         meter: Meter<'_>,
@@ -153,7 +151,7 @@ impl DynamoDirectory {
     }
 }
 
-/// A few milliseconds, never the same for two who collided.
+/// Waits a few milliseconds, at random, so that two processes do not collide again.
 async fn pause() {
     tokio::time::sleep(Duration::from_millis(rand::random_range(1..=25))).await;
 }

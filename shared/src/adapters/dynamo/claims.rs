@@ -1,4 +1,4 @@
-//! Leads in work: claimed, settled, and queued again where nobody works on them.
+//! Claims on leads: claiming, settling, and putting leads back into the queue.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::Timestamp;
@@ -11,28 +11,28 @@ use crate::domain::ids::{CustomerId, LeadId};
 use crate::domain::lead::{LeadState, MAX_LINES, shortened};
 use crate::ports::{Claim, Claims, Requeue, Settlement, StoreError, causes};
 
-/// What [`LeadState::is_claimable`] says, for DynamoDB: a claim's deadline is its `due_at`.
+/// [`LeadState::is_claimable`] as a DynamoDB condition: a claim's deadline is its `due_at`.
 const CLAIMABLE: &str = "attribute_not_exists(exported_at) AND (#state.#status IN (:received, :queued) \
      OR (#state.#status = :waiting AND #state.why <> :import) \
      OR (#state.#status = :sending AND due_at <= :now))";
 
-/// Waiting as it was seen to. Nothing is due that went out in a file or is in an import.
+/// Still waiting as it was when it was read. A lead that is exported or in an import is not due.
 const WAITS_AS_SEEN: &str = "#state.#status = :waiting AND due_at = :seen";
 
 /// Never queued, or stuck.
 const STUCK: &str = "attribute_not_exists(exported_at) AND (#state.#status = :received \
      OR (#state.#status IN (:queued, :sending) AND due_at <= :now))";
 
-/// What [`can_replay`](crate::domain::lead::actions::can_replay) says, for DynamoDB.
+/// [`can_replay`](crate::domain::lead::actions::can_replay) as a DynamoDB condition.
 const ASKED: &str = "attribute_not_exists(exported_at) AND (#state.#status IN (:received, :refused) \
      OR (#state.#status = :waiting AND #state.why <> :import))";
 
-/// The same of what may have gone out in a file.
+/// The same, also for leads that were exported in a file.
 const ASKED_AGAIN: &str = "(#state.#status = :queued AND attribute_exists(exported_at)) \
      OR #state.#status IN (:received, :refused) \
      OR (#state.#status = :waiting AND #state.why <> :import)";
 
-/// The words that claiming and taking up what is stuck name.
+/// The values used by the conditions for claiming and for stuck leads.
 fn words(now: Timestamp) -> [(&'static str, AttributeValue); 4] {
     [
         (":received", text("received")),
@@ -43,8 +43,7 @@ fn words(now: Timestamp) -> [(&'static str, AttributeValue); 4] {
 }
 
 impl Claims for DynamoLedger {
-    /// The answer to a request that was repeated because the first answer was lost finds the lead claimed as asked, and
-    /// gives it.
+    /// If a request is repeated because its answer was lost, the lead is already claimed by this claim and is returned.
     async fn claim(
         &self,
         customer: &CustomerId,
@@ -86,8 +85,8 @@ impl Claims for DynamoLedger {
         }
     }
 
-    /// The answer to a request that was repeated because the first answer was lost finds the lead settled as
-    /// asked, and says so.
+    /// If a request is repeated because its answer was lost, the lead is already settled in this way, and that is the
+    /// answer.
     async fn settle(
         &self,
         customer: &CustomerId,
@@ -147,8 +146,8 @@ impl Claims for DynamoLedger {
         }
     }
 
-    /// The answer to a request that was repeated because the first answer was lost finds the line it has written, and says
-    /// so. Until it is settled a lead's row has no end.
+    /// If a request is repeated because its answer was lost, its line is already in the timeline, and that is the
+    /// answer. Until it is settled, a lead's row does not expire.
     async fn requeue(
         &self,
         customer: &CustomerId,
@@ -186,8 +185,8 @@ impl Claims for DynamoLedger {
 }
 
 impl DynamoLedger {
-    /// Takes the middle out of a timeline that has grown too long, unless it has changed since. That it was not done
-    /// costs nothing: the next line does it.
+    /// Cuts the middle out of a timeline that has grown too long, unless it has changed since. A failure does no harm:
+    /// the next line does it.
     async fn shorten(&self, customer: &CustomerId, lead: &LeadId, item: Item) {
         let lines = item.get("timeline").and_then(|lines| lines.as_l().ok());
         let Some(lines) = lines.map(Vec::len).filter(|lines| *lines > MAX_LINES) else {
@@ -208,7 +207,7 @@ impl DynamoLedger {
     }
 }
 
-/// What holds of a lead there, and the words that this names.
+/// The condition on a lead for each kind of requeue, and its values.
 fn is_from(from: Requeue, at: Timestamp) -> (&'static str, Values) {
     let mut asked = vec![
         (":received", text("received")),
@@ -235,7 +234,7 @@ fn is_from(from: Requeue, at: Timestamp) -> (&'static str, Values) {
     }
 }
 
-/// The state alone, as a row whose lead was erased has no more than that.
+/// Only the state, since the row of an erased lead has nothing else.
 fn state_of(item: &Item) -> Result<LeadState, StoreError> {
     let state = item.get("state").cloned();
     let state = state.unwrap_or(AttributeValue::Null(true));

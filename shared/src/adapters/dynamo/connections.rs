@@ -12,9 +12,9 @@ use crate::domain::connection::{
 use crate::domain::ids::{CustomerId, RemoteId};
 use crate::ports::{Advanced, Connections, StoreError, causes};
 
-// A connection's row is the connection, `lease_until` beside its `lease` for conditions to compare, and while it is
-// active an `owner` by the month its newest token ends in, under which `idle` finds it; while it needs a person, the
-// one under which `lost` does.
+// The row is the connection itself, with `lease_until` beside its `lease` for conditions to compare. While it is
+// active, `owner` names the month in which its newest token ends, by which `idle` finds it; while it needs a person,
+// the owner by which `lost` does.
 
 impl Connections for DynamoDirectory {
     async fn connection(&self, customer: &CustomerId) -> Result<Option<Connection>, StoreError> {
@@ -75,8 +75,7 @@ impl Connections for DynamoDirectory {
         Ok(done.is_done())
     }
 
-    /// The answer to a request that was repeated because the first answer was lost finds the caller's own lease
-    /// there, and is a grant.
+    /// If a request is repeated because its answer was lost, it finds the caller's own lease, which counts as granted.
     async fn lease(
         &self,
         customer: &CustomerId,
@@ -246,7 +245,7 @@ impl Connections for DynamoDirectory {
         generation: u64,
         status: &ConnectionStatus,
     ) -> Result<bool, StoreError> {
-        // The month of an active one is that of its newest token, which is of this generation or the condition fails.
+        // An active connection's month is that of its newest token, which has this generation or the condition fails.
         let row = match status {
             ConnectionStatus::Active => self.connection(customer).await?,
             _ => None,
@@ -277,7 +276,7 @@ impl Connections for DynamoDirectory {
 }
 
 impl DynamoDirectory {
-    /// What `find` makes of the connections under an owner, at most so many, on however many pages they are.
+    /// Applies `find` to the connections under an owner, on all pages, and returns at most `most` results.
     async fn found_under<T>(
         &self,
         owner: &str,
@@ -309,7 +308,7 @@ fn readable(item: Item) -> Option<Connection> {
     }
 }
 
-/// Under what `idle` or `lost` finds a connection.
+/// The owner under which `idle` or `lost` finds a connection.
 fn owner_of(status: &ConnectionStatus, token_expires_at: Timestamp) -> Option<String> {
     match status {
         ConnectionStatus::Active => Some(month(token_expires_at)),
@@ -321,7 +320,7 @@ fn month(token_expires_at: Timestamp) -> String {
     keys::connections_of(&month_of(token_expires_at))
 }
 
-/// Sets what the status and its owner have, and removes what they have not.
+/// Sets the attributes that the status and its owner have, and removes the others.
 fn status_expression(
     status: &ConnectionStatus,
     owner: Option<String>,

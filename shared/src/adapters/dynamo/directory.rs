@@ -13,7 +13,7 @@ use crate::domain::form::Form;
 use crate::domain::ids::{AppId, CustomerId, FormId};
 use crate::ports::{Customers, Forms, Page, StoreError, causes};
 
-/// Marks the row of a customer who was removed. It holds nothing else, and stays.
+/// Marks the row of a removed customer. It holds nothing else, and is kept.
 const REMOVED: &str = "removed";
 
 /// The Directory table: customers, forms, connections, handshakes, links, and the budgets and limits of
@@ -34,8 +34,8 @@ impl DynamoDirectory {
         }
     }
 
-    /// Reads a row, so that a connection is open when the first invocation comes. A start has a whole processor for
-    /// the handshake, an invocation its share of one. Where this fails, the first request opens one.
+    /// Reads a row, so that a connection is open before the first invocation. A start has a whole processor for the
+    /// handshake, an invocation only its share of one. If this fails, the first request opens one.
     pub async fn warm_up(&self) {
         if let Err(error) = self.limits(&AppId::default_app()).await {
             tracing::warn!(
@@ -45,7 +45,7 @@ impl DynamoDirectory {
         }
     }
 
-    /// An application's limits, where somebody has set them.
+    /// An application's limits, if set.
     pub(crate) async fn limits(&self, app: &AppId) -> Result<Option<Limits>, StoreError> {
         #[derive(Deserialize)]
         struct AppRow {
@@ -78,7 +78,7 @@ impl DynamoDirectory {
         self.table.update(keys::app(app), change).await.map(|_| ())
     }
 
-    /// Applications whose limits somebody has set.
+    /// Applications whose limits are set.
     pub(crate) async fn apps(&self, limit: u16) -> Result<Vec<AppId>, StoreError> {
         let limit = Some(i32::from(limit));
         let (rows, _) = self.owned_by(keys::APPS, None, limit).await?;
@@ -117,7 +117,7 @@ impl Customers for DynamoDirectory {
         limit: u16,
     ) -> Result<Page<Customer>, StoreError> {
         let Some(after) = cursor.map(str::parse::<CustomerId>).transpose().ok() else {
-            return Ok(Page::none()); // nobody gave this cursor out
+            return Ok(Page::none()); // we never issued this cursor
         };
         let start = after.map(|id| {
             let mut key = keys::customer(&id).into_item();
@@ -144,7 +144,7 @@ impl Forms for DynamoDirectory {
     }
 
     async fn replace_form(&self, form: &Form) -> Result<bool, StoreError> {
-        // Rows that were stored before changes were counted have no revision.
+        // Rows stored before revisions existed have none.
         let when = match form.revision {
             1 => "attribute_exists(pk) AND (attribute_not_exists(revision) OR revision = :behind)",
             _ => "revision = :behind",

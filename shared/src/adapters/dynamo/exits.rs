@@ -1,4 +1,4 @@
-//! What a person asks of a lead: to leave in a file, to be forgotten.
+//! Exports and erasures of leads.
 
 use jiff::Timestamp;
 
@@ -10,13 +10,13 @@ use crate::domain::lead::actions::erased_timeline;
 use crate::domain::lead::{Lead, LeadState};
 use crate::ports::{Exits, StoreError};
 
-/// What [`can_export`](crate::domain::lead::actions::can_export) says, for DynamoDB.
+/// [`can_export`](crate::domain::lead::actions::can_export) as a DynamoDB condition.
 const CAN_EXPORT: &str = "(#state.#status IN (:received, :queued) \
      OR (#state.#status = :refused AND #state.why IN (:cc_refused, :customer_deleted)) \
      OR (#state.#status = :waiting AND #state.why <> :import))";
 
 impl Exits for DynamoLedger {
-    /// A request that was repeated because the first answer was lost finds its own mark, and marks again.
+    /// A request repeated because its answer was lost finds its own mark, and marks again.
     async fn export(
         &self,
         customer: &CustomerId,

@@ -19,7 +19,7 @@ pub(super) struct HandshakeRow {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     verifier: Option<String>,
     until: Timestamp,
-    /// For the table's clean-up, which is late; `until` is what counts.
+    /// For the table's TTL, which deletes late; `until` is what counts.
     expires_at: i64,
 }
 

@@ -14,10 +14,10 @@ pub(super) struct KeyRow {
     content: String,
     #[serde(default)]
     owner: String,
-    /// In milliseconds, as are the others but the last.
+    /// In milliseconds, like `ends`.
     until: i64,
     ends: i64,
-    /// For the table's clean-up, which is late; `ends` is what counts.
+    /// For the table's TTL, which deletes late; `ends` is what counts.
     expires_at: i64,
 }
 
@@ -50,7 +50,7 @@ impl Idempotency for DynamoLedger {
             Done::No(item) => {
                 let row: KeyRow = read(item.unwrap_or_default())?;
                 if row.owner == claim.owner {
-                    return Ok(KeyClaimed::Fresh); // by a request of ours whose answer was lost
+                    return Ok(KeyClaimed::Fresh); // by our own request, whose answer was lost
                 }
                 Ok(KeyClaimed::Known(Box::new(KeyClaim {
                     lead: row.lead,
@@ -63,7 +63,7 @@ impl Idempotency for DynamoLedger {
         }
     }
 
-    /// Leaves the row behind, expired: whoever takes leads in may delete nothing.
+    /// Leaves the row behind, expired: the function that accepts leads may not delete anything.
     async fn free_key(
         &self,
         customer: &CustomerId,

@@ -1,8 +1,8 @@
-//! Imports: a row each in its customer's partition, `due_at` in the index `due` while it is open, and beside it the
-//! chunks of leads that it names.
+//! Imports: each is a row in its customer's partition, with `due_at` in the index `due` while it is open, and beside it
+//! rows with the chunks of leads that it names.
 //!
-//! A lead that was taken carries the import's id and the moment, for good: nobody is imported twice. It leaves the
-//! index, since the import knows it.
+//! A lead that was taken keeps the import's id and the moment for good, so that nobody is imported twice. It leaves the
+//! index, since the import has it.
 
 use std::collections::HashMap;
 
@@ -22,7 +22,7 @@ use crate::ports::{Imports, Settlement, StoreError};
 /// How long a closed import is kept: longer than Constant Contact lists its activity.
 const KEPT_FOR: SignedDuration = SignedDuration::from_hours(24 * 14);
 
-/// What [`can_import`](crate::domain::lead::actions::can_import) says, of a lead that no import had before.
+/// [`can_import`](crate::domain::lead::actions::can_import) as a DynamoDB condition, for leads never imported.
 const TAKEABLE: &str = "attribute_not_exists(imported_by) AND attribute_not_exists(exported_at) \
      AND #state.#status = :waiting AND NOT #state.#why IN (:import, :answer_lost)";
 
@@ -178,7 +178,7 @@ impl Imports for DynamoLedger {
     }
 }
 
-/// The last chunk of an import. It goes by itself once the import is long closed.
+/// The last chunk of an import. It expires long after the import is closed.
 fn chunk_row(job: &ImportJob, leads: &[LeadId]) -> Result<Item, StoreError> {
     let key = keys::import_chunk(&job.id, job.chunks.saturating_sub(1));
     let leads = leads.to_vec();
@@ -187,7 +187,7 @@ fn chunk_row(job: &ImportJob, leads: &[LeadId]) -> Result<Item, StoreError> {
     Ok(item)
 }
 
-/// A row's import. Its `due_at` is kept as the index compares it.
+/// Reads an import's row. `due_at` is stored in milliseconds, as the index compares it.
 fn import(mut item: HashMap<String, AttributeValue>) -> Result<ImportJob, StoreError> {
     let due_at = super::lanes::due_at(&item);
     item.remove("due_at");
@@ -198,7 +198,7 @@ fn import(mut item: HashMap<String, AttributeValue>) -> Result<ImportJob, StoreE
     })
 }
 
-/// When a row that is of no more use may go, reckoned from the import's id, which knows when it was made.
+/// When a row that is no longer needed expires, counted from when the import was made, which its id says.
 fn expires_at(job: &ImportJob, after: SignedDuration) -> i64 {
     job.id.made_at().as_second() + after.as_secs()
 }

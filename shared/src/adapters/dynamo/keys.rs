@@ -1,4 +1,4 @@
-//! The one place where keys are built and read.
+//! The only place where keys are built and parsed.
 
 use std::collections::HashMap;
 
@@ -68,7 +68,7 @@ pub(super) fn link(customer: &CustomerId, link: &LinkId) -> Key {
     Key::new(of_customer(customer), format!("LINK#{link}"))
 }
 
-/// Owner, in `by_owner`, of the counters whose leads have not been counted since they changed.
+/// Owner, in `by_owner`, of the counters whose leads have not been recounted since they changed.
 pub(super) const UNSETTLED: &str = "unsettled";
 pub(super) const TALLY: &str = "TALLY#";
 
@@ -129,7 +129,7 @@ pub(super) fn lead(customer: &CustomerId, lead: &LeadId) -> Key {
     Key::new(of_customer(customer), lead.as_str())
 }
 
-/// Whose lead of which customer, for the index `by_person`. It stands beside the address and goes with it.
+/// The person of a customer's lead, for the index `by_person`. It is stored beside the address and removed with it.
 pub(super) fn person(customer: &CustomerId, email: &EmailAddress) -> String {
     fingerprint(&format!("{customer}\n{}", email.key()))
 }
@@ -142,7 +142,7 @@ pub(super) fn import_chunk(import: &ImportId, number: u32) -> Key {
     Key::new(format!("IMPORT#{import}"), format!("CHUNK#{number:04}"))
 }
 
-/// Whose import, and which, a row is.
+/// The customer and import whose row this is.
 pub(super) fn import_of(item: &Item) -> Option<(CustomerId, ImportId)> {
     let id = item.get("sk")?.as_s().ok()?.parse().ok()?;
     Some((customer_of(item)?, id))
@@ -152,7 +152,7 @@ pub(super) fn lane(customer: &CustomerId) -> Key {
     Key::new(format!("LANE#{customer}"), "LANE")
 }
 
-/// Shard of a lead on its way: one of a few, so that no index partition takes all writes.
+/// Shard of a lead on its way: one of a few, so that no single index partition takes all writes.
 pub(super) fn shard_of(lead: &LeadId) -> String {
     shard(shard_number(lead))
 }
@@ -165,7 +165,7 @@ pub(super) fn shard(number: u8) -> String {
     format!("due#{number}")
 }
 
-/// Shard of a lead that is set aside: there are as many as of those on their way.
+/// Shard of a quarantined lead: there are as many as for leads on their way.
 pub(super) fn aside_shard_of(lead: &LeadId) -> String {
     aside_shard(shard_number(lead))
 }
@@ -190,12 +190,12 @@ pub(super) fn counter(customer: &CustomerId, counter: &str) -> Key {
 
 // ---- Both ----
 
-/// Partition of what is a customer's; in `by_owner`, the owner of its forms.
+/// Partition of a customer's rows; in `by_owner`, the owner of its forms.
 pub(super) fn of_customer(id: &CustomerId) -> String {
     format!("{CUSTOMER}{id}")
 }
 
-/// Whose row it is.
+/// The customer whose row this is.
 pub(super) fn customer_of(item: &Item) -> Option<CustomerId> {
     let pk = item.get("pk")?.as_s().ok()?;
     let id = pk
@@ -204,13 +204,13 @@ pub(super) fn customer_of(item: &Item) -> Option<CustomerId> {
     id.parse().ok()
 }
 
-/// Which application's row it is.
+/// The application whose row this is.
 pub(super) fn app_of(item: &Item) -> Option<AppId> {
     let pk = item.get("pk")?.as_s().ok()?;
     pk.strip_prefix(APP)?.parse().ok()
 }
 
-/// Which lead's row it is.
+/// The lead whose row this is.
 pub(super) fn lead_of(item: &Item) -> Option<LeadId> {
     item.get("sk")?.as_s().ok()?.parse().ok()
 }

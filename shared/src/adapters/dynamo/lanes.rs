@@ -1,8 +1,8 @@
 //! What is due: reads of the index `due`, and the marks of lanes.
 //!
-//! A mark is `due_at` of the lane's row. The next later one is remembered as `later_at` (equal to `due_at` where there
-//! is none), so that whoever takes the first away leaves the second: its lead may have come after they looked. The one
-//! that stays behind the last for a while is `emptied`.
+//! A lane's mark is `due_at` of its row. The next later one is kept as `later_at` (equal to `due_at` if there is none),
+//! so that removing the first mark keeps the second: its lead may have come after the lane was read. After the last
+//! mark, one more stays for a while, flagged `emptied`.
 
 use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, Select};
@@ -16,10 +16,10 @@ use crate::adapters::sdk_error::failed;
 use crate::domain::ids::{CustomerId, LeadId};
 use crate::ports::{LOOK_AGAIN, LaneMark, LanePlace, Lanes, StoreError};
 
-/// Later than anything is due.
+/// Later than anything can be due.
 const EVER: i64 = i64::MAX;
 
-/// How often advancing a mark is begun anew because another mark came in between.
+/// How often advancing a mark is retried because another mark came in between.
 const ATTEMPTS: u32 = 5;
 
 impl Lanes for DynamoLedger {
@@ -114,8 +114,8 @@ impl Lanes for DynamoLedger {
         Ok(rows.iter().filter_map(lane).collect())
     }
 
-    /// One write where the new mark is the earliest, two where an earlier one stands. Where that one is moved between
-    /// the two, the new mark is the earliest after all.
+    /// One write if the new mark is the earliest, two if there is an earlier one. If that is moved between the two
+    /// writes, the new mark may be the earliest after all, so the loop tries again.
     async fn mark_lane(&self, customer: &CustomerId, at: Timestamp) -> Result<(), StoreError> {
         let moment = at.as_millisecond();
         for _ in 0..ATTEMPTS {
@@ -177,7 +177,7 @@ impl DynamoLedger {
         Ok(answer.items.unwrap_or_default())
     }
 
-    /// What the index has of a shard. The caller says by its condition how much of that.
+    /// A query for one shard of the index. The caller's key condition narrows it.
     fn in_shard(&self, shard: &str) -> QueryFluentBuilder {
         self.table
             .query()
@@ -186,7 +186,7 @@ impl DynamoLedger {
     }
 }
 
-/// Over a mark that is later, which is remembered.
+/// Sets an earlier mark, and keeps the one it replaces as the later.
 fn earliest(at: Timestamp) -> Change<'static> {
     Change {
         set: "SET due_shard = :lanes, later_at = if_not_exists(due_at, :at), due_at = :at \
@@ -196,7 +196,7 @@ fn earliest(at: Timestamp) -> Change<'static> {
     }
 }
 
-/// Beside a mark that is earlier, as the one to be remembered.
+/// Sets a later mark beside the earlier one.
 fn later(at: Timestamp) -> Change<'static> {
     Change {
         set: "SET later_at = :at",
@@ -205,8 +205,8 @@ fn later(at: Timestamp) -> Change<'static> {
     }
 }
 
-/// From `seen` to the earlier of `next` and the remembered `later`, if that is later at all; else for a while behind it,
-/// unless it stood there already.
+/// Moves the mark from `seen` to the earlier of `next` and the stored `later`, if later than `seen`. If there is
+/// neither, the mark stays for one more look, or is removed after that look.
 fn move_mark(seen: i64, later: i64, next: Option<i64>, emptied: bool) -> Change<'static> {
     let mut marks: Vec<_> = next
         .into_iter()
@@ -241,7 +241,7 @@ fn move_mark(seen: i64, later: i64, next: Option<i64>, emptied: bool) -> Change<
     }
 }
 
-/// Whose leads the rows are and which, the earliest first.
+/// The customer and lead of each row, the earliest first.
 fn in_order(mut rows: Vec<Item>, limit: u16) -> Vec<(CustomerId, LeadId)> {
     rows.sort_by_key(due_at);
     let leads = rows

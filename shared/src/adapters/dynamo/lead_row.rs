@@ -23,9 +23,9 @@ pub(super) struct LeadRow {
     exported_at: Option<Timestamp>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     imported_by: Option<ImportId>,
-    /// For the filter of a listing, in milliseconds.
+    /// In milliseconds, for the filter of a listing.
     received_at: i64,
-    /// In milliseconds; with `due_shard` only while something is due.
+    /// In milliseconds; like `due_shard`, only set while something is due.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     due_at: Option<i64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -33,7 +33,7 @@ pub(super) struct LeadRow {
 }
 
 impl LeadRow {
-    /// Of a lead that comes in.
+    /// The row of a new lead.
     pub(super) fn new(lead: &Lead, state: &LeadState, due_at: Timestamp) -> Self {
         let since = lead.received_at;
         let due = due(&lead.customer, &lead.id, state, Some(due_at), since);
@@ -71,11 +71,11 @@ impl From<LeadRow> for LeadRecord {
     }
 }
 
-/// The due time of leads that wait for a person, in milliseconds: 9999-01-01, and as long after it as the wait began
-/// after 1970, so that one wait can be told from the next.
+/// The due time of leads that wait for a person, in milliseconds: 9999-01-01, plus the time from 1970 to the start of
+/// the wait, so that one wait can be told from the next.
 const FOR_A_PERSON: i64 = 253_370_764_800_000;
 
-/// As `due_at` has it.
+/// The value of `due_at`.
 pub(super) fn due_millis(due: Due) -> i64 {
     match due {
         Due::At(at) => at.as_millisecond(),
@@ -83,7 +83,7 @@ pub(super) fn due_millis(due: Due) -> i64 {
     }
 }
 
-/// What `due_at` says.
+/// The meaning of `due_at`.
 pub(super) fn due_of(millis: i64) -> Option<Due> {
     let moment = |millis| Timestamp::from_millisecond(millis).ok();
     match millis - FOR_A_PERSON {
@@ -92,8 +92,8 @@ pub(super) fn due_of(millis: i64) -> Option<Due> {
     }
 }
 
-/// Where a lead that entered this state `since` then stands in the index `due`, if anything is due. One that is set aside
-/// is not, and stands there to be found.
+/// The place in the index `due` of a lead that entered this state `since` then, if anything is due. A quarantined lead
+/// is not due, but is in the index so that it can be found.
 pub(super) fn due(
     customer: &CustomerId,
     lead: &LeadId,
@@ -118,7 +118,7 @@ pub(super) fn record(item: Item) -> Result<Box<LeadRecord>, StoreError> {
     read::<LeadRow>(item).map(|row| Box::new(row.into()))
 }
 
-/// The leads of some rows. One that cannot be read, as a later version may have written it, costs no other.
+/// The leads of some rows. An unreadable one, perhaps written by a later version, is left out.
 pub(super) fn readable(items: Vec<Item>) -> impl Iterator<Item = LeadRecord> {
     items.into_iter().filter_map(|item| match record(item) {
         Ok(record) => Some(*record),

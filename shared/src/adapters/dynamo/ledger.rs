@@ -84,7 +84,7 @@ impl Ledger for DynamoLedger {
     ) -> Result<Page<LeadRecord>, StoreError> {
         let oldest = oldest_id(filter.since);
         let Ok(before) = cursor.map(str::parse::<LeadId>).transpose() else {
-            return Ok(Page::none()); // nobody gave this cursor out
+            return Ok(Page::none()); // we never issued this cursor
         };
         if before.as_ref().is_some_and(|before| *before <= oldest) {
             return Ok(Page::none());
@@ -152,7 +152,7 @@ impl Ledger for DynamoLedger {
         Ok(answer.items().first().and_then(keys::customer_of))
     }
 
-    /// Reads the timelines of a day's leads and nothing else of them.
+    /// Reads only the timelines of a day's leads.
     async fn count(&self, customer: &CustomerId, day: Date) -> Result<Counts, StoreError> {
         #[derive(serde::Deserialize)]
         struct Row {
@@ -170,7 +170,7 @@ impl Ledger for DynamoLedger {
             .expression_attribute_values(":last", text(last.as_str()))
             .projection_expression("pk, sk, timeline, exported_at")
             .consistent_read(true);
-        let mut rows = query.into_paginator().items().send(); // more than the function may hold at once
+        let mut rows = query.into_paginator().items().send(); // more rows than the function may hold at once
         let mut counts = Counts::new();
         while let Some(row) = rows.next().await {
             let row: Row = read(row.map_err(failed("Query"))?)?;
@@ -183,7 +183,7 @@ impl Ledger for DynamoLedger {
 }
 
 impl DynamoLedger {
-    /// Makes a lead's row, unless it is there.
+    /// Inserts a lead's row, unless there is one.
     async fn insert(
         &self,
         lead: &Lead,
@@ -207,7 +207,7 @@ impl DynamoLedger {
     }
 }
 
-/// No lead received at or after `since` has an id below this one. Ids carry a time up to a day earlier.
+/// No lead received at or after `since` has an id below this one. An id's time may be up to a day earlier.
 fn oldest_id(since: Option<Timestamp>) -> LeadId {
     let since = since.and_then(|since| since.checked_sub(LeadId::OLDER_AT_MOST).ok());
     LeadId::at(since.unwrap_or_default(), 0)

@@ -11,7 +11,7 @@ use crate::ports::{Links, StoreError};
 #[derive(Serialize, Deserialize)]
 pub(super) struct LinkRow {
     until: Timestamp,
-    /// For the table's clean-up, which is late, and for conditions to compare.
+    /// For the table's TTL, which deletes late, and for conditions to compare.
     expires_at: i64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     burnt_by: Option<LinkId>,

@@ -6,7 +6,7 @@ use super::keys;
 use super::table::{Change, millis, number, row, text};
 use crate::ports::{Locks, StoreError};
 
-/// Who has the lock.
+/// The holder of a lock.
 #[derive(Serialize)]
 struct LockRow<'a> {
     taken_by: &'a str,

@@ -1,9 +1,8 @@
-//! The two tables. The Directory holds customers, forms, connections, handshakes, links and budgets; the Ledger
-//! holds leads and lanes, the keys that leads came with and counters.
+//! The two DynamoDB tables. The Directory holds customers, forms, connections, handshakes, links and budgets; the
+//! Ledger holds leads and lanes, the keys that leads came with and counters.
 //!
-//! A row is a domain type as serde writes it, its keys, and beside them what conditions and indexes compare:
-//! moments as milliseconds. Attributes that a row's reader does not know are left alone, so that functions of two
-//! versions work on one table.
+//! A row is a domain type as serde writes it, its keys, and beside them what conditions and indexes compare: moments as
+//! milliseconds. Unknown attributes are ignored and kept, so that functions of two versions can share a table.
 
 mod budget;
 mod claims;

@@ -8,7 +8,7 @@ use crate::domain::ids::CustomerId;
 use crate::domain::token::Subject;
 use crate::ports::{Holder, StoreError, Subjects};
 
-/// For whom a user's tokens are.
+/// The customer that a user's tokens belong to.
 #[derive(Serialize, Deserialize)]
 struct SubjectRow {
     held_by: CustomerId,

@@ -10,8 +10,8 @@ use crate::domain::ids::CustomerId;
 use crate::domain::suppression::{PersonId, Suppression};
 use crate::ports::{Page, StoreError, Suppressions};
 
-/// People that are looked up all at once, each by itself: what a drain asks for, whose function may read no batches here,
-/// or a part of a file.
+/// Up to this many people are looked up concurrently, each by its own request: a drain's batch, whose function has no
+/// permission for batch reads, or a part of a file.
 const FEW: usize = 32;
 
 impl Suppressions for DynamoDirectory {
@@ -70,7 +70,7 @@ impl Suppressions for DynamoDirectory {
     ) -> Result<Page<Suppression>, StoreError> {
         let owner = keys::suppressed_of(customer);
         let Ok(after) = cursor.map(str::parse::<PersonId>).transpose() else {
-            return Ok(Page::none()); // nobody gave this cursor out
+            return Ok(Page::none()); // we never issued this cursor
         };
         let start = after.map(|person| {
             let mut key = keys::suppression(customer, &person).into_item();
@@ -88,7 +88,7 @@ impl Suppressions for DynamoDirectory {
 }
 
 impl DynamoDirectory {
-    /// Looks people up batch by batch.
+    /// Looks people up in batches.
     async fn suppressed_of_many(
         &self,
         customer: &CustomerId,

@@ -1,4 +1,4 @@
-//! A table, and the few requests the adapters make.
+//! A DynamoDB table, and the few requests that the adapters make.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -21,9 +21,9 @@ use crate::adapters::sdk_error::{Unreadable, failed};
 use crate::ports::StoreError;
 
 pub(super) type Item = HashMap<String, AttributeValue>;
-/// Rows that one request may read by their keys.
+/// Maximum rows in one batch read.
 pub(super) const BATCH: usize = 100;
-/// Values by the placeholders of an expression.
+/// Values by their placeholders in an expression.
 pub(super) type Values = Vec<(&'static str, AttributeValue)>;
 
 #[derive(Debug, Clone)]
@@ -32,21 +32,21 @@ pub(super) struct Table {
     name: String,
 }
 
-/// A change of one row. A name that DynamoDB reserves stands as `#name` in either expression.
+/// A change of one row. In either expression, a reserved name is written as `#name`.
 pub(super) struct Change<'a> {
     /// The update expression.
     pub(super) set: &'a str,
-    /// The condition expression; none where the change is always right.
+    /// The condition expression; none if the change is always allowed.
     pub(super) when: Option<&'a str>,
-    /// Values both use.
+    /// The values of both.
     pub(super) values: Values,
 }
 
-/// What came of a conditional request.
+/// The result of a conditional request.
 pub(super) enum Done {
-    /// It was done; of a change, the row as the caller asked for it.
+    /// It was done; for a change, with the row as the caller requested it.
     Yes(Item),
-    /// The condition did not hold; the row as it is, if there is one.
+    /// The condition did not hold; with the row, if there is one.
     No(Option<Item>),
 }
 
@@ -69,15 +69,15 @@ impl Table {
         Ok(answer.item)
     }
 
-    /// Makes or replaces a row.
+    /// Inserts or replaces a row.
     pub(super) async fn put(&self, row: Item) -> Result<(), StoreError> {
         let request = self.client.put_item().table_name(&self.name);
         let answer = request.set_item(Some(row)).send().await;
         answer.map(|_| ()).map_err(failed("PutItem"))
     }
 
-    /// Makes or replaces a row, if the row as it is allows it. A name that DynamoDB reserves stands as `#name` in the
-    /// condition.
+    /// Inserts or replaces a row, if the condition on the present row holds. In the condition, a reserved name is
+    /// written as `#name`.
     pub(super) async fn put_if(
         &self,
         row: Item,
@@ -102,7 +102,7 @@ impl Table {
         }
     }
 
-    /// The same, and makes or replaces another row with it: both or neither.
+    /// The same, and inserts or replaces another row with it: both or neither.
     pub(super) async fn put_if_with(
         &self,
         other: Item,
@@ -135,12 +135,12 @@ impl Table {
         }
     }
 
-    /// Changes a row; answers it as it is then.
+    /// Changes a row; returns it as it is afterwards.
     pub(super) async fn update(&self, key: Key, change: Change<'_>) -> Result<Done, StoreError> {
         self.change(key, change, ReturnValue::AllNew).await
     }
 
-    /// Changes a row; answers it as it was before.
+    /// Changes a row; returns it as it was before.
     pub(super) async fn update_from(
         &self,
         key: Key,
@@ -177,7 +177,7 @@ impl Table {
         }
     }
 
-    /// Adds numbers to attributes of a row, makes it where there is none, and sets texts or moments beside them.
+    /// Adds numbers to attributes of a row, which is created if missing, and sets texts or moments beside them.
     pub(super) async fn add(
         &self,
         key: Key,
@@ -204,7 +204,7 @@ impl Table {
         answer.map(|_| ()).map_err(failed("UpdateItem"))
     }
 
-    /// Removes a row and gives it to the caller.
+    /// Removes a row and returns it.
     pub(super) async fn take(&self, key: Key) -> Result<Option<Item>, StoreError> {
         let request = self.client.delete_item().table_name(&self.name);
         let request = request
@@ -214,8 +214,8 @@ impl Table {
         Ok(answer.attributes)
     }
 
-    /// Up to [`BATCH`] rows, read consistently, in any order. What DynamoDB does not get to at once is asked for again, ever
-    /// more slowly, as it is throttled then.
+    /// Up to [`BATCH`] rows, read consistently, in any order. What DynamoDB does not process at once is requested
+    /// again, with growing pauses, since that means throttling.
     pub(super) async fn batch_get(&self, keys: Vec<Item>) -> Result<Vec<Item>, StoreError> {
         const ROUNDS: u32 = 8;
         let mut items = Vec::with_capacity(keys.len());
@@ -250,7 +250,7 @@ impl Table {
         self.client.query().table_name(&self.name)
     }
 
-    /// The first rows that a query finds, no more than `most`.
+    /// The first rows that a query finds, at most `most`.
     pub(super) async fn some(
         &self,
         query: QueryFluentBuilder,
@@ -274,7 +274,7 @@ impl Table {
     }
 }
 
-/// The names that stand as `#name` in expressions, if any do.
+/// The names written as `#name` in expressions, if any.
 fn reserved<const N: usize>(expressions: [&str; N]) -> Option<HashMap<String, String>> {
     let is_sign = |c: char| c.is_alphanumeric() || c == '_' || c == '#';
     let words = expressions
@@ -286,7 +286,7 @@ fn reserved<const N: usize>(expressions: [&str; N]) -> Option<HashMap<String, St
     (!names.is_empty()).then_some(names)
 }
 
-/// The values that stand in expressions, if any do.
+/// The values of expressions, if any.
 fn named(values: Values) -> Option<Item> {
     let values = values.into_iter();
     let named: Item = values
@@ -295,14 +295,14 @@ fn named(values: Values) -> Option<Item> {
     (!named.is_empty()).then_some(named)
 }
 
-/// A row under its key.
+/// A row with its key.
 pub(super) fn row(key: Key, content: &impl Serialize) -> Result<Item, StoreError> {
     let mut item: Item = serde_dynamo::to_item(content).map_err(StoreError::new)?;
     item.extend(key.into_item());
     Ok(item)
 }
 
-/// What a row says.
+/// Deserializes a row.
 pub(super) fn read<T: DeserializeOwned>(item: Item) -> Result<T, StoreError> {
     let key = |name| item.get(name).and_then(|value| value.as_s().ok()).cloned();
     let name = format!(
@@ -331,12 +331,12 @@ pub(super) fn millis(moment: Timestamp) -> AttributeValue {
     number(moment.as_millisecond())
 }
 
-/// A moment, as DynamoDB holds it against the time to remove a lead's row.
+/// A moment in seconds, as DynamoDB compares it with the expiry of a lead's row.
 pub(super) fn seconds(moment: Timestamp) -> AttributeValue {
     number(moment.as_second())
 }
 
-/// When DynamoDB may remove a row that ends at `moment`: the first whole second after it.
+/// When DynamoDB may remove a row that expires at `moment`: the first whole second after it.
 pub(super) fn ttl(moment: Timestamp) -> i64 {
     moment.as_second() + 1
 }

@@ -11,7 +11,7 @@ use crate::domain::ids::CustomerId;
 use crate::domain::tally::{Tally, TallyChanges};
 use crate::ports::{StoreError, Tallies, Unsettled};
 
-/// What sets a counter's name apart from other attributes.
+/// Prefix that sets counters apart from other attributes.
 const COUNTER: &str = "n.";
 
 impl Tallies for DynamoDirectory {
@@ -63,7 +63,7 @@ impl Tallies for DynamoDirectory {
         Ok(days.filter(|day| day.touched_at <= quiet_since).collect())
     }
 
-    /// The row keeps its revision, so that whoever counted before it last changed is found out.
+    /// The row keeps its revision, so that a count begun before its last change is not accepted.
     async fn settle_tally(
         &self,
         customer: &CustomerId,

@@ -1,4 +1,4 @@
-//! Rows of other versions: what the first one wrote is read by this one, and the first one still reads what this one
+//! Compatibility of rows: this version reads what the first one wrote, and the first one still reads what this one
 //! writes, so that a version can be rolled out and back while leads come in.
 
 use serde::Serialize;
@@ -15,7 +15,7 @@ use crate::domain::customer::Customer;
 use crate::domain::form::Form;
 use crate::domain::import::ImportJob;
 
-/// A row as the first version wrote it. What later ones added is not in it.
+/// A row as the first version wrote it, without what later versions added.
 struct First {
     what: &'static str,
     row: Value,
@@ -116,7 +116,7 @@ fn first_rows() -> [First; 8] {
     ]
 }
 
-/// What of `wanted` is missing from `written`, or is of another type there.
+/// What is in `wanted` but missing from `written`, or has another value there.
 fn missing(wanted: &Value, written: &Value, at: &str, into: &mut Vec<String>) {
     match (wanted, written) {
         (Value::Object(wanted), Value::Object(written)) => {
@@ -138,7 +138,7 @@ fn missing(wanted: &Value, written: &Value, at: &str, into: &mut Vec<String>) {
     }
 }
 
-/// The row with something in each of its objects that nobody has invented yet.
+/// The row with an attribute added to each of its objects that no version knows yet.
 fn of_later(row: &Value) -> Value {
     match row {
         Value::Object(members) => {
@@ -167,7 +167,7 @@ fn rows_of_the_first_version_are_read_and_written_so_that_it_could_read_them() {
 #[test]
 fn rows_of_a_later_version_are_read_as_far_as_they_are_understood() {
     for First { what, row, again } in first_rows() {
-        let texts = ["mapped", "constants"]; // maps of the customer's own words take any
+        let texts = ["mapped", "constants"]; // maps of the customer's own words accept any key
         let mut later = of_later(&row);
         for name in texts.iter().filter(|name| !row[**name].is_null()) {
             later[*name] = row[*name].clone();

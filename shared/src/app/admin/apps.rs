@@ -8,7 +8,7 @@ use crate::domain::ids::AppId;
 use crate::ports::{AppCredentials, Apps as _, Clock as _, Wiring};
 use secrecy::ExposeSecret as _;
 
-/// What is shown of an application: never its secret.
+/// The visible settings of an application: never its secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AppSettings {
     /// Which.
@@ -24,16 +24,16 @@ pub struct Spending {
     pub app: AppId,
     /// What Constant Contact lets it call.
     pub limits: Limits,
-    /// Calls given out since 00:00 UTC; before the first one, what is assumed of the day.
+    /// Calls given out since 00:00 UTC; before the first one, what is assumed for the day.
     pub spent: u32,
     /// Constant Contact said that the day is spent: no call before this moment.
     pub closed_until: Option<Timestamp>,
-    /// When the day's number begins anew.
+    /// When the next day's quota begins.
     pub resets_at: Timestamp,
 }
 
 impl Spending {
-    /// By what is known of its calls.
+    /// From what is known about its calls.
     #[must_use]
     pub fn of(app: AppId, limits: Limits, state: &BudgetState, now: Timestamp) -> Self {
         Self {
@@ -45,7 +45,7 @@ impl Spending {
         }
     }
 
-    /// Calls that leads may still take today.
+    /// How many calls leads may still take today.
     #[must_use]
     pub fn left(&self) -> u32 {
         match self.closed_until {
@@ -56,7 +56,7 @@ impl Spending {
 }
 
 impl<W: Wiring> Admin<W> {
-    /// Stores an application, over the one of that id, whose limits it keeps where none are said.
+    /// Stores an application, replacing the one with that id, whose limits it keeps if none are given.
     ///
     /// # Errors
     /// [`AdminError::Invalid`].
@@ -88,7 +88,7 @@ impl<W: Wiring> Admin<W> {
         })
     }
 
-    /// What an application may still call, `default` unless another is named.
+    /// What an application may still call; `default` unless another is named.
     ///
     /// # Errors
     /// [`AdminError::Invalid`].

@@ -1,4 +1,4 @@
-//! Who the operator is: whoever bears one of the admin tokens.
+//! Authentication of the operator by admin tokens.
 
 use std::sync::Mutex;
 
@@ -10,14 +10,14 @@ use subtle::{Choice, ConstantTimeEq as _};
 use crate::locked;
 use crate::ports::{AdminTokens, StoreError, causes};
 
-/// How often, at most, an unknown token has the secret read again.
+/// How often, at most, an unknown token causes the secret to be read again.
 const READ_EVERY: SignedDuration = SignedDuration::from_secs(60);
 
-/// How long what was read is believed of a known token: one that was taken out of the secret is shut out after that.
+/// How long what was read is trusted for a known token: one that was removed from the secret is refused after that.
 const KNOWN_FOR: SignedDuration = SignedDuration::from_mins(5);
 
-/// The admin tokens that are good now. The secret's value before the current one is good too, and each value may
-/// hold several, so that an operator changes over without a gap.
+/// The admin tokens that are valid now. The secret's previous value is valid too, and each value may hold several
+/// tokens, so that an operator can change over without a gap.
 pub struct AdminAuth<T> {
     store: T,
     known: Mutex<Known>,
@@ -57,9 +57,9 @@ impl<T: AdminTokens> AdminAuth<T> {
         Ok(Self { store, known })
     }
 
-    /// Whether an `Authorization` header (RFC 6750) bears one of the tokens. An unknown one may be new: the secret is
-    /// read again for it, at most once a minute. A known one may be gone: the secret is read again for it every five
-    /// minutes. Where it cannot be read, what was read before stands.
+    /// Whether an `Authorization` header (RFC 6750) bears one of the tokens. An unknown one may be new, so the secret
+    /// is read again for it, at most once a minute. A known one may have been removed, so the secret is read again
+    /// every five minutes. If it cannot be read, what was read before stands.
     pub async fn is_authorized(&self, authorization: &str, now: Timestamp) -> bool {
         let good_for = if self.knows(authorization) {
             KNOWN_FOR
@@ -87,7 +87,7 @@ impl<T: AdminTokens> AdminAuth<T> {
         }
     }
 
-    /// Takes the same time whichever token it is, if any.
+    /// Takes the same time whichever token matches, if any.
     fn knows(&self, authorization: &str) -> bool {
         let (scheme, token) = authorization.split_once(' ').unwrap_or_default();
         let given = digest(token.trim());
@@ -107,7 +107,7 @@ impl<T: AdminTokens> AdminAuth<T> {
     }
 }
 
-/// The tokens of the secret's values: one token, several on a line each, or a JSON list of them.
+/// The tokens in the secret's values: a single token, one per line, or a JSON list.
 fn digests(secrets: &[SecretString]) -> Vec<[u8; 32]> {
     let tokens = secrets.iter().flat_map(|secret| {
         let text = secret.expose_secret();

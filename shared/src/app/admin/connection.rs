@@ -5,7 +5,7 @@ use crate::domain::ids::CustomerId;
 use crate::domain::lead::WaitReason;
 use crate::ports::{Clock as _, Connections as _, Wiring};
 
-/// How a customer is connected, as far as a listing tells.
+/// How a customer is connected, as far as a listing shows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ConnectionSummary {
     /// It has never connected.
@@ -14,15 +14,15 @@ pub enum ConnectionSummary {
     Connected {
         /// Where its connection stands.
         status: ConnectionStatus,
-        /// What leads wait for whose form has no lists of its own.
+        /// What leads wait for if their form has no lists of its own.
         blocked: Option<WaitReason>,
     },
-    /// Its connection cannot be read, as after going back to an earlier version.
+    /// Its connection cannot be read, for example after going back to an earlier version.
     Unreadable,
 }
 
 impl ConnectionSummary {
-    /// By what was found of a connection, if anything.
+    /// From the connection that was found, if any.
     pub(super) fn of(found: Option<Option<Connection>>) -> Self {
         match found {
             None => Self::NotConnected,
@@ -35,7 +35,7 @@ impl ConnectionSummary {
     }
 }
 
-/// What leads would wait for whose form has no lists of its own.
+/// What leads would wait for if their form has no lists of its own.
 pub(super) fn blocked(connection: Option<&Connection>) -> Option<WaitReason> {
     match connection {
         None => Some(WaitReason::NotConnected),
@@ -44,10 +44,10 @@ pub(super) fn blocked(connection: Option<&Connection>) -> Option<WaitReason> {
 }
 
 impl<W: Wiring> Admin<W> {
-    /// A customer's connection; `None` where the customer has never connected.
+    /// A customer's connection; `None` if the customer has never connected.
     ///
     /// # Errors
-    /// [`AdminError::NotFound`] where there is no such customer.
+    /// [`AdminError::NotFound`] if there is no such customer.
     pub async fn connection(
         &self,
         customer: &CustomerId,
@@ -56,10 +56,10 @@ impl<W: Wiring> Admin<W> {
         Ok(self.directory.connection(customer).await?)
     }
 
-    /// Ends a connection: nothing goes out any more, and its tokens are forgotten. Can be repeated.
+    /// Ends a connection: nothing goes out any more, and its tokens are deleted. Can be repeated.
     ///
     /// # Errors
-    /// [`AdminError::NotFound`] where the customer has never connected.
+    /// [`AdminError::NotFound`] if the customer has never connected.
     pub async fn disconnect(&self, customer: &CustomerId) -> Result<(), AdminError> {
         if self.connection(customer).await?.is_none() {
             return Err(AdminError::NotFound("connection"));

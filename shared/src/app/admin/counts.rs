@@ -9,25 +9,25 @@ use crate::domain::lead::FieldError;
 use crate::domain::tally::Tally;
 use crate::ports::{Clock as _, Tallies as _, Wiring};
 
-/// Days counted at once: a quarter of a year.
+/// The most days counted at once: a quarter of a year.
 const MOST: i32 = 92;
 
-/// Days where nobody says how many, as on the customer's page.
+/// How many days if the request does not say, as on the customer's page.
 const USUAL: i32 = 30;
 
-/// What the leads of some days became.
+/// What the leads of a range of days became.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Counted {
     /// The first day.
     pub since: Date,
     /// The last day.
     pub until: Date,
-    /// Those on which leads came in, oldest first.
+    /// The days on which leads came in, oldest first.
     pub days: Vec<Tally>,
 }
 
 impl<W: Wiring> Admin<W> {
-    /// What the leads of a customer became by the UTC day on which they came in; also where the customer was removed.
+    /// What a customer's leads became, by the UTC day on which they came in; also for a removed customer.
     ///
     /// # Errors
     /// [`AdminError::NotFound`], [`AdminError::Invalid`].

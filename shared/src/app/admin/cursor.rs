@@ -1,5 +1,5 @@
-//! Cursors of listings. A store's own cursor may name keys, so it is given out signed for its listing and is good
-//! for no other.
+//! Cursors of listings. A store's own cursor may name keys, so it is signed for its listing before it is given out, and
+//! valid for no other.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -32,7 +32,7 @@ pub(super) fn take_back(
     }
 }
 
-/// What is said of a cursor that is none of ours.
+/// The fault for a cursor that we did not issue.
 pub(super) fn malformed() -> Fault {
     let message = "only a next_cursor that this listing has answered with is taken";
     Fault::new("malformed", message)

@@ -14,22 +14,22 @@ use crate::ports::{
     StoreError, Wiring, causes,
 };
 
-/// Something the operator put.
+/// Something that the operator stored with `PUT`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Saved<T> {
-    /// As it is now.
+    /// Its current state.
     pub now: T,
-    /// Whether it was not there before.
+    /// Whether it is new.
     pub created: bool,
 }
 
-/// Rounds of 100 leads that deleting a customer sends to the drain.
+/// How many rounds of 100 leads deleting a customer sends to the drain.
 const CLOSING_ROUNDS: u32 = 10;
 
-/// When the scheduler looks at what still waits of a deleted customer.
+/// When the scheduler looks at what still waits for a deleted customer.
 const CLOSING_CHECK: SignedDuration = SignedDuration::from_mins(2);
 
-/// What listings of customers are signed for.
+/// The listing for which customers' cursors are signed.
 const LISTING: &str = "customers";
 
 impl<W: Wiring> Admin<W> {
@@ -76,7 +76,7 @@ impl<W: Wiring> Admin<W> {
         customer.ok_or(AdminError::NotFound("customer"))
     }
 
-    /// Makes sure that there is or was a customer of this id, whose leads stay when it is removed.
+    /// Makes sure that there is or was a customer with this id; leads stay when a customer is removed.
     ///
     /// # Errors
     /// [`AdminError::NotFound`].
@@ -85,7 +85,7 @@ impl<W: Wiring> Admin<W> {
         given.then_some(()).ok_or(AdminError::NotFound("customer"))
     }
 
-    /// A page of the customers, each with how it is connected. Two reads.
+    /// A page of the customers, each with the state of its connection. Two reads.
     ///
     /// # Errors
     /// [`AdminError::Invalid`].
@@ -109,11 +109,11 @@ impl<W: Wiring> Admin<W> {
         Ok(self.sign(LISTING, page))
     }
 
-    /// Removes a customer: its connection first, so that nothing more goes out, then its forms, then itself, then the
-    /// connection and forms once more, as they may just have been made; whoever makes one later finds the customer gone.
-    /// Its id is never given again: whoever had it would find the leads and links of the one before. Its leads stay in the
-    /// ledger; those that wait are sent to the drain, which refuses them. That somebody has to look at them is written down
-    /// before anything else, as a customer who is gone cannot be removed once more.
+    /// Removes a customer: its connection first, so that nothing more goes out, then its forms, then the customer
+    /// itself, then the connection and forms again, as they may have just been made; if one is made later, its maker
+    /// finds the customer gone. The id is never given again: a new customer would find the leads and links of the old
+    /// one. Leads stay in the ledger; those that wait are sent to the drain, which refuses them. A mark to look at them
+    /// is written before anything else, since a removed customer cannot be removed again.
     ///
     /// # Errors
     /// [`AdminError::NotFound`].
@@ -152,13 +152,13 @@ impl<W: Wiring> Admin<W> {
         Ok(())
     }
 
-    /// Ends a connection and forgets its tokens, also those whose row has yet to come or never came.
+    /// Ends a connection and deletes its tokens, even if its row has yet to be written or never was.
     async fn forget_connection(&self, id: &CustomerId) -> Result<(), StoreError> {
         let now = self.clock.now();
         disconnect(&self.directory, &self.vault, &self.events, id, now).await
     }
 
-    /// Sends what waits to the drain, as far as one request can; the scheduler goes on.
+    /// Sends what waits to the drain, as far as one request can; the scheduler does the rest.
     async fn close_waiting(&self, id: &CustomerId) -> Result<(), StoreError> {
         self.ledger.mark_lane(id, self.clock.now()).await?;
         for _ in 0..CLOSING_ROUNDS {
@@ -180,7 +180,7 @@ impl<W: Wiring> Admin<W> {
         Ok(open.all(|form| names_brand(&form.statement().text, &customer.brand)))
     }
 
-    /// Where in a listing a page begins, and how long it is at most.
+    /// Where in a listing a page begins, and its maximum length.
     pub(super) fn place(&self, listing: &str, query: &mut Properties) -> (Option<String>, u16) {
         let from = query.optional("cursor", cursor::take_back(&self.keys, listing));
         let limit = query.optional("limit", number(1..=100));
@@ -188,7 +188,7 @@ impl<W: Wiring> Admin<W> {
         (from, limit.unwrap_or(50))
     }
 
-    /// A page whose cursor may be given out.
+    /// A page with a signed cursor.
     pub(super) fn sign<T>(&self, listing: &str, page: Page<T>) -> Page<T> {
         let next = page.next.as_deref();
         Page {

@@ -1,5 +1,5 @@
-//! Forgetting a person: in the ledger, and among the dead letters, where nobody would drop their leads for weeks. The
-//! queue's own messages come to a drain within minutes, which drops them.
+//! Erasing a person: in the ledger, and among the dead letters, where their leads would otherwise stay for weeks. The
+//! queue's own messages reach a drain within minutes, which drops them.
 
 use std::collections::BTreeSet;
 use std::slice;
@@ -21,42 +21,42 @@ use crate::ports::{
     Locks as _, SecureRandom as _, StoreError, Tallies as _, Wiring,
 };
 
-/// How long the mark of an erased lead is kept at least. It says no more than that there was one, and a message of the
-/// queue, which keeps them for two weeks and its dead letters for as long, must not bring the lead back.
+/// The shortest time for which the mark of an erased lead is kept. It says only that there was a lead, so that no
+/// message of the queue, which keeps them for two weeks and its dead letters as long, brings it back.
 const MARKED_FOR: SignedDuration = SignedDuration::from_hours(24 * 60);
 
-/// What one erasure at a time does: another would not see the letters that this one is looking at. Whoever is killed over
-/// it leaves the lock, for as long as its letters may be hidden.
+/// The lock under which one erasure at a time looks through dead letters, since they are hidden from any other. An
+/// erasure that is killed leaves the lock for as long as its letters may be hidden.
 const LOOKING: &str = "dead-letters";
 
-/// How long the lock is waited for. An erasure takes a second or two as a rule.
+/// How long to wait for the lock. An erasure usually takes a second or two.
 const PATIENCE: SignedDuration = SignedDuration::from_secs(5);
 
-/// How long between asking for it and asking again.
+/// The pause between two tries to get it.
 const PAUSE: SignedDuration = SignedDuration::from_millis(300);
 
-/// How long dead letters are looked through at most: enough for thousands. To put them back takes longer than that, and the
-/// function has 29 s for all of it.
+/// How long dead letters are looked through at most: enough for thousands. Putting them back takes longer than that,
+/// and the function has 29 s for all of it.
 const LOOKED_THROUGH_FOR: SignedDuration = SignedDuration::from_secs(8);
 
-/// Leads of a person that are read and erased at once. A robot may have signed somebody up thousands of times, with as much
-/// as a body holds.
+/// Leads of a person that are read and erased at once. A robot may have signed somebody up thousands of times, each
+/// time with as much as a body holds.
 const AT_ONCE: usize = 25;
 
-/// How long one request erases a person's leads, from its beginning. Whoever asks again goes on where this ended.
+/// How long after its start one request erases a person's leads. Another request continues where this one ended.
 const ERASED_FOR: SignedDuration = SignedDuration::from_secs(20);
 
-/// How much later than its last look began its letters may come out of hiding.
+/// How much longer the lock is held: letters may become visible that much later than expected.
 const SLACK: SignedDuration = SignedDuration::from_secs(10);
 
 impl<W: Wiring> Admin<W> {
-    /// Erases every lead of one address, also where the customer was removed; tells how many there were. One that is in
-    /// the queue is not sent. Can be repeated, and should be where the person signed up a moment ago.
+    /// Erases every lead of one address, even if the customer was removed; returns how many there were. A lead in the
+    /// queue is not sent. Can be repeated, and should be if the person signed up a moment ago.
     ///
     /// # Errors
-    /// [`AdminError::NotFound`], [`AdminError::Invalid`]; [`AdminError::Unavailable`] also where others look
-    /// through the dead letters for long, for a minute after one that failed at it, and where there are too many of them,
-    /// or too many leads for one request: each that is asked again erases more.
+    /// [`AdminError::NotFound`], [`AdminError::Invalid`]; [`AdminError::Unavailable`] also if others look through the
+    /// dead letters for long, for a minute after an erasure that failed while doing so, and if there are too many of
+    /// them, or too many leads for one request: each repetition erases more.
     pub async fn erase_person(
         &self,
         customer: &CustomerId,
@@ -119,8 +119,8 @@ impl<W: Wiring> Admin<W> {
         Ok(())
     }
 
-    /// Discards dead letters; tells of which leads they were. Before the ledger is changed, so that whoever has to ask
-    /// again still finds something to erase.
+    /// Discards dead letters and returns the leads they were about. Done before the ledger is changed, so that a
+    /// repeated request still finds something to erase.
     async fn discard_dead(
         &self,
         theirs: impl Fn(&Task) -> bool,
@@ -150,7 +150,7 @@ impl<W: Wiring> Admin<W> {
         ))
     }
 
-    /// Waits for the lock on the dead letters; tells since when it is the owner's.
+    /// Waits for the lock on the dead letters; returns when it was obtained.
     async fn lock_to_look(&self, owner: &str) -> Result<Timestamp, StoreError> {
         let patient_until = self.clock.now() + PATIENCE;
         loop {
@@ -167,7 +167,7 @@ impl<W: Wiring> Admin<W> {
         }
     }
 
-    /// Erases leads of a customer; tells how many were not erased before.
+    /// Erases leads of a customer; returns how many were not erased before.
     async fn erase(
         &self,
         customer: &CustomerId,
@@ -184,7 +184,7 @@ impl<W: Wiring> Admin<W> {
         erased
     }
 
-    /// The same without counting, but of what was erased beside an error too the moves are told.
+    /// The same without counting; on an error, the changes for what was erased are still recorded.
     async fn erase_each(
         &self,
         records: &[LeadRecord],
@@ -213,7 +213,7 @@ impl<W: Wiring> Admin<W> {
     }
 }
 
-/// The address that a wish names.
+/// The address in a request.
 pub(super) fn address(mut asked: Properties) -> Result<EmailAddress, Invalid> {
     let email = asked.required("email", |value| {
         let email: Result<EmailAddress, _> = string(value)?.parse();

@@ -1,4 +1,4 @@
-//! Which fields a form may speak of: ours by their names, the account's own by their labels.
+//! Which fields a form may use: ours by their names, the account's own by their labels.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use super::values::{list, members, table, text};
 use crate::domain::captcha::CaptchaProvider;
 use crate::domain::names::{CONTACT, is_contact, is_silent};
 
-/// What a form asks for and calls it.
+/// Which fields a form requires, and what it calls them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct FieldRules {
     pub(super) required: Vec<String>,
@@ -30,8 +30,8 @@ pub(super) fn rules(value: &Value) -> Result<FieldRules, Fault> {
     Ok(FieldRules { required, mapped })
 }
 
-/// Reads values that every lead of a form carries. Neither the address nor the opt-in can be one: both are the
-/// person's own.
+/// Reads the values that every lead of a form carries. Neither the address nor the opt-in can be one: both have to come
+/// from the person.
 pub(super) fn constants(value: &Value) -> Result<BTreeMap<String, String>, Fault> {
     let name = |value: &Value| match field(value)?.as_str() {
         "email" => Err(Fault::new(

@@ -20,17 +20,17 @@ use crate::ports::{
     Wiring,
 };
 
-/// Versions of a statement that one form can have: all of them stay in its row.
+/// The most versions of a statement that one form can have: all of them stay in its row.
 const MAX_VERSIONS: u32 = 50;
 
-/// Forms that a customer can have: a listing shows all of them.
+/// The most forms that a customer can have: a listing shows all of them.
 const MAX_FORMS: usize = 200;
 
-/// How often a change is made again because somebody else changed the form meanwhile.
+/// How often a change is tried again because somebody else changed the form meanwhile.
 const TRIES: u32 = 5;
 
 impl<W: Wiring> Admin<W> {
-    /// Makes a form. What it does not say of its return page, it takes over from its customer.
+    /// Makes a form. Settings of its return page that are not given are taken from its customer.
     ///
     /// # Errors
     /// [`AdminError::NotFound`], [`AdminError::TooManyForms`], [`AdminError::Invalid`].
@@ -78,7 +78,7 @@ impl<W: Wiring> Admin<W> {
         Ok(form)
     }
 
-    /// One form of whichever customer.
+    /// One form of any customer.
     ///
     /// # Errors
     /// [`AdminError::NotFound`].
@@ -96,8 +96,8 @@ impl<W: Wiring> Admin<W> {
         Ok(self.directory.forms_of(customer).await?)
     }
 
-    /// Changes a form (RFC 7396). Another consent statement becomes its next version; for other lists, leads that wait
-    /// for one are let go. What somebody else changes at the same moment is kept.
+    /// Changes a form (RFC 7396). A new consent statement becomes its next version; if the lists change, leads that
+    /// wait for one are released. What somebody else changes at the same moment is kept.
     ///
     /// # Errors
     /// [`AdminError::NotFound`], [`AdminError::Invalid`], [`AdminError::FormChanging`].
@@ -110,7 +110,7 @@ impl<W: Wiring> Admin<W> {
         Err(AdminError::FormChanging)
     }
 
-    /// Changes a form as it is now; `None` where somebody else was faster.
+    /// Changes a form as it is now; `None` if somebody else was faster.
     async fn try_change(
         &self,
         id: &FormId,
@@ -150,7 +150,7 @@ impl<W: Wiring> Admin<W> {
         Ok(Some(form))
     }
 
-    /// Stores the secret of a form's captcha, which is there before the form that needs it, and goes after it.
+    /// Stores the secret of a form's captcha. It exists before the form that needs it, and is removed after it.
     async fn store_secret(&self, form: &Form, secret: &SecretChange) -> Result<(), StoreError> {
         match secret {
             SecretChange::Store(secret) => self.captcha.keep_secret(&form.id, secret).await,
@@ -158,8 +158,8 @@ impl<W: Wiring> Admin<W> {
         }
     }
 
-    /// Stores a changed form, unless somebody else has made something else of it since it was read. Says whether it
-    /// did. A request whose answer was lost is made again by itself, and finds its own work.
+    /// Stores a changed form, unless somebody else has changed it since it was read. Says whether it did. A request
+    /// whose answer was lost is repeated automatically, and then finds its own change.
     async fn replace(&self, form: &mut Form) -> Result<bool, StoreError> {
         form.revision += 1;
         if self.directory.replace_form(form).await? {
@@ -169,7 +169,7 @@ impl<W: Wiring> Admin<W> {
         Ok(there.is_some_and(|there| there == *form))
     }
 
-    /// Removes a form. Leads that came by it stay.
+    /// Removes a form. Leads that came through it stay.
     ///
     /// # Errors
     /// [`AdminError::NotFound`].
@@ -187,7 +187,7 @@ impl<W: Wiring> Admin<W> {
         Ok(())
     }
 
-    /// Gives a form's webhook its next secret. The one before stays good until the next rotation.
+    /// Gives a form's webhook its next secret. The previous one stays valid until the next rotation.
     ///
     /// # Errors
     /// [`AdminError::NotFound`], [`AdminError::FormChanging`].
@@ -209,7 +209,7 @@ impl<W: Wiring> Admin<W> {
     }
 }
 
-/// Reads what a form may say of itself when it is made and when it is changed.
+/// Reads the properties that can be set both when a form is made and when it is changed.
 fn revise(form: &mut Form, customer: &Customer, from: &mut Properties) -> SecretChange {
     let lists = from.change("list_ids", list(MOST_LISTS, id));
     lists.apply(&mut form.lists, Vec::new());

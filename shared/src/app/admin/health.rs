@@ -12,18 +12,18 @@ use crate::ports::{
     SecureRandom as _, StoreError, Wiring, causes,
 };
 
-/// Lost connections looked for.
+/// How many lost connections are looked for.
 const LOST: u16 = 1_000;
 
-/// Customers or applications named.
+/// How many customers or applications are named.
 const NAMED: usize = 10;
 
-/// How the stack is.
+/// The health of the stack.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Health {
     /// What was looked at.
     pub checks: Vec<Check>,
-    /// Whose connections need a person, and what is in their way.
+    /// Customers whose connection needs a person, and why.
     pub lost: Vec<(CustomerId, ConnectionStatus)>,
 }
 
@@ -32,7 +32,7 @@ pub struct Health {
 pub struct Check {
     /// A stable word for it.
     pub name: &'static str,
-    /// What is wrong and what to do, in words.
+    /// What is wrong and what to do, as text.
     pub finding: Option<Cow<'static, str>>,
 }
 
@@ -45,7 +45,8 @@ impl Health {
 }
 
 impl<W: Wiring> Admin<W> {
-    /// Looks whether everything that leads need is there, and whether anything waits for the operator. Reads no secret.
+    /// Checks whether everything that leads need is there, and whether anything waits for the operator. Reads no
+    /// secret.
     pub async fn health(&self) -> Health {
         let directory = self.directory.customers(None, 1).await.map(|_| None);
         let nobody = LeadId::at(self.clock.now(), self.random.number());
@@ -114,7 +115,7 @@ impl<W: Wiring> Admin<W> {
     async fn check_budget(&self) -> Finding {
         let (mut used_up, now) = (Vec::new(), self.clock.now());
         for app in gauges::applications(&self.apps).await? {
-            // One that has never called has used nothing up, though its day is taken for one that was used evenly.
+            // One that has never called has used nothing, although its day is assumed to have been used evenly.
             let Some(state) = self.budget.state(&app).await? else {
                 continue;
             };
@@ -169,7 +170,7 @@ fn check_lost(lost: &[(CustomerId, ConnectionStatus)]) -> Option<Cow<'static, st
     })
 }
 
-/// The first few, and how many there are beside them.
+/// The first few, and how many more there are.
 fn named(all: impl ExactSizeIterator<Item = String>) -> String {
     let others = all.len().saturating_sub(NAMED);
     let first: Vec<String> = all.take(NAMED).collect();

@@ -11,18 +11,18 @@ use crate::ports::{
     Wiring, causes,
 };
 
-/// Leads read at once where only some of them are meant; the ledger gives what fits into a megabyte.
+/// Leads read at once if only some of them are wanted; the ledger returns what fits into a megabyte.
 const PAGE: u16 = 1_000;
 
-/// Bytes of leads, written as JSON, behind which a page ends. An answer has 6 MB at most (Lambda's limit), in which their
-/// quotes are escaped twice.
+/// Bytes of leads, written as JSON, after which a page ends. An answer has 6 MB at most (Lambda's limit), in which
+/// their quotes are escaped twice.
 const ROOM: usize = 1_000_000;
 
-/// For reading them: the rest of the function's time is for the last page and for answering.
+/// How long they are read: the rest of the function's time is for the last page and for answering.
 const READ_FOR: SignedDuration = SignedDuration::from_secs(10);
 
 impl<W: Wiring> Admin<W> {
-    /// A page of a customer's leads, newest first; also where the customer was removed.
+    /// A page of a customer's leads, newest first; also for a removed customer.
     ///
     /// # Errors
     /// [`AdminError::NotFound`], [`AdminError::Invalid`].
@@ -43,7 +43,7 @@ impl<W: Wiring> Admin<W> {
         Ok(self.sign(&listing, page))
     }
 
-    /// Reads on until there are as many leads as asked for, or the time for it is over: the ones meant may be few and old.
+    /// Reads on until there are as many leads as requested, or the time is over: the wanted ones may be few and old.
     async fn look_for(
         &self,
         customer: &CustomerId,
@@ -77,7 +77,7 @@ impl<W: Wiring> Admin<W> {
         }
     }
 
-    /// One lead of whichever customer.
+    /// One lead of any customer.
     ///
     /// # Errors
     /// [`AdminError::NotFound`].
@@ -89,8 +89,8 @@ impl<W: Wiring> Admin<W> {
         self.ledger.lead(&customer, id).await?.ok_or(missing)
     }
 
-    /// Sends a quarantined lead on. It is written before it is sent, as a drain leaves a quarantined lead alone; where
-    /// the queue does not take it, the scheduler sends it in a minute.
+    /// Sends a quarantined lead on. It is written before it is sent, since a drain leaves a quarantined lead alone; if
+    /// the queue does not accept it, the scheduler sends it in a minute.
     ///
     /// # Errors
     /// [`AdminError::NotFound`], [`AdminError::NotQuarantined`].

@@ -8,16 +8,16 @@ use crate::ports::{Clock as _, Links as _, SecureRandom as _, Wiring};
 /// How long a customer has to follow a connect link: a mail may lie over a weekend.
 const CONNECT_FOR: SignedDuration = SignedDuration::from_hours(7 * 24);
 
-/// How long a browser has that is led straight to it.
+/// How long a browser has that is redirected straight to it.
 const CONNECT_NOW_FOR: SignedDuration = SignedDuration::from_mins(10);
 
-/// How long a manage link is good, as often as it is followed.
+/// How long a manage link is valid; it can be followed any number of times.
 const MANAGE_FOR: SignedDuration = SignedDuration::from_hours(24);
 
-/// A link to hand to a customer. Whoever has it may use it.
+/// A link to hand to a customer. Anybody who has it may use it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MadeLink {
-    /// The whole address.
+    /// The whole URL.
     pub url: String,
     /// Its end.
     pub expires_at: Timestamp,

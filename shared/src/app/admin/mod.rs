@@ -1,5 +1,5 @@
-//! What the operator does: customers with their links, connections and forms, leads to look at, and the state of
-//! the whole. Reaches no token and calls nobody.
+//! The use cases of the operator and of the customer's page: customers, links, connections, forms, leads, and the
+//! health of the stack. Can read no token and calls nobody.
 
 mod apps;
 mod auth;
@@ -50,19 +50,19 @@ pub struct Admin<W: Wiring> {
     pub directory: W::Directory,
     /// Leads.
     pub ledger: W::Ledger,
-    /// The way to the drain.
+    /// The queue to the drain.
     pub queue: W::Queue,
-    /// Where messages end that drains fail on.
+    /// The dead letters.
     pub dead_letters: W::Queue,
-    /// Tokens, to be forgotten.
+    /// Tokens, to be deleted.
     pub vault: W::Vault,
     /// Applications, to be set.
     pub apps: W::Apps,
-    /// Secrets of captchas, to be set and forgotten.
+    /// Secrets of captchas, to be set and deleted.
     pub captcha: W::Captcha,
-    /// What applications may still call.
+    /// The applications' call budgets.
     pub budget: W::Budget,
-    /// Who hears of a connection's end.
+    /// Where the end of a connection is published.
     pub events: W::Events,
     /// The time.
     pub clock: W::Clock,
@@ -72,23 +72,23 @@ pub struct Admin<W: Wiring> {
     pub keys: SigningKeys,
     /// The address of the stack as browsers see it, without a closing slash.
     pub public_url: String,
-    /// Age from which somebody should look at a lead that is on its way.
+    /// The age from which somebody should look at a lead that is on its way.
     pub oldest_lead_alarm: SignedDuration,
-    /// Quarantined leads of a day from which somebody should look at them, up to 1,000: more than robots leave behind as
-    /// a rule.
+    /// The number of quarantined leads in a day, up to 1,000, from which somebody should look at them: more than robots
+    /// usually leave behind.
     pub quarantine_alarm: usize,
 }
 
 /// Why something was not done.
 #[derive(Debug, thiserror::Error)]
 pub enum AdminError {
-    /// There is no such thing, or not where it was looked for.
+    /// There is no such thing, or it is not where it was looked for.
     #[error("there is no such {0}")]
     NotFound(&'static str),
-    /// What was sent cannot be taken.
+    /// The input is not valid.
     #[error(transparent)]
     Invalid(#[from] Invalid),
-    /// A customer of this id was removed. The id stays its own, as leads and proofs lie under it.
+    /// A customer with this id was removed. The id stays reserved, since leads and proofs are stored under it.
     #[error("a customer of this id was removed")]
     CustomerDeleted,
     /// The customer has as many forms as it can have.
@@ -112,8 +112,8 @@ pub enum AdminError {
 }
 
 impl<W: Wiring> Admin<W> {
-    /// Puts the days of leads in doubt that are about to change: whoever fails before it has counted them leaves
-    /// counters that are counted anew.
+    /// Marks the days of leads that are about to change as doubtful: if the change fails before it is counted, the
+    /// counters are counted again.
     async fn doubt<'a>(
         &self,
         customer: &CustomerId,

@@ -10,18 +10,18 @@ use crate::ports::{
     Clock as _, Connections as _, Forms as _, LeadFilter, Ledger as _, Tallies as _, Wiring,
 };
 
-/// Leads shown one by one.
+/// Leads that are shown individually.
 const NEWEST: u16 = 20;
 
-/// All that a customer's page shows. Five reads, however many leads there are.
+/// Everything that a customer's page shows. Five reads, however many leads there are.
 ///
-/// They are of two rows, and of the forms, the counters and the newest leads. DynamoDB answers the counters of two years
-/// at once, as a day of them takes a kilobyte or less.
+/// Two rows, the forms, the counters and the newest leads. DynamoDB returns the counters of two years at once, since
+/// those of a day take a kilobyte or less.
 #[derive(Debug, Clone)]
 pub struct Overview {
     /// Whose page it is.
     pub customer: Customer,
-    /// `None` where the customer has never connected.
+    /// `None` if the customer has never connected.
     pub connection: Option<Connection>,
     /// Oldest first.
     pub forms: Vec<Form>,

@@ -7,10 +7,10 @@ use crate::domain::lead::LeadRecord;
 use crate::domain::suppression::PersonId;
 use crate::ports::{Ledger as _, Page, Suppressions as _, Wiring};
 
-/// Leads shown at once. A robot may have signed somebody up often, with as much as a body holds.
+/// Leads shown at once. A robot may have signed somebody up often, each time with as much as a body holds.
 const PAGE: usize = 20;
 
-/// What is held about a person.
+/// What is stored about a person.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Held {
     /// Whether the customer never wants them mailed.
@@ -20,8 +20,7 @@ pub struct Held {
 }
 
 impl<W: Wiring> Admin<W> {
-    /// What is held about the person of an address, also where the customer was removed. Whoever was erased is held no
-    /// more.
+    /// What is stored about the person with an address, also for a removed customer. Nothing is, once they were erased.
     ///
     /// # Errors
     /// [`AdminError::NotFound`], [`AdminError::Invalid`].

@@ -1,5 +1,5 @@
-//! What the operator sent, property by property. Every fault is found in one reading and named by its property,
-//! which serde's derived readers, stopping at the first, cannot do.
+//! The operator's input, property by property. All faults are found in one pass and named by their property, which
+//! serde's derived readers, stopping at the first, cannot do.
 
 use std::collections::BTreeMap;
 
@@ -7,8 +7,8 @@ use serde_json::{Map, Value};
 
 use crate::domain::lead::FieldError;
 
-/// A JSON object of which nothing is believed yet. Use cases take it apart with readers of
-/// [`values`](super::values); what they leave over is a fault too.
+/// A JSON object that is not validated yet. Use cases take it apart with readers of [`values`](super::values); what is
+/// left over is a fault too.
 #[derive(Clone)]
 pub struct Properties {
     left: Map<String, Value>,
@@ -20,7 +20,7 @@ pub struct Properties {
 #[error("the body has to be one JSON object")]
 pub struct NotAnObject;
 
-/// Properties that cannot be taken: every one at fault.
+/// Invalid properties: every one of them.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("properties are at fault")]
 pub struct Invalid {
@@ -39,14 +39,14 @@ pub struct Fault {
     pub message: String,
 }
 
-/// What a change says of one property (RFC 7396: absent keeps, `null` clears).
+/// What a change does to one property (RFC 7396: absent keeps, `null` clears).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Change<T> {
     /// Leave it as it is.
     Keep,
-    /// Back to what it is when nobody says anything.
+    /// Back to its default.
     Clear,
-    /// To this.
+    /// Set it to this.
     Set(T),
 }
 
@@ -82,7 +82,7 @@ impl Fault {
 }
 
 impl Properties {
-    /// From a body. No body at all is as good as `{}`.
+    /// From a body. An empty body counts as `{}`.
     ///
     /// # Errors
     /// [`NotAnObject`].
@@ -96,7 +96,7 @@ impl Properties {
         }
     }
 
-    /// From the parameters of a query: every value a text, the last of several.
+    /// From the parameters of a query: every value is a text; of several, the last counts.
     #[must_use]
     pub fn from_query<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
         let pairs: BTreeMap<_, _> = pairs.into_iter().collect();
@@ -107,7 +107,7 @@ impl Properties {
         Self::from(object)
     }
 
-    /// A property that may be absent; `null` is as good.
+    /// A property that may be absent or `null`.
     pub(super) fn optional<T>(
         &mut self,
         name: &str,
@@ -133,7 +133,7 @@ impl Properties {
         self.optional(name, read)
     }
 
-    /// A property in a change. One at fault is left as it is; the whole change will not happen.
+    /// A property in a change. One at fault is left as it is; the whole change will be refused.
     pub(super) fn change<T>(
         &mut self,
         name: &str,
@@ -152,7 +152,7 @@ impl Properties {
         }
     }
 
-    /// A property in a change that may be absent and cannot be cleared.
+    /// A property in a change that may be absent but cannot be cleared.
     pub(super) fn replacement<T>(
         &mut self,
         name: &str,
@@ -163,7 +163,7 @@ impl Properties {
             .then(|| self.required(name, read))?
     }
 
-    /// Notes a fault that only shows beside other things.
+    /// Adds a fault that only shows in combination with other things.
     pub(super) fn refuse(&mut self, name: &str, fault: Fault) {
         self.faults.push(FieldError {
             field: format!("{name}{}", fault.at),
@@ -172,7 +172,7 @@ impl Properties {
         });
     }
 
-    /// Sees that there are none.
+    /// Makes sure that there are no properties.
     ///
     /// # Errors
     /// [`Invalid`] naming every one.
@@ -180,7 +180,7 @@ impl Properties {
         self.finish(Some(()))
     }
 
-    /// What was made of the properties, if all of them were understood and taken.
+    /// The value made from the properties, if all of them were understood and accepted.
     ///
     /// # Errors
     /// [`Invalid`] with all faults, unknown properties among them.
@@ -210,7 +210,7 @@ impl From<Map<String, Value>> for Properties {
     }
 }
 
-/// A property nobody knows: a typing error that would otherwise pass in silence.
+/// The fault for an unknown property: a typing error that would otherwise go unnoticed.
 pub(super) fn unknown() -> Fault {
     Fault::new("unknown_property", "there is no such property")
 }

@@ -5,8 +5,8 @@ use crate::domain::receipt::Receipt;
 use crate::ports::{Customers as _, Wiring};
 
 impl<W: Wiring> Admin<W> {
-    /// The receipt of a lead's consent. One that was changed after it was sealed proves nothing, and somebody has to
-    /// hear of it.
+    /// The receipt for a lead's consent. A consent that was changed after it was sealed proves nothing, and somebody
+    /// has to be alerted.
     ///
     /// # Errors
     /// [`AdminError::NotFound`], [`AdminError::Erased`], [`AdminError::SealBroken`].

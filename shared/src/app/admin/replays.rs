@@ -1,4 +1,4 @@
-//! Trying leads again because a person asks for it.
+//! Replays: trying leads again because somebody requested it.
 
 mod search;
 
@@ -20,26 +20,26 @@ use crate::ports::{
     Tallies as _, Wiring, causes,
 };
 
-/// The status of leads that are set aside. They are tried only where it is asked for.
+/// The status of leads that are set aside. They are tried only on explicit request.
 const QUARANTINED: &str = "quarantined";
 
-/// When the scheduler looks after a lead whose message was not sent. By then drains have had most that were.
+/// When the scheduler checks a lead whose message was not sent. By then drains have had most that were.
 const CHECK_AFTER: SignedDuration = SignedDuration::from_secs(120);
 
-/// What became of a wish to try leads again, or what would.
+/// The result of a replay, or what it would be.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Replayed {
-    /// Whether nothing was done.
+    /// Whether nothing was changed.
     pub dry_run: bool,
     /// Leads that are tried again, by what they count as.
     pub leads: Counts,
-    /// Leads left alone because they went out in a file; ask with `exported` for these.
+    /// Leads left alone because they went out in a file; request these with `exported`.
     pub exported: u32,
     /// Leads left alone because they are on their way, or done with.
     pub others: u32,
-    /// Where to go on, if not all leads were looked at.
+    /// Where to continue, if not all leads were looked at.
     pub next: Option<String>,
-    /// What they would wait for again at once.
+    /// What they would immediately wait for again.
     pub blocked: Option<WaitReason>,
 }
 
@@ -51,9 +51,9 @@ impl Replayed {
     }
 }
 
-/// Which leads are meant.
+/// Which leads are wanted.
 struct Wish {
-    /// These and no others.
+    /// Only these.
     ids: Option<BTreeSet<LeadId>>,
     status: Option<String>,
     reason: Option<String>,
@@ -61,14 +61,14 @@ struct Wish {
     until: Option<Timestamp>,
     again: bool,
     dry_run: bool,
-    /// Where to go on, and the listing that this is a place of.
+    /// Where to continue, and the listing that this place belongs to.
     from: Option<String>,
     listing: String,
 }
 
 impl<W: Wiring> Admin<W> {
-    /// Tries leads again: those named, or those of a state, a reason and a time. They go out as the budget allows,
-    /// and nobody who has opted out meanwhile is delivered. With the status `quarantined` it releases what is set aside.
+    /// Tries leads again: those named, or those with a state, a reason and a time. They go out as the budget allows,
+    /// and nobody who opted out meanwhile is delivered. With the status `quarantined` it releases what is set aside.
     ///
     /// # Errors
     /// [`AdminError::NotFound`], [`AdminError::Invalid`].
@@ -134,8 +134,8 @@ impl<W: Wiring> Admin<W> {
         Ok(asked.finish(Some(wish))?)
     }
 
-    /// Writes before it sends: a refused lead is delivered only once it says that it is queued. One whose message is
-    /// lost is found by the scheduler. Where the ledger fails, those that were written before are sent all the same.
+    /// Writes before it sends: a refused lead is delivered only once it is recorded as queued. One whose message is
+    /// lost is found by the scheduler. If the ledger fails, those written before are still sent.
     async fn put_back(
         &self,
         customer: &CustomerId,
@@ -158,7 +158,7 @@ impl<W: Wiring> Admin<W> {
         written
     }
 
-    /// Writes that leads are queued, and tells of each that is.
+    /// Records leads as queued, and returns each that is.
     async fn write_queued<'r>(
         &self,
         records: &'r [LeadRecord],
@@ -209,7 +209,7 @@ impl Wish {
         can_replay(record, self.again)
     }
 
-    /// Whether all that is meant waits in the customer's lane. What went out in a file is in none.
+    /// Whether all wanted leads wait in the customer's lane. Leads that went out in a file are in no lane.
     fn is_in_lane(&self) -> bool {
         self.filter.status.as_deref() == Some("waiting") && !self.again
     }

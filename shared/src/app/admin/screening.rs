@@ -1,4 +1,4 @@
-//! How a form tells people from robots, as the operator says it.
+//! A form's spam protection, as the operator configures it.
 
 use secrecy::SecretString;
 use serde_json::Value;
@@ -11,13 +11,13 @@ use crate::domain::captcha::{Captcha, CaptchaProvider, OnFailure};
 use crate::domain::form::Form;
 use crate::domain::screening::{Rates, Screening};
 
-/// Submissions a minute that a form may be set to take: as many as one queue and one table bear at ease.
+/// The most submissions a minute that a form may be set to accept: as many as one queue and one table handle easily.
 const MOST: u32 = 60_000;
 
-/// Leads a day that it may be set to let out: no limit but that.
+/// The most leads a day that it may be set to let out: no limit beyond the one above.
 const MOST_A_DAY: u32 = MOST * 1_440;
 
-/// What becomes of the secret of a form's captcha.
+/// What happens to the secret of a form's captcha.
 #[derive(Debug, Default)]
 pub(super) enum SecretChange {
     /// Nothing.
@@ -25,7 +25,7 @@ pub(super) enum SecretChange {
     Keep,
     /// There is no captcha any more.
     Forget,
-    /// It is this now.
+    /// The new secret.
     Store(SecretString),
 }
 

@@ -1,4 +1,4 @@
-//! People that a customer never wants mailed.
+//! The suppression list: people whom a customer never wants mailed.
 
 use super::erasures::address;
 use super::{Admin, AdminError, Properties};
@@ -7,8 +7,8 @@ use crate::domain::suppression::{PersonId, Suppression};
 use crate::ports::{Clock as _, Page, Suppressions as _, Wiring};
 
 impl<W: Wiring> Admin<W> {
-    /// Puts an address on a customer's list. Leads of it are kept, not sent and put into no file, those that wait
-    /// already too.
+    /// Puts an address on a customer's list. Its leads are kept, but not sent and put into no file; this includes leads
+    /// that already wait.
     ///
     /// # Errors
     /// [`AdminError::NotFound`], [`AdminError::Invalid`].
@@ -22,7 +22,7 @@ impl<W: Wiring> Admin<W> {
         Ok(self.directory.suppress(customer, &person, now).await?)
     }
 
-    /// Takes an address off a customer's list. That it was not on it is no error.
+    /// Takes an address off a customer's list. It is no error if it was not on it.
     ///
     /// # Errors
     /// [`AdminError::NotFound`], [`AdminError::Invalid`].

@@ -78,7 +78,7 @@ pub(super) fn id<T: FromStr>(value: &Value) -> Result<T, Fault> {
         .map_err(|_| Fault::new("malformed", "this is not an id of the kind needed here"))
 }
 
-/// What one of a few words stands for.
+/// The meaning of one of a few words.
 pub(super) fn one_of<const N: usize, T: Copy>(
     words: [(&'static str, T); N],
 ) -> impl Fn(&Value) -> Result<T, Fault> {
@@ -107,7 +107,7 @@ pub(super) fn day(value: &Value) -> Result<Date, Fault> {
         .ok_or_else(|| Fault::new("malformed", "a day such as 2026-11-23 is needed"))
 }
 
-/// A page address a browser can be sent to.
+/// The address of a page that a browser can be sent to.
 pub(super) fn page_url(value: &Value) -> Result<String, Fault> {
     web_url(string(value)?).map(String::from).ok_or_else(|| {
         let message = "an absolute http or https address without user and port is needed";
@@ -115,7 +115,7 @@ pub(super) fn page_url(value: &Value) -> Result<String, Fault> {
     })
 }
 
-/// A page address that nobody on the way can change.
+/// An `https` page, which nobody on the way can change.
 pub(super) fn secure_url(value: &Value) -> Result<String, Fault> {
     let url = web_url(string(value)?).filter(|url| url.scheme() == "https");
     url.map(String::from).ok_or_else(|| {
@@ -124,7 +124,7 @@ pub(super) fn secure_url(value: &Value) -> Result<String, Fault> {
     })
 }
 
-/// A host name as it stands in a parsed address: lowercase, punycode.
+/// A host name as in a parsed URL: lowercase, punycode.
 pub(super) fn host(value: &Value) -> Result<String, Fault> {
     let url = web_url(&format!("https://{}/", string(value)?));
     url.filter(names_host_only)
@@ -145,7 +145,7 @@ pub(super) fn origin(value: &Value) -> Result<String, Fault> {
     })
 }
 
-/// Whether an address says nothing beyond a host (and port), and a host without wildcards.
+/// Whether a URL names only a host (and port), without wildcards.
 fn names_host_only(url: &Url) -> bool {
     let plain = |c: u8| c.is_ascii_alphanumeric() || c == b'-' || c == b'.';
     let host = url.host_str().unwrap_or_default();
@@ -193,7 +193,7 @@ pub(super) fn table(
     }
 }
 
-/// The members of an object that has no others than `names`; absent ones are `null`.
+/// The members of an object that has only `names`; absent ones are `null`.
 pub(super) fn members<'a, const N: usize>(
     value: &'a Value,
     names: [&str; N],

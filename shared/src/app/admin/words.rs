@@ -1,4 +1,4 @@
-//! What became of a lead in plain words, for a customer's page and files, and what can be done about it.
+//! What became of a lead, in plain words for a customer's page and files, and what can be done about it.
 
 use crate::domain::contact::{Note, NoteKind};
 use crate::domain::lead::{LeadState, Permission};
@@ -10,17 +10,17 @@ use crate::domain::tally::label;
 pub enum Remedy {
     /// Time.
     Wait,
-    /// Connecting, or choosing lists, which is part of it.
+    /// Connecting, which includes choosing lists.
     Connect,
-    /// Trying again once what was wrong is put right.
+    /// Trying again once the cause is fixed.
     Retry,
     /// Asking whoever runs the service.
     Ask,
-    /// Nothing, and nothing has to.
+    /// Nothing, and nothing is needed.
     Nothing,
 }
 
-/// A reason as a person reads it.
+/// A reason as people read it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Words {
     /// What is the matter.
@@ -39,7 +39,7 @@ const fn words(what: &'static str, advice: &'static str, remedy: Remedy) -> Word
     }
 }
 
-/// The words for what leads count as.
+/// The words for the label that leads count under.
 #[must_use]
 pub fn of(label: &str) -> Words {
     use Remedy::{Ask, Connect, Nothing, Retry, Wait};
@@ -180,7 +180,7 @@ pub fn status(state: &LeadState) -> &'static str {
     }
 }
 
-/// What holds a lead back, if something does.
+/// What holds a lead back, if anything.
 #[must_use]
 pub fn reason(state: &LeadState) -> Option<&'static str> {
     let is_held = matches!(
@@ -190,7 +190,7 @@ pub fn reason(state: &LeadState) -> Option<&'static str> {
     is_held.then(|| of_state(state))
 }
 
-/// The permission by which a delivered lead's person can be mailed.
+/// The permission with which a delivered lead's person can be mailed.
 #[must_use]
 pub fn permission(state: &LeadState) -> Option<&'static str> {
     let LeadState::Delivered { permission, .. } = state else {
@@ -205,7 +205,7 @@ pub fn permission(state: &LeadState) -> Option<&'static str> {
     })
 }
 
-/// What was changed or left out of a lead, a sentence for each kind of it.
+/// What was changed or left out of a lead, one sentence for each kind.
 #[must_use]
 pub fn notes<'n>(notes: impl IntoIterator<Item = &'n Note>) -> Vec<String> {
     let mut kinds: Vec<(NoteKind, Vec<String>)> = Vec::new();
@@ -240,7 +240,7 @@ fn sentence(kind: NoteKind, fields: &str) -> String {
     }
 }
 
-/// A field as people call it. One of their own is called as they did.
+/// A field as people call it; a field of their own keeps the name they gave it.
 fn field(name: &str) -> String {
     if CONTACT.contains(&name) {
         name.replace('_', " ")

@@ -1,5 +1,5 @@
-//! What an account is asked once for all imports of its customer that are moved on together: whom it has deleted, and
-//! whether their lists are there. The imports were read before it is asked, so that what it says is of later than they are.
+//! What an account is asked once for all of its customer's imports in a run: which contacts it has deleted, and whether
+//! their lists exist. The imports are read before it is asked, so its answers are never older than they are.
 
 use std::collections::BTreeMap;
 
@@ -12,35 +12,35 @@ use crate::domain::ids::{CustomerId, RemoteId};
 use crate::domain::import::{ImportJob, Stage};
 use crate::ports::{Accounts as _, BulkImports as _, Clock as _, StoreError, Wiring};
 
-/// Pages of deleted contacts that are read for an import: one that would need more is not worth its calls.
+/// The most pages of deleted contacts that are read for an import: one that would need more is not worth its calls.
 const MOST_PAGES: usize = 20;
 
 /// When contacts were deleted, by the keys of their addresses.
 type Deleted = BTreeMap<String, Timestamp>;
 
-/// What is known of an account for one run.
+/// What is known about an account in one run.
 pub(super) struct AccountFacts {
-    /// The oldest consent of all imports that are to be called, for as long as nobody has asked.
+    /// The oldest consent among all imports that are to be called, until somebody has asked.
     oldest: Option<Timestamp>,
-    /// Whom it has deleted, and since when.
+    /// Which contacts it has deleted, and since when.
     deleted: Option<(Timestamp, Deleted)>,
-    /// Whether lists are there.
+    /// Whether lists exist.
     lists: BTreeMap<RemoteId, bool>,
 }
 
 /// Whether the contacts that an account has deleted could be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum DeletedContacts {
-    /// All since then.
+    /// All since the given time.
     Read,
-    /// Not now; later, perhaps.
+    /// Not now, but perhaps later.
     NotNow,
-    /// The account does not say, or says too much.
+    /// The account does not say, or there are too many.
     Unavailable,
 }
 
 impl AccountFacts {
-    /// Nothing yet, to these imports.
+    /// Nothing known yet about these imports.
     pub(super) fn of(jobs: &[ImportJob]) -> Self {
         let ready = jobs.iter().filter(|job| job.stage == Stage::Ready);
         Self {
@@ -50,7 +50,7 @@ impl AccountFacts {
         }
     }
 
-    /// When a contact was deleted last, as far as it was asked for.
+    /// When a contact was last deleted, as far as the account was asked.
     pub(super) fn deleted_at(&self, address: &str) -> Option<Timestamp> {
         let (_, deleted) = self.deleted.as_ref()?;
         deleted.get(address).copied()
@@ -58,8 +58,8 @@ impl AccountFacts {
 }
 
 impl<W: Wiring> Bulk<W> {
-    /// Has the run's facts tell whom the account has deleted since then. The first time it is asked for all imports that
-    /// are to be called, unless that is too much.
+    /// Makes sure that the run knows which contacts the account has deleted since then. The first request covers all
+    /// imports that are to be called, unless that is too much.
     pub(super) async fn see_deleted(
         &self,
         run: &mut Run<'_>,
@@ -87,7 +87,7 @@ impl<W: Wiring> Bulk<W> {
         Ok(DeletedContacts::Unavailable)
     }
 
-    /// Whom the account has deleted since, page by page.
+    /// Reads which contacts the account has deleted since then, page by page.
     async fn read_deleted(
         &self,
         deleted: &mut Deleted,
@@ -118,8 +118,8 @@ impl<W: Wiring> Bulk<W> {
         Ok(DeletedContacts::Unavailable)
     }
 
-    /// Whether one of an import's lists is there; `None` where nobody could look. Who may not see lists is told of none
-    /// that is gone.
+    /// Whether one of an import's lists exists; `None` if nobody could look. If the user may not see lists, none counts
+    /// as gone.
     pub(super) async fn has_list(
         &self,
         run: &mut Run<'_>,

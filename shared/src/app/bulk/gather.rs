@@ -1,4 +1,4 @@
-//! Finding what the budget cannot carry, and taking it into imports.
+//! Gathering: finding what the budget cannot carry, and taking it into imports.
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
@@ -22,27 +22,27 @@ use crate::ports::{
     Lanes as _, Ledger as _, SecureRandom as _, StoreError, Wiring,
 };
 
-/// Customers looked at in one run.
+/// The most customers looked at in one run.
 const LANES: u16 = 200;
 
 /// Leads looked at and named at a time.
 const CHUNK: u16 = 1_000;
 
-/// Chunks in a row without a lead to take, after which no more of a lane is looked at: those of an import that gave all
-/// of its leads back, and one more.
+/// How many chunks in a row without a lead to take end the search of a lane: those of an import that gave back all of
+/// its leads, and one more.
 const IN_VAIN: usize = MAX_ROWS / CHUNK as usize + 1;
 
 /// The imports that a customer's leads go into, by their lists.
 type Jobs = BTreeMap<Vec<RemoteId>, ImportJob>;
 
-/// Forms looked at.
+/// The forms looked at.
 type Forms = BTreeMap<FormId, Option<Form>>;
 
 /// Leads of one chunk for one set of lists, with the bytes of their rows.
 type Named = BTreeMap<Vec<RemoteId>, Vec<(LeadRecord, usize)>>;
 
 impl<W: Wiring> Bulk<W> {
-    /// Gathers the leads of every customer that waits for more than its share of a day, as far as there is time.
+    /// Gathers the leads of every customer for whom more waits than its share of a day, as far as there is time.
     pub(super) async fn gather(
         &self,
         deadline: Timestamp,
@@ -66,7 +66,7 @@ impl<W: Wiring> Bulk<W> {
         errors.end(())
     }
 
-    /// Ends an import that takes leads still, whose customer is no longer over the budget.
+    /// Ends the gathering of an import whose customer is no longer over the budget.
     async fn end_gathering(&self, customer: &CustomerId, id: &ImportId) -> Result<(), StoreError> {
         match self.due_import(customer, id).await? {
             Some(job) if job.stage == Stage::Gathering => self.enough(&job).await,
@@ -74,8 +74,8 @@ impl<W: Wiring> Bulk<W> {
         }
     }
 
-    /// Customers that agreed to imports, whose account asks for no confirmation, and of whom more waits than a day of
-    /// their application can carry, shared by all who wait.
+    /// Customers that agreed to imports, whose account asks for no confirmation, and for whom more waits than a day of
+    /// their application can carry, shared among all who wait.
     async fn over_budget(
         &self,
         errors: &mut FirstError,
@@ -100,7 +100,7 @@ impl<W: Wiring> Bulk<W> {
         }
         let mut sharing: BTreeMap<AppId, usize> = BTreeMap::new();
         for some in connections.chunks(AT_ONCE) {
-            // A lane that was emptied is marked for a while.
+            // A lane that was emptied stays marked for a while.
             let waits = some.iter().map(|(id, _)| self.ledger.backlog(id, 1));
             for ((id, connection), waits) in some.iter().zip(join_all(waits).await) {
                 let waits = errors.log(id, waits).unwrap_or(0);
@@ -121,7 +121,7 @@ impl<W: Wiring> Bulk<W> {
         Ok(over)
     }
 
-    /// Whether a customer agreed to imports and waits for more than its share of a day of the application.
+    /// Whether a customer agreed to imports and more waits for it than its share of its application's day.
     async fn is_over(
         &self,
         id: &CustomerId,
@@ -139,8 +139,8 @@ impl<W: Wiring> Bulk<W> {
         Ok(customer.is_some_and(|customer| customer.bulk_import == BulkImport::WhenOverBudget))
     }
 
-    /// Gathers a lane that is not for release while the next run may take more of it. One that was looked at to its end,
-    /// or gave nothing, is: what is left of it goes by no import.
+    /// Gathers a lane, which is not released while the next run may take more of it. A lane that was searched to its
+    /// end, or gave nothing, is released: what is left of it goes by no import.
     async fn gather_lane(
         &self,
         customer: &CustomerId,
@@ -179,7 +179,7 @@ impl<W: Wiring> Bulk<W> {
         Ok(())
     }
 
-    /// The customer's imports that still take leads, held by us.
+    /// The customer's imports that still take leads, held by this run.
     async fn gathering(&self, customer: &CustomerId) -> Result<Jobs, StoreError> {
         let mut jobs = Jobs::new();
         for job in self.ledger.imports_of(customer).await? {
@@ -192,7 +192,7 @@ impl<W: Wiring> Bulk<W> {
         Ok(jobs)
     }
 
-    /// Takes those of some leads that an import may take; tells how many.
+    /// Takes those of the leads that an import may take; returns how many.
     async fn take_some(
         &self,
         connection: &Connection,
@@ -220,7 +220,7 @@ impl<W: Wiring> Bulk<W> {
         let now = self.keeper.clock.now();
         for record in records.into_iter().filter(|record| self.may_go(record)) {
             if connection.may_have_got_field_for(&record.lead.contact, now) {
-                continue; // one that goes singly shows whether there is such a field
+                continue; // one sent singly shows whether there is such a field
             }
             let form = match forms.entry(record.lead.form.clone()) {
                 Entry::Occupied(known) => known.into_mut(),
@@ -236,8 +236,8 @@ impl<W: Wiring> Bulk<W> {
         Ok(named)
     }
 
-    /// Whether a lead may go by import: it waits, nothing is known of an earlier call for it, an import takes its address
-    /// and its phone number, and its consent is as it was sealed and not too old.
+    /// Whether a lead may go by import: it waits, nothing is known of an earlier call for it, imports accept its
+    /// address and its phone number, and its consent is as it was sealed and not too old.
     fn may_go(&self, record: &LeadRecord) -> bool {
         let lead = &record.lead;
         let mut lines = record.timeline.iter();
@@ -249,7 +249,7 @@ impl<W: Wiring> Bulk<W> {
             && !lead.consent.is_too_old(self.keeper.clock.now())
     }
 
-    /// Names leads in an import and takes them out of their lane; tells how many.
+    /// Names leads in an import and takes them out of their lane; returns how many.
     async fn take(
         &self,
         customer: &CustomerId,
@@ -284,7 +284,7 @@ impl<W: Wiring> Bulk<W> {
             let rest = leads.split_off(fitting);
             let agreed = leads.iter().map(|(it, _)| it.lead.consent.given_at);
             next.agreed_since = match (job.chunks, job.agreed_since) {
-                (1.., None) => None, // an earlier version named the others, and nobody knows of when they are
+                (1.., None) => None, // an earlier version named the others, so their age is unknown
                 (_, known) => agreed.chain(known).min(),
             };
             let ids: Vec<LeadId> = leads
@@ -324,7 +324,7 @@ impl<W: Wiring> Bulk<W> {
         Ok(taken)
     }
 
-    /// The import takes no more leads: it is submitted, or not worth it.
+    /// The import takes no more leads: it is submitted, or not worthwhile.
     async fn enough(&self, job: &ImportJob) -> Result<(), StoreError> {
         if job.leads < MIN_ROWS {
             return self.give_up(job).await;

@@ -1,12 +1,12 @@
-//! Spill-over: what the budget cannot carry goes by bulk import, where the customer has agreed to the weaker
-//! permission and the account does not ask for confirmations.
+//! Spill-over: what the budget cannot carry goes by bulk import, if the customer has agreed to the weaker permission
+//! and the account does not ask for confirmations.
 //!
-//! An import is a row that says what is about to happen before it happens: `gather` names leads in it and takes them
-//! out of their lane, `rows` says what they come to, `submit` writes that the call is about to be made, makes it, and finds
-//! a call whose answer was lost among the account's activities before any other is made, `settle` gives every lead its
-//! outcome, `account_facts` is what the account is asked once for several. Whoever works on an import first moves its due time, on
-//! the condition that nobody else has. Whatever an import cannot show to have gone in is sent singly, and is not
-//! imported again.
+//! An import is a row that says what is about to happen before it happens. `gather` names leads in it and takes them
+//! out of their lane. `rows` makes rows of them. `submit` writes that the call is about to be made, makes it, and looks
+//! for a call whose answer was lost among the account's activities before making another. `settle` gives every lead its
+//! outcome. `account_facts` is what the account is asked once for several imports. Whoever works on an import first
+//! moves its due time, on the condition that nobody else has. Leads that did not certainly go in are sent singly, and
+//! not imported again.
 
 mod account_facts;
 mod gather;
@@ -36,25 +36,25 @@ use crate::ports::{
     Apps as _, Budget as _, Clock as _, Connections as _, Event, Imports as _, StoreError, Wiring,
 };
 
-/// Imports looked at in one run.
+/// The most imports looked at in one run.
 const JOBS: u16 = 50;
 
-/// How long a worker may be at one import before another may: longer than a run.
+/// How long a worker may work on one import before another may: longer than a run.
 const HELD_FOR: SignedDuration = SignedDuration::from_mins(2);
 
-/// How long an import waits for a call that is not to be had, or after one that failed for a passing reason.
+/// How long an import waits if it cannot make a call now, or a call failed for a temporary reason.
 const PAUSE: SignedDuration = SignedDuration::from_mins(1);
 
 /// How long an import waits for an account that has too much to do.
 const BUSY: SignedDuration = SignedDuration::from_mins(15);
 
-/// Leads of an import that could not be started for so long are sent singly.
+/// Leads of an import that could not be started within this time are sent singly.
 const SUBMITTED_WITHIN: SignedDuration = SignedDuration::from_hours(24 * 3);
 
 /// Time in which an import of any size can be read, unless the store is in trouble.
 const READ_WITHIN: SignedDuration = SignedDuration::from_secs(15);
 
-/// What its calls are to the budget.
+/// The budget class of its calls.
 const CALLS: CallClass = CallClass::Delivery;
 
 /// Imports leads.
@@ -82,7 +82,7 @@ pub struct Imported {
     pub delivered: usize,
     /// Leads that are sent singly.
     pub back: usize,
-    /// Customers whose leads are being gathered: their lanes are not for release now.
+    /// Customers whose leads are being gathered: their lanes must not be released now.
     pub gathering: BTreeSet<CustomerId>,
 }
 
@@ -90,23 +90,24 @@ pub struct Imported {
 struct Run<'r> {
     deadline: Timestamp,
     facts: AccountFacts,
-    /// What was done, for whichever customer.
+    /// What was done, for all customers.
     done: &'r mut Imported,
 }
 
 impl<W: Wiring> Bulk<W> {
-    /// Moves every import that is due one step on, then gathers what the budget cannot carry, and submits that. What
-    /// cannot be read of one customer keeps no other's leads.
+    /// Moves every import that is due one step on, then gathers what the budget cannot carry, and submits that. If
+    /// something of one customer cannot be read, the others' leads still go.
     ///
     /// # Errors
-    /// [`StoreError`] where the stores could not be asked, be it for one customer. What was not done is due still.
+    /// [`StoreError`] if the stores could not be read or written, even for one customer. What was not done is still
+    /// due.
     pub async fn run(&self, deadline: Timestamp) -> Result<Imported, StoreError> {
         let mut done = Imported::default();
         self.run_into(&mut done, deadline).await?;
         Ok(done)
     }
 
-    /// The same, for who wants to know what was done in spite of an error.
+    /// The same, for callers that want to know what was done in spite of an error.
     ///
     /// # Errors
     /// As [`run`](Self::run).
@@ -135,7 +136,7 @@ impl<W: Wiring> Bulk<W> {
         errors.end(())
     }
 
-    /// Moves those of a customer's imports on that are due still.
+    /// Moves on those of a customer's imports that are still due.
     async fn step_due(
         &self,
         customer: &CustomerId,
@@ -164,7 +165,7 @@ impl<W: Wiring> Bulk<W> {
         errors.end(())
     }
 
-    /// Moves an import on that nobody else has moved since it was read.
+    /// Moves on an import that nobody else has moved since it was read.
     async fn step_if_free(&self, job: &ImportJob, run: &mut Run<'_>) -> Result<(), StoreError> {
         match self.hold(job).await? {
             Some(job) => self.step(job, run).await,
@@ -172,7 +173,7 @@ impl<W: Wiring> Bulk<W> {
         }
     }
 
-    /// An import, if it is due still.
+    /// An import, if it is still due.
     async fn due_import(
         &self,
         customer: &CustomerId,
@@ -183,7 +184,7 @@ impl<W: Wiring> Bulk<W> {
         Ok(job.filter(|job| job.due_at.is_some_and(|due| due <= now)))
     }
 
-    /// Moves the import's due time on, so that nobody else works on it; `None` where somebody does.
+    /// Moves the import's due time on, so that nobody else works on it; `None` if somebody does.
     async fn hold(&self, job: &ImportJob) -> Result<Option<ImportJob>, StoreError> {
         let until = self.keeper.clock.now() + HELD_FOR;
         let held = job.next(job.stage.clone(), Some(until));
@@ -214,7 +215,7 @@ impl<W: Wiring> Bulk<W> {
         }
     }
 
-    /// Writes the import's next stage; that somebody else has done so is no error.
+    /// Writes the import's next stage; it is no error if somebody else has done so.
     async fn enter(
         &self,
         job: &ImportJob,
@@ -251,8 +252,8 @@ impl<W: Wiring> Bulk<W> {
         self.enter(job, stage, SignedDuration::ZERO).await
     }
 
-    /// One call at a moment of the budget that leaves it time before `deadline`, with a token that is refreshed once,
-    /// where there is time for that too. `None` where no call was made: there is no moment or no token now.
+    /// One call at a moment of the budget that leaves it time before `deadline`, with a token that is refreshed once if
+    /// there is time for that too. `None` if no call was made because there is no moment or no token now.
     async fn ask<T, F>(
         &self,
         customer: &CustomerId,
@@ -299,7 +300,7 @@ impl<W: Wiring> Bulk<W> {
         }
     }
 
-    /// Whether there may be a token and a moment for a call: asked before many leads are read for it, which may take
+    /// Whether there may be a token and a moment for a call. Checked before many leads are read for it, which may take
     /// the time that a refresh needs.
     async fn may_ask(
         &self,
@@ -319,7 +320,7 @@ impl<W: Wiring> Bulk<W> {
         Ok(matches!(moment, Reservation::Granted(_)))
     }
 
-    /// A token to call with: `None` where there is none now, an error where a person has to act first.
+    /// A token to call with: `None` if there is none now, an error if a person has to act first.
     async fn access(
         &self,
         customer: &CustomerId,
@@ -349,7 +350,7 @@ impl<W: Wiring> Bulk<W> {
     }
 }
 
-/// Imports by their customers; whose first one comes first, comes first.
+/// Imports by customer, in the order of each customer's first import.
 fn by_customer(due: Vec<(CustomerId, ImportId)>) -> Vec<(CustomerId, Vec<ImportId>)> {
     let mut imports: Vec<(CustomerId, Vec<ImportId>)> = Vec::new();
     for (customer, id) in due {
@@ -361,7 +362,7 @@ fn by_customer(due: Vec<(CustomerId, ImportId)>) -> Vec<(CustomerId, Vec<ImportI
     imports
 }
 
-/// The import after its leads could not be read up to `horizon`: a try, if there was time enough for them.
+/// The import after its leads could not be read by `horizon`: this counts as a try if there was enough time.
 fn unread(job: ImportJob, began: Timestamp, horizon: Timestamp) -> ImportJob {
     let enough = horizon.duration_since(began) >= READ_WITHIN;
     let tries = job.tries + u32::from(enough);

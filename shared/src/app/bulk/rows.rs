@@ -1,4 +1,4 @@
-//! What an import says: a row for each person who wants to be there still.
+//! The rows of an import: one for each person who still wants to be on the lists.
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,13 +15,13 @@ use crate::domain::lead::LeadRecord;
 use crate::domain::suppression::PersonId;
 use crate::ports::{Clock as _, Imports as _, StoreError, Suppressions as _, Wiring};
 
-/// A person of an import, by all leads that it has of them.
+/// A person in an import, from all of their leads in it.
 struct Row {
     /// When the newest lead came.
     came_at: Timestamp,
     /// What it says.
     says: ImportRow,
-    /// When they agreed last.
+    /// When they last agreed.
     agreed_at: Timestamp,
     leads: Vec<LeadId>,
 }
@@ -48,20 +48,20 @@ impl Row {
 /// The people of an import by the keys of their addresses.
 type Rows = BTreeMap<String, Row>;
 
-/// What an import says, if that is known.
+/// The content of an import, if it is known.
 pub(super) enum Content {
-    /// These rows, or nothing.
+    /// These rows, or none.
     Rows(Vec<ImportRow>),
-    /// There was no time to read its leads, from this instant on.
+    /// There was no time to read its leads, counted from this instant.
     Unread(Timestamp),
-    /// The account does not say now whom it has deleted.
+    /// The account does not say at the moment which contacts it has deleted.
     NotNow,
 }
 
 impl<W: Wiring> Bulk<W> {
-    /// A row for each address, of its newest lead that is still there. Constant Contact keeps off its lists who has left, and
-    /// would bring back a contact that the account has deleted: leads of those go back, to be refused. Leads are read last,
-    /// so that nobody is called for who was erased while the account was asked.
+    /// A row for each address, from its newest lead that is still in the import. Constant Contact keeps people who left
+    /// off its lists, but would bring back a deleted contact: leads of those go back, to be refused. Leads are read
+    /// last, so that nobody is imported who was erased while the account was asked.
     pub(super) async fn rows(
         &self,
         job: &ImportJob,
@@ -117,8 +117,8 @@ impl<W: Wiring> Bulk<W> {
         Ok(Some(rows))
     }
 
-    /// Of these leads, those whose people the customer wants mailed and whose consent is as it was sealed and not too old, which
-    /// may have changed since they were gathered. The others go back, to be refused.
+    /// Those of the leads whose people the customer wants mailed and whose consent is as it was sealed and not too old,
+    /// which may have changed since they were gathered. The others go back, to be refused.
     async fn wanted(
         &self,
         job: &ImportJob,

@@ -26,10 +26,10 @@ use crate::ports::{
 /// Leads written at a time.
 pub(super) const AT_ONCE: usize = 32;
 
-/// How often an import is tried in all, its submission and the reading of its leads once more after trouble.
+/// How often an import is tried in all: its submission, and reading its leads again after trouble.
 const MAX_TRIES_IN_ALL: u32 = 2 * MAX_TRIES;
 
-/// A lead that an import has still.
+/// A lead that is still in an import.
 struct Inside {
     id: LeadId,
     /// Its address's key.
@@ -50,8 +50,8 @@ impl Inside {
 }
 
 impl<W: Wiring> Bulk<W> {
-    /// An import that has put its rows on a list, as far as anybody can tell; `None` where it has not, or nobody could look
-    /// now. One whose lists are all gone puts nobody on a list, and counts no error.
+    /// An import that has put its rows on a list, as far as anybody can tell; `None` if it has not, or nobody could
+    /// look now. If its lists are all gone, it puts nobody on a list and yet reports no error.
     pub(super) async fn on_a_list(
         &self,
         job: ImportJob,
@@ -83,8 +83,8 @@ impl<W: Wiring> Bulk<W> {
     }
 
     /// Gives the leads of an import one outcome, as far as there is time, and closes it once all have one. A lead that
-    /// has left already is not touched again, so this may begin anew at any time. Whoever began it before may have died
-    /// with what it had counted, so every day of its leads is counted anew.
+    /// has left already is not touched again, so this may be repeated at any time. An earlier run may have died with
+    /// what it had counted, so every day of these leads is counted again.
     pub(super) async fn settle(
         &self,
         job: ImportJob,
@@ -108,7 +108,7 @@ impl<W: Wiring> Bulk<W> {
                 run.done.delivered += here.len();
                 rest.retain(|lead| !here.contains(&lead.id));
             }
-            // Whoever is still in it did not go in, or was taken after the call.
+            // Leads still in it did not go in, or were taken after the call.
             let rest: Vec<_> = rest.into_iter().map(|lead| lead.id).collect();
             run.done.back += self.send_back(&job, &rest).await?;
         }
@@ -117,9 +117,9 @@ impl<W: Wiring> Bulk<W> {
         self.enter(&job, Stage::Closed, SignedDuration::ZERO).await
     }
 
-    /// After an import with trouble: asks which contacts have changed since the call, page by page, and delivers their
-    /// leads. The place is kept, as an import may have more pages than a run has calls. The others go back, and so do
-    /// all where the account does not say, or there never is time to read them: each is looked at by itself then.
+    /// After an import with errors: asks which contacts have changed since the call, page by page, and delivers their
+    /// leads. The place is stored, since an import may have more pages than a run has calls. The others go back, and so
+    /// do all if the account does not say, or there is never time to read them: each is then checked singly.
     pub(super) async fn sort_out(
         &self,
         mut job: ImportJob,
@@ -145,7 +145,7 @@ impl<W: Wiring> Bulk<W> {
             let page = async |token| crm.changed_since(&token, since - SKEW, from).await;
             let page = match self.ask(&job.customer, run.deadline, page).await? {
                 Some(Ok(page)) => page,
-                // The place is no longer known there.
+                // The account no longer knows this place.
                 Some(Err(CrmError::Invalid(_) | CrmError::NotFound(_))) if cursor.is_some() => {
                     let stage = settling(Ending::Some, since, None);
                     return self.enter(&job, stage, PAUSE).await;
@@ -174,7 +174,7 @@ impl<W: Wiring> Bulk<W> {
             .await
     }
 
-    /// Leads that were in the call and went in; tells which.
+    /// Leads that were in the call and went in; returns which.
     async fn went_in(
         &self,
         job: &ImportJob,
@@ -194,7 +194,7 @@ impl<W: Wiring> Bulk<W> {
         Ok(went)
     }
 
-    /// Leads that are sent singly; tells how many. They are looked at once they are listed.
+    /// Leads that are sent singly; returns how many. They are looked at once they are listed.
     pub(super) async fn send_back(
         &self,
         job: &ImportJob,
@@ -209,7 +209,7 @@ impl<W: Wiring> Bulk<W> {
         Ok(self.leave(job, leads, None, &back(now)).await?.len())
     }
 
-    /// Ends the stay of leads in an import; tells which were there.
+    /// Ends the stay of leads in an import; returns which were in it.
     pub(super) async fn leave(
         &self,
         job: &ImportJob,
@@ -255,7 +255,7 @@ impl<W: Wiring> Bulk<W> {
         })
     }
 
-    /// The leads that the import has still, by their addresses; `None` where there is no time to read them all.
+    /// The leads still in the import, by their addresses; `None` if there is no time to read them all.
     async fn by_address(
         &self,
         job: &ImportJob,
@@ -276,7 +276,7 @@ impl<W: Wiring> Bulk<W> {
         Ok(Some(inside))
     }
 
-    /// Of these leads, those that the import has still.
+    /// Those of the leads that are still in the import.
     async fn inside(
         &self,
         job: &ImportJob,
@@ -287,8 +287,8 @@ impl<W: Wiring> Bulk<W> {
         Ok(inside.map(|record| Inside::of(record, fields)).collect())
     }
 
-    /// Of these leads, those that the import has still. One that nobody can read is sent singly, as whoever can read it
-    /// later could not tell whether the call said it.
+    /// Those of the leads that are still in the import. An unreadable one is sent singly, since nobody who can read it
+    /// later could tell whether the call contained it.
     pub(super) async fn still_in(
         &self,
         job: &ImportJob,
@@ -305,7 +305,7 @@ impl<W: Wiring> Bulk<W> {
         Ok(records)
     }
 
-    /// The account's custom fields, by which the import's rows were made unless they were read anew since.
+    /// The account's custom fields, by which the import's rows were made unless they were read again since.
     async fn fields(&self, job: &ImportJob) -> Result<Vec<CustomField>, StoreError> {
         let connection = self.directory.connection(&job.customer).await?;
         Ok(connection.map_or(vec![], |connection| connection.catalog.custom_fields))

@@ -1,4 +1,4 @@
-//! Making the one call, and finding out what became of it.
+//! Submitting an import: making the one call, and finding out what became of it.
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -14,22 +14,22 @@ use crate::ports::{
     Wiring,
 };
 
-/// How long an activity may be looked for or at: Constant Contact lists those of ten days.
+/// How long an activity may be searched for or watched: Constant Contact lists those of ten days.
 pub(super) const LISTED_FOR: SignedDuration = SignedDuration::from_hours(24 * 9);
 
-/// The account's clock may be behind ours by so much.
+/// How far the account's clock may be behind ours.
 pub(super) const SKEW: SignedDuration = SignedDuration::from_secs(5);
 
-/// What an account says to an import.
+/// What an account answers to an import.
 enum ImportReply {
     /// It is this activity.
     Taken(Activity),
-    /// The account has too much to do, and wants to be left alone for so long.
+    /// The account has too much to do, and asks to be left alone for this long.
     Busy { retry_after: SignedDuration },
 }
 
 impl<W: Wiring> Bulk<W> {
-    /// Submits an import that has its leads, if customer and account allow it still.
+    /// Submits an import that has its leads, if customer and account still allow it.
     pub(super) async fn submit(&self, job: ImportJob, run: &mut Run<'_>) -> Result<(), StoreError> {
         let connection = self.directory.connection(&job.customer).await?;
         let now = self.keeper.clock.now();
@@ -40,7 +40,7 @@ impl<W: Wiring> Bulk<W> {
         let Some(connection) = possible.filter(|_| agreed && hopeful) else {
             return self.give_up(&job).await;
         };
-        // A lead that goes singly meanwhile shows anew whether the account asks for confirmations.
+        // Meanwhile, a lead sent singly shows again whether the account asks for confirmations.
         if !connection.allows_imports(now)
             || self.is_another_unknown(&job).await?
             || !self.may_ask(&job.customer, run.deadline).await?
@@ -58,7 +58,7 @@ impl<W: Wiring> Bulk<W> {
         }
     }
 
-    /// Makes the call that an import is, once it is written down that it is about to be made.
+    /// Makes the call of an import, once it is written down that it is about to be made.
     async fn call(
         &self,
         job: ImportJob,
@@ -79,7 +79,7 @@ impl<W: Wiring> Bulk<W> {
             return Ok(());
         }
         let (crm, lists) = (&self.crm, &intent.lists);
-        // A throttle may be of the account's own queue of activities, in which no other customer's call waits.
+        // A throttle may come from the account's own queue of activities, which holds no other customer's calls.
         let call = async |token| match crm.import(&token, rows, lists).await {
             Err(CrmError::Throttled { retry_after }) => Ok(ImportReply::Busy { retry_after }),
             answer => answer.map(ImportReply::Taken),
@@ -89,7 +89,7 @@ impl<W: Wiring> Bulk<W> {
                 self.enter_running(&intent, activity.id, since, rows.len(), PAUSE)
                     .await
             }
-            // Surely without effect, and no fault of the import.
+            // Certainly without effect, and no fault of the import.
             None | Some(Err(CrmError::QuotaExceeded)) => {
                 let untried = ImportJob { tries, ..intent };
                 self.enter(&untried, Stage::Ready, PAUSE).await
@@ -99,7 +99,7 @@ impl<W: Wiring> Bulk<W> {
                 self.enter(&untried, Stage::Ready, BUSY.max(retry_after))
                     .await
             }
-            // It may have had its effect: found out once it would be listed.
+            // It may have taken effect: checked once it would be listed.
             Some(Err(CrmError::AnswerLost | CrmError::Unavailable | CrmError::Conflict(_))) => {
                 Ok(())
             }
@@ -110,7 +110,7 @@ impl<W: Wiring> Bulk<W> {
         }
     }
 
-    /// The import is this activity, and no other import is.
+    /// Records that the import is this activity, which no other import is.
     async fn enter_running(
         &self,
         job: &ImportJob,
@@ -140,7 +140,7 @@ impl<W: Wiring> Bulk<W> {
             .any(|other| other.id != job.id && unknown(other)))
     }
 
-    /// Looks for the activity of a call whose answer is not known, and has the call made again if there is none. One
+    /// Looks for the activity of a call whose answer is unknown, and has the call made again if there is none. One
     /// whose rows are not counted yet may be it.
     pub(super) async fn find(
         &self,
@@ -188,8 +188,8 @@ impl<W: Wiring> Bulk<W> {
         }
     }
 
-    /// Looks how far an activity is. One that counts fewer rows than were sent has dropped the others, and says nothing of
-    /// them.
+    /// Checks how far an activity has got. One that counts fewer rows than were sent has dropped the others without
+    /// reporting them.
     pub(super) async fn look(
         &self,
         job: ImportJob,
@@ -225,7 +225,7 @@ impl<W: Wiring> Bulk<W> {
     }
 }
 
-/// Whether this import has the lead. One that it names may be another's, which was faster.
+/// Whether the lead is in this import. A lead that it names may have been taken by another, faster one.
 pub(super) fn is_in(job: &ImportJob, record: &LeadRecord) -> bool {
     let import = LeadState::waits(WaitReason::Import);
     record.state == import && record.imported_by.as_ref() == Some(&job.id)

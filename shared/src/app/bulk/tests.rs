@@ -29,7 +29,7 @@ use crate::ports::{
 /// Deliveries of a day, so that a few hundred leads are too many.
 const PER_DAY: u32 = 100;
 
-/// A customer that agreed to imports, on a small budget, with so many leads that wait for it.
+/// A customer that agreed to imports, on a small budget, with this many leads that wait for it.
 async fn backlog(count: usize) -> (Scene, Vec<LeadId>) {
     backlog_of(Scene::connected().await, count).await
 }
@@ -192,7 +192,7 @@ async fn nobody_is_imported_who_did_not_agree_or_asks_for_confirmation_or_can_wa
     }
 }
 
-/// Whose lane was emptied has nothing to share a day for.
+/// A customer whose lane was emptied has nothing that needs a share of a day.
 #[tokio::test]
 async fn a_day_is_shared_among_customers_of_whom_something_waits() {
     for (others_wait, imports) in [(false, 0), (true, 1)] {
@@ -282,7 +282,7 @@ async fn nobody_is_imported_whose_consent_has_become_too_old() {
     assert_eq!(scene.state(&old).await, quota, "its drain refuses it");
 }
 
-/// So many runs, killed or not, a minute apart; tells how many steps they took.
+/// This many runs, killed or not, a minute apart; returns how many steps they took.
 async fn run_on(scene: &Scene, minutes: usize) -> u64 {
     let faults = &scene.memory.faults;
     let before = faults.steps();
@@ -330,7 +330,7 @@ async fn killed_at_any_step_every_lead_ends_once_and_the_import_is_made_once() {
             }
         }
     }
-    // Only where it is killed while it takes its leads, a step for each; a day carries those that are left.
+    // Only if killed while it takes its leads, a step for each; a day carries those that are left.
     assert!(
         cut.first()
             .zip(cut.last())

@@ -14,8 +14,7 @@ use crate::ports::{
     Clock as _, Connections as _, Customers as _, Handshakes as _, StoreError, Wiring,
 };
 
-/// Constant Contact's issuer. It names itself in no answer so far; where one names an issuer, it has to be this one
-/// (RFC 9207).
+/// Constant Contact's issuer. So far its answers name none; one that does has to name this one (RFC 9207).
 const ISSUER: &str = "https://identity.constantcontact.com/oauth2/aus1lm3ry9mF7x2Ja0h8";
 
 /// The query parameters with which the authorization server sends a browser back (RFC 6749, 4.1.2).
@@ -34,18 +33,18 @@ pub struct CallbackParams {
 /// How an authorization ended, and so where the browser goes next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CallbackOutcome {
-    /// The person said no; whatever was connected still is.
+    /// The person declined; whatever was connected still is.
     Declined,
-    /// Connected: on to the lists, or to what stands in the way of choosing any.
+    /// Connected: on to the lists, or to what prevents choosing any.
     Lists,
-    /// Connected to another account than before: is that meant?
+    /// Connected to another account than before: is that intended?
     OtherAccount,
 }
 
 /// A pair that was just granted.
 struct Granted {
     tokens: Tokens,
-    /// The generation under which it is in the place of the pair before, if it is.
+    /// The generation under which it has replaced the previous pair, if it has.
     kept: Option<u64>,
     /// How often the connection was ended before the code was exchanged: an end after that stands.
     endings: u64,
@@ -55,17 +54,18 @@ struct Granted {
 struct Seen {
     account: Account,
     may_feed: bool,
-    /// Its lists and fields, where its user may see them.
+    /// Its lists and fields, if its user may see them.
     catalog: Option<Catalog>,
 }
 
 impl<W: Wiring> Connect<W> {
-    /// Ends an authorization: checks that this browser began it, takes it out of the store for good, and connects
-    /// the account.
+    /// Ends an authorization: checks that this browser began it, takes it out of the store for good, and connects the
+    /// account.
     ///
     /// # Errors
-    /// Any [`ConnectError`] but those about links and choices. What was connected before goes on working after all of
-    /// them, but for a code whose answer was lost or granted too little: that may have ended the pair before.
+    /// Any [`ConnectError`] except those about links and choices. What was connected before still works after all of
+    /// them, except after a code whose answer was lost or which granted too little: that may have ended the previous
+    /// pair.
     pub async fn finish(
         &self,
         params: CallbackParams,
@@ -86,7 +86,7 @@ impl<W: Wiring> Connect<W> {
         }
         let customer = self.directory.customer(&handshake.customer).await?;
         if customer.is_none() {
-            return Err(ConnectError::UnknownState); // it was removed on the way: nobody would forget its tokens
+            return Err(ConnectError::UnknownState); // removed meanwhile: nobody would delete its tokens
         }
         if params.issuer.is_some_and(|issuer| issuer != ISSUER) {
             return Err(ConnectError::WrongIssuer);
@@ -115,7 +115,7 @@ impl<W: Wiring> Connect<W> {
         self.connect(&handshake, granted, end).await
     }
 
-    /// What to say of a state of ours that somebody was faster with: to the browser that started, that it was.
+    /// The error for a state of ours that was already used: the browser that started is told so.
     async fn used(&self, session: Option<Session>) -> Result<ConnectError, ConnectError> {
         let Some(session) = session else {
             return Ok(ConnectError::UnknownState);
@@ -128,8 +128,8 @@ impl<W: Wiring> Connect<W> {
         Ok(ConnectError::UsedState { connected })
     }
 
-    /// Connects the customer to the account behind the tokens, if that is any use. The row is written last: before it
-    /// counts, the account before it is held, the tokens are stored, and what waits is marked.
+    /// Connects the customer to the account behind the tokens, if that is of any use. The row is written last: before
+    /// it counts, the previous account is held, the tokens are stored, and what waits is marked.
     async fn connect(
         &self,
         handshake: &Handshake,
@@ -145,7 +145,7 @@ impl<W: Wiring> Connect<W> {
         let seen = self.look(&handshake.app, &tokens, end).await?;
         let old = self.directory.connection(customer).await?;
         if old.as_ref().is_some_and(|old| old.endings > endings) {
-            return Err(ConnectError::Busy); // it was ended since this began, and stays so
+            return Err(ConnectError::Busy); // it was ended since this began, and stays ended
         }
         let status = verdict(old.as_ref(), &seen.account, seen.may_feed)?;
         let outcome = outcome(&status);
@@ -182,7 +182,7 @@ impl<W: Wiring> Connect<W> {
         }
         if self.directory.customer(customer).await?.is_none() {
             self.end(customer).await?;
-            return Err(ConnectError::UnknownState); // it was removed meanwhile, and nobody else would come
+            return Err(ConnectError::UnknownState); // it was removed meanwhile, and nobody else would clean up
         }
         tracing::info!(customer.id = %customer, status = ?connection.status, "an account was connected");
         if outcome != CallbackOutcome::OtherAccount {
@@ -211,7 +211,7 @@ impl<W: Wiring> Connect<W> {
         let catalog = if may_feed {
             Some(self.catalog(app, &tokens.access, end).await?)
         } else {
-            None // a user who may not ask for it changes nothing about what was known and chosen
+            None // a user who may not request it changes nothing about what was known and chosen
         };
         Ok(Seen {
             account,
@@ -220,8 +220,8 @@ impl<W: Wiring> Connect<W> {
         })
     }
 
-    /// Ends what a connection that was not made left of itself, unless a newer one has taken its place: it was ended
-    /// meanwhile, and nobody else would forget the tokens.
+    /// Removes what is left of a connection that was not made, unless a newer one has taken its place: it was ended
+    /// meanwhile, and nobody else would delete the tokens.
     async fn make_way(&self, customer: &CustomerId, generation: u64) -> Result<(), StoreError> {
         let row = self.directory.connection(customer).await?;
         let is_newer = |row: Connection| {
@@ -233,8 +233,8 @@ impl<W: Wiring> Connect<W> {
         self.end(customer).await
     }
 
-    /// Stops deliveries to the old account before tokens of another are stored: a row that is behind its tokens
-    /// catches up by itself, and must not do so with another account's. One that was disconnected does not.
+    /// Stops deliveries to the old account before tokens of another are stored: a row that is behind its tokens catches
+    /// up automatically, and must not do so with another account's. A disconnected one does not.
     async fn hold(&self, old: &Connection, status: &ConnectionStatus) -> Result<(), ConnectError> {
         let held = old.status == ConnectionStatus::Disconnected
             || self
@@ -249,8 +249,8 @@ impl<W: Wiring> Connect<W> {
     }
 }
 
-/// What was chosen before and holds still: for the same account only, and of its lists those that are there. The `catalog`
-/// is the one that was known where none was seen.
+/// What was chosen before and still applies: for the same account only, and of its lists those that exist. Without a
+/// `catalog`, the one known before is used.
 fn still_chosen(
     old: Option<Connection>,
     account: &Account,

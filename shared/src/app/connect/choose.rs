@@ -12,7 +12,7 @@ use crate::domain::ids::RemoteId;
 use crate::domain::keys::fingerprint;
 use crate::ports::{Clock as _, Connections as _, Customers as _, Vault as _, Wiring};
 
-/// Characters of a list's name.
+/// The most characters of a list's name.
 const LIST_NAME: usize = 255;
 
 /// The text a customer confirms before the first lead goes out. It follows Constant Contact's permission policy.
@@ -28,22 +28,22 @@ pub fn terms(brand: &str) -> String {
 /// What a customer chose.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Choice {
-    /// Lists that are there.
+    /// Existing lists.
     pub lists: Vec<RemoteId>,
-    /// The name of one to be made.
+    /// The name of a list to be made.
     pub new_list: String,
-    /// Fingerprint of the terms that were confirmed, as they were shown.
+    /// Fingerprint of the confirmed terms, as they were shown.
     pub terms: Option<String>,
-    /// From which address.
+    /// The IP address it came from.
     pub ip: Option<String>,
-    /// Which account the page showed ([`Connected::account_named`]); a page of before it did names none.
+    /// The account that the page showed ([`Connected::account_named`]); a page of an earlier version named none.
     pub account: Option<String>,
 }
 
-/// What is not right about a choice.
+/// What is wrong with a choice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ChoiceFault {
-    /// No list, old or new.
+    /// No list, existing or new.
     NoList,
     /// More than a contact can join.
     TooManyLists,
@@ -51,11 +51,11 @@ pub enum ChoiceFault {
     UnknownList,
     /// The new list's name is too long.
     LongName,
-    /// Constant Contact made no list of the name: the account is full, or the user may not make any.
+    /// Constant Contact made no list with this name: the account is full, or the user may not make any.
     RefusedList,
     /// Another account was connected since the page was shown.
     OtherAccount,
-    /// The terms were not confirmed, or other ones were than are asked today.
+    /// The terms were not confirmed, or not in today's version.
     TermsNotConfirmed,
 }
 
@@ -69,13 +69,13 @@ pub struct Connected {
 }
 
 impl Connected {
-    /// The terms that are asked today.
+    /// Today's terms.
     #[must_use]
     pub fn terms(&self) -> String {
         terms(&self.customer.brand)
     }
 
-    /// What pages name the account by, so that whoever answers one means the account that it showed.
+    /// How pages name the account, so that an answer to a page is about the account that it showed.
     #[must_use]
     pub fn account_named(&self) -> String {
         fingerprint(self.connection.account.id.as_str())
@@ -85,8 +85,8 @@ impl Connected {
         account.is_none_or(|named| named == self.account_named())
     }
 
-    /// The terms, where what was confirmed is what is asked today: a new brand or new words are confirmed anew by
-    /// whoever comes here next, and what was confirmed before counts for deliveries until then.
+    /// The confirmed terms, if they are today's: a new brand or new words are confirmed by whoever comes here next, and
+    /// until then deliveries go by what was confirmed before.
     #[must_use]
     pub fn confirmed(&self) -> Option<&Terms> {
         let today = self.terms();
@@ -99,8 +99,8 @@ impl<W: Wiring> Connect<W> {
     /// What the steps after the return are about. Costs no call of the API.
     ///
     /// # Errors
-    /// [`ConnectError::Session`] where this browser has not burnt a link, [`ConnectError::NotConnected`] where it has
-    /// not come back from the authorization server with an account.
+    /// [`ConnectError::Session`] if this browser has not burnt a link, [`ConnectError::NotConnected`] if it has not
+    /// come back from the authorization server with an account.
     pub async fn connected(&self, cookie: Option<&str>) -> Result<Connected, ConnectError> {
         let session = self.started(cookie).await?;
         let customer = self.directory.customer(session.customer()).await?;
@@ -114,11 +114,11 @@ impl<W: Wiring> Connect<W> {
         }
     }
 
-    /// Says that the other account is meant. Changes nothing where another one was connected since it was asked about
-    /// `shown`.
+    /// Confirms that the other account is intended. Changes nothing if yet another one was connected since `shown` was
+    /// asked about.
     ///
     /// # Errors
-    /// Those of [`connected`](Self::connected), and [`ConnectError::Busy`] where the connection is changing.
+    /// Those of [`connected`](Self::connected), and [`ConnectError::Busy`] if the connection is changing.
     pub async fn confirm_account(
         &self,
         cookie: Option<&str>,
@@ -150,12 +150,11 @@ impl<W: Wiring> Connect<W> {
         Ok(())
     }
 
-    /// Writes down lists and terms, and lets the leads go that waited for them.
+    /// Writes lists and terms, and releases the leads that waited for them.
     ///
     /// # Errors
-    /// [`ConnectError::Choice`] with everything that is not right, [`ConnectError::NoNewList`] where a new one cannot be
-    /// made for now, [`ConnectError::NotReady`] where there is no
-    /// active connection to choose for, and others.
+    /// [`ConnectError::Choice`] with everything that is wrong, [`ConnectError::NoNewList`] if a new list cannot be made
+    /// now, [`ConnectError::NotReady`] if there is no active connection to choose for, and others.
     pub async fn choose(&self, cookie: Option<&str>, choice: Choice) -> Result<(), ConnectError> {
         let end = self.end_of_step();
         let connected = self.connected(cookie).await?;
@@ -223,7 +222,7 @@ impl<W: Wiring> Connect<W> {
     }
 }
 
-/// What keeps a new list from being made for now says nothing against the rest of the choice, which can be saved again.
+/// A new list that cannot be made now does not invalidate the rest of the choice, which can be saved again.
 fn of_new_list(error: ConnectError) -> ConnectError {
     match error {
         ConnectError::Store(_)

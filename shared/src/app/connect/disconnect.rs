@@ -5,17 +5,17 @@ use crate::domain::connection::ConnectionStatus;
 use crate::domain::ids::CustomerId;
 use crate::ports::{Connections, Events, StoreError, Vault};
 
-/// How often the end is written again because the connection changed meanwhile.
+/// How often writing the end is repeated because the connection changed meanwhile.
 const TRIES: u32 = 3;
 
-/// Ends a connection: forgets its tokens and stops deliveries.
+/// Ends a connection: deletes its tokens and stops deliveries.
 ///
-/// Asks nobody else, so it works while Constant Contact does not, and where the tokens cannot be forgotten
-/// deliveries are stopped all the same. Can be repeated. A connection that is being made meanwhile is not made, also
-/// where there was an ended one before it.
+/// Asks nobody else, so it works while Constant Contact does not; if the tokens cannot be deleted, deliveries are still
+/// stopped. Can be repeated. A connection that is being made meanwhile is not made, even if the one before it had
+/// already ended.
 ///
 /// # Errors
-/// [`StoreError`] where either was not done.
+/// [`StoreError`] if either was not done.
 pub async fn disconnect(
     connections: &impl Connections,
     vault: &impl Vault,
@@ -25,7 +25,7 @@ pub async fn disconnect(
 ) -> Result<(), StoreError> {
     for _ in 0..TRIES {
         let row = connections.connection(customer).await;
-        // After that look, so that a pair stored later than this has made the row another, or finds it ended.
+        // After the row was read, so that a pair stored later than this has either changed the row or finds it ended.
         let forgotten = vault.forget(customer).await;
         let Some(row) = row? else {
             return forgotten;

@@ -10,7 +10,7 @@ use crate::domain::token::Grant;
 use crate::ports::{Apps as _, Authorization as _, Budget as _, Clock as _, TokenError, Wiring};
 
 impl<W: Wiring> Connect<W> {
-    /// Exchanges a code. It is good once, so there is one try, by the application's secret as it is now.
+    /// Exchanges a code. A code is valid once, so there is one try, with the application's current secret.
     pub(super) async fn exchange(
         &self,
         handshake: &Handshake,

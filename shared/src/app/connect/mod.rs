@@ -1,9 +1,9 @@
-//! Connecting a customer's account: from the mailed link to the chosen lists, and the way back.
+//! The OAuth flow that connects a customer's account: from the mailed link to the chosen lists, and back.
 //!
-//! A link starts one connection attempt. The attempt belongs to the browser that started it (a cookie), comes back
-//! once (a handshake taken out of the store by one of any number of callbacks), and stores tokens before anything
-//! says that they exist. Whatever goes wrong on the way, a connection that worked before goes on working,
-//! but for what [`Connect::finish`] names.
+//! A link starts one connection attempt. The attempt belongs to the browser that started it (a cookie), comes back once
+//! (a handshake that only one of any number of callbacks takes out of the store), and stores tokens before anything
+//! says that they exist. Whatever goes wrong, a connection that worked before goes on working, with the exceptions that
+//! [`Connect::finish`] names.
 
 mod callback;
 mod choose;
@@ -37,10 +37,10 @@ use crate::domain::ids::CustomerId;
 use crate::domain::keys::SigningKeys;
 use crate::ports::{Clock as _, StoreError, Wiring};
 
-/// How long a person waits for calls to be free.
+/// How long a person waits for free calls.
 const PATIENCE: SignedDuration = SignedDuration::from_secs(8);
 
-/// How long the calls of a step may take. Its function is ended after 29 s, and then the gateway speaks in its place.
+/// How long the calls of a step may take. Its function is ended after 29 s, and then the gateway answers instead.
 const STEP_TAKES: SignedDuration = SignedDuration::from_secs(24);
 
 /// Connects accounts.
@@ -55,13 +55,13 @@ pub struct Connect<W: Wiring> {
     pub oauth: W::OAuth,
     /// The account at the other end.
     pub crm: W::Crm,
-    /// Calls.
+    /// The applications' call budgets.
     pub budget: W::Budget,
     /// Leads that wait for the connection.
     pub ledger: W::Ledger,
-    /// Where they go.
+    /// The queue to the drain.
     pub queue: W::Queue,
-    /// Who hears of a connection.
+    /// Where changes of a connection are published.
     pub events: W::Events,
     /// The time.
     pub clock: W::Clock,
@@ -69,16 +69,17 @@ pub struct Connect<W: Wiring> {
     pub random: W::SecureRandom,
     /// What links and sessions are signed with.
     pub keys: SigningKeys,
-    /// Where we are and whom we ask.
+    /// Our own address and the authorization server's.
     pub site: Site,
 }
 
-/// Where this stack is and whom it sends people to. All of it is configuration; nothing is taken from a request.
+/// The addresses of this stack and of the server it sends people to. All of it is configuration; nothing is taken from
+/// a request.
 #[derive(Debug, Clone)]
 pub struct Site {
     /// The name that the service goes by with its customers.
     pub service: String,
-    /// The address people see, without a closing slash.
+    /// The public address, without a closing slash.
     pub public_url: String,
     /// The authorization server, without a closing slash.
     pub auth_url: Url,
@@ -106,18 +107,18 @@ impl<W: Wiring> Connect<W> {
     fn latest_moment(&self, end: Timestamp) -> Result<Timestamp, ConnectError> {
         let (now, latest) = (self.clock.now(), end - CALL_TAKES);
         if latest < now {
-            return Err(ConnectError::Unavailable); // the calls before took the time
+            return Err(ConnectError::Unavailable); // the earlier calls took the time
         }
         Ok(latest.min(now + PATIENCE))
     }
 
-    /// Ends a connection, and whatever of one is being made.
+    /// Ends a connection, including one that is being made.
     async fn end(&self, customer: &CustomerId) -> Result<(), StoreError> {
         let now = self.clock.now();
         disconnect(&self.directory, &self.vault, &self.events, customer, now).await
     }
 
-    /// Tells whoever listens.
+    /// Publishes the connection's status.
     async fn publish_status(&self, customer: &CustomerId, status: &ConnectionStatus) {
         publish_status(&self.events, customer, status, self.clock.now()).await;
     }

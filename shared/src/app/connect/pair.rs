@@ -1,8 +1,8 @@
-//! Where a pair goes that was just granted.
+//! Where a newly granted pair of tokens is stored.
 //!
-//! Constant Contact ends the pairs that a user was granted for the application before. So where one of them is in use,
-//! the new one takes its place at once, as after a refresh, before anything is asked that can fail: whatever comes of the
-//! connection that it was granted for, what worked goes on working.
+//! Constant Contact ends the pairs that a user was granted for the application before. So if one of them is in use, the
+//! new one replaces it at once, as after a refresh, before anything is asked that can fail: whatever becomes of the
+//! connection it was granted for, what worked goes on working.
 
 use jiff::SignedDuration;
 
@@ -16,7 +16,8 @@ use crate::ports::{
     Advanced, Clock as _, Connections as _, Kept, StoreError, Subjects as _, Vault as _, Wiring,
 };
 
-/// How long a user is taken for another customer's whose connection has no tokens of theirs: it may be being made.
+/// How long a user counts as another customer's although its connection has no tokens from them: it may be in the
+/// making.
 const UNDER_WAY: SignedDuration = SignedDuration::from_mins(1);
 
 /// A connection that nobody has ended or given up, and its pair.
@@ -35,7 +36,7 @@ fn is_of(pair: &StoredTokens, row: &Connection, subject: &Subject) -> bool {
     pair.tokens.subject(&row.app).as_ref() == Some(subject)
 }
 
-/// The newest generation that is taken or meant to be.
+/// The newest generation that is stored or intended.
 fn newest(row: Option<&Connection>, pair: Option<&StoredTokens>) -> u64 {
     let lease = row.and_then(|row| row.lease.as_ref());
     let known = [
@@ -47,7 +48,7 @@ fn newest(row: Option<&Connection>, pair: Option<&StoredTokens>) -> u64 {
 }
 
 impl<W: Wiring> Connect<W> {
-    /// What a customer is connected by, whose row this is.
+    /// The connection and pair that a customer's row stands for.
     pub(super) async fn in_use(
         &self,
         row: Option<Connection>,
@@ -64,12 +65,12 @@ impl<W: Wiring> Connect<W> {
         Ok(pair.map(|pair| InUse { row, pair }))
     }
 
-    /// Puts a new pair in the place of what the customer was connected by `before`, where that is the same user's, and
-    /// says under which generation. Where it ends another customer's pair, it is that one's from now on: it was granted
-    /// by the same user, and neither loses anything.
+    /// Replaces what the customer was connected by `before` with a new pair, if that is the same user's, and returns
+    /// its generation. If the new pair ends another customer's, that customer gets it: it was granted by the same user,
+    /// and neither loses anything.
     ///
     /// # Errors
-    /// [`ConnectError::UserTaken`] where the user connects another customer.
+    /// [`ConnectError::UserTaken`] if the user connects another customer.
     pub(super) async fn put_in_place(
         &self,
         handshake: &Handshake,
@@ -92,13 +93,13 @@ impl<W: Wiring> Connect<W> {
             "a user of Constant Contact connects two customers, which can go on for one of them only"
         );
         if kept.is_some() {
-            return Ok(kept); // both were connected before that was written down
+            return Ok(kept); // both were connected before users were recorded
         }
         self.replace(other, &subject, tokens).await?;
         Err(ConnectError::UserTaken)
     }
 
-    /// Writes down that a user connects this customer, unless they connect another: that one.
+    /// Records that a user connects this customer, unless they connect another: that one is returned.
     async fn take_subject(
         &self,
         subject: &Subject,
@@ -123,7 +124,7 @@ impl<W: Wiring> Connect<W> {
         }
     }
 
-    /// Stores a pair in the place of the same user's, and has the row count it. Says under which generation, unless the
+    /// Replaces the same user's pair with a new one, and advances the row to it. Returns its generation, unless the
     /// connection is another user's or ended by now.
     async fn replace(
         &self,
@@ -151,7 +152,7 @@ impl<W: Wiring> Connect<W> {
         Err(ConnectError::Busy)
     }
 
-    /// Whether the connection of the pair stands. Where it was ended meanwhile, nobody else would forget the pair.
+    /// Whether the connection of the pair still exists. If it was ended meanwhile, nobody else would delete the pair.
     async fn advance(
         &self,
         customer: &CustomerId,
@@ -170,7 +171,7 @@ impl<W: Wiring> Connect<W> {
         Ok(stands)
     }
 
-    /// Stores a pair under a generation of its own, newer than every other, unless it is `kept` under one.
+    /// Stores a pair under a generation of its own, newer than every other, unless it is `kept` under one already.
     pub(super) async fn keep(
         &self,
         customer: &CustomerId,

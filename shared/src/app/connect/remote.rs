@@ -13,18 +13,18 @@ use crate::domain::crm::CrmError;
 use crate::domain::ids::AppId;
 use crate::ports::{AccountSummary, Accounts as _, Apps as _, Budget as _, Clock as _, Wiring};
 
-/// What a person may be asked to wait before the next try.
+/// How long a person may be asked to wait before the next try.
 pub(super) const SOON: SignedDuration = SignedDuration::from_mins(1);
 
-/// Moments that the two calls take which a connection begins with: see `next_moment`.
+/// Moments that the first two calls of a connection take: see `next_moment`.
 const FIRST_CALLS: u32 = 3;
 
-/// How often something is asked for that can be asked for again.
+/// How often a repeatable call is tried.
 const TRIES: u32 = 3;
 
 impl<W: Wiring> Connect<W> {
-    /// Makes sure that calls can be had `within` a time, before a link or a consent is used up that would be in vain.
-    /// Takes none.
+    /// Makes sure that calls will be possible `within` a time, before a link or a consent is used up in vain. Takes
+    /// none.
     pub(super) async fn expect_calls(
         &self,
         app: &AppId,
@@ -60,7 +60,7 @@ impl<W: Wiring> Connect<W> {
         self.ask(app, end, || self.crm.catalog(token)).await
     }
 
-    /// Makes a list, or finds the one that was made of this name meanwhile, be it by a call whose answer was lost.
+    /// Makes a list, or finds the one with this name that was made meanwhile, perhaps by a call whose answer was lost.
     pub(super) async fn make_list(
         &self,
         app: &AppId,
@@ -84,7 +84,7 @@ impl<W: Wiring> Connect<W> {
         }
     }
 
-    /// Asks for something that takes two calls, again where that may help.
+    /// Makes a request that takes two calls, and repeats it if that may help.
     async fn ask<T, F>(
         &self,
         app: &AppId,
@@ -113,7 +113,7 @@ impl<W: Wiring> Connect<W> {
         }
     }
 
-    /// What an error means here, after the budget has heard of it.
+    /// What an error means here, after the budget was told.
     async fn failed(&self, app: &AppId, error: CrmError) -> Result<ConnectError, ConnectError> {
         tracing::warn!(app.id = %app, %error, "a call for a connection failed");
         if let Some(pause) = error.pause() {
@@ -147,7 +147,7 @@ impl<W: Wiring> Connect<W> {
         }
     }
 
-    /// What it means that there are no calls before `at`. A person reads the full minute.
+    /// The error if there are no calls before `at`. Pages show the full minute.
     pub(super) fn busy(&self, at: Timestamp) -> ConnectError {
         if at <= self.clock.now() + SOON {
             return ConnectError::Busy;

@@ -11,13 +11,13 @@ use crate::ports::{Clock as _, Links as _, SecureRandom as _, Wiring};
 /// How long a session lasts.
 pub const SESSION_FOR: SignedDuration = SignedDuration::from_hours(2);
 
-/// A session with less than this left is not begun with: signing in and choosing lists may take a while.
+/// A session with less than this left is not started with: signing in and choosing lists may take a while.
 const LEAST_LEFT: SignedDuration = SignedDuration::from_hours(1);
 
-/// A browser on its way through a connection, known by a signed cookie.
+/// A browser in the process of connecting, known by a signed cookie.
 ///
 /// By itself it opens nothing. It is *started* once this browser has burnt a link, and may see the account once that
-/// has been connected since.
+/// was connected after the start.
 #[derive(Clone)]
 pub struct Session {
     link: Link,
@@ -56,7 +56,7 @@ impl Session {
         &self.token
     }
 
-    /// Whose account it is about.
+    /// The customer whose account is being connected.
     #[must_use]
     pub fn customer(&self) -> &CustomerId {
         &self.link.customer
@@ -66,7 +66,7 @@ impl Session {
         &self.link.id
     }
 
-    /// How handshakes and the forms of our pages name the session without showing it.
+    /// How handshakes and the forms of our pages refer to the session without showing it.
     #[must_use]
     pub fn fingerprint(&self) -> String {
         fingerprint(&self.token)
@@ -94,7 +94,7 @@ impl<W: Wiring> Connect<W> {
     }
 
     /// Makes sure that a form was shown to the session that sends it. A browser has one session at a time, so a page
-    /// that is still open may be about the customer of the one before.
+    /// that is still open may be about the previous session's customer.
     ///
     /// # Errors
     /// [`ConnectError::Session`] and [`ConnectError::Replaced`].
@@ -107,7 +107,7 @@ impl<W: Wiring> Connect<W> {
         }
     }
 
-    /// The browser's session about this customer, or a new one.
+    /// The browser's session for this customer, or a new one.
     pub(super) fn session_for(&self, customer: &CustomerId, cookie: Option<&str>) -> Session {
         let now = self.clock.now();
         self.session(cookie)

@@ -17,7 +17,7 @@ use crate::ports::{
 
 /// What the page behind a connect link shows.
 pub struct Welcome {
-    /// Who is asked.
+    /// The customer that is asked to connect.
     pub customer: Customer,
     /// Whether an account was connected before.
     pub again: bool,
@@ -25,15 +25,15 @@ pub struct Welcome {
     pub session: Session,
 }
 
-/// Sends a browser to the authorization server.
+/// A redirect of a browser to the authorization server.
 pub struct AuthorizationRedirect {
     /// Where to.
     pub location: Url,
-    /// By which it is known when it comes back.
+    /// The session by which the browser is known when it comes back.
     pub session: Session,
 }
 
-/// Whether the authorization server has to ask who the person is, although it may know.
+/// Whether the authorization server has to make the person sign in even if they are signed in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum SignIn {
     AsUsual,
@@ -41,7 +41,7 @@ enum SignIn {
 }
 
 impl<W: Wiring> Connect<W> {
-    /// What to show to somebody who opens a connect link. Burns nothing: scanners of mail open links too.
+    /// What to show to somebody who opens a connect link. Burns nothing: mail scanners open links too.
     ///
     /// # Errors
     /// [`ConnectError::Link`] and [`ConnectError::Store`].
@@ -64,10 +64,10 @@ impl<W: Wiring> Connect<W> {
     }
 
     /// Burns a connect link and sends its bearer to the authorization server. The browser that burnt it may do so
-    /// again: a second click is no second bearer.
+    /// again: a second click is not a second bearer.
     ///
-    /// A page of ours was open in this browser before, and gave it a cookie. Browsers send that along with our own
-    /// forms only (`SameSite`), so nobody else's page starts a connection in the name of who looks at it.
+    /// A page of ours was open in this browser before, and gave it a cookie. Browsers send it only along with our own
+    /// forms (`SameSite`), so no other page can start a connection in its visitor's name.
     ///
     /// # Errors
     /// [`ConnectError::Link`], [`ConnectError::NoCookie`], [`ConnectError::AppUnknown`], [`ConnectError::Busy`],
@@ -91,7 +91,7 @@ impl<W: Wiring> Connect<W> {
         Ok(redirect)
     }
 
-    /// Sends a browser that has burnt a link to the authorization server once more, to sign in anew.
+    /// Sends a browser that has burnt a link to the authorization server once more, to sign in again.
     ///
     /// # Errors
     /// [`ConnectError::Session`], [`ConnectError::AppUnknown`], [`ConnectError::Busy`], [`ConnectError::NoCalls`] and
@@ -113,7 +113,7 @@ impl<W: Wiring> Connect<W> {
         Ok((link, customer.ok_or(ConnectError::Link)?))
     }
 
-    /// Opens a handshake. One that nobody is sent to lapses.
+    /// Opens a handshake. If nobody is sent off with it, it lapses.
     async fn authorize(
         &self,
         customer: &Customer,

@@ -1,5 +1,5 @@
-//! The `state` of an authorization (RFC 6749 section 10.12): random, and signed with its end, so that one which is
-//! too old or was never ours is known without the store, and one the store lacks is known to have been used.
+//! The `state` of an authorization (RFC 6749 section 10.12): random, and signed with its expiry, so that one that is
+//! too old or was never ours is known without the store, and one the store lacks must have been used.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -16,7 +16,7 @@ pub(super) fn new(random: [u8; RANDOM], ends_at: Timestamp, keys: &SigningKeys) 
     URL_SAFE_NO_PAD.encode([said.as_slice(), &signature].concat())
 }
 
-/// Whether a state is one of ours whose time is not over.
+/// Whether a state is ours and has not expired.
 pub(super) fn is_good(state: &str, keys: &SigningKeys, now: Timestamp) -> bool {
     let Ok(state) = URL_SAFE_NO_PAD.decode(state) else {
         return false;

@@ -1,4 +1,4 @@
-//! What a crash at any step leaves behind. The ways to go wrong that a person sees are proven at the function's door.
+//! What a crash at any step leaves behind. The failures that a person sees are tested at the function's level.
 
 mod meanwhile;
 mod pair;
@@ -60,7 +60,7 @@ async fn authorize_as(scene: &Scene, customer: &CustomerId) -> (String, String) 
     (redirect.session.cookie().to_owned(), query["state"].clone())
 }
 
-/// The tick beside the terms that a browser sees.
+/// The value of the terms' checkbox, as a browser sees it.
 async fn tick(connect: &Connect<Memory>, cookie: &str) -> Option<String> {
     let connected = connect.connected(Some(cookie)).await.unwrap();
     Some(fingerprint(&connected.terms()))
@@ -96,7 +96,7 @@ async fn a_function_killed_at_any_step_of_a_reconnect_leaves_a_connection_that_w
             if let Some(landing) = whole {
                 assert_eq!(landing.unwrap(), CallbackOutcome::Lists);
                 assert!(step > 10, "only {step} steps");
-                // Only where Constant Contact has ended the pair before, and the vault has nothing yet.
+                // Only if Constant Contact has ended the previous pair, and the vault has nothing yet.
                 assert_eq!(lost.len(), 2, "{lost:?} of {step} steps");
                 assert_eq!(lost[0].1, Fault::CrashAfter);
                 assert_eq!(lost[1], (lost[0].0 + 1, Fault::CrashBefore));
@@ -135,7 +135,7 @@ async fn a_function_killed_at_any_step_sends_no_lead_to_an_account_nobody_confir
             faults.at(faults.steps() + step, fault);
 
             let work = connect.finish(back, Some(&cookie));
-            // The form names the other account's list, so that nothing but the connection is in the way.
+            // The form names the other account's list, so that only the connection can block it.
             let whole = faults.until_crash(work).await;
             if let Some(landing) = whole {
                 assert_eq!(landing.unwrap(), CallbackOutcome::OtherAccount);
@@ -167,7 +167,7 @@ async fn nothing_is_connected_to_a_customer_who_was_removed_on_the_way() {
     assert_eq!(row(&scene).await.status, ConnectionStatus::Disconnected);
 }
 
-/// Lets `work` take so many steps at most; what came of it, where it came to an end.
+/// Lets `work` take this many steps at most; returns its result if it finishes.
 async fn take<T>(mut work: Pin<&mut impl Future<Output = T>>, steps: u32) -> Option<T> {
     for _ in 0..steps {
         let polled = poll_fn(|context| Poll::Ready(work.as_mut().poll(context))).await;
@@ -178,7 +178,7 @@ async fn take<T>(mut work: Pin<&mut impl Future<Output = T>>, steps: u32) -> Opt
     None
 }
 
-/// Lets each of two take so many steps, then the first end, and then the other.
+/// Lets each of two take this many steps, then the first finish, and then the other.
 async fn race<A, B>(
     first: (impl Future<Output = A>, u32),
     second: (impl Future<Output = B>, u32),

@@ -1,7 +1,7 @@
 use super::ConnectError;
 use crate::domain::connection::{Account, Connection, ConnectionStatus, LimitedReason};
 
-/// The privileges without which a user cannot feed leads: who has left is read before an old one goes out.
+/// The privileges without which a user cannot feed leads: opt-outs are read before an old lead goes out.
 const NEEDED: [&str; 3] = ["contacts:read", "contacts:write", "contacts:lists:read"];
 
 /// Whether a user with these privileges can feed leads.
@@ -11,12 +11,12 @@ pub(in crate::app) fn may_feed(privileges: &[String]) -> bool {
         .all(|needed| privileges.iter().any(|own| own == needed))
 }
 
-/// Where a connection stands that has just been made to `account`, in the place of `old`.
+/// The status of a connection that has just been made to `account`, replacing `old`.
 ///
-/// A user without rights is noted only where nothing better was there: what works, or waits for an answer about its
-/// account, is kept. An account that differs from the one before stays unconfirmed until somebody confirms it,
-/// however often it is connected; also where the connection was ended meanwhile, which leaves no other trace of the
-/// question than that nobody has agreed to the terms for it.
+/// A user without rights is recorded only if there was nothing better: a connection that works, or waits for an answer
+/// about its account, is kept. An account that differs from the previous one stays unconfirmed until somebody confirms
+/// it, however often it is connected; even if the connection was ended meanwhile, when the only trace of the question
+/// is that nobody has agreed to the terms for it.
 pub(super) fn verdict(
     old: Option<&Connection>,
     account: &Account,

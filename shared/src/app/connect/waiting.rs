@@ -3,13 +3,13 @@ use jiff::civil::Date;
 use super::{Connect, Connected};
 use crate::ports::{Lanes as _, Wiring, causes};
 
-/// How many are counted: what one question of the ledger is answered with at once.
+/// How many are counted: as many as one query of the ledger returns at once.
 const COUNTED: u16 = 1_000;
 
-/// Sign-ups that wait for lists and terms to be chosen, and go out then.
+/// Sign-ups that wait for lists and terms to be chosen, and then go out.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Waiting {
-    /// How many, as far as they are counted.
+    /// How many there are, as far as they were counted.
     pub count: usize,
     /// Whether there may be more of them.
     pub is_cut: bool,
@@ -18,8 +18,8 @@ pub struct Waiting {
 }
 
 impl<W: Wiring> Connect<W> {
-    /// What a choice would send out that somebody is about to make: `None` where nothing waits for one, or the ledger
-    /// does not tell, which keeps nobody from choosing.
+    /// What the choice that somebody is about to make would send out: `None` if nothing waits for one, or the ledger
+    /// does not say, which prevents nobody from choosing.
     pub async fn waiting(&self, connected: &Connected) -> Option<Waiting> {
         let connection = &connected.connection;
         if connection.lists_for(&[]).is_ok() {

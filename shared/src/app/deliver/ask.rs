@@ -1,4 +1,4 @@
-//! A call, made again for as long as something can be mended on the spot.
+//! Making a call, and repeating it while its error can be fixed on the spot.
 
 use std::mem;
 use std::sync::atomic::Ordering;
@@ -19,11 +19,11 @@ use crate::domain::connection::{ConnectionStatus, LimitedReason};
 use crate::domain::crm::CrmError;
 use crate::ports::{Accounts, Budget, Clock, Connections, Wiring};
 
-/// Times a call is made again within one claim.
+/// How often a call is repeated within one claim.
 const RETRIES: u32 = 4;
 
-/// What was mended for a call already, and is not mended twice: a refused token, and a conflict, as Constant Contact
-/// takes an address for abused that it is told of more than five times in a day.
+/// What was already fixed for a call, and is not fixed twice: a refused token, and a conflict, since Constant Contact
+/// considers an address abused that is submitted more than five times in a day.
 #[derive(Default)]
 struct Mended {
     token: bool,
@@ -32,15 +32,15 @@ struct Mended {
 
 /// Why there is no answer.
 pub(super) enum CallError {
-    /// An error that was not mended.
+    /// An error that was not fixed.
     Failed(CrmError),
-    /// The lead has to wait, whatever was asked.
+    /// The lead has to wait, whatever the call was.
     Deferred(Outcome),
 }
 
 impl CallError {
-    /// The same of a call that only reads: whether it arrived does not matter to any lead.
-    pub(super) fn as_read(self) -> Self {
+    /// The same for a call that only reads: whether it arrived matters to no lead.
+    pub(super) fn for_read(self) -> Self {
         match self {
             Self::Failed(CrmError::AnswerLost) => Self::Failed(CrmError::Unavailable),
             other => other,
@@ -55,8 +55,8 @@ impl From<Outcome> for CallError {
 }
 
 impl<W: Wiring> Drain<W> {
-    /// Makes a call that looks at `moment`, or at the next one there is, and again at later ones while there is something
-    /// to mend.
+    /// Makes a call that reads, at `moment` or at the next one there is, and repeats it at later ones while there is
+    /// something to fix.
     pub(super) async fn ask<T, F>(
         &self,
         turn: &Turn<'_>,
@@ -69,8 +69,8 @@ impl<W: Wiring> Drain<W> {
         self.ask_for(turn, None, moment, 1, call).await
     }
 
-    /// The same of a call that changes something for leads, which are looked at before it leaves. One that takes more
-    /// `calls` than one makes them right after each other.
+    /// The same for a call that changes something for leads, which are rechecked before it leaves. With more than one
+    /// of `calls`, it makes them right after each other.
     pub(super) async fn ask_for<T, F>(
         &self,
         turn: &Turn<'_>,
@@ -100,7 +100,7 @@ impl<W: Wiring> Drain<W> {
     }
 
     /// Waits for a moment. One that has passed, because what came before the call took long, is given up for the next:
-    /// how late it is says nothing of how soon others are to be had.
+    /// how late it is says nothing about how soon others are available.
     async fn wait_for(
         &self,
         turn: &Turn<'_>,
@@ -129,7 +129,7 @@ impl<W: Wiring> Drain<W> {
         Ok(())
     }
 
-    /// The next moment at which so many calls may leave, one right after the other.
+    /// The next moment at which this many calls may leave, one right after the other.
     async fn next_moment(&self, turn: &Turn<'_>, calls: u32) -> Result<Timestamp, Outcome> {
         let take = CALL_TAKES * i32::try_from(calls).unwrap_or(1);
         let reserve = async |want, from| {
@@ -142,7 +142,7 @@ impl<W: Wiring> Drain<W> {
         }
     }
 
-    /// Does what may make the same call go through now; says whether there was such a thing.
+    /// Does what may make the same call succeed now; says whether there was anything to do.
     async fn mend(
         &self,
         turn: &Turn<'_>,
@@ -156,7 +156,7 @@ impl<W: Wiring> Drain<W> {
                 Ok(self.refresh(turn, access).await?)
             }
             CrmError::Forbidden if self.lacks_right(turn, access).await => Ok(false),
-            // As far as anybody can tell nothing that a person could give is missing, and it is this call alone.
+            // As far as anybody can tell, nothing is missing that a person could grant; only this call is refused.
             CrmError::Forbidden => Err(CallError::Failed(CrmError::Ours(403))),
             CrmError::Conflict(_) if !mem::replace(&mut before.conflict, true) => {
                 let pause = SignedDuration::from_millis(300 + 4 * i64::from(self.jitter()));
@@ -188,7 +188,7 @@ impl<W: Wiring> Drain<W> {
         }
     }
 
-    /// Has nobody call for a while.
+    /// Stops all calls for a while.
     async fn pause(&self, turn: &Turn<'_>, pause: Pause) {
         let (meter, now) = (Meter::Api(turn.app(), turn.limits), self.keeper.clock.now());
         let told = self.keeper.budget.pause(meter, now, pause).await;
@@ -199,8 +199,8 @@ impl<W: Wiring> Drain<W> {
         );
     }
 
-    /// A newer token than the one that was refused, which another call of the batch may have fetched already. Where
-    /// there is no time to refresh it, the lead waits.
+    /// Gets a newer token than the refused one, which another call of the batch may have fetched already. If there is
+    /// no time to refresh it, the lead waits.
     async fn refresh(&self, turn: &Turn<'_>, refused: &Access) -> Result<bool, Outcome> {
         if turn.ready.access().generation > refused.generation {
             return Ok(true);
@@ -212,7 +212,7 @@ impl<W: Wiring> Drain<W> {
         Ok(true)
     }
 
-    /// After a 403: whether a right is missing, which is written down, so that nobody calls in vain. Asked once a batch.
+    /// After a 403: whether a right is missing, which is recorded, so that nobody calls in vain. Asked once per batch.
     async fn lacks_right(&self, turn: &Turn<'_>, access: &Access) -> bool {
         let mut known = turn.ready.lacks_right.lock().await;
         if let Some(known) = *known {
@@ -222,7 +222,7 @@ impl<W: Wiring> Drain<W> {
             self.limit(turn, access, LimitedReason::MissingScope).await;
             true
         } else if self.wait_for(turn, None, None, 2).await.is_err() {
-            true // most likely; whoever has calls for it finds out
+            true // most likely; a later call with time for it finds out
         } else if let Some(reason) = self.lack(turn, access).await {
             self.limit(turn, access, reason).await;
             true
@@ -233,7 +233,7 @@ impl<W: Wiring> Drain<W> {
         lacks
     }
 
-    /// Which of its causes a 403 has, where it is not the scope; `None` where it is none that is known.
+    /// Which of its causes a 403 has, if it is not the scope; `None` if no known one applies.
     async fn lack(&self, turn: &Turn<'_>, access: &Access) -> Option<LimitedReason> {
         match self.crm.summary(&access.token).await {
             Err(CrmError::Forbidden) => Some(LimitedReason::AppDeactivated),

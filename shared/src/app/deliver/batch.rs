@@ -1,4 +1,4 @@
-//! Reading a batch of messages: what they ask for, once each.
+//! Reading a batch of messages: which leads they ask for, each once.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,7 +11,7 @@ use crate::domain::task::Task;
 /// A message of the queue, as it came.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Message {
-    /// What the queue calls it.
+    /// The queue's id for it.
     pub id: String,
     /// Its text.
     pub body: Option<String>,
@@ -22,14 +22,14 @@ pub struct Message {
 pub struct LeadRequest {
     /// Which.
     pub lead: LeadId,
-    /// The lead itself, where a message carried it; of equal ones the newest, as the person may have been erased before it
-    /// came.
+    /// The lead itself, if a message carried it; of several copies the newest, since the person may have been erased
+    /// before it came.
     pub carried: Option<Box<Lead>>,
     /// The messages that ask for it.
     pub messages: Vec<String>,
 }
 
-/// Sorts a batch by customer, a lead once, and names the messages that nobody can read.
+/// Sorts a batch by customer, each lead once, and returns the messages that nobody can read.
 #[must_use]
 pub fn sort(messages: Vec<Message>) -> (BTreeMap<CustomerId, Vec<LeadRequest>>, Vec<String>) {
     let mut sorted: BTreeMap<CustomerId, Vec<LeadRequest>> = BTreeMap::new();
@@ -65,10 +65,10 @@ pub fn sort(messages: Vec<Message>) -> (BTreeMap<CustomerId, Vec<LeadRequest>>, 
     (sorted, unreadable)
 }
 
-/// Leads of one address that go out as one call, oldest first.
+/// Leads of one address that go out in one call, oldest first.
 pub type SameAddress = Vec<LeadRecord>;
 
-/// Groups a customer's leads by address, in the order the addresses first came.
+/// Groups a customer's leads by address, in the order in which the addresses first came.
 #[must_use]
 pub fn by_address(records: Vec<LeadRecord>) -> Vec<SameAddress> {
     let mut groups: Vec<(String, SameAddress)> = Vec::new();
@@ -85,8 +85,8 @@ pub fn by_address(records: Vec<LeadRecord>) -> Vec<SameAddress> {
     groups.into_iter().map(|(_, group)| group).collect()
 }
 
-/// Leaves leads of one address that join no more lists than one call may name, the oldest of them, so that the newest
-/// word comes last; gives the others.
+/// Keeps the oldest leads of one address that together join no more lists than one call may name, so that the newest
+/// values are sent last; returns the others.
 pub fn beyond_lists(
     leads: &mut SameAddress,
     lists_of: impl Fn(&LeadRecord) -> Vec<RemoteId>,
@@ -100,10 +100,10 @@ pub fn beyond_lists(
     beyond.map_or(vec![], |at| leads.split_off(at.max(1)))
 }
 
-/// What leads of one address say together: the newest word on everything, and what only an older one said.
+/// What leads of one address say together: the newest value of everything, including what only an older one said.
 ///
-/// What one that is `there` already has said since is left out, so that no older word takes its place. `None` where
-/// there is no lead.
+/// What a lead that is `there` already has said since is left out, so that no older value replaces it. `None` if there
+/// is no lead.
 #[must_use]
 pub fn merged(leads: &[LeadRecord], there: &[LeadRecord]) -> Option<Contact> {
     let ours = leads.iter().map(|record| (record, true));
@@ -121,7 +121,7 @@ pub fn merged(leads: &[LeadRecord], there: &[LeadRecord]) -> Option<Contact> {
     })
 }
 
-/// Of an older contact, what a newer one does not say.
+/// What an older contact says and a newer one does not.
 fn beside(old: Contact, new: &Contact) -> Contact {
     let only = |old: String, new: &str| if new.is_empty() { old } else { String::new() };
     let says = |label: &str| {

@@ -1,4 +1,4 @@
-//! The one call that counts.
+//! The call that delivers a lead.
 
 use std::panic::AssertUnwindSafe;
 
@@ -17,8 +17,8 @@ use crate::domain::lead::{LeadState, RefusalReason, WaitReason};
 use crate::ports::{Clock as _, Contacts, Made, SignUp, SignedUp, Wiring};
 
 impl<W: Wiring> Drain<W> {
-    /// Delivers the leads of one address from the moment given on, and says how that ended. A panic is that of these leads
-    /// alone: nobody knows whether their call arrived, and the others go on.
+    /// Delivers the leads of one address from the given moment on, and returns the outcome. A panic affects only these
+    /// leads: nobody knows whether their call arrived, and the others go on.
     pub(super) async fn deliver(
         &self,
         turn: &Turn<'_>,
@@ -84,8 +84,8 @@ impl<W: Wiring> Drain<W> {
         }
     }
 
-    /// Has the account make or update the contact: by a sign-up, or where that would not take the address by making
-    /// a contact, and adding to the one there is.
+    /// Has the account make or update the contact: by a sign-up, or, if that does not accept the address, by making a
+    /// contact and adding to an existing one.
     async fn make_or_update(
         &self,
         turn: &Turn<'_>,
@@ -109,8 +109,8 @@ impl<W: Wiring> Drain<W> {
         self.ask_for(turn, Some(looked), None, 2, add).await
     }
 
-    /// Takes out of a call all that it was refused for; says whether there was such a thing. Where no words tell, that is
-    /// a list that is gone, or else whatever the lead can go without.
+    /// Removes from a call everything that it was refused for; says whether there was anything. If the refusal does not
+    /// say, that is a list that is gone, or else whatever the lead can do without.
     async fn leave_out(
         &self,
         turn: &Turn<'_>,
@@ -124,7 +124,7 @@ impl<W: Wiring> Drain<W> {
         let fields: Vec<_> = fields.collect();
         let (connection, now) = (&turn.ready.connection, self.keeper.clock.now());
         if fields.contains(&OptionalField::CustomFields) && connection.has_old_fields(now) {
-            self.read_fields(turn, &mut None).await; // one may have been made again since, for the leads to come
+            self.read_fields(turn, &mut None).await; // one may have been made again since, for later leads
         }
         let unclear = blames.contains(&Blame::Unclear) && !blames.contains(&Blame::Address);
         let fewer_lists = (unclear || blames.contains(&Blame::List))

@@ -1,7 +1,7 @@
-//! Who has had many of a day's calls.
+//! Which customers have had many of a day's calls.
 //!
-//! Each process counts what it has given out itself. So the count costs nothing and is never too high, and a customer
-//! with a flood of leads is known for one in every process before it has had much.
+//! Each process counts only what it has given out itself. So the count costs nothing and is never too high, and every
+//! process recognises a customer with a flood of leads before it has had much.
 
 use std::collections::HashMap;
 use std::sync::Mutex;
@@ -19,7 +19,7 @@ use crate::locked;
 pub struct CallsToday(Mutex<(Date, HashMap<CustomerId, u32>)>);
 
 impl CallsToday {
-    /// As whose the customer's next calls count.
+    /// The class of the customer's next calls.
     pub(super) fn class(&self, customer: &CustomerId, limits: Limits, now: Timestamp) -> CallClass {
         let calls_today = self.of_day(now, |calls_today| calls_today.get(customer).copied());
         match calls_today {

@@ -1,4 +1,4 @@
-//! Claiming what a batch asks for.
+//! Claiming the leads that a batch asks for.
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -10,13 +10,12 @@ use crate::domain::ids::{CustomerId, LeadId};
 use crate::domain::lead::{Lead, LeadRecord, LeadState};
 use crate::ports::{Claim, Claims, Clock, Ledger, StoreError, Wiring, causes};
 
-/// How long leads are claimed. What a slow ledger leaves of a batch is brought again, so that there is time for the
-/// calls of the rest.
+/// How long a claim lasts. What a slow ledger leaves of a batch is redelivered, so that there is time for the calls of
+/// the rest.
 const CLAIM_FOR: SignedDuration = SignedDuration::from_secs(20);
 
 impl<W: Wiring> Drain<W> {
-    /// Claims leads of a customer for as long as there is time for it. Gives the messages of the others, to be brought
-    /// again.
+    /// Claims leads of a customer for as long as there is time. Returns the messages of the others, to be redelivered.
     pub(super) async fn claim_all(
         &self,
         customer: &CustomerId,
@@ -73,7 +72,7 @@ impl<W: Wiring> Drain<W> {
         }
     }
 
-    /// Claims a lead by its id. One that only its message has is recorded first.
+    /// Claims a lead by its id. If only its message has it, it is recorded first.
     async fn claim_as(
         &self,
         customer: &CustomerId,
@@ -91,8 +90,8 @@ impl<W: Wiring> Drain<W> {
         self.ledger.claim(customer, id, owner, until, now).await
     }
 
-    /// A settled lead under the id that it is recorded by, where its own is used up by one whose person was erased before
-    /// it came: only its message may have it.
+    /// A settled lead under the id by which it is recorded, if its own is taken by one whose person was erased before
+    /// it came: perhaps only its message has it.
     async fn came_after_erasure(&self, lead: &Lead) -> Result<Option<Lead>, StoreError> {
         let record = self.ledger.lead(&lead.customer, &lead.id).await?;
         let is_another = record.is_some_and(|record| record.was_erased_before(lead.received_at));

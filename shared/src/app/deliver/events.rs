@@ -16,7 +16,7 @@ use crate::ports::{Event, LeadEvent, Wiring};
 pub struct PendingEvents(Mutex<Vec<Event>>);
 
 impl PendingEvents {
-    /// A lead was settled; the same wait again is no news.
+    /// Records that a lead was settled; the same wait again is no news.
     pub(super) fn settled(&self, record: &LeadRecord, state: &LeadState, at: Timestamp) {
         let Some(event) = LeadEvent::of(state) else {
             return;

@@ -1,5 +1,5 @@
-//! Moments in lots: the first call for each address waits at a gate, and the gates open in turn. What has to follow upon
-//! its answer takes a moment of its own then: nobody knows before when that will be.
+//! Moments in lots: the first call for each address waits at a gate, and the gates open in turn. Calls that follow its
+//! answer take moments of their own then: nobody knows earlier when that will be.
 
 use std::collections::VecDeque;
 use std::iter;
@@ -15,11 +15,11 @@ use crate::domain::budget::Reservation;
 use crate::domain::ids::CustomerId;
 use crate::ports::{Clock, Wiring};
 
-/// How far ahead moments are taken, however many drains there are: half of what a person who connects waits for theirs.
-/// Half of it is left when more are asked for, so that no moment goes by unused.
+/// How far ahead moments are taken, however many drains there are: half of what a connecting person waits for theirs.
+/// More are requested when half of this is left, so that no moment passes unused.
 const AHEAD: SignedDuration = SignedDuration::from_secs(4);
 
-/// The moment of a call, or what becomes of it without.
+/// The moment of a call, or the outcome without one.
 type Opened = Result<Timestamp, Outcome>;
 
 /// Where a call waits for its moment.
@@ -37,13 +37,13 @@ impl<'a> Gate<'a> {
         (Self { customer, opens }, Waiting(opened))
     }
 
-    /// Whoever waited may have gone.
+    /// Opens the gate. Whoever waited may have gone.
     pub(super) fn open(self, moment: Opened) {
         drop(self.opens.send(moment));
     }
 }
 
-/// One gate of each customer in turn: whoever wants little has it before anybody has much.
+/// One gate of each customer in turn: those who need little get it before anybody has much.
 pub(super) fn in_turn(mut lines: Vec<VecDeque<Gate<'_>>>) -> VecDeque<Gate<'_>> {
     let mut gates = VecDeque::new();
     while lines.iter().any(|line| !line.is_empty()) {
@@ -78,7 +78,7 @@ impl<W: Wiring> Drain<W> {
         }
     }
 
-    /// Up to `want` moments a little ahead, as soon as there are any, or what becomes of the calls that get none.
+    /// Up to `want` moments a little ahead, as soon as there are any, or the outcome for the calls that get none.
     async fn next_lot(&self, turn: &Turn<'_>, want: usize) -> Result<Vec<Timestamp>, Outcome> {
         let want = u32::try_from(want).unwrap_or(u32::MAX);
         let latest = turn.deadline - CALL_TAKES;

@@ -1,4 +1,4 @@
-//! When a lead that is told neither yes nor no is given up: not in an outage, however long it lasts.
+//! When a lead that is neither accepted nor refused is given up: not in an outage, however long it lasts.
 
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -12,12 +12,12 @@ use crate::domain::ids::CustomerId;
 use crate::domain::lead::{LeadRecord, LeadState, RefusalReason};
 use crate::ports::{Clock as _, Tallies as _, Wiring};
 
-/// Tries in a row that met trouble.
+/// How many tries in a row have to have met trouble.
 const TRIES: u32 = 8;
 
 impl<W: Wiring> Drain<W> {
-    /// What a trouble means for leads that have met nothing else since before yesterday, though the account took others
-    /// that came yesterday: it is these that it will never take, and each try costs calls that others need.
+    /// The outcome of trouble for leads that have met nothing else since before yesterday, although the account
+    /// accepted others that came yesterday: it will never accept these, and each try costs calls that others need.
     pub(super) async fn unless_hopeless(
         &self,
         leads: Leads<'_>,
@@ -45,7 +45,8 @@ impl<W: Wiring> Drain<W> {
         })
     }
 
-    /// Whether the account took a lead that came in on a day, by a call of its own. Where nobody can tell, it did not.
+    /// Whether the account accepted, by a call of its own, a lead that came in on a day. If nobody can tell, it did
+    /// not.
     async fn took_others(&self, customer: &CustomerId, of: Date) -> bool {
         match self.directory.tally_of(customer, of).await {
             Ok(tally) => tally.is_some_and(|tally| tally.delivered_singly() > 0),
@@ -57,7 +58,7 @@ impl<W: Wiring> Drain<W> {
     }
 }
 
-/// Whether a lead was tried often, and in vain from before a day on.
+/// Whether a lead was tried often, and in vain since before a day.
 fn is_hopeless(lead: &LeadRecord, of: Date) -> bool {
     let since = lead.failing_since().map(day);
     lead.transient_failures() >= TRIES && since.is_some_and(|since| since < of)

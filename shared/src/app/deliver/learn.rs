@@ -1,4 +1,4 @@
-//! What deliveries find out about an account that no answer of the API says.
+//! What deliveries find out about an account beyond the answers of the API.
 
 use std::mem;
 use std::sync::atomic::Ordering;
@@ -20,10 +20,10 @@ use crate::domain::lead::{DeliveryAction, Permission};
 use crate::ports::{Accounts, Clock, Connections, Contacts, SignUp, SignedUp, Wiring};
 
 impl<W: Wiring> Drain<W> {
-    /// Looks which lists of a call are gone and leaves them out; says whether any was.
+    /// Checks which lists of a call are gone and leaves them out; says whether there were any.
     ///
     /// # Errors
-    /// What becomes of the leads if no list is left for them, or if nobody can look.
+    /// The outcome of the leads if no list is left for them, or if nobody can look.
     pub(super) async fn leave_out_lists(
         &self,
         turn: &Turn<'_>,
@@ -39,7 +39,11 @@ impl<W: Wiring> Drain<W> {
                 continue;
             }
             let look = async |token| self.crm.has_list(&token, list).await;
-            let is_there = match self.ask(turn, None, look).await.map_err(CallError::as_read) {
+            let is_there = match self
+                .ask(turn, None, look)
+                .await
+                .map_err(CallError::for_read)
+            {
                 Ok(is_there) => is_there,
                 Err(CallError::Failed(error)) => return Err(self.outcome_of(&error, newest)),
                 Err(CallError::Deferred(outcome)) => return Err(outcome),
@@ -52,7 +56,7 @@ impl<W: Wiring> Drain<W> {
         drop(looking);
         let left = match lists_of_all(turn.ready, leads) {
             Ok(left) => left,
-            // The next drain knows which lists are gone, and parts these leads from those that wait for a list.
+            // The next drain knows which lists are gone, and separates these leads from those that wait for a list.
             Err(_) if leads.iter().any(|lead| turn.ready.lists_of(lead).is_ok()) => {
                 return Err(self.not_now());
             }
@@ -68,9 +72,9 @@ impl<W: Wiring> Drain<W> {
         self.warn_on_fail("noting that a list is gone", customer, told);
     }
 
-    /// Reads the account's custom fields anew where leads say something that none of them takes, unless that was done
-    /// within a day, be it in vain; drains that are at it in the same moment do so each. The look-up takes the moment,
-    /// and costs the leads nothing where it fails.
+    /// Reads the account's custom fields again if leads have values that none of them accepts, unless that was done, or
+    /// failed, within a day; drains that do so at the same moment each read them. The look-up takes the moment, and
+    /// costs the leads nothing if it fails.
     pub(super) async fn learn_fields(
         &self,
         turn: &Turn<'_>,
@@ -86,7 +90,7 @@ impl<W: Wiring> Drain<W> {
         }
     }
 
-    /// Asks the account which custom fields it has, once a batch.
+    /// Asks the account which custom fields it has, once per batch.
     pub(super) async fn read_fields(&self, turn: &Turn<'_>, moment: &mut Option<Timestamp>) {
         let (ready, clock) = (turn.ready, &self.keeper.clock);
         let connection = &ready.connection;
@@ -94,7 +98,7 @@ impl<W: Wiring> Drain<W> {
         if ready.fields_read.get().is_some() {
             return;
         }
-        // A user who may sign people up and not see this is no reason to stop.
+        // A user who may sign people up but not see fields is no reason to stop.
         let look = async |token| match self.crm.custom_fields(&token).await {
             Err(CrmError::Forbidden) => Ok(None),
             told => told.map(Some),
@@ -123,9 +127,9 @@ impl<W: Wiring> Drain<W> {
         drop(reading);
     }
 
-    /// The permission a contact has after its sign-up. An account may ask for a confirmation by mail, which only a
-    /// look at a contact that a sign-up just made shows; one is looked at in a week, or in a day where imports depend on
-    /// it. Who was a contact before may still have to confirm where the account asks for it.
+    /// The permission a contact has after its sign-up. An account may ask for a confirmation by mail, which only a look
+    /// at a newly made contact shows; one is looked at per week, or per day if imports depend on it. An existing
+    /// contact may still have to confirm if the account asks for it.
     pub(super) async fn permission(
         &self,
         turn: &Turn<'_>,
@@ -152,7 +156,7 @@ impl<W: Wiring> Drain<W> {
         seen.map_or(ready.permission_of_new(), |seen| seen.permission())
     }
 
-    /// How the account made a contact. That it cannot be seen now costs the lead nothing.
+    /// How the account made a contact. It costs the lead nothing if that cannot be seen now.
     async fn look_at_new(&self, turn: &Turn<'_>, email: &EmailAddress) -> Option<ConfirmedOptIn> {
         let permission = self.look_at(turn, email).await?;
         let seen = ConfirmedOptIn {
@@ -165,7 +169,8 @@ impl<W: Wiring> Drain<W> {
         Some(seen)
     }
 
-    /// How an account that asks for confirmations has a contact that was there. Who cannot be seen has yet to confirm.
+    /// The permission of an existing contact in an account that asks for confirmations. One that cannot be seen has yet
+    /// to confirm.
     async fn permission_there(&self, turn: &Turn<'_>, email: &EmailAddress) -> Permission {
         let there = self.look_at(turn, email).await;
         there.unwrap_or(Permission::PendingConfirmation)

@@ -1,11 +1,12 @@
 //! Draining the queue: every lead arrives once, within the budget, and nobody is re-subscribed.
 //!
-//! [`batch`] says what a batch asks for, `claim` claims it, `take` finds what it needs to go out, `turns` gives every call
-//! its turn, `gates` hand out moments on the budget's clock, `calls_today` knows who has had many, `opt_outs` holds older
-//! consents against who has left, `person` looks for newer leads of the same one, `sign_up` says what a call says,
-//! `call` makes the one that counts, `recheck` looks once more before one that had to wait, `ask` makes any call again
-//! that can be mended on the spot, `learn` finds out about the account what no answer says, [`outcome`] says what
-//! anything else means for the lead, `give_up` what it means in the end, `settle` writes it down and `events` publishes it.
+//! [`batch`] says which leads a batch asks for, `claim` claims them, `take` finds what they need to go out, `turns`
+//! gives every call its turn, `gates` hand out moments on the budget's clock, `calls_today` knows which customers have
+//! had many, `opt_outs` checks older consents against opt-outs, `person` looks for newer leads of the same person,
+//! `sign_up` makes the content of a call, `call` makes the one that delivers, `recheck` checks again before one that
+//! had to wait, `ask` repeats any call that can be fixed on the spot, `learn` finds out about the account what no
+//! answer says, [`outcome`] says what any other answer means for the lead, `give_up` what it finally means, `settle`
+//! writes it down and `events` publishes it.
 
 mod ask;
 pub mod batch;
@@ -44,7 +45,7 @@ use crate::domain::keys::SigningKeys;
 use crate::domain::lead::{LeadState, RefusalReason, WaitReason};
 use crate::ports::{Clock as _, SecureRandom as _, StoreError, Wiring, causes};
 
-/// What a function keeps back of its time, to tell the queue what to bring again.
+/// How much of its time a function keeps back to tell the queue what to redeliver.
 pub const MARGIN: SignedDuration = SignedDuration::from_secs(2);
 
 /// Delivers leads.
@@ -61,16 +62,16 @@ pub struct Drain<W: Wiring> {
     pub keys: SigningKeys,
     /// What is to be counted.
     pub tallies: TallyBuffer,
-    /// What is to be told.
+    /// What is to be published.
     pub events: PendingEvents,
-    /// Who has had many of the day's calls.
+    /// Which customers have had many of the day's calls.
     pub calls_today: CallsToday,
 }
 
 impl<W: Wiring> Drain<W> {
-    /// Drains a batch, and is done before `deadline`. Names the messages that the queue has to bring again: those
-    /// that could not be read, and those of leads the stores did not let us take or settle. Everything else has
-    /// its state in the ledger.
+    /// Drains a batch before `deadline`. Returns the messages that the queue has to redeliver: those that could not be
+    /// read, and those of leads that the stores did not let us take or settle. Everything else has its state in the
+    /// ledger.
     pub async fn drain(&self, messages: Vec<Message>, deadline: Timestamp) -> Vec<String> {
         let owner = hex::encode(self.keeper.random.bytes());
         let (customers, mut again) = batch::sort(messages);
@@ -93,7 +94,7 @@ impl<W: Wiring> Drain<W> {
                 None => {}
             }
         }
-        // Nobody waits for another's token to be refreshed.
+        // No customer waits for the refresh of another's token.
         let alone = without
             .into_iter()
             .map(|claimed| self.admit_and_deliver(vec![claimed], &owner, deadline));
@@ -116,7 +117,7 @@ impl<W: Wiring> Drain<W> {
         Outcome::waits(WaitReason::Upstream, Some(later))
     }
 
-    /// The same because a store failed, with a line that says of what the leads were in want.
+    /// The same because a store failed, with a log line that says what the leads lacked.
     fn defer(&self, what: &'static str, customer: &CustomerId, error: &StoreError) -> Outcome {
         tracing::error!(
             what, customer.id = %customer, error = %causes(error),

@@ -1,7 +1,7 @@
-//! Holding consents against who has left.
+//! Checking consents against opt-outs.
 //!
-//! A person who has just agreed is taken at their word. An older consent, and any whose earlier call may have had its
-//! effect, is first held against the account: by one list of opt-outs for several leads, by a look-up for one.
+//! If a person has just agreed, that is trusted. An older consent, and any whose earlier call may have taken effect, is
+//! first checked against the account: by one list of opt-outs for several leads, by a look-up for one.
 
 use jiff::Timestamp;
 
@@ -16,22 +16,22 @@ use crate::domain::lead::{
 };
 use crate::ports::{Clock, Contacts, Found, OptOuts, SignUp, Wiring};
 
-/// What has to be known of a person before they are signed up.
+/// What has to be known about a person before they are signed up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum CheckKind {
     /// Nothing: they have just agreed.
     Nothing,
-    /// Whether they are on the customer's list of those who left.
+    /// Whether they are on the account's list of opt-outs.
     List,
-    /// How the account has them.
+    /// The account's contact.
     LookUp,
     /// The same, and whether the call whose answer was lost has arrived.
     Arrival,
 }
 
 impl CheckKind {
-    /// Of the leads of one address. Only where all of them have left may a look at the account show that they have
-    /// arrived; and one that may have arrived makes the freshest consent beside it worth a look.
+    /// The check for leads of one address. A look can show that they have arrived only if all of them lost an answer;
+    /// and one that may have arrived makes even the freshest consent beside it need a look.
     pub(super) fn of(leads: &[LeadRecord], at: Timestamp) -> Self {
         let lost = leads.iter().filter(|lead| lost_answer(lead)).count();
         let fresh = freshest(leads).is_some_and(|lead| lead.lead.consent.is_fresh(at));
@@ -43,11 +43,11 @@ impl CheckKind {
     }
 }
 
-/// What a customer's leads of a batch have to ask.
+/// The checks that a customer's leads of a batch need.
 pub(super) struct Plan {
-    /// From when on opt-outs are listed, if they are.
+    /// Since when opt-outs are listed, if they are.
     pub(super) list_since: Option<Timestamp>,
-    /// What each address asks, in the order of the groups.
+    /// The check for each address, in the order of the groups.
     pub(super) groups: Vec<CheckKind>,
 }
 
@@ -79,15 +79,15 @@ impl Plan {
 
 /// What the list of opt-outs said.
 pub(super) enum ListedOptOuts {
-    /// Who has left since the oldest of the consents.
+    /// Who has opted out since the oldest of the consents.
     Known(OptOuts),
-    /// It is longer than a page, is not given out, or was not asked for.
+    /// It is longer than a page, was refused, or was not requested.
     LookUpEach,
 }
 
 impl<W: Wiring> Drain<W> {
-    /// Lists who has left since the oldest of a customer's consents, or says what becomes of the leads that cannot be
-    /// held against the list.
+    /// Lists who has opted out since the oldest of a customer's consents, or returns the outcome of the leads that
+    /// cannot be checked against the list.
     pub(super) async fn list_opt_outs(
         &self,
         turn: &Turn<'_>,
@@ -97,14 +97,14 @@ impl<W: Wiring> Drain<W> {
         let crm = &self.crm;
         let list = async |token| crm.opt_outs_since(&token, since).await;
         let listed = self.ask(turn, Some(moment), list).await;
-        match listed.map_err(CallError::as_read) {
+        match listed.map_err(CallError::for_read) {
             Ok(Some(gone)) => Ok(ListedOptOuts::Known(gone)),
             Ok(None) => Ok(ListedOptOuts::LookUpEach),
             Err(CallError::Failed(error)) => {
                 let customer = &turn.ready.customer.id;
                 tracing::warn!(customer.id = %customer, error = %error, "who has left was not listed");
                 if let CrmError::Invalid(_) = error {
-                    return Ok(ListedOptOuts::LookUpEach); // it is the list that is refused, and none of the leads
+                    return Ok(ListedOptOuts::LookUpEach); // the list is refused, not the leads
                 }
                 let now = self.keeper.clock.now();
                 Err(Outcome::of_error(&error, &[], now, self.jitter()))
@@ -113,7 +113,7 @@ impl<W: Wiring> Drain<W> {
         }
     }
 
-    /// Whether the leads of an address may go out. A look-up takes the moment, and leaves the sign-up to find another.
+    /// Whether the leads of an address may go out. A look-up takes the moment, so that the sign-up has to find another.
     pub(super) async fn check(
         &self,
         turn: &Turn<'_>,
@@ -138,7 +138,7 @@ impl<W: Wiring> Drain<W> {
         let crm = &self.crm;
         let find = async |token| crm.find(&token, email).await;
         let found = self.ask(turn, moment.take(), find).await;
-        let found = match found.map_err(CallError::as_read) {
+        let found = match found.map_err(CallError::for_read) {
             Ok(found) => found,
             Err(CallError::Failed(error)) => {
                 let outcome = self.outcome_of(&error, newest);
@@ -174,7 +174,7 @@ impl<W: Wiring> Drain<W> {
     }
 }
 
-/// The lead whose consent is the freshest, which need not be the one that came last: some consents come late.
+/// The lead with the most recent consent, which need not be the one that came last: some consents come late.
 fn freshest(leads: &[LeadRecord]) -> Option<&LeadRecord> {
     leads.iter().max_by_key(|lead| lead.lead.consent.given_at)
 }
@@ -189,8 +189,8 @@ fn verdict(newest: &LeadRecord, left: Option<&Timestamp>) -> Result<OptOutCheck,
     }
 }
 
-/// The permission of a contact that needs no call any more: it is on all lists, with the permission that a sign-up
-/// gives, and has all that would be said. What a look does not show is said again.
+/// The permission of a contact that needs no further call: it is on all lists, with the permission that a sign-up
+/// gives, and has everything that would be sent. What a look does not show is sent again.
 fn arrived_with(found: &Found, sign_up: &SignUp) -> Option<Permission> {
     let contact = &sign_up.contact;
     let on_lists = sign_up.lists.iter().all(|list| found.lists.contains(list));
@@ -217,7 +217,7 @@ fn lost_answer(record: &LeadRecord) -> bool {
     record.timeline.iter().any(|line| line.state == lost)
 }
 
-/// Whether an earlier claim may have had its effect: a drain died over it, or a bulk import had the lead.
+/// Whether an earlier claim may have taken effect: a drain died during it, or a bulk import had the lead.
 fn may_have_arrived(record: &LeadRecord) -> bool {
     let waits = record.timeline.iter().filter_map(|line| match line.state {
         LeadState::Waiting { why } => Some(why),

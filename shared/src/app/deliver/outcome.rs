@@ -35,16 +35,16 @@ impl Outcome {
         }
     }
 
-    /// The lead waits for the next day of the budget, which begins at `at`, and up to a minute more: the other
-    /// side's day may begin a little later. Leads that wait for the next free moment need no such spreading, since no
-    /// more of them are released than there are moments.
+    /// The lead waits for the next day of the budget, which begins at `at`, and up to a minute more: the other side's
+    /// day may begin a little later. Leads that wait for the next free moment need no such spreading, since no more of
+    /// them are released than there are moments.
     #[must_use]
     pub fn waits_for_day(at: Timestamp, jitter: u8) -> Self {
         let pause = SignedDuration::from_millis(235 * i64::from(jitter));
         Self::waits(WaitReason::Quota, Some(at + pause))
     }
 
-    /// When a lead that ends so is to be taken up again: one that meets trouble again and again, at growing intervals.
+    /// When a lead with this outcome is to be taken up again: after repeated trouble, at growing intervals.
     #[must_use]
     pub fn due_of(&self, lead: &LeadRecord, now: Timestamp, jitter: u8) -> Option<Timestamp> {
         let (Self { state, due_at }, later) =
@@ -55,7 +55,7 @@ impl Outcome {
         }
     }
 
-    /// What an error that was not mended on the spot means for the lead, and what it blames. That a list is gone is
+    /// What an error that was not fixed on the spot means for the lead, given what it blames. That a list is gone is
     /// known by now, and is not the reason.
     #[must_use]
     pub fn of_error(error: &CrmError, blames: &[Blame], now: Timestamp, jitter: u8) -> Self {

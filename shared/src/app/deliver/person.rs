@@ -1,5 +1,5 @@
-//! What else the ledger has of a person: a late lead is not to overwrite a newer word of theirs, and an address that
-//! was called often lately is no wrong one.
+//! Other leads of the same person: a late lead must not overwrite newer values of theirs, and an address called often
+//! lately may be held back, not invalid.
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -10,28 +10,29 @@ use crate::domain::ids::LeadId;
 use crate::domain::lead::{LeadRecord, LeadState, RefusalReason, WaitReason};
 use crate::ports::{Clock, Ledger, Wiring};
 
-/// A lead that is taken up no later than this after it came was not overtaken by another of its person: nobody sees a
-/// mistake and corrects it sooner. The queue has no order, so any later one may have been.
+/// A lead taken up within this time after it came was not overtaken by another of its person: nobody notices a mistake
+/// and corrects it sooner. Any later one may have been, since the queue has no order.
 const IN_TIME: SignedDuration = SignedDuration::from_secs(5);
 
-/// Other leads of a person that are read, the newest of those that are found.
+/// How many other leads of a person are read: the newest of those found.
 const MOST: usize = 8;
 
-/// Leads of a person that are looked for. Nobody has so many: of an address that robots signed up again and again it is not
-/// worth a drain's time to know them all.
+/// How many leads of a person are looked for. Nobody has that many; for an address that robots signed up again and
+/// again, it is not worth a drain's time to know them all.
 const MOST_FOUND: usize = 200;
 
-/// How long Constant Contact calls an address invalid that signed up often in a day, by its support's word.
+/// How long Constant Contact calls an address invalid that signed up often in a day, according to its support.
 const HELD_BACK: SignedDuration = SignedDuration::from_hours(48);
 
 /// How long after that the address is tried again.
 const LET_GO: SignedDuration = SignedDuration::from_hours(1);
 
 impl<W: Wiring> Drain<W> {
-    /// Leads of the same person that came after the oldest of these and are there by now, where these go out late.
+    /// Leads of the same person that came after the oldest of these and are in the account by now, if these go out
+    /// late.
     ///
     /// # Errors
-    /// Later, where one of them is just being sent: nobody could tell whose call arrives first.
+    /// Try later, if one of them is just being sent: nobody could tell whose call arrives first.
     pub(super) async fn newer(&self, leads: Leads<'_>) -> Result<Vec<LeadRecord>, Outcome> {
         let now = self.keeper.clock.now();
         let Some(oldest) = leads
@@ -50,9 +51,9 @@ impl<W: Wiring> Drain<W> {
         Ok(newer)
     }
 
-    /// What a refusal of the address means: one that was taken lately, or met trouble more than once, is held back by
-    /// Constant Contact's guard against abuse, and tried again when that has let it go. By then none of it was lately
-    /// any more, so this happens once.
+    /// What a refusal of the address means: one that was accepted lately, or met trouble more than once, is held back
+    /// by Constant Contact's protection against abuse, and tried again once that has ended. By then none of this is
+    /// recent, so it happens once.
     pub(super) async fn unless_held_back(&self, leads: Leads<'_>, outcome: Outcome) -> Outcome {
         let why = RefusalReason::InvalidAddress;
         if !matches!(&outcome.state, LeadState::Refused { why: said, .. } if *said == why) {
@@ -99,7 +100,7 @@ fn is_being_sent(lead: &LeadRecord, now: Timestamp) -> bool {
     matches!(&lead.state, LeadState::Sending { until, .. } if *until > now)
 }
 
-/// Whether Constant Contact took the lead's address at this moment or later, or may have, or met it more than once.
+/// Whether Constant Contact accepted the lead's address at this moment or later, or may have, or met it more than once.
 fn was_called_since(lead: &LeadRecord, since: Timestamp) -> bool {
     let taken = |state: &LeadState| match state {
         LeadState::Delivered { .. } => true,

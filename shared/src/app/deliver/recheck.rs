@@ -1,5 +1,5 @@
-//! Looking once more at what has waited for its moment: its person may be erased by now or not be mailed any more, its
-//! customer be gone.
+//! Checking leads again that have waited for their moment: their person may be erased or suppressed by now, or their
+//! customer gone.
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -9,13 +9,13 @@ use super::{Drain, refused};
 use crate::domain::lead::{LeadState, RefusalReason, WaitReason};
 use crate::ports::{Clock, Connections, Customers, Ledger, Wiring};
 
-/// What was looked at longer ago than this is looked at once more.
+/// Leads that were last checked longer ago than this are checked again.
 const STALE: SignedDuration = SignedDuration::from_secs(5);
 
 /// How long before its moment, so that the call leaves in time.
 const BEFORE: SignedDuration = SignedDuration::from_millis(200);
 
-/// Leads that a call is made for, and when they were last looked at.
+/// Leads that a call is made for, and when they were last checked.
 pub(super) struct Looked<'a> {
     leads: Leads<'a>,
     at: Timestamp,
@@ -28,14 +28,14 @@ impl<'a> Looked<'a> {
         Self { leads, at }
     }
 
-    /// Whether a call of this moment needs another look.
+    /// Whether a call at this moment needs another check.
     pub(super) fn are_stale(&self, moment: Timestamp) -> bool {
         moment.duration_since(self.at) > STALE
     }
 }
 
 impl<W: Wiring> Drain<W> {
-    /// Whether leads whose moment comes long after the last look at them may go out still.
+    /// Whether leads whose moment comes long after they were last checked may still go out.
     pub(super) async fn recheck(
         &self,
         turn: &Turn<'_>,
@@ -55,13 +55,13 @@ impl<W: Wiring> Drain<W> {
                 _ => false,
             });
             if !ours {
-                // Erased. What the others of the address say together is another thing then.
+                // Erased. That changes what the other leads of the address say together.
                 return Err(self.not_now());
             }
         }
         let customer = &turn.ready.customer.id;
         if !self.suppressed(customer, looked.leads).await?.is_empty() {
-            return Err(refused(RefusalReason::Suppressed)); // they are of one person
+            return Err(refused(RefusalReason::Suppressed)); // they are all of one person
         }
         Ok(())
     }
@@ -72,7 +72,7 @@ impl<W: Wiring> Drain<W> {
         let connection = self.directory.connection(customer).await.map_err(later)?;
         let usable = match &connection {
             Some(known) if known.account.id != turn.ready.connection.account.id => {
-                return Err(self.not_now()); // what was read of the account before is not true of this one
+                return Err(self.not_now()); // what was read about the account before does not apply to this one
             }
             Some(known) => known.is_usable(),
             None => Err(WaitReason::NotConnected),

@@ -1,4 +1,4 @@
-//! Writing down how it ended.
+//! Settling leads: writing down how a claim ended.
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -10,16 +10,16 @@ use crate::domain::ids::CustomerId;
 use crate::domain::lead::{LeadRecord, LeadState};
 use crate::ports::{Claims, Clock, Connections, Lanes, Settlement, StoreError, Wiring, causes};
 
-/// Times an outcome is offered to the ledger. A lost one costs a second call, and for a delivery an opt-out check.
+/// How often writing an outcome is tried. A lost one costs a second call, and for a delivery an opt-out check.
 const TRIES: u32 = 3;
 
-/// When the scheduler looks whether a person has acted meanwhile.
+/// When the scheduler checks whether a person has acted meanwhile.
 const PERSON_CHECK: SignedDuration = SignedDuration::from_mins(15);
 
 impl<W: Wiring> Drain<W> {
-    /// Writes one outcome of several leads of a customer. A wait is marked before it is written: a mark without a
-    /// lead is looked at once in vain, a lead without a mark would wait for ever. Where the mark fails the claims are
-    /// left to lapse, and the scheduler takes the leads up.
+    /// Writes one outcome of several leads of a customer. A wait is marked before it is written: a mark without a lead
+    /// is looked at once in vain, but a lead without a mark would wait for ever. If the mark fails, the claims are left
+    /// to lapse, and the scheduler takes them up.
     pub(super) async fn settle(
         &self,
         customer: Option<&Customer>,
@@ -45,7 +45,7 @@ impl<W: Wiring> Drain<W> {
             let settlement = self.settlement(outcome, due_at, customer);
             self.write(record, owner, &settlement).await;
         }
-        // Where the writes took long, the mark may be used up before all leads are listed.
+        // If the writes took long, the mark may be used up before all leads are listed.
         if look_at.is_some_and(|at| at < self.keeper.clock.now() + LISTED_WITHIN) {
             self.mark_listed(id).await;
         }
@@ -98,7 +98,7 @@ impl<W: Wiring> Drain<W> {
         self.tallies.doubt(&lead.customer, &lead.id);
     }
 
-    /// The person may have acted between our look at the connection and the lead's wait: then nobody else would
+    /// Checks whether the person acted between our look at the connection and the lead's wait: then nobody else would
     /// free the lead.
     async fn look_again(&self, customer: &CustomerId) {
         match self.directory.connection(customer).await {
@@ -112,14 +112,14 @@ impl<W: Wiring> Drain<W> {
         }
     }
 
-    /// Has somebody look at a customer's lane once all that was written to it is listed.
+    /// Makes the scheduler look at a customer's lane once everything written to it is listed.
     async fn mark_listed(&self, customer: &CustomerId) {
         let at = self.keeper.clock.now() + LISTED_WITHIN;
         let marked = self.ledger.mark_lane(customer, at).await;
         self.warn_on_fail("marking the lane", customer, marked);
     }
 
-    /// Swallows a failure that something else makes good, by name: what was not done, for which customer.
+    /// Logs a failure that something else makes good: what was not done, for which customer.
     pub(super) fn warn_on_fail(
         &self,
         what: &'static str,
@@ -135,8 +135,8 @@ impl<W: Wiring> Drain<W> {
     }
 }
 
-/// When somebody has to look at leads with this outcome. Also where a person has to act: they may do so after our look
-/// at the connection, and a function that dies before it looks again would leave the leads to nobody.
+/// When somebody has to look at leads with this outcome. Also if a person has to act: they may do so after our look at
+/// the connection, and if a function died before it looked again, nobody would take up the leads.
 fn look_at(outcome: &Outcome, due: &[Option<Timestamp>], now: Timestamp) -> Option<Timestamp> {
     let waits = matches!(outcome.state, LeadState::Waiting { .. });
     let each = due.iter().map(|due| due.unwrap_or(now + PERSON_CHECK));
@@ -144,7 +144,7 @@ fn look_at(outcome: &Outcome, due: &[Option<Timestamp>], now: Timestamp) -> Opti
     first.map(|at| at.max(now + LISTED_WITHIN))
 }
 
-/// When the row may go, once nothing more can happen to the lead.
+/// When the row may expire, once nothing more can happen to the lead.
 fn expiry(outcome: &Outcome, customer: Option<&Customer>, at: Timestamp) -> Option<Timestamp> {
     let ended = matches!(
         outcome.state,

@@ -1,4 +1,4 @@
-//! What a call says.
+//! The content of a call.
 
 use super::batch;
 use super::take::Ready;
@@ -9,16 +9,16 @@ use crate::domain::ids::RemoteId;
 use crate::domain::lead::{LeadRecord, WaitReason};
 use crate::ports::{LeftOut, SignUp};
 
-/// What a call says of a person, and what it does not.
+/// What a call says about a person, and what it leaves out.
 pub(super) struct Content {
     pub(super) said: SignUp,
-    /// What was left out, and cut where the leads do not say so themselves.
+    /// What was left out, and what was cut without a note on the leads themselves.
     pub(super) notes: Vec<Note>,
     /// The labels of the custom fields, as the leads have them.
     labels: Vec<(RemoteId, String)>,
 }
 
-/// The call's content beside what is `there` already, or what the leads wait for.
+/// The call's content, given what is `there` already, or what the leads wait for.
 pub(super) fn content(
     ready: &Ready,
     leads: &[LeadRecord],
@@ -62,8 +62,8 @@ pub(super) fn lists_of_all(
 }
 
 impl Content {
-    /// Leaves out the fields that a refusal blames, of the custom ones those that it names where it does; says whether
-    /// there was one.
+    /// Leaves out the fields that a refusal blames; of the custom ones, only those that it names if it does. Says
+    /// whether there were any.
     pub(super) fn leave_out_blamed(&mut self, fields: &[OptionalField], error: &CrmError) -> bool {
         let custom = OptionalField::CustomFields;
         let named = fields.contains(&custom) && self.leave_out_named(error);
@@ -72,8 +72,8 @@ impl Content {
         self.leave_out(&others) || named
     }
 
-    /// Leaves out the custom fields that a refusal names by their ids; says whether there was one. Only the first refusal
-    /// is taken at its word: an address that signs up often in a day is held back.
+    /// Leaves out the custom fields that a refusal names by their ids; says whether there were any. Only the first
+    /// refusal is followed so closely: an address that signs up often in a day is held back.
     fn leave_out_named(&mut self, error: &CrmError) -> bool {
         let CrmError::Invalid(words) = error else {
             return false;
@@ -92,7 +92,7 @@ impl Content {
         self.said.custom_fields.len() < before
     }
 
-    /// Notes what the account had no room for.
+    /// Notes what the contact had no room for.
     pub(super) fn note_left_out(&mut self, parts: &[LeftOut]) {
         for part in parts {
             let label = match part {
@@ -108,7 +108,7 @@ impl Content {
         }
     }
 
-    /// Leaves fields out, with a note of each that was there; says whether there was one.
+    /// Leaves fields out, with a note for each that had a value; says whether there were any.
     pub(super) fn leave_out(&mut self, fields: &[OptionalField]) -> bool {
         let before = self.notes.len();
         for field in fields {

@@ -19,7 +19,7 @@ use crate::domain::suppression::PersonId;
 use crate::locked;
 use crate::ports::{Clock, Connections, Customers, Forms, Suppressions, Wiring};
 
-/// A customer's leads of one batch, claimed, with all they need to go out but a token.
+/// A customer's leads of one batch, claimed, with everything they need to go out except a token.
 pub(super) struct Claimed {
     customer: Customer,
     connection: Connection,
@@ -33,17 +33,18 @@ pub(super) struct Ready {
     pub(super) customer: Customer,
     pub(super) connection: Connection,
     access: Mutex<Access>,
-    /// Lists that this batch has looked for, and whether they are there.
+    /// Lists that this batch has looked up, and whether they exist.
     lists_seen: Mutex<BTreeMap<RemoteId, bool>>,
-    /// Held by whichever lead of this batch looks for lists: the others wait for what it finds.
+    /// Held by whichever lead of this batch looks up lists: the others wait for what it finds.
     pub(super) looking_for_lists: futures_util::lock::Mutex<()>,
-    /// Custom fields, where this batch has read them anew.
+    /// Custom fields, if this batch has read them again.
     pub(super) fields_read: OnceLock<Vec<CustomField>>,
     /// Held by whichever lead of this batch reads them, as above.
     pub(super) reading_fields: futures_util::lock::Mutex<()>,
-    /// Whether a lead of this batch has set out to see how the account makes new contacts.
+    /// Whether a lead of this batch already looks at how the account makes new contacts.
     pub(super) looked: AtomicBool,
-    /// Whether the connection was found to lack a right, once a lead of this batch has asked; held by the one that asks.
+    /// Whether the connection was found to lack a right, once a lead of this batch has asked; held by the one that
+    /// asks.
     pub(super) lacks_right: futures_util::lock::Mutex<Option<bool>>,
     pub(super) forms: BTreeMap<FormId, Form>,
     pub(super) groups: Vec<SameAddress>,
@@ -57,8 +58,8 @@ impl Claimed {
         self.connection.refresh_decision(stack, None, now) == RefreshDecision::Fresh
     }
 
-    /// Takes out the leads that have no list to join, before a call is reserved for them or another lead of their
-    /// address is held up.
+    /// Takes out the leads that have no list to join, before a call is reserved for them or they hold up another lead
+    /// of their address.
     fn without_list(&mut self) -> Vec<LeadRecord> {
         let (connection, forms) = (&self.connection, &self.forms);
         let leads = std::mem::take(&mut self.groups).into_iter().flatten();
@@ -68,7 +69,7 @@ impl Claimed {
         without
     }
 
-    /// Leaves each address as many leads as may go out as one call; gives the others.
+    /// Leaves each address only as many leads as may go out in one call; returns the others.
     fn take_excess(&mut self) -> Vec<LeadRecord> {
         let (connection, forms) = (&self.connection, &self.forms);
         let lists = |lead: &LeadRecord| lists_of(connection, &[], forms, lead).unwrap_or_default();
@@ -96,7 +97,7 @@ impl Claimed {
 }
 
 impl Ready {
-    /// The newest token that this batch knows of.
+    /// The newest token that this batch knows.
     pub(super) fn access(&self) -> Access {
         locked(&self.access).clone()
     }
@@ -105,12 +106,12 @@ impl Ready {
         *locked(&self.access) = access;
     }
 
-    /// A list is there or gone, for all leads of the batch.
+    /// Notes, for all leads of the batch, whether a list exists.
     pub(super) fn note_list(&self, list: &RemoteId, is_there: bool) {
         locked(&self.lists_seen).insert(list.clone(), is_there);
     }
 
-    /// Whether this batch has looked for the list.
+    /// Whether this batch has looked up the list.
     pub(super) fn has_looked_for(&self, list: &RemoteId) -> bool {
         locked(&self.lists_seen).contains_key(list)
     }
@@ -129,7 +130,7 @@ impl Ready {
         self.fields_read.get().unwrap_or(known)
     }
 
-    /// The permission of a contact that is made now, as far as the account is known.
+    /// The permission of a contact that is made now, as far as is known about the account.
     pub(super) fn permission_of_new(&self) -> Permission {
         let seen = self.connection.learned.confirmed_opt_in;
         seen.map_or(Permission::Explicit, |seen| seen.permission())
@@ -147,8 +148,8 @@ fn lists_of(
 }
 
 impl<W: Wiring> Drain<W> {
-    /// Claims a customer's leads and settles at once what cannot go out. Gives what may, and the messages to be
-    /// brought again.
+    /// Claims a customer's leads and settles at once what cannot go out. Returns what may, and the messages to be
+    /// redelivered.
     pub(super) async fn prepare(
         &self,
         id: CustomerId,
@@ -183,7 +184,7 @@ impl<W: Wiring> Drain<W> {
         }
     }
 
-    /// Settles what is never to go out, whatever the connection. Gives the others.
+    /// Settles what must never go out, whatever the connection. Returns the others.
     async fn wanted(
         &self,
         id: &CustomerId,
@@ -217,8 +218,8 @@ impl<W: Wiring> Drain<W> {
         others
     }
 
-    /// Settles what waits before a call is reserved for it, by want of a list or to let others of its address go first.
-    /// Gives the rest, if any.
+    /// Settles what waits before a call is reserved for it, because it has no list or to let others of its address go
+    /// first. Returns the rest, if any.
     async fn without_those_that_wait(&self, mut equipped: Claimed, owner: &str) -> Option<Claimed> {
         let no_list = Outcome::waits(WaitReason::NoList, None);
         for (leads, outcome) in [
@@ -231,7 +232,7 @@ impl<W: Wiring> Drain<W> {
         (!equipped.groups.is_empty()).then_some(equipped)
     }
 
-    /// Gets a token for a customer's leads; `None` where there is none, or no time to refresh it, and the leads wait.
+    /// Gets a token for a customer's leads; `None` if there is none, or no time to refresh it, and the leads wait.
     pub(super) async fn admit(
         &self,
         claimed: Claimed,
@@ -249,7 +250,7 @@ impl<W: Wiring> Drain<W> {
         None
     }
 
-    /// What becomes of leads for which there is no token.
+    /// The outcome of leads for which there is no token.
     pub(super) fn without_token(&self, customer: &CustomerId, error: &AccessError) -> Outcome {
         match error {
             AccessError::Waits(why) => Outcome::waits(*why, None),
@@ -277,7 +278,7 @@ impl<W: Wiring> Drain<W> {
         PersonId::of(&self.keys, customer, &record.lead.contact.email)
     }
 
-    /// What a customer's leads need to go out, or what becomes of them all without it.
+    /// What a customer's leads need to go out, or the outcome of all of them if it is missing.
     async fn equip(
         &self,
         id: &CustomerId,

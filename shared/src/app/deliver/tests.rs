@@ -135,7 +135,7 @@ async fn a_lead_that_only_its_message_has_is_recorded_and_delivered() {
     let scene = Scene::connected().await;
     let submit = || scene.submit_as("k", &[("email", "ada@example.com")]);
     let steps = scene.memory.faults.steps();
-    // Intake looks whether the key was here, claims it, sends, records.
+    // Intake looks up the earlier lead of the key, claims the key, sends, records.
     scene.memory.faults.at(steps + 4, Fault::FailBefore);
     let lead = submit().await.unwrap();
     assert!(scene.memory.ledger.all().is_empty());

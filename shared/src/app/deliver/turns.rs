@@ -1,4 +1,4 @@
-//! Who calls when: the customers of a batch in turn.
+//! When each call is made: the customers of a batch in turn.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::AtomicBool;
@@ -35,7 +35,7 @@ struct Share<'a> {
     plan: Plan,
     list: Option<Waiting>,
     groups: Vec<Waiting>,
-    /// The gates of the groups, where these wait for the list: moments given out before its answer might pass unused.
+    /// The gates of the groups while these wait for the list: moments given out before its answer might pass unused.
     behind: VecDeque<Gate<'a>>,
 }
 
@@ -46,7 +46,7 @@ impl Turn<'_> {
 }
 
 impl<'a> Share<'a> {
-    /// The share of a turn, and its gates: that of the list, where the others need one, or those of all groups.
+    /// The share of a turn, and its gates: that of the list, if the others need one, or those of all groups.
     fn new(turn: Turn<'a>, now: Timestamp) -> (Self, VecDeque<Gate<'a>>) {
         let customer = &turn.ready.customer.id;
         let plan = Plan::of(&turn.ready.groups, now);
@@ -109,7 +109,7 @@ impl<W: Wiring> Drain<W> {
             .partition(|ready| class(ready) == CallClass::Delivery);
         let closed = AtomicBool::new(false);
         let (mut lines, mut shares) = (Vec::new(), Vec::new());
-        // Whoever has had few has the earlier moments.
+        // Customers who have had few get the earlier moments.
         for (customers, class) in [(few, CallClass::Delivery), (many, CallClass::Frequent)] {
             let turn = |ready| Turn {
                 ready,
@@ -179,8 +179,8 @@ impl<W: Wiring> Drain<W> {
         join(self.hand_out(turn, behind), join_all(deliver)).await;
     }
 
-    /// Delivers the leads of one address and writes down how that ended. Where Constant Contact refuses what several
-    /// say together, the newest goes alone at once and the others later: a value costs only the lead that brings it.
+    /// Delivers the leads of one address and writes down the outcome. If Constant Contact refuses what several say
+    /// together, the newest goes at once by itself and the others later: a bad value costs only the lead that has it.
     async fn deliver_group(
         &self,
         turn: &Turn<'_>,
@@ -206,8 +206,8 @@ impl<W: Wiring> Drain<W> {
         self.settle(customer, newest, turn.owner, &outcome).await;
     }
 
-    /// Up to `want` moments from `from` on that leave the calls as long as they `take`, or what becomes of the leads
-    /// without one.
+    /// Up to `want` moments from `from` on that leave enough time for calls that `take` so long, or the outcome of the
+    /// leads without one.
     pub(super) async fn moments(
         &self,
         turn: &Turn<'_>,
@@ -240,7 +240,7 @@ impl<W: Wiring> Drain<W> {
             .await
     }
 
-    /// The moments given out, or what becomes of the leads without one.
+    /// The moments given out, or the outcome of the leads without one.
     pub(super) fn granted(&self, reservation: Reservation) -> Result<Vec<Timestamp>, Outcome> {
         match reservation {
             Reservation::Granted(moments) => Ok(moments),
@@ -253,7 +253,7 @@ impl<W: Wiring> Drain<W> {
     }
 }
 
-/// Lets those go without a moment who cannot be held against the list. Gives the gates of the others.
+/// Turns away, without a moment, the leads that cannot be checked against the list. Returns the gates of the others.
 fn turn_away<'a>(
     gates: VecDeque<Gate<'a>>,
     checks: &[CheckKind],

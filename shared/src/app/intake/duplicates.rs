@@ -1,4 +1,4 @@
-//! Duplicates: whether a submission came before, by the key it names or by its content.
+//! Duplicates: whether a submission came before, by its key or by its content.
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -13,15 +13,15 @@ use crate::ports::{
     causes,
 };
 
-/// Longer than a request can be at work: the function's time and a little.
+/// Longer than a request can take: the function's time and a little.
 pub const IN_FLIGHT_FOR: SignedDuration = SignedDuration::from_secs(30);
 
-/// So long after its captcha was checked a lead is surely recorded, which it is once the queue has it.
+/// A lead is certainly recorded this long after its captcha was checked, as it is recorded once the queue has it.
 const RECORDED_WITHIN: SignedDuration = SignedDuration::from_millis(500);
 
 /// Whether a submission came before.
 pub(super) enum Lookup {
-    /// It came before; what was answered then.
+    /// It came before, with this answer.
     Duplicate(Accepted),
     /// As far as anybody knows, it did not.
     New(NewLead),
@@ -36,7 +36,7 @@ pub(super) struct NewLead {
 }
 
 impl<W: Wiring> Intake<W> {
-    /// Whether a submission came before; where it did not, this fixes the id of its lead.
+    /// Whether a submission came before; if it did not, this fixes the id of its lead.
     pub(super) async fn find_duplicate(
         &self,
         form: &Form,
@@ -59,8 +59,8 @@ impl<W: Wiring> Intake<W> {
 
     /// Claims the submission's key, unless it stands for something already.
     ///
-    /// The claim only fixes the lead's id: that of the lead that came in the slot before without a claim, if one did.
-    /// Whoever dies after it leaves a key that means no lead yet; the next request with the key goes on with that id,
+    /// The claim only fixes the lead's id: that of the lead that came in the previous slot without a claim, if one did.
+    /// A request that dies after it leaves a key without a lead; the next request with the key continues with that id,
     /// so there are never two leads. A ledger out of reach is no reason to refuse: the id follows from the key anyway.
     async fn claim_key_of(
         &self,
@@ -102,8 +102,8 @@ impl<W: Wiring> Intake<W> {
         })
     }
 
-    /// Goes on where the request that claimed the key came to. A key whose lead was erased is as good as new, whatever the
-    /// submission says.
+    /// Continues from where the request that claimed the key got to. A key whose lead was erased is as good as new,
+    /// whatever the submission says.
     async fn resume(
         &self,
         customer: &CustomerId,
@@ -129,7 +129,7 @@ impl<W: Wiring> Intake<W> {
         }
     }
 
-    /// Claims the key of an erased lead for another one. Whoever comes second waits for the first.
+    /// Claims the key of an erased lead for another one. If two requests do so, the second waits for the first.
     async fn begin_anew(
         &self,
         customer: &CustomerId,
@@ -182,7 +182,7 @@ impl<W: Wiring> Intake<W> {
         look().await
     }
 
-    /// Gives back what a submission has claimed that is refused after all, so that it can be corrected.
+    /// Gives back what a submission claimed that is refused after all, so that it can be corrected.
     pub(super) async fn release_key(&self, form: &Form, new: &NewLead) {
         let Some(key) = &new.claimed else {
             return;
@@ -196,9 +196,9 @@ impl<W: Wiring> Intake<W> {
         }
     }
 
-    /// The id that a submission without a key has. At the turn of a slot equal ones agree on that of the first, for
-    /// which what they say is their key: one of them may be kept under the old slot while the other comes in the new.
-    /// Where the ledger is out of reach, each goes by its own.
+    /// The id of a submission without a key. At the turn of a slot, equal ones agree on that of the first, using their
+    /// content as the key: one of them may be kept under the old slot while the other comes in the new one. If the
+    /// ledger is out of reach, each uses its own.
     async fn agreed_id(
         &self,
         customer: &CustomerId,

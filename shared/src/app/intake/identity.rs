@@ -1,4 +1,4 @@
-//! What makes two submissions one lead.
+//! Identity: what makes two submissions one lead.
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -12,20 +12,20 @@ use crate::domain::submission::Submission;
 /// Equal submissions without a key that come within one slot of time are one lead.
 const SLOT: SignedDuration = SignedDuration::from_mins(1);
 
-/// So are those that come no further apart on either side of a slot's end: what a double click or an impatient reload
-/// does. Only what comes so near to an end has to agree on a slot.
+/// So are those that come within this time on either side of a slot's end, as a double click or an impatient reload
+/// does. Only submissions this close to an end have to agree on a slot.
 const REACH: SignedDuration = SignedDuration::from_secs(15);
 
-/// How a lead is known.
+/// How a lead is identified.
 pub(super) enum Identity {
-    /// By the caller's key, of this form and way.
+    /// By the caller's key, for this form and channel.
     Key {
         /// The key, as a digest.
         key: [u8; 32],
         /// What the submission says, as a digest.
         content: [u8; 32],
     },
-    /// By what it says alone, as a digest.
+    /// By its content only, as a digest.
     Content([u8; 32]),
 }
 
@@ -53,8 +53,8 @@ impl Identity {
     }
 }
 
-/// The same lead in the place of one of its id whose person was erased before it came: under the id that an equal
-/// submission would come to as well. A broken seal stays broken.
+/// The same lead under another id, replacing one with its id whose person was erased before it came: the id that an
+/// equal submission would get as well. A broken seal stays broken.
 pub(in crate::app) fn renamed(lead: Lead, keys: &SigningKeys) -> Lead {
     let is_sealed = lead.is_sealed(keys);
     let id = id_after(&lead.id, lead.id.made_at(), keys);
@@ -66,7 +66,7 @@ pub(in crate::app) fn renamed(lead: Lead, keys: &SigningKeys) -> Lead {
     }
 }
 
-/// The id of a lead that comes in the place of one whose person was erased: the same for whoever asks for the same moment.
+/// The id of a lead that replaces one whose person was erased: the same for everybody who asks for the same moment.
 pub(super) fn id_after(erased: &LeadId, at: Timestamp, keys: &SigningKeys) -> LeadId {
     let text = serde_json::to_vec(&("after", erased)).expect("texts are plain data");
     let digest = keys.sign(Purpose::LeadId, &text);
@@ -80,7 +80,7 @@ fn id_from(at: Timestamp, digest: &[u8; 32]) -> LeadId {
     LeadId::at(at, random)
 }
 
-/// When the turn from one slot to the next is over, for a submission without a key that comes in it.
+/// When the turn from one slot to the next is over, for a submission without a key that comes during it.
 pub(super) fn turn(at: Timestamp) -> Option<Timestamp> {
     let left = REACH * 2 - since_start(SLOT, at + REACH);
     left.is_positive().then(|| at + left)
@@ -91,7 +91,7 @@ fn since_start(slot: SignedDuration, at: Timestamp) -> SignedDuration {
     SignedDuration::from_millis(at.as_millisecond().rem_euclid(slot.as_secs() * 1_000))
 }
 
-/// The text by which two submissions are equal: the form and every field of its sender, whatever their order.
+/// The text that makes two submissions equal: the form and every field of its sender, in any order.
 fn canonical(form: &Form, fields: &Submission) -> Vec<u8> {
     let own = |(name, _): &(&str, &str)| !form.screening.is_ours(name);
     let mut pairs: Vec<_> = fields.iter().filter(own).collect();

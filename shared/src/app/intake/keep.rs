@@ -1,4 +1,4 @@
-//! Keeping a lead: the queue first, then the ledger. One that is set aside is in the ledger alone.
+//! Keeping a lead: in the queue first, then in the ledger. One that is set aside is only in the ledger.
 
 use jiff::Timestamp;
 
@@ -10,16 +10,16 @@ use crate::domain::lead::{Lead, LeadRecord, LeadState, QuarantineReason};
 use crate::domain::task::Task;
 use crate::ports::{Claims as _, Ledger as _, Queue as _, Recorded, Requeue, Wiring, causes};
 
-/// What came of writing a lead down.
+/// The result of keeping a lead.
 enum Written {
     /// It is kept, by this submission or an equal one.
     Kept(Accepted),
-    /// Its id is that of an equal one whose person was erased before this one came.
+    /// Its id belongs to an equal one whose person was erased before this one came.
     UsedUp(Box<Lead>),
 }
 
 impl<W: Wiring> Intake<W> {
-    /// Keeps a lead: on its way, or aside for a person to look at.
+    /// Keeps a lead: on its way, or set aside for a person to look at.
     pub(super) async fn keep(
         &self,
         mut lead: Lead,
@@ -37,7 +37,7 @@ impl<W: Wiring> Intake<W> {
         }
     }
 
-    /// The queue would deliver it, so the ledger alone has it.
+    /// The queue would deliver it, so it goes only to the ledger.
     async fn set_aside(&self, lead: Lead, why: QuarantineReason) -> Result<Written, IntakeError> {
         let state = LeadState::Quarantined { why };
         let until = self.aside_until(&lead).await;
@@ -86,11 +86,11 @@ impl<W: Wiring> Intake<W> {
         match self.ledger.record(&lead, &state, due_at).await {
             Ok(Recorded::New) => Ok(new(*lead)),
             Ok(Recorded::Already(record)) if record.was_erased_before(lead.received_at) => {
-                Ok(Written::UsedUp(lead)) // whose message a drain takes for the same
+                Ok(Written::UsedUp(lead)) // a drain takes its message for the erased one's
             }
             Ok(Recorded::Already(record)) => {
                 self.bring_back(&record, lead.received_at).await;
-                let is_ours = record.lead == *lead; // recorded by a drain that was faster than we
+                let is_ours = record.lead == *lead; // recorded by a faster drain
                 Ok(if is_ours {
                     new(*lead)
                 } else {
@@ -107,9 +107,9 @@ impl<W: Wiring> Intake<W> {
         }
     }
 
-    /// Releases a lead that was set aside although its submission passes: a double click sends a captcha's answer twice,
-    /// which is good once, and the second was recorded first. A drain may have dropped its message already, so the
-    /// scheduler looks after it soon.
+    /// Releases a lead that was set aside although its submission passes: a double click sends a captcha's answer,
+    /// valid once, twice, and the second was recorded first. A drain may have dropped its message already, so the
+    /// scheduler checks it soon.
     async fn bring_back(&self, record: &LeadRecord, at: Timestamp) {
         if !matches!(record.state, LeadState::Quarantined { .. }) {
             return;
@@ -125,7 +125,7 @@ impl<W: Wiring> Intake<W> {
     }
 }
 
-/// The word an answer has for the state a lead was first kept in. A robot learns nothing from it.
+/// The answer's word for the state that a lead was first kept in. A robot learns nothing from it.
 pub(super) fn told(state: &LeadState) -> &'static str {
     match state {
         LeadState::Quarantined { .. } => LeadState::Queued.as_str(),

@@ -1,4 +1,4 @@
-//! Accepting a lead: what was answered with success is kept, whichever of queue and ledger fails.
+//! Intake: accepting leads. What was answered with success is kept, even if the queue or the ledger fails.
 
 mod duplicates;
 mod identity;
@@ -27,15 +27,16 @@ use crate::domain::screening::stamp;
 use crate::domain::submission::Submission;
 use crate::ports::{Clock, Forms, Wiring, causes};
 
-/// The most that one submission asks of stores, queue and captcha, one after the other.
+/// The most requests in sequence that one submission makes to stores, queue and captcha.
 ///
-/// Its form is read, counters of the minute are added to, a lead of the slot before is looked for, its key is claimed, the
-/// lead that the key stands for is looked for, the captcha's secret is read, counters of the day are added to, the lead is
-/// sent, recorded, and brought back if it was set aside. Two counters are added to at one time. Where the lead that the key
-/// stands for is erased, the key is claimed once more, and nothing is to be brought back. A refused one asks for less.
+/// Its form is read, counters of the minute are added to, a lead of the previous slot is looked up, its key is claimed,
+/// the lead that the key stands for is looked up, the captcha's secret is read, counters of the day are added to, the
+/// lead is sent, recorded, and brought back if it was set aside. Two counters are added to at the same time. If the
+/// lead that the key stands for is erased, the key is claimed once more, and there is nothing to bring back. A refused
+/// submission takes fewer.
 pub const MOST_STEPS: u32 = 10;
 
-/// When the scheduler looks after a lead that the queue did not take.
+/// When the scheduler checks a lead that the queue did not accept.
 pub(super) const RECEIVED_CHECK: SignedDuration = SignedDuration::from_secs(60);
 
 /// Accepts leads.
@@ -44,17 +45,17 @@ pub struct Intake<W: Wiring> {
     pub directory: W::Directory,
     /// Where leads are recorded.
     pub ledger: W::Ledger,
-    /// Where they are handed on.
+    /// The queue to the drain.
     pub queue: W::Queue,
     /// The time.
     pub clock: W::Clock,
     /// Randomness.
     pub random: W::SecureRandom,
-    /// Who tells people from robots.
+    /// The check that tells people from robots.
     pub captcha: W::Captcha,
     /// What consents are sealed with.
     pub keys: SigningKeys,
-    /// What this process has let through.
+    /// How much this process has let through.
     pub limiter: RateLimiter,
 }
 
@@ -67,14 +68,14 @@ pub struct Arrival {
     pub origin: Origin,
     /// How it came.
     pub channel: Channel,
-    /// What its sender calls it, so that the same one can be sent again.
+    /// Its sender's key for it, so that it can be sent again.
     pub key: Option<IdempotencyKey>,
 }
 
 /// How submissions come in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Channel {
-    /// A form in a browser, whose sender is nobody we know.
+    /// A form in a browser, whose sender is unknown.
     Form,
     /// A server that signs what it sends.
     Webhook,
@@ -109,7 +110,7 @@ pub struct Accepted {
     pub lead: LeadId,
     /// The word of the state it was first kept in.
     pub status: &'static str,
-    /// Whether it was here before this submission.
+    /// Whether it existed before this submission.
     pub repeated: bool,
 }
 
@@ -128,10 +129,10 @@ pub enum IntakeError {
     /// No such form.
     #[error("no such form")]
     UnknownForm,
-    /// The form takes no more leads.
+    /// The form accepts no more leads.
     #[error("the form is closed")]
     ClosedForm,
-    /// The form takes what its owner's server signs, and nothing else.
+    /// The form accepts only what its owner's server signs.
     #[error("the form takes signed leads only")]
     SignatureRequired,
     /// The submission is no lead.
@@ -140,7 +141,7 @@ pub enum IntakeError {
     /// The form, or the sender's address at it, has no room for more at the moment.
     #[error("more submissions than the form takes in a minute")]
     TooMany {
-        /// In so many seconds it has.
+        /// It will have room after this many seconds.
         wait: u32,
     },
     /// Another submission came with this key.
@@ -149,10 +150,10 @@ pub enum IntakeError {
     /// A submission with this key is still being processed.
     #[error("a submission with this key is still being processed")]
     InFlight {
-        /// In so many seconds it will be done, or has failed.
+        /// It will be done, or have failed, after this many seconds.
         wait: u32,
     },
-    /// It was not surely kept, and may be sent again.
+    /// It may not have been kept, and can be sent again.
     #[error("the lead could not be kept")]
     Unavailable,
 }
@@ -176,12 +177,12 @@ impl<W: Wiring> Intake<W> {
         }
     }
 
-    /// Takes a submission in. Success means that the lead is in the queue, in the ledger, or in both; one that is
-    /// set aside is in the ledger alone, and its sender is told the same.
+    /// Takes a submission. Success means that the lead is in the queue, in the ledger, or in both; one that is set
+    /// aside is only in the ledger, and its sender gets the same answer.
     ///
     /// # Errors
     /// [`IntakeError::TooMany`]; [`IntakeError::Rejected`] with the fields at fault; [`IntakeError::KeyReused`] and
-    /// [`IntakeError::InFlight`] for its key; [`IntakeError::Unavailable`] when it could not be kept.
+    /// [`IntakeError::InFlight`] for its key; [`IntakeError::Unavailable`] if it could not be kept.
     pub async fn take(&self, form: &Form, arrival: Arrival) -> Result<Accepted, IntakeError> {
         let now = self.clock.now();
         self.admit(form, &arrival, now).await?;
@@ -212,9 +213,9 @@ impl<W: Wiring> Intake<W> {
         self.keep(lead, aside).await
     }
 
-    /// What would become of a submission, of which nothing is kept. An answer to a captcha is good once, so it is taken
-    /// for good and its provider is not asked; nor is the key looked up, nor a day's limit. It takes the room of a
-    /// submission in its minute: else a robot could try out for nothing what is taken for one.
+    /// What would become of a submission, without keeping anything. A captcha's answer is valid once, so it is assumed
+    /// valid and its provider is not asked; neither the key nor a day's limit is looked up. It counts as a submission
+    /// in its minute: otherwise a robot could try for free what passes.
     ///
     /// # Errors
     /// [`IntakeError::TooMany`], [`IntakeError::Rejected`].

@@ -1,8 +1,9 @@
-//! How much a form takes in a minute, and how many leads of one person, and in all, it lets go out in a day.
+//! Rate limits: how many submissions a form accepts in a minute, and how many leads it lets out in a day, in all and of
+//! one person.
 //!
-//! Each process counts for itself and adds what it has to the shared sum now and then, so that a form with a few
-//! leads a minute costs no write, and a flooded one is refused in the process without asking anybody. All processes
-//! together let at most `slack` more through, each, than the limit.
+//! Each process counts for itself and adds its count to the shared sum now and then, so that a form with a few leads a
+//! minute costs no write, and a flooded one is refused in the process without asking anybody. Each process lets at most
+//! `slack` more through than the limit.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard};
@@ -19,10 +20,11 @@ use crate::domain::suppression::PersonId;
 use crate::locked;
 use crate::ports::{RateCounters as _, Wiring, causes};
 
-/// Counters that a process remembers of one window. It begins anew with one more: what it forgets lets a few more through.
+/// How many counters of one window a process remembers. With one more it starts afresh: what it forgets lets a few more
+/// through.
 const MOST_COUNTS: usize = 10_000;
 
-/// Over which time something is counted.
+/// The time over which something is counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Window {
     Minute,
@@ -38,8 +40,8 @@ impl Window {
         }
     }
 
-    /// What a process lets through before it adds it to the shared sum, where the limit is large. A day's sum may lag behind
-    /// for longer, so that it costs next to no writes.
+    /// How many a process lets through before it adds them to the shared sum, if the limit is large. A day's sum may
+    /// lag behind longer, so that it costs next to no writes.
     fn slack(self) -> u32 {
         match self {
             Self::Minute => 5,
@@ -47,7 +49,7 @@ impl Window {
         }
     }
 
-    /// Which one it is at `at`, counted from 1970 on.
+    /// The number of the window at `at`, counted from 1970 on.
     fn number(self, at: Timestamp) -> i64 {
         at.as_millisecond().div_euclid(self.millis())
     }
@@ -57,7 +59,7 @@ impl Window {
     }
 }
 
-/// One thing that is counted, and how much of it there may be.
+/// Something that is counted, and its maximum.
 #[derive(Debug)]
 struct Limit {
     counter: String,
@@ -82,7 +84,7 @@ impl Limit {
     }
 }
 
-/// What one process has counted in the windows it is in.
+/// What one process has counted in the current windows.
 #[derive(Debug, Default)]
 pub struct RateLimiter {
     minute: Mutex<Counts>,
@@ -97,7 +99,7 @@ struct Counts {
 
 #[derive(Debug, Clone, Copy, Default)]
 struct Count {
-    /// The shared sum as last heard.
+    /// The shared sum as last read.
     shared: u64,
     /// Let through since.
     own: u32,
@@ -107,7 +109,7 @@ struct Count {
 #[derive(Debug, PartialEq, Eq)]
 enum Step {
     Pass,
-    /// Add so many to the shared sum and see.
+    /// Add this many to the shared sum and see.
     Add(u32),
     Refuse,
 }
@@ -161,8 +163,8 @@ impl Counts {
 }
 
 impl<W: Wiring> Intake<W> {
-    /// Lets a submission pass if its form, and its origin at the form, have room for it in this minute. What a server
-    /// signs comes from that server, whoever filled in the form there; it has a room of its own, which nobody else fills.
+    /// Lets a submission pass if its form, and its origin there, have room for it in this minute. What a server signs
+    /// comes from that server, whoever filled in the form; it has a limit of its own, which nobody else fills.
     pub(super) async fn admit(
         &self,
         form: &Form,
@@ -189,8 +191,8 @@ impl<W: Wiring> Intake<W> {
         Err(IntakeError::TooMany { wait })
     }
 
-    /// Why a lead that would go out has to be looked at first: its form has let so many out today, or so many of its
-    /// person. What a server signs is that server's to answer for.
+    /// Why a lead that would go out has to be looked at first: its form has let too many out today, or too many of its
+    /// person. What a server signs is that server's responsibility.
     pub(super) async fn over_today(
         &self,
         form: &Form,
@@ -212,8 +214,8 @@ impl<W: Wiring> Intake<W> {
         self.over(form, limits, now).await
     }
 
-    /// Counts one more of each and tells which is over its limit, if one is. Sums are added to at one time; what follows
-    /// one that this process knows to be over is not counted. A sum out of reach refuses nobody.
+    /// Counts one more of each and returns which one is over its limit, if any. Sums are added to at the same time;
+    /// what follows one that is known here to be over is not counted. A sum out of reach refuses nobody.
     async fn over<T>(
         &self,
         form: &Form,
@@ -239,7 +241,7 @@ impl<W: Wiring> Intake<W> {
         told.into_iter().flatten().next().or(known)
     }
 
-    /// Adds a lot to a sum, and says whether that is over its limit.
+    /// Adds a lot to a sum, and says whether the sum is over its limit.
     async fn add(&self, form: &Form, limit: &Limit, more: u32, now: Timestamp) -> bool {
         let counter = format!("{}#{}", limit.counter, limit.window.number(now));
         let until = now + limit.window.left(now) + SignedDuration::from_mins(1);
@@ -259,7 +261,7 @@ impl<W: Wiring> Intake<W> {
     }
 }
 
-/// What one subscriber has: an IPv4 address, or the first half of an IPv6 one.
+/// The network of one subscriber: an IPv4 address, or the first half of an IPv6 one.
 fn network(ip: &str) -> String {
     match ip.parse().map(|ip: std::net::IpAddr| ip.to_canonical()) {
         Ok(std::net::IpAddr::V6(address)) => {

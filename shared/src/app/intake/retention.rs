@@ -1,4 +1,4 @@
-//! How long a lead is kept that was set aside.
+//! How long a lead that is set aside is kept.
 
 use jiff::Timestamp;
 
@@ -9,7 +9,7 @@ use crate::ports::{Customers as _, Wiring, causes};
 
 impl<W: Wiring> Intake<W> {
     /// Until when a lead that is set aside is kept, unless it is released: from the moment it came, as long as its
-    /// customer's settled leads. Where the customer cannot be read, as long as most customers' are.
+    /// customer's settled leads. If the customer cannot be read, for the default time.
     pub(super) async fn aside_until(&self, lead: &Lead) -> Timestamp {
         let customer = self.directory.customer(&lead.customer).await;
         let customer: Option<Customer> = customer.unwrap_or_else(|error| {

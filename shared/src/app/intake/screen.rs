@@ -1,5 +1,5 @@
-//! Whether a submission is a person's. What looks like a robot's is set aside, never lost; what cannot be told for
-//! want of the captcha's provider is set aside too.
+//! Screening: whether a submission comes from a person. What looks like a robot's is set aside, never lost; so is what
+//! cannot be checked because the captcha's provider fails.
 
 use jiff::Timestamp;
 
@@ -11,29 +11,29 @@ use crate::domain::lead::{FieldError, QuarantineReason, Rejection};
 use crate::domain::screening::{HiddenFields, TIME_FIELD};
 use crate::ports::{CaptchaCheck as _, Checked, Wiring, causes};
 
-/// Said where a captcha has no answer: its person passed it by, or never saw it.
+/// The message if a captcha has no answer: the person ignored it, or never saw it.
 const NOT_MADE: &str = "please show that you are not a robot; if you see no check for that, allow scripts on this page and reload it";
 
-/// Said where the answer was wrong, or used before.
+/// The message if the answer was wrong, or used before.
 const NOT_PASSED: &str = "please show once more that you are not a robot";
 
-/// What becomes of a submission.
+/// What happens to a submission.
 pub(super) enum Verdict {
-    /// It goes out, perhaps with a remark.
+    /// It goes out, perhaps with a note.
     Passes(Option<Note>),
     /// A person decides.
     Quarantined(QuarantineReason),
-    /// Its sender has another try.
+    /// Its sender may try again.
     Refused(Rejection),
-    /// So it has, unless an equal submission has used its captcha's answer up, which is good once.
+    /// The same, unless an equal submission has used up the captcha's answer, which is valid once.
     Failed(Rejection),
 }
 
-/// What a look at a submission says, before anybody is asked.
+/// What a submission shows by itself, before anybody is asked.
 pub(super) enum Precheck<'a> {
-    /// All there is to know.
+    /// That is enough.
     Decided(Verdict),
-    /// The captcha's provider has to say whether this answer is good; if so it passes, perhaps with a remark.
+    /// The captcha's provider has to check this answer; if it is valid, the submission passes, perhaps with a note.
     NeedsCaptcha(&'a Captcha, &'a str, Option<Note>),
 }
 
@@ -90,7 +90,7 @@ impl<W: Wiring> Intake<W> {
     }
 }
 
-/// What becomes of a submission without a captcha's good answer.
+/// What happens to a submission without a valid answer to the captcha.
 fn failed(captcha: &Captcha, words: &str) -> Verdict {
     match captcha.on_failure {
         OnFailure::Quarantine => Verdict::Quarantined(QuarantineReason::Captcha),

@@ -1,4 +1,4 @@
-//! How the stack is, as numbers that alarms can watch.
+//! The health of the stack, as metrics that alarms can watch.
 
 #[cfg(test)]
 mod tests;
@@ -16,39 +16,40 @@ use crate::ports::{
     Apps, Budget, Clock, Connections, Gauge, Imports, Lanes, Ledger, Metric, StoreError, Wiring,
 };
 
-/// Lanes looked into that hold a lead for which time has to pass, and lanes looked into at a time; the longest due come
-/// first.
+/// How many lanes with a lead that waits for time to pass are looked into, and how many lanes at a time; the longest
+/// due come first.
 const LANES: usize = 25;
 
-/// Lanes looked for: one that was emptied, or holds only leads that wait for a person, is marked for a while.
+/// How many lanes are looked for: one that was emptied, or holds only leads that wait for a person, stays marked for a
+/// while.
 const MARKED_LANES: u16 = 1_000;
 
-/// Leads of a lane, or of the ways to the drain, that are looked at.
+/// How many leads of a lane, or of the overdue ones, are looked at.
 const LEADS: u16 = 25;
 
-/// Leads read to find the oldest one. Of more that came in one hour these are a fair sample.
+/// How many leads are read to find the oldest one. If more came in one hour, these are a fair sample.
 const READ: usize = 25;
 
-/// Open imports looked at: more than are open at a time.
+/// How many open imports are looked at: more than are open at a time.
 const IMPORTS: u16 = 200;
 
-/// Lost connections counted.
+/// How many lost connections are counted.
 const LOST: u16 = 1_000;
 
-/// Applications measured.
+/// How many applications are measured.
 const APPS: u16 = 1_000;
 
-/// Quarantined leads counted.
+/// How many quarantined leads are counted.
 pub const QUARANTINED: u16 = 1_000;
 
-/// How far back quarantined leads are counted. Those of robots lie there until their retention is over.
+/// How far back quarantined leads are counted. Those of robots stay there until their retention is over.
 const QUARANTINED_SINCE: SignedDuration = SignedDuration::from_hours(24);
 
 /// The longest wait for the budget or after trouble: until midnight, and a little more.
 const LONGEST_PAUSE: SignedDuration = SignedDuration::from_hours(25);
 
 impl<W: Wiring> Scheduler<W> {
-    /// Looks at everything once, as numbers.
+    /// Measures everything once.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -74,7 +75,7 @@ impl<W: Wiring> Scheduler<W> {
         .into())
     }
 
-    /// Hundredths of the day's calls that are given out.
+    /// The percentage of the day's calls that is given out.
     async fn used(&self, app: &AppId, now: Timestamp) -> Result<f64, StoreError> {
         let limits = self.apps.limits(app).await?;
         let Some(state) = self.budget.state(app).await? else {
@@ -87,7 +88,7 @@ impl<W: Wiring> Scheduler<W> {
     }
 }
 
-/// All applications: those that somebody has stored, and the default one.
+/// All applications: the stored ones, and the default one.
 pub(crate) async fn applications(apps: &impl Apps) -> Result<BTreeSet<AppId>, StoreError> {
     let stored = apps.all(APPS).await?.into_iter();
     Ok(stored.chain([AppId::default_app()]).collect())
@@ -103,9 +104,9 @@ pub(crate) async fn quarantined(
         .await
 }
 
-/// When the oldest lead came in that is on its way or waits for time to pass, one without budget too, or the oldest open
-/// import was begun, whose leads no index lists; of those that are due first. What waits for a person is none, as their
-/// page tells them, and neither is what is held back for days.
+/// When the oldest lead came in that is on its way or waits for time to pass, even for the budget, or when the oldest
+/// open import began, whose leads no index lists. Looks at those due first. What waits for a person does not count, as
+/// the customer's page shows it, nor what is held back for days.
 pub(crate) async fn oldest_under_way(
     ledger: &(impl Ledger + Lanes + Imports),
 ) -> Result<Option<Timestamp>, StoreError> {
@@ -130,7 +131,7 @@ pub(crate) async fn oldest_under_way(
         .min())
 }
 
-/// The first leads of a lane, but for those that wait for a person.
+/// The first leads of a lane, except those that wait for a person.
 async fn timed(
     ledger: &impl Lanes,
     customer: &CustomerId,
@@ -140,8 +141,8 @@ async fn timed(
     Ok(timed.map(|(lead, _)| (customer.clone(), lead)).collect())
 }
 
-/// When the oldest of these leads came in. An id may be older than its lead, so leads are read in the order of
-/// their ids until none that follows can be older.
+/// When the oldest of these leads came in. An id may be older than its lead, so leads are read in the order of their
+/// ids until none of the rest can be older.
 async fn oldest_of(
     ledger: &impl Ledger,
     mut leads: Vec<(CustomerId, LeadId)>,
@@ -160,8 +161,8 @@ async fn oldest_of(
     Ok(oldest)
 }
 
-/// Whether a lead has to wait for longer than a day, as one does whose address Constant Contact takes for abused. Nobody
-/// can change that, and an alarm that rang for it would be deaf to all else.
+/// Whether a lead has to wait longer than a day, as it does if Constant Contact considers its address abused. Nobody
+/// can change that, and an alarm for it would hide everything else.
 fn is_held_back(record: &LeadRecord) -> bool {
     let since = record.timeline.last().map(|line| line.at);
     let wait = since.zip(record.due_at);

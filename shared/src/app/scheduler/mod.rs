@@ -1,7 +1,7 @@
-//! What is done every minute, in the order of the work.
+//! The scheduler: what is done every minute, in the order of the work.
 //!
-//! Leads are imported by [`bulk`](super::bulk), and the token keeper keeps connections alive. Releasing leads, counting anew
-//! and measuring lie here.
+//! Leads are imported by [`bulk`](super::bulk), and the token keeper keeps connections alive. Releasing leads,
+//! recounting and measuring are here.
 
 pub mod gauges;
 mod recount;
@@ -15,26 +15,26 @@ use crate::app::bulk::{Bulk, Imported};
 use crate::app::first_error::FirstError;
 use crate::ports::{StoreError, Wiring};
 
-/// Left of a run's time when it begins no further count.
+/// With less of a run's time left than this, no further count is begun.
 const MARGIN: SignedDuration = SignedDuration::from_secs(20);
 
-/// Left of it when it is done with imports: a call of theirs then has had its time, and may have waited for its moment
+/// With this much left, it is done with imports: their calls then have had their time, and may have waited for a moment
 /// behind those of all drains.
 const RELEASE: SignedDuration = SignedDuration::from_secs(20);
 
 /// A minute's work.
 pub struct Scheduler<W: Wiring> {
-    /// Imports leads; its keeper keeps connections alive, too.
+    /// Imports leads; its token keeper also keeps connections alive.
     pub bulk: Bulk<W>,
     /// Leads and their lanes.
     pub ledger: W::Ledger,
     /// Customers, their forms, connections and counters.
     pub directory: W::Directory,
-    /// The way to the drain.
+    /// The queue to the drain.
     pub queue: W::Queue,
     /// Applications' limits.
     pub apps: W::Apps,
-    /// What they may still call.
+    /// Their call budgets.
     pub budget: W::Budget,
     /// The time.
     pub clock: W::Clock,
@@ -51,16 +51,16 @@ pub struct RunSummary {
     pub waited: usize,
     /// Connections that have a new token.
     pub kept_alive: usize,
-    /// Days that were counted anew.
+    /// Days that were recounted.
     pub recounted: usize,
 }
 
 impl<W: Wiring> Scheduler<W> {
-    /// One run, which may be cut off at `end`. What it does not reach is due still in the next; trouble in one part does
-    /// not keep the others.
+    /// One run, which may be cut off at `end`. What it does not reach is still due in the next; an error in one part
+    /// does not stop the others.
     ///
     /// # Errors
-    /// [`StoreError`], the first one, once all parts were tried.
+    /// The first [`StoreError`], once all parts were tried.
     pub async fn run(&self, end: Timestamp) -> Result<RunSummary, StoreError> {
         let (mut errors, mut imports) = (FirstError::default(), Imported::default());
         let imported = self.bulk.run_into(&mut imports, end - RELEASE).await;

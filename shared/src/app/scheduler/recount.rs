@@ -1,4 +1,4 @@
-//! Counting leads anew, so that counters which missed something are right again within the hour.
+//! Recounting leads, so that counters that missed something are right again within the hour.
 
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
@@ -8,15 +8,15 @@ use crate::app::first_error::FirstError;
 use crate::domain::customer::kept_for;
 use crate::ports::{Clock, Customers, Ledger, StoreError, Tallies, Unsettled, Wiring};
 
-/// A day is counted anew once nothing of it has moved for so long: a busy one once it is over.
+/// A day is counted again once it has not changed for this long: a busy one once it is over.
 const QUIET_FOR: SignedDuration = SignedDuration::from_mins(15);
 
 impl<W: Wiring> Scheduler<W> {
-    /// Counts the leads of unsettled days, longest quiet first, and begins none after `until`. Tells of how many days the
-    /// counters now are what the ledger says. A day that cannot be counted keeps no other from it.
+    /// Counts the leads of unsettled days, longest unchanged first, and begins none after `until`. Returns for how many
+    /// days the counters now match the ledger. A day that cannot be counted stops no other.
     ///
     /// # Errors
-    /// [`StoreError`]. A day that was not settled is unsettled still.
+    /// [`StoreError`]. A day that was not settled is still unsettled.
     pub async fn recount(&self, until: Timestamp) -> Result<usize, StoreError> {
         let (mut settled, mut errors) = (0, FirstError::default());
         let quiet_since = self.clock.now() - QUIET_FOR;
@@ -32,7 +32,7 @@ impl<W: Wiring> Scheduler<W> {
         errors.end(settled)
     }
 
-    /// Says whether the counters now are what the ledger says.
+    /// Says whether the counters now match the ledger.
     async fn count_anew(&self, day: &Unsettled) -> Result<bool, StoreError> {
         let customer = &day.customer;
         let kept_for = kept_for(self.directory.customer(customer).await?.as_ref());
@@ -95,7 +95,7 @@ mod tests {
         let twin = Scene::connected().await;
         twin.submit(&[("email", "ada@example.com")]).await;
         twin.drain().await;
-        let counted = twin.memory.faults.steps() - 1; // then the bus is told
+        let counted = twin.memory.faults.steps() - 1; // then the event bus is told
         scene.memory.faults.at(counted, Fault::CrashBefore);
         let died = scene
             .memory
@@ -122,7 +122,7 @@ mod tests {
             let twin = Scene::connected().await;
             twin.submit(&[("email", "ada@example.com")]).await;
             twin.drain().await;
-            let counted = twin.memory.faults.steps() - 1; // then the bus is told
+            let counted = twin.memory.faults.steps() - 1; // then the event bus is told
             scene.memory.faults.at(counted, fault);
 
             scene.drain().await;
@@ -283,7 +283,7 @@ mod tests {
                 };
                 let whole = faults.until_crash(asked).await;
                 scene.memory.clock.advance(SignedDuration::from_mins(15));
-                // Where the request was done before its fault came, that strikes here.
+                // If the request was done before its fault came, the fault strikes here.
                 faults.until_crash(recount(&scene)).await;
                 recount(&scene).await;
 

@@ -1,5 +1,5 @@
-//! What goes back into the queue by itself: what was stuck, what has waited long enough, and no more than the budget can
-//! carry.
+//! Automatic releases: what was stuck and what has waited long enough goes back into the queue, as far as the budget
+//! can carry it.
 
 mod look;
 #[cfg(test)]
@@ -19,25 +19,25 @@ use crate::domain::budget::CallClass;
 use crate::domain::ids::{AppId, CustomerId};
 use crate::ports::{Clock, Connections, Customers, Lanes, Requeue, StoreError, Wiring};
 
-/// What a run releases has this long to go out: until the run after the next.
+/// How long what a run releases has to go out: until the run after the next.
 const SPAN: SignedDuration = SignedDuration::from_secs(60);
 
-/// Marks read at a time. Those behind them are read too: their customers may be on another application.
+/// Marks read at a time. Those after them are read too: their customers may use another application.
 const LANES: u16 = 2_000;
 
-/// Customers at a time.
+/// Customers looked at in parallel.
 const AT_ONCE: usize = 16;
 
-/// How long a run takes on further customers: the others are due still in the next.
+/// How long a run takes on further customers: the others are still due in the next.
 const RUN_FOR: SignedDuration = SignedDuration::from_secs(15);
 
-/// How much of it looking at them takes, so that there is time to let leads go.
+/// How much of that is for looking at them, so that there is time to release leads.
 const LOOK_FOR: SignedDuration = SignedDuration::from_secs(10);
 
 /// Stuck leads taken up in one run.
 const OVERDUE: u16 = 500;
 
-/// Fewer deliveries than these are not begun for who had many: old leads share one list of opt-outs.
+/// Fewer deliveries than these are not begun for a customer who had many: old leads share one list of opt-outs.
 const LUMP: u32 = 10;
 
 /// What was released.
@@ -56,14 +56,14 @@ type Budgets = BTreeMap<AppId, Allowance>;
 #[derive(Clone, Copy)]
 struct Allowance {
     all: u32,
-    /// Of them, those that may go to customers of whom many leads wait.
+    /// Those of them that may go to customers with many waiting leads.
     frequent: u32,
-    /// Leads that are few for one customer.
+    /// How many leads are few for one customer.
     few: u32,
 }
 
 impl Allowance {
-    /// Takes one for a lane; says whether there was one.
+    /// Takes one for a lane; says whether one was left.
     fn take(&mut self, lane: &Lane) -> bool {
         let many = lane.ready.len() > self.few as usize;
         let there = self.all > 0 && (!many || self.frequent > 0);
@@ -90,11 +90,12 @@ struct Lane {
 }
 
 impl<W: Wiring> Scheduler<W> {
-    /// Releases what is due now, but for the lanes of customers whose leads are being gathered for a bulk import. What
-    /// cannot be read of one customer keeps no other's leads.
+    /// Releases what is due now, except in the lanes of customers whose leads are being gathered for a bulk import. If
+    /// something of one customer cannot be read, the others' leads still go.
     ///
     /// # Errors
-    /// [`StoreError`] where the ledger could not be asked, be it for one customer. What was not released is due still.
+    /// [`StoreError`] if the ledger could not be read or written, even for one customer. What was not released is still
+    /// due.
     pub async fn release(&self, gathering: &BTreeSet<CustomerId>) -> Result<Released, StoreError> {
         let began = self.clock.now();
         let (looked, until) = (began + LOOK_FOR, began + RUN_FOR);
@@ -129,7 +130,7 @@ impl<W: Wiring> Scheduler<W> {
         Ok(released)
     }
 
-    /// The lanes that are due, page by page: the longest due may all be of one application that has nothing left.
+    /// The lanes that are due, page by page: the longest due may all belong to one application that has no calls left.
     async fn due_lanes(
         &self,
         gathering: &BTreeSet<CustomerId>,
@@ -179,7 +180,7 @@ impl<W: Wiring> Scheduler<W> {
         }
     }
 
-    /// A customer's lane; `None` where those looked at before share out all that their application has left.
+    /// A customer's lane; `None` if those looked at before use up all that their application has left.
     async fn lane(
         &self,
         customer: &CustomerId,
@@ -213,7 +214,7 @@ impl<W: Wiring> Scheduler<W> {
         }))
     }
 
-    /// One lead of each customer in turn, until what each application has left is given out.
+    /// One lead of each customer in turn, until the calls left to each application are given out.
     async fn release_lanes(
         &self,
         lanes: Vec<Lane>,
@@ -251,7 +252,7 @@ impl<W: Wiring> Scheduler<W> {
         released
     }
 
-    /// Sends the first of a lane's leads, and marks when the next of them are to be looked at.
+    /// Sends the first of a lane's leads, and marks when to look at the next ones.
     async fn release_lane(&self, lane: &Lane, taken: usize) -> Result<usize, StoreError> {
         let (now, leads) = (self.clock.now(), &lane.ready[..taken]);
         let gone = requeue_all(&self.ledger, &self.queue, &lane.customer, leads, now);

@@ -8,7 +8,7 @@ use crate::domain::ids::CustomerId;
 use crate::domain::token::StoredTokens;
 use crate::locked;
 
-/// What a warm function remembers: token pairs, and idle connections that it has looked after lately.
+/// What a warm function remembers: token pairs, and idle connections that it has tried lately.
 #[derive(Default)]
 pub struct TokenCache {
     pairs: Mutex<HashMap<CustomerId, StoredTokens>>,
@@ -33,7 +33,7 @@ impl TokenCache {
         access
     }
 
-    /// The idle connections that were tried since.
+    /// The idle connections that were tried since then.
     pub(super) fn tried_since(&self, since: Timestamp) -> HashSet<CustomerId> {
         let mut tried = locked(&self.tried);
         tried.retain(|_, at| *at > since);

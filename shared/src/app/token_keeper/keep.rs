@@ -6,10 +6,10 @@ use crate::domain::ids::CustomerId;
 use crate::domain::token::StoredTokens;
 use crate::ports::{Advanced, Clock, Connections, Events, Kept, Lanes, StoreError, Vault, causes};
 
-/// How often a pair is offered to the vault before that is given up.
+/// How often storing a pair is tried before giving up.
 pub(crate) const KEEP_TRIES: u32 = 4;
 
-/// Stores a new pair. What it was granted for is used up and worth nothing any more, so this is tried hard.
+/// Stores a new pair. What it was granted for is used up and worthless now, so this is tried hard.
 pub(crate) async fn keep(
     vault: &impl Vault,
     clock: &impl Clock,
@@ -35,10 +35,10 @@ pub(crate) async fn keep(
     }
 }
 
-/// Has the row count a pair that is stored.
+/// Advances the row to a pair that is stored.
 ///
-/// Whoever was held up with the newest pair, and stores it after another had given the connection up, revives it: the
-/// leads that began to wait for a person go out.
+/// A worker that was held up with the newest pair, and stores it after another had given the connection up, revives it:
+/// the leads that began to wait for a person go out.
 pub(crate) async fn advance(
     rows: &impl Connections,
     ledger: &impl Lanes,

@@ -1,24 +1,24 @@
-//! Using connections that nobody uses, so that their refresh tokens do not lapse.
+//! Keep-alive: refreshing the tokens of connections that nobody uses, so that they do not lapse.
 
 use jiff::{SignedDuration, Timestamp};
 
 use super::{AccessError, TokenKeeper};
 use crate::ports::{Clock as _, Connections as _, StoreError, Wiring, causes};
 
-/// Connections refreshed in one run. The token endpoint takes one call a second, and deliveries come first; at one
-/// run a minute this is thousands a day, and a connection has four months.
+/// How many connections are refreshed in one run. The token endpoint accepts one call a second, and deliveries come
+/// first; at one run a minute this is thousands a day, and a connection has four months.
 const PER_RUN: usize = 5;
 
-/// How long one that could not be refreshed lets the others go first: as long as thousands of them take, so that however
-/// many fail, none that works is hidden behind them.
+/// How long a connection that could not be refreshed lets the others go first: as long as thousands of them take, so
+/// that however many fail, none that works is hidden behind them.
 const AGAIN_AFTER: SignedDuration = SignedDuration::from_hours(24);
 
 impl<W: Wiring> TokenKeeper<W> {
-    /// Refreshes a few connections that were idle for more than a month, and begins with none that might be cut off
-    /// at `end`, which may cost the connection. Tells how many have a new token.
+    /// Refreshes a few connections that were idle for more than a month, and begins none that might be cut off at
+    /// `end`, which may cost the connection. Returns how many have a new token.
     ///
     /// # Errors
-    /// [`StoreError`] where idle connections could not be found.
+    /// [`StoreError`] if idle connections could not be found.
     pub async fn keep_alive(&self, end: Timestamp) -> Result<usize, StoreError> {
         let (mut kept, now) = (0, self.clock.now());
         let tried = self.cache.tried_since(now - AGAIN_AFTER);
@@ -32,7 +32,7 @@ impl<W: Wiring> TokenKeeper<W> {
             self.cache.try_at(&customer, now);
             match self.access(&customer, None, end).await {
                 Ok(_) => kept += 1,
-                // Dead, which the keeper has told of.
+                // Dead, which the keeper has already published.
                 Err(AccessError::Waits(_)) => {}
                 Err(error) => tracing::warn!(
                     customer.id = %customer, error = %causes(&error),

@@ -21,7 +21,7 @@ use crate::ports::{
 pub(super) enum Refreshed {
     /// With a token.
     Access(Access),
-    /// Something changed; decide anew.
+    /// Something changed; decide again.
     Again,
 }
 
@@ -68,7 +68,8 @@ impl<W: Wiring> TokenKeeper<W> {
             Ok(refreshed) => Ok(refreshed),
             Err(RefreshError::Dead(reason)) => self.mark_needs_reconnect(&row, reason).await,
             Err(RefreshError::Unkept) => Err(AccessError::Busy { until: lease.until }),
-            // The lapsed lease said that the old token may be used up. Who could not find out leaves that mark.
+            // The lapsed lease said that the old token may be used up. A worker that could not find out leaves that
+            // mark.
             Err(RefreshError::Passing { .. }) if connection.lease.is_some() => {
                 Err(AccessError::Busy { until: lease.until })
             }
@@ -98,8 +99,8 @@ impl<W: Wiring> TokenKeeper<W> {
             return self.advance(row, old).await;
         }
         if old.generation < row.generation {
-            // The refresh token of an older pair is used up. The newest was stored and may not be to be seen yet, but is
-            // lost where its token has ended meanwhile.
+            // The refresh token of an older pair is used up. The newest pair was stored and may not be visible yet, but
+            // is lost if its token has expired meanwhile.
             if row.token_expires_at <= self.clock.now() {
                 return Err(RefreshError::Dead(ReconnectReason::TokenLost));
             }
@@ -119,7 +120,7 @@ impl<W: Wiring> TokenKeeper<W> {
         self.keep(row, new).await
     }
 
-    /// Asks the token endpoint, once more with credentials read anew where it does not know the old ones.
+    /// Calls the token endpoint, and again with newly read credentials if it does not know the old ones.
     async fn call(
         &self,
         row: &Connection,
@@ -153,7 +154,7 @@ impl<W: Wiring> TokenKeeper<W> {
         }
     }
 
-    /// Has everybody leave the token endpoint alone for a while, which is full for all connections of the application.
+    /// Stops all calls to the token endpoint for a while: its limit is the same for all connections of the application.
     async fn tell_throttled(&self, app: &AppId, retry_after: SignedDuration) {
         let (now, pause) = (self.clock.now(), Pause::For(retry_after));
         if let Err(error) = self.budget.pause(Meter::Token(app), now, pause).await {
@@ -164,7 +165,7 @@ impl<W: Wiring> TokenKeeper<W> {
         }
     }
 
-    /// Waits for a moment of the token endpoint at which a refresh is not cut off at `end`: what came before may have
+    /// Waits for a moment of the token endpoint at which a refresh is not cut off at `end`: earlier steps may have
     /// taken the time.
     async fn await_turn(&self, app: &AppId, end: Timestamp) -> Result<(), RefreshError> {
         let (clock, budget) = (&self.clock, &self.budget);
@@ -187,8 +188,8 @@ impl<W: Wiring> TokenKeeper<W> {
         }
     }
 
-    /// Stores a new pair before anyone uses it. Where that fails the lease is left to lapse, which tells the next worker
-    /// that the old one may be used up.
+    /// Stores a new pair before anyone uses it. If that fails, the lease is left to lapse, which tells the next worker
+    /// that the old pair may be used up.
     async fn keep(&self, row: &Connection, new: StoredTokens) -> Result<Refreshed, RefreshError> {
         match keep(&self.vault, &self.clock, &row.customer, &new).await {
             Ok(Kept::Stored) => self.advance(row, new).await,
@@ -197,8 +198,8 @@ impl<W: Wiring> TokenKeeper<W> {
         }
     }
 
-    /// What to do where no pair is stored. Whoever ends a connection forgets its pair a moment before the row says so,
-    /// and is not to be told that it has to be made again.
+    /// What to do if no pair is stored. Whoever ends a connection deletes its pair a moment before the row says so, and
+    /// must not be told that it has to be made again.
     async fn without_pair(&self, row: &Connection) -> Result<Refreshed, RefreshError> {
         self.clock.sleep_until(self.clock.now() + LOOK_AGAIN).await;
         let now = self.directory.connection(&row.customer).await?;
@@ -210,7 +211,7 @@ impl<W: Wiring> TokenKeeper<W> {
         Ok(Refreshed::Again)
     }
 
-    /// What another worker has stored meanwhile.
+    /// The pair that another worker has stored meanwhile, if any.
     async fn newer(&self, row: &Connection) -> Result<Option<Refreshed>, RefreshError> {
         match self.vault.tokens(&row.customer).await? {
             Some(newer) if newer.generation > row.generation => {
@@ -235,7 +236,7 @@ impl<W: Wiring> TokenKeeper<W> {
         }
     }
 
-    /// The death of a connection: the endpoint does not know the newest refresh token there is, or none is stored here.
+    /// Marks a connection as dead: the endpoint does not know the newest refresh token, or none is stored here.
     pub(super) async fn mark_needs_reconnect(
         &self,
         row: &Connection,

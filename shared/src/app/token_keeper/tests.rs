@@ -29,7 +29,7 @@ async fn status(scene: &Scene) -> ConnectionStatus {
         .status
 }
 
-/// A worker that knows nothing asks for a token.
+/// A worker without any cache asks for a token.
 async fn access(scene: &Scene) -> Result<Access, AccessError> {
     let keeper = scene.memory.keeper();
     keeper.access(&scene.customer, None, Timestamp::MAX).await
@@ -151,7 +151,7 @@ async fn killed_at_any_step_the_connection_works_again_or_asks_to_be_made_again(
             );
         }
     }
-    // Only where Constant Contact has rotated and the vault has nothing yet.
+    // Only if Constant Contact has rotated and the vault has nothing yet.
     assert_eq!(lost.len(), 2, "{lost:?} of {whole} steps");
     assert_eq!(lost[0].1, Fault::CrashAfter);
     assert_eq!(lost[1], (lost[0].0 + 1, Fault::CrashBefore));

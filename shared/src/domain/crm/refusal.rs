@@ -1,14 +1,14 @@
-//! What the words of a refusal are, and what they blame.
+//! The messages of a refusal, and what they blame.
 
 use serde::Deserialize;
 
 use crate::domain::contact::cut;
 use crate::domain::email::EmailAddress;
 
-/// Complaints of one answer that are listened to.
+/// The most complaints of one answer that are considered.
 const MOST_COMPLAINTS: usize = 20;
 
-/// Characters of an answer's words that are kept.
+/// The most characters of an answer's messages that are kept.
 const MOST_WORDS: usize = 500;
 
 /// Constant Contact's own words.
@@ -20,7 +20,7 @@ pub struct Refusal {
     pub messages: Vec<String>,
 }
 
-/// What is at fault with a lead, as far as an answer tells.
+/// What is wrong with a lead, as far as an answer says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Blame {
     /// The address.
@@ -29,12 +29,12 @@ pub enum Blame {
     List,
     /// A part that the lead can go without.
     Optional(OptionalField),
-    /// Anything: there are no words, or none that are understood.
+    /// Anything: there is no message, or none that is understood.
     Unclear,
 }
 
 impl Blame {
-    /// Parts that a lead can go without. Who complains of one may name its address, or a list, beside it.
+    /// Parts that a lead can do without. A complaint about one may also mention its address or a list.
     const OPTIONAL: [(&str, OptionalField); 5] = [
         ("phone", OptionalField::Phone),
         ("custom_field", OptionalField::CustomFields),
@@ -43,14 +43,14 @@ impl Blame {
         ("postal_code", OptionalField::Address),
     ];
 
-    /// The others, in the order of what is believed.
+    /// The others, in the order in which they are believed.
     const NEEDED: [(&str, Self); 3] = [
         ("list", Self::List),
         ("email", Self::Address),
         ("e_mail", Self::Address),
     ];
 
-    /// What one complaint blames, which may quote the lead's address.
+    /// What one complaint blames; it may quote the lead's address.
     fn of(message: &str, email: &EmailAddress) -> Vec<Self> {
         let (words, address) = (message.to_lowercase(), email.key());
         let (local, domain) = address.rsplit_once('@').unwrap_or((&address, ""));
@@ -70,7 +70,7 @@ impl Blame {
 }
 
 impl Refusal {
-    /// A refusal of one complaint.
+    /// A refusal with one complaint.
     #[must_use]
     pub fn of(key: &str, message: &str) -> Self {
         Self {
@@ -79,13 +79,13 @@ impl Refusal {
         }
     }
 
-    /// All that was said.
+    /// All messages as one text.
     #[must_use]
     pub fn words(&self) -> String {
         cut(&self.messages.join("; "), MOST_WORDS).to_owned()
     }
 
-    /// What the words blame.
+    /// What the messages blame.
     pub(super) fn blames(&self, email: &EmailAddress) -> Vec<Blame> {
         let each = self.messages.iter();
         let mut all: Vec<_> = each.flat_map(|words| Blame::of(words, email)).collect();
@@ -124,7 +124,7 @@ impl Refusal {
     }
 }
 
-/// A text without a part of it, wherever that stands by itself.
+/// A text without a part of it, wherever the part is a word of its own.
 fn without(text: &str, part: &str) -> String {
     let in_word = |c: char| c.is_alphanumeric() || c == '_';
     let (mut left, mut rest) = (String::new(), text);

@@ -4,12 +4,12 @@ use super::Lead;
 use crate::domain::consent::Consent;
 use crate::domain::contact::Contact;
 
-/// Stands where an address was; the domain cannot exist (RFC 2606).
+/// Stands in place of an address; the domain cannot exist (RFC 2606).
 const NOBODY: &str = "erased@erased.invalid";
 
 impl Lead {
-    /// What is left of a lead whose person asked to be forgotten: which it was, when it came, the form's own words
-    /// and the seal, which proves the consent to whoever still has its text and tells nobody else anything.
+    /// What is left of a lead whose person asked to be forgotten: its id, when it came, the form's own words and the
+    /// seal, which proves the consent to anybody who still has its text and tells nobody else anything.
     #[must_use]
     pub fn without_person(&self) -> Self {
         let consent = &self.consent;

@@ -22,7 +22,7 @@ use super::contact::{Contact, Note};
 use super::ids::{CustomerId, FormId, ImportId, LeadId};
 use super::keys::{Seal, SigningKeys};
 
-/// One submission of one person, consent proven.
+/// One submission by one person, with proven consent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Lead {
     /// Its id.
@@ -37,15 +37,15 @@ pub struct Lead {
     pub consent: Consent,
     /// When it was accepted.
     pub received_at: Timestamp,
-    /// Makes a later change to the consent show ([`Lead::sealed`]).
+    /// Reveals a later change to the consent ([`Lead::sealed`]).
     pub seal: Seal,
-    /// What will be cut or left out on the way to Constant Contact.
+    /// What is cut or left out on the way to Constant Contact.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<Note>,
 }
 
 impl Lead {
-    /// What a form was sent as a lead of a customer, sealed.
+    /// A customer's lead from what a form received, sealed.
     #[must_use]
     pub fn new(
         customer: CustomerId,
@@ -80,7 +80,7 @@ impl Lead {
         Self { seal, ..self }
     }
 
-    /// The text the seal is over: who agreed to what, of which brand, when and where, and when that was heard of, in
+    /// The text that the seal covers: who agreed to what, for which brand, when and where, and when it was received, in
     /// one canonical form.
     fn sealed_text(&self) -> String {
         serde_json::json!([
@@ -102,8 +102,8 @@ impl Lead {
         texts.iter().any(|text| keys.is_intact(text, &self.seal))
     }
 
-    /// The text that seals were over before they covered brand and time of receipt. A consent with a brand never had
-    /// such a seal, and one that gets a brand later breaks it.
+    /// The text that seals covered before brand and time of receipt were included. A consent with a brand never had
+    /// such a seal, so adding a brand later breaks it.
     fn first_sealed_text(&self) -> String {
         serde_json::json!([
             "leadfeed.consent.v1",
@@ -137,14 +137,14 @@ pub struct LeadRecord {
 }
 
 impl LeadRecord {
-    /// Whether the lead is erased, and was before `at`: what comes at or after that is another.
+    /// Whether the lead is erased, and was before `at`, so that a submission of that time is another lead.
     #[must_use]
     pub fn was_erased_before(&self, at: Timestamp) -> bool {
         let last = self.timeline.last();
         last.is_some_and(|line| line.state == LeadState::Erased && line.at < at)
     }
 
-    /// All that was changed or left out, on the way in and at the delivery.
+    /// Everything that was changed or left out, on arrival and at delivery.
     pub fn notes(&self) -> impl Iterator<Item = &Note> {
         let at_delivery: &[Note] = match &self.state {
             LeadState::Delivered { notes, .. } => notes,

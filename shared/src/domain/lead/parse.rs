@@ -21,7 +21,7 @@ pub struct ParsedLead {
     pub notes: Vec<Note>,
 }
 
-/// Why a submission is no lead: every field at fault, so that a person can correct them all at once.
+/// Why a submission is not a lead: every field at fault, so that a person can correct them all at once.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the submission cannot be taken as a lead")]
 pub struct Rejection {
@@ -61,7 +61,7 @@ impl ParsedLead {
         origin: &Origin,
         now: Timestamp,
     ) -> Result<Self, Rejection> {
-        // Before names are mapped, so that no mapping hides what is said of the consent.
+        // Before names are mapped, so that no mapping hides what the submission says about the consent.
         let consent = Consent::parse(form, &fields, origin, now);
         let fields = fields.renamed(|name| form.mapped.get(name).cloned());
         let email = raw(form, &fields, "email").parse::<EmailAddress>();
@@ -95,7 +95,7 @@ impl ParsedLead {
     }
 }
 
-/// What a field says, by the form's constant or else as it came.
+/// The value of a field: the form's constant, or else what was submitted.
 fn raw<'v>(form: &'v Form, fields: &'v Submission, name: &str) -> &'v str {
     let constant = form.constants.get(name).map(String::as_str);
     constant.or(fields.get(name)).unwrap_or_default()
@@ -129,7 +129,7 @@ fn contact(form: &Form, fields: &Submission, email: EmailAddress) -> Contact {
     }
 }
 
-/// A note for each filled-in field that no rule of the form speaks of.
+/// A note for each filled-in field that no rule of the form mentions.
 fn unknown(form: &Form, fields: &Submission) -> Vec<Note> {
     let is_unknown = |name: &str| {
         !(is_contact(name)

@@ -10,7 +10,7 @@ const LINE: usize = 50;
 /// Custom fields of one contact: the stricter of the two published limits.
 pub const MAX_CUSTOM_FIELDS: usize = 25;
 
-/// Characters of what is not as long everywhere.
+/// Lengths that differ between the API and a file, in characters.
 struct Limits {
     street: usize,
     postal_code: usize,
@@ -24,7 +24,7 @@ const API: Limits = Limits {
     country: NAME,
 };
 
-/// Those of a file for the upload page, whose columns are shorter. A street has two of them.
+/// Those of a file for the upload page, whose columns are shorter; a street has two of them.
 const FILE: Limits = Limits {
     street: usize::MAX,
     postal_code: 25,
@@ -32,7 +32,7 @@ const FILE: Limits = Limits {
 };
 
 impl Contact {
-    /// The contact as Constant Contact can store it, and what that cost.
+    /// The contact as Constant Contact can store it, and what was cut or left out for that.
     #[must_use]
     pub fn for_remote(&self) -> (Contact, Vec<Note>) {
         let mut notes = Vec::new();
@@ -49,8 +49,8 @@ impl Contact {
         (remote, notes)
     }
 
-    /// The contact as Constant Contact's upload page reads it from a file, and what that cost. A state of the US is its
-    /// code, which is all the page takes.
+    /// The contact as Constant Contact's upload page reads it from a file, and what was cut or left out for that. A US
+    /// state becomes its code, which is all the page accepts.
     #[must_use]
     pub fn for_file(&self) -> (Contact, Vec<Note>) {
         let (mut notes, mut filed) = (Vec::new(), self.clone());
@@ -68,7 +68,7 @@ impl Contact {
         (filed, notes)
     }
 
-    /// Cuts what is too long and clears a phone number that is none.
+    /// Cuts what is too long and clears a phone number that is not one.
     fn fit(&mut self, limits: &Limits, notes: &mut Vec<Note>) {
         let address = &mut self.street_address;
         for (field, value, limit) in [
@@ -98,7 +98,7 @@ impl Contact {
     }
 }
 
-/// A street as the two lines of an address: parted at a word, or within one where more is kept by it.
+/// A street as two address lines: split at a word, or within a word if that keeps more of it.
 #[must_use]
 pub fn in_two_lines(street: &str) -> (&str, &str) {
     let first = cut(street, LINE);

@@ -8,7 +8,7 @@ use crate::domain::ids::RemoteId;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "status", rename_all = "snake_case")]
 pub enum LeadState {
-    /// Recorded; the queue did not take it yet.
+    /// Recorded; the queue has not accepted it yet.
     Received,
     /// Recorded and in the queue.
     Queued,
@@ -21,16 +21,16 @@ pub enum LeadState {
     },
     /// It is in Constant Contact.
     Delivered {
-        /// The contact's id there; `None` where the answer lacked it.
+        /// The contact's id there; `None` if the answer lacked it.
         contact: Option<RemoteId>,
         /// Whether the contact was new.
         action: DeliveryAction,
         /// The permission it was recorded with.
         permission: Permission,
-        /// Why nobody was brought back by it who had left.
+        /// Why it brought nobody back who had left.
         #[serde(default)]
         opt_out_check: OptOutCheck,
-        /// What Constant Contact would not take and the lead went without.
+        /// What Constant Contact would not accept and the lead went without.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         notes: Vec<Note>,
     },
@@ -43,11 +43,11 @@ pub enum LeadState {
     Refused {
         /// The reason.
         why: RefusalReason,
-        /// Constant Contact's own words, where they are the reason.
+        /// Constant Contact's own words, if they are the reason.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         detail: Option<String>,
     },
-    /// It looked like a robot's, or is more than a day's limit; a person decides.
+    /// It looked like a robot's, or exceeds a day's limit; a person decides.
     Quarantined {
         /// The reason.
         why: QuarantineReason,
@@ -56,13 +56,13 @@ pub enum LeadState {
     Erased,
 }
 
-/// Whether a delivery made a contact.
+/// What a delivery did to the contact.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DeliveryAction {
     /// The contact is new.
     Created,
-    /// The contact was there and now has the lead's data.
+    /// The contact existed and now has the lead's data.
     Updated,
     /// By bulk import, which does not say.
     Imported,
@@ -70,7 +70,7 @@ pub enum DeliveryAction {
     Found,
 }
 
-/// How a lead was held against the account's opt-outs.
+/// How a lead was checked against the account's opt-outs.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum OptOutCheck {
@@ -79,12 +79,12 @@ pub enum OptOutCheck {
     NotNeeded,
     /// The person had not left since they agreed.
     Clear,
-    /// The person had left, or the account had deleted the contact, and they agreed anew after that.
+    /// The person had left, or the account had deleted the contact, and they agreed again after that.
     CameBack {
         /// When that was.
         left_at: Timestamp,
     },
-    /// By Constant Contact, which imports nobody who has left; whom it deleted was left out of the import.
+    /// By Constant Contact, which imports nobody who has left; contacts that it deleted were left out of the import.
     Remote,
 }
 
@@ -109,7 +109,7 @@ pub enum Permission {
     Explicit,
     /// Inferred: all that a bulk import can record.
     Implicit,
-    /// The account asks for a confirmation by mail; nothing tells whether it has come.
+    /// The account asks for a confirmation by mail; nothing shows whether it has been given.
     PendingConfirmation,
 }
 
@@ -129,7 +129,7 @@ pub enum WaitReason {
     Quota,
     /// Constant Contact, or something on the way to it, is out of order.
     Upstream,
-    /// The call's answer was lost; the lead goes out again when nobody can have left since.
+    /// The call's answer was lost; the lead goes out again once it is certain that the person has not left since.
     AnswerLost,
     /// A bulk import has taken it.
     Import,
@@ -145,7 +145,7 @@ impl WaitReason {
         )
     }
 
-    /// Whether Constant Contact said neither yes nor no.
+    /// Whether Constant Contact neither accepted nor refused it.
     #[must_use]
     pub fn is_transient(self) -> bool {
         matches!(self, Self::Upstream | Self::AnswerLost)
@@ -160,7 +160,8 @@ pub enum RefusalReason {
     OptedOutAfterConsent,
     /// Constant Contact does not accept the address.
     InvalidAddress,
-    /// Constant Contact refuses the lead for good, or has said neither yes nor no to it for days on which it took others.
+    /// Constant Contact refuses the lead for good, or has neither accepted nor refused it for days on which it accepted
+    /// others.
     CcRefused,
     /// The address is on the customer's suppression list.
     Suppressed,
@@ -182,9 +183,9 @@ pub enum QuarantineReason {
     TooFast,
     /// The captcha failed or could not be checked.
     Captcha,
-    /// Its address came too often by the form on one day.
+    /// Its address was submitted too often by the form on one day.
     RepeatedAddress,
-    /// The form had let out as many leads as it does in a day.
+    /// The form had already let out as many leads as it may in a day.
     DailyLimit,
 }
 
@@ -207,7 +208,7 @@ impl LeadState {
         Self::Waiting { why }
     }
 
-    /// It is refused for this, without a word of Constant Contact's.
+    /// It is refused for this, without a message of Constant Contact's.
     #[must_use]
     pub const fn refused(why: RefusalReason) -> Self {
         Self::Refused { why, detail: None }
@@ -242,7 +243,7 @@ impl LeadState {
         }
     }
 
-    /// Whether a lead in this state is in the account, or will be unless it is already.
+    /// Whether a lead in this state is in the account, or may be or get there by an earlier call.
     #[must_use]
     pub fn may_be_there(&self) -> bool {
         match self {

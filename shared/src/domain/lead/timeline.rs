@@ -3,14 +3,14 @@ use serde::{Deserialize, Serialize};
 
 use super::{LeadRecord, LeadState, WaitReason};
 
-/// Lines a timeline may have. A row of DynamoDB holds 400 kB, and a lead that met its limit could neither be claimed
-/// nor settled any more.
+/// The most lines of a timeline. A row of DynamoDB holds 400 kB, and a lead that reached this limit could no longer be
+/// claimed or settled.
 pub const MAX_LINES: usize = 100;
 
-/// Lines that are left of the beginning of one that has more.
+/// How many of the first lines of a longer one are kept.
 const FIRST: usize = 10;
 
-/// And of its end.
+/// How many of the last.
 const LAST: usize = 40;
 
 /// One line of a lead's timeline.
@@ -32,7 +32,7 @@ pub fn shortened(timeline: &[TimelineEntry]) -> Option<Vec<TimelineEntry>> {
 }
 
 impl LeadRecord {
-    /// How often in a row the lead has met trouble by now.
+    /// How many of the lead's latest tries in a row have met trouble.
     #[must_use]
     pub fn transient_failures(&self) -> u32 {
         u32::try_from(self.troubled().count()).unwrap_or(u32::MAX)
@@ -44,8 +44,8 @@ impl LeadRecord {
         self.troubled().last().map(|line| line.at)
     }
 
-    /// The tries in a row that have met trouble by now, the newest first. Waits for the budget lie between them and say
-    /// nothing of them.
+    /// The latest tries in a row that met trouble, newest first. Waits for the budget between them do not count either
+    /// way.
     fn troubled(&self) -> impl Iterator<Item = &TimelineEntry> {
         let lines = self.timeline.iter().rev();
         let tries = lines.filter_map(|line| match line.state {

@@ -1,6 +1,6 @@
-//! States of the US by their names, which people type and Constant Contact's upload does not take.
+//! Names of US states, which people type, and their codes, which are all that Constant Contact's upload accepts.
 
-/// The code of a state of the US, where the country is left empty or is the US.
+/// The code of a US state, if the country is empty or is the US.
 pub(super) fn code(state: &str, country: &str) -> Option<&'static str> {
     let country = country.replace(['.', ' '], "");
     let is_us = COUNTRY.iter().any(|us| us.eq_ignore_ascii_case(&country));
@@ -13,7 +13,7 @@ pub(super) fn code(state: &str, country: &str) -> Option<&'static str> {
     STATES.iter().find(is_it).map(|(_, code)| *code)
 }
 
-/// The US, as people write it without dots and spaces, or do not write it at all.
+/// The US as people write it, without dots and spaces, or empty.
 const COUNTRY: [&str; 5] = ["", "US", "USA", "UnitedStates", "UnitedStatesofAmerica"];
 
 const STATES: [(&str, &str); 51] = [

@@ -12,17 +12,17 @@ use crate::domain::ids::RemoteId;
 use crate::domain::lead::{DeliveryAction, MAX_CUSTOM_FIELDS, Permission};
 use crate::ports::{Found, LeftOut, OptOuts, SignUp, SignedUp};
 
-/// An account and all that is in it.
+/// An account and everything in it.
 #[derive(Debug)]
 pub(super) struct Book {
     pub(super) account: Account,
     pub(super) privileges: Vec<String>,
-    /// Whether sign-ups are forbidden whatever the privileges are.
+    /// Whether sign-ups are forbidden whatever the user's privileges are.
     pub(super) forbids_writes: bool,
     pub(super) confirmed_opt_in: bool,
-    /// Whether a contact that is not made by a sign-up passes the confirmation by, where explicit permission is asked for.
+    /// Whether a contact made with explicit permission, other than by a sign-up, skips the confirmation.
     pub(super) takes_permissions_literally: bool,
-    /// Whether a refusal has no words.
+    /// Whether refusals have no message.
     pub(super) is_wordless: bool,
     /// Whether a success names no contact.
     pub(super) is_nameless: bool,
@@ -36,14 +36,14 @@ pub(super) struct Book {
     pub(super) imports_cut: Option<usize>,
 }
 
-/// A contact as the account has it.
+/// A contact in the account.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RemoteContact {
     /// Its id.
     pub id: RemoteId,
-    /// What sign-ups have said of the person, the newest word on everything.
+    /// The newest value of everything that sign-ups said about the person.
     pub contact: Contact,
-    /// Custom fields by id, of all sign-ups.
+    /// Custom fields of all sign-ups, by id.
     pub custom_fields: BTreeMap<RemoteId, String>,
     /// Lists of all sign-ups.
     pub lists: BTreeSet<RemoteId>,
@@ -81,7 +81,7 @@ impl From<&RemoteContact> for Found {
     }
 }
 
-/// Whether a contact may be mailed.
+/// The permission to mail a contact.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RemotePermission {
     /// Asked and agreed.
@@ -90,7 +90,7 @@ pub enum RemotePermission {
     PendingConfirmation,
     /// Imported by the account.
     Implicit,
-    /// Has left.
+    /// Has opted out.
     Unsubscribed,
 }
 
@@ -175,7 +175,7 @@ impl Book {
         self.contacts.iter().filter_map(gone).collect()
     }
 
-    /// Deletes a contact, if there is one: it is on no list any more.
+    /// Deletes a contact, if there is one, and takes it off all lists.
     pub(super) fn delete_contact(&mut self, email: &EmailAddress, now: Timestamp) {
         if let Some(contact) = self.contacts.get_mut(&email.key()) {
             contact.updated_at = now;
@@ -184,7 +184,7 @@ impl Book {
         }
     }
 
-    /// The contact of an address, made by the account where there is none.
+    /// The contact of an address, added by the account if there is none.
     pub(super) fn known_or_new(
         &mut self,
         email: &EmailAddress,
@@ -206,8 +206,8 @@ impl Book {
         contact.opted_out_at = Some(now);
     }
 
-    /// Takes a sign-up as the real one does: an unknown list or field refuses it whole, what it does not say stays as
-    /// it is, lists and fields are added to those there are, and a person who had left is back.
+    /// Accepts a sign-up as the real API does: an unknown list or field refuses all of it, omitted values stay, lists
+    /// and fields are added to the existing ones, and a person who had left is back.
     pub(super) fn sign_up(
         &mut self,
         sign_up: &SignUp,
@@ -253,7 +253,7 @@ impl Book {
         })
     }
 
-    /// Makes a contact that was not there, by a permission that is asked for.
+    /// Adds a new contact, with the permission requested.
     pub(super) fn make(
         &mut self,
         sign_up: &SignUp,
@@ -272,7 +272,7 @@ impl Book {
         Ok(made)
     }
 
-    /// Of a sign-up, what a contact that is there has room for, and what it has not.
+    /// The parts of a sign-up that an existing contact has room for, and the rest.
     pub(super) fn fitting(&self, sign_up: &SignUp) -> (SignUp, Vec<LeftOut>) {
         let (mut fitting, mut left_out) = (sign_up.clone(), Vec::new());
         let known = self.contact(&sign_up.contact.email);
@@ -311,7 +311,7 @@ impl Book {
     }
 }
 
-/// Changes what a sign-up says of a person, and nothing else.
+/// Updates only what a sign-up says about a person.
 fn update(known: &mut Contact, said: &Contact) {
     for (known, said) in [
         (&mut known.first_name, &said.first_name),
@@ -336,7 +336,7 @@ pub(super) fn invalid(message: &str) -> CrmError {
 }
 
 impl RemoteContact {
-    /// When the person left, or the account deleted it, whichever came last.
+    /// When the person left or the account deleted it, whichever came last.
     fn gone_at(&self) -> Option<Timestamp> {
         self.opted_out_at.max(self.deleted_at)
     }

@@ -1,4 +1,4 @@
-//! Bulk imports of an account: done a while after they were asked for.
+//! Bulk imports of an account, completed a while after they were requested.
 
 use jiff::{SignedDuration, Timestamp};
 use secrecy::SecretString;
@@ -15,14 +15,14 @@ use crate::ports::{Activity, BulkImports, Clock as _, Page, Progress};
 
 /// How long an import takes.
 const TAKES: SignedDuration = SignedDuration::from_secs(20);
-/// Rows of a request.
+/// Maximum rows of a request.
 const MOST_ROWS: usize = 40_000;
-/// Bytes of a request that are read; the rest is dropped without a word.
+/// Bytes of a request that are read; the rest is dropped silently.
 const MOST_BYTES: usize = 4_000_000;
 /// Contacts or activities of a page.
 const PAGE: usize = 500;
 
-/// An import that was asked for.
+/// A requested import.
 #[derive(Debug)]
 pub(super) struct QueuedImport {
     activity: Activity,
@@ -32,25 +32,25 @@ pub(super) struct QueuedImport {
 }
 
 impl FakeCrm {
-    /// Has the next imports of an account fail.
+    /// Makes the next imports of an account fail.
     pub fn fail_imports(&self, account: &str, times: usize) {
         self.world
             .with(|world| world.book(account).imports_fail = times);
     }
 
-    /// Has imports of an account take so long, and their rows be counted at their end only.
+    /// Makes imports of an account take this long, and their rows count only at their end.
     pub fn slow_imports(&self, account: &str, takes: SignedDuration) {
         self.world
             .with(|world| world.book(account).imports_take = Some(takes));
     }
 
-    /// Has an account read so many rows of its imports, and drop the rest without a word.
+    /// Makes an account read only this many rows of its imports, and drop the rest silently.
     pub fn cut_imports(&self, account: &str, rows: usize) {
         self.world
             .with(|world| world.book(account).imports_cut = Some(rows));
     }
 
-    /// Somebody else has an account do so many things, all done already.
+    /// Adds this many activities of somebody else to an account, all completed already.
     pub fn do_otherwise(&self, account: &str, times: usize) {
         let now = self.clock.now();
         self.world.with(|world| {
@@ -76,7 +76,7 @@ impl FakeCrm {
         self.world.with(|world| world.book(account).imports.clear());
     }
 
-    /// Imports that were asked for, by their rows.
+    /// The requested imports, each as its rows.
     #[must_use]
     pub fn imports(&self, account: &str) -> Vec<usize> {
         self.world.with(|world| {
@@ -128,8 +128,8 @@ impl Book {
         pending
     }
 
-    /// Does what has come to its end. Who has left stays off the lists, and so do all where a list is gone by then: of
-    /// that it tells nobody.
+    /// Completes the imports that are due. People who opted out stay off the lists, and a list that is gone by then
+    /// gets nobody, without any error.
     fn run_imports(&mut self, mut new_id: impl FnMut() -> RemoteId, now: Timestamp) {
         for at in 0..self.imports.len() {
             let ends_at = self.imports[at].ends_at;
@@ -171,7 +171,7 @@ impl Book {
 }
 
 impl World {
-    /// The account's book, its imports done as far as they are.
+    /// The account's book, with all imports that are due completed.
     fn settled(&mut self, account: &str, now: Timestamp) -> &mut Book {
         let mut made = self.made;
         let new_id = || {
@@ -188,7 +188,7 @@ impl World {
     }
 }
 
-/// The page of a list that begins at a cursor.
+/// The page of a listing that begins at a cursor.
 fn page<T>(all: Vec<T>, cursor: Option<&str>) -> Page<T> {
     let from: usize = cursor.and_then(|cursor| cursor.parse().ok()).unwrap_or(0);
     let next = (from + PAGE < all.len()).then(|| (from + PAGE).to_string());

@@ -57,7 +57,7 @@ pub enum Call {
     Refresh,
 }
 
-/// Limits of each application; `None` is no limit.
+/// Limits of each application; `None` means no limit.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct RemoteLimits {
     /// API calls in any second.
@@ -108,7 +108,7 @@ impl Meter {
 }
 
 impl World {
-    /// Admits a call and gives the account it is about.
+    /// Admits a call and returns the account that it is for.
     fn admit(
         &mut self,
         call: Call,

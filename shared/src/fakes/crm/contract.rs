@@ -1,16 +1,16 @@
-//! What every request keeps to, whichever test makes it. One that does not is our fault and no refusal: it ends the test.
+//! What every request has to satisfy, in any test. A violation is our fault and not a refusal: it ends the test.
 
 use crate::domain::email::MAX_CHARS;
 use crate::domain::import::ImportRow;
 use crate::ports::SignUp;
 
-/// Characters of a name, a place or a row's phone.
+/// Maximum characters of a name, a place or a row's phone.
 const SHORT: usize = 50;
-/// Characters of a street or a custom field's value.
+/// Maximum characters of a street or a custom field's value.
 const LONG: usize = 255;
-/// Characters of a sign-up's phone.
+/// Maximum characters of a sign-up's phone.
 const PHONE: usize = 25;
-/// Custom fields and lists of one contact.
+/// Maximum custom fields, and maximum lists, of one contact.
 const FIELDS: usize = 25;
 const LISTS: usize = 50;
 

@@ -1,4 +1,4 @@
-//! The guard against sign-up abuse of one address.
+//! Constant Contact's guard against sign-up abuse of one address.
 
 use std::collections::HashMap;
 
@@ -9,12 +9,12 @@ use super::{FakeCrm, World};
 use crate::domain::crm::CrmError;
 use crate::domain::email::EmailAddress;
 
-/// Sign-ups within [`WATCHED`] that an address is not flagged for.
+/// Sign-ups within [`WATCHED`] that do not flag an address.
 const ATTEMPTS: usize = 5;
 const WATCHED: SignedDuration = SignedDuration::from_hours(24);
 const FLAGGED: SignedDuration = SignedDuration::from_hours(48);
 
-/// Attempts by address, over all accounts.
+/// Sign-ups by address, over all accounts.
 #[derive(Debug, Default)]
 pub(super) struct Guard(HashMap<String, Record>);
 
@@ -44,7 +44,7 @@ impl Guard {
 }
 
 impl World {
-    /// Counts a sign-up of an address, where that is watched.
+    /// Counts a sign-up of an address, if the guard is on.
     pub(super) fn watch(&mut self, email: &EmailAddress, now: Timestamp) -> Result<(), CrmError> {
         let guard = self.guard.as_mut();
         if guard.is_none_or(|guard| guard.allows(email.key(), now)) {
@@ -56,8 +56,8 @@ impl World {
 }
 
 impl FakeCrm {
-    /// Has an address refused for two days that signs up more than five times within one. Not so from the beginning:
-    /// worlds with few people in them would have nobody left.
+    /// From now on, refuses an address for two days once it signs up more than five times within one. Off by default:
+    /// in worlds with few people, nobody would be left.
     pub fn guard_addresses(&self) {
         self.world
             .with(|world| world.guard = Some(Guard::default()));

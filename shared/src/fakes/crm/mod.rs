@@ -1,4 +1,4 @@
-//! A small, honest Constant Contact: accounts with contacts, rotating tokens, both limits, faults by script.
+//! A small but faithful Constant Contact: accounts with contacts, rotating tokens, both limits, scripted faults.
 
 mod book;
 mod bulk;
@@ -27,7 +27,7 @@ use guard::Guard;
 pub use tokens::TokenKind;
 use tokens::{Code, Issued, Refreshable, User};
 
-/// The other side of [`Authorization`](crate::ports::Authorization), [`Accounts`](crate::ports::Accounts) and
+/// The server behind [`Authorization`](crate::ports::Authorization), [`Accounts`](crate::ports::Accounts) and
 /// [`Contacts`](crate::ports::Contacts).
 #[derive(Debug, Clone)]
 pub struct FakeCrm {
@@ -45,7 +45,7 @@ struct World {
     access: HashMap<String, Issued>,
     refresh: HashMap<String, Refreshable>,
     kind: TokenKind,
-    /// What tokens are granted for, where that is not all.
+    /// The scope that tokens are granted for, if not all.
     scope: Option<String>,
     limits: RemoteLimits,
     meters: HashMap<String, Meter>,
@@ -76,7 +76,7 @@ impl World {
     }
 }
 
-/// What a test arranges and sees. None of it is a call, and none of it fails; an account that was never opened panics.
+/// What a test arranges and inspects. None of it is a call, and none of it fails; an account never opened panics.
 impl FakeCrm {
     /// No applications and no accounts.
     #[must_use]
@@ -124,14 +124,14 @@ impl FakeCrm {
         })
     }
 
-    /// Says what the user who connects may do.
+    /// Sets the privileges of the user who connects.
     pub fn set_privileges(&self, account: &str, privileges: &[&str]) {
         let privileges = privileges.iter().map(|name| (*name).to_owned()).collect();
         self.world
             .with(|world| world.book(account).privileges = privileges);
     }
 
-    /// Has the API forbid whatever changes contacts, though no right is missing.
+    /// Makes the API forbid all changes of contacts, though no privilege is missing.
     pub fn forbid_writes(&self, account: &str) {
         self.world
             .with(|world| world.book(account).forbids_writes = true);
@@ -143,19 +143,19 @@ impl FakeCrm {
             .with(|world| world.book(account).confirmed_opt_in = on);
     }
 
-    /// Has contacts that no sign-up makes pass the confirmation by.
+    /// Lets contacts that are not made by a sign-up skip the confirmation.
     pub fn take_permissions_literally(&self, account: &str) {
         self.world
             .with(|world| world.book(account).takes_permissions_literally = true);
     }
 
-    /// Has an account refuse sign-ups by 400 without a word, whatever is at fault.
+    /// Makes an account refuse sign-ups with a 400 without a message, whatever is at fault.
     pub fn refuse_wordlessly(&self, account: &str) {
         self.world
             .with(|world| world.book(account).is_wordless = true);
     }
 
-    /// Has an account answer sign-ups without the contact's id.
+    /// Makes an account answer sign-ups without the contact's id.
     pub fn name_no_contact(&self, account: &str) {
         self.world
             .with(|world| world.book(account).is_nameless = true);
@@ -183,7 +183,7 @@ impl FakeCrm {
             .with(|world| world.book(account).delete_contact(email, now));
     }
 
-    /// The account's guard against abuse calls an address invalid from now on, or no longer.
+    /// Makes the account's guard against abuse call an address invalid from now on, or no longer.
     pub fn hold_back(&self, account: &str, email: &EmailAddress, held: bool) {
         self.world.with(|world| {
             let addresses = &mut world.book(account).held_back;
@@ -208,13 +208,13 @@ impl FakeCrm {
         self.world.with(|world| world.book(account).contacts())
     }
 
-    /// The consent page: a code for an application, as the callback would bring it once the account's owner agreed.
+    /// The consent page: a code for an application, as the callback receives it once the account's owner has agreed.
     #[must_use]
     pub fn authorize(&self, account: &str, client_id: &str) -> String {
         self.agree(User::owner(account), client_id)
     }
 
-    /// The same, once another user of the account did.
+    /// The same for another user of the account.
     #[must_use]
     pub fn authorize_as(&self, login: &str, account: &str, client_id: &str) -> String {
         self.agree(User::of(account, login), client_id)
@@ -239,7 +239,7 @@ impl FakeCrm {
         grant.into_tokens().expect("a whole grant")
     }
 
-    /// The user takes the access back: no refresh token of the account is good any more.
+    /// The user revokes the access: the account's refresh tokens become invalid.
     pub fn revoke(&self, account: &str) {
         self.world.with(|world| {
             world
@@ -248,7 +248,7 @@ impl FakeCrm {
         });
     }
 
-    /// No access token of the account is good any more.
+    /// Makes all access tokens of the account invalid.
     pub fn expire_access(&self, account: &str) {
         self.world
             .with(|world| world.access.retain(|_, token| token.account != account));
@@ -259,7 +259,7 @@ impl FakeCrm {
         self.world.with(|world| world.kind = kind);
     }
 
-    /// Grants tokens for no more than this from now on.
+    /// Grants tokens with only this scope from now on.
     pub fn grant_only(&self, scope: &str) {
         self.world
             .with(|world| world.scope = Some(scope.to_owned()));
@@ -270,42 +270,42 @@ impl FakeCrm {
         self.world.with(|world| world.limits = limits);
     }
 
-    /// Has the API answer its next call with an error. [`CrmError::AnswerLost`] comes after the effect, every
-    /// other in its place.
+    /// Makes the API answer its next call with an error. [`CrmError::AnswerLost`] comes after the effect, every other
+    /// instead of it.
     pub fn answer_next(&self, error: CrmError) {
         self.world.with(|world| world.answers.push_back(error));
     }
 
-    /// The same of its next call of one kind.
+    /// The same for its next call of one kind.
     pub fn answer_next_to(&self, call: Call, error: CrmError) {
         self.world
             .with(|world| world.answers_to.entry(call).or_default().push_back(error));
     }
 
-    /// Has the answers to calls of one kind come so long after their effect.
+    /// Makes the answers to calls of one kind come this long after their effect.
     pub fn slow_down(&self, call: Call, by: SignedDuration) {
         self.world.with(|world| world.slow.insert(call, by));
     }
 
-    /// Has the token endpoint answer its next call with an error. [`TokenError::AnswerLost`] comes after the effect,
-    /// every other in its place.
+    /// Makes the token endpoint answer its next call with an error. [`TokenError::AnswerLost`] comes after the effect,
+    /// every other instead of it.
     pub fn token_answer_next(&self, error: TokenError) {
         self.world
             .with(|world| world.token_answers.push_back(error));
     }
 
-    /// Has the answers to codes edited from now on.
+    /// Edits the answers to codes from now on.
     pub fn edit_grants(&self, edit: fn(Grant) -> Grant) {
         self.world.with(|world| world.edit = Some(edit));
     }
 
-    /// Of each code that came, whether a verifier came with it.
+    /// For each code received, whether it came with a verifier.
     #[must_use]
     pub fn verifiers(&self) -> Vec<bool> {
         self.world.with(|world| world.verifiers.clone())
     }
 
-    /// Forgets the answers that were to come.
+    /// Drops the scripted answers that were still to come.
     pub fn forget_answers(&self) {
         self.world.with(|world| {
             world.answers.clear();
@@ -314,7 +314,7 @@ impl FakeCrm {
         });
     }
 
-    /// Every call that arrived, refused ones too.
+    /// Every call that arrived, including refused ones.
     #[must_use]
     pub fn calls(&self) -> Vec<(Timestamp, Call)> {
         self.world.with(|world| world.calls.clone())

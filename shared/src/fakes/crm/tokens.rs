@@ -11,10 +11,10 @@ use crate::ports::{AppCredentials, Authorization, Clock as _, TokenError};
 /// The kind of an application's refresh tokens.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum TokenKind {
-    /// Each is good once and comes with its successor.
+    /// Each can be used once and comes with its successor.
     #[default]
     Rotating,
-    /// One for ever; a refresh does not repeat it.
+    /// One that never changes; a refresh does not return it again.
     LongLived,
 }
 
@@ -46,7 +46,7 @@ pub(super) struct Issued {
 }
 
 impl Issued {
-    /// Whether the token is good for a call, as far as scopes go.
+    /// Whether the token's scopes allow a call.
     pub(super) fn covers(&self, call: Call) -> bool {
         let needed = match call {
             Call::Privileges => return true,
@@ -65,7 +65,7 @@ pub(super) struct Refreshable {
 }
 
 impl User {
-    /// The one by whom an account is connected unless a test says otherwise.
+    /// The user who connects an account unless a test says otherwise.
     pub(super) fn owner(account: &str) -> Self {
         Self::of(account, &format!("owner@{account}"))
     }
@@ -90,7 +90,7 @@ impl World {
         text
     }
 
-    /// A new pair.
+    /// Issues a new pair.
     pub(super) fn issue(&mut self, user: &User, client_id: &str, now: Timestamp) -> Grant {
         let refresh = format!("refresh-{}", self.number());
         let refreshable = Refreshable {
@@ -126,7 +126,7 @@ impl World {
         }
     }
 
-    /// A new authorization ends what the same user was granted before, of either kind.
+    /// A new authorization revokes what the same user was granted before, of either kind.
     fn exchange(
         &mut self,
         client_id: &str,

@@ -1,4 +1,4 @@
-//! Headings and cells.
+//! Headings and cells of exported CSV files.
 
 use std::borrow::Cow;
 
@@ -9,15 +9,15 @@ use super::export::Names;
 use crate::domain::contact::{Contact, cut, is_phone};
 use crate::domain::lead::{LeadRecord, LeadState, MAX_CUSTOM_CHARS, in_two_lines};
 
-/// Characters of a custom field's label at Constant Contact.
+/// The most characters of a custom field's label at Constant Contact.
 const MAX_LABEL: usize = 50;
 
-/// For whom a file is.
+/// What a file is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Dialect {
-    /// Constant Contact's upload: its headings, and values as people gave them, as far as it reads them.
+    /// Constant Contact's upload: its headings, and values as people gave them, as far as it accepts them.
     Upload,
-    /// A spreadsheet: no cell is taken for a formula, and it says what became of each lead.
+    /// A spreadsheet: no cell can be taken for a formula, and it says what became of each lead.
     Spreadsheet,
 }
 
@@ -33,7 +33,7 @@ impl Dialect {
         }
     }
 
-    /// Headings that every file of this dialect begins with.
+    /// Headings with which every file of this dialect begins.
     pub(super) fn headings(self) -> impl Iterator<Item = &'static str> {
         let (second_line, told): (&[_], &[_]) = match self {
             Self::Upload => (&SECOND_LINE, &[]),
@@ -46,7 +46,8 @@ impl Dialect {
             .copied()
     }
 
-    /// A heading of a custom field, which is never empty and must not look like one of ours, not even without its signs.
+    /// A heading for a custom field, which is never empty and must not look like one of ours, even without leading
+    /// signs.
     pub(super) fn heading(self, label: &str) -> String {
         let mut label = self.name(label);
         self.shorten(&mut label, MAX_LABEL);
@@ -57,7 +58,7 @@ impl Dialect {
         label
     }
 
-    /// What a file says of a lead's person, and whether that is less than the lead does.
+    /// What a file says about a lead's person, and whether that is less than the lead does.
     pub(super) fn said(self, record: &LeadRecord) -> (Cow<'_, Contact>, bool) {
         match self {
             Self::Upload => {
@@ -100,8 +101,8 @@ impl Dialect {
         cells
     }
 
-    /// A value as it stands, made harmless for a spreadsheet: at its beginning, and wherever a spreadsheet that parts
-    /// cells by another sign would have a cell begin.
+    /// A value as it is, made harmless for a spreadsheet: at its beginning, and wherever a spreadsheet with another
+    /// separator would see a cell begin.
     pub(super) fn cell(self, text: &str) -> String {
         if self == Self::Upload {
             return text.to_owned();
@@ -116,7 +117,7 @@ impl Dialect {
         cell
     }
 
-    /// A value that may well begin with a plus or a minus, where it is a figure.
+    /// A value that may begin with a plus or a minus if it is a figure.
     pub(super) fn value(self, text: &str) -> String {
         if is_figure(text) {
             self.cell(text)
@@ -125,7 +126,7 @@ impl Dialect {
         }
     }
 
-    /// Leaves as much of a custom field's cell as Constant Contact stores, where one lead or several put values into it.
+    /// Cuts a custom field's cell, into which one or several leads put values, to what Constant Contact stores.
     pub(super) fn fit(self, cell: &mut String) {
         self.shorten(cell, MAX_CUSTOM_CHARS);
     }
@@ -136,7 +137,7 @@ impl Dialect {
         }
     }
 
-    /// The upload may end up in mails and in spreadsheets of others, and no name begins like a formula.
+    /// The upload may end up in other people's mails and spreadsheets, and no name begins like a formula.
     fn name(self, text: &str) -> String {
         match self {
             Self::Spreadsheet => self.cell(text),
@@ -146,7 +147,7 @@ impl Dialect {
     }
 }
 
-/// As Constant Contact's upload page names them.
+/// The headings of Constant Contact's upload page.
 static STANDARD: [&str; 11] = [
     "Email Address",
     "First Name",
@@ -161,13 +162,13 @@ static STANDARD: [&str; 11] = [
     "Country",
 ];
 
-/// Where the street is among them.
+/// The index of the street among them.
 const FIRST_LINE: usize = 6;
 
-/// What the upload page has besides.
+/// An additional heading of the upload page.
 static SECOND_LINE: [&str; 1] = ["Home Address Line 2"];
 
-/// What a spreadsheet is told of each lead.
+/// What a spreadsheet says about each lead.
 static TOLD: [&str; 7] = [
     "Signed up on",
     "Signed up at (UTC)",
@@ -178,11 +179,11 @@ static TOLD: [&str; 7] = [
     "Notes",
 ];
 
-/// What parts the cells of a line, by the settings of who opens it, and the lines.
+/// What separates cells, depending on the settings of whoever opens the file, and lines.
 const SEPARATORS: [char; 5] = [',', ';', '\t', '\r', '\n'];
 
-/// Whether a spreadsheet could take the text for a formula: by its first sign, in either width, behind spaces or
-/// quotes too.
+/// Whether a spreadsheet could take the text for a formula: by its first sign, in either width, even behind spaces or
+/// quotes.
 pub(super) fn is_formula(text: &str) -> bool {
     text.starts_with(['\t', '\r', '\n'])
         || text
@@ -190,7 +191,7 @@ pub(super) fn is_formula(text: &str) -> bool {
             .starts_with(['=', '+', '-', '@', '＝', '＋', '－', '＠'])
 }
 
-/// Whether a text is a number, a date or begins with one, and nothing in it calls a function or a program.
+/// Whether a text is a number or a date, or begins with one, and calls no function or program.
 fn is_figure(text: &str) -> bool {
     let bare = text.strip_prefix(['+', '-', '＋', '－']).unwrap_or(text);
     let begins = bare.starts_with(|c: char| c.is_ascii_digit());
@@ -224,7 +225,7 @@ fn told(record: &LeadRecord, forms: &Names) -> [String; 7] {
     ]
 }
 
-/// What holds a lead back, with Constant Contact's own words where there are any.
+/// Why a lead does not go out, with Constant Contact's own words if there are any.
 fn reason(state: &LeadState) -> String {
     let reason = words::reason(state).unwrap_or_default();
     match state {
@@ -236,7 +237,7 @@ fn reason(state: &LeadState) -> String {
     }
 }
 
-/// As Constant Contact's upload reads a date, and a spreadsheet of any language.
+/// A date in the form that Constant Contact's upload reads, and spreadsheets in any language.
 fn day(at: Timestamp) -> String {
     at.strftime("%Y-%m-%d").to_string()
 }

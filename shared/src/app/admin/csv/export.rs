@@ -20,16 +20,16 @@ use crate::ports::{
     Suppressions as _, Tallies as _, Wiring,
 };
 
-/// Leads read at once; the ledger gives what fits into a megabyte.
+/// Leads read at once; the ledger returns what fits into a megabyte.
 const PAGE: u16 = 1_000;
 
-/// Leads whose people are looked up, and that are marked, at once.
+/// Leads whose people are looked up, and which are marked, at once.
 const AT_ONCE: usize = 25;
 
-/// Leads that one answer has the time to mark.
+/// The most leads that there is time to mark for one answer.
 const MARKED_AT_MOST: usize = 5_000;
 
-/// What the place of a part is exact to.
+/// The precision of a part's place.
 const MILLISECOND: SignedDuration = SignedDuration::from_millis(1);
 
 /// The names of forms.
@@ -42,15 +42,15 @@ pub struct Exported {
     pub name: String,
     /// Counts the parts from 1.
     pub number: u32,
-    /// The one form whose leads it has, by its name, or by its id once it is removed.
+    /// The form whose leads alone it has, by its name, or by its id if it has been removed.
     pub form: Option<String>,
     /// Rows under the headings.
     pub rows: u32,
-    /// Leads of which an upload has less than they say.
+    /// Leads of which an upload contains less than they say.
     pub cut: u32,
     /// The file.
     pub csv: Vec<u8>,
-    /// Where this part begins and ends: there it can be had again, with the same people.
+    /// Where this part begins and ends: requested with it, the part comes again with the same people.
     pub here: String,
     /// Where the next part begins; `None` after the last.
     pub next: Option<String>,
@@ -60,7 +60,7 @@ pub struct Exported {
 struct Wanted {
     selection: Selection,
     dialect: Dialect,
-    /// The one form whose leads are meant.
+    /// The only form whose leads are wanted.
     form: Option<FormId>,
     /// Where the part begins.
     place: Place,
@@ -80,20 +80,20 @@ impl Wanted {
 struct Filling<'a> {
     customer: &'a CustomerId,
     part: Part,
-    /// When leads are marked.
+    /// The time with which leads are marked.
     at: Timestamp,
-    /// How long a lead is kept that is marked; `None` where none is.
+    /// How long a marked lead is kept; `None` if none are marked.
     kept_for: Option<SignedDuration>,
-    /// How many more leads there is time for.
+    /// How many more leads there is time to mark.
     time_for: usize,
-    /// What the marks change.
+    /// What the marks change in the counters.
     changes: TallyChanges,
-    /// Who was found to have opted out, and when the newest lead came in that was refused for it.
+    /// Who was found to have opted out, with the time at which the newest lead refused for it came in.
     opted_out: HashMap<String, Timestamp>,
 }
 
 impl Filling<'_> {
-    /// Notes who of these people was found to have opted out.
+    /// Notes which of these people were found to have opted out.
     fn note_opt_outs(&mut self, leads: &[LeadRecord]) {
         for lead in leads.iter().filter(|record| was_opted_out(&record.state)) {
             let (person, at) = (lead.lead.contact.email.key(), lead.lead.received_at);
@@ -102,7 +102,7 @@ impl Filling<'_> {
         }
     }
 
-    /// Whether a lead's person was found to have opted out since.
+    /// Whether a lead's person was found to have opted out since it came in.
     fn has_opted_out(&self, record: &LeadRecord) -> bool {
         let found = self.opted_out.get(&record.lead.contact.email.key());
         found.is_some_and(|newest| record.lead.received_at <= *newest)
@@ -111,9 +111,9 @@ impl Filling<'_> {
 
 impl<W: Wiring> Admin<W> {
     /// A part of a customer's leads as a file, newest first. Leads that come in meanwhile are in no later part, and in
-    /// none that is asked for again. An upload has one row of each address, and all its leads are marked with it. With
-    /// `look` nothing is marked. Begins no further page after `until`, unless the part was looked at and so has its end;
-    /// the next part goes on there.
+    /// none that is requested again. An upload has one row per address, and all leads of that address are marked. With
+    /// `look`, nothing is marked. No page is begun after `until`, unless the part was looked at and so has a fixed end;
+    /// the next part continues there.
     ///
     /// # Errors
     /// [`AdminError::NotFound`], [`AdminError::Invalid`].
@@ -167,7 +167,7 @@ impl<W: Wiring> Admin<W> {
         })
     }
 
-    /// The names of a customer's forms, where the file or who looks at it is told of them.
+    /// The names of a customer's forms, if the file or the answer shows them.
     async fn names(&self, customer: &CustomerId, wanted: &Wanted) -> Result<Names, StoreError> {
         if wanted.dialect == Dialect::Upload && wanted.form.is_none() {
             return Ok(Names::default());
@@ -176,7 +176,8 @@ impl<W: Wiring> Admin<W> {
         Ok(Arc::new(forms.map(|form| (form.id, form.name)).collect()))
     }
 
-    /// Fills a part from where it begins; gives where the next one begins, if there is one, and the last lead of this.
+    /// Fills a part from where it begins; returns where the next part begins, if there is one, and the last lead of
+    /// this one.
     async fn gather(
         &self,
         filling: &mut Filling<'_>,
@@ -236,8 +237,8 @@ impl<W: Wiring> Admin<W> {
         Ok(query.finish(Some(wanted))?)
     }
 
-    /// Puts leads into the part, and gives the first for which there is no room. A few are looked up, marked and
-    /// written at a time, so that nobody is written who has moved on since they were read.
+    /// Puts leads into the part, and returns the first for which there is no room. A few at a time are looked up,
+    /// marked and written, so that no lead is written that has moved on since it was read.
     async fn fill<'r>(
         &self,
         filling: &mut Filling<'_>,
@@ -263,7 +264,7 @@ impl<W: Wiring> Admin<W> {
         Ok(None)
     }
 
-    /// Those of the leads whose people the customer wants mailed.
+    /// The leads whose people the customer wants mailed.
     async fn welcome<'r>(
         &self,
         customer: &CustomerId,
@@ -279,8 +280,8 @@ impl<W: Wiring> Admin<W> {
         Ok(welcome.map(|(record, _)| record).collect())
     }
 
-    /// Marks leads before the file is given out: a file that never arrives can be had again, a lead that went out
-    /// twice cannot be called back. Gives those that were marked; the others are on another way.
+    /// Marks leads before the file is given out: a file that never arrives can be requested again, but a lead that went
+    /// out twice cannot be called back. Returns the marked ones; the others go another way.
     async fn mark<'r>(
         &self,
         filling: &mut Filling<'_>,
@@ -318,7 +319,7 @@ impl<W: Wiring> Admin<W> {
     }
 }
 
-/// Ends a page behind a lead, if it reaches as far; says whether it does.
+/// Ends a page after a lead, if it reaches that far; says whether it does.
 fn end_behind(page: &mut Page<LeadRecord>, to: &LeadId) -> bool {
     let (read, last) = (page.items.len(), page.items.last());
     let reaches = last.is_some_and(|last| last.lead.id <= *to);
@@ -329,7 +330,7 @@ fn end_behind(page: &mut Page<LeadRecord>, to: &LeadId) -> bool {
     reaches
 }
 
-/// Where a part begins with a lead of a page: behind the lead before it.
+/// The place of a part that begins with a lead of a page: after the lead before it.
 fn before(page: &[LeadRecord], first: &LeadRecord) -> Option<String> {
     let place = page
         .iter()
@@ -338,7 +339,7 @@ fn before(page: &[LeadRecord], first: &LeadRecord) -> Option<String> {
     Some(last.lead.id.to_string())
 }
 
-/// What cursors are signed for.
+/// The listing for which cursors are signed.
 fn listing(customer: &CustomerId, wanted: &Wanted) -> String {
     let (selection, dialect) = (wanted.selection.as_str(), wanted.dialect.as_str());
     let form = wanted.form.as_ref().map(|form| format!(":{form}"));

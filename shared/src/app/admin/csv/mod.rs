@@ -1,4 +1,5 @@
-//! Leads as a file: in parts, each small enough for Constant Contact's upload and for one answer of a function.
+//! Export of leads as CSV files: in parts, each small enough for Constant Contact's upload and for one answer of a
+//! function.
 
 mod cells;
 mod export;

@@ -1,4 +1,4 @@
-//! One part of a file, row by row: RFC 4180, UTF-8.
+//! One part of an exported CSV file, row by row: RFC 4180, UTF-8.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -14,38 +14,38 @@ use super::export::Names;
 use crate::domain::contact::Contact;
 use crate::domain::lead::LeadRecord;
 
-/// Rows under the heading: with it 40,000 lines, which is what Constant Contact takes at once.
+/// The most rows, which with the heading make 40,000 lines: as many as Constant Contact accepts at once.
 const MAX_ROWS: u32 = 39_999;
 
-/// Bytes; what goes beyond 4 MB, Constant Contact drops without a word.
+/// The most bytes; Constant Contact silently drops what lies beyond 4 MB.
 const MAX_BYTES: usize = 4_000_000;
 
-/// Columns of custom fields. Anybody may send a form fields of any label, and they must not end a part.
+/// The most columns of custom fields. Anybody may send a form fields with any label, and those must not end a part.
 const MAX_LABELS: usize = 100;
 
-/// The column of what has no column of its own.
+/// The column for values that have no column of their own.
 const OTHERS: &str = "Other fields";
 
-/// Shows a spreadsheet that the file is UTF-8.
+/// Tells a spreadsheet that the file is UTF-8.
 const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 
-/// What ends a line.
+/// The end of a line.
 const END: &[u8] = b"\r\n";
 
-/// A part under way. A custom field gets its column when the first lead brings it; rows before it are filled up
-/// at the end.
+/// A part under way. A custom field gets its column when the first lead brings it; earlier rows are filled up at the
+/// end.
 pub(super) struct Part {
     shape: Shape,
     rows: Vec<Row>,
-    /// Who is in an upload, which has one row of each address: another would be at odds with the first.
+    /// Who is in an upload, which has one row per address: a second one would contradict the first.
     people: HashMap<String, Person>,
-    /// Leads of which the rows have less than they say.
+    /// How many leads say more than their rows.
     cut: u32,
 }
 
-/// A person of an upload.
+/// A person in an upload.
 struct Person {
-    /// Where the row is.
+    /// The index of their row.
     row: usize,
     /// When the newest of their leads came in.
     newest: Timestamp,
@@ -84,8 +84,8 @@ impl Part {
         self.cut
     }
 
-    /// How many of these leads there surely is room for, the first ones, whichever of them are pushed. In an empty
-    /// part there is room for one, whatever its size.
+    /// How many of these leads, the first ones, certainly have room, whichever of them are pushed. An empty part has
+    /// room for one, whatever its size.
     pub(super) fn room_for(&self, records: &[&LeadRecord]) -> Result<usize, csv::Error> {
         let mut shape = self.shape.clone();
         for (i, record) in records.iter().enumerate() {
@@ -97,8 +97,8 @@ impl Part {
         Ok(records.len())
     }
 
-    /// Adds a lead. In an upload it joins the row of its address, which says the newest word on everything and what only an
-    /// older one said: ids are in the order of their leads only to the hour.
+    /// Adds a lead. In an upload it joins the row of its address, which has the newest value of everything, including
+    /// what only an older lead said: ids are in the order of their leads only to the hour.
     pub(super) fn push(&mut self, record: &LeadRecord) -> Result<(), csv::Error> {
         let (said, is_cut) = self.shape.dialect.said(record);
         self.cut += u32::from(is_cut);
@@ -127,7 +127,7 @@ impl Part {
         Ok(())
     }
 
-    /// The part as a file.
+    /// The finished file.
     pub(super) fn finish(self) -> Result<Vec<u8>, csv::Error> {
         let mut file = self.shape.head()?;
         let width = self.shape.width();
@@ -142,7 +142,7 @@ impl Part {
 }
 
 impl Person {
-    /// Adds what another lead says, which came in at `at`; gives what all of them say.
+    /// Adds what another lead says, which came in at `at`; returns what all of them say.
     fn add(&mut self, said: Contact, at: Timestamp) -> Result<Contact, io::Error> {
         let known: Contact = serde_json::from_slice(&self.said)?;
         let both = if at > self.newest {
@@ -156,12 +156,12 @@ impl Person {
     }
 }
 
-/// The columns of a part, and how much is in it.
+/// The columns of a part, and how much it contains.
 #[derive(Clone)]
 struct Shape {
     dialect: Dialect,
     forms: Names,
-    /// Those of custom fields.
+    /// The headings of custom fields.
     headings: Vec<String>,
     rows: u32,
     cells: usize,
@@ -169,7 +169,7 @@ struct Shape {
 }
 
 impl Shape {
-    /// Counts a lead's row in and gives it.
+    /// Makes a lead's row and adds it to the totals.
     fn add(&mut self, said: &Contact, record: &LeadRecord) -> Result<Row, csv::Error> {
         let mut cells = self.dialect.cells(said, record, &self.forms);
         let fixed = cells.len();
@@ -198,15 +198,15 @@ impl Shape {
         Ok(row)
     }
 
-    /// Counts a row out. The columns that it brought stay.
+    /// Subtracts a row from the totals. The columns that it brought stay.
     fn take_out(&mut self, row: &Row) {
         self.rows -= 1;
         self.cells -= row.cells;
         self.bytes -= row.line.len();
     }
 
-    /// The column of a custom field among those of custom fields, and whether it is the field's own. Labels are told
-    /// apart as Constant Contact does, where case plays no part.
+    /// The column of a custom field among those of custom fields, and whether it is the field's own. Labels are
+    /// compared as Constant Contact does, ignoring case.
     fn column(&mut self, label: &str) -> (usize, bool) {
         let heading = self.dialect.heading(label);
         let mut own = self.headings.iter().take(MAX_LABELS);
@@ -225,7 +225,7 @@ impl Shape {
         self.dialect.headings().count() + self.headings.len()
     }
 
-    /// Cells that rows lack which were there before a column was.
+    /// How many cells are missing from rows that were added before their columns.
     fn missing(&self) -> usize {
         self.rows as usize * self.width() - self.cells
     }
@@ -235,7 +235,7 @@ impl Shape {
         Ok(self.rows <= MAX_ROWS && size <= MAX_BYTES)
     }
 
-    /// What comes before the rows.
+    /// The part of the file before the rows.
     fn head(&self) -> Result<Vec<u8>, csv::Error> {
         let custom = self.headings.iter().map(String::as_str);
         let headings = self.dialect.headings().map(|ours| -> &str { ours });
@@ -248,7 +248,7 @@ impl Shape {
     }
 }
 
-/// Puts a value into a cell, beside another one as several choices of one field are.
+/// Puts a value into a cell, after an existing one like several choices of one field.
 fn put(cell: &mut String, value: String) {
     if cell.is_empty() {
         *cell = value;

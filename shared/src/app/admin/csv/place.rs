@@ -5,10 +5,10 @@ use jiff::Timestamp;
 
 use crate::domain::ids::LeadId;
 
-/// Where a part of a file begins, and as of when. Whoever comes back to it finds the same people.
+/// Where a part of a file begins, and as of when. Coming back to it gives the same people.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Place {
-    /// When the file was first looked at, in whole milliseconds. Leads are marked with it.
+    /// When the file was first looked at, in whole milliseconds. Leads are marked with this time.
     pub at: Timestamp,
     /// Counts the parts from 1.
     pub number: u32,
@@ -28,7 +28,7 @@ impl Place {
         }
     }
 
-    /// The next part, behind the lead `after`.
+    /// The next part, after the lead `after`.
     pub(super) fn next(&self, after: String) -> Self {
         Self {
             at: self.at,
@@ -38,7 +38,7 @@ impl Place {
         }
     }
 
-    /// The same part with its end, the lead `last` unless it had one.
+    /// The same part with an end: the lead `last`, unless it had one.
     pub(super) fn ending(self, last: Option<LeadId>) -> Self {
         Self {
             to: self.to.or(last),
@@ -68,7 +68,7 @@ impl FromStr for Place {
             number: part()?.parse().map_err(|_| ())?,
             after: Some(part()?.to_owned()).filter(|after| !after.is_empty()),
             to: match part() {
-                Err(()) | Ok("") => None, // a version before this one wrote no end
+                Err(()) | Ok("") => None, // an earlier version wrote no end
                 Ok(to) => Some(to.parse().map_err(|_| ())?),
             },
         })

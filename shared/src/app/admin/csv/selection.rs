@@ -4,19 +4,19 @@ use super::cells::{Dialect, is_formula};
 use crate::domain::lead::actions::{can_disclose, can_export};
 use crate::domain::lead::{LeadRecord, LeadState, RefusalReason, WaitReason};
 
-/// Which leads go into a file. Nobody's whom the customer does not want mailed, and no older ones of a person in whose way
-/// an opt-out was found in the same part.
+/// Which leads go into a file. Never leads of people whom the customer does not want mailed, nor a person's leads that
+/// are older than one refused, in the same part, for an opt-out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Selection {
-    /// Those that Constant Contact has not got and could take; they are marked, and are neither delivered by
-    /// themselves nor chosen again.
+    /// Those that Constant Contact does not have and could accept; they are marked, and are neither delivered singly
+    /// nor selected again.
     Undelivered,
-    /// Those that were marked before: the file once more.
+    /// Those that were marked before: the same file again.
     Exported,
     /// Those that were delivered.
     Delivered,
-    /// All of these, and those that are just being sent. In a file for a spreadsheet also those that Constant Contact would
-    /// not take and those that are set aside: all that the customer may know and use otherwise.
+    /// All of these, and those just being sent. A file for a spreadsheet also has those that Constant Contact would not
+    /// accept and those set aside: everything that the customer may know and use otherwise.
     All,
 }
 
@@ -39,9 +39,9 @@ impl Selection {
         }
     }
 
-    /// No lead goes out that was refused because its person had opted out, or erased; into an upload none either that was set
-    /// aside, or has waited until its consent was too old, or whose address, of which nothing can be left out, begins as a
-    /// formula does. A lead that was marked as of `at` is in the same part once more.
+    /// No file has a lead that was erased, or refused because its person had opted out. An upload also has none that
+    /// was set aside, has waited until its consent was too old, or has an address, which cannot be shortened, that
+    /// begins like a formula. A lead that was marked as of `at` is in the same part again.
     pub(super) fn takes(self, dialect: Dialect, record: &LeadRecord, at: Timestamp) -> bool {
         if dialect == Dialect::Upload && is_formula(record.lead.contact.email.as_str()) {
             return false;
@@ -59,7 +59,7 @@ impl Selection {
     }
 }
 
-/// Whether a drain or an import has a lead at this moment.
+/// Whether a drain or an import holds a lead at this moment.
 fn is_under_way(state: &LeadState) -> bool {
     matches!(
         state,
@@ -70,7 +70,7 @@ fn is_under_way(state: &LeadState) -> bool {
     )
 }
 
-/// Whether a lead ended because its person had opted out after the consent.
+/// Whether a lead was refused because its person had opted out after the consent.
 pub(super) fn was_opted_out(state: &LeadState) -> bool {
     let LeadState::Refused { why, .. } = state else {
         return false;

@@ -12,7 +12,7 @@ use crate::ports::{Clock as _, Ledger as _};
 /// More than are marked at once.
 const LEADS: usize = 30;
 
-/// So many leads in the queue of a connected customer, a minute apart.
+/// This many leads in the queue of a connected customer, a minute apart.
 async fn scene() -> Scene {
     let scene = Scene::connected().await;
     for i in 0..LEADS {
@@ -55,7 +55,7 @@ async fn a_lead_that_moves_while_a_file_is_made_is_in_the_file_or_delivered_and_
     assert!(delivered > 0, "none of them moved");
 }
 
-/// Ids of one hour are in the order of their keys' digests, whichever lead came first.
+/// Ids of one hour are in the order of their keys' digests, not in the order in which the leads came.
 #[tokio::test]
 async fn an_upload_says_the_newest_word_of_two_leads_and_what_only_the_older_one_said() {
     for pair in 0..10 {
@@ -251,7 +251,7 @@ async fn whose_consent_has_become_too_old_is_in_no_upload_unless_it_was_delivere
     assert_eq!(rows().await, [1, 2]);
 }
 
-/// A lead like this one of another person, so many seconds before.
+/// A lead like this one but of another person, and so many seconds earlier.
 fn another(scene: &Scene, like: &Lead, seconds: i64) -> Lead {
     let at = like.received_at - SignedDuration::from_secs(seconds);
     samples::another(

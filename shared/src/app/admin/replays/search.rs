@@ -1,5 +1,5 @@
-//! Finding the leads that a wish means. Leads that wait are in their lane; the others lie among all of the customer's,
-//! newest first, where the ones meant may be few and old.
+//! Finding the leads that a replay asks for. Leads that wait are in their lane; the others are among all of the
+//! customer's, newest first, where the wanted ones may be few and old.
 
 use std::collections::BTreeSet;
 
@@ -11,16 +11,16 @@ use crate::domain::ids::{CustomerId, LeadId};
 use crate::domain::lead::LeadRecord;
 use crate::ports::{Clock as _, Due, LanePlace, Lanes as _, Ledger as _, StoreError, Wiring};
 
-/// Leads put into the queue for one answer.
+/// The most leads put into the queue for one answer.
 const MOST: usize = 500;
 
-/// Leads read at once; the ledger gives what fits into a megabyte.
+/// Leads read at once; the ledger returns what fits into a megabyte.
 const PAGE: u16 = 1_000;
 
 /// Waiting leads read at once.
 const BATCH: u16 = 100;
 
-/// For reading leads: the rest of the function's time is for putting them back.
+/// How long leads are read: the rest of the function's time is for putting them back.
 const READ_FOR: SignedDuration = SignedDuration::from_secs(10);
 
 /// What was found so far.
@@ -32,7 +32,7 @@ pub(super) struct Found {
     pub(super) exported: u32,
     /// Leads left alone because they are on their way, or done with.
     pub(super) others: u32,
-    /// Where to go on, if not all leads were looked at.
+    /// Where to continue, if not all leads were looked at.
     pub(super) next: Option<String>,
 }
 
@@ -49,7 +49,7 @@ impl Found {
 }
 
 impl<W: Wiring> Admin<W> {
-    /// Looks until there are as many as one answer takes, or the time for it is over.
+    /// Searches until there are as many as one answer may have, or the time is over.
     pub(super) async fn find(
         &self,
         customer: &CustomerId,
@@ -137,7 +137,7 @@ impl<W: Wiring> Admin<W> {
     }
 }
 
-/// A place in a lane as a cursor says it.
+/// A place in a lane as text for a cursor.
 fn place_text((lead, due): &LanePlace) -> String {
     match due {
         Due::At(at) => format!("{lead} at {at}"),

@@ -16,7 +16,7 @@ use crate::domain::lead::Lead;
 use crate::fakes::Call;
 use crate::ports::{Clock as _, Forms as _};
 
-/// Leads that wait, like this one.
+/// More leads like this one that wait.
 async fn more(scene: &Scene, like: &Lead, numbers: Range<usize>) -> Vec<LeadId> {
     let mut leads = Vec::new();
     for number in numbers {
@@ -112,7 +112,7 @@ async fn an_import_of_a_later_run_is_held_against_whom_the_account_has_deleted_b
     assert_eq!(scene.state(&later[7]).await, back());
 }
 
-/// Whether a list is there has to be seen after the end of each import that put people on it.
+/// Whether a list exists has to be seen after the end of each import that put people on it.
 #[tokio::test]
 async fn a_look_at_a_list_is_good_for_imports_that_had_ended_before_it_and_for_no_other() {
     let (scene, first) = backlog(200).await;

@@ -1,4 +1,5 @@
-//! Imports that are held: by an account that has too much to do, or because nobody knows lately how it makes contacts.
+//! Imports that are held: because an account has too much to do, or because it is not known lately how it makes
+//! contacts.
 
 use jiff::SignedDuration;
 
@@ -11,7 +12,7 @@ use crate::fakes::Call;
 
 const QUARTER: SignedDuration = SignedDuration::from_mins(15);
 
-/// Has a full queue of activities refuse imports for so many quarters of an hour.
+/// Makes a full queue of activities refuse imports for this many quarters of an hour.
 async fn refuse(scene: &Scene, quarters: usize) {
     for _ in 0..quarters {
         scene.memory.clock.advance(QUARTER);
@@ -25,7 +26,7 @@ async fn refuse(scene: &Scene, quarters: usize) {
     scene.memory.crm.forget_answers();
 }
 
-/// A person signs up, whose lead goes singly; tells what became of it.
+/// A person signs up, whose lead goes singly; returns its state.
 async fn sign_up(scene: &Scene, email: &str) -> LeadState {
     let lead = scene.submit(&[("email", email)]).await.lead;
     scene.drain().await;

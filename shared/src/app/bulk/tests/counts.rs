@@ -10,7 +10,7 @@ use crate::domain::tally::Counts;
 use crate::fakes::Fault;
 use crate::ports::{Clock as _, Imports as _, Ledger as _, Tallies as _};
 
-/// Leads of an import, counted and quiet up to the run that settles it.
+/// Leads of an import, counted and unchanged until the run that settles it.
 async fn settling() -> Scene {
     let (scene, _) = backlog(101).await;
     run(&scene).await;
@@ -40,7 +40,7 @@ async fn is_closed(scene: &Scene) -> bool {
     imports.iter().all(|import| import.stage == Stage::Closed)
 }
 
-/// What the counters say, and what there is.
+/// What the counters say, and what the ledger has.
 async fn shown_and_there(scene: &Scene) -> (Counts, Counts) {
     let tallies = scene.memory.directory.tallies(&scene.customer).await;
     let mut shown = tallies.unwrap().remove(0).counts;

@@ -1,4 +1,4 @@
-//! Imports beside contacts that the account has deleted, which they would bring back.
+//! Imports and contacts that the account has deleted, which imports would bring back.
 
 use futures_util::future::join;
 use jiff::SignedDuration;
@@ -14,7 +14,7 @@ use crate::domain::lead::{LeadState, RefusalReason};
 use crate::fakes::{Call, VirtualClock};
 use crate::ports::{Clock as _, Imports as _};
 
-/// A contact that the account has for a moment.
+/// A contact that the account has only for a moment.
 pub(super) async fn made_and_deleted(scene: &Scene, email: &str) -> EmailAddress {
     let lead = scene.submit(&[("email", email)]).await.lead;
     scene.drain().await;

@@ -1,4 +1,4 @@
-//! Values of imported leads for which the account has no field.
+//! Imported leads with values for which the account has no field.
 
 use jiff::SignedDuration;
 
@@ -9,7 +9,7 @@ use crate::domain::lead::LeadState;
 use crate::fakes::Call;
 use crate::ports::Ledger as _;
 
-/// Has every lead but the newest say something by a field that the connection does not know.
+/// Gives every lead but the newest a value for a field that the connection does not know.
 fn say_more(scene: &Scene) {
     scene.memory.ledger.tamper(|record| {
         if !record.lead.contact.email.key().starts_with("lead0@") {

@@ -13,16 +13,16 @@ use crate::domain::ids::LeadId;
 use crate::fakes::Call;
 use crate::ports::{Clock as _, Imports as _};
 
-/// What a run takes beyond its time to write down where it is and to look whether there is more.
+/// How long after its deadline a run may take to write down where it is and to look whether there is more.
 const MORE: SignedDuration = SignedDuration::from_secs(15);
 
-/// What a request takes of a store that is well.
+/// How long a request takes with a healthy store.
 const WELL: SignedDuration = SignedDuration::from_millis(100);
 
-/// What one takes where there is time for no import's leads.
+/// How long a request takes if there is no time to read an import's leads.
 const SLOW: SignedDuration = SignedDuration::from_millis(1_500);
 
-/// A run a minute later that has `time`, while every request takes as long as `pace` says.
+/// A run a minute later that has `time`, while every request takes as long as `pace` returns.
 async fn run_at(
     scene: &Scene,
     pace: impl Fn() -> SignedDuration,
@@ -39,7 +39,7 @@ async fn run_at(
     done.await.unwrap()
 }
 
-/// A run in which leads are read slowly, once the account has said whom it deleted; tells how long it took.
+/// A run in which leads are read slowly, once the account has said whom it deleted; returns how long it took.
 async fn run_reading_slowly(scene: &Scene, time: SignedDuration) -> SignedDuration {
     let crm = &scene.memory.crm;
     let (asked, before) = (crm.count(Call::Deleted), scene.memory.clock.now());

@@ -1,4 +1,4 @@
-//! Imports beside busy drains, whose agreement is taken back, that look alike, or that have trouble.
+//! Imports beside busy drains, imports whose customer withdraws agreement, that look alike, or that have trouble.
 
 use jiff::SignedDuration;
 
@@ -259,7 +259,7 @@ async fn rows_that_an_account_dropped_without_a_word_go_their_single_ways() {
     assert_eq!((count(&imported()), count(&back())), (150, 50));
 }
 
-/// Gives every lead so much to say that an import holds fewer than six hundred.
+/// Gives every lead so many values that an import holds fewer than six hundred.
 async fn make_long(scene: &Scene) {
     let names: Vec<_> = (0..25).map(|n| format!("Field {n}")).collect();
     for name in &names {

@@ -9,7 +9,7 @@ use crate::domain::connection::ConnectionStatus;
 use crate::fakes::Call;
 use crate::ports::{Forms as _, Vault as _};
 
-/// Whether there are tokens, which there are to be where and only where the connection is active.
+/// Whether there are tokens, which there must be if and only if the connection is active.
 async fn is_connected(scene: &Scene) -> (bool, bool) {
     let tokens = scene.memory.vault.tokens(&scene.customer).await.unwrap();
     let row = scene.memory.directory.look(&scene.customer).unwrap();
@@ -62,7 +62,7 @@ async fn what_is_ended_once_its_new_code_was_exchanged_stays_ended() {
         let back = back(&scene, ACCOUNT, &state);
         let (connect, crm) = (scene.memory.connect(), &scene.memory.crm);
         let mut work = pin!(connect.finish(back, Some(&cookie)));
-        // Until the answer is there, or the account was asked as well.
+        // Until the answer has come, or the account was asked as well.
         while crm.count(Call::Exchange) + crm.count(Call::Summary) < exchanged {
             assert!(take(work.as_mut(), 1).await.is_none());
         }
@@ -80,7 +80,7 @@ async fn what_is_ended_once_its_new_code_was_exchanged_stays_ended() {
 async fn a_drain_at_any_moment_of_connecting_sends_no_lead_to_an_account_nobody_confirmed() {
     for (drained, connected) in (0..20).flat_map(|one| (0..30).map(move |other| (one, other))) {
         let (mut scene, others) = scene().await;
-        // The form names the other account's list, so that nothing but the connection is in the way.
+        // The form names the other account's list, so that only the connection can block it.
         scene.form.lists = vec![others];
         scene.memory.directory.put_form(&scene.form).await.unwrap();
         scene.sign_up("ada@example.com").await;

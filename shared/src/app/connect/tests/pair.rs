@@ -1,4 +1,4 @@
-//! A new pair ends those that the same user was granted before; whose connection that would cost.
+//! A new pair ends those that the same user was granted before: whose connection survives.
 
 use std::pin::pin;
 
@@ -16,12 +16,12 @@ use crate::domain::ids::CustomerId;
 use crate::fakes::{Call, samples};
 use crate::ports::{Clock as _, Connections as _, Customers as _, Event, Vault as _};
 
-/// When every token that is good now has to have been refreshed.
+/// By then every token that is valid now has to have been refreshed.
 const TOMORROW: SignedDuration = SignedDuration::from_hours(25);
 
 const RIGHTS: [&str; 3] = ["contacts:read", "contacts:write", "contacts:lists:read"];
 
-/// A person comes back who is connecting a customer by a user of an account.
+/// A person comes back who is connecting a customer as a user of an account.
 async fn come_back(
     scene: &Scene,
     customer: &CustomerId,
@@ -37,7 +37,7 @@ async fn come_back(
     scene.memory.connect().finish(back, Some(&cookie)).await
 }
 
-/// The one by whom the scene's customer is connected.
+/// The user who connected the scene's customer.
 const OWNER: &str = "owner@account-1";
 
 async fn another_customer(scene: &Scene) -> CustomerId {

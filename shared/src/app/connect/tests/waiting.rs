@@ -11,7 +11,7 @@ use crate::domain::lead::{LeadState, WaitReason};
 use crate::fakes::{Call, Memory};
 use crate::ports::{Clock as _, TokenError};
 
-/// What becomes of a lead within the next minutes.
+/// The state of a lead within the next minutes.
 async fn state_soon(scene: &Scene, lead: &LeadId) -> LeadState {
     for _ in 0..3 {
         scene.memory.clock.advance(SignedDuration::from_mins(1));

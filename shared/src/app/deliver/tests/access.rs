@@ -1,4 +1,4 @@
-//! Tokens and rights, on the way to an account.
+//! Access to an account: tokens and rights.
 
 use jiff::SignedDuration;
 
@@ -82,7 +82,7 @@ async fn a_lead_of_a_connection_that_was_revoked_waits_for_a_person_who_is_told_
     assert!(told.len() == 1 && told.iter().all(dead), "{told:?}");
 }
 
-/// What was told of the connection.
+/// What was published about the connection.
 fn told(scene: &Scene) -> Vec<ConnectionStatus> {
     let told = scene.memory.events.published().into_iter();
     let statuses = told.filter_map(|event| match event {
@@ -218,7 +218,7 @@ async fn a_vault_that_cannot_be_read_makes_leads_wait_and_intake_does_not_notice
     goes_out_later(&scene, &lead.lead).await;
 }
 
-/// The one line of an error is the one that an alarm counts, and says which lack it was.
+/// An error has exactly one line, which is the one that an alarm counts, and says what was lacking.
 fn assert_counted(log: &str, lack: &str) {
     let failures: Vec<_> = log.lines().filter(|line| line.contains("ERROR")).collect();
     let counted = "leads are put off, as a store failed";

@@ -104,7 +104,7 @@ async fn long_addresses(clock: VirtualClock) {
     assert_eq!(counts, [0, 15, 5, 5], "one that was throttled came twice");
 }
 
-/// When the lead is tried after each of so many troubles, in seconds after it.
+/// How long after each of several troubles the lead is tried again, in seconds.
 async fn pauses(
     scene: &Scene,
     lead: &LeadId,

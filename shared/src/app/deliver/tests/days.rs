@@ -67,7 +67,7 @@ pub(super) async fn another_customer(scene: &Scene, name: &str) -> CustomerId {
     id
 }
 
-/// Records leads as queued; gives their tasks.
+/// Records leads as queued; returns their tasks.
 pub(super) async fn accept(
     scene: &Scene,
     template: &Lead,
@@ -109,7 +109,7 @@ async fn a_day_too_short(clock: VirtualClock) {
         per_day: Some(10_000),
         ..RemoteLimits::default()
     });
-    // Fast enough for a day's calls within the time that a consent is fresh.
+    // Fast enough for a day's calls within the time in which a consent is fresh.
     let app = AppId::default_app();
     let credentials = scene.memory.apps.credentials(&app, false).await;
     let limits = Limits {
@@ -129,7 +129,7 @@ async fn a_day_too_short(clock: VirtualClock) {
         let customer = another_customer(&scene, name).await;
         lines.push(accept(&scene, &template, &customer, count).await);
     }
-    // The queue brings one group's messages after another's, as a fair one does.
+    // The queue delivers the groups' messages in turn, as a fair one does.
     let longest = lines.iter().map(Vec::len).max().unwrap();
     for i in 0..longest {
         let round: Vec<_> = lines

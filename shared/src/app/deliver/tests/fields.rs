@@ -1,4 +1,4 @@
-//! Values for custom fields: which arrive, and what a lead says of the others.
+//! Values for custom fields: which ones arrive, and what a lead notes about the others.
 
 use jiff::SignedDuration;
 
@@ -20,7 +20,7 @@ async fn row(scene: &Scene) -> Connection {
     row.unwrap().unwrap()
 }
 
-/// A field that the account has and the connection knows of.
+/// A field that the account has and the connection knows.
 async fn known_field(scene: &Scene, label: &str, kind: FieldKind) -> RemoteId {
     let id = scene.memory.crm.add_custom_field(ACCOUNT, label);
     let mut row = row(scene).await;
@@ -34,7 +34,7 @@ async fn known_field(scene: &Scene, label: &str, kind: FieldKind) -> RemoteId {
     id
 }
 
-/// A lead of a person who says these things.
+/// A lead of a person with these values.
 async fn says(scene: &Scene, name: &str, said: &[(&str, &str)]) -> LeadId {
     let email = format!("{name}@example.com");
     let fields = [&[("email", email.as_str())], said].concat();

@@ -1,4 +1,4 @@
-//! Leads that are told neither yes nor no, try after try.
+//! Leads that are neither accepted nor refused, try after try.
 
 use jiff::SignedDuration;
 
@@ -8,7 +8,8 @@ use crate::domain::ids::LeadId;
 use crate::domain::lead::{LeadState, RefusalReason, WaitReason};
 use crate::ports::Ledger as _;
 
-/// Lets hours pass, in each of which what is due meets trouble. In one of a day another lead may come, and is taken.
+/// Lets hours pass, in each of which what is due meets trouble. In one hour of a day another lead may come, and is
+/// accepted.
 async fn try_for(scene: &Scene, hours: u32, error: &CrmError, others: bool) {
     let memory = &scene.memory;
     for hour in 0..hours {

@@ -1,4 +1,4 @@
-//! What a delivery finds out about an account, and what comes of it.
+//! What a delivery finds out about an account, and what follows from it.
 
 use jiff::SignedDuration;
 use serde_json::json;
@@ -206,7 +206,7 @@ async fn an_account_with_confirmed_opt_in_shows_itself_by_one_look_a_week() {
     assert_eq!((seen.on, seen.is_current(true, clock.now())), (false, true));
 }
 
-/// The permission that a lead says and the one that the account has.
+/// The permission recorded for a lead and the one that the account has.
 async fn permissions(scene: &Scene, lead: &LeadId, email: &str) -> (Permission, RemotePermission) {
     let LeadState::Delivered { permission, .. } = scene.state(lead).await else {
         panic!("not delivered")

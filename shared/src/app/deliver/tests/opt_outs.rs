@@ -1,4 +1,4 @@
-//! Nobody is brought back who has left since they agreed.
+//! Nobody who has left since they agreed is brought back.
 
 use jiff::SignedDuration;
 

@@ -1,4 +1,4 @@
-//! What a late lead may still change, and what it means that an address is called invalid.
+//! What a late lead may still change, and what it means when an address is called invalid.
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,4 @@
-//! Messages that come again: a queue of dead letters that is driven anew, and one that was lost.
+//! Messages that come again: dead letters that are redriven, and a message that was lost.
 
 use std::collections::BTreeMap;
 
@@ -82,7 +82,7 @@ async fn ten_thousand_dead_letters(clock: VirtualClock) {
     );
 }
 
-/// How many leads are in each state; of those that wait, for what.
+/// How many leads are in each state; for those that wait, by reason.
 fn count(scene: &Scene) -> BTreeMap<&'static str, usize> {
     let mut count = BTreeMap::new();
     for record in scene.memory.ledger.all() {

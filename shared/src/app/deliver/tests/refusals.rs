@@ -1,4 +1,4 @@
-//! What a refusal is taken to blame, and how long one is kept.
+//! What a refusal is taken to blame, and how long a refused lead is kept.
 
 use jiff::{SignedDuration, Timestamp};
 

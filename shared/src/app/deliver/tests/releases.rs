@@ -1,4 +1,4 @@
-//! Who is let go when, and who is not behind whom.
+//! Which leads are released when, and that none waits behind others.
 
 use jiff::SignedDuration;
 

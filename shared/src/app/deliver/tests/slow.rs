@@ -1,4 +1,4 @@
-//! What a drain leaves undone that has little time left.
+//! What a drain with little time leaves undone.
 
 use std::pin::pin;
 
@@ -86,7 +86,7 @@ async fn what_a_slow_ledger_does_not_give_in_time_comes_again_and_the_rest_goes_
     assert_eq!(sign_ups(), 10);
 }
 
-/// How many lanes are to be looked at by then.
+/// How many lanes have to be looked at by then.
 async fn marks(scene: &Scene, by: Timestamp) -> usize {
     let lanes = scene.memory.ledger.due_lanes(by, None, 10).await;
     lanes.unwrap().len()

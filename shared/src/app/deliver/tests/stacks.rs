@@ -1,4 +1,4 @@
-//! Two stacks whose applications are one: each counts its own calls, within its share of the limits.
+//! Two stacks that share an application: each counts its own calls, within its share of the limits.
 
 use std::collections::BTreeMap;
 
@@ -75,7 +75,7 @@ async fn a_stack_whose_day_another_has_used_up_rests_until_midnight_and_loses_no
         leads.push(scene.sign_up(&format!("lead-{n}@example.com")).await);
     }
     memory.crm.set_limits(RemoteLimits {
-        per_day: Some(0), // what is left of it
+        per_day: Some(0), // what remains of it
         ..RemoteLimits::default()
     });
 

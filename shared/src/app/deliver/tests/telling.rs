@@ -1,4 +1,4 @@
-//! What whoever listens is told.
+//! Which events are published.
 
 use serde_json::{Value, json};
 

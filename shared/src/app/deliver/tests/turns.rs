@@ -1,4 +1,4 @@
-//! Who goes first, and who costs whom nothing.
+//! Who goes first, and that nobody costs anybody else anything.
 
 use std::pin::pin;
 
@@ -106,7 +106,7 @@ async fn a_value_that_is_refused_costs_only_the_lead_that_brings_it() {
     }
 }
 
-/// Moments that the day has given out, and when the next one is.
+/// How many moments the day has given out, and when the next one is.
 async fn given_out(scene: &Scene) -> (u32, Timestamp) {
     let state = scene.memory.budget.state(&AppId::default_app()).await;
     let state = state.unwrap().unwrap();
@@ -114,7 +114,7 @@ async fn given_out(scene: &Scene) -> (u32, Timestamp) {
     (state.spent, next.unwrap())
 }
 
-/// Old consents have to be held against who has left.
+/// Old consents have to be checked against opt-outs.
 async fn submit_old(scene: &Scene, email: &str) {
     let given_at = ("consent_given_at", "2026-11-20T09:00:00Z");
     scene.submit(&[("email", email), given_at]).await;
@@ -199,7 +199,7 @@ async fn a_moment_that_passed_over_a_slow_store_is_given_up_for_the_next_one() {
     scene.drain_these(messages[1..].to_vec()).await;
     let ((before, _), calls) = (given_out(&scene).await, crm.calls().len());
 
-    // The late lead has its moment, and the ledger is asked for newer ones.
+    // The late lead has its moment, and the ledger is searched for newer ones.
     let mut drain = pin!(scene.drain_these(messages[..1].to_vec()));
     while given_out(&scene).await.0 == before {
         assert!(poll!(drain.as_mut()).is_pending());

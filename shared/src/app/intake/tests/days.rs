@@ -35,20 +35,20 @@ async fn come(
     intake.take(form, arrival).await.unwrap()
 }
 
-/// Somebody by their number.
+/// A person with this number.
 async fn person(intake: &Intake<Memory>, form: &Form, number: usize) {
     let email = format!("p{number}@example.com");
     come(intake, form, Channel::Form, &[("email", &email)]).await;
 }
 
-/// One person, who says another name each time.
+/// One person, with another name each time.
 async fn ada(intake: &Intake<Memory>, form: &Form, email: &str, number: usize) {
     let name = format!("Ada {number}");
     let fields = [("email", email), ("first_name", &name)];
     come(intake, form, Channel::Form, &fields).await;
 }
 
-/// What the leads count as, those on their way as nothing.
+/// What the leads count as; those on their way are not counted.
 fn states(scene: &Scene) -> BTreeMap<String, usize> {
     let mut states = BTreeMap::new();
     for record in scene.memory.ledger.all() {
@@ -158,7 +158,7 @@ async fn sums_of_a_day_out_of_reach_set_nobody_aside() {
     let mut scene = Scene::connected().await;
     scene.form.screening.rates = rates(1, 1);
     ada(&scene.memory.intake(), &scene.form, ADA, 1).await;
-    // It agrees on an id, then adds to both sums.
+    // Intake agrees on an id, then adds to both sums.
     let agreed = scene.memory.faults.steps() + 1;
     for step in [agreed + 1, agreed + 2] {
         scene.memory.faults.at(step, Fault::FailBefore);

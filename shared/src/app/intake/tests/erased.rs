@@ -34,7 +34,7 @@ impl Scene {
         lead
     }
 
-    /// Sees that a lead is another than the erased one, and goes out once.
+    /// Checks that a lead is another than the erased one, and goes out once.
     async fn goes_out(&self, told: &Accepted, erased: &LeadId) {
         assert_eq!((told.status, told.repeated), ("queued", false));
         assert_ne!(told.lead, *erased);
@@ -109,7 +109,7 @@ async fn the_same_without_a_key_is_another_lead_within_its_minute_and_a_double_c
     scene.goes_out(&anew, &erased).await;
 }
 
-/// Recording is the last step of what comes without a key.
+/// Recording is the last step for a submission without a key.
 #[tokio::test]
 async fn what_came_after_the_erasure_and_only_its_message_has_goes_out() {
     for (drained, reversed) in [(true, false), (false, false), (false, true)] {
@@ -186,7 +186,7 @@ async fn what_looks_like_a_robots_is_set_aside_as_another_lead() {
     assert_eq!(scene.state(&erased).await, LeadState::Erased);
 }
 
-/// It looks for a lead of the hour before, claims, reads the erased lead, claims again.
+/// Intake looks for a lead of the hour before, claims, reads the erased lead, claims again.
 #[tokio::test]
 async fn where_the_key_cannot_be_claimed_again_the_sender_is_told_to_come_back() {
     for fault in [Fault::FailBefore, Fault::FailAfter] {
@@ -252,7 +252,8 @@ async fn a_captcha_that_failed_after_the_erasure_can_be_corrected() {
     scene.goes_out(&corrected, &erased).await;
 }
 
-/// The way of a key is the longest, of which two counters of the minute, and of the day, are added to at one time.
+/// A submission with a key takes the most steps; of these, two counters of the minute, and of the day, are added to at
+/// the same time.
 #[tokio::test]
 async fn a_key_to_be_claimed_again_takes_no_more_steps_than_there_is_time_for() {
     let scene = Scene::with_a_captcha_and_tight_limits().await;

@@ -12,7 +12,7 @@ const ADA: &[(&str, &str)] = &[("email", "ada@example.com")];
 const EVE: &[(&str, &str)] = &[("email", "eve@example.com")];
 
 impl Scene {
-    /// Submits from a caller that may be killed on the way.
+    /// Submits as a caller that may be killed on the way.
     async fn submit_until_crash(&self, key: &str) -> Option<Result<Accepted, IntakeError>> {
         let intake = self.memory.intake();
         let work = intake.take(&self.form, arrival(key, ADA));
@@ -79,8 +79,8 @@ async fn of_many_at_once_with_one_key_one_is_taken_in_and_the_others_are_told_to
     assert_eq!(scene.memory.ledger.all().len(), 1);
 }
 
-/// Looks back, claims, sends, records: whichever the first caller dies at, the key is not locked for ever, and all
-/// that it and the next caller did is one lead.
+/// Intake looks back, claims, sends, records: at whichever step the first caller dies, the key is not locked for ever,
+/// and all that it and the next caller did is one lead.
 #[tokio::test]
 async fn a_caller_killed_anywhere_leaves_a_key_that_the_next_one_completes() {
     for step in 1..=4 {
@@ -139,7 +139,7 @@ async fn the_longest_way_in_has_no_more_steps_than_it_is_given_time_for() {
 
     let accepted = come().await.unwrap();
 
-    let to_bring_it_back = 1; // where it was set aside
+    let to_bring_it_back = 1; // if it was set aside
     let at_one_time_with_others = 2; // one of two counters of the minute, and of the day
     let steps = faults.steps() - before + to_bring_it_back - at_one_time_with_others;
     assert!(!accepted.repeated);

@@ -57,7 +57,7 @@ async fn the_same_again_is_one_lead_within_a_quarter_of_a_minute_and_another_aft
     }
 }
 
-/// Whoever comes second cannot see the first anywhere, but for what they agreed on.
+/// The second submission cannot see the first anywhere, except by what they agreed on.
 #[tokio::test]
 async fn the_same_again_is_one_lead_although_the_first_is_sent_and_not_yet_recorded() {
     let scene = Scene::connected().await;

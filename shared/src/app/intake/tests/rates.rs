@@ -8,7 +8,7 @@ use crate::domain::consent::Origin;
 use crate::domain::form::Form;
 use crate::fakes::{Memory, samples};
 
-/// Submissions, each of somebody else by its number; how many were accepted, and the wait the others were told.
+/// Submissions, each by another person; returns how many were accepted, and the wait that the others were told.
 async fn burst(
     intakes: &[Intake<Memory>],
     form: &Form,

@@ -125,7 +125,7 @@ async fn a_release_whose_answer_was_lost_is_no_refusal_when_it_is_asked_for_once
     let scene = Scene::connected().await;
     let robot = scene.come(Channel::Form, &[("contact_website", "x")]).await;
     let (admin, lead) = (scene.memory.admin(), robot.unwrap().lead);
-    // It finds the lead's owner, reads it, releases it.
+    // Finds the lead's owner, reads it, releases it.
     let released = scene.memory.faults.steps() + 3;
     scene.memory.faults.at(released, Fault::FailAfter);
     assert!(admin.release_lead(&lead).await.is_err());
@@ -145,7 +145,7 @@ async fn a_release_that_the_queue_did_not_take_is_sent_by_the_scheduler() {
         .await
         .unwrap()
         .lead;
-    // It finds the lead's owner, reads it, releases it, sends it.
+    // Finds the lead's owner, reads it, releases it, sends it.
     scene
         .memory
         .faults
@@ -174,7 +174,7 @@ async fn a_ledger_that_fails_amid_a_release_of_many_does_not_keep_those_it_has_r
     let body = serde_json::json!({"status": "quarantined", "lead_ids": leads});
     let wish = Properties::parse(body.to_string().as_bytes()).unwrap();
     let admin = scene.memory.admin();
-    // It reads the customer, the connection and both leads, and releases the first.
+    // Reads the customer, the connection and both leads, and releases the first.
     let second = scene.memory.faults.steps() + 6;
     scene.memory.faults.at(second, Fault::FailBefore);
 
@@ -360,7 +360,7 @@ async fn a_provider_out_of_order_loses_nobody() {
 #[tokio::test]
 async fn a_robots_lead_that_cannot_be_kept_is_not_accepted() {
     let scene = Scene::connected().await;
-    // After an id is agreed on and the customer looked at.
+    // After an id is agreed on and the customer is read.
     scene
         .memory
         .faults

@@ -55,7 +55,7 @@ async fn the_age_of_a_lead_without_budget_grows_and_its_delivery_ends_it() {
     assert!(gauge(&scene, "OldestUndelivered").await < 1.0);
 }
 
-/// A customer of whom a lead waits until there are calls again.
+/// A customer with a lead that waits until there are calls again.
 async fn waiting_for_budget() -> Scene {
     let scene = Scene::connected().await;
     spend(&scene, 10_000);

@@ -1,4 +1,4 @@
-//! Which leads of a lane may go.
+//! Which leads of a lane may be released.
 
 use std::collections::BTreeSet;
 
@@ -13,7 +13,7 @@ use crate::ports::{Clock, Due, Forms, LanePlace, Lanes, Ledger, Requeue, StoreEr
 /// Leads of one customer looked at at a time: more than the budget of a run can carry.
 const LANE: u16 = 1_000;
 
-/// So often, where some wait for a list that the others have.
+/// How many pages, if some wait for a list that the others have.
 const PAGES: usize = 20;
 
 /// Which of the leads that wait for a person may go now.
@@ -24,8 +24,8 @@ pub(super) enum Freed {
 }
 
 impl Freed {
-    /// How many pages of a lane are looked at for them. Where all of them may go, those behind a full page of others
-    /// are looked at once these are gone; where none may, there is nothing to look for.
+    /// How many pages of a lane are searched for them. If all of them may go, those after a full page of others are
+    /// looked at once these are gone; if none may, there is nothing to look for.
     fn pages(&self) -> usize {
         match self {
             Self::OfForms(forms) if !forms.is_empty() => PAGES,
@@ -35,7 +35,7 @@ impl Freed {
 }
 
 impl<W: Wiring> Scheduler<W> {
-    /// Which leads may go that waited for a person: those for which there is a list to join, be it their form's only.
+    /// Which leads that waited for a person may go: those for which there is a list to join, even if only their form's.
     pub(super) async fn freed(&self, connection: &Connection) -> Result<Freed, StoreError> {
         if connection.lists_for(&[]).is_ok() {
             return Ok(Freed::All);
@@ -46,7 +46,7 @@ impl<W: Wiring> Scheduler<W> {
         Ok(Freed::OfForms(forms.collect()))
     }
 
-    /// A customer's leads that may go, those due `by` then among them, and when the next are to be looked at.
+    /// A customer's leads that may go, including those due `by` then, and when to look at the next ones.
     pub(super) async fn look(
         &self,
         customer: &CustomerId,
@@ -71,7 +71,7 @@ impl<W: Wiring> Scheduler<W> {
         Ok((ready, None))
     }
 
-    /// Of a page of a lane, the leads that may go.
+    /// Which leads of a page of a lane may go.
     async fn may_go(
         &self,
         customer: &CustomerId,
@@ -93,7 +93,7 @@ impl<W: Wiring> Scheduler<W> {
             .collect())
     }
 
-    /// Of these leads, those that wait for a person and came by one of these forms.
+    /// Those of the leads that wait for a person and came through one of these forms.
     async fn of_forms(
         &self,
         customer: &CustomerId,

@@ -231,7 +231,7 @@ async fn a_wait_that_is_over_at_once_is_looked_at_once_the_lead_is_listed() {
     assert_eq!(scene.due_lanes(now + LISTED_WITHIN).await, 1);
 }
 
-/// Another customer, connected by an application, of whom a lead waits that is due.
+/// Another customer, connected through an application, with a waiting lead that is due.
 async fn waits(scene: &Scene, customer: String, app: &AppId, lead: &Lead) {
     let (memory, now) = (&scene.memory, scene.memory.clock.now());
     let connection = Connection {

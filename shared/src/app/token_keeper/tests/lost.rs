@@ -1,4 +1,4 @@
-//! A connection whose tokens are not here is to be made again, and whoever just ends one is not told so.
+//! A connection whose tokens are not here has to be made again, but somebody who just ends one is not told so.
 
 use futures_util::poll;
 use jiff::{SignedDuration, Timestamp};
@@ -13,7 +13,7 @@ use crate::domain::lead::WaitReason;
 use crate::fakes::{Call, Memory, VirtualClock};
 use crate::ports::{Clock as _, Connections as _, Event, Vault as _};
 
-/// The keeper of a stack that was given the tables of the scene's.
+/// The token keeper of a stack that was given the tables of the scene's.
 fn elsewhere(scene: &Scene) -> TokenKeeper<Memory> {
     TokenKeeper {
         stack: "staging".into(),

@@ -1,4 +1,4 @@
-//! Whoever comes late, or stores late, loses no connection.
+//! Workers that come late, or store late, lose no connection.
 
 use std::pin::pin;
 
@@ -171,7 +171,7 @@ async fn two_refreshes_that_were_both_granted_end_with_one_pair() {
     assert_eq!(status(&scene).await, ConnectionStatus::Active);
 }
 
-/// A row that counts one pair more than the vault has.
+/// A row whose generation is one ahead of the vault.
 async fn behind() -> Scene {
     let scene = Scene::connected().await;
     let directory = &scene.memory.directory;
