@@ -166,7 +166,7 @@ async fn a_new_list_that_nobody_answered_for_costs_nothing_else_that_was_chosen(
     let throttled = |minutes| CrmError::Throttled {
         retry_after: SignedDuration::from_mins(minutes),
     };
-    let until = "The new list cannot be created before 28 November 2026, 12:31 (UTC)";
+    let until = "The new list cannot be created before 23 November 2026, 12:31 (UTC)";
     for (failure, status, why) in [
         (
             Some(CrmError::Unavailable),
