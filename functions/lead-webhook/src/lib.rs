@@ -210,7 +210,7 @@ async fn web_to_lead<W: Wiring>(
     let fields = body::read(request.headers(), request.body(), query.first("encoding")).await?;
     let form = find(intake, fields.get("oid").unwrap_or_default()).await?;
     if let Err(problem) = answer::open(&form, Channel::Form) {
-        return Ok(reply.about(&form, Err(problem)));
+        return Ok(reply.problem(Some(&form), problem));
     }
     let is_rehearsal = web_to_lead::is_rehearsal(&fields);
     let fields = web_to_lead::renamed(&form, fields);

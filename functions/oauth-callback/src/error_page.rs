@@ -158,30 +158,37 @@ pub fn on(
     now: Timestamp,
 ) -> Response<Body> {
     log(error);
-    let problem = problem(error, error.to_string(), now);
-    problem.on(visit.page(problem.status(), template))
+    with_template(error, visit, template, now)
 }
 
 /// The error as a page.
 fn page_of(error: &ConnectError, next: Next, visit: Visit<'_>, now: Timestamp) -> Response<Body> {
-    let problem = problem(error, error.to_string(), now);
     let page = ErrorPage {
         error,
         session: visit.session(),
-        code: problem.code(),
+        code: kind(error).1,
         next,
     };
-    problem.on(visit.page(problem.status(), &page))
+    with_template(error, visit, &page, now)
+}
+
+fn with_template(
+    error: &ConnectError,
+    visit: Visit<'_>,
+    template: &impl Template,
+    now: Timestamp,
+) -> Response<Body> {
+    let problem = problem(error, error.to_string(), now);
+    problem.on(visit.page(problem.status(), template))
 }
 
 fn problem(error: &ConnectError, detail: String, now: Timestamp) -> Problem {
+    if let ConnectError::NoNewList(cause) = error {
+        return problem(cause, detail, now);
+    }
     let (status, code) = kind(error);
     let problem = Problem::new(status, code, detail);
-    let cause = match error {
-        ConnectError::NoNewList(cause) => cause,
-        error => error,
-    };
-    match cause {
+    match error {
         ConnectError::Busy | ConnectError::Store(_) => problem.retry_after(RETRY_AFTER),
         ConnectError::NoCalls { until } => {
             let wait = u32::try_from(until.duration_since(now).as_secs());

@@ -6,6 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::outcome::Outcome;
 use super::turns::{Leads, Turn};
 use super::{Drain, refused};
+use crate::domain::connection::Connection;
 use crate::domain::lead::{LeadState, RefusalReason, WaitReason};
 use crate::ports::{Clock, Connections, Customers, Ledger, Wiring};
 
@@ -71,13 +72,16 @@ impl<W: Wiring> Drain<W> {
         let later = |error| self.defer("looking at the connection once more", customer, &error);
         let connection = self.directory.connection(customer).await.map_err(later)?;
         let usable = match &connection {
-            Some(known) if known.account.id != turn.ready.connection.account.id => {
-                return Err(self.not_now()); // what was read about the account before does not apply to this one
-            }
             Some(known) => known.is_usable(),
             None => Err(WaitReason::NotConnected),
         };
-        let Err(why) = usable else { return Ok(()) };
+        let Err(why) = usable else {
+            let other = |known: Connection| known.account.id != turn.ready.connection.account.id;
+            if connection.is_some_and(other) {
+                return Err(self.not_now()); // what was read about the account before does not apply to this one
+            }
+            return Ok(());
+        };
         match self.directory.customer(customer).await.map_err(later)? {
             Some(_) => Err(Outcome::waits(why, None)),
             None => Err(refused(RefusalReason::CustomerDeleted)),

@@ -4,7 +4,7 @@ use futures_util::future::join;
 use jiff::SignedDuration;
 
 use crate::app::scene::{ACCOUNT, NOON, Scene};
-use crate::domain::connection::ConnectionStatus;
+use crate::domain::connection::{ConnectionStatus, LimitedReason};
 use crate::domain::crm::CrmError;
 use crate::domain::ids::LeadId;
 use crate::domain::lead::{DeliveryAction, LeadState, RefusalReason, WaitReason};
@@ -128,16 +128,26 @@ async fn disconnect(scene: Scene, _: LeadId) {
 
 #[test]
 fn a_lead_does_not_go_to_the_account_before_where_another_was_confirmed_meanwhile() {
+    let confirmed = async |scene, _| connect_another(scene, ConnectionStatus::Active).await;
     let later = LeadState::waits(WaitReason::Upstream);
-    meanwhile(connect_another, later.clone());
-    after_a_throttle(connect_another, later);
+    meanwhile(confirmed, later.clone());
+    after_a_throttle(confirmed, later);
 }
 
-async fn connect_another(scene: Scene, _: LeadId) {
+#[test]
+fn a_lead_waits_for_a_person_where_another_account_was_connected_and_not_confirmed() {
+    let reason = LimitedReason::AccountChanged;
+    let unconfirmed = ConnectionStatus::Limited { reason };
+    let unconfirmed = async |scene, _| connect_another(scene, unconfirmed.clone()).await;
+    meanwhile(unconfirmed, LeadState::waits(WaitReason::Rights));
+}
+
+async fn connect_another(scene: Scene, status: ConnectionStatus) {
     let directory = &scene.memory.directory;
     let row = directory.connection(&scene.customer).await.unwrap();
     let mut row = row.unwrap();
     row.account.id = "account-2".into();
+    row.status = status;
     row.generation += 1;
     assert!(directory.put_connection(&row).await.unwrap());
 }
